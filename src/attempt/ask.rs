@@ -1,0 +1,228 @@
+//! One attempt: one model is asked, and its answer read until it has really begun to speak.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::opened::{AnswerHead, Opened, PlainAnswer, StreamAnswer};
+use super::walk::Walker;
+use crate::clock::Now;
+use crate::model::Model;
+use crate::request::ChatRequest;
+use crate::sse::{Data, Event, Framer};
+use crate::upstream::{
+    Cause, Failure, ReadError, Said, SendError, read_answer, read_body, without_heartbeat,
+    without_key,
+};
+
+/// How long the body of an error answer is waited for: the status says the most of it.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Walker {
+    /// Asks one model. Bounded by `UPSTREAM_TIMEOUT_SEC` for a stream, `PLAIN_TIMEOUT_SEC`
+    /// for a plain answer, from the start of the attempt.
+    pub(super) async fn ask(
+        &self,
+        model: &Arc<Model>,
+        request: &ChatRequest,
+    ) -> Result<Opened, Failure> {
+        let limit = if request.stream {
+            self.times.first_event
+        } else {
+            self.times.plain
+        };
+        timeout(limit, self.open(model, request))
+            .await
+            .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))
+    }
+
+    async fn open(&self, model: &Arc<Model>, request: &ChatRequest) -> Result<Opened, Failure> {
+        let body = request.body_for(&model.id);
+        let response = self
+            .upstream
+            .chat(body, request.stream)
+            .await
+            .map_err(|e| match e {
+                SendError::Connect(_) => self.rules.broken(None, Cause::Connect),
+                SendError::Broken(_) => self.rules.broken(None, Cause::Broken),
+            })?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(self.refused(status, response).await);
+        }
+        if request.stream && is_event_stream(response.headers()) {
+            self.first_useful_event(model, response)
+                .await
+                .map(Opened::Stream)
+        } else {
+            let answer = self.plain(model, response).await?;
+            if request.stream {
+                // A completion that is no stream, although one was asked for.
+                return Err(self
+                    .rules
+                    .broken(Some(status.as_u16()), Cause::NotACompletion));
+            }
+            Ok(Opened::Plain(answer))
+        }
+    }
+
+    /// The verdict on an answer with an error status.
+    async fn refused(&self, status: StatusCode, response: Response<Incoming>) -> Failure {
+        let headers = response.headers().clone();
+        let read = timeout(
+            ERROR_BODY_TIMEOUT,
+            read_body(response, self.limits.max_held_bytes),
+        )
+        .await;
+        // Without its body the status still says whose fault it is.
+        let body = read.ok().and_then(Result::ok).unwrap_or_default();
+        let cause = if status.is_redirection() {
+            Cause::Redirect
+        } else {
+            Cause::Status
+        };
+        self.rules
+            .classify(status.as_u16(), &headers, &body, cause, Now::read())
+    }
+
+    /// Reads a plain answer whole: a 200 is no success before that.
+    async fn plain(
+        &self,
+        model: &Arc<Model>,
+        response: Response<Incoming>,
+    ) -> Result<PlainAnswer, Failure> {
+        let status = response.status().as_u16();
+        let head = AnswerHead::of(response.headers());
+        let headers = response.headers().clone();
+        let body = read_body(response, self.limits.max_answer_bytes)
+            .await
+            .map_err(|e| {
+                let cause = match e {
+                    ReadError::TooLarge => Cause::TooLarge,
+                    ReadError::Broken => Cause::Broken,
+                    ReadError::Packed => Cause::NotJson,
+                };
+                self.rules.broken(Some(status), cause)
+            })?;
+        let body = without_heartbeat(&body);
+        match read_answer(&body) {
+            Ok(Said::Useful { .. }) => {
+                let body = without_key(body, &self.rules.upstream_key);
+                Ok(PlainAnswer {
+                    model: Arc::clone(model),
+                    head,
+                    body,
+                })
+            }
+            Ok(Said::Nothing) => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
+            Ok(Said::Error(error)) => Err(self.error_inside(error.status, &headers, &body)),
+            Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
+        }
+    }
+
+    /// The verdict on an error inside a 200: as the status it stands for would be.
+    pub(super) fn error_inside(
+        &self,
+        status: Option<u16>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Failure {
+        match status {
+            Some(status) => {
+                self.rules
+                    .classify(status, headers, body, Cause::ErrorInside, Now::read())
+            }
+            None => self.rules.broken(Some(200), Cause::ErrorInside),
+        }
+    }
+
+    /// Holds events back until one carries something a client would use.
+    async fn first_useful_event(
+        &self,
+        model: &Arc<Model>,
+        response: Response<Incoming>,
+    ) -> Result<StreamAnswer, Failure> {
+        let status = response.status().as_u16();
+        let broken = |cause| self.rules.broken(Some(status), cause);
+        let (head, mut body) = response.into_parts();
+        let mut framer = Framer::new(self.limits.max_event_bytes);
+        let mut held = VecDeque::new();
+        let mut held_bytes = 0;
+        loop {
+            while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
+                let finished = self.look(&event, &head.headers, status)?;
+                held_bytes += event.raw.len();
+                held.push_back(without_key(event.raw, &self.rules.upstream_key));
+                if let Some(finished) = finished {
+                    let head = AnswerHead::of(&head.headers);
+                    return Ok(StreamAnswer {
+                        model: Arc::clone(model),
+                        head,
+                        body,
+                        framer,
+                        held,
+                        finished,
+                    });
+                }
+                if held_bytes > self.limits.max_held_bytes {
+                    return Err(broken(Cause::TooLarge));
+                }
+            }
+            match body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        framer.push(data);
+                    }
+                }
+                Some(Err(_)) => return Err(broken(Cause::Broken)),
+                None => {
+                    if let Some(last) = framer.finish() {
+                        // Nothing follows it, so even a useful one is no answer; an error in it
+                        // still says whose fault it is.
+                        self.look(&last, &head.headers, status)?;
+                    }
+                    return Err(broken(Cause::CutShort));
+                }
+            }
+        }
+    }
+
+    /// Looks at an event before the commit: `Some` if it is useful, and whether it finishes.
+    fn look(
+        &self,
+        event: &Event,
+        headers: &HeaderMap,
+        status: u16,
+    ) -> Result<Option<bool>, Failure> {
+        match event.data() {
+            Data::None => Ok(None),
+            Data::Done => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
+            Data::Payload(payload) => match read_answer(&payload) {
+                Ok(Said::Useful { finished }) => Ok(Some(finished)),
+                Ok(Said::Nothing) => Ok(None),
+                Ok(Said::Error(error)) => {
+                    Err(self.error_inside(error.status, headers, &Bytes::copy_from_slice(&payload)))
+                }
+                Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
+            },
+        }
+    }
+}
+
+/// Whether an answer claims to be a stream. An upstream that names no type is believed to send
+/// what it was asked for.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|value| {
+        value
+            .as_bytes()
+            .to_ascii_lowercase()
+            .starts_with(b"text/event-stream")
+    })
+}

@@ -1,0 +1,227 @@
+//! A stream that has begun to flow to the client: it can be ended, never replaced (spec §5).
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+
+use super::idle::Idle;
+use super::opened::StreamAnswer;
+use super::walk::Walker;
+use crate::model::Model;
+use crate::sse::{Data, Event, Framer};
+use crate::telemetry::{Ending, RequestRecord};
+use crate::upstream::{Cause, Failure, Outcome, Said, UpstreamError, read_answer, without_key};
+
+/// OpenAI's end of a stream.
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// How long, and how far, an upstream is read on after its `[DONE]`, so that its connection
+/// can serve again.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// A stream on its way to the client. Whole events go on as they come; dropping it drops the
+/// upstream's connection.
+pub struct Committed {
+    walker: Arc<Walker>,
+    model: Arc<Model>,
+    record: RequestRecord,
+    /// `None` once the stream has ended.
+    body: Option<Incoming>,
+    framer: Framer,
+    /// Ready to go.
+    ready: VecDeque<Bytes>,
+    idle: Idle,
+    /// A finish reason has gone by.
+    finished: bool,
+}
+
+impl Committed {
+    pub(super) fn new(
+        stream: StreamAnswer,
+        walker: Arc<Walker>,
+        mut record: RequestRecord,
+    ) -> Self {
+        record.stream_begins();
+        record.emitted(stream.held.len() as u64);
+        let idle = Idle::new(walker.times.idle);
+        let mut committed = Self {
+            walker,
+            model: stream.model,
+            record,
+            body: Some(stream.body),
+            framer: stream.framer,
+            ready: stream.held,
+            idle,
+            finished: stream.finished,
+        };
+        // The chunk of the first useful event may hold more of them.
+        committed.take_events();
+        committed
+    }
+
+    /// The next bytes for the client; `None` at the end, which is always a proper one.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(bytes));
+            }
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.framer.push(data);
+                        self.take_events();
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => self.upstream_ended(Cause::Broken),
+                Poll::Ready(None) => {
+                    if let Some(last) = self.framer.finish() {
+                        self.take(last);
+                    }
+                    self.upstream_ended(Cause::CutShort);
+                }
+                Poll::Pending => match self.idle.poll(cx) {
+                    Poll::Ready(()) => self.upstream_ended(Cause::Idle),
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    fn take_events(&mut self) {
+        while self.body.is_some() {
+            match self.framer.next() {
+                Ok(Some(event)) => self.take(event),
+                Ok(None) => return,
+                Err(_) => self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None),
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event.data() {
+            // A comment is no event, and no sign of progress.
+            Data::None => {}
+            Data::Done => {
+                self.forward(event.raw);
+                self.succeed();
+                return;
+            }
+            Data::Payload(payload) => match read_answer(&payload) {
+                Ok(Said::Useful { finished }) => {
+                    self.finished |= finished;
+                    self.heard();
+                }
+                Ok(Said::Nothing) => self.heard(),
+                Ok(Said::Error(error)) => {
+                    let body = Bytes::copy_from_slice(&payload);
+                    let failure = self
+                        .walker
+                        .error_inside(error.status, &HeaderMap::new(), &body);
+                    return self.fail(&failure, Some(error));
+                }
+                Err(_) => {
+                    return self.fail(&self.walker.rules.broken(Some(200), Cause::NotJson), None);
+                }
+            },
+        }
+        self.forward(event.raw);
+    }
+
+    fn heard(&mut self) {
+        self.idle.touch();
+        self.record.emitted(1);
+    }
+
+    fn forward(&mut self, raw: Bytes) {
+        self.ready
+            .push_back(without_key(raw, &self.walker.rules.upstream_key));
+    }
+
+    /// No more will come. After a finish reason that is an end, before it a failure.
+    fn upstream_ended(&mut self, cause: Cause) {
+        if self.body.is_none() {
+            return;
+        }
+        if self.finished {
+            self.ready.push_back(Bytes::from_static(DONE));
+            self.succeed();
+        } else {
+            self.fail(&self.walker.rules.broken(Some(200), cause), None);
+        }
+    }
+
+    fn succeed(&mut self) {
+        if let Some(body) = self.body.take() {
+            self.walker
+                .tasks
+                .spawn(tokio::time::timeout(LINGER, read_to_end(body)));
+        }
+        self.record.attempt_ends(Outcome::Success, None, None, None);
+        self.record.ends(Ending::Answered { status: 200 });
+    }
+
+    /// Ends the stream with one error frame and one `[DONE]`.
+    fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
+        self.body = None;
+        let until = self.walker.let_rest(&self.model.id, failure);
+        // After the commit every failure is one of these two (spec §5).
+        let outcome = match failure.outcome {
+            Outcome::RateLimited => Outcome::RateLimited,
+            Outcome::Success
+            | Outcome::UpstreamAuthError
+            | Outcome::ClientError
+            | Outcome::ClientDisconnected
+            | Outcome::UpstreamError => Outcome::UpstreamError,
+        };
+        let message = error
+            .and_then(|e| e.message)
+            .unwrap_or_else(|| in_words(failure.cause).to_owned());
+        let frame = serde_json::json!({"error": {
+            "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,
+        }});
+        self.forward(format!("data: {frame}\n\n").into());
+        self.ready.push_back(Bytes::from_static(DONE));
+        self.record
+            .attempt_ends(outcome, failure.status, Some(failure.cause), until);
+        self.record.ends(Ending::Failed {
+            status: 200,
+            mid_stream_error: Some(outcome.as_str()),
+        });
+    }
+}
+
+/// What the client reads when the upstream gave no words of its own.
+fn in_words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Idle | Cause::Timeout => "the model fell silent in the middle of its answer",
+        Cause::Broken | Cause::Connect | Cause::CutShort => {
+            "the model's answer broke off before its end"
+        }
+        Cause::TooLarge => "the model sent an event that is too large",
+        Cause::NotJson => "the model sent an event that is not JSON",
+        Cause::ErrorInside | Cause::NotACompletion | Cause::Status | Cause::Redirect => {
+            "the model failed in the middle of its answer"
+        }
+    }
+}
+
+async fn read_to_end(mut body: Incoming) {
+    let mut left = LINGER_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
+    }
+}

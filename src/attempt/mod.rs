@@ -1,0 +1,16 @@
+//! One request, several models: the walk over the candidates, its budget, and the point of no
+//! return (spec §4.2, §5, §9.1).
+//!
+//! An answer is first [`Opened`]: nothing has gone to the client, and a failure leads to the
+//! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.
+//! Nothing here knows HTTP's server side or the error shape.
+
+mod ask;
+mod committed;
+mod idle;
+mod opened;
+mod walk;
+
+pub use committed::Committed;
+pub use opened::{AnswerHead, Opened, PlainAnswer, StreamAnswer};
+pub use walk::{Refusal, Tried, Walker};

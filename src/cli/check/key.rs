@@ -1,0 +1,163 @@
+//! What the upstream's key endpoint says about `OPENROUTER_API_KEY`. Pure.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::{Finding, when};
+use crate::clock::rfc3339;
+use crate::config::Secret;
+
+/// An expiry nearer than this is worth a word.
+const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Judges the answer of `GET {base}/key`.
+#[must_use]
+pub fn judge_key(status: u16, body: &[u8], key: &Secret, now: SystemTime) -> Vec<Finding> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let shown = shown(key);
+    let finding = match status {
+        200 => match body.get("data").filter(|data| data.is_object()) {
+            Some(data) => return accepted(data, &shown, now),
+            None => Finding::bad(
+                "what answers at UPSTREAM_BASE_URL/key is no key endpoint: \
+                 is UPSTREAM_BASE_URL right?",
+            ),
+        },
+        401 | 403 => Finding::bad(format!(
+            "the upstream refuses OPENROUTER_API_KEY (HTTP {status}{}): current {shown}. {}",
+            said(&body, key),
+            advice(key),
+        )),
+        402 => Finding::bad(format!(
+            "the account is out of credit (HTTP 402{})",
+            said(&body, key)
+        )),
+        404 | 405 => Finding::warn(format!(
+            "the upstream has no key endpoint (HTTP {status}), so OPENROUTER_API_KEY is unchecked"
+        )),
+        429 => Finding::warn(format!(
+            "the upstream is rate-limiting (HTTP 429{}), so OPENROUTER_API_KEY is unchecked",
+            said(&body, key)
+        )),
+        300..=399 => Finding::bad(format!(
+            "the upstream answers with a redirect (HTTP {status}), which is not followed: \
+             is UPSTREAM_BASE_URL right?"
+        )),
+        _ => Finding::bad(format!(
+            "the upstream answers HTTP {status}{}",
+            said(&body, key)
+        )),
+    };
+    vec![finding]
+}
+
+fn accepted(data: &Value, shown: &str, now: SystemTime) -> Vec<Finding> {
+    let flag = |name: &str| data.get(name).and_then(Value::as_bool) == Some(true);
+    let mut findings = vec![Finding::ok(format!(
+        "the upstream accepts OPENROUTER_API_KEY: {shown}"
+    ))];
+    if flag("is_management_key") || flag("is_provisioning_key") {
+        findings.push(Finding::bad(
+            "it is a management key, which serves no completions: create an ordinary one at \
+             https://openrouter.ai/settings/keys",
+        ));
+    }
+    findings.extend(
+        data.get("expires_at")
+            .and_then(Value::as_str)
+            .map(|at| expiry(at, now)),
+    );
+    findings.extend(
+        data.get("limit_remaining")
+            .and_then(Value::as_f64)
+            .map(credit),
+    );
+    findings.extend(data.get("free_model_daily_requests").and_then(quota));
+    if flag("is_free_tier") {
+        findings.push(Finding::ok(
+            "the account is on the free tier: it has never bought credits",
+        ));
+    }
+    findings
+}
+
+fn expiry(text: &str, now: SystemTime) -> Finding {
+    let Some(at) = when::parse_rfc3339(text) else {
+        return Finding::warn(format!(
+            "the key expires at a time that is no date: {text:?}"
+        ));
+    };
+    match at.duration_since(now) {
+        Err(_) => Finding::bad(format!("the key expired at {}", rfc3339(at))),
+        Ok(left) if left < SOON => {
+            Finding::warn(format!("the key expires soon, at {}", rfc3339(at)))
+        }
+        Ok(_) => Finding::ok(format!("the key expires at {}", rfc3339(at))),
+    }
+}
+
+fn credit(remaining: f64) -> Finding {
+    if remaining > 0.0 {
+        Finding::ok(format!("the key may still spend ${remaining:.2}"))
+    } else {
+        Finding::bad(format!(
+            "the key is out of credit (limit_remaining ${remaining:.2}): raise its limit at \
+             https://openrouter.ai/settings/keys"
+        ))
+    }
+}
+
+/// OpenRouter calls its own count a hint: it lags behind.
+fn quota(requests: &Value) -> Option<Finding> {
+    let number = |name: &str| requests.get(name).and_then(Value::as_i64);
+    let limit = number("limit")?;
+    let (used, left) = match (number("used"), number("remaining")) {
+        (Some(used), Some(left)) => (used, left),
+        (Some(used), None) => (used, limit.saturating_sub(used)),
+        (None, Some(left)) => (limit.saturating_sub(left), left),
+        (None, None) => return None,
+    };
+    Some(if left > 0 {
+        Finding::ok(format!(
+            "free requests today: {used} of {limit} used, {left} left"
+        ))
+    } else {
+        Finding::bad(format!(
+            "today's free requests are used up ({used} of {limit}); they return at 00:00 UTC"
+        ))
+    })
+}
+
+/// Tail and length, as the 502 of spec §4.2 has them.
+fn shown(key: &Secret) -> String {
+    match key.tail() {
+        Some(tail) => format!("key tail is {tail} (len={})", key.len()),
+        None => format!("key is of len={}", key.len()),
+    }
+}
+
+fn advice(key: &Secret) -> &'static str {
+    if key.expose().starts_with("sk-or-") {
+        "Is it deleted, disabled or a placeholder? Create one at https://openrouter.ai/settings/keys"
+    } else {
+        "OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+    }
+}
+
+/// The upstream's own words, should they help, without the key and without escape sequences.
+fn said(body: &Value, key: &Secret) -> String {
+    const MAX_CHARS: usize = 200;
+    let message = body
+        .pointer("/error/message")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if message.is_empty() {
+        return String::new();
+    }
+    let message = message.replace(key.expose(), "***");
+    format!(
+        ", {:?}",
+        message.chars().take(MAX_CHARS).collect::<String>()
+    )
+}

@@ -1,0 +1,233 @@
+//! `check`: asks the ranking and the upstream's key endpoint, and says in plain words what
+//! works and what does not.
+//!
+//! Judging an answer is pure ([`judge_key`], [`judge_list`]); asking is the caller's, so that
+//! the answers come through the client that `serve` uses. No key is printed.
+
+mod key;
+mod list;
+mod when;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+pub use key::judge_key;
+pub use list::judge_list;
+
+use super::{Ending, say};
+use crate::clock::Now;
+use crate::config::{Config, Secret};
+use crate::model::ModelId;
+use crate::upstream::{Connector, HttpClient, read_body};
+
+/// How well something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It works.
+    Ok,
+    /// It works, and somebody should know something about it.
+    Warn,
+    /// It does not work.
+    Bad,
+}
+
+/// One thing that was found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How well it is.
+    pub weight: Weight,
+    /// What it is, and what to do about it.
+    pub sentence: String,
+}
+
+impl Finding {
+    pub(super) fn ok(sentence: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Ok,
+            sentence: sentence.into(),
+        }
+    }
+
+    pub(super) fn warn(sentence: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Warn,
+            sentence: sentence.into(),
+        }
+    }
+
+    pub(super) fn bad(sentence: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Bad,
+            sentence: sentence.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.weight {
+            Weight::Ok => "ok  ",
+            Weight::Warn => "warn",
+            Weight::Bad => "BAD ",
+        };
+        write!(f, "{word}  {}", self.sentence)
+    }
+}
+
+/// All that was found out; its `Display` is what `check` prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// In the order they are read.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// [`Ending::Fault`] when anything does not work.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        if self
+            .findings
+            .iter()
+            .any(|finding| finding.weight == Weight::Bad)
+        {
+            Ending::Fault
+        } else {
+            Ending::Fine
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        f.write_str(match self.ending() {
+            Ending::Fine => "Everything works.",
+            Ending::Fault | Ending::Settings => "Something does not work.",
+        })
+    }
+}
+
+/// How long an answer may take, and how large it may be.
+const LIMIT: Duration = Duration::from_secs(15);
+const MAX_BYTES: usize = 8 << 20;
+
+/// The command: asks through the client that `serve` uses, and prints what was found.
+pub async fn ask(config: Config) -> Ending {
+    let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
+    let client = match HttpClient::new(connector) {
+        Ok(client) => client,
+        Err(error) => {
+            say::problem(error);
+            return Ending::Fault;
+        }
+    };
+    let get = async |url: &str, key: Option<&Secret>| {
+        let whole = async {
+            let response = client.get(url, key).await.map_err(|e| e.to_string())?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let body = read_body(response, MAX_BYTES)
+                .await
+                .map_err(|e| e.to_string())?;
+            Ok((status, headers, body))
+        };
+        let late = || format!("no whole answer within {} s", LIMIT.as_secs());
+        tokio::time::timeout(LIMIT, whole)
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    };
+    let report = run(&config, Now::read().wall, get).await;
+    say::line(&report);
+    report.ending()
+}
+
+/// Status, headers and body of an answer.
+pub type Answer = (u16, HeaderMap, Bytes);
+
+/// Asks the ranking and the upstream at once, and judges what they answer.
+///
+/// `get` fetches a URL with or without the bearer key, bounded in time and size, and follows
+/// no redirect; its error is the end of a sentence and holds no key.
+pub async fn run<F>(config: &Config, now: SystemTime, get: F) -> Report
+where
+    F: AsyncFn(&str, Option<&Secret>) -> Result<Answer, String>,
+{
+    let list_url = config.models_list_url.to_string();
+    let list = async {
+        match get(&list_url, None).await {
+            Ok((status, headers, body)) => {
+                let usable = |id: &ModelId| may_be_used(config, id);
+                judge_list(status, &headers, &body, usable, now)
+            }
+            Err(error) => {
+                vec![Finding::bad(format!(
+                    "the ranking at {list_url} cannot be read: {error}"
+                ))]
+            }
+        }
+    };
+    let (list, key) = tokio::join!(list, ask_upstream(config, now, &get));
+    Report {
+        findings: [judge_settings(config), list, key].concat(),
+    }
+}
+
+fn judge_settings(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::ok("the settings are complete")];
+    if config.proxy_keys.contains(&config.upstream_key) {
+        findings.push(Finding::warn(
+            "PROXY_API_KEY is the same as OPENROUTER_API_KEY: whoever may call the proxy can use \
+             your OpenRouter account directly",
+        ));
+    }
+    findings
+}
+
+async fn ask_upstream<F>(config: &Config, now: SystemTime, get: &F) -> Vec<Finding>
+where
+    F: AsyncFn(&str, Option<&Secret>) -> Result<Answer, String>,
+{
+    let base = config.upstream_base_url.to_string();
+    let base = base.trim_end_matches('/');
+    let key = &config.upstream_key;
+    let (status, body) = match get(&format!("{base}/key"), Some(key)).await {
+        Ok((status, _, body)) => (status, body),
+        Err(error) => {
+            return vec![Finding::bad(format!(
+                "the upstream at {base} cannot be reached: {error}"
+            ))];
+        }
+    };
+    let mut findings = judge_key(status, &body, key, now);
+    // Without a key endpoint it may be another kind of upstream, or a wrong path.
+    if matches!(status, 404 | 405) {
+        let catalogue = get(&format!("{base}/models"), Some(key)).await;
+        findings.push(match catalogue {
+            Ok((200, _, body)) if has_data(&body) => {
+                Finding::ok(format!("the upstream at {base} lists its models"))
+            }
+            Ok(_) | Err(_) => Finding::bad(format!(
+                "UPSTREAM_BASE_URL={base} does not look like an OpenAI-compatible API: \
+                 {base}/models lists no models"
+            )),
+        });
+    }
+    findings
+}
+
+fn has_data(body: &[u8]) -> bool {
+    let body: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    body.is_some_and(|body| body.get("data").is_some_and(serde_json::Value::is_array))
+}
+
+/// The rule of the list room (spec §9.2): an id that does not end in `:free` could be billed.
+fn may_be_used(config: &Config, id: &ModelId) -> bool {
+    config.allow_paid || id.is_named_free()
+}
+
+#[cfg(test)]
+mod tests;

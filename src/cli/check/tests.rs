@@ -1,0 +1,212 @@
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+const KEY: &str = "sk-or-v1-hush-0123456789-WXYZ";
+
+/// 2026-10-01T00:00:00Z.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_812_800)
+}
+
+#[test]
+fn s8_the_key_is_judged_in_plain_words() {
+    let data = |more: &str| format!("{{\"data\":{{\"label\":\"x\",\"usage\":1{more}}}}}");
+    const ACCEPTED: &str =
+        "ok the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)";
+    let refused = |status: u16, said: &str| {
+        format!(
+            "bad the upstream refuses OPENROUTER_API_KEY (HTTP {status}{said}): current key tail is \
+             ...WXYZ (len=29). Is it deleted, disabled or a placeholder? Create one at \
+             https://openrouter.ai/settings/keys"
+        )
+    };
+    let also = |more: &str| format!("{ACCEPTED} | {more}");
+    let quota = |used: i64, left: i64| {
+        data(&format!(
+            ",\"free_model_daily_requests\":{{\"used\":{used},\"limit\":50,\"remaining\":{left}}}"
+        ))
+    };
+    #[rustfmt::skip]
+    let rows: Vec<(u16, String, String)> = vec![
+        (200, data(""),                                          ACCEPTED.into()),
+        (200, data(",\"limit\":null,\"limit_remaining\":null"),  ACCEPTED.into()),
+        (200, data(",\"limit_remaining\":1.5"),                  also("ok the key may still spend $1.50")),
+        (200, data(",\"limit_remaining\":0"),                    also("bad the key is out of credit (limit_remaining $0.00): raise its limit at https://openrouter.ai/settings/keys")),
+        (200, data(",\"limit_remaining\":-0.25"),                also("bad the key is out of credit (limit_remaining $-0.25): raise its limit at https://openrouter.ai/settings/keys")),
+        (200, quota(12, 38),                                     also("ok free requests today: 12 of 50 used, 38 left")),
+        (200, quota(50, 0),                                      also("bad today's free requests are used up (50 of 50); they return at 00:00 UTC")),
+        (200, data(",\"expires_at\":null"),                      ACCEPTED.into()),
+        (200, data(",\"expires_at\":\"2026-09-30T23:59:59Z\""),  also("bad the key expired at 2026-09-30T23:59:59.000Z")),
+        (200, data(",\"expires_at\":\"2026-10-02T00:00:00Z\""),  also("warn the key expires soon, at 2026-10-02T00:00:00.000Z")),
+        (200, data(",\"expires_at\":\"2027-10-02T00:00:00Z\""),  also("ok the key expires at 2027-10-02T00:00:00.000Z")),
+        (200, data(",\"expires_at\":\"soon\""),                  also("warn the key expires at a time that is no date: \"soon\"")),
+        (200, data(",\"is_free_tier\":true"),                    also("ok the account is on the free tier: it has never bought credits")),
+        (200, data(",\"is_free_tier\":false"),                   ACCEPTED.into()),
+        (200, data(",\"is_management_key\":true"),               also("bad it is a management key, which serves no completions: create an ordinary one at https://openrouter.ai/settings/keys")),
+        (200, "<html>".into(),                                   "bad what answers at UPSTREAM_BASE_URL/key is no key endpoint: is UPSTREAM_BASE_URL right?".into()),
+        (200, "{\"data\":[]}".into(),                            "bad what answers at UPSTREAM_BASE_URL/key is no key endpoint: is UPSTREAM_BASE_URL right?".into()),
+        (401, error("User not found."),                          refused(401, ", \"User not found.\"")),
+        (401, "".into(),                                         refused(401, "")),
+        (403, error(&format!("no: {KEY}\u{1b}[2J")),             refused(403, ", \"no: ***\\u{1b}[2J\"")),
+        (402, error("Insufficient credits"),                     "bad the account is out of credit (HTTP 402, \"Insufficient credits\")".into()),
+        (404, "".into(),                                         "warn the upstream has no key endpoint (HTTP 404), so OPENROUTER_API_KEY is unchecked".into()),
+        (429, "".into(),                                         "warn the upstream is rate-limiting (HTTP 429), so OPENROUTER_API_KEY is unchecked".into()),
+        (301, "".into(),                                         "bad the upstream answers with a redirect (HTTP 301), which is not followed: is UPSTREAM_BASE_URL right?".into()),
+        (503, "busy".into(),                                     "bad the upstream answers HTTP 503".into()),
+    ];
+    for (status, body, expected) in rows {
+        let findings = judge_key(status, body.as_bytes(), &Secret::new(KEY), now());
+        assert_eq!(told(&findings), expected, "{status} {body}");
+        assert!(!told(&findings).contains("hush"));
+    }
+}
+
+#[test]
+fn s8_a_short_key_shows_its_length_only() {
+    let findings = judge_key(401, b"", &Secret::new("12345678"), now());
+    assert_eq!(
+        told(&findings),
+        "bad the upstream refuses OPENROUTER_API_KEY (HTTP 401): current key is of len=8. \
+         OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+    );
+}
+
+#[test]
+fn s8_the_ranking_is_judged_in_plain_words() {
+    let models = r#"[{"id":"a/b:free"},{"id":"c/d:free"}]"#;
+    let dated = |at: &str| format!(r#"{{"updatedAt":"{at}","models":{models}}}"#);
+    const TWO: &str = "ok the ranking has 2 models that can be used";
+    #[rustfmt::skip]
+    let rows: Vec<(u16, &str, String, String)> = vec![
+        // status, X-Free-LLM-Seed, body, expected
+        (200, "false", dated("2026-09-30T03:17:45Z"),                     TWO.into()),
+        (200, "",      dated("2026-09-29T22:00:00Z"),                     TWO.into()),
+        (200, "",      dated("2026-09-29T21:00:00Z"),                     format!("{TWO} | warn the ranking is stale: made 27 h ago, at 2026-09-29T21:00:00.000Z")),
+        (200, "",      dated("2030-01-01T00:00:00Z"),                     TWO.into()),
+        (200, "",      dated("yesterday"),                                TWO.into()),
+        (200, "true",  dated("2026-09-30T03:17:45Z"),                     format!("{TWO} | warn the ranking is a canned one (X-Free-LLM-Seed): the service has lost its data for now")),
+        (200, "",      r#"{"models":[{"id":"a/b:free"},{"id":"a b"},{"rank":1},7]}"#.into(),
+                                                                          "ok the ranking has 1 model that can be used | warn entries of the ranking without a valid id: 3".into()),
+        (200, "",      r#"{"models":[{"id":"a/b:free"},{"id":"a/b"}]}"#.into(),
+                                                                          "ok the ranking has 1 model that can be used | warn models of the ranking left out because they could be billed: 1 (see ALLOW_PAID)".into()),
+        (200, "",      r#"{"models":[]}"#.into(),                         "bad the ranking has no model that can be used".into()),
+        (200, "",      r#"{"models":{}}"#.into(),                         "bad MODELS_LIST_URL answers with JSON that has no list of models".into()),
+        (200, "",      "[]".into(),                                       "bad MODELS_LIST_URL answers with JSON that has no list of models".into()),
+        (200, "",      "<html>".into(),                                   "bad MODELS_LIST_URL answers with something that is not JSON".into()),
+        (302, "",      "".into(),                                         "bad MODELS_LIST_URL answers HTTP 302, a redirect, which is not followed".into()),
+        (500, "",      "".into(),                                         "bad MODELS_LIST_URL answers HTTP 500".into()),
+    ];
+    for (status, seed, body, expected) in rows {
+        let headers = [("x-free-llm-seed", seed)]
+            .into_iter()
+            .filter(|(_, seed)| !seed.is_empty());
+        let headers = headers
+            .map(|(name, seed)| (name.parse().unwrap(), seed.parse().unwrap()))
+            .collect();
+        let findings = judge_list(
+            status,
+            &headers,
+            body.as_bytes(),
+            ModelId::is_named_free,
+            now(),
+        );
+        assert_eq!(told(&findings), expected, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
+    let config = config("https://openrouter.ai/api/v1");
+    let get = async |url: &str, key: Option<&Secret>| match (url, key.map(Secret::expose)) {
+        ("https://list.example/top", None) => answer(200, r#"{"models":[{"id":"a/b:free"}]}"#),
+        ("https://openrouter.ai/api/v1/key", Some(KEY)) => answer(200, r#"{"data":{}}"#),
+        other => panic!("{other:?}"),
+    };
+    let report = run(&config, now(), get).await;
+    assert_eq!(report.ending(), Ending::Fine);
+    assert_eq!(
+        report.to_string(),
+        "ok    the settings are complete\n\
+         ok    the ranking has 1 model that can be used\n\
+         ok    the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)\n\
+         Everything works."
+    );
+}
+
+#[tokio::test]
+async fn s8_check_fails_when_nobody_answers() {
+    let get = async |_: &str, _: Option<&Secret>| Err("connection refused".to_owned());
+    let report = run(&config("http://127.0.0.1:9/v1"), now(), get).await;
+    assert_eq!(report.ending(), Ending::Fault);
+    assert_eq!(
+        report.to_string(),
+        "ok    the settings are complete\n\
+         BAD   the ranking at https://list.example/top cannot be read: connection refused\n\
+         BAD   the upstream at http://127.0.0.1:9/v1 cannot be reached: connection refused\n\
+         Something does not work."
+    );
+}
+
+#[tokio::test]
+async fn s8_an_upstream_without_a_key_endpoint_is_asked_for_its_models() {
+    #[rustfmt::skip]
+    let rows = [
+        // answer of /models           ending
+        ((200, r#"{"data":[]}"#),      Ending::Fine),
+        ((404, ""),                    Ending::Fault),
+        ((200, "<html>"),              Ending::Fault),
+    ];
+    for ((status, body), expected) in rows {
+        let get = async |url: &str, _: Option<&Secret>| match url {
+            "https://list.example/top" => answer(200, r#"{"models":[{"id":"a/b:free"}]}"#),
+            "http://127.0.0.1:9/models" => answer(status, body),
+            _ => answer(404, ""),
+        };
+        let report = run(&config("http://127.0.0.1:9/"), now(), get).await;
+        assert_eq!(report.ending(), expected, "{report}");
+    }
+}
+
+#[test]
+fn s8_a_key_shared_with_clients_is_worth_a_warning() {
+    let mut config = config("https://openrouter.ai/api/v1");
+    assert_eq!(judge_settings(&config).len(), 1);
+    config.proxy_keys.push(Secret::new(KEY));
+    assert!(told(&judge_settings(&config)).contains("warn PROXY_API_KEY is the same"));
+}
+
+fn error(message: &str) -> String {
+    serde_json::json!({"error": {"code": 1, "message": message}, "user_id": "user_hush"})
+        .to_string()
+}
+
+fn answer(status: u16, body: &'static str) -> Result<Answer, String> {
+    Ok((
+        status,
+        HeaderMap::new(),
+        Bytes::from_static(body.as_bytes()),
+    ))
+}
+
+fn told(findings: &[Finding]) -> String {
+    let told = |finding: &Finding| {
+        let weight = format!("{:?}", finding.weight).to_lowercase();
+        format!("{weight} {}", finding.sentence)
+    };
+    findings.iter().map(told).collect::<Vec<_>>().join(" | ")
+}
+
+fn config(base: &str) -> Config {
+    Config::read(|name| {
+        let value = match name {
+            "OPENROUTER_API_KEY" => KEY,
+            "PROXY_API_KEY" => "local",
+            "MODELS_LIST_URL" => "https://list.example/top",
+            "UPSTREAM_BASE_URL" => base,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .unwrap()
+}

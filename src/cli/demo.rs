@@ -1,0 +1,108 @@
+//! `demo`: the proxy on top of the built-in simulator; no key and no network needed.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::{Ending, say, serve};
+use crate::config::Sources;
+use crate::simulator::{Script, Simulator};
+
+/// The demo's own key: it opens nothing but the simulator.
+const KEY: &str = "demo-key";
+
+/// Serves until a signal.
+pub async fn run(sources: &Sources) -> Ending {
+    let simulator = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            say::problem(format_args!("the simulator cannot listen: {error}"));
+            return Ending::Fault;
+        }
+    };
+    let simulated = match simulator.local_addr() {
+        Ok(address) => format!("http://{address}"),
+        Err(error) => {
+            say::problem(format_args!("the simulator has no address: {error}"));
+            return Ending::Fault;
+        }
+    };
+    let own = |name: &str| match name {
+        "OPENROUTER_API_KEY" => Some("sk-or-v1-simulated-0123456789".to_owned()),
+        "PROXY_API_KEY" => Some(KEY.to_owned()),
+        "MODELS_LIST_URL" => Some(format!("{simulated}{}", Simulator::LIST_PATH)),
+        "UPSTREAM_BASE_URL" => Some(format!("{simulated}{}", Simulator::UPSTREAM_PATH)),
+        "HOST" => sources
+            .get(name)
+            .or_else(|| Some(Ipv4Addr::LOCALHOST.to_string())),
+        // The simulator is on this machine: no proxy leads there.
+        "HTTPS_PROXY" | "HTTP_PROXY" | "ALL_PROXY" | "NO_PROXY" => None,
+        _ => sources.get(name),
+    };
+    let config = match sources.config_with(own) {
+        Ok(config) => config,
+        Err(error) => {
+            say::problem(error);
+            return Ending::Settings;
+        }
+    };
+    let listener = match listen(
+        (config.host, config.port).into(),
+        sources.get("PORT").is_some(),
+    )
+    .await
+    {
+        Ok(listener) => listener,
+        Err(ending) => return ending,
+    };
+    let address = listener
+        .local_addr()
+        .map_or((config.host, config.port).into(), reachable);
+    introduce(address, &simulated);
+    let mut beside = JoinSet::new();
+    beside.spawn(async move { Simulator::new(Script::demo()).serve(simulator).await });
+    serve::on(listener, config).await
+}
+
+/// Listens; where nobody asked for this very port, a free one will do.
+async fn listen(address: SocketAddr, asked: bool) -> Result<TcpListener, Ending> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if !asked && error.kind() == std::io::ErrorKind::AddrInUse => {
+            serve::bind((address.ip(), 0).into(), "PORT").await
+        }
+        Err(_) => serve::bind(address, "PORT").await,
+    }
+}
+
+/// Where a client on this machine finds a listener.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    (ip, address.port()).into()
+}
+
+fn introduce(address: SocketAddr, simulated: &str) {
+    say::line(format_args!(
+        r#"
+free-llm-proxy demo: every model here is simulated.
+
+  Address   http://{address}/v1   (also http://{address}/api/v1)
+  Key       {KEY}
+
+Try it:
+
+  curl -sN http://{address}/v1/chat/completions \
+    -H "Authorization: Bearer {KEY}" -H "Content-Type: application/json" \
+    -d '{{"model":"auto","stream":true,"messages":[{{"role":"user","content":"Hello!"}}]}}'
+
+The best model is rate-limited now and then: ask a few times and see in the log lines below
+which models were tried. GET {simulated}/requests shows what the simulated models were
+asked; PUT {simulated}/script changes what they do. Ctrl-C ends it.
+"#
+    ));
+}

@@ -1,0 +1,113 @@
+//! `health`: the probe of a container without a shell. It needs no keys.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Ending, say};
+use crate::config::{Sources, listen_address};
+
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Asks the proxy that these settings describe, and says what it answered.
+pub async fn run(sources: &Sources) -> Ending {
+    let peer = match listen_address(|name| sources.get(name)) {
+        Ok(listener) => reachable(listener),
+        Err(error) => {
+            say::problem(error);
+            return Ending::Settings;
+        }
+    };
+    if peer.port() == 0 {
+        return unhealthy(peer, "PORT is 0, so nobody can know which one was taken");
+    }
+    match tokio::time::timeout(LIMIT, ask(peer)).await {
+        Ok(Ok(200)) => {
+            say::line(format_args!("healthy: http://{peer}/health answers 200"));
+            Ending::Fine
+        }
+        Ok(Ok(status)) => unhealthy(peer, format_args!("answers {status}")),
+        Ok(Err(error)) => unhealthy(peer, error),
+        Err(_) => unhealthy(peer, format_args!("no answer in {} s", LIMIT.as_secs())),
+    }
+}
+
+fn unhealthy(peer: SocketAddr, why: impl std::fmt::Display) -> Ending {
+    say::problem(format_args!("not healthy: http://{peer}/health: {why}"));
+    Ending::Fault
+}
+
+/// Who listens everywhere is asked at home.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    let host = match listener.ip() {
+        host if !host.is_unspecified() => host,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    (host, listener.port()).into()
+}
+
+/// The status that `/health` answers with. A whole HTTP client would be much for so little.
+async fn ask(peer: SocketAddr) -> io::Result<u16> {
+    let mut stream = TcpStream::connect(peer).await?;
+    let request = format!("GET /health HTTP/1.1\r\nHost: {peer}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = [0; "HTTP/1.1 200".len()];
+    stream.read_exact(&mut head).await?;
+    let status = std::str::from_utf8(&head)
+        .ok()
+        .and_then(|head| head.strip_prefix("HTTP/1.1 "));
+    status
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what answers is no HTTP server"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn s8_who_listens_everywhere_is_asked_at_home() {
+        #[rustfmt::skip]
+        let rows = [
+            ("0.0.0.0:8080",   "127.0.0.1:8080"),
+            ("[::]:8080",      "[::1]:8080"),
+            ("10.0.0.7:8080",  "10.0.0.7:8080"),
+        ];
+        for (listener, expected) in rows {
+            assert_eq!(reachable(listener.parse().unwrap()).to_string(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn s8_health_tells_alive_from_ill_strange_and_gone() {
+        #[rustfmt::skip]
+        let rows: [(&str, Option<u16>); 5] = [
+            ("HTTP/1.1 200 OK\r\n\r\n",                  Some(200)),
+            ("HTTP/1.1 503 Service Unavailable\r\n\r\n", Some(503)),
+            ("SSH-2.0-OpenSSH_9.9\r\n",                  None),
+            ("HTTP",                                     None),
+            ("",                                         None),
+        ];
+        for (answer, expected) in rows {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let peer = listener.local_addr().unwrap();
+            let serve = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 256];
+                let count = stream.read(&mut request).await.unwrap();
+                assert!(request[..count].starts_with(b"GET /health HTTP/1.1\r\n"));
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            };
+            let (status, ()) = tokio::join!(ask(peer), serve);
+            assert_eq!(status.ok(), expected, "{answer:?}");
+            drop(listener);
+            assert!(ask(peer).await.is_err());
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a person types: the commands, their flags, and what they print.
+//!
+//! No decision about a request is made in this room, and no key of the user's is ever printed
+//! by it.
+
+mod args;
+pub mod check;
+pub mod demo;
+pub mod health;
+pub mod init;
+pub mod say;
+pub mod serve;
+
+use std::process::ExitCode;
+
+pub use args::{Command, Parsed, completions, parse};
+pub use clap_complete::Shell;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As it should.
+    Fine,
+    /// Something does not work: the port is taken, the key is refused, nobody answers.
+    Fault,
+    /// The settings or the flags are wrong.
+    Settings,
+}
+
+impl Ending {
+    /// What the shell gets.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Fault => 1,
+            Self::Settings => 2,
+        }
+    }
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(ending.code())
+    }
+}

@@ -1,0 +1,19 @@
+//! The one place that prints for people. A reader that has gone away is no error.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+/// One line, or several, on stdout.
+pub fn line(text: impl Display) {
+    writeln!(std::io::stdout().lock(), "{text}").ok();
+}
+
+/// These very bytes on stdout.
+pub fn raw(bytes: &[u8]) {
+    std::io::stdout().lock().write_all(bytes).ok();
+}
+
+/// What is wrong, on stderr.
+pub fn problem(text: impl Display) {
+    writeln!(std::io::stderr().lock(), "{text}").ok();
+}

@@ -1,0 +1,172 @@
+//! Settings: read once, checked together, plain typed values afterwards (spec §6).
+//!
+//! One table ([`SETTINGS`]) feeds the reader, `--help`, `.env.example` and
+//! `docs/configuration.md`. Nothing outside this room reads the environment.
+
+mod address;
+mod document;
+mod error;
+mod read;
+mod secret;
+mod sources;
+mod table;
+mod value;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+
+pub use document::{env_example, env_file, markdown_table};
+pub use error::ConfigError;
+pub use read::listen_address;
+pub use secret::Secret;
+pub use sources::Sources;
+pub use table::{Group, Preset, SETTINGS, Setting};
+pub use value::is_placeholder;
+
+/// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `OPENROUTER_API_KEY`: goes upstream, and nowhere else.
+    pub upstream_key: Secret,
+    /// `PROXY_API_KEY`: any of these opens the door. Never empty.
+    pub proxy_keys: Vec<Secret>,
+    /// `MODELS_LIST_URL`.
+    pub models_list_url: Uri,
+    /// `MODELS_REFRESH_SEC`.
+    pub models_refresh: Duration,
+    /// `UPSTREAM_BASE_URL`, without a trailing slash.
+    pub upstream_base_url: Uri,
+    /// `MAX_FALLBACK_ATTEMPTS`: models per request.
+    pub max_fallback_attempts: usize,
+    /// `REQUEST_BUDGET_SEC`: no attempt starts after this.
+    pub request_budget: Duration,
+    /// `CONNECT_TIMEOUT_SEC`, never above `upstream_timeout`.
+    pub connect_timeout: Duration,
+    /// `UPSTREAM_TIMEOUT_SEC`: until the first useful event.
+    pub upstream_timeout: Duration,
+    /// `STREAM_IDLE_TIMEOUT_SEC`: silence within a stream.
+    pub stream_idle_timeout: Duration,
+    /// `PLAIN_TIMEOUT_SEC`: a whole plain answer.
+    pub plain_timeout: Duration,
+    /// `STREAM_KEEPALIVE_SEC`; `None` never waits aloud.
+    pub stream_keepalive: Option<Duration>,
+    /// `RATE_LIMIT_COOLDOWN_SEC`.
+    pub rate_limit_cooldown: Duration,
+    /// `GENERIC_ERROR_COOLDOWN_SEC`.
+    pub generic_error_cooldown: Duration,
+    /// `OPENROUTER_REFERER`: the `HTTP-Referer` header.
+    pub referer: HeaderValue,
+    /// `OPENROUTER_TITLE`: the `X-Title` header.
+    pub title: HeaderValue,
+    /// `LOG_LEVEL`.
+    pub log_level: LogLevel,
+    /// `HOST`.
+    pub host: IpAddr,
+    /// `PORT`; 0 takes a free one.
+    pub port: u16,
+    /// `MODEL_FIELD`.
+    pub model_field: ModelField,
+    /// `FALLBACK_ROUTER`.
+    pub fallback_router: bool,
+    /// `ALLOW_PAID`.
+    pub allow_paid: bool,
+    /// `DRAIN_TIMEOUT_SEC`.
+    pub drain_timeout: Duration,
+    /// `METRICS_ADDR`: serves `/metrics` there and not on the main port.
+    pub metrics_addr: Option<std::net::SocketAddr>,
+    /// `METRICS_AUTH`: `/metrics` wants the key.
+    pub metrics_auth: bool,
+    /// `CORS_ALLOW_ORIGINS`.
+    pub cors_allow_origins: AllowOrigins,
+    /// The byte, depth and time limits on what comes in from outside.
+    pub limits: Limits,
+    /// Through which proxy the upstream and the list are reached.
+    pub outbound_proxy: OutboundProxy,
+}
+
+/// How much, how deep and how slow the outside may be (spec §6).
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `MAX_BODY_BYTES`: a request's body.
+    pub max_body_bytes: usize,
+    /// `MAX_JSON_DEPTH`: nesting of a request's body.
+    pub max_json_depth: usize,
+    /// `HEADER_TIMEOUT_SEC`: a request's head, from its first byte.
+    pub header_timeout: Duration,
+    /// `BODY_IDLE_TIMEOUT_SEC`: silence within a request's body.
+    pub body_idle_timeout: Duration,
+    /// `IDLE_TIMEOUT_SEC`: an idle connection.
+    pub idle_timeout: Duration,
+    /// `MAX_LIST_BYTES`: the ranking.
+    pub max_list_bytes: usize,
+    /// `MAX_CATALOGUE_BYTES`: the upstream's catalogue.
+    pub max_catalogue_bytes: usize,
+    /// `MAX_EVENT_BYTES`: one event of a stream.
+    pub max_event_bytes: usize,
+    /// `MAX_ANSWER_BYTES`: a plain answer, after unpacking.
+    pub max_answer_bytes: usize,
+    /// `MAX_HELD_BYTES`: what is held back before the commit.
+    pub max_held_bytes: usize,
+}
+
+/// What becomes of a request's own `model` (spec §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelField {
+    /// The proxy chooses.
+    Ignore,
+    /// The named model first, if it is in the snapshot.
+    Prefer,
+    /// The named model alone.
+    Pin,
+}
+
+/// Whose pages may call us from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowOrigins {
+    /// Anybody's (`*`).
+    Any,
+    /// These, letter by letter.
+    Listed(Vec<HeaderValue>),
+}
+
+/// `LOG_LEVEL`, least important first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Every attempt.
+    Debug,
+    /// Every request.
+    Info,
+    /// What went wrong and was mended, or should be looked at.
+    Warning,
+    /// What a person must act on.
+    Error,
+}
+
+/// The usual proxy variables, upper or lower case (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+/// `NO_PROXY`), each checked to be an `http`, `https`, `socks5` or `socks5h` URL.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct OutboundProxy {
+    /// For `https` targets.
+    pub https: Option<String>,
+    /// For `http` targets.
+    pub http: Option<String>,
+    /// For both, where the one above is missing.
+    pub all: Option<String>,
+    /// The hosts that are reached directly.
+    pub no: Option<String>,
+}
+
+impl fmt::Debug for OutboundProxy {
+    /// Only which are set: a proxy's URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundProxy")
+            .field("https", &self.https.is_some())
+            .field("http", &self.http.is_some())
+            .field("all", &self.all.is_some())
+            .field("no", &self.no)
+            .finish()
+    }
+}

@@ -1,0 +1,189 @@
+//! From text to [`Config`]: every setting is read, and every mistake noted, before it ends.
+
+use std::net::SocketAddr;
+
+use super::table::{self, Group, Preset};
+use super::value::{
+    Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
+    seconds, seconds_or_zero, upstream_key,
+};
+use super::{Config, ConfigError, Limits, OutboundProxy, address, error};
+
+impl Config {
+    /// Reads every setting through `lookup`, which is asked for names of the table.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader {
+            lookup,
+            problems: Vec::new(),
+        };
+        let config = reader.config();
+        reader.end(config)
+    }
+}
+
+/// `HOST` and `PORT` alone: all that a probe from within a container needs to know.
+///
+/// # Errors
+///
+/// What is wrong with the two.
+pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, ConfigError> {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let host = reader.get("HOST", address::host);
+    let port = reader.get("PORT", port);
+    reader.end(host.zip(port).map(SocketAddr::from))
+}
+
+struct Reader<F> {
+    lookup: F,
+    problems: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// Two steps, so that one mistake does not hide the next: all are read, then put together.
+    fn config(&mut self) -> Option<Config> {
+        let upstream_key = self.get("OPENROUTER_API_KEY", upstream_key);
+        let proxy_keys = self.get("PROXY_API_KEY", proxy_keys);
+        let host = self.get("HOST", address::host);
+        let port = self.get("PORT", port);
+        let cors_allow_origins = self.get("CORS_ALLOW_ORIGINS", address::origins);
+        let drain_timeout = self.get("DRAIN_TIMEOUT_SEC", seconds);
+        let models_list_url = self.get("MODELS_LIST_URL", address::url);
+        let models_refresh = self.get("MODELS_REFRESH_SEC", seconds);
+        let model_field = self.get("MODEL_FIELD", model_field);
+        let fallback_router = self.get("FALLBACK_ROUTER", boolean);
+        let allow_paid = self.get("ALLOW_PAID", boolean);
+        let upstream_base_url = self.get("UPSTREAM_BASE_URL", address::base_url);
+        let max_fallback_attempts = self.get("MAX_FALLBACK_ATTEMPTS", count);
+        let referer = self.get("OPENROUTER_REFERER", header);
+        let title = self.get("OPENROUTER_TITLE", header);
+        let request_budget = self.get("REQUEST_BUDGET_SEC", seconds);
+        let connect_timeout = self.get("CONNECT_TIMEOUT_SEC", seconds);
+        let upstream_timeout = self.get("UPSTREAM_TIMEOUT_SEC", seconds);
+        let stream_idle_timeout = self.get("STREAM_IDLE_TIMEOUT_SEC", seconds);
+        let plain_timeout = self.get("PLAIN_TIMEOUT_SEC", seconds);
+        let stream_keepalive = self.get("STREAM_KEEPALIVE_SEC", period);
+        let rate_limit_cooldown = self.get("RATE_LIMIT_COOLDOWN_SEC", seconds_or_zero);
+        let generic_error_cooldown = self.get("GENERIC_ERROR_COOLDOWN_SEC", seconds_or_zero);
+        let log_level = self.get("LOG_LEVEL", log_level);
+        let metrics_addr = self.get("METRICS_ADDR", address::listener);
+        let metrics_auth = self.get("METRICS_AUTH", boolean);
+        let limits = self.limits();
+        let outbound_proxy = self.outbound_proxy();
+        Some(Config {
+            upstream_key: upstream_key?,
+            proxy_keys: proxy_keys?,
+            models_list_url: models_list_url?,
+            models_refresh: models_refresh?,
+            upstream_base_url: upstream_base_url?,
+            max_fallback_attempts: max_fallback_attempts?,
+            request_budget: request_budget?,
+            connect_timeout: connect_timeout?.min(upstream_timeout?),
+            upstream_timeout: upstream_timeout?,
+            stream_idle_timeout: stream_idle_timeout?,
+            plain_timeout: plain_timeout?,
+            stream_keepalive: stream_keepalive?,
+            rate_limit_cooldown: rate_limit_cooldown?,
+            generic_error_cooldown: generic_error_cooldown?,
+            referer: referer?,
+            title: title?,
+            log_level: log_level?,
+            host: host?,
+            port: port?,
+            model_field: model_field?,
+            fallback_router: fallback_router?,
+            allow_paid: allow_paid?,
+            drain_timeout: drain_timeout?,
+            metrics_addr,
+            metrics_auth: metrics_auth?,
+            cors_allow_origins: cors_allow_origins?,
+            limits: limits?,
+            outbound_proxy,
+        })
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let max_body_bytes = self.get("MAX_BODY_BYTES", count);
+        let max_json_depth = self.get("MAX_JSON_DEPTH", depth);
+        let header_timeout = self.get("HEADER_TIMEOUT_SEC", seconds);
+        let body_idle_timeout = self.get("BODY_IDLE_TIMEOUT_SEC", seconds);
+        let idle_timeout = self.get("IDLE_TIMEOUT_SEC", seconds);
+        let max_list_bytes = self.get("MAX_LIST_BYTES", count);
+        let max_catalogue_bytes = self.get("MAX_CATALOGUE_BYTES", count);
+        let max_event_bytes = self.get("MAX_EVENT_BYTES", count);
+        let max_answer_bytes = self.get("MAX_ANSWER_BYTES", count);
+        let max_held_bytes = self.get("MAX_HELD_BYTES", count);
+        Some(Limits {
+            max_body_bytes: max_body_bytes?,
+            max_json_depth: max_json_depth?,
+            header_timeout: header_timeout?,
+            body_idle_timeout: body_idle_timeout?,
+            idle_timeout: idle_timeout?,
+            max_list_bytes: max_list_bytes?,
+            max_catalogue_bytes: max_catalogue_bytes?,
+            max_event_bytes: max_event_bytes?,
+            max_answer_bytes: max_answer_bytes?,
+            max_held_bytes: max_held_bytes?,
+        })
+    }
+
+    fn outbound_proxy(&mut self) -> OutboundProxy {
+        OutboundProxy {
+            https: self.get("HTTPS_PROXY", address::proxy_url),
+            http: self.get("HTTP_PROXY", address::proxy_url),
+            all: self.get("ALL_PROXY", address::proxy_url),
+            no: self.get("NO_PROXY", |hosts| Ok(hosts.to_owned())),
+        }
+    }
+
+    /// The setting's value; `None` where there is none, or where a problem was noted.
+    fn get<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Option<T> {
+        let setting = table::find(name)?;
+        let given = self.given(name);
+        match (given.as_deref(), setting.preset) {
+            (None | Some(""), Preset::None) => None,
+            (None, Preset::Text(text)) => parse(text).ok(),
+            // A mistake in the other setting is told under its own name.
+            (None, Preset::Same(other)) => match self.given(other) {
+                Some(text) => parse(&text).ok(),
+                None => parse(setting.default_text()?).ok(),
+            },
+            (None, Preset::Required(hint)) => self.note(format!("{name} is required: {hint}")),
+            (Some(""), Preset::Required(hint)) => self.note(format!("{name} is empty: {hint}")),
+            (
+                Some(text),
+                Preset::Required(_) | Preset::None | Preset::Text(_) | Preset::Same(_),
+            ) => match (parse(text), setting.group == Group::Keys) {
+                (Ok(value), _) => Some(value),
+                (Err(refusal), true) => self.note(format!("{name} {refusal}")),
+                (Err(refusal), false) => {
+                    self.note(format!("{name}={}: {refusal}", error::shown(text)))
+                }
+            },
+        }
+    }
+
+    fn given(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).map(|text| text.trim().to_owned())
+    }
+
+    fn note<T>(&mut self, problem: String) -> Option<T> {
+        self.problems.push(problem);
+        None
+    }
+
+    fn end<T>(self, value: Option<T>) -> Result<T, ConfigError> {
+        value
+            .filter(|_| self.problems.is_empty())
+            .ok_or(ConfigError::new(self.problems))
+    }
+}
+
+#[cfg(test)]
+mod tests;

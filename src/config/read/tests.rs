@@ -1,0 +1,244 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::*;
+use crate::config::{AllowOrigins, LogLevel, ModelField, SETTINGS};
+
+type Set = &'static [(&'static str, &'static str)];
+
+const KEY: &str = "sk-or-v1-0123456789abcdef";
+
+#[test]
+fn s6_the_table_and_the_reader_know_the_same_names() {
+    let asked = RefCell::new(BTreeSet::new());
+    let read = Config::read(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        keys(name)
+    });
+    assert!(read.is_ok());
+    let names = SETTINGS.iter().map(|s| s.name.to_owned());
+    assert_eq!(asked.into_inner(), names.collect());
+}
+
+#[test]
+fn s6_defaults() {
+    let config = Config::read(keys).unwrap();
+    let sec = Duration::from_secs;
+    assert_eq!(config.upstream_key.expose(), KEY);
+    assert_eq!(config.proxy_keys.len(), 1);
+    assert_eq!(
+        config.models_list_url,
+        "https://shir-man.com/api/free-llm/top-models"
+    );
+    assert_eq!(config.models_refresh, sec(3600));
+    assert_eq!(config.upstream_base_url, "https://openrouter.ai/api/v1");
+    assert_eq!(config.max_fallback_attempts, 5);
+    assert_eq!(config.request_budget, sec(120));
+    assert_eq!(config.connect_timeout, sec(10));
+    assert_eq!(config.upstream_timeout, sec(30));
+    assert_eq!(config.stream_idle_timeout, sec(30));
+    assert_eq!(config.plain_timeout, sec(30));
+    assert_eq!(config.stream_keepalive, Some(sec(25)));
+    assert_eq!(config.rate_limit_cooldown, sec(300));
+    assert_eq!(config.generic_error_cooldown, sec(60));
+    assert_eq!(config.referer, "https://github.com/promsoft/free-llm-proxy");
+    assert_eq!(config.title, "free-llm-proxy");
+    assert_eq!(config.log_level, LogLevel::Info);
+    assert_eq!(
+        (config.host.to_string().as_str(), config.port),
+        ("0.0.0.0", 8080)
+    );
+    assert_eq!(config.model_field, ModelField::Ignore);
+    assert!(config.fallback_router);
+    assert!(!config.allow_paid);
+    assert_eq!(config.drain_timeout, sec(30));
+    assert_eq!(config.metrics_addr, None);
+    assert!(!config.metrics_auth);
+    assert_eq!(config.cors_allow_origins, AllowOrigins::Any);
+    assert_eq!(config.outbound_proxy, OutboundProxy::default());
+    let limits = config.limits;
+    assert_eq!(
+        (limits.max_body_bytes, limits.max_json_depth),
+        (32 << 20, 128)
+    );
+    assert_eq!(
+        (limits.header_timeout, limits.body_idle_timeout),
+        (sec(30), sec(30))
+    );
+    assert_eq!(limits.idle_timeout, sec(75));
+    assert_eq!(
+        (limits.max_list_bytes, limits.max_catalogue_bytes),
+        (8 << 20, 16 << 20)
+    );
+    assert_eq!(
+        (limits.max_event_bytes, limits.max_answer_bytes),
+        (16 << 20, 64 << 20)
+    );
+    assert_eq!(limits.max_held_bytes, 1 << 20);
+}
+
+#[test]
+fn s6_every_problem_is_reported_at_once() {
+    let lookup = |name: &str| {
+        let value = match name {
+            "PORT" => "99999",
+            "LOG_LEVEL" => "loud",
+            "UPSTREAM_TIMEOUT_SEC" => "nan",
+            "HTTPS_PROXY" => "ftp://me:secret@proxy",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    assert_eq!(
+        Config::read(lookup).unwrap_err().to_string(),
+        "OPENROUTER_API_KEY is required: create one at https://openrouter.ai/settings/keys\n\
+         PROXY_API_KEY is required: make one up, or let `free-llm-proxy init` do it\n\
+         PORT=\"99999\": must be a whole number from 0 to 65535\n\
+         UPSTREAM_TIMEOUT_SEC=\"nan\": must be a number of seconds above 0 and at most \
+         315360000, such as 30 or 2.5\n\
+         LOG_LEVEL=\"loud\": must be DEBUG, INFO, WARNING or ERROR\n\
+         HTTPS_PROXY=\"ftp://***@proxy\": must be an http, https, socks5 or socks5h URL, such as \
+         http://127.0.0.1:3128"
+    );
+}
+
+#[test]
+fn s6_a_key_is_never_shown() {
+    for bad in [
+        "hush hush",
+        "hush\u{7f}hush",
+        "тише-hush",
+        "<hush>",
+        "\"hush\"",
+    ] {
+        for name in ["OPENROUTER_API_KEY", "PROXY_API_KEY"] {
+            let error = Config::read(with(&[(name, bad)]));
+            let Err(error) = error else { continue };
+            assert!(!error.to_string().contains("hush"), "{error}");
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
+    }
+}
+
+#[test]
+fn s6_an_empty_value_is_malformed_or_none() {
+    for setting in SETTINGS {
+        for empty in ["", "  "] {
+            let read = Config::read(with(&[(setting.name, empty)]));
+            match setting.preset {
+                Preset::None => assert!(read.is_ok(), "{}", setting.name),
+                Preset::Required(_) | Preset::Text(_) | Preset::Same(_) => {
+                    let error = read.unwrap_err();
+                    assert_eq!(error.problems().len(), 1, "{error}");
+                    assert!(error.to_string().starts_with(setting.name), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn s6_time_limits_lean_on_each_other() {
+    #[rustfmt::skip]
+    let rows: &[(Set, [u64; 4])] = &[
+        // set                                                           connect, upstream, idle, plain
+        (&[],                                                            [10, 30, 30, 30]),
+        (&[("UPSTREAM_TIMEOUT_SEC", "60")],                              [10, 60, 60, 60]),
+        (&[("UPSTREAM_TIMEOUT_SEC", "5")],                               [5, 5, 5, 5]),
+        (&[("CONNECT_TIMEOUT_SEC", "40")],                               [30, 30, 30, 30]),
+        (&[("STREAM_IDLE_TIMEOUT_SEC", "7"), ("PLAIN_TIMEOUT_SEC", "90")], [10, 30, 7, 90]),
+    ];
+    for (set, expected) in rows {
+        let c = Config::read(with(set)).unwrap();
+        let got = [
+            c.connect_timeout,
+            c.upstream_timeout,
+            c.stream_idle_timeout,
+            c.plain_timeout,
+        ];
+        assert_eq!(got.map(|d| d.as_secs()), *expected, "{set:?}");
+    }
+}
+
+#[test]
+fn s6_values_are_read_into_their_fields() {
+    let config = Config::read(with(&[
+        ("OPENROUTER_API_KEY", "  sk-or-v1-trimmed \r"),
+        ("PROXY_API_KEY", "one, two"),
+        ("HOST", "localhost"),
+        ("PORT", "0"),
+        ("MODEL_FIELD", "pin"),
+        ("FALLBACK_ROUTER", "off"),
+        ("ALLOW_PAID", "1"),
+        ("STREAM_KEEPALIVE_SEC", "0"),
+        ("RATE_LIMIT_COOLDOWN_SEC", "0"),
+        ("GENERIC_ERROR_COOLDOWN_SEC", "0.25"),
+        ("METRICS_ADDR", "localhost:9090"),
+        ("LOG_LEVEL", "warning"),
+        ("UPSTREAM_BASE_URL", "http://127.0.0.1:9001/v1/"),
+        ("ALL_PROXY", "socks5h://127.0.0.1:1080"),
+        ("NO_PROXY", "localhost,127.0.0.1"),
+    ]))
+    .unwrap();
+    assert_eq!(config.upstream_key.expose(), "sk-or-v1-trimmed");
+    assert_eq!(
+        config
+            .proxy_keys
+            .iter()
+            .map(|k| k.expose())
+            .collect::<Vec<_>>(),
+        ["one", "two"]
+    );
+    assert_eq!(
+        (config.host.to_string().as_str(), config.port),
+        ("127.0.0.1", 0)
+    );
+    assert_eq!(config.model_field, ModelField::Pin);
+    assert_eq!((config.fallback_router, config.allow_paid), (false, true));
+    assert_eq!(config.stream_keepalive, None);
+    assert_eq!(config.rate_limit_cooldown, Duration::ZERO);
+    assert_eq!(config.generic_error_cooldown, Duration::from_millis(250));
+    assert_eq!(config.metrics_addr.unwrap().to_string(), "127.0.0.1:9090");
+    assert_eq!(config.log_level, LogLevel::Warning);
+    assert_eq!(config.upstream_base_url, "http://127.0.0.1:9001/v1");
+    assert_eq!(
+        config.outbound_proxy.all.as_deref(),
+        Some("socks5h://127.0.0.1:1080")
+    );
+    assert_eq!(
+        config.outbound_proxy.no.as_deref(),
+        Some("localhost,127.0.0.1")
+    );
+}
+
+#[test]
+fn s6_a_debug_print_shows_no_key_and_no_password() {
+    let config = Config::read(with(&[("ALL_PROXY", "http://me:hush@proxy:1")])).unwrap();
+    let debug = format!("{config:?}");
+    assert!(!debug.contains("hush") && !debug.contains(KEY), "{debug}");
+}
+
+#[test]
+fn s8_a_probe_needs_no_keys() {
+    let lookup = |name: &str| (name == "PORT").then(|| "9000".to_owned());
+    assert_eq!(listen_address(lookup).unwrap().to_string(), "0.0.0.0:9000");
+    assert!(listen_address(|_| Some("x".to_owned())).is_err());
+}
+
+fn keys(name: &str) -> Option<String> {
+    match name {
+        "OPENROUTER_API_KEY" => Some(KEY.to_owned()),
+        "PROXY_API_KEY" => Some("local-key".to_owned()),
+        _ => None,
+    }
+}
+
+fn with(set: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    move |name| {
+        let given = set.iter().find(|(set, _)| *set == name);
+        given
+            .map(|(_, value)| (*value).to_owned())
+            .or_else(|| keys(name))
+    }
+}

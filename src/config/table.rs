@@ -1,0 +1,273 @@
+//! The one table of settings: names, defaults and meanings, in the order people read them.
+//!
+//! The reader takes its defaults from here; `--help`, `.env.example` and
+//! `docs/configuration.md` are printed from it. What a value must look like is told in `value`
+//! and `address`.
+
+/// One setting, as its operator sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds when it is not set.
+    pub preset: Preset,
+    /// One sentence: what it does, and its unit.
+    pub meaning: &'static str,
+    /// Under which heading it stands.
+    pub group: Group,
+}
+
+/// What holds when a setting is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Nothing does: the program refuses to run, and says where to get one.
+    Required(&'static str),
+    /// There is none, and that is fine.
+    None,
+    /// This text, read as if somebody had written it.
+    Text(&'static str),
+    /// Whatever this other setting says.
+    Same(&'static str),
+}
+
+/// The headings of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// The two keys.
+    Keys,
+    /// Where it listens and who may call.
+    Listening,
+    /// Which models there are and which is taken.
+    Models,
+    /// How the upstream is reached.
+    Upstream,
+    /// How long anything may take.
+    Waiting,
+    /// How long a failed model is left alone.
+    Cooldowns,
+    /// What the operator sees.
+    Telemetry,
+    /// How much, how deep and how slow the outside may be.
+    Limits,
+    /// The proxy between this program and the internet.
+    Outbound,
+}
+
+impl Group {
+    /// All of them, in the order of the table.
+    pub const ALL: [Self; 9] = [
+        Self::Keys,
+        Self::Listening,
+        Self::Models,
+        Self::Upstream,
+        Self::Waiting,
+        Self::Cooldowns,
+        Self::Telemetry,
+        Self::Limits,
+        Self::Outbound,
+    ];
+
+    /// The heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Keys => "Keys",
+            Self::Listening => "Listening",
+            Self::Models => "Models",
+            Self::Upstream => "Upstream",
+            Self::Waiting => "Waiting",
+            Self::Cooldowns => "Cooldowns",
+            Self::Telemetry => "Logs and metrics",
+            Self::Limits => "Limits on what comes in",
+            Self::Outbound => "Outbound proxy",
+        }
+    }
+
+    /// Its settings.
+    pub fn settings(self) -> impl Iterator<Item = &'static Setting> {
+        SETTINGS.iter().filter(move |setting| setting.group == self)
+    }
+}
+
+impl Setting {
+    /// The flag of the same name (`models-refresh-sec`), without its dashes. A key has none,
+    /// since flags show in the process list; nor have the outbound proxy variables, which
+    /// belong to the environment and may hold a password.
+    #[must_use]
+    pub fn flag(&self) -> Option<String> {
+        match self.group {
+            Group::Keys | Group::Outbound => None,
+            Group::Listening
+            | Group::Models
+            | Group::Upstream
+            | Group::Waiting
+            | Group::Cooldowns
+            | Group::Telemetry
+            | Group::Limits => Some(self.name.to_ascii_lowercase().replace('_', "-")),
+        }
+    }
+
+    /// The spellings that are looked for, the first one found counts: the outbound proxy
+    /// variables are as often written in lower case.
+    pub(super) fn spellings(&self) -> impl Iterator<Item = String> {
+        let lower = (self.group == Group::Outbound).then(|| self.name.to_ascii_lowercase());
+        std::iter::once(self.name.to_owned()).chain(lower)
+    }
+
+    /// The text that holds when nothing is set, where there is one.
+    #[must_use]
+    pub fn default_text(&self) -> Option<&'static str> {
+        match self.preset {
+            Preset::Text(text) => Some(text),
+            Preset::Same(other) => find(other).and_then(Self::default_text),
+            Preset::Required(_) | Preset::None => None,
+        }
+    }
+}
+
+/// The setting of this name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+const fn setting(
+    group: Group,
+    name: &'static str,
+    preset: Preset,
+    meaning: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        preset,
+        meaning,
+        group,
+    }
+}
+
+/// Every setting there is.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = {
+    use Group::{Cooldowns, Keys, Limits, Listening, Models, Outbound, Telemetry, Upstream, Waiting};
+    use Preset::{None, Required, Same, Text};
+    &[
+        setting(Keys, "OPENROUTER_API_KEY", Required("create one at https://openrouter.ai/settings/keys"),
+            "Key for the upstream; it goes there and nowhere else"),
+        setting(Keys, "PROXY_API_KEY", Required("make one up, or let `free-llm-proxy init` do it"),
+            "What clients must present; several, comma-separated, allow rotation"),
+
+        setting(Listening, "HOST", Text("0.0.0.0"),
+            "IP address to listen on, or `localhost`; 0.0.0.0 is every IPv4 address of the machine"),
+        setting(Listening, "PORT", Text("8080"),
+            "Port to listen on; 0 takes a free one"),
+        setting(Listening, "CORS_ALLOW_ORIGINS", Text("*"),
+            "Whose web pages may call: `*` for any, or origins such as https://chat.example, comma-separated"),
+        setting(Listening, "DRAIN_TIMEOUT_SEC", Text("30"),
+            "Seconds that open answers may take to finish after SIGTERM"),
+
+        setting(Models, "MODELS_LIST_URL", Text("https://shir-man.com/api/free-llm/top-models"),
+            "The ranking of free models"),
+        setting(Models, "MODELS_REFRESH_SEC", Text("3600"),
+            "Seconds between two reads of the ranking"),
+        setting(Models, "MODEL_FIELD", Text("ignore"),
+            "What becomes of a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (tried alone)"),
+        setting(Models, "FALLBACK_ROUTER", Text("on"),
+            "Whether the router that the ranking names is tried after the ranked models"),
+        setting(Models, "ALLOW_PAID", Text("false"),
+            "Whether models that could be billed may be used"),
+
+        setting(Upstream, "UPSTREAM_BASE_URL", Text("https://openrouter.ai/api/v1"),
+            "Where completions go: {this}/chat/completions"),
+        setting(Upstream, "MAX_FALLBACK_ATTEMPTS", Text("5"),
+            "Models tried per request, at most"),
+        setting(Upstream, "OPENROUTER_REFERER", Text("https://github.com/promsoft/free-llm-proxy"),
+            "The `HTTP-Referer` header sent upstream"),
+        setting(Upstream, "OPENROUTER_TITLE", Text("free-llm-proxy"),
+            "The `X-Title` header sent upstream"),
+
+        setting(Waiting, "REQUEST_BUDGET_SEC", Text("120"),
+            "Seconds after which a request starts no further attempt"),
+        setting(Waiting, "CONNECT_TIMEOUT_SEC", Text("10"),
+            "Seconds to connect to the upstream; never above UPSTREAM_TIMEOUT_SEC"),
+        setting(Waiting, "UPSTREAM_TIMEOUT_SEC", Text("30"),
+            "Seconds of one attempt until the first useful event"),
+        setting(Waiting, "STREAM_IDLE_TIMEOUT_SEC", Same("UPSTREAM_TIMEOUT_SEC"),
+            "Seconds of silence within a stream"),
+        setting(Waiting, "PLAIN_TIMEOUT_SEC", Same("UPSTREAM_TIMEOUT_SEC"),
+            "Seconds for a whole answer that is not streamed"),
+        setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("25"),
+            "Seconds of waiting after which a streaming client gets a comment, and again each such period; 0 never"),
+
+        setting(Cooldowns, "RATE_LIMIT_COOLDOWN_SEC", Text("300"),
+            "Seconds a rate-limited model rests when it does not say how long; may be 0"),
+        setting(Cooldowns, "GENERIC_ERROR_COOLDOWN_SEC", Text("60"),
+            "Seconds a model rests after any other failure of its own; may be 0"),
+
+        setting(Telemetry, "LOG_LEVEL", Text("INFO"),
+            "Least level that is logged: DEBUG, INFO, WARNING or ERROR"),
+        setting(Telemetry, "METRICS_ADDR", None,
+            "Another address for `/metrics`, such as 127.0.0.1:9090; it then leaves the main port"),
+        setting(Telemetry, "METRICS_AUTH", Text("false"),
+            "Whether `/metrics` wants the proxy key"),
+
+        setting(Limits, "MAX_BODY_BYTES", Text("33554432"),
+            "Bytes of a request's body (default 32 MiB); beyond: 413"),
+        setting(Limits, "MAX_JSON_DEPTH", Text("128"),
+            "Nesting levels of a request's body, at most 1024; beyond: 400"),
+        setting(Limits, "HEADER_TIMEOUT_SEC", Text("30"),
+            "Seconds for a request's head to arrive"),
+        setting(Limits, "BODY_IDLE_TIMEOUT_SEC", Text("30"),
+            "Seconds of silence within a request's body"),
+        setting(Limits, "IDLE_TIMEOUT_SEC", Text("75"),
+            "Seconds that a connection may stay open without a request"),
+        setting(Limits, "MAX_LIST_BYTES", Text("8388608"),
+            "Bytes of the ranking (default 8 MiB)"),
+        setting(Limits, "MAX_CATALOGUE_BYTES", Text("16777216"),
+            "Bytes of the upstream's catalogue of models (default 16 MiB)"),
+        setting(Limits, "MAX_EVENT_BYTES", Text("16777216"),
+            "Bytes of one event of a stream (default 16 MiB)"),
+        setting(Limits, "MAX_ANSWER_BYTES", Text("67108864"),
+            "Bytes of an answer that is not streamed, unpacked (default 64 MiB)"),
+        setting(Limits, "MAX_HELD_BYTES", Text("1048576"),
+            "Bytes of a stream held back before its first useful event (default 1 MiB)"),
+
+        setting(Outbound, "HTTPS_PROXY", None,
+            "Proxy for https targets: an http, https, socks5 or socks5h URL"),
+        setting(Outbound, "HTTP_PROXY", None,
+            "Proxy for http targets"),
+        setting(Outbound, "ALL_PROXY", None,
+            "Proxy for both, where the one above is missing"),
+        setting(Outbound, "NO_PROXY", None,
+            "Hosts that are reached directly, comma-separated"),
+    ]
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s6_names_are_unique_and_groups_stand_together() {
+        let names: std::collections::HashSet<_> = SETTINGS.iter().map(|s| s.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        let grouped = Group::ALL
+            .into_iter()
+            .flat_map(Group::settings)
+            .map(|s| s.name);
+        assert!(grouped.eq(SETTINGS.iter().map(|s| s.name)));
+    }
+
+    #[test]
+    fn s6_flags_are_spelt_like_the_variables_and_keys_have_none() {
+        #[rustfmt::skip]
+        let rows = [
+            ("MODELS_REFRESH_SEC", Some("models-refresh-sec")),
+            ("PORT",               Some("port")),
+            ("OPENROUTER_API_KEY", None),
+            ("PROXY_API_KEY",      None),
+            ("HTTPS_PROXY",        None),
+        ];
+        for (name, flag) in rows {
+            assert_eq!(find(name).unwrap().flag().as_deref(), flag, "{name}");
+        }
+    }
+}

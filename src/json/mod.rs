@@ -1,0 +1,285 @@
+//! Reads JSON (RFC 8259) without building it.
+//!
+//! Syntax and nesting are checked in one pass, and members are handed out as slices of the
+//! text they came in: what nobody asks for is neither copied nor rebuilt, so numbers, escapes
+//! and unknown fields stay byte for byte. Requests, plain answers and events are all read here.
+//!
+//! Pure. No tree, no I/O. Whoever needs a typed document uses serde instead.
+
+mod scan;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use scan::Scanner;
+
+/// How deep a text from upstream may nest; requests have a setting of their own, which may
+/// not be larger (the scanner recurses once a level).
+pub const MAX_DEPTH: usize = 1024;
+
+/// Where a text stops being JSON. It names a place and never quotes the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The offset, in bytes, of the first byte that does not fit.
+    pub at: usize,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It is not JSON.
+    Syntax,
+    /// It ends too early.
+    CutShort,
+    /// It nests deeper than allowed.
+    TooDeep,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.problem {
+            Problem::NotUtf8 => "not UTF-8",
+            Problem::Syntax => "not valid JSON",
+            Problem::CutShort => "cut short",
+            Problem::TooDeep => "nested too deep",
+        };
+        write!(f, "{what} at byte {}", self.at)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    Array,
+    /// `"..."`
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`
+    Bool,
+    /// `null`
+    Null,
+}
+
+/// The text of one value, already checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raw<'a>(&'a str);
+
+impl<'a> Raw<'a> {
+    /// Checks that `bytes` hold one JSON value, white space around it, and nothing else.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    pub fn parse(bytes: &'a [u8], max_depth: usize) -> Result<Self, Error> {
+        let mut scanner = Scanner::new(utf8(bytes)?, max_depth);
+        scanner.space();
+        let value = scanner.value(0)?;
+        scanner.end()?;
+        Ok(Self(value))
+    }
+
+    /// The value as it was written.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.0
+    }
+
+    /// What it is, told by its first character.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.0.as_bytes().first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') => Kind::Null,
+            Some(_) | None => Kind::Number,
+        }
+    }
+
+    /// Whether it is `null`, which counts as absent nearly everywhere.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// The truth value, if it is one.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        match self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The string, unescaped, if it is one that is valid Unicode.
+    #[must_use]
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
+        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') {
+            serde_json::from_str(self.0).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
+    }
+
+    /// The number, if it is a whole one that fits.
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        self.0.parse().ok()
+    }
+
+    /// The number, if it is one.
+    #[must_use]
+    pub fn as_f64(self) -> Option<f64> {
+        (self.kind() == Kind::Number)
+            .then(|| self.0.parse().ok())
+            .flatten()
+    }
+
+    /// The members in their order; none if this is no object.
+    pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> {
+        let mut members = Members::nested(self);
+        std::iter::from_fn(move || members.as_mut()?.next().ok()?)
+            .map(|member| (member.key, member.value))
+    }
+
+    /// The member of that name (the last one, should it stand there twice), unless it is null.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<Raw<'a>> {
+        self.members()
+            .filter(|(k, _)| k == key)
+            .map(|(_, v)| v)
+            .last()
+            .filter(|v| !v.is_null())
+    }
+
+    /// The elements in their order; none if this is no array.
+    pub fn elements(self) -> impl Iterator<Item = Raw<'a>> {
+        let mut scanner = (self.kind() == Kind::Array).then(|| {
+            let mut scanner = Scanner::new(self.0, MAX_DEPTH);
+            scanner.enter(b'[', b']').map(|more| (scanner, more))
+        });
+        std::iter::from_fn(move || {
+            let Some(Ok((scanner, more))) = &mut scanner else {
+                return None;
+            };
+            if !*more {
+                return None;
+            }
+            let value = scanner.value(1).ok()?;
+            *more = scanner.more(b']').ok()?;
+            Some(Raw(value))
+        })
+    }
+}
+
+/// One member of an object and where it stands in the text.
+#[derive(Clone, Debug)]
+pub struct Member<'a> {
+    /// The name, unescaped.
+    pub key: Cow<'a, str>,
+    /// The value.
+    pub value: Raw<'a>,
+    /// The offset of the name's opening quote.
+    pub start: usize,
+    /// The offset of the value's first byte.
+    pub value_start: usize,
+    /// The offset behind the value.
+    pub end: usize,
+}
+
+/// The members of an object, checked while they are read.
+#[derive(Debug)]
+pub struct Members<'a> {
+    scanner: Scanner<'a>,
+    more: bool,
+    whole: bool,
+}
+
+impl<'a> Members<'a> {
+    /// Opens a text that must be one object and nothing else; `None` if it is another value.
+    /// The text is only known to be JSON once [`Members::next`] has answered `None`.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    pub fn open(bytes: &'a [u8], max_depth: usize) -> Result<Option<Self>, Error> {
+        let mut scanner = Scanner::new(utf8(bytes)?, max_depth);
+        scanner.space();
+        if scanner.peek() != Some(b'{') {
+            scanner.value(0)?;
+            scanner.end()?;
+            return Ok(None);
+        }
+        let more = scanner.enter(b'{', b'}')?;
+        Ok(Some(Self {
+            scanner,
+            more,
+            whole: true,
+        }))
+    }
+
+    fn nested(object: Raw<'a>) -> Option<Self> {
+        let mut scanner =
+            (object.kind() == Kind::Object).then(|| Scanner::new(object.0, MAX_DEPTH))?;
+        let more = scanner.enter(b'{', b'}').ok()?;
+        Some(Self {
+            scanner,
+            more,
+            whole: false,
+        })
+    }
+
+    /// The next member; `None` after the last one.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it fails, and stops at the first failure"
+    )]
+    pub fn next(&mut self) -> Result<Option<Member<'a>>, Error> {
+        if !self.more {
+            if self.whole {
+                self.scanner.end()?;
+            }
+            return Ok(None);
+        }
+        let start = self.scanner.at();
+        let name = self.scanner.string()?;
+        self.scanner.colon()?;
+        let value_start = self.scanner.at();
+        let value = self.scanner.value(1)?;
+        let end = self.scanner.at();
+        self.more = self.scanner.more(b'}')?;
+        // A name with an escape that is no character (a lone surrogate) cannot be one we know.
+        let key = Raw(name).as_str().unwrap_or(Cow::Borrowed(name));
+        Ok(Some(Member {
+            key,
+            value: Raw(value),
+            start,
+            value_start,
+            end,
+        }))
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|e| Error {
+        at: e.valid_up_to(),
+        problem: Problem::NotUtf8,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The scanner under the reader: one pass, a byte at a time but for strings.
+
+use super::{Error, Problem};
+
+/// A place in a text, and what may come next there.
+#[derive(Clone, Debug)]
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    max_depth: usize,
+}
+
+type Scan<T> = Result<T, Error>;
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a str, max_depth: usize) -> Self {
+        Self {
+            text,
+            at: 0,
+            max_depth,
+        }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    pub(super) fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Nothing but white space may follow.
+    pub(super) fn end(&mut self) -> Scan<()> {
+        self.space();
+        if self.peek().is_none() {
+            Ok(())
+        } else {
+            Err(self.fault())
+        }
+    }
+
+    /// Skips one value and answers its text. `depth` is how many containers stand around it.
+    pub(super) fn value(&mut self, depth: usize) -> Scan<&'a str> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'"') => {
+                self.string()?;
+            }
+            Some(b'{') => self.container(depth, b'{', b'}')?,
+            Some(b'[') => self.container(depth, b'[', b']')?,
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) | None => return Err(self.fault()),
+        }
+        Ok(self.since(start))
+    }
+
+    fn container(&mut self, depth: usize, open: u8, close: u8) -> Scan<()> {
+        if depth >= self.max_depth {
+            return Err(Error {
+                at: self.at,
+                problem: Problem::TooDeep,
+            });
+        }
+        let mut more = self.enter(open, close)?;
+        while more {
+            if open == b'{' {
+                self.string()?;
+                self.colon()?;
+            }
+            self.value(depth + 1)?;
+            more = self.more(close)?;
+        }
+        Ok(())
+    }
+
+    /// Steps into a container; answers whether something is in it, and stands before that.
+    pub(super) fn enter(&mut self, open: u8, close: u8) -> Scan<bool> {
+        self.take(open)?;
+        self.space();
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// After a value in a container: steps over the comma, or out of the container.
+    pub(super) fn more(&mut self, close: u8) -> Scan<bool> {
+        self.space();
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.take(b',')?;
+        self.space();
+        Ok(true)
+    }
+
+    pub(super) fn colon(&mut self) -> Scan<()> {
+        self.space();
+        self.take(b':')?;
+        self.space();
+        Ok(())
+    }
+
+    /// Skips a string and answers it with its quotes.
+    pub(super) fn string(&mut self) -> Scan<&'a str> {
+        let start = self.at;
+        self.take(b'"')?;
+        loop {
+            self.plain();
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(self.since(start));
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) | None => return Err(self.fault()),
+            }
+        }
+    }
+
+    /// Skips to the next quote, backslash or control character.
+    fn plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let stop = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
+        // Eight at a time: a word without a stop is what most of a long prompt is made of.
+        let words = rest
+            .chunks_exact(8)
+            .take_while(|word| !word.iter().fold(false, |any, b| any | stop(b)))
+            .count();
+        let tail = rest.get(words * 8..).unwrap_or_default();
+        self.at += words * 8 + tail.iter().position(stop).unwrap_or(tail.len());
+    }
+
+    fn escape(&mut self) -> Scan<()> {
+        self.take(b'\\')?;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    match self.peek() {
+                        Some(b) if b.is_ascii_hexdigit() => self.at += 1,
+                        Some(_) | None => return Err(self.fault()),
+                    }
+                }
+            }
+            Some(_) | None => return Err(self.fault()),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Scan<()> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Scan<()> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start {
+            Err(self.fault())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Scan<()> {
+        word.bytes().try_for_each(|b| self.take(b))
+    }
+
+    fn take(&mut self, byte: u8) -> Scan<()> {
+        if self.peek() != Some(byte) {
+            return Err(self.fault());
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    fn fault(&self) -> Error {
+        let problem = if self.at >= self.text.len() {
+            Problem::CutShort
+        } else {
+            Problem::Syntax
+        };
+        Error {
+            at: self.at,
+            problem,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The ranking's JSON (`docs/upstream.md` §12), read with distrust.
+//!
+//! Pure. One bad entry costs itself and nothing else.
+
+use crate::json::{self, Kind, Raw};
+use crate::model::{Capabilities, Capability, Model, ModelId};
+
+/// What a good ranking says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    /// By rank, best first, no id twice.
+    pub models: Vec<Model>,
+    /// Entries that were left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// An entry that was left out, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Skipped {
+    /// Its place in the list, from 0.
+    pub position: usize,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Why a whole ranking is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RankingError {
+    /// It is no JSON.
+    #[error("the list is {0}")]
+    Json(json::Error),
+    /// It is JSON without an array `models`.
+    #[error("the list is not an object with an array \"models\"")]
+    Shape,
+    /// No entry of it can be used.
+    #[error("the list has no usable model ({skipped} skipped)")]
+    NoUsableModel {
+        /// How many entries there were.
+        skipped: usize,
+    },
+}
+
+impl Ranking {
+    /// Reads a ranking. An id that could be billed is left out unless `allow_paid`
+    /// (spec §9.2).
+    ///
+    /// # Errors
+    /// When no model can be had from it.
+    pub fn read(body: &[u8], allow_paid: bool) -> Result<Self, RankingError> {
+        let list = Raw::parse(body, json::MAX_DEPTH).map_err(RankingError::Json)?;
+        let entries = list
+            .get("models")
+            .filter(|m| m.kind() == Kind::Array)
+            .ok_or(RankingError::Shape)?;
+        let mut models = Vec::new();
+        let mut skipped = Vec::new();
+        for (position, entry) in entries.elements().enumerate() {
+            match read_entry(entry, allow_paid) {
+                Ok(model) => models.push((position, model)),
+                Err(reason) => skipped.push(Skipped { position, reason }),
+            }
+        }
+        // Stable: equal ranks keep the list's order.
+        models.sort_by_key(|(_, model)| model.rank);
+        let mut seen = std::collections::HashSet::new();
+        models.retain(|(position, model)| {
+            let first = seen.insert(model.id.clone());
+            if !first {
+                skipped.push(Skipped {
+                    position: *position,
+                    reason: "the id stands in the list twice",
+                });
+            }
+            first
+        });
+        if models.is_empty() {
+            return Err(RankingError::NoUsableModel {
+                skipped: skipped.len(),
+            });
+        }
+        Ok(Self {
+            models: models.into_iter().map(|(_, model)| model).collect(),
+            skipped,
+        })
+    }
+}
+
+fn read_entry(entry: Raw<'_>, allow_paid: bool) -> Result<Model, &'static str> {
+    if entry.kind() != Kind::Object {
+        return Err("the entry is not an object");
+    }
+    let id = entry
+        .get("id")
+        .and_then(Raw::as_str)
+        .ok_or("the entry has no id")?;
+    let id = ModelId::try_from(id.as_ref()).map_err(|e| match e {
+        crate::model::InvalidModelId::Length => "the id is empty or longer than 128 characters",
+        crate::model::InvalidModelId::Character => "the id cannot stand in a header or a URL",
+    })?;
+    let rank = entry
+        .get("rank")
+        .and_then(Raw::as_u64)
+        .filter(|rank| *rank > 0)
+        .ok_or("the entry has no rank from 1 up")?;
+    if !allow_paid && !id.is_named_free() {
+        return Err("the id does not end in :free, so it could be billed (ALLOW_PAID is off)");
+    }
+    let mut capabilities = Capabilities::default();
+    for capability in Capability::ALL {
+        capabilities.set(
+            capability,
+            entry.get(capability.flag()).and_then(Raw::as_bool),
+        );
+    }
+    Ok(Model {
+        id,
+        rank,
+        name: entry.get("name").and_then(Raw::as_str).map(Into::into),
+        context_length: entry.get("contextLength").and_then(Raw::as_u64),
+        capabilities,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(body: &str, allow_paid: bool) -> Result<(String, usize), String> {
+        let ranking = Ranking::read(body.as_bytes(), allow_paid).map_err(|e| e.to_string())?;
+        let ids: Vec<_> = ranking.models.iter().map(|m| m.id.as_str()).collect();
+        Ok((ids.join(" "), ranking.skipped.len()))
+    }
+
+    #[test]
+    fn s2_a_good_list_is_read_and_one_bad_entry_costs_only_itself() {
+        let long = format!(r#"{{"rank":2,"id":"{}:free"}}"#, "x".repeat(200));
+        #[rustfmt::skip]
+        let rows: &[(&str, &str, usize)] = &[
+            (r#"{"rank":2,"id":"b:free"},{"rank":1,"id":"a:free"}"#,                        "a:free b:free", 0),
+            (r#"{"rank":1,"id":"b:free"},{"rank":1,"id":"a:free"}"#,                        "b:free a:free", 0),
+            (r#"{"rank":1,"id":"a:free","supportsTools":"yes","x":{"y":[]},"score":null}"#, "a:free", 0),
+            (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":"a:free"}"#,                        "a:free", 1),
+            (r#"{"rank":2,"id":"a:free","name":"second"},{"rank":1,"id":"a:free"}"#,        "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},7"#,                                               "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},null"#,                                            "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":2}"#,                                      "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"id":"b:free"}"#,                                 "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":0,"id":"b:free"}"#,                        "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":-1,"id":"b:free"}"#,                       "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":"2","id":"b:free"}"#,                      "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":""}"#,                              "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":"b\r\nX-Evil: 1:free"}"#,           "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":"b\u0000:free"}"#,                  "a:free", 1),
+        ];
+        for (entries, expected, skipped) in rows {
+            let body = format!(r#"{{"updatedAt":"x","count":99,"models":[{entries}],"notes":[]}}"#);
+            assert_eq!(
+                ids(&body, false),
+                Ok(((*expected).to_owned(), *skipped)),
+                "{entries}"
+            );
+        }
+        let body = format!(r#"{{"models":[{{"rank":1,"id":"a:free"}},{long}]}}"#);
+        assert_eq!(ids(&body, false), Ok(("a:free".to_owned(), 1)));
+    }
+
+    #[test]
+    fn s2_a_list_of_no_use_says_why() {
+        #[rustfmt::skip]
+        let rows = [
+            ("",                                   "the list is cut short at byte 0"),
+            ("<html>",                             "the list is not valid JSON at byte 0"),
+            ("[]",                                 "the list is not an object with an array \"models\""),
+            ("{}",                                 "the list is not an object with an array \"models\""),
+            (r#"{"models":{}}"#,                   "the list is not an object with an array \"models\""),
+            (r#"{"models":null}"#,                 "the list is not an object with an array \"models\""),
+            (r#"{"models":[]}"#,                   "the list has no usable model (0 skipped)"),
+            (r#"{"models":[1,2]}"#,                "the list has no usable model (2 skipped)"),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(ids(body, false), Err(expected.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn s9_2_an_id_that_could_be_billed_is_left_out_unless_allowed() {
+        let body = r#"{"models":[{"rank":1,"id":"openai/gpt-5"},{"rank":2,"id":"a:free"}]}"#;
+        assert_eq!(ids(body, false), Ok(("a:free".to_owned(), 1)));
+        assert_eq!(ids(body, true), Ok(("openai/gpt-5 a:free".to_owned(), 0)));
+    }
+
+    #[test]
+    fn s2_flags_that_are_absent_are_unknown() {
+        let body = r#"{"models":[{"rank":1,"id":"a:free","name":"A","contextLength":131072,"supportsTools":true,"supportsSeed":false}]}"#;
+        let model = Ranking::read(body.as_bytes(), false)
+            .unwrap()
+            .models
+            .remove(0);
+        assert_eq!(model.capabilities.get(Capability::Tools), Some(true));
+        assert_eq!(model.capabilities.get(Capability::Seed), Some(false));
+        assert_eq!(model.capabilities.get(Capability::Stop), None);
+        assert_eq!(
+            (model.name.as_deref(), model.context_length),
+            (Some("A"), Some(131_072))
+        );
+    }
+
+    #[test]
+    fn s2_the_recorded_sample_is_read_whole() {
+        let body = include_str!("../simulator/top-models.json");
+        let ranking = Ranking::read(body.as_bytes(), false).unwrap();
+        assert_eq!((ranking.models.len(), ranking.skipped.len()), (6, 0));
+        assert_eq!(
+            ranking.models[0].id.as_str(),
+            "inclusionai/ling-2.6-flash:free"
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The program: parse the command, run it, turn the ending into an exit code.
+
+use std::process::ExitCode;
+
+use free_llm_proxy::cli::{self, Command, Ending, say};
+use free_llm_proxy::config::Sources;
+
+fn main() -> ExitCode {
+    let parsed = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let sources = Sources::gather(parsed.flags);
+    let ending = match parsed.command {
+        Command::Init => cli::init::run(&sources),
+        Command::Completions(shell) => {
+            say::raw(&cli::completions(shell));
+            Ending::Fine
+        }
+        Command::Health => run(cli::health::run(&sources)),
+        Command::Demo => run(cli::demo::run(&sources)),
+        Command::Check => with(&sources, |config| run(cli::check::ask(config))),
+        Command::Serve => with(&sources, |config| run(cli::serve::run(config))),
+    };
+    ending.into()
+}
+
+/// Runs a command that needs all settings, or says what is wrong with them.
+fn with(
+    sources: &Sources,
+    command: impl FnOnce(free_llm_proxy::config::Config) -> Ending,
+) -> Ending {
+    match sources.config() {
+        Ok(config) => command(config),
+        Err(error) => {
+            say::problem(error);
+            Ending::Settings
+        }
+    }
+}
+
+fn run(command: impl Future<Output = Ending>) -> Ending {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            say::problem(format_args!("cannot start: {error}"));
+            Ending::Fault
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What a model is: its id, what it can do, how much it can hold.
+//!
+//! Pure values. Who is awake, who is best and where models come from is told elsewhere.
+
+mod capability;
+mod id;
+
+pub use capability::{Capabilities, Capability};
+pub use id::{InvalidModelId, ModelId};
+
+/// One model of the snapshot, as the list and the catalogue describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Sent upstream unchanged.
+    pub id: ModelId,
+    /// 1 is best. Equal ranks keep the list's order.
+    pub rank: u64,
+    /// The name a person reads, where the list gives one.
+    pub name: Option<String>,
+    /// The largest prompt plus answer, in tokens, where known.
+    pub context_length: Option<u64>,
+    /// What it can do, as far as known.
+    pub capabilities: Capabilities,
+}

@@ -1,0 +1,68 @@
+//! The parts of a proxy, put together.
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use crate::attempt::Walker;
+use crate::config::Config;
+use crate::list::RefreshTask;
+use crate::registry::Registry;
+use crate::server::App;
+use crate::telemetry::{Log, Metrics};
+use crate::upstream::{Connector, HttpClient, Upstream};
+
+/// A proxy ready to serve: `server::serve` takes `app`, and `refresh` must run beside it.
+pub struct Proxy {
+    /// The HTTP face.
+    pub app: Arc<App>,
+    /// Keeps the snapshot fresh.
+    pub refresh: RefreshTask,
+}
+
+/// The settings make no working proxy. `Config` has checked them, so this is a fault of the
+/// program or of the TLS library.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// TLS refuses its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// Address or key of the upstream.
+    #[error(transparent)]
+    Upstream(#[from] crate::upstream::InvalidUpstream),
+    /// The metrics' names clash.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl Proxy {
+    /// Builds a proxy that opens its outbound connections through `connector`.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(config: &Config, connector: Connector, log: Log) -> Result<Self, BuildError> {
+        let client = HttpClient::new(connector)?;
+        let upstream = Upstream::new(config, client.clone())?;
+        let metrics = Arc::new(Metrics::new()?);
+        let registry = Arc::new(Registry::default());
+        let walker = Walker::new(
+            config,
+            upstream,
+            Arc::clone(&registry),
+            log.clone(),
+            TaskTracker::new(),
+        );
+        let (refresh, refresher) = RefreshTask::new(
+            config,
+            client,
+            Arc::clone(&registry),
+            log.clone(),
+            Arc::clone(&metrics),
+        );
+        let app = App::new(config, registry, Arc::new(walker), refresher, log, metrics);
+        Ok(Self {
+            app: Arc::new(app),
+            refresh,
+        })
+    }
+}

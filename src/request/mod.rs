@@ -1,0 +1,191 @@
+//! The client's body, opened only as far as routing needs (spec §4, §4.1).
+//!
+//! Pure. One pass over the top level checks the whole text; what goes upstream are slices of
+//! the bytes that came in, with `model` replaced. No value is rebuilt.
+
+mod body;
+mod needs;
+
+use bytes::Bytes;
+
+use crate::json::{self, Kind, Members, Raw};
+
+use body::Edits;
+pub use body::UpstreamBody;
+pub use needs::Needs;
+
+/// A chat completion request, read as far as the proxy has to.
+#[derive(Clone, Debug)]
+pub struct ChatRequest {
+    bytes: Bytes,
+    edits: Edits,
+    /// What a model must be able to do to serve it.
+    pub needs: Needs,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// What its `model` field asks for.
+    pub wish: Wish,
+}
+
+/// What a request's `model` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing, or `auto`: the proxy chooses.
+    Auto,
+    /// A model by name.
+    Named(String),
+}
+
+/// Why a body is refused (spec §3: `invalid_json`, `invalid_request`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// No JSON. The place is all that is told.
+    #[error("the body is {0}")]
+    Json(json::Error),
+    /// Nested deeper than `MAX_JSON_DEPTH`.
+    #[error("the body nests deeper than {limit} levels")]
+    TooDeep {
+        /// The setting.
+        limit: usize,
+    },
+    /// JSON, but not an object.
+    #[error("the body must be a JSON object")]
+    NotAnObject,
+    /// A name that stands twice: which one counts would be a guess.
+    #[error("the field \"{0}\" stands in the body twice")]
+    Duplicate(&'static str),
+    /// As above, for a field the proxy does not know by name.
+    #[error("a field stands in the body twice")]
+    DuplicateUnknown,
+    /// `messages` is not there.
+    #[error("\"messages\" is required")]
+    MessagesMissing,
+    /// A field has the wrong type.
+    #[error("\"{field}\" must be {expected}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+}
+
+impl InvalidRequest {
+    /// The field it is about, for the error's `param`.
+    #[must_use]
+    pub fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::Duplicate(field) | Self::WrongType { field, .. } => Some(field),
+            Self::MessagesMissing => Some("messages"),
+            Self::Json(_) | Self::TooDeep { .. } | Self::NotAnObject | Self::DuplicateUnknown => {
+                None
+            }
+        }
+    }
+}
+
+/// The top-level fields that are looked at; all others pass unseen.
+#[derive(Default)]
+struct Fields<'a> {
+    model: Option<Raw<'a>>,
+    messages: Option<Raw<'a>>,
+    stream: Option<Raw<'a>>,
+    needs: needs::Fields<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// The slot of a field that is looked at, with its name.
+    fn slot(&mut self, key: &str) -> Option<(&'static str, &mut Option<Raw<'a>>)> {
+        match key {
+            "model" => Some(("model", &mut self.model)),
+            "messages" => Some(("messages", &mut self.messages)),
+            "stream" => Some(("stream", &mut self.stream)),
+            _ => self.needs.slot(key),
+        }
+    }
+}
+
+impl ChatRequest {
+    /// Reads a body of at most `max_depth` levels.
+    ///
+    /// # Errors
+    /// The first thing that makes it no chat completion request. What only the upstream can
+    /// judge (an empty `messages`, an odd `temperature`) passes.
+    pub fn read(bytes: Bytes, max_depth: usize) -> Result<Self, InvalidRequest> {
+        let faulty = |e: json::Error| match e.problem {
+            json::Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
+            json::Problem::NotUtf8 | json::Problem::Syntax | json::Problem::CutShort => {
+                InvalidRequest::Json(e)
+            }
+        };
+        let mut members = Members::open(&bytes, max_depth)
+            .map_err(faulty)?
+            .ok_or(InvalidRequest::NotAnObject)?;
+        let mut fields = Fields::default();
+        let mut names = std::collections::HashSet::new();
+        let mut edits = Edits::default();
+        while let Some(member) = members.next().map_err(faulty)? {
+            let slot = fields.slot(&member.key);
+            let known = slot.as_ref().map(|(name, _)| *name);
+            if let Some((_, slot)) = slot {
+                *slot = Some(member.value);
+            }
+            edits.see(&member);
+            if !names.insert(member.key) {
+                return Err(
+                    known.map_or(InvalidRequest::DuplicateUnknown, InvalidRequest::Duplicate)
+                );
+            }
+        }
+        let stream = match present(fields.stream).map(|v| v.as_bool()) {
+            None => false,
+            Some(Some(stream)) => stream,
+            Some(None) => {
+                return Err(InvalidRequest::WrongType {
+                    field: "stream",
+                    expected: "a boolean",
+                });
+            }
+        };
+        match present(fields.messages).map(Raw::kind) {
+            None => return Err(InvalidRequest::MessagesMissing),
+            Some(Kind::Array) => {}
+            Some(Kind::Object | Kind::String | Kind::Number | Kind::Bool | Kind::Null) => {
+                return Err(InvalidRequest::WrongType {
+                    field: "messages",
+                    expected: "an array",
+                });
+            }
+        }
+        let wish = match present(fields.model).map(|v| v.as_str()) {
+            None => Wish::Auto,
+            Some(Some(name)) if name == "auto" => Wish::Auto,
+            Some(Some(name)) => Wish::Named(name.into_owned()),
+            // No name of any model; noted, and otherwise as good as none.
+            Some(None) => Wish::Named(String::new()),
+        };
+        let needs = Needs::read(&fields.needs);
+        Ok(Self {
+            edits,
+            needs,
+            stream,
+            wish,
+            bytes,
+        })
+    }
+
+    /// The body to send to `model`: the client's, `model` set, `models` and `route` gone
+    /// (spec §9.7).
+    #[must_use]
+    pub fn body_for(&self, model: &crate::model::ModelId) -> UpstreamBody {
+        self.edits.apply(&self.bytes, model)
+    }
+}
+
+/// `null` counts as absent (spec §4.1).
+fn present(value: Option<Raw<'_>>) -> Option<Raw<'_>> {
+    value.filter(|v| !v.is_null())
+}
+
+#[cfg(test)]
+mod tests;

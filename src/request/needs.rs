@@ -1,0 +1,116 @@
+//! What a request needs of a model: the table of spec §4.1.
+
+use super::present;
+use crate::json::{Kind, Raw};
+use crate::model::{Capabilities, Capability};
+
+/// What a request needs of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    capabilities: Vec<Capability>,
+    /// It brings tools (for the log).
+    pub had_tools: bool,
+    /// It has a `response_format` (for the log).
+    pub had_response_format: bool,
+    /// It has a `seed` (for the log).
+    pub had_seed: bool,
+    /// It has a `stop` (for the log).
+    pub had_stop: bool,
+}
+
+/// The fields the needs are read from.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    tools: Option<Raw<'a>>,
+    tool_choice: Option<Raw<'a>>,
+    response_format: Option<Raw<'a>>,
+    seed: Option<Raw<'a>>,
+    stop: Option<Raw<'a>>,
+    reasoning: Option<Raw<'a>>,
+    reasoning_effort: Option<Raw<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn slot(&mut self, key: &str) -> Option<(&'static str, &mut Option<Raw<'a>>)> {
+        match key {
+            "tools" => Some(("tools", &mut self.tools)),
+            "tool_choice" => Some(("tool_choice", &mut self.tool_choice)),
+            "response_format" => Some(("response_format", &mut self.response_format)),
+            "seed" => Some(("seed", &mut self.seed)),
+            "stop" => Some(("stop", &mut self.stop)),
+            "reasoning" => Some(("reasoning", &mut self.reasoning)),
+            "reasoning_effort" => Some(("reasoning_effort", &mut self.reasoning_effort)),
+            _ => None,
+        }
+    }
+}
+
+impl Needs {
+    pub(super) fn read(fields: &Fields<'_>) -> Self {
+        let format = present(fields.response_format)
+            .and_then(|f| f.get("type"))
+            .and_then(Raw::as_str);
+        let needed = |capability| match capability {
+            Capability::Tools => {
+                present(fields.tools).is_some_and(|t| t.elements().next().is_some())
+            }
+            Capability::ToolChoice => present(fields.tool_choice)
+                .is_some_and(|c| !c.as_str().is_some_and(|c| c == "auto" || c == "none")),
+            Capability::StructuredOutputs => format.as_deref() == Some("json_schema"),
+            Capability::ResponseFormat => format.as_deref() == Some("json_object"),
+            Capability::Seed => present(fields.seed).is_some(),
+            Capability::Stop => present(fields.stop).is_some_and(|s| !is_empty(s)),
+            Capability::Reasoning => {
+                present(fields.reasoning).is_some_and(|r| !is_switched_off(r))
+                    || present(fields.reasoning_effort).is_some_and(|e| !is_none(e))
+            }
+        };
+        Self {
+            capabilities: Capability::ALL.into_iter().filter(|c| needed(*c)).collect(),
+            had_tools: needed(Capability::Tools),
+            had_response_format: present(fields.response_format).is_some(),
+            had_seed: needed(Capability::Seed),
+            had_stop: needed(Capability::Stop),
+        }
+    }
+
+    /// The needs as a list, in the order of the spec's table.
+    #[must_use]
+    pub fn capabilities(&self) -> &[Capability] {
+        &self.capabilities
+    }
+
+    /// Whether a model that can do `able` can serve the request.
+    #[must_use]
+    pub fn met_by(&self, able: Capabilities) -> bool {
+        self.capabilities.iter().all(|need| able.has(*need))
+    }
+}
+
+impl FromIterator<Capability> for Needs {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        Self {
+            capabilities: capabilities.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+fn is_empty(value: Raw<'_>) -> bool {
+    match value.kind() {
+        Kind::String => value.as_str().is_some_and(|s| s.is_empty()),
+        Kind::Array => value.elements().next().is_none(),
+        Kind::Object | Kind::Number | Kind::Bool | Kind::Null => false,
+    }
+}
+
+fn is_none(effort: Raw<'_>) -> bool {
+    effort.as_str().is_some_and(|e| e == "none")
+}
+
+fn is_switched_off(reasoning: Raw<'_>) -> bool {
+    let off = |v: Raw<'_>| v.as_bool() == Some(false);
+    off(reasoning)
+        || reasoning.get("enabled").is_some_and(off)
+        || reasoning.get("effort").is_some_and(is_none)
+}

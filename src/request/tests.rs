@@ -1,0 +1,186 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Capability, ModelId};
+
+fn read(body: &str) -> Result<ChatRequest, InvalidRequest> {
+    ChatRequest::read(Bytes::copy_from_slice(body.as_bytes()), 128)
+}
+
+fn sent(body: &str) -> String {
+    sent_bytes(&read(body).unwrap())
+}
+
+fn sent_bytes(request: &ChatRequest) -> String {
+    use http_body_util::BodyExt as _;
+    let body = request.body_for(&ModelId::try_from("a/b:free").unwrap());
+    let declared = http_body::Body::size_hint(&body).exact().unwrap();
+    let bytes = futures_util::FutureExt::now_or_never(body.collect())
+        .unwrap()
+        .unwrap()
+        .to_bytes();
+    assert_eq!(declared, bytes.len() as u64);
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn s4_only_model_is_set() {
+    #[rustfmt::skip]
+    let rows = [
+        (r#"{"model":"x","messages":[]}"#,                   r#"{"model":"a/b:free","messages":[]}"#),
+        (r#"{"messages":[],"model":"x"}"#,                   r#"{"messages":[],"model":"a/b:free"}"#),
+        (r#"{"messages":[]}"#,                               r#"{"model":"a/b:free","messages":[]}"#),
+        (r#" { "messages" : [ ] } "#,                        r#" { "model":"a/b:free","messages" : [ ] } "#),
+        (r#"{"model":null,"messages":[]}"#,                  r#"{"model":"a/b:free","messages":[]}"#),
+        (r#"{"model":{"a":1},"messages":[]}"#,               r#"{"model":"a/b:free","messages":[]}"#),
+        (r#"{"mod\u0065l":"x","messages":[]}"#,              r#"{"mod\u0065l":"a/b:free","messages":[]}"#),
+        (r#"{"x":1.0e2,"messages":[{"content":"\u00e9 é"}],"n":12345678901234567890123}"#,
+         r#"{"model":"a/b:free","x":1.0e2,"messages":[{"content":"\u00e9 é"}],"n":12345678901234567890123}"#),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(sent(body), expected);
+    }
+}
+
+#[test]
+fn s9_7_models_and_route_are_removed() {
+    #[rustfmt::skip]
+    let rows = [
+        (r#"{"models":["p"],"messages":[],"model":"x"}"#,            r#"{"messages":[],"model":"a/b:free"}"#),
+        (r#"{"messages":[],"models":["p"],"model":"x"}"#,            r#"{"messages":[],"model":"a/b:free"}"#),
+        (r#"{"model":"x","messages":[],"models":["p"]}"#,            r#"{"model":"a/b:free","messages":[]}"#),
+        (r#"{"model":"x","messages":[] , "route" : "r" , "models":[],"n":1}"#, r#"{"model":"a/b:free","messages":[],"n":1}"#),
+        (r#"{"route":"r","models":["p"],"messages":[]}"#,            r#"{"model":"a/b:free","messages":[]}"#),
+        (r#"{ "models":["p"], "messages":[], "route":"r" }"#,        r#"{ "model":"a/b:free","messages":[] }"#),
+        (r#"{"mod\u0065ls":["p"],"messages":[]}"#,                   r#"{"model":"a/b:free","messages":[]}"#),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(sent(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn s4_1_a_request_needs_what_it_uses() {
+    use Capability::{Reasoning, ResponseFormat, Seed, Stop, StructuredOutputs, ToolChoice, Tools};
+    #[rustfmt::skip]
+    let rows: &[(&str, &[Capability])] = &[
+        (r#""tools":[{"type":"function"}]"#,                 &[Tools]),
+        (r#""tools":[]"#,                                    &[]),
+        (r#""tools":null"#,                                  &[]),
+        (r#""tool_choice":"auto""#,                          &[]),
+        (r#""tool_choice":"none""#,                          &[]),
+        (r#""tool_choice":null"#,                            &[]),
+        (r#""tool_choice":"required""#,                      &[ToolChoice]),
+        (r#""tool_choice":{"type":"function"}"#,             &[ToolChoice]),
+        (r#""response_format":{"type":"json_schema"}"#,      &[StructuredOutputs]),
+        (r#""response_format":{"type":"json_object"}"#,      &[ResponseFormat]),
+        (r#""response_format":{"type":"text"}"#,             &[]),
+        (r#""response_format":{"type":null}"#,               &[]),
+        (r#""response_format":null"#,                        &[]),
+        (r#""seed":0"#,                                      &[Seed]),
+        (r#""seed":null"#,                                   &[]),
+        (r#""stop":"END""#,                                  &[Stop]),
+        (r#""stop":["END"]"#,                                &[Stop]),
+        (r#""stop":"""#,                                     &[]),
+        (r#""stop":[]"#,                                     &[]),
+        (r#""stop":null"#,                                   &[]),
+        (r#""reasoning":{}"#,                                &[Reasoning]),
+        (r#""reasoning":{"effort":"high"}"#,                 &[Reasoning]),
+        (r#""reasoning":{"enabled":false}"#,                 &[]),
+        (r#""reasoning":{"effort":"none"}"#,                 &[]),
+        (r#""reasoning":null"#,                              &[]),
+        (r#""reasoning_effort":"low""#,                      &[Reasoning]),
+        (r#""reasoning_effort":"none""#,                     &[]),
+        (r#""reasoning_effort":null"#,                       &[]),
+        (r#""temperature":1,"parallel_tool_calls":true"#,    &[]),
+        (r#""tools":[{}],"tool_choice":"required","stop":"x","seed":1"#, &[Tools, ToolChoice, Seed, Stop]),
+    ];
+    for (fields, expected) in rows {
+        let request = read(&format!(r#"{{"messages":[],{fields}}}"#)).unwrap();
+        assert_eq!(request.needs.capabilities(), *expected, "{fields}");
+    }
+}
+
+#[test]
+fn s4_what_model_and_stream_say() {
+    let named = |name: &str| Wish::Named(name.to_owned());
+    #[rustfmt::skip]
+    let rows = [
+        (r#"{"messages":[]}"#,                            false, Wish::Auto),
+        (r#"{"messages":[],"model":"auto"}"#,             false, Wish::Auto),
+        (r#"{"messages":[],"model":null}"#,               false, Wish::Auto),
+        (r#"{"messages":[],"model":"gpt-5"}"#,            false, named("gpt-5")),
+        (r#"{"messages":[],"model":7}"#,                  false, named("")),
+        (r#"{"messages":[],"stream":true}"#,              true,  Wish::Auto),
+        (r#"{"messages":[],"stream":false}"#,             false, Wish::Auto),
+        (r#"{"messages":[],"stream":null}"#,              false, Wish::Auto),
+    ];
+    for (body, stream, wish) in rows {
+        let request = read(body).unwrap();
+        assert_eq!((request.stream, request.wish), (stream, wish), "{body}");
+    }
+}
+
+#[test]
+fn s3_a_body_that_is_no_request_is_refused_in_words() {
+    let deep = format!(
+        r#"{{"messages":{}{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    #[rustfmt::skip]
+    let rows = [
+        ("",                                         "the body is cut short at byte 0"),
+        ("hello",                                    "the body is not valid JSON at byte 0"),
+        (r#"{"messages":[]"#,                        "the body is cut short at byte 14"),
+        (r#"{"messages":[]} x"#,                     "the body is not valid JSON at byte 16"),
+        ("[]",                                       "the body must be a JSON object"),
+        ("\"text\"",                                 "the body must be a JSON object"),
+        ("null",                                     "the body must be a JSON object"),
+        ("{}",                                       "\"messages\" is required"),
+        (r#"{"messages":null}"#,                     "\"messages\" is required"),
+        (r#"{"messages":"hi"}"#,                     "\"messages\" must be an array"),
+        (r#"{"messages":{}}"#,                       "\"messages\" must be an array"),
+        (r#"{"messages":[],"stream":"yes"}"#,        "\"stream\" must be a boolean"),
+        (r#"{"messages":[],"stream":1}"#,            "\"stream\" must be a boolean"),
+        (r#"{"model":"a","messages":[],"model":"b"}"#, "the field \"model\" stands in the body twice"),
+        (r#"{"messages":[],"messages":[]}"#,         "the field \"messages\" stands in the body twice"),
+        (r#"{"messages":[],"x":1,"\u0078":1}"#,      "a field stands in the body twice"),
+        (&deep,                                      "the body nests deeper than 128 levels"),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(read(body).unwrap_err().to_string(), expected, "{body:.40}");
+    }
+    let not_utf8 =
+        ChatRequest::read(Bytes::from_static(b"{\"messages\":[\"\xff\"]}"), 128).unwrap_err();
+    assert_eq!(not_utf8.to_string(), "the body is not UTF-8 at byte 14");
+}
+
+proptest! {
+    /// Promise 12: everything but `model` is byte-equal.
+    #[test]
+    fn whatever_the_fields_only_model_changes(
+        fields in prop::collection::btree_map("[a-z_]{1,12}", "[1-9][0-9]{0,29}|\"[a-zé ]{0,20}\"|true|null|\\[1 , 2\\]", 0..8),
+        model in prop::option::of(0..8_usize),
+        extra in prop::sample::subsequence(vec!["models", "route"], 0..=2),
+    ) {
+        let mut members: Vec<(String, String)> = fields.into_iter()
+            .filter(|(k, _)| !["model", "models", "route", "messages", "stream"].contains(&k.as_str())).collect();
+        members.push(("messages".into(), "[ ]".into()));
+        let kept = members.clone();
+        for name in &extra {
+            members.insert(members.len() / 2, ((*name).into(), "[1]".into()));
+        }
+        if let Some(at) = model {
+            members.insert(at.min(members.len()), ("model".into(), "\"x\"".into()));
+        }
+        let text: Vec<String> = members.iter().map(|(k, v)| format!("\"{k}\" : {v}")).collect();
+        let got = sent(&format!("{{{}}}", text.join(" , ")));
+        let raw = Raw::parse(got.as_bytes(), 128).unwrap();
+        let rest: Vec<(String, String)> = raw.members().filter(|(k, _)| k != "model")
+            .map(|(k, v)| (k.into_owned(), v.text().to_owned())).collect();
+        prop_assert_eq!(rest, kept);
+        prop_assert_eq!(raw.members().filter(|(k, _)| k == "model").count(), 1);
+        prop_assert_eq!(raw.get("model").unwrap().text(), "\"a/b:free\"");
+    }
+}

@@ -1,0 +1,119 @@
+//! Waiting aloud (spec §5): an agent gives up on a silent connection, so a stream that has to
+//! wait says so in comments, while the walk goes on behind them.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::chat::{Walked, ends};
+use super::error::ProxyError;
+use crate::attempt::{Committed, Opened, Walker};
+use crate::config::Secret;
+
+/// A walk under way, as a future that owns all it needs.
+pub(super) type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
+
+const COMMENT: &[u8] = b": waiting for a model\n\n";
+
+/// A stream whose 200 has gone out before a model was found.
+pub(super) struct Aloud {
+    state: State,
+    ready: VecDeque<Bytes>,
+    walker: Arc<Walker>,
+    key: Secret,
+}
+
+enum State {
+    Walking {
+        walk: Walk,
+        comment: Pin<Box<Sleep>>,
+        period: Duration,
+    },
+    Streaming(Box<Committed>),
+    Ended,
+}
+
+impl Aloud {
+    /// Goes on with `walk`; the first comment goes out at once, a further one each `period`.
+    pub(super) fn new(walk: Walk, period: Duration, walker: Arc<Walker>, key: Secret) -> Self {
+        let comment = Box::pin(sleep_until(Instant::now() + period));
+        let ready = VecDeque::from([Bytes::from_static(COMMENT)]);
+        Self {
+            state: State::Walking {
+                walk,
+                comment,
+                period,
+            },
+            ready,
+            walker,
+            key,
+        }
+    }
+
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(bytes));
+            }
+            match &mut self.state {
+                State::Walking {
+                    walk,
+                    comment,
+                    period,
+                } => {
+                    if let Poll::Ready(walked) = walk.as_mut().poll(cx) {
+                        self.state = self.walked(walked);
+                    } else if comment.as_mut().poll(cx).is_ready() {
+                        comment.as_mut().reset(Instant::now() + *period);
+                        self.ready.push_back(Bytes::from_static(COMMENT));
+                    } else {
+                        return Poll::Pending;
+                    }
+                }
+                State::Streaming(committed) => return committed.poll_next(cx),
+                State::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn walked(&mut self, walked: Walked) -> State {
+        let Walked { mut record, result } = walked;
+        let error = match result {
+            Ok(Opened::Stream(stream)) => {
+                // The header went out too early to name the model.
+                let comment = format!(": {}: {}\n\n", super::MODEL_HEADER, stream.model.id);
+                self.ready.push_back(comment.into());
+                return State::Streaming(Box::new(stream.commit(Arc::clone(&self.walker), record)));
+            }
+            // A stream was asked for, and `attempt` answers nothing else.
+            Ok(Opened::Plain(_)) => ProxyError::Internal,
+            Err(refusal) => ProxyError::Refused {
+                refusal,
+                key: self.key.clone(),
+            },
+        };
+        ends(&mut record, &error, true);
+        self.ready.push_back(
+            [b"data: ".as_slice(), &one_line(&error.body()), b"\n\n"]
+                .concat()
+                .into(),
+        );
+        self.ready
+            .push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+        State::Ended
+    }
+}
+
+/// JSON on one line: an upstream's error may be printed on several, which an event cannot hold.
+/// Line ends stand only between JSON's tokens, never inside its strings.
+fn one_line(json: &Bytes) -> Vec<u8> {
+    json.iter()
+        .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b })
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! Reads a request's body within its limits (spec §6).
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::timeout;
+
+use super::error::ProxyError;
+use crate::config::Limits;
+
+/// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`.
+pub(super) async fn read(mut incoming: Incoming, limits: &Limits) -> Result<Bytes, ProxyError> {
+    let limit = limits.max_body_bytes;
+    let declared = incoming.size_hint().lower();
+    if declared > limit as u64 {
+        return Err(ProxyError::TooLarge { limit });
+    }
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = timeout(limits.body_idle_timeout, incoming.frame())
+            .await
+            .map_err(|_| ProxyError::RequestTimeout)?;
+        let data = match frame {
+            None => break,
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+            Some(Err(_)) => return Err(ProxyError::BodyCutShort),
+        };
+        if first.len() + whole.len() + data.len() > limit {
+            return Err(ProxyError::TooLarge { limit });
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+        } else {
+            if whole.is_empty() {
+                // What is declared is only believed as far as it costs little.
+                whole.reserve(usize::try_from(declared).unwrap_or(0).min(1 << 20));
+                whole.extend_from_slice(&std::mem::take(&mut first));
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    })
+}

@@ -1,0 +1,213 @@
+//! `POST /v1/chat/completions` (spec §4, §5).
+
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use hyper::body::Incoming;
+
+use super::aloud::{Aloud, Walk};
+use super::body;
+use super::connection::Phases;
+use super::error::ProxyError;
+use super::reply::ReplyBody;
+use super::{App, MODEL_HEADER};
+use crate::attempt::{AnswerHead, Opened, Refusal};
+use crate::config::ModelField;
+use crate::model::Model;
+use crate::request::{ChatRequest, InvalidRequest, Wish};
+use crate::telemetry::{Ending, RequestRecord, Traits};
+
+/// What a walk came to.
+pub(super) struct Walked {
+    pub(super) record: RequestRecord,
+    pub(super) result: Result<Opened, Refusal>,
+}
+
+/// Answers a chat completion request whose key was right.
+pub(super) async fn complete(
+    app: &Arc<App>,
+    incoming: Incoming,
+    phases: &Phases,
+    request_id: &str,
+) -> Response<ReplyBody> {
+    let mut record = RequestRecord::new(
+        app.log.clone(),
+        Arc::clone(&app.metrics),
+        request_id.to_owned(),
+    );
+    let request = match read(app, incoming, phases, &mut record).await {
+        Ok(request) => request,
+        Err(error) => {
+            ends(&mut record, &error, false);
+            return error.response();
+        }
+    };
+    let streamed = request.stream;
+    let mut walk: Walk = {
+        let app = Arc::clone(app);
+        Box::pin(async move {
+            let result = app.walker.walk(&request, &mut record).await;
+            Walked { record, result }
+        })
+    };
+    let keepalive = app.stream_keepalive.filter(|_| streamed);
+    let walked = match keepalive {
+        None => walk.await,
+        Some(period) => match tokio::time::timeout(period, &mut walk).await {
+            Ok(walked) => walked,
+            Err(_) => {
+                let aloud = Aloud::new(
+                    walk,
+                    period,
+                    Arc::clone(&app.walker),
+                    app.upstream_key.clone(),
+                );
+                return stream_response(ReplyBody::aloud(aloud), &AnswerHead::default());
+            }
+        },
+    };
+    answer(app, walked)
+}
+
+async fn read(
+    app: &App,
+    incoming: Incoming,
+    phases: &Phases,
+    record: &mut RequestRecord,
+) -> Result<ChatRequest, ProxyError> {
+    let bytes = body::read(incoming, &app.limits)
+        .await
+        .inspect_err(|_| phases.body_left_unread())?;
+    let request =
+        ChatRequest::read(bytes, app.limits.max_json_depth).map_err(ProxyError::Invalid)?;
+    record.describe(Traits {
+        stream: request.stream,
+        had_tools: request.needs.had_tools,
+        had_response_format: request.needs.had_response_format,
+        had_seed: request.needs.had_seed,
+        had_stop: request.needs.had_stop,
+        model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
+    });
+    Ok(request)
+}
+
+fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
+    let Walked { mut record, result } = walked;
+    let attempts = record.attempt_count();
+    let mut response = match result {
+        Ok(Opened::Plain(plain)) => {
+            record.attempt_ends(crate::upstream::Outcome::Success, None, None, None);
+            record.ends(Ending::Answered { status: 200 });
+            let mut response = Response::new(ReplyBody::full(plain.body));
+            head(response.headers_mut(), &plain.head, "application/json");
+            name_model(response.headers_mut(), &plain.model);
+            response
+        }
+        Ok(Opened::Stream(stream)) => {
+            let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));
+            let committed = stream.commit(Arc::clone(&app.walker), record);
+            let mut response = stream_response(ReplyBody::stream(committed), &answer_head);
+            name_model(response.headers_mut(), &model);
+            response
+        }
+        Err(refusal) => {
+            let error = ProxyError::Refused {
+                refusal,
+                key: app.upstream_key.clone(),
+            };
+            ends(&mut record, &error, false);
+            error.response()
+        }
+    };
+    if attempts > 0 {
+        response
+            .headers_mut()
+            .insert(super::ATTEMPTS_HEADER, HeaderValue::from(attempts));
+    }
+    response
+}
+
+/// Writes down how a request ended that got an error; `aloud` if its 200 had gone out before.
+pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) {
+    let status = if aloud { 200 } else { error.status() };
+    let mid_stream_error = aloud.then(|| error.code());
+    let ending = if let ProxyError::Refused {
+        refusal: Refusal::UpstreamAuth { .. },
+        key,
+    } = error
+    {
+        Ending::UpstreamKey {
+            status,
+            mid_stream_error,
+            key_tail: key.tail(),
+        }
+    } else if let (
+        ProxyError::Refused {
+            refusal: Refusal::Passed(_),
+            ..
+        },
+        false,
+    ) = (error, aloud)
+    {
+        Ending::Answered { status }
+    } else if record.attempt_count() == 0 {
+        Ending::Rejected {
+            status,
+            reason: error.code(),
+            error: place(error),
+        }
+    } else {
+        Ending::Failed {
+            status,
+            mid_stream_error,
+        }
+    };
+    record.ends(ending);
+}
+
+/// Where a body stops being JSON.
+fn place(error: &ProxyError) -> Option<String> {
+    if let ProxyError::Invalid(InvalidRequest::Json(place)) = error {
+        Some(place.to_string())
+    } else {
+        None
+    }
+}
+
+fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    head(headers, answer_head, "text/event-stream");
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store"),
+    );
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
+}
+
+/// What comes back of the upstream's headers.
+fn head(headers: &mut HeaderMap, answer: &AnswerHead, usual: &'static str) {
+    let content_type = answer
+        .content_type
+        .clone()
+        .unwrap_or_else(|| HeaderValue::from_static(usual));
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.extend(
+        answer
+            .generation_id
+            .clone()
+            .map(|id| (HeaderName::from_static("x-generation-id"), id)),
+    );
+}
+
+fn name_model(headers: &mut HeaderMap, model: &Model) {
+    // A ModelId is visible ASCII by its making.
+    if let Ok(id) = HeaderValue::from_str(model.id.as_str()) {
+        headers.insert(MODEL_HEADER, id);
+    }
+}

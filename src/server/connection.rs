@@ -1,0 +1,309 @@
+//! One client connection: a socket under hyper that knows which phase the connection is in.
+//!
+//! hyper's own header timer cannot tell an idle connection from a slow head, and its own error
+//! answers are empty. Both are put right here, under it: the limits of spec §6 hold for every
+//! phase, and bytes that are no request get the one error shape too.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::error::ProxyError;
+use crate::config::Limits;
+
+/// How long a peer may go on sending what nobody will read, so that it can read our answer
+/// before the connection is reset under it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// No connection keeps a larger head buffer than this from one request to the next.
+const HEAD_KEPT: usize = 8 * 1024;
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const BUSY: u8 = 2;
+
+/// The phase of one connection, shared by the socket below hyper and the service above it.
+#[derive(Clone, Debug)]
+pub(super) struct Phases(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    phase: AtomicU8,
+    draining: AtomicBool,
+    unread: AtomicBool,
+    /// The bytes of the head that is being read. A std lock, held for a copy.
+    head: Mutex<Vec<u8>>,
+}
+
+impl Phases {
+    fn new() -> Self {
+        Self(Arc::new(Shared {
+            phase: AtomicU8::new(IDLE),
+            draining: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            head: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// A head is whole and its request is being answered; the guard ends that.
+    pub(super) fn busy(&self) -> Busy {
+        self.0.phase.store(BUSY, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    /// The answer goes out although the request's body was not read to its end.
+    pub(super) fn body_left_unread(&self) {
+        self.0.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on an idle or half-sent connection is closed.
+    pub(super) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the head had both `Content-Length` and `Transfer-Encoding`, of which hyper shows
+    /// only one: two readings of where the request ends (RFC 9112 §6.3).
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = |name: &[u8]| {
+            head.split(|b| *b == b'\n').any(|line| {
+                line.get(..name.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(name))
+            })
+        };
+        has(b"content-length") && has(b"transfer-encoding")
+    }
+
+    fn get(&self) -> u8 {
+        self.0.phase.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what arrives of a head, up to its blank line.
+    fn keep_head(&self, bytes: &[u8], new: bool) {
+        let mut head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if new {
+            head.clear();
+            head.shrink_to(HEAD_KEPT);
+        }
+        let from = head.len().saturating_sub(3);
+        head.extend_from_slice(bytes);
+        let end = head
+            .get(from..)
+            .and_then(|tail| memchr::memmem::find(tail, b"\r\n\r\n"));
+        if let Some(end) = end {
+            head.truncate(from + end);
+        }
+    }
+}
+
+/// A request is being answered as long as this lives.
+#[derive(Debug)]
+pub(super) struct Busy(Phases);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.0.phase.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+/// The socket that hyper gets.
+pub(super) struct Guarded<S> {
+    socket: S,
+    phases: Phases,
+    /// The phase that `timer` was set for.
+    timed: u8,
+    timer: Pin<Box<Sleep>>,
+    idle: Duration,
+    header: Duration,
+    /// An answer of ours that stands in for one of hyper's.
+    instead: Bytes,
+    lingering: bool,
+    request_id: fn() -> String,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
+    pub(super) fn new(socket: S, limits: &Limits) -> Self {
+        let timer = Box::pin(sleep_until(Instant::now() + limits.idle_timeout));
+        Self {
+            socket,
+            phases: Phases::new(),
+            timed: IDLE,
+            timer,
+            idle: limits.idle_timeout,
+            header: limits.header_timeout,
+            instead: Bytes::new(),
+            lingering: false,
+            request_id: super::request_id,
+        }
+    }
+
+    pub(super) fn phases(&self) -> Phases {
+        self.phases.clone()
+    }
+
+    /// Ready once the connection has been idle, or in a head, for too long.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, phase: u8) -> Poll<()> {
+        if self.timed != phase {
+            self.timed = phase;
+            let limit = if phase == HEAD {
+                self.header
+            } else {
+                self.idle
+            };
+            self.timer.as_mut().reset(Instant::now() + limit);
+        }
+        self.timer.as_mut().poll(cx)
+    }
+
+    /// Puts one of our error answers in the place of what hyper would say.
+    fn say_instead(&mut self, error: &ProxyError) {
+        let body = error.body();
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\
+             access-control-allow-origin: *\r\nx-request-id: {}\r\n\r\n",
+            body.len(),
+            (self.request_id)(),
+        );
+        self.instead = [head.as_bytes(), &body].concat().into();
+        self.phases.body_left_unread();
+    }
+
+    /// Writes out what stands in for hyper's answer.
+    fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.instead.is_empty() {
+            let n = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.instead))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.instead.advance(n);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The status of an answer that is hyper's own: its error answers have no `x-request-id`.
+fn hypers_own(bytes: &[u8]) -> Option<StatusCode> {
+    let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+    let status = StatusCode::from_bytes(status)
+        .ok()
+        .filter(StatusCode::is_client_error)?;
+    memchr::memmem::find(bytes, b"x-request-id")
+        .is_none()
+        .then_some(status)
+}
+
+use std::future::Future as _;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let phase = this.phases.get();
+        if phase != BUSY && this.phases.0.draining.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        if Pin::new(&mut this.socket).poll_read(cx, buf)?.is_ready() {
+            let bytes = buf.filled().get(before..).unwrap_or_default();
+            if phase != BUSY && !bytes.is_empty() {
+                this.phases.keep_head(bytes, phase == IDLE);
+                this.phases.0.phase.store(HEAD, Ordering::Relaxed);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        if phase == BUSY {
+            this.timed = BUSY;
+            return Poll::Pending;
+        }
+        ready!(this.poll_timer(cx, phase));
+        if phase == HEAD && this.instead.is_empty() {
+            this.say_instead(&ProxyError::RequestTimeout);
+            // If the peer does not read either, it is closed without a word.
+            drop(this.poll_instead(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_instead(cx))?;
+        if this.phases.get() != BUSY
+            && let Some(status) = hypers_own(buf)
+        {
+            this.say_instead(&ProxyError::Malformed(status));
+            if let Poll::Ready(Err(error)) = this.poll_instead(cx) {
+                return Poll::Ready(Err(error));
+            }
+            return Poll::Ready(Ok(buf.len()));
+        }
+        Pin::new(&mut this.socket).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.phases.get() != BUSY {
+            let first = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| b);
+            return self.poll_write(cx, first);
+        }
+        let this = self.get_mut();
+        ready!(this.poll_instead(cx))?;
+        Pin::new(&mut this.socket).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_instead(cx))?;
+        Pin::new(&mut this.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.lingering {
+            // A peer that takes nothing more gets nothing more.
+            drop(this.poll_instead(cx));
+            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+            if !this.phases.0.unread.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+            this.lingering = true;
+            this.timer.as_mut().reset(Instant::now() + LINGER);
+        }
+        let mut scratch = [0_u8; 16 * 1024];
+        loop {
+            if this.timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buf = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut this.socket).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

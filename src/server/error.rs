@@ -1,0 +1,335 @@
+//! Every error the proxy gives, in OpenAI's one shape (spec §3).
+//!
+//! Making a response logs nothing: the operator's side of a failure is in the request record.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+use super::reply::ReplyBody;
+use crate::attempt::{Refusal, Tried};
+use crate::clock::rfc3339;
+use crate::config::Secret;
+use crate::request::InvalidRequest;
+
+/// An answer that is an error of ours, or one of the upstream's that is passed on.
+#[derive(Clone, Debug)]
+pub(super) enum ProxyError {
+    MissingKey,
+    InvalidKey,
+    /// Bytes that are no HTTP request; the status is the one hyper found.
+    Malformed(StatusCode),
+    Invalid(InvalidRequest),
+    NotFound,
+    ModelNotFound,
+    MethodNotAllowed {
+        allow: &'static str,
+    },
+    RequestTimeout,
+    TooLarge {
+        limit: usize,
+    },
+    /// The body ended before its declared length.
+    BodyCutShort,
+    ShuttingDown,
+    RefreshFailed(String),
+    Internal,
+    Refused {
+        refusal: Refusal,
+        key: Secret,
+    },
+}
+
+/// What the client reads of an error.
+struct View {
+    status: u16,
+    code: &'static str,
+    kind: &'static str,
+    message: String,
+    param: Option<&'static str>,
+}
+
+const INVALID: &str = "invalid_request_error";
+const SERVER: &str = "server_error";
+
+impl ProxyError {
+    fn view(&self) -> View {
+        let view = |status, code, kind, message: &str| View {
+            status,
+            code,
+            kind,
+            message: message.to_owned(),
+            param: None,
+        };
+        match self {
+            Self::MissingKey => view(
+                401,
+                "missing_api_key",
+                "authentication_error",
+                "No API key. Send it as \"Authorization: Bearer <PROXY_API_KEY>\".",
+            ),
+            Self::InvalidKey => view(
+                401,
+                "invalid_api_key",
+                "authentication_error",
+                "The API key is not one of this proxy's PROXY_API_KEY.",
+            ),
+            Self::Malformed(status) => view(
+                status.as_u16(),
+                "invalid_request",
+                INVALID,
+                malformed(*status),
+            ),
+            Self::Invalid(invalid) => {
+                let code = if matches!(invalid, InvalidRequest::Json(_)) {
+                    "invalid_json"
+                } else {
+                    "invalid_request"
+                };
+                View {
+                    param: invalid.param(),
+                    ..view(400, code, INVALID, &format!("Invalid request: {invalid}."))
+                }
+            }
+            Self::NotFound => view(
+                404,
+                "not_found",
+                INVALID,
+                "There is nothing here. Completions are at /v1/chat/completions.",
+            ),
+            Self::ModelNotFound => view(
+                404,
+                "model_not_found",
+                INVALID,
+                "No such model in the current list. GET /v1/models names them.",
+            ),
+            Self::MethodNotAllowed { allow } => view(
+                405,
+                "method_not_allowed",
+                INVALID,
+                &format!("This route takes {allow}."),
+            ),
+            Self::RequestTimeout => view(
+                408,
+                "request_timeout",
+                INVALID,
+                "The request did not arrive in time.",
+            ),
+            Self::TooLarge { limit } => view(
+                413,
+                "request_too_large",
+                INVALID,
+                &format!("The body is larger than {limit} bytes (MAX_BODY_BYTES)."),
+            ),
+            Self::BodyCutShort => view(
+                400,
+                "invalid_request",
+                INVALID,
+                "The body ended before its end.",
+            ),
+            Self::ShuttingDown => view(503, "shutting_down", SERVER, "The proxy is shutting down."),
+            Self::RefreshFailed(why) => view(
+                502,
+                "refresh_failed",
+                SERVER,
+                &format!("The model list could not be read: {why}. The old one stays."),
+            ),
+            Self::Internal => view(
+                500,
+                "internal_error",
+                SERVER,
+                "Something went wrong inside the proxy.",
+            ),
+            Self::Refused { refusal, key } => refused(refusal, key),
+        }
+    }
+
+    /// The error's code, as the log gives it for a reason.
+    pub(super) fn code(&self) -> &'static str {
+        self.view().code
+    }
+
+    /// The status it is answered with.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::Refused {
+                refusal: Refusal::Passed(answer),
+                ..
+            } => answer.status,
+            Self::MissingKey
+            | Self::InvalidKey
+            | Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::NotFound
+            | Self::ModelNotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::RequestTimeout
+            | Self::TooLarge { .. }
+            | Self::BodyCutShort
+            | Self::ShuttingDown
+            | Self::RefreshFailed(_)
+            | Self::Internal
+            | Self::Refused { .. } => self.view().status,
+        }
+    }
+
+    /// The body: the one shape, or the upstream's own error as it came.
+    pub(super) fn body(&self) -> Bytes {
+        if let Self::Refused {
+            refusal: Refusal::Passed(answer),
+            ..
+        } = self
+        {
+            return answer.body.clone();
+        }
+        let View {
+            code,
+            kind,
+            message,
+            param,
+            ..
+        } = self.view();
+        let mut error = json!({"message": message, "type": kind, "param": param, "code": code});
+        if let Self::Refused {
+            refusal: Refusal::AllUnavailable { tried, .. },
+            ..
+        } = self
+        {
+            error["attempts"] = tried.iter().map(attempt).collect();
+        }
+        json!({ "error": error }).to_string().into()
+    }
+
+    pub(super) fn response(&self) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::full(self.body()));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self {
+            Self::MissingKey | Self::InvalidKey => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::MethodNotAllowed { allow } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::Malformed(_)
+            | Self::RequestTimeout
+            | Self::TooLarge { .. }
+            | Self::BodyCutShort
+            | Self::ShuttingDown => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::Refused {
+                refusal: Refusal::AllUnavailable { retry_after, .. },
+                ..
+            } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+            }
+            Self::Refused {
+                refusal: Refusal::NotReady,
+                ..
+            } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(1));
+            }
+            Self::Refused {
+                refusal: Refusal::Passed(answer),
+                ..
+            } => {
+                headers.extend(answer.retry_after.clone().map(|v| (RETRY_AFTER, v)));
+            }
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::ModelNotFound
+            | Self::RefreshFailed(_)
+            | Self::Internal
+            | Self::Refused {
+                refusal:
+                    Refusal::ModelNotFound
+                    | Refusal::NoCapableModel { .. }
+                    | Refusal::UpstreamAuth { .. },
+                ..
+            } => {}
+        }
+        response
+    }
+}
+
+fn malformed(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's head is too large.",
+        StatusCode::URI_TOO_LONG => "The request's path is too long.",
+        _ => "This is not a well-formed HTTP/1.1 request.",
+    }
+}
+
+fn refused(refusal: &Refusal, key: &Secret) -> View {
+    let view = |status, code, kind, message: String| View {
+        status,
+        code,
+        kind,
+        message,
+        param: None,
+    };
+    match refusal {
+        Refusal::NotReady => view(
+            503,
+            "not_ready",
+            SERVER,
+            "The model list has not been read yet. Try again in a moment.".to_owned(),
+        ),
+        Refusal::ModelNotFound => ProxyError::ModelNotFound.view(),
+        Refusal::NoCapableModel { missing } => {
+            let needs: Vec<_> = missing.iter().map(|need| need.parameter()).collect();
+            view(
+                400,
+                "no_capable_model",
+                INVALID,
+                format!(
+                    "No free model in the current list can do what this request needs: {}.",
+                    needs.join(", ")
+                ),
+            )
+        }
+        Refusal::AllUnavailable { retry_after, .. } => view(
+            503,
+            "all_models_unavailable",
+            SERVER,
+            format!(
+                "Every model that could serve this request failed or is resting. Try again in {retry_after} s."
+            ),
+        ),
+        Refusal::Passed(answer) => view(
+            answer.status,
+            "upstream_error",
+            "upstream_error",
+            String::new(),
+        ),
+        Refusal::UpstreamAuth { status } => {
+            let tail = key
+                .tail()
+                .map(|tail| format!("current key tail is {tail}"))
+                .unwrap_or_else(|| "current key is too short to show".to_owned());
+            let message = format!(
+                "Proxy could not authenticate with upstream (HTTP {status}). Check OPENROUTER_API_KEY: {tail} (len={}).",
+                key.len(),
+            );
+            view(
+                502,
+                "upstream_auth_error",
+                "proxy_misconfiguration",
+                message,
+            )
+        }
+    }
+}
+
+fn attempt(tried: &Tried) -> serde_json::Value {
+    json!({
+        "model": tried.model,
+        "outcome": tried.outcome.as_str(),
+        "status": tried.status,
+        "available_at": tried.available_at.map(rfc3339),
+    })
+}

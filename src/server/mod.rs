@@ -1,0 +1,210 @@
+//! The HTTP face: connections, routes, keys, limits, errors, drain (spec §3, §6, §8).
+//!
+//! It knows everything, and nothing knows it. What a request needs and who serves it is
+//! decided below.
+
+mod access;
+mod aloud;
+mod body;
+mod chat;
+mod connection;
+mod error;
+mod info;
+mod reply;
+mod routes;
+mod serve;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use serde_json::json;
+
+pub use serve::{Face, serve, serve_connection};
+
+use crate::attempt::Walker;
+use crate::clock::rfc3339;
+use crate::config::{AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
+use crate::list::Refresher;
+use crate::registry::Registry;
+use crate::telemetry::{Log, Metrics};
+use connection::Phases;
+use error::ProxyError;
+use reply::ReplyBody;
+use routes::{Route, route};
+
+const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
+const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Everything a request may need; shared by all connections.
+pub struct App {
+    registry: Arc<Registry>,
+    walker: Arc<Walker>,
+    refresher: Refresher,
+    log: Log,
+    metrics: Arc<Metrics>,
+    proxy_keys: Vec<Secret>,
+    upstream_key: Secret,
+    limits: Limits,
+    stream_keepalive: Option<Duration>,
+    model_field: ModelField,
+    cors: AllowOrigins,
+    metrics_auth: bool,
+    metrics_elsewhere: bool,
+    drain_timeout: Duration,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// The face of a proxy made of these parts.
+    #[must_use]
+    pub fn new(
+        config: &Config,
+        registry: Arc<Registry>,
+        walker: Arc<Walker>,
+        refresher: Refresher,
+        log: Log,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            registry,
+            walker,
+            refresher,
+            log,
+            metrics,
+            proxy_keys: config.proxy_keys.clone(),
+            upstream_key: config.upstream_key.clone(),
+            limits: config.limits.clone(),
+            stream_keepalive: config.stream_keepalive,
+            model_field: config.model_field,
+            cors: config.cors_allow_origins.clone(),
+            metrics_auth: config.metrics_auth,
+            metrics_elsewhere: config.metrics_addr.is_some(),
+            drain_timeout: config.drain_timeout,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// What is known of the models.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Answers one request, whatever happens.
+    async fn answer(
+        self: Arc<Self>,
+        face: Face,
+        request: Request<Incoming>,
+        phases: Phases,
+    ) -> Response<ReplyBody> {
+        let busy = phases.busy();
+        let origin = access::origin(request.headers());
+        let request_id = request_id();
+        let handled =
+            std::panic::AssertUnwindSafe(self.handle(face, request, &phases, &request_id))
+                .catch_unwind()
+                .await;
+        let mut response = handled.unwrap_or_else(|_| {
+            self.log.emit(
+                LogLevel::Error,
+                "handler_panicked",
+                &json!({"request_id": request_id}),
+            );
+            ProxyError::Internal.response()
+        });
+        access::allow_origin(response.headers_mut(), origin.as_ref(), &self.cors);
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(REQUEST_ID_HEADER, id);
+        }
+        response.map(|body| body.until_end(busy))
+    }
+
+    async fn handle(
+        self: &Arc<Self>,
+        face: Face,
+        request: Request<Incoming>,
+        phases: &Phases,
+        request_id: &str,
+    ) -> Response<ReplyBody> {
+        if !request.body().is_end_stream()
+            && request
+                .headers()
+                .contains_key(http::header::TRANSFER_ENCODING)
+            && phases.is_ambiguous()
+        {
+            phases.body_left_unread();
+            return ProxyError::Malformed(StatusCode::BAD_REQUEST).response();
+        }
+        let wanted = match (face, route(request.method(), request.uri().path())) {
+            (Face::Metrics, Route::Metrics) => Route::Metrics,
+            (Face::Metrics, _) => Route::NotFound,
+            (Face::Main, Route::Metrics) if self.metrics_elsewhere => Route::NotFound,
+            (Face::Main, route) => route,
+        };
+        if !wanted.is_open(self.metrics_auth)
+            && let Err(error) = access::check_key(request.headers(), &self.proxy_keys)
+        {
+            self.leave_body(&request, phases);
+            return error.response();
+        }
+        if wanted == Route::Chat && !self.is_draining() {
+            return chat::complete(self, request.into_body(), phases, request_id).await;
+        }
+        self.leave_body(&request, phases);
+        self.tell(wanted, &request)
+            .await
+            .unwrap_or_else(|error| error.response())
+    }
+
+    /// The routes that have no use for a body.
+    async fn tell(
+        &self,
+        wanted: Route,
+        request: &Request<Incoming>,
+    ) -> Result<Response<ReplyBody>, ProxyError> {
+        match wanted {
+            Route::Health => Ok(info::health()),
+            Route::Ready => Ok(info::ready(self)),
+            Route::Metrics => Ok(info::metrics(self)),
+            _ if self.is_draining() => Err(ProxyError::ShuttingDown),
+            Route::Preflight => Ok(access::preflight(request.headers())),
+            Route::About => Ok(info::about()),
+            Route::Models => info::models(self),
+            Route::Model(id) => info::model(self, &id),
+            Route::Refresh => self.refresh().await,
+            Route::MethodNotAllowed { allow, .. } => Err(ProxyError::MethodNotAllowed { allow }),
+            // A chat request gets here only while draining.
+            Route::NotFound | Route::Chat => Err(ProxyError::NotFound),
+        }
+    }
+
+    async fn refresh(&self) -> Result<Response<ReplyBody>, ProxyError> {
+        let refreshed = self
+            .refresher
+            .refresh()
+            .await
+            .map_err(ProxyError::RefreshFailed)?;
+        let body = json!({"models": refreshed.models, "fetched_at": rfc3339(refreshed.fetched_at)});
+        Ok(reply::json(StatusCode::OK, &body))
+    }
+
+    fn leave_body(&self, request: &Request<Incoming>, phases: &Phases) {
+        if !request.body().is_end_stream() {
+            phases.body_left_unread();
+        }
+    }
+}
+
+/// A new id for a request.
+fn request_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

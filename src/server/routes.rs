@@ -1,0 +1,138 @@
+//! From method and path to a route (spec §3).
+//!
+//! Pure.
+
+use std::borrow::Cow;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+/// Where a request wants to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Preflight,
+    About,
+    Health,
+    Ready,
+    Metrics,
+    Chat,
+    Models,
+    Model(String),
+    Refresh,
+    NotFound,
+    MethodNotAllowed { open: bool, allow: &'static str },
+}
+
+impl Route {
+    /// Whether it answers without a key. `/metrics` has a setting of its own.
+    pub(super) fn is_open(&self, metrics_auth: bool) -> bool {
+        match self {
+            Self::Preflight | Self::About | Self::Health | Self::Ready => true,
+            Self::Metrics => !metrics_auth,
+            Self::MethodNotAllowed { open, .. } => *open,
+            Self::Chat | Self::Models | Self::Model(_) | Self::Refresh | Self::NotFound => false,
+        }
+    }
+}
+
+const GET: &str = "GET, HEAD, OPTIONS";
+const POST: &str = "POST, OPTIONS";
+
+/// Finds the route. A trailing or doubled slash does not matter; the query is not in `path`.
+pub(super) fn route(method: &Method, path: &str) -> Route {
+    if method == Method::OPTIONS {
+        return Route::Preflight;
+    }
+    let path = tidy(path);
+    let (route, allow) = match path.as_ref() {
+        "" | "/v1" | "/api/v1" => (Route::About, GET),
+        "/health" => (Route::Health, GET),
+        "/ready" => (Route::Ready, GET),
+        "/metrics" => (Route::Metrics, GET),
+        "/admin/refresh" => (Route::Refresh, POST),
+        other => match other.strip_prefix("/api").unwrap_or(other) {
+            "/v1/chat/completions" => (Route::Chat, POST),
+            "/v1/models" => (Route::Models, GET),
+            other => match other.strip_prefix("/v1/models/") {
+                Some(id) => (
+                    Route::Model(percent_decode_str(id).decode_utf8_lossy().into_owned()),
+                    GET,
+                ),
+                None => return Route::NotFound,
+            },
+        },
+    };
+    let fits = match *method {
+        Method::GET | Method::HEAD => allow == GET,
+        Method::POST => allow == POST,
+        _ => false,
+    };
+    if fits {
+        route
+    } else {
+        Route::MethodNotAllowed {
+            open: route.is_open(false),
+            allow,
+        }
+    }
+}
+
+/// The path without doubled and trailing slashes.
+fn tidy(path: &str) -> Cow<'_, str> {
+    if path.contains("//") {
+        let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+        return Cow::Owned(parts.iter().flat_map(|part| ["/", part]).collect());
+    }
+    Cow::Borrowed(path.strip_suffix('/').unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s3_every_route_by_every_spelling() {
+        use Route::{About, Chat, Health, Metrics, Models, NotFound, Preflight, Ready, Refresh};
+        let model = |id: &str| Route::Model(id.to_owned());
+        let not = |open, allow| Route::MethodNotAllowed { open, allow };
+        #[rustfmt::skip]
+        let rows = [
+            ("GET",     "/",                             About),
+            ("HEAD",    "/",                             About),
+            ("GET",     "/v1",                           About),
+            ("GET",     "/v1/",                          About),
+            ("GET",     "/api/v1",                       About),
+            ("GET",     "/api/v1/",                      About),
+            ("GET",     "/health",                       Health),
+            ("HEAD",    "/health",                       Health),
+            ("GET",     "/ready",                        Ready),
+            ("GET",     "/metrics",                      Metrics),
+            ("POST",    "/v1/chat/completions",          Chat),
+            ("POST",    "/api/v1/chat/completions",      Chat),
+            ("POST",    "/api/v1/chat/completions/",     Chat),
+            ("POST",    "//v1//chat///completions//",    Chat),
+            ("GET",     "/v1/models",                    Models),
+            ("GET",     "/api/v1/models/",               Models),
+            ("GET",     "/v1/models/a/b:free",           model("a/b:free")),
+            ("GET",     "/v1/models/a%2Fb%3Afree",       model("a/b:free")),
+            ("GET",     "/api/v1/models/a/b:free",       model("a/b:free")),
+            ("GET",     "/v1/models/auto",               model("auto")),
+            ("POST",    "/admin/refresh",                Refresh),
+            ("OPTIONS", "/anything",                     Preflight),
+            ("GET",     "/nothing",                      NotFound),
+            ("GET",     "/api",                          NotFound),
+            ("GET",     "/api/health",                   NotFound),
+            ("POST",    "/v1/embeddings",                NotFound),
+            ("GET",     "/v1/chat/completions",          not(false, POST)),
+            ("DELETE",  "/v1/models",                    not(false, GET)),
+            ("POST",    "/v1/models/x",                  not(false, GET)),
+            ("GET",     "/admin/refresh",                not(false, POST)),
+            ("POST",    "/health",                       not(true,  GET)),
+            ("PUT",     "/",                             not(true,  GET)),
+        ];
+        for (method, path, expected) in rows {
+            let method: Method = method.parse().unwrap();
+            assert_eq!(route(&method, path), expected, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Accepts connections until told to stop, then lets what is open finish (spec §8).
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::App;
+use super::connection::Guarded;
+use crate::config::LogLevel;
+
+/// Which routes a listener offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// All of them.
+    Main,
+    /// `/metrics` alone (`METRICS_ADDR`).
+    Metrics,
+}
+
+/// How long to wait when the system has no socket left to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` is done. Then the listener closes at once, idle and half-sent
+/// connections are closed, and open answers may finish within `DRAIN_TIMEOUT_SEC`. Answers
+/// whether all of them did.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    face: Face,
+    stop: impl Future<Output = ()>,
+) -> bool {
+    let (drain, draining) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    // A small answer must not wait for the next one.
+                    drop(socket.set_nodelay(true));
+                    connections.spawn(connection(socket, Arc::clone(&app), face, draining.clone()));
+                }
+                Err(error) => {
+                    app.log.emit(LogLevel::Warning, "accept_failed", &serde_json::json!({"error": error.to_string()}));
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    app.draining.store(true, Ordering::Relaxed);
+    drop(drain);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    tokio::time::timeout(app.drain_timeout, finished)
+        .await
+        .is_ok()
+}
+
+/// Serves one connection that was accepted elsewhere.
+pub async fn serve_connection<S>(socket: S, app: Arc<App>, face: Face)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (_keep, draining) = watch::channel(());
+    connection(socket, app, face, draining).await;
+}
+
+async fn connection<S>(socket: S, app: Arc<App>, face: Face, mut draining: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let socket = Guarded::new(socket, &app.limits);
+    let phases = socket.phases();
+    let service = service_fn(|request| {
+        let answer = Arc::clone(&app).answer(face, request, phases.clone());
+        async { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            // The limits of each phase are kept by `Guarded`.
+            .header_read_timeout(None)
+            .serve_connection(TokioIo::new(socket), service)
+    );
+    tokio::select! {
+        // A broken connection is the peer's affair; what it broke off is in the request's record.
+        _ = &mut connection => return,
+        // It never changes: the sender is dropped when the drain begins.
+        _ = draining.changed() => phases.drain(),
+    }
+    drop(connection.await);
+}

@@ -1,0 +1,242 @@
+//! Counters and gauges in the classic Prometheus text format (spec §7).
+//!
+//! Every label's set of values is bounded: statuses, outcomes, and the ids of the list.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry as Collectors, TextEncoder,
+};
+
+use crate::model::ModelId;
+use crate::upstream::Outcome;
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    collectors: Collectors,
+    requests: IntCounterVec,
+    duration: Histogram,
+    attempts: IntCounterVec,
+    open_streams: IntGauge,
+}
+
+/// What the gauges show, read when somebody asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gauges {
+    /// Models of the snapshot.
+    pub active_models: usize,
+    /// Models of the snapshot that rest.
+    pub cooldown_models: usize,
+    /// Age of the snapshot in seconds; `None` while there is none.
+    pub snapshot_age_seconds: Option<f64>,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    ///
+    /// # Errors
+    /// When a name is taken twice or malformed: a fault of the program.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let collectors = Collectors::new();
+        let requests = IntCounterVec::new(
+            Opts::new(
+                "freellm_requests_total",
+                "Chat requests with a valid key, by the status they ended with.",
+            ),
+            &["status"],
+        )?;
+        let duration = Histogram::with_opts(
+            HistogramOpts::new(
+                "freellm_request_duration_seconds",
+                "From a chat request's head to the end of its answer.",
+            )
+            .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0]),
+        )?;
+        let attempts = IntCounterVec::new(
+            Opts::new(
+                "freellm_upstream_attempts_total",
+                "Attempts by model and outcome; filtered_out is counted per request.",
+            ),
+            &["model_id", "outcome"],
+        )?;
+        let open_streams = IntGauge::new("freellm_open_streams", "Streamed answers under way.")?;
+        let build = IntGaugeVec::new(
+            Opts::new(
+                "freellm_build_info",
+                "Always 1; the version is in the label.",
+            ),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let all: [Box<dyn Collector>; 5] = [
+            Box::new(requests.clone()),
+            Box::new(duration.clone()),
+            Box::new(attempts.clone()),
+            Box::new(open_streams.clone()),
+            Box::new(build),
+        ];
+        for collector in all {
+            collectors.register(collector)?;
+        }
+        Ok(Self {
+            collectors,
+            requests,
+            duration,
+            attempts,
+            open_streams,
+        })
+    }
+
+    /// A chat request has ended.
+    pub fn request(&self, status: &str, seconds: f64) {
+        self.requests.with_label_values(&[status]).inc();
+        self.duration.observe(seconds);
+    }
+
+    /// An attempt has ended.
+    pub fn attempt(&self, model: &ModelId, outcome: Outcome) {
+        self.attempts
+            .with_label_values(&[model.as_str(), outcome.as_str()])
+            .inc();
+    }
+
+    /// A request's needs ruled a model out.
+    pub fn filtered_out(&self, model: &ModelId) {
+        self.attempts
+            .with_label_values(&[model.as_str(), "filtered_out"])
+            .inc();
+    }
+
+    /// A streamed answer begins (`1`) or ends (`-1`).
+    pub fn open_streams(&self, change: i64) {
+        self.open_streams.add(change);
+    }
+
+    /// Forgets the series of models that left the list, so that they do not pile up.
+    pub fn retain_models(&self, stays: impl Fn(&str) -> bool) {
+        for family in self.attempts.collect() {
+            for metric in family.get_metric() {
+                let label = |name: &str| {
+                    metric
+                        .get_label()
+                        .iter()
+                        .find(|l| l.name() == name)
+                        .map(|l| l.value().to_owned())
+                };
+                if let (Some(model), Some(outcome)) = (label("model_id"), label("outcome"))
+                    && !stays(&model)
+                {
+                    // It is gone already if two refreshes meet.
+                    drop(
+                        self.attempts
+                            .remove_label_values(&[model.as_str(), outcome.as_str()]),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Everything, as `/metrics` answers it.
+    #[must_use]
+    pub fn render(&self, gauges: Gauges) -> String {
+        let mut families = self.collectors.gather();
+        let now = [
+            (
+                "freellm_active_models",
+                "Models of the snapshot.",
+                Some(gauges.active_models as f64),
+            ),
+            (
+                "freellm_cooldown_models",
+                "Models of the snapshot that rest.",
+                Some(gauges.cooldown_models as f64),
+            ),
+            (
+                "freellm_snapshot_age_seconds",
+                "Seconds since the snapshot was read; absent while there is none.",
+                gauges.snapshot_age_seconds,
+            ),
+        ];
+        for (name, help, value) in now {
+            if let (Some(value), Ok(gauge)) = (value, Gauge::new(name, help)) {
+                gauge.set(value);
+                families.extend(gauge.collect());
+            }
+        }
+        TextEncoder::new()
+            .encode_to_string(&families)
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s7_metrics_are_spelt_as_the_contract_has_them() {
+        let metrics = Metrics::new().unwrap();
+        let (a, b) = (
+            ModelId::try_from("a/b:free").unwrap(),
+            ModelId::try_from("gone").unwrap(),
+        );
+        metrics.request("200", 0.2);
+        metrics.request("200/mid_error", 70.0);
+        metrics.request("499", 0.01);
+        for outcome in [
+            Outcome::Success,
+            Outcome::RateLimited,
+            Outcome::UpstreamAuthError,
+            Outcome::ClientError,
+            Outcome::ClientDisconnected,
+            Outcome::UpstreamError,
+        ] {
+            metrics.attempt(&a, outcome);
+        }
+        metrics.filtered_out(&a);
+        metrics.attempt(&b, Outcome::Success);
+        metrics.retain_models(|id| id != "gone");
+        let text = metrics.render(Gauges {
+            active_models: 6,
+            cooldown_models: 1,
+            snapshot_age_seconds: Some(1.5),
+        });
+        #[rustfmt::skip]
+        let expected = [
+            "# TYPE freellm_requests_total counter",
+            "freellm_requests_total{status=\"200\"} 1",
+            "freellm_requests_total{status=\"200/mid_error\"} 1",
+            "freellm_requests_total{status=\"499\"} 1",
+            "# TYPE freellm_request_duration_seconds histogram",
+            "freellm_request_duration_seconds_bucket{le=\"0.05\"} 1",
+            "freellm_request_duration_seconds_bucket{le=\"0.25\"} 2",
+            "freellm_request_duration_seconds_bucket{le=\"60\"} 2",
+            "freellm_request_duration_seconds_bucket{le=\"+Inf\"} 3",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"success\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"rate_limited\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_auth_error\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_error\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_disconnected\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_error\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"filtered_out\"} 1",
+            "freellm_active_models 6",
+            "freellm_cooldown_models 1",
+            "freellm_snapshot_age_seconds 1.5",
+        ];
+        for line in expected {
+            assert!(
+                text.lines().any(|l| l == line),
+                "{line} is missing in\n{text}"
+            );
+        }
+        assert!(
+            !text.contains("gone"),
+            "a model that left the list leaves no series"
+        );
+        assert!(
+            !metrics.render(Gauges::default()).contains("snapshot_age"),
+            "absent while there is no snapshot"
+        );
+    }
+}

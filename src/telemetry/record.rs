@@ -1,0 +1,347 @@
+//! The record of one chat request: it ends as exactly one log line and its metrics.
+//!
+//! Dropping a record ends it, so no way out of a request can forget to: whoever drops it
+//! without an ending was interrupted, which means that the client has left.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use serde::Serialize;
+
+use super::{Log, Metrics};
+use crate::clock::{Now, rfc3339};
+use crate::config::LogLevel;
+use crate::model::ModelId;
+use crate::upstream::{Cause, Outcome};
+
+/// What a request brought along, as far as the log says it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traits {
+    /// It wants a stream.
+    pub stream: bool,
+    /// It has tools.
+    pub had_tools: bool,
+    /// It has a `response_format`.
+    pub had_response_format: bool,
+    /// It has a `seed`.
+    pub had_seed: bool,
+    /// It has a `stop`.
+    pub had_stop: bool,
+    /// It names a model, and names are ignored.
+    pub model_ignored: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// The client got an answer of the upstream's, good or (a 4xx) its own fault.
+    Answered {
+        /// The status it got.
+        status: u16,
+    },
+    /// Every attempt failed, or the stream broke.
+    Failed {
+        /// The status the client got.
+        status: u16,
+        /// The code of the error frame, when the status had gone out before.
+        mid_stream_error: Option<&'static str>,
+    },
+    /// The upstream does not take our key: the operator must act.
+    UpstreamKey {
+        /// The status the client got.
+        status: u16,
+        /// The code of the error frame, when the status had gone out before.
+        mid_stream_error: Option<&'static str>,
+        /// What may be shown of the key.
+        key_tail: Option<String>,
+    },
+    /// Turned away before any attempt.
+    Rejected {
+        /// The status the client got.
+        status: u16,
+        /// The error's code.
+        reason: &'static str,
+        /// Where a body stops being JSON.
+        error: Option<String>,
+    },
+}
+
+/// One attempt, as the log shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRecord {
+    /// The model that was asked.
+    pub model: ModelId,
+    /// How it ended.
+    #[serde(serialize_with = "outcome")]
+    pub outcome: Outcome,
+    /// The upstream's status, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What exactly went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cause")]
+    pub cause: Option<Cause>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Until when the model rests now.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "date")]
+    pub cooldown_until: Option<SystemTime>,
+}
+
+fn outcome<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(outcome.as_str())
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn cause<S: serde::Serializer>(cause: &Option<Cause>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(cause.map_or("", Cause::as_str))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn date<S: serde::Serializer>(at: &Option<SystemTime>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(&at.map(rfc3339).unwrap_or_default())
+}
+
+/// The record of one chat request.
+#[derive(Debug)]
+pub struct RequestRecord {
+    log: Log,
+    metrics: Arc<Metrics>,
+    request_id: String,
+    started: Instant,
+    traits: Traits,
+    snapshot_size: usize,
+    attempts: Vec<AttemptRecord>,
+    under_way: Option<(ModelId, Instant)>,
+    streaming: bool,
+    chunks_emitted: u64,
+    ending: Option<Ending>,
+}
+
+impl RequestRecord {
+    /// Starts the record of a request that has just come in.
+    #[must_use]
+    pub fn new(log: Log, metrics: Arc<Metrics>, request_id: String) -> Self {
+        Self {
+            log,
+            metrics,
+            request_id,
+            started: Now::read().steady,
+            traits: Traits::default(),
+            snapshot_size: 0,
+            attempts: Vec::new(),
+            under_way: None,
+            streaming: false,
+            chunks_emitted: 0,
+            ending: None,
+        }
+    }
+
+    /// Notes what the request brought along.
+    pub fn describe(&mut self, traits: Traits) {
+        self.traits = traits;
+    }
+
+    /// Notes the snapshot it is served from, and the models its needs ruled out.
+    pub fn selected(&mut self, snapshot_size: usize, filtered_out: &[ModelId]) {
+        self.snapshot_size = snapshot_size;
+        for model in filtered_out {
+            self.metrics.filtered_out(model);
+        }
+    }
+
+    /// When the request came in.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// An attempt begins.
+    pub fn attempt_begins(&mut self, model: &ModelId) {
+        self.under_way = Some((model.clone(), Now::read().steady));
+    }
+
+    /// The attempt under way has ended.
+    pub fn attempt_ends(
+        &mut self,
+        outcome: Outcome,
+        status: Option<u16>,
+        cause: Option<Cause>,
+        cooldown_until: Option<SystemTime>,
+    ) {
+        let Some((model, begun)) = self.under_way.take() else {
+            return;
+        };
+        self.metrics.attempt(&model, outcome);
+        let duration_ms = millis(begun);
+        self.attempts.push(AttemptRecord {
+            model,
+            outcome,
+            status,
+            cause,
+            duration_ms,
+            cooldown_until,
+        });
+    }
+
+    /// The attempts so far, the one under way included.
+    #[must_use]
+    pub fn attempt_count(&self) -> usize {
+        self.attempts.len() + usize::from(self.under_way.is_some())
+    }
+
+    /// The attempts that have ended.
+    #[must_use]
+    pub fn attempts(&self) -> &[AttemptRecord] {
+        &self.attempts
+    }
+
+    /// A streamed answer begins.
+    pub fn stream_begins(&mut self) {
+        if !self.streaming {
+            self.streaming = true;
+            self.metrics.open_streams(1);
+        }
+    }
+
+    /// Events have gone to the client.
+    pub fn emitted(&mut self, events: u64) {
+        self.chunks_emitted += events;
+    }
+
+    /// The request has ended; only the first ending counts.
+    pub fn ends(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        if self.streaming {
+            self.metrics.open_streams(-1);
+        }
+        if self.under_way.is_some() {
+            self.attempt_ends(Outcome::ClientDisconnected, None, None, None);
+        }
+        let interrupted = if std::thread::panicking() { 500 } else { 499 };
+        let ending = self.ending.take().unwrap_or(Ending::Answered {
+            status: interrupted,
+        });
+        let (status, mid_stream_error) = match &ending {
+            Ending::Answered { status } | Ending::Rejected { status, .. } => (*status, None),
+            Ending::Failed {
+                status,
+                mid_stream_error,
+            }
+            | Ending::UpstreamKey {
+                status,
+                mid_stream_error,
+                ..
+            } => (*status, *mid_stream_error),
+        };
+        let label = if mid_stream_error.is_some() {
+            format!("{status}/mid_error")
+        } else {
+            status.to_string()
+        };
+        self.metrics.request(
+            &label,
+            Now::read()
+                .steady
+                .saturating_duration_since(self.started)
+                .as_secs_f64(),
+        );
+        self.write(ending, status, mid_stream_error);
+    }
+}
+
+impl RequestRecord {
+    fn write(&self, ending: Ending, status: u16, mid_stream_error: Option<&'static str>) {
+        let (level, reason, key_tail) = match ending {
+            Ending::Rejected { reason, error, .. } => return self.write_rejected(reason, error),
+            Ending::Answered { .. } => (LogLevel::Info, None, None),
+            Ending::Failed { .. } => (LogLevel::Warning, None, None),
+            Ending::UpstreamKey { key_tail, .. } => {
+                (LogLevel::Error, Some("upstream_auth_error"), key_tail)
+            }
+        };
+        if !self.log.wants(level) {
+            return;
+        }
+        let answered = self
+            .attempts
+            .last()
+            .filter(|a| matches!(a.outcome, Outcome::Success | Outcome::ClientDisconnected));
+        let chosen = answered.or_else(|| self.attempts.last().filter(|_| self.chunks_emitted > 0));
+        let done = Done {
+            request_id: &self.request_id,
+            duration_ms: millis(self.started),
+            status,
+            chosen_model: chosen.map(|a| &a.model),
+            stream: self.traits.stream,
+            chunks_emitted: self.chunks_emitted,
+            mid_stream_error,
+            attempts: &self.attempts,
+            had_tools: self.traits.had_tools,
+            had_response_format: self.traits.had_response_format,
+            model_ignored: self.traits.model_ignored,
+            reason,
+            key_tail,
+        };
+        self.log.emit(level, "request_done", &done);
+    }
+
+    fn write_rejected(&self, reason: &'static str, error: Option<String>) {
+        let rejected = Rejected {
+            request_id: &self.request_id,
+            reason,
+            error,
+            had_tools: self.traits.had_tools,
+            had_response_format: self.traits.had_response_format,
+            had_seed: self.traits.had_seed,
+            had_stop: self.traits.had_stop,
+            model_ignored: self.traits.model_ignored,
+            snapshot_size: self.snapshot_size,
+        };
+        self.log.emit(LogLevel::Info, "request_rejected", &rejected);
+    }
+}
+
+#[derive(Serialize)]
+struct Done<'a> {
+    request_id: &'a str,
+    duration_ms: u64,
+    status: u16,
+    chosen_model: Option<&'a ModelId>,
+    stream: bool,
+    chunks_emitted: u64,
+    mid_stream_error: Option<&'static str>,
+    attempts: &'a [AttemptRecord],
+    had_tools: bool,
+    had_response_format: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    model_ignored: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_tail: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Rejected<'a> {
+    request_id: &'a str,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    had_tools: bool,
+    had_response_format: bool,
+    had_seed: bool,
+    had_stop: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    model_ignored: bool,
+    snapshot_size: usize,
+}
+
+fn millis(since: Instant) -> u64 {
+    let passed = Now::read().steady.saturating_duration_since(since);
+    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+}

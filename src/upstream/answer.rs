@@ -1,0 +1,186 @@
+//! What an answer of the upstream's carries (spec §9.1): looked at, never rebuilt.
+//!
+//! Pure. A 200 is no success before it was read here.
+
+use bytes::Bytes;
+
+use crate::json::{self, Kind, Raw};
+
+/// What one event of a stream, or a whole plain answer, says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Something a client would use: content, reasoning, a tool call, a refusal, a finish reason.
+    Useful {
+        /// It has a finish reason.
+        finished: bool,
+    },
+    /// Well-formed, and nothing a client would use: an empty delta, a usage chunk.
+    Nothing,
+    /// An error.
+    Error(UpstreamError),
+}
+
+/// An error that came in the body of a 200.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// The status it stands for, if its `code` is one.
+    pub status: Option<u16>,
+    /// Its text, for the client. Never logged.
+    pub message: Option<String>,
+}
+
+/// Reads one event's payload or a plain answer's body.
+///
+/// # Errors
+/// When it is not JSON.
+pub fn read(body: &[u8]) -> Result<Said, json::Error> {
+    let body = Raw::parse(body, json::MAX_DEPTH)?;
+    if let Some(error) = body.get("error") {
+        return Ok(Said::Error(UpstreamError::read(error)));
+    }
+    let mut said = Said::Nothing;
+    for choice in body.get("choices").into_iter().flat_map(Raw::elements) {
+        if let Some(error) = choice.get("error") {
+            return Ok(Said::Error(UpstreamError::read(error)));
+        }
+        let finish = choice
+            .get("finish_reason")
+            .and_then(Raw::as_str)
+            .filter(|f| !f.is_empty());
+        if finish.as_deref() == Some("error") {
+            return Ok(Said::Error(UpstreamError::default()));
+        }
+        let content = choice.get("delta").or_else(|| choice.get("message"));
+        let useful = finish.is_some() || content.is_some_and(is_useful);
+        if useful {
+            let before = matches!(said, Said::Useful { finished: true });
+            said = Said::Useful {
+                finished: before || finish.is_some(),
+            };
+        }
+    }
+    Ok(said)
+}
+
+/// Whether a delta or a message carries something: any member but the role that is neither
+/// empty nor null. Whatever a provider invents next counts as content.
+fn is_useful(content: Raw<'_>) -> bool {
+    content.members().any(|(key, value)| {
+        key != "role"
+            && match value.kind() {
+                Kind::String => value.text().len() > 2,
+                Kind::Array => value.elements().next().is_some(),
+                Kind::Object => value.members().next().is_some(),
+                Kind::Number | Kind::Bool | Kind::Null => false,
+            }
+    })
+}
+
+impl UpstreamError {
+    /// Reads an `error` member: an object with `code` and `message`, or just a text.
+    #[must_use]
+    pub fn read(error: Raw<'_>) -> Self {
+        if let Some(message) = error.as_str() {
+            return Self {
+                status: None,
+                message: Some(message.into_owned()),
+            };
+        }
+        let code = error.get("code");
+        let number = code
+            .and_then(Raw::as_u64)
+            .or_else(|| code.and_then(Raw::as_str)?.parse().ok());
+        Self {
+            status: number
+                .and_then(|n| u16::try_from(n).ok())
+                .filter(|n| (400..600).contains(n)),
+            message: error.get("message").and_then(Raw::as_str).map(Into::into),
+        }
+    }
+}
+
+/// The answer without the heartbeat before it: white space and `:` lines
+/// (`docs/upstream.md` §2).
+#[must_use]
+pub fn without_heartbeat(body: &Bytes) -> Bytes {
+    let mut rest: &[u8] = body;
+    loop {
+        rest = rest.trim_ascii_start();
+        if rest.first() != Some(&b':') {
+            return body.slice_ref(rest);
+        }
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        rest = rest.get(end..).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: Option<u16>, message: Option<&str>) -> Said {
+        Said::Error(UpstreamError {
+            status,
+            message: message.map(Into::into),
+        })
+    }
+
+    #[test]
+    fn s9_1_what_an_event_or_an_answer_says() {
+        use Said::{Nothing, Useful};
+        const MORE: Said = Useful { finished: false };
+        const END: Said = Useful { finished: true };
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"choices":[{"delta":{"role":"assistant","content":"Hi"}}]}"#,                  MORE),
+            (r#"{"choices":[{"delta":{"content":"","reasoning":"Hm"}}]}"#,                      MORE),
+            (r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text"}]}}]}"#,    MORE),
+            (r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#,                         MORE),
+            (r#"{"choices":[{"delta":{"refusal":"No."}}]}"#,                                    MORE),
+            (r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}]}"#,                END),
+            (r#"{"choices":[{"message":{"content":null},"finish_reason":"length"}]}"#,          END),
+            (r#"{"choices":[{"message":{"content":"x"},"finish_reason":null}]}"#,               MORE),
+            (r#"{"choices":[{"delta":{}},{"delta":{"content":"second"}}]}"#,                    MORE),
+            (r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,                    Nothing),
+            (r#"{"choices":[{"delta":{"role":"assistant","content":"","refusal":null,"tool_calls":[]}}]}"#, Nothing),
+            (r#"{"choices":[{"finish_reason":"","message":{"content":""}}]}"#,                  Nothing),
+            (r#"{"choices":[],"usage":{"total_tokens":3}}"#,                                    Nothing),
+            (r#"{"usage":{}}"#,                                                                 Nothing),
+            (r#"{"error":null,"choices":[]}"#,                                                  Nothing),
+            (r#"[1]"#,                                                                          Nothing),
+            (r#"{"error":{"code":429,"message":"Slow"}}"#,                                      error(Some(429), Some("Slow"))),
+            (r#"{"error":{"code":"502","message":"x"},"choices":[{"delta":{"content":"y"}}]}"#, error(Some(502), Some("x"))),
+            (r#"{"error":{"code":"server_error","message":"x"}}"#,                              error(None, Some("x"))),
+            (r#"{"error":{"code":200}}"#,                                                       error(None, None)),
+            (r#"{"error":"boom"}"#,                                                             error(None, Some("boom"))),
+            (r#"{"choices":[{"message":{"content":"half"},"finish_reason":"error","error":{"code":502,"message":"z"}}]}"#, error(Some(502), Some("z"))),
+            (r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#,               error(None, None)),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(read(body.as_bytes()).unwrap(), expected, "{body}");
+        }
+        assert!(read(b"<html>").is_err());
+        assert!(read(b"").is_err());
+    }
+
+    #[test]
+    fn s9_1_a_heartbeat_is_no_answer() {
+        #[rustfmt::skip]
+        let rows = [
+            ("{}",                                      "{}"),
+            ("\n\n \r\n{}",                             "{}"),
+            (": OPENROUTER PROCESSING\n\n\n{\"a\":1}\n", "{\"a\":1}\n"),
+            (": a\r\n: b\r\n{}",                        "{}"),
+            (": only",                                  ""),
+            ("   ",                                     ""),
+            ("",                                        ""),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(
+                without_heartbeat(&Bytes::from_static(body.as_bytes())),
+                expected,
+                "{body:?}"
+            );
+        }
+    }
+}

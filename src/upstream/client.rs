@@ -1,0 +1,195 @@
+//! The pooled HTTP client under every call to the outside.
+//!
+//! It follows no redirect and retries nothing but a connection that had gone stale in the
+//! pool. What an answer means is not its business.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Incoming};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::connect::Connector;
+use super::wire::Used;
+use crate::request::UpstreamBody;
+
+/// Sends requests to the outside.
+#[derive(Clone)]
+pub struct HttpClient {
+    pooled: Client<HttpsConnector<Connector>, UpstreamBody>,
+    /// Keeps no connection, so each call opens a new one.
+    fresh: Client<HttpsConnector<Connector>, UpstreamBody>,
+}
+
+/// Why there is no answer at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The connection broke before the answer's head was there.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}
+
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is larger than allowed, packed or unpacked.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The connection broke, or the framing is wrong.
+    #[error("the body is cut short")]
+    Broken,
+    /// It is packed in a way that was not asked for, or damaged.
+    #[error("the body cannot be unpacked")]
+    Packed,
+}
+
+impl HttpClient {
+    /// A client that opens its connections through `connector`.
+    ///
+    /// # Errors
+    /// When the TLS library refuses its own defaults.
+    pub fn new(connector: Connector) -> Result<Self, rustls::Error> {
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls()?)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(connector);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .retry_canceled_requests(false)
+            // A connection that slept with its laptop is found dead before a request meets it.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .http2_adaptive_window(true);
+        let pooled = builder.build(https.clone());
+        let fresh = builder.pool_max_idle_per_host(0).build(https);
+        Ok(Self { pooled, fresh })
+    }
+
+    /// Sends one request; the answer's body is still on its way.
+    ///
+    /// # Errors
+    /// When no answer's head arrives.
+    pub async fn send(
+        &self,
+        request: Request<UpstreamBody>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let again = request.clone();
+        match self.pooled.request(request).await {
+            Ok(response) => Ok(used(response)),
+            Err(error) if was_stale(&error) => self
+                .fresh
+                .request(again)
+                .await
+                .map(used)
+                .map_err(|e| send_error(&e)),
+            Err(error) => Err(send_error(&error)),
+        }
+    }
+}
+
+fn used(response: Response<Incoming>) -> Response<Incoming> {
+    if let Some(used) = response.extensions().get::<Used>() {
+        used.mark();
+    }
+    response
+}
+
+/// Whether the connection had served before, and so had gone stale in the pool.
+fn was_stale(error: &Error) -> bool {
+    let mut extensions = http::Extensions::new();
+    if let Some(connected) = error.connect_info() {
+        connected.get_extras(&mut extensions);
+    }
+    extensions.get::<Used>().is_some_and(Used::is_marked)
+}
+
+fn send_error(error: &Error) -> SendError {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if error.is_connect() {
+        SendError::Connect(cause.to_string())
+    } else {
+        SendError::Broken(cause.to_string())
+    }
+}
+
+/// Roots inside the binary, so that an empty container image works; the system's as well.
+fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
+    let mut roots =
+        rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// Reads a body of at most `limit` bytes, and unpacks it within the same limit.
+///
+/// # Errors
+/// When it is too large, cut short, or packed in a way that cannot be undone.
+pub async fn read_body(response: Response<Incoming>, limit: usize) -> Result<Bytes, ReadError> {
+    let (head, mut body) = response.into_parts();
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ReadError::TooLarge);
+    }
+    let mut whole = Vec::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else {
+            continue;
+        };
+        if first.len() + whole.len() + data.len() > limit {
+            return Err(ReadError::TooLarge);
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&data);
+        }
+    }
+    let packed = if whole.is_empty() {
+        first
+    } else {
+        whole.into()
+    };
+    unpack(&head.headers, packed, limit)
+}
+
+fn unpack(headers: &http::HeaderMap, packed: Bytes, limit: usize) -> Result<Bytes, ReadError> {
+    use std::io::Read as _;
+    let encoding = headers
+        .get(http::header::CONTENT_ENCODING)
+        .map(|v| v.as_bytes().to_ascii_lowercase());
+    match encoding.as_deref() {
+        None | Some(b"" | b"identity") => Ok(packed),
+        Some(b"gzip" | b"x-gzip") => {
+            let mut plain = Vec::new();
+            let one_more = limit as u64 + 1;
+            flate2::read::MultiGzDecoder::new(packed.as_ref())
+                .take(one_more)
+                .read_to_end(&mut plain)
+                .map_err(|_| ReadError::Packed)?;
+            if plain.len() > limit {
+                Err(ReadError::TooLarge)
+            } else {
+                Ok(plain.into())
+            }
+        }
+        Some(_) => Err(ReadError::Packed),
+    }
+}

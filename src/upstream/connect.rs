@@ -1,0 +1,114 @@
+//! Opens connections: straight, or through the user's own proxy (`HTTPS_PROXY` and friends).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::proxy::matcher::Matcher;
+use tokio::io::DuplexStream;
+use tower_service::Service;
+
+use super::wire::Wire;
+use crate::config::OutboundProxy;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Opens connections, each within a time limit.
+#[derive(Clone)]
+pub struct Connector {
+    way: Way,
+    limit: Duration,
+}
+
+#[derive(Clone)]
+enum Way {
+    Network {
+        tcp: HttpConnector,
+        proxies: Arc<Matcher>,
+    },
+    Memory(Arc<dyn Fn() -> DuplexStream + Send + Sync>),
+}
+
+impl Connector {
+    /// Over the network. `limit` bounds the whole way: name look-up, TCP and the proxy's
+    /// greeting (TLS has its own place above).
+    #[must_use]
+    pub fn network(proxy: &OutboundProxy, limit: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let proxies = Matcher::builder()
+            .https(text(&proxy.https))
+            .http(text(&proxy.http))
+            .all(text(&proxy.all))
+            .no(text(&proxy.no))
+            .build();
+        Self {
+            way: Way::Network {
+                tcp,
+                proxies: Arc::new(proxies),
+            },
+            limit,
+        }
+    }
+
+    /// To a simulator in the same process, for tests under a paused clock.
+    #[must_use]
+    pub fn memory(dial: impl Fn() -> DuplexStream + Send + Sync + 'static) -> Self {
+        Self {
+            way: Way::Memory(Arc::new(dial)),
+            limit: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Wire;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Wire, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let limit = self.limit;
+        let way = self.way.clone();
+        Box::pin(async move { tokio::time::timeout(limit, open(way, target)).await? })
+    }
+}
+
+async fn open(way: Way, target: Uri) -> Result<Wire, BoxError> {
+    let (mut tcp, proxies) = match way {
+        Way::Network { tcp, proxies } => (tcp, proxies),
+        Way::Memory(dial) => return Ok(dial().into()),
+    };
+    let Some(proxy) = proxies.intercept(&target) else {
+        return Ok(tcp.call(target).await?.into());
+    };
+    let at = proxy.uri().clone();
+    let socket = match at.scheme_str() {
+        Some(scheme @ ("socks5" | "socks5h")) => {
+            let mut socks = SocksV5::new(at.clone(), tcp).local_dns(scheme == "socks5");
+            if let Some((user, password)) = proxy.raw_auth() {
+                socks = socks.with_auth(user.to_owned(), password.to_owned());
+            }
+            socks.call(target).await?
+        }
+        Some(_) | None => {
+            let mut tunnel = Tunnel::new(at, tcp);
+            if let Some(auth) = proxy.basic_auth() {
+                tunnel = tunnel.with_auth(auth.clone());
+            }
+            tunnel.call(target).await?
+        }
+    };
+    Ok(socket.into())
+}

@@ -1,0 +1,121 @@
+//! An error of the upstream's on its way to the client (spec §4.2, §9.7).
+//!
+//! Pure. It goes as it came, less the account id and our key; what is no JSON error is wrapped
+//! in one.
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::answer::without_heartbeat;
+use super::verdict::PassedAnswer;
+use crate::config::Secret;
+use crate::json::{self, Kind, Members, Raw};
+
+/// How much of a text that is no JSON error is passed on, in characters.
+const LONGEST_TEXT: usize = 500;
+
+/// The answer for the client.
+pub(super) fn answer(
+    status: u16,
+    body: &Bytes,
+    retry_after: Option<&HeaderValue>,
+    key: &Secret,
+) -> PassedAnswer {
+    let body = without_heartbeat(body);
+    let body = match without_account(&body) {
+        Some(body) => body,
+        None => wrapped(status, &body),
+    };
+    PassedAnswer {
+        status,
+        body: without_key(body, key),
+        retry_after: retry_after.cloned(),
+    }
+}
+
+/// The body without `user_id`, if it is a JSON error.
+fn without_account(body: &Bytes) -> Option<Bytes> {
+    let error = Raw::parse(body, json::MAX_DEPTH).ok()?.get("error")?;
+    if error.kind() != Kind::Object {
+        return None;
+    }
+    let mut members = Members::open(body, json::MAX_DEPTH).ok()??;
+    let mut kept = Vec::new();
+    let mut found = false;
+    while let Ok(Some(member)) = members.next() {
+        if member.key == "user_id" {
+            found = true;
+        } else {
+            kept.push(body.get(member.start..member.end)?);
+        }
+    }
+    if !found {
+        return Some(body.clone());
+    }
+    Some(
+        [b"{".as_slice(), &kept.join(b",".as_slice()), b"}"]
+            .concat()
+            .into(),
+    )
+}
+
+/// One of our error objects around a text.
+fn wrapped(status: u16, body: &[u8]) -> Bytes {
+    let text = String::from_utf8_lossy(body);
+    let message: String = text.trim().chars().take(LONGEST_TEXT).collect();
+    let error = serde_json::json!({"error": {
+        "message": message, "type": "upstream_error", "param": null, "code": format!("upstream_{status}"),
+    }});
+    error.to_string().into()
+}
+
+/// The text with every occurrence of the key struck out.
+#[must_use]
+pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
+    let needle = key.expose().as_bytes();
+    if needle.is_empty() || memchr::memmem::find(&text, needle).is_none() {
+        return text;
+    }
+    let mut clean = Vec::with_capacity(text.len());
+    let mut at = 0;
+    for found in memchr::memmem::find_iter(&text, needle) {
+        clean.extend_from_slice(text.get(at..found).unwrap_or_default());
+        clean.extend_from_slice(b"***");
+        at = found + needle.len();
+    }
+    clean.extend_from_slice(text.get(at..).unwrap_or_default());
+    clean.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s4_2_s9_7_what_the_client_gets_of_an_error() {
+        let long = "x".repeat(600);
+        let cut = format!(
+            r#"{{"error":{{"message":"{}","type":"upstream_error","param":null,"code":"upstream_400"}}}}"#,
+            "x".repeat(500)
+        );
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"error":{"message":"m", "code":400}}"#,                    r#"{"error":{"message":"m", "code":400}}"#),
+            ("\n\n {\"error\":{}}",                                         r#"{"error":{}}"#),
+            (r#"{"error":{"code":400},"user_id":"user_1"}"#,                r#"{"error":{"code":400}}"#),
+            (r#"{"user_id":"user_1","error":{"n":1e5},"x":[1, 2]}"#,        r#"{"error":{"n":1e5},"x":[1, 2]}"#),
+            (r#"{"error":{"message":"key sk-or-v1-0123456789 is bad"}}"#,   r#"{"error":{"message":"key *** is bad"}}"#),
+            (r#"{"success":false,"error":{"name":"ZodError"}}"#,            r#"{"success":false,"error":{"name":"ZodError"}}"#),
+            ("Bad <b>\"request\"</b>",                                      r#"{"error":{"message":"Bad <b>\"request\"</b>","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            (r#"{"error":"text"}"#,                                         r#"{"error":{"message":"{\"error\":\"text\"}","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            ("sk-or-v1-0123456789",                                         r#"{"error":{"message":"***","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            ("",                                                            r#"{"error":{"message":"","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            (&long,                                                         &cut),
+        ];
+        for (body, expected) in rows {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            let answer = answer(400, &body, None, &Secret::new("sk-or-v1-0123456789"));
+            assert_eq!(answer.body, expected, "{body:?}");
+        }
+    }
+}

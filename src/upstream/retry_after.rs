@@ -1,0 +1,235 @@
+//! How long an upstream asks to be left alone (spec §4.3).
+//!
+//! Pure.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+
+use super::verdict::Rest;
+use crate::clock::Now;
+use crate::json::{Kind, Raw};
+
+/// The longest rest: a reset that lies further off is a mistake in its unit.
+pub(super) const LONGEST: Duration = Duration::from_secs(26 * 3600);
+
+/// The rest that headers and error body ask for, in the spec's order; `None` if they say
+/// nothing. Past and negative is no rest, garbage is absent, nothing is longer than [`LONGEST`].
+#[must_use]
+pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let metadata = error.and_then(|e| e.get("metadata"));
+    let copied = |name: &str| {
+        let headers = metadata.and_then(|m| m.get("headers"))?;
+        let value = headers
+            .members()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?
+            .1;
+        scalar(value)
+    };
+    let seconds = || {
+        metadata
+            .and_then(|m| m.get("retry_after_seconds"))
+            .and_then(scalar)
+    };
+    header("retry-after")
+        .and_then(|v| retry_after(v, now))
+        .or_else(|| seconds().and_then(|v| from_seconds(&v)))
+        .or_else(|| copied("retry-after").and_then(|v| retry_after(&v, now)))
+        .or_else(|| copied("x-ratelimit-reset").and_then(|v| reset(&v, now)))
+        .or_else(|| header("x-ratelimit-reset").and_then(|v| reset(v, now)))
+}
+
+/// A string or a number, as text.
+fn scalar(value: Raw<'_>) -> Option<String> {
+    match value.kind() {
+        Kind::String => value.as_str().map(Into::into),
+        Kind::Number => Some(value.text().to_owned()),
+        Kind::Object | Kind::Array | Kind::Bool | Kind::Null => None,
+    }
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, here with decimals too, or an HTTP date.
+fn retry_after(value: &str, now: Now) -> Option<Rest> {
+    from_seconds(value).or_else(|| {
+        httpdate::parse_http_date(value.trim())
+            .ok()
+            .map(|date| until(date, now))
+    })
+}
+
+/// Seconds from now, decimals rounded up.
+fn from_seconds(value: &str) -> Option<Rest> {
+    number(value).map(|seconds| Rest::For(length(seconds.ceil())))
+}
+
+/// `X-RateLimit-Reset`: epoch milliseconds, epoch seconds, or seconds from now, told apart by
+/// their size.
+fn reset(value: &str, now: Now) -> Option<Rest> {
+    let value = number(value)?;
+    let epoch = |seconds: f64| {
+        let since = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        // What no clock can hold is far off, and clamped like everything far off.
+        SystemTime::UNIX_EPOCH
+            .checked_add(since)
+            .map_or(Rest::For(LONGEST), |date| until(date, now))
+    };
+    Some(if value > 1e12 {
+        epoch(value / 1000.0)
+    } else if value > 1e9 {
+        epoch(value)
+    } else {
+        Rest::For(length(value.ceil()))
+    })
+}
+
+/// A decimal number as people write it; not `inf`, `nan` or hexadecimal.
+fn number(value: &str) -> Option<f64> {
+    let value = value.trim();
+    let plain = !value.is_empty()
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    plain
+        .then(|| value.parse().ok())
+        .flatten()
+        .filter(|n: &f64| !n.is_nan())
+}
+
+fn length(seconds: f64) -> Duration {
+    if seconds <= 0.0 {
+        Duration::ZERO
+    } else {
+        Duration::try_from_secs_f64(seconds)
+            .unwrap_or(LONGEST)
+            .min(LONGEST)
+    }
+}
+
+fn until(date: SystemTime, now: Now) -> Rest {
+    Rest::Until(date.min(now.plus(LONGEST).wall))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::registry::Wake;
+
+    /// 2026-10-02 12:00:00 UTC
+    const NOW: u64 = 1_790_942_400;
+
+    fn now() -> Now {
+        Now {
+            steady: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW),
+        }
+    }
+
+    fn left(rest: Option<Rest>, now: Now) -> Option<f64> {
+        rest.map(|rest| Wake::after(rest, now).map_or(0.0, |wake| wake.left(now).as_secs_f64()))
+    }
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(k, v)| (http::HeaderName::try_from(*k).unwrap(), v.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn s4_3_every_way_to_name_a_wait() {
+        const CAP: f64 = 26.0 * 3600.0;
+        #[rustfmt::skip]
+        let rows: &[(&str, &str, &str, Option<f64>)] = &[
+            // Retry-After                     X-RateLimit-Reset   error.metadata                            wait
+            ("30",                             "",                 "",                                       Some(30.0)),
+            ("0",                              "",                 "",                                       Some(0.0)),
+            ("1.2",                            "",                 "",                                       Some(2.0)),
+            ("-5",                             "",                 "",                                       Some(0.0)),
+            (" 7 ",                            "",                 "",                                       Some(7.0)),
+            ("99999999999999999999",           "",                 "",                                       Some(CAP)),
+            ("1e400",                          "",                 "",                                       Some(CAP)),
+            ("soon",                           "",                 "",                                       None),
+            ("inf",                            "",                 "",                                       None),
+            ("nan",                            "",                 "",                                       None),
+            ("Fri, 02 Oct 2026 12:05:00 GMT",  "",                 "",                                       Some(300.0)),
+            ("Fri, 02 Oct 2026 11:00:00 GMT",  "",                 "",                                       Some(0.0)),
+            ("Fri, 02 Oct 2099 11:00:00 GMT",  "",                 "",                                       Some(CAP)),
+            ("",                               "1790942460000",    "",                                       Some(60.0)),
+            ("",                               "1790942460",       "",                                       Some(60.0)),
+            ("",                               "60",               "",                                       Some(60.0)),
+            ("",                               "0.5",              "",                                       Some(1.0)),
+            ("",                               "1790942000000",    "",                                       Some(0.0)),
+            ("",                               "999999999999",     "",                                       Some(CAP)),
+            ("",                               "1e300",            "",                                       Some(CAP)),
+            ("",                               "never",            "",                                       None),
+            ("soon",                           "60",               "",                                       Some(60.0)),
+            ("5",                              "60",               r#"{"retry_after_seconds":9}"#,           Some(5.0)),
+            ("",                               "60",               r#"{"retry_after_seconds":9}"#,           Some(9.0)),
+            ("",                               "",                 r#"{"retry_after_seconds":1.5}"#,         Some(2.0)),
+            ("",                               "",                 r#"{"retry_after_seconds":"9"}"#,         Some(9.0)),
+            ("",                               "",                 r#"{"retry_after_seconds":null}"#,        None),
+            ("",                               "60",               r#"{"headers":{"Retry-After":"3"}}"#,     Some(3.0)),
+            ("",                               "60",               r#"{"headers":{"X-RateLimit-Reset":"1790942500000"}}"#, Some(100.0)),
+            ("",                               "60",               r#"{"headers":{"x-ratelimit-RESET":100}}"#, Some(100.0)),
+            ("",                               "60",               r#"{"headers":{"Retry-After":"?"}}"#,     Some(60.0)),
+            ("",                               "",                 r#"{"headers":"none"}"#,                  None),
+            ("",                               "",                 "",                                       None),
+        ];
+        for (retry, reset, metadata, expected) in rows {
+            let mut pairs = vec![];
+            if !retry.is_empty() {
+                pairs.push(("Retry-After", *retry));
+            }
+            if !reset.is_empty() {
+                pairs.push(("X-RateLimit-Reset", *reset));
+            }
+            let body = format!(
+                r#"{{"metadata":{}}}"#,
+                if metadata.is_empty() {
+                    "null"
+                } else {
+                    metadata
+                }
+            );
+            let error = Raw::parse(body.as_bytes(), 64).unwrap();
+            let now = now();
+            let rest = asked(&headers(&pairs), Some(error), now);
+            assert_eq!(left(rest, now), *expected, "{retry:?} {reset:?} {metadata}");
+        }
+    }
+
+    #[test]
+    fn s4_3_a_date_and_an_epoch_are_kept_as_dates() {
+        for (name, value) in [
+            ("Retry-After", "Fri, 02 Oct 2026 12:05:00 GMT"),
+            ("X-RateLimit-Reset", "1790942700000"),
+        ] {
+            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW + 300);
+            assert_eq!(
+                asked(&headers(&[(name, value)]), None, now()),
+                Some(Rest::Until(date))
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_wait_is_bounded(value in "\\PC{0,30}", number in any::<f64>()) {
+            let now = now();
+            for text in [value, number.to_string(), format!("{number:e}")] {
+                let Ok(text) = http::HeaderValue::from_str(&text) else { continue };
+                for name in ["retry-after", "x-ratelimit-reset"] {
+                    let mut headers = HeaderMap::new();
+                    headers.insert(name, text.clone());
+                    let wait = left(asked(&headers, None, now), now).unwrap_or_default();
+                    prop_assert!((0.0..=LONGEST.as_secs_f64()).contains(&wait));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What an attempt came to: the words that log, metrics and cooldowns share.
+
+use std::time::{Duration, SystemTime};
+
+/// How an attempt ended, as log lines and metrics spell it (spec §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The model answered.
+    Success,
+    /// 429.
+    RateLimited,
+    /// The upstream did not take our key.
+    UpstreamAuthError,
+    /// The client's request is at fault.
+    ClientError,
+    /// The client left while the attempt was under way.
+    ClientDisconnected,
+    /// Every other failure.
+    UpstreamError,
+}
+
+impl Outcome {
+    /// The spelling dashboards depend on.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::RateLimited => "rate_limited",
+            Self::UpstreamAuthError => "upstream_auth_error",
+            Self::ClientError => "client_error",
+            Self::ClientDisconnected => "client_disconnected",
+            Self::UpstreamError => "upstream_error",
+        }
+    }
+}
+
+/// Whose failure it is, which decides what happens next (spec §9.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every model would say the same: the client gets the answer as it came.
+    Request,
+    /// Another model may do better.
+    Model,
+    /// No free model of this account will answer.
+    Account,
+    /// The operator must act.
+    Key,
+}
+
+/// How long to leave a model alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Not at all.
+    None,
+    /// For so long.
+    For(Duration),
+    /// Until a date, which holds across a suspend (spec §4.3).
+    Until(SystemTime),
+}
+
+/// A failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What log and metric say.
+    pub outcome: Outcome,
+    /// Whose failure it is.
+    pub scope: Scope,
+    /// How long to leave the model (or the account) alone.
+    pub rest: Rest,
+    /// The upstream's HTTP status, or the one an error inside a 200 stands for.
+    pub status: Option<u16>,
+    /// What exactly went wrong, for the operator.
+    pub cause: Cause,
+    /// The upstream's own answer, where the client is to get it.
+    pub answer: Option<PassedAnswer>,
+}
+
+/// An error of the upstream's that goes to the client (scope request).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its body: JSON with an object `error`, made safe (spec §9.7).
+    pub body: bytes::Bytes,
+    /// Its `Retry-After`.
+    pub retry_after: Option<http::HeaderValue>,
+}
+
+/// What exactly went wrong with an attempt. The log's word; the client never sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The status says it all.
+    Status,
+    /// No connection, or none in time.
+    Connect,
+    /// The connection broke before the answer was whole.
+    Broken,
+    /// No useful event, or no whole plain answer, in time.
+    Timeout,
+    /// Silence within a stream.
+    Idle,
+    /// A redirect, which is never followed.
+    Redirect,
+    /// An error inside a 200.
+    ErrorInside,
+    /// A 200 that is no completion.
+    NotACompletion,
+    /// An event or an answer that is not JSON.
+    NotJson,
+    /// An event, an answer or what is held back is larger than its limit.
+    TooLarge,
+    /// A stream that ended without a finish reason and without `[DONE]`.
+    CutShort,
+}
+
+impl Cause {
+    /// The log's spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Connect => "connect",
+            Self::Broken => "broken",
+            Self::Timeout => "timeout",
+            Self::Idle => "idle",
+            Self::Redirect => "redirect",
+            Self::ErrorInside => "error_inside",
+            Self::NotACompletion => "not_a_completion",
+            Self::NotJson => "not_json",
+            Self::TooLarge => "too_large",
+            Self::CutShort => "cut_short",
+        }
+    }
+}
