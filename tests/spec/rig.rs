@@ -1,0 +1,376 @@
+//! A proxy in front of a simulator, and the means to talk to both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use free_llm_proxy::config::{Config, LogLevel};
+use free_llm_proxy::proxy::Proxy;
+use free_llm_proxy::server::{self, App, Face};
+use free_llm_proxy::simulator::{Script, Simulator};
+use free_llm_proxy::telemetry::{Lines, Log};
+use free_llm_proxy::upstream::Connector;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// The key that clients present.
+pub const PROXY_KEY: &str = "proxy-key-for-tests";
+/// The key that goes upstream.
+pub const UPSTREAM_KEY: &str = "sk-or-v1-upstream-key-for-tests-WXYZ";
+
+/// The models of the built-in list, by rank.
+pub const MODELS: [&str; 6] = [
+    "inclusionai/ling-2.6-flash:free",
+    "inclusionai/ling-2.6-1t:free",
+    "minimax/minimax-m2.5:free",
+    "openai/gpt-oss-120b:free",
+    "openai/gpt-oss-20b:free",
+    "nvidia/nemotron-3-super-120b-a12b:free",
+];
+
+/// A proxy in front of a simulator. Dropping it drops both.
+pub struct Rig {
+    /// The list and the upstream.
+    pub simulator: Simulator,
+    /// The proxy's log lines.
+    pub log: Lines,
+    /// The proxy.
+    pub app: Arc<App>,
+    way: Way,
+    stop: watch::Sender<bool>,
+    tasks: std::sync::Mutex<JoinSet<()>>,
+}
+
+enum Way {
+    Sockets(std::net::SocketAddr),
+    Pipes,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// A header's value, empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
+    }
+
+    /// `error.code`.
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The payloads of its events, comments left out.
+    pub fn events(&self) -> Vec<String> {
+        let text = self.text().replace("\r\n", "\n");
+        text.lines()
+            .filter_map(|l| l.strip_prefix("data:"))
+            .map(|d| d.trim().to_owned())
+            .collect()
+    }
+
+    /// The text that the events' deltas make.
+    pub fn content(&self) -> String {
+        let parsed = self
+            .events()
+            .into_iter()
+            .filter_map(|e| serde_json::from_str::<Value>(&e).ok());
+        parsed
+            .filter_map(|e| {
+                e["choices"][0]["delta"]["content"]
+                    .as_str()
+                    .map(ToOwned::to_owned)
+            })
+            .collect()
+    }
+}
+
+impl Rig {
+    /// Over loopback sockets, the list already read.
+    pub async fn start(script: Script) -> Self {
+        Self::with(script, &[]).await
+    }
+
+    /// Over loopback sockets with these settings, the list already read.
+    pub async fn with(script: Script, settings: &[(&str, &str)]) -> Self {
+        let rig = Self::cold(script, settings).await;
+        rig.until_ready().await;
+        rig
+    }
+
+    /// Over loopback sockets; the list may not have been read yet.
+    pub async fn cold(script: Script, settings: &[(&str, &str)]) -> Self {
+        let simulator = Simulator::new(script);
+        let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", upstream.local_addr().unwrap());
+        let way = Way::Sockets(listener.local_addr().unwrap());
+        let config = config(&base, settings);
+        let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
+        let mut tasks = JoinSet::new();
+        let serving = simulator.clone();
+        tasks.spawn(async move { serving.serve(upstream).await });
+        let rig = Self::put_together(simulator, &config, connector, way, tasks);
+        let (app, stop) = (Arc::clone(&rig.app), rig.stop.subscribe());
+        rig.spawn(async move {
+            server::serve(listener, app, Face::Main, until(stop)).await;
+        });
+        rig
+    }
+
+    /// Over in-memory pipes, for a paused clock; the list is read already.
+    pub async fn paused(script: Script, settings: &[(&str, &str)]) -> Self {
+        let simulator = Simulator::new(script);
+        let config = config("http://simulator.test", settings);
+        let dialled = simulator.clone();
+        let connector = Connector::memory(move || {
+            let (near, far) = duplex(64 * 1024);
+            let simulator = dialled.clone();
+            spawn_detached(async move { simulator.serve_connection(far).await });
+            near
+        });
+        let rig = Self::put_together(simulator, &config, connector, Way::Pipes, JoinSet::new());
+        rig.until_ready().await;
+        rig
+    }
+
+    fn put_together(
+        simulator: Simulator,
+        config: &Config,
+        connector: Connector,
+        way: Way,
+        mut tasks: JoinSet<()>,
+    ) -> Self {
+        let (log, lines) = Log::memory(LogLevel::Debug);
+        let proxy = Proxy::build(config, connector, log).unwrap();
+        tasks.spawn(proxy.refresh.run());
+        let (stop, _) = watch::channel(false);
+        Self {
+            simulator,
+            log: lines,
+            app: proxy.app,
+            way,
+            stop,
+            tasks: tasks.into(),
+        }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap().spawn(task);
+    }
+
+    async fn until_ready(&self) {
+        while self.app.registry().snapshot().is_none() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Begins the drain, as SIGTERM does.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// The proxy's address; only over sockets.
+    pub fn address(&self) -> std::net::SocketAddr {
+        match self.way {
+            Way::Sockets(address) => address,
+            Way::Pipes => panic!("there is no address in memory"),
+        }
+    }
+
+    /// A smallest good request.
+    pub fn hello() -> Value {
+        json!({"messages": [{"role": "user", "content": "Hello!"}]})
+    }
+
+    /// The same, streamed.
+    pub fn hello_stream() -> Value {
+        json!({"stream": true, "messages": [{"role": "user", "content": "Hello!"}]})
+    }
+
+    /// Posts a chat completion request with the right key.
+    pub async fn chat(&self, body: &Value) -> Answer {
+        self.post("/v1/chat/completions", body).await
+    }
+
+    /// Posts JSON with the right key.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], body.to_string()).await
+    }
+
+    /// A GET with the right key.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], "").await
+    }
+
+    /// Any request; the right key is sent unless `authorization` is given (empty: none).
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let response = self.open(method, path, headers, body).await;
+        let (head, body) = response.into_parts();
+        let body = body
+            .collect()
+            .await
+            .unwrap_or_else(|e| panic!("the body broke: {e}"))
+            .to_bytes();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// Any request; the answer's body is still on its way.
+    pub async fn open(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> http::Response<hyper::body::Incoming> {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "proxy.test");
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
+            request = request.header("authorization", format!("Bearer {PROXY_KEY}"));
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let mut client = self.client().await;
+        client
+            .send_request(request.body(Full::new(body.into())).unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// A connection that speaks HTTP.
+    async fn client(&self) -> SendRequest<Full<Bytes>> {
+        match self.way {
+            Way::Sockets(address) => handshake(TcpStream::connect(address).await.unwrap()).await,
+            Way::Pipes => handshake(self.pipe()).await,
+        }
+    }
+
+    /// An in-memory connection to the proxy.
+    pub fn pipe(&self) -> DuplexStream {
+        let (near, far) = duplex(64 * 1024);
+        let app = Arc::clone(&self.app);
+        self.spawn(server::serve_connection(far, app, Face::Main));
+        near
+    }
+
+    /// Sends bytes as they are and reads until the proxy closes; only over sockets.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut socket = TcpStream::connect(self.address()).await.unwrap();
+        socket.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset after the answer is still an answer.
+        drop(socket.read_to_end(&mut answer).await);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The one `request_done` or `request_rejected` line of a test with one request.
+    pub fn done(&self) -> Value {
+        let mut lines = self.log.of("request_done");
+        lines.extend(self.log.of("request_rejected"));
+        assert_eq!(lines.len(), 1, "exactly one line a request: {lines:#?}");
+        lines.remove(0)
+    }
+
+    /// The outcomes of the attempts in a `request_done` line: `model outcome` each.
+    pub fn trail(line: &Value) -> Vec<String> {
+        let attempts = line["attempts"].as_array().unwrap();
+        attempts
+            .iter()
+            .map(|a| {
+                format!(
+                    "{} {}",
+                    a["model"].as_str().unwrap(),
+                    a["outcome"].as_str().unwrap()
+                )
+            })
+            .collect()
+    }
+
+    /// A line of `/metrics`, its value.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let text = self.get("/metrics").await.text();
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+}
+
+/// The settings of a test: those of the program, but for addresses and keys.
+pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
+    let read = |name: &str| {
+        let given = settings
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned());
+        given.or_else(|| match name {
+            "OPENROUTER_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
+            "PROXY_API_KEY" => Some(PROXY_KEY.to_owned()),
+            "MODELS_LIST_URL" => Some(format!("{base}{}", Simulator::LIST_PATH)),
+            "UPSTREAM_BASE_URL" => Some(format!("{base}{}", Simulator::UPSTREAM_PATH)),
+            _ => None,
+        })
+    };
+    Config::read(read).unwrap()
+}
+
+async fn handshake<S>(socket: S) -> SendRequest<Full<Bytes>>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
+        .await
+        .unwrap();
+    spawn_detached(async move { drop(connection.await) });
+    client
+}
+
+async fn until(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's runtime owns it, and ends with the test"
+)]
+fn spawn_detached(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(task);
+}

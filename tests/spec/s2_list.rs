@@ -1,0 +1,1 @@
+//! §2: the list and its refresh.

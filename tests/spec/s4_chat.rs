@@ -1,0 +1,1 @@
+//! §4: choosing, attempts, cooldowns.

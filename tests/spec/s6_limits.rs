@@ -1,0 +1,1 @@
+//! §6: limits of size, depth and time.

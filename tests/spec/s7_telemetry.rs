@@ -1,0 +1,1 @@
+//! §7: log lines and metrics.
