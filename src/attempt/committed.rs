@@ -43,30 +43,30 @@ pub struct Committed {
     finished: bool,
 }
 
-impl Committed {
-    pub(super) fn new(
-        stream: StreamAnswer,
-        walker: Arc<Walker>,
-        mut record: RequestRecord,
-    ) -> Self {
+impl StreamAnswer {
+    /// The point of no return: from here on the client gets this stream and no other.
+    #[must_use]
+    pub fn commit(self, walker: Arc<Walker>, mut record: RequestRecord) -> Committed {
         record.stream_begins();
-        record.emitted(stream.held.len() as u64);
+        record.emitted(self.held.len() as u64);
         let idle = Idle::new(walker.times.idle);
-        let mut committed = Self {
+        let mut committed = Committed {
             walker,
-            model: stream.model,
+            model: self.model,
             record,
-            body: Some(stream.body),
-            framer: stream.framer,
-            ready: stream.held,
+            body: Some(self.body),
+            framer: self.framer,
+            ready: self.held,
             idle,
-            finished: stream.finished,
+            finished: self.finished,
         };
         // The chunk of the first useful event may hold more of them.
         committed.take_events();
         committed
     }
+}
 
+impl Committed {
     /// The next bytes for the client; `None` at the end, which is always a proper one.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {

@@ -1,4 +1,6 @@
 //! An answer that has begun and of which nothing has gone to the client yet.
+//!
+//! `StreamAnswer::commit`, in `committed`, is the way on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,11 +10,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Incoming;
 
-use super::committed::Committed;
-use super::walk::Walker;
 use crate::model::Model;
 use crate::sse::Framer;
-use crate::telemetry::RequestRecord;
 
 /// An answer that may still be let go of.
 #[derive(Debug)]
@@ -68,12 +67,4 @@ pub struct StreamAnswer {
     pub(super) held: VecDeque<Bytes>,
     /// The useful one has a finish reason.
     pub(super) finished: bool,
-}
-
-impl StreamAnswer {
-    /// The point of no return: from here on the client gets this stream and no other.
-    #[must_use]
-    pub fn commit(self, walker: Arc<Walker>, record: RequestRecord) -> Committed {
-        Committed::new(self, walker, record)
-    }
 }

@@ -2,7 +2,6 @@
 //! wait says so in comments, while the walk goes on behind them.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,13 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::chat::{Walked, ends};
+use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
+use super::reply::Flow;
+use super::{ATTEMPTS_HEADER, MODEL_HEADER};
 use crate::attempt::{Committed, Opened, Walker};
 use crate::config::Secret;
-
-/// A walk under way, as a future that owns all it needs.
-pub(super) type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
 
 const COMMENT: &[u8] = b": waiting for a model\n\n";
 
@@ -56,7 +54,37 @@ impl Aloud {
         }
     }
 
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn walked(&mut self, walked: Walked) -> State {
+        let Walked { mut record, result } = walked;
+        let error = match result {
+            Ok(Opened::Stream(stream)) => {
+                // The headers went out too early to say it.
+                let model = format!(": {MODEL_HEADER}: {}\n", stream.model.id);
+                let attempts = format!(": {ATTEMPTS_HEADER}: {}\n\n", record.attempt_count());
+                self.ready.push_back((model + &attempts).into());
+                return State::Streaming(Box::new(stream.commit(Arc::clone(&self.walker), record)));
+            }
+            // A stream was asked for, and `attempt` answers nothing else.
+            Ok(Opened::Plain(_)) => ProxyError::Internal,
+            Err(refusal) => ProxyError::Refused {
+                refusal,
+                key: self.key.clone(),
+            },
+        };
+        ends(&mut record, &error, true);
+        self.ready.push_back(
+            [b"data: ".as_slice(), &one_line(&error.body()), b"\n\n"]
+                .concat()
+                .into(),
+        );
+        self.ready
+            .push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+        State::Ended
+    }
+}
+
+impl Flow for Aloud {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
                 return Poll::Ready(Some(bytes));
@@ -80,33 +108,6 @@ impl Aloud {
                 State::Ended => return Poll::Ready(None),
             }
         }
-    }
-
-    fn walked(&mut self, walked: Walked) -> State {
-        let Walked { mut record, result } = walked;
-        let error = match result {
-            Ok(Opened::Stream(stream)) => {
-                // The header went out too early to name the model.
-                let comment = format!(": {}: {}\n\n", super::MODEL_HEADER, stream.model.id);
-                self.ready.push_back(comment.into());
-                return State::Streaming(Box::new(stream.commit(Arc::clone(&self.walker), record)));
-            }
-            // A stream was asked for, and `attempt` answers nothing else.
-            Ok(Opened::Plain(_)) => ProxyError::Internal,
-            Err(refusal) => ProxyError::Refused {
-                refusal,
-                key: self.key.clone(),
-            },
-        };
-        ends(&mut record, &error, true);
-        self.ready.push_back(
-            [b"data: ".as_slice(), &one_line(&error.body()), b"\n\n"]
-                .concat()
-                .into(),
-        );
-        self.ready
-            .push_back(Bytes::from_static(b"data: [DONE]\n\n"));
-        State::Ended
     }
 }
 

@@ -1,28 +1,24 @@
 //! `POST /v1/chat/completions` (spec §4, §5).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper::body::Incoming;
 
-use super::aloud::{Aloud, Walk};
+use super::aloud::Aloud;
 use super::body;
 use super::connection::Phases;
+use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::ReplyBody;
 use super::{App, MODEL_HEADER};
-use crate::attempt::{AnswerHead, Opened, Refusal};
+use crate::attempt::{AnswerHead, Opened};
 use crate::config::ModelField;
 use crate::model::Model;
-use crate::request::{ChatRequest, InvalidRequest, Wish};
+use crate::request::{ChatRequest, Wish};
 use crate::telemetry::{Ending, RequestRecord, Traits};
-
-/// What a walk came to.
-pub(super) struct Walked {
-    pub(super) record: RequestRecord,
-    pub(super) result: Result<Opened, Refusal>,
-}
 
 /// Answers a chat completion request whose key was right.
 pub(super) async fn complete(
@@ -44,6 +40,7 @@ pub(super) async fn complete(
         }
     };
     let streamed = request.stream;
+    let attempts = record.attempt_counter();
     let mut walk: Walk = {
         let app = Arc::clone(app);
         Box::pin(async move {
@@ -63,7 +60,8 @@ pub(super) async fn complete(
                     Arc::clone(&app.walker),
                     app.upstream_key.clone(),
                 );
-                return stream_response(ReplyBody::aloud(aloud), &AnswerHead::default());
+                let response = stream_response(ReplyBody::flowing(aloud), &AnswerHead::default());
+                return with_attempts(response, attempts.load(Ordering::Relaxed));
             }
         },
     };
@@ -95,7 +93,7 @@ async fn read(
 fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
-    let mut response = match result {
+    let response = match result {
         Ok(Opened::Plain(plain)) => {
             record.attempt_ends(crate::upstream::Outcome::Success, None, None, None);
             record.ends(Ending::Answered { status: 200 });
@@ -107,7 +105,7 @@ fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
         Ok(Opened::Stream(stream)) => {
             let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));
             let committed = stream.commit(Arc::clone(&app.walker), record);
-            let mut response = stream_response(ReplyBody::stream(committed), &answer_head);
+            let mut response = stream_response(ReplyBody::flowing(committed), &answer_head);
             name_model(response.headers_mut(), &model);
             response
         }
@@ -120,59 +118,15 @@ fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
             error.response()
         }
     };
+    with_attempts(response, attempts)
+}
+
+fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response<ReplyBody> {
     if attempts > 0 {
-        response
-            .headers_mut()
-            .insert(super::ATTEMPTS_HEADER, HeaderValue::from(attempts));
+        let headers = response.headers_mut();
+        headers.insert(super::ATTEMPTS_HEADER, HeaderValue::from(attempts));
     }
     response
-}
-
-/// Writes down how a request ended that got an error; `aloud` if its 200 had gone out before.
-pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) {
-    let status = if aloud { 200 } else { error.status() };
-    let mid_stream_error = aloud.then(|| error.code());
-    let ending = if let ProxyError::Refused {
-        refusal: Refusal::UpstreamAuth { .. },
-        key,
-    } = error
-    {
-        Ending::UpstreamKey {
-            status,
-            mid_stream_error,
-            key_tail: key.tail(),
-        }
-    } else if let (
-        ProxyError::Refused {
-            refusal: Refusal::Passed(_),
-            ..
-        },
-        false,
-    ) = (error, aloud)
-    {
-        Ending::Answered { status }
-    } else if record.attempt_count() == 0 {
-        Ending::Rejected {
-            status,
-            reason: error.code(),
-            error: place(error),
-        }
-    } else {
-        Ending::Failed {
-            status,
-            mid_stream_error,
-        }
-    };
-    record.ends(ending);
-}
-
-/// Where a body stops being JSON.
-fn place(error: &ProxyError) -> Option<String> {
-    if let ProxyError::Invalid(InvalidRequest::Json(place)) = error {
-        Some(place.to_string())
-    } else {
-        None
-    }
 }
 
 fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyBody> {

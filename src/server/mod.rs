@@ -8,6 +8,7 @@ mod aloud;
 mod body;
 mod chat;
 mod connection;
+mod ending;
 mod error;
 mod info;
 mod reply;

@@ -9,8 +9,19 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use super::aloud::Aloud;
 use crate::attempt::Committed;
+
+/// A body that is made while it goes out.
+pub(super) trait Flow: Send {
+    /// The next bytes; `None` at the end.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+}
+
+impl Flow for Committed {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        Committed::poll_next(self, cx)
+    }
+}
 
 /// The body of an answer; when it is dropped, the answer has ended.
 pub(super) struct ReplyBody {
@@ -21,8 +32,7 @@ pub(super) struct ReplyBody {
 
 enum Kind {
     Full(Bytes),
-    Stream(Box<Committed>),
-    Aloud(Box<Aloud>),
+    Flowing(Box<dyn Flow>),
 }
 
 impl ReplyBody {
@@ -33,16 +43,9 @@ impl ReplyBody {
         }
     }
 
-    pub(super) fn stream(committed: Committed) -> Self {
+    pub(super) fn flowing(flow: impl Flow + 'static) -> Self {
         Self {
-            kind: Kind::Stream(Box::new(committed)),
-            _end: None,
-        }
-    }
-
-    pub(super) fn aloud(aloud: Aloud) -> Self {
-        Self {
-            kind: Kind::Aloud(Box::new(aloud)),
+            kind: Kind::Flowing(Box::new(flow)),
             _end: None,
         }
     }
@@ -67,8 +70,7 @@ impl Body for ReplyBody {
         let next = match &mut self.get_mut().kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(std::mem::take(bytes))),
-            Kind::Stream(committed) => committed.poll_next(cx),
-            Kind::Aloud(aloud) => aloud.poll_next(cx),
+            Kind::Flowing(flow) => flow.poll_next(cx),
         };
         next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -76,14 +78,14 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
-            Kind::Stream(_) | Kind::Aloud(_) => false,
+            Kind::Flowing(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Stream(_) | Kind::Aloud(_) => SizeHint::default(),
+            Kind::Flowing(_) => SizeHint::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! without an ending was interrupted, which means that the client has left.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
@@ -112,6 +113,7 @@ pub struct RequestRecord {
     snapshot_size: usize,
     attempts: Vec<AttemptRecord>,
     under_way: Option<(ModelId, Instant)>,
+    begun: Arc<AtomicUsize>,
     streaming: bool,
     chunks_emitted: u64,
     ending: Option<Ending>,
@@ -130,6 +132,7 @@ impl RequestRecord {
             snapshot_size: 0,
             attempts: Vec::new(),
             under_way: None,
+            begun: Arc::default(),
             streaming: false,
             chunks_emitted: 0,
             ending: None,
@@ -157,6 +160,7 @@ impl RequestRecord {
 
     /// An attempt begins.
     pub fn attempt_begins(&mut self, model: &ModelId) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.under_way = Some((model.clone(), Now::read().steady));
     }
 
@@ -186,7 +190,13 @@ impl RequestRecord {
     /// The attempts so far, the one under way included.
     #[must_use]
     pub fn attempt_count(&self) -> usize {
-        self.attempts.len() + usize::from(self.under_way.is_some())
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The same count, for whoever must tell it while the walk goes on.
+    #[must_use]
+    pub fn attempt_counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.begun)
     }
 
     /// The attempts that have ended.

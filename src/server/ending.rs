@@ -1,0 +1,64 @@
+//! What a walk came to, and how the record of its request ends.
+
+use std::pin::Pin;
+
+use super::error::ProxyError;
+use crate::attempt::{Opened, Refusal};
+use crate::request::InvalidRequest;
+use crate::telemetry::{Ending, RequestRecord};
+
+/// What a walk came to.
+pub(super) struct Walked {
+    pub(super) record: RequestRecord,
+    pub(super) result: Result<Opened, Refusal>,
+}
+
+/// A walk under way, as a future that owns all it needs.
+pub(super) type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
+
+/// Writes down how a request ended that got an error; `aloud` if its 200 had gone out before.
+pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) {
+    let status = if aloud { 200 } else { error.status() };
+    let mid_stream_error = aloud.then(|| error.code());
+    let ending = if let ProxyError::Refused {
+        refusal: Refusal::UpstreamAuth { .. },
+        key,
+    } = error
+    {
+        Ending::UpstreamKey {
+            status,
+            mid_stream_error,
+            key_tail: key.tail(),
+        }
+    } else if let (
+        ProxyError::Refused {
+            refusal: Refusal::Passed(_),
+            ..
+        },
+        false,
+    ) = (error, aloud)
+    {
+        Ending::Answered { status }
+    } else if record.attempt_count() == 0 {
+        Ending::Rejected {
+            status,
+            reason: error.code(),
+            error: place(error),
+        }
+    } else {
+        Ending::Failed {
+            status,
+            mid_stream_error,
+        }
+    };
+    record.ends(ending);
+}
+
+/// Where a body stops being JSON.
+fn place(error: &ProxyError) -> Option<String> {
+    if let ProxyError::Invalid(InvalidRequest::Json(place)) = error {
+        Some(place.to_string())
+    } else {
+        None
+    }
+}
