@@ -1,4 +1,16 @@
 //! One OpenAI-compatible address in front of the free models of the day.
+//!
+//! The path of a request: [`server`] takes the bytes, [`request`] reads what they need of a
+//! model, [`select`] orders the candidates by what [`registry`] knows, and [`attempt`] walks
+//! them through [`upstream`], which says of every answer what it means. The first useful event
+//! commits; from then on bytes flow. What happened ends as one record in [`telemetry`].
+//!
+//! Beside it: [`list`] keeps the snapshot of models fresh, [`config`] reads the settings,
+//! [`proxy`] puts the parts together, [`cli`] is what a person types, and [`simulator`] plays
+//! the outside world for demo and tests. [`json`], [`sse`], [`model`] and [`clock`] are what all
+//! of them stand on.
+//!
+//! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 
 pub mod attempt;
 pub mod cli;

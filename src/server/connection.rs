@@ -4,6 +4,7 @@
 //! answers are empty. Both are put right here, under it: the limits of spec §6 hold for every
 //! phase, and bytes that are no request get the one error shape too.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::error::ProxyError;
 use crate::config::Limits;
@@ -29,6 +30,8 @@ const HEAD_KEPT: usize = 8 * 1024;
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 const BUSY: u8 = 2;
+/// No phase: the timer is not running.
+const NONE: u8 = u8::MAX;
 
 /// The phase of one connection, shared by the socket below hyper and the service above it.
 #[derive(Clone, Debug)]
@@ -125,6 +128,8 @@ pub(super) struct Guarded<S> {
     header: Duration,
     /// An answer of ours that stands in for one of hyper's.
     instead: Bytes,
+    /// Runs while the peer takes nothing of what is written.
+    stalled: Option<Pin<Box<Sleep>>>,
     lingering: bool,
     request_id: fn() -> String,
 }
@@ -140,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             idle: limits.idle_timeout,
             header: limits.header_timeout,
             instead: Bytes::new(),
+            stalled: None,
             lingering: false,
             request_id: super::request_id,
         }
@@ -161,6 +167,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             self.timer.as_mut().reset(Instant::now() + limit);
         }
         self.timer.as_mut().poll(cx)
+    }
+
+    /// Cuts a peer that has taken nothing for as long as a connection may be idle: it would
+    /// hold an upstream for nobody.
+    fn watch_writes(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            // A slow reader of a long answer is not idle.
+            self.timed = NONE;
+            return written;
+        }
+        let idle = self.idle;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(idle)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Puts one of our error answers in the place of what hyper would say.
@@ -201,8 +226,6 @@ fn hypers_own(bytes: &[u8]) -> Option<StatusCode> {
         .then_some(status)
 }
 
-use std::future::Future as _;
-
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -220,11 +243,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
             if phase != BUSY && !bytes.is_empty() {
                 this.phases.keep_head(bytes, phase == IDLE);
                 this.phases.0.phase.store(HEAD, Ordering::Relaxed);
+                if phase == IDLE {
+                    this.timed = NONE;
+                }
             }
             return Poll::Ready(Ok(()));
         }
         if phase == BUSY {
-            this.timed = BUSY;
+            this.timed = NONE;
             return Poll::Pending;
         }
         ready!(this.poll_timer(cx, phase));
@@ -254,7 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             }
             return Poll::Ready(Ok(buf.len()));
         }
-        Pin::new(&mut this.socket).poll_write(cx, buf)
+        let written = Pin::new(&mut this.socket).poll_write(cx, buf);
+        this.watch_writes(cx, written)
     }
 
     fn poll_write_vectored(
@@ -268,7 +295,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         }
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
-        Pin::new(&mut this.socket).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        this.watch_writes(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
