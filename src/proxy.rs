@@ -45,19 +45,20 @@ impl Proxy {
         let upstream = Upstream::new(config, client.clone())?;
         let metrics = Arc::new(Metrics::new()?);
         let registry = Arc::new(Registry::default());
+        let (refresh, refresher) = RefreshTask::new(
+            config,
+            client,
+            &upstream,
+            Arc::clone(&registry),
+            log.clone(),
+            Arc::clone(&metrics),
+        );
         let walker = Walker::new(
             config,
             upstream,
             Arc::clone(&registry),
             log.clone(),
             TaskTracker::new(),
-        );
-        let (refresh, refresher) = RefreshTask::new(
-            config,
-            client,
-            Arc::clone(&registry),
-            log.clone(),
-            Arc::clone(&metrics),
         );
         let app = App::new(config, registry, Arc::new(walker), refresher, log, metrics);
         Ok(Self {

@@ -11,15 +11,15 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::opened::{AnswerHead, Opened, PlainAnswer, StreamAnswer};
+use super::opened::{Opened, PlainAnswer, StreamAnswer};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::model::Model;
 use crate::request::ChatRequest;
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    Cause, Failure, ReadError, Said, SendError, read_answer, read_body, without_heartbeat,
-    without_key,
+    AnswerHead, Cause, Failure, ReadError, Said, SendError, read_answer, read_body,
+    without_heartbeat, without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
@@ -55,7 +55,7 @@ impl Walker {
             })?;
         let status = response.status();
         if !status.is_success() {
-            return Err(self.refused(status, response).await);
+            return Err(self.refused(model, status, response).await);
         }
         if request.stream && is_event_stream(response.headers()) {
             self.first_useful_event(model, response)
@@ -74,7 +74,12 @@ impl Walker {
     }
 
     /// The verdict on an answer with an error status.
-    async fn refused(&self, status: StatusCode, response: Response<Incoming>) -> Failure {
+    async fn refused(
+        &self,
+        model: &Model,
+        status: StatusCode,
+        response: Response<Incoming>,
+    ) -> Failure {
         let headers = response.headers().clone();
         let read = timeout(
             ERROR_BODY_TIMEOUT,
@@ -88,8 +93,14 @@ impl Walker {
         } else {
             Cause::Status
         };
-        self.rules
-            .classify(status.as_u16(), &headers, &body, cause, Now::read())
+        self.rules.classify(
+            &model.id,
+            status.as_u16(),
+            &headers,
+            &body,
+            cause,
+            Now::read(),
+        )
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -122,7 +133,7 @@ impl Walker {
                 })
             }
             Ok(Said::Nothing) => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
-            Ok(Said::Error(error)) => Err(self.error_inside(error.status, &headers, &body)),
+            Ok(Said::Error(error)) => Err(self.error_inside(model, error.status, &headers, &body)),
             Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
         }
     }
@@ -130,15 +141,20 @@ impl Walker {
     /// The verdict on an error inside a 200: as the status it stands for would be.
     pub(super) fn error_inside(
         &self,
+        model: &Model,
         status: Option<u16>,
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Failure {
         match status {
-            Some(status) => {
-                self.rules
-                    .classify(status, headers, body, Cause::ErrorInside, Now::read())
-            }
+            Some(status) => self.rules.classify(
+                &model.id,
+                status,
+                headers,
+                body,
+                Cause::ErrorInside,
+                Now::read(),
+            ),
             None => self.rules.broken(Some(200), Cause::ErrorInside),
         }
     }
@@ -157,7 +173,7 @@ impl Walker {
         let mut held_bytes = 0;
         loop {
             while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
-                let finished = self.look(&event, &head.headers, status)?;
+                let finished = self.look(model, &event, &head.headers, status)?;
                 held_bytes += event.raw.len();
                 held.push_back(without_key(event.raw, &self.rules.upstream_key));
                 if let Some(finished) = finished {
@@ -186,7 +202,7 @@ impl Walker {
                     if let Some(last) = framer.finish() {
                         // Nothing follows it, so even a useful one is no answer; an error in it
                         // still says whose fault it is.
-                        self.look(&last, &head.headers, status)?;
+                        self.look(model, &last, &head.headers, status)?;
                     }
                     return Err(broken(Cause::CutShort));
                 }
@@ -197,6 +213,7 @@ impl Walker {
     /// Looks at an event before the commit: `Some` if it is useful, and whether it finishes.
     fn look(
         &self,
+        model: &Model,
         event: &Event,
         headers: &HeaderMap,
         status: u16,
@@ -207,9 +224,12 @@ impl Walker {
             Data::Payload(payload) => match read_answer(&payload) {
                 Ok(Said::Useful { finished }) => Ok(Some(finished)),
                 Ok(Said::Nothing) => Ok(None),
-                Ok(Said::Error(error)) => {
-                    Err(self.error_inside(error.status, headers, &Bytes::copy_from_slice(&payload)))
-                }
+                Ok(Said::Error(error)) => Err(self.error_inside(
+                    model,
+                    error.status,
+                    headers,
+                    &Bytes::copy_from_slice(&payload),
+                )),
                 Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
             },
         }

@@ -125,9 +125,12 @@ impl Committed {
                 Ok(Said::Nothing) => self.heard(),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    let failure = self
-                        .walker
-                        .error_inside(error.status, &HeaderMap::new(), &body);
+                    let failure = self.walker.error_inside(
+                        &self.model,
+                        error.status,
+                        &HeaderMap::new(),
+                        &body,
+                    );
                     return self.fail(&failure, Some(error));
                 }
                 Err(_) => {

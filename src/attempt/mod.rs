@@ -12,5 +12,5 @@ mod opened;
 mod walk;
 
 pub use committed::Committed;
-pub use opened::{AnswerHead, Opened, PlainAnswer, StreamAnswer};
+pub use opened::{Opened, PlainAnswer, StreamAnswer};
 pub use walk::{Refusal, Tried, Walker};

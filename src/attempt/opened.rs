@@ -6,12 +6,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Incoming;
 
 use crate::model::Model;
 use crate::sse::Framer;
+use crate::upstream::AnswerHead;
 
 /// An answer that may still be let go of.
 #[derive(Debug)]
@@ -20,27 +19,6 @@ pub enum Opened {
     Plain(PlainAnswer),
     /// A stream whose first useful event is here.
     Stream(StreamAnswer),
-}
-
-/// What comes back of the upstream's headers (spec §9.7).
-#[derive(Clone, Debug, Default)]
-pub struct AnswerHead {
-    /// `Content-Type`.
-    pub content_type: Option<HeaderValue>,
-    /// `X-Generation-Id`.
-    pub generation_id: Option<HeaderValue>,
-}
-
-/// OpenRouter's id of an answer.
-pub(super) const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
-
-impl AnswerHead {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        Self {
-            content_type: headers.get(CONTENT_TYPE).cloned(),
-            generation_id: headers.get(GENERATION_ID).cloned(),
-        }
-    }
 }
 
 /// A whole plain answer.

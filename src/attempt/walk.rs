@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
 use super::Opened;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{Capability, Model, ModelId};
-use crate::registry::{Registry, Snapshot};
+use crate::registry::{AccountRest, Claim, Registry, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{Preference, Selection, select};
+use crate::select::{Preference, Selection, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord};
-use crate::upstream::{Failure, Outcome, PassedAnswer, Rules, Scope, Upstream};
+use crate::upstream::{
+    AccountLimit, Failure, Lesson, Outcome, PassedAnswer, Rest, Rules, Scope, Upstream,
+};
 
 /// Walks requests over the candidates.
 pub struct Walker {
@@ -56,7 +59,18 @@ pub enum Refusal {
         /// What was tried.
         tried: Vec<Tried>,
     },
-    /// The upstream says that the request is at fault.
+    /// The free quota of the account is used up.
+    AccountLimited {
+        /// Which quota.
+        limit: AccountLimit,
+        /// How many requests it has, if the upstream said so.
+        requests: Option<u64>,
+        /// Whole seconds until it returns, at least 1.
+        retry_after: u64,
+        /// The same as a date.
+        available_at: SystemTime,
+    },
+    /// The upstream's own answer: the request is at fault, or the account is out of credit.
     Passed(PassedAnswer),
     /// The upstream does not take our key.
     UpstreamAuth {
@@ -76,6 +90,17 @@ pub struct Tried {
     pub status: Option<u16>,
     /// When the model wakes, if it rests.
     pub available_at: Option<SystemTime>,
+}
+
+/// How far a walk has come.
+#[derive(Default)]
+struct Progress {
+    tried: Vec<ModelId>,
+    above_context: Option<u64>,
+    /// The last answer that a model refused this request with, while all of them did.
+    refused: Option<PassedAnswer>,
+    /// An attempt failed for another reason than the request.
+    failed: bool,
 }
 
 impl Walker {
@@ -120,42 +145,232 @@ impl Walker {
         record: &mut RequestRecord,
     ) -> Result<Opened, Refusal> {
         let snapshot = self.registry.snapshot();
-        let start = Now::read();
-        let candidates = match self.select(snapshot.as_deref(), request, start, Some(record)) {
-            Selection::Candidates(candidates) => candidates,
-            Selection::AllCooling { wakes_in } => {
-                return Err(Refusal::AllUnavailable {
-                    retry_after: whole_seconds(wakes_in),
-                    tried: Vec::new(),
-                });
-            }
-            Selection::NoneCapable { missing } => return Err(Refusal::NoCapableModel { missing }),
-            Selection::NotListed => return Err(Refusal::ModelNotFound),
-            Selection::NoSnapshot => return Err(Refusal::NotReady),
-        };
-        let deadline = start.plus(self.times.budget).steady;
-        for model in candidates {
+        if let Some(snapshot) = &snapshot {
+            let out = self
+                .registry
+                .with_cooldowns(|known| filtered_out(snapshot, &request.needs, known));
+            record.selected(snapshot.models.len(), &out);
+        }
+        let deadline = Now::read().plus(self.times.budget).steady;
+        let mut progress = Progress::default();
+        loop {
             let now = Now::read();
-            if record.attempt_count() >= self.max_attempts || now.steady >= deadline {
+            if progress.tried.len() >= self.max_attempts || now.steady >= deadline {
                 break;
             }
-            if self.is_resting(&model.id, now) {
-                // Another request has found out since the candidates were chosen.
-                continue;
-            }
-            record.attempt_begins(&model.id);
-            match self.ask(&model, request).await {
-                Ok(opened) => return Ok(opened),
-                Err(failure) => {
-                    if let Some(refusal) = self.after(&model, failure, record) {
-                        return Err(refusal);
+            let mut changes = self.registry.changes();
+            let (selection, claim) = self.choose(snapshot.as_deref(), request, &progress, now);
+            match (selection, claim) {
+                (Selection::Candidates(models), Some(claim)) => {
+                    let Some(model) = models.first() else { break };
+                    record.attempt_begins(&model.id);
+                    progress.tried.push(model.id.clone());
+                    match self.ask(model, request).await {
+                        Ok(opened) => {
+                            claim.is_well();
+                            return Ok(opened);
+                        }
+                        Err(failure) => {
+                            if let Some(refusal) =
+                                self.after(model, failure, claim, &mut progress, record)
+                            {
+                                return Err(refusal);
+                            }
+                        }
                     }
                 }
+                (Selection::Probing, _) => {
+                    // Whatever ends the probe is told; past the budget nothing starts anyway.
+                    drop(timeout_at(deadline.into(), changes.changed()).await);
+                }
+                (Selection::AccountResting, _) => return Err(self.account_refusal(now)),
+                (Selection::NoneCapable { missing }, _) if progress.tried.is_empty() => {
+                    return Err(Refusal::NoCapableModel { missing });
+                }
+                (Selection::NotListed, _) => return Err(Refusal::ModelNotFound),
+                (Selection::NoSnapshot, _) => return Err(Refusal::NotReady),
+                (
+                    Selection::Candidates(_)
+                    | Selection::AllCooling { .. }
+                    | Selection::Exhausted
+                    | Selection::NoneCapable { .. },
+                    _,
+                ) => break,
             }
         }
-        let retry_after = match self.select(snapshot.as_deref(), request, Now::read(), None) {
+        Err(self.nothing_left(snapshot.as_deref(), request, progress, record))
+    }
+
+    /// Chooses and claims the next model.
+    fn choose(
+        &self,
+        snapshot: Option<&Snapshot>,
+        request: &ChatRequest,
+        progress: &Progress,
+        now: Now,
+    ) -> (Selection, Option<Claim>) {
+        let wants = self.wants(request, progress);
+        self.registry.claim(|known| {
+            let selection = select(snapshot, wants, known, now);
+            let first = match &selection {
+                Selection::Candidates(models) => models.first().map(|model| model.id.clone()),
+                Selection::Probing
+                | Selection::AllCooling { .. }
+                | Selection::AccountResting
+                | Selection::Exhausted
+                | Selection::NoneCapable { .. }
+                | Selection::NotListed
+                | Selection::NoSnapshot => None,
+            };
+            (selection, first)
+        })
+    }
+
+    fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {
+        Wants {
+            needs: &request.needs,
+            preference: Preference::new(self.model_field, &request.wish),
+            tried: &progress.tried,
+            above_context: progress.above_context,
+        }
+    }
+
+    /// Draws the consequences of a failure: a rest, a lesson, and an end of the walk where
+    /// another model would not help.
+    fn after(
+        &self,
+        model: &Model,
+        failure: Failure,
+        claim: Claim,
+        progress: &mut Progress,
+        record: &mut RequestRecord,
+    ) -> Option<Refusal> {
+        let now = Now::read();
+        let until = self.let_rest(&model.id, &failure);
+        self.log.emit(
+            LogLevel::Debug,
+            "attempt_failed",
+            &serde_json::json!({
+                "model": model.id, "outcome": failure.outcome.as_str(),
+                "status": failure.status, "cause": failure.cause.as_str(),
+            }),
+        );
+        record.attempt_ends(failure.outcome, failure.status, Some(failure.cause), until);
+        match failure.scope {
+            Scope::Model => {
+                // A model that refuses one request has answered, and so has the account.
+                if failure.rest == Rest::None {
+                    claim.is_well()
+                } else {
+                    claim.account_is_well()
+                }
+                match failure.lesson {
+                    Some(Lesson::Lacks(capability)) => self.registry.learn(&model.id, capability),
+                    Some(Lesson::TooLong) => {
+                        progress.above_context = progress.above_context.max(model.context_length);
+                    }
+                    None => {}
+                }
+                progress.failed |= failure.answer.is_none();
+                progress.refused = failure.answer;
+                None
+            }
+            Scope::Account(AccountLimit::Credit) => failure.answer.map(Refusal::Passed),
+            Scope::Account(AccountLimit::Minute | AccountLimit::Day) => {
+                Some(self.account_refusal(now))
+            }
+            Scope::Key => Some(Refusal::UpstreamAuth {
+                status: failure.status.unwrap_or(401),
+            }),
+            Scope::Request => {
+                claim.is_well();
+                failure.answer.map(Refusal::Passed)
+            }
+        }
+    }
+
+    /// Lets the model, or the account, rest if the failure is its own; answers until when.
+    pub(super) fn let_rest(&self, id: &ModelId, failure: &Failure) -> Option<SystemTime> {
+        let now = Now::read();
+        match failure.scope {
+            Scope::Model => self
+                .registry
+                .rest(id, failure.rest, now)
+                .map(|wake| wake.date(now)),
+            Scope::Account(limit) => {
+                let why = AccountRest {
+                    limit,
+                    answer: failure.answer.clone(),
+                    free_requests: failure.free_requests,
+                };
+                let wake = self.registry.rest_account(why, failure.rest, now);
+                let until = wake.map(|wake| wake.date(now));
+                self.log.emit(
+                    LogLevel::Warning,
+                    "account_rests",
+                    &serde_json::json!({
+                        "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
+                    }),
+                );
+                until
+            }
+            Scope::Key | Scope::Request => None,
+        }
+    }
+
+    /// What is told while the account rests.
+    fn account_refusal(&self, now: Now) -> Refusal {
+        self.registry.with_cooldowns(|known| {
+            let Some((why, wake)) = known.account_rest(now) else {
+                // It was to rest for no time at all.
+                return Refusal::AllUnavailable {
+                    retry_after: 1,
+                    tried: Vec::new(),
+                };
+            };
+            let retry_after = whole_seconds(wake.left(now));
+            match &why.answer {
+                Some(answer) => Refusal::Passed(PassedAnswer {
+                    retry_after: Some(retry_after.into()),
+                    ..answer.clone()
+                }),
+                None => Refusal::AccountLimited {
+                    limit: why.limit,
+                    requests: why.free_requests.map(|free| free.limit),
+                    retry_after,
+                    available_at: wake.date(now),
+                },
+            }
+        })
+    }
+
+    /// What is told when the walk has come to its end.
+    fn nothing_left(
+        &self,
+        snapshot: Option<&Snapshot>,
+        request: &ChatRequest,
+        progress: Progress,
+        record: &RequestRecord,
+    ) -> Refusal {
+        let now = Now::read();
+        let left = |tried: &[ModelId]| {
+            let wants = Wants {
+                tried,
+                ..self.wants(request, &progress)
+            };
+            self.registry
+                .with_cooldowns(|known| select(snapshot, wants, known, now))
+        };
+        let somebody_rests = matches!(left(&progress.tried), Selection::AllCooling { .. });
+        if let (Some(answer), false, false) = (&progress.refused, progress.failed, somebody_rests) {
+            return Refusal::Passed(answer.clone());
+        }
+        let retry_after = match left(&[]) {
             Selection::AllCooling { wakes_in } => whole_seconds(wakes_in),
             Selection::Candidates(_)
+            | Selection::Probing
+            | Selection::AccountResting
+            | Selection::Exhausted
             | Selection::NoneCapable { .. }
             | Selection::NotListed
             | Selection::NoSnapshot => 1,
@@ -166,68 +381,9 @@ impl Walker {
             status: attempt.status,
             available_at: attempt.cooldown_until,
         });
-        Err(Refusal::AllUnavailable {
+        Refusal::AllUnavailable {
             retry_after,
             tried: tried.collect(),
-        })
-    }
-
-    fn select(
-        &self,
-        snapshot: Option<&Snapshot>,
-        request: &ChatRequest,
-        now: Now,
-        record: Option<&mut RequestRecord>,
-    ) -> Selection {
-        let preference = Preference::new(self.model_field, &request.wish);
-        let selected = self
-            .registry
-            .with_cooldowns(|resting| select(snapshot, &request.needs, preference, resting, now));
-        if let Some(record) = record {
-            record.selected(
-                snapshot.map_or(0, |s| s.models.len()),
-                &selected.filtered_out,
-            );
-        }
-        selected.selection
-    }
-
-    fn is_resting(&self, id: &ModelId, now: Now) -> bool {
-        self.registry
-            .with_cooldowns(|resting| resting.wake(id, now).is_some())
-    }
-
-    /// Draws the consequences of a failure: a rest, and an end of the walk where another model
-    /// would not help.
-    fn after(
-        &self,
-        model: &Model,
-        failure: Failure,
-        record: &mut RequestRecord,
-    ) -> Option<Refusal> {
-        let until = self.let_rest(&model.id, &failure);
-        self.log.emit(LogLevel::Debug, "attempt_failed", &serde_json::json!({
-            "model": model.id, "outcome": failure.outcome.as_str(), "status": failure.status, "cause": failure.cause.as_str(),
-        }));
-        record.attempt_ends(failure.outcome, failure.status, Some(failure.cause), until);
-        match failure.scope {
-            Scope::Model | Scope::Account => None,
-            Scope::Key => Some(Refusal::UpstreamAuth {
-                status: failure.status.unwrap_or(401),
-            }),
-            Scope::Request => failure.answer.map(Refusal::Passed),
-        }
-    }
-
-    /// Lets the model rest if the failure is its own; answers until when.
-    pub(super) fn let_rest(&self, id: &ModelId, failure: &Failure) -> Option<SystemTime> {
-        let now = Now::read();
-        match failure.scope {
-            Scope::Model => self
-                .registry
-                .rest(id, failure.rest, now)
-                .map(|wake| wake.date(now)),
-            Scope::Account | Scope::Key | Scope::Request => None,
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::model::{Capabilities, Capability, Model, ModelId};
 pub struct Ranking {
     /// By rank, best first, no id twice.
     pub models: Vec<Model>,
+    /// The router it names to fall back on (spec §9.9).
+    pub fallback: Option<Model>,
     /// Entries that were left out.
     pub skipped: Vec<Skipped>,
 }
@@ -78,11 +80,32 @@ impl Ranking {
                 skipped: skipped.len(),
             });
         }
+        let models: Vec<_> = models.into_iter().map(|(_, model)| model).collect();
+        let fallback = list
+            .get("fallback")
+            .and_then(|fallback| read_fallback(fallback, allow_paid))
+            .filter(|fallback| models.iter().all(|model| model.id != fallback.id));
         Ok(Self {
-            models: models.into_iter().map(|(_, model)| model).collect(),
+            models,
+            fallback,
             skipped,
         })
     }
+}
+
+/// OpenRouter's own router among free models: the one id without `:free` that costs nothing.
+const FREE_ROUTER: &str = "openrouter/free";
+
+fn read_fallback(fallback: Raw<'_>, allow_paid: bool) -> Option<Model> {
+    let id = ModelId::try_from(&*fallback.get("id")?.as_str()?).ok()?;
+    let free = id.is_named_free() || id.as_str() == FREE_ROUTER;
+    (free || allow_paid).then(|| Model {
+        id,
+        rank: u64::MAX,
+        name: None,
+        context_length: None,
+        capabilities: Capabilities::default(),
+    })
 }
 
 fn read_entry(entry: Raw<'_>, allow_paid: bool) -> Result<Model, &'static str> {
@@ -107,10 +130,8 @@ fn read_entry(entry: Raw<'_>, allow_paid: bool) -> Result<Model, &'static str> {
     }
     let mut capabilities = Capabilities::default();
     for capability in Capability::ALL {
-        capabilities.set(
-            capability,
-            entry.get(capability.flag()).and_then(Raw::as_bool),
-        );
+        let flag = capability.flag().and_then(|flag| entry.get(flag));
+        capabilities.set(capability, flag.and_then(Raw::as_bool));
     }
     Ok(Model {
         id,
@@ -187,6 +208,32 @@ mod tests {
         let body = r#"{"models":[{"rank":1,"id":"openai/gpt-5"},{"rank":2,"id":"a:free"}]}"#;
         assert_eq!(ids(body, false), Ok(("a:free".to_owned(), 1)));
         assert_eq!(ids(body, true), Ok(("openai/gpt-5 a:free".to_owned(), 0)));
+    }
+
+    #[test]
+    fn s9_9_the_fallback_router_is_the_one_the_list_names() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#","fallback":{"id":"openrouter/free","reason":"router"}"#, false, Some("openrouter/free")),
+            (r#","fallback":{"id":"b:free"}"#,                            false, Some("b:free")),
+            (r#","fallback":{"id":"a:free"}"#,                            false, None),
+            (r#","fallback":{"id":"openrouter/auto"}"#,                   false, None),
+            (r#","fallback":{"id":"openrouter/auto"}"#,                   true,  Some("openrouter/auto")),
+            (r#","fallback":{"id":"a\nb"}"#,                              false, None),
+            (r#","fallback":{}"#,                                         false, None),
+            (r#","fallback":null"#,                                       false, None),
+            (r#","fallback":"openrouter/free""#,                          false, None),
+            ("",                                                          false, None),
+        ];
+        for (fallback, allow_paid, expected) in rows {
+            let body = format!(r#"{{"models":[{{"rank":1,"id":"a:free"}}]{fallback}}}"#);
+            let ranking = Ranking::read(body.as_bytes(), allow_paid).unwrap();
+            assert_eq!(
+                ranking.fallback.as_ref().map(|m| m.id.as_str()),
+                expected,
+                "{fallback}"
+            );
+        }
     }
 
     #[test]

@@ -2,25 +2,29 @@
 //!
 //! One task makes all reads, so two never run at once and calls that come together share one.
 
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::ranking::{Ranking, RankingError, Skipped};
+use super::catalogue::Catalogue;
+use super::ranking::{Ranking, Skipped};
+use super::read::{Reader, RefreshError};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
-use crate::registry::{Registry, Snapshot, Source};
+use crate::registry::{Registry, Snapshot, Source, Wake};
 use crate::telemetry::{Log, Metrics};
-use crate::upstream::{HttpClient, ReadError, SendError, read_body};
+use crate::upstream::{HttpClient, Upstream};
 
-/// One read takes no longer than this (spec §2).
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a long wait looks at the wall clock, to notice that the laptop slept.
 const TICK: Duration = Duration::from_secs(15);
-/// The first wait after a failed read with a snapshot in hand.
+/// The first wait after a failed read with a ranking in hand.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
+/// How long a good ranking waits for the catalogue that is read beside it.
+const CATALOGUE_GRACE: Duration = Duration::from_secs(1);
 /// How many of the skipped entries a log line names.
 const NAMED: usize = 10;
 
@@ -33,46 +37,14 @@ pub struct Refreshed {
     pub fetched_at: SystemTime,
 }
 
-/// Why a read failed. The sentences hold nothing that came from outside.
-#[derive(Debug, thiserror::Error)]
-pub enum RefreshError {
-    /// No answer.
-    #[error("{0}")]
-    Send(#[from] SendError),
-    /// No readable body.
-    #[error("{0}")]
-    Body(#[from] ReadError),
-    /// Not in time.
-    #[error("no whole answer within {} s", READ_TIMEOUT.as_secs())]
-    Timeout,
-    /// Another status than 200; redirects are not followed.
-    #[error("the list answered HTTP {0}")]
-    Status(u16),
-    /// Nothing in it that could be used.
-    #[error("{0}")]
-    Content(#[from] RankingError),
-}
-
-impl RefreshError {
-    /// The log's word for it.
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Send(_) | Self::Body(_) => "network",
-            Self::Timeout => "timeout",
-            Self::Status(_) => "status",
-            Self::Content(RankingError::Json(_)) => "invalid_json",
-            Self::Content(RankingError::Shape) => "wrong_shape",
-            Self::Content(RankingError::NoUsableModel { .. }) => "no_usable_model",
-        }
-    }
-}
-
 type Answer = Result<Refreshed, String>;
+type Reading<T> = Pin<Box<dyn Future<Output = Result<T, RefreshError>> + Send>>;
 
 /// Asks the task for a read (`POST /admin/refresh`). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Refresher {
-    ask: mpsc::Sender<oneshot::Sender<Answer>>,
+    /// Unbounded, but no longer than there are connections that wait for an answer.
+    ask: mpsc::UnboundedSender<oneshot::Sender<Answer>>,
 }
 
 impl Refresher {
@@ -83,22 +55,25 @@ impl Refresher {
     pub async fn refresh(&self) -> Answer {
         let gone = || "the proxy is shutting down".to_owned();
         let (reply, answer) = oneshot::channel();
-        self.ask.send(reply).await.map_err(|_| gone())?;
+        self.ask.send(reply).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
 /// The task that makes all reads.
 pub struct RefreshTask {
-    client: HttpClient,
-    url: String,
+    reader: Reader,
     period: Duration,
-    max_bytes: usize,
-    allow_paid: bool,
+    fallback_router: bool,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
-    asked: mpsc::Receiver<oneshot::Sender<Answer>>,
+    asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
+    /// The last good ranking and catalogue; what is published is made of both.
+    ranking: Option<(Ranking, SystemTime)>,
+    catalogue: Catalogue,
+    /// A catalogue that was too slow for the ranking read beside it.
+    late: Option<Reading<Catalogue>>,
 }
 
 impl RefreshTask {
@@ -107,21 +82,23 @@ impl RefreshTask {
     pub fn new(
         config: &Config,
         client: HttpClient,
+        upstream: &Upstream,
         registry: Arc<Registry>,
         log: Log,
         metrics: Arc<Metrics>,
     ) -> (Self, Refresher) {
-        let (ask, asked) = mpsc::channel(64);
+        let (ask, asked) = mpsc::unbounded_channel();
         let task = Self {
-            client,
-            url: config.models_list_url.to_string(),
+            reader: Reader::new(config, client, upstream.route("models")),
             period: config.models_refresh,
-            max_bytes: config.limits.max_list_bytes,
-            allow_paid: config.allow_paid,
+            fallback_router: config.fallback_router,
             registry,
             log,
             metrics,
             asked,
+            ranking: None,
+            catalogue: Catalogue::default(),
+            late: None,
         };
         (task, Refresher { ask })
     }
@@ -132,34 +109,53 @@ impl RefreshTask {
         let mut answered = self.read_and_publish(false).await;
         loop {
             failures = if answered.is_ok() { 0 } else { failures + 1 };
-            let wait = next_read(failures, self.registry.snapshot().is_some(), self.period);
-            let asking = tokio::select! {
-                () = pass(wait) => Vec::new(),
-                first = self.asked.recv() => match first {
-                    Some(first) => vec![first],
-                    None => return,
-                },
+            let wait = next_read(failures, self.ranking.is_some(), self.period);
+            self.registry
+                .next_list_at(Wake::Steady(Now::read().plus(wait).steady));
+            let Some(asking) = self.wait(wait).await else {
+                return;
             };
             answered = self.read_and_publish(!asking.is_empty()).await;
-            // Who asked while the read ran shares it.
-            let late = std::iter::from_fn(|| self.asked.try_recv().ok());
-            let asking: Vec<_> = if asking.is_empty() {
-                asking
-            } else {
-                asking.into_iter().chain(late).collect()
-            };
-            for reply in asking {
+            // Who asked while the read ran shares it, if it was such a read.
+            let late = std::iter::from_fn(|| {
+                if asking.is_empty() {
+                    None
+                } else {
+                    self.asked.try_recv().ok()
+                }
+            });
+            let late: Vec<_> = late.collect();
+            for reply in asking.into_iter().chain(late) {
                 // Who asked and went away needs no answer.
                 drop(reply.send(answered.clone()));
             }
         }
     }
 
-    async fn read_and_publish(&self, wake_all: bool) -> Answer {
-        let read = tokio::time::timeout(READ_TIMEOUT, self.read())
-            .await
-            .unwrap_or(Err(RefreshError::Timeout));
-        match read {
+    /// Waits for the next read: until it is due, or somebody asks for one. `None` when nobody
+    /// can ask any more.
+    async fn wait(&mut self, wait: Duration) -> Option<Vec<oneshot::Sender<Answer>>> {
+        let mut due = pin!(pass(wait));
+        loop {
+            tokio::select! {
+                () = &mut due => return Some(Vec::new()),
+                first = self.asked.recv() => return first.map(|first| vec![first]),
+                Some(catalogue) = late(&mut self.late) => {
+                    self.late = None;
+                    if self.note(catalogue) {
+                        self.publish_again();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
+        let (ranking, catalogue) = self.read_both().await;
+        if let Some(catalogue) = catalogue {
+            self.note(catalogue);
+        }
+        match ranking {
             Ok(ranking) => Ok(self.publish(ranking, wake_all)),
             Err(error) => {
                 let fields = Failed {
@@ -168,58 +164,157 @@ impl RefreshTask {
                 };
                 self.log
                     .emit(LogLevel::Warning, "snapshot_refresh_failed", &fields);
+                if self.ranking.is_none() {
+                    self.publish_from_catalogue();
+                }
                 Err(error.to_string())
             }
         }
     }
 
-    async fn read(&self) -> Result<Ranking, RefreshError> {
-        let response = self.client.get(&self.url, None).await?;
-        let status = response.status();
-        if status != http::StatusCode::OK {
-            return Err(RefreshError::Status(status.as_u16()));
+    /// Reads both at once. The ranking does not wait long for the catalogue, unless that is all
+    /// there is.
+    async fn read_both(
+        &mut self,
+    ) -> (
+        Result<Ranking, RefreshError>,
+        Option<Result<Catalogue, RefreshError>>,
+    ) {
+        let reader = self.reader.clone();
+        let mut ranking = pin!(self.reader.ranking());
+        let mut catalogue: Reading<Catalogue> = Box::pin(async move { reader.catalogue().await });
+        let mut read = None;
+        let ranking = loop {
+            tokio::select! {
+                ranking = &mut ranking => break ranking,
+                catalogue = &mut catalogue, if read.is_none() => read = Some(catalogue),
+            }
+        };
+        if read.is_none() && ranking.is_err() && self.ranking.is_none() {
+            read = Some((&mut catalogue).await);
+        } else if read.is_none() {
+            read = tokio::time::timeout(CATALOGUE_GRACE, &mut catalogue)
+                .await
+                .ok();
         }
-        let body = read_body(response, self.max_bytes).await?;
-        Ok(Ranking::read(&body, self.allow_paid)?)
+        self.late = read.is_none().then_some(catalogue);
+        (ranking, read)
     }
 
-    fn publish(&self, ranking: Ranking, wake_all: bool) -> Refreshed {
+    /// Keeps a good catalogue; a failure to read one costs nothing else.
+    fn note(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
+        match catalogue {
+            Ok(catalogue) => {
+                self.catalogue = catalogue;
+                true
+            }
+            Err(error) => {
+                let fields = Failed {
+                    error: error.to_string(),
+                    r#type: error.kind(),
+                };
+                self.log
+                    .emit(LogLevel::Warning, "catalogue_refresh_failed", &fields);
+                false
+            }
+        }
+    }
+
+    fn publish(&mut self, ranking: Ranking, wake_all: bool) -> Refreshed {
         let fetched_at = Now::read().wall;
-        let Ranking { models, skipped } = ranking;
-        let count = models.len();
-        let snapshot = Snapshot {
-            models: models.into_iter().map(Arc::new).collect(),
-            fetched_at,
-            source: Source::Ranking,
-        };
+        let snapshot = self.snapshot(&ranking, fetched_at);
+        let count = snapshot.models.len();
         self.metrics
-            .retain_models(|id| snapshot.model(id).is_some());
+            .retain_models(|id| snapshot.candidates().any(|model| model.id.as_str() == id));
         if wake_all {
             self.registry.publish_and_wake_all(snapshot);
         } else {
             self.registry.publish(snapshot);
         }
+        let skipped = &ranking.skipped;
         if !skipped.is_empty() {
-            let named = skipped.get(..NAMED).unwrap_or(&skipped);
+            let entries = skipped.get(..NAMED).unwrap_or(skipped);
             self.log.emit(
                 LogLevel::Warning,
                 "list_entries_skipped",
                 &Left {
                     count: skipped.len(),
-                    entries: named,
+                    entries,
                 },
             );
         }
         let fields = Done {
             count,
             skipped: skipped.len(),
-            url: &self.url,
+            url: &self.reader.list_url,
         };
         self.log.emit(LogLevel::Info, "snapshot_refreshed", &fields);
+        self.ranking = Some((ranking, fetched_at));
         Refreshed {
             models: count,
             fetched_at,
         }
+    }
+
+    /// The same ranking with what a late catalogue fills in.
+    fn publish_again(&self) {
+        match &self.ranking {
+            Some((ranking, fetched_at)) => {
+                self.registry.enrich(self.snapshot(ranking, *fetched_at))
+            }
+            None => self.publish_from_catalogue(),
+        }
+    }
+
+    /// The second source, while there has never been a ranking.
+    fn publish_from_catalogue(&self) {
+        let models: Vec<_> = self
+            .catalogue
+            .free_models()
+            .iter()
+            .cloned()
+            .map(Arc::new)
+            .collect();
+        let count = models.len();
+        if count > 0 {
+            self.registry.publish(Snapshot {
+                models,
+                fallback: None,
+                fetched_at: Now::read().wall,
+                source: Source::Catalogue,
+            });
+            self.log.emit(
+                LogLevel::Info,
+                "snapshot_from_catalogue",
+                &serde_json::json!({"count": count}),
+            );
+        }
+    }
+
+    fn snapshot(&self, ranking: &Ranking, fetched_at: SystemTime) -> Snapshot {
+        let filled_in = |model: &crate::model::Model| {
+            let mut model = model.clone();
+            self.catalogue.fill_in(&mut model);
+            Arc::new(model)
+        };
+        Snapshot {
+            models: ranking.models.iter().map(filled_in).collect(),
+            fallback: ranking
+                .fallback
+                .as_ref()
+                .filter(|_| self.fallback_router)
+                .map(filled_in),
+            fetched_at,
+            source: Source::Ranking,
+        }
+    }
+}
+
+/// The late catalogue, if one is awaited.
+async fn late(reading: &mut Option<Reading<Catalogue>>) -> Option<Result<Catalogue, RefreshError>> {
+    match reading {
+        Some(reading) => Some(reading.await),
+        None => None,
     }
 }
 
@@ -243,11 +338,11 @@ struct Failed {
 }
 
 /// How long until the next read (spec §2).
-fn next_read(failures: u32, have_snapshot: bool, period: Duration) -> Duration {
+fn next_read(failures: u32, have_ranking: bool, period: Duration) -> Duration {
     let doubled = |times: u32| 2_u32.saturating_pow(times);
     match failures {
         0 => period,
-        n if have_snapshot => FIRST_RETRY.saturating_mul(doubled(n - 1)).min(period),
+        n if have_ranking => FIRST_RETRY.saturating_mul(doubled(n - 1)).min(period),
         n => Duration::from_secs(doubled(n - 1).min(15).into()),
     }
 }

@@ -18,11 +18,13 @@ pub enum Capability {
     Stop,
     /// Reasons before it answers.
     Reasoning,
+    /// Sees images in the prompt.
+    Images,
 }
 
 impl Capability {
     /// All of them, in the order of the spec's table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tools,
         Self::ToolChoice,
         Self::StructuredOutputs,
@@ -30,26 +32,34 @@ impl Capability {
         Self::Seed,
         Self::Stop,
         Self::Reasoning,
+        Self::Images,
     ];
 
-    /// The ranking's flag for it (`docs/upstream.md` §12.3).
+    /// The ranking's flag for it (`docs/upstream.md` §12.3); it has none for images.
     #[must_use]
-    pub fn flag(self) -> &'static str {
+    pub fn flag(self) -> Option<&'static str> {
         match self {
-            Self::Tools => "supportsTools",
-            Self::ToolChoice => "supportsToolChoice",
-            Self::StructuredOutputs => "supportsStructuredOutputs",
-            Self::ResponseFormat => "supportsResponseFormat",
-            Self::Seed => "supportsSeed",
-            Self::Stop => "supportsStop",
-            Self::Reasoning => "supportsReasoning",
+            Self::Tools => Some("supportsTools"),
+            Self::ToolChoice => Some("supportsToolChoice"),
+            Self::StructuredOutputs => Some("supportsStructuredOutputs"),
+            Self::ResponseFormat => Some("supportsResponseFormat"),
+            Self::Seed => Some("supportsSeed"),
+            Self::Stop => Some("supportsStop"),
+            Self::Reasoning => Some("supportsReasoning"),
+            Self::Images => None,
         }
     }
 
-    /// OpenRouter's word for it in `supported_parameters` (`docs/upstream.md` §8),
-    /// which is also how people read it in messages.
+    /// OpenRouter's word for it in `supported_parameters` (`docs/upstream.md` §8); images are
+    /// an input modality instead.
     #[must_use]
-    pub fn parameter(self) -> &'static str {
+    pub fn parameter(self) -> Option<&'static str> {
+        (self != Self::Images).then(|| self.as_str())
+    }
+
+    /// How people read it in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Tools => "tools",
             Self::ToolChoice => "tool_choice",
@@ -58,6 +68,7 @@ impl Capability {
             Self::Seed => "seed",
             Self::Stop => "stop",
             Self::Reasoning => "reasoning",
+            Self::Images => "images",
         }
     }
 
@@ -97,10 +108,36 @@ impl Capabilities {
         }
     }
 
-    /// Whether it is known to be able. What is unknown counts as not.
+    /// Whether it is known to be able.
     #[must_use]
     pub fn has(self, capability: Capability) -> bool {
         self.yes & capability.bit() != 0
+    }
+
+    /// Whether a request that needs it may be tried here. What is unknown counts as not able
+    /// (spec §9.4), but for images: there the upstream refuses cleanly (spec §9.5).
+    #[must_use]
+    pub fn allows(self, capability: Capability) -> bool {
+        match capability {
+            Capability::Images => self.no & capability.bit() == 0,
+            Capability::Tools
+            | Capability::ToolChoice
+            | Capability::StructuredOutputs
+            | Capability::ResponseFormat
+            | Capability::Seed
+            | Capability::Stop
+            | Capability::Reasoning => self.has(capability),
+        }
+    }
+
+    /// What is known here, and where nothing is, what is known there.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let unknown = !(self.yes | self.no);
+        Self {
+            yes: self.yes | (other.yes & unknown),
+            no: self.no | (other.no & unknown),
+        }
     }
 }
 

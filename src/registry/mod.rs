@@ -3,26 +3,42 @@
 //! Everything that is known about health goes through [`Registry`], so that replicas could
 //! one day share it. No I/O here, and no decision: `select` decides.
 
+mod claim;
 mod cooldowns;
 mod snapshot;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
 
-pub use cooldowns::{Cooldowns, Wake};
+pub use claim::Claim;
+pub use cooldowns::{AccountRest, Cooldowns, Standing, Wake};
 pub use snapshot::{Snapshot, Source};
 
 use crate::clock::Now;
-use crate::model::ModelId;
+use crate::model::{Capability, ModelId};
 use crate::upstream::Rest;
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
     cooldowns: Mutex<Cooldowns>,
+    /// Told whenever a probe ends or somebody is woken: who waits looks again.
+    changes: watch::Sender<()>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let (changes, _) = watch::channel(());
+        Self {
+            snapshot: ArcSwapOption::empty(),
+            cooldowns: Mutex::default(),
+            changes,
+        }
+    }
 }
 
 impl Registry {
@@ -33,18 +49,29 @@ impl Registry {
     }
 
     /// Puts a new snapshot in place of the old one. Rests of models that left are forgotten;
-    /// those of models that stayed are kept (spec §2).
+    /// those of models that stayed are kept, unless they were to last until now (spec §2, §9.2).
     pub fn publish(&self, snapshot: Snapshot) {
-        let mut cooldowns = self.lock();
-        cooldowns.retain(|id| snapshot.models.iter().any(|m| m.id.as_str() == id.as_str()));
+        self.lock().new_list(|id| snapshot.knows(id));
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.changes.send_replace(());
+    }
+
+    /// Puts a new snapshot in place and forgets every rest, the account's too
+    /// (`POST /admin/refresh`).
+    pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
+        *self.lock() = Cooldowns::default();
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.changes.send_replace(());
+    }
+
+    /// Puts a snapshot in place that knows more of the same models.
+    pub fn enrich(&self, snapshot: Snapshot) {
         self.snapshot.store(Some(Arc::new(snapshot)));
     }
 
-    /// Puts a new snapshot in place and forgets every rest (`POST /admin/refresh`).
-    pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
-        let mut cooldowns = self.lock();
-        *cooldowns = Cooldowns::default();
-        self.snapshot.store(Some(Arc::new(snapshot)));
+    /// Says when the list will be read again: rests "until the next list" end then at the latest.
+    pub fn next_list_at(&self, wake: Wake) {
+        self.lock().next_list_at(wake);
     }
 
     /// Runs `read` on the rests, under the lock: it must be short.
@@ -52,9 +79,45 @@ impl Registry {
         read(&self.lock())
     }
 
+    /// Chooses under the lock, and claims the model that `choose` names beside its answer, so
+    /// that no two requests probe the same one.
+    pub fn claim<T>(
+        self: &Arc<Self>,
+        choose: impl FnOnce(&Cooldowns) -> (T, Option<ModelId>),
+    ) -> (T, Option<Claim>) {
+        let mut cooldowns = self.lock();
+        let (chosen, id) = choose(&cooldowns);
+        let claim = id.map(|id| {
+            let (model, account) = cooldowns.ask(&id);
+            Claim::new(Arc::clone(self), id, model, account)
+        });
+        (chosen, claim)
+    }
+
+    /// Tells of every change that a waiting request should look at.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Lets a model rest; answers when it wakes, if it rests at all.
     pub fn rest(&self, id: &ModelId, rest: Rest, now: Now) -> Option<Wake> {
         self.lock().rest(id, rest, now)
+    }
+
+    /// Lets the whole account rest; answers when it wakes, if it rests at all.
+    pub fn rest_account(&self, why: AccountRest, rest: Rest, now: Now) -> Option<Wake> {
+        self.lock().rest_account(why, rest, now)
+    }
+
+    /// Remembers until the next list that a model cannot do something.
+    pub fn learn(&self, id: &ModelId, lacks: Capability) {
+        self.lock().learn(id, lacks);
+    }
+
+    fn probes_end(&self, end: impl FnOnce(&mut Cooldowns)) {
+        end(&mut self.lock());
+        self.changes.send_replace(());
     }
 
     fn lock(&self) -> MutexGuard<'_, Cooldowns> {

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::model::Model;
+use crate::model::{Model, ModelId};
 
 /// One read of the list, whole; nobody edits it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// By rank, best first; equal ranks keep the list's order.
     pub models: Vec<Arc<Model>>,
+    /// The router that the list names to fall back on (spec §9.9): the last candidate of all,
+    /// and no model of the list.
+    pub fallback: Option<Arc<Model>>,
     /// When it was read.
     pub fetched_at: SystemTime,
     /// Where it came from.
@@ -37,9 +40,20 @@ impl Source {
 }
 
 impl Snapshot {
-    /// The model of that id.
+    /// The listed model of that id.
     #[must_use]
     pub fn model(&self, id: &str) -> Option<&Arc<Model>> {
         self.models.iter().find(|model| model.id.as_str() == id)
+    }
+
+    /// All that may be asked, in order: the listed models, then the fallback router.
+    pub fn candidates(&self) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.iter().chain(&self.fallback)
+    }
+
+    /// Whether it may be asked.
+    #[must_use]
+    pub fn knows(&self, id: &ModelId) -> bool {
+        self.candidates().any(|model| model.id == *id)
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod needs;
+mod prompt;
 
 use bytes::Bytes;
 
@@ -13,6 +14,7 @@ use crate::json::{self, Kind, Members, Raw};
 use body::Edits;
 pub use body::UpstreamBody;
 pub use needs::Needs;
+use prompt::Prompt;
 
 /// A chat completion request, read as far as the proxy has to.
 #[derive(Clone, Debug)]
@@ -147,16 +149,14 @@ impl ChatRequest {
                 });
             }
         };
-        match present(fields.messages).map(Raw::kind) {
-            None => return Err(InvalidRequest::MessagesMissing),
-            Some(Kind::Array) => {}
-            Some(Kind::Object | Kind::String | Kind::Number | Kind::Bool | Kind::Null) => {
-                return Err(InvalidRequest::WrongType {
-                    field: "messages",
-                    expected: "an array",
-                });
-            }
+        let messages = present(fields.messages).ok_or(InvalidRequest::MessagesMissing)?;
+        if messages.kind() != Kind::Array {
+            return Err(InvalidRequest::WrongType {
+                field: "messages",
+                expected: "an array",
+            });
         }
+        let prompt = Prompt::new(bytes.slice_ref(messages.text().as_bytes()));
         let wish = match present(fields.model).map(|v| v.as_str()) {
             None => Wish::Auto,
             Some(Some(name)) if name == "auto" => Wish::Auto,
@@ -164,7 +164,7 @@ impl ChatRequest {
             // No name of any model; noted, and otherwise as good as none.
             Some(None) => Wish::Named(String::new()),
         };
-        let needs = Needs::read(&fields.needs);
+        let needs = Needs::read(&fields.needs, prompt);
         Ok(Self {
             edits,
             needs,

@@ -1,6 +1,7 @@
 //! What a request needs of a model: the table of spec §4.1.
 
 use super::present;
+use super::prompt::Prompt;
 use crate::json::{Kind, Raw};
 use crate::model::{Capabilities, Capability};
 
@@ -8,6 +9,7 @@ use crate::model::{Capabilities, Capability};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     capabilities: Vec<Capability>,
+    prompt: Prompt,
     /// It brings tools (for the log).
     pub had_tools: bool,
     /// It has a `response_format` (for the log).
@@ -46,7 +48,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Needs {
-    pub(super) fn read(fields: &Fields<'_>) -> Self {
+    pub(super) fn read(fields: &Fields<'_>, prompt: Prompt) -> Self {
         let format = present(fields.response_format)
             .and_then(|f| f.get("type"))
             .and_then(Raw::as_str);
@@ -64,6 +66,7 @@ impl Needs {
                 present(fields.reasoning).is_some_and(|r| !is_switched_off(r))
                     || present(fields.reasoning_effort).is_some_and(|e| !is_none(e))
             }
+            Capability::Images => prompt.has_images(),
         };
         Self {
             capabilities: Capability::ALL.into_iter().filter(|c| needed(*c)).collect(),
@@ -71,6 +74,7 @@ impl Needs {
             had_response_format: present(fields.response_format).is_some(),
             had_seed: needed(Capability::Seed),
             had_stop: needed(Capability::Stop),
+            prompt,
         }
     }
 
@@ -83,7 +87,13 @@ impl Needs {
     /// Whether a model that can do `able` can serve the request.
     #[must_use]
     pub fn met_by(&self, able: Capabilities) -> bool {
-        self.capabilities.iter().all(|need| able.has(*need))
+        self.capabilities.iter().all(|need| able.allows(*need))
+    }
+
+    /// Whether the prompt may fit into a context of so many tokens (spec §9.5).
+    #[must_use]
+    pub fn fits_into(&self, context_length: u64) -> bool {
+        self.prompt.fits_into(context_length)
     }
 }
 

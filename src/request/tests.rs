@@ -184,3 +184,37 @@ proptest! {
         prop_assert_eq!(raw.get("model").unwrap().text(), "\"a/b:free\"");
     }
 }
+
+#[test]
+fn s9_5_images_and_size_are_needs() {
+    use Capability::Images;
+    #[rustfmt::skip]
+    let rows: &[(&str, &[Capability])] = &[
+        (r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:..."}}]}]"#, &[Images]),
+        (r#"[{"role":"user","content":[{"type":"text","text":"a"},{"image_url":"http://x"}]}]"#,  &[Images]),
+        (r#"[{"role":"user","content":[{"type":"text","text":"an image_url"}]}]"#,               &[]),
+        (r#"[{"role":"user","content":"an image"}]"#,                                            &[]),
+        (r#"[{"role":"user","content":null}, 7, "image"]"#,                                      &[]),
+    ];
+    for (messages, expected) in rows {
+        let request = read(&format!(r#"{{"messages":{messages}}}"#)).unwrap();
+        assert_eq!(request.needs.capabilities(), *expected, "{messages}");
+    }
+    let text = "x".repeat(8_000);
+    #[rustfmt::skip]
+    let rows = [
+        (format!(r#"[{{"content":"{text}"}}]"#),                                           1_000, true),
+        (format!(r#"[{{"content":"{text}"}}]"#),                                           999,   false),
+        (format!(r#"[{{"content":[{{"type":"text","text":"{text}"}}]}},{{"content":"{text}"}}]"#), 1_999, false),
+        (format!(r#"[{{"content":[{{"type":"image_url","image_url":{{"url":"{text}"}}}}]}}]"#), 999, true),
+        (format!(r#"[{{"content":"{}"}}]"#, "\\n".repeat(8_000)),                         1_000, true),
+    ];
+    for (messages, context, fits) in rows {
+        let request = read(&format!(r#"{{"messages":{messages}}}"#)).unwrap();
+        assert_eq!(
+            request.needs.fits_into(context),
+            fits,
+            "{context} {messages:.60}"
+        );
+    }
+}

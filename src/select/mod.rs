@@ -1,7 +1,7 @@
-//! Which models may serve this request, best first (spec §4.1, §4.2).
+//! Which models may serve this request, best first (spec §4.1, §4.2, §9.5, §9.8).
 //!
-//! Pure: a snapshot, the request's needs, the rests and `now` go in, a [`Selection`] comes
-//! out. No clock, no lock, no log line, no I/O in this room.
+//! Pure: a snapshot, what the request wants, what is known of health and `now` go in, a
+//! [`Selection`] comes out. No clock, no lock, no log line, no I/O in this room.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::config::ModelField;
 use crate::model::{Capability, Model, ModelId};
-use crate::registry::{Cooldowns, Snapshot};
+use crate::registry::{Cooldowns, Snapshot, Standing};
 use crate::request::{Needs, Wish};
 
 /// What may be tried, or exactly why there is nothing.
@@ -17,11 +17,17 @@ use crate::request::{Needs, Wish};
 pub enum Selection {
     /// Able and awake, best first. Never empty.
     Candidates(Vec<Arc<Model>>),
+    /// Nobody is awake, and somebody is being probed: wait for how that ends.
+    Probing,
     /// Able models exist, and all of them are resting: 503 with `Retry-After`.
     AllCooling {
         /// Until the first of them wakes.
         wakes_in: Duration,
     },
+    /// The whole account rests; [`Cooldowns::account_rest`] says why.
+    AccountResting,
+    /// Every able model has been tried.
+    Exhausted,
     /// No listed model can do this; waiting will not help: 400.
     NoneCapable {
         /// The needs that no model has or, if each has some model, all of them together.
@@ -33,13 +39,17 @@ pub enum Selection {
     NoSnapshot,
 }
 
-/// A selection, and the models that the needs ruled out (for `filtered_out`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selected {
-    /// What may be tried.
-    pub selection: Selection,
-    /// The models of the snapshot that cannot do what is needed.
-    pub filtered_out: Vec<ModelId>,
+/// What a request wants, and how far it has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants<'a> {
+    /// What a model must be able to do.
+    pub needs: &'a Needs,
+    /// What its own `model` field comes to.
+    pub preference: Preference<'a>,
+    /// The models that have been asked.
+    pub tried: &'a [ModelId],
+    /// A model with this context found the prompt too long: only larger ones follow.
+    pub above_context: Option<u64>,
 }
 
 /// What a request's own `model` comes to under `MODEL_FIELD`.
@@ -63,71 +73,124 @@ impl<'a> Preference<'a> {
             (ModelField::Pin, Wish::Named(name)) => Self::Only(name),
         }
     }
+
+    /// The models it leaves, in their order.
+    fn of(self, snapshot: &Snapshot) -> Vec<&Arc<Model>> {
+        match self {
+            Self::None => snapshot.candidates().collect(),
+            Self::First(name) => {
+                let mut models: Vec<_> = snapshot.candidates().collect();
+                if snapshot.model(name).is_some() {
+                    models.sort_by_key(|model| model.id.as_str() != name);
+                }
+                models
+            }
+            Self::Only(name) => snapshot.model(name).into_iter().collect(),
+        }
+    }
 }
 
 /// Chooses the candidates for one request.
 #[must_use]
 pub fn select(
     snapshot: Option<&Snapshot>,
-    needs: &Needs,
-    preference: Preference<'_>,
+    wants: Wants<'_>,
     cooldowns: &Cooldowns,
     now: Now,
-) -> Selected {
-    let none = |selection| Selected {
-        selection,
-        filtered_out: Vec::new(),
-    };
+) -> Selection {
     let Some(snapshot) = snapshot else {
-        return none(Selection::NoSnapshot);
+        return Selection::NoSnapshot;
     };
-    let listed: Vec<&Arc<Model>> = match preference {
-        Preference::None | Preference::First(_) => snapshot.models.iter().collect(),
-        Preference::Only(name) => snapshot.model(name).into_iter().collect(),
-    };
+    let listed = wants.preference.of(snapshot);
     if listed.is_empty() {
-        return none(Selection::NotListed);
+        return Selection::NotListed;
     }
-    let (mut able, unable): (Vec<_>, Vec<_>) = listed
-        .iter()
-        .copied()
-        .partition(|model| needs.met_by(model.capabilities));
-    if let Preference::First(name) = preference {
-        able.sort_by_key(|model| model.id.as_str() != name);
+    let able = |model: &&Arc<Model>| wants.needs.met_by(cooldowns.abilities(model));
+    let able: Vec<_> = listed.iter().copied().filter(able).collect();
+    if able.is_empty() {
+        return Selection::NoneCapable {
+            missing: missing(&listed, wants.needs, cooldowns),
+        };
     }
-    let filtered_out = unable.iter().map(|model| model.id.clone()).collect();
-    let selection = if able.is_empty() {
-        Selection::NoneCapable {
-            missing: missing(&listed, needs),
-        }
-    } else {
-        match first_wake(&able, cooldowns, now) {
-            Some(wakes_in) => Selection::AllCooling { wakes_in },
-            None => Selection::Candidates(
-                able.into_iter()
-                    .filter(|model| cooldowns.wake(&model.id, now).is_none())
-                    .cloned()
-                    .collect(),
-            ),
-        }
-    };
-    Selected {
-        selection,
-        filtered_out,
+    match cooldowns.account(now) {
+        Standing::Resting(_) => return Selection::AccountResting,
+        Standing::Probing => return Selection::Probing,
+        Standing::Awake => {}
     }
-}
-
-/// How long until the first of them wakes; `None` if one is awake.
-fn first_wake(models: &[&Arc<Model>], cooldowns: &Cooldowns, now: Now) -> Option<Duration> {
-    let waits: Option<Vec<Duration>> = models
-        .iter()
-        .map(|model| cooldowns.wake(&model.id, now).map(|wake| wake.left(now)))
+    let untried = |model: &&Arc<Model>| !wants.tried.contains(&model.id);
+    let left: Vec<_> = large_enough(able, wants)
+        .into_iter()
+        .filter(untried)
         .collect();
-    waits?.into_iter().min()
+    among(&left, cooldowns, now)
 }
 
-fn missing(models: &[&Arc<Model>], needs: &Needs) -> Vec<Capability> {
-    let nobody_has = |need: &Capability| !models.iter().any(|model| model.capabilities.has(*need));
+/// The models of the snapshot that the needs rule out (for `filtered_out`).
+#[must_use]
+pub fn filtered_out(snapshot: &Snapshot, needs: &Needs, cooldowns: &Cooldowns) -> Vec<ModelId> {
+    let unable = |model: &&Arc<Model>| !needs.met_by(cooldowns.abilities(model));
+    snapshot
+        .models
+        .iter()
+        .filter(unable)
+        .map(|model| model.id.clone())
+        .collect()
+}
+
+/// Those whose context can hold the prompt. If none is known to, the largest is asked: the
+/// prompt's tokens are only guessed here.
+fn large_enough<'s>(able: Vec<&'s Arc<Model>>, wants: Wants<'_>) -> Vec<&'s Arc<Model>> {
+    let above = |model: &&Arc<Model>| {
+        wants
+            .above_context
+            .is_none_or(|limit| model.context_length.is_some_and(|length| length > limit))
+    };
+    let holds = |model: &&Arc<Model>| {
+        model
+            .context_length
+            .is_none_or(|length| wants.needs.fits_into(length))
+    };
+    let fitting: Vec<_> = able.iter().copied().filter(holds).filter(above).collect();
+    if !fitting.is_empty() {
+        return fitting;
+    }
+    // By rank among the largest: `max_by_key` would take the last of them.
+    let largest = able.iter().filter_map(|model| model.context_length).max();
+    able.into_iter()
+        .filter(above)
+        .find(|model| model.context_length == largest)
+        .into_iter()
+        .collect()
+}
+
+fn among(models: &[&Arc<Model>], cooldowns: &Cooldowns, now: Now) -> Selection {
+    let mut awake = Vec::new();
+    let mut probing = false;
+    let mut wakes_in: Option<Duration> = None;
+    for model in models {
+        match cooldowns.standing(&model.id, now) {
+            Standing::Awake => awake.push(Arc::clone(model)),
+            Standing::Probing => probing = true,
+            Standing::Resting(wake) => {
+                let left = wake.left(now);
+                wakes_in = Some(wakes_in.map_or(left, |first| first.min(left)));
+            }
+        }
+    }
+    match (awake.is_empty(), probing, wakes_in) {
+        (false, _, _) => Selection::Candidates(awake),
+        (true, true, _) => Selection::Probing,
+        (true, false, Some(wakes_in)) => Selection::AllCooling { wakes_in },
+        (true, false, None) => Selection::Exhausted,
+    }
+}
+
+fn missing(models: &[&Arc<Model>], needs: &Needs, cooldowns: &Cooldowns) -> Vec<Capability> {
+    let nobody_has = |need: &Capability| {
+        !models
+            .iter()
+            .any(|model| cooldowns.abilities(model).allows(*need))
+    };
     let missing: Vec<_> = needs
         .capabilities()
         .iter()

@@ -33,6 +33,7 @@ fn snapshot() -> Snapshot {
             model("c", 3, &[Tools, StructuredOutputs, Stop]),
             model("d", 4, &[]),
         ],
+        fallback: None,
         fetched_at: SystemTime::UNIX_EPOCH,
         source: Source::Ranking,
     }
@@ -58,6 +59,9 @@ fn in_words(selection: &Selection) -> String {
             .collect::<Vec<_>>()
             .join(" "),
         Selection::AllCooling { wakes_in } => format!("all cooling, {}s", wakes_in.as_secs()),
+        Selection::Probing => "probing".to_owned(),
+        Selection::AccountResting => "account resting".to_owned(),
+        Selection::Exhausted => "exhausted".to_owned(),
         Selection::NoneCapable { missing } => format!("none capable: {missing:?}"),
         Selection::NotListed => "not listed".to_owned(),
         Selection::NoSnapshot => "no snapshot".to_owned(),
@@ -100,41 +104,37 @@ fn s4_1_s4_2_the_able_and_awake_are_tried_by_rank() {
         (&[],                     Only("zz"),   &[],                                          "not listed"),
     ];
     for (needs, preference, rests, expected) in rows {
-        let needs = needs.iter().copied().collect();
-        let selected = select(
-            Some(&snapshot()),
-            &needs,
-            *preference,
-            &resting(rests, now),
-            now,
-        );
+        let needs: Needs = needs.iter().copied().collect();
+        let wants = Wants {
+            preference: *preference,
+            ..wants(&needs)
+        };
+        let selected = select(Some(&snapshot()), wants, &resting(rests, now), now);
         assert_eq!(
-            in_words(&selected.selection),
+            in_words(&selected),
             *expected,
             "{needs:?} {preference:?} {rests:?}"
         );
     }
-    let selected = select(
-        Option::None,
-        &Needs::default(),
-        None,
-        &Cooldowns::default(),
-        now,
-    );
-    assert_eq!(selected.selection, Selection::NoSnapshot);
+    let needs = Needs::default();
+    let selected = select(Option::None, wants(&needs), &Cooldowns::default(), now);
+    assert_eq!(selected, Selection::NoSnapshot);
+}
+
+fn wants(needs: &Needs) -> Wants<'_> {
+    Wants {
+        needs,
+        preference: Preference::None,
+        tried: &[],
+        above_context: None,
+    }
 }
 
 #[test]
 fn s7_the_models_that_the_needs_rule_out_are_named() {
     let needs = [StructuredOutputs].into_iter().collect();
-    let selected = select(
-        Some(&snapshot()),
-        &needs,
-        Preference::None,
-        &Cooldowns::default(),
-        now(),
-    );
-    let names: Vec<_> = selected.filtered_out.iter().map(ModelId::as_str).collect();
+    let out = filtered_out(&snapshot(), &needs, &Cooldowns::default());
+    let names: Vec<_> = out.iter().map(ModelId::as_str).collect();
     assert_eq!(names, ["a", "d"]);
 }
 
@@ -173,12 +173,137 @@ proptest! {
         let rests: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 10)).collect();
         let cooldowns = resting(&rests, now);
         let right: Vec<Arc<Model>> = snapshot.models.iter()
-            .filter(|m| needs.met_by(m.capabilities) && cooldowns.wake(&m.id, now).is_none()).cloned().collect();
-        let selected = select(Some(&snapshot), &needs, Preference::None, &cooldowns, now);
-        match selected.selection {
+            .filter(|m| needs.met_by(m.capabilities) && cooldowns.standing(&m.id, now) == Standing::Awake).cloned().collect();
+        let selected = select(Some(&snapshot), wants(&needs), &cooldowns, now);
+        match selected {
             Selection::Candidates(models) => prop_assert_eq!(models, right),
             Selection::AllCooling { .. } | Selection::NoneCapable { .. } => prop_assert!(right.is_empty()),
-            Selection::NotListed | Selection::NoSnapshot => prop_assert!(false),
+            Selection::NotListed | Selection::NoSnapshot | Selection::Probing
+            | Selection::AccountResting | Selection::Exhausted => prop_assert!(false),
         }
     }
+}
+
+fn sized(id: &str, rank: u64, context: Option<u64>) -> Arc<Model> {
+    Arc::new(Model {
+        context_length: context,
+        ..(*model(id, rank, &[])).clone()
+    })
+}
+
+#[test]
+fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last() {
+    let body = format!(r#"{{"messages":[{{"content":"{}"}}]}}"#, "x".repeat(80_000));
+    let long = crate::request::ChatRequest::read(body.into(), 128)
+        .unwrap()
+        .needs;
+    let now = now();
+    #[rustfmt::skip]
+    let rows: &[(&[Option<u64>], Option<u64>, &str)] = &[
+        // contexts of a, b, c                        above          expected
+        (&[Some(9_000), Some(10_000), Some(20_000)],  None,          "b c"),
+        (&[Some(9_000), None, Some(20_000)],          None,          "b c"),
+        (&[Some(1_000), Some(9_000), Some(9_000)],    None,          "b"),
+        (&[Some(9_000), Some(10_000), Some(20_000)],  Some(10_000),  "c"),
+        (&[Some(9_000), None, Some(20_000)],          Some(20_000),  "exhausted"),
+        (&[Some(1_000), Some(2_000), Some(3_000)],    Some(3_000),   "exhausted"),
+        (&[Some(1_000), Some(2_000), Some(3_000)],    Some(2_000),   "c"),
+    ];
+    for (contexts, above_context, expected) in rows {
+        let models = ["a", "b", "c"]
+            .iter()
+            .zip(1..)
+            .zip(*contexts)
+            .map(|((id, rank), length)| sized(id, rank, *length));
+        let snapshot = Snapshot {
+            models: models.collect(),
+            ..snapshot()
+        };
+        let wants = Wants {
+            above_context: *above_context,
+            ..wants(&long)
+        };
+        let selected = select(Some(&snapshot), wants, &Cooldowns::default(), now);
+        assert_eq!(
+            in_words(&selected),
+            *expected,
+            "{contexts:?} {above_context:?}"
+        );
+    }
+}
+
+#[test]
+fn s9_9_the_fallback_router_stands_last() {
+    let now = now();
+    let snapshot = Snapshot {
+        fallback: Some(model("router", u64::MAX, &[Tools])),
+        ..snapshot()
+    };
+    let choose = |needs: &[Capability], preference, tried: &[&str], rests: &[(&str, u64)]| {
+        let needs: Needs = needs.iter().copied().collect();
+        let tried: Vec<_> = tried
+            .iter()
+            .map(|id| ModelId::try_from(*id).unwrap())
+            .collect();
+        let wants = Wants {
+            preference,
+            tried: &tried,
+            ..wants(&needs)
+        };
+        in_words(&select(Some(&snapshot), wants, &resting(rests, now), now))
+    };
+    assert_eq!(choose(&[], Preference::None, &[], &[]), "a b c d router");
+    assert_eq!(
+        choose(&[], Preference::First("c"), &[], &[]),
+        "c a b d router"
+    );
+    assert_eq!(
+        choose(&[], Preference::Only("router"), &[], &[]),
+        "not listed"
+    );
+    assert_eq!(
+        choose(&[Tools], Preference::None, &["a", "b"], &[("c", 9)]),
+        "router"
+    );
+    assert_eq!(choose(&[Seed], Preference::None, &["a"], &[]), "exhausted");
+    assert_eq!(
+        choose(&[Tools], Preference::None, &["a", "b", "c", "router"], &[]),
+        "exhausted"
+    );
+}
+
+#[test]
+fn s9_2_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
+    use crate::registry::AccountRest;
+    use crate::upstream::AccountLimit;
+    let now = now();
+    let needs: Needs = [Tools].into_iter().collect();
+    let mut known = Cooldowns::default();
+    known.learn(&ModelId::try_from("a").unwrap(), Tools);
+    assert_eq!(
+        in_words(&select(Some(&snapshot()), wants(&needs), &known, now)),
+        "b c"
+    );
+    known.learn(&ModelId::try_from("b").unwrap(), Tools);
+    known.learn(&ModelId::try_from("c").unwrap(), Tools);
+    assert_eq!(
+        in_words(&select(Some(&snapshot()), wants(&needs), &known, now)),
+        "none capable: [Tools]"
+    );
+    let why = AccountRest {
+        limit: AccountLimit::Day,
+        answer: None,
+        free_requests: None,
+    };
+    known.rest_account(why, Rest::For(Duration::from_secs(60)), now);
+    let plain = Needs::default();
+    assert_eq!(
+        in_words(&select(Some(&snapshot()), wants(&plain), &known, now)),
+        "account resting"
+    );
+    let later = now.plus(Duration::from_secs(60));
+    assert_eq!(
+        in_words(&select(Some(&snapshot()), wants(&plain), &known, later)),
+        "a b c d"
+    );
 }

@@ -8,6 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use subtle::ConstantTimeEq as _;
 
+use super::REQUEST_ID_HEADER;
 use super::error::ProxyError;
 use super::reply::ReplyBody;
 use crate::config::{AllowOrigins, Secret};
@@ -40,11 +41,12 @@ pub(super) fn check_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), Prox
     }
 }
 
-/// Puts the CORS headers on an answer.
-pub(super) fn allow_origin(
+/// Puts on an answer what every answer carries: the CORS headers and the request's id.
+pub(super) fn dress(
     response: &mut HeaderMap,
     origin: Option<&HeaderValue>,
     allowed: &AllowOrigins,
+    request_id: &str,
 ) {
     const EXPOSED: HeaderValue = HeaderValue::from_static(
         "x-free-llm-proxy-model, x-free-llm-proxy-attempts, x-request-id, retry-after",
@@ -61,6 +63,9 @@ pub(super) fn allow_origin(
         }
     }
     response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.insert(REQUEST_ID_HEADER, id);
+    }
 }
 
 /// The origin of a request.

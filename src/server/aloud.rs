@@ -10,10 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::MODEL_HEADER;
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
-use super::{ATTEMPTS_HEADER, MODEL_HEADER};
 use crate::attempt::{Committed, Opened, Walker};
 use crate::config::Secret;
 
@@ -58,10 +58,9 @@ impl Aloud {
         let Walked { mut record, result } = walked;
         let error = match result {
             Ok(Opened::Stream(stream)) => {
-                // The headers went out too early to say it.
-                let model = format!(": {MODEL_HEADER}: {}\n", stream.model.id);
-                let attempts = format!(": {ATTEMPTS_HEADER}: {}\n\n", record.attempt_count());
-                self.ready.push_back((model + &attempts).into());
+                // The header went out too early to say it.
+                let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.model.id);
+                self.ready.push_back(comment.into());
                 return State::Streaming(Box::new(stream.commit(Arc::clone(&self.walker), record)));
             }
             // A stream was asked for, and `attempt` answers nothing else.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper::body::Incoming;
 
@@ -12,13 +12,14 @@ use super::body;
 use super::connection::Phases;
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
-use super::reply::ReplyBody;
+use super::reply::{self, ReplyBody};
 use super::{App, MODEL_HEADER};
-use crate::attempt::{AnswerHead, Opened};
+use crate::attempt::Opened;
 use crate::config::ModelField;
 use crate::model::Model;
 use crate::request::{ChatRequest, Wish};
 use crate::telemetry::{Ending, RequestRecord, Traits};
+use crate::upstream::AnswerHead;
 
 /// Answers a chat completion request whose key was right.
 pub(super) async fn complete(
@@ -98,7 +99,7 @@ fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
             record.attempt_ends(crate::upstream::Outcome::Success, None, None, None);
             record.ends(Ending::Answered { status: 200 });
             let mut response = Response::new(ReplyBody::full(plain.body));
-            head(response.headers_mut(), &plain.head, "application/json");
+            reply::head(response.headers_mut(), &plain.head, "application/json");
             name_model(response.headers_mut(), &plain.model);
             response
         }
@@ -132,7 +133,7 @@ fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response
 fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyBody> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    head(headers, answer_head, "text/event-stream");
+    reply::head(headers, answer_head, "text/event-stream");
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::from_static("no-cache, no-store"),
@@ -142,21 +143,6 @@ fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyB
         HeaderValue::from_static("no"),
     );
     response
-}
-
-/// What comes back of the upstream's headers.
-fn head(headers: &mut HeaderMap, answer: &AnswerHead, usual: &'static str) {
-    let content_type = answer
-        .content_type
-        .clone()
-        .unwrap_or_else(|| HeaderValue::from_static(usual));
-    headers.insert(CONTENT_TYPE, content_type);
-    headers.extend(
-        answer
-            .generation_id
-            .clone()
-            .map(|id| (HeaderName::from_static("x-generation-id"), id)),
-    );
 }
 
 fn name_model(headers: &mut HeaderMap, model: &Model) {

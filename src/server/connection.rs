@@ -17,8 +17,10 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::access::dress;
 use super::error::ProxyError;
-use crate::config::Limits;
+use super::request_id;
+use crate::config::{AllowOrigins, Limits};
 
 /// How long a peer may go on sending what nobody will read, so that it can read our answer
 /// before the connection is reset under it.
@@ -131,11 +133,11 @@ pub(super) struct Guarded<S> {
     /// Runs while the peer takes nothing of what is written.
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: bool,
-    request_id: fn() -> String,
+    cors: AllowOrigins,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
-    pub(super) fn new(socket: S, limits: &Limits) -> Self {
+    pub(super) fn new(socket: S, limits: &Limits, cors: &AllowOrigins) -> Self {
         let timer = Box::pin(sleep_until(Instant::now() + limits.idle_timeout));
         Self {
             socket,
@@ -147,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             instead: Bytes::new(),
             stalled: None,
             lingering: false,
-            request_id: super::request_id,
+            cors: cors.clone(),
         }
     }
 
@@ -190,15 +192,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
 
     /// Puts one of our error answers in the place of what hyper would say.
     fn say_instead(&mut self, error: &ProxyError) {
+        let mut response = error.response();
+        dress(response.headers_mut(), None, &self.cors, &request_id());
+        let mut head = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+        for (name, value) in response.headers() {
+            head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
         let body = error.body();
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\
-             access-control-allow-origin: *\r\nx-request-id: {}\r\n\r\n",
-            body.len(),
-            (self.request_id)(),
-        );
-        self.instead = [head.as_bytes(), &body].concat().into();
+        head.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
+        head.extend_from_slice(&body);
+        self.instead = head.into();
         self.phases.body_left_unread();
     }
 

@@ -2,16 +2,19 @@
 //!
 //! Making a response logs nothing: the operator's side of a failure is in the request record.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
-use super::reply::ReplyBody;
+use super::reply::{self, ReplyBody};
 use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
 use crate::config::Secret;
 use crate::request::InvalidRequest;
+use crate::upstream::AccountLimit;
 
 /// An answer that is an error of ours, or one of the upstream's that is passed on.
 #[derive(Clone, Debug)]
@@ -228,6 +231,12 @@ impl ProxyError {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
             Self::Refused {
+                refusal: Refusal::AccountLimited { retry_after, .. },
+                ..
+            } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+            }
+            Self::Refused {
                 refusal: Refusal::NotReady,
                 ..
             } => {
@@ -237,6 +246,7 @@ impl ProxyError {
                 refusal: Refusal::Passed(answer),
                 ..
             } => {
+                reply::head(headers, &answer.head, "application/json");
                 headers.extend(answer.retry_after.clone().map(|v| (RETRY_AFTER, v)));
             }
             Self::Invalid(_)
@@ -281,7 +291,7 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
         ),
         Refusal::ModelNotFound => ProxyError::ModelNotFound.view(),
         Refusal::NoCapableModel { missing } => {
-            let needs: Vec<_> = missing.iter().map(|need| need.parameter()).collect();
+            let needs: Vec<_> = missing.iter().map(|need| need.as_str()).collect();
             view(
                 400,
                 "no_capable_model",
@@ -299,6 +309,17 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
             format!(
                 "Every model that could serve this request failed or is resting. Try again in {retry_after} s."
             ),
+        ),
+        Refusal::AccountLimited {
+            limit,
+            requests,
+            retry_after,
+            available_at,
+        } => view(
+            503,
+            "account_rate_limited",
+            "rate_limit_error",
+            account_limited(*limit, *requests, *retry_after, *available_at),
         ),
         Refusal::Passed(answer) => view(
             answer.status,
@@ -323,6 +344,28 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
             )
         }
     }
+}
+
+/// Which quota is gone, and when it returns.
+fn account_limited(
+    limit: AccountLimit,
+    requests: Option<u64>,
+    retry_after: u64,
+    available_at: SystemTime,
+) -> String {
+    let quota = match limit {
+        AccountLimit::Minute => "of this minute",
+        AccountLimit::Day => "of today",
+        AccountLimit::Credit => "of this account",
+    };
+    let count = requests
+        .map(|n| format!(" ({n} requests)"))
+        .unwrap_or_default();
+    let date = rfc3339(available_at);
+    format!(
+        "The free quota {quota}{count} at the upstream is used up, for all free models alike. \
+         It returns at {date}, in {retry_after} s."
+    )
 }
 
 fn attempt(tried: &Tried) -> serde_json::Value {

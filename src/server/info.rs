@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use super::App;
 use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
+use super::state::State;
 use crate::attempt::Refusal;
-use crate::clock::{Now, rfc3339};
+use crate::clock::rfc3339;
 use crate::config::ModelField;
 use crate::model::{Capability, Model};
 use crate::registry::Snapshot;
-use crate::telemetry::Gauges;
+use crate::upstream::AccountLimit;
 
 /// `GET /`, `/v1`, `/api/v1`: agents probe the base URL.
 pub(super) fn about() -> Response<ReplyBody> {
@@ -32,74 +33,52 @@ pub(super) fn health() -> Response<ReplyBody> {
 
 /// `GET /ready`: whether a request could be served now.
 pub(super) fn ready(app: &App) -> Response<ReplyBody> {
-    let not = |reason: String| json!({"status": "not_ready", "reason": reason});
-    let (status, body) = match app.registry.snapshot() {
-        _ if app.is_draining() => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            not("the proxy is shutting down".to_owned()),
-        ),
-        None => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            not("the model list has not been read yet".to_owned()),
-        ),
-        Some(snapshot) => {
-            let (resting, wakes_in) = resting(app, &snapshot);
-            let available = snapshot.models.len() - resting;
-            let mut body = json!({
-                "status": "ready",
-                "models": snapshot.models.len(),
-                "available": available,
-                "fetched_at": rfc3339(snapshot.fetched_at),
-                "source": snapshot.source.as_str(),
-            });
-            if available > 0 {
-                (StatusCode::OK, body)
-            } else {
-                body["status"] = "not_ready".into();
-                body["reason"] =
-                    format!("every model is resting; the first wakes in {wakes_in} s").into();
-                (StatusCode::SERVICE_UNAVAILABLE, body)
-            }
+    let state = State::read(app);
+    let reason = why_not_ready(app, &state);
+    let mut body = json!({"status": if reason.is_none() { "ready" } else { "not_ready" }});
+    if let Some(list) = &state.list {
+        body["models"] = list.models.into();
+        body["available"] = list.available.into();
+        body["fetched_at"] = rfc3339(list.fetched_at).into();
+        body["source"] = list.source.as_str().into();
+    }
+    if let Some(account) = &state.account {
+        body["account"] = json!({"limit": account.limit.as_str(), "until": rfc3339(account.until)});
+    }
+    let status = match reason {
+        None => StatusCode::OK,
+        Some(reason) => {
+            body["reason"] = reason.into();
+            StatusCode::SERVICE_UNAVAILABLE
         }
     };
     reply::json(status, &body)
 }
 
-/// How many models rest, and the seconds until the first of them wakes.
-fn resting(app: &App, snapshot: &Snapshot) -> (usize, u64) {
-    let now = Now::read();
-    app.registry.with_cooldowns(|cooldowns| {
-        let wakes = snapshot
-            .models
-            .iter()
-            .filter_map(|model| cooldowns.wake(&model.id, now))
-            .map(|wake| wake.left(now));
-        let wakes: Vec<_> = wakes.collect();
-        (
-            wakes.len(),
-            wakes.iter().min().map_or(0, |left| left.as_secs() + 1),
-        )
-    })
+fn why_not_ready(app: &App, state: &State) -> Option<String> {
+    if app.is_draining() {
+        return Some("the proxy is shutting down".to_owned());
+    }
+    let Some(list) = &state.list else {
+        return Some("the model list has not been read yet".to_owned());
+    };
+    if let Some(account) = &state.account {
+        let what = match account.limit {
+            AccountLimit::Minute => "the free quota of this minute is used up",
+            AccountLimit::Day => "the free quota of today is used up",
+            AccountLimit::Credit => "the account is out of credit",
+        };
+        return Some(format!("{what}, until {}", rfc3339(account.until)));
+    }
+    let wakes_in = list.first_wake.as_secs() + 1;
+    (!list.awake).then(|| format!("every model is resting; the first wakes in {wakes_in} s"))
 }
 
 /// `GET /metrics`.
 pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
-    let gauges = match app.registry.snapshot() {
-        None => Gauges::default(),
-        Some(snapshot) => Gauges {
-            active_models: snapshot.models.len(),
-            cooldown_models: resting(app, &snapshot).0,
-            snapshot_age_seconds: Some(
-                Now::read()
-                    .wall
-                    .duration_since(snapshot.fetched_at)
-                    .unwrap_or_default()
-                    .as_secs_f64(),
-            ),
-        },
-    };
     let classic = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    reply::text(StatusCode::OK, classic, app.metrics.render(gauges))
+    let text = app.metrics.render(State::read(app).gauges());
+    reply::text(StatusCode::OK, classic, text)
 }
 
 /// `GET /v1/models`.
@@ -158,7 +137,7 @@ fn describe(model: &Model, created: u64) -> Value {
     let able = Capability::ALL
         .into_iter()
         .filter(|c| model.capabilities.has(*c))
-        .map(Capability::parameter);
+        .filter_map(Capability::parameter);
     json!({
         "id": model.id,
         "object": "model",

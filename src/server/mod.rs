@@ -14,13 +14,14 @@ mod info;
 mod reply;
 mod routes;
 mod serve;
+mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 
@@ -122,10 +123,12 @@ impl App {
             );
             ProxyError::Internal.response()
         });
-        access::allow_origin(response.headers_mut(), origin.as_ref(), &self.cors);
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().insert(REQUEST_ID_HEADER, id);
-        }
+        access::dress(
+            response.headers_mut(),
+            origin.as_ref(),
+            &self.cors,
+            &request_id,
+        );
         response.map(|body| body.until_end(busy))
     }
 

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::attempt::Committed;
+use crate::upstream::AnswerHead;
 
 /// A body that is made while it goes out.
 pub(super) trait Flow: Send {
@@ -109,4 +110,16 @@ pub(super) fn text(
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
+}
+
+/// Puts back what comes back of the upstream's headers; `usual` is the content type where it
+/// named none.
+pub(super) fn head(headers: &mut HeaderMap, answer: &AnswerHead, usual: &'static str) {
+    let usual = || HeaderValue::from_static(usual);
+    headers.insert(
+        CONTENT_TYPE,
+        answer.content_type.clone().unwrap_or_else(usual),
+    );
+    let generation_id = answer.generation_id.clone();
+    headers.extend(generation_id.map(|id| (HeaderName::from_static("x-generation-id"), id)));
 }

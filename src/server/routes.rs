@@ -20,7 +20,11 @@ pub(super) enum Route {
     Model(String),
     Refresh,
     NotFound,
-    MethodNotAllowed { open: bool, allow: &'static str },
+    /// The route is there, but not for this method.
+    MethodNotAllowed {
+        wanted: Box<Self>,
+        allow: &'static str,
+    },
 }
 
 impl Route {
@@ -29,7 +33,10 @@ impl Route {
         match self {
             Self::Preflight | Self::About | Self::Health | Self::Ready => true,
             Self::Metrics => !metrics_auth,
-            Self::MethodNotAllowed { open, .. } => *open,
+            // The base URL is open to GET and HEAD alone.
+            Self::MethodNotAllowed { wanted, .. } => {
+                **wanted != Self::About && wanted.is_open(metrics_auth)
+            }
             Self::Chat | Self::Models | Self::Model(_) | Self::Refresh | Self::NotFound => false,
         }
     }
@@ -71,7 +78,7 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         route
     } else {
         Route::MethodNotAllowed {
-            open: route.is_open(false),
+            wanted: Box::new(route),
             allow,
         }
     }
@@ -94,7 +101,10 @@ mod tests {
     fn s3_every_route_by_every_spelling() {
         use Route::{About, Chat, Health, Metrics, Models, NotFound, Preflight, Ready, Refresh};
         let model = |id: &str| Route::Model(id.to_owned());
-        let not = |open, allow| Route::MethodNotAllowed { open, allow };
+        let not = |wanted, allow| Route::MethodNotAllowed {
+            wanted: Box::new(wanted),
+            allow,
+        };
         #[rustfmt::skip]
         let rows = [
             ("GET",     "/",                             About),
@@ -123,12 +133,12 @@ mod tests {
             ("GET",     "/api",                          NotFound),
             ("GET",     "/api/health",                   NotFound),
             ("POST",    "/v1/embeddings",                NotFound),
-            ("GET",     "/v1/chat/completions",          not(false, POST)),
-            ("DELETE",  "/v1/models",                    not(false, GET)),
-            ("POST",    "/v1/models/x",                  not(false, GET)),
-            ("GET",     "/admin/refresh",                not(false, POST)),
-            ("POST",    "/health",                       not(true,  GET)),
-            ("PUT",     "/",                             not(true,  GET)),
+            ("GET",     "/v1/chat/completions",          not(Chat, POST)),
+            ("DELETE",  "/v1/models",                    not(Models, GET)),
+            ("POST",    "/v1/models/x",                  not(model("x"), GET)),
+            ("GET",     "/admin/refresh",                not(Refresh, POST)),
+            ("POST",    "/health",                       not(Health, GET)),
+            ("PUT",     "/",                             not(About, GET)),
         ];
         for (method, path, expected) in rows {
             let method: Method = method.parse().unwrap();

@@ -82,7 +82,7 @@ async fn connection<S>(socket: S, app: Arc<App>, face: Face, mut draining: watch
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let socket = Guarded::new(socket, &app.limits);
+    let socket = Guarded::new(socket, &app.limits, &app.cors);
     let phases = socket.phases();
     let service = service_fn(|request| {
         let answer = Arc::clone(&app).answer(face, request, phases.clone());

@@ -50,8 +50,9 @@ impl Failed {
         self
     }
 
-    /// The answer. A 200 that is an error comes as an event where a stream was asked for.
-    pub(super) fn reply(&self, model: &str, streamed: bool, now: Now) -> Reply {
+    /// What is sent for `model` at `now`: status, headers, body.
+    #[must_use]
+    pub fn sent(&self, model: &str, now: Now) -> (u16, Vec<(&'static str, String)>, String) {
         let row = self.name.row();
         let until = |period: u64| self.reset.clone().unwrap_or_else(|| next(period, now));
         let retry_after = self.retry_after.as_deref().unwrap_or("1");
@@ -69,30 +70,38 @@ impl Failed {
         };
         let escaped = quoted(model);
         let body = fill(row.body, escaped.trim_matches('"'), &retry_json);
-        let is_event = row.status == 200 && streamed && body.starts_with("{\"error\"");
-        let mut reply = if is_event {
-            Reply::new(200, "text/event-stream", format!("data: {body}\n\n"))
-        } else {
-            let content_type = match row.kind {
-                Kind::Json => "application/json",
-                Kind::Html => "text/html; charset=UTF-8",
-                Kind::Text => "text/plain",
-            };
-            Reply::new(row.status, content_type, body)
-        };
-        for (name, value) in row.headers {
-            reply = reply.set(name, fill(value, model, retry_after));
-        }
+        let filled =
+            |(name, value): &(&'static str, &str)| (*name, fill(value, model, retry_after));
+        let mut headers: Vec<_> = row.headers.iter().map(filled).collect();
         let names = |token: &str| {
             row.body.contains(token) || row.headers.iter().any(|(_, value)| value.contains(token))
         };
         if let Some(value) = self.retry_after.as_ref().filter(|_| !names("%RETRY%")) {
-            reply = reply.set("Retry-After", value);
+            headers.push(("Retry-After", value.clone()));
         }
         if let Some(value) = self.reset.as_ref().filter(|_| !names("%RESET_")) {
-            reply = reply.set("X-RateLimit-Reset", value);
+            headers.push(("X-RateLimit-Reset", value.clone()));
         }
-        reply
+        (row.status, headers, body)
+    }
+
+    /// The answer. A 200 that is an error comes as an event where a stream was asked for.
+    pub(super) fn reply(&self, model: &str, streamed: bool, now: Now) -> Reply {
+        let (status, headers, body) = self.sent(model, now);
+        let is_event = status == 200 && streamed && body.starts_with("{\"error\"");
+        let reply = if is_event {
+            Reply::new(200, "text/event-stream", format!("data: {body}\n\n"))
+        } else {
+            let content_type = match self.name.row().kind {
+                Kind::Json => "application/json",
+                Kind::Html => "text/html; charset=UTF-8",
+                Kind::Text => "text/plain",
+            };
+            Reply::new(status, content_type, body)
+        };
+        headers
+            .into_iter()
+            .fold(reply, |reply, (name, value)| reply.set(name, value))
     }
 }
 

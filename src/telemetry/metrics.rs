@@ -30,6 +30,10 @@ pub struct Gauges {
     pub cooldown_models: usize,
     /// Age of the snapshot in seconds; `None` while there is none.
     pub snapshot_age_seconds: Option<f64>,
+    /// Seconds until the account wakes; 0 while it is awake.
+    pub account_cooldown_seconds: f64,
+    /// Used and all free requests of the period, as far as the upstream has told them.
+    pub free_requests: Option<(u64, u64)>,
 }
 
 impl Metrics {
@@ -141,6 +145,7 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, gauges: Gauges) -> String {
         let mut families = self.collectors.gather();
+        let free = gauges.free_requests;
         let now = [
             (
                 "freellm_active_models",
@@ -156,6 +161,21 @@ impl Metrics {
                 "freellm_snapshot_age_seconds",
                 "Seconds since the snapshot was read; absent while there is none.",
                 gauges.snapshot_age_seconds,
+            ),
+            (
+                "freellm_account_cooldown_seconds",
+                "Seconds until the account's quota or credit is asked for again; 0 while it is awake.",
+                Some(gauges.account_cooldown_seconds),
+            ),
+            (
+                "freellm_free_requests_used",
+                "Free requests used of the period; absent unless the upstream has told.",
+                free.map(|(used, _)| used as f64),
+            ),
+            (
+                "freellm_free_requests_limit",
+                "Free requests of the period; absent unless the upstream has told.",
+                free.map(|(_, limit)| limit as f64),
             ),
         ];
         for (name, help, value) in now {
@@ -201,6 +221,8 @@ mod tests {
             active_models: 6,
             cooldown_models: 1,
             snapshot_age_seconds: Some(1.5),
+            account_cooldown_seconds: 0.0,
+            free_requests: Some((50, 50)),
         });
         #[rustfmt::skip]
         let expected = [
@@ -223,6 +245,9 @@ mod tests {
             "freellm_active_models 6",
             "freellm_cooldown_models 1",
             "freellm_snapshot_age_seconds 1.5",
+            "freellm_account_cooldown_seconds 0",
+            "freellm_free_requests_used 50",
+            "freellm_free_requests_limit 50",
         ];
         for line in expected {
             assert!(

@@ -1,24 +1,25 @@
-//! Whose fault a failed answer is, and how long to leave the model alone (spec §4.2, §9.1).
+//! Whose fault a failed answer is, and how long to leave the model alone (spec §4.2, §9.2).
 //!
-//! Pure: status, headers, body and `now` go in, a [`Failure`] comes out.
+//! Pure: status, headers, body and `now` go in, a [`Failure`] comes out. The status is what
+//! counts where the body says nothing more; where the body names the cause, the body wins.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
 
+use super::error_body::{ErrorBody, Named};
 use super::passed;
 use super::retry_after::asked;
-use super::verdict::{Cause, Failure, Outcome, Rest, Scope};
+use super::verdict::{AccountLimit, Cause, Failure, Lesson, Outcome, Rest, Scope};
 use crate::clock::Now;
 use crate::config::Secret;
-use crate::json::{self, Raw};
+use crate::model::{Capability, ModelId};
 
 /// What the verdicts depend on beside the answer itself.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// `RATE_LIMIT_COOLDOWN_SEC`: for a 429 that names no wait.
+    /// `RATE_LIMIT_COOLDOWN_SEC`: for a 429 or 402 that names no wait.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`: for every other failure of a model.
     pub generic_error_cooldown: Duration,
@@ -26,47 +27,121 @@ pub struct Rules {
     pub upstream_key: Secret,
 }
 
+/// A model that serves only coding agents does so for months.
+const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
+
+/// Scope, rest and lesson: what a row of the tables decides.
+struct Row {
+    scope: Scope,
+    rest: Rest,
+    lesson: Option<Lesson>,
+}
+
+impl Row {
+    fn model(rest: Rest) -> Self {
+        Self {
+            scope: Scope::Model,
+            rest,
+            lesson: None,
+        }
+    }
+
+    fn lacks(capability: Capability) -> Self {
+        Self {
+            lesson: Some(Lesson::Lacks(capability)),
+            ..Self::model(Rest::None)
+        }
+    }
+
+    fn beyond_the_model(scope: Scope) -> Self {
+        Self {
+            scope,
+            rest: Rest::None,
+            lesson: None,
+        }
+    }
+}
+
 impl Rules {
-    /// The verdict on an answer that is an error by its status, or by an error inside a 200
-    /// that stands for `status`.
+    /// The verdict on an answer of `model` that is an error by its status, or by an error
+    /// inside a 200 that stands for `status`.
     #[must_use]
     pub fn classify(
         &self,
+        model: &ModelId,
         status: u16,
         headers: &HeaderMap,
         body: &Bytes,
         cause: Cause,
         now: Now,
     ) -> Failure {
-        let error = Raw::parse(body, json::MAX_DEPTH)
-            .ok()
-            .and_then(|body| body.get("error"));
-        let asked = || asked(headers, error, now);
-        let generic = Rest::For(self.generic_error_cooldown);
-        let (outcome, scope, rest) = match status {
-            429 => (
-                Outcome::RateLimited,
-                Scope::Model,
-                asked().unwrap_or(Rest::For(self.rate_limit_cooldown)),
-            ),
-            503 => (
-                Outcome::UpstreamError,
-                Scope::Model,
-                asked().unwrap_or(generic),
-            ),
-            401 | 403 => (Outcome::UpstreamAuthError, Scope::Key, Rest::None),
-            400..=499 => (Outcome::ClientError, Scope::Request, Rest::None),
-            _ => (Outcome::UpstreamError, Scope::Model, generic),
+        let read = ErrorBody::read(body);
+        let asked = || asked(headers, read.error, now);
+        let Row {
+            scope,
+            rest,
+            lesson,
+        } = self.row(model, status, &read, asked);
+        let outcome = match scope {
+            Scope::Key => Outcome::UpstreamAuthError,
+            Scope::Request => Outcome::ClientError,
+            Scope::Model | Scope::Account(_) if status == 429 => Outcome::RateLimited,
+            Scope::Model | Scope::Account(_) => Outcome::UpstreamError,
         };
-        let answer = (scope == Scope::Request)
-            .then(|| passed::answer(status, body, headers.get(RETRY_AFTER), &self.upstream_key));
+        // A model that needs no rest refused this request, not every request: if all others do
+        // so too, the client gets to read why.
+        let refused = status < 500 && scope == Scope::Model && rest == Rest::None;
+        let for_the_client =
+            refused || matches!(scope, Scope::Request | Scope::Account(AccountLimit::Credit));
+        let answer =
+            for_the_client.then(|| passed::answer(status, headers, body, &self.upstream_key));
+        let free_requests = read.free_requests(headers);
         Failure {
             outcome,
             scope,
             rest,
             status: Some(status),
             cause,
+            lesson,
+            free_requests,
             answer,
+        }
+    }
+
+    fn row(
+        &self,
+        model: &ModelId,
+        status: u16,
+        body: &ErrorBody<'_>,
+        asked: impl Fn() -> Option<Rest>,
+    ) -> Row {
+        let generic = Rest::For(self.generic_error_cooldown);
+        let rate_limit = Rest::For(self.rate_limit_cooldown);
+        let account = |limit| Row {
+            scope: Scope::Account(limit),
+            rest: asked().unwrap_or(rate_limit),
+            lesson: None,
+        };
+        match (status, body.named(model)) {
+            (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
+            (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
+            (429, _) => Row::model(asked().unwrap_or(rate_limit)),
+            (402, _) => account(AccountLimit::Credit),
+            (401, _) => Row::beyond_the_model(Scope::Key),
+            (400..=499, Some(Named::Request)) => Row::beyond_the_model(Scope::Request),
+            (400 | 403 | 404, Some(Named::Gone)) => Row::model(Rest::UntilNextList),
+            (400 | 404, Some(Named::Lacks(capability))) => Row::lacks(capability),
+            (400 | 404 | 413, Some(Named::TooLong)) => Row {
+                lesson: Some(Lesson::TooLong),
+                ..Row::model(Rest::None)
+            },
+            (403, Some(Named::Harness)) => Row::model(Rest::For(HARNESS_REST)),
+            (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Row::model(Rest::None),
+            (403, _) => Row::beyond_the_model(Scope::Key),
+            (404 | 408, _) => Row::model(generic),
+            (400..=499, _) => Row::beyond_the_model(Scope::Request),
+            (503, _) => Row::model(asked().unwrap_or(generic)),
+            _ => Row::model(generic),
         }
     }
 
@@ -79,73 +154,12 @@ impl Rules {
             rest: Rest::For(self.generic_error_cooldown),
             status,
             cause,
+            lesson: None,
+            free_requests: None,
             answer: None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Instant, SystemTime};
-
-    use super::*;
-
-    fn rules() -> Rules {
-        Rules {
-            rate_limit_cooldown: Duration::from_secs(300),
-            generic_error_cooldown: Duration::from_secs(60),
-            upstream_key: Secret::new("sk-or-v1-0123456789"),
-        }
-    }
-
-    #[test]
-    fn s4_2_the_status_decides_outcome_scope_and_rest() {
-        use Outcome::{ClientError, RateLimited, UpstreamAuthError, UpstreamError};
-        use Scope::{Key, Model, Request};
-        let now = Now {
-            steady: Instant::now(),
-            wall: SystemTime::UNIX_EPOCH,
-        };
-        let rest = |n| Rest::For(Duration::from_secs(n));
-        #[rustfmt::skip]
-        let rows = [
-            // status  Retry-After  outcome            scope    rest
-            (429,      None,        RateLimited,       Model,   rest(300)),
-            (429,      Some("7"),   RateLimited,       Model,   rest(7)),
-            (503,      None,        UpstreamError,     Model,   rest(60)),
-            (503,      Some("7"),   UpstreamError,     Model,   rest(7)),
-            (500,      None,        UpstreamError,     Model,   rest(60)),
-            (500,      Some("7"),   UpstreamError,     Model,   rest(60)),
-            (502,      None,        UpstreamError,     Model,   rest(60)),
-            (504,      None,        UpstreamError,     Model,   rest(60)),
-            (524,      None,        UpstreamError,     Model,   rest(60)),
-            (529,      None,        UpstreamError,     Model,   rest(60)),
-            (302,      None,        UpstreamError,     Model,   rest(60)),
-            (401,      None,        UpstreamAuthError, Key,     Rest::None),
-            (403,      None,        UpstreamAuthError, Key,     Rest::None),
-            (400,      None,        ClientError,       Request, Rest::None),
-            (413,      None,        ClientError,       Request, Rest::None),
-            (422,      Some("7"),   ClientError,       Request, Rest::None),
-        ];
-        for (status, retry_after, outcome, scope, rest) in rows {
-            let headers = retry_after
-                .map(|v| (RETRY_AFTER, v.parse().unwrap()))
-                .into_iter()
-                .collect();
-            let failure = rules().classify(
-                status,
-                &headers,
-                &Bytes::from_static(b"{}"),
-                Cause::Status,
-                now,
-            );
-            assert_eq!(
-                (failure.outcome, failure.scope, failure.rest),
-                (outcome, scope, rest),
-                "{status}"
-            );
-            assert_eq!(failure.status, Some(status));
-            assert_eq!(failure.answer.is_some(), scope == Request);
-        }
-    }
-}
+mod tests;

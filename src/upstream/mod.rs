@@ -7,6 +7,7 @@ mod answer;
 mod classify;
 mod client;
 mod connect;
+mod error_body;
 mod passed;
 mod retry_after;
 mod verdict;
@@ -21,7 +22,10 @@ pub use classify::Rules;
 pub use client::{HttpClient, ReadError, SendError, read_body};
 pub use connect::Connector;
 pub use passed::without_key;
-pub use verdict::{Cause, Failure, Outcome, PassedAnswer, Rest, Scope};
+pub use verdict::{
+    AccountLimit, AnswerHead, Cause, Failure, FreeRequests, Lesson, Outcome, PassedAnswer, Rest,
+    Scope,
+};
 
 use crate::config::{Config, Secret};
 use crate::request::UpstreamBody;

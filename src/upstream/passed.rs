@@ -4,10 +4,11 @@
 //! in one.
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
 
 use super::answer::without_heartbeat;
-use super::verdict::PassedAnswer;
+use super::verdict::{AnswerHead, PassedAnswer};
 use crate::config::Secret;
 use crate::json::{self, Kind, Members, Raw};
 
@@ -15,48 +16,53 @@ use crate::json::{self, Kind, Members, Raw};
 const LONGEST_TEXT: usize = 500;
 
 /// The answer for the client.
-pub(super) fn answer(
-    status: u16,
-    body: &Bytes,
-    retry_after: Option<&HeaderValue>,
-    key: &Secret,
-) -> PassedAnswer {
-    let body = without_heartbeat(body);
-    let body = match without_account(&body) {
-        Some(body) => body,
-        None => wrapped(status, &body),
+pub(super) fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secret) -> PassedAnswer {
+    let body = without_account(&without_heartbeat(body));
+    let mut head = AnswerHead::of(headers);
+    let body = if is_error(&body) {
+        body
+    } else {
+        head.content_type = None;
+        wrapped(status, &body)
     };
     PassedAnswer {
         status,
+        head,
         body: without_key(body, key),
-        retry_after: retry_after.cloned(),
+        retry_after: headers.get(RETRY_AFTER).cloned(),
     }
 }
 
-/// The body without `user_id`, if it is a JSON error.
-fn without_account(body: &Bytes) -> Option<Bytes> {
-    let error = Raw::parse(body, json::MAX_DEPTH).ok()?.get("error")?;
-    if error.kind() != Kind::Object {
-        return None;
-    }
+/// Whether it is JSON with an object `error`.
+fn is_error(body: &[u8]) -> bool {
+    let error = Raw::parse(body, json::MAX_DEPTH)
+        .ok()
+        .and_then(|body| body.get("error"));
+    error.is_some_and(|error| error.kind() == Kind::Object)
+}
+
+/// The body less the account's id, if it is a JSON object that has one.
+fn without_account(body: &Bytes) -> Bytes {
+    cut(body, "user_id").unwrap_or_else(|| body.clone())
+}
+
+/// The object without the members of that name; `None` if there is none, or no object.
+fn cut(body: &Bytes, name: &str) -> Option<Bytes> {
     let mut members = Members::open(body, json::MAX_DEPTH).ok()??;
     let mut kept = Vec::new();
     let mut found = false;
-    while let Ok(Some(member)) = members.next() {
-        if member.key == "user_id" {
+    while let Some(member) = members.next().ok()? {
+        if member.key == name {
             found = true;
         } else {
             kept.push(body.get(member.start..member.end)?);
         }
     }
-    if !found {
-        return Some(body.clone());
-    }
-    Some(
+    found.then(|| {
         [b"{".as_slice(), &kept.join(b",".as_slice()), b"}"]
             .concat()
-            .into(),
-    )
+            .into()
+    })
 }
 
 /// One of our error objects around a text.
@@ -107,14 +113,19 @@ mod tests {
             (r#"{"error":{"message":"key sk-or-v1-0123456789 is bad"}}"#,   r#"{"error":{"message":"key *** is bad"}}"#),
             (r#"{"success":false,"error":{"name":"ZodError"}}"#,            r#"{"success":false,"error":{"name":"ZodError"}}"#),
             ("Bad <b>\"request\"</b>",                                      r#"{"error":{"message":"Bad <b>\"request\"</b>","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
-            (r#"{"error":"text"}"#,                                         r#"{"error":{"message":"{\"error\":\"text\"}","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            (r#"{"error":"text","user_id":"user_1"}"#,                                         r#"{"error":{"message":"{\"error\":\"text\"}","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             ("sk-or-v1-0123456789",                                         r#"{"error":{"message":"***","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             ("",                                                            r#"{"error":{"message":"","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             (&long,                                                         &cut),
         ];
         for (body, expected) in rows {
             let body = Bytes::copy_from_slice(body.as_bytes());
-            let answer = answer(400, &body, None, &Secret::new("sk-or-v1-0123456789"));
+            let answer = answer(
+                400,
+                &HeaderMap::new(),
+                &body,
+                &Secret::new("sk-or-v1-0123456789"),
+            );
             assert_eq!(answer.body, expected, "{body:?}");
         }
     }

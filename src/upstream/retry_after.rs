@@ -117,7 +117,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::registry::Wake;
 
     /// 2026-10-02 12:00:00 UTC
     const NOW: u64 = 1_790_942_400;
@@ -130,7 +129,14 @@ mod tests {
     }
 
     fn left(rest: Option<Rest>, now: Now) -> Option<f64> {
-        rest.map(|rest| Wake::after(rest, now).map_or(0.0, |wake| wake.left(now).as_secs_f64()))
+        rest.map(|rest| match rest {
+            Rest::For(length) => length.as_secs_f64(),
+            Rest::Until(date) => date
+                .duration_since(now.wall)
+                .unwrap_or_default()
+                .as_secs_f64(),
+            Rest::None | Rest::UntilNextList => panic!("no wait names this"),
+        })
     }
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {

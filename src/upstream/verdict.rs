@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::model::Capability;
+
 /// How an attempt ended, as log lines and metrics spell it (spec §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -42,9 +44,50 @@ pub enum Scope {
     /// Another model may do better.
     Model,
     /// No free model of this account will answer.
-    Account,
+    Account(AccountLimit),
     /// The operator must act.
     Key,
+}
+
+/// Why a whole account gets no answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccountLimit {
+    /// The free requests of the minute are used up.
+    Minute,
+    /// The free requests of the day are used up.
+    Day,
+    /// There is no credit left, which blocks free models too.
+    Credit,
+}
+
+impl AccountLimit {
+    /// As logs, metrics and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+            Self::Credit => "credit",
+        }
+    }
+}
+
+/// What a refusal teaches about the model beyond this request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lesson {
+    /// It cannot do this, whatever the lists say: remembered until the next list.
+    Lacks(Capability),
+    /// The prompt is too long for it: only models with a larger context follow.
+    TooLong,
+}
+
+/// The free requests of the period, as the upstream told them with a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FreeRequests {
+    /// How many there are.
+    pub limit: u64,
+    /// How many are left.
+    pub remaining: u64,
 }
 
 /// How long to leave a model alone.
@@ -56,6 +99,8 @@ pub enum Rest {
     For(Duration),
     /// Until a date, which holds across a suspend (spec §4.3).
     Until(SystemTime),
+    /// Until the list is read again.
+    UntilNextList,
 }
 
 /// A failed attempt.
@@ -71,7 +116,11 @@ pub struct Failure {
     pub status: Option<u16>,
     /// What exactly went wrong, for the operator.
     pub cause: Cause,
-    /// The upstream's own answer, where the client is to get it.
+    /// What it teaches about the model.
+    pub lesson: Option<Lesson>,
+    /// What it says about the account's free requests.
+    pub free_requests: Option<FreeRequests>,
+    /// The upstream's own answer, where the client may get it.
     pub answer: Option<PassedAnswer>,
 }
 
@@ -80,10 +129,32 @@ pub struct Failure {
 pub struct PassedAnswer {
     /// Its status.
     pub status: u16,
+    /// Its headers, as far as they come back.
+    pub head: AnswerHead,
     /// Its body: JSON with an object `error`, made safe (spec §9.7).
     pub body: bytes::Bytes,
     /// Its `Retry-After`.
     pub retry_after: Option<http::HeaderValue>,
+}
+
+/// What comes back of the upstream's headers (spec §9.7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerHead {
+    /// `Content-Type`; `None` where the body is not the upstream's own.
+    pub content_type: Option<http::HeaderValue>,
+    /// `X-Generation-Id`: OpenRouter's id of the answer.
+    pub generation_id: Option<http::HeaderValue>,
+}
+
+impl AnswerHead {
+    /// The part of `headers` that comes back.
+    #[must_use]
+    pub fn of(headers: &http::HeaderMap) -> Self {
+        Self {
+            content_type: headers.get(http::header::CONTENT_TYPE).cloned(),
+            generation_id: headers.get("x-generation-id").cloned(),
+        }
+    }
 }
 
 /// What exactly went wrong with an attempt. The log's word; the client never sees it.

@@ -1,0 +1,104 @@
+//! One read of the ranking, one of the catalogue.
+
+use std::time::Duration;
+
+use super::catalogue::{Catalogue, CatalogueError};
+use super::ranking::{Ranking, RankingError};
+use crate::clock::Now;
+use crate::config::Config;
+use crate::upstream::{HttpClient, ReadError, SendError, read_body};
+
+/// One read takes no longer than this (spec §2).
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a read failed. The sentences hold nothing that came from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// No answer.
+    #[error("{0}")]
+    Send(#[from] SendError),
+    /// No readable body.
+    #[error("{0}")]
+    Body(#[from] ReadError),
+    /// Not in time.
+    #[error("no whole answer within {} s", READ_TIMEOUT.as_secs())]
+    Timeout,
+    /// Another status than 200; redirects are not followed.
+    #[error("the answer was HTTP {0}")]
+    Status(u16),
+    /// Nothing in the ranking that could be used.
+    #[error("{0}")]
+    Ranking(#[from] RankingError),
+    /// Nothing in the catalogue that could be used.
+    #[error("{0}")]
+    Catalogue(#[from] CatalogueError),
+}
+
+impl RefreshError {
+    /// The log's word for it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Send(_) | Self::Body(_) => "network",
+            Self::Timeout => "timeout",
+            Self::Status(_) => "status",
+            Self::Ranking(RankingError::Json(_)) | Self::Catalogue(CatalogueError::Json(_)) => {
+                "invalid_json"
+            }
+            Self::Ranking(RankingError::Shape) | Self::Catalogue(CatalogueError::Shape) => {
+                "wrong_shape"
+            }
+            Self::Ranking(RankingError::NoUsableModel { .. }) => "no_usable_model",
+        }
+    }
+}
+
+/// Reads both sources.
+#[derive(Clone)]
+pub(super) struct Reader {
+    client: HttpClient,
+    pub(super) list_url: String,
+    catalogue_url: String,
+    max_list_bytes: usize,
+    max_catalogue_bytes: usize,
+    allow_paid: bool,
+}
+
+impl Reader {
+    pub(super) fn new(config: &Config, client: HttpClient, catalogue_url: String) -> Self {
+        Self {
+            client,
+            list_url: config.models_list_url.to_string(),
+            catalogue_url,
+            max_list_bytes: config.limits.max_list_bytes,
+            max_catalogue_bytes: config.limits.max_catalogue_bytes,
+            allow_paid: config.allow_paid,
+        }
+    }
+
+    pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
+        let body = self.get(&self.list_url, self.max_list_bytes).await?;
+        Ok(Ranking::read(&body, self.allow_paid)?)
+    }
+
+    pub(super) async fn catalogue(&self) -> Result<Catalogue, RefreshError> {
+        let body = self
+            .get(&self.catalogue_url, self.max_catalogue_bytes)
+            .await?;
+        Ok(Catalogue::read(&body, Now::read().wall)?)
+    }
+
+    async fn get(&self, url: &str, limit: usize) -> Result<bytes::Bytes, RefreshError> {
+        let whole = async {
+            // No key: neither source wants one.
+            let response = self.client.get(url, None).await?;
+            let status = response.status();
+            if status != http::StatusCode::OK {
+                return Err(RefreshError::Status(status.as_u16()));
+            }
+            Ok(read_body(response, limit).await?)
+        };
+        tokio::time::timeout(READ_TIMEOUT, whole)
+            .await
+            .unwrap_or(Err(RefreshError::Timeout))
+    }
+}

@@ -1,0 +1,262 @@
+use std::time::{Instant, SystemTime};
+
+use super::*;
+use crate::simulator::{Failed, Failure as Recorded};
+
+const MODEL: &str = "vendor/model-x:free";
+/// 2026-10-02 12:00:00 UTC
+const NOW: u64 = 1_790_942_400;
+
+fn now() -> Now {
+    Now {
+        steady: Instant::now(),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW),
+    }
+}
+
+fn classify(status: u16, headers: &[(&str, &str)], body: &str) -> Failure {
+    let rules = Rules {
+        rate_limit_cooldown: Duration::from_secs(300),
+        generic_error_cooldown: Duration::from_secs(60),
+        upstream_key: Secret::new("sk-or-v1-0123456789"),
+    };
+    let headers = headers
+        .iter()
+        .map(|(k, v)| (k.parse::<http::HeaderName>().unwrap(), v.parse().unwrap()))
+        .collect();
+    let model = ModelId::try_from(MODEL).unwrap();
+    rules.classify(
+        &model,
+        status,
+        &headers,
+        &Bytes::copy_from_slice(body.as_bytes()),
+        Cause::Status,
+        now(),
+    )
+}
+
+/// Outcome, scope, rest and lesson, as a person would say them.
+fn in_words(failure: &Failure) -> String {
+    let scope = match failure.scope {
+        Scope::Request => "request".to_owned(),
+        Scope::Model => "model".to_owned(),
+        Scope::Account(limit) => format!("account {limit:?}").to_lowercase(),
+        Scope::Key => "key".to_owned(),
+    };
+    let rest = match failure.rest {
+        Rest::None => "none".to_owned(),
+        Rest::For(length) => format!("{}s", length.as_secs()),
+        Rest::Until(date) => format!(
+            "at +{}s",
+            date.duration_since(now().wall).unwrap().as_secs()
+        ),
+        Rest::UntilNextList => "next list".to_owned(),
+    };
+    let lesson = match failure.lesson {
+        None => String::new(),
+        Some(Lesson::Lacks(capability)) => format!(", lacks {}", capability.as_str()),
+        Some(Lesson::TooLong) => ", too long".to_owned(),
+    };
+    format!("{}, {scope}, {rest}{lesson}", failure.outcome.as_str())
+}
+
+#[test]
+fn s4_2_where_the_body_says_nothing_the_status_decides() {
+    #[rustfmt::skip]
+    let rows = [
+        (429, None,      "rate_limited, model, 300s"),
+        (429, Some("7"), "rate_limited, model, 7s"),
+        (503, None,      "upstream_error, model, 60s"),
+        (503, Some("7"), "upstream_error, model, 7s"),
+        (500, None,      "upstream_error, model, 60s"),
+        (500, Some("7"), "upstream_error, model, 60s"),
+        (502, None,      "upstream_error, model, 60s"),
+        (504, None,      "upstream_error, model, 60s"),
+        (524, None,      "upstream_error, model, 60s"),
+        (529, None,      "upstream_error, model, 60s"),
+        (302, None,      "upstream_error, model, 60s"),
+        (401, None,      "upstream_auth_error, key, none"),
+        (403, None,      "upstream_auth_error, key, none"),
+        (402, None,      "upstream_error, account credit, 300s"),
+        (402, Some("7"), "upstream_error, account credit, 7s"),
+        (404, None,      "upstream_error, model, 60s"),
+        (408, None,      "upstream_error, model, 60s"),
+        (400, None,      "client_error, request, none"),
+        (405, None,      "client_error, request, none"),
+        (413, None,      "client_error, request, none"),
+        (422, Some("7"), "client_error, request, none"),
+    ];
+    for (status, retry_after, expected) in rows {
+        let headers: Vec<_> = retry_after
+            .map(|v| ("retry-after", v))
+            .into_iter()
+            .collect();
+        for body in [
+            "",
+            "{}",
+            "<html>",
+            r#"{"error":null}"#,
+            r#"{"error":{"code":1}}"#,
+        ] {
+            let failure = classify(status, &headers, body);
+            assert_eq!(in_words(&failure), expected, "{status} {body}");
+            assert_eq!(failure.status, Some(status));
+        }
+    }
+}
+
+#[test]
+fn s9_2_every_recorded_failure_has_its_scope() {
+    use Recorded::*;
+    #[rustfmt::skip]
+    let rows = [
+        (InputRequired,            "client_error, request, none"),
+        (NoTokens,                 "client_error, request, none"),
+        (InvalidModel,             "upstream_error, model, next list"),
+        (TooManyModels,            "client_error, request, none"),
+        (ReasoningMandatory,       "upstream_error, model, none"),
+        (ContextLength,            "upstream_error, model, none, too long"),
+        (ContextLengthWords,       "upstream_error, model, none, too long"),
+        (ProviderRefused,          "upstream_error, model, none"),
+        (ContentPolicy,            "client_error, request, none"),
+        (InvalidImage,             "client_error, request, none"),
+        (Zod,                      "client_error, request, none"),
+        (AvailabilityModelNotFound, "upstream_error, model, next list"),
+        (NoCredentials,            "upstream_auth_error, key, none"),
+        (MissingAuthentication,    "upstream_auth_error, key, none"),
+        (UserNotFound,             "upstream_auth_error, key, none"),
+        (InsufficientCredits,      "upstream_error, account credit, 300s"),
+        (CannotAfford,             "upstream_error, account credit, 300s"),
+        (KeyLimit,                 "upstream_error, account credit, 300s"),
+        (InFlightBudget,           "upstream_error, account credit, 1s"),
+        (Harness,                  "upstream_error, model, 21600s"),
+        (Moderation,               "client_error, request, none"),
+        (Guardrail,                "client_error, request, none"),
+        (Region,                   "upstream_error, model, none"),
+        (Forbidden,                "upstream_auth_error, key, none"),
+        (NoEndpoints,              "upstream_error, model, next list"),
+        (NotFreeAnymore,           "upstream_error, model, next list"),
+        (NoToolUse,                "upstream_error, model, none, lacks tools"),
+        (NoToolChoice,             "upstream_error, model, none, lacks tool_choice"),
+        (NoImageInput,             "upstream_error, model, none, lacks images"),
+        (NoParameters,             "upstream_error, model, none"),
+        (DataPolicy,               "upstream_error, model, none"),
+        (DataPolicyOld,            "upstream_error, model, none"),
+        (Guardrails,               "upstream_error, model, none"),
+        (GuardrailsCount,          "upstream_error, model, none"),
+        (AllowedProviders,         "upstream_error, model, none"),
+        (AvailabilityFreeEnded,    "upstream_error, model, next list"),
+        (NotFound,                 "upstream_error, model, 60s"),
+        (TimedOut,                 "upstream_error, model, 60s"),
+        (TooLarge,                 "client_error, request, none"),
+        (InvalidArgument,          "client_error, request, none"),
+        (DailyLimit,               "rate_limited, account day, at +43200s"),
+        (DailyLimitMetadata,       "rate_limited, account day, at +43200s"),
+        (DailyLimitHighBalance,    "rate_limited, account day, at +43200s"),
+        (MinuteLimit,              "rate_limited, account minute, at +60s"),
+        (ProviderLimit,            "rate_limited, model, 300s"),
+        (ProviderLimitRetryAfter,  "rate_limited, model, 1s"),
+        (ProviderLimitMetadata,    "rate_limited, model, 1s"),
+        (Capacity,                 "rate_limited, model, 1s"),
+        (RateLimited,              "rate_limited, model, 300s"),
+        (RateLimitedHeaders,       "rate_limited, model, at +60s"),
+        (CloudflareLimit,          "rate_limited, model, 1s"),
+        (RateLimitedEmpty,         "rate_limited, model, 300s"),
+        (Internal,                 "upstream_error, model, 60s"),
+        (BadGateway,               "upstream_error, model, 60s"),
+        (BadGatewayHtml,           "upstream_error, model, 60s"),
+        (Unavailable,              "upstream_error, model, 60s"),
+        (UnavailableRetryAfter,    "upstream_error, model, 1s"),
+        (AvailabilityUnavailable,  "upstream_error, model, 1s"),
+        (GatewayTimeout,           "upstream_error, model, 60s"),
+        (EdgeTimeout,              "upstream_error, model, 60s"),
+        (Overloaded,               "upstream_error, model, 60s"),
+    ];
+    for (recorded, expected) in rows {
+        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now());
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        assert_eq!(
+            in_words(&classify(status, &headers, &body)),
+            expected,
+            "{recorded:?}: {body}"
+        );
+    }
+    let inside_a_200 = Recorded::ALL
+        .iter()
+        .filter(|f| Failed::from(**f).sent(MODEL, now()).0 == 200);
+    assert_eq!(
+        rows.len() + inside_a_200.count(),
+        Recorded::ALL.len(),
+        "every row is in this table"
+    );
+}
+
+#[test]
+fn s9_2_the_quota_is_told_by_the_body_alone() {
+    #[rustfmt::skip]
+    let rows = [
+        (429, r#"{"error":{"message":"Slow down"}}"#,                                             "rate_limited, model, 300s"),
+        (429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-min. "}}"#,            "rate_limited, account minute, 300s"),
+        (429, r#"{"error":{"message":"Rate limit exceeded: FREE-models-per-day"}}"#,              "rate_limited, account day, 300s"),
+        (429, r#"{"error":{"message":"x","metadata":{"limit_source":"openrouter_free_tier_daily"}}}"#, "rate_limited, account day, 300s"),
+        (429, r#"{"error":{"message":"x","metadata":{"limit_source":"openrouter_free_tier_per_minute"}}}"#, "rate_limited, account minute, 300s"),
+        (429, r#"{"error":{"message":"x","metadata":{"limit_source":"upstream_provider_shared_pool"}}}"#, "rate_limited, model, 300s"),
+        (429, r#"{"error":"free-models-per-day"}"#,                                               "rate_limited, account day, 300s"),
+        (503, r#"{"error":{"message":"vendor/model-x:free is overloaded"}}"#,                     "upstream_error, model, 60s"),
+        (403, r#"{"error":{"message":"vendor/model-x:free may not be used here"}}"#,              "upstream_error, model, none"),
+        (403, r#"{"error":{"message":"other/model may not be used here"}}"#,                      "upstream_auth_error, key, none"),
+        (404, r#"{"error":{"message":"x","metadata":{"error_type":"invalid_prompt"}}}"#,          "client_error, request, none"),
+        (400, r#"{"error":{"message":"Provider returned error","metadata":{"error_type":"content_policy_violation"}}}"#, "client_error, request, none"),
+    ];
+    for (status, body, expected) in rows {
+        assert_eq!(
+            in_words(&classify(status, &[], body)),
+            expected,
+            "{status} {body}"
+        );
+    }
+}
+
+#[test]
+fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
+    use Recorded::{
+        ContextLength, Harness, InsufficientCredits, NoEndpoints, NoToolUse, NotFound,
+        ProviderLimit,
+    };
+    for (recorded, passed) in [
+        (ContextLength, true),
+        (NoToolUse, true),
+        (InsufficientCredits, true),
+        (NoEndpoints, false),
+        (NotFound, false),
+        (Harness, false),
+        (ProviderLimit, false),
+    ] {
+        let (status, _, body) = Failed::from(recorded).sent(MODEL, now());
+        let failure = classify(status, &[], &body);
+        assert_eq!(failure.answer.is_some(), passed, "{recorded:?}");
+        assert!(
+            failure
+                .answer
+                .is_none_or(|answer| !String::from_utf8_lossy(&answer.body).contains("user_x"))
+        );
+    }
+}
+
+#[test]
+fn s9_2_the_free_requests_are_read_where_they_are_told() {
+    let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now());
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let told = classify(status, &headers, &body).free_requests.unwrap();
+    assert_eq!((told.limit, told.remaining), (50, 0));
+    let (status, _, body) = Failed::from(Recorded::DailyLimitMetadata).sent(MODEL, now());
+    assert_eq!(
+        classify(status, &[], &body).free_requests.unwrap().limit,
+        50
+    );
+    assert_eq!(
+        classify(429, &[("x-ratelimit-limit", "20")], "{}").free_requests,
+        None,
+        "a provider's own limit"
+    );
+}
