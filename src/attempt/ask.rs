@@ -171,9 +171,11 @@ impl Walker {
         let mut framer = Framer::new(self.limits.max_event_bytes);
         let mut held = VecDeque::new();
         let mut held_bytes = 0;
+        let mut events = 0;
         loop {
             while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
                 let finished = self.look(model, &event, &head.headers, status)?;
+                events += u64::from(event.data() != Data::None);
                 held_bytes += event.raw.len();
                 held.push_back(without_key(event.raw, &self.rules.upstream_key));
                 if let Some(finished) = finished {
@@ -184,6 +186,7 @@ impl Walker {
                         body,
                         framer,
                         held,
+                        events,
                         finished,
                     });
                 }

@@ -48,7 +48,7 @@ impl StreamAnswer {
     #[must_use]
     pub fn commit(self, walker: Arc<Walker>, mut record: RequestRecord) -> Committed {
         record.stream_begins();
-        record.emitted(self.held.len() as u64);
+        record.emitted(self.events);
         let idle = Idle::new(walker.times.idle);
         let mut committed = Committed {
             walker,

@@ -41,8 +41,10 @@ pub struct StreamAnswer {
     pub head: AnswerHead,
     pub(super) body: Incoming,
     pub(super) framer: Framer,
-    /// The events up to the first useful one.
+    /// All that came up to the first useful event, and that one.
     pub(super) held: VecDeque<Bytes>,
+    /// How many of them are events; the others are comments.
+    pub(super) events: u64,
     /// The useful one has a finish reason.
     pub(super) finished: bool,
 }

@@ -149,7 +149,7 @@ impl Walker {
             let out = self
                 .registry
                 .with_cooldowns(|known| filtered_out(snapshot, &request.needs, known));
-            record.selected(snapshot.models.len(), &out);
+            record.filtered_out(&out);
         }
         let deadline = Now::read().plus(self.times.budget).steady;
         let mut progress = Progress::default();

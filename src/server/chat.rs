@@ -32,6 +32,9 @@ pub(super) async fn complete(
         app.log.clone(),
         Arc::clone(&app.metrics),
         request_id.to_owned(),
+        app.registry
+            .snapshot()
+            .map_or(0, |snapshot| snapshot.models.len()),
     );
     let request = match read(app, incoming, phases, &mut record).await {
         Ok(request) => request,
@@ -75,6 +78,10 @@ async fn read(
     phases: &Phases,
     record: &mut RequestRecord,
 ) -> Result<ChatRequest, ProxyError> {
+    if app.is_draining() {
+        phases.body_left_unread();
+        return Err(ProxyError::ShuttingDown);
+    }
     let bytes = body::read(incoming, &app.limits)
         .await
         .inspect_err(|_| phases.body_left_unread())?;

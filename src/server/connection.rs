@@ -44,6 +44,8 @@ struct Shared {
     phase: AtomicU8,
     draining: AtomicBool,
     unread: AtomicBool,
+    /// `head` belongs to the request that comes next.
+    fresh: AtomicBool,
     /// The bytes of the head that is being read. A std lock, held for a copy.
     head: Mutex<Vec<u8>>,
 }
@@ -54,6 +56,7 @@ impl Phases {
             phase: AtomicU8::new(IDLE),
             draining: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            fresh: AtomicBool::new(false),
             head: Mutex::new(Vec::new()),
         }))
     }
@@ -74,8 +77,9 @@ impl Phases {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the head had both `Content-Length` and `Transfer-Encoding`, of which hyper shows
-    /// only one: two readings of where the request ends (RFC 9112 §6.3).
+    /// Whether the head of the request that comes in now had, or may have had, both
+    /// `Content-Length` and `Transfer-Encoding`, of which hyper shows only one: two readings of
+    /// where the request ends (RFC 9112 §6.3). A pipelined head was not seen here.
     pub(super) fn is_ambiguous(&self) -> bool {
         let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
         let has = |name: &[u8]| {
@@ -84,7 +88,12 @@ impl Phases {
                     .is_some_and(|start| start.eq_ignore_ascii_case(name))
             })
         };
-        has(b"content-length") && has(b"transfer-encoding")
+        !self.0.fresh.load(Ordering::Relaxed) || has(b"content-length")
+    }
+
+    /// The head has been looked at.
+    pub(super) fn head_is_read(&self) {
+        self.0.fresh.store(false, Ordering::Relaxed);
     }
 
     fn get(&self) -> u8 {
@@ -95,6 +104,7 @@ impl Phases {
     fn keep_head(&self, bytes: &[u8], new: bool) {
         let mut head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
         if new {
+            self.0.fresh.store(true, Ordering::Relaxed);
             head.clear();
             head.shrink_to(HEAD_KEPT);
         }
@@ -130,6 +140,8 @@ pub(super) struct Guarded<S> {
     header: Duration,
     /// An answer of ours that stands in for one of hyper's.
     instead: Bytes,
+    /// When the peer last took something of what is written.
+    taken: Instant,
     /// Runs while the peer takes nothing of what is written.
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: bool,
@@ -147,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             idle: limits.idle_timeout,
             header: limits.header_timeout,
             instead: Bytes::new(),
+            taken: Instant::now(),
             stalled: None,
             lingering: false,
             cors: cors.clone(),
@@ -168,7 +181,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             };
             self.timer.as_mut().reset(Instant::now() + limit);
         }
-        self.timer.as_mut().poll(cx)
+        ready!(self.timer.as_mut().poll(cx));
+        // A slow reader of a long answer is not idle.
+        let due = self.taken + self.idle;
+        if phase == IDLE && due > Instant::now() {
+            self.timer.as_mut().reset(due);
+            return self.timer.as_mut().poll(cx);
+        }
+        Poll::Ready(())
     }
 
     /// Cuts a peer that has taken nothing for as long as a connection may be idle: it would
@@ -180,8 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stalled = None;
-            // A slow reader of a long answer is not idle.
-            self.timed = NONE;
+            self.taken = Instant::now();
             return written;
         }
         let idle = self.idle;
@@ -309,7 +328,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
-        Pin::new(&mut this.socket).poll_flush(cx)
+        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        // hyper does not read again when an answer has ended, so the timer is set here.
+        let phase = this.phases.get();
+        if phase != BUSY {
+            // Should it have run out, the next read says so.
+            let _: Poll<()> = this.poll_timer(cx, phase);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use http::header::TRANSFER_ENCODING;
 use http::{HeaderName, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
@@ -139,19 +140,17 @@ impl App {
         phases: &Phases,
         request_id: &str,
     ) -> Response<ReplyBody> {
-        if !request.body().is_end_stream()
-            && request
-                .headers()
-                .contains_key(http::header::TRANSFER_ENCODING)
-            && phases.is_ambiguous()
-        {
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let ambiguous = chunked && phases.is_ambiguous();
+        phases.head_is_read();
+        if ambiguous {
             phases.body_left_unread();
             return ProxyError::Malformed(StatusCode::BAD_REQUEST).response();
         }
         let wanted = match (face, route(request.method(), request.uri().path())) {
             (Face::Metrics, Route::Metrics) => Route::Metrics,
             (Face::Metrics, _) => Route::NotFound,
-            (Face::Main, Route::Metrics) if self.metrics_elsewhere => Route::NotFound,
+            (Face::Main, route) if self.metrics_elsewhere && route.is_metrics() => Route::NotFound,
             (Face::Main, route) => route,
         };
         if !wanted.is_open(self.metrics_auth)
@@ -160,7 +159,7 @@ impl App {
             self.leave_body(&request, phases);
             return error.response();
         }
-        if wanted == Route::Chat && !self.is_draining() {
+        if wanted == Route::Chat {
             return chat::complete(self, request.into_body(), phases, request_id).await;
         }
         self.leave_body(&request, phases);
@@ -186,7 +185,6 @@ impl App {
             Route::Model(id) => info::model(self, &id),
             Route::Refresh => self.refresh().await,
             Route::MethodNotAllowed { allow, .. } => Err(ProxyError::MethodNotAllowed { allow }),
-            // A chat request gets here only while draining.
             Route::NotFound | Route::Chat => Err(ProxyError::NotFound),
         }
     }

@@ -28,6 +28,23 @@ pub(super) enum Route {
 }
 
 impl Route {
+    /// Whether it is `/metrics`, by whatever method.
+    pub(super) fn is_metrics(&self) -> bool {
+        match self {
+            Self::Metrics => true,
+            Self::MethodNotAllowed { wanted, .. } => wanted.is_metrics(),
+            Self::Preflight
+            | Self::About
+            | Self::Health
+            | Self::Ready
+            | Self::Chat
+            | Self::Models
+            | Self::Model(_)
+            | Self::Refresh
+            | Self::NotFound => false,
+        }
+    }
+
     /// Whether it answers without a key. `/metrics` has a setting of its own.
     pub(super) fn is_open(&self, metrics_auth: bool) -> bool {
         match self {

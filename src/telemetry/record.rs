@@ -120,16 +120,17 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// Starts the record of a request that has just come in.
+    /// Starts the record of a request that has just come in, with so many models to choose
+    /// from.
     #[must_use]
-    pub fn new(log: Log, metrics: Arc<Metrics>, request_id: String) -> Self {
+    pub fn new(log: Log, metrics: Arc<Metrics>, request_id: String, snapshot_size: usize) -> Self {
         Self {
             log,
             metrics,
             request_id,
             started: Now::read().steady,
             traits: Traits::default(),
-            snapshot_size: 0,
+            snapshot_size,
             attempts: Vec::new(),
             under_way: None,
             begun: Arc::default(),
@@ -144,10 +145,9 @@ impl RequestRecord {
         self.traits = traits;
     }
 
-    /// Notes the snapshot it is served from, and the models its needs ruled out.
-    pub fn selected(&mut self, snapshot_size: usize, filtered_out: &[ModelId]) {
-        self.snapshot_size = snapshot_size;
-        for model in filtered_out {
+    /// Counts the models that its needs ruled out.
+    pub fn filtered_out(&self, models: &[ModelId]) {
+        for model in models {
             self.metrics.filtered_out(model);
         }
     }

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connect::Connector;
-use super::wire::Used;
+use super::wire::Past;
 use crate::request::UpstreamBody;
 
 /// Sends requests to the outside.
@@ -67,8 +67,8 @@ impl HttpClient {
             .pool_timer(TokioTimer::new())
             .retry_canceled_requests(false)
             // A connection that slept with its laptop is found dead before a request meets it.
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
             .http2_adaptive_window(true);
         let pooled = builder.build(https.clone());
         let fresh = builder.pool_max_idle_per_host(0).build(https);
@@ -85,32 +85,32 @@ impl HttpClient {
     ) -> Result<Response<Incoming>, SendError> {
         let again = request.clone();
         match self.pooled.request(request).await {
-            Ok(response) => Ok(used(response)),
+            Ok(response) => Ok(served(response)),
             Err(error) if was_stale(&error) => self
                 .fresh
                 .request(again)
                 .await
-                .map(used)
+                .map(served)
                 .map_err(|e| send_error(&e)),
             Err(error) => Err(send_error(&error)),
         }
     }
 }
 
-fn used(response: Response<Incoming>) -> Response<Incoming> {
-    if let Some(used) = response.extensions().get::<Used>() {
-        used.mark();
+fn served(response: Response<Incoming>) -> Response<Incoming> {
+    if let Some(past) = response.extensions().get::<Past>() {
+        past.has_served();
     }
     response
 }
 
-/// Whether the connection had served before, and so had gone stale in the pool.
+/// Whether the connection had served before, and died without a word to this request.
 fn was_stale(error: &Error) -> bool {
     let mut extensions = http::Extensions::new();
     if let Some(connected) = error.connect_info() {
         connected.get_extras(&mut extensions);
     }
-    extensions.get::<Used>().is_some_and(Used::is_marked)
+    extensions.get::<Past>().is_some_and(Past::is_stale)
 }
 
 fn send_error(error: &Error) -> SendError {

@@ -10,6 +10,7 @@ use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tower_service::Service;
 
@@ -43,6 +44,9 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
+        // A connection that slept with its laptop is dead: bytes that nobody acknowledges end the connection.
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(Duration::from_secs(10)));
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let proxies = Matcher::builder()
             .https(text(&proxy.https))
@@ -70,9 +74,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Wire;
+    type Response = TokioIo<Wire>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Wire, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Wire>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
@@ -81,7 +85,10 @@ impl Service<Uri> for Connector {
     fn call(&mut self, target: Uri) -> Self::Future {
         let limit = self.limit;
         let way = self.way.clone();
-        Box::pin(async move { tokio::time::timeout(limit, open(way, target)).await? })
+        Box::pin(async move {
+            let wire = tokio::time::timeout(limit, open(way, target)).await??;
+            Ok(TokioIo::new(wire))
+        })
     }
 }
 
@@ -91,7 +98,7 @@ async fn open(way: Way, target: Uri) -> Result<Wire, BoxError> {
         Way::Memory(dial) => return Ok(dial().into()),
     };
     let Some(proxy) = proxies.intercept(&target) else {
-        return Ok(tcp.call(target).await?.into());
+        return Ok(tcp.call(target).await?.into_inner().into());
     };
     let at = proxy.uri().clone();
     let socket = match at.scheme_str() {
@@ -110,5 +117,5 @@ async fn open(way: Way, target: Uri) -> Result<Wire, BoxError> {
             tunnel.call(target).await?
         }
     };
-    Ok(socket.into())
+    Ok(socket.into_inner().into())
 }

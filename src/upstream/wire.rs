@@ -7,43 +7,55 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A connection below TLS.
 #[derive(Debug)]
 pub struct Wire {
     io: Io,
-    used: Used,
+    past: Past,
 }
 
 #[derive(Debug)]
 enum Io {
-    Socket(TokioIo<TcpStream>),
-    Pipe(TokioIo<DuplexStream>),
+    Socket(TcpStream),
+    Pipe(DuplexStream),
 }
 
-/// Whether a connection has brought an answer before. One that dies on its next use had gone
-/// stale in the pool, which is nobody's failure.
+/// What a connection has been through. One that served before and then dies in silence had
+/// gone stale in the pool, which is nobody's failure.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Used(Arc<AtomicBool>);
+pub(super) struct Past(Arc<Events>);
 
-impl Used {
-    pub(super) fn mark(&self) {
-        self.0.store(true, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Events {
+    served: AtomicBool,
+    /// Something was read since the last write.
+    heard: AtomicBool,
+}
+
+impl Past {
+    /// It has brought an answer.
+    pub(super) fn has_served(&self) {
+        self.0.served.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_marked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Whether it served before, and said nothing to the last request.
+    pub(super) fn is_stale(&self) -> bool {
+        self.0.served.load(Ordering::Relaxed) && !self.0.heard.load(Ordering::Relaxed)
+    }
+
+    fn heard(&self, something: bool) {
+        self.0.heard.store(something, Ordering::Relaxed);
     }
 }
 
-impl From<TokioIo<TcpStream>> for Wire {
-    fn from(socket: TokioIo<TcpStream>) -> Self {
+impl From<TcpStream> for Wire {
+    fn from(socket: TcpStream) -> Self {
         Self {
             io: Io::Socket(socket),
-            used: Used::default(),
+            past: Past::default(),
         }
     }
 }
@@ -51,15 +63,15 @@ impl From<TokioIo<TcpStream>> for Wire {
 impl From<DuplexStream> for Wire {
     fn from(pipe: DuplexStream) -> Self {
         Self {
-            io: Io::Pipe(TokioIo::new(pipe)),
-            used: Used::default(),
+            io: Io::Pipe(pipe),
+            past: Past::default(),
         }
     }
 }
 
 impl Connection for Wire {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.used.clone())
+        Connected::new().extra(self.past.clone())
     }
 }
 
@@ -72,23 +84,42 @@ macro_rules! each {
     };
 }
 
-impl hyper::rt::Read for Wire {
+impl AsyncRead for Wire {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: hyper::rt::ReadBufCursor<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, io => Pin::new(io).poll_read(cx, buf))
+        let before = buf.filled().len();
+        let read = each!(self.as_mut(), io => Pin::new(io).poll_read(cx, buf));
+        if buf.filled().len() > before {
+            self.past.heard(true);
+        }
+        read
     }
 }
 
-impl hyper::rt::Write for Wire {
+impl AsyncWrite for Wire {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.past.heard(false);
         each!(self, io => Pin::new(io).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.past.heard(false);
+        each!(self, io => Pin::new(io).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -97,17 +128,5 @@ impl hyper::rt::Write for Wire {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, io => Pin::new(io).poll_shutdown(cx))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, io => Pin::new(io).poll_write_vectored(cx, bufs))
     }
 }
