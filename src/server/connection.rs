@@ -77,9 +77,10 @@ impl Phases {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the head of the request that comes in now had, or may have had, both
-    /// `Content-Length` and `Transfer-Encoding`, of which hyper shows only one: two readings of
-    /// where the request ends (RFC 9112 §6.3). A pipelined head was not seen here.
+    /// Whether the head of the request that comes in now had both `Content-Length` and
+    /// `Transfer-Encoding`, of which hyper shows only one: two readings of where the request
+    /// ends. A pipelined head was not seen here; hyper then closes the connection behind it,
+    /// which RFC 9112 §6.3 allows as well.
     pub(super) fn is_ambiguous(&self) -> bool {
         let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
         let has = |name: &[u8]| {
@@ -88,7 +89,7 @@ impl Phases {
                     .is_some_and(|start| start.eq_ignore_ascii_case(name))
             })
         };
-        !self.0.fresh.load(Ordering::Relaxed) || has(b"content-length")
+        self.0.fresh.load(Ordering::Relaxed) && has(b"content-length")
     }
 
     /// The head has been looked at.
@@ -332,8 +333,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         // hyper does not read again when an answer has ended, so the timer is set here.
         let phase = this.phases.get();
         if phase != BUSY {
-            // Should it have run out, the next read says so.
-            let _: Poll<()> = this.poll_timer(cx, phase);
+            if this.poll_timer(cx, phase).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
         Poll::Ready(Ok(()))
     }

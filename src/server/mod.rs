@@ -34,7 +34,7 @@ use crate::config::{AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::telemetry::{Log, Metrics};
-use connection::Phases;
+use connection::{Busy, Phases};
 use error::ProxyError;
 use reply::ReplyBody;
 use routes::{Route, route};
@@ -108,8 +108,8 @@ impl App {
         face: Face,
         request: Request<Incoming>,
         phases: Phases,
+        busy: Busy,
     ) -> Response<ReplyBody> {
-        let busy = phases.busy();
         let origin = access::origin(request.headers());
         let request_id = request_id();
         let handled =

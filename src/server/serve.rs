@@ -85,7 +85,9 @@ where
     let socket = Guarded::new(socket, &app.limits, &app.cors);
     let phases = socket.phases();
     let service = service_fn(|request| {
-        let answer = Arc::clone(&app).answer(face, request, phases.clone());
+        // At once, not when the future is first polled: hyper reads on in between.
+        let busy = phases.busy();
+        let answer = Arc::clone(&app).answer(face, request, phases.clone(), busy);
         async { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = pin!(
