@@ -199,15 +199,28 @@ fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
         .needs;
     let now = now();
     #[rustfmt::skip]
-    let rows: &[(&[Option<u64>], Option<u64>, &str)] = &[
+    type Row<'a> = (&'a [Option<u64>], Option<u64>, &'a str);
+    let rows: &[Row<'_>] = &[
         // contexts of a, b, c                        above          expected
-        (&[Some(9_000), Some(10_000), Some(20_000)],  None,          "b c"),
-        (&[Some(9_000), None, Some(20_000)],          None,          "b c"),
-        (&[Some(1_000), Some(9_000), Some(9_000)],    None,          "b"),
-        (&[Some(9_000), Some(10_000), Some(20_000)],  Some(10_000),  "c"),
-        (&[Some(9_000), None, Some(20_000)],          Some(20_000),  "exhausted"),
-        (&[Some(1_000), Some(2_000), Some(3_000)],    Some(3_000),   "exhausted"),
-        (&[Some(1_000), Some(2_000), Some(3_000)],    Some(2_000),   "c"),
+        (&[Some(9_000), Some(10_000), Some(20_000)], None, "b c"),
+        (&[Some(9_000), None, Some(20_000)], None, "b c"),
+        (&[Some(1_000), Some(9_000), Some(9_000)], None, "b"),
+        (
+            &[Some(9_000), Some(10_000), Some(20_000)],
+            Some(10_000),
+            "c",
+        ),
+        (
+            &[Some(9_000), None, Some(20_000)],
+            Some(20_000),
+            "exhausted",
+        ),
+        (
+            &[Some(1_000), Some(2_000), Some(3_000)],
+            Some(3_000),
+            "exhausted",
+        ),
+        (&[Some(1_000), Some(2_000), Some(3_000)], Some(2_000), "c"),
     ];
     for (contexts, above_context, expected) in rows {
         let models = ["a", "b", "c"]

@@ -332,10 +332,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
         // hyper does not read again when an answer has ended, so the timer is set here.
         let phase = this.phases.get();
-        if phase != BUSY {
-            if this.poll_timer(cx, phase).is_ready() {
-                cx.waker().wake_by_ref();
-            }
+        if phase != BUSY && this.poll_timer(cx, phase).is_ready() {
+            // The next read says so.
+            cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))
     }
