@@ -110,7 +110,7 @@ impl Walker {
         response: Response<Incoming>,
     ) -> Result<PlainAnswer, Failure> {
         let status = response.status().as_u16();
-        let head = AnswerHead::of(response.headers());
+        let head = AnswerHead::of(response.headers(), &self.rules.upstream_key);
         let headers = response.headers().clone();
         let body = read_body(response, self.limits.max_answer_bytes)
             .await
@@ -179,7 +179,7 @@ impl Walker {
                 held_bytes += event.raw.len();
                 held.push_back(without_key(event.raw, &self.rules.upstream_key));
                 if let Some(finished) = finished {
-                    let head = AnswerHead::of(&head.headers);
+                    let head = AnswerHead::of(&head.headers, &self.rules.upstream_key);
                     return Ok(StreamAnswer {
                         model: Arc::clone(model),
                         head,

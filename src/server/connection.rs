@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
@@ -28,6 +28,9 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// No connection keeps a larger head buffer than this from one request to the next.
 const HEAD_KEPT: usize = 8 * 1024;
+
+/// hyper's answer to a head that is too large, and to a length that no number can hold.
+const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
 
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
@@ -46,6 +49,8 @@ struct Shared {
     unread: AtomicBool,
     /// `head` belongs to the request that comes next.
     fresh: AtomicBool,
+    /// A next head has begun in the bytes that hyper holds.
+    pipelined: AtomicBool,
     /// The bytes of the head that is being read. A std lock, held for a copy.
     head: Mutex<Vec<u8>>,
 }
@@ -57,6 +62,7 @@ impl Phases {
             draining: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             fresh: AtomicBool::new(false),
+            pipelined: AtomicBool::new(false),
             head: Mutex::new(Vec::new()),
         }))
     }
@@ -83,13 +89,17 @@ impl Phases {
     /// which RFC 9112 §6.3 allows as well.
     pub(super) fn is_ambiguous(&self) -> bool {
         let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let has = |name: &[u8]| {
-            head.split(|b| *b == b'\n').any(|line| {
-                line.get(..name.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(name))
-            })
-        };
-        self.0.fresh.load(Ordering::Relaxed) && has(b"content-length")
+        self.0.fresh.load(Ordering::Relaxed) && header(&head, b"content-length").is_some()
+    }
+
+    /// Whether the head declares a longer body than that, even one that no number can hold.
+    fn declares_more_than(&self, limit: usize) -> bool {
+        let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = header(&head, b"content-length")
+            .unwrap_or_default()
+            .trim_ascii();
+        let number = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+        number && declared(&head).is_none_or(|length| length > limit)
     }
 
     /// The head has been looked at.
@@ -115,9 +125,33 @@ impl Phases {
             .get(from..)
             .and_then(|tail| memchr::memmem::find(tail, b"\r\n\r\n"));
         if let Some(end) = end {
+            let behind = head.len() - (from + end + 4);
             head.truncate(from + end);
+            let chunked = header(&head, b"transfer-encoding").is_some();
+            let pipelined = !chunked && behind > declared(&head).unwrap_or(0);
+            self.0.pipelined.store(pipelined, Ordering::Relaxed);
         }
     }
+}
+
+/// The value of a header in the bytes of a head.
+fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    head.split(|b| *b == b'\n').find_map(|line| {
+        let (start, value) = line.split_at_checked(name.len())?;
+        start
+            .eq_ignore_ascii_case(name)
+            .then_some(value)?
+            .strip_prefix(b":")
+    })
+}
+
+/// The declared length of the body.
+fn declared(head: &[u8]) -> Option<usize> {
+    std::str::from_utf8(header(head, b"content-length")?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// A request is being answered as long as this lives.
@@ -126,7 +160,13 @@ pub(super) struct Busy(Phases);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.0.phase.store(IDLE, Ordering::Relaxed);
+        let shared = &self.0.0;
+        let next = if shared.pipelined.swap(false, Ordering::Relaxed) {
+            HEAD
+        } else {
+            IDLE
+        };
+        shared.phase.store(next, Ordering::Relaxed);
     }
 }
 
@@ -139,6 +179,11 @@ pub(super) struct Guarded<S> {
     timer: Pin<Box<Sleep>>,
     idle: Duration,
     header: Duration,
+    max_body_bytes: usize,
+    /// Read from the socket, and not yet by hyper.
+    ahead: BytesMut,
+    /// hyper has read since it last flushed, and so would see the peer leave.
+    reads: bool,
     /// An answer of ours that stands in for one of hyper's.
     instead: Bytes,
     /// When the peer last took something of what is written.
@@ -159,6 +204,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             timer,
             idle: limits.idle_timeout,
             header: limits.header_timeout,
+            max_body_bytes: limits.max_body_bytes,
+            ahead: BytesMut::new(),
+            reads: false,
             instead: Bytes::new(),
             taken: Instant::now(),
             stalled: None,
@@ -208,6 +256,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(idle)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Reads what comes next into `buf`: first what was read ahead.
+    fn poll_socket(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
+        let some = self.ahead.split_to(self.ahead.len().min(buf.remaining()));
+        buf.put_slice(&some);
+        Poll::Ready(Ok(()))
+    }
+
+    /// hyper does not notice a peer that leaves while it holds bytes of a next request (or a
+    /// stray line end), so that is looked for here: a read ahead, of little.
+    fn notice_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let hyper_reads = std::mem::take(&mut self.reads);
+        if hyper_reads || !self.ahead.is_empty() {
+            return Ok(());
+        }
+        let mut scratch = [0_u8; 1024];
+        let mut buf = ReadBuf::new(&mut scratch);
+        match Pin::new(&mut self.socket).poll_read(cx, &mut buf)? {
+            Poll::Ready(()) if buf.filled().is_empty() => {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+            Poll::Ready(()) => {
+                self.ahead.extend_from_slice(buf.filled());
+                Ok(())
+            }
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Puts one of our error answers in the place of what hyper would say.
@@ -260,8 +339,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         if phase != BUSY && this.phases.0.draining.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
+        this.reads = true;
         let before = buf.filled().len();
-        if Pin::new(&mut this.socket).poll_read(cx, buf)?.is_ready() {
+        if this.poll_socket(cx, buf)?.is_ready() {
             let bytes = buf.filled().get(before..).unwrap_or_default();
             if phase != BUSY && !bytes.is_empty() {
                 this.phases.keep_head(bytes, phase == IDLE);
@@ -297,7 +377,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         if this.phases.get() != BUSY
             && let Some(status) = hypers_own(buf)
         {
-            this.say_instead(&ProxyError::Malformed(status));
+            let limit = this.max_body_bytes;
+            this.say_instead(
+                &if status == TOO_LARGE && this.phases.declares_more_than(limit) {
+                    ProxyError::TooLarge { limit }
+                } else {
+                    ProxyError::Malformed(status)
+                },
+            );
             if let Poll::Ready(Err(error)) = this.poll_instead(cx) {
                 return Poll::Ready(Err(error));
             }
@@ -332,7 +419,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
         // hyper does not read again when an answer has ended, so the timer is set here.
         let phase = this.phases.get();
-        if phase != BUSY && this.poll_timer(cx, phase).is_ready() {
+        if phase == BUSY {
+            this.notice_leaving(cx)?;
+        } else if this.poll_timer(cx, phase).is_ready() {
             // The next read says so.
             cx.waker().wake_by_ref();
         }

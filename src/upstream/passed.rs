@@ -18,7 +18,7 @@ const LONGEST_TEXT: usize = 500;
 /// The answer for the client.
 pub(super) fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secret) -> PassedAnswer {
     let body = without_account(&without_heartbeat(body));
-    let mut head = AnswerHead::of(headers);
+    let mut head = AnswerHead::of(headers, key);
     let body = if is_error(&body) {
         body
     } else {
@@ -29,7 +29,7 @@ pub(super) fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secre
         status,
         head,
         body: without_key(body, key),
-        retry_after: headers.get(RETRY_AFTER).cloned(),
+        retry_after: AnswerHead::value(headers, RETRY_AFTER, key),
     }
 }
 
@@ -75,22 +75,62 @@ fn wrapped(status: u16, body: &[u8]) -> Bytes {
     error.to_string().into()
 }
 
-/// The text with every occurrence of the key struck out.
+/// The text with every occurrence of the key struck out, however its JSON is escaped.
 #[must_use]
 pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
-    let needle = key.expose().as_bytes();
-    if needle.is_empty() || memchr::memmem::find(&text, needle).is_none() {
+    let key = key.expose().as_bytes();
+    let escaped = || memchr::memmem::find(&text, b"\\").is_some();
+    if key.is_empty() || (memchr::memmem::find(&text, key).is_none() && !escaped()) {
         return text;
     }
-    let mut clean = Vec::with_capacity(text.len());
+    let mut clean = Vec::new();
+    let mut copied = 0;
     let mut at = 0;
-    for found in memchr::memmem::find_iter(&text, needle) {
-        clean.extend_from_slice(text.get(at..found).unwrap_or_default());
-        clean.extend_from_slice(b"***");
-        at = found + needle.len();
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        match spelt(rest, key) {
+            Some(length) => {
+                clean.extend_from_slice(text.get(copied..at).unwrap_or_default());
+                clean.extend_from_slice(b"***");
+                at += length;
+                copied = at;
+            }
+            None => {
+                at += memchr::memchr2(
+                    *key.first().unwrap_or(&0),
+                    b'\\',
+                    rest.get(1..).unwrap_or_default(),
+                )
+                .map_or(rest.len(), |skip| skip + 1)
+            }
+        }
     }
-    clean.extend_from_slice(text.get(at..).unwrap_or_default());
+    if copied == 0 {
+        return text;
+    }
+    clean.extend_from_slice(text.get(copied..).unwrap_or_default());
     clean.into()
+}
+
+/// How many bytes of `text` spell the key, if it begins with it.
+fn spelt(text: &[u8], key: &[u8]) -> Option<usize> {
+    key.iter().try_fold(0, |at, wanted| {
+        let (byte, length) = character(text.get(at..)?)?;
+        (byte == *wanted).then_some(at + length)
+    })
+}
+
+/// The first character of a JSON text that may be escaped, if it is ASCII, and its length.
+fn character(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'\\', b'u', b'0', b'0', high, low, ..] => {
+            let digit = |hex: u8| char::from(hex).to_digit(16);
+            let code = digit(*high)? * 16 + digit(*low)?;
+            Some((u8::try_from(code).ok()?, 6))
+        }
+        [b'\\', same, ..] => Some((*same, 2)),
+        [byte, ..] => Some((*byte, 1)),
+        [] => None,
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +154,7 @@ mod tests {
             (r#"{"success":false,"error":{"name":"ZodError"}}"#,            r#"{"success":false,"error":{"name":"ZodError"}}"#),
             ("Bad <b>\"request\"</b>",                                      r#"{"error":{"message":"Bad <b>\"request\"</b>","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             (r#"{"error":"text","user_id":"user_1"}"#,                                         r#"{"error":{"message":"{\"error\":\"text\"}","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            (r#"{"error":{"message":"\u0073k-or\u002Dv1-0123456789\u002d"}}"#, r#"{"error":{"message":"***\u002d"}}"#),
             ("sk-or-v1-0123456789",                                         r#"{"error":{"message":"***","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             ("",                                                            r#"{"error":{"message":"","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             (&long,                                                         &cut),

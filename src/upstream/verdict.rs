@@ -2,6 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::Secret;
 use crate::model::Capability;
 
 /// How an attempt ended, as log lines and metrics spell it (spec §7).
@@ -134,26 +138,38 @@ pub struct PassedAnswer {
     /// Its body: JSON with an object `error`, made safe (spec §9.7).
     pub body: bytes::Bytes,
     /// Its `Retry-After`.
-    pub retry_after: Option<http::HeaderValue>,
+    pub retry_after: Option<HeaderValue>,
 }
 
 /// What comes back of the upstream's headers (spec §9.7).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerHead {
     /// `Content-Type`; `None` where the body is not the upstream's own.
-    pub content_type: Option<http::HeaderValue>,
+    pub content_type: Option<HeaderValue>,
     /// `X-Generation-Id`: OpenRouter's id of the answer.
-    pub generation_id: Option<http::HeaderValue>,
+    pub generation_id: Option<HeaderValue>,
 }
 
 impl AnswerHead {
-    /// The part of `headers` that comes back.
+    /// The part of `headers` that comes back; a value that echoes our key does not.
     #[must_use]
-    pub fn of(headers: &http::HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap, key: &Secret) -> Self {
         Self {
-            content_type: headers.get(http::header::CONTENT_TYPE).cloned(),
-            generation_id: headers.get("x-generation-id").cloned(),
+            content_type: Self::value(headers, CONTENT_TYPE, key),
+            generation_id: Self::value(headers, HeaderName::from_static("x-generation-id"), key),
         }
+    }
+
+    /// The value of one header that comes back.
+    pub(super) fn value(
+        headers: &HeaderMap,
+        name: HeaderName,
+        key: &Secret,
+    ) -> Option<HeaderValue> {
+        let echoes = |value: &&HeaderValue| {
+            memchr::memmem::find(value.as_bytes(), key.expose().as_bytes()).is_some()
+        };
+        headers.get(name).filter(|value| !echoes(value)).cloned()
     }
 }
 
