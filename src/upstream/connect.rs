@@ -100,6 +100,7 @@ async fn open(way: Way, target: Uri) -> Result<Wire, BoxError> {
     let Some(proxy) = proxies.intercept(&target) else {
         return Ok(tcp.call(target).await?.into_inner().into());
     };
+    let target = with_port(target)?;
     let at = proxy.uri().clone();
     let socket = match at.scheme_str() {
         Some(scheme @ ("socks5" | "socks5h")) => {
@@ -118,4 +119,19 @@ async fn open(way: Way, target: Uri) -> Result<Wire, BoxError> {
         }
     };
     Ok(socket.into_inner().into())
+}
+
+/// The target with its port spelt out: a tunnel takes 443 for granted, whatever the scheme.
+fn with_port(target: Uri) -> Result<Uri, http::Error> {
+    let (Some(host), None, Some("http")) = (target.host(), target.port(), target.scheme_str())
+    else {
+        return Ok(target);
+    };
+    let authority = format!("{host}:80");
+    let path = target.path_and_query().cloned();
+    let builder = Uri::builder().scheme("http").authority(authority);
+    match path {
+        Some(path) => builder.path_and_query(path).build(),
+        None => builder.path_and_query("/").build(),
+    }
 }

@@ -2,13 +2,39 @@
 //! row of. Everything here talks to the real server, with the simulator as its upstream: over
 //! loopback sockets, or over in-memory pipes where the clock is paused.
 
-#[expect(unreachable_pub, reason = "a test binary has no outside")]
-mod rig;
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
+mod rig;
+mod scripts;
+mod wire;
+
+mod s2_failed_reads;
 mod s2_list;
+mod s3_errors;
+mod s3_models;
 mod s3_surface;
+mod s4_1_needs;
+mod s4_2_failures;
+mod s4_2_walk;
+mod s4_3_cooldowns;
 mod s4_chat;
+mod s5_aloud;
+mod s5_faults;
 mod s5_streaming;
+mod s6_framing;
 mod s6_limits;
+mod s6_outbound;
+mod s6_upstream;
+mod s7_metrics;
+mod s7_rejected;
+mod s7_secrets;
 mod s7_telemetry;
+mod s9_leaving;
+mod s9_silence;
+mod s9_trust;
 mod s9_world;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::proxy::Proxy;
 use free_llm_proxy::server::{self, App, Face};
-use free_llm_proxy::simulator::{Script, Simulator};
+use free_llm_proxy::simulator::{Script, Simulator, Step, list_of};
 use free_llm_proxy::telemetry::{Lines, Log};
 use free_llm_proxy::upstream::Connector;
 use http_body_util::{BodyExt as _, Full};
@@ -142,6 +142,13 @@ impl Rig {
 
     /// Over in-memory pipes, for a paused clock; the list is read already.
     pub async fn paused(script: Script, settings: &[(&str, &str)]) -> Self {
+        let rig = Self::paused_cold(script, settings);
+        rig.until_ready().await;
+        rig
+    }
+
+    /// Over in-memory pipes, for a paused clock; the list is yet to be read.
+    pub fn paused_cold(script: Script, settings: &[(&str, &str)]) -> Self {
         let simulator = Simulator::new(script);
         let config = config("http://simulator.test", settings);
         let dialled = simulator.clone();
@@ -151,9 +158,7 @@ impl Rig {
             spawn_detached(async move { simulator.serve_connection(far).await });
             near
         });
-        let rig = Self::put_together(simulator, &config, connector, Way::Pipes, JoinSet::new());
-        rig.until_ready().await;
-        rig
+        Self::put_together(simulator, &config, connector, Way::Pipes, JoinSet::new())
     }
 
     fn put_together(
@@ -285,9 +290,14 @@ impl Rig {
 
     /// An in-memory connection to the proxy.
     pub fn pipe(&self) -> DuplexStream {
+        self.pipe_to(Face::Main)
+    }
+
+    /// An in-memory connection to one of its faces.
+    pub fn pipe_to(&self, face: Face) -> DuplexStream {
         let (near, far) = duplex(64 * 1024);
         let app = Arc::clone(&self.app);
-        self.spawn(server::serve_connection(far, app, Face::Main));
+        self.spawn(server::serve_connection(far, app, face));
         near
     }
 
@@ -299,6 +309,16 @@ impl Rig {
         // A reset after the answer is still an answer.
         drop(socket.read_to_end(&mut answer).await);
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The first line of this event, once there is one.
+    pub async fn logged(&self, event: &str) -> Value {
+        loop {
+            if let Some(line) = self.log.of(event).into_iter().next() {
+                return line;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// The one `request_done` or `request_rejected` line of a test with one request.
@@ -329,6 +349,69 @@ impl Rig {
         let text = self.get("/metrics").await.text();
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+}
+
+/// A ranking of these models, which can do everything; it names no fallback router.
+pub fn ranking(ids: &[&str]) -> Step {
+    let mut list = list_of(ids);
+    if let Some(list) = list.as_object_mut() {
+        list.remove("fallback");
+    }
+    Step::status(200, &[], list)
+}
+
+/// A script whose ranking is `a:free`, `b:free`, `c:free`.
+pub fn abc() -> Script {
+    Script::new().list(ranking(&["a:free", "b:free", "c:free"]))
+}
+
+impl Rig {
+    /// From here on this script holds: the list is read again, every rest and request forgotten.
+    pub async fn anew(&self, script: Script) {
+        self.simulator.set_script(script);
+        let refreshed = self.post("/admin/refresh", &Value::Null).await;
+        assert_eq!(refreshed.status, 200, "{refreshed:?}");
+        self.simulator.clear_requests();
+    }
+
+    /// The models asked since the last look, as `a b`: without their `:free`.
+    pub fn asked(&self) -> String {
+        let asked = self.simulator.models_asked();
+        self.simulator.clear_requests();
+        asked.join(" ").replace(":free", "")
+    }
+
+    /// The bodies of the completions asked for since the last look, as they arrived upstream.
+    pub fn sent_up(&self) -> Vec<String> {
+        let seen = self.simulator.requests();
+        self.simulator.clear_requests();
+        let chats = seen.into_iter().filter(|seen| seen.model.is_some());
+        chats
+            .map(|seen| String::from_utf8(seen.body.to_vec()).unwrap())
+            .collect()
+    }
+
+    /// The one line that this answer's request left.
+    pub fn line(&self, answer: &Answer) -> Value {
+        let mut lines = self.log.of("request_done");
+        lines.extend(self.log.of("request_rejected"));
+        lines.retain(|line| line["request_id"] == answer.header("x-request-id"));
+        assert_eq!(lines.len(), 1, "exactly one line a request: {lines:#?}");
+        lines.remove(0)
+    }
+
+    /// The attempts of this answer's request, as `a rate_limited 429, b success`.
+    pub fn attempts(&self, answer: &Answer) -> String {
+        let line = self.line(answer);
+        let attempts = line["attempts"].as_array().unwrap().iter().map(|a| {
+            let status = a["status"]
+                .as_u64()
+                .map_or(String::new(), |s| format!(" {s}"));
+            let (model, outcome) = (a["model"].as_str().unwrap(), a["outcome"].as_str().unwrap());
+            format!("{} {outcome}{status}", model.replace(":free", ""))
+        });
+        attempts.collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,0 +1,275 @@
+//! The program under test, run to its end or for as long as it serves.
+
+use std::net::SocketAddr;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// The key that clients present.
+pub const PROXY_KEY: &str = "proxy-key-for-tests";
+/// The key that goes upstream.
+pub const UPSTREAM_KEY: &str = "sk-or-v1-upstream-key-for-tests-WXYZ";
+
+/// Nothing here takes so long, unless something hangs.
+pub const LONG: Duration = Duration::from_secs(30);
+
+/// The program with nothing in its environment, in a directory of its own.
+pub struct Program {
+    command: Command,
+    /// Its working directory.
+    pub dir: Arc<TempDir>,
+}
+
+/// What a program came to.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Program {
+    /// With these arguments, separated by blanks.
+    pub fn new(arguments: &str) -> Self {
+        Self::within(&Arc::new(tempfile::tempdir().unwrap()), arguments)
+    }
+
+    /// The same in a directory that is there already.
+    pub fn within(dir: &Arc<TempDir>, arguments: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_free-llm-proxy"));
+        command
+            .args(arguments.split_whitespace())
+            .env_clear()
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        Self {
+            command,
+            dir: Arc::clone(dir),
+        }
+    }
+
+    /// With both keys set, on any free port of this machine.
+    pub fn with_keys(arguments: &str) -> Self {
+        Self::new(arguments)
+            .env("OPENROUTER_API_KEY", UPSTREAM_KEY)
+            .env("PROXY_API_KEY", PROXY_KEY)
+            .env("HOST", "127.0.0.1")
+            .env("PORT", "0")
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// With this file in its directory.
+    pub fn file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.dir.path().join(name), text).unwrap();
+        self
+    }
+
+    /// Runs it to its end.
+    pub async fn run(mut self) -> Ran {
+        let ended = tokio::time::timeout(LONG, self.command.output()).await;
+        let ended = ended.expect("it ends").unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran {
+            code: ended.status.code(),
+            stdout: text(ended.stdout),
+            stderr: text(ended.stderr),
+        }
+    }
+
+    /// Starts it.
+    fn start(mut self, address: SocketAddr) -> Serving {
+        let mut child = self.command.spawn().unwrap();
+        let mut tasks = JoinSet::new();
+        let stdout = Said::by(child.stdout.take().unwrap(), &mut tasks);
+        let stderr = Said::by(child.stderr.take().unwrap(), &mut tasks);
+        Serving {
+            child,
+            address,
+            stdout,
+            stderr,
+            tasks,
+            _dir: self.dir,
+        }
+    }
+
+    /// Starts it, and waits until it says that it serves.
+    pub async fn serve(self) -> Serving {
+        let mut serving = self.start(([127, 0, 0, 1], 0).into());
+        let told = serving.logged("serving").await;
+        serving.address = told["address"].as_str().unwrap().parse().unwrap();
+        serving
+    }
+
+    /// The same, with its list read.
+    pub async fn ready(self) -> Serving {
+        let serving = self.serve().await;
+        serving.logged("snapshot_refreshed").await;
+        serving
+    }
+}
+
+/// The program while it serves.
+pub struct Serving {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    pub stdout: Said,
+    pub stderr: Said,
+    tasks: JoinSet<()>,
+    _dir: Arc<TempDir>,
+}
+
+impl Serving {
+    /// One that need not say where it listens: on a port that was free a moment ago.
+    pub async fn quiet(program: impl Fn() -> Program) -> Self {
+        loop {
+            if let Some(serving) = Self::quietly(&program).await {
+                return serving;
+            }
+        }
+    }
+
+    /// The same, or none if one of its ports was taken meanwhile.
+    pub async fn quietly(program: impl Fn() -> Program) -> Option<Self> {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let port = address.port().to_string();
+        let mut serving = program().env("PORT", &port).start(address);
+        while serving.runs() {
+            let ready = Self::client().get(format!("http://{address}/ready"));
+            if ready
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+            {
+                return Some(serving);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let code = serving.ended().await.code();
+        assert_eq!(code, Some(1), "{:?}", serving.stderr.all());
+        None
+    }
+
+    /// A client that takes no other way.
+    pub fn client() -> reqwest::Client {
+        let client = reqwest::Client::builder().no_proxy();
+        client.timeout(LONG).build().unwrap()
+    }
+
+    /// Posts a chat request with the right key.
+    pub async fn chat(&self, body: &Value) -> reqwest::Response {
+        let url = format!("http://{}/v1/chat/completions", self.address);
+        let request = Self::client().post(url).bearer_auth(PROXY_KEY).json(body);
+        request.send().await.unwrap()
+    }
+
+    /// A GET without a key.
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        let url = format!("http://{}{path}", self.address);
+        Self::client().get(url).send().await.unwrap()
+    }
+
+    /// The first log line of this event, once it is there.
+    pub async fn logged(&self, event: &str) -> Value {
+        self.stdout
+            .find(|line| {
+                let line: Value = serde_json::from_str(line).ok()?;
+                (line["event"] == event).then_some(line)
+            })
+            .await
+    }
+
+    /// Sends it this signal (`TERM`, `INT`).
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs");
+        let kill = std::process::Command::new("sh")
+            .args(["-c", &format!("kill -{name} {id}")])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end, and for all it has to say.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(LONG, self.child.wait()).await;
+        let ended = ended.expect("it ends").unwrap();
+        while self.tasks.join_next().await.is_some() {}
+        ended
+    }
+
+    /// Nobody reads any more what it writes.
+    pub async fn stop_reading(&mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// What was printed so far, line by line.
+#[derive(Clone)]
+pub struct Said {
+    lines: Arc<Mutex<Vec<String>>>,
+    more: watch::Receiver<()>,
+}
+
+impl Said {
+    fn by(output: impl AsyncRead + Unpin + Send + 'static, tasks: &mut JoinSet<()>) -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (told, more) = watch::channel(());
+        let kept = Arc::clone(&lines);
+        tasks.spawn(async move {
+            let mut output = BufReader::new(output).lines();
+            while let Ok(Some(line)) = output.next_line().await {
+                kept.lock().unwrap().push(line);
+                told.send_replace(());
+            }
+        });
+        Self { lines, more }
+    }
+
+    pub fn all(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// The first line, present or to come, of which something is found.
+    pub async fn find<T>(&self, look: impl Fn(&str) -> Option<T>) -> T {
+        let mut more = self.more.clone();
+        let search = async {
+            loop {
+                more.mark_unchanged();
+                if let Some(found) = self.all().iter().find_map(|line| look(line)) {
+                    return Some(found);
+                }
+                if more.changed().await.is_err() {
+                    return self.all().iter().find_map(|line| look(line));
+                }
+            }
+        };
+        let found = tokio::time::timeout(LONG, search).await.ok().flatten();
+        found.unwrap_or_else(|| panic!("it was never said: {:#?}", self.all()))
+    }
+}

@@ -1,0 +1,102 @@
+//! The outside of the program under test.
+
+use free_llm_proxy::simulator::{Script, Simulator};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::program::Program;
+
+/// A simulator on a socket of this machine.
+pub struct Outside {
+    pub simulator: Simulator,
+    base: String,
+    _tasks: JoinSet<()>,
+}
+
+impl Outside {
+    pub async fn with(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let simulator = Simulator::new(script);
+        let serving = simulator.clone();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { serving.serve(listener).await });
+        Self {
+            simulator,
+            base,
+            _tasks: tasks,
+        }
+    }
+
+    pub fn list_url(&self) -> String {
+        format!("{}{}", self.base, Simulator::LIST_PATH)
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("{}{}", self.base, Simulator::UPSTREAM_PATH)
+    }
+
+    /// The program with both keys, its list and its upstream here.
+    pub fn program(&self, arguments: &str) -> Program {
+        Program::with_keys(arguments)
+            .env("MODELS_LIST_URL", &self.list_url())
+            .env("UPSTREAM_BASE_URL", &self.base_url())
+    }
+}
+
+/// An upstream without a catalogue, which sends the first event of a stream, and the rest when
+/// it is let go.
+pub struct Gate {
+    pub base_url: String,
+    open: watch::Sender<bool>,
+    _tasks: JoinSet<()>,
+}
+
+impl Gate {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let (open, opened) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut streams = JoinSet::new();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut opened = opened.clone();
+                streams.spawn(async move {
+                    let event = |json: &str| format!("{:x}\r\ndata: {json}\n\n\r\n", json.len() + 8);
+                    let content = |text| {
+                        event(&format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#))
+                    };
+                    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+                    let finish = event(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
+                    // A request is smaller than this, and comes in one piece.
+                    let mut request = [0; 65_536];
+                    drop(socket.read(&mut request).await);
+                    if request.starts_with(b"GET ") {
+                        let none = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+                        drop(socket.write_all(none).await);
+                        return;
+                    }
+                    let first = [head, &content("first")].concat();
+                    drop(socket.write_all(first.as_bytes()).await);
+                    drop(opened.wait_for(|open| *open).await);
+                    let rest = [&content(" last"), &finish, &event("[DONE]"), "0\r\n\r\n"].concat();
+                    drop(socket.write_all(rest.as_bytes()).await);
+                    drop(socket.read(&mut [0; 1]).await);
+                });
+            }
+        });
+        Self {
+            base_url,
+            open,
+            _tasks: tasks,
+        }
+    }
+
+    /// Lets all streams finish.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
