@@ -4,12 +4,17 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::error::ProxyError;
 use crate::config::Limits;
 
 /// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`.
-pub(super) async fn read(mut incoming: Incoming, limits: &Limits) -> Result<Bytes, ProxyError> {
+pub(super) async fn read(
+    mut incoming: Incoming,
+    limits: &Limits,
+    drain: &CancellationToken,
+) -> Result<Bytes, ProxyError> {
     let limit = limits.max_body_bytes;
     let declared = incoming.size_hint().lower();
     if declared > limit as u64 {
@@ -18,9 +23,13 @@ pub(super) async fn read(mut incoming: Incoming, limits: &Limits) -> Result<Byte
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     loop {
-        let frame = timeout(limits.body_idle_timeout, incoming.frame())
-            .await
-            .map_err(|_| ProxyError::RequestTimeout)?;
+        let frame = tokio::select! {
+            biased;
+            frame = timeout(limits.body_idle_timeout, incoming.frame()) => frame,
+            // Half a request is not waited for.
+            () = drain.cancelled() => return Err(ProxyError::ShuttingDown),
+        };
+        let frame = frame.map_err(|_| ProxyError::RequestTimeout)?;
         let data = match frame {
             None => break,
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),

@@ -82,7 +82,7 @@ async fn read(
         phases.body_left_unread();
         return Err(ProxyError::ShuttingDown);
     }
-    let bytes = body::read(incoming, &app.limits)
+    let bytes = body::read(incoming, &app.limits, &app.drain)
         .await
         .inspect_err(|_| phases.body_left_unread())?;
     let request =

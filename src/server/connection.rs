@@ -434,7 +434,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             // A peer that takes nothing more gets nothing more.
             drop(this.poll_instead(cx));
             ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
-            if !this.phases.0.unread.load(Ordering::Relaxed) {
+            let shared = &this.phases.0;
+            if !shared.unread.load(Ordering::Relaxed) || shared.draining.load(Ordering::Relaxed) {
                 return Poll::Ready(Ok(()));
             }
             this.lingering = true;

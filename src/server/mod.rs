@@ -17,7 +17,6 @@ mod serve;
 mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -25,6 +24,7 @@ use http::header::TRANSFER_ENCODING;
 use http::{HeaderName, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 pub use serve::{Face, serve, serve_connection};
 
@@ -59,7 +59,8 @@ pub struct App {
     metrics_auth: bool,
     metrics_elsewhere: bool,
     drain_timeout: Duration,
-    draining: AtomicBool,
+    /// Cancelled when the drain begins.
+    drain: CancellationToken,
 }
 
 impl App {
@@ -88,7 +89,7 @@ impl App {
             metrics_auth: config.metrics_auth,
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
-            draining: AtomicBool::new(false),
+            drain: CancellationToken::new(),
         }
     }
 
@@ -99,7 +100,7 @@ impl App {
     }
 
     fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.drain.is_cancelled()
     }
 
     /// Answers one request, whatever happens.

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -12,7 +11,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::App;
@@ -40,7 +38,6 @@ pub async fn serve(
     face: Face,
     stop: impl Future<Output = ()>,
 ) -> bool {
-    let (drain, draining) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
@@ -51,7 +48,7 @@ pub async fn serve(
                 Ok((socket, _)) => {
                     // A small answer must not wait for the next one.
                     drop(socket.set_nodelay(true));
-                    connections.spawn(connection(socket, Arc::clone(&app), face, draining.clone()));
+                    connections.spawn(serve_connection(socket, Arc::clone(&app), face));
                 }
                 Err(error) => {
                     app.log.emit(LogLevel::Warning, "accept_failed", &serde_json::json!({"error": error.to_string()}));
@@ -61,24 +58,18 @@ pub async fn serve(
         }
     }
     drop(listener);
-    app.draining.store(true, Ordering::Relaxed);
-    drop(drain);
+    app.drain.cancel();
     let finished = async { while connections.join_next().await.is_some() {} };
-    tokio::time::timeout(app.drain_timeout, finished)
+    let drained = tokio::time::timeout(app.drain_timeout, finished)
         .await
-        .is_ok()
+        .is_ok();
+    // What is cut still leaves its log lines.
+    connections.shutdown().await;
+    drained
 }
 
-/// Serves one connection that was accepted elsewhere.
+/// Serves one connection to its end.
 pub async fn serve_connection<S>(socket: S, app: Arc<App>, face: Face)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (_keep, draining) = watch::channel(());
-    connection(socket, app, face, draining).await;
-}
-
-async fn connection<S>(socket: S, app: Arc<App>, face: Face, mut draining: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -99,8 +90,7 @@ where
     tokio::select! {
         // A broken connection is the peer's affair; what it broke off is in the request's record.
         _ = &mut connection => return,
-        // It never changes: the sender is dropped when the drain begins.
-        _ = draining.changed() => phases.drain(),
+        () = app.drain.cancelled() => phases.drain(),
     }
     drop(connection.await);
 }

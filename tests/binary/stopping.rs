@@ -80,6 +80,38 @@ async fn s8_a_chat_request_on_a_connection_still_open_is_told_so_too() {
 }
 
 #[tokio::test]
+async fn s8_a_request_that_came_before_the_signal_was_seen_is_answered() {
+    let outside = Outside::with(Script::new()).await;
+    let mut serving = outside.program("").ready().await;
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        let mut socket = connect(&serving).await;
+        socket
+            .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        until(&mut socket, "\"ok\"}").await;
+        idle.push(socket);
+    }
+    // It finds the requests and the signal at once.
+    serving.signal("STOP");
+    for socket in &mut idle {
+        let request = format!(
+            "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {PROXY_KEY}\r\n\r\n"
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+    }
+    serving.signal("TERM");
+    serving.signal("CONT");
+    for socket in &mut idle {
+        let said = rest(socket).await;
+        let answered = said.starts_with("HTTP/1.1 200") || said.starts_with("HTTP/1.1 503");
+        assert!(answered, "nobody was told: {said:?}");
+    }
+    assert_eq!(serving.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn s8_a_half_sent_request_is_not_waited_for() {
     let head = String::from_utf8(chat_request("")).unwrap();
     let declared = head.replace("Content-Length: 0", "Content-Length: 100");
