@@ -17,7 +17,9 @@ use super::walk::Walker;
 use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
-use crate::upstream::{Cause, Failure, Outcome, Said, UpstreamError, read_answer, without_key};
+use crate::upstream::{
+    Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, read_answer, without_key,
+};
 
 /// OpenAI's end of a stream.
 const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -131,6 +133,14 @@ impl Committed {
                         &HeaderMap::new(),
                         &body,
                     );
+                    // The model took the request and then failed, whatever it says of it (spec §5).
+                    let failure = match failure.scope {
+                        Scope::Model if failure.rest != Rest::None => failure,
+                        Scope::Account(_) => failure,
+                        Scope::Model | Scope::Request | Scope::Key => {
+                            self.walker.rules.broken(failure.status, Cause::ErrorInside)
+                        }
+                    };
                     return self.fail(&failure, Some(error));
                 }
                 Err(_) => {

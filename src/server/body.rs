@@ -1,6 +1,7 @@
 //! Reads a request's body within its limits (spec §6).
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
@@ -33,7 +34,8 @@ pub(super) async fn read(
         let data = match frame {
             None => break,
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-            Some(Err(_)) => return Err(ProxyError::BodyCutShort),
+            Some(Err(error)) if is_gone(&error) => return Err(ProxyError::ClientGone),
+            Some(Err(_)) => return Err(ProxyError::Malformed(StatusCode::BAD_REQUEST)),
         };
         if first.len() + whole.len() + data.len() > limit {
             return Err(ProxyError::TooLarge { limit });
@@ -54,4 +56,18 @@ pub(super) async fn read(
     } else {
         whole.freeze()
     })
+}
+
+/// Whether the client has left, rather than sent something that is no body.
+fn is_gone(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let io =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let gone = |io: &std::io::Error| {
+        matches!(
+            io.kind(),
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+        )
+    };
+    error.is_incomplete_message() || error.is_canceled() || io.is_some_and(gone)
 }

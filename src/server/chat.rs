@@ -39,7 +39,10 @@ pub(super) async fn complete(
     let request = match read(app, incoming, phases, &mut record).await {
         Ok(request) => request,
         Err(error) => {
-            ends(&mut record, &error, false);
+            // A record that is dropped without an ending says that the client has left.
+            if !matches!(error, ProxyError::ClientGone) {
+                ends(&mut record, &error, false);
+            }
             return error.response();
         }
     };

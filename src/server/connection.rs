@@ -336,9 +336,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let phase = this.phases.get();
-        if phase != BUSY && this.phases.0.draining.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
         this.reads = true;
         let before = buf.filled().len();
         if this.poll_socket(cx, buf)?.is_ready() {
@@ -355,6 +352,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         if phase == BUSY {
             this.timed = NONE;
             return Poll::Pending;
+        }
+        // What has come already is still answered.
+        if this.phases.0.draining.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
         }
         ready!(this.poll_timer(cx, phase));
         if phase == HEAD && this.instead.is_empty() {

@@ -33,8 +33,8 @@ pub(super) enum ProxyError {
     TooLarge {
         limit: usize,
     },
-    /// The body ended before its declared length.
-    BodyCutShort,
+    /// The client left within its own body; nobody may read this.
+    ClientGone,
     ShuttingDown,
     RefreshFailed(String),
     Internal,
@@ -125,7 +125,7 @@ impl ProxyError {
                 INVALID,
                 &format!("The body is larger than {limit} bytes (MAX_BODY_BYTES)."),
             ),
-            Self::BodyCutShort => view(
+            Self::ClientGone => view(
                 400,
                 "invalid_request",
                 INVALID,
@@ -169,7 +169,7 @@ impl ProxyError {
             | Self::MethodNotAllowed { .. }
             | Self::RequestTimeout
             | Self::TooLarge { .. }
-            | Self::BodyCutShort
+            | Self::ClientGone
             | Self::ShuttingDown
             | Self::RefreshFailed(_)
             | Self::Internal
@@ -220,7 +220,7 @@ impl ProxyError {
             Self::Malformed(_)
             | Self::RequestTimeout
             | Self::TooLarge { .. }
-            | Self::BodyCutShort
+            | Self::ClientGone
             | Self::ShuttingDown => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }

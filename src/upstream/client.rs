@@ -13,16 +13,16 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::connect::Connector;
+use super::connect::{Connector, Limited};
 use super::wire::Past;
 use crate::request::UpstreamBody;
 
 /// Sends requests to the outside.
 #[derive(Clone)]
 pub struct HttpClient {
-    pooled: Client<HttpsConnector<Connector>, UpstreamBody>,
+    pooled: Client<Limited<HttpsConnector<Connector>>, UpstreamBody>,
     /// Keeps no connection, so each call opens a new one.
-    fresh: Client<HttpsConnector<Connector>, UpstreamBody>,
+    fresh: Client<Limited<HttpsConnector<Connector>>, UpstreamBody>,
 }
 
 /// Why there is no answer at all.
@@ -56,11 +56,16 @@ impl HttpClient {
     /// # Errors
     /// When the TLS library refuses its own defaults.
     pub fn new(connector: Connector) -> Result<Self, rustls::Error> {
+        let limit = connector.limit;
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls()?)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(connector);
+        let limited = Limited {
+            inner: https,
+            limit,
+        };
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -70,8 +75,8 @@ impl HttpClient {
             .http2_keep_alive_interval(Duration::from_secs(5))
             .http2_keep_alive_timeout(Duration::from_secs(5))
             .http2_adaptive_window(true);
-        let pooled = builder.build(https.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(https);
+        let pooled = builder.build(limited.clone());
+        let fresh = builder.pool_max_idle_per_host(0).build(limited);
         Ok(Self { pooled, fresh })
     }
 

@@ -19,11 +19,12 @@ use crate::config::OutboundProxy;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Opens connections, each within a time limit.
+/// Opens connections, straight or through a proxy.
 #[derive(Clone)]
 pub struct Connector {
     way: Way,
-    limit: Duration,
+    /// How long a connection may take until it is ready for a request, TLS included.
+    pub(super) limit: Duration,
 }
 
 #[derive(Clone)]
@@ -36,8 +37,8 @@ enum Way {
 }
 
 impl Connector {
-    /// Over the network. `limit` bounds the whole way: name look-up, TCP and the proxy's
-    /// greeting (TLS has its own place above).
+    /// Over the network. `limit` bounds the whole way: name look-up, TCP, the proxy's greeting
+    /// and TLS.
     #[must_use]
     pub fn network(proxy: &OutboundProxy, limit: Duration) -> Self {
         let mut tcp = HttpConnector::new();
@@ -47,7 +48,9 @@ impl Connector {
         // A connection that slept with its laptop is dead: bytes that nobody acknowledges end the connection.
         #[cfg(target_os = "linux")]
         tcp.set_tcp_user_timeout(Some(Duration::from_secs(10)));
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        // The matcher's `*` stands for names, not for addresses; curl's for both.
+        let none = proxy.no.as_deref().is_some_and(|no| no.trim() == "*");
+        let text = |value: &Option<String>| value.clone().filter(|_| !none).unwrap_or_default();
         let proxies = Matcher::builder()
             .https(text(&proxy.https))
             .http(text(&proxy.http))
@@ -83,12 +86,35 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, target: Uri) -> Self::Future {
-        let limit = self.limit;
         let way = self.way.clone();
-        Box::pin(async move {
-            let wire = tokio::time::timeout(limit, open(way, target)).await??;
-            Ok(TokioIo::new(wire))
-        })
+        Box::pin(async move { Ok(TokioIo::new(open(way, target).await?)) })
+    }
+}
+
+/// Another connector (TLS over [`Connector`]), within a time limit.
+#[derive(Clone)]
+pub(super) struct Limited<C> {
+    pub(super) inner: C,
+    pub(super) limit: Duration,
+}
+
+impl<C> Service<Uri> for Limited<C>
+where
+    C: Service<Uri, Error = BoxError>,
+    C::Future: Send + 'static,
+    C::Response: Send,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let opened = tokio::time::timeout(self.limit, self.inner.call(target));
+        Box::pin(async move { opened.await? })
     }
 }
 

@@ -84,7 +84,7 @@ async fn s8_a_request_that_came_before_the_signal_was_seen_is_answered() {
     let outside = Outside::with(Script::new()).await;
     let mut serving = outside.program("").ready().await;
     let mut idle = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..100 {
         let mut socket = connect(&serving).await;
         socket
             .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -1,0 +1,205 @@
+"""What the checks stand on: the demo as a process, its simulator, its log, and the list of checks.
+
+No client's library belongs here, and no check.
+"""
+
+import atexit
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+REPO = HERE.parent
+WORK = HERE / ".work"
+KEY = "demo-key"
+
+CHECKS = []
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    run: object
+    limit_sec: int
+
+
+def check(name, limit_sec=60):
+    """Puts a function into the list of checks; it is called with a `Rig` whose world is a new one."""
+
+    def keep(function):
+        CHECKS.append(Check(name, function, limit_sec))
+        return function
+
+    return keep
+
+
+def equal(got, wanted, what):
+    assert got == wanted, f"{what}: {got!r}, not {wanted!r}"
+
+
+def eventually(ask, what, limit_sec=5.0):
+    """The first truthy answer of `ask`."""
+    until = time.monotonic() + limit_sec
+    while not (answer := ask()):
+        assert time.monotonic() < until, f"not within {limit_sec:g} s: {what}"
+        time.sleep(0.02)
+    return answer
+
+
+def http(method, url, body=None, key=None):
+    """Status and text of an answer, whatever the status."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method)
+    if key is not None:
+        request.add_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+class Demo:
+    """`free-llm-proxy demo` in a folder and an environment of its own: no `.env`, no settings but these."""
+
+    def __init__(self, name, **settings):
+        folder = WORK / name
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log_file = folder / "demo.log"
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(
+                [os.environ["FREE_LLM_PROXY_BIN"], "demo"],
+                cwd=folder, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        atexit.register(self.process.kill)
+        self.address = self._said(r"Address\s+(http://\S+)/v1\b")
+        self.simulator = Simulator(self._said(r"GET (http://\S+)/requests\b"))
+        self.log = Log(self.log_file)
+        eventually(lambda: http("GET", f"{self.address}/ready")[0] == 200, "/ready is 200")
+
+    def said(self):
+        return self.log_file.read_text()
+
+    def _said(self, pattern):
+        def look():
+            if (ended := self.process.poll()) is not None:
+                raise AssertionError(f"the demo ended with {ended} and said: {self.said()}")
+            return re.search(pattern, self.said())
+
+        return eventually(look, f"the demo prints {pattern}", 15).group(1)
+
+    def metric(self, name, **labels):
+        """A metric's value; 0 for a row that has not come about."""
+        _, text = http("GET", f"{self.address}/metrics")
+        for line in text.splitlines():
+            found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+            if found and found[1] == name:
+                if dict(re.findall(r'(\w+)="([^"]*)"', found[2] or "")) == labels:
+                    return float(found[3])
+        return 0.0
+
+    def stop(self):
+        """Its exit code after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=15)
+
+
+class Simulator:
+    """The demo's simulated list and upstream."""
+
+    def __init__(self, address):
+        self.address = address
+        self.sample = json.loads(http("GET", f"{address}/api/free-llm/top-models")[1])
+
+    def follow(self, script):
+        status, said = http("PUT", f"{self.address}/script", script)
+        assert status == 200, f"the simulator refused the script: {said}"
+
+    def forget(self):
+        http("DELETE", f"{self.address}/requests")
+
+    def completions(self):
+        """The chat requests that reached a model, oldest first."""
+        seen = json.loads(http("GET", f"{self.address}/requests")[1])["requests"]
+        return [request for request in seen if request["model"] is not None]
+
+    def asked(self):
+        return [request["model"] for request in self.completions()]
+
+
+class Log:
+    """The proxy's log lines."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def lines(self):
+        # The demo's introduction stands before the first log line; a line may be half written.
+        whole, _, _ = self.file.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+
+    def requests(self):
+        ends = ("request_done", "request_rejected")
+        return [line for line in self.lines() if line["event"] in ends]
+
+    def of(self, request_id):
+        """The one line that a chat request leaves."""
+        mine = lambda: [line for line in self.requests() if line["request_id"] == request_id]
+        lines = eventually(mine, f"a log line of the request {request_id}")
+        equal(len(lines), 1, "log lines of one request")
+        return lines[0]
+
+
+def outcomes(line):
+    return [(attempt["model"], attempt["outcome"]) for attempt in line["attempts"]]
+
+
+class Rig:
+    """What a check is given: a demo, and the means to make a situation."""
+
+    def __init__(self, demo):
+        self.demo = demo
+        self.simulator = demo.simulator
+        self.models = [model["id"] for model in demo.simulator.sample["models"]]
+        self._before = 0
+
+    def situation(self, script=None, listed=None):
+        """From here on the simulated world follows `script`, every model is awake, and nothing was asked.
+
+        `listed` puts another list in place of the sample.
+        """
+        script = dict(script or {})
+        if listed is not None:
+            script["list"] = {"status": {"status": 200, "body": listed}}
+        self.simulator.follow(script)
+        status, said = http("POST", f"{self.demo.address}/admin/refresh", key=KEY)
+        assert status == 200, f"the list could not be read: {said}"
+        self.simulator.forget()
+        self._before = len(self.demo.log.requests())
+
+    def logged(self, count):
+        """The log lines of the chat requests since the situation was made: exactly so many."""
+        lines = lambda: self.demo.log.requests()[self._before :]
+        eventually(lambda: len(lines()) >= count, f"{count} log lines")
+        equal(len(lines()), count, "log lines")
+        return lines()
+
+    def short_list(self, count, **flags):
+        """The first so many models of the sample, with these flags, and no fallback router."""
+        models = [{**model, **flags} for model in self.simulator.sample["models"][:count]]
+        return {"updatedAt": self.simulator.sample["updatedAt"], "models": models}
+
+
+def limited(retry_after):
+    """The script's step for a 429 of one model."""
+    return {"failure": {"name": "provider_limit_retry_after", "retry_after": retry_after}}
