@@ -9,9 +9,9 @@ use hyper::body::Incoming;
 
 use super::aloud::Aloud;
 use super::body;
-use super::connection::Phases;
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
+use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::{App, MODEL_HEADER};
 use crate::attempt::Opened;

@@ -11,6 +11,7 @@ mod connection;
 mod ending;
 mod error;
 mod info;
+mod phases;
 mod reply;
 mod routes;
 mod serve;
@@ -34,8 +35,8 @@ use crate::config::{AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::telemetry::{Log, Metrics};
-use connection::{Busy, Phases};
 use error::ProxyError;
+use phases::{Busy, Phases};
 use reply::ReplyBody;
 use routes::{Route, route};
 

@@ -1,0 +1,163 @@
+//! The phase of one client connection, shared by the socket below hyper and the service above it.
+//!
+//! Facts and bookkeeping only: what follows from a phase is done in `connection`.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// No connection keeps a larger head buffer than this from one request to the next.
+const HEAD_KEPT: usize = 8 * 1024;
+
+/// Nothing of a next request has come.
+pub(super) const IDLE: u8 = 0;
+/// Some of a head has come.
+pub(super) const HEAD: u8 = 1;
+/// A request is being answered.
+pub(super) const BUSY: u8 = 2;
+/// The phase of one connection, shared by the socket below hyper and the service above it.
+#[derive(Clone, Debug)]
+pub(super) struct Phases(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    phase: AtomicU8,
+    draining: AtomicBool,
+    unread: AtomicBool,
+    /// `head` belongs to the request that comes next.
+    fresh: AtomicBool,
+    /// A next head has begun in the bytes that hyper holds.
+    pipelined: AtomicBool,
+    /// The bytes of the head that is being read. A std lock, held for a copy.
+    head: Mutex<Vec<u8>>,
+}
+
+impl Phases {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Shared {
+            phase: AtomicU8::new(IDLE),
+            draining: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            fresh: AtomicBool::new(false),
+            pipelined: AtomicBool::new(false),
+            head: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// A head is whole and its request is being answered; the guard ends that.
+    pub(super) fn busy(&self) -> Busy {
+        self.0.phase.store(BUSY, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    /// The answer goes out although the request's body was not read to its end.
+    pub(super) fn body_left_unread(&self) {
+        self.0.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on an idle or half-sent connection is closed.
+    pub(super) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the head of the request that comes in now had both `Content-Length` and
+    /// `Transfer-Encoding`, of which hyper shows only one: two readings of where the request
+    /// ends. A pipelined head was not seen here; hyper then closes the connection behind it,
+    /// which RFC 9112 §6.3 allows as well.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.fresh.load(Ordering::Relaxed) && header(&head, b"content-length").is_some()
+    }
+
+    /// Whether the head declares a longer body than that, even one that no number can hold.
+    pub(super) fn declares_more_than(&self, limit: usize) -> bool {
+        let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = header(&head, b"content-length")
+            .unwrap_or_default()
+            .trim_ascii();
+        let number = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+        number && declared(&head).is_none_or(|length| length > limit)
+    }
+
+    /// The head has been looked at.
+    pub(super) fn head_is_read(&self) {
+        self.0.fresh.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the connection is to be closed as soon as it is not busy.
+    pub(super) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request's body was not read to its end.
+    pub(super) fn is_unread(&self) -> bool {
+        self.0.unread.load(Ordering::Relaxed)
+    }
+
+    /// Some of a head has come.
+    pub(super) fn in_head(&self) {
+        self.0.phase.store(HEAD, Ordering::Relaxed);
+    }
+
+    /// The phase now.
+    pub(super) fn get(&self) -> u8 {
+        self.0.phase.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what arrives of a head, up to its blank line.
+    pub(super) fn keep_head(&self, bytes: &[u8], new: bool) {
+        let mut head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if new {
+            self.0.fresh.store(true, Ordering::Relaxed);
+            head.clear();
+            head.shrink_to(HEAD_KEPT);
+        }
+        let from = head.len().saturating_sub(3);
+        head.extend_from_slice(bytes);
+        let end = head
+            .get(from..)
+            .and_then(|tail| memchr::memmem::find(tail, b"\r\n\r\n"));
+        if let Some(end) = end {
+            let behind = head.len() - (from + end + 4);
+            head.truncate(from + end);
+            let chunked = header(&head, b"transfer-encoding").is_some();
+            let pipelined = !chunked && behind > declared(&head).unwrap_or(0);
+            self.0.pipelined.store(pipelined, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The value of a header in the bytes of a head.
+fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    head.split(|b| *b == b'\n').find_map(|line| {
+        let (start, value) = line.split_at_checked(name.len())?;
+        start
+            .eq_ignore_ascii_case(name)
+            .then_some(value)?
+            .strip_prefix(b":")
+    })
+}
+
+/// The declared length of the body.
+fn declared(head: &[u8]) -> Option<usize> {
+    std::str::from_utf8(header(head, b"content-length")?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// A request is being answered as long as this lives.
+#[derive(Debug)]
+pub(super) struct Busy(Phases);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let shared = &self.0.0;
+        let next = if shared.pipelined.swap(false, Ordering::Relaxed) {
+            HEAD
+        } else {
+            IDLE
+        };
+        shared.phase.store(next, Ordering::Relaxed);
+    }
+}
