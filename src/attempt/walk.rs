@@ -183,7 +183,13 @@ impl Walker {
                     // Whatever ends the probe is told; past the budget nothing starts anyway.
                     drop(timeout_at(deadline.into(), changes.changed()).await);
                 }
-                (Selection::AccountResting, _) => return Err(self.account_refusal(now)),
+                (Selection::AccountResting, _) => {
+                    // By the same clock it rests still.
+                    let Some(refusal) = self.account_refusal(now) else {
+                        continue;
+                    };
+                    return Err(refusal);
+                }
                 (Selection::NoneCapable { missing }, _) if progress.tried.is_empty() => {
                     return Err(Refusal::NoCapableModel { missing });
                 }
@@ -258,11 +264,12 @@ impl Walker {
         record.attempt_ends(failure.outcome, failure.status, Some(failure.cause), until);
         match failure.scope {
             Scope::Model => {
-                // A model that refuses one request has answered, and so has the account.
+                // A model that refuses one request has answered, and so has the account; who
+                // was never reached has told nothing of either.
                 if failure.rest == Rest::None {
-                    claim.is_well()
-                } else {
-                    claim.account_is_well()
+                    claim.is_well();
+                } else if failure.status.is_some() {
+                    claim.account_is_well();
                 }
                 match failure.lesson {
                     Some(Lesson::Lacks(capability)) => self.registry.learn(&model.id, capability),
@@ -276,8 +283,15 @@ impl Walker {
                 None
             }
             Scope::Account(AccountLimit::Credit) => failure.answer.map(Refusal::Passed),
-            Scope::Account(AccountLimit::Minute | AccountLimit::Day) => {
-                Some(self.account_refusal(now))
+            Scope::Account(limit @ (AccountLimit::Minute | AccountLimit::Day)) => {
+                // A quota that is back already ends this request all the same, and no other.
+                let back = || Refusal::AccountLimited {
+                    limit,
+                    requests: failure.free_requests.map(|free| free.limit),
+                    retry_after: 1,
+                    available_at: now.wall,
+                };
+                Some(self.account_refusal(now).unwrap_or_else(back))
             }
             Scope::Key => Some(Refusal::UpstreamAuth {
                 status: failure.status.unwrap_or(401),
@@ -318,18 +332,12 @@ impl Walker {
         }
     }
 
-    /// What is told while the account rests.
-    fn account_refusal(&self, now: Now) -> Refusal {
+    /// What is told while the account rests; `None` if it does not.
+    fn account_refusal(&self, now: Now) -> Option<Refusal> {
         self.registry.with_cooldowns(|known| {
-            let Some((why, wake)) = known.account_rest(now) else {
-                // It was to rest for no time at all.
-                return Refusal::AllUnavailable {
-                    retry_after: 1,
-                    tried: Vec::new(),
-                };
-            };
+            let (why, wake) = known.account_rest(now)?;
             let retry_after = whole_seconds(wake.left(now));
-            match &why.answer {
+            Some(match &why.answer {
                 Some(answer) => Refusal::Passed(PassedAnswer {
                     retry_after: Some(retry_after.into()),
                     ..answer.clone()
@@ -340,7 +348,7 @@ impl Walker {
                     retry_after,
                     available_at: wake.date(now),
                 },
-            }
+            })
         })
     }
 

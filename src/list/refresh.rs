@@ -152,9 +152,7 @@ impl RefreshTask {
 
     async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
         let (ranking, catalogue) = self.read_both().await;
-        if let Some(catalogue) = catalogue {
-            self.note(catalogue);
-        }
+        let news = catalogue.is_some_and(|catalogue| self.note(catalogue));
         match ranking {
             Ok(ranking) => Ok(self.publish(ranking, wake_all)),
             Err(error) => {
@@ -164,16 +162,16 @@ impl RefreshTask {
                 };
                 self.log
                     .emit(LogLevel::Warning, "snapshot_refresh_failed", &fields);
-                if self.ranking.is_none() {
-                    self.publish_from_catalogue();
+                if news {
+                    self.publish_again();
                 }
                 Err(error.to_string())
             }
         }
     }
 
-    /// Reads both at once. The ranking does not wait long for the catalogue, unless that is all
-    /// there is.
+    /// Reads both at once. The ranking does not wait long for the catalogue, and its next read
+    /// not at all.
     async fn read_both(
         &mut self,
     ) -> (
@@ -182,7 +180,10 @@ impl RefreshTask {
     ) {
         let reader = self.reader.clone();
         let mut ranking = pin!(self.reader.ranking());
-        let mut catalogue: Reading<Catalogue> = Box::pin(async move { reader.catalogue().await });
+        // While the catalogue may be all there is, a slow one is not begun anew with each retry.
+        let begun = self.late.take().filter(|_| self.ranking.is_none());
+        let mut catalogue: Reading<Catalogue> =
+            begun.unwrap_or_else(|| Box::pin(async move { reader.catalogue().await }));
         let mut read = None;
         let ranking = loop {
             tokio::select! {
@@ -190,9 +191,7 @@ impl RefreshTask {
                 catalogue = &mut catalogue, if read.is_none() => read = Some(catalogue),
             }
         };
-        if read.is_none() && ranking.is_err() && self.ranking.is_none() {
-            read = Some((&mut catalogue).await);
-        } else if read.is_none() {
+        if read.is_none() && ranking.is_ok() {
             read = tokio::time::timeout(CATALOGUE_GRACE, &mut catalogue)
                 .await
                 .ok();

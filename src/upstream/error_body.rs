@@ -61,6 +61,7 @@ impl<'a> ErrorBody<'a> {
             .or_else(|| self.request())
             .or_else(|| self.of_the_model())
             .or_else(|| self.other_model(model))
+            .or_else(|| self.invalid())
     }
 
     /// The free quota, told by the limit's source or the message, never by headers alone.
@@ -74,8 +75,7 @@ impl<'a> ErrorBody<'a> {
     }
 
     fn request(&self) -> Option<Named> {
-        const TYPES: [&str; 13] = [
-            "invalid_request",
+        const TYPES: [&str; 12] = [
             "invalid_prompt",
             "content_policy_violation",
             "refusal",
@@ -94,6 +94,11 @@ impl<'a> ErrorBody<'a> {
             .iter()
             .any(|key| self.has(key));
         (moderated || TYPES.contains(&kind.as_str())).then_some(Named::Request)
+    }
+
+    /// The vaguest of the types: it may stand beside words that name a cause of the model's.
+    fn invalid(&self) -> Option<Named> {
+        (self.error_type() == "invalid_request").then_some(Named::Request)
     }
 
     fn of_the_model(&self) -> Option<Named> {

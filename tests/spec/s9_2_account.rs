@@ -1,0 +1,611 @@
+//! §9.2: what is the account's: the free quota of the day or the minute, and no credit.
+
+use std::time::{Duration, SystemTime};
+
+use free_llm_proxy::clock::Now;
+use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Status, Step};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::rig::{Answer, Rig, abc};
+use crate::scripts::{JSON, STALL, STREAM, pieces};
+
+const DAY: &str = "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day";
+const DAY_SOURCE: &str = "openrouter_free_tier_daily";
+const MINUTE: &str = "Rate limit exceeded: free-models-per-min. ";
+const MINUTE_SOURCE: &str = "openrouter_free_tier_per_minute";
+
+/// How an upstream says that the quota is used up, and until when.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Header,
+    HeaderSeconds,
+    Metadata,
+    RetryAfter,
+    RetryAfterInMetadata,
+    Not,
+}
+
+/// In what shape it comes.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Status,
+    Inside,
+    Event,
+}
+
+/// The refusal of a quota, which names a reset so many seconds from now.
+fn used_up(message: &str, source: &str, told: Told, seconds: u64, shape: Shape) -> Step {
+    let at = Now::read().unix_seconds() + seconds;
+    let (millis, epoch, length) = (format!("{at}000"), at.to_string(), seconds.to_string());
+    let mut metadata = json!({"provider_name": null});
+    if !source.is_empty() {
+        metadata["limit_source"] = source.into();
+    }
+    let mut headers = vec![("X-RateLimit-Limit", "50"), ("X-RateLimit-Remaining", "0")];
+    match told {
+        Told::Header => headers.push(("X-RateLimit-Reset", &millis)),
+        Told::HeaderSeconds => headers.push(("X-RateLimit-Reset", &epoch)),
+        Told::Metadata => metadata["headers"] = json!({"x-ratelimit-RESET": millis}),
+        Told::RetryAfter => headers.push(("Retry-After", &length)),
+        Told::RetryAfterInMetadata => metadata["retry_after_seconds"] = seconds.into(),
+        Told::Not => {}
+    }
+    let body = json!({"error": {"message": message, "code": 429, "metadata": metadata}, "user_id": "user_x"});
+    let lines = |head: &str| {
+        headers.iter().fold(head.to_owned(), |head, (name, value)| {
+            head + &format!("{name}: {value}\r\n")
+        })
+    };
+    match shape {
+        Shape::Status => Step::status(429, &headers, body),
+        Shape::Inside => pieces(&lines(JSON), [body.to_string()]),
+        Shape::Event => pieces(
+            &lines(STREAM),
+            [format!(": OPENROUTER PROCESSING\n\ndata: {body}\n\n")],
+        ),
+    }
+}
+
+/// Once this, and then all is well again.
+fn once(step: Step) -> Plan<Step> {
+    Plan::from(step).then(PlanEnd::Ok)
+}
+
+/// A script whose account meets this once.
+fn account(step: Step) -> free_llm_proxy::simulator::Script {
+    abc().account(once(step))
+}
+
+fn retry_after(answer: &Answer) -> u64 {
+    answer.header("retry-after").parse().unwrap()
+}
+
+/// A length told as a date has up to a second less.
+fn is_about(told: u64, seconds: u64) -> bool {
+    (seconds - 1..=seconds).contains(&told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it_returns() {
+    let rig = Rig::paused(abc(), &[]).await;
+    #[rustfmt::skip]
+    let kinds = [
+        // the message, the limit's source              which quota
+        (DAY, DAY_SOURCE,                               "day"),
+        ("Rate limit exceeded: free-models-per-day-high-balance. ", "", "day"),
+        ("No more today.", DAY_SOURCE,                  "day"),
+        (MINUTE, MINUTE_SOURCE,                         "minute"),
+        (MINUTE, "",                                    "minute"),
+        ("Slow down.", MINUTE_SOURCE,                   "minute"),
+    ];
+    #[rustfmt::skip]
+    let tolds = [
+        // the reset                  seconds
+        (Told::Header,                3000),
+        (Told::HeaderSeconds,         3000),
+        (Told::Metadata,              3000),
+        (Told::RetryAfter,            90),
+        (Told::RetryAfterInMetadata,  90),
+        (Told::Not,                   300),
+    ];
+    #[rustfmt::skip]
+    let shapes = [
+        (Shape::Status, Rig::hello()), (Shape::Status, Rig::hello_stream()),
+        (Shape::Inside, Rig::hello()), (Shape::Event, Rig::hello_stream()),
+    ];
+    for (message, source, quota) in kinds {
+        for (told, seconds) in tolds {
+            for (shape, body) in &shapes {
+                let why = format!("{message} {source} {told:?} {shape:?} {body}");
+                let step = used_up(message, source, told, seconds, *shape);
+                rig.anew(account(step)).await;
+                let start = Instant::now();
+
+                let answer = rig.chat(body).await;
+                answer.is_error(503, "account_rate_limited");
+                assert!(is_about(retry_after(&answer), seconds), "{why}: {answer:?}");
+                assert_eq!(answer.header("x-free-llm-proxy-attempts"), "1", "{why}");
+                assert_eq!(rig.attempts(&answer), "a rate_limited 429", "{why}");
+                assert_eq!(rig.asked(), "a", "the others stay unasked: {why}");
+                says_which(&answer, quota);
+
+                for later in [Rig::hello(), Rig::hello_stream()] {
+                    let answer = rig.chat(&later).await;
+                    answer.is_error(503, "account_rate_limited");
+                    assert!(is_about(retry_after(&answer), seconds), "{why}: {answer:?}");
+                    assert_eq!(answer.header("x-free-llm-proxy-attempts"), "", "{why}");
+                    says_which(&answer, quota);
+                }
+                rests(&rig, quota, seconds, &why).await;
+
+                sleep_until(start + Duration::from_secs(seconds - 2)).await;
+                rig.chat(body).await.is_error(503, "account_rate_limited");
+                assert_eq!(rig.asked(), "", "{why}");
+
+                sleep_until(start + Duration::from_millis(seconds * 1000 + 100)).await;
+                assert_eq!(rig.get("/ready").await.status, 200, "{why}");
+                assert_eq!(rig.chat(body).await.status, 200, "{why}");
+                assert_eq!(rig.asked(), "a", "no model rests for it: {why}");
+                assert_eq!(
+                    rig.metric("freellm_account_cooldown_seconds").await,
+                    Some(0.0)
+                );
+            }
+        }
+    }
+}
+
+/// A sentence with the quota, and when it returns, as a date and in seconds.
+#[track_caller]
+fn says_which(answer: &Answer, quota: &str) {
+    let error = &answer.json()["error"];
+    let sentence = error["message"].as_str().unwrap();
+    let words = if quota == "day" {
+        ["day", "quota"]
+    } else {
+        ["minute", "quota"]
+    };
+    assert!(
+        words.iter().all(|word| sentence.contains(word)),
+        "{sentence}"
+    );
+    assert!(
+        sentence.contains(&format!("{} s", retry_after(answer))),
+        "{sentence}"
+    );
+    assert!(sentence.contains("Z"), "a date: {sentence}");
+    assert!(!answer.text().contains("user_x"), "{answer:?}");
+}
+
+/// `/ready` and `/metrics` while the account rests.
+async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
+    let ready = rig.get("/ready").await;
+    let body = ready.json();
+    assert_eq!(
+        (ready.status, &body["status"]),
+        (503, &json!("not_ready")),
+        "{why}"
+    );
+    let reason = body["reason"].as_str().unwrap();
+    assert!(
+        reason.contains(quota) || reason.contains("today"),
+        "{reason}: {why}"
+    );
+    assert_eq!(body["available"], 3, "no model of its own rests: {why}");
+    let left = rig
+        .metric("freellm_account_cooldown_seconds")
+        .await
+        .unwrap();
+    assert!(
+        left > seconds as f64 - 2.0 && left <= seconds as f64,
+        "{left}: {why}"
+    );
+    assert_eq!(rig.metric("freellm_cooldown_models").await, Some(0.0));
+    assert_eq!(
+        rig.metric("freellm_free_requests_used").await,
+        Some(50.0),
+        "{why}"
+    );
+    assert_eq!(
+        rig.metric("freellm_free_requests_limit").await,
+        Some(50.0),
+        "{why}"
+    );
+    assert_eq!(rig.get("/health").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_the_free_requests_are_told_as_far_as_they_are_known() {
+    let metadata = json!({"headers": {"x-ratelimit-limit": "1000", "X-RateLimit-Remaining": "-1"}, "limit_source": DAY_SOURCE});
+    let body =
+        |metadata: Value| json!({"error": {"message": "x", "code": 429, "metadata": metadata}});
+    let bare = body(json!({"limit_source": DAY_SOURCE}));
+    #[rustfmt::skip]
+    let rows = [
+        // what the account met                                                                 used           limit
+        (Step::status(429, &[], bare.clone()),                                                  None,          None),
+        (Step::status(429, &[("X-RateLimit-Limit", "50"), ("X-RateLimit-Remaining", "0")], bare.clone()), Some(50.0), Some(50.0)),
+        (Step::status(429, &[("X-RateLimit-Limit", "1000"), ("X-RateLimit-Remaining", "1")], bare.clone()), Some(999.0), Some(1000.0)),
+        (Step::status(429, &[("X-RateLimit-Limit", "many")], bare),                             None,          None),
+        (Step::status(429, &[], body(metadata)),                                                Some(1000.0),  Some(1000.0)),
+        (Failure::DailyLimitMetadata.into(),                                                    Some(50.0),    Some(50.0)),
+        (Failure::InsufficientCredits.into(),                                                   None,          None),
+    ];
+    let rig = Rig::paused(abc(), &[]).await;
+    for (step, used, limit) in rows {
+        rig.anew(account(step.clone())).await;
+        assert_eq!(
+            rig.metric("freellm_account_cooldown_seconds").await,
+            Some(0.0)
+        );
+        rig.chat(&Rig::hello()).await;
+        let told = (
+            rig.metric("freellm_free_requests_used").await,
+            rig.metric("freellm_free_requests_limit").await,
+        );
+        assert_eq!(told, (used, limit), "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_429_whose_body_names_no_quota_of_the_accounts_is_the_models() {
+    let limits = [
+        ("X-RateLimit-Limit", "50"),
+        ("X-RateLimit-Remaining", "0"),
+        ("X-RateLimit-Reset", "40"),
+    ];
+    let body = |error: Value| json!({ "error": error });
+    #[rustfmt::skip]
+    let rows = [
+        Failure::RateLimitedHeaders.into(),
+        Failure::RateLimited.into(),
+        Failure::RateLimitedEmpty.into(),
+        Failure::CloudflareLimit.into(),
+        Failure::ProviderLimit.into(),
+        Failure::ProviderLimitRetryAfter.into(),
+        Failure::Capacity.into(),
+        Step::status(429, &limits, ""),
+        Step::status(429, &limits, body(json!({"message": "Rate limit exceeded", "code": 429}))),
+        Step::status(429, &limits, body(json!({"message": "x", "metadata": {"limit_source": "upstream_provider_shared_pool"}}))),
+        Step::status(429, &limits, body(json!({"message": "x", "metadata": {"raw": "free-models-per-day"}}))),
+    ];
+    let rig = Rig::paused(abc(), &[]).await;
+    for step in rows {
+        for body in [Rig::hello(), Rig::hello_stream()] {
+            rig.anew(abc().model("a:free", step.clone())).await;
+            let answer = rig.chat(&body).await;
+            assert_eq!(answer.status, 200, "{step:?}");
+            assert_eq!(
+                rig.attempts(&answer),
+                "a rate_limited 429, b success",
+                "{step:?}"
+            );
+            assert_eq!(rig.get("/ready").await.status, 200, "{step:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_quota_that_is_back_already_ends_this_request_and_no_other() {
+    // The date is past when it arrives, or the wait is none.
+    let past = Step::status(
+        429,
+        &[("X-RateLimit-Reset", "1500000000000")],
+        json!({"error": {"message": MINUTE, "code": 429}}),
+    );
+    let none = Step::status(
+        429,
+        &[("Retry-After", "0")],
+        json!({"error": {"message": DAY, "code": 429}}),
+    );
+    let rig = Rig::paused(abc(), &[]).await;
+    for step in [past, none] {
+        for body in [Rig::hello(), Rig::hello_stream()] {
+            rig.anew(account(step.clone())).await;
+            let answer = rig.chat(&body).await;
+            answer.is_error(503, "account_rate_limited");
+            assert_eq!(
+                (answer.header("retry-after"), rig.asked().as_str()),
+                ("1", "a")
+            );
+            assert_eq!(rig.chat(&body).await.status, 200);
+            assert_eq!(rig.asked(), "a");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_walk_that_met_the_models_first_stops_at_the_account_all_the_same() {
+    let daily = used_up(DAY, DAY_SOURCE, Told::Header, 3000, Shape::Status);
+    let script = abc()
+        .model("a:free", Step::status(500, &[], ""))
+        .model("b:free", daily);
+    let rig = Rig::paused(script, &[]).await;
+    let answer = rig.chat(&Rig::hello()).await;
+    answer.is_error(503, "account_rate_limited");
+    assert_eq!(
+        rig.attempts(&answer),
+        "a upstream_error 500, b rate_limited 429"
+    );
+    assert_eq!(answer.header("x-free-llm-proxy-attempts"), "2");
+    assert_eq!(rig.asked(), "a b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_quota_that_ends_in_the_middle_of_a_stream_rests_the_account() {
+    let error = json!({"error": {"message": DAY, "code": 429, "metadata": {"limit_source": DAY_SOURCE, "retry_after_seconds": 50}}});
+    let spoken =
+        json!({"choices": [{"index": 0, "delta": {"content": "half"}, "finish_reason": null}]});
+    let step = pieces(
+        STREAM,
+        [format!("data: {spoken}\n\n"), format!("data: {error}\n\n")],
+    );
+    let rig = Rig::paused(abc().model("a:free", once(step)), &[]).await;
+    let broken = rig.chat(&Rig::hello_stream()).await;
+    assert_eq!((broken.status, broken.content().as_str()), (200, "half"));
+    let frame: Value = serde_json::from_str(&broken.events()[1]).unwrap();
+    assert_eq!(frame["error"]["code"], "rate_limited");
+    let answer = rig.chat(&Rig::hello()).await;
+    answer.is_error(503, "account_rate_limited");
+    assert_eq!(
+        (answer.header("retry-after"), rig.asked().as_str()),
+        ("50", "a")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_what_no_model_can_do_is_a_400_while_the_account_rests_too() {
+    let rig = Rig::paused(account(Failure::DailyLimit.into()), &[]).await;
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
+    let list = crate::scripts::ranking_with(&["a:free"], |list| {
+        list["models"][0]["supportsTools"] = false.into();
+    });
+    rig.anew(account(Failure::DailyLimit.into()).list(list))
+        .await;
+    let mut tools = Rig::hello();
+    tools["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
+    rig.chat(&tools).await.is_error(400, "no_capable_model");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_402_goes_to_the_client_and_is_given_again_without_a_call() {
+    #[rustfmt::skip]
+    let rows = [
+        // what the account met                         rests, s
+        (Step::from(Failure::InsufficientCredits),      300),
+        (Failure::CannotAfford.into(),                  300),
+        (Failure::KeyLimit.into(),                      300),
+        (Failure::InFlightBudget.into(),                1),
+        (Step::status(402, &[], r#"{"error": {"code":402,"message":"x","n":1.0e2}}"#), 300),
+        (Step::status(402, &[("Retry-After", "40")], r#"{"error":{"message":"x"}}"#),  40),
+        (Step::status(402, &[], json!({"error": {"message": "x", "metadata": {"retry_after_seconds": 7}}})), 7),
+        (Step::status(402, &[], "pay"),                 300),
+        (Step::status(402, &[], ""),                    300),
+    ];
+    let rig = Rig::paused(abc(), &[]).await;
+    for (step, seconds) in rows {
+        for body in [Rig::hello(), Rig::hello_stream()] {
+            rig.anew(account(step.clone())).await;
+            let start = Instant::now();
+            let first = rig.chat(&body).await;
+            assert_eq!(first.status, 402, "{step:?}");
+            assert_eq!(rig.attempts(&first), "a upstream_error 402", "{step:?}");
+            assert_eq!(rig.asked(), "a", "{step:?}");
+            assert_eq!(first.header("x-free-llm-proxy-attempts"), "1");
+            let text = first.text();
+            assert!(
+                !text.contains("user_x") && !text.contains("user_id"),
+                "{text}"
+            );
+            if let Step::Status(Status {
+                body: Value::String(sent),
+                ..
+            }) = &step
+            {
+                if sent.starts_with('{') {
+                    assert_eq!(&text, sent, "byte for byte");
+                } else {
+                    let error = &first.json()["error"];
+                    assert_eq!(
+                        (error["code"].as_str(), error["type"].as_str()),
+                        (Some("upstream_402"), Some("upstream_error"))
+                    );
+                }
+            }
+            for later in [Rig::hello(), Rig::hello_stream()] {
+                let again = rig.chat(&later).await;
+                assert_eq!(
+                    (again.status, again.text()),
+                    (402, text.clone()),
+                    "{step:?}"
+                );
+                assert_eq!(again.header("retry-after"), seconds.to_string(), "{step:?}");
+                assert_eq!(again.header("x-free-llm-proxy-attempts"), "", "{step:?}");
+            }
+            let ready = rig.get("/ready").await;
+            assert!(
+                ready.status == 503 && ready.text().contains("credit"),
+                "{ready:?}"
+            );
+            assert_eq!(rig.asked(), "", "{step:?}");
+            sleep_until(start + Duration::from_millis(seconds * 1000 - 100)).await;
+            assert_eq!(rig.chat(&body).await.status, 402, "{step:?}");
+            assert_eq!(rig.asked(), "", "{step:?}");
+            sleep(Duration::from_millis(200)).await;
+            assert_eq!(rig.chat(&body).await.status, 200, "{step:?}");
+            assert_eq!(rig.asked(), "a", "{step:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no_end() {
+    for setting in ["20", "0.5", "0"] {
+        let rig = Rig::paused(abc(), &[("RATE_LIMIT_COOLDOWN_SEC", setting)]).await;
+        let millis = (setting.parse::<f64>().unwrap() * 1000.0) as u64;
+        let bare = used_up(DAY, "", Told::Not, 0, Shape::Status);
+        for (step, status) in [(bare, 503), (Failure::InsufficientCredits.into(), 402)] {
+            rig.anew(account(step)).await;
+            let start = Instant::now();
+            let answer = rig.chat(&Rig::hello()).await;
+            assert_eq!(answer.status, status, "{setting}");
+            if millis > 0 {
+                sleep_until(start + Duration::from_millis(millis - 50)).await;
+                assert_eq!(rig.chat(&Rig::hello()).await.status, status, "{setting}");
+            }
+            sleep_until(start + Duration::from_millis(millis + 50)).await;
+            assert_eq!(rig.asked(), "a", "{setting}");
+            assert_eq!(rig.chat(&Rig::hello()).await.status, 200, "{setting}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
+    let slow = |mut step: Step, ms| {
+        if let Step::Status(status) = &mut step {
+            status.delay_ms = ms;
+        }
+        step
+    };
+    let limited = |message, seconds, ms| {
+        slow(
+            used_up(message, "", Told::RetryAfter, seconds, Shape::Status),
+            ms,
+        )
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // two at once: the first meets     the second, 1 s later        told thereafter, and how long, s
+        (limited(DAY, 500, 0),              limited(MINUTE, 20, 1000),   "day",      499),
+        (limited(MINUTE, 20, 0),            limited(DAY, 500, 1000),     "day",      500),
+        (limited(DAY, 500, 0),              slow(Step::status(200, &[], json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]})), 1000), "day", 499),
+    ];
+    let rig = Rig::paused(abc(), &[]).await;
+    for (first, second, quota, seconds) in rows {
+        let why = format!("{first:?} {second:?}");
+        rig.anew(abc().account(Plan::from([first, second]).then(PlanEnd::Ok)))
+            .await;
+        let hello = Rig::hello();
+        tokio::join!(rig.chat(&hello), rig.chat(&hello));
+        assert_eq!(rig.asked(), "a a", "{why}");
+        let answer = rig.chat(&hello).await;
+        answer.is_error(503, "account_rate_limited");
+        says_which(&answer, quota);
+        assert_eq!(answer.header("retry-after"), seconds.to_string(), "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_the_rest_of_an_epoch_reset_holds_until_that_date() {
+    // A new list and a walk of the clock change nothing about it.
+    let rig = Rig::paused(abc(), &[("MODELS_REFRESH_SEC", "600")]).await;
+    let reset = Now::read().unix_seconds() + 5000;
+    let error = json!({"error": {"message": DAY, "code": 429, "metadata": {"headers": {"X-RateLimit-Reset": format!("{reset}000")}}}});
+    rig.anew(account(Step::status(429, &[], error))).await;
+    let answer = rig.chat(&Rig::hello()).await;
+    let date = free_llm_proxy::clock::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(reset));
+    assert!(answer.text().contains(&date), "{date}: {answer:?}");
+    let ready = rig.get("/ready").await.json();
+    assert_eq!(ready["account"]["until"], date);
+    for later in [1000, 1000, 1000, 1000, 900] {
+        sleep(Duration::from_secs(later)).await;
+        rig.chat(&Rig::hello())
+            .await
+            .is_error(503, "account_rate_limited");
+    }
+    assert_eq!(rig.asked(), "a");
+    sleep(Duration::from_secs(101)).await;
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_an_absurd_reset_is_26_hours_at_most() {
+    let error = json!({"error": {"message": DAY, "code": 429}});
+    let step = Step::status(429, &[("X-RateLimit-Reset", "9999999999999")], error);
+    let rig = Rig::paused(account(step), &[]).await;
+    let answer = rig.chat(&Rig::hello()).await;
+    assert!(is_about(retry_after(&answer), 26 * 3600), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_admin_refresh_forgets_the_accounts_rest() {
+    let rig = Rig::paused(abc(), &[]).await;
+    for step in [
+        Failure::DailyLimit.into(),
+        Failure::InsufficientCredits.into(),
+    ] {
+        let step: Step = step;
+        for read_fails in [false, true] {
+            rig.anew(account(step.clone())).await;
+            rig.chat(&Rig::hello()).await;
+            if read_fails {
+                rig.simulator.set_list(Step::status(500, &[], ""));
+            }
+            rig.post("/admin/refresh", &Value::Null).await;
+            let rests = matches!(rig.chat(&Rig::hello()).await.status, 402 | 503);
+            assert_eq!(rests, read_fails, "{step:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_probe_that_is_refused_again_rests_the_account_again() {
+    let limited = |seconds| used_up(MINUTE, "", Told::RetryAfter, seconds, Shape::Status);
+    let script = abc().account(Plan::from([limited(10), limited(30)]).then(PlanEnd::Ok));
+    let rig = Rig::paused(script, &[]).await;
+    #[rustfmt::skip]
+    let rows = [
+        // at, s    status   Retry-After   asked
+        (0,         503,     "10",         "a"),
+        (9,         503,     "1",          ""),
+        (11,        503,     "30",         "a"),
+        (12,        503,     "29",         ""),
+        (40,        503,     "1",          ""),
+        (42,        200,     "",           "a"),
+    ];
+    let start = Instant::now();
+    for (at, status, after, asked) in rows {
+        sleep_until(start + Duration::from_secs(at)).await;
+        let answer = rig.chat(&Rig::hello()).await;
+        assert_eq!(
+            (
+                answer.status,
+                answer.header("retry-after"),
+                rig.asked().as_str()
+            ),
+            (status, after, asked),
+            "{at}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_a_probe_that_brings_no_answer_proves_nothing_of_the_account() {
+    // The upstream says nothing at the moment of the probe: the next attempt is the next probe, and it
+    // alone meets the quota that is still gone.
+    let minute = || used_up(MINUTE, "", Told::RetryAfter, 10, Shape::Status);
+    let script =
+        abc().account(Plan::from([minute(), STALL, minute(), minute()]).then(PlanEnd::Last));
+    let rig = Rig::paused(script, &[]).await;
+    let hello = Rig::hello();
+    rig.chat(&hello).await;
+    rig.simulator.clear_requests();
+    sleep(Duration::from_secs(11)).await;
+    let answers = futures_util::future::join_all((0..50).map(|_| rig.chat(&hello))).await;
+    for answer in answers {
+        assert_eq!(answer.status, 503);
+    }
+    let asked = rig.asked();
+    assert_eq!(
+        asked.split(' ').count(),
+        2,
+        "one fell silent, one was refused: {asked}"
+    );
+}

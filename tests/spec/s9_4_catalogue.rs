@@ -1,0 +1,534 @@
+//! §9.4: the upstream's own catalogue: what it fills in, and the second source of models.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use free_llm_proxy::simulator::{Plan, PlanEnd, Point, Raw, RawPart, Script, Step, Then};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::rig::{Rig, ranking};
+use crate::s2_list::{days, ids, reads};
+use crate::scripts::ranking_with;
+
+const CATALOGUE_PATH: &str = "/api/v1/models";
+/// What each need is called: in the request, in the ranking, in the catalogue.
+#[rustfmt::skip]
+const NEEDS: [(&str, &str, &str); 7] = [
+    (r#"{"tools":[{"type":"function","function":{"name":"f"}}]}"#, "supportsTools",             "tools"),
+    (r#"{"tool_choice":"required"}"#,                              "supportsToolChoice",        "tool_choice"),
+    (r#"{"response_format":{"type":"json_schema"}}"#,              "supportsStructuredOutputs", "structured_outputs"),
+    (r#"{"response_format":{"type":"json_object"}}"#,              "supportsResponseFormat",    "response_format"),
+    (r#"{"seed":7}"#,                                              "supportsSeed",              "seed"),
+    (r#"{"stop":"END"}"#,                                          "supportsStop",              "stop"),
+    (r#"{"reasoning":{"effort":"high"}}"#,                         "supportsReasoning",         "reasoning"),
+];
+
+/// A free model of the catalogue's with these parameters and changes.
+pub fn entry(id: &str, parameters: &[&str], changes: Value) -> Value {
+    let mut entry = json!({
+        "id": id, "name": id, "context_length": 131_072,
+        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+        "pricing": {"prompt": "0", "completion": "0"}, "supported_parameters": parameters,
+    });
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        entry[name] = value.clone();
+    }
+    entry
+}
+
+pub fn catalogue(entries: impl IntoIterator<Item = Value>) -> Step {
+    let data: Vec<_> = entries.into_iter().collect();
+    Step::status(200, &[], json!({ "data": data }))
+}
+
+/// A ranking of `a` and `b`, of which `a` leaves this flag open.
+fn open(flag: &str) -> Step {
+    ranking_with(&["a:free", "b:free"], |list| {
+        list["models"][0].as_object_mut().unwrap().remove(flag);
+    })
+}
+
+fn asking(need: &str) -> Value {
+    let mut body = Rig::hello();
+    let need: Value = serde_json::from_str(need).unwrap();
+    for (name, value) in need.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+fn stop() -> Value {
+    asking(r#"{"stop":"END"}"#)
+}
+
+/// Late by so long.
+fn delayed(step: Step, delay_ms: u64) -> Step {
+    let Step::Status(mut status) = step else {
+        panic!("it is a status")
+    };
+    status.delay_ms = delay_ms;
+    Step::Status(status)
+}
+
+fn broken() -> Step {
+    Step::status(500, &[], "")
+}
+
+fn read_of_catalogue(rig: &Rig) -> usize {
+    let requests = rig.simulator.requests();
+    requests
+        .iter()
+        .filter(|seen| seen.path == CATALOGUE_PATH)
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_a_flag_that_the_ranking_omits_is_what_the_catalogue_says() {
+    for (need, flag, parameter) in NEEDS {
+        let told = |value: Value| {
+            ranking_with(&["a:free", "b:free"], |list| {
+                list["models"][0][flag] = value
+            })
+        };
+        let says = |parameters: &[&str]| catalogue([entry("a:free", parameters, Value::Null)]);
+        #[rustfmt::skip]
+        let rows = [
+            // the ranking      the catalogue                                       asked
+            (open(flag),        says(&["max_tokens", parameter]),                   "a"),
+            (open(flag),        says(&["max_tokens"]),                              "b"),
+            (open(flag),        says(&[]),                                          "b"),
+            (open(flag),        catalogue([entry("c:free", &[parameter], Value::Null)]), "b"),
+            (open(flag),        catalogue([entry("a", &[parameter], Value::Null)]), "b"),
+            (open(flag),        broken(),                                           "b"),
+            (told(Value::Null), says(&[parameter]),                                 "a"),
+            (told(json!("yes")), says(&[parameter]),                                "a"),
+            (told(json!(false)), says(&[parameter]),                                "b"),
+            (told(json!(true)), says(&["max_tokens"]),                              "a"),
+            (told(json!(true)), broken(),                                           "a"),
+        ];
+        for (at, (list, catalogue, asked)) in rows.into_iter().enumerate() {
+            // A proxy of its own, so that nothing of an earlier catalogue is left.
+            let rig = Rig::paused(Script::new().list(list).catalogue(catalogue), &[]).await;
+            assert_eq!(rig.chat(&asking(need)).await.status, 200);
+            assert_eq!(rig.asked(), asked, "{need}, row {at}");
+            assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+            assert_eq!(
+                rig.asked(),
+                "a",
+                "what is not needed may be unknown: {need}, row {at}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_a_catalogue_that_cannot_be_read_costs_nothing_but_what_it_would_have_filled_in() {
+    let huge = format!("{{\"data\":[\"{}\"]}}", "x".repeat(30_000));
+    #[rustfmt::skip]
+    let rows = [
+        // the catalogue                                          the ranking waits for it, s
+        (broken(),                                                0),
+        (Step::status(404, &[], "{}"),                            0),
+        (Step::Redirect("/elsewhere".into()),                     0),
+        (Step::Reset(Point::BeforeHeaders),                       0),
+        (Step::Close(Point::MidBody),                             0),
+        (Step::status(200, &[], "<html>"),                        0),
+        (Step::status(200, &[], "[]"),                            0),
+        (Step::status(200, &[], json!({"data": {}})),             0),
+        (Step::status(200, &[], huge.as_str()),                   0),
+        (Step::Stall(Point::BeforeHeaders),                       1),
+        (Step::Stall(Point::MidBody),                             1),
+    ];
+    for (step, waits) in rows {
+        let script = Script::new()
+            .list(open("supportsStop"))
+            .catalogue(step.clone());
+        let start = Instant::now();
+        let rig = Rig::paused(script, &[("MAX_CATALOGUE_BYTES", "20000")]).await;
+        let took = start.elapsed();
+        assert!(
+            took < Duration::from_millis(waits * 1000 + 50),
+            "{took:?}: {step:?}"
+        );
+        assert_eq!(
+            rig.get("/ready").await.json()["source"],
+            "ranking",
+            "{step:?}"
+        );
+        assert_eq!(ids(&rig).await, ["a:free", "b:free"], "{step:?}");
+        rig.chat(&Rig::hello()).await;
+        rig.chat(&stop()).await;
+        assert_eq!(rig.asked(), "a b", "{step:?}");
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(
+            reads(&rig).len(),
+            0,
+            "the ranking is in hand and not asked again: {step:?}"
+        );
+        assert_eq!(rig.log.of("snapshot_refresh_failed").len(), 0, "{step:?}");
+        let told = rig.log.of("catalogue_refresh_failed");
+        assert_eq!(
+            (told.len(), &told[0]["level"]),
+            (1, &json!("WARNING")),
+            "{step:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_what_stays_unknown_counts_as_false() {
+    let list = ranking_with(&["a:free"], |list| {
+        list["models"] = json!([{"id": "a:free", "rank": 1}]);
+    });
+    let rig = Rig::paused(Script::new().list(list).catalogue(broken()), &[]).await;
+    for (need, ..) in NEEDS {
+        let answer = rig.chat(&asking(need)).await;
+        answer.is_error(400, "no_capable_model");
+    }
+    assert_eq!(rig.asked(), "");
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_a_slow_catalogue_holds_the_ranking_for_a_second_and_is_filled_in_when_it_comes() {
+    #[rustfmt::skip]
+    let rows = [
+        // comes after, ms  ready after, ms
+        (0,                 0),
+        (700,               700),
+        (5_000,             1_000),
+        (14_000,            1_000),
+    ];
+    for (comes, ready) in rows {
+        let known = catalogue([entry("a:free", &["stop"], Value::Null)]);
+        let script = Script::new()
+            .list(open("supportsStop"))
+            .catalogue(delayed(known, comes));
+        let start = Instant::now();
+        let rig = Rig::paused(script, &[]).await;
+        let took = start.elapsed().as_millis() as u64;
+        assert!((ready..ready + 50).contains(&took), "{took} ms: {comes}");
+        if comes > ready {
+            rig.chat(&stop()).await;
+            assert_eq!(rig.asked(), "b", "not known yet: {comes}");
+            sleep_until(start + Duration::from_millis(comes + 100)).await;
+        }
+        rig.chat(&stop()).await;
+        assert_eq!(rig.asked(), "a", "{comes}");
+        assert_eq!(read_of_catalogue(&rig), 0, "read once: {comes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_a_late_catalogue_leaves_rests_as_they_are() {
+    let known = catalogue([
+        entry("a:free", &["stop"], Value::Null),
+        entry("b:free", &["stop"], Value::Null),
+    ]);
+    let script = Script::new()
+        .list(open("supportsStop"))
+        .catalogue(delayed(known, 5_000))
+        .model(
+            "a:free",
+            Step::from(free_llm_proxy::simulator::Failure::NoEndpoints),
+        );
+    let rig = Rig::paused(script, &[]).await;
+    rig.chat(&Rig::hello()).await;
+    sleep(Duration::from_secs(6)).await;
+    rig.chat(&stop()).await;
+    assert_eq!(rig.asked(), "a b b", "it is no new list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_the_catalogue_is_read_with_each_read_of_the_list() {
+    let with = || catalogue([entry("a:free", &["stop"], Value::Null)]);
+    let without = || catalogue([entry("a:free", &["seed"], Value::Null)]);
+    let list = || open("supportsStop");
+    #[rustfmt::skip]
+    let rows: [(Vec<Step>, Vec<Step>, &str); 6] = [
+        // the ranking                 the catalogue                      who is asked with `stop` after each read
+        (vec![list(); 3],              vec![without(), with(), without()], "b a b"),
+        (vec![list(); 3],              vec![broken(), with(), broken()],   "b a a"),
+        (vec![list(); 3],              vec![with(), broken(), without()],  "a a b"),
+        (vec![list(), broken()],       vec![broken(), with()],             "b a"),
+        (vec![list(), broken()],       vec![with(), without()],            "a b"),
+        (vec![list(), broken()],       vec![with(), broken()],             "a a"),
+    ];
+    for (lists, catalogues, asked) in rows {
+        let reads = lists.len();
+        let script = Script::new()
+            .list(Plan::from(lists).then(PlanEnd::Last))
+            .catalogue(Plan::from(catalogues.clone()).then(PlanEnd::Last));
+        let start = Instant::now();
+        let rig = Rig::paused(script, &[("MODELS_REFRESH_SEC", "40")]).await;
+        let mut seen = Vec::new();
+        for read in 0..reads {
+            sleep_until(start + Duration::from_secs(40 * read as u64 + 5)).await;
+            assert_eq!(read_of_catalogue(&rig), 1, "{read}");
+            rig.simulator.clear_requests();
+            assert_eq!(rig.chat(&stop()).await.status, 200);
+            seen.push(rig.asked());
+        }
+        assert_eq!(seen.join(" "), asked, "{catalogues:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_admin_refresh_reads_it_too() {
+    let rig = Rig::paused(
+        Script::new().list(open("supportsStop")).catalogue(broken()),
+        &[],
+    )
+    .await;
+    rig.chat(&stop()).await;
+    rig.simulator
+        .set_catalogue(catalogue([entry("a:free", &["stop"], Value::Null)]));
+    assert_eq!(rig.post("/admin/refresh", &Value::Null).await.status, 200);
+    rig.chat(&stop()).await;
+    assert_eq!(rig.asked(), "b a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_it_is_asked_for_without_a_key() {
+    let rig = Rig::paused(Script::new(), &[]).await;
+    let requests = rig.simulator.requests();
+    let asked: Vec<_> = requests
+        .iter()
+        .filter(|seen| seen.path == CATALOGUE_PATH)
+        .collect();
+    assert_eq!((asked.len(), asked[0].method.as_str()), (1, "GET"));
+    assert!(asked[0].headers.get("authorization").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_max_catalogue_bytes_bounds_it_packed_or_not() {
+    let text =
+        json!({"data": [entry("a:free", &["stop"], Value::Null)], "filler": "x".repeat(5000)})
+            .to_string();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        packed.len()
+    );
+    let gzip = Step::Raw(Raw {
+        send: vec![RawPart::Text(head), RawPart::Hex(packed.into())],
+        then: Then::Keep,
+    });
+    let plain = Step::status(200, &[], text.as_str());
+    for step in [plain, gzip] {
+        for (limit, asked) in [(text.len(), "a"), (text.len() - 1, "b")] {
+            let script = Script::new()
+                .list(open("supportsStop"))
+                .catalogue(step.clone());
+            let rig = Rig::paused(script, &[("MAX_CATALOGUE_BYTES", &limit.to_string())]).await;
+            rig.chat(&stop()).await;
+            assert_eq!(rig.asked(), asked, "{limit}: {step:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_without_a_ranking_the_catalogue_is_the_second_source() {
+    let none = Value::Null;
+    let rows = [
+        entry(
+            "d/no-tools:free",
+            &["seed"],
+            json!({"context_length": 900_000}),
+        ),
+        entry(
+            "c/large:free",
+            &["tools"],
+            json!({"context_length": 200_000}),
+        ),
+        entry("b/two:free", &["tools"], none.clone()),
+        entry("a/one:free", &["tools", "stop"], none.clone()),
+        entry("x/paid", &["tools"], none),
+        entry(
+            "x/priced:free",
+            &["tools"],
+            json!({"pricing": {"prompt": "0", "completion": "0.1"}}),
+        ),
+        entry(
+            "x/expired:free",
+            &["tools"],
+            json!({"expiration_date": "2020-01-01"}),
+        ),
+        entry(
+            "x/painter:free",
+            &["tools"],
+            json!({"architecture": {"output_modalities": ["image"]}}),
+        ),
+        entry(
+            "openrouter/free",
+            &["tools"],
+            json!({"context_length": 999_999}),
+        ),
+    ];
+    let down = [
+        broken(),
+        Step::Reset(Point::BeforeHeaders),
+        Step::status(200, &[], "{}"),
+    ];
+    for list in down {
+        let script = Script::new()
+            .list(list)
+            .catalogue(catalogue(rows.clone()))
+            .others(broken());
+        let rig = Rig::paused(script, &[]).await;
+        let ready = rig.get("/ready").await;
+        let body = ready.json();
+        assert_eq!((ready.status, &body["status"]), (200, &json!("ready")));
+        assert_eq!(
+            (&body["source"], &body["models"]),
+            (&json!("catalogue"), &json!(4))
+        );
+        assert_eq!(
+            ids(&rig).await,
+            [
+                "c/large:free",
+                "a/one:free",
+                "b/two:free",
+                "d/no-tools:free"
+            ]
+        );
+        rig.chat(&Rig::hello()).await;
+        assert_eq!(
+            rig.asked(),
+            "c/large a/one b/two d/no-tools",
+            "and no fallback router"
+        );
+        rig.chat(&stop())
+            .await
+            .is_error(503, "all_models_unavailable");
+        rig.chat(&asking(r#"{"reasoning":{}}"#))
+            .await
+            .is_error(400, "no_capable_model");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_meanwhile_the_ranking_is_asked_for_as_without_a_snapshot_and_the_first_good_one_replaces_it()
+ {
+    let down = [(); 7].map(|()| broken());
+    let list = Plan::from(
+        down.into_iter()
+            .chain([ranking(&["new:free", "both:free"])])
+            .collect::<Vec<_>>(),
+    )
+    .then(PlanEnd::Last);
+    let rows = [
+        entry("both:free", &["stop"], Value::Null),
+        entry("old:free", &["tools"], Value::Null),
+    ];
+    let limited = Step::status(429, &[("Retry-After", "5000")], "");
+    let script = Script::new()
+        .list(list)
+        .catalogue(catalogue(rows))
+        .model("both:free", limited);
+    let rig = Rig::paused(script, &[]).await;
+    sleep(Duration::from_secs(50)).await;
+    assert_eq!(reads(&rig), [0, 1, 3, 7, 15, 30, 45]);
+    assert_eq!(rig.get("/ready").await.json()["source"], "catalogue");
+    assert_eq!(ids(&rig).await, ["old:free", "both:free"]);
+    rig.simulator.clear_requests();
+    let mut body = Rig::hello();
+    body["stop"] = "END".into();
+    rig.chat(&body).await;
+    assert_eq!(rig.asked(), "both");
+    sleep(Duration::from_secs(15)).await;
+    let ready = rig.get("/ready").await.json();
+    assert_eq!(
+        (&ready["source"], &ready["models"], &ready["available"]),
+        (&json!("ranking"), &json!(2), &json!(1))
+    );
+    assert_eq!(ids(&rig).await, ["new:free", "both:free"]);
+    rig.simulator.clear_requests();
+    sleep(Duration::from_secs(3500)).await;
+    assert_eq!(reads_now(&rig), 0, "from here on once a period");
+    sleep(Duration::from_secs(110)).await;
+    assert_eq!(reads_now(&rig), 1);
+}
+
+fn reads_now(rig: &Rig) -> usize {
+    let requests = rig.simulator.requests();
+    requests
+        .iter()
+        .filter(|seen| seen.path == free_llm_proxy::simulator::Simulator::LIST_PATH)
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_a_catalogue_that_hangs_does_not_hold_up_the_next_read_of_the_ranking() {
+    for stalled in [
+        Step::Stall(Point::BeforeHeaders),
+        Step::Stall(Point::MidBody),
+    ] {
+        let list = Plan::from([broken(), broken(), ranking(&["a:free"])]).then(PlanEnd::Last);
+        let script = Script::new().list(list).catalogue(stalled);
+        let start = Instant::now();
+        let rig = Rig::paused(script, &[]).await;
+        // Reads at 0, 1 and 3 s; the good one may wait a second for the catalogue.
+        let took = start.elapsed();
+        assert!(took < Duration::from_millis(4_100), "{took:?}");
+        assert_eq!(reads(&rig), [0, 1, 3]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_a_slow_catalogue_is_the_second_source_when_it_comes() {
+    for comes in [500, 5_000, 12_000] {
+        let slow = delayed(catalogue([entry("a:free", &["stop"], Value::Null)]), comes);
+        let script = Script::new().list(broken()).catalogue(slow);
+        let start = Instant::now();
+        let rig = Rig::paused(script, &[]).await;
+        let took = start.elapsed().as_millis() as u64;
+        assert!((comes..comes + 100).contains(&took), "{took} ms: {comes}");
+        assert_eq!(rig.get("/ready").await.json()["source"], "catalogue");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_with_neither_there_is_no_snapshot_and_with_a_ranking_in_hand_it_stays() {
+    let empty = catalogue([entry("x/paid", &["tools"], Value::Null)]);
+    for nothing in [broken(), empty] {
+        let rig = Rig::paused_cold(Script::new().list(broken()).catalogue(nothing), &[]);
+        sleep(Duration::from_secs(40)).await;
+        assert_eq!(rig.get("/ready").await.status, 503);
+        rig.chat(&Rig::hello()).await.is_error(503, "not_ready");
+        assert_eq!(reads(&rig), [0, 1, 3, 7, 15, 30]);
+    }
+    let list = Plan::from([ranking(&["a:free"]), broken()]).then(PlanEnd::Last);
+    let script =
+        Script::new()
+            .list(list)
+            .catalogue(catalogue([entry("b:free", &["tools"], Value::Null)]));
+    let rig = Rig::paused(script, &[("MODELS_REFRESH_SEC", "100")]).await;
+    sleep(Duration::from_secs(400)).await;
+    assert_eq!(rig.get("/ready").await.json()["source"], "ranking");
+    assert_eq!(ids(&rig).await, ["a:free"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_4_admin_refresh_on_the_second_source_fails_while_the_ranking_is_down() {
+    let script = Script::new().list(broken()).catalogue(catalogue([entry(
+        "b:free",
+        &["tools"],
+        Value::Null,
+    )]));
+    let rig = Rig::paused(script, &[]).await;
+    rig.post("/admin/refresh", &Value::Null)
+        .await
+        .is_error(502, "refresh_failed");
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+    rig.simulator.set_list(days(&[&["a"]]));
+    let refreshed = rig.post("/admin/refresh", &Value::Null).await;
+    assert_eq!(
+        (refreshed.status, &refreshed.json()["models"]),
+        (200, &json!(1))
+    );
+    assert_eq!(rig.get("/ready").await.json()["source"], "ranking");
+}
