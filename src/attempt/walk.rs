@@ -10,7 +10,7 @@ use super::Opened;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{Capability, Model, ModelId};
-use crate::registry::{AccountRest, Claim, Registry, Snapshot};
+use crate::registry::{AccountRest, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord};
@@ -278,7 +278,12 @@ impl Walker {
                     }
                     None => {}
                 }
-                progress.failed |= failure.answer.is_none();
+                // A model that is gone was no candidate in truth.
+                let gone = failure.rest == Rest::UntilNextList;
+                progress.failed |= failure.answer.is_none() && !gone;
+                if gone {
+                    return None;
+                }
                 progress.refused = failure.answer;
                 None
             }
@@ -369,7 +374,9 @@ impl Walker {
             self.registry
                 .with_cooldowns(|known| select(snapshot, wants, known, now))
         };
-        let somebody_rests = matches!(left(&progress.tried), Selection::AllCooling { .. });
+        let gone = self.registry.with_cooldowns(Cooldowns::gone);
+        let out = [progress.tried.as_slice(), &gone].concat();
+        let somebody_rests = matches!(left(&out), Selection::AllCooling { .. });
         if let (Some(answer), false, false) = (&progress.refused, progress.failed, somebody_rests) {
             return Refusal::Passed(answer.clone());
         }

@@ -145,6 +145,16 @@ impl Cooldowns {
             .map_or(Standing::Awake, |cooling| cooling.standing(now))
     }
 
+    /// The models that rest until the next list: withdrawn, not free any more, or no models.
+    #[must_use]
+    pub fn gone(&self) -> Vec<ModelId> {
+        let gone = self
+            .models
+            .iter()
+            .filter(|(_, cooling)| cooling.until_next_list);
+        gone.map(|(id, _)| id.clone()).collect()
+    }
+
     /// How the account stands.
     #[must_use]
     pub fn account(&self, now: Now) -> Standing {

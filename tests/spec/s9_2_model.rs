@@ -497,3 +497,21 @@ async fn s9_2_an_id_that_could_be_billed_is_no_model_unless_allowed() {
         assert!(warnings.iter().all(|w| w["level"] == "WARNING"));
     }
 }
+
+#[tokio::test]
+async fn s9_2_a_withdrawn_model_does_not_hide_that_the_prompt_is_too_long() {
+    let script = abc()
+        .model("a:free", Step::failure(Failure::NoEndpoints))
+        .others(Step::failure(Failure::ContextLength));
+    let rig = Rig::start(script).await;
+    for asked in [3, 2] {
+        rig.simulator.clear_requests();
+        let answer = rig.chat(&Rig::hello()).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(
+            answer.text().contains("maximum context length"),
+            "{answer:?}"
+        );
+        assert!(rig.simulator.models_asked().len() <= asked, "{answer:?}");
+    }
+}
