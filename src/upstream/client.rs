@@ -3,6 +3,7 @@
 //! It follows no redirect and retries nothing but a connection that had gone stale in the
 //! pool. What an answer means is not its business.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -130,15 +131,19 @@ fn send_error(error: &Error) -> SendError {
     }
 }
 
-/// Roots inside the binary, so that an empty container image works; the system's as well.
+/// Roots inside the binary, so that an empty container image works; the system's as well. They
+/// are read once a process.
 fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let mut roots =
-        rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    static ROOTS: LazyLock<Arc<rustls::RootCertStore>> = LazyLock::new(|| {
+        let built_in = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+        let mut roots = rustls::RootCertStore::from_iter(built_in);
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&ROOTS))
         .with_no_client_auth())
 }
 
