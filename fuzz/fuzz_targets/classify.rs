@@ -1,0 +1,105 @@
+//! Whatever an upstream answers: a verdict, a rest of at most 26 h, and nothing secret in what is
+//! passed on.
+#![no_main]
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use free_llm_proxy::clock::Now;
+use free_llm_proxy::config::Secret;
+use free_llm_proxy::json::{Kind, Raw};
+use free_llm_proxy::model::ModelId;
+use free_llm_proxy::upstream::{Cause, Rest, Rules, Scope, read_answer, without_heartbeat};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use libfuzzer_sys::fuzz_target;
+
+const KEY: &str = "sk-or-v1-0123456789";
+const LONGEST: Duration = Duration::from_secs(26 * 3600);
+const HEADERS: [&str; 4] = [
+    "retry-after",
+    "x-ratelimit-reset",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+];
+
+/// The unescaped texts of a value, its names included.
+fn texts(value: Raw<'_>, all: &mut Vec<String>) {
+    all.extend(value.as_str().map(Into::into));
+    for (key, value) in value.members() {
+        all.push(key.into_owned());
+        texts(value, all);
+    }
+    value.elements().for_each(|value| texts(value, all));
+}
+
+fn check(status: u16, headers: &HeaderMap, body: Vec<u8>, now: Now) {
+    let rules = Rules {
+        rate_limit_cooldown: Duration::from_secs(300),
+        generic_error_cooldown: Duration::from_secs(60),
+        upstream_key: Secret::new(KEY),
+    };
+    let model = ModelId::try_from("maker/model:free").expect("an id");
+    let body = Bytes::from(body);
+    drop(read_answer(&without_heartbeat(&body)));
+    let failure = rules.classify(&model, status, headers, &body, Cause::Status, now);
+    match failure.rest {
+        Rest::None | Rest::UntilNextList => {}
+        Rest::For(length) => assert!(length <= LONGEST, "{length:?}"),
+        Rest::Until(date) => assert!(date <= now.wall + LONGEST, "{date:?}"),
+    }
+    assert_eq!(failure.scope == Scope::Key && status == 401, status == 401);
+    if failure.scope == Scope::Request {
+        assert!(failure.answer.is_some());
+        assert!((400..500).contains(&status));
+    }
+    if let Some(answer) = failure.answer {
+        assert_eq!(answer.status, status);
+        let read = Raw::parse(&answer.body, usize::MAX.min(1024)).expect("JSON");
+        assert!(
+            read.get("error")
+                .is_some_and(|error| error.kind() == Kind::Object)
+        );
+        assert!(read.members().all(|(key, _)| key != "user_id"));
+        let mut all = Vec::new();
+        texts(read, &mut all);
+        assert!(all.iter().all(|text| !text.contains(KEY)), "{all:?}");
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let [kind, status, length, rest @ ..] = data else {
+        return;
+    };
+    let statuses = [
+        400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529,
+    ];
+    let status = *statuses
+        .get(usize::from(*status))
+        .unwrap_or(&(300 + u16::from(*status)));
+    let (value, body) = rest.split_at(rest.len().min(usize::from(*length)));
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_bytes(value) {
+        let name = HEADERS[usize::from(*kind) % HEADERS.len()];
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    let now = Now {
+        steady: Instant::now(),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
+    };
+    check(status, &headers, body.to_vec(), now);
+    for (before, after) in [
+        (r#"{"error":{"code":429,"metadata":{"headers":{"#, "}}}}"),
+        (r#"{"error":{"metadata":{"retry_after_seconds":"#, "}}}"),
+        (
+            r#"{"user_id":"user_1","error":{"message":"sk-or-v1-0123456789","#,
+            "}}",
+        ),
+    ] {
+        check(
+            status,
+            &headers,
+            [before.as_bytes(), body, after.as_bytes()].concat(),
+            now,
+        );
+    }
+});
