@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::access::dress;
 use super::error::ProxyError;
-use super::phases::{BUSY, HEAD, IDLE, Phases};
+use super::phases::{BUSY, FLUSHING, HEAD, IDLE, Phases};
 use super::request_id;
 use crate::config::{AllowOrigins, Limits};
 
@@ -202,15 +202,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         if this.poll_socket(cx, buf)?.is_ready() {
             let bytes = buf.filled().get(before..).unwrap_or_default();
             if phase != BUSY && !bytes.is_empty() {
-                this.phases.keep_head(bytes, phase == IDLE);
+                this.phases.keep_head(bytes, phase != HEAD);
                 this.phases.in_head();
-                if phase == IDLE {
+                if phase != HEAD {
                     this.timed = NONE;
                 }
             }
             return Poll::Ready(Ok(()));
         }
-        if phase == BUSY {
+        if phase == BUSY || phase == FLUSHING {
             this.timed = NONE;
             return Poll::Pending;
         }
@@ -279,12 +279,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
-        // hyper does not read again when an answer has ended, so the timer is set here.
-        let phase = this.phases.get();
+        let mut phase = this.phases.get();
         if phase == BUSY {
             this.notice_leaving(cx)?;
-        } else if this.poll_timer(cx, phase).is_ready() {
-            // The next read says so.
+            return Poll::Ready(Ok(()));
+        }
+        if phase == FLUSHING {
+            // hyper flushes the socket only once its own buffer is empty.
+            phase = this.phases.flushed();
+        }
+        // hyper does not read again when an answer has ended, so the timer is set here; whatever
+        // it or the drain have to say, the next read says.
+        if this.poll_timer(cx, phase).is_ready() || this.phases.is_draining() {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))

@@ -14,6 +14,8 @@ pub(super) const IDLE: u8 = 0;
 pub(super) const HEAD: u8 = 1;
 /// A request is being answered.
 pub(super) const BUSY: u8 = 2;
+/// The answer is made, and not all of it has gone to the socket yet.
+pub(super) const FLUSHING: u8 = 3;
 /// The phase of one connection, shared by the socket below hyper and the service above it.
 #[derive(Clone, Debug)]
 pub(super) struct Phases(Arc<Shared>);
@@ -93,6 +95,17 @@ impl Phases {
         self.0.unread.load(Ordering::Relaxed)
     }
 
+    /// The whole answer has gone to the socket; answers what phase that leads to.
+    pub(super) fn flushed(&self) -> u8 {
+        let next = if self.0.pipelined.swap(false, Ordering::Relaxed) {
+            HEAD
+        } else {
+            IDLE
+        };
+        self.0.phase.store(next, Ordering::Relaxed);
+        next
+    }
+
     /// Some of a head has come.
     pub(super) fn in_head(&self) {
         self.0.phase.store(HEAD, Ordering::Relaxed);
@@ -152,12 +165,6 @@ pub(super) struct Busy(Phases);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let shared = &self.0.0;
-        let next = if shared.pipelined.swap(false, Ordering::Relaxed) {
-            HEAD
-        } else {
-            IDLE
-        };
-        shared.phase.store(next, Ordering::Relaxed);
+        self.0.0.phase.store(FLUSHING, Ordering::Relaxed);
     }
 }

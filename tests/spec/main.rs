@@ -34,6 +34,7 @@ mod s7_metrics;
 mod s7_rejected;
 mod s7_secrets;
 mod s7_telemetry;
+mod s8_drain;
 mod s9_2_account;
 mod s9_2_model;
 mod s9_4_catalogue;
