@@ -41,6 +41,8 @@ pub struct Committed {
     /// Ready to go.
     ready: VecDeque<Bytes>,
     idle: Idle,
+    /// When bytes were last handed on: until the next poll the client is who is slow.
+    handed: Option<tokio::time::Instant>,
     /// A finish reason has gone by.
     finished: bool,
 }
@@ -60,6 +62,7 @@ impl StreamAnswer {
             framer: self.framer,
             ready: self.held,
             idle,
+            handed: None,
             finished: self.finished,
         };
         // The chunk of the first useful event may hold more of them.
@@ -71,8 +74,12 @@ impl StreamAnswer {
 impl Committed {
     /// The next bytes for the client; `None` at the end, which is always a proper one.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(since) = self.handed.take() {
+            self.idle.forgive(since);
+        }
         loop {
             if let Some(bytes) = self.ready.pop_front() {
+                self.handed = Some(tokio::time::Instant::now());
                 return Poll::Ready(Some(bytes));
             }
             let Some(body) = &mut self.body else {

@@ -26,6 +26,11 @@ impl Idle {
         }
     }
 
+    /// The clock stood still since `since`: nobody listened.
+    pub(super) fn forgive(&mut self, since: Instant) {
+        self.heard += since.elapsed();
+    }
+
     /// Something was heard.
     pub(super) fn touch(&mut self) {
         self.heard = Instant::now();

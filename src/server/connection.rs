@@ -25,6 +25,9 @@ use crate::config::{AllowOrigins, Limits};
 /// before the connection is reset under it.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How much is read ahead to notice a peer that leaves.
+const READ_AHEAD: usize = 8 * 1024;
+
 /// hyper's answer to a head that is too large, and to a length that no number can hold.
 const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
 
@@ -132,22 +135,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     /// hyper does not notice a peer that leaves while it holds bytes of a next request (or a
     /// stray line end), so that is looked for here: a read ahead, of little.
     fn notice_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let hyper_reads = std::mem::take(&mut self.reads);
-        if hyper_reads || !self.ahead.is_empty() {
+        if std::mem::take(&mut self.reads) {
             return Ok(());
         }
         let mut scratch = [0_u8; 1024];
-        let mut buf = ReadBuf::new(&mut scratch);
-        match Pin::new(&mut self.socket).poll_read(cx, &mut buf)? {
-            Poll::Ready(()) if buf.filled().is_empty() => {
-                Err(io::ErrorKind::ConnectionReset.into())
+        // Until nothing more is there: only then will the next bytes, or the end, wake us.
+        while self.ahead.len() < READ_AHEAD {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buf)? {
+                Poll::Ready(()) if buf.filled().is_empty() => {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
+                Poll::Ready(()) => self.ahead.extend_from_slice(buf.filled()),
+                Poll::Pending => return Ok(()),
             }
-            Poll::Ready(()) => {
-                self.ahead.extend_from_slice(buf.filled());
-                Ok(())
-            }
-            Poll::Pending => Ok(()),
         }
+        Ok(())
     }
 
     /// Puts one of our error answers in the place of what hyper would say.
@@ -279,6 +282,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        if this.lingering {
+            // The timer is the linger's now.
+            return Poll::Ready(Ok(()));
+        }
         let mut phase = this.phases.get();
         if phase == BUSY {
             this.notice_leaving(cx)?;
@@ -310,7 +317,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         }
         let mut scratch = [0_u8; 16 * 1024];
         loop {
-            if this.timer.as_mut().poll(cx).is_ready() {
+            if this.timer.as_mut().poll(cx).is_ready() || this.phases.is_draining() {
                 return Poll::Ready(Ok(()));
             }
             let mut buf = ReadBuf::new(&mut scratch);

@@ -61,6 +61,8 @@ fn data(raw: &[u8]) -> Data<'_> {
     }
     match joined {
         None => Data::None,
+        // An event without data is dispatched to nobody.
+        Some(data) if data.trim_ascii().is_empty() => Data::None,
         Some(data) if data.trim_ascii() == b"[DONE]" => Data::Done,
         Some(data) => Data::Payload(data),
     }

@@ -40,6 +40,7 @@ fn s5_events_are_told_apart_in_every_framing() {
         (b"\xef\xbb\xbfdata: x\n\n",                     &["x"]),
         (b"\n\n\ndata: x\n\n",                           &["x"]),
         (b"data: x\n\n\n\n",                             &["x"]),
+        (b"event: ping\ndata: \n\ndata:\n\ndata\n\ndata: x\n\n", &["x"]),
         (b"database: x\n\n",                             &[]),
         (b"data: [DONE]\n",                              &["DONE"]),
         (b"data: [DONE]",                                &["DONE"]),

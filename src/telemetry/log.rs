@@ -75,6 +75,10 @@ pub struct LogWriter {
 /// How many lines may wait for the writer. A line has some 300 bytes.
 const QUEUE: usize = 16_384;
 
+/// How long the end of the process waits for a reader of the log, looking each moment.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// How many bytes are put together into one write at the most.
 const BATCH: usize = 64 * 1024;
 
@@ -154,12 +158,19 @@ impl Log {
 }
 
 impl LogWriter {
-    /// Writes what is queued and ends the thread.
+    /// Writes what is queued and ends the thread; a reader that is stuck is not waited for.
     pub fn finish(self) {
-        if self.queue.send(Message::Stop).is_ok() {
-            drop(self.queue);
-            // A thread that panicked has nothing left to write.
-            drop(self.thread.join());
+        let until = std::time::Instant::now() + PATIENCE;
+        let mut stop = Message::Stop;
+        while let Err(TrySendError::Full(again)) = self.queue.try_send(stop) {
+            if std::time::Instant::now() >= until {
+                return;
+            }
+            stop = again;
+            std::thread::sleep(MOMENT);
+        }
+        while !self.thread.is_finished() && std::time::Instant::now() < until {
+            std::thread::sleep(MOMENT);
         }
     }
 }

@@ -17,7 +17,9 @@ const LONGEST_TEXT: usize = 500;
 
 /// The answer for the client.
 pub(super) fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secret) -> PassedAnswer {
-    let body = without_account(&without_heartbeat(body));
+    // Before anything is cut off: half a key would no longer be found.
+    let body = without_key(without_heartbeat(body), key);
+    let body = without_account(&body);
     let mut head = AnswerHead::of(headers, key);
     let body = if is_error(&body) {
         body
@@ -136,6 +138,20 @@ fn character(text: &[u8]) -> Option<(u8, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s9_7_a_text_that_is_cut_off_holds_no_part_of_the_key() {
+        let key = "sk-or-v1-0123456789";
+        for before in 470..500 {
+            let body = Bytes::from("x".repeat(before) + key);
+            let answer = answer(400, &HeaderMap::new(), &body, &Secret::new(key));
+            assert!(
+                memchr::memmem::find(&answer.body, b"sk-").is_none(),
+                "{before}: {:?}",
+                answer.body
+            );
+        }
+    }
 
     #[test]
     fn s4_2_s9_7_what_the_client_gets_of_an_error() {

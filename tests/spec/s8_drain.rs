@@ -36,3 +36,21 @@ async fn s8_an_answer_that_is_made_but_not_yet_taken_is_finished() {
         text.len()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn s6_who_goes_on_sending_after_its_refusal_is_cut_after_a_moment() {
+    let rig = Rig::paused(abc(), &[]).await;
+    let begun = tokio::time::Instant::now();
+    let (mut read, mut write) = tokio::io::split(rig.pipe());
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    write.write_all(head.as_bytes()).await.unwrap();
+    let drip = async {
+        while write.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    };
+    let mut said = String::new();
+    let (_, ()) = tokio::join!(read.read_to_string(&mut said), drip);
+    assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
+    assert!(begun.elapsed().as_secs() <= 3, "{:?}", begun.elapsed());
+}
