@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::header::TRANSFER_ENCODING;
-use http::{HeaderName, Request, Response, StatusCode};
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::{HeaderName, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -145,7 +145,10 @@ impl App {
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let ambiguous = chunked && phases.is_ambiguous();
         phases.head_is_read();
-        if ambiguous {
+        // RFC 9112 §3.2: HTTP/1.1 wants exactly one Host.
+        let hosts = request.headers().get_all(HOST).iter().count();
+        let hostless = request.version() == Version::HTTP_11 && hosts != 1;
+        if ambiguous || hostless {
             phases.body_left_unread();
             return ProxyError::Malformed(StatusCode::BAD_REQUEST).response();
         }

@@ -237,3 +237,19 @@ async fn alive(rig: &Rig) {
 async fn socket(rig: &Rig) -> TcpStream {
     TcpStream::connect(rig.address()).await.unwrap()
 }
+
+#[tokio::test]
+async fn s6_http_1_1_wants_exactly_one_host() {
+    let rig = Rig::start(Script::new()).await;
+    #[rustfmt::skip]
+    let rows = [
+        ("GET /health HTTP/1.1\r\nConnection: close\r\n\r\n",                       "HTTP/1.1 400 "),
+        ("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", "HTTP/1.1 400 "),
+        ("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",            "HTTP/1.1 200 "),
+        ("GET /health HTTP/1.0\r\n\r\n",                                            "HTTP/1.0 200 "),
+    ];
+    for (request, expected) in rows {
+        let said = rig.raw(request.as_bytes()).await;
+        assert!(said.starts_with(expected), "{request:?}: {said}");
+    }
+}
