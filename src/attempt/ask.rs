@@ -18,7 +18,7 @@ use crate::model::Model;
 use crate::request::ChatRequest;
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    AnswerHead, Cause, Failure, ReadError, Said, SendError, read_answer, read_body,
+    AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, read_answer, read_body,
     without_heartbeat, without_key,
 };
 
@@ -51,6 +51,10 @@ impl Walker {
             .await
             .map_err(|e| match e {
                 SendError::Connect(_) => self.rules.broken(None, Cause::Connect),
+                SendError::NoSocket(_) => Failure {
+                    rest: Rest::None,
+                    ..self.rules.broken(None, Cause::NoSocket)
+                },
                 SendError::Broken(_) => self.rules.broken(None, Cause::Broken),
             })?;
         let status = response.status();

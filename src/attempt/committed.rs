@@ -22,7 +22,7 @@ use crate::upstream::{
 };
 
 /// OpenAI's end of a stream.
-const DONE: &[u8] = b"data: [DONE]\n\n";
+const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
 /// How long, and how far, an upstream is read on after its `[DONE]`, so that its connection
 /// can serve again.
@@ -174,7 +174,7 @@ impl Committed {
             return;
         }
         if self.finished {
-            self.ready.push_back(Bytes::from_static(DONE));
+            self.ready.push_back(DONE);
             self.succeed();
         } else {
             self.fail(&self.walker.rules.broken(Some(200), cause), None);
@@ -189,6 +189,23 @@ impl Committed {
         }
         self.record.attempt_ends(Outcome::Success, None, None, None);
         self.record.ends(Ending::Answered { status: 200 });
+    }
+
+    /// Ends the stream, if it has not ended, because the proxy has to: nobody's failure.
+    /// `error` is the JSON of the last frame, on one line, and `code` its code.
+    pub fn cut_off(&mut self, error: &Bytes, code: &'static str) {
+        if self.body.take().is_none() {
+            return;
+        }
+        self.ready
+            .extend([Bytes::from([b"data: ", &**error, b"\n\n"].concat()), DONE]);
+        let cause = Some(Cause::ShuttingDown);
+        self.record
+            .attempt_ends(Outcome::UpstreamError, None, cause, None);
+        self.record.ends(Ending::Failed {
+            status: 200,
+            mid_stream_error: Some(code),
+        });
     }
 
     /// Ends the stream with one error frame and one `[DONE]`.
@@ -211,7 +228,7 @@ impl Committed {
             "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,
         }});
         self.forward(format!("data: {frame}\n\n").into());
-        self.ready.push_back(Bytes::from_static(DONE));
+        self.ready.push_back(DONE);
         self.record
             .attempt_ends(outcome, failure.status, Some(failure.cause), until);
         self.record.ends(Ending::Failed {
@@ -230,9 +247,12 @@ fn in_words(cause: Cause) -> &'static str {
         }
         Cause::TooLarge => "the model sent an event that is too large",
         Cause::NotJson => "the model sent an event that is not JSON",
-        Cause::ErrorInside | Cause::NotACompletion | Cause::Status | Cause::Redirect => {
-            "the model failed in the middle of its answer"
-        }
+        Cause::ErrorInside
+        | Cause::NotACompletion
+        | Cause::Status
+        | Cause::Redirect
+        | Cause::NoSocket
+        | Cause::ShuttingDown => "the model failed in the middle of its answer",
     }
 }
 

@@ -150,6 +150,11 @@ impl Walker {
                 .registry
                 .with_cooldowns(|known| filtered_out(snapshot, &request.needs, known));
             record.filtered_out(&out);
+            // A long prompt is weighed here, not under the lock that choosing takes.
+            let lengths = snapshot.candidates().filter_map(|m| m.context_length);
+            if let Some(least) = lengths.min() {
+                request.needs.weigh(least);
+            }
         }
         let deadline = Now::read().plus(self.times.budget).steady;
         let mut progress = Progress::default();
@@ -266,10 +271,12 @@ impl Walker {
             Scope::Model => {
                 // A model that refuses one request has answered, and so has the account; who
                 // was never reached has told nothing of either.
-                if failure.rest == Rest::None {
-                    claim.is_well();
-                } else if failure.status.is_some() {
-                    claim.account_is_well();
+                match (failure.status, failure.rest) {
+                    (None, _) => {}
+                    (Some(_), Rest::None) => claim.is_well(),
+                    (Some(_), Rest::For(_) | Rest::Until(_) | Rest::UntilNextList) => {
+                        claim.account_is_well();
+                    }
                 }
                 match failure.lesson {
                     Some(Lesson::Lacks(capability)) => self.registry.learn(&model.id, capability),

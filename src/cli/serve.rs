@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +37,7 @@ pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
 
 /// Serves on a listener that is there already.
 pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
+    allow_many_sockets();
     let metrics_listener = match config.metrics_addr {
         None => None,
         Some(address) => match bind(address, "METRICS_ADDR").await {
@@ -89,6 +91,14 @@ pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
     log.emit(LogLevel::Info, "stopped", &json!({"drained": drained}));
     writer.finish();
     Ending::Fine
+}
+
+/// Takes all the descriptors that the system gives: the usual soft limit of 1,024 is a crowd of
+/// 500, each with its upstream. Where it may not be raised, fewer are served at once.
+fn allow_many_sockets() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).ok();
 }
 
 async fn until(mut stop: watch::Receiver<bool>) {

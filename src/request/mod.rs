@@ -16,6 +16,10 @@ pub use body::UpstreamBody;
 pub use needs::Needs;
 use prompt::Prompt;
 
+/// Chat Completions has some fifty fields. Each is remembered to find one that stands twice,
+/// which a body made of millions of them must not make dear.
+const MAX_FIELDS: usize = 1_024;
+
 /// A chat completion request, read as far as the proxy has to.
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
@@ -59,6 +63,9 @@ pub enum InvalidRequest {
     /// As above, for a field the proxy does not know by name.
     #[error("a field stands in the body twice")]
     DuplicateUnknown,
+    /// More top-level fields than any API has.
+    #[error("the body has more than {MAX_FIELDS} fields")]
+    TooManyFields,
     /// `messages` is not there.
     #[error("\"messages\" is required")]
     MessagesMissing,
@@ -79,9 +86,11 @@ impl InvalidRequest {
         match self {
             Self::Duplicate(field) | Self::WrongType { field, .. } => Some(field),
             Self::MessagesMissing => Some("messages"),
-            Self::Json(_) | Self::TooDeep { .. } | Self::NotAnObject | Self::DuplicateUnknown => {
-                None
-            }
+            Self::Json(_)
+            | Self::TooDeep { .. }
+            | Self::NotAnObject
+            | Self::DuplicateUnknown
+            | Self::TooManyFields => None,
         }
     }
 }
@@ -133,6 +142,9 @@ impl ChatRequest {
                 *slot = Some(member.value);
             }
             edits.see(&member);
+            if names.len() == MAX_FIELDS {
+                return Err(InvalidRequest::TooManyFields);
+            }
             if !names.insert(member.key) {
                 return Err(
                     known.map_or(InvalidRequest::DuplicateUnknown, InvalidRequest::Duplicate)

@@ -90,6 +90,12 @@ impl Needs {
         self.capabilities.iter().all(|need| able.allows(*need))
     }
 
+    /// Measures the prompt now if a context of so many tokens makes that necessary, so that
+    /// [`Needs::fits_into`] has only to compare.
+    pub fn weigh(&self, least_context_length: u64) {
+        self.prompt.fits_into(least_context_length);
+    }
+
     /// Whether the prompt may fit into a context of so many tokens (spec §9.5).
     #[must_use]
     pub fn fits_into(&self, context_length: u64) -> bool {

@@ -15,7 +15,6 @@ use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
 use crate::attempt::{Committed, Opened, Walker};
-use crate::config::Secret;
 
 const COMMENT: &[u8] = b": waiting for a model\n\n";
 
@@ -24,7 +23,6 @@ pub(super) struct Aloud {
     state: State,
     ready: VecDeque<Bytes>,
     walker: Arc<Walker>,
-    key: Secret,
 }
 
 enum State {
@@ -39,7 +37,7 @@ enum State {
 
 impl Aloud {
     /// Goes on with `walk`; the first comment goes out at once, a further one each `period`.
-    pub(super) fn new(walk: Walk, period: Duration, walker: Arc<Walker>, key: Secret) -> Self {
+    pub(super) fn new(walk: Walk, period: Duration, walker: Arc<Walker>) -> Self {
         let comment = Box::pin(sleep_until(Instant::now() + period));
         let ready = VecDeque::from([Bytes::from_static(COMMENT)]);
         Self {
@@ -50,7 +48,6 @@ impl Aloud {
             },
             ready,
             walker,
-            key,
         }
     }
 
@@ -65,10 +62,7 @@ impl Aloud {
             }
             // A stream was asked for, and `attempt` answers nothing else.
             Ok(Opened::Plain(_)) => ProxyError::Internal,
-            Err(refusal) => ProxyError::Refused {
-                refusal,
-                key: self.key.clone(),
-            },
+            Err(error) => error,
         };
         ends(&mut record, &error, true);
         self.ready.push_back(
@@ -106,6 +100,14 @@ impl Flow for Aloud {
                 State::Streaming(committed) => return committed.poll_next(cx),
                 State::Ended => return Poll::Ready(None),
             }
+        }
+    }
+
+    fn cut(&mut self) {
+        match &mut self.state {
+            // The walk finds out by itself, and ends in an error.
+            State::Walking { .. } | State::Ended => {}
+            State::Streaming(committed) => Flow::cut(committed.as_mut()),
         }
     }
 }

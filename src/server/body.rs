@@ -1,16 +1,24 @@
 //! Reads a request's body within its limits (spec §6).
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ProxyError;
 use crate::config::Limits;
 
-/// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`.
+/// How long a body may take, and a second more for each so many bytes of it: who drips a byte
+/// now and then is never silent, and would hold a connection for ever.
+const PATIENCE: Duration = Duration::from_secs(600);
+const SLOWEST: u64 = 8 * 1024;
+
+/// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`,
+/// and at [`SLOWEST`] once [`PATIENCE`] is over.
 pub(super) async fn read(
     mut incoming: Incoming,
     limits: &Limits,
@@ -21,12 +29,16 @@ pub(super) async fn read(
     if declared > limit as u64 {
         return Err(ProxyError::TooLarge { limit });
     }
+    let begun = Instant::now();
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     loop {
+        let so_far = (first.len() + whole.len()) as u64;
+        let whole_due = begun + PATIENCE + Duration::from_secs(so_far / SLOWEST);
+        let due = whole_due.min(Instant::now() + limits.body_idle_timeout);
         let frame = tokio::select! {
             biased;
-            frame = timeout(limits.body_idle_timeout, incoming.frame()) => frame,
+            frame = timeout_at(due, incoming.frame()) => frame,
             // Half a request is not waited for.
             () = drain.cancelled() => return Err(ProxyError::ShuttingDown),
         };

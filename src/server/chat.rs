@@ -1,7 +1,10 @@
 //! `POST /v1/chat/completions` (spec §4, §5).
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -19,7 +22,11 @@ use crate::config::ModelField;
 use crate::model::Model;
 use crate::request::{ChatRequest, Wish};
 use crate::telemetry::{Ending, RequestRecord, Traits};
-use crate::upstream::AnswerHead;
+use crate::upstream::{AnswerHead, Cause, Outcome};
+
+/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
+/// would keep the others of its thread waiting.
+const LARGE: usize = 1 << 20;
 
 /// Answers a chat completion request whose key was right.
 pub(super) async fn complete(
@@ -49,9 +56,20 @@ pub(super) async fn complete(
     let streamed = request.stream;
     let attempts = record.attempt_counter();
     let mut walk: Walk = {
-        let app = Arc::clone(app);
+        let (app, phases) = (Arc::clone(app), phases.clone());
         Box::pin(async move {
-            let result = app.walker.walk(&request, &mut record).await;
+            let result = until_cut(&phases, app.walker.walk(&request, &mut record)).await;
+            let result = match result {
+                Some(walked) => walked.map_err(|refusal| ProxyError::Refused {
+                    refusal,
+                    key: app.upstream_key.clone(),
+                }),
+                None => {
+                    let cause = Some(Cause::ShuttingDown);
+                    record.attempt_ends(Outcome::UpstreamError, None, cause, None);
+                    Err(ProxyError::ShuttingDown)
+                }
+            };
             Walked { record, result }
         })
     };
@@ -61,12 +79,7 @@ pub(super) async fn complete(
         Some(period) => match tokio::time::timeout(period, &mut walk).await {
             Ok(walked) => walked,
             Err(_) => {
-                let aloud = Aloud::new(
-                    walk,
-                    period,
-                    Arc::clone(&app.walker),
-                    app.upstream_key.clone(),
-                );
+                let aloud = Aloud::new(walk, period, Arc::clone(&app.walker));
                 let response = stream_response(ReplyBody::flowing(aloud), &AnswerHead::default());
                 return with_attempts(response, attempts.load(Ordering::Relaxed));
             }
@@ -88,8 +101,15 @@ async fn read(
     let bytes = body::read(incoming, &app.limits, &app.drain)
         .await
         .inspect_err(|_| phases.body_left_unread())?;
-    let request =
-        ChatRequest::read(bytes, app.limits.max_json_depth).map_err(ProxyError::Invalid)?;
+    let depth = app.limits.max_json_depth;
+    let request = if bytes.len() < LARGE {
+        ChatRequest::read(bytes, depth)
+    } else {
+        tokio::task::spawn_blocking(move || ChatRequest::read(bytes, depth))
+            .await
+            .map_err(|_| ProxyError::Internal)?
+    };
+    let request = request.map_err(ProxyError::Invalid)?;
     record.describe(Traits {
         stream: request.stream,
         had_tools: request.needs.had_tools,
@@ -101,12 +121,25 @@ async fn read(
     Ok(request)
 }
 
+/// Runs `work` unless the connection is cut first, which its next poll finds out.
+async fn until_cut<T>(phases: &Phases, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if phases.is_cut() {
+            Poll::Ready(None)
+        } else {
+            work.as_mut().poll(cx).map(Some)
+        }
+    })
+    .await
+}
+
 fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let response = match result {
         Ok(Opened::Plain(plain)) => {
-            record.attempt_ends(crate::upstream::Outcome::Success, None, None, None);
+            record.attempt_ends(Outcome::Success, None, None, None);
             record.ends(Ending::Answered { status: 200 });
             let mut response = Response::new(ReplyBody::full(plain.body));
             reply::head(response.headers_mut(), &plain.head, "application/json");
@@ -120,11 +153,7 @@ fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
             name_model(response.headers_mut(), &model);
             response
         }
-        Err(refusal) => {
-            let error = ProxyError::Refused {
-                refusal,
-                key: app.upstream_key.clone(),
-            };
+        Err(error) => {
             ends(&mut record, &error, false);
             error.response()
         }

@@ -46,8 +46,8 @@ pub(super) struct Guarded<S> {
     max_body_bytes: usize,
     /// Read from the socket, and not yet by hyper.
     ahead: BytesMut,
-    /// hyper has read since it last flushed, and so would see the peer leave.
-    reads: bool,
+    /// hyper waits for more to read since it last flushed, and so would see the peer leave.
+    awaited: bool,
     /// An answer of ours that stands in for one of hyper's.
     instead: Bytes,
     /// When the peer last took something of what is written.
@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             header: limits.header_timeout,
             max_body_bytes: limits.max_body_bytes,
             ahead: BytesMut::new(),
-            reads: false,
+            awaited: false,
             instead: Bytes::new(),
             taken: Instant::now(),
             stalled: None,
@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     /// hyper does not notice a peer that leaves while it holds bytes of a next request (or a
     /// stray line end), so that is looked for here: a read ahead, of little.
     fn notice_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if std::mem::take(&mut self.reads) {
+        if std::mem::take(&mut self.awaited) {
             return Ok(());
         }
         let mut scratch = [0_u8; 1024];
@@ -200,9 +200,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let phase = this.phases.get();
-        this.reads = true;
         let before = buf.filled().len();
-        if this.poll_socket(cx, buf)?.is_ready() {
+        let read = this.poll_socket(cx, buf)?;
+        this.awaited = read.is_pending();
+        if read.is_ready() {
             let bytes = buf.filled().get(before..).unwrap_or_default();
             if phase != BUSY && !bytes.is_empty() {
                 this.phases.keep_head(bytes, phase != HEAD);

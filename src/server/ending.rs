@@ -10,7 +10,7 @@ use crate::telemetry::{Ending, RequestRecord};
 /// What a walk came to.
 pub(super) struct Walked {
     pub(super) record: RequestRecord,
-    pub(super) result: Result<Opened, Refusal>,
+    pub(super) result: Result<Opened, ProxyError>,
 }
 
 /// A walk under way, as a future that owns all it needs.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::header::{HOST, TRANSFER_ENCODING};
-use http::{HeaderName, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +62,8 @@ pub struct App {
     drain_timeout: Duration,
     /// Cancelled when the drain begins.
     drain: CancellationToken,
+    /// Cancelled when its time is over.
+    cut: CancellationToken,
 }
 
 impl App {
@@ -91,6 +93,7 @@ impl App {
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
             drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
         }
     }
 
@@ -142,8 +145,8 @@ impl App {
         phases: &Phases,
         request_id: &str,
     ) -> Response<ReplyBody> {
-        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let ambiguous = chunked && phases.is_ambiguous();
+        let coded = request.headers().contains_key(TRANSFER_ENCODING);
+        let ambiguous = coded && (phases.is_ambiguous() || !is_chunked(request.headers()));
         phases.head_is_read();
         // RFC 9112 §3.2: HTTP/1.1 wants exactly one Host.
         let hosts = request.headers().get_all(HOST).iter().count();
@@ -209,6 +212,16 @@ impl App {
             phases.body_left_unread();
         }
     }
+}
+
+/// Whether the body is chunked and nothing else: no other coding is understood here
+/// (RFC 9112 §6.1), and hyper takes `gzip, chunked` for `chunked`.
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let alone = codings
+        .next()
+        .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    alone && codings.next().is_none()
 }
 
 /// A new id for a request.

@@ -24,6 +24,7 @@ pub(super) struct Phases(Arc<Shared>);
 struct Shared {
     phase: AtomicU8,
     draining: AtomicBool,
+    cut: AtomicBool,
     unread: AtomicBool,
     /// `head` belongs to the request that comes next.
     fresh: AtomicBool,
@@ -38,6 +39,7 @@ impl Phases {
         Self(Arc::new(Shared {
             phase: AtomicU8::new(IDLE),
             draining: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             fresh: AtomicBool::new(false),
             pipelined: AtomicBool::new(false),
@@ -59,6 +61,16 @@ impl Phases {
     /// From now on an idle or half-sent connection is closed.
     pub(super) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The drain's time is over: what is open still ends properly, and at once.
+    pub(super) fn cut(&self) {
+        self.0.cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what is open must end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.0.cut.load(Ordering::Relaxed)
     }
 
     /// Whether the head of the request that comes in now had both `Content-Length` and
@@ -162,6 +174,13 @@ fn declared(head: &[u8]) -> Option<usize> {
 /// A request is being answered as long as this lives.
 #[derive(Debug)]
 pub(super) struct Busy(Phases);
+
+impl Busy {
+    /// Whether the answer must end now.
+    pub(super) fn is_cut(&self) -> bool {
+        self.0.is_cut()
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -9,6 +9,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
+use super::error::ProxyError;
+use super::phases::Busy;
 use crate::attempt::Committed;
 use crate::upstream::AnswerHead;
 
@@ -16,19 +18,27 @@ use crate::upstream::AnswerHead;
 pub(super) trait Flow: Send {
     /// The next bytes; `None` at the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+
+    /// Ends it with what the client should still read; without effect once it has ended.
+    fn cut(&mut self);
 }
 
 impl Flow for Committed {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         Committed::poll_next(self, cx)
     }
+
+    fn cut(&mut self) {
+        let error = ProxyError::ShuttingDown;
+        self.cut_off(&error.body(), error.code());
+    }
 }
 
 /// The body of an answer; when it is dropped, the answer has ended.
 pub(super) struct ReplyBody {
     kind: Kind,
-    /// Told when the answer has ended, however it did.
-    _end: Option<Box<dyn Send>>,
+    /// Told when the answer has ended, however it did; tells when it must.
+    busy: Option<Busy>,
 }
 
 enum Kind {
@@ -40,21 +50,21 @@ impl ReplyBody {
     pub(super) fn full(bytes: impl Into<Bytes>) -> Self {
         Self {
             kind: Kind::Full(bytes.into()),
-            _end: None,
+            busy: None,
         }
     }
 
     pub(super) fn flowing(flow: impl Flow + 'static) -> Self {
         Self {
             kind: Kind::Flowing(Box::new(flow)),
-            _end: None,
+            busy: None,
         }
     }
 
-    /// Keeps `guard` until the answer has ended.
-    pub(super) fn until_end(self, guard: impl Send + 'static) -> Self {
+    /// Keeps `busy` until the answer has ended.
+    pub(super) fn until_end(self, busy: Busy) -> Self {
         Self {
-            _end: Some(Box::new(guard)),
+            busy: Some(busy),
             ..self
         }
     }
@@ -68,10 +78,16 @@ impl Body for ReplyBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = match &mut self.get_mut().kind {
+        let this = self.get_mut();
+        let next = match &mut this.kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(std::mem::take(bytes))),
-            Kind::Flowing(flow) => flow.poll_next(cx),
+            Kind::Flowing(flow) => {
+                if this.busy.as_ref().is_some_and(Busy::is_cut) {
+                    flow.cut();
+                }
+                flow.poll_next(cx)
+            }
         };
         next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }

@@ -26,12 +26,15 @@ pub enum Face {
     Metrics,
 }
 
+/// How long the last words of what is cut may take to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How long to wait when the system has no socket left to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is done. Then the listener closes at once, idle and half-sent
-/// connections are closed, and open answers may finish within `DRAIN_TIMEOUT_SEC`. Answers
-/// whether all of them did.
+/// connections are closed, and open answers may finish within `DRAIN_TIMEOUT_SEC`; those that
+/// do not are ended with an error. Answers whether all of them finished.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
@@ -59,13 +62,19 @@ pub async fn serve(
     }
     drop(listener);
     app.drain.cancel();
-    let finished = async { while connections.join_next().await.is_some() {} };
-    let drained = tokio::time::timeout(app.drain_timeout, finished)
-        .await
-        .is_ok();
-    // What is cut still leaves its log lines.
+    let drained = all_end_within(app.drain_timeout, &mut connections).await;
+    if !drained {
+        app.cut.cancel();
+        all_end_within(LAST_WORDS, &mut connections).await;
+    }
+    // Who does not read its last words still leaves its log line.
     connections.shutdown().await;
     drained
+}
+
+async fn all_end_within(limit: Duration, connections: &mut JoinSet<()>) -> bool {
+    let ended = async { while connections.join_next().await.is_some() {} };
+    tokio::time::timeout(limit, ended).await.is_ok()
 }
 
 /// Serves one connection to its end.
@@ -91,6 +100,10 @@ where
         // A broken connection is the peer's affair; what it broke off is in the request's record.
         _ = &mut connection => return,
         () = app.drain.cancelled() => phases.drain(),
+    }
+    tokio::select! {
+        _ = &mut connection => return,
+        () = app.cut.cancelled() => phases.cut(),
     }
     drop(connection.await);
 }

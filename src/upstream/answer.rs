@@ -35,12 +35,12 @@ pub struct UpstreamError {
 /// When it is not JSON.
 pub fn read(body: &[u8]) -> Result<Said, json::Error> {
     let body = Raw::parse(body, json::MAX_DEPTH)?;
-    if let Some(error) = body.get("error") {
+    if let Some(error) = body.get("error").filter(is_error) {
         return Ok(Said::Error(UpstreamError::read(error)));
     }
     let mut said = Said::Nothing;
     for choice in body.get("choices").into_iter().flat_map(Raw::elements) {
-        if let Some(error) = choice.get("error") {
+        if let Some(error) = choice.get("error").filter(is_error) {
             return Ok(Said::Error(UpstreamError::read(error)));
         }
         let finish = choice
@@ -60,6 +60,11 @@ pub fn read(body: &[u8]) -> Result<Said, json::Error> {
         }
     }
     Ok(said)
+}
+
+/// Whether an `error` member tells of one: some say `false` or nothing beside a good answer.
+fn is_error(error: &Raw<'_>) -> bool {
+    !matches!(error.text(), "false" | "0" | "\"\"")
 }
 
 /// Whether a delta or a message carries something: any member but the role that is neither
@@ -148,6 +153,10 @@ mod tests {
             (r#"{"usage":{}}"#,                                                                 Nothing),
             (r#"{"error":null,"choices":[]}"#,                                                  Nothing),
             (r#"[1]"#,                                                                          Nothing),
+            (r#"{"error":false,"choices":[{"delta":{"content":"Hi"}}]}"#,                       MORE),
+            (r#"{"error":"","choices":[{"error":0,"delta":{"content":"Hi"}}]}"#,                MORE),
+            (r#"{"error":true,"choices":[{"delta":{"content":"Hi"}}]}"#,                        error(None, None)),
+            (r#"{"error":{}}"#,                                                                 error(None, None)),
             (r#"{"error":{"code":429,"message":"Slow"}}"#,                                      error(Some(429), Some("Slow"))),
             (r#"{"error":{"code":"502","message":"x"},"choices":[{"delta":{"content":"y"}}]}"#, error(Some(502), Some("x"))),
             (r#"{"error":{"code":"server_error","message":"x"}}"#,                              error(None, Some("x"))),

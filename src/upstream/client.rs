@@ -13,6 +13,7 @@ use hyper::body::{Body, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustix::io::Errno;
 
 use super::connect::{Connector, Limited};
 use super::wire::Past;
@@ -32,6 +33,9 @@ pub enum SendError {
     /// No connection.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// This machine has no socket left to connect with, which is nobody's failure out there.
+    #[error("no socket is left: {0}")]
+    NoSocket(String),
     /// The connection broke before the answer's head was there.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -121,14 +125,32 @@ fn was_stale(error: &Error) -> bool {
 
 fn send_error(error: &Error) -> SendError {
     let mut cause: &dyn std::error::Error = error;
+    let mut exhausted = false;
     while let Some(source) = cause.source() {
         cause = source;
+        exhausted |= source.downcast_ref().is_some_and(is_exhausted);
     }
-    if error.is_connect() {
+    if exhausted {
+        SendError::NoSocket(cause.to_string())
+    } else if error.is_connect() {
         SendError::Connect(cause.to_string())
     } else {
         SendError::Broken(cause.to_string())
     }
+}
+
+/// Whether this machine is out of descriptors, ports or memory for one more connection.
+fn is_exhausted(error: &std::io::Error) -> bool {
+    Errno::from_io_error(error).is_some_and(|errno| {
+        [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::ADDRNOTAVAIL,
+        ]
+        .contains(&errno)
+    })
 }
 
 /// Roots inside the binary, so that an empty container image works; the system's as well. They

@@ -180,6 +180,8 @@ pub enum Cause {
     Status,
     /// No connection, or none in time.
     Connect,
+    /// This machine has no socket left.
+    NoSocket,
     /// The connection broke before the answer was whole.
     Broken,
     /// No useful event, or no whole plain answer, in time.
@@ -198,6 +200,8 @@ pub enum Cause {
     TooLarge,
     /// A stream that ended without a finish reason and without `[DONE]`.
     CutShort,
+    /// The proxy had to stop before the answer was whole.
+    ShuttingDown,
 }
 
 impl Cause {
@@ -207,6 +211,7 @@ impl Cause {
         match self {
             Self::Status => "status",
             Self::Connect => "connect",
+            Self::NoSocket => "no_socket",
             Self::Broken => "broken",
             Self::Timeout => "timeout",
             Self::Idle => "idle",
@@ -216,6 +221,7 @@ impl Cause {
             Self::NotJson => "not_json",
             Self::TooLarge => "too_large",
             Self::CutShort => "cut_short",
+            Self::ShuttingDown => "shutting_down",
         }
     }
 }

@@ -112,6 +112,30 @@ async fn s7_a_reader_of_the_log_that_went_away_does_not_take_the_proxy_along() {
     assert_eq!(serving.ended().await.code(), Some(0));
 }
 
+#[tokio::test]
+async fn s7_s8_a_reader_of_the_log_that_is_stuck_holds_up_neither_answers_nor_the_end() {
+    let outside = Outside::with(Script::new()).await;
+    let stuck = std::sync::Mutex::new(Vec::new());
+    let program = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        stuck.lock().unwrap().push(reader);
+        outside.program("").stdout(writer)
+    };
+    let mut serving = Serving::quiet(program).await;
+    let client = Serving::client();
+    // More lines than a pipe holds.
+    for _ in 0..500 {
+        let url = format!("http://{}/v1/chat/completions", serving.address);
+        let request = client.post(url).bearer_auth(PROXY_KEY);
+        let answer = request.body(r#"{"messages":[]}"#).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    let begun = std::time::Instant::now();
+    serving.signal("TERM");
+    assert_eq!(serving.ended().await.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
 /// What an upstream may do with the key that it was sent, and with a prompt.
 fn echoes() -> Vec<Step> {
     let text = format!(

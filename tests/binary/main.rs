@@ -16,4 +16,5 @@ mod commands;
 mod demo;
 mod log;
 mod settings;
+mod sockets;
 mod stopping;

@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -73,6 +74,12 @@ impl Program {
         self
     }
 
+    /// Prints there, where nothing of it is seen by the test.
+    pub fn stdout(mut self, to: std::io::PipeWriter) -> Self {
+        self.command.stdout(to);
+        self
+    }
+
     pub fn without(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
@@ -100,8 +107,8 @@ impl Program {
     fn start(mut self, address: SocketAddr) -> Serving {
         let mut child = self.command.spawn().unwrap();
         let mut tasks = JoinSet::new();
-        let stdout = Said::by(child.stdout.take().unwrap(), &mut tasks);
-        let stderr = Said::by(child.stderr.take().unwrap(), &mut tasks);
+        let stdout = Said::by(child.stdout.take(), &mut tasks);
+        let stderr = Said::by(child.stderr.take(), &mut tasks);
         Serving {
             child,
             address,
@@ -210,6 +217,19 @@ impl Serving {
         assert!(kill.unwrap().success());
     }
 
+    /// Lets it have so many descriptors at once from now on.
+    pub fn allow_descriptors(&self, limit: u64) {
+        let id = self
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let limit = Rlimit {
+            current: Some(limit),
+            maximum: Some(limit),
+        };
+        prlimit(id, Resource::Nofile, limit).unwrap();
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
@@ -237,11 +257,15 @@ pub struct Said {
 }
 
 impl Said {
-    fn by(output: impl AsyncRead + Unpin + Send + 'static, tasks: &mut JoinSet<()>) -> Self {
+    fn by(
+        output: Option<impl AsyncRead + Unpin + Send + 'static>,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (told, more) = watch::channel(());
         let kept = Arc::clone(&lines);
         tasks.spawn(async move {
+            let Some(output) = output else { return };
             let mut output = BufReader::new(output).lines();
             while let Ok(Some(line)) = output.next_line().await {
                 kept.lock().unwrap().push(line);

@@ -45,7 +45,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Started, with its list read, and allowed as many descriptors as the system gives.
+    /// Started, with its list read, by somebody with a small soft limit of descriptors: it takes
+    /// what it needs for a crowd.
     pub async fn start(script: Script, settings: &[(&str, &str)]) -> Self {
         let simulator = Simulator::new(script);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -55,7 +56,7 @@ impl Program {
         tasks.spawn(async move { serving.serve(listener).await });
         let dir = tempfile::tempdir().unwrap();
         let mut child = Command::new("sh")
-            .args(["-c", "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\""])
+            .args(["-c", "ulimit -Sn 256; exec \"$0\""])
             .arg(env!("CARGO_BIN_EXE_free-llm-proxy"))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")

@@ -35,6 +35,10 @@ async fn s6_a_request_that_could_end_in_two_places_is_refused_and_nothing_behind
         ("Transfer-Encoding: xchunked\r\n",                               "0\r\n\r\n"),
         ("Transfer-Encoding: chunked, gzip\r\n",                          "0\r\n\r\n"),
         ("Transfer-Encoding: gzip\r\n",                                   "0\r\n\r\n"),
+        ("Transfer-Encoding: gzip, chunked\r\n",                          "0\r\n\r\n"),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",    "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked, chunked\r\n",                       "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
         ("Transfer-Encoding: identity\r\n",                               "{}"),
         ("Transfer-Encoding:\r\n chunked\r\n",                            "0\r\n\r\n"),
     ];
@@ -127,7 +131,8 @@ async fn s6_what_is_no_http_gets_an_error_or_a_closed_connection() {
         |line: &str, headers: &str| format!("{line}\r\nHost: x\r\n{headers}\r\n").into_bytes();
     let ok = "GET /health HTTP/1.1";
     let many: String = (0..200).map(|n| format!("X-{n}: 1\r\n")).collect();
-    let huge = format!("X-Huge: {}\r\n", "h".repeat(500_000));
+    // hyper looks at its limit of some 400 KB between reads, and one read may bring as much again.
+    let huge = format!("X-Huge: {}\r\n", "h".repeat(2_000_000));
     let long = format!("GET /{} HTTP/1.1", "a".repeat(100_000));
     #[rustfmt::skip]
     let rows: [(&str, Vec<u8>, &[u16]); 23] = [
@@ -153,7 +158,7 @@ async fn s6_what_is_no_http_gets_an_error_or_a_closed_connection() {
         ("a lone CR in a value",     get(ok, "X: a\rb\r\n"),                            &[400]),
         ("a folded header",          get(ok, "X: a\r\n b\r\n"),                         &[400]),
         ("200 headers",              get(ok, &many),                                    &[431]),
-        ("half a megabyte of head",  get(ok, &huge),                                    &[431]),
+        ("two megabytes of head",    get(ok, &huge),                                    &[431]),
         ("a path of 100 KB",         get(&long, ""),                                    &[401, 414]),
     ];
     for (what, sent, statuses) in rows {

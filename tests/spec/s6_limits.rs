@@ -234,6 +234,48 @@ async fn s6_a_body_that_keeps_coming_may_take_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s6_a_body_that_drips_for_ever_is_cut() {
+    let rig = Rig::paused(Script::new(), &[]).await;
+    let begun = Instant::now();
+    let (mut read, mut write) = tokio::io::split(rig.pipe());
+    let head = chat_head("Content-Length: 100000\r\n");
+    write.write_all(head.as_bytes()).await.unwrap();
+    let drip = async {
+        loop {
+            pass(20).await;
+            // Once it is refused, nobody takes any more of it.
+            if write.write_all(b"{").await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let said = tokio::select! {
+        said = rest(&mut read) => said,
+        () = drip => unreachable!(),
+    };
+    only(&said).is_error(408, "request_timeout");
+    assert_eq!(begun.elapsed().as_secs() / 60, 10);
+}
+
+#[tokio::test]
+async fn s6_a_body_of_countless_fields_is_refused_and_keeps_nobody_waiting() {
+    let rig = Rig::start(Script::new()).await;
+    let fields = |count: usize| -> String {
+        let more: String = (1..count).map(|n| format!(",\"f{n}\":1")).collect();
+        format!("{{\"messages\":[]{more}}}")
+    };
+    for (count, status) in [(1, 200), (1_024, 200), (1_025, 400), (2_000_000, 400)] {
+        let answer = rig
+            .send("POST", "/v1/chat/completions", &[], fields(count))
+            .await;
+        assert_eq!(answer.status, status, "{count} fields");
+        if status == 400 {
+            answer.is_error(400, "invalid_request");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn s6_each_request_of_a_connection_has_its_limits_anew() {
     let settings = [("HEADER_TIMEOUT_SEC", "7"), ("IDLE_TIMEOUT_SEC", "40")];
     let rig = Rig::paused(Script::new(), &settings).await;

@@ -1,6 +1,6 @@
 //! §8: what is open when the proxy is told to stop (the rest is in `tests/binary/stopping.rs`).
 
-use free_llm_proxy::simulator::Step;
+use free_llm_proxy::simulator::{Point, Step, StreamFault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -35,6 +35,57 @@ async fn s8_an_answer_that_is_made_but_not_yet_taken_is_finished() {
             .len(),
         text.len()
     );
+}
+
+#[tokio::test]
+async fn s8_what_the_end_of_the_drain_cuts_still_ends_properly() {
+    let told = r#"{"error":{"message":"The proxy is shutting down.","type":"server_error","param":null,"code":"shutting_down"}}"#;
+    let stall = Step::Stall(Point::BeforeHeaders);
+    #[rustfmt::skip]
+    let rows = [
+        // the upstream                           streamed  status  waits aloud  line of the log
+        (Step::stream(StreamFault::Stall, 2),     true,     200,    "25",        (200, "shutting_down")),
+        (stall.clone(),                           true,     200,    "0.01",      (200, "shutting_down")),
+        (stall.clone(),                           true,     503,    "25",        (503, "")),
+        (stall,                                   false,    503,    "25",        (503, "")),
+    ];
+    for (step, streamed, status, keepalive, line) in rows {
+        let settings = [
+            ("DRAIN_TIMEOUT_SEC", "0.05"),
+            ("STREAM_KEEPALIVE_SEC", keepalive),
+        ];
+        let why = format!("{step:?} {streamed} {keepalive}");
+        let rig = Rig::with(abc().model("a:free", step), &settings).await;
+        let stopping = async {
+            rig.simulator.until(|s| !s.models_asked().is_empty()).await;
+            if status == 200 {
+                // Its head is on its way, or will be at once.
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            rig.stop();
+        };
+        let request = if streamed {
+            Rig::hello_stream()
+        } else {
+            Rig::hello()
+        };
+        let (answer, ()) = tokio::join!(rig.chat(&request), stopping);
+        assert_eq!(answer.status, status, "{why}: {answer:?}");
+        if status == 200 {
+            let events = answer.events();
+            assert_eq!(events[events.len() - 2..], [told, "[DONE]"], "{why}");
+        } else {
+            answer.is_error(503, "shutting_down");
+            assert_eq!(answer.header("connection"), "close", "{why}");
+        }
+        let done = rig.done();
+        let mid_stream_error = done["mid_stream_error"].as_str().unwrap_or_default();
+        let logged = (done["status"].as_u64().unwrap(), mid_stream_error);
+        assert_eq!(logged, line, "{why}: {done}");
+        assert_eq!(done["level"], "WARNING", "{why}");
+        assert_eq!(Rig::trail(&done), ["a:free upstream_error"], "{why}");
+        assert!(done["attempts"][0]["cooldown_until"].is_null(), "{why}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,6 +111,21 @@ async fn s9_6_a_client_that_had_sent_more_than_its_request_is_noticed_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s9_6_a_client_that_goes_on_writing_before_it_leaves_is_noticed_too() {
+    let rig = Rig::paused(abc().model("a:free", STALL), PATIENT).await;
+    let mut client = rig.pipe();
+    client.write_all(request(false).as_bytes()).await.unwrap();
+    for more in ["\r\n", "GET /hea", "lth HTTP/1.1\r\n"] {
+        sleep(Duration::from_secs(1)).await;
+        client.write_all(more.as_bytes()).await.unwrap();
+    }
+    sleep(Duration::from_secs(1)).await;
+    drop(client);
+    is_dropped(&rig, "behind three writes").await;
+    nothing_else_happens(&rig, "behind three writes").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn s9_6_a_client_that_leaves_in_the_middle_of_the_walk_ends_it() {
     let broken = Step::status(500, &[], "");
     let script = abc().model("a:free", broken).model("b:free", STALL);
