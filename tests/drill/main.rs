@@ -20,6 +20,7 @@ mod scripts;
 mod wire;
 
 mod clients;
+mod faults;
 mod load;
 mod soak;
 mod upstream;

@@ -1,23 +1,23 @@
 //! §9.2: what is the account's: the free quota of the day or the minute, and no credit.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Status, Step};
+use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Step};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::rig::{Answer, Rig, abc};
-use crate::scripts::{JSON, STALL, STREAM, pieces};
+use crate::scripts::{JSON, STREAM, pieces};
 
-const DAY: &str = "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day";
-const DAY_SOURCE: &str = "openrouter_free_tier_daily";
-const MINUTE: &str = "Rate limit exceeded: free-models-per-min. ";
-const MINUTE_SOURCE: &str = "openrouter_free_tier_per_minute";
+pub const DAY: &str = "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day";
+pub const DAY_SOURCE: &str = "openrouter_free_tier_daily";
+pub const MINUTE: &str = "Rate limit exceeded: free-models-per-min. ";
+pub const MINUTE_SOURCE: &str = "openrouter_free_tier_per_minute";
 
 /// How an upstream says that the quota is used up, and until when.
 #[derive(Clone, Copy, Debug)]
-enum Told {
+pub enum Told {
     Header,
     HeaderSeconds,
     Metadata,
@@ -28,14 +28,14 @@ enum Told {
 
 /// In what shape it comes.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub enum Shape {
     Status,
     Inside,
     Event,
 }
 
 /// The refusal of a quota, which names a reset so many seconds from now.
-fn used_up(message: &str, source: &str, told: Told, seconds: u64, shape: Shape) -> Step {
+pub fn used_up(message: &str, source: &str, told: Told, seconds: u64, shape: Shape) -> Step {
     let at = Now::read().unix_seconds() + seconds;
     let (millis, epoch, length) = (format!("{at}000"), at.to_string(), seconds.to_string());
     let mut metadata = json!({"provider_name": null});
@@ -68,21 +68,21 @@ fn used_up(message: &str, source: &str, told: Told, seconds: u64, shape: Shape) 
 }
 
 /// Once this, and then all is well again.
-fn once(step: Step) -> Plan<Step> {
+pub fn once(step: Step) -> Plan<Step> {
     Plan::from(step).then(PlanEnd::Ok)
 }
 
 /// A script whose account meets this once.
-fn account(step: Step) -> free_llm_proxy::simulator::Script {
+pub fn account(step: Step) -> free_llm_proxy::simulator::Script {
     abc().account(once(step))
 }
 
-fn retry_after(answer: &Answer) -> u64 {
+pub fn retry_after(answer: &Answer) -> u64 {
     answer.header("retry-after").parse().unwrap()
 }
 
 /// A length told as a date has up to a second less.
-fn is_about(told: u64, seconds: u64) -> bool {
+pub fn is_about(told: u64, seconds: u64) -> bool {
     (seconds - 1..=seconds).contains(&told)
 }
 
@@ -158,7 +158,7 @@ async fn s9_2_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it
 
 /// A sentence with the quota, and when it returns, as a date and in seconds.
 #[track_caller]
-fn says_which(answer: &Answer, quota: &str) {
+pub fn says_which(answer: &Answer, quota: &str) {
     let error = &answer.json()["error"];
     let sentence = error["message"].as_str().unwrap();
     let words = if quota == "day" {
@@ -179,7 +179,7 @@ fn says_which(answer: &Answer, quota: &str) {
 }
 
 /// `/ready` and `/metrics` while the account rests.
-async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
+pub async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
     let ready = rig.get("/ready").await;
     let body = ready.json();
     assert_eq!(
@@ -371,241 +371,4 @@ async fn s9_2_what_no_model_can_do_is_a_400_while_the_account_rests_too() {
         .await
         .is_error(503, "account_rate_limited");
     rig.chat(&tools).await.is_error(400, "no_capable_model");
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_a_402_goes_to_the_client_and_is_given_again_without_a_call() {
-    #[rustfmt::skip]
-    let rows = [
-        // what the account met                         rests, s
-        (Step::from(Failure::InsufficientCredits),      300),
-        (Failure::CannotAfford.into(),                  300),
-        (Failure::KeyLimit.into(),                      300),
-        (Failure::InFlightBudget.into(),                1),
-        (Step::status(402, &[], r#"{"error": {"code":402,"message":"x","n":1.0e2}}"#), 300),
-        (Step::status(402, &[("Retry-After", "40")], r#"{"error":{"message":"x"}}"#),  40),
-        (Step::status(402, &[], json!({"error": {"message": "x", "metadata": {"retry_after_seconds": 7}}})), 7),
-        (Step::status(402, &[], "pay"),                 300),
-        (Step::status(402, &[], ""),                    300),
-    ];
-    let rig = Rig::paused(abc(), &[]).await;
-    for (step, seconds) in rows {
-        for body in [Rig::hello(), Rig::hello_stream()] {
-            rig.anew(account(step.clone())).await;
-            let start = Instant::now();
-            let first = rig.chat(&body).await;
-            assert_eq!(first.status, 402, "{step:?}");
-            assert_eq!(rig.attempts(&first), "a upstream_error 402", "{step:?}");
-            assert_eq!(rig.asked(), "a", "{step:?}");
-            assert_eq!(first.header("x-free-llm-proxy-attempts"), "1");
-            let text = first.text();
-            assert!(
-                !text.contains("user_x") && !text.contains("user_id"),
-                "{text}"
-            );
-            if let Step::Status(Status {
-                body: Value::String(sent),
-                ..
-            }) = &step
-            {
-                if sent.starts_with('{') {
-                    assert_eq!(&text, sent, "byte for byte");
-                } else {
-                    let error = &first.json()["error"];
-                    assert_eq!(
-                        (error["code"].as_str(), error["type"].as_str()),
-                        (Some("upstream_402"), Some("upstream_error"))
-                    );
-                }
-            }
-            for later in [Rig::hello(), Rig::hello_stream()] {
-                let again = rig.chat(&later).await;
-                assert_eq!(
-                    (again.status, again.text()),
-                    (402, text.clone()),
-                    "{step:?}"
-                );
-                assert_eq!(again.header("retry-after"), seconds.to_string(), "{step:?}");
-                assert_eq!(again.header("x-free-llm-proxy-attempts"), "", "{step:?}");
-            }
-            let ready = rig.get("/ready").await;
-            assert!(
-                ready.status == 503 && ready.text().contains("credit"),
-                "{ready:?}"
-            );
-            assert_eq!(rig.asked(), "", "{step:?}");
-            sleep_until(start + Duration::from_millis(seconds * 1000 - 100)).await;
-            assert_eq!(rig.chat(&body).await.status, 402, "{step:?}");
-            assert_eq!(rig.asked(), "", "{step:?}");
-            sleep(Duration::from_millis(200)).await;
-            assert_eq!(rig.chat(&body).await.status, 200, "{step:?}");
-            assert_eq!(rig.asked(), "a", "{step:?}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no_end() {
-    for setting in ["20", "0.5", "0"] {
-        let rig = Rig::paused(abc(), &[("RATE_LIMIT_COOLDOWN_SEC", setting)]).await;
-        let millis = (setting.parse::<f64>().unwrap() * 1000.0) as u64;
-        let bare = used_up(DAY, "", Told::Not, 0, Shape::Status);
-        for (step, status) in [(bare, 503), (Failure::InsufficientCredits.into(), 402)] {
-            rig.anew(account(step)).await;
-            let start = Instant::now();
-            let answer = rig.chat(&Rig::hello()).await;
-            assert_eq!(answer.status, status, "{setting}");
-            if millis > 0 {
-                sleep_until(start + Duration::from_millis(millis - 50)).await;
-                assert_eq!(rig.chat(&Rig::hello()).await.status, status, "{setting}");
-            }
-            sleep_until(start + Duration::from_millis(millis + 50)).await;
-            assert_eq!(rig.asked(), "a", "{setting}");
-            assert_eq!(rig.chat(&Rig::hello()).await.status, 200, "{setting}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
-    let slow = |mut step: Step, ms| {
-        if let Step::Status(status) = &mut step {
-            status.delay_ms = ms;
-        }
-        step
-    };
-    let limited = |message, seconds, ms| {
-        slow(
-            used_up(message, "", Told::RetryAfter, seconds, Shape::Status),
-            ms,
-        )
-    };
-    #[rustfmt::skip]
-    let rows = [
-        // two at once: the first meets     the second, 1 s later        told thereafter, and how long, s
-        (limited(DAY, 500, 0),              limited(MINUTE, 20, 1000),   "day",      499),
-        (limited(MINUTE, 20, 0),            limited(DAY, 500, 1000),     "day",      500),
-        (limited(DAY, 500, 0),              slow(Step::status(200, &[], json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]})), 1000), "day", 499),
-    ];
-    let rig = Rig::paused(abc(), &[]).await;
-    for (first, second, quota, seconds) in rows {
-        let why = format!("{first:?} {second:?}");
-        rig.anew(abc().account(Plan::from([first, second]).then(PlanEnd::Ok)))
-            .await;
-        let hello = Rig::hello();
-        tokio::join!(rig.chat(&hello), rig.chat(&hello));
-        assert_eq!(rig.asked(), "a a", "{why}");
-        let answer = rig.chat(&hello).await;
-        answer.is_error(503, "account_rate_limited");
-        says_which(&answer, quota);
-        assert_eq!(answer.header("retry-after"), seconds.to_string(), "{why}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_the_rest_of_an_epoch_reset_holds_until_that_date() {
-    // A new list and a walk of the clock change nothing about it.
-    let rig = Rig::paused(abc(), &[("MODELS_REFRESH_SEC", "600")]).await;
-    let reset = Now::read().unix_seconds() + 5000;
-    let error = json!({"error": {"message": DAY, "code": 429, "metadata": {"headers": {"X-RateLimit-Reset": format!("{reset}000")}}}});
-    rig.anew(account(Step::status(429, &[], error))).await;
-    let answer = rig.chat(&Rig::hello()).await;
-    let date = free_llm_proxy::clock::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(reset));
-    assert!(answer.text().contains(&date), "{date}: {answer:?}");
-    let ready = rig.get("/ready").await.json();
-    assert_eq!(ready["account"]["until"], date);
-    for later in [1000, 1000, 1000, 1000, 900] {
-        sleep(Duration::from_secs(later)).await;
-        rig.chat(&Rig::hello())
-            .await
-            .is_error(503, "account_rate_limited");
-    }
-    assert_eq!(rig.asked(), "a");
-    sleep(Duration::from_secs(101)).await;
-    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_an_absurd_reset_is_26_hours_at_most() {
-    let error = json!({"error": {"message": DAY, "code": 429}});
-    let step = Step::status(429, &[("X-RateLimit-Reset", "9999999999999")], error);
-    let rig = Rig::paused(account(step), &[]).await;
-    let answer = rig.chat(&Rig::hello()).await;
-    assert!(is_about(retry_after(&answer), 26 * 3600), "{answer:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_admin_refresh_forgets_the_accounts_rest() {
-    let rig = Rig::paused(abc(), &[]).await;
-    for step in [
-        Failure::DailyLimit.into(),
-        Failure::InsufficientCredits.into(),
-    ] {
-        let step: Step = step;
-        for read_fails in [false, true] {
-            rig.anew(account(step.clone())).await;
-            rig.chat(&Rig::hello()).await;
-            if read_fails {
-                rig.simulator.set_list(Step::status(500, &[], ""));
-            }
-            rig.post("/admin/refresh", &Value::Null).await;
-            let rests = matches!(rig.chat(&Rig::hello()).await.status, 402 | 503);
-            assert_eq!(rests, read_fails, "{step:?}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_a_probe_that_is_refused_again_rests_the_account_again() {
-    let limited = |seconds| used_up(MINUTE, "", Told::RetryAfter, seconds, Shape::Status);
-    let script = abc().account(Plan::from([limited(10), limited(30)]).then(PlanEnd::Ok));
-    let rig = Rig::paused(script, &[]).await;
-    #[rustfmt::skip]
-    let rows = [
-        // at, s    status   Retry-After   asked
-        (0,         503,     "10",         "a"),
-        (9,         503,     "1",          ""),
-        (11,        503,     "30",         "a"),
-        (12,        503,     "29",         ""),
-        (40,        503,     "1",          ""),
-        (42,        200,     "",           "a"),
-    ];
-    let start = Instant::now();
-    for (at, status, after, asked) in rows {
-        sleep_until(start + Duration::from_secs(at)).await;
-        let answer = rig.chat(&Rig::hello()).await;
-        assert_eq!(
-            (
-                answer.status,
-                answer.header("retry-after"),
-                rig.asked().as_str()
-            ),
-            (status, after, asked),
-            "{at}"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_a_probe_that_brings_no_answer_proves_nothing_of_the_account() {
-    // The upstream says nothing at the moment of the probe: the next attempt is the next probe, and it
-    // alone meets the quota that is still gone.
-    let minute = || used_up(MINUTE, "", Told::RetryAfter, 10, Shape::Status);
-    let script =
-        abc().account(Plan::from([minute(), STALL, minute(), minute()]).then(PlanEnd::Last));
-    let rig = Rig::paused(script, &[]).await;
-    let hello = Rig::hello();
-    rig.chat(&hello).await;
-    rig.simulator.clear_requests();
-    sleep(Duration::from_secs(11)).await;
-    let answers = futures_util::future::join_all((0..50).map(|_| rig.chat(&hello))).await;
-    for answer in answers {
-        assert_eq!(answer.status, 503);
-    }
-    let asked = rig.asked();
-    assert_eq!(
-        asked.split(' ').count(),
-        2,
-        "one fell silent, one was refused: {asked}"
-    );
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Failure, Script, Step, list_of};
+use free_llm_proxy::simulator::{Failure, Script, Step};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -10,21 +10,21 @@ use crate::rig::{Rig, abc, ranking};
 use crate::scripts::{JSON, STREAM, pieces, ranking_with};
 
 /// Until the next read of the list, `MODELS_REFRESH_SEC` being an hour.
-const NEXT_LIST: u64 = 3600;
-const HARNESS: u64 = 6 * 3600;
-const GENERIC: u64 = 60;
+pub const NEXT_LIST: u64 = 3600;
+pub const HARNESS: u64 = 6 * 3600;
+pub const GENERIC: u64 = 60;
 
 /// A refusal, the contexts of the models, who refuses so, who is asked, the client's status.
 type TooLong<'a> = (Step, [Value; 5], &'a [&'a str], &'a str, u16);
-type Settings<'a> = &'a [(&'a str, &'a str)];
+pub type Settings<'a> = &'a [(&'a str, &'a str)];
 
-fn error(status: u16, message: &str, metadata: Value) -> Step {
+pub fn error(status: u16, message: &str, metadata: Value) -> Step {
     let error = json!({"message": message, "code": status, "metadata": metadata});
     Step::status(status, &[], json!({"error": error, "user_id": "user_x"}))
 }
 
 /// The same error inside a 200, plain or as the first event of a stream.
-fn inside(step: &Step, model: &str) -> Option<[Step; 2]> {
+pub fn inside(step: &Step, model: &str) -> Option<[Step; 2]> {
     let Step::Status(status) = step else {
         return None;
     };
@@ -37,7 +37,7 @@ fn inside(step: &Step, model: &str) -> Option<[Step; 2]> {
     })
 }
 
-fn with(changes: Value) -> Value {
+pub fn with(changes: Value) -> Value {
     let mut body = Rig::hello();
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
@@ -45,24 +45,24 @@ fn with(changes: Value) -> Value {
     body
 }
 
-fn tools() -> Value {
+pub fn tools() -> Value {
     with(json!({"tools": [{"type": "function", "function": {"name": "f"}}]}))
 }
 
-fn forced() -> Value {
+pub fn forced() -> Value {
     with(
         json!({"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}),
     )
 }
 
-fn image() -> Value {
+pub fn image() -> Value {
     json!({"messages": [{"role": "user", "content": [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
     ]}]})
 }
 
-fn streamed(body: &Value) -> Value {
+pub fn streamed(body: &Value) -> Value {
     let mut body = body.clone();
     body["stream"] = true.into();
     body
@@ -357,161 +357,5 @@ async fn s9_2_when_every_candidate_refused_the_client_gets_the_last_refusal_as_i
                 _ => answer.is_error(503, "all_models_unavailable"),
             }
         }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_what_is_the_requests_goes_to_the_client_at_once() {
-    let plain = |status| error(status, "It is wrong.", json!({}));
-    #[rustfmt::skip]
-    let rows = [
-        // what `a` answers                     status
-        (Step::from(Failure::Moderation),       403),
-        (Failure::Guardrail.into(),             403),
-        (error(403, "x", json!({"reasons": ["hate"]})), 403),
-        (error(403, "x", json!({"flagged_input": "..."})), 403),
-        (Failure::TooLarge.into(),              413),
-        (Failure::InvalidArgument.into(),       422),
-        (Failure::InputRequired.into(),         400),
-        (Failure::NoTokens.into(),              400),
-        (Failure::TooManyModels.into(),         400),
-        (Failure::ContentPolicy.into(),         400),
-        (Failure::InvalidImage.into(),          400),
-        (Failure::Zod.into(),                   400),
-        (plain(400),                            400),
-        (plain(409),                            409),
-        (plain(413),                            413),
-        (plain(418),                            418),
-        (plain(422),                            422),
-        (plain(451),                            451),
-        (Step::status(400, &[], ""),            400),
-        (error(404, "x", json!({"error_type": "invalid_image"})), 404),
-    ];
-    let rig = Rig::paused(abc(), &[]).await;
-    for (step, status) in rows {
-        for body in [Rig::hello(), Rig::hello_stream()] {
-            rig.anew(abc().model("a:free", step.clone())).await;
-            let answer = rig.chat(&body).await;
-            assert_eq!(
-                (answer.status, rig.asked().as_str()),
-                (status, "a"),
-                "{step:?}"
-            );
-            assert_eq!(
-                rig.attempts(&answer),
-                format!("a client_error {status}"),
-                "{step:?}"
-            );
-            assert!(!answer.text().contains("user_"), "{step:?}: {answer:?}");
-            rig.chat(&body).await;
-            assert_eq!(rig.asked(), "a", "nobody rests for it: {step:?}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_a_401_and_an_unrecognised_403_are_the_keys() {
-    #[rustfmt::skip]
-    let rows = [
-        (Step::from(Failure::UserNotFound),     401),
-        (Failure::NoCredentials.into(),         401),
-        (Failure::MissingAuthentication.into(), 401),
-        (error(401, "a:free is not a valid model ID", json!({"reasons": ["x"]})), 401),
-        (Step::status(401, &[], ""),            401),
-        (Failure::Forbidden.into(),             403),
-        (Step::status(403, &[], ""),            403),
-        (Step::status(403, &[], "<html>Sorry</html>"), 403),
-        (error(403, "Key lacks permission", json!({"error_type": "permission_denied"})), 403),
-    ];
-    let rig = Rig::paused(abc(), &[]).await;
-    for (step, status) in rows {
-        for body in [Rig::hello(), Rig::hello_stream()] {
-            rig.anew(abc().model("a:free", step.clone())).await;
-            let answer = rig.chat(&body).await;
-            answer.is_error(502, "upstream_auth_error");
-            assert!(
-                answer.text().contains(&format!("HTTP {status}")),
-                "{answer:?}"
-            );
-            assert_eq!(
-                rig.attempts(&answer),
-                format!("a upstream_auth_error {status}"),
-                "{step:?}"
-            );
-            rig.chat(&body).await;
-            assert_eq!(
-                rig.asked(),
-                "a a",
-                "asked once each, and nothing rests: {step:?}"
-            );
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_a_paid_model_that_an_answer_suggests_is_never_asked() {
-    let rig = Rig::paused(abc(), &[]).await;
-    for failure in [
-        Failure::NotFreeAnymore,
-        Failure::AvailabilityFreeEnded,
-        Failure::AvailabilityModelNotFound,
-    ] {
-        for body in [Rig::hello(), Rig::hello_stream()] {
-            rig.anew(abc().others(Step::from(failure))).await;
-            let answer = rig.chat(&body).await;
-            assert_eq!(rig.asked(), "a b c", "{failure:?}");
-            assert_eq!(answer.status, 503, "{failure:?}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn s9_2_an_id_that_could_be_billed_is_no_model_unless_allowed() {
-    let list = || {
-        let mut list = list_of(&[
-            "openai/gpt-5",
-            "a:free",
-            "b:nitro",
-            "c:free:online",
-            "openrouter/auto",
-        ]);
-        list["fallback"] = json!({"id": "openrouter/auto"});
-        Step::status(200, &[], list)
-    };
-    #[rustfmt::skip]
-    let rows: [(Settings<'_>, &str, u64); 3] = [
-        (&[],                          "a",                                                     4),
-        (&[("ALLOW_PAID", "false")],   "a",                                                     4),
-        (&[("ALLOW_PAID", "true")],    "openai/gpt-5 a b:nitro c:online openrouter/auto",       0),
-    ];
-    for (settings, asked, skipped) in rows {
-        let script = Script::new()
-            .list(list())
-            .others(Step::status(500, &[], ""));
-        let rig = Rig::paused(script, settings).await;
-        rig.chat(&Rig::hello()).await;
-        assert_eq!(rig.asked(), asked, "{settings:?}");
-        assert_eq!(rig.log.of("snapshot_refreshed")[0]["skipped"], skipped);
-        let warnings = rig.log.of("list_entries_skipped");
-        assert_eq!(warnings.len(), usize::from(skipped > 0));
-        assert!(warnings.iter().all(|w| w["level"] == "WARNING"));
-    }
-}
-
-#[tokio::test]
-async fn s9_2_a_withdrawn_model_does_not_hide_that_the_prompt_is_too_long() {
-    let script = abc()
-        .model("a:free", Step::failure(Failure::NoEndpoints))
-        .others(Step::failure(Failure::ContextLength));
-    let rig = Rig::start(script).await;
-    for asked in [3, 2] {
-        rig.simulator.clear_requests();
-        let answer = rig.chat(&Rig::hello()).await;
-        assert_eq!(answer.status, 400, "{answer:?}");
-        assert!(
-            answer.text().contains("maximum context length"),
-            "{answer:?}"
-        );
-        assert!(rig.simulator.models_asked().len() <= asked, "{answer:?}");
     }
 }
