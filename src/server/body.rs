@@ -7,9 +7,9 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
 
 use super::error::ProxyError;
+use super::phases::Phases;
 use crate::config::Limits;
 
 /// How long a body may take, and a second more for each so many bytes of it: who drips a byte
@@ -22,7 +22,7 @@ const SLOWEST: u64 = 8 * 1024;
 pub(super) async fn read(
     mut incoming: Incoming,
     limits: &Limits,
-    drain: &CancellationToken,
+    phases: &Phases,
 ) -> Result<Bytes, ProxyError> {
     let limit = limits.max_body_bytes;
     let declared = incoming.size_hint().lower();
@@ -36,13 +36,12 @@ pub(super) async fn read(
         let so_far = (first.len() + whole.len()) as u64;
         let whole_due = begun + PATIENCE + Duration::from_secs(so_far / SLOWEST);
         let due = whole_due.min(Instant::now() + limits.body_idle_timeout);
-        let frame = tokio::select! {
-            biased;
-            frame = timeout_at(due, incoming.frame()) => frame,
-            // Half a request is not waited for.
-            () = drain.cancelled() => return Err(ProxyError::ShuttingDown),
-        };
-        let frame = frame.map_err(|_| ProxyError::RequestTimeout)?;
+        // Half a request is not waited for.
+        let frame = phases
+            .unless(Phases::is_draining, timeout_at(due, incoming.frame()))
+            .await
+            .ok_or(ProxyError::ShuttingDown)?
+            .map_err(|_| ProxyError::RequestTimeout)?;
         let data = match frame {
             None => break,
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),

@@ -1,10 +1,7 @@
 //! `POST /v1/chat/completions` (spec §4, §5).
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -58,8 +55,8 @@ pub(super) async fn complete(
     let mut walk: Walk = {
         let (app, phases) = (Arc::clone(app), phases.clone());
         Box::pin(async move {
-            let result = until_cut(&phases, app.walker.walk(&request, &mut record)).await;
-            let result = match result {
+            let walk = app.walker.walk(&request, &mut record);
+            let result = match phases.unless(Phases::is_cut, walk).await {
                 Some(walked) => walked.map_err(|refusal| ProxyError::Refused {
                     refusal,
                     key: app.upstream_key.clone(),
@@ -98,7 +95,7 @@ async fn read(
         phases.body_left_unread();
         return Err(ProxyError::ShuttingDown);
     }
-    let bytes = body::read(incoming, &app.limits, &app.drain)
+    let bytes = body::read(incoming, &app.limits, phases)
         .await
         .inspect_err(|_| phases.body_left_unread())?;
     let depth = app.limits.max_json_depth;
@@ -119,19 +116,6 @@ async fn read(
         model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
     });
     Ok(request)
-}
-
-/// Runs `work` unless the connection is cut first, which its next poll finds out.
-async fn until_cut<T>(phases: &Phases, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    poll_fn(|cx| {
-        if phases.is_cut() {
-            Poll::Ready(None)
-        } else {
-            work.as_mut().poll(cx).map(Some)
-        }
-    })
-    .await
 }
 
 fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {

@@ -8,6 +8,7 @@ mod aloud;
 mod body;
 mod chat;
 mod connection;
+mod drain;
 mod ending;
 mod error;
 mod info;
@@ -17,7 +18,8 @@ mod routes;
 mod serve;
 mod state;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -25,7 +27,6 @@ use http::header::{HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 pub use serve::{Face, serve, serve_connection};
 
@@ -35,6 +36,7 @@ use crate::config::{AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::telemetry::{Log, Metrics};
+use drain::Drain;
 use error::ProxyError;
 use phases::{Busy, Phases};
 use reply::ReplyBody;
@@ -60,10 +62,7 @@ pub struct App {
     metrics_auth: bool,
     metrics_elsewhere: bool,
     drain_timeout: Duration,
-    /// Cancelled when the drain begins.
-    drain: CancellationToken,
-    /// Cancelled when its time is over.
-    cut: CancellationToken,
+    drain: Drain,
 }
 
 impl App {
@@ -92,8 +91,7 @@ impl App {
             metrics_auth: config.metrics_auth,
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
-            drain: CancellationToken::new(),
-            cut: CancellationToken::new(),
+            drain: Drain::default(),
         }
     }
 
@@ -104,7 +102,7 @@ impl App {
     }
 
     fn is_draining(&self) -> bool {
-        self.drain.is_cancelled()
+        self.drain.has_begun()
     }
 
     /// Answers one request, whatever happens.
@@ -224,7 +222,13 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     alone && codings.next().is_none()
 }
 
-/// A new id for a request.
+/// A new id for a request: random bits of the process, and a count spread over as many, so that
+/// no two are the same and making one asks the system for nothing.
 fn request_id() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // An odd factor (2^64 / the golden ratio) makes it a permutation.
+    let spread = count.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ PROCESS.rotate_left(32);
+    format!("{:016x}{spread:016x}", *PROCESS)
 }

@@ -2,8 +2,13 @@
 //!
 //! Facts and bookkeeping only: what follows from a phase is done in `connection`.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
 
 /// No connection keeps a larger head buffer than this from one request to the next.
 const HEAD_KEPT: usize = 8 * 1024;
@@ -30,6 +35,8 @@ struct Shared {
     fresh: AtomicBool,
     /// A next head has begun in the bytes that hyper holds.
     pipelined: AtomicBool,
+    /// The connection's task: for who tells it to drain.
+    task: AtomicWaker,
     /// The bytes of the head that is being read. A std lock, held for a copy.
     head: Mutex<Vec<u8>>,
 }
@@ -43,6 +50,7 @@ impl Phases {
             unread: AtomicBool::new(false),
             fresh: AtomicBool::new(false),
             pipelined: AtomicBool::new(false),
+            task: AtomicWaker::new(),
             head: Mutex::new(Vec::new()),
         }))
     }
@@ -61,11 +69,37 @@ impl Phases {
     /// From now on an idle or half-sent connection is closed.
     pub(super) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+        self.0.task.wake();
+    }
+
+    /// Runs the connection so that it learns at once when it is to drain or is cut.
+    pub(super) async fn watched<T>(&self, mut connection: Pin<&mut impl Future<Output = T>>) -> T {
+        poll_fn(|cx| {
+            self.0.task.register(cx.waker());
+            connection.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Runs what belongs to the connection's task until it is done, or has to wait while
+    /// `stop` holds.
+    pub(super) async fn unless<T>(
+        &self,
+        stop: impl Fn(&Self) -> bool,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Pending if stop(self) => Poll::Ready(None),
+            poll @ (Poll::Ready(_) | Poll::Pending) => poll.map(Some),
+        })
+        .await
     }
 
     /// The drain's time is over: what is open still ends properly, and at once.
     pub(super) fn cut(&self) {
         self.0.cut.store(true, Ordering::Relaxed);
+        self.0.task.wake();
     }
 
     /// Whether what is open must end.

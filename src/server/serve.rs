@@ -61,10 +61,10 @@ pub async fn serve(
         }
     }
     drop(listener);
-    app.drain.cancel();
+    app.drain.begin();
     let drained = all_end_within(app.drain_timeout, &mut connections).await;
     if !drained {
-        app.cut.cancel();
+        app.drain.cut();
         all_end_within(LAST_WORDS, &mut connections).await;
     }
     // Who does not read its last words still leaves its log line.
@@ -96,14 +96,7 @@ where
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(socket), service)
     );
-    tokio::select! {
-        // A broken connection is the peer's affair; what it broke off is in the request's record.
-        _ = &mut connection => return,
-        () = app.drain.cancelled() => phases.drain(),
-    }
-    tokio::select! {
-        _ = &mut connection => return,
-        () = app.cut.cancelled() => phases.cut(),
-    }
-    drop(connection.await);
+    let _listed = app.drain.list(&phases);
+    // A broken connection is the peer's affair; what it broke off is in the request's record.
+    drop(phases.watched(connection.as_mut()).await);
 }

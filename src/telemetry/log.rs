@@ -4,10 +4,9 @@
 //! leak a prompt. The queue is bounded; what does not fit is counted and said.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -23,17 +22,27 @@ pub struct Log {
 
 #[derive(Clone, Debug)]
 enum Sink {
-    Thread {
-        queue: SyncSender<Message>,
-        dropped: Arc<AtomicU64>,
-    },
+    Thread(Arc<Queue>),
     Memory(Lines),
 }
 
-#[derive(Debug)]
-enum Message {
-    Line(Vec<u8>),
-    Stop,
+/// What waits to be written.
+#[derive(Debug, Default)]
+struct Queue {
+    /// A std lock, held to add a line or to take all of them.
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Whole lines, one behind the other.
+    lines: Vec<u8>,
+    /// How many found no room.
+    dropped: u64,
+    /// The writer has nothing to do, and must be told of more.
+    writer_sleeps: bool,
+    stop: bool,
 }
 
 /// The lines of a log kept in memory, for tests.
@@ -68,19 +77,20 @@ impl Lines {
 /// The thread behind a log; [`LogWriter::finish`] writes what is still queued.
 #[derive(Debug)]
 pub struct LogWriter {
-    queue: SyncSender<Message>,
+    queue: Arc<Queue>,
     thread: JoinHandle<()>,
 }
 
-/// How many lines may wait for the writer. A line has some 300 bytes.
-const QUEUE: usize = 16_384;
+/// How many bytes may wait for the writer: some 20,000 lines.
+const QUEUE_BYTES: usize = 8 << 20;
+
+/// How long the writer lets lines gather after a write. A line that comes alone is written at
+/// once; under load this saves a write and a change of threads for each.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How long the end of the process waits for a reader of the log, looking each moment.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
-const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
-
-/// How many bytes are put together into one write at the most.
-const BATCH: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_millis(1);
 
 #[derive(Serialize)]
 struct Line<'a, T> {
@@ -94,21 +104,15 @@ struct Line<'a, T> {
 impl Log {
     /// A log that a thread writes to `out`.
     pub fn to(out: impl Write + Send + 'static, level: LogLevel) -> (Self, LogWriter) {
-        let (queue, lines) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&dropped);
-        let thread = std::thread::spawn(move || write_all(out, &lines, &count));
+        let queue = Arc::new(Queue::default());
+        let lines = Arc::clone(&queue);
+        let thread = std::thread::spawn(move || lines.write_all_to(out));
         let writer = LogWriter {
-            queue: queue.clone(),
+            queue: Arc::clone(&queue),
             thread,
         };
-        (
-            Self {
-                level,
-                sink: Sink::Thread { queue, dropped },
-            },
-            writer,
-        )
+        let sink = Sink::Thread(queue);
+        (Self { level, sink }, writer)
     }
 
     /// A log that is kept in memory, for tests.
@@ -139,12 +143,7 @@ impl Log {
             return;
         };
         match &self.sink {
-            Sink::Thread { queue, dropped } => match queue.try_send(Message::Line(line)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                    dropped.fetch_add(1, Ordering::Relaxed);
-                }
-            },
+            Sink::Thread(queue) => queue.add(&line),
             Sink::Memory(lines) => {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 lines
@@ -160,20 +159,80 @@ impl Log {
 impl LogWriter {
     /// Writes what is queued and ends the thread; a reader that is stuck is not waited for.
     pub fn finish(self) {
-        let until = std::time::Instant::now() + PATIENCE;
-        let mut stop = Message::Stop;
-        while let Err(TrySendError::Full(again)) = self.queue.try_send(stop) {
-            if std::time::Instant::now() >= until {
-                return;
-            }
-            stop = again;
-            std::thread::sleep(MOMENT);
-        }
-        while !self.thread.is_finished() && std::time::Instant::now() < until {
+        self.queue.lock().stop = true;
+        self.queue.more.notify_one();
+        let until = Instant::now() + PATIENCE;
+        while !self.thread.is_finished() && Instant::now() < until {
             std::thread::sleep(MOMENT);
         }
     }
 }
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never waits for the writer.
+    fn add(&self, line: &[u8]) {
+        let mut waiting = self.lock();
+        if waiting.lines.len() + line.len() > QUEUE_BYTES {
+            waiting.dropped += 1;
+            return;
+        }
+        waiting.lines.extend_from_slice(line);
+        let tell = std::mem::take(&mut waiting.writer_sleeps);
+        drop(waiting);
+        if tell {
+            self.more.notify_one();
+        }
+    }
+
+    /// Takes what waits, in exchange for an empty buffer; `None` once all is written and the
+    /// writer shall stop.
+    fn take(&self, empty: Vec<u8>) -> Option<(Vec<u8>, u64)> {
+        let mut waiting = self.lock();
+        while waiting.lines.is_empty() && waiting.dropped == 0 {
+            if waiting.stop {
+                return None;
+            }
+            waiting.writer_sleeps = true;
+            waiting = self
+                .more
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let lines = std::mem::replace(&mut waiting.lines, empty);
+        Some((lines, std::mem::take(&mut waiting.dropped)))
+    }
+
+    fn write_all_to(&self, mut out: impl Write) {
+        let mut buffer = Vec::new();
+        while let Some((mut lines, dropped)) = self.take(std::mem::take(&mut buffer)) {
+            if dropped > 0 {
+                let fields = serde_json::json!({"count": dropped});
+                let said = line(LogLevel::Warning, "log_lines_dropped", &fields);
+                lines.extend(said.unwrap_or_default());
+            }
+            // A reader of ours that went away must not take the proxy along.
+            drop(out.write_all(&lines).and_then(|()| out.flush()));
+            lines.clear();
+            lines.shrink_to(BUFFER_KEPT);
+            buffer = lines;
+            let waiting = self.lock();
+            if !waiting.stop {
+                let wait = self.more.wait_timeout(waiting, GATHER);
+                drop(wait.unwrap_or_else(PoisonError::into_inner));
+            }
+        }
+    }
+}
+
+/// How much of a buffer is kept from one write to the next.
+const BUFFER_KEPT: usize = 64 * 1024;
+
+/// What most lines have, in bytes.
+const USUAL_LINE: usize = 768;
 
 fn line(level: LogLevel, event: &str, fields: &impl Serialize) -> Option<Vec<u8>> {
     let line = Line {
@@ -182,7 +241,8 @@ fn line(level: LogLevel, event: &str, fields: &impl Serialize) -> Option<Vec<u8>
         event,
         fields,
     };
-    let mut bytes = serde_json::to_vec(&line).ok()?;
+    let mut bytes = Vec::with_capacity(USUAL_LINE);
+    serde_json::to_writer(&mut bytes, &line).ok()?;
     bytes.push(b'\n');
     Some(bytes)
 }
@@ -194,32 +254,6 @@ fn name(level: LogLevel) -> &'static str {
         LogLevel::Info => "INFO",
         LogLevel::Warning => "WARNING",
         LogLevel::Error => "ERROR",
-    }
-}
-
-fn write_all(mut out: impl Write, queue: &Receiver<Message>, dropped: &AtomicU64) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut stop = false;
-    while !stop {
-        let Ok(message) = queue.recv() else { return };
-        let mut next = Some(message);
-        while let Some(message) = next.take() {
-            match message {
-                Message::Line(line) => batch.extend_from_slice(&line),
-                Message::Stop => stop = true,
-            }
-            if batch.len() < BATCH && !stop {
-                next = queue.try_recv().ok();
-            }
-        }
-        let missing = dropped.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            let fields = serde_json::json!({"count": missing});
-            batch.extend(line(LogLevel::Warning, "log_lines_dropped", &fields).unwrap_or_default());
-        }
-        // A reader of ours that went away must not take the proxy along.
-        drop(out.write_all(&batch).and_then(|()| out.flush()));
-        batch.clear();
     }
 }
 
@@ -263,7 +297,7 @@ mod tests {
         let (go, wait) = std::sync::mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
         let (log, writer) = Log::to(Stuck(wait, Arc::clone(&written)), LogLevel::Info);
-        let sent = QUEUE + 20_000;
+        let sent = 200_000;
         for n in 0..sent {
             log.emit(LogLevel::Info, "n", &serde_json::json!({"n": n}));
         }
