@@ -6,11 +6,13 @@
 //!
 //! Pure. No tree, no I/O. Whoever needs a typed document uses serde instead.
 
+mod reader;
 mod scan;
 
 use std::borrow::Cow;
 use std::fmt;
 
+pub use reader::Reader;
 use scan::Scanner;
 
 /// How deep a text from upstream may nest; requests have a setting of their own, which may
@@ -70,6 +72,20 @@ pub enum Kind {
     Null,
 }
 
+impl Kind {
+    /// What a value is that begins with this character.
+    fn of(first: u8) -> Self {
+        match first {
+            b'{' => Self::Object,
+            b'[' => Self::Array,
+            b'"' => Self::String,
+            b't' | b'f' => Self::Bool,
+            b'n' => Self::Null,
+            _ => Self::Number,
+        }
+    }
+}
+
 /// The text of one value, already checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a>(&'a str);
@@ -96,13 +112,20 @@ impl<'a> Raw<'a> {
     /// What it is, told by its first character.
     #[must_use]
     pub fn kind(self) -> Kind {
-        match self.0.as_bytes().first() {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::Array,
-            Some(b'"') => Kind::String,
-            Some(b't' | b'f') => Kind::Bool,
-            Some(b'n') => Kind::Null,
-            Some(_) | None => Kind::Number,
+        self.0
+            .as_bytes()
+            .first()
+            .map_or(Kind::Null, |b| Kind::of(*b))
+    }
+
+    /// Whether it is a string, an array or an object with nothing in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        let inner = self.0.as_bytes().get(1..).unwrap_or_default();
+        match self.kind() {
+            Kind::String => inner.len() == 1,
+            Kind::Array | Kind::Object => inner.trim_ascii_start().len() == 1,
+            Kind::Number | Kind::Bool | Kind::Null => false,
         }
     }
 

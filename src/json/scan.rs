@@ -132,14 +132,17 @@ impl<'a> Scanner<'a> {
     /// Skips to the next quote, backslash or control character.
     fn plain(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let (words, tail) = rest.as_chunks::<8>();
+        for word in words {
+            let stops = stops(u64::from_le_bytes(*word));
+            if stops != 0 {
+                self.at += (stops.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.at += 8;
+        }
         let stop = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
-        // Eight at a time: a word without a stop is what most of a long prompt is made of.
-        let words = rest
-            .chunks_exact(8)
-            .take_while(|word| !word.iter().fold(false, |any, b| any | stop(b)))
-            .count();
-        let tail = rest.get(words * 8..).unwrap_or_default();
-        self.at += words * 8 + tail.iter().position(stop).unwrap_or(tail.len());
+        self.at += tail.iter().position(stop).unwrap_or(tail.len());
     }
 
     fn escape(&mut self) -> Scan<()> {
@@ -222,4 +225,15 @@ impl<'a> Scanner<'a> {
             problem,
         }
     }
+}
+
+/// The high bit of every byte that is a quote, a backslash or a control character; of those
+/// above the lowest one, some may be wrong ("Bit Twiddling Hacks", S. E. Anderson: a zero byte).
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    below(word, 0x20) | below(quote, 1) | below(backslash, 1)
 }

@@ -112,3 +112,70 @@ proptest! {
         prop_assert_eq!(Raw::parse(&text, 1024).is_ok(), serde, "{:?}", String::from_utf8_lossy(&text));
     }
 }
+
+/// Steps through everything.
+fn walk(reader: &mut Reader<'_>) -> Result<usize, Error> {
+    let mut seen = 1;
+    match reader.kind() {
+        Some(Kind::Object) => reader.object(|_, reader| {
+            seen += walk(reader)?;
+            Ok(())
+        })?,
+        Some(Kind::Array) => reader.array(|reader| {
+            seen += walk(reader)?;
+            Ok(())
+        })?,
+        Some(Kind::String | Kind::Number | Kind::Bool | Kind::Null) | None => {
+            reader.value()?;
+        }
+    }
+    Ok(seen)
+}
+
+fn walked(text: &[u8], max_depth: usize) -> Result<usize, Error> {
+    let mut reader = Reader::new(text, max_depth)?;
+    let seen = walk(&mut reader)?;
+    reader.end().map(|()| seen)
+}
+
+#[test]
+fn a_reader_steps_into_what_is_asked_for_and_over_the_rest() {
+    let text = br#" {"a":[1,{"b":"x"}], "\u0063":{"d":[[]]}, "e":"f"} "#;
+    assert_eq!(walked(text, 128), Ok(9));
+    let mut reader = Reader::new(text, 128).unwrap();
+    let mut seen = Vec::new();
+    reader
+        .object(|key, reader| {
+            seen.push(key.to_owned());
+            // An object where there is none is stepped over.
+            reader.object(|inner, reader| {
+                seen.push(format!("{key}.{inner}"));
+                reader.value().map(drop)
+            })
+        })
+        .unwrap();
+    reader.end().unwrap();
+    assert_eq!(seen, ["a", "c", "c.d", "e"]);
+}
+
+#[test]
+fn stops_are_found_wherever_they_stand() {
+    for stop in ["\"", "\\n", "\u{1}", "\u{1f}"] {
+        for before in 0..20 {
+            for filler in ["x", "é", " ", "\u{7f}", "!", "#", "[", "]"] {
+                let text = format!("\"{}{stop}zzzzzzzzzzzzzzzz\"", filler.repeat(before));
+                let fits = Raw::parse(text.as_bytes(), 8).is_ok();
+                assert_eq!(fits, stop == "\\n", "{text:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    /// It takes what `Raw` takes, and refuses the rest at the same place.
+    #[test]
+    fn a_reader_agrees_with_raw(text in "[\\[\\]{}\",: \\\\0-9a-ftrulsen\\-.]{0,40}", depth in 0_usize..6) {
+        let whole = Raw::parse(text.as_bytes(), depth).map(drop);
+        prop_assert_eq!(walked(text.as_bytes(), depth).map(drop), whole);
+    }
+}

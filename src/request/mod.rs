@@ -133,7 +133,7 @@ impl ChatRequest {
             .map_err(faulty)?
             .ok_or(InvalidRequest::NotAnObject)?;
         let mut fields = Fields::default();
-        let mut names = std::collections::HashSet::new();
+        let mut names = Vec::with_capacity(16);
         let mut edits = Edits::default();
         while let Some(member) = members.next().map_err(faulty)? {
             let slot = fields.slot(&member.key);
@@ -145,11 +145,12 @@ impl ChatRequest {
             if names.len() == MAX_FIELDS {
                 return Err(InvalidRequest::TooManyFields);
             }
-            if !names.insert(member.key) {
+            if names.contains(&member.key) {
                 return Err(
                     known.map_or(InvalidRequest::DuplicateUnknown, InvalidRequest::Duplicate)
                 );
             }
+            names.push(member.key);
         }
         let stream = match present(fields.stream).map(|v| v.as_bool()) {
             None => false,

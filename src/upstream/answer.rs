@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::json::{self, Kind, Raw};
+use crate::json::{self, Kind, Raw, Reader};
 
 /// What one event of a stream, or a whole plain answer, says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,51 +34,81 @@ pub struct UpstreamError {
 /// # Errors
 /// When it is not JSON.
 pub fn read(body: &[u8]) -> Result<Said, json::Error> {
-    let body = Raw::parse(body, json::MAX_DEPTH)?;
-    if let Some(error) = body.get("error").filter(is_error) {
-        return Ok(Said::Error(UpstreamError::read(error)));
-    }
-    let mut said = Said::Nothing;
-    for choice in body.get("choices").into_iter().flat_map(Raw::elements) {
-        if let Some(error) = choice.get("error").filter(is_error) {
-            return Ok(Said::Error(UpstreamError::read(error)));
-        }
-        let finish = choice
-            .get("finish_reason")
-            .and_then(Raw::as_str)
-            .filter(|f| !f.is_empty());
-        if finish.as_deref() == Some("error") {
-            return Ok(Said::Error(UpstreamError::default()));
-        }
-        let content = choice.get("delta").or_else(|| choice.get("message"));
-        let useful = finish.is_some() || content.is_some_and(is_useful);
-        if useful {
-            let before = matches!(said, Said::Useful { finished: true });
-            said = Said::Useful {
-                finished: before || finish.is_some(),
-            };
-        }
-    }
-    Ok(said)
-}
-
-/// Whether an `error` member tells of one: some say `false` or nothing beside a good answer.
-fn is_error(error: &Raw<'_>) -> bool {
-    !matches!(error.text(), "false" | "0" | "\"\"")
-}
-
-/// Whether a delta or a message carries something: any member but the role that is neither
-/// empty nor null. Whatever a provider invents next counts as content.
-fn is_useful(content: Raw<'_>) -> bool {
-    content.members().any(|(key, value)| {
-        key != "role"
-            && match value.kind() {
-                Kind::String => value.text().len() > 2,
-                Kind::Array => value.elements().next().is_some(),
-                Kind::Object => value.members().next().is_some(),
-                Kind::Number | Kind::Bool | Kind::Null => false,
-            }
+    let mut reader = Reader::new(body, json::MAX_DEPTH)?;
+    let mut error = None;
+    let mut choices = Choices::default();
+    reader.object(|key, reader| match key {
+        "error" => reader.value().map(|value| error = told(value)),
+        "choices" => reader.array(|reader| choices.take(reader)),
+        _ => reader.value().map(drop),
+    })?;
+    reader.end()?;
+    Ok(match error.or(choices.error) {
+        Some(error) => Said::Error(error),
+        None if choices.useful => Said::Useful {
+            finished: choices.finished,
+        },
+        None => Said::Nothing,
     })
+}
+
+/// What the choices say together.
+#[derive(Default)]
+struct Choices {
+    useful: bool,
+    finished: bool,
+    error: Option<UpstreamError>,
+}
+
+impl Choices {
+    fn take(&mut self, reader: &mut Reader<'_>) -> Result<(), json::Error> {
+        reader.object(|key, reader| {
+            match key {
+                "delta" | "message" => return self.content(reader),
+                "finish_reason" => self.finish(reader.value()?),
+                "error" => {
+                    let error = told(reader.value()?);
+                    // Its own words say more than a finish reason.
+                    if error.is_some() {
+                        self.error = error;
+                    }
+                }
+                _ => {
+                    reader.value()?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(&mut self, reason: Raw<'_>) {
+        if reason.text() == "\"error\"" {
+            self.error.get_or_insert_default();
+        } else if reason.kind() == Kind::String && !reason.is_empty() {
+            self.finished = true;
+            self.useful = true;
+        }
+    }
+
+    /// A delta or a message carries something if any member but the role is neither empty nor
+    /// null. Whatever a provider invents next counts as content.
+    fn content(&mut self, reader: &mut Reader<'_>) -> Result<(), json::Error> {
+        reader.object(|key, reader| {
+            let value = reader.value()?;
+            let carries = match value.kind() {
+                Kind::String | Kind::Array | Kind::Object => !value.is_empty(),
+                Kind::Number | Kind::Bool | Kind::Null => false,
+            };
+            self.useful |= carries && key != "role";
+            Ok(())
+        })
+    }
+}
+
+/// The error that an `error` member tells of: some say `false` or nothing beside a good answer.
+fn told(error: Raw<'_>) -> Option<UpstreamError> {
+    let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
+    (!none).then(|| UpstreamError::read(error))
 }
 
 impl UpstreamError {

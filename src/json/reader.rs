@@ -1,0 +1,110 @@
+//! Reads a text front to back, stepping into only what is asked for.
+
+use std::borrow::Cow;
+
+use super::scan::Scanner;
+use super::{Error, Kind, Problem, Raw, utf8};
+
+/// A place in a text. Unlike [`Raw`], whose members are found by reading on from the start each
+/// time, it looks at every byte once; the whole text has been checked when [`Reader::end`] says so.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    scanner: Scanner<'a>,
+    depth: usize,
+    max_depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// At the start of a text, which may nest so deep.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn new(bytes: &'a [u8], max_depth: usize) -> Result<Self, Error> {
+        let mut scanner = Scanner::new(utf8(bytes)?, max_depth);
+        scanner.space();
+        Ok(Self {
+            scanner,
+            depth: 0,
+            max_depth,
+        })
+    }
+
+    /// Steps over the next value and answers it.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    pub fn value(&mut self) -> Result<Raw<'a>, Error> {
+        self.scanner.value(self.depth).map(Raw)
+    }
+
+    /// Steps through the next value if it is an object, and over it if it is not. `member` is
+    /// called in front of each member's value, and must step over it.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&str, &mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.scanner.peek() != Some(b'{') {
+            return self.value().map(drop);
+        }
+        let mut more = self.enter(b'{', b'}')?;
+        while more {
+            let name = self.scanner.string()?;
+            self.scanner.colon()?;
+            // A name with an escape that is no character cannot be one that anybody knows.
+            let key = Raw(name).as_str().unwrap_or(Cow::Borrowed(name));
+            member(&key, self)?;
+            more = self.scanner.more(b'}')?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Steps through the next value if it is an array, and over it if it is not. `element` is
+    /// called in front of each element, and must step over it.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    pub fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.scanner.peek() != Some(b'[') {
+            return self.value().map(drop);
+        }
+        let mut more = self.enter(b'[', b']')?;
+        while more {
+            element(self)?;
+            more = self.scanner.more(b']')?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// What the next value is, told by its first character.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        self.scanner.peek().map(Kind::of)
+    }
+
+    /// The text must end here.
+    ///
+    /// # Errors
+    /// When something follows.
+    pub fn end(mut self) -> Result<(), Error> {
+        self.scanner.end()
+    }
+
+    fn enter(&mut self, open: u8, close: u8) -> Result<bool, Error> {
+        if self.depth >= self.max_depth {
+            return Err(Error {
+                at: self.scanner.at(),
+                problem: Problem::TooDeep,
+            });
+        }
+        self.depth += 1;
+        self.scanner.enter(open, close)
+    }
+}
