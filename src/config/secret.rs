@@ -1,42 +1,71 @@
 //! A key that does not print itself.
 
 use std::fmt;
+use std::sync::Arc;
+
+use memchr::memmem::Finder;
 
 /// A key. `Debug` shows `***`; reading it takes [`Secret::expose`], which can be searched for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+#[derive(Clone)]
+pub struct Secret(Arc<Key>);
+
+struct Key {
+    text: String,
+    finder: Finder<'static>,
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// Takes a key as it will be sent or compared.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
+        let text = key.into();
+        let finder = Finder::new(&text).into_owned();
+        Self(Arc::new(Key { text, finder }))
+    }
+
+    /// Whether it stands in this text as it is.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        !self.is_empty() && self.0.finder.find(text).is_some()
     }
 
     /// The key itself.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.text
     }
 
     /// What may be shown of it: `...` and its last four characters; nothing of a key of eight
     /// characters or fewer (spec §4.2).
     #[must_use]
     pub fn tail(&self) -> Option<String> {
-        let count = self.0.chars().count();
-        (count > 8).then(|| format!("...{}", self.0.chars().skip(count - 4).collect::<String>()))
+        let count = self.0.text.chars().count();
+        (count > 8).then(|| {
+            format!(
+                "...{}",
+                self.0.text.chars().skip(count - 4).collect::<String>()
+            )
+        })
     }
 
     /// Its length in characters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.chars().count()
+        self.0.text.chars().count()
     }
 
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.text.is_empty()
     }
 }
 

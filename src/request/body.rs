@@ -1,9 +1,9 @@
 //! The body that goes upstream: slices of the client's, with `model` set.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -57,12 +57,12 @@ impl Edits {
     /// Cuts the body into what goes upstream. A body without a member has no `messages` and
     /// never gets here.
     pub(super) fn apply(&self, bytes: &Bytes, model: &ModelId) -> UpstreamBody {
-        let mut parts = VecDeque::with_capacity(3 + self.cuts.len());
+        let mut parts = Vec::with_capacity(3 + self.cuts.len());
         let id = |around: [&str; 2]| Bytes::from([around[0], model.as_str(), around[1]].concat());
         let mut at = 0;
-        let mut copy = |parts: &mut VecDeque<Bytes>, to: usize, next: usize| {
+        let mut copy = |parts: &mut Vec<Bytes>, to: usize, next: usize| {
             if at < to {
-                parts.push_back(bytes.slice(at..to));
+                parts.push(bytes.slice(at..to));
             }
             at = next;
         };
@@ -78,18 +78,28 @@ impl Edits {
             let from = cut.as_ref().map_or(bytes.len(), |cut| cut.start);
             if let Some((value, text)) = set.take_if(|(value, _)| value.start <= from) {
                 copy(&mut parts, value.start, value.end);
-                parts.push_back(text);
+                parts.push(text);
             }
             copy(&mut parts, from, cut.map_or(from, |cut| cut.end));
         }
-        UpstreamBody { parts }
+        UpstreamBody {
+            parts: parts.into(),
+            sent: 0,
+        }
     }
 }
 
-/// A request body made of slices; cloning it copies no content.
+/// A request body made of slices; cloning it copies nothing.
 #[derive(Clone, Debug, Default)]
 pub struct UpstreamBody {
-    parts: VecDeque<Bytes>,
+    parts: Arc<[Bytes]>,
+    sent: usize,
+}
+
+impl UpstreamBody {
+    fn left(&self) -> &[Bytes] {
+        self.parts.get(self.sent..).unwrap_or_default()
+    }
 }
 
 impl http_body::Body for UpstreamBody {
@@ -100,14 +110,16 @@ impl http_body::Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.parts.pop_front().map(|part| Ok(Frame::data(part))))
+        let next = self.left().first().cloned();
+        self.sent += 1;
+        Poll::Ready(next.map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.parts.is_empty()
+        self.left().is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.parts.iter().map(|part| part.len() as u64).sum())
+        SizeHint::with_exact(self.left().iter().map(|part| part.len() as u64).sum())
     }
 }

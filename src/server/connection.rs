@@ -267,7 +267,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     ) -> Poll<io::Result<usize>> {
         if self.phases.get() != BUSY {
             let first = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| b);
-            return self.poll_write(cx, first);
+            if hypers_own(first).is_some() {
+                return self.poll_write(cx, first);
+            }
         }
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;

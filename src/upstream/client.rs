@@ -85,20 +85,19 @@ impl HttpClient {
         Ok(Self { pooled, fresh })
     }
 
-    /// Sends one request; the answer's body is still on its way.
+    /// Sends the request that `make` makes; the answer's body is still on its way.
     ///
     /// # Errors
     /// When no answer's head arrives.
     pub async fn send(
         &self,
-        request: Request<UpstreamBody>,
+        make: impl Fn() -> Request<UpstreamBody>,
     ) -> Result<Response<Incoming>, SendError> {
-        let again = request.clone();
-        match self.pooled.request(request).await {
+        match self.pooled.request(make()).await {
             Ok(response) => Ok(served(response)),
             Err(error) if was_stale(&error) => self
                 .fresh
-                .request(again)
+                .request(make())
                 .await
                 .map(served)
                 .map_err(|e| send_error(&e)),

@@ -89,14 +89,17 @@ impl Upstream {
         } else {
             "application/json"
         };
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.chat.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-            .headers_mut()
-            .insert(ACCEPT, HeaderValue::from_static(accept));
-        self.client.send(request).await
+        let make = || {
+            let mut request = Request::new(body.clone());
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = self.chat.clone();
+            *request.headers_mut() = self.headers.clone();
+            request
+                .headers_mut()
+                .insert(ACCEPT, HeaderValue::from_static(accept));
+            request
+        };
+        self.client.send(make).await
     }
 
     /// The address of one of its other routes, such as `key` or `models`.
@@ -138,7 +141,7 @@ impl HttpClient {
         if let Some(key) = key {
             request = request.header(AUTHORIZATION, bearer(key).map_err(unfit)?);
         }
-        self.send(request.body(UpstreamBody::default()).map_err(unfit)?)
-            .await
+        let request = request.body(UpstreamBody::default()).map_err(unfit)?;
+        self.send(|| request.clone()).await
     }
 }

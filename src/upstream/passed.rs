@@ -3,9 +3,12 @@
 //! Pure. It goes as it came, less the account id and our key; what is no JSON error is wrapped
 //! in one.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use memchr::memmem::Finder;
 
 use super::answer::without_heartbeat;
 use super::verdict::{AnswerHead, PassedAnswer};
@@ -80,11 +83,10 @@ fn wrapped(status: u16, body: &[u8]) -> Bytes {
 /// The text with every occurrence of the key struck out, however its JSON is escaped.
 #[must_use]
 pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
-    let key = key.expose().as_bytes();
-    let escaped = || memchr::memmem::find(&text, b"\\").is_some();
-    if key.is_empty() || (memchr::memmem::find(&text, key).is_none() && !escaped()) {
+    if !key.is_in(&text) && !may_be_escaped(key, &text) {
         return text;
     }
+    let key = key.expose().as_bytes();
     let mut clean = Vec::new();
     let mut copied = 0;
     let mut at = 0;
@@ -111,6 +113,14 @@ pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
     }
     clean.extend_from_slice(text.get(copied..).unwrap_or_default());
     clean.into()
+}
+
+/// Whether the key could stand in the text with some of its characters escaped: any by its code,
+/// a few by themselves (RFC 8259 §7).
+fn may_be_escaped(key: &Secret, text: &[u8]) -> bool {
+    static BY_CODE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u00"));
+    let by_itself = || memchr::memchr3(b'"', b'\\', b'/', key.expose().as_bytes()).is_some();
+    !key.is_empty() && (BY_CODE.find(text).is_some() || by_itself())
 }
 
 /// How many bytes of `text` spell the key, if it begins with it.
