@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::error::ProxyError;
 use super::phases::Phases;
@@ -17,8 +17,8 @@ use crate::config::Limits;
 const PATIENCE: Duration = Duration::from_secs(600);
 const SLOWEST: u64 = 8 * 1024;
 
-/// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`,
-/// and at [`SLOWEST`] once [`PATIENCE`] is over.
+/// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`
+/// (which the socket measures), and at [`SLOWEST`] once [`PATIENCE`] is over.
 pub(super) async fn read(
     mut incoming: Incoming,
     limits: &Limits,
@@ -29,19 +29,20 @@ pub(super) async fn read(
     if declared > limit as u64 {
         return Err(ProxyError::TooLarge { limit });
     }
-    let begun = Instant::now();
+    let _receiving = phases.receiving();
+    let mut begun = None;
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
-    loop {
-        let so_far = (first.len() + whole.len()) as u64;
-        let whole_due = begun + PATIENCE + Duration::from_secs(so_far / SLOWEST);
-        let due = whole_due.min(Instant::now() + limits.body_idle_timeout);
+    while !incoming.is_end_stream() {
         // Half a request is not waited for.
-        let frame = phases
-            .unless(Phases::is_draining, timeout_at(due, incoming.frame()))
-            .await
-            .ok_or(ProxyError::ShuttingDown)?
-            .map_err(|_| ProxyError::RequestTimeout)?;
+        let stop = |phases: &Phases| phases.is_draining() || phases.is_late();
+        let Some(frame) = phases.unless(stop, incoming.frame()).await else {
+            return Err(if phases.is_late() {
+                ProxyError::RequestTimeout
+            } else {
+                ProxyError::ShuttingDown
+            });
+        };
         let data = match frame {
             None => break,
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
@@ -54,6 +55,11 @@ pub(super) async fn read(
         if first.is_empty() && whole.is_empty() {
             first = data;
         } else {
+            let begun = *begun.get_or_insert_with(Instant::now);
+            let so_far = (first.len() + whole.len()) as u64;
+            if begun.elapsed() > PATIENCE + Duration::from_secs(so_far / SLOWEST) {
+                return Err(ProxyError::RequestTimeout);
+            }
             if whole.is_empty() {
                 // What is declared is only believed as far as it costs little.
                 whole.reserve(usize::try_from(declared).unwrap_or(0).min(1 << 20));

@@ -31,6 +31,9 @@ const READ_AHEAD: usize = 8 * 1024;
 /// hyper's answer to a head that is too large, and to a length that no number can hold.
 const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
 
+/// Within [`BUSY`]: the request's body is awaited. Only the timer knows it as a phase.
+const BODY: u8 = u8::MAX - 1;
+
 /// No phase: the timer is not running.
 const NONE: u8 = u8::MAX;
 
@@ -43,6 +46,7 @@ pub(super) struct Guarded<S> {
     timer: Pin<Box<Sleep>>,
     idle: Duration,
     header: Duration,
+    body: Duration,
     max_body_bytes: usize,
     /// Read from the socket, and not yet by hyper.
     ahead: BytesMut,
@@ -68,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             timer,
             idle: limits.idle_timeout,
             header: limits.header_timeout,
+            body: limits.body_idle_timeout,
             max_body_bytes: limits.max_body_bytes,
             ahead: BytesMut::new(),
             awaited: false,
@@ -83,14 +88,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         self.phases.clone()
     }
 
-    /// Ready once the connection has been idle, or in a head, for too long.
+    /// Ready once the connection has been idle, in a head or silent in a body for too long.
     fn poll_timer(&mut self, cx: &mut Context<'_>, phase: u8) -> Poll<()> {
         if self.timed != phase {
             self.timed = phase;
-            let limit = if phase == HEAD {
-                self.header
-            } else {
-                self.idle
+            let limit = match phase {
+                HEAD => self.header,
+                BODY => self.body,
+                _ => self.idle,
             };
             self.timer.as_mut().reset(Instant::now() + limit);
         }
@@ -204,6 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         let read = this.poll_socket(cx, buf)?;
         this.awaited = read.is_pending();
         if read.is_ready() {
+            if this.timed == BODY {
+                this.timed = NONE;
+            }
             let bytes = buf.filled().get(before..).unwrap_or_default();
             if phase != BUSY && !bytes.is_empty() {
                 this.phases.keep_head(bytes, phase != HEAD);
@@ -215,7 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
             return Poll::Ready(Ok(()));
         }
         if phase == BUSY || phase == FLUSHING {
-            this.timed = NONE;
+            if this.timed != BODY {
+                this.timed = NONE;
+            }
             return Poll::Pending;
         }
         // What has come already is still answered.
@@ -291,6 +301,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         }
         let mut phase = this.phases.get();
         if phase == BUSY {
+            // Here and not where bytes are read: hyper may have looked for some before the
+            // service wanted any, and does not look again until some are there.
+            if this.phases.is_receiving() && this.poll_timer(cx, BODY).is_ready() {
+                this.phases.body_is_late();
+                cx.waker().wake_by_ref();
+            }
             this.notice_leaving(cx)?;
             return Poll::Ready(Ok(()));
         }

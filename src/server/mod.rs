@@ -230,5 +230,7 @@ fn request_id() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     // An odd factor (2^64 / the golden ratio) makes it a permutation.
     let spread = count.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ PROCESS.rotate_left(32);
-    format!("{:016x}{spread:016x}", *PROCESS)
+    let number = (u128::from(*PROCESS) << 64) | u128::from(spread);
+    let digit = |at: u32| char::from_digit((number >> (4 * at)) as u32 & 0xf, 16);
+    (0..32).rev().filter_map(digit).collect()
 }

@@ -31,6 +31,10 @@ struct Shared {
     draining: AtomicBool,
     cut: AtomicBool,
     unread: AtomicBool,
+    /// The body of the request is awaited.
+    receiving: AtomicBool,
+    /// It was awaited for too long.
+    late: AtomicBool,
     /// `head` belongs to the request that comes next.
     fresh: AtomicBool,
     /// A next head has begun in the bytes that hyper holds.
@@ -48,6 +52,8 @@ impl Phases {
             draining: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            receiving: AtomicBool::new(false),
+            late: AtomicBool::new(false),
             fresh: AtomicBool::new(false),
             pipelined: AtomicBool::new(false),
             task: AtomicWaker::new(),
@@ -59,6 +65,28 @@ impl Phases {
     pub(super) fn busy(&self) -> Busy {
         self.0.phase.store(BUSY, Ordering::Relaxed);
         Busy(self.clone())
+    }
+
+    /// The request's body is awaited as long as the guard lives.
+    pub(super) fn receiving(&self) -> Receiving {
+        self.0.late.store(false, Ordering::Relaxed);
+        self.0.receiving.store(true, Ordering::Relaxed);
+        Receiving(self.clone())
+    }
+
+    /// Whether a body is awaited.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.0.receiving.load(Ordering::Relaxed)
+    }
+
+    /// The peer has been silent for too long within its body.
+    pub(super) fn body_is_late(&self) {
+        self.0.late.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so.
+    pub(super) fn is_late(&self) -> bool {
+        self.0.late.load(Ordering::Relaxed)
     }
 
     /// The answer goes out although the request's body was not read to its end.
@@ -219,5 +247,15 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.0.phase.store(FLUSHING, Ordering::Relaxed);
+    }
+}
+
+/// A request's body is awaited as long as this lives.
+#[derive(Debug)]
+pub(super) struct Receiving(Phases);
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.0.0.receiving.store(false, Ordering::Relaxed);
     }
 }

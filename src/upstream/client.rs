@@ -179,7 +179,10 @@ pub async fn read_body(response: Response<Incoming>, limit: usize) -> Result<Byt
     }
     let mut whole = Vec::new();
     let mut first = Bytes::new();
-    while let Some(frame) = body.frame().await {
+    // Asking whether it has ended saves waiting for the connection to say so.
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
         let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else {
             continue;
         };

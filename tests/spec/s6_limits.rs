@@ -254,7 +254,7 @@ async fn s6_a_body_that_drips_for_ever_is_cut() {
         () = drip => unreachable!(),
     };
     only(&said).is_error(408, "request_timeout");
-    assert_eq!(begun.elapsed().as_secs() / 60, 10);
+    assert!((600..700).contains(&begun.elapsed().as_secs()));
 }
 
 #[tokio::test]
