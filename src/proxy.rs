@@ -42,7 +42,7 @@ impl Proxy {
     /// See [`BuildError`].
     pub fn build(config: &Config, connector: Connector, log: Log) -> Result<Self, BuildError> {
         let client = HttpClient::new(connector)?;
-        let upstream = Upstream::new(config, client.clone())?;
+        let upstream = Upstream::new(config, &client)?;
         let metrics = Arc::new(Metrics::new()?);
         let registry = Arc::new(Registry::default());
         let (refresh, refresher) = RefreshTask::new(

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::opened::{Opened, PlainAnswer, StreamAnswer};
@@ -18,8 +17,8 @@ use crate::model::Model;
 use crate::request::ChatRequest;
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, read_answer, read_body,
-    without_heartbeat, without_key,
+    AnswerBody, AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, read_answer,
+    read_body, without_heartbeat, without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
@@ -82,7 +81,7 @@ impl Walker {
         &self,
         model: &Model,
         status: StatusCode,
-        response: Response<Incoming>,
+        response: Response<AnswerBody>,
     ) -> Failure {
         let headers = response.headers().clone();
         let read = timeout(
@@ -111,7 +110,7 @@ impl Walker {
     async fn plain(
         &self,
         model: &Arc<Model>,
-        response: Response<Incoming>,
+        response: Response<AnswerBody>,
     ) -> Result<PlainAnswer, Failure> {
         let status = response.status().as_u16();
         let head = AnswerHead::of(response.headers(), &self.rules.upstream_key);
@@ -167,7 +166,7 @@ impl Walker {
     async fn first_useful_event(
         &self,
         model: &Arc<Model>,
-        response: Response<Incoming>,
+        response: Response<AnswerBody>,
     ) -> Result<StreamAnswer, Failure> {
         let status = response.status().as_u16();
         let broken = |cause| self.rules.broken(Some(status), cause);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
 
 use super::idle::Idle;
 use super::opened::StreamAnswer;
@@ -18,7 +18,7 @@ use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
 use crate::upstream::{
-    Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, read_answer, without_key,
+    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, read_answer, without_key,
 };
 
 /// OpenAI's end of a stream.
@@ -36,7 +36,7 @@ pub struct Committed {
     model: Arc<Model>,
     record: RequestRecord,
     /// `None` once the stream has ended.
-    body: Option<Incoming>,
+    body: Option<AnswerBody>,
     framer: Framer,
     /// Ready to go.
     ready: VecDeque<Bytes>,
@@ -256,7 +256,7 @@ fn in_words(cause: Cause) -> &'static str {
     }
 }
 
-async fn read_to_end(mut body: Incoming) {
+async fn read_to_end(mut body: AnswerBody) {
     let mut left = LINGER_BYTES;
     while let Some(Ok(frame)) = body.frame().await {
         left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));

@@ -6,11 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 
 use crate::model::Model;
 use crate::sse::Framer;
-use crate::upstream::AnswerHead;
+use crate::upstream::{AnswerBody, AnswerHead};
 
 /// An answer that may still be let go of.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ pub struct StreamAnswer {
     pub model: Arc<Model>,
     /// Its headers.
     pub head: AnswerHead,
-    pub(super) body: Incoming,
+    pub(super) body: AnswerBody,
     pub(super) framer: Framer,
     /// All that came up to the first useful event, and that one.
     pub(super) held: VecDeque<Bytes>,

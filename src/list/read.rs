@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
 use super::catalogue::{Catalogue, CatalogueError};
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
 use crate::config::Config;
-use crate::upstream::{HttpClient, ReadError, SendError, read_body};
+use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
 
 /// One read takes no longer than this (spec §2).
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -56,19 +59,19 @@ impl RefreshError {
 #[derive(Clone)]
 pub(super) struct Reader {
     client: HttpClient,
+    upstream: Upstream,
     pub(super) list_url: String,
-    catalogue_url: String,
     max_list_bytes: usize,
     max_catalogue_bytes: usize,
     allow_paid: bool,
 }
 
 impl Reader {
-    pub(super) fn new(config: &Config, client: HttpClient, catalogue_url: String) -> Self {
+    pub(super) fn new(config: &Config, client: HttpClient, upstream: Upstream) -> Self {
         Self {
             client,
+            upstream,
             list_url: config.models_list_url.to_string(),
-            catalogue_url,
             max_list_bytes: config.limits.max_list_bytes,
             max_catalogue_bytes: config.limits.max_catalogue_bytes,
             allow_paid: config.allow_paid,
@@ -76,29 +79,32 @@ impl Reader {
     }
 
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
-        let body = self.get(&self.list_url, self.max_list_bytes).await?;
+        let asked = self.client.get(&self.list_url, None);
+        let body = whole(asked, self.max_list_bytes).await?;
         Ok(Ranking::read(&body, self.allow_paid)?)
     }
 
     pub(super) async fn catalogue(&self) -> Result<Catalogue, RefreshError> {
-        let body = self
-            .get(&self.catalogue_url, self.max_catalogue_bytes)
-            .await?;
+        let asked = self.upstream.get("models");
+        let body = whole(asked, self.max_catalogue_bytes).await?;
         Ok(Catalogue::read(&body, Now::read().wall)?)
     }
+}
 
-    async fn get(&self, url: &str, limit: usize) -> Result<bytes::Bytes, RefreshError> {
-        let whole = async {
-            // No key: neither source wants one.
-            let response = self.client.get(url, None).await?;
-            let status = response.status();
-            if status != http::StatusCode::OK {
-                return Err(RefreshError::Status(status.as_u16()));
-            }
-            Ok(read_body(response, limit).await?)
-        };
-        tokio::time::timeout(READ_TIMEOUT, whole)
-            .await
-            .unwrap_or(Err(RefreshError::Timeout))
-    }
+/// The whole body of a 200, of at most `limit` bytes.
+async fn whole(
+    asked: impl Future<Output = Result<Response<AnswerBody>, SendError>>,
+    limit: usize,
+) -> Result<Bytes, RefreshError> {
+    let whole = async {
+        let response = asked.await?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            return Err(RefreshError::Status(status.as_u16()));
+        }
+        Ok(read_body(response, limit).await?)
+    };
+    tokio::time::timeout(READ_TIMEOUT, whole)
+        .await
+        .unwrap_or(Err(RefreshError::Timeout))
 }

@@ -89,7 +89,7 @@ impl RefreshTask {
     ) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
         let task = Self {
-            reader: Reader::new(config, client, upstream.route("models")),
+            reader: Reader::new(config, client, upstream.clone()),
             period: config.models_refresh,
             fallback_router: config.fallback_router,
             registry,

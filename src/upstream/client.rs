@@ -1,30 +1,32 @@
-//! The pooled HTTP client under every call to the outside.
+//! The HTTP client under every call to the outside.
 //!
 //! It follows no redirect and retries nothing but a connection that had gone stale in the
 //! pool. What an answer means is not its business.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustix::io::Errno;
 
 use super::connect::{Connector, Limited};
-use super::wire::Past;
+use super::lease::AnswerBody;
+use super::pool::Pool;
 use crate::request::UpstreamBody;
 
 /// Sends requests to the outside.
 #[derive(Clone)]
 pub struct HttpClient {
-    pooled: Client<Limited<HttpsConnector<Connector>>, UpstreamBody>,
-    /// Keeps no connection, so each call opens a new one.
-    fresh: Client<Limited<HttpsConnector<Connector>>, UpstreamBody>,
+    connector: Limited<HttpsConnector<Connector>>,
+}
+
+/// Sends requests to one origin, over connections that it keeps.
+#[derive(Clone)]
+pub struct Origin {
+    pool: Pool,
 }
 
 /// Why there is no answer at all.
@@ -67,74 +69,61 @@ impl HttpClient {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(connector);
-        let limited = Limited {
+        let connector = Limited {
             inner: https,
             limit,
         };
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .retry_canceled_requests(false)
-            // A connection that slept with its laptop is found dead before a request meets it.
-            .http2_keep_alive_interval(Duration::from_secs(5))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
-            .http2_adaptive_window(true);
-        let pooled = builder.build(limited.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(limited);
-        Ok(Self { pooled, fresh })
+        Ok(Self { connector })
     }
 
-    /// Sends the request that `make` makes; the answer's body is still on its way.
+    /// The origin of an address.
+    #[must_use]
+    pub fn origin(&self, address: &Uri) -> Origin {
+        Origin {
+            pool: Pool::new(self.connector.clone(), address.clone()),
+        }
+    }
+}
+
+impl Origin {
+    /// Sends the request that `make` makes, which is told whether over HTTP/2; the answer's body
+    /// is still on its way.
     ///
     /// # Errors
     /// When no answer's head arrives.
     pub async fn send(
         &self,
-        make: impl Fn() -> Request<UpstreamBody>,
-    ) -> Result<Response<Incoming>, SendError> {
-        match self.pooled.request(make()).await {
-            Ok(response) => Ok(served(response)),
-            Err(error) if was_stale(&error) => self
-                .fresh
-                .request(make())
-                .await
-                .map(served)
-                .map_err(|e| send_error(&e)),
-            Err(error) => Err(send_error(&error)),
+        make: impl Fn(bool) -> Request<UpstreamBody>,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        match self.pool.send(&make, false).await {
+            Ok(response) => Ok(response),
+            Err(none) if none.stale => {
+                let again = self.pool.send(&make, true).await;
+                again.map_err(|none| none.error)
+            }
+            Err(none) => Err(none.error),
         }
     }
 }
 
-fn served(response: Response<Incoming>) -> Response<Incoming> {
-    if let Some(past) = response.extensions().get::<Past>() {
-        past.has_served();
+impl SendError {
+    /// From what a connector says.
+    pub(super) fn connecting(error: &(dyn std::error::Error + 'static)) -> Self {
+        let chain = || std::iter::successors(Some(error), |error| error.source());
+        let exhausted = chain().any(|e| e.downcast_ref().is_some_and(is_exhausted));
+        let cause = chain().last().unwrap_or(error).to_string();
+        if exhausted {
+            Self::NoSocket(cause)
+        } else {
+            Self::Connect(cause)
+        }
     }
-    response
-}
 
-/// Whether the connection had served before, and died without a word to this request.
-fn was_stale(error: &Error) -> bool {
-    let mut extensions = http::Extensions::new();
-    if let Some(connected) = error.connect_info() {
-        connected.get_extras(&mut extensions);
-    }
-    extensions.get::<Past>().is_some_and(Past::is_stale)
-}
-
-fn send_error(error: &Error) -> SendError {
-    let mut cause: &dyn std::error::Error = error;
-    let mut exhausted = false;
-    while let Some(source) = cause.source() {
-        cause = source;
-        exhausted |= source.downcast_ref().is_some_and(is_exhausted);
-    }
-    if exhausted {
-        SendError::NoSocket(cause.to_string())
-    } else if error.is_connect() {
-        SendError::Connect(cause.to_string())
-    } else {
-        SendError::Broken(cause.to_string())
+    /// From what a connection says.
+    pub(super) fn broken(error: &hyper::Error) -> Self {
+        let error: &(dyn std::error::Error + 'static) = error;
+        let chain = std::iter::successors(Some(error), |error| error.source());
+        Self::Broken(chain.last().unwrap_or(error).to_string())
     }
 }
 
@@ -172,7 +161,7 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
 ///
 /// # Errors
 /// When it is too large, cut short, or packed in a way that cannot be undone.
-pub async fn read_body(response: Response<Incoming>, limit: usize) -> Result<Bytes, ReadError> {
+pub async fn read_body(response: Response<AnswerBody>, limit: usize) -> Result<Bytes, ReadError> {
     let (head, mut body) = response.into_parts();
     if body.size_hint().lower() > limit as u64 {
         return Err(ReadError::TooLarge);

@@ -8,19 +8,23 @@ mod classify;
 mod client;
 mod connect;
 mod error_body;
+mod lease;
 mod passed;
+mod pool;
 mod retry_after;
 mod verdict;
 mod wire;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use hyper::body::Incoming;
 
 pub use answer::{Said, UpstreamError, read as read_answer, without_heartbeat};
 pub use classify::Rules;
-pub use client::{HttpClient, ReadError, SendError, read_body};
+pub use client::{HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;
+pub use lease::AnswerBody;
 pub use passed::without_key;
 pub use verdict::{
     AccountLimit, AnswerHead, Cause, Failure, FreeRequests, Lesson, Outcome, PassedAnswer, Rest,
@@ -36,11 +40,51 @@ pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 /// One provider: its address, our key there, and the way to it.
 #[derive(Clone)]
 pub struct Upstream {
-    client: HttpClient,
+    origin: Origin,
     base: String,
-    chat: Uri,
-    /// The headers of every call with the key; no header of the client's goes up (spec §9.7).
+    chat: Route,
+}
+
+/// What all requests to one address have in common.
+#[derive(Clone)]
+struct Route {
+    /// For HTTP/2.
+    absolute: Uri,
+    /// For HTTP/1.1, whose host stands in a header.
+    path: Uri,
+    host: HeaderValue,
+    /// Our own: no header of the client's goes up (spec §9.7).
     headers: HeaderMap,
+}
+
+impl Route {
+    fn new(address: &str, headers: HeaderMap) -> Result<Self, http::Error> {
+        let absolute = Uri::try_from(address)?;
+        let path = absolute.path_and_query().map_or("/", |path| path.as_str());
+        let authority = absolute.authority().map_or("", |host| host.as_str());
+        // RFC 9110 §4.2.4: what stands before an `@` is nobody's host.
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        Ok(Self {
+            path: Uri::try_from(path)?,
+            host: HeaderValue::from_str(host)?,
+            headers,
+            absolute,
+        })
+    }
+
+    fn request(&self, method: Method, body: UpstreamBody, http2: bool) -> Request<UpstreamBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.headers_mut() = self.headers.clone();
+        let uri = if http2 {
+            &self.absolute
+        } else {
+            request.headers_mut().insert(HOST, self.host.clone());
+            &self.path
+        };
+        *request.uri_mut() = uri.clone();
+        request
+    }
 }
 
 /// The upstream's address or key does not make a request.
@@ -53,13 +97,12 @@ impl Upstream {
     ///
     /// # Errors
     /// When address or key cannot stand in a request.
-    pub fn new(config: &Config, client: HttpClient) -> Result<Self, InvalidUpstream> {
+    pub fn new(config: &Config, client: &HttpClient) -> Result<Self, InvalidUpstream> {
         let base = config
             .upstream_base_url
             .to_string()
             .trim_end_matches('/')
             .to_owned();
-        let chat = Uri::try_from(format!("{base}/chat/completions")).map_err(http::Error::from)?;
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer(&config.upstream_key)?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -67,11 +110,11 @@ impl Upstream {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(ATTRIBUTION, config.referer.clone());
         headers.insert(HeaderName::from_static("x-title"), config.title.clone());
+        let chat = Route::new(&format!("{base}/chat/completions"), headers)?;
         Ok(Self {
-            client,
+            origin: client.origin(&chat.absolute),
             base,
             chat,
-            headers,
         })
     }
 
@@ -83,29 +126,32 @@ impl Upstream {
         &self,
         body: UpstreamBody,
         stream: bool,
-    ) -> Result<Response<Incoming>, SendError> {
+    ) -> Result<Response<AnswerBody>, SendError> {
         let accept = if stream {
             "text/event-stream"
         } else {
             "application/json"
         };
-        let make = || {
-            let mut request = Request::new(body.clone());
-            *request.method_mut() = Method::POST;
-            *request.uri_mut() = self.chat.clone();
-            *request.headers_mut() = self.headers.clone();
+        let make = |http2| {
+            let mut request = self.chat.request(Method::POST, body.clone(), http2);
             request
                 .headers_mut()
                 .insert(ACCEPT, HeaderValue::from_static(accept));
             request
         };
-        self.client.send(make).await
+        self.origin.send(make).await
     }
 
-    /// The address of one of its other routes, such as `key` or `models`.
-    #[must_use]
-    pub fn route(&self, name: &str) -> String {
-        format!("{}/{name}", self.base)
+    /// Gets one of its other routes, such as `models`, without a key. The connection is kept for
+    /// the completions that follow.
+    ///
+    /// # Errors
+    /// When no answer's head arrives.
+    pub async fn get(&self, name: &str) -> Result<Response<AnswerBody>, SendError> {
+        get(&format!("{}/{name}", self.base), None, |_| {
+            self.origin.clone()
+        })
+        .await
     }
 }
 
@@ -132,16 +178,25 @@ impl HttpClient {
         &self,
         address: &str,
         key: Option<&Secret>,
-    ) -> Result<Response<Incoming>, SendError> {
-        let unfit = |e: http::Error| SendError::Connect(e.to_string());
-        let mut request = Request::get(address)
-            .header(ACCEPT, "application/json")
-            .header(ACCEPT_ENCODING, "gzip")
-            .header(USER_AGENT, AGENT);
-        if let Some(key) = key {
-            request = request.header(AUTHORIZATION, bearer(key).map_err(unfit)?);
-        }
-        let request = request.body(UpstreamBody::default()).map_err(unfit)?;
-        self.send(|| request.clone()).await
+    ) -> Result<Response<AnswerBody>, SendError> {
+        get(address, key, |absolute| self.origin(absolute)).await
     }
+}
+
+async fn get(
+    address: &str,
+    key: Option<&Secret>,
+    origin: impl FnOnce(&Uri) -> Origin,
+) -> Result<Response<AnswerBody>, SendError> {
+    let unfit = |e: http::Error| SendError::Connect(e.to_string());
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    if let Some(key) = key {
+        headers.insert(AUTHORIZATION, bearer(key).map_err(unfit)?);
+    }
+    let route = Route::new(address, headers).map_err(unfit)?;
+    let make = |http2| route.request(Method::GET, UpstreamBody::default(), http2);
+    origin(&route.absolute).send(make).await
 }

@@ -1,0 +1,84 @@
+//! The body of an upstream's answer, which gives its connection back when it has ended.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::pool::{One, Pool};
+
+/// What an answer holds of its connection.
+pub(super) enum Lease {
+    /// All of it, until the answer has ended.
+    One(One, Pool),
+    /// One stream of many.
+    Stream(#[expect(dead_code, reason = "counted, not read")] Arc<()>),
+}
+
+/// The body of an answer. Dropped before its end it takes the connection along (HTTP/1.1), or
+/// resets its stream (HTTP/2).
+pub struct AnswerBody {
+    incoming: Incoming,
+    lease: Option<Lease>,
+}
+
+impl AnswerBody {
+    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
+        let mut body = Self {
+            incoming,
+            lease: Some(lease),
+        };
+        body.look_for_the_end();
+        body
+    }
+
+    fn look_for_the_end(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        match self.lease.take() {
+            Some(Lease::One(one, pool)) => pool.put_back(one),
+            Some(Lease::Stream(_)) | None => {}
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        match &frame {
+            Poll::Ready(None) => this.end(),
+            Poll::Ready(Some(Ok(_))) => this.look_for_the_end(),
+            Poll::Ready(Some(Err(_))) => this.lease = None,
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl std::fmt::Debug for AnswerBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnswerBody")
+    }
+}
