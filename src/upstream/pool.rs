@@ -118,7 +118,9 @@ impl Pool {
                 answered => return answered,
             }
         }
-        let way = self.connect().await.map_err(|error| Unanswered {
+        // Boxed: rare, and with TLS and HTTP/2 in it ten times as large as all the rest of a request.
+        let way = Box::pin(self.connect()).await;
+        let way = way.map_err(|error| Unanswered {
             error,
             unsent: true,
             stale: false,
