@@ -1,10 +1,9 @@
 //! One attempt: one model is asked, and its answer read until it has really begun to speak.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -17,8 +16,8 @@ use crate::model::Model;
 use crate::request::ChatRequest;
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    AnswerBody, AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, read_answer,
-    read_body, without_heartbeat, without_key,
+    AnswerBody, AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, UpstreamError,
+    read_answer, read_body, without_heartbeat, without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
@@ -136,7 +135,7 @@ impl Walker {
                 })
             }
             Ok(Said::Nothing) => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
-            Ok(Said::Error(error)) => Err(self.error_inside(model, error.status, &headers, &body)),
+            Ok(Said::Error(error)) => Err(self.error_inside(model, &error, &headers, body)),
             Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
         }
     }
@@ -145,16 +144,17 @@ impl Walker {
     pub(super) fn error_inside(
         &self,
         model: &Model,
-        status: Option<u16>,
+        error: &UpstreamError,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: Bytes,
     ) -> Failure {
-        match status {
+        let body = error.body.clone().unwrap_or(body);
+        match error.status {
             Some(status) => self.rules.classify(
                 &model.id,
                 status,
                 headers,
-                body,
+                &body,
                 Cause::ErrorInside,
                 Now::read(),
             ),
@@ -172,15 +172,17 @@ impl Walker {
         let broken = |cause| self.rules.broken(Some(status), cause);
         let (head, mut body) = response.into_parts();
         let mut framer = Framer::new(self.limits.max_event_bytes);
-        let mut held = VecDeque::new();
-        let mut held_bytes = 0;
+        let mut held = BytesMut::new();
         let mut events = 0;
         loop {
             while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
                 let finished = self.look(model, &event, &head.headers, status)?;
-                events += u64::from(event.data() != Data::None);
-                held_bytes += event.raw.len();
-                held.push_back(without_key(event.raw, &self.rules.upstream_key));
+                let carries = event.data() != Data::None;
+                if carries || event.is_comment() {
+                    events += u64::from(carries);
+                    // In one piece: many small ones would take many times their bytes.
+                    held.extend_from_slice(&without_key(event.raw, &self.rules.upstream_key));
+                }
                 if let Some(finished) = finished {
                     let head = AnswerHead::of(&head.headers, &self.rules.upstream_key);
                     return Ok(StreamAnswer {
@@ -188,12 +190,12 @@ impl Walker {
                         head,
                         body,
                         framer,
-                        held,
+                        held: held.freeze(),
                         events,
                         finished,
                     });
                 }
-                if held_bytes > self.limits.max_held_bytes {
+                if held.len() > self.limits.max_held_bytes {
                     return Err(broken(Cause::TooLarge));
                 }
             }
@@ -209,10 +211,21 @@ impl Walker {
                         // Nothing follows it, so even a useful one is no answer; an error in it
                         // still says whose fault it is.
                         self.look(model, &last, &head.headers, status)?;
+                        self.bare_error(model, &last, &head.headers)?;
                     }
                     return Err(broken(Cause::CutShort));
                 }
             }
+        }
+    }
+
+    /// An error that came as it is, although under the name of a stream.
+    fn bare_error(&self, model: &Model, rest: &Event, headers: &HeaderMap) -> Result<(), Failure> {
+        match read_answer(&rest.raw) {
+            Ok(Said::Error(error)) => {
+                Err(self.error_inside(model, &error, headers, rest.raw.clone()))
+            }
+            Ok(Said::Useful { .. } | Said::Nothing) | Err(_) => Ok(()),
         }
     }
 
@@ -230,12 +243,10 @@ impl Walker {
             Data::Payload(payload) => match read_answer(&payload) {
                 Ok(Said::Useful { finished }) => Ok(Some(finished)),
                 Ok(Said::Nothing) => Ok(None),
-                Ok(Said::Error(error)) => Err(self.error_inside(
-                    model,
-                    error.status,
-                    headers,
-                    &Bytes::copy_from_slice(&payload),
-                )),
+                Ok(Said::Error(error)) => {
+                    let body = Bytes::copy_from_slice(&payload);
+                    Err(self.error_inside(model, &error, headers, body))
+                }
                 Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
             },
         }

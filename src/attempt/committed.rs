@@ -60,7 +60,7 @@ impl StreamAnswer {
             record,
             body: Some(self.body),
             framer: self.framer,
-            ready: self.held,
+            ready: VecDeque::from([self.held]),
             idle,
             handed: None,
             finished: self.finished,
@@ -94,7 +94,9 @@ impl Committed {
                 }
                 Poll::Ready(Some(Err(_))) => self.upstream_ended(Cause::Broken),
                 Poll::Ready(None) => {
-                    if let Some(last) = self.framer.finish() {
+                    // Half an event behind a finish reason takes nothing from the answer.
+                    let last = self.framer.finish();
+                    if let Some(last) = last.filter(|last| !self.finished || is_whole(last)) {
                         self.take(last);
                     }
                     self.upstream_ended(Cause::CutShort);
@@ -119,8 +121,17 @@ impl Committed {
 
     fn take(&mut self, event: Event) {
         match event.data() {
-            // A comment is no event, and no sign of progress.
-            Data::None => {}
+            // A comment is no event, and no sign of progress; other events without data are
+            // nobody's.
+            Data::None => {
+                if self.idle.is_over() {
+                    return self.upstream_ended(Cause::Idle);
+                }
+                if !event.is_comment() {
+                    return;
+                }
+                self.handed = None;
+            }
             Data::Done => {
                 self.forward(event.raw);
                 self.succeed();
@@ -134,12 +145,9 @@ impl Committed {
                 Ok(Said::Nothing) => self.heard(),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    let failure = self.walker.error_inside(
-                        &self.model,
-                        error.status,
-                        &HeaderMap::new(),
-                        &body,
-                    );
+                    let failure =
+                        self.walker
+                            .error_inside(&self.model, &error, &HeaderMap::new(), body);
                     // The model took the request and then failed, whatever it says of it (spec §5).
                     let failure = match failure.scope {
                         Scope::Model if failure.rest != Rest::None => failure,
@@ -194,6 +202,9 @@ impl Committed {
     /// Ends the stream, if it has not ended, because the proxy has to: nobody's failure.
     /// `error` is the JSON of the last frame, on one line, and `code` its code.
     pub fn cut_off(&mut self, error: &Bytes, code: &'static str) {
+        if self.finished {
+            return self.upstream_ended(Cause::ShuttingDown);
+        }
         if self.body.take().is_none() {
             return;
         }
@@ -235,6 +246,14 @@ impl Committed {
             status: 200,
             mid_stream_error: Some(outcome.as_str()),
         });
+    }
+}
+
+/// Whether an event says what it means, although its end is missing.
+fn is_whole(event: &Event) -> bool {
+    match event.data() {
+        Data::None | Data::Done => true,
+        Data::Payload(payload) => read_answer(&payload).is_ok(),
     }
 }
 

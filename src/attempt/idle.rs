@@ -36,6 +36,11 @@ impl Idle {
         self.heard = Instant::now();
     }
 
+    /// Whether the silence is too long already.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.heard + self.limit
+    }
+
     /// Ready once the silence is too long.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

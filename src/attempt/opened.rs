@@ -2,7 +2,6 @@
 //!
 //! `StreamAnswer::commit`, in `committed`, is the way on.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -41,8 +40,8 @@ pub struct StreamAnswer {
     pub(super) body: AnswerBody,
     pub(super) framer: Framer,
     /// All that came up to the first useful event, and that one.
-    pub(super) held: VecDeque<Bytes>,
-    /// How many of them are events; the others are comments.
+    pub(super) held: Bytes,
+    /// How many events are in it; the others are comments.
     pub(super) events: u64,
     /// The useful one has a finish reason.
     pub(super) finished: bool,

@@ -184,9 +184,11 @@ impl Walker {
                         }
                     }
                 }
-                (Selection::Probing, _) => {
+                (Selection::Probing { wakes_in }, _) => {
                     // Whatever ends the probe is told; past the budget nothing starts anyway.
-                    drop(timeout_at(deadline.into(), changes.changed()).await);
+                    let wakes = wakes_in.map_or(deadline, |left| now.plus(left).steady);
+                    let until = deadline.min(wakes);
+                    drop(timeout_at(until.into(), changes.changed()).await);
                 }
                 (Selection::AccountResting, _) => {
                     // By the same clock it rests still.
@@ -225,7 +227,7 @@ impl Walker {
             let selection = select(snapshot, wants, known, now);
             let first = match &selection {
                 Selection::Candidates(models) => models.first().map(|model| model.id.clone()),
-                Selection::Probing
+                Selection::Probing { .. }
                 | Selection::AllCooling { .. }
                 | Selection::AccountResting
                 | Selection::Exhausted
@@ -388,9 +390,12 @@ impl Walker {
             return Refusal::Passed(answer.clone());
         }
         let retry_after = match left(&[]) {
-            Selection::AllCooling { wakes_in } => whole_seconds(wakes_in),
+            Selection::AllCooling { wakes_in }
+            | Selection::Probing {
+                wakes_in: Some(wakes_in),
+            } => whole_seconds(wakes_in),
             Selection::Candidates(_)
-            | Selection::Probing
+            | Selection::Probing { wakes_in: None }
             | Selection::AccountResting
             | Selection::Exhausted
             | Selection::NoneCapable { .. }

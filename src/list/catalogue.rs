@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capabilities, Capability, Model, ModelId};
+use crate::upstream::without_mark;
 
 /// What a good catalogue says.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +42,7 @@ impl Catalogue {
     /// # Errors
     /// When it is no catalogue at all.
     pub fn read(body: &[u8], now: SystemTime) -> Result<Self, CatalogueError> {
-        let body = Raw::parse(body, json::MAX_DEPTH).map_err(CatalogueError::Json)?;
+        let body = Raw::parse(without_mark(body), json::MAX_DEPTH).map_err(CatalogueError::Json)?;
         let data = body
             .get("data")
             .filter(|d| d.kind() == Kind::Array)

@@ -4,6 +4,7 @@
 
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capabilities, Capability, Model, ModelId};
+use crate::upstream::without_mark;
 
 /// What a good ranking says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Ranking {
     /// # Errors
     /// When no model can be had from it.
     pub fn read(body: &[u8], allow_paid: bool) -> Result<Self, RankingError> {
-        let list = Raw::parse(body, json::MAX_DEPTH).map_err(RankingError::Json)?;
+        let list = Raw::parse(without_mark(body), json::MAX_DEPTH).map_err(RankingError::Json)?;
         let entries = list
             .get("models")
             .filter(|m| m.kind() == Kind::Array)

@@ -2,6 +2,7 @@
 //!
 //! One task makes all reads, so two never run at once and calls that come together share one.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::ranking::{Ranking, Skipped};
 use super::read::{Reader, RefreshError};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
+use crate::model::ModelId;
 use crate::registry::{Registry, Snapshot, Source, Wake};
 use crate::telemetry::{Log, Metrics};
 use crate::upstream::{HttpClient, Upstream};
@@ -223,13 +225,13 @@ impl RefreshTask {
         let fetched_at = Now::read().wall;
         let snapshot = self.snapshot(&ranking, fetched_at);
         let count = snapshot.models.len();
-        self.metrics
-            .retain_models(|id| snapshot.candidates().any(|model| model.id.as_str() == id));
+        let ids: HashSet<ModelId> = snapshot.candidates().map(|m| m.id.clone()).collect();
         if wake_all {
             self.registry.publish_and_wake_all(snapshot);
         } else {
             self.registry.publish(snapshot);
         }
+        self.metrics.retain_models(|id| ids.contains(id));
         let skipped = &ranking.skipped;
         if !skipped.is_empty() {
             let entries = skipped.get(..NAMED).unwrap_or(skipped);

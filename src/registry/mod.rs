@@ -7,6 +7,7 @@ mod claim;
 mod cooldowns;
 mod snapshot;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -51,7 +52,8 @@ impl Registry {
     /// Puts a new snapshot in place of the old one. Rests of models that left are forgotten;
     /// those of models that stayed are kept, unless they were to last until now (spec §2, §9.2).
     pub fn publish(&self, snapshot: Snapshot) {
-        self.lock().new_list(|id| snapshot.knows(id));
+        let known: HashSet<_> = snapshot.candidates().map(|m| m.id.clone()).collect();
+        self.lock().new_list(|id| known.contains(id));
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.changes.send_replace(());
     }

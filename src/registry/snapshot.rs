@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::model::{Model, ModelId};
+use crate::model::Model;
 
 /// One read of the list, whole; nobody edits it.
 #[derive(Clone, Debug)]
@@ -49,11 +49,5 @@ impl Snapshot {
     /// All that may be asked, in order: the listed models, then the fallback router.
     pub fn candidates(&self) -> impl Iterator<Item = &Arc<Model>> {
         self.models.iter().chain(&self.fallback)
-    }
-
-    /// Whether it may be asked.
-    #[must_use]
-    pub fn knows(&self, id: &ModelId) -> bool {
-        self.candidates().any(|model| model.id == *id)
     }
 }

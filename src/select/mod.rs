@@ -17,8 +17,11 @@ use crate::request::{Needs, Wish};
 pub enum Selection {
     /// Able and awake, best first. Never empty.
     Candidates(Vec<Arc<Model>>),
-    /// Nobody is awake, and somebody is being probed: wait for how that ends.
-    Probing,
+    /// Nobody is awake, and somebody is being probed: wait for how that ends, or for who wakes.
+    Probing {
+        /// Until the first of those who rest wakes.
+        wakes_in: Option<Duration>,
+    },
     /// Able models exist, and all of them are resting: 503 with `Retry-After`.
     AllCooling {
         /// Until the first of them wakes.
@@ -114,7 +117,7 @@ pub fn select(
     }
     match cooldowns.account(now) {
         Standing::Resting(_) => return Selection::AccountResting,
-        Standing::Probing => return Selection::Probing,
+        Standing::Probing => return Selection::Probing { wakes_in: None },
         Standing::Awake => {}
     }
     let untried = |model: &&Arc<Model>| !wants.tried.contains(&model.id);
@@ -179,7 +182,7 @@ fn among(models: &[&Arc<Model>], cooldowns: &Cooldowns, now: Now) -> Selection {
     }
     match (awake.is_empty(), probing, wakes_in) {
         (false, _, _) => Selection::Candidates(awake),
-        (true, true, _) => Selection::Probing,
+        (true, true, wakes_in) => Selection::Probing { wakes_in },
         (true, false, Some(wakes_in)) => Selection::AllCooling { wakes_in },
         (true, false, None) => Selection::Exhausted,
     }

@@ -59,7 +59,7 @@ fn in_words(selection: &Selection) -> String {
             .collect::<Vec<_>>()
             .join(" "),
         Selection::AllCooling { wakes_in } => format!("all cooling, {}s", wakes_in.as_secs()),
-        Selection::Probing => "probing".to_owned(),
+        Selection::Probing { .. } => "probing".to_owned(),
         Selection::AccountResting => "account resting".to_owned(),
         Selection::Exhausted => "exhausted".to_owned(),
         Selection::NoneCapable { missing } => format!("none capable: {missing:?}"),
@@ -178,7 +178,7 @@ proptest! {
         match selected {
             Selection::Candidates(models) => prop_assert_eq!(models, right),
             Selection::AllCooling { .. } | Selection::NoneCapable { .. } => prop_assert!(right.is_empty()),
-            Selection::NotListed | Selection::NoSnapshot | Selection::Probing
+            Selection::NotListed | Selection::NoSnapshot | Selection::Probing { .. }
             | Selection::AccountResting | Selection::Exhausted => prop_assert!(false),
         }
     }

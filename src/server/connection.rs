@@ -25,8 +25,8 @@ use crate::config::{AllowOrigins, Limits};
 /// before the connection is reset under it.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// How much is read ahead to notice a peer that leaves.
-const READ_AHEAD: usize = 8 * 1024;
+/// How much is read ahead to notice a peer that leaves: a next request, but for a large one.
+const READ_AHEAD: usize = 256 * 1024;
 
 /// hyper's answer to a head that is too large, and to a length that no number can hold.
 const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -52,6 +52,8 @@ pub(super) struct Guarded<S> {
     ahead: BytesMut,
     /// hyper waits for more to read since it last flushed, and so would see the peer leave.
     awaited: bool,
+    /// Part of an answer has gone, and more of it may follow: what is written next is no new one.
+    mid_answer: bool,
     /// An answer of ours that stands in for one of hyper's.
     instead: Bytes,
     /// When the peer last took something of what is written.
@@ -76,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             max_body_bytes: limits.max_body_bytes,
             ahead: BytesMut::new(),
             awaited: false,
+            mid_answer: false,
             instead: Bytes::new(),
             taken: Instant::now(),
             stalled: None,
@@ -117,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
+            self.mid_answer = true;
             self.stalled = None;
             self.taken = Instant::now();
             return written;
@@ -158,10 +162,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         Ok(())
     }
 
+    /// Whether what is written now could be an answer of hyper's: it begins one, and no request
+    /// is being answered.
+    fn may_be_hypers_own(&self) -> bool {
+        !self.mid_answer && self.phases.get() != BUSY
+    }
+
     /// Puts one of our error answers in the place of what hyper would say.
     fn say_instead(&mut self, error: &ProxyError) {
         let mut response = error.response();
-        dress(response.headers_mut(), None, &self.cors, &request_id());
+        let origin = self.phases.origin();
+        dress(
+            response.headers_mut(),
+            origin.as_ref(),
+            &self.cors,
+            &request_id(),
+        );
         let mut head = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
         for (name, value) in response.headers() {
             head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
@@ -250,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
-        if this.phases.get() != BUSY
+        if this.may_be_hypers_own()
             && let Some(status) = hypers_own(buf)
         {
             let limit = this.max_body_bytes;
@@ -275,7 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.phases.get() != BUSY {
+        if self.may_be_hypers_own() {
             let first = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| b);
             if hypers_own(first).is_some() {
                 return self.poll_write(cx, first);
@@ -295,6 +311,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        // hyper flushes the socket only once its own buffer is empty.
+        this.mid_answer = false;
         if this.lingering {
             // The timer is the linger's now.
             return Poll::Ready(Ok(()));
@@ -311,7 +329,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             return Poll::Ready(Ok(()));
         }
         if phase == FLUSHING {
-            // hyper flushes the socket only once its own buffer is empty.
             phase = this.phases.flushed();
         }
         // hyper does not read again when an answer has ended, so the timer is set here; whatever

@@ -30,6 +30,13 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
             mid_stream_error,
             key_tail: key.tail(),
         }
+    } else if record.attempt_count() == 0 {
+        Ending::Rejected {
+            status,
+            mid_stream_error,
+            reason: error.reason(),
+            error: place(error),
+        }
     } else if let (
         ProxyError::Refused {
             refusal: Refusal::Passed(_),
@@ -39,12 +46,6 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
     ) = (error, aloud)
     {
         Ending::Answered { status }
-    } else if record.attempt_count() == 0 {
-        Ending::Rejected {
-            status,
-            reason: error.code(),
-            error: place(error),
-        }
     } else {
         Ending::Failed {
             status,

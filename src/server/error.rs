@@ -2,6 +2,7 @@
 //!
 //! Making a response logs nothing: the operator's side of a failure is in the request record.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -151,6 +152,18 @@ impl ProxyError {
     /// The error's code, as the log gives it for a reason.
     pub(super) fn code(&self) -> &'static str {
         self.view().code
+    }
+
+    /// The same for the log, where an error of the upstream's has a code by its status.
+    pub(super) fn reason(&self) -> Cow<'static, str> {
+        if let Self::Refused {
+            refusal: Refusal::Passed(answer),
+            ..
+        } = self
+        {
+            return format!("upstream_{}", answer.status).into();
+        }
+        self.code().into()
     }
 
     /// The status it is answered with.

@@ -169,8 +169,10 @@ impl App {
             return chat::complete(self, request.into_body(), phases, request_id).await;
         }
         self.leave_body(&request, phases);
-        self.tell(wanted, &request)
+        phases
+            .unless(Phases::is_cut, self.tell(wanted, &request))
             .await
+            .unwrap_or(Err(ProxyError::ShuttingDown))
             .unwrap_or_else(|error| error.response())
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
+use http::HeaderValue;
 
 /// No connection keeps a larger head buffer than this from one request to the next.
 const HEAD_KEPT: usize = 8 * 1024;
@@ -152,6 +153,12 @@ impl Phases {
             .trim_ascii();
         let number = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
         number && declared(&head).is_none_or(|length| length > limit)
+    }
+
+    /// The `Origin` of the head that is being read, as far as it has come.
+    pub(super) fn origin(&self) -> Option<HeaderValue> {
+        let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        HeaderValue::from_bytes(header(&head, b"origin")?.trim_ascii()).ok()
     }
 
     /// The head has been looked at.

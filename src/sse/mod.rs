@@ -35,6 +35,14 @@ impl Event {
     pub fn data(&self) -> Data<'_> {
         data(&self.raw)
     }
+
+    /// Whether it is nothing but comments and blank lines. SDKs choke on events of other kinds
+    /// without data.
+    #[must_use]
+    pub fn is_comment(&self) -> bool {
+        let mut lines = self.raw.split(|b| *b == b'\n' || *b == b'\r');
+        lines.all(|line| line.first().is_none_or(|b| *b == b':'))
+    }
 }
 
 /// The `data` of one event: LF, CR and CRLF end a line, one space after the colon is no

@@ -3,6 +3,7 @@
 //! Dropping a record ends it, so no way out of a request can forget to: whoever drops it
 //! without an ending was interrupted, which means that the client has left.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
@@ -60,8 +61,10 @@ pub enum Ending {
     Rejected {
         /// The status the client got.
         status: u16,
+        /// The code of the error frame, when the status had gone out before.
+        mid_stream_error: Option<&'static str>,
         /// The error's code.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// Where a body stops being JSON.
         error: Option<String>,
     },
@@ -237,10 +240,15 @@ impl Drop for RequestRecord {
             status: interrupted,
         });
         let (status, mid_stream_error) = match &ending {
-            Ending::Answered { status } | Ending::Rejected { status, .. } => (*status, None),
+            Ending::Answered { status } => (*status, None),
             Ending::Failed {
                 status,
                 mid_stream_error,
+            }
+            | Ending::Rejected {
+                status,
+                mid_stream_error,
+                ..
             }
             | Ending::UpstreamKey {
                 status,
@@ -267,7 +275,7 @@ impl Drop for RequestRecord {
 impl RequestRecord {
     fn write(&self, ending: Ending, status: u16, mid_stream_error: Option<&'static str>) {
         let (level, reason, key_tail) = match ending {
-            Ending::Rejected { reason, error, .. } => return self.write_rejected(reason, error),
+            Ending::Rejected { reason, error, .. } => return self.write_rejected(&reason, error),
             Ending::Answered { .. } => (LogLevel::Info, None, None),
             Ending::Failed { .. } => (LogLevel::Warning, None, None),
             Ending::UpstreamKey { key_tail, .. } => {
@@ -300,7 +308,7 @@ impl RequestRecord {
         self.log.emit(level, "request_done", &done);
     }
 
-    fn write_rejected(&self, reason: &'static str, error: Option<String>) {
+    fn write_rejected(&self, reason: &str, error: Option<String>) {
         let rejected = Rejected {
             request_id: &self.request_id,
             reason,
@@ -339,7 +347,7 @@ struct Done<'a> {
 #[derive(Serialize)]
 struct Rejected<'a> {
     request_id: &'a str,
-    reason: &'static str,
+    reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     had_tools: bool,

@@ -27,6 +27,8 @@ pub struct UpstreamError {
     pub status: Option<u16>,
     /// Its text, for the client. Never logged.
     pub message: Option<String>,
+    /// An error body made of it, where it stood within a choice and not by itself.
+    pub body: Option<Bytes>,
 }
 
 /// Reads one event's payload or a plain answer's body.
@@ -67,10 +69,12 @@ impl Choices {
                 "delta" | "message" => return self.content(reader),
                 "finish_reason" => self.finish(reader.value()?),
                 "error" => {
-                    let error = told(reader.value()?);
+                    let value = reader.value()?;
                     // Its own words say more than a finish reason.
-                    if error.is_some() {
-                        self.error = error;
+                    if let Some(mut error) = told(value) {
+                        let body = ["{\"error\":", value.text(), "}"].concat();
+                        error.body = Some(body.into());
+                        self.error = Some(error);
                     }
                 }
                 _ => {
@@ -117,8 +121,8 @@ impl UpstreamError {
     pub fn read(error: Raw<'_>) -> Self {
         if let Some(message) = error.as_str() {
             return Self {
-                status: None,
                 message: Some(message.into_owned()),
+                ..Self::default()
             };
         }
         let code = error.get("code");
@@ -130,15 +134,22 @@ impl UpstreamError {
                 .and_then(|n| u16::try_from(n).ok())
                 .filter(|n| (400..600).contains(n)),
             message: error.get("message").and_then(Raw::as_str).map(Into::into),
+            body: None,
         }
     }
+}
+
+/// The text without a byte order mark before it, which may be ignored (RFC 8259 §8.1).
+#[must_use]
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// The answer without the heartbeat before it: white space and `:` lines
 /// (`docs/upstream.md` §2).
 #[must_use]
 pub fn without_heartbeat(body: &Bytes) -> Bytes {
-    let mut rest: &[u8] = body;
+    let mut rest = without_mark(body);
     loop {
         rest = rest.trim_ascii_start();
         if rest.first() != Some(&b':') {
@@ -157,6 +168,15 @@ mod tests {
         Said::Error(UpstreamError {
             status,
             message: message.map(Into::into),
+            body: None,
+        })
+    }
+
+    fn within(json: &str, status: Option<u16>, message: &str) -> Said {
+        Said::Error(UpstreamError {
+            status,
+            message: Some(message.into()),
+            body: Some(Bytes::copy_from_slice(json.as_bytes())),
         })
     }
 
@@ -192,7 +212,8 @@ mod tests {
             (r#"{"error":{"code":"server_error","message":"x"}}"#,                              error(None, Some("x"))),
             (r#"{"error":{"code":200}}"#,                                                       error(None, None)),
             (r#"{"error":"boom"}"#,                                                             error(None, Some("boom"))),
-            (r#"{"choices":[{"message":{"content":"half"},"finish_reason":"error","error":{"code":502,"message":"z"}}]}"#, error(Some(502), Some("z"))),
+            (r#"{"choices":[{"message":{"content":"half"},"finish_reason":"error","error":{"code":502,"message":"z"}}]}"#,
+                within(r#"{"error":{"code":502,"message":"z"}}"#, Some(502), "z")),
             (r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#,               error(None, None)),
         ];
         for (body, expected) in rows {
@@ -211,6 +232,8 @@ mod tests {
             (": OPENROUTER PROCESSING\n\n\n{\"a\":1}\n", "{\"a\":1}\n"),
             (": a\r\n: b\r\n{}",                        "{}"),
             (": only",                                  ""),
+            ("\u{feff}{}",                              "{}"),
+            ("\u{feff}\n: a\n{}",                       "{}"),
             ("   ",                                     ""),
             ("",                                        ""),
         ];

@@ -5,6 +5,7 @@
 
 use http::HeaderMap;
 
+use super::answer::without_mark;
 use super::verdict::FreeRequests;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capability, ModelId};
@@ -41,7 +42,7 @@ pub(super) enum Named {
 
 impl<'a> ErrorBody<'a> {
     pub(super) fn read(body: &'a [u8]) -> Self {
-        let error = Raw::parse(body, json::MAX_DEPTH)
+        let error = Raw::parse(without_mark(body), json::MAX_DEPTH)
             .ok()
             .and_then(|body| body.get("error"));
         let text = |key| error.and_then(|e| e.get(key)).and_then(Raw::as_str);
@@ -111,10 +112,13 @@ impl<'a> ErrorBody<'a> {
         }
         let refused = [
             ("support tool use", Capability::Tools),
-            ("'tool_choice'", Capability::ToolChoice),
+            ("support the provided 'tool_choice'", Capability::ToolChoice),
             ("support image input", Capability::Images),
         ];
-        if let Some((_, capability)) = refused.into_iter().find(|(words, _)| self.says(words)) {
+        // The router's own words: a provider's, about what the client sent, are no lesson.
+        if self.says("no endpoints found that")
+            && let Some((_, capability)) = refused.into_iter().find(|(words, _)| self.says(words))
+        {
             return Some(Named::Lacks(capability));
         }
         const GONE: [&str; 5] = [

@@ -20,7 +20,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
-pub use answer::{Said, UpstreamError, read as read_answer, without_heartbeat};
+pub use answer::{Said, UpstreamError, read as read_answer, without_heartbeat, without_mark};
 pub use classify::Rules;
 pub use client::{HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;

@@ -28,7 +28,7 @@ pub(super) fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secre
         body
     } else {
         head.content_type = None;
-        wrapped(status, &body)
+        wrapped(status, &without_account_in_words(&body))
     };
     PassedAnswer {
         status,
@@ -49,6 +49,33 @@ fn is_error(body: &[u8]) -> bool {
 /// The body less the account's id, if it is a JSON object that has one.
 fn without_account(body: &Bytes) -> Bytes {
     cut(body, "user_id").unwrap_or_else(|| body.clone())
+}
+
+/// A text that is no JSON object, or not quite one, with what stands behind `user_id` struck out.
+fn without_account_in_words(text: &[u8]) -> Vec<u8> {
+    const NAME: &[u8] = b"user_id";
+    let mut clean = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, NAME) {
+        let (before, behind) = rest.split_at(at + NAME.len());
+        let between = |b: &u8| !b.is_ascii_alphanumeric();
+        let value = behind
+            .iter()
+            .position(|b| !between(b))
+            .unwrap_or(behind.len());
+        let (between, behind) = behind.split_at(value);
+        let in_id = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let end = behind
+            .iter()
+            .position(|b| !in_id(b))
+            .unwrap_or(behind.len());
+        clean.extend_from_slice(before);
+        clean.extend_from_slice(between);
+        clean.extend_from_slice(b"***");
+        rest = behind.get(end..).unwrap_or_default();
+    }
+    clean.extend_from_slice(rest);
+    clean
 }
 
 /// The object without the members of that name; `None` if there is none, or no object.
@@ -98,6 +125,8 @@ pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
                 at += length;
                 copied = at;
             }
+            // An escape is stepped over whole: what follows a backslash begins nothing.
+            None if rest.first() == Some(&b'\\') => at += 2,
             None => {
                 at += memchr::memchr2(
                     *key.first().unwrap_or(&0),
@@ -120,7 +149,7 @@ pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
 fn may_be_escaped(key: &Secret, text: &[u8]) -> bool {
     static BY_CODE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u00"));
     let by_itself = || memchr::memchr3(b'"', b'\\', b'/', key.expose().as_bytes()).is_some();
-    !key.is_empty() && (BY_CODE.find(text).is_some() || by_itself())
+    key.is_worth_hiding() && (BY_CODE.find(text).is_some() || by_itself())
 }
 
 /// How many bytes of `text` spell the key, if it begins with it.
@@ -181,6 +210,11 @@ mod tests {
             ("Bad <b>\"request\"</b>",                                      r#"{"error":{"message":"Bad <b>\"request\"</b>","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             (r#"{"error":"text","user_id":"user_1"}"#,                                         r#"{"error":{"message":"{\"error\":\"text\"}","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             (r#"{"error":{"message":"\u0073k-or\u002Dv1-0123456789\u002d"}}"#, r#"{"error":{"message":"***\u002d"}}"#),
+            (r#"{"error":{"message":"x\\sk-or-v1-0123456789"}}"#,           r#"{"error":{"message":"x\\***"}}"#),
+            (r#"{"error":{"message":"x\\u0073k-or-v1-0123456789"}}"#,      r#"{"error":{"message":"x\\u0073k-or-v1-0123456789"}}"#),
+            ("\u{feff}{\"error\":{},\"user_id\":\"user_1\"}",                r#"{"error":{}}"#),
+            (r#"{"error":{}, "user_id": "user_1"} trailing"#,               r#"{"error":{"message":"{\"error\":{}, \"user_id\": \"***\"} trailing","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
+            ("no JSON, user_id=user_1-b!",                                  r#"{"error":{"message":"no JSON, user_id=***!","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             ("sk-or-v1-0123456789",                                         r#"{"error":{"message":"***","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             ("",                                                            r#"{"error":{"message":"","type":"upstream_error","param":null,"code":"upstream_400"}}"#),
             (&long,                                                         &cut),

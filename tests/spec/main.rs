@@ -45,6 +45,7 @@ mod s9_5_size;
 mod s9_8_probes;
 mod s9_9_router;
 mod s9_leaving;
+mod s9_outsider;
 mod s9_silence;
 mod s9_trust;
 mod s9_world;
