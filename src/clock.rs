@@ -19,11 +19,17 @@ impl Now {
     /// clock then follows it.
     #[must_use]
     pub fn read() -> Self {
-        let steady = tokio::time::Instant::now().into_std();
+        let steady = Self::steady();
         Self {
             steady,
             wall: wall::at(steady),
         }
+    }
+
+    /// The steady clock alone, for who only measures: a third of the cost.
+    #[must_use]
+    pub fn steady() -> Instant {
+        tokio::time::Instant::now().into_std()
     }
 
     /// The moment `later` after this one, clamped to what the clocks can hold.

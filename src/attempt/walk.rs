@@ -156,10 +156,11 @@ impl Walker {
                 request.needs.weigh(least);
             }
         }
-        let deadline = Now::read().plus(self.times.budget).steady;
+        let mut deadline = None;
         let mut progress = Progress::default();
         loop {
             let now = Now::read();
+            let deadline = *deadline.get_or_insert(now.plus(self.times.budget).steady);
             if progress.tried.len() >= self.max_attempts || now.steady >= deadline {
                 break;
             }

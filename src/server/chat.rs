@@ -1,5 +1,6 @@
 //! `POST /v1/chat/completions` (spec §4, §5).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -55,8 +56,11 @@ pub(super) async fn complete(
     let mut walk: Walk = {
         let (app, phases) = (Arc::clone(app), phases.clone());
         Box::pin(async move {
-            let walk = app.walker.walk(&request, &mut record);
-            let result = match phases.unless(Phases::is_cut, walk).await {
+            let walked = {
+                let walk = pin!(app.walker.walk(&request, &mut record));
+                phases.unless(Phases::is_cut, walk).await
+            };
+            let result = match walked {
                 Some(walked) => walked.map_err(|refusal| ProxyError::Refused {
                     refusal,
                     key: app.upstream_key.clone(),
@@ -125,7 +129,7 @@ fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
         Ok(Opened::Plain(plain)) => {
             record.attempt_ends(Outcome::Success, None, None, None);
             record.ends(Ending::Answered { status: 200 });
-            let mut response = Response::new(ReplyBody::full(plain.body));
+            let mut response = reply::with_room(ReplyBody::full(plain.body));
             reply::head(response.headers_mut(), &plain.head, "application/json");
             name_model(response.headers_mut(), &plain.model);
             response
@@ -154,7 +158,7 @@ fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response
 }
 
 fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyBody> {
-    let mut response = Response::new(body);
+    let mut response = reply::with_room(body);
     let headers = response.headers_mut();
     reply::head(headers, answer_head, "text/event-stream");
     headers.insert(

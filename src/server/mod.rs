@@ -18,6 +18,7 @@ mod routes;
 mod serve;
 mod state;
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -170,7 +171,7 @@ impl App {
         }
         self.leave_body(&request, phases);
         phases
-            .unless(Phases::is_cut, self.tell(wanted, &request))
+            .unless(Phases::is_cut, pin!(self.tell(wanted, &request)))
             .await
             .unwrap_or(Err(ProxyError::ShuttingDown))
             .unwrap_or_else(|error| error.response())

@@ -3,7 +3,7 @@
 //! Facts and bookkeeping only: what follows from a phase is done in `connection`.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -115,10 +115,9 @@ impl Phases {
     pub(super) async fn unless<T>(
         &self,
         stop: impl Fn(&Self) -> bool,
-        work: impl Future<Output = T>,
+        mut work: impl Future<Output = T> + Unpin,
     ) -> Option<T> {
-        let mut work = pin!(work);
-        poll_fn(|cx| match work.as_mut().poll(cx) {
+        poll_fn(|cx| match Pin::new(&mut work).poll(cx) {
             Poll::Pending if stop(self) => Poll::Ready(None),
             poll @ (Poll::Ready(_) | Poll::Pending) => poll.map(Some),
         })

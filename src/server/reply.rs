@@ -107,6 +107,13 @@ impl Body for ReplyBody {
     }
 }
 
+/// An answer with room for the headers that all of them get.
+pub(super) fn with_room(body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
+    *response.headers_mut() = HeaderMap::with_capacity(12);
+    response
+}
+
 /// A 200 or another status with a JSON body.
 pub(super) fn json(status: StatusCode, body: &serde_json::Value) -> Response<ReplyBody> {
     text(
@@ -122,7 +129,7 @@ pub(super) fn text(
     content_type: HeaderValue,
     body: impl Into<Bytes>,
 ) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::full(body));
+    let mut response = with_room(ReplyBody::full(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -87,8 +88,9 @@ where
     let service = service_fn(|request| {
         // At once, not when the future is first polled: hyper reads on in between.
         let busy = phases.busy();
-        let answer = Arc::clone(&app).answer(face, request, phases.clone(), busy);
-        async { Ok::<_, Infallible>(answer.await) }
+        Arc::clone(&app)
+            .answer(face, request, phases.clone(), busy)
+            .map(Ok::<_, Infallible>)
     });
     let mut connection = pin!(
         http1::Builder::new()

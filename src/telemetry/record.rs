@@ -131,7 +131,7 @@ impl RequestRecord {
             log,
             metrics,
             request_id,
-            started: Now::read().steady,
+            started: Now::steady(),
             traits: Traits::default(),
             snapshot_size,
             attempts: Vec::new(),
@@ -164,7 +164,7 @@ impl RequestRecord {
     /// An attempt begins.
     pub fn attempt_begins(&mut self, model: &ModelId) {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        self.under_way = Some((model.clone(), Now::read().steady));
+        self.under_way = Some((model.clone(), Now::steady()));
     }
 
     /// The attempt under way has ended.
@@ -263,8 +263,7 @@ impl Drop for RequestRecord {
         };
         self.metrics.request(
             &label,
-            Now::read()
-                .steady
+            Now::steady()
                 .saturating_duration_since(self.started)
                 .as_secs_f64(),
         );
@@ -360,6 +359,6 @@ struct Rejected<'a> {
 }
 
 fn millis(since: Instant) -> u64 {
-    let passed = Now::read().steady.saturating_duration_since(since);
+    let passed = Now::steady().saturating_duration_since(since);
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }
