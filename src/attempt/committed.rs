@@ -1,6 +1,5 @@
 //! A stream that has begun to flow to the client: it can be ended, never replaced (spec §5).
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,8 +10,11 @@ use http::HeaderMap;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
+use tokio::time::Instant;
+
 use super::idle::Idle;
 use super::opened::StreamAnswer;
+use super::outgoing::Outgoing;
 use super::walk::Walker;
 use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
@@ -29,6 +31,9 @@ const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
 
+/// Events that come closer together than this go out together.
+const BURST: Duration = Duration::from_millis(1);
+
 /// A stream on its way to the client. Whole events go on as they come; dropping it drops the
 /// upstream's connection.
 pub struct Committed {
@@ -38,11 +43,16 @@ pub struct Committed {
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
     framer: Framer,
-    /// Ready to go.
-    ready: VecDeque<Bytes>,
+    ready: Outgoing,
     idle: Idle,
     /// When bytes were last handed on: until the next poll the client is who is slow.
-    handed: Option<tokio::time::Instant>,
+    handed: Option<Instant>,
+    /// When something was last handed on.
+    flowing: Option<Instant>,
+    /// There is more than comments in what is ready.
+    useful: bool,
+    /// The upstream's connection has had its turn since it last brought something.
+    looked_again: bool,
     /// A finish reason has gone by.
     finished: bool,
 }
@@ -60,11 +70,15 @@ impl StreamAnswer {
             record,
             body: Some(self.body),
             framer: self.framer,
-            ready: VecDeque::from([self.held]),
+            ready: Outgoing::default(),
             idle,
             handed: None,
+            flowing: None,
+            useful: true,
+            looked_again: false,
             finished: self.finished,
         };
+        committed.ready.push(self.held);
         // The chunk of the first useful event may hold more of them.
         committed.take_events();
         committed
@@ -78,15 +92,15 @@ impl Committed {
             self.idle.forgive(since);
         }
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
-                self.handed = Some(tokio::time::Instant::now());
-                return Poll::Ready(Some(bytes));
+            if self.ready.is_full() {
+                return Poll::Ready(self.hand_on());
             }
             let Some(body) = &mut self.body else {
-                return Poll::Ready(None);
+                return Poll::Ready(self.hand_on());
             };
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
+                    self.looked_again = false;
                     if let Ok(data) = frame.into_data() {
                         self.framer.push(data);
                         self.take_events();
@@ -101,12 +115,36 @@ impl Committed {
                     }
                     self.upstream_ended(Cause::CutShort);
                 }
+                Poll::Pending if !self.ready.is_empty() => {
+                    if self.is_burst() && !self.looked_again {
+                        // hyper hands a body on chunk by chunk: the next one may lie there already,
+                        // and costs a turn of its task instead of a write of ours.
+                        self.looked_again = true;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    return Poll::Ready(self.hand_on());
+                }
                 Poll::Pending => match self.idle.poll(cx) {
                     Poll::Ready(()) => self.upstream_ended(Cause::Idle),
                     Poll::Pending => return Poll::Pending,
                 },
             }
         }
+    }
+
+    /// Whether something was handed on only just now.
+    fn is_burst(&self) -> bool {
+        self.flowing.is_some_and(|last| last.elapsed() < BURST)
+    }
+
+    fn hand_on(&mut self) -> Option<Bytes> {
+        let next = self.ready.take()?;
+        let now = Instant::now();
+        // Comments are handed on, too; the silence goes on behind them.
+        self.handed = std::mem::take(&mut self.useful).then_some(now);
+        self.flowing = Some(now);
+        Some(next)
     }
 
     fn take_events(&mut self) {
@@ -130,7 +168,6 @@ impl Committed {
                 if !event.is_comment() {
                     return;
                 }
-                self.handed = None;
             }
             Data::Done => {
                 self.forward(event.raw);
@@ -168,12 +205,13 @@ impl Committed {
 
     fn heard(&mut self) {
         self.idle.touch();
+        self.useful = true;
         self.record.emitted(1);
     }
 
     fn forward(&mut self, raw: Bytes) {
-        self.ready
-            .push_back(without_key(raw, &self.walker.rules.upstream_key));
+        let raw = without_key(raw, &self.walker.rules.upstream_key);
+        self.ready.push(raw);
     }
 
     /// No more will come. After a finish reason that is an end, before it a failure.
@@ -182,7 +220,7 @@ impl Committed {
             return;
         }
         if self.finished {
-            self.ready.push_back(DONE);
+            self.ready.push(DONE);
             self.succeed();
         } else {
             self.fail(&self.walker.rules.broken(Some(200), cause), None);
@@ -209,7 +247,8 @@ impl Committed {
             return;
         }
         self.ready
-            .extend([Bytes::from([b"data: ", &**error, b"\n\n"].concat()), DONE]);
+            .push([b"data: ", &**error, b"\n\n"].concat().into());
+        self.ready.push(DONE);
         let cause = Some(Cause::ShuttingDown);
         self.record
             .attempt_ends(Outcome::UpstreamError, None, cause, None);
@@ -239,7 +278,7 @@ impl Committed {
             "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,
         }});
         self.forward(format!("data: {frame}\n\n").into());
-        self.ready.push_back(DONE);
+        self.ready.push(DONE);
         self.record
             .attempt_ends(outcome, failure.status, Some(failure.cause), until);
         self.record.ends(Ending::Failed {

@@ -9,6 +9,7 @@ mod ask;
 mod committed;
 mod idle;
 mod opened;
+mod outgoing;
 mod walk;
 
 pub use committed::Committed;
