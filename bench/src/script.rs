@@ -11,9 +11,11 @@ pub(crate) struct Script {
     pub(crate) chunks: u32,
     /// Bytes of text in each event.
     pub(crate) text_bytes: usize,
-    /// The pause between two events; without one they leave in a burst.
+    /// So many events leave one right after the other, each in a write of its own.
+    pub(crate) burst: u32,
+    /// The pause between two bursts.
     pub(crate) gap: Duration,
-    /// All events in one write, where otherwise each has its own.
+    /// All events of a burst in one write after all.
     pub(crate) together: bool,
     /// The connection is closed after the answer.
     pub(crate) close: bool,
@@ -27,12 +29,13 @@ impl Script {
     pub(crate) const PLAIN: Self = Self {
         chunks: 0,
         text_bytes: 24,
+        burst: 1,
         gap: Duration::ZERO,
         together: false,
         close: false,
     };
 
-    /// A stream of so many events with that pause between them.
+    /// A stream of so many events with that pause between every two.
     pub(crate) fn stream(chunks: u32, gap: Duration) -> Self {
         Self {
             chunks,
@@ -53,6 +56,7 @@ impl Script {
             match name {
                 "chunks" => script.chunks = value.try_into().ok()?,
                 "text" => script.text_bytes = value.try_into().ok()?,
+                "burst" => script.burst = value.try_into().ok()?,
                 "gap_us" => script.gap = Duration::from_micros(value),
                 "together" => script.together = value != 0,
                 "close" => script.close = value != 0,
@@ -67,9 +71,10 @@ impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "bench:chunks={},text={},gap_us={},together={},close={}",
+            "bench:chunks={},text={},burst={},gap_us={},together={},close={}",
             self.chunks,
             self.text_bytes,
+            self.burst,
             self.gap.as_micros(),
             u8::from(self.together),
             u8::from(self.close),
@@ -84,6 +89,7 @@ mod tests {
     #[test]
     fn a_script_is_found_as_it_was_written() {
         let burst = Script {
+            burst: 20,
             together: true,
             close: true,
             ..Script::stream(200, Duration::from_micros(5000))

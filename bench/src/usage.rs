@@ -11,6 +11,15 @@ use crate::clock::Nanos;
 #[derive(Clone, Debug)]
 pub(crate) struct Tree(Vec<u32>);
 
+/// Memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    /// Resident now.
+    pub(crate) now: u64,
+    /// The most it ever was.
+    pub(crate) peak: u64,
+}
+
 impl Tree {
     /// The tree under this process as it is now.
     pub(crate) fn under(root: u32) -> Result<Self> {
@@ -40,6 +49,17 @@ impl Tree {
         });
         tasks.sum()
     }
+
+    /// The memory of its processes. What they share counts for each.
+    pub(crate) fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        for pid in &self.0 {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            memory.now += kilobytes(&status, "VmRSS:") * 1024;
+            memory.peak += kilobytes(&status, "VmHWM:") * 1024;
+        }
+        memory
+    }
 }
 
 /// The fourth field of `stat`, counted from behind the name, which may hold anything.
@@ -60,6 +80,12 @@ fn descendants(root: u32, parents: &[(u32, u32)]) -> Vec<u32> {
     all
 }
 
+fn kilobytes(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +100,12 @@ mod tests {
     #[test]
     fn our_own_usage_is_told() {
         let tree = Tree::under(std::process::id()).expect("a tree");
+        let memory = tree.memory();
+        assert!(memory.now > 0 && memory.peak >= memory.now);
         assert!(tree.cpu() > 0);
+        assert_eq!(
+            kilobytes("VmHWM:\t    5120 kB\nVmRSS: 7 kB", "VmHWM:"),
+            5120
+        );
     }
 }

@@ -9,4 +9,4 @@ mod stamps;
 
 pub(crate) use closed::Closed;
 pub(crate) use open::Open;
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Events, Pool};

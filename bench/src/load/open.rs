@@ -48,6 +48,21 @@ impl<'p> Open<'p> {
         self.start + self.interval * self.count.saturating_sub(1)
     }
 
+    /// The pool it uses.
+    pub(crate) fn pool(&mut self) -> &mut Pool {
+        self.pool
+    }
+
+    /// Sends what is due and takes what comes, until this moment.
+    pub(crate) fn run_until(&mut self, moment: Nanos) -> Result<()> {
+        while clock::now() < moment {
+            let next = self.send_due()?;
+            self.pool.turn(next.min(moment))?;
+            self.count();
+        }
+        Ok(())
+    }
+
     /// Goes on until all answers are there, at most until this moment. What has not come by then
     /// is an error, and counts as late as it is.
     pub(crate) fn finish(&mut self, limit: Nanos) -> Result<()> {

@@ -76,6 +76,12 @@ impl Pool {
         })
     }
 
+    /// Sends another request from now on. None may be under way.
+    pub(crate) fn set_request(&mut self, request: Vec<u8>, streamed: bool) {
+        self.request = request;
+        self.streamed = streamed;
+    }
+
     /// One more connection, idle; answers its number.
     pub(crate) fn connect(&mut self) -> Result<usize> {
         let at = self.connections.len();

@@ -10,11 +10,20 @@ use crate::figure::{Figure, Quantiles};
 use crate::load::{Closed, Open, Pool};
 use crate::request;
 use crate::script::Script;
-use crate::target::{Behind, Stand, Target};
+use crate::target::{Behind, Running, Stand, Target};
 
 const BODY_BYTES: usize = 1000;
 /// A target that falls behind has this many requests under way, and the others wait.
 const MOST_CONNECTIONS: usize = 512;
+
+/// How long requests took.
+pub(super) struct Times {
+    pub(super) quantiles: Quantiles,
+    /// The target could not take them as fast as they came.
+    fell_behind: bool,
+    pub(super) errors: u64,
+    pub(super) trouble: Option<String>,
+}
 
 pub(super) fn measure(
     stand: &mut Stand,
@@ -23,8 +32,24 @@ pub(super) fn measure(
     pace: Pace,
 ) -> Result<Outcome> {
     let running = stand.running(target, Behind::Plain)?;
-    let request = running.post(&request::body(&Script::PLAIN, BODY_BYTES));
-    let mut pool = Pool::new(running.address, request, false)?;
+    let times = at_rate(&running, &Script::PLAIN, rate, pace)?;
+    Ok(Outcome {
+        figures: vec![
+            Figure::added("latency p50", "us", times.quantiles.micros(0.5)),
+            Figure::added("latency p99", "us", times.quantiles.micros(0.99)),
+        ],
+        errors: times.errors,
+        trouble: times.trouble,
+        note: times
+            .fell_behind
+            .then(|| format!("it cannot keep up with {rate} requests a second")),
+    })
+}
+
+/// Asks for this answer so many times a second.
+pub(super) fn at_rate(running: &Running, script: &Script, rate: u64, pace: Pace) -> Result<Times> {
+    let request = running.post(&request::body(script, BODY_BYTES));
+    let mut pool = Pool::new(running.address, request, script.chunks > 0)?;
     warm(&mut pool)?;
 
     let interval = 1_000_000_000 / rate;
@@ -33,17 +58,12 @@ pub(super) fn measure(
     let last_due = load.last_due();
     load.finish(last_due + clock::nanos(Duration::from_secs(2)))?;
 
-    let behind = clock::now().saturating_sub(last_due) > clock::nanos(Duration::from_millis(200));
-    let errors = load.errors;
-    let latencies = Quantiles::of(std::mem::take(&mut load.latencies));
-    Ok(Outcome {
-        figures: vec![
-            Figure::added("latency p50", "us", latencies.micros(0.5)),
-            Figure::added("latency p99", "us", latencies.micros(0.99)),
-        ],
-        errors,
+    let late = clock::now().saturating_sub(last_due);
+    Ok(Times {
+        quantiles: Quantiles::of(std::mem::take(&mut load.latencies)),
+        fell_behind: late > clock::nanos(Duration::from_millis(200)),
+        errors: load.errors,
         trouble: pool.trouble,
-        note: behind.then(|| format!("it cannot keep up with {rate} requests a second")),
     })
 }
 

@@ -1,7 +1,10 @@
 //! What is done to each target, and which figures come of it.
 
+mod crowd;
+mod failover;
 mod latency;
 mod saturated;
+mod streams;
 
 use std::time::Duration;
 
@@ -9,6 +12,7 @@ use anyhow::Result;
 
 use crate::figure::Figure;
 use crate::target::{Stand, Target};
+use streams::Pattern;
 
 /// One scenario.
 pub(crate) struct Scenario {
@@ -21,6 +25,9 @@ pub(crate) struct Scenario {
 enum Run {
     Saturated { body_bytes: usize, chunks: u32 },
     Latency { rate: u64 },
+    Streams(Pattern),
+    Crowd { streams: u64 },
+    Failover,
 }
 
 /// What one measurement of one target gave.
@@ -55,15 +62,27 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "plain-1k", run: Run::Saturated { body_bytes: KB, chunks: 0 },
         about: "32 connections as fast as they can: a 1 KB request, a plain answer of 0.5 KB" },
     Scenario { name: "plain-200k", run: Run::Saturated { body_bytes: 200 * KB, chunks: 0 },
-        about: "the same with a request of 200 KB, as a coding agent sends it" },
+        about: "32 connections as fast as they can: a 200 KB request, a plain answer of 0.5 KB" },
     Scenario { name: "stream-1k", run: Run::Saturated { body_bytes: KB, chunks: 20 },
         about: "32 connections as fast as they can: a 1 KB request, a stream of 20 events in a burst" },
     Scenario { name: "stream-200k", run: Run::Saturated { body_bytes: 200 * KB, chunks: 20 },
-        about: "the same with a request of 200 KB" },
+        about: "32 connections as fast as they can: a 200 KB request, a stream of 20 events in a burst" },
     Scenario { name: "latency-50", run: Run::Latency { rate: 50 },
-        about: "50 plain requests of 1 KB a second, each due at its moment; from due to the whole answer" },
+        about: "50 plain requests of 1 KB a second, from the moment each is due to its whole answer" },
     Scenario { name: "latency-2000", run: Run::Latency { rate: 2000 },
-        about: "the same with 2,000 a second" },
+        about: "2,000 plain requests of 1 KB a second, from the moment each is due to its whole answer" },
+    Scenario { name: "paced-20ms", run: Run::Streams(Pattern { burst: 1, gap: Duration::from_millis(20) }),
+        about: "32 streams over warm connections, each with an event every 20 ms" },
+    Scenario { name: "paced-5ms", run: Run::Streams(Pattern { burst: 1, gap: Duration::from_millis(5) }),
+        about: "32 streams over warm connections, each with an event every 5 ms" },
+    Scenario { name: "burst", run: Run::Streams(Pattern { burst: 20, gap: Duration::from_millis(50) }),
+        about: "32 streams over warm connections, each with 20 events in a row every 50 ms" },
+    Scenario { name: "open-1000", run: Run::Crowd { streams: 1000 },
+        about: "1,000 streams open at once, each with an event a second" },
+    Scenario { name: "open-10000", run: Run::Crowd { streams: 10_000 },
+        about: "10,000 streams open at once, each with an event a second" },
+    Scenario { name: "failover", run: Run::Failover,
+        about: "plain requests of 1 KB, once with a best model that serves and once with one that answers 429 to each" },
 ];
 
 impl Scenario {
@@ -79,6 +98,9 @@ impl Scenario {
                 saturated::measure(stand, target, body_bytes, chunks, pace).map(Some)
             }
             Run::Latency { rate } => latency::measure(stand, target, rate, pace).map(Some),
+            Run::Streams(pattern) => streams::measure(stand, target, pattern, pace).map(Some),
+            Run::Crowd { streams } => crowd::measure(stand, target, streams, pace).map(Some),
+            Run::Failover => failover::measure(stand, target, pace),
         }
     }
 }

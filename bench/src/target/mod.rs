@@ -59,6 +59,8 @@ impl Target {
 pub(crate) enum Behind {
     /// The plain one.
     Plain,
+    /// The plain one, with the ranking whose best model is rate-limited. Only ours reads one.
+    Limited,
 }
 
 /// A target that runs.
@@ -76,6 +78,24 @@ impl Running {
         request::post(self.path, &self.headers, body)
     }
 
+    /// What one answer says in this header.
+    pub(crate) fn header(
+        &self,
+        script: &Script,
+        body_bytes: usize,
+        name: &str,
+    ) -> Result<Option<String>> {
+        let request = self.post(&request::body(script, body_bytes));
+        let head = ask(self.address, &request)?;
+        let value = head.lines().find_map(|line| {
+            let (header, value) = line.split_once(':')?;
+            header
+                .eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
+        });
+        Ok(value)
+    }
+
     /// Its processes; none of the direct way.
     pub(crate) fn tree(&self) -> Result<Option<Tree>> {
         let id = self.child.as_ref().map(Child::id);
@@ -87,7 +107,8 @@ impl Running {
 pub(crate) struct Stand {
     pub(crate) cores: Cores,
     work: PathBuf,
-    open_files: u64,
+    /// How many files a process may have open.
+    pub(crate) open_files: u64,
     upstream: SocketAddr,
     _upstream: Child,
     running: HashMap<(String, Behind), Rc<Running>>,
@@ -167,6 +188,7 @@ impl Stand {
     fn settings(&self, behind: Behind) -> Vec<(&'static str, String)> {
         let ranking = match behind {
             Behind::Plain => upstream::RANKING,
+            Behind::Limited => upstream::RANKING_LIMITED,
         };
         vec![
             (
@@ -188,26 +210,36 @@ fn until_it_serves(running: &mut Running) -> Result<()> {
     let request = running.post(&request::body(&Script::PLAIN, 500));
     let limit = clock::now() + clock::nanos(START_LIMIT);
     loop {
-        let answer = ask(running.address, &request);
-        match answer {
-            Ok(200) => return Ok(()),
-            Ok(_) | Err(_) if running.child.as_mut().is_some_and(Child::has_ended) => {
-                bail!("it has ended")
-            }
-            Ok(status) if clock::now() > limit => bail!("it answers {status}"),
-            Err(error) if clock::now() > limit => return Err(error),
-            Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        let head = ask(running.address, &request);
+        if head
+            .as_ref()
+            .is_ok_and(|head| head.starts_with("HTTP/1.1 200"))
+        {
+            return Ok(());
         }
+        if running.child.as_mut().is_some_and(Child::has_ended) {
+            bail!("it has ended");
+        }
+        if clock::now() > limit {
+            bail!("it answers {}", head?.lines().next().unwrap_or_default());
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// The status of one answer, on a connection of its own.
-fn ask(address: SocketAddr, request: &[u8]) -> Result<u16> {
+/// The head of one answer, on a connection of its own.
+fn ask(address: SocketAddr, request: &[u8]) -> Result<String> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     socket.write_all(request)?;
-    let mut head = [0; "HTTP/1.1 200".len()];
-    socket.read_exact(&mut head)?;
-    let status = std::str::from_utf8(&head)?.rsplit(' ').next();
-    status.unwrap_or_default().parse().context("no HTTP answer")
+    let mut head = Vec::new();
+    while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+        let mut bytes = [0; 4096];
+        let count = socket.read(&mut bytes)?;
+        if count == 0 {
+            bail!("no HTTP answer");
+        }
+        head.extend_from_slice(bytes.get(..count).unwrap_or_default());
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }

@@ -9,6 +9,7 @@ use super::Answers;
 use super::answer::{self, Event};
 use super::asked::{Asked, Incoming};
 use crate::clock::{self, Nanos};
+use crate::script::Script;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +27,24 @@ pub(super) enum Next {
 /// A streamed answer under way.
 struct Stream {
     event: Event,
-    left: u32,
-    gap: Nanos,
+    script: Script,
+    /// Events sent so far.
+    sent: u32,
+    /// When the next burst is due.
     due: Nanos,
-    together: bool,
+}
+
+impl Stream {
+    /// Counts an event; answers whether a burst has ended with it.
+    fn has_sent_one(&mut self) -> bool {
+        self.sent += 1;
+        let ended =
+            self.sent == self.script.chunks || self.sent.is_multiple_of(self.script.burst.max(1));
+        if ended {
+            self.due += clock::nanos(self.script.gap);
+        }
+        ended
+    }
 }
 
 pub(super) struct Connection {
@@ -92,10 +107,9 @@ impl Connection {
         }
         self.stream = Some(Stream {
             event: answers.event(script.text_bytes),
-            left: script.chunks,
-            gap: clock::nanos(script.gap),
+            script,
+            sent: 0,
             due: clock::now(),
-            together: script.together,
         });
         // With the first event, as one write.
         self.unsent = (answer::STREAM_HEAD.to_vec(), 0);
@@ -140,7 +154,7 @@ impl Connection {
             return Ok(self.ended());
         };
         let mut bytes = std::mem::take(&mut self.unsent.0);
-        while stream.left > 0 {
+        while stream.sent < stream.script.chunks {
             let now = clock::now();
             if now < stream.due {
                 let due = stream.due;
@@ -148,9 +162,7 @@ impl Connection {
                 return Ok(Next::At(due));
             }
             bytes.extend_from_slice(stream.event.stamped(now));
-            stream.left -= 1;
-            stream.due += stream.gap;
-            if !stream.together || stream.left == 0 {
+            if stream.has_sent_one() || !stream.script.together {
                 let sent = self.send(&bytes);
                 bytes.clear();
                 if !sent {

@@ -16,8 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use anyhow::{Context as _, Result};
 
 pub(crate) use answer::STAMP;
-pub(crate) use documents::RANKING;
-use documents::RANKING_LIMITED;
+pub(crate) use documents::{RANKING, RANKING_LIMITED};
 
 use crate::clock::Nanos;
 use crate::poller::{Poller, Ready, Watch};
