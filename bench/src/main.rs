@@ -20,20 +20,22 @@ mod target;
 mod upstream;
 mod usage;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use machine::Cores;
 use options::Options;
 use report::Setting;
 use scenario::Pace;
 use target::Stand;
+use upstream::{Certificate, Version};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     let done = match arguments.peek().map(String::as_str) {
-        Some("upstream") => serve_upstream(arguments.nth(1)),
+        Some("upstream") => serve_upstream(&arguments.skip(1).collect::<Vec<_>>()),
         Some("--help" | "-h") => {
             say::line(options::HELP);
             Ok(true)
@@ -54,9 +56,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve_upstream(address: Option<String>) -> Result<bool> {
-    let address = address.context("upstream wants an address")?;
-    upstream::serve(address.parse().context("no address")?)?;
+/// `upstream ADDRESS`, or `upstream ADDRESS VERSION DIRECTORY` for one behind TLS, whose
+/// certificate is in that directory.
+fn serve_upstream(arguments: &[String]) -> Result<bool> {
+    let address = |text: &str| text.parse().context("upstream wants an address");
+    match arguments {
+        [at] => upstream::serve(address(at)?)?,
+        [at, version, directory] => {
+            let version = Version::read(version).context("there is no such version of HTTP")?;
+            let certificate = Certificate::at(Path::new(directory));
+            upstream::serve_tls(address(at)?, version, &certificate)?;
+        }
+        _ => bail!("upstream wants an address"),
+    }
     Ok(true)
 }
 

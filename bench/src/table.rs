@@ -62,7 +62,9 @@ pub(crate) fn of(scenario: &Scenario, samples: &[Sample], columns: &Columns<'_>)
     row(&mut text, &vec!["---".to_owned(); head.len()]);
     for (name, unit, versus) in figures(&samples) {
         let series = |target: &str| series(&samples, target, name);
-        let direct = columns.direct.filter(|_| versus == Versus::Added);
+        let direct = columns
+            .direct
+            .filter(|direct| versus == Versus::Added && all.contains(direct));
         let mut cells = vec![format!("{name}, {unit}")];
         for target in &all {
             let own = series(target);

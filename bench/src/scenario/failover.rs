@@ -29,14 +29,14 @@ pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<
         [(Behind::Plain, "1", WITHOUT), (Behind::Limited, "2", WITH)]
     {
         let running = stand.running(target, behind)?;
-        let tried = running.header(&Script::PLAIN, BODY_BYTES, ATTEMPTS)?;
+        let tried = running.header(&Script::PLAIN, ATTEMPTS)?;
         ensure!(
             tried.as_deref() == Some(attempts),
             "{ATTEMPTS} is {tried:?}, not {attempts}"
         );
         let cost = cost(&running, &Script::PLAIN, BODY_BYTES, pace)?;
         let times = at_rate(&running, &Script::PLAIN, RATE, pace)?;
-        let tried = running.header(&Script::PLAIN, BODY_BYTES, ATTEMPTS)?;
+        let tried = running.header(&Script::PLAIN, ATTEMPTS)?;
         ensure!(
             tried.as_deref() == Some(attempts),
             "{ATTEMPTS} is {tried:?}, not {attempts}"

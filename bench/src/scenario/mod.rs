@@ -4,7 +4,9 @@ mod crowd;
 mod failover;
 mod latency;
 mod saturated;
+mod start;
 mod streams;
+mod tls;
 
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ enum Run {
     Streams(Pattern),
     Crowd { streams: u64 },
     Failover,
+    Tls,
+    Start,
 }
 
 /// What one measurement of one target gave.
@@ -83,6 +87,10 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "10,000 streams open at once, each with an event a second" },
     Scenario { name: "failover", run: Run::Failover,
         about: "plain requests of 1 KB, once with a best model that serves and once with one that answers 429 to each" },
+    Scenario { name: "tls", run: Run::Tls,
+        about: "plain requests of 1 KB to an upstream behind TLS, over connections that are kept and over new ones" },
+    Scenario { name: "start", run: Run::Start,
+        about: "from the start of the process to its first answer, and the memory it takes from then on" },
 ];
 
 impl Scenario {
@@ -101,6 +109,8 @@ impl Scenario {
             Run::Streams(pattern) => streams::measure(stand, target, pattern, pace).map(Some),
             Run::Crowd { streams } => crowd::measure(stand, target, streams, pace).map(Some),
             Run::Failover => failover::measure(stand, target, pace),
+            Run::Tls => tls::measure(stand, target, pace),
+            Run::Start => start::measure(stand, target, pace),
         }
     }
 }

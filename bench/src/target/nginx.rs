@@ -6,41 +6,55 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::child::Child;
+use super::child::{Child, Watch};
+use crate::upstream::Certificate;
 
-/// Starts it in this directory.
-pub(super) fn start(
-    directory: &Path,
-    core: usize,
-    address: SocketAddr,
-    upstream: SocketAddr,
-    open_files: u64,
-) -> Result<Child> {
-    fs::create_dir_all(directory)
-        .with_context(|| format!("no directory {}", directory.display()))?;
-    let settings = directory.join("nginx.conf");
-    fs::write(&settings, configuration(address, upstream, open_files))
-        .with_context(|| format!("{} cannot be written", settings.display()))?;
-    Child::start(
-        Path::new("nginx"),
-        core,
-        &directory.join("log"),
-        |command| {
+pub(super) struct Nginx<'a> {
+    pub(super) address: SocketAddr,
+    pub(super) upstream: SocketAddr,
+    /// The upstream is behind TLS and has this certificate.
+    pub(super) trusted: Option<&'a Certificate>,
+    pub(super) open_files: u64,
+}
+
+impl Nginx<'_> {
+    /// Starts it in this directory.
+    pub(super) fn start(&self, directory: &Path, core: usize) -> Result<Child> {
+        let settings = directory.join("nginx.conf");
+        fs::write(&settings, self.configuration())
+            .with_context(|| format!("{} cannot be written", settings.display()))?;
+        let (program, log) = (Path::new("nginx"), directory.join("log"));
+        Child::start(program, Watch::Kernel, core, &log, |command| {
             command.arg("-p").arg(directory);
             command.arg("-c").arg(&settings);
             command.arg("-e").arg(directory.join("error.log"));
-        },
-    )
-}
+        })
+    }
 
-/// Streams pass unbuffered, as for any chat completions. A request is buffered, which is nginx's
-/// default, but in memory: by default one of 200 KB goes through a file, and costs five times as
-/// much. One worker, as the proxy under test has one core.
-fn configuration(address: SocketAddr, upstream: SocketAddr, open_files: u64) -> String {
-    // Each costs memory even while it is not there.
-    let connections = open_files.saturating_sub(64).min(24_000);
-    format!(
-        "daemon off;
+    /// Streams pass unbuffered, as for any chat completions. A request is buffered, which is
+    /// nginx's default, but in memory: by default one of 200 KB goes through a file, and costs
+    /// five times as much. One worker, as the proxy under test has one core.
+    fn configuration(&self) -> String {
+        let Self {
+            address,
+            upstream,
+            trusted,
+            open_files,
+        } = self;
+        // Each costs memory even while it is not there.
+        let connections = open_files.saturating_sub(64).min(24_000);
+        let scheme = trusted.map_or("http", |_| "https");
+        let tls = trusted.map_or_else(String::new, |certificate| {
+            let path = certificate.certificate.display();
+            format!(
+                "proxy_ssl_name localhost;
+            proxy_ssl_server_name on;
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate {path};"
+            )
+        });
+        format!(
+            "daemon off;
 pid nginx.pid;
 worker_processes 1;
 worker_rlimit_nofile {open_files};
@@ -63,14 +77,16 @@ http {{
     server {{
         listen {address} backlog=4096;
         location / {{
-            proxy_pass http://bench;
+            proxy_pass {scheme}://bench;
             proxy_http_version 1.1;
             proxy_set_header Connection \"\";
             proxy_buffering off;
             proxy_read_timeout 300s;
+            {tls}
         }}
     }}
 }}
 "
-    )
+        )
+    }
 }

@@ -28,6 +28,12 @@ pub(super) struct Incoming {
     path: Option<(String, bool)>,
     /// Bytes of the body still to come.
     left: usize,
+    edges: Edges,
+}
+
+/// The front and the back of a body.
+#[derive(Default)]
+pub(super) struct Edges {
     first: Vec<u8>,
     last: Vec<u8>,
 }
@@ -44,18 +50,17 @@ impl Incoming {
             };
             bytes = bytes.get(length - before..).unwrap_or_default();
         }
-        self.keep(bytes);
+        self.edges.keep(bytes);
         self.left = self.left.saturating_sub(bytes.len());
         if self.left > 0 {
             return Ok(None);
         }
         let asked = match self.path.take() {
             Some((path, false)) => Asked::Get(path),
-            Some((_, true)) | None => self.chat(),
+            Some((_, true)) | None => self.edges.chat(),
         };
         self.head.clear();
-        self.first.clear();
-        self.last.clear();
+        self.edges = Edges::default();
         Ok(Some(asked))
     }
 
@@ -86,8 +91,11 @@ impl Incoming {
         self.path = Some((path, request.method == Some("POST")));
         Ok(Some(length))
     }
+}
 
-    fn keep(&mut self, bytes: &[u8]) {
+impl Edges {
+    /// Takes the next bytes of the body.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
         let room = EDGE.saturating_sub(self.first.len());
         if room > 0 {
             self.first
@@ -107,7 +115,8 @@ impl Incoming {
         }
     }
 
-    fn chat(&self) -> Asked {
+    /// Which completion is asked for.
+    pub(super) fn chat(&self) -> Asked {
         let limited = documents::LIMITED.as_bytes();
         let edges = [&self.first, &self.last];
         if edges

@@ -20,8 +20,18 @@ const OTHERS: [&str; 5] = [
     "vendor/model-e:free",
 ];
 
+/// All documents, by their paths.
+pub(super) fn all() -> [(&'static str, Value); 4] {
+    [
+        (RANKING, ranking(false)),
+        (RANKING_LIMITED, ranking(true)),
+        ("/api/v1/models", catalogue()),
+        ("/api/v1/key", key()),
+    ]
+}
+
 /// The ranking.
-pub(super) fn ranking(limited: bool) -> Value {
+fn ranking(limited: bool) -> Value {
     let limited = limited.then_some(LIMITED);
     let ids = limited.into_iter().chain([BEST]).chain(OTHERS);
     let models: Vec<Value> = (1..).zip(ids).map(ranked).collect();
@@ -43,7 +53,7 @@ fn ranked((rank, id): (usize, &str)) -> Value {
 }
 
 /// The catalogue.
-pub(super) fn catalogue() -> Value {
+fn catalogue() -> Value {
     let entry = |id: &str| {
         json!({
             "id": id, "name": id, "created": 1_775_000_000, "context_length": 1_048_576,
@@ -63,7 +73,7 @@ pub(super) fn catalogue() -> Value {
 }
 
 /// What it says of the key.
-pub(super) fn key() -> Value {
+fn key() -> Value {
     json!({"data": {
         "label": "sk-or-v1-ben...chs", "usage": 0, "limit": null, "limit_remaining": null,
         "is_free_tier": true, "rate_limit": {"requests": -1, "interval": "10s"},

@@ -7,6 +7,7 @@ mod answer;
 mod asked;
 mod connection;
 mod documents;
+mod tls;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result};
 
 pub(crate) use answer::STAMP;
 pub(crate) use documents::{RANKING, RANKING_LIMITED};
+pub(crate) use tls::{Certificate, Version, serve as serve_tls};
 
 use crate::clock::Nanos;
 use crate::poller::{Poller, Ready, Watch};
@@ -40,13 +42,7 @@ impl Answers {
     fn new() -> Self {
         let ok = |body: &str| answer::whole("200 OK", "", body);
         let completion = answer::completion().to_string();
-        let documents = [
-            (RANKING, documents::ranking(false)),
-            (RANKING_LIMITED, documents::ranking(true)),
-            ("/api/v1/models", documents::catalogue()),
-            ("/api/v1/key", documents::key()),
-        ];
-        let documents = documents.map(|(path, body)| (path, ok(&body.to_string())));
+        let documents = documents::all().map(|(path, body)| (path, ok(&body.to_string())));
         Self {
             documents: documents.into(),
             not_found: answer::whole("404 Not Found", "", "{}"),
