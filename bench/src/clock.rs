@@ -1,0 +1,21 @@
+//! The monotonic clock, which all processes of a machine share: a stamp that the upstream writes
+//! can be read by the load.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A moment, in nanoseconds since the machine started.
+pub(crate) type Nanos = u64;
+
+/// This moment.
+pub(crate) fn now() -> Nanos {
+    let now = clock_gettime(ClockId::Monotonic);
+    // Neither is ever negative on this clock.
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+/// A length of time, as the clock counts it.
+pub(crate) fn nanos(length: Duration) -> Nanos {
+    u64::try_from(length.as_nanos()).unwrap_or(Nanos::MAX)
+}

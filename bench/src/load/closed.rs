@@ -1,0 +1,63 @@
+//! Closed loop: every connection sends its next request as soon as it has its answer. It shows
+//! what a proxy can do at most, and says nothing about latency.
+
+use anyhow::{Result, bail};
+
+use super::pool::Pool;
+use crate::clock::{self, Nanos};
+
+/// A closed loop under way.
+pub(crate) struct Closed<'p> {
+    pool: &'p mut Pool,
+    /// Answers so far.
+    pub(crate) answers: u64,
+    /// Those among them that were no complete 200.
+    pub(crate) errors: u64,
+}
+
+impl<'p> Closed<'p> {
+    /// A loop over so many connections.
+    pub(crate) fn new(pool: &'p mut Pool, connections: usize) -> Result<Self> {
+        while pool.len() < connections {
+            pool.connect()?;
+        }
+        Ok(Self {
+            pool,
+            answers: 0,
+            errors: 0,
+        })
+    }
+
+    /// Keeps all connections busy until this moment.
+    pub(crate) fn run_until(&mut self, moment: Nanos) -> Result<()> {
+        loop {
+            while let Some(at) = self.pool.take_idle() {
+                self.pool.begin(at, clock::now())?;
+            }
+            self.pool.turn(moment)?;
+            self.count();
+            if clock::now() >= moment {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for the answers under way, at most until this moment.
+    pub(crate) fn finish(&mut self, limit: Nanos) -> Result<()> {
+        while self.pool.busy() > 0 {
+            if clock::now() >= limit {
+                bail!("{} answers never came", self.pool.busy());
+            }
+            self.pool.turn(limit)?;
+            self.count();
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        for finished in self.pool.finished.drain(..) {
+            self.answers += 1;
+            self.errors += u64::from(!finished.ok);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Finds the upstream's stamps in a stream, wherever the bytes are cut: how long ago each event
+//! was sent.
+
+use crate::clock::Nanos;
+use crate::upstream::STAMP;
+
+/// The search within one answer.
+#[derive(Debug, Default)]
+pub(super) struct Stamps {
+    /// The beginning of a stamp whose end has not come.
+    cut: Vec<u8>,
+    /// The last bytes of the answer, as many as its end has.
+    tail: Vec<u8>,
+}
+
+/// What a complete stream ends with.
+const END: &[u8] = b"[DONE]";
+/// The blank line may be written in several ways.
+const TAIL: usize = END.len() + 4;
+
+impl Stamps {
+    /// Looks at the next bytes of the body.
+    pub(super) fn see(&mut self, bytes: &[u8], mut found: impl FnMut(Nanos)) {
+        self.keep_tail(bytes);
+        let mut bytes = bytes;
+        if !self.cut.is_empty() {
+            let missing = STAMP.len() - self.cut.len();
+            let (more, rest) = bytes.split_at(missing.min(bytes.len()));
+            self.cut.extend_from_slice(more);
+            if self.cut.len() < STAMP.len() {
+                return;
+            }
+            found_in(&self.cut, &mut found);
+            self.cut.clear();
+            bytes = rest;
+        }
+        while let Some(start) = memchr::memchr(b'@', bytes) {
+            let rest = bytes.get(start..).unwrap_or_default();
+            if rest.len() < STAMP.len() {
+                self.cut.extend_from_slice(rest);
+                return;
+            }
+            let (stamp, rest) = rest.split_at(STAMP.len());
+            found_in(stamp, &mut found);
+            bytes = rest;
+        }
+    }
+
+    fn keep_tail(&mut self, bytes: &[u8]) {
+        let from = bytes.len().saturating_sub(TAIL);
+        self.tail
+            .extend_from_slice(bytes.get(from..).unwrap_or_default());
+        let excess = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..excess);
+    }
+
+    /// Whether the stream that has ended here was complete. Forgets it.
+    pub(super) fn end(&mut self) -> bool {
+        let complete = memchr::memmem::find(&self.tail, END).is_some();
+        self.cut.clear();
+        self.tail.clear();
+        complete
+    }
+}
+
+fn found_in(stamp: &[u8], found: &mut impl FnMut(Nanos)) {
+    let digits = stamp.get(1..).unwrap_or_default();
+    if let Some(at) = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+    {
+        found(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_found_wherever_the_bytes_are_cut() {
+        let text = "data: \"@00000000000000000007 a\"\n\ndata: \"@00000000000000000123\"\n\n\
+                    data: me@example.org, not a stamp\n\ndata: [DONE]\n\n";
+        for size in 1..text.len() {
+            let mut stamps = Stamps::default();
+            let mut all = Vec::new();
+            for piece in text.as_bytes().chunks(size) {
+                stamps.see(piece, |at| all.push(at));
+            }
+            assert_eq!(all, [7, 123], "{size}");
+            assert!(stamps.end());
+            assert!(!stamps.end());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Our proxy, as it comes: log lines, metrics and all else on.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::child::{Child, Watch};
+use crate::upstream::Certificate;
+
+/// The key that clients present.
+const KEY: &str = "bench-key";
+
+pub(super) struct Ours<'a> {
+    pub(super) binary: &'a Path,
+    pub(super) address: SocketAddr,
+    /// Where its ranking is.
+    pub(super) ranking: String,
+    /// Where its completions go.
+    pub(super) base: String,
+    /// The upstream is behind TLS and has this certificate.
+    pub(super) trusted: Option<&'a Certificate>,
+}
+
+impl Ours<'_> {
+    /// What a request to it must have.
+    pub(super) fn headers() -> String {
+        format!("Authorization: Bearer {KEY}\r\n")
+    }
+
+    /// Starts it in this directory.
+    pub(super) fn start(&self, watch: Watch, directory: &Path, core: usize) -> Result<Child> {
+        Child::start(
+            self.binary,
+            watch,
+            core,
+            &directory.join("log"),
+            |command| {
+                command
+                    .arg("serve")
+                    .current_dir(directory)
+                    .env_clear()
+                    .env("OPENROUTER_API_KEY", "sk-or-v1-bench")
+                    .env("PROXY_API_KEY", KEY)
+                    .env("HOST", self.address.ip().to_string())
+                    .env("PORT", self.address.port().to_string())
+                    .env("MODELS_LIST_URL", &self.ranking)
+                    .env("UPSTREAM_BASE_URL", &self.base);
+                if let Some(certificate) = self.trusted {
+                    command.env("SSL_CERT_FILE", &certificate.certificate);
+                }
+            },
+        )
+    }
+}

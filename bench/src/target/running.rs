@@ -1,0 +1,87 @@
+//! A target that runs: how to speak to it, and its processes.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::child::Child;
+use crate::clock;
+use crate::request;
+use crate::script::Script;
+use crate::usage::Tree;
+
+/// A target that runs. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    /// What every request to it has, one `Name: value` a line, each with its CRLF.
+    pub(super) headers: String,
+    /// None of the direct way.
+    pub(super) child: Option<Child>,
+}
+
+/// How long the slowest may take until it serves.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+impl Running {
+    /// The request with this body.
+    pub(crate) fn post(&self, body: &str) -> Vec<u8> {
+        request::post("/api/v1/chat/completions", &self.headers, body)
+    }
+
+    /// What one answer says in this header.
+    pub(crate) fn header(&self, script: &Script, name: &str) -> Result<Option<String>> {
+        let head = ask(self.address, &self.post(&request::body(script, 500)))?;
+        let value = head.lines().find_map(|line| {
+            let (header, value) = line.split_once(':')?;
+            let same = header.eq_ignore_ascii_case(name);
+            same.then(|| value.trim().to_owned())
+        });
+        Ok(value)
+    }
+
+    /// Its processes; none of the direct way.
+    pub(crate) fn tree(&self) -> Result<Option<Tree>> {
+        let id = self.child.as_ref().map(Child::id);
+        id.map(Tree::under).transpose()
+    }
+
+    /// Waits until a completion comes through.
+    pub(super) fn until_it_serves(&self) -> Result<()> {
+        let request = self.post(&request::body(&Script::PLAIN, 500));
+        let limit = clock::now() + clock::nanos(START_LIMIT);
+        loop {
+            let head = ask(self.address, &request);
+            let serves = |head: &String| head.starts_with("HTTP/1.1 200");
+            if head.as_ref().is_ok_and(serves) {
+                return Ok(());
+            }
+            if self.child.as_ref().is_some_and(Child::has_ended) {
+                bail!("it has ended");
+            }
+            if clock::now() > limit {
+                bail!("it answers {}", head?.lines().next().unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// The head of one answer, on a connection of its own.
+fn ask(address: SocketAddr, request: &[u8]) -> Result<String> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    socket.write_all(request)?;
+    let mut head = Vec::new();
+    while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+        let mut bytes = [0; 4096];
+        let count = socket.read(&mut bytes)?;
+        if count == 0 {
+            bail!("no HTTP answer");
+        }
+        head.extend_from_slice(bytes.get(..count).unwrap_or_default());
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
