@@ -31,6 +31,10 @@ const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
 
+/// How often to look for more of a burst: hyper's server looks twice within one turn of its task,
+/// and the upstream's connection needs a turn of its own in between.
+const LOOKS: u8 = 2;
+
 /// Events that come closer together than this go out together.
 const BURST: Duration = Duration::from_millis(1);
 
@@ -51,8 +55,8 @@ pub struct Committed {
     flowing: Option<Instant>,
     /// There is more than comments in what is ready.
     useful: bool,
-    /// The upstream's connection has had its turn since it last brought something.
-    looked_again: bool,
+    /// How often the upstream was looked at in vain since it last brought something.
+    looks: u8,
     /// A finish reason has gone by.
     finished: bool,
 }
@@ -75,7 +79,7 @@ impl StreamAnswer {
             handed: None,
             flowing: None,
             useful: true,
-            looked_again: false,
+            looks: 0,
             finished: self.finished,
         };
         committed.ready.push(self.held);
@@ -100,7 +104,7 @@ impl Committed {
             };
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.looked_again = false;
+                    self.looks = 0;
                     if let Ok(data) = frame.into_data() {
                         self.framer.push(data);
                         self.take_events();
@@ -116,10 +120,10 @@ impl Committed {
                     self.upstream_ended(Cause::CutShort);
                 }
                 Poll::Pending if !self.ready.is_empty() => {
-                    if self.is_burst() && !self.looked_again {
+                    if self.is_burst() && self.looks < LOOKS {
                         // hyper hands a body on chunk by chunk: the next one may lie there already,
                         // and costs a turn of its task instead of a write of ours.
-                        self.looked_again = true;
+                        self.looks += 1;
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
