@@ -5,6 +5,7 @@
 
 mod clock;
 mod figure;
+mod instructions;
 mod load;
 mod machine;
 mod options;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     let done = match arguments.peek().map(String::as_str) {
         Some("upstream") => serve_upstream(&arguments.skip(1).collect::<Vec<_>>()),
+        Some("instructions") => instructions::run(arguments.skip(1)),
         Some("--help" | "-h") => {
             say::line(options::HELP);
             Ok(true)

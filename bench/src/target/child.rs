@@ -86,13 +86,20 @@ impl Child {
     }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
+impl Child {
+    /// Asks it to end, and gives it so long.
+    pub(super) fn stop(&self, limit: Duration) {
         self.signal(Signal::TERM);
-        let limit = clock::now() + clock::nanos(Duration::from_secs(3));
+        let limit = clock::now() + clock::nanos(limit);
         while !self.has_ended() && clock::now() < limit {
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.stop(Duration::from_secs(3));
         self.signal(Signal::KILL);
         self.process.wait().ok();
     }

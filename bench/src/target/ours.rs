@@ -12,6 +12,8 @@ use crate::upstream::Certificate;
 const KEY: &str = "bench-key";
 
 pub(super) struct Ours<'a> {
+    /// What the binary runs under, with its options; nothing, unless it is looked at.
+    pub(super) tool: &'a [String],
     pub(super) binary: &'a Path,
     pub(super) address: SocketAddr,
     /// Where its ranking is.
@@ -30,26 +32,25 @@ impl Ours<'_> {
 
     /// Starts it in this directory.
     pub(super) fn start(&self, watch: Watch, directory: &Path, core: usize) -> Result<Child> {
-        Child::start(
-            self.binary,
-            watch,
-            core,
-            &directory.join("log"),
-            |command| {
-                command
-                    .arg("serve")
-                    .current_dir(directory)
-                    .env_clear()
-                    .env("OPENROUTER_API_KEY", "sk-or-v1-bench")
-                    .env("PROXY_API_KEY", KEY)
-                    .env("HOST", self.address.ip().to_string())
-                    .env("PORT", self.address.port().to_string())
-                    .env("MODELS_LIST_URL", &self.ranking)
-                    .env("UPSTREAM_BASE_URL", &self.base);
-                if let Some(certificate) = self.trusted {
-                    command.env("SSL_CERT_FILE", &certificate.certificate);
-                }
-            },
-        )
+        let mut words = self.tool.iter().map(Path::new).chain([self.binary]);
+        let program = words.next().unwrap_or(self.binary);
+        let log = directory.join("log");
+        Child::start(program, watch, core, &log, |command| {
+            command
+                .args(words)
+                .arg("serve")
+                .current_dir(directory)
+                .env_clear()
+                .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
+                .env("OPENROUTER_API_KEY", "sk-or-v1-bench")
+                .env("PROXY_API_KEY", KEY)
+                .env("HOST", self.address.ip().to_string())
+                .env("PORT", self.address.port().to_string())
+                .env("MODELS_LIST_URL", &self.ranking)
+                .env("UPSTREAM_BASE_URL", &self.base);
+            if let Some(certificate) = self.trusted {
+                command.env("SSL_CERT_FILE", &certificate.certificate);
+            }
+        })
     }
 }

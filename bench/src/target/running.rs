@@ -48,6 +48,13 @@ impl Running {
         id.map(Tree::under).transpose()
     }
 
+    /// Ends it; it may take its time.
+    pub(crate) fn stop(self) {
+        if let Some(child) = &self.child {
+            child.stop(Duration::from_secs(30));
+        }
+    }
+
     /// Waits until a completion comes through.
     pub(super) fn until_it_serves(&self) -> Result<()> {
         let request = self.post(&request::body(&Script::PLAIN, 500));

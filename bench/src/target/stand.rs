@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -93,7 +94,7 @@ impl Stand {
             Kind::Ours(binary) => {
                 running.address = child::free_address()?;
                 running.headers = Ours::headers();
-                let ours = self.ours(binary, running.address, behind)?;
+                let ours = self.ours(&[], binary, running.address, behind)?;
                 running.child = Some(ours.start(Watch::Kernel, &directory, core)?);
             }
         }
@@ -108,13 +109,30 @@ impl Stand {
     pub(crate) fn start_unwatched(&mut self, binary: &Path) -> Result<(Child, SocketAddr)> {
         let directory = self.directory("start", Behind::Plain)?;
         let (address, core) = (child::free_address()?, self.cores.target);
-        let ours = self.ours(binary, address, Behind::Plain)?;
+        let ours = self.ours(&[], binary, address, Behind::Plain)?;
         let child = ours.start(Watch::Terminal, &directory, core)?;
         Ok((child, address))
     }
 
+    /// Starts a build of ours under a tool that looks at it, and waits until it serves.
+    pub(crate) fn start_under(&mut self, tool: &[String], binary: &Path) -> Result<Running> {
+        let directory = self.directory("tool", Behind::Plain)?;
+        let (address, core) = (child::free_address()?, self.cores.target);
+        let ours = self.ours(tool, binary, address, Behind::Plain)?;
+        let running = Running {
+            address,
+            headers: Ours::headers(),
+            child: Some(ours.start(Watch::Kernel, &directory, core)?),
+        };
+        // Questions that come too early are work too: that they are few makes counts alike.
+        std::thread::sleep(Duration::from_millis(1500));
+        running.until_it_serves()?;
+        Ok(running)
+    }
+
     fn ours<'a>(
         &'a mut self,
+        tool: &'a [String],
         binary: &'a Path,
         address: SocketAddr,
         behind: Behind,
@@ -129,6 +147,7 @@ impl Stand {
             Behind::Tls(_) => ("https", Some(&self.certificate)),
         };
         Ok(Ours {
+            tool,
             binary,
             address,
             ranking: format!("http://{}{ranking}", self.upstream.address),

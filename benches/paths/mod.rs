@@ -1,0 +1,162 @@
+//! The hot paths through the pure rooms, each with its input, by name. The micro-benchmarks time
+//! them, the instruction counts count them: both mean the same work.
+//!
+//! Only what the library offers to everybody is used here.
+#![expect(
+    clippy::expect_used,
+    reason = "the input is our own, and a path that fails must not be timed"
+)]
+
+mod input;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use free_llm_proxy::clock::Now;
+use free_llm_proxy::config::Secret;
+use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
+use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
+use free_llm_proxy::request::ChatRequest;
+use free_llm_proxy::select::{Preference, Selection, Wants, select};
+use free_llm_proxy::sse::{Data, Framer};
+use free_llm_proxy::upstream::{Cause, Failure, Rules, Said, read_answer};
+use http::{HeaderMap, HeaderValue};
+
+/// One path.
+pub(crate) struct Path {
+    /// Room, a slash, and what it is given.
+    pub(crate) name: &'static str,
+    /// The bytes it reads, where it reads any.
+    pub(crate) bytes: Option<u64>,
+    /// Goes it once.
+    pub(crate) once: Box<dyn Fn()>,
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Path> {
+    vec![
+        envelope("envelope/2 KB", 2_000),
+        envelope("envelope/20 KB", 20_000),
+        envelope("envelope/200 KB", 200_000),
+        envelope("envelope/2000 KB", 2_000_000),
+        framing("sse/20 events, whole", usize::MAX, false),
+        framing("sse/20 events, cut", 100, false),
+        framing("sse/20 events, whole and read", usize::MAX, true),
+        selection("select/10 models", 10),
+        selection("select/1000 models", 1000),
+        classification("classify/429"),
+    ]
+}
+
+fn path<T>(name: &'static str, bytes: Option<usize>, once: impl Fn() -> T + 'static) -> Path {
+    Path {
+        name,
+        bytes: bytes.map(|bytes| bytes as u64),
+        once: Box::new(move || drop(black_box(once()))),
+    }
+}
+
+/// `MAX_JSON_DEPTH`.
+const DEPTH: usize = 128;
+
+fn id(text: &str) -> ModelId {
+    ModelId::try_from(text).expect("an id")
+}
+
+fn envelope(name: &'static str, bytes: usize) -> Path {
+    let body = Bytes::from(input::body(bytes));
+    let model = id("maker/model:free");
+    path(name, Some(body.len()), move || {
+        let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
+        request.body_for(&model)
+    })
+}
+
+/// A stream as it comes off the socket: each event in a read of its own, or cut into pieces.
+fn framing(name: &'static str, piece: usize, read: bool) -> Path {
+    let events = input::events(20);
+    let pieces: Vec<Bytes> = if piece == usize::MAX {
+        events.clone()
+    } else {
+        let stream = events.concat();
+        stream.chunks(piece).map(Bytes::copy_from_slice).collect()
+    };
+    let bytes = events.iter().map(Bytes::len).sum();
+    path(name, Some(bytes), move || {
+        let mut framer = Framer::new(1 << 24);
+        let mut useful = 0;
+        for piece in &pieces {
+            framer.push(piece.clone());
+            while let Some(event) = framer.next().expect("a small event") {
+                if !read {
+                    useful += 1;
+                } else if let Data::Payload(payload) = event.data() {
+                    let said = read_answer(&payload).expect("JSON");
+                    useful += usize::from(matches!(said, Said::Useful { .. }));
+                }
+            }
+        }
+        assert!(useful >= 20);
+    })
+}
+
+fn selection(name: &'static str, count: usize) -> Path {
+    let mut able = Capabilities::default();
+    for capability in Capability::ALL {
+        able.set(capability, Some(true));
+    }
+    let model = |rank: usize| {
+        Arc::new(Model {
+            id: id(&format!("maker/model-{rank}:free")),
+            rank: rank as u64,
+            name: None,
+            context_length: Some(131_072),
+            capabilities: able,
+        })
+    };
+    let snapshot = Snapshot {
+        models: (1..=count).map(model).collect(),
+        fallback: None,
+        fetched_at: SystemTime::UNIX_EPOCH,
+        source: Source::Ranking,
+    };
+    let body = Bytes::from(input::body(20_000));
+    let request = ChatRequest::read(body, DEPTH).expect("a request");
+    let cooldowns = Cooldowns::default();
+    let now = now();
+    path(name, None, move || {
+        let wants = Wants {
+            needs: &request.needs,
+            preference: Preference::None,
+            tried: &[],
+            above_context: None,
+        };
+        let selection = select(Some(&snapshot), wants, &cooldowns, now);
+        assert!(matches!(&selection, Selection::Candidates(all) if all.len() == count));
+        selection
+    })
+}
+
+fn classification(name: &'static str) -> Path {
+    let rules = Rules {
+        rate_limit_cooldown: Duration::from_secs(300),
+        generic_error_cooldown: Duration::from_secs(60),
+        upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
+    };
+    let body = Bytes::from_static(input::RATE_LIMITED);
+    let mut headers = HeaderMap::new();
+    headers.insert("retry-after", HeaderValue::from_static("30"));
+    let (model, now) = (id("maker/model:free"), now());
+    path(name, Some(body.len()), move || -> Failure {
+        rules.classify(&model, 429, &headers, &body, Cause::Status, now)
+    })
+}
+
+fn now() -> Now {
+    Now {
+        steady: Instant::now(),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
+    }
+}
