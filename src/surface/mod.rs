@@ -230,4 +230,6 @@ fn is_too_long(message: &str) -> bool {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod transcript;
