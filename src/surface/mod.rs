@@ -230,6 +230,8 @@ fn is_too_long(message: &str) -> bool {
 }
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod transcript;
