@@ -27,6 +27,7 @@ pub use dropped::Dropped;
 pub use place::{Fault, Invalid};
 
 use crate::json;
+use crate::upstream::Said;
 
 /// How much deeper than the client's body the translated one may nest: tools are wrapped once
 /// more, and what a client sends back sealed is opened.
@@ -171,11 +172,13 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Takes the payload of the upstream's next event. An error event is none: it is a failure.
+    /// Takes the payload of the upstream's next event, and answers what it says, as
+    /// [`crate::upstream::read_answer`] would: an event needs no second reader. Of an error
+    /// nothing is written; it is for the caller to end the stream with.
     ///
     /// # Errors
-    /// When it is not JSON; then nothing has been written.
-    pub fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), json::Error> {
+    /// When it is not JSON; then nothing has been written either.
+    pub fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<Said, json::Error> {
         match self {
             Self::Responses(stream) => stream.event(payload, out),
             Self::Messages(stream) => stream.event(payload, out),

@@ -287,7 +287,7 @@ proptest! {
 
     #[test]
     fn whatever_is_answered_nothing_panics_and_all_is_json(body in any_body(), text in ".{0,20}", cut in any::<prop::sample::Index>()) {
-        let body = json!({"choices": [{"delta": body.clone(), "message": body}], "usage": body}).to_string();
+        let body = json!({"choices": [{"delta": body.clone(), "message": body.clone(), "finish_reason": body}, body], "usage": body, "model": body}).to_string();
         let damaged = &body.as_bytes()[..cut.index(body.len() + 1)];
         for reply in [as_response(true), as_message(true)] {
             let plain = reply.plain(body.as_bytes(), &ids()).unwrap();
@@ -295,9 +295,13 @@ proptest! {
             drop(reply.plain(damaged, &ids()));
             let events = play(reply.clone(), &[&body, &body], End::Done);
             prop_assert!(!events.is_empty());
-            let mut out = Vec::new();
-            if reply.stream(ids()).event(damaged, &mut out).is_err() {
-                prop_assert!(out.is_empty());
+            for payload in [body.as_bytes(), damaged] {
+                let mut out = Vec::new();
+                let said = reply.clone().stream(ids()).event(payload, &mut out);
+                prop_assert_eq!(&said, &crate::upstream::read_answer(payload));
+                if matches!(said, Err(_) | Ok(crate::upstream::Said::Error(_))) {
+                    prop_assert!(out.is_empty());
+                }
             }
         }
         for body in [text, body.clone(), json!({"error": body}).to_string()] {

@@ -65,6 +65,7 @@ fn a_turn_comes_back_as_it_was() {
         r#"[{"type":"reasoning.encrypted","data":"d","format":"x","index":1}]"#,
     ];
     let arguments = "{\"input\":\"*** Begin\\n\\\"é\\\"\"}";
+    let (first, second) = arguments.split_at(9);
     let chunks = [
         vec![
             delta(&format!(
@@ -77,8 +78,8 @@ fn a_turn_comes_back_as_it_was() {
             )),
             delta(&format!(r#""reasoning_details":{}"#, details[2])),
             text("On it."),
-            call(0, "apply_patch", &arguments[..9]),
-            call(0, "", &arguments[9..]),
+            call(0, "apply_patch", first),
+            call(0, "", second),
         ],
         end("tool_calls"),
     ]

@@ -29,11 +29,11 @@ pub(in crate::surface) struct Body {
 
 impl Body {
     /// Adds a field: its value as JSON.
-    pub(in crate::surface) fn field(&mut self, name: &str, value: &str) {
+    pub(in crate::surface) fn field(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.members.push(b',');
         write::string(&mut self.members, name);
         self.members.push(b':');
-        self.members.extend_from_slice(value.as_bytes());
+        self.members.extend_from_slice(value.as_ref());
     }
 
     /// Adds what the system says. Before the model's first word it joins the one system message;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Kind, Raw, Unescape, write};
+use crate::json::{self, Kind, Raw, Reader, Unescape, write};
 
 /// The calls met so far.
 #[derive(Debug, Default)]
@@ -21,20 +21,40 @@ pub(in crate::surface) struct Fragment<'a> {
 }
 
 impl Calls {
-    /// Reads one element of `tool_calls`.
-    pub(in crate::surface) fn fragment<'a>(&mut self, element: Raw<'a>) -> Fragment<'a> {
-        let [index, id, function] = element.pick(["index", "id", "function"]);
-        let [name, arguments] = function
-            .map(|function| function.pick(["name", "arguments"]))
-            .unwrap_or_default();
-        let text = |value: Option<Raw<'a>>| value?.escaped().filter(|text| !text.is_empty());
-        let (id, name) = (text(id), text(name));
-        Fragment {
-            call: self.belongs_to(index.and_then(Raw::as_u64), id, name.is_some()),
-            id,
-            name,
-            arguments: arguments.and_then(as_text),
-        }
+    /// Reads `tool_calls`; each fragment in it is handed to `take`.
+    pub(in crate::surface) fn read<'a>(
+        &mut self,
+        calls: Raw<'a>,
+        mut take: impl FnMut(&Fragment<'a>),
+    ) {
+        let text = |value: Raw<'a>| value.escaped().filter(|text| !text.is_empty());
+        let mut elements = |reader: &mut Reader<'a>| {
+            let (mut index, mut id, mut name, mut arguments) = (None, None, None, None);
+            reader.object(|key, reader| match key {
+                "index" => reader.value().map(|value| index = value.as_u64()),
+                "id" => reader.value().map(|value| id = text(value)),
+                "function" => reader.object(|key, reader| {
+                    let value = reader.value()?;
+                    match key {
+                        "name" => name = text(value),
+                        "arguments" => arguments = as_text(value),
+                        _ => {}
+                    }
+                    Ok(())
+                }),
+                _ => reader.value().map(drop),
+            })?;
+            take(&Fragment {
+                call: self.belongs_to(index, id, name.is_some()),
+                id,
+                name,
+                arguments,
+            });
+            Ok(())
+        };
+        let read = Reader::new(calls.text().as_bytes(), json::MAX_DEPTH)
+            .and_then(|mut reader| reader.array(&mut elements));
+        debug_assert!(read.is_ok(), "it has been checked");
     }
 
     /// Calls are keyed by `index`. Some providers leave it out, or give every call the same one:
@@ -116,11 +136,12 @@ mod tests {
 
     fn calls_of(fragments: &[&str]) -> Vec<usize> {
         let mut calls = Calls::default();
-        let call = |text: &&str| {
-            let element = Raw::parse(text.as_bytes(), 9).unwrap();
-            calls.fragment(element).call
-        };
-        fragments.iter().map(call).collect()
+        let list = format!("[{}]", fragments.join(","));
+        let mut found = Vec::new();
+        calls.read(Raw::parse(list.as_bytes(), 9).unwrap(), |fragment| {
+            found.push(fragment.call);
+        });
+        found
     }
 
     #[test]
@@ -151,10 +172,12 @@ mod tests {
     #[test]
     fn arguments_that_are_no_string_are_made_one() {
         let arguments = |text: &str| {
-            let text = format!(r#"{{"function":{{"arguments":{text}}}}}"#);
-            let element = Raw::parse(text.as_bytes(), 9).unwrap();
-            let fragment = Calls::default().fragment(element);
-            fragment.arguments.map(Cow::into_owned)
+            let list = format!(r#"[{{"function":{{"arguments":{text}}}}}]"#);
+            let mut arguments = None;
+            Calls::default().read(Raw::parse(list.as_bytes(), 9).unwrap(), |fragment| {
+                arguments = fragment.arguments.clone().map(Cow::into_owned);
+            });
+            arguments
         };
         assert_eq!(arguments(r#"{"a":"b"}"#).unwrap(), r#"{\"a\":\"b\"}"#);
         assert_eq!(arguments(r#""{}""#).unwrap(), "{}");

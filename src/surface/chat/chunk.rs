@@ -2,6 +2,7 @@
 
 use super::usage::Usage;
 use crate::json::{self, Kind, Raw, Reader};
+use crate::upstream::{Said, UpstreamError};
 
 /// The first choice and what stands around it. Strings are still escaped, and none is empty.
 #[derive(Debug, Default)]
@@ -21,8 +22,11 @@ pub(in crate::surface) struct Chunk<'a> {
     /// The provider's own word for the end.
     pub(in crate::surface) native_finish: Option<&'a str>,
     pub(in crate::surface) usage: Option<Usage>,
-    /// A choice is there.
-    pub(in crate::surface) has_choice: bool,
+    /// How many choices there are. Neither surface can ask for more than one.
+    choices: usize,
+    useful: bool,
+    finished: bool,
+    error: Option<UpstreamError>,
 }
 
 /// Why the model stopped.
@@ -40,10 +44,12 @@ impl<'a> Chunk<'a> {
     /// Reads an event's payload or a plain answer's body.
     pub(in crate::surface) fn read(body: &'a [u8]) -> Result<Self, json::Error> {
         let mut chunk = Self::default();
+        let mut error = None;
         let mut reader = Reader::new(body, json::MAX_DEPTH)?;
         reader.object(|key, reader| match key {
             "choices" => reader.array(|reader| chunk.choice(reader)),
-            "model" => text(&mut chunk.model, reader),
+            "model" => reader.value().map(|value| chunk.model = text(value)),
+            "error" => reader.value().map(|value| error = told(value)),
             "usage" => {
                 let usage = reader.value()?;
                 if usage.kind() == Kind::Object {
@@ -54,60 +60,113 @@ impl<'a> Chunk<'a> {
             _ => reader.value().map(drop),
         })?;
         reader.end()?;
+        chunk.error = error.or(chunk.error);
         Ok(chunk)
     }
 
-    fn choice(&mut self, reader: &mut Reader<'a>) -> Result<(), json::Error> {
-        // Neither surface can ask for more than one.
-        if std::mem::replace(&mut self.has_choice, true) {
-            return reader.value().map(drop);
+    /// A choice is there.
+    pub(in crate::surface) fn has_choice(&self) -> bool {
+        self.choices > 0
+    }
+
+    /// What it says to whoever asks only that: the same as [`crate::upstream::read_answer`], so
+    /// that an event need not be read twice.
+    pub(in crate::surface) fn said(&self) -> Said {
+        match &self.error {
+            Some(error) => Said::Error(error.clone()),
+            None if self.useful => Said::Useful {
+                finished: self.finished,
+            },
+            None => Said::Nothing,
         }
+    }
+
+    fn choice(&mut self, reader: &mut Reader<'a>) -> Result<(), json::Error> {
+        self.choices += 1;
+        let first = self.choices == 1;
         reader.object(|key, reader| {
+            if matches!(key, "delta" | "message") {
+                return self.content(first, reader);
+            }
+            let value = reader.value()?;
             match key {
-                "delta" | "message" => return self.said(reader),
-                "finish_reason" => {
-                    let mut reason = None;
-                    text(&mut reason, reader)?;
-                    self.finish = reason.map(|reason| match reason {
-                        "length" => Finish::Length,
-                        "content_filter" => Finish::Filtered,
-                        _ => Finish::Done,
-                    });
+                "finish_reason" => self.finish(first, value),
+                "error" => {
+                    let error = told(value);
+                    // Its own words say more than a finish reason.
+                    if error.is_some() {
+                        self.error = error;
+                    }
                 }
-                "logprobs" => self.logprobs = reader.value()?.get("content"),
-                "stop_reason" => text(&mut self.stopped_at, reader)?,
-                "native_finish_reason" => text(&mut self.native_finish, reader)?,
-                _ => drop(reader.value()?),
+                "logprobs" if first => self.logprobs = value.get("content"),
+                "stop_reason" if first => self.stopped_at = text(value),
+                "native_finish_reason" if first => self.native_finish = text(value),
+                _ => {}
             }
             Ok(())
         })
     }
 
-    fn said(&mut self, reader: &mut Reader<'a>) -> Result<(), json::Error> {
+    fn finish(&mut self, first: bool, reason: Raw<'a>) {
+        let finish = match text(reason) {
+            None => return,
+            Some("error") => {
+                self.error.get_or_insert_default();
+                return;
+            }
+            Some("length") => Finish::Length,
+            Some("content_filter") => Finish::Filtered,
+            Some(_) => Finish::Done,
+        };
+        self.finished = true;
+        self.useful = true;
+        if first {
+            self.finish = Some(finish);
+        }
+    }
+
+    fn content(&mut self, first: bool, reader: &mut Reader<'a>) -> Result<(), json::Error> {
         let mut alias = None;
-        reader.object(|key, reader| match key {
-            "content" => text(&mut self.content, reader),
-            "reasoning" => text(&mut self.reasoning, reader),
-            "reasoning_content" => text(&mut alias, reader),
-            "refusal" => text(&mut self.refusal, reader),
-            "reasoning_details" => list(&mut self.details, reader),
-            "tool_calls" => list(&mut self.calls, reader),
-            _ => reader.value().map(drop),
+        reader.object(|key, reader| {
+            let value = reader.value()?;
+            let carries = match value.kind() {
+                Kind::String | Kind::Array | Kind::Object => !value.is_empty(),
+                Kind::Number | Kind::Bool | Kind::Null => false,
+            };
+            if !carries || key == "role" {
+                return Ok(());
+            }
+            self.useful = true;
+            if first {
+                match key {
+                    "content" => self.content = text(value),
+                    "reasoning" => self.reasoning = text(value),
+                    "reasoning_content" => alias = text(value),
+                    "refusal" => self.refusal = text(value),
+                    "reasoning_details" => self.details = list(value),
+                    "tool_calls" => self.calls = list(value),
+                    _ => {}
+                }
+            }
+            Ok(())
         })?;
         self.reasoning = self.reasoning.or(alias);
         Ok(())
     }
 }
 
-fn text<'a>(slot: &mut Option<&'a str>, reader: &mut Reader<'a>) -> Result<(), json::Error> {
-    *slot = reader.value()?.escaped().filter(|text| !text.is_empty());
-    Ok(())
+/// The error that an `error` member tells of: some say `false` or nothing beside a good answer.
+fn told(error: Raw<'_>) -> Option<UpstreamError> {
+    let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
+    (!none).then(|| UpstreamError::read(error))
 }
 
-fn list<'a>(slot: &mut Option<Raw<'a>>, reader: &mut Reader<'a>) -> Result<(), json::Error> {
-    let value = reader.value()?;
-    *slot = (value.kind() == Kind::Array && !value.is_empty()).then_some(value);
-    Ok(())
+fn text(value: Raw<'_>) -> Option<&str> {
+    value.escaped().filter(|text| !text.is_empty())
+}
+
+fn list(value: Raw<'_>) -> Option<Raw<'_>> {
+    (value.kind() == Kind::Array).then_some(value)
 }
 
 #[cfg(test)]
@@ -156,9 +215,29 @@ mod tests {
     }
 
     #[test]
+    fn it_says_what_an_answer_says() {
+        #[rustfmt::skip]
+        let rows = [
+            r#"{"choices":[{"delta":{"content":"x"}}]}"#,
+            r#"{"choices":[{"delta":{"content":"","new":{"a":1}}}]}"#,
+            r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[ ]}}]}"#,
+            r#"{"choices":[{"delta":{}},{"delta":{"content":"second"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"error","error":{"code":502,"message":"x"}}]}"#,
+            r#"{"error":{"code":429,"message":"y"},"choices":[{"error":"z"}]}"#,
+            r#"{"error":false,"choices":[]}"#,
+            r#"[1]"#,
+        ];
+        for body in rows {
+            let said = crate::upstream::read_answer(body.as_bytes()).unwrap();
+            assert_eq!(Chunk::read(body.as_bytes()).unwrap().said(), said, "{body}");
+        }
+    }
+
+    #[test]
     fn the_usage_chunk_has_no_choice() {
         let chunk = Chunk::read(br#"{"choices":[],"usage":{"prompt_tokens":3}}"#).unwrap();
-        assert!(!chunk.has_choice);
+        assert!(!chunk.has_choice());
         assert_eq!(chunk.usage.unwrap().prompt, 3);
         assert!(Chunk::read(b"{\"choices\":[}").is_err());
     }

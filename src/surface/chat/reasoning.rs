@@ -7,10 +7,14 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Kind, Raw, Unescape, write};
+use crate::json::{Kind, Members, Raw, Unescape, write};
 
 /// The seal's beginning: whose it is, and how to read it.
 const SEAL: &str = "flp1.";
+
+/// The kinds that come in pieces, as they are written.
+const TEXT: &str = r#""reasoning.text""#;
+const SUMMARY: &str = r#""reasoning.summary""#;
 
 /// A sealed detail cannot nest deeper: no known one has more than two levels.
 const MAX_DEPTH: usize = 12;
@@ -19,6 +23,8 @@ const MAX_DEPTH: usize = 12;
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Details {
     list: Vec<Detail>,
+    /// What stood around the text of the last fragment.
+    around: Option<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -32,24 +38,58 @@ struct Detail {
 impl Details {
     /// Takes the details of the next chunk.
     pub(in crate::surface) fn add(&mut self, details: Raw<'_>) {
+        if self.repeats(details.text()) {
+            return;
+        }
+        self.around = None;
         for fragment in details.elements().filter(|e| e.kind() == Kind::Object) {
-            let [kind, index] = fragment.pick(["type", "index"]);
-            let kind = kind.map_or("", Raw::text);
-            let index = index.map(Raw::text);
-            let comes_in_pieces = matches!(kind, r#""reasoning.text""# | r#""reasoning.summary""#);
-            let of = |known: &&mut Detail| known.kind == kind && known.index.as_deref() == index;
-            match self.list.iter_mut().rev().find(of) {
-                Some(known) if comes_in_pieces => known.merge(fragment),
-                Some(_) | None => self.list.push(Detail {
-                    kind: kind.to_owned(),
-                    index: index.map(str::to_owned),
-                    members: fragment
-                        .members()
-                        .map(|(key, value)| (key.into_owned(), value.text().to_owned()))
-                        .collect(),
-                }),
+            let at = self.take(fragment);
+            // The next fragment's text would go behind the last detail's.
+            let last = at + 1 == self.list.len();
+            let texts = |detail: &Detail| detail.kind == TEXT;
+            if last && self.list.last().is_some_and(texts) {
+                self.around = around(details.text());
             }
         }
+    }
+
+    /// Takes one fragment; answers the place of the detail that it is of.
+    fn take(&mut self, fragment: Raw<'_>) -> usize {
+        let [kind, index] = fragment.pick(["type", "index"]);
+        let kind = kind.map_or("", Raw::text);
+        let index = index.map(Raw::text);
+        if matches!(kind, TEXT | SUMMARY) {
+            let of = |known: &Detail| known.kind == kind && known.index.as_deref() == index;
+            let known = self.list.iter().rposition(of);
+            if let Some((at, detail)) = known.and_then(|at| Some((at, self.list.get_mut(at)?))) {
+                detail.merge(fragment);
+                return at;
+            }
+        }
+        let members = fragment.members();
+        self.list.push(Detail {
+            kind: kind.to_owned(),
+            index: index.map(str::to_owned),
+            members: members
+                .map(|(key, value)| (key.into_owned(), value.text().to_owned()))
+                .collect(),
+        });
+        self.list.len() - 1
+    }
+
+    /// Nearly every fragment differs from the one before it in its text alone: then it needs not
+    /// be read to be put behind that.
+    fn repeats(&mut self, details: &str) -> bool {
+        let text = self.around.as_ref().and_then(|(before, after)| {
+            let text = details.strip_prefix(before.as_str())?;
+            text.strip_suffix(after.as_str())
+        });
+        // A quote might end the string, a backslash take the one behind it.
+        let text = text.filter(|text| !text.contains(['"', '\\']));
+        let (Some(text), Some(detail)) = (text, self.list.last_mut()) else {
+            return false;
+        };
+        detail.append(text)
     }
 
     pub(in crate::surface) fn is_empty(&self) -> bool {
@@ -73,7 +113,35 @@ impl Details {
     }
 }
 
+/// What stands before and behind the text of the only detail, if it has one.
+fn around(details: &str) -> Option<(String, String)> {
+    let object = details.strip_prefix('[')?.strip_suffix(']')?;
+    let mut members = Members::open(object.as_bytes(), MAX_DEPTH).ok()??;
+    let mut found = None;
+    while let Some(member) = members.next().ok()? {
+        if member.key == "text" && member.value.kind() == Kind::String {
+            // Less the quotes, and behind the bracket.
+            found = Some((member.value_start + 2, member.end));
+        }
+    }
+    let (start, end) = found?;
+    let (before, after) = (details.get(..start)?, details.get(end..)?);
+    Some((before.to_owned(), after.to_owned()))
+}
+
 impl Detail {
+    /// Puts more text behind the text; answers whether there was one.
+    fn append(&mut self, more: &str) -> bool {
+        let text = self.members.iter_mut().find(|(key, _)| key == "text");
+        let Some((_, text)) = text.filter(|(_, text)| text.ends_with('"')) else {
+            return false;
+        };
+        text.pop();
+        text.push_str(more);
+        text.push('"');
+        true
+    }
+
     fn merge(&mut self, fragment: Raw<'_>) {
         for (key, value) in fragment.members().filter(|(_, value)| !value.is_null()) {
             let known = self.members.iter_mut().find(|(known, _)| *known == key);
@@ -210,6 +278,17 @@ mod tests {
             (&[r#"[{"type":"reasoning.text","text":"a","signature":null,"index":0}]"#,
                r#"[{"type":"reasoning.text","text":null,"signature":"s","index":0}]"#], "a",
              r#",{"type":"reasoning.text","text":"a","signature":"s","index":0}"#),
+            // Texts that differ in nothing else, with what has to be looked at more closely.
+            (&[r#"[{"type":"reasoning.text","text":"a","index":0}]"#, r#"[{"type":"reasoning.text","text":" b","index":0}]"#,
+               r#"[{"type":"reasoning.text","text":"\n\\","index":0}]"#, r#"[{"type":"reasoning.text","text":"","index":0}]"#,
+               r#"[{"type":"reasoning.text","text":"\"c","index":0}]"#, r#"[{"type":"reasoning.text","text":"d","index":0}]"#], "",
+             r#",{"type":"reasoning.text","text":"a b\n\\\"cd","index":0}"#),
+            // An index of its own, and back again.
+            (&[r#"[{"type":"reasoning.text","text":"a","index":0}]"#, r#"[{"type":"reasoning.text","text":"b","index":1}]"#,
+               r#"[{"type":"reasoning.text","text":"c","index":0}]"#, r#"[{"type":"reasoning.text","text":"d","index":0}]"#], "",
+             r#",{"type":"reasoning.text","text":"acd","index":0},{"type":"reasoning.text","text":"b","index":1}"#),
+            // A kind that nobody knows is not put together.
+            (&[r#"[{"type":"x","text":"a"}]"#, r#"[{"type":"x","text":"b"}]"#], "", r#",{"type":"x","text":"a"},{"type":"x","text":"b"}"#),
             // Two of them, and one that is never in pieces.
             (&[r#"[{"type":"reasoning.summary","summary":"a","index":0},{"type":"reasoning.encrypted","data":"x","index":1}]"#,
                r#"[{"type":"reasoning.encrypted","data":"y","index":1}]"#], "a",

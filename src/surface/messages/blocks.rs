@@ -66,12 +66,12 @@ fn user(
     let mut results = false;
     for (n, block) in content.elements().enumerate() {
         let place = place.at(n);
-        let kind = place.required("type", place.object(block)?.get("type"))?;
-        if kind == "tool_result" {
-            result(block, &place, body, dropped)?;
+        let block = Block::read(block, &place)?;
+        if block.kind == "tool_result" {
+            result(&block, &place, body, dropped)?;
             results = true;
         } else {
-            part(kind, block, &place, &mut parts, dropped)?;
+            part(&block, &place, &mut parts, dropped)?;
         }
     }
     if !parts.is_empty() || !results {
@@ -80,15 +80,66 @@ fn user(
     Ok(())
 }
 
-fn part<'a>(
-    kind: &str,
-    block: Raw<'a>,
+/// A block of the user's, as far as any kind of block is read.
+pub(super) struct Block<'a> {
+    pub(super) kind: &'a str,
+    pub(super) source: Option<Raw<'a>>,
+    pub(super) title: Option<Raw<'a>>,
+    pub(super) context: Option<Raw<'a>>,
+    pub(super) citations: Option<Raw<'a>>,
+    text: Option<Raw<'a>>,
+    tool_use_id: Option<Raw<'a>>,
+    content: Option<Raw<'a>>,
+    is_error: Option<Raw<'a>>,
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn read(block: Raw<'a>, place: &Place<'_>) -> Result<Self, Invalid> {
+        let keys = [
+            "type",
+            "source",
+            "title",
+            "context",
+            "citations",
+            "text",
+            "tool_use_id",
+            "content",
+            "is_error",
+        ];
+        let [
+            kind,
+            source,
+            title,
+            context,
+            citations,
+            text,
+            tool_use_id,
+            content,
+            is_error,
+        ] = place.object(block)?.pick(keys);
+        Ok(Self {
+            kind: place.required("type", kind)?,
+            source,
+            title,
+            context,
+            citations,
+            text,
+            tool_use_id,
+            content,
+            is_error,
+        })
+    }
+}
+
+/// A text, an image or a document.
+pub(super) fn part<'a>(
+    block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
-    match kind {
-        "text" => parts.push(Part::Text(place.required("text", block.get("text"))?)),
+    match block.kind {
+        "text" => parts.push(Part::Text(place.required("text", block.text)?)),
         "image" => parts.push(image(block, place)?),
         "document" => document(block, place, parts, dropped)?,
         other => return Err(place.field("type").not_carried(other)),
@@ -97,25 +148,25 @@ fn part<'a>(
 }
 
 fn result(
-    block: Raw<'_>,
+    block: &Block<'_>,
     place: &Place<'_>,
     body: &mut Body,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
-    let [id, content, failed] = block.pick(["tool_use_id", "content", "is_error"]);
-    let id = place.required("tool_use_id", id)?;
-    let failed = failed.map(|failed| place.field("is_error").flag(failed));
+    let id = place.required("tool_use_id", block.tool_use_id)?;
+    let failed = block
+        .is_error
+        .map(|failed| place.field("is_error").flag(failed));
     let failed = failed.transpose()?.unwrap_or(false);
     let mut parts = Vec::new();
-    if let Some(content) = content {
+    if let Some(content) = block.content {
         let place = place.field("content");
         if let Some(text) = content.escaped() {
             parts.push(Part::Text(text));
         } else {
             for (n, block) in place.array(content)?.elements().enumerate() {
                 let place = place.at(n);
-                let kind = place.required("type", place.object(block)?.get("type"))?;
-                part(kind, block, &place, &mut parts, dropped)?;
+                part(&Block::read(block, &place)?, &place, &mut parts, dropped)?;
             }
         }
     }
@@ -123,6 +174,7 @@ fn result(
     Ok(())
 }
 
+/// What the model said.
 fn assistant(content: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
     body.end_turn();
     body.begin_turn();
@@ -132,45 +184,49 @@ fn assistant(content: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(),
     }
     for (n, block) in content.elements().enumerate() {
         let place = place.at(n);
-        let kind = place.required("type", place.object(block)?.get("type"))?;
-        match kind {
-            "text" => body.text(place.required("text", block.get("text"))?),
-            "tool_use" => call(block, &place, body)?,
-            "thinking" => thinking(block, &place, body)?,
-            "redacted_thinking" => redacted(block, &place, body)?,
+        let keys = [
+            "type",
+            "text",
+            "id",
+            "name",
+            "input",
+            "thinking",
+            "signature",
+            "data",
+        ];
+        let [kind, text, id, name, input, thought, signature, data] =
+            place.object(block)?.pick(keys);
+        match place.required("type", kind)? {
+            "text" => body.text(place.required("text", text)?),
+            "tool_use" => {
+                let id = place.required("id", id)?;
+                let name = place.required("name", name)?;
+                let input = input.map(|input| place.field("input").object(input));
+                let input = input.transpose()?.map_or("{}", Raw::text);
+                body.call(id, name, Arguments::Json(input));
+            }
+            "thinking" => {
+                let thought = place.required("thinking", thought)?;
+                let signature = signature.map(|s| place.field("signature").string(s));
+                thinking(thought.as_bytes(), signature.transpose()?, body);
+            }
+            "redacted_thinking" => redacted(place.required("data", data)?, body),
             other => return Err(place.field("type").not_carried(other)),
         }
     }
     Ok(())
 }
 
-fn call(block: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let [id, name, input] = block.pick(["id", "name", "input"]);
-    let id = place.required("id", id)?;
-    let name = place.required("name", name)?;
-    let input = input.map(|input| place.field("input").object(input));
-    let input = input.transpose()?.map_or("{}", Raw::text);
-    body.call(id, name, Arguments::Json(input));
-    Ok(())
-}
-
 /// A signature of ours holds the details; another's says nothing to a free model.
-fn thinking(block: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let [thinking, signature] = block.pick(["thinking", "signature"]);
-    let text = place.required("thinking", thinking)?.as_bytes();
+fn thinking(text: &[u8], signature: Option<&str>, body: &mut Body) {
     let mut details = Vec::new();
-    if let Some(signature) = signature {
-        let signature = place.field("signature").string(signature)?;
-        if let Some(unsealed) = unseal(signature) {
-            unsealed.write(&mut details, text);
-        }
+    if let Some(unsealed) = signature.and_then(unseal) {
+        unsealed.write(&mut details, text);
     }
     body.reasoning(text, &details);
-    Ok(())
 }
 
-fn redacted(block: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let data = place.required("data", block.get("data"))?;
+fn redacted(data: &str, body: &mut Body) {
     let mut details = Vec::new();
     match unseal(data) {
         Some(unsealed) => unsealed.write(&mut details, b""),
@@ -182,5 +238,4 @@ fn redacted(block: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), In
         }
     }
     body.reasoning(b"", &details);
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Images and documents.
 
+use super::blocks::{Block, part};
 use crate::json::Raw;
 use crate::surface::chat::{Part, Url};
 use crate::surface::dropped::Dropped;
@@ -8,10 +9,9 @@ use crate::surface::place::{Invalid, Place};
 const STORED: &str = "names a stored file, and nothing is stored here: send the data itself";
 
 /// An `image` block.
-pub(super) fn image<'a>(block: Raw<'a>, place: &Place<'_>) -> Result<Part<'a>, Invalid> {
-    let source = block.get("source");
+pub(super) fn image<'a>(block: &Block<'a>, place: &Place<'_>) -> Result<Part<'a>, Invalid> {
     let place = place.field("source");
-    let source = place.object(source.ok_or_else(|| place.missing())?)?;
+    let source = place.object(block.source.ok_or_else(|| place.missing())?)?;
     let kind = place.required("type", source.get("type"))?;
     let url = match kind {
         "base64" => data(source, &place)?,
@@ -24,23 +24,22 @@ pub(super) fn image<'a>(block: Raw<'a>, place: &Place<'_>) -> Result<Part<'a>, I
 
 /// A `document` block: its title and context are said before it, where it has no name of its own.
 pub(super) fn document<'a>(
-    block: Raw<'a>,
+    block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
-    let keys = ["source", "title", "context", "citations"];
-    let [source, title, context, citations] = block.pick(keys);
-    if citations.and_then(|c| c.get("enabled")?.as_bool()) == Some(true) {
+    let enabled = block.citations.and_then(|c| c.get("enabled")?.as_bool());
+    if enabled == Some(true) {
         dropped.note("citations");
     }
     let text = |name, value: Option<Raw<'a>>| {
         let place = place.field(name);
         value.map(|value| place.string(value)).transpose()
     };
-    let (title, context) = (text("title", title)?, text("context", context)?);
+    let (title, context) = (text("title", block.title)?, text("context", block.context)?);
     let place = place.field("source");
-    let source = place.object(source.ok_or_else(|| place.missing())?)?;
+    let source = place.object(block.source.ok_or_else(|| place.missing())?)?;
     let [kind, inner] = source.pick(["type", "content"]);
     let file = match place.required("type", kind)? {
         "base64" => Some(data(source, &place)?),
@@ -70,12 +69,12 @@ pub(super) fn document<'a>(
     }
     for (n, block) in place.array(inner)?.elements().enumerate() {
         let place = place.at(n);
-        let [kind, text] = place.object(block)?.pick(["type", "text"]);
-        parts.push(match place.required("type", kind)? {
-            "text" => Part::Text(place.required("text", text)?),
-            "image" => image(block, &place)?,
-            other => return Err(place.field("type").not_carried(other)),
-        });
+        let block = Block::read(block, &place)?;
+        // A document has no documents in it.
+        if block.kind == "document" {
+            return Err(place.field("type").not_carried(block.kind));
+        }
+        part(&block, &place, parts, dropped)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::reply::{Ending, Reply, write_usage};
 use crate::json::{Kind, Raw, Unescape};
-use crate::surface::chat::{Calls, Chunk, Details, seal, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
 use crate::surface::{BadAnswer, Ids};
 
 /// No tool's input nests deeper.
@@ -14,7 +14,7 @@ impl Reply {
     /// Translates a whole answer.
     pub(in crate::surface) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
         let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
-        if !chunk.has_choice {
+        if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
         let mut ending = Ending::default();
@@ -28,24 +28,11 @@ impl Reply {
                 blocks.extend_from_slice(piece.as_bytes());
             }
         }
-        let mut calls = Calls::default();
-        for element in chunk.calls.into_iter().flat_map(Raw::elements) {
-            ending.called = true;
-            let call = calls.fragment(element);
-            blocks.extend_from_slice(br#",{"type":"tool_use","id":""#);
-            match call.id {
-                Some(id) => blocks.extend_from_slice(id.as_bytes()),
-                None => blocks.extend_from_slice(call_id(ids, call.call).as_bytes()),
-            }
-            for piece in [
-                r#"","name":""#,
-                call.name.unwrap_or_default(),
-                r#"","input":"#,
-            ] {
-                blocks.extend_from_slice(piece.as_bytes());
-            }
-            write_input(call.arguments.as_deref().unwrap_or_default(), &mut blocks);
-            blocks.push(b'}');
+        if let Some(calls) = chunk.calls {
+            Calls::default().read(calls, |call| {
+                ending.called = true;
+                write_call(call, ids, &mut blocks);
+            });
         }
         let mut out = Vec::with_capacity(blocks.len() + 512);
         self.write_head(ids, chunk.model.unwrap_or_default(), &mut out);
@@ -62,6 +49,23 @@ impl Reply {
 /// A name for a call that came without one.
 pub(super) fn call_id(ids: &Ids, call: usize) -> String {
     format!("toolu_{}_{call}", ids.id)
+}
+
+fn write_call(call: &Fragment<'_>, ids: &Ids, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#",{"type":"tool_use","id":""#);
+    match call.id {
+        Some(id) => out.extend_from_slice(id.as_bytes()),
+        None => out.extend_from_slice(call_id(ids, call.call).as_bytes()),
+    }
+    for piece in [
+        r#"","name":""#,
+        call.name.unwrap_or_default(),
+        r#"","input":"#,
+    ] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    write_input(call.arguments.as_deref().unwrap_or_default(), out);
+    out.push(b'}');
 }
 
 fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) {

@@ -123,10 +123,7 @@ fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, In
             if budget.kind() != Kind::Number {
                 return Err(place.must_be("a number"));
             }
-            body.field(
-                "reasoning",
-                &format!("{{\"max_tokens\":{}}}", budget.text()),
-            );
+            body.field("reasoning", format!("{{\"max_tokens\":{}}}", budget.text()));
             Ok(true)
         }
         "adaptive" => Ok(true),
@@ -154,7 +151,7 @@ fn carry_output(fields: &mut Fields<'_>, body: &mut Body) -> Result<(), Invalid>
             let schema = place.object(schema.ok_or_else(|| place.missing())?)?;
             let named =
                 r#"{"type":"json_schema","json_schema":{"name":"output","strict":true,"schema":"#;
-            body.field("response_format", &[named, schema.text(), "}}"].concat());
+            body.field("response_format", [named, schema.text(), "}}"].concat());
             Ok(())
         }
         other => Err(place.field("type").not_carried(other)),

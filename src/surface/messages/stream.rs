@@ -9,9 +9,10 @@ use super::error;
 use super::event::{self, Block, Delta, PING};
 use super::plain::call_id;
 use super::reply::{Ending, Reply};
-use crate::json::{self, Raw};
+use crate::json;
 use crate::surface::chat::{Balance, Calls, Chunk, Details, Fragment, seal, text_of};
 use crate::surface::{Failure, Ids};
+use crate::upstream::Said;
 
 /// A message in the making.
 #[derive(Debug)]
@@ -73,8 +74,16 @@ impl Stream {
         &mut self,
         payload: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<(), json::Error> {
+    ) -> Result<Said, json::Error> {
         let chunk = Chunk::read(payload)?;
+        let said = chunk.said();
+        if !matches!(said, Said::Error(_)) {
+            self.take(&chunk, out);
+        }
+        Ok(said)
+    }
+
+    fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
         self.begin(chunk.model.unwrap_or_default(), out);
         let before = out.len();
         let told;
@@ -96,16 +105,16 @@ impl Stream {
         for text in [chunk.content, chunk.refusal].into_iter().flatten() {
             self.piece(Kind::Text, text, out);
         }
-        for element in chunk.calls.into_iter().flat_map(Raw::elements) {
-            let fragment = self.fragments.fragment(element);
-            self.fragment(&fragment, out);
+        if let Some(calls) = chunk.calls {
+            let mut fragments = std::mem::take(&mut self.fragments);
+            fragments.read(calls, |fragment| self.fragment(fragment, out));
+            self.fragments = fragments;
         }
         // A thought that is not shown shows at least that somebody thinks.
         if thought.is_some() && out.len() == before {
             out.extend_from_slice(PING);
         }
-        self.ending.hear(&chunk);
-        Ok(())
+        self.ending.hear(chunk);
     }
 
     /// The upstream is done.

@@ -54,9 +54,9 @@ pub(super) fn carry(
     };
     *first = b'[';
     out.push(b']');
-    body.field("tools", &String::from_utf8_lossy(&out));
+    body.field("tools", out);
     if let Some(choice) = choice {
-        body.field("tool_choice", &choice.value);
+        body.field("tool_choice", choice.value);
         if choice.one_at_a_time {
             body.field("parallel_tool_calls", "false");
         }

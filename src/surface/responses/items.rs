@@ -21,37 +21,147 @@ pub(super) fn carry(input: Raw<'_>, body: &mut Body) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// An item, as far as any kind of item is read.
+struct Item<'a> {
+    role: Option<Raw<'a>>,
+    content: Option<Raw<'a>>,
+    call_id: Option<Raw<'a>>,
+    name: Option<Raw<'a>>,
+    namespace: Option<Raw<'a>>,
+    arguments: Option<Raw<'a>>,
+    input: Option<Raw<'a>>,
+    output: Option<Raw<'a>>,
+    summary: Option<Raw<'a>>,
+    sealed: Option<Raw<'a>>,
+}
+
 fn carry_item(item: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let kind = place.object(item)?.get("type");
+    let keys = [
+        "type",
+        "role",
+        "content",
+        "call_id",
+        "name",
+        "namespace",
+        "arguments",
+        "input",
+        "output",
+        "summary",
+        "encrypted_content",
+    ];
+    let [
+        kind,
+        role,
+        content,
+        call_id,
+        name,
+        namespace,
+        arguments,
+        input,
+        output,
+        summary,
+        sealed,
+    ] = place.object(item)?.pick(keys);
+    let item = Item {
+        role,
+        content,
+        call_id,
+        name,
+        namespace,
+        arguments,
+        input,
+        output,
+        summary,
+        sealed,
+    };
     let kind = match kind {
         Some(kind) => place.field("type").string(kind)?,
         None => "message",
     };
     match kind {
-        "message" => message(item, place, body),
-        "function_call" => call(item, "arguments", place, body),
-        "custom_tool_call" => call(item, "input", place, body),
-        "function_call_output" | "custom_tool_call_output" => output(item, place, body),
-        "reasoning" => reasoning(item, place, body),
+        "message" => item.message(place, body),
+        "function_call" | "custom_tool_call" => item.call(kind, place, body),
+        "function_call_output" | "custom_tool_call_output" => item.output(place, body),
+        "reasoning" => item.reasoning(place, body),
         other => Err(place.field("type").not_carried(other)),
     }
 }
 
-fn message(item: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let [role, content] = item.pick(["role", "content"]);
-    let role = place.required("role", role)?;
-    let inside = place.field("content");
-    let content = content.ok_or_else(|| inside.missing())?;
-    match role {
-        "user" => body.user(&parts(content, &inside)?),
-        "system" | "developer" => body.system(texts(content, &inside)?),
-        "assistant" => said(content, &inside, body)?,
-        _ => {
-            let expected = "user, assistant, system or developer";
-            return Err(place.field("role").must_be(expected));
+impl Item<'_> {
+    fn message(&self, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
+        let role = place.required("role", self.role)?;
+        let inside = place.field("content");
+        let content = self.content.ok_or_else(|| inside.missing())?;
+        match role {
+            "user" => body.user(&parts(content, &inside)?),
+            "system" | "developer" => body.system(texts(content, &inside)?),
+            "assistant" => said(content, &inside, body)?,
+            _ => {
+                let expected = "user, assistant, system or developer";
+                return Err(place.field("role").must_be(expected));
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn call(&self, kind: &str, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
+        let id = place.required("call_id", self.call_id)?;
+        let name = place.required("name", self.name)?;
+        let namespace = self
+            .namespace
+            .map(|namespace| place.field("namespace").string(namespace))
+            .transpose()?;
+        let arguments = if kind == "custom_tool_call" {
+            Arguments::Input(place.required("input", self.input)?)
+        } else {
+            Arguments::Text(place.required("arguments", self.arguments)?)
+        };
+        body.call(id, &joined(namespace, name), arguments);
+        Ok(())
+    }
+
+    /// A result whose call is not there is passed on: histories are cut, and the upstream must
+    /// judge.
+    fn output(&self, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
+        let id = place.required("call_id", self.call_id)?;
+        let place = place.field("output");
+        let output = self.output.ok_or_else(|| place.missing())?;
+        body.result(id, &parts(output, &place)?, false);
+        Ok(())
+    }
+
+    /// What the model thought: sealed details of ours as they were, and the text that was shown.
+    fn reasoning(&self, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
+        let mut text = Vec::new();
+        for (name, list) in [("content", self.content), ("summary", self.summary)] {
+            let place = place.field(name);
+            // The two say the same, one of them in short.
+            let Some(list) = list.filter(|_| text.is_empty()) else {
+                continue;
+            };
+            for (n, part) in place.array(list)?.elements().enumerate() {
+                let place = place.at(n);
+                let piece = place.required("text", place.object(part)?.get("text"))?;
+                if !text.is_empty() {
+                    text.extend_from_slice(br"\n\n");
+                }
+                text.extend_from_slice(piece.as_bytes());
+            }
+        }
+        let mut details = Vec::new();
+        if let Some(sealed) = self.sealed {
+            let sealed = place.field("encrypted_content").string(sealed)?;
+            if let Some(unsealed) = unseal(sealed) {
+                unsealed.write(&mut details, &text);
+            }
+        }
+        // A new thought begins a new turn; details alone belong to the one that they came with.
+        if !text.is_empty() && body.turn_has_text() && !body.turn_has_calls() {
+            body.end_turn();
+        }
+        body.reasoning(&text, &details);
+        Ok(())
+    }
 }
 
 /// What the model said. A text after a text is another turn, unless calls wait for their results.
@@ -157,65 +267,4 @@ pub(super) fn texts<'a>(content: Raw<'a>, place: &Place<'_>) -> Result<Vec<&'a s
         .enumerate()
         .map(text)
         .collect()
-}
-
-fn call(item: Raw<'_>, arguments: &str, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let [id, name, namespace, value] = item.pick(["call_id", "name", "namespace", arguments]);
-    let id = place.required("call_id", id)?;
-    let name = place.required("name", name)?;
-    let namespace = namespace
-        .map(|namespace| place.field("namespace").string(namespace))
-        .transpose()?;
-    let value = place.required(arguments, value)?;
-    let value = if arguments == "input" {
-        Arguments::Input(value)
-    } else {
-        Arguments::Text(value)
-    };
-    body.call(id, &joined(namespace, name), value);
-    Ok(())
-}
-
-/// A result whose call is not there is passed on: histories are cut, and the upstream must judge.
-fn output(item: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let [id, output] = item.pick(["call_id", "output"]);
-    let id = place.required("call_id", id)?;
-    let place = place.field("output");
-    let output = output.ok_or_else(|| place.missing())?;
-    body.result(id, &parts(output, &place)?, false);
-    Ok(())
-}
-
-/// What the model thought: sealed details of ours as they were, and the text that was shown.
-fn reasoning(item: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
-    let [content, summary, sealed] = item.pick(["content", "summary", "encrypted_content"]);
-    let mut text = Vec::new();
-    for (name, list) in [("content", content), ("summary", summary)] {
-        let place = place.field(name);
-        // The two say the same, one of them in short.
-        let Some(list) = list.filter(|_| text.is_empty()) else {
-            continue;
-        };
-        for (n, part) in place.array(list)?.elements().enumerate() {
-            let place = place.at(n);
-            let piece = place.required("text", place.object(part)?.get("text"))?;
-            if !text.is_empty() {
-                text.extend_from_slice(br"\n\n");
-            }
-            text.extend_from_slice(piece.as_bytes());
-        }
-    }
-    let mut details = Vec::new();
-    if let Some(sealed) = sealed {
-        let sealed = place.field("encrypted_content").string(sealed)?;
-        if let Some(unsealed) = unseal(sealed) {
-            unsealed.write(&mut details, &text);
-        }
-    }
-    // A new thought begins a new turn; details alone belong to the one that they came with.
-    if !text.is_empty() && body.turn_has_text() && !body.turn_has_calls() {
-        body.end_turn();
-    }
-    body.reasoning(&text, &details);
-    Ok(())
 }

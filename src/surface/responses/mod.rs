@@ -25,7 +25,7 @@ impl Reply {
     /// Translates a whole answer. It is read as a stream of one chunk, so that the two agree.
     pub(super) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
         let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
-        if !chunk.has_choice {
+        if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
         let mut stream = Stream::new(self.clone(), ids.clone());

@@ -151,7 +151,7 @@ fn carry_reasoning(reasoning: Option<Raw<'_>>, body: &mut Body) -> Result<(), In
         value.push_str(summary.text());
     }
     value.push('}');
-    body.field("reasoning", &value);
+    body.field("reasoning", value);
     Ok(())
 }
 
@@ -186,7 +186,7 @@ fn carry_text(text: Option<Raw<'_>>, body: &mut Body) -> Result<(), Invalid> {
                 value.push_str(member.text());
             }
             value.push_str("}}");
-            body.field("response_format", &value);
+            body.field("response_format", value);
         }
         other => return Err(place.field("type").not_carried(other)),
     }

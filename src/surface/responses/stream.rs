@@ -10,6 +10,7 @@ use super::reply::{Reply, Response, Status};
 use crate::json;
 use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
 use crate::surface::{Failure, Ids};
+use crate::upstream::Said;
 
 /// A response in the making.
 #[derive(Debug)]
@@ -55,10 +56,13 @@ impl Stream {
         &mut self,
         payload: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<(), json::Error> {
+    ) -> Result<Said, json::Error> {
         let chunk = Chunk::read(payload)?;
-        self.take(&chunk, out);
-        Ok(())
+        let said = chunk.said();
+        if !matches!(said, Said::Error(_)) {
+            self.take(&chunk, out);
+        }
+        Ok(said)
     }
 
     pub(super) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
@@ -87,17 +91,18 @@ impl Stream {
         if let Some(text) = chunk.refusal {
             self.text(Kind::Refusal, text, "[]", out);
         }
-        for element in chunk.calls.into_iter().flat_map(json::Raw::elements) {
-            let fragment = self.fragments.fragment(element);
+        if let Some(calls) = chunk.calls {
             self.close("completed", out);
             self.seal(out);
-            let (sink, call) = (&mut sink(out, &mut self.sequence, &self.ids), fragment.call);
-            if self.calls.len() <= call {
-                self.calls.resize_with(call + 1, Call::default);
-            }
-            if let Some(call) = self.calls.get_mut(call) {
-                call.take(&fragment, &self.reply, &mut self.next, sink);
-            }
+            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            self.fragments.read(calls, |fragment| {
+                if self.calls.len() <= fragment.call {
+                    self.calls.resize_with(fragment.call + 1, Call::default);
+                }
+                if let Some(call) = self.calls.get_mut(fragment.call) {
+                    call.take(fragment, &self.reply, &mut self.next, sink);
+                }
+            });
         }
         // The end may be told twice.
         self.finish = chunk.finish.or(self.finish);

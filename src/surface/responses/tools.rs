@@ -36,8 +36,23 @@ struct Tool<'a> {
     namespace: Option<&'a str>,
     name: &'a str,
     freeform: bool,
-    definition: Raw<'a>,
+    description: Option<Raw<'a>>,
+    parameters: Option<Raw<'a>>,
+    strict: Option<Raw<'a>>,
+    /// A freeform tool's.
+    format: Option<Raw<'a>>,
 }
+
+/// What is read of a definition.
+const KEYS: [&str; 7] = [
+    "type",
+    "name",
+    "description",
+    "parameters",
+    "strict",
+    "format",
+    "tools",
+];
 
 /// The name under which the upstream knows a tool of a namespace. All strings are escaped.
 pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
@@ -87,9 +102,9 @@ pub(super) fn carry(
         tool.write(&mut out);
     }
     out.push(b']');
-    body.field("tools", &String::from_utf8_lossy(&out));
+    body.field("tools", out);
     if let Some(choice) = choice.value {
-        body.field("tool_choice", &choice);
+        body.field("tool_choice", choice);
     }
     if let Some(parallel) = parallel {
         body.field("parallel_tool_calls", parallel.text());
@@ -104,14 +119,18 @@ fn read<'a>(
     tools: &mut Vec<Tool<'a>>,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
-    let [kind, name, inner] = place.object(tool)?.pick(["type", "name", "tools"]);
+    let [kind, name, description, parameters, strict, format, inner] =
+        place.object(tool)?.pick(KEYS);
     let kind = place.required("type", kind)?;
     match kind {
         "function" | "custom" => tools.push(Tool {
             namespace,
             name: place.required("name", name)?,
             freeform: kind == "custom",
-            definition: tool,
+            description,
+            parameters,
+            strict,
+            format,
         }),
         "namespace" if namespace.is_none() => {
             let name = place.required("name", name)?;
@@ -138,17 +157,15 @@ impl Tool<'_> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let [description, parameters, strict, format] =
-            self.definition
-                .pick(["description", "parameters", "strict", "format"]);
-        let description = description.and_then(Raw::escaped);
+        let description = self.description.and_then(Raw::escaped);
         let mut piece = |text: &str| out.extend_from_slice(text.as_bytes());
         piece(r#"{"type":"function","function":{"name":""#);
         piece(&joined(self.namespace, self.name));
         piece(r#"","description":""#);
         piece(description.unwrap_or_default());
         if self.freeform {
-            let [syntax, definition] = format
+            let [syntax, definition] = self
+                .format
                 .map(|format| format.pick(["syntax", "definition"]))
                 .unwrap_or_default();
             if let Some(definition) = definition.and_then(Raw::escaped) {
@@ -166,7 +183,7 @@ impl Tool<'_> {
             );
         } else {
             piece("\"");
-            for (name, value) in [("parameters", parameters), ("strict", strict)] {
+            for (name, value) in [("parameters", self.parameters), ("strict", self.strict)] {
                 if let Some(value) = value {
                     piece(",\"");
                     piece(name);
