@@ -7,15 +7,17 @@
 mod body;
 mod calls;
 mod chunk;
+mod details;
 mod part;
-mod reasoning;
+mod seal;
 mod turn;
 mod usage;
 
 pub(super) use body::Body;
 pub(super) use calls::{Balance, Calls, Fragment};
 pub(super) use chunk::{Chunk, Finish};
+pub(super) use details::{Details, text_of};
 pub(super) use part::{Part, Url};
-pub(super) use reasoning::{Details, seal, text_of, unseal};
+pub(super) use seal::{seal, unseal};
 pub(super) use turn::Arguments;
 pub(super) use usage::Usage;

@@ -3,6 +3,7 @@
 //! Claude Code and Anthropic's SDKs speak it. What becomes of each field is in `docs/surfaces.md`.
 
 mod blocks;
+mod call;
 mod count;
 mod document;
 mod error;

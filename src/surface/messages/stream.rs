@@ -5,12 +5,13 @@
 //! thought always, a call when its input is whole. Only while fragments of several calls alternate
 //! are those of the later ones held, until the earlier one is whole or the answer ends.
 
+use super::call::Call;
 use super::error;
 use super::event::{self, Block, Delta, PING};
 use super::plain::call_id;
 use super::reply::{Ending, Reply};
 use crate::json;
-use crate::surface::chat::{Balance, Calls, Chunk, Details, Fragment, seal, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
 use crate::surface::{Failure, Ids};
 use crate::upstream::Said;
 
@@ -39,17 +40,6 @@ enum Kind {
     Text,
     Thinking,
     Call(usize),
-}
-
-/// A call in the making. Strings are escaped.
-#[derive(Debug, Default)]
-struct Call {
-    id: String,
-    name: String,
-    /// What came before its name.
-    early: String,
-    balance: Balance,
-    closed: bool,
 }
 
 impl Stream {
