@@ -186,12 +186,15 @@ impl Stream {
             self.switch(kind, out);
             self.delta(kind, text, out);
         } else {
-            let of_a_call = matches!(kind, Kind::Call(_));
-            let last = self.held.len().saturating_sub(1);
-            let mut known = self.held.iter_mut().enumerate();
             // A call's pieces are one block, whatever came between; texts stay apart.
-            match known.find(|(n, (known, _))| *known == kind && (of_a_call || *n == last)) {
-                Some((_, (_, held))) => held.push_str(text),
+            let last = self.held.len().saturating_sub(1);
+            let from = match kind {
+                Kind::Call(_) => 0,
+                Kind::Text | Kind::Thinking => last,
+            };
+            let mut known = self.held.iter_mut().skip(from);
+            match known.find(|(known, _)| *known == kind) {
+                Some((_, held)) => held.push_str(text),
                 None => self.held.push((kind, text.to_owned())),
             }
         }
