@@ -1,7 +1,7 @@
 //! `count_tokens`: an estimate, as no free model's tokenizer is known before one has been chosen.
 //!
-//! Four bytes of text make a token; for English prose and code that is right within a fifth, for
-//! other scripts it errs towards too many. Schemas count as they are written.
+//! Four bytes of text make a token, which suits English prose and code; other scripts may be off by
+//! half. Schemas count as they are written.
 
 use bytes::Bytes;
 
