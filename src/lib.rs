@@ -26,5 +26,6 @@ pub mod select;
 pub mod server;
 pub mod simulator;
 pub mod sse;
+pub mod surface;
 pub mod telemetry;
 pub mod upstream;

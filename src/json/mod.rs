@@ -8,12 +8,15 @@
 
 mod reader;
 mod scan;
+mod unescape;
+pub mod write;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub use reader::Reader;
 use scan::Scanner;
+pub use unescape::Unescape;
 
 /// How deep a text from upstream may nest; requests have a setting of their own, which may
 /// not be larger (the scanner recurses once a level).
@@ -156,6 +159,13 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// What stands between the quotes, still escaped as it came, if it is a string: it can be put
+    /// between the quotes of another text.
+    #[must_use]
+    pub fn escaped(self) -> Option<&'a str> {
+        self.0.strip_prefix('"')?.strip_suffix('"')
+    }
+
     /// The number, if it is a whole one that fits.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
@@ -185,6 +195,18 @@ impl<'a> Raw<'a> {
             .map(|(_, v)| v)
             .last()
             .filter(|v| !v.is_null())
+    }
+
+    /// The members of these names, found in one pass; [`Raw::get`] says which count.
+    #[must_use]
+    pub fn pick<const N: usize>(self, keys: [&str; N]) -> [Option<Raw<'a>>; N] {
+        let mut found = [None; N];
+        for (name, value) in self.members() {
+            for (slot, _) in found.iter_mut().zip(keys).filter(|(_, key)| name == *key) {
+                *slot = (!value.is_null()).then_some(value);
+            }
+        }
+        found
     }
 
     /// The elements in their order; none if this is no array.

@@ -74,6 +74,33 @@ fn members_are_slices_of_the_text() {
     assert!(whole.get("zzz").is_none());
 }
 
+#[test]
+fn members_are_picked_in_one_pass() {
+    let text = br#"{"a":1,"b":null,"c":"x","a":2}"#;
+    let [a, b, c, d] = Raw::parse(text, 128).unwrap().pick(["a", "b", "c", "d"]);
+    assert_eq!(a.unwrap().text(), "2", "the last one counts");
+    assert_eq!((b, d), (None, None));
+    assert_eq!(c.unwrap().escaped(), Some("x"));
+    assert_eq!(a.unwrap().escaped(), None);
+}
+
+#[test]
+fn characters_are_unescaped_one_by_one() {
+    #[rustfmt::skip]
+    let rows = [
+        (r#"plain é"#,              "plain é"),
+        (r#"\"\\\/\b\f\n\r\t"#,   "\"\\/\u{8}\u{c}\n\r\t"),
+        (r#"\u00e9\u4F60"#,         "é你"),
+        (r#"\ud83d\ude00!"#,        "😀!"),
+        (r#"\ud83d!"#,              "\u{fffd}!"),
+        (r#"\ude00\ud83d"#,         "\u{fffd}\u{fffd}"),
+        (r#"\ud83d\u0041"#,         "\u{fffd}A"),
+    ];
+    for (escaped, expected) in rows {
+        assert_eq!(Unescape::new(escaped).collect::<String>(), expected);
+    }
+}
+
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -110,6 +137,23 @@ proptest! {
         text[at] = byte;
         let serde = serde_json::from_slice::<&serde_json::value::RawValue>(&text).is_ok();
         prop_assert_eq!(Raw::parse(&text, 1024).is_ok(), serde, "{:?}", String::from_utf8_lossy(&text));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(text in "\\PC*|[\\x00-\\x7f]*", number in any::<u64>()) {
+        let mut out = b"[".to_vec();
+        write::string(&mut out, &text);
+        out.push(b',');
+        write::number(&mut out, number);
+        out.push(b']');
+        let raw = Raw::parse(&out, 1).unwrap();
+        let mut elements = raw.elements();
+        let string = elements.next().unwrap();
+        prop_assert_eq!(Unescape::new(string.escaped().unwrap()).collect::<String>(), text.clone());
+        prop_assert_eq!(string.as_str().unwrap(), text);
+        prop_assert_eq!(elements.next().unwrap().as_u64(), Some(number));
     }
 }
 

@@ -1,0 +1,212 @@
+//! The body of a chat completion request, put together message by message.
+//!
+//! Three things are done for the models behind it, many of which are strict where the surfaces
+//! are not: one system message stands first and no other anywhere (the templates of several
+//! families refuse any other), what one turn said is one assistant message with its calls, and a
+//! tool's result is text, the images in it following as a user message.
+
+use bytes::Bytes;
+
+use super::part::{self, Part};
+use super::turn::{Arguments, Turn};
+use crate::json::write;
+
+/// A request in the making.
+#[derive(Debug, Default)]
+pub(in crate::surface) struct Body {
+    /// The system message's text, escaped.
+    system: Vec<u8>,
+    /// The messages after it, a comma before each.
+    messages: Vec<u8>,
+    /// The other fields, a comma before each.
+    members: Vec<u8>,
+    turn: Turn,
+    /// What tools have shown and chat has no room for in their results: parts, a comma before each.
+    shown: Vec<u8>,
+    /// The model has had its say: what the system says now comes later.
+    answered: bool,
+}
+
+impl Body {
+    /// Adds a field: its value as JSON.
+    pub(in crate::surface) fn field(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        self.members.push(b',');
+        write::string(&mut self.members, name);
+        self.members.push(b':');
+        self.members.extend_from_slice(value.as_ref());
+    }
+
+    /// Adds what the system says. Before the model's first word it joins the one system message;
+    /// after that it stands where it stood, as a user message in the tags that agents use.
+    pub(in crate::surface) fn system<'a>(&mut self, text: impl IntoIterator<Item = &'a str>) {
+        let mut text = text.into_iter().filter(|text| !text.is_empty()).peekable();
+        if text.peek().is_none() {
+            return;
+        }
+        self.end_turn();
+        if self.answered {
+            self.end_shown();
+            self.messages
+                .extend_from_slice(br#",{"role":"user","content":"<system-reminder>"#);
+            for text in text {
+                self.messages.extend_from_slice(br"\n");
+                self.messages.extend_from_slice(text.as_bytes());
+            }
+            self.messages
+                .extend_from_slice(br#"\n</system-reminder>"}"#);
+            return;
+        }
+        for text in text {
+            if !self.system.is_empty() {
+                self.system.extend_from_slice(br"\n\n");
+            }
+            self.system.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// Adds what the user says.
+    pub(in crate::surface) fn user(&mut self, parts: &[Part<'_>]) {
+        self.end_turn();
+        self.user_message(parts);
+    }
+
+    /// Adds a tool's result.
+    pub(in crate::surface) fn result(&mut self, call: &str, parts: &[Part<'_>], failed: bool) {
+        self.end_turn();
+        self.answered = true;
+        let out = &mut self.messages;
+        out.extend_from_slice(br#",{"role":"tool","tool_call_id":""#);
+        out.extend_from_slice(call.as_bytes());
+        out.extend_from_slice(br#"","content":""#);
+        if failed {
+            out.extend_from_slice(b"Error: ");
+        }
+        for (n, part) in parts.iter().enumerate() {
+            if n > 0 {
+                out.extend_from_slice(br"\n");
+            }
+            match part {
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Image { .. } | Part::File { .. } | Part::Audio(_) => {
+                    out.extend_from_slice(b"(attached to the next user message)");
+                    if self.shown.is_empty() {
+                        self.shown.push(b',');
+                        part::note(&mut self.shown, "What the tools above have returned:");
+                    }
+                    self.shown.push(b',');
+                    part.write(&mut self.shown);
+                }
+            }
+        }
+        out.extend_from_slice(br#""}"#);
+    }
+
+    /// Whether the turn in the making has a text.
+    pub(in crate::surface) fn turn_has_text(&self) -> bool {
+        self.turn.has_text()
+    }
+
+    /// Whether the turn in the making has calls.
+    pub(in crate::surface) fn turn_has_calls(&self) -> bool {
+        self.turn.has_calls()
+    }
+
+    /// Begins a turn of the model's, or goes on with it.
+    pub(in crate::surface) fn begin_turn(&mut self) {
+        self.said().begin();
+    }
+
+    /// Adds what the model said.
+    pub(in crate::surface) fn text(&mut self, text: &str) {
+        self.said().text(text);
+    }
+
+    /// Adds that the model refused, in its words.
+    pub(in crate::surface) fn refusal(&mut self, text: &str) {
+        self.said().refusal(text);
+    }
+
+    /// Adds what the model thought: the text, and the details as elements with commas before.
+    pub(in crate::surface) fn reasoning(&mut self, text: &[u8], details: &[u8]) {
+        let turn = self.said();
+        turn.reasoning(text);
+        turn.details(details);
+    }
+
+    /// Adds a call of the model's.
+    pub(in crate::surface) fn call(&mut self, id: &str, name: &str, arguments: Arguments<'_>) {
+        self.said().call(id, name, arguments);
+    }
+
+    /// The turn is over; what the model says next is another message.
+    pub(in crate::surface) fn end_turn(&mut self) {
+        self.turn.end(&mut self.messages);
+    }
+
+    /// The whole request.
+    pub(in crate::surface) fn finish(mut self) -> Bytes {
+        self.end_turn();
+        self.end_shown();
+        let mut messages = self.messages.as_slice();
+        let mut out =
+            Vec::with_capacity(64 + self.system.len() + messages.len() + self.members.len());
+        out.extend_from_slice(br#"{"messages":["#);
+        if self.system.is_empty() {
+            messages = messages.get(1..).unwrap_or_default();
+        } else {
+            out.extend_from_slice(br#"{"role":"system","content":""#);
+            out.extend_from_slice(&self.system);
+            out.extend_from_slice(br#""}"#);
+        }
+        out.extend_from_slice(messages);
+        out.push(b']');
+        out.extend_from_slice(&self.members);
+        out.push(b'}');
+        out.into()
+    }
+
+    /// The turn in the making. What tools have shown comes before it.
+    fn said(&mut self) -> &mut Turn {
+        self.end_shown();
+        self.answered = true;
+        &mut self.turn
+    }
+
+    /// What tools have shown is said before anything else is.
+    fn end_shown(&mut self) {
+        if !self.shown.is_empty() {
+            self.user_message(&[]);
+        }
+    }
+
+    /// Writes a user message of what tools have shown and these parts.
+    fn user_message(&mut self, parts: &[Part<'_>]) {
+        let shown = std::mem::take(&mut self.shown);
+        let out = &mut self.messages;
+        out.extend_from_slice(br#",{"role":"user","content":"#);
+        let said = || parts.iter().filter(|part| !part.is_blank());
+        let only_text = match said().next() {
+            None => Some(""),
+            Some(Part::Text(text)) if said().count() == 1 => Some(*text),
+            Some(Part::Text(_) | Part::Image { .. } | Part::File { .. } | Part::Audio(_)) => None,
+        };
+        if let Some(text) = only_text.filter(|_| shown.is_empty()) {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.extend_from_slice(br#""}"#);
+            return;
+        }
+        out.push(b'[');
+        out.extend_from_slice(shown.get(1..).unwrap_or_default());
+        for (n, part) in said().enumerate() {
+            if n > 0 || !shown.is_empty() {
+                out.push(b',');
+            }
+            part.write(out);
+        }
+        out.extend_from_slice(b"]}");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! What one chunk of a stream says, or a whole plain answer: the two differ in little.
+
+use super::usage::Usage;
+use crate::json::{self, Kind, Raw, Reader};
+use crate::upstream::{Said, UpstreamError};
+
+/// The first choice and what stands around it. Strings are still escaped, and none is empty.
+#[derive(Debug, Default)]
+pub(in crate::surface) struct Chunk<'a> {
+    pub(in crate::surface) model: Option<&'a str>,
+    pub(in crate::surface) reasoning: Option<&'a str>,
+    /// `reasoning_details`, which may repeat `reasoning` in pieces.
+    pub(in crate::surface) details: Option<Raw<'a>>,
+    pub(in crate::surface) content: Option<&'a str>,
+    pub(in crate::surface) refusal: Option<&'a str>,
+    pub(in crate::surface) calls: Option<Raw<'a>>,
+    /// The elements of `logprobs.content`.
+    pub(in crate::surface) logprobs: Option<Raw<'a>>,
+    pub(in crate::surface) finish: Option<Finish>,
+    /// The stop sequence that was met, where the provider names it.
+    pub(in crate::surface) stopped_at: Option<&'a str>,
+    /// The provider's own word for the end.
+    pub(in crate::surface) native_finish: Option<&'a str>,
+    pub(in crate::surface) usage: Option<Usage>,
+    /// How many choices there are. Neither surface can ask for more than one.
+    choices: usize,
+    useful: bool,
+    finished: bool,
+    error: Option<UpstreamError>,
+}
+
+/// Why the model stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::surface) enum Finish {
+    /// It was done, or wants a tool called; which of the two is told by what it said.
+    Done,
+    /// It ran into a limit of tokens.
+    Length,
+    /// A filter took over.
+    Filtered,
+}
+
+impl<'a> Chunk<'a> {
+    /// Reads an event's payload or a plain answer's body.
+    pub(in crate::surface) fn read(body: &'a [u8]) -> Result<Self, json::Error> {
+        let mut chunk = Self::default();
+        let mut error = None;
+        let mut reader = Reader::new(body, json::MAX_DEPTH)?;
+        reader.object(|key, reader| match key {
+            "choices" => reader.array(|reader| chunk.choice(reader)),
+            "model" => reader.value().map(|value| chunk.model = text(value)),
+            "error" => reader.value().map(|value| error = told(value)),
+            "usage" => {
+                let usage = reader.value()?;
+                if usage.kind() == Kind::Object {
+                    chunk.usage = Some(Usage::read(usage));
+                }
+                Ok(())
+            }
+            _ => reader.value().map(drop),
+        })?;
+        reader.end()?;
+        chunk.error = error.or(chunk.error);
+        Ok(chunk)
+    }
+
+    /// A choice is there.
+    pub(in crate::surface) fn has_choice(&self) -> bool {
+        self.choices > 0
+    }
+
+    /// What it says to whoever asks only that: the same as [`crate::upstream::read_answer`], so
+    /// that an event need not be read twice.
+    pub(in crate::surface) fn said(&self) -> Said {
+        match &self.error {
+            Some(error) => Said::Error(error.clone()),
+            None if self.useful => Said::Useful {
+                finished: self.finished,
+            },
+            None => Said::Nothing,
+        }
+    }
+
+    fn choice(&mut self, reader: &mut Reader<'a>) -> Result<(), json::Error> {
+        self.choices += 1;
+        let first = self.choices == 1;
+        reader.object(|key, reader| {
+            if matches!(key, "delta" | "message") {
+                return self.content(first, reader);
+            }
+            let value = reader.value()?;
+            match key {
+                "finish_reason" => self.finish(first, value),
+                "error" => {
+                    let error = told(value);
+                    // Its own words say more than a finish reason.
+                    if error.is_some() {
+                        self.error = error;
+                    }
+                }
+                "logprobs" if first => self.logprobs = value.get("content"),
+                "stop_reason" if first => self.stopped_at = text(value),
+                "native_finish_reason" if first => self.native_finish = text(value),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(&mut self, first: bool, reason: Raw<'a>) {
+        let finish = match text(reason) {
+            None => return,
+            Some("error") => {
+                self.error.get_or_insert_default();
+                return;
+            }
+            Some("length") => Finish::Length,
+            Some("content_filter") => Finish::Filtered,
+            Some(_) => Finish::Done,
+        };
+        self.finished = true;
+        self.useful = true;
+        if first {
+            self.finish = Some(finish);
+        }
+    }
+
+    fn content(&mut self, first: bool, reader: &mut Reader<'a>) -> Result<(), json::Error> {
+        let mut alias = None;
+        reader.object(|key, reader| {
+            let value = reader.value()?;
+            let carries = match value.kind() {
+                Kind::String | Kind::Array | Kind::Object => !value.is_empty(),
+                Kind::Number | Kind::Bool | Kind::Null => false,
+            };
+            if !carries || key == "role" {
+                return Ok(());
+            }
+            self.useful = true;
+            if first {
+                match key {
+                    "content" => self.content = text(value),
+                    "reasoning" => self.reasoning = text(value),
+                    "reasoning_content" => alias = text(value),
+                    "refusal" => self.refusal = text(value),
+                    "reasoning_details" => self.details = list(value),
+                    "tool_calls" => self.calls = list(value),
+                    _ => {}
+                }
+            }
+            Ok(())
+        })?;
+        self.reasoning = self.reasoning.or(alias);
+        Ok(())
+    }
+}
+
+/// The error that an `error` member tells of: some say `false` or nothing beside a good answer.
+fn told(error: Raw<'_>) -> Option<UpstreamError> {
+    let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
+    (!none).then(|| UpstreamError::read(error))
+}
+
+fn text(value: Raw<'_>) -> Option<&str> {
+    value.escaped().filter(|text| !text.is_empty())
+}
+
+fn list(value: Raw<'_>) -> Option<Raw<'_>> {
+    (value.kind() == Kind::Array).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_read_whatever_stands_around_it() {
+        let chunk = Chunk::read(
+            br#"{"id":"gen-1","model":"a/b:free","provider":"X","choices":[{"index":0,"delta":
+            {"role":"assistant","content":"H\"i","reasoning":"","reasoning_content":"hm","refusal":null,
+            "tool_calls":[],"reasoning_details":[{"type":"reasoning.text"}]},"finish_reason":null,
+            "logprobs":{"content":[{"token":"H"}]}},{"delta":{"content":"second choice"}}]}"#,
+        )
+        .unwrap();
+        assert_eq!(chunk.model, Some("a/b:free"));
+        assert_eq!(chunk.content, Some(r#"H\"i"#));
+        assert_eq!(chunk.reasoning, Some("hm"));
+        assert_eq!((chunk.refusal, chunk.finish), (None, None));
+        assert!(chunk.calls.is_none() && chunk.details.is_some());
+        assert_eq!(chunk.logprobs.unwrap().text(), r#"[{"token":"H"}]"#);
+    }
+
+    #[test]
+    fn every_end_is_one_of_three() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#""stop""#,           Some(Finish::Done)),
+            (r#""tool_calls""#,     Some(Finish::Done)),
+            (r#""function_call""#,  Some(Finish::Done)),
+            (r#""eos""#,            Some(Finish::Done)),
+            (r#""length""#,         Some(Finish::Length)),
+            (r#""content_filter""#, Some(Finish::Filtered)),
+            (r#""""#,               None),
+            ("null",                None),
+            ("7",                   None),
+        ];
+        for (reason, expected) in rows {
+            let body = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":{reason}}}]}}"#);
+            assert_eq!(
+                Chunk::read(body.as_bytes()).unwrap().finish,
+                expected,
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn it_says_what_an_answer_says() {
+        #[rustfmt::skip]
+        let rows = [
+            r#"{"choices":[{"delta":{"content":"x"}}]}"#,
+            r#"{"choices":[{"delta":{"content":"","new":{"a":1}}}]}"#,
+            r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[ ]}}]}"#,
+            r#"{"choices":[{"delta":{}},{"delta":{"content":"second"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"error","error":{"code":502,"message":"x"}}]}"#,
+            r#"{"error":{"code":429,"message":"y"},"choices":[{"error":"z"}]}"#,
+            r#"{"error":false,"choices":[]}"#,
+            r#"[1]"#,
+        ];
+        for body in rows {
+            let said = crate::upstream::read_answer(body.as_bytes()).unwrap();
+            assert_eq!(Chunk::read(body.as_bytes()).unwrap().said(), said, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_usage_chunk_has_no_choice() {
+        let chunk = Chunk::read(br#"{"choices":[],"usage":{"prompt_tokens":3}}"#).unwrap();
+        assert!(!chunk.has_choice());
+        assert_eq!(chunk.usage.unwrap().prompt, 3);
+        assert!(Chunk::read(b"{\"choices\":[}").is_err());
+    }
+}

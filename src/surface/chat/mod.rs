@@ -1,0 +1,23 @@
+//! The Chat Completions side of a translation: what is written to the upstream, and what is read
+//! from it.
+//!
+//! Pure, and ignorant of the surfaces: whatever only one of them has is turned into this, or out
+//! of it, in that one's room. Strings travel escaped, as they came.
+
+mod body;
+mod calls;
+mod chunk;
+mod details;
+mod part;
+mod seal;
+mod turn;
+mod usage;
+
+pub(super) use body::Body;
+pub(super) use calls::{Balance, Calls, Fragment};
+pub(super) use chunk::{Chunk, Finish};
+pub(super) use details::{Details, text_of};
+pub(super) use part::{Part, Url};
+pub(super) use seal::{seal, unseal};
+pub(super) use turn::Arguments;
+pub(super) use usage::Usage;

@@ -1,0 +1,150 @@
+//! What the model thought, on its way to the client and back.
+//!
+//! The upstream wants its `reasoning_details` back as they were: some models cannot go on after a
+//! tool call without them. The surfaces have one opaque string for that (`encrypted_content`,
+//! `signature`), so the details travel in it, less a text that stands beside it anyway. It is no
+//! secret, and a client that writes one of its own can say no more than a chat client can.
+
+use super::details::Details;
+use crate::json::{Kind, Raw, Unescape, write};
+
+/// The seal's beginning: whose it is, and how to read it.
+const SEAL: &str = "flp1.";
+
+/// A sealed detail cannot nest deeper: no known one has more than two levels.
+pub(super) const MAX_DEPTH: usize = 12;
+
+/// Writes the seal of the details, escaped, for a client that was `shown` this text.
+pub(in crate::surface) fn seal(out: &mut Vec<u8>, details: &Details, shown: &str) {
+    out.extend_from_slice(SEAL.as_bytes());
+    if details.is_empty() {
+        return;
+    }
+    let mut text = Vec::new();
+    details.write(shown, &mut text);
+    // It is made of texts.
+    write::escape(out, std::str::from_utf8(&text).unwrap_or_default());
+}
+
+/// The details that came back.
+#[derive(Debug)]
+pub(in crate::surface) struct Unsealed(String);
+
+/// Opens a seal, still escaped. `None` if it is somebody else's: no free model could read that.
+pub(in crate::surface) fn unseal(escaped: &str) -> Option<Unsealed> {
+    let sealed = escaped.strip_prefix(SEAL)?;
+    let text: String = Unescape::new(sealed).collect();
+    let details = Raw::parse(text.as_bytes(), MAX_DEPTH).ok()?;
+    let good = details.kind() == Kind::Array
+        && details
+            .elements()
+            .all(|detail| detail.kind() == Kind::Object);
+    good.then_some(Unsealed(text))
+}
+
+impl Unsealed {
+    /// Writes the details, a comma before each; `shown` is the text beside the seal, escaped.
+    pub(in crate::surface) fn write(&self, out: &mut Vec<u8>, shown: &[u8]) {
+        let Ok(details) = Raw::parse(self.0.as_bytes(), MAX_DEPTH) else {
+            return;
+        };
+        for detail in details.elements() {
+            out.extend_from_slice(b",{");
+            for (n, (key, value)) in detail.members().enumerate() {
+                if n > 0 {
+                    out.push(b',');
+                }
+                write::string(out, &key);
+                out.push(b':');
+                if key == "text" && value.kind() == Kind::Number {
+                    out.push(b'"');
+                    out.extend_from_slice(shown);
+                    out.push(b'"');
+                } else {
+                    out.extend_from_slice(value.text().as_bytes());
+                }
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn details(chunks: &[&str]) -> Details {
+        let mut details = Details::default();
+        for chunk in chunks {
+            details.add(Raw::parse(chunk.as_bytes(), 9).unwrap());
+        }
+        details
+    }
+
+    fn sealed(chunks: &[&str], shown: &str) -> String {
+        let mut out = Vec::new();
+        seal(&mut out, &details(chunks), shown);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn details_come_back_as_they_were() {
+        #[rustfmt::skip]
+        let rows: &[(&[&str], &str, &str)] = &[
+            // Fragments of one text; the client was shown it.
+            (&[r#"[{"type":"reasoning.text","text":"The \"u","format":"unknown","index":0}]"#,
+               r#"[{"type":"reasoning.text","text":"ser\"","format":"unknown","index":0}]"#], r#"The \"user\""#,
+             r#",{"type":"reasoning.text","text":"The \"user\"","format":"unknown","index":0}"#),
+            // It was shown something else.
+            (&[r#"[{"type":"reasoning.text","text":"a"}]"#], "b", r#",{"type":"reasoning.text","text":"a"}"#),
+            // A signature comes late; null says nothing.
+            (&[r#"[{"type":"reasoning.text","text":"a","signature":null,"index":0}]"#,
+               r#"[{"type":"reasoning.text","text":null,"signature":"s","index":0}]"#], "a",
+             r#",{"type":"reasoning.text","text":"a","signature":"s","index":0}"#),
+            // Texts that differ in nothing else, with what has to be looked at more closely.
+            (&[r#"[{"type":"reasoning.text","text":"a","index":0}]"#, r#"[{"type":"reasoning.text","text":" b","index":0}]"#,
+               r#"[{"type":"reasoning.text","text":"\n\\","index":0}]"#, r#"[{"type":"reasoning.text","text":"","index":0}]"#,
+               r#"[{"type":"reasoning.text","text":"\"c","index":0}]"#, r#"[{"type":"reasoning.text","text":"d","index":0}]"#], "",
+             r#",{"type":"reasoning.text","text":"a b\n\\\"cd","index":0}"#),
+            // An index of its own, and back again.
+            (&[r#"[{"type":"reasoning.text","text":"a","index":0}]"#, r#"[{"type":"reasoning.text","text":"b","index":1}]"#,
+               r#"[{"type":"reasoning.text","text":"c","index":0}]"#, r#"[{"type":"reasoning.text","text":"d","index":0}]"#], "",
+             r#",{"type":"reasoning.text","text":"acd","index":0},{"type":"reasoning.text","text":"b","index":1}"#),
+            // A kind that nobody knows is not put together.
+            (&[r#"[{"type":"x","text":"a"}]"#, r#"[{"type":"x","text":"b"}]"#], "", r#",{"type":"x","text":"a"},{"type":"x","text":"b"}"#),
+            // Two of them, and one that is never in pieces.
+            (&[r#"[{"type":"reasoning.summary","summary":"a","index":0},{"type":"reasoning.encrypted","data":"x","index":1}]"#,
+               r#"[{"type":"reasoning.encrypted","data":"y","index":1}]"#], "a",
+             r#",{"type":"reasoning.summary","summary":"a","index":0},{"type":"reasoning.encrypted","data":"x","index":1},{"type":"reasoning.encrypted","data":"y","index":1}"#),
+            // No text, one that is no object, a name to escape.
+            (&[r#"[7,{"type":"reasoning.encrypted","data":"é","a\"b":[1,{}]}]"#], "",
+             r#",{"type":"reasoning.encrypted","data":"é","a\"b":[1,{}]}"#),
+        ];
+        for (chunks, shown, expected) in rows {
+            let unsealed = unseal(&sealed(chunks, shown)).unwrap();
+            let mut out = Vec::new();
+            unsealed.write(&mut out, shown.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), *expected);
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_shown_does_not_travel_twice() {
+        let text = "long ".repeat(100);
+        let chunk = format!(r#"[{{"type":"reasoning.text","text":"{text}"}}]"#);
+        assert!(sealed(&[&chunk], &text).len() < 60);
+        assert!(sealed(&[&chunk], "").len() > 500);
+        assert_eq!(sealed(&[], &text), "flp1.");
+    }
+
+    #[test]
+    fn a_seal_that_is_not_ours_is_not_opened() {
+        let deep = format!("flp1.{}{}", "[".repeat(50), "]".repeat(50));
+        for seal in [
+            "", "ENC", "flp1.", "flp1.{}", "flp1.[7]", "flp1.[{", "flp2.[]", &deep,
+        ] {
+            assert!(unseal(seal).is_none(), "{seal}");
+        }
+        assert!(unseal("flp1.[{}]").is_some());
+    }
+}

@@ -1,0 +1,64 @@
+//! The top level of a body: every field once, each taken by whoever knows it.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::place::Invalid;
+use crate::json::{self, Members, Raw};
+use crate::request::InvalidRequest;
+
+/// As many as a chat completion request may have.
+const MAX_FIELDS: usize = 1_024;
+
+/// The fields that nobody has taken yet.
+pub(super) struct Fields<'a> {
+    left: Vec<(Cow<'a, str>, Raw<'a>)>,
+}
+
+impl<'a> Fields<'a> {
+    /// Checks the whole body and finds its fields.
+    pub(super) fn read(body: &'a [u8], max_depth: usize) -> Result<Self, Invalid> {
+        let faulty = |e: json::Error| match e.problem {
+            json::Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
+            json::Problem::NotUtf8 | json::Problem::Syntax | json::Problem::CutShort => {
+                InvalidRequest::Json(e)
+            }
+        };
+        let mut members = Members::open(body, max_depth)
+            .map_err(faulty)?
+            .ok_or(InvalidRequest::NotAnObject)?;
+        let mut names = HashSet::new();
+        let mut left = Vec::new();
+        while let Some(member) = members.next().map_err(faulty)? {
+            if left.len() == MAX_FIELDS {
+                return Err(InvalidRequest::TooManyFields.into());
+            }
+            if !names.insert(member.key.clone()) {
+                return Err(InvalidRequest::DuplicateUnknown.into());
+            }
+            left.push((member.key, member.value));
+        }
+        Ok(Self { left })
+    }
+
+    /// A field, unless it is null, which counts as absent. Each can be taken once.
+    pub(super) fn take(&mut self, name: &str) -> Option<Raw<'a>> {
+        let at = self.left.iter().position(|(key, _)| key == name)?;
+        let (_, value) = self.left.swap_remove(at);
+        (!value.is_null()).then_some(value)
+    }
+
+    /// A field that somebody else will take.
+    pub(super) fn peek(&self, name: &str) -> Option<Raw<'a>> {
+        let (_, value) = self.left.iter().find(|(key, _)| key == name)?;
+        (!value.is_null()).then_some(*value)
+    }
+
+    /// The names of those that nobody took and that say something.
+    pub(super) fn left(&self) -> impl Iterator<Item = &str> {
+        self.left
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, _)| key.as_ref())
+    }
+}

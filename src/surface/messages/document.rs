@@ -1,0 +1,95 @@
+//! Images and documents.
+
+use super::blocks::{Block, part};
+use crate::json::Raw;
+use crate::surface::chat::{Part, Url};
+use crate::surface::dropped::Dropped;
+use crate::surface::place::{Invalid, Place};
+
+const STORED: &str = "names a stored file, and nothing is stored here: send the data itself";
+
+/// An `image` block.
+pub(super) fn image<'a>(block: &Block<'a>, place: &Place<'_>) -> Result<Part<'a>, Invalid> {
+    let place = place.field("source");
+    let source = place.object(block.source.ok_or_else(|| place.missing())?)?;
+    let kind = place.required("type", source.get("type"))?;
+    let url = match kind {
+        "base64" => data(source, &place)?,
+        "url" => url(source, &place)?,
+        "file" => return Err(place.cannot(STORED)),
+        other => return Err(place.field("type").not_carried(other)),
+    };
+    Ok(Part::Image { url, detail: None })
+}
+
+/// A `document` block: its title and context are said before it, where it has no name of its own.
+pub(super) fn document<'a>(
+    block: &Block<'a>,
+    place: &Place<'_>,
+    parts: &mut Vec<Part<'a>>,
+    dropped: &mut Dropped,
+) -> Result<(), Invalid> {
+    let enabled = block.citations.and_then(|c| c.get("enabled")?.as_bool());
+    if enabled == Some(true) {
+        dropped.note("citations");
+    }
+    let text = |name, value: Option<Raw<'a>>| {
+        let place = place.field(name);
+        value.map(|value| place.string(value)).transpose()
+    };
+    let (title, context) = (text("title", block.title)?, text("context", block.context)?);
+    let place = place.field("source");
+    let source = place.object(block.source.ok_or_else(|| place.missing())?)?;
+    let [kind, inner] = source.pick(["type", "content"]);
+    let file = match place.required("type", kind)? {
+        "base64" => Some(data(source, &place)?),
+        "url" => Some(url(source, &place)?),
+        "text" | "content" => None,
+        "file" => return Err(place.cannot(STORED)),
+        other => return Err(place.field("type").not_carried(other)),
+    };
+    if file.is_none() {
+        parts.extend(title.map(Part::Text));
+    }
+    parts.extend(context.map(Part::Text));
+    if let Some(data) = file {
+        let name = title.or(Some("document.pdf"));
+        parts.push(Part::File { name, data });
+        return Ok(());
+    }
+    if let Some(text) = source.get("data") {
+        parts.push(Part::Text(place.field("data").string(text)?));
+        return Ok(());
+    }
+    let place = place.field("content");
+    let inner = inner.ok_or_else(|| place.missing())?;
+    if let Some(text) = inner.escaped() {
+        parts.push(Part::Text(text));
+        return Ok(());
+    }
+    for (n, block) in place.array(inner)?.elements().enumerate() {
+        let place = place.at(n);
+        let block = Block::read(block, &place)?;
+        // A document has no documents in it.
+        if block.kind == "document" {
+            return Err(place.field("type").not_carried(block.kind));
+        }
+        part(&block, &place, parts, dropped)?;
+    }
+    Ok(())
+}
+
+fn data<'a>(source: Raw<'a>, place: &Place<'_>) -> Result<Url<'a>, Invalid> {
+    let [media_type, data] = source.pick(["media_type", "data"]);
+    Ok(Url::Data {
+        media_type: place.required("media_type", media_type)?,
+        base64: place.required("data", data)?,
+    })
+}
+
+fn url<'a>(source: Raw<'a>, place: &Place<'_>) -> Result<Url<'a>, Invalid> {
+    Url::read(
+        place.required("url", source.get("url"))?,
+        &place.field("url"),
+    )
+}

@@ -1,0 +1,122 @@
+//! Errors in Anthropic's shape.
+
+use bytes::Bytes;
+
+use crate::json::{self, Raw, write};
+use crate::surface::{Failure, is_too_long};
+
+/// How much of a provider's own words is repeated, in characters.
+const LONGEST_RAW: usize = 500;
+
+/// Makes an error's body out of one in OpenAI's shape.
+pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> Bytes {
+    let error = Raw::parse(body, json::MAX_DEPTH)
+        .ok()
+        .and_then(|body| body.get("error"));
+    let [message, code, metadata] = error
+        .map(|error| error.pick(["message", "code", "metadata"]))
+        .unwrap_or_default();
+    let text = |value: Option<Raw<'_>>| value.and_then(Raw::as_str).map(String::from);
+    let mut message = text(message)
+        .or_else(|| text(error))
+        .unwrap_or_else(|| format!("The request failed with HTTP status {status}."));
+    // "Provider returned error" is all that many messages say; the provider said more.
+    if let Some(raw) = text(metadata.and_then(|m| m.get("raw"))).filter(|raw| !raw.is_empty()) {
+        message.push_str(": ");
+        message.extend(raw.chars().take(LONGEST_RAW));
+    }
+    let code = text(code).unwrap_or_default();
+    let mut out = Vec::new();
+    write_error(kind(&code, status), &message, &mut out);
+    out.extend_from_slice(br#","request_id":"#);
+    write::string(&mut out, request_id);
+    out.push(b'}');
+    out.into()
+}
+
+/// The event that ends a stream which failed.
+pub(super) fn event(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    let status = match failure.kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        _ => 500,
+    };
+    out.extend_from_slice(b"event: error\ndata: ");
+    write_error(kind(failure.code, status), failure.message, out);
+    out.extend_from_slice(b"}\n\n");
+}
+
+/// The error without its last brace.
+fn write_error(kind: &str, message: &str, out: &mut Vec<u8>) {
+    const TOO_LONG: &str = "prompt is too long";
+    out.extend_from_slice(br#"{"type":"error","error":{"type":"#);
+    write::string(out, kind);
+    out.extend_from_slice(br#","message":""#);
+    // Claude Code shortens the conversation when it reads these words.
+    if is_too_long(message) && !message.to_lowercase().contains(TOO_LONG) {
+        write::escape(out, TOO_LONG);
+        out.extend_from_slice(b": ");
+    }
+    write::escape(out, message);
+    out.extend_from_slice(br#""}"#);
+}
+
+/// The error's type: by our own code where it says more than the status.
+fn kind(code: &str, status: u16) -> &'static str {
+    match (code, status) {
+        ("rate_limited" | "account_rate_limited", _) => "rate_limit_error",
+        ("all_models_unavailable" | "not_ready" | "shutting_down", _) => "overloaded_error",
+        (_, 401) => "authentication_error",
+        (_, 402) => "billing_error",
+        (_, 403) => "permission_error",
+        (_, 404) => "not_found_error",
+        (_, 413) => "request_too_large",
+        (_, 429) => "rate_limit_error",
+        (_, 408 | 504) => "timeout_error",
+        (_, 503 | 529) => "overloaded_error",
+        (_, 400..500) => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_one_of_anthropics_types() {
+        #[rustfmt::skip]
+        let rows = [
+            (400, r#"{"error":{"message":"Bad.","type":"invalid_request_error","param":"x","code":"invalid_request"}}"#,
+                  "invalid_request_error", "Bad."),
+            (401, r#"{"error":{"message":"No key.","code":"missing_api_key"}}"#, "authentication_error",  "No key."),
+            (402, r#"{"error":{"message":"Pay.","code":402}}"#,                  "billing_error",         "Pay."),
+            (403, r#"{"error":{"message":"No.","code":403}}"#,                   "permission_error",      "No."),
+            (404, r#"{"error":{"message":"Gone.","code":"not_found"}}"#,         "not_found_error",       "Gone."),
+            (405, r#"{"error":{"message":"POST.","code":"method_not_allowed"}}"#,"invalid_request_error", "POST."),
+            (408, r#"{"error":{"message":"Slow.","code":"request_timeout"}}"#,   "timeout_error",         "Slow."),
+            (413, r#"{"error":{"message":"Big.","code":"request_too_large"}}"#,  "request_too_large",     "Big."),
+            (422, r#"{"error":{"message":"Odd."}}"#,                             "invalid_request_error", "Odd."),
+            (429, r#"{"error":{"message":"Slow down.","code":429}}"#,            "rate_limit_error",      "Slow down."),
+            (500, r#"{"error":{"message":"Oh.","code":"internal_error"}}"#,      "api_error",             "Oh."),
+            (502, r#"{"error":{"message":"Key.","code":"upstream_auth_error"}}"#,"api_error",             "Key."),
+            (503, r#"{"error":{"message":"All rest.","code":"all_models_unavailable","attempts":[]}}"#,
+                  "overloaded_error", "All rest."),
+            (503, r#"{"error":{"message":"Quota.","code":"account_rate_limited"}}"#, "rate_limit_error",  "Quota."),
+            (504, "{}",       "timeout_error", "The request failed with HTTP status 504."),
+            (500, "<html>",   "api_error",     "The request failed with HTTP status 500."),
+            (400, r#"{"error":"text"}"#, "invalid_request_error", "text"),
+            (400, r#"{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"{\"x\":1}"}}}"#,
+                  "invalid_request_error", r#"Provider returned error: {"x":1}"#),
+            (400, r#"{"error":{"message":"This model's maximum context length is 9 tokens"}}"#,
+                  "invalid_request_error", "prompt is too long: This model's maximum context length is 9 tokens"),
+        ];
+        for (status, body, kind, message) in rows {
+            let got = error(status, &Bytes::from_static(body.as_bytes()), "req-\"1");
+            let got: serde_json::Value = serde_json::from_slice(&got).unwrap();
+            let expected = serde_json::json!({"type": "error",
+                "error": {"type": kind, "message": message}, "request_id": "req-\"1"});
+            assert_eq!(got, expected, "{status} {body}");
+        }
+    }
+}

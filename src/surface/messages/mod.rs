@@ -1,0 +1,25 @@
+//! Anthropic's Messages API (`POST /v1/messages`, `POST /v1/messages/count_tokens`).
+//!
+//! Claude Code and Anthropic's SDKs speak it. What becomes of each field is in `docs/surfaces.md`.
+
+mod blocks;
+mod call;
+mod count;
+mod document;
+mod error;
+mod event;
+mod plain;
+mod reply;
+mod request;
+mod stream;
+mod tools;
+
+pub use count::count_tokens;
+pub(super) use error::error;
+pub use event::PING;
+pub use reply::Reply;
+pub use request::read;
+pub use stream::Stream;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! A whole chat completion as a message.
+
+use bytes::Bytes;
+
+use super::reply::{Ending, Reply, write_usage};
+use crate::json::{Kind, Raw, Unescape};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
+use crate::surface::{BadAnswer, Ids};
+
+/// No tool's input nests deeper.
+const MAX_DEPTH: usize = 128;
+
+impl Reply {
+    /// Translates a whole answer.
+    pub(in crate::surface) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
+        let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
+        if !chunk.has_choice() {
+            return Err(BadAnswer::NoChoice);
+        }
+        let mut ending = Ending::default();
+        ending.hear(&chunk);
+        let mut blocks = Vec::new();
+        if self.thinking {
+            write_thoughts(&chunk, &mut blocks);
+        }
+        for text in [chunk.content, chunk.refusal].into_iter().flatten() {
+            for piece in [r#",{"type":"text","text":""#, text, r#""}"#] {
+                blocks.extend_from_slice(piece.as_bytes());
+            }
+        }
+        if let Some(calls) = chunk.calls {
+            Calls::default().read(calls, |call| {
+                ending.called = true;
+                write_call(call, ids, &mut blocks);
+            });
+        }
+        let mut out = Vec::with_capacity(blocks.len() + 512);
+        self.write_head(ids, chunk.model.unwrap_or_default(), &mut out);
+        out.extend_from_slice(blocks.get(1..).unwrap_or_default());
+        out.extend_from_slice(b"],");
+        self.write_stop(&ending, &mut out);
+        out.extend_from_slice(br#","usage":"#);
+        write_usage(ending.usage, &mut out);
+        out.push(b'}');
+        Ok(out.into())
+    }
+}
+
+/// A name for a call that came without one.
+pub(super) fn call_id(ids: &Ids, call: usize) -> String {
+    format!("toolu_{}_{call}", ids.id)
+}
+
+fn write_call(call: &Fragment<'_>, ids: &Ids, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#",{"type":"tool_use","id":""#);
+    match call.id {
+        Some(id) => out.extend_from_slice(id.as_bytes()),
+        None => out.extend_from_slice(call_id(ids, call.call).as_bytes()),
+    }
+    for piece in [
+        r#"","name":""#,
+        call.name.unwrap_or_default(),
+        r#"","input":"#,
+    ] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    write_input(call.arguments.as_deref().unwrap_or_default(), out);
+    out.push(b'}');
+}
+
+fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+    let mut details = Details::default();
+    chunk.details.into_iter().for_each(|list| details.add(list));
+    let told = chunk.details.and_then(text_of);
+    match chunk.reasoning.or(told.as_deref()) {
+        Some(text) => {
+            let start = r#",{"type":"thinking","thinking":""#;
+            for piece in [start, text, r#"","signature":""#] {
+                out.extend_from_slice(piece.as_bytes());
+            }
+            seal(out, &details, text);
+        }
+        None if details.is_empty() => return,
+        None => {
+            out.extend_from_slice(br#",{"type":"redacted_thinking","data":""#);
+            seal(out, &details, "");
+        }
+    }
+    out.extend_from_slice(br#""}"#);
+}
+
+/// The input has to be an object. What a model wrote that is none goes out as Anthropic tells its
+/// own users to wrap it: the tool refuses it, and the model reads why.
+fn write_input(arguments: &str, out: &mut Vec<u8>) {
+    let text: String = Unescape::new(arguments).collect();
+    match Raw::parse(text.as_bytes(), MAX_DEPTH) {
+        Ok(input) if input.kind() == Kind::Object => {
+            out.extend_from_slice(input.text().as_bytes());
+        }
+        _ if text.trim().is_empty() => out.extend_from_slice(b"{}"),
+        Ok(_) | Err(_) => {
+            out.extend_from_slice(br#"{"INVALID_JSON":""#);
+            out.extend_from_slice(arguments.as_bytes());
+            out.extend_from_slice(br#""}"#);
+        }
+    }
+}

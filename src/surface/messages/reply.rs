@@ -1,0 +1,119 @@
+//! What answering takes of the request, and what a whole message and a stream of one share.
+
+use crate::json::write;
+use crate::surface::Ids;
+use crate::surface::chat::{Chunk, Finish, Usage};
+
+/// What a request has to leave behind until it is answered. It holds nothing of the prompt.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// What the model thinks is to be shown; a client that did not ask for it may stumble over it.
+    pub(super) thinking: bool,
+    /// The model that was asked for, escaped.
+    model: Option<String>,
+    /// The stop sequences, escaped.
+    stops: Vec<String>,
+}
+
+/// How an answer ended, put together as its chunks tell it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ending {
+    finish: Option<Finish>,
+    stopped_at: Option<String>,
+    /// The provider says that it was a stop sequence, and not which.
+    stopped: bool,
+    pub(super) refused: bool,
+    pub(super) called: bool,
+    pub(super) usage: Usage,
+}
+
+impl Reply {
+    pub(super) fn new(thinking: bool, model: Option<&str>, stops: Vec<String>) -> Self {
+        Self {
+            thinking,
+            model: model.map(str::to_owned),
+            stops,
+        }
+    }
+
+    /// The model that a message names. Claude Code sends thoughts back only to the model that it
+    /// asked for, so whoever asked for thoughts is told that name; all others are told who
+    /// answered.
+    pub(super) fn model<'a>(&'a self, answering: &'a str) -> &'a str {
+        match &self.model {
+            Some(asked) if self.thinking => asked,
+            Some(_) | None => answering,
+        }
+    }
+
+    /// The message up to its content.
+    pub(super) fn write_head(&self, ids: &Ids, answering: &str, out: &mut Vec<u8>) {
+        for piece in [
+            r#"{"id":"msg_"#,
+            &ids.id,
+            r#"","type":"message","role":"assistant","model":""#,
+            self.model(answering),
+            r#"","content":["#,
+        ] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+    }
+
+    /// `stop_reason` and `stop_sequence`.
+    pub(super) fn write_stop(&self, ending: &Ending, out: &mut Vec<u8>) {
+        let named = ending.stopped_at.as_deref();
+        let met = match self.stops.as_slice() {
+            [only] if ending.stopped => Some(only),
+            stops => stops.iter().find(|stop| named == Some(stop.as_str())),
+        };
+        let done = matches!(ending.finish, None | Some(Finish::Done));
+        let reason = match ending.finish {
+            _ if ending.refused => "refusal",
+            Some(Finish::Filtered) => "refusal",
+            Some(Finish::Length) => "max_tokens",
+            _ if ending.called => "tool_use",
+            Some(Finish::Done) | None if met.is_some() => "stop_sequence",
+            Some(Finish::Done) | None => "end_turn",
+        };
+        let met = met.filter(|_| done && reason == "stop_sequence");
+        for piece in [r#""stop_reason":""#, reason, r#"","stop_sequence":"#] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+        match met {
+            Some(stop) => {
+                out.push(b'"');
+                out.extend_from_slice(stop.as_bytes());
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+}
+
+impl Ending {
+    /// The end may be told twice; what is told last counts.
+    pub(super) fn hear(&mut self, chunk: &Chunk<'_>) {
+        self.finish = chunk.finish.or(self.finish);
+        self.usage = chunk.usage.unwrap_or(self.usage);
+        self.refused |= chunk.refusal.is_some();
+        self.stopped |= chunk.native_finish == Some("stop_sequence");
+        if let Some(stop) = chunk.stopped_at {
+            self.stopped_at = Some(stop.to_owned());
+        }
+    }
+}
+
+/// Anthropic counts what came out of a cache apart.
+pub(super) fn write_usage(usage: Usage, out: &mut Vec<u8>) {
+    let apart = usage.cached.saturating_add(usage.cache_written);
+    for (name, count) in [
+        (r#"{"input_tokens":"#, usage.prompt.saturating_sub(apart)),
+        (r#","cache_creation_input_tokens":"#, usage.cache_written),
+        (r#","cache_read_input_tokens":"#, usage.cached),
+        (r#","output_tokens":"#, usage.completion),
+    ] {
+        out.extend_from_slice(name.as_bytes());
+        write::number(out, count);
+    }
+    out.push(b'}');
+}

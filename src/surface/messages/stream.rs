@@ -1,0 +1,300 @@
+//! A chat completion's stream as a message's, event by event.
+//!
+//! A message has one block open at a time, and a block that is closed stays so. What a delta
+//! brings goes out at once if it belongs to the open block, or if that can be closed: a text or a
+//! thought always, a call when its input is whole. Only while fragments of several calls alternate
+//! are those of the later ones held, until the earlier one is whole or the answer ends.
+
+use super::call::Call;
+use super::error;
+use super::event::{self, Block, Delta, PING};
+use super::plain::call_id;
+use super::reply::{Ending, Reply};
+use crate::json;
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
+use crate::surface::{Failure, Ids};
+use crate::upstream::Said;
+
+/// A message in the making.
+#[derive(Debug)]
+pub struct Stream {
+    reply: Reply,
+    ids: Ids,
+    begun: bool,
+    /// The index of the open block, or of the next one.
+    index: u64,
+    open: Option<Kind>,
+    /// What waits for the open block to be closed.
+    held: Vec<(Kind, String)>,
+    fragments: Calls,
+    calls: Vec<Call>,
+    details: Details,
+    /// What has been thought in the open block, escaped.
+    thought: String,
+    ending: Ending,
+}
+
+/// What a block is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Thinking,
+    Call(usize),
+}
+
+impl Stream {
+    pub(in crate::surface) fn new(reply: Reply, ids: Ids) -> Self {
+        Self {
+            reply,
+            ids,
+            begun: false,
+            index: 0,
+            open: None,
+            held: Vec::new(),
+            fragments: Calls::default(),
+            calls: Vec::new(),
+            details: Details::default(),
+            thought: String::new(),
+            ending: Ending::default(),
+        }
+    }
+
+    /// Takes the payload of the upstream's next event.
+    pub(in crate::surface) fn event(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Said, json::Error> {
+        let chunk = Chunk::read(payload)?;
+        let said = chunk.said();
+        if !matches!(said, Said::Error(_)) {
+            self.take(&chunk, out);
+        }
+        Ok(said)
+    }
+
+    fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+        self.begin(chunk.model.unwrap_or_default(), out);
+        let before = out.len();
+        let told;
+        let thought = match (chunk.reasoning, chunk.details) {
+            (None, Some(details)) => {
+                told = text_of(details);
+                told.as_deref()
+            }
+            (reasoning, _) => reasoning,
+        };
+        if self.reply.thinking {
+            if let Some(text) = thought {
+                self.piece(Kind::Thinking, text, out);
+            }
+            if let Some(details) = chunk.details {
+                self.details.add(details);
+            }
+        }
+        for text in [chunk.content, chunk.refusal].into_iter().flatten() {
+            self.piece(Kind::Text, text, out);
+        }
+        if let Some(calls) = chunk.calls {
+            let mut fragments = std::mem::take(&mut self.fragments);
+            fragments.read(calls, |fragment| self.fragment(fragment, out));
+            self.fragments = fragments;
+        }
+        // A thought that is not shown shows at least that somebody thinks.
+        if thought.is_some() && out.len() == before {
+            out.extend_from_slice(PING);
+        }
+        self.ending.hear(chunk);
+    }
+
+    /// The upstream is done.
+    pub(in crate::surface) fn done(&mut self, out: &mut Vec<u8>) {
+        self.begin("", out);
+        for (kind, text) in std::mem::take(&mut self.held) {
+            self.switch(kind, out);
+            self.delta(kind, &text, out);
+        }
+        for at in 0..self.calls.len() {
+            // No name ever came. A client tells the model better than we could.
+            let nameless = self.calls.get(at).is_some_and(|call| call.name.is_empty());
+            if nameless {
+                self.switch(Kind::Call(at), out);
+                self.early(at, out);
+            }
+        }
+        self.close(out);
+        self.redact(out);
+        event::message_end(&self.reply, &self.ending, out);
+    }
+
+    /// The upstream failed within its answer. What is open stays so: a call that is closed would
+    /// be carried out by the client, half of it missing.
+    pub(in crate::surface) fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+        self.begun = true;
+        error::event(failure, out);
+    }
+
+    /// How many bytes are held.
+    pub(in crate::surface) fn held(&self) -> usize {
+        let held: usize = self.held.iter().map(|(_, text)| text.len()).sum();
+        let early: usize = self.calls.iter().map(|call| call.early.len()).sum();
+        held + early + self.thought.len() + self.details.held()
+    }
+
+    fn begin(&mut self, model: &str, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            event::message_start(&self.reply, &self.ids, model, out);
+        }
+    }
+
+    fn fragment(&mut self, fragment: &Fragment<'_>, out: &mut Vec<u8>) {
+        self.ending.called = true;
+        let at = fragment.call;
+        if self.calls.len() <= at {
+            self.calls.resize_with(at + 1, Call::default);
+        }
+        // What comes after a whole input means nothing.
+        let Some(call) = self.calls.get_mut(at).filter(|call| !call.closed) else {
+            return;
+        };
+        if let (Some(id), true) = (fragment.id, call.id.is_empty()) {
+            id.clone_into(&mut call.id);
+        }
+        let arguments = fragment.arguments.as_deref().unwrap_or_default();
+        if call.name.is_empty() {
+            call.early.push_str(arguments);
+            if let Some(name) = fragment.name {
+                name.clone_into(&mut call.name);
+                let early = std::mem::take(&mut call.early);
+                self.piece(Kind::Call(at), &early, out);
+            }
+        } else if !arguments.is_empty() {
+            self.piece(Kind::Call(at), arguments, out);
+        }
+    }
+
+    /// A piece of a block: sent if it can be, held if another must be closed first and cannot be.
+    fn piece(&mut self, kind: Kind, text: &str, out: &mut Vec<u8>) {
+        if self.open == Some(kind) {
+            self.delta(kind, text, out);
+            if !self.held.is_empty() && self.may_close() {
+                for (kind, text) in std::mem::take(&mut self.held) {
+                    self.piece(kind, &text, out);
+                }
+            }
+        } else if self.held.is_empty() && self.may_close() {
+            self.switch(kind, out);
+            self.delta(kind, text, out);
+        } else {
+            // A call's pieces are one block, whatever came between; texts stay apart.
+            let last = self.held.len().saturating_sub(1);
+            let from = match kind {
+                Kind::Call(_) => 0,
+                Kind::Text | Kind::Thinking => last,
+            };
+            let mut known = self.held.iter_mut().skip(from);
+            match known.find(|(known, _)| *known == kind) {
+                Some((_, held)) => held.push_str(text),
+                None => self.held.push((kind, text.to_owned())),
+            }
+        }
+    }
+
+    fn may_close(&self) -> bool {
+        match self.open {
+            Some(Kind::Call(at)) => self.calls.get(at).is_some_and(|c| c.balance.is_complete()),
+            Some(Kind::Text | Kind::Thinking) | None => true,
+        }
+    }
+
+    /// Makes this the open block.
+    fn switch(&mut self, kind: Kind, out: &mut Vec<u8>) {
+        if self.open == Some(kind) {
+            return;
+        }
+        self.close(out);
+        match kind {
+            Kind::Thinking => event::block_start(self.index, &Block::Thinking, out),
+            Kind::Text => {
+                self.redact(out);
+                event::block_start(self.index, &Block::Text, out);
+            }
+            Kind::Call(at) => {
+                self.redact(out);
+                let Some(call) = self.calls.get_mut(at) else {
+                    return;
+                };
+                if call.id.is_empty() {
+                    call.id = call_id(&self.ids, at);
+                }
+                let (id, name) = (&call.id, &call.name);
+                event::block_start(self.index, &Block::Call { id, name }, out);
+            }
+        }
+        self.open = Some(kind);
+    }
+
+    /// Sends a piece of the open block.
+    fn delta(&mut self, kind: Kind, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        let delta = match kind {
+            Kind::Text => Delta::Text,
+            Kind::Thinking => {
+                self.thought.push_str(text);
+                Delta::Thinking
+            }
+            Kind::Call(at) => {
+                if let Some(call) = self.calls.get_mut(at) {
+                    call.balance.feed(text);
+                }
+                Delta::Input
+            }
+        };
+        event::block_delta(self.index, delta, text.as_bytes(), out);
+    }
+
+    fn early(&mut self, at: usize, out: &mut Vec<u8>) {
+        let early = self
+            .calls
+            .get_mut(at)
+            .map(|call| std::mem::take(&mut call.early));
+        self.delta(Kind::Call(at), &early.unwrap_or_default(), out);
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        match self.open.take() {
+            None => return,
+            Some(Kind::Text) => {}
+            Some(Kind::Thinking) => {
+                let mut signature = Vec::new();
+                let thought = std::mem::take(&mut self.thought);
+                seal(&mut signature, &std::mem::take(&mut self.details), &thought);
+                event::block_delta(self.index, Delta::Signature, &signature, out);
+            }
+            Some(Kind::Call(at)) => {
+                if let Some(call) = self.calls.get_mut(at) {
+                    call.closed = true;
+                }
+            }
+        }
+        event::block_stop(self.index, out);
+        self.index += 1;
+    }
+
+    /// Sends the details that no text came with: as a block, before what they led to.
+    fn redact(&mut self, out: &mut Vec<u8>) {
+        if self.details.is_empty() {
+            return;
+        }
+        let mut data = Vec::new();
+        seal(&mut data, &std::mem::take(&mut self.details), "");
+        event::block_start(self.index, &Block::Redacted(&data), out);
+        event::block_stop(self.index, out);
+        self.index += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

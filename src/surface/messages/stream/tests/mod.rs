@@ -1,0 +1,235 @@
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::surface::transcript::{End, call, check_message, delta, end, play, text};
+use crate::surface::{Reply, messages};
+
+mod endings;
+
+fn reply(more: &Value) -> Reply {
+    let mut body = json!({"model": "claude-x", "messages": [], "stream": true});
+    let more = more.as_object().unwrap().clone();
+    body.as_object_mut().unwrap().extend(more);
+    messages::read(&Bytes::from(body.to_string()), 128)
+        .unwrap()
+        .reply
+}
+
+fn thinking() -> Value {
+    json!({"thinking": {"type": "adaptive"}})
+}
+
+/// An event in a line: its kind, its index, and what it brings.
+fn line(event: &Value) -> String {
+    let kind = event["type"].as_str().unwrap();
+    let index = &event["index"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match kind {
+        "content_block_start" => {
+            let block = &event["content_block"];
+            let name = text(&block["name"]).map(|name| format!(" {name}"));
+            format!(
+                "start {index} {}{}",
+                block["type"].as_str().unwrap(),
+                name.unwrap_or_default()
+            )
+        }
+        "content_block_delta" => {
+            let delta = &event["delta"];
+            let keys = ["text", "thinking", "signature", "partial_json"];
+            let brought = keys.iter().find_map(|key| text(&delta[*key])).unwrap();
+            format!("{} {index} {brought}", delta["type"].as_str().unwrap())
+        }
+        "content_block_stop" => format!("stop {index}"),
+        "message_delta" => format!(
+            "message_delta {}",
+            event["delta"]["stop_reason"].as_str().unwrap()
+        ),
+        other => other.to_owned(),
+    }
+}
+
+fn lines(more: &Value, chunks: &[String]) -> Vec<String> {
+    let events = play(reply(more), chunks, End::Done);
+    check_message(&events, End::Done);
+    events.iter().map(line).collect()
+}
+
+#[test]
+fn a_text_comes_out_in_order() {
+    let chunks = [vec![text("Hel"), text("lo\n\"é\"")], end("stop")].concat();
+    let expected = [
+        "message_start",
+        "start 0 text",
+        "text_delta 0 Hel",
+        "text_delta 0 lo\n\"é\"",
+        "stop 0",
+        "message_delta end_turn",
+        "message_stop",
+    ];
+    assert_eq!(lines(&json!({}), &chunks), expected);
+    let events = play(reply(&json!({})), &chunks, End::Done);
+    let usage = json!({"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0});
+    let message = json!({"id": "msg_1a2b", "type": "message", "role": "assistant", "model": "a/b:free", "content": [],
+        "stop_reason": null, "stop_sequence": null, "usage": usage});
+    assert_eq!(events[0]["message"], message);
+    let usage = json!({"input_tokens": 5, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 4, "output_tokens": 12});
+    assert_eq!(
+        events[5],
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": usage})
+    );
+}
+
+#[test]
+fn a_thought_then_a_text_then_calls() {
+    let chunks = [
+        vec![
+            delta(r#""reasoning":"The ","reasoning_details":[{"type":"reasoning.text","text":"The ","index":0}]"#),
+            delta(r#""reasoning":"user.","reasoning_details":[{"type":"reasoning.text","text":"user.","index":0}]"#),
+            text("Let me see."),
+            call(0, "ls", ""),
+            call(0, "", "{\"a\":"),
+            call(0, "", "1}"),
+            call(1, "cat", "{}"),
+        ],
+        end("tool_calls"),
+    ]
+    .concat();
+    let expected = [
+        "message_start",
+        "start 0 thinking",
+        "thinking_delta 0 The ",
+        "thinking_delta 0 user.",
+        r#"signature_delta 0 flp1.[{"type":"reasoning.text","text":0,"index":0}]"#,
+        "stop 0",
+        "start 1 text",
+        "text_delta 1 Let me see.",
+        "stop 1",
+        "start 2 tool_use ls",
+        "input_json_delta 2 {\"a\":",
+        "input_json_delta 2 1}",
+        "stop 2",
+        "start 3 tool_use cat",
+        "input_json_delta 3 {}",
+        "stop 3",
+        "message_delta tool_use",
+        "message_stop",
+    ];
+    assert_eq!(lines(&thinking(), &chunks), expected);
+    let start = &play(reply(&thinking()), &chunks, End::Done)[9];
+    assert_eq!(
+        start["content_block"],
+        json!({"type": "tool_use", "id": "call_0", "name": "ls", "input": {}})
+    );
+    // Who did not ask for thoughts gets a sign of life for each.
+    let unasked = lines(&json!({}), &chunks);
+    assert_eq!(
+        unasked[..4],
+        ["message_start", "ping", "ping", "start 0 text"]
+    );
+}
+
+#[test]
+fn fragments_that_alternate_are_put_in_order() {
+    let alternating = [
+        call(0, "a", "{\"x"),
+        call(1, "b", "{\"y"),
+        call(0, "", "\":1"),
+        call(1, "", "\":2}"),
+        call(2, "c", ""),
+        call(0, "", "}"),
+        call(2, "", "{"),
+        text("Now."),
+        call(2, "", "}"),
+        text(" Then."),
+    ];
+    let expected = [
+        "message_start",
+        "start 0 tool_use a",
+        "input_json_delta 0 {\"x",
+        "input_json_delta 0 \":1",
+        "input_json_delta 0 }",
+        "stop 0",
+        "start 1 tool_use b",
+        "input_json_delta 1 {\"y\":2}",
+        "stop 1",
+        "start 2 tool_use c",
+        "input_json_delta 2 {",
+        "input_json_delta 2 }",
+        "stop 2",
+        "start 3 text",
+        "text_delta 3 Now.",
+        "text_delta 3  Then.",
+        "stop 3",
+        "message_delta tool_use",
+        "message_stop",
+    ];
+    assert_eq!(lines(&json!({}), &alternating), expected);
+    // Calls without arguments, and one that is never whole.
+    let chunks = [
+        call(0, "a", ""),
+        call(1, "b", "{"),
+        text("x"),
+        call(1, "", "}"),
+    ];
+    let expected = [
+        "message_start",
+        "start 0 tool_use a",
+        "stop 0",
+        "start 1 tool_use b",
+        "input_json_delta 1 {}",
+        "stop 1",
+        "start 2 text",
+        "text_delta 2 x",
+        "stop 2",
+        "message_delta tool_use",
+        "message_stop",
+    ];
+    assert_eq!(lines(&json!({}), &chunks), expected);
+    // The name comes late, or never; something follows the last brace.
+    let late = delta(r#""tool_calls":[{"index":0,"function":{"arguments":"{"}}]"#);
+    let chunks = [late.clone(), call(0, "a", "}"), text("x"), call(0, "", " ")];
+    let got = lines(&json!({}), &chunks);
+    assert_eq!(
+        got[1..4],
+        ["start 0 tool_use a", "input_json_delta 0 {}", "stop 0"]
+    );
+    let got = lines(&json!({}), &[late]);
+    assert_eq!(
+        got[1..4],
+        ["start 0 tool_use ", "input_json_delta 0 {", "stop 0"]
+    );
+}
+
+#[test]
+fn details_without_a_text_go_before_what_they_led_to() {
+    let details = || delta(r#""reasoning_details":[{"type":"reasoning.encrypted","data":"d"}]"#);
+    #[rustfmt::skip]
+    let rows = [
+        (vec![details(), text("x")],          "start 0 redacted_thinking", "start 1 text"),
+        (vec![details(), call(0, "f", "{}")], "start 0 redacted_thinking", "start 1 tool_use f"),
+        (vec![text("x"), details()],          "start 0 text",              "start 1 redacted_thinking"),
+    ];
+    for (chunks, first, second) in rows {
+        let got = lines(&thinking(), &chunks);
+        let started: Vec<&String> = got.iter().filter(|l| l.starts_with("start")).collect();
+        assert_eq!(started, [first, second]);
+    }
+    assert!(
+        !lines(&json!({}), &[details(), text("x")])
+            .concat()
+            .contains("redacted")
+    );
+}
+
+#[test]
+fn whoever_asked_for_thoughts_is_told_the_name_that_was_asked_for() {
+    let model =
+        |more: &Value| play(reply(more), &[text("x")], End::Done)[0]["message"]["model"].clone();
+    assert_eq!(model(&json!({})), "a/b:free");
+    assert_eq!(model(&thinking()), "claude-x");
+    assert_eq!(
+        model(&json!({"thinking": {"type": "disabled"}})),
+        "a/b:free"
+    );
+}

@@ -1,0 +1,142 @@
+//! `tools` and `tool_choice`.
+//!
+//! A tool with a schema is a function. Those that Anthropic runs itself, or whose schema only its
+//! own models know, cannot be had here: they are left out and reported, unless `tool_choice`
+//! insists on one.
+
+use crate::json::Raw;
+use crate::surface::chat::Body;
+use crate::surface::dropped::Dropped;
+use crate::surface::fields::Fields;
+use crate::surface::place::{Invalid, Place};
+
+/// What a type begins with; a date follows.
+const BUILT_IN: [&str; 12] = [
+    "web_search",
+    "web_fetch",
+    "code_execution",
+    "tool_search_tool",
+    "mcp_toolset",
+    "advisor",
+    "bash_",
+    "text_editor",
+    "computer",
+    "browser",
+    "memory",
+    "str_replace",
+];
+
+/// Carries the tools over.
+pub(super) fn carry(
+    fields: &mut Fields<'_>,
+    body: &mut Body,
+    dropped: &mut Dropped,
+) -> Result<(), Invalid> {
+    let mut out = Vec::new();
+    let mut left_out = Vec::new();
+    if let Some(list) = fields.take("tools") {
+        let place = Place::top("tools");
+        for (n, tool) in place.array(list)?.elements().enumerate() {
+            if let Some(name) = carry_one(tool, &place.at(n), &mut out, dropped)? {
+                left_out.push(name);
+            }
+        }
+    }
+    let choice = fields.take("tool_choice");
+    let choice = choice.map(|choice| Choice::read(choice, &left_out));
+    let choice = choice.transpose()?;
+    let Some(first) = out.first_mut() else {
+        return match choice {
+            Some(choice) if choice.forces => Err(Place::top("tool_choice")
+                .cannot("demands a call, and none of the tools is carried")),
+            Some(_) | None => Ok(()),
+        };
+    };
+    *first = b'[';
+    out.push(b']');
+    body.field("tools", out);
+    if let Some(choice) = choice {
+        body.field("tool_choice", choice.value);
+        if choice.one_at_a_time {
+            body.field("parallel_tool_calls", "false");
+        }
+    }
+    Ok(())
+}
+
+/// Writes one tool with a comma before it, or answers the name of one that is left out.
+fn carry_one<'a>(
+    tool: Raw<'a>,
+    place: &Place<'_>,
+    out: &mut Vec<u8>,
+    dropped: &mut Dropped,
+) -> Result<Option<&'a str>, Invalid> {
+    let keys = ["type", "name", "description", "input_schema", "strict"];
+    let [kind, name, description, schema, strict] = place.object(tool)?.pick(keys);
+    if let Some(kind) = kind {
+        let place = place.field("type");
+        let kind = place.string(kind)?;
+        if BUILT_IN.iter().any(|known| kind.starts_with(known)) {
+            dropped.note(kind);
+            return Ok(Some(name.and_then(Raw::escaped).unwrap_or_default()));
+        }
+        if kind != "custom" {
+            return Err(place.not_carried(kind));
+        }
+    }
+    let name = place.required("name", name)?;
+    let schema_place = place.field("input_schema");
+    let schema = schema_place.object(schema.ok_or_else(|| schema_place.missing())?)?;
+    let mut piece = |text: &str| out.extend_from_slice(text.as_bytes());
+    piece(r#",{"type":"function","function":{"name":""#);
+    piece(name);
+    if let Some(description) = description {
+        piece(r#"","description":""#);
+        piece(place.field("description").string(description)?);
+    }
+    piece(r#"","parameters":"#);
+    piece(schema.text());
+    if let Some(strict) = strict {
+        piece(r#","strict":"#);
+        piece(strict.text());
+    }
+    piece("}}");
+    Ok(None)
+}
+
+/// What `tool_choice` says.
+struct Choice {
+    /// For the upstream.
+    value: String,
+    /// A call must come of it.
+    forces: bool,
+    one_at_a_time: bool,
+}
+
+impl Choice {
+    fn read(choice: Raw<'_>, left_out: &[&str]) -> Result<Self, Invalid> {
+        let place = Place::top("tool_choice");
+        let keys = ["type", "name", "disable_parallel_tool_use"];
+        let [kind, name, single] = place.object(choice)?.pick(keys);
+        let (value, forces) = match place.required("type", kind)? {
+            "auto" => (r#""auto""#.to_owned(), false),
+            "none" => (r#""none""#.to_owned(), false),
+            "any" => (r#""required""#.to_owned(), true),
+            "tool" => {
+                let name = place.required("name", name)?;
+                if left_out.contains(&name) {
+                    return Err(place.field("name").not_carried(name));
+                }
+                let named = [r#"{"type":"function","function":{"name":""#, name, r#""}}"#];
+                (named.concat(), true)
+            }
+            _ => return Err(place.field("type").must_be("auto, any, tool or none")),
+        };
+        let single = single.map(|s| place.field("disable_parallel_tool_use").flag(s));
+        Ok(Self {
+            value,
+            forces,
+            one_at_a_time: single.transpose()?.unwrap_or(false),
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! The APIs that agents speak, as translations at the door: OpenAI's Responses and Anthropic's
+//! Messages become chat completion requests, and the answers become theirs.
+//!
+//! Pure. Values go in, values come out: no clock, no socket, no log, and nothing of the walk over
+//! the models. Behind the door everything is a chat completion.
+//!
+//! 1. [`responses::read`] or [`messages::read`] makes of a body a [`Translated`]: the chat
+//!    completion request, and the [`Reply`] that knows how its answer has to look.
+//! 2. A plain answer goes through [`Reply::plain`], a stream's events through the [`Stream`] of
+//!    [`Reply::stream`]: each event's payload as it comes, then either the end or a failure. What
+//!    it writes are whole events. Comments of the upstream's pass beside it.
+//! 3. An error before the first byte goes through [`Surface::error`].
+//!
+//! An event is read in one pass and never built: its strings go out escaped as they came. What is
+//! carried, what is left out and what is refused is in `docs/surfaces.md`.
+
+mod chat;
+mod dropped;
+mod fields;
+pub mod messages;
+mod place;
+pub mod responses;
+
+use bytes::Bytes;
+
+pub use dropped::Dropped;
+pub use place::{Fault, Invalid};
+
+use crate::json;
+use crate::upstream::Said;
+
+/// How much deeper than the client's body the translated one may nest: tools are wrapped once
+/// more, and what a client sends back sealed is opened.
+pub const EXTRA_DEPTH: usize = 16;
+
+/// An API that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// `/v1/chat/completions`: nothing to translate.
+    Chat,
+    /// `/v1/responses`.
+    Responses,
+    /// `/v1/messages`.
+    Messages,
+    /// `/v1/completions`: nothing to translate either.
+    Completions,
+}
+
+impl Surface {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Chat,
+        Self::Responses,
+        Self::Messages,
+        Self::Completions,
+    ];
+
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Completions => "completions",
+        }
+    }
+
+    /// The body of an error in its own shape, made of one in OpenAI's.
+    #[must_use]
+    pub fn error(self, status: u16, body: &Bytes, request_id: &str) -> Bytes {
+        match self {
+            Self::Chat | Self::Responses | Self::Completions => body.clone(),
+            Self::Messages => messages::error(status, body, request_id),
+        }
+    }
+
+    /// What keeps a waiting client's connection alive.
+    #[must_use]
+    pub fn keepalive(self) -> &'static [u8] {
+        match self {
+            Self::Chat | Self::Responses | Self::Completions => b": keep-alive\n\n",
+            Self::Messages => messages::PING,
+        }
+    }
+}
+
+/// What an answer is called, and when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// Unique; of ASCII letters and digits only.
+    pub id: String,
+    /// In seconds since 1970.
+    pub created: u64,
+}
+
+/// A request that can be walked.
+#[derive(Clone, Debug)]
+pub struct Translated {
+    /// The body of the chat completion request. It may nest [`EXTRA_DEPTH`] levels deeper.
+    pub chat: Bytes,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// How to answer.
+    pub reply: Reply,
+    /// What was asked for and left out.
+    pub dropped: Dropped,
+}
+
+/// How a translated request is answered.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// As a response.
+    Responses(responses::Reply),
+    /// As a message.
+    Messages(messages::Reply),
+}
+
+impl Reply {
+    /// Translates a whole chat completion.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
+        match self {
+            Self::Responses(reply) => reply.plain(answer, ids),
+            Self::Messages(reply) => reply.plain(answer, ids),
+        }
+    }
+
+    /// Begins the translation of a stream.
+    #[must_use]
+    pub fn stream(self, ids: Ids) -> Stream {
+        match self {
+            Self::Responses(reply) => {
+                Stream::Responses(Box::new(responses::Stream::new(reply, ids)))
+            }
+            Self::Messages(reply) => Stream::Messages(Box::new(messages::Stream::new(reply, ids))),
+        }
+    }
+}
+
+/// An upstream's answer that cannot be translated: it is no chat completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// It is not even JSON.
+    #[error("the answer is {0}")]
+    Json(json::Error),
+    /// It has no choice in it.
+    #[error("the answer has no choices")]
+    NoChoice,
+}
+
+/// How a stream failed, in the words that a chat client would read (spec §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// The error's `code`.
+    pub code: &'a str,
+    /// The error's `type`.
+    pub kind: &'a str,
+    /// The error's `message`.
+    pub message: &'a str,
+}
+
+/// A stream in translation. Whole events are written to `out`, nothing is taken from it.
+#[derive(Debug)]
+pub enum Stream {
+    /// As a response's.
+    Responses(Box<responses::Stream>),
+    /// As a message's.
+    Messages(Box<messages::Stream>),
+}
+
+impl Stream {
+    /// Takes the payload of the upstream's next event, and answers what it says, as
+    /// [`crate::upstream::read_answer`] would: an event needs no second reader. Of an error
+    /// nothing is written; it is for the caller to end the stream with.
+    ///
+    /// # Errors
+    /// When it is not JSON; then nothing has been written either.
+    pub fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<Said, json::Error> {
+        match self {
+            Self::Responses(stream) => stream.event(payload, out),
+            Self::Messages(stream) => stream.event(payload, out),
+        }
+    }
+
+    /// Ends it: the upstream is done. Nothing may follow.
+    pub fn done(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Responses(stream) => stream.done(out),
+            Self::Messages(stream) => stream.done(out),
+        }
+    }
+
+    /// Ends it with an error. Nothing may follow.
+    pub fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Responses(stream) => stream.fail(failure, out),
+            Self::Messages(stream) => stream.fail(failure, out),
+        }
+    }
+
+    /// How many bytes of the answer it holds: a limit is the caller's affair.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match self {
+            Self::Responses(stream) => stream.held(),
+            Self::Messages(stream) => stream.held(),
+        }
+    }
+}
+
+/// The answer is to be a stream, and its usage to come with it.
+fn ask_for_stream(body: &mut chat::Body) {
+    body.field("stream", "true");
+    body.field("stream_options", r#"{"include_usage":true}"#);
+}
+
+/// Whether an upstream's words say that the prompt is too long: agents then shorten it, if they
+/// are told so in the words that they know.
+fn is_too_long(message: &str) -> bool {
+    const WORDS: [&str; 6] = [
+        "context length",
+        "context window",
+        "context limit",
+        "context_length",
+        "prompt is too long",
+        "too many tokens",
+    ];
+    let message = message.to_lowercase();
+    WORDS.iter().any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod agents;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod transcript;

@@ -1,0 +1,185 @@
+//! The calls of a response: items that may be open side by side, as their fragments come.
+
+use super::freeform::Freeform;
+use super::item::Sink;
+use super::reply::{Reply, Special};
+use crate::json::write;
+use crate::surface::chat::Fragment;
+
+/// A call in the making. All strings are escaped.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    /// Its place, once it has a name: only then is it known what kind of item it is.
+    at: Option<usize>,
+    id: String,
+    name: String,
+    special: Option<Special>,
+    arguments: Vec<u8>,
+    freeform: Freeform,
+    input: Vec<u8>,
+}
+
+impl Call {
+    /// Takes a fragment; `next` is the place for an item that begins.
+    pub(super) fn take(
+        &mut self,
+        fragment: &Fragment<'_>,
+        reply: &Reply,
+        next: &mut usize,
+        sink: &mut Sink<'_>,
+    ) {
+        if let (Some(id), true) = (fragment.id, self.id.is_empty() && self.at.is_none()) {
+            id.clone_into(&mut self.id);
+        }
+        if let (Some(name), None) = (fragment.name, self.at) {
+            name.clone_into(&mut self.name);
+        }
+        let arguments = fragment.arguments.as_deref().unwrap_or_default();
+        if self.at.is_some() {
+            self.delta(arguments, sink);
+            return;
+        }
+        // Held until there is a name.
+        self.arguments.extend_from_slice(arguments.as_bytes());
+        if !self.name.is_empty() {
+            self.begin(reply, next, sink);
+        }
+    }
+
+    fn begin(&mut self, reply: &Reply, next: &mut usize, sink: &mut Sink<'_>) {
+        let at = *next;
+        *next += 1;
+        self.at = Some(at);
+        self.special = reply.special(&self.name).cloned();
+        if self.id.is_empty() {
+            self.id = format!("call_{}_{at}", sink.response);
+        }
+        let mut item = Vec::new();
+        self.write_item(at, "in_progress", sink, &mut item);
+        let id = sink.id(self.prefix(), at);
+        sink.event("response.output_item.added")
+            .index(&id)
+            .raw(br#","item":"#)
+            .raw(&item)
+            .end();
+        let held = std::mem::take(&mut self.arguments);
+        self.delta(std::str::from_utf8(&held).unwrap_or_default(), sink);
+    }
+
+    fn delta(&mut self, arguments: &str, sink: &mut Sink<'_>) {
+        self.arguments.extend_from_slice(arguments.as_bytes());
+        if self.is_freeform() {
+            let before = self.input.len();
+            self.freeform.feed(arguments, &mut self.input);
+            self.input_delta(before, sink);
+        } else if !arguments.is_empty()
+            && let Some(at) = self.at
+        {
+            let id = sink.id(self.prefix(), at);
+            sink.event("response.function_call_arguments.delta")
+                .item(&id)
+                .text(r#","delta":"#, arguments.as_bytes())
+                .end();
+        }
+    }
+
+    /// Sends what the input has grown by.
+    fn input_delta(&self, before: usize, sink: &mut Sink<'_>) {
+        let grown = self.input.get(before..).unwrap_or_default();
+        if let (Some(at), false) = (self.at, grown.is_empty()) {
+            let id = sink.id(self.prefix(), at);
+            sink.event("response.custom_tool_call_input.delta")
+                .item(&id)
+                .text(r#","delta":"#, grown)
+                .end();
+        }
+    }
+
+    /// Closes it and answers its place and the whole item.
+    pub(super) fn end(
+        mut self,
+        status: &str,
+        reply: &Reply,
+        next: &mut usize,
+        sink: &mut Sink<'_>,
+    ) -> (usize, Vec<u8>) {
+        if self.at.is_none() {
+            // No name ever came. A client tells the model better than we could.
+            self.begin(reply, next, sink);
+        }
+        let at = self.at.unwrap_or_default();
+        let id = sink.id(self.prefix(), at);
+        if self.is_freeform() {
+            if !self.freeform.found() {
+                let before = self.input.len();
+                self.input.extend_from_slice(&self.arguments);
+                self.input_delta(before, sink);
+            }
+            sink.event("response.custom_tool_call_input.done")
+                .item(&id)
+                .text(r#","input":"#, &self.input)
+                .end();
+        } else {
+            sink.event("response.function_call_arguments.done")
+                .item(&id)
+                .text(r#","name":"#, self.shown_name().as_bytes())
+                .text(r#","arguments":"#, &self.arguments)
+                .end();
+        }
+        let mut item = Vec::new();
+        self.write_item(at, status, sink, &mut item);
+        sink.event("response.output_item.done")
+            .index(&id)
+            .raw(br#","item":"#)
+            .raw(&item)
+            .end();
+        (at, item)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.arguments.len() + self.input.len()
+    }
+
+    fn is_freeform(&self) -> bool {
+        self.special.as_ref().is_some_and(|tool| tool.freeform)
+    }
+
+    fn prefix(&self) -> &'static str {
+        if self.is_freeform() { "ctc" } else { "fc" }
+    }
+
+    /// The tool's name as the client knows it.
+    fn shown_name(&self) -> &str {
+        self.special.as_ref().map_or(&self.name, |tool| &tool.name)
+    }
+
+    /// The item: without its arguments as long as it is in progress, as those go out as deltas.
+    fn write_item(&self, at: usize, status: &str, sink: &Sink<'_>, out: &mut Vec<u8>) {
+        let (kind, value, text) = if self.is_freeform() {
+            ("custom_tool_call", "input", &self.input)
+        } else {
+            ("function_call", "arguments", &self.arguments)
+        };
+        out.extend_from_slice(br#"{"id":""#);
+        sink.id(self.prefix(), at).write(out);
+        let mut member = |name: &str, value: &str| {
+            for piece in ["\",\"", name, "\":\"", value] {
+                out.extend_from_slice(piece.as_bytes());
+            }
+        };
+        member("type", kind);
+        member("status", status);
+        member("call_id", &self.id);
+        if let Some(namespace) = self.special.as_ref().and_then(|t| t.namespace.as_ref()) {
+            member("namespace", namespace);
+        }
+        member("name", self.shown_name());
+        out.extend_from_slice(b"\",");
+        write::string(out, value);
+        out.extend_from_slice(b":\"");
+        if status != "in_progress" {
+            out.extend_from_slice(text);
+        }
+        out.extend_from_slice(b"\"}");
+    }
+}

@@ -1,0 +1,85 @@
+//! One event of a response's stream, written piece by piece.
+
+use crate::json::write;
+
+/// An event in the making.
+pub(super) struct Event<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl<'o> Event<'o> {
+    pub(super) fn begin(out: &'o mut Vec<u8>, kind: &str, sequence: &mut u64) -> Self {
+        for piece in [
+            "event: ",
+            kind,
+            "\ndata: {\"type\":\"",
+            kind,
+            "\",\"sequence_number\":",
+        ] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+        write::number(out, *sequence);
+        *sequence += 1;
+        Self { out }
+    }
+
+    /// The item that it is about, and the place of that.
+    pub(super) fn item(mut self, id: &ItemId<'_>) -> Self {
+        self.out.extend_from_slice(br#","item_id":""#);
+        id.write(self.out);
+        self.out.push(b'"');
+        self = self.index(id);
+        self
+    }
+
+    pub(super) fn index(self, id: &ItemId<'_>) -> Self {
+        self.number(r#","output_index":"#, id.at as u64)
+    }
+
+    pub(super) fn number(self, name: &str, value: u64) -> Self {
+        self.out.extend_from_slice(name.as_bytes());
+        write::number(self.out, value);
+        self
+    }
+
+    /// A member whose value is a string, still escaped.
+    pub(super) fn text(self, name: &str, escaped: &[u8]) -> Self {
+        for piece in [name.as_bytes(), b"\"", escaped, b"\""] {
+            self.out.extend_from_slice(piece);
+        }
+        self
+    }
+
+    /// Text as it stands.
+    pub(super) fn raw(self, text: &[u8]) -> Self {
+        self.out.extend_from_slice(text);
+        self
+    }
+
+    /// What only somebody else can write.
+    pub(super) fn with(self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        write(self.out);
+        self
+    }
+
+    pub(super) fn end(self) {
+        self.out.extend_from_slice(b"}\n\n");
+    }
+}
+
+/// The id of an output item: what it is, the response's id, and its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ItemId<'a> {
+    pub(super) kind: &'static str,
+    pub(super) response: &'a str,
+    pub(super) at: usize,
+}
+
+impl ItemId<'_> {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        for piece in [self.kind, "_", self.response, "_"] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+        write::number(out, self.at as u64);
+    }
+}

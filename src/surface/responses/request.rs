@@ -1,0 +1,218 @@
+//! The request: what it asks for as a chat completion, or why it cannot be had.
+
+use bytes::Bytes;
+
+use super::reply::{Echo, Reply};
+use super::{items, tools};
+use crate::json::{Raw, write};
+use crate::surface::chat::Body;
+use crate::surface::dropped::Dropped;
+use crate::surface::fields::Fields;
+use crate::surface::place::{Invalid, Place};
+use crate::surface::{self, Translated};
+
+/// Chat completions know these by the same name, or an upstream does.
+const SAME: [&str; 19] = [
+    "model",
+    "temperature",
+    "top_p",
+    "user",
+    "metadata",
+    "service_tier",
+    "prompt_cache_key",
+    "safety_identifier",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "seed",
+    "stop",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "provider",
+    "plugins",
+    "session_id",
+];
+
+/// They change nothing here: hints to OpenAI's own servers, and names for its own logs.
+const IGNORED: [&str; 8] = [
+    "store",
+    "background",
+    "truncation",
+    "client_metadata",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "stream_options",
+    "max_tool_calls",
+];
+
+/// Translates a body of at most `max_depth` levels.
+///
+/// # Errors
+/// The first thing that makes it no request, or one that cannot be carried.
+pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
+    let mut fields = Fields::read(bytes, max_depth)?;
+    refuse_state(&mut fields)?;
+    let mut echo = Echo::default();
+    let mut body = Body::default();
+    let mut dropped = Dropped::default();
+    echo.tool_choice(fields.peek("tool_choice"));
+    echo.add("parallel_tool_calls", fields.peek("parallel_tool_calls"));
+    let special = tools::carry(&mut fields, &mut body, &mut dropped)?;
+
+    if let Some(instructions) = fields.take("instructions") {
+        body.system(items::texts(instructions, &Place::top("instructions"))?);
+    }
+    let input = fields.take("input");
+    items::carry(
+        input.ok_or_else(|| Place::top("input").missing())?,
+        &mut body,
+    )?;
+
+    for name in SAME {
+        if let Some(value) = fields.take(name) {
+            body.field(name, value.text());
+            echo.add(name, Some(value));
+        }
+    }
+    if let Some(limit) = fields.take("max_output_tokens") {
+        body.field("max_tokens", limit.text());
+        echo.add("max_output_tokens", Some(limit));
+    }
+    let reasoning = fields.take("reasoning");
+    echo.add("reasoning", reasoning);
+    carry_reasoning(reasoning, &mut body)?;
+    let text = fields.take("text");
+    echo.add("text", text);
+    carry_text(text, &mut body)?;
+    let include = Include::read(fields.take("include"))?;
+    let top_logprobs = fields.take("top_logprobs");
+    if include.logprobs || top_logprobs.is_some() {
+        body.field("logprobs", "true");
+    }
+    if let Some(top) = top_logprobs {
+        body.field("top_logprobs", top.text());
+    }
+    let stream = fields.take("stream").map(|s| Place::top("stream").flag(s));
+    let stream = stream.transpose()?.unwrap_or(false);
+    if stream {
+        surface::ask_for_stream(&mut body);
+    }
+    for name in IGNORED {
+        fields.take(name);
+    }
+    fields.left().for_each(|name| dropped.note(name));
+    Ok(Translated {
+        chat: body.finish(),
+        stream,
+        reply: surface::Reply::Responses(Reply::new(echo, special, include.encrypted)),
+        dropped,
+    })
+}
+
+/// What only a server that keeps conversations could honour.
+fn refuse_state(fields: &mut Fields<'_>) -> Result<(), Invalid> {
+    const NOTHING_IS_KEPT: &str = "asks for what is kept, and this proxy keeps nothing: send the whole conversation as \"input\", without it";
+    for name in ["previous_response_id", "conversation"] {
+        if fields.take(name).is_some() {
+            return Err(Place::top(name).cannot(NOTHING_IS_KEPT));
+        }
+    }
+    for name in ["store", "background"] {
+        if let Some(value) = fields.peek(name)
+            && Place::top(name).flag(value)?
+        {
+            let why = "must be false or absent: this proxy keeps nothing";
+            return Err(Place::top(name).cannot(why));
+        }
+    }
+    match fields.take("prompt") {
+        None => Ok(()),
+        Some(_) => Err(Place::top("prompt")
+            .cannot("names a template stored at OpenAI, which this proxy cannot see")),
+    }
+}
+
+/// An effort is carried, and then only models that can reason are asked. A wish for summaries
+/// alone is none: agents send it always, and what a model thinks is shown anyway.
+fn carry_reasoning(reasoning: Option<Raw<'_>>, body: &mut Body) -> Result<(), Invalid> {
+    let Some(reasoning) = reasoning else {
+        return Ok(());
+    };
+    let [effort, summary] = Place::top("reasoning")
+        .object(reasoning)?
+        .pick(["effort", "summary"]);
+    let Some(effort) = effort else {
+        return Ok(());
+    };
+    let mut value = format!("{{\"effort\":{}", effort.text());
+    if let Some(summary) = summary {
+        value.push_str(",\"summary\":");
+        value.push_str(summary.text());
+    }
+    value.push('}');
+    body.field("reasoning", value);
+    Ok(())
+}
+
+fn carry_text(text: Option<Raw<'_>>, body: &mut Body) -> Result<(), Invalid> {
+    let Some(text) = text else {
+        return Ok(());
+    };
+    let place = Place::top("text");
+    let [format, verbosity] = place.object(text)?.pick(["format", "verbosity"]);
+    if let Some(verbosity) = verbosity {
+        body.field("verbosity", verbosity.text());
+    }
+    let Some(format) = format else {
+        return Ok(());
+    };
+    let place = place.field("format");
+    let kind = place.object(format)?.get("type");
+    match place.required("type", kind)? {
+        "text" => {}
+        "json_object" => body.field("response_format", r#"{"type":"json_object"}"#),
+        "json_schema" => {
+            let mut value = String::from(r#"{"type":"json_schema","json_schema":{"#);
+            let inner = format.members().filter(|(key, _)| key != "type");
+            for (n, (key, member)) in inner.enumerate() {
+                if n > 0 {
+                    value.push(',');
+                }
+                let mut name = Vec::new();
+                write::string(&mut name, &key);
+                value.push_str(&String::from_utf8_lossy(&name));
+                value.push(':');
+                value.push_str(member.text());
+            }
+            value.push_str("}}");
+            body.field("response_format", value);
+        }
+        other => return Err(place.field("type").not_carried(other)),
+    }
+    Ok(())
+}
+
+/// What `include` asks to have in the answer. What it names of tools that are not here is nothing
+/// that could be left out.
+#[derive(Default)]
+struct Include {
+    encrypted: bool,
+    logprobs: bool,
+}
+
+impl Include {
+    fn read(include: Option<Raw<'_>>) -> Result<Self, Invalid> {
+        let mut asked = Self::default();
+        if let Some(include) = include {
+            for wish in Place::top("include").array(include)?.elements() {
+                match wish.escaped() {
+                    Some("reasoning.encrypted_content") => asked.encrypted = true,
+                    Some("message.output_text.logprobs") => asked.logprobs = true,
+                    Some(_) | None => {}
+                }
+            }
+        }
+        Ok(asked)
+    }
+}

@@ -1,0 +1,252 @@
+//! A chat completion's stream as a response's, event by event.
+//!
+//! An item is opened by its first delta. A text, a refusal or a thought is closed when something
+//! else begins; calls stay open until the end, since their fragments may come side by side, and
+//! each carries its place. Nothing is held back but what has no name yet.
+
+use super::call::Call;
+use super::item::{self, Kind, Open, Sink};
+use super::reply::{Reply, Response, Status};
+use crate::json;
+use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
+use crate::surface::{Failure, Ids};
+use crate::upstream::Said;
+
+/// A response in the making.
+#[derive(Debug)]
+pub struct Stream {
+    reply: Reply,
+    ids: Ids,
+    sequence: u64,
+    begun: bool,
+    /// The model that answers, escaped.
+    model: String,
+    /// How many items there are, and those that are finished, by their places.
+    next: usize,
+    output: Vec<Vec<u8>>,
+    open: Option<Open>,
+    fragments: Calls,
+    calls: Vec<Call>,
+    details: Details,
+    finish: Option<Finish>,
+    usage: Option<Usage>,
+}
+
+impl Stream {
+    pub(in crate::surface) fn new(reply: Reply, ids: Ids) -> Self {
+        Self {
+            reply,
+            ids,
+            sequence: 0,
+            begun: false,
+            model: String::new(),
+            next: 0,
+            output: Vec::new(),
+            open: None,
+            fragments: Calls::default(),
+            calls: Vec::new(),
+            details: Details::default(),
+            finish: None,
+            usage: None,
+        }
+    }
+
+    /// Takes the payload of the upstream's next event.
+    pub(in crate::surface) fn event(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Said, json::Error> {
+        let chunk = Chunk::read(payload)?;
+        let said = chunk.said();
+        if !matches!(said, Said::Error(_)) {
+            self.take(&chunk, out);
+        }
+        Ok(said)
+    }
+
+    pub(super) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+        if let (Some(model), true) = (chunk.model, self.model.is_empty()) {
+            model.clone_into(&mut self.model);
+        }
+        self.begin(out);
+        let told;
+        let reasoning = match (chunk.reasoning, chunk.details) {
+            (None, Some(details)) => {
+                told = text_of(details);
+                told.as_deref()
+            }
+            (reasoning, _) => reasoning,
+        };
+        if let Some(text) = reasoning {
+            self.text(Kind::Reasoning, text, "[]", out);
+        }
+        if let Some(details) = chunk.details.filter(|_| self.reply.encrypted) {
+            self.details.add(details);
+        }
+        if let Some(text) = chunk.content {
+            let logprobs = chunk.logprobs.map_or("[]", json::Raw::text);
+            self.text(Kind::Text, text, logprobs, out);
+        }
+        if let Some(text) = chunk.refusal {
+            self.text(Kind::Refusal, text, "[]", out);
+        }
+        if let Some(calls) = chunk.calls {
+            self.close("completed", out);
+            self.seal(out);
+            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            self.fragments.read(calls, |fragment| {
+                if self.calls.len() <= fragment.call {
+                    self.calls.resize_with(fragment.call + 1, Call::default);
+                }
+                if let Some(call) = self.calls.get_mut(fragment.call) {
+                    call.take(fragment, &self.reply, &mut self.next, sink);
+                }
+            });
+        }
+        // The end may be told twice.
+        self.finish = chunk.finish.or(self.finish);
+        self.usage = chunk.usage.or(self.usage);
+    }
+
+    /// The upstream is done.
+    pub(in crate::surface) fn done(&mut self, out: &mut Vec<u8>) {
+        self.begin(out);
+        self.end_items(out);
+        let finish = self.finish.unwrap_or(Finish::Done);
+        let kind = match finish {
+            Finish::Done => "response.completed",
+            Finish::Length | Finish::Filtered => "response.incomplete",
+        };
+        self.with_response(kind, Status::Ended(finish), out);
+    }
+
+    /// The upstream failed within its answer. What is open stays so: a call that is closed would
+    /// be carried out by the client, half of it missing.
+    pub(in crate::surface) fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+        self.begin(out);
+        let status = Status::Failed(super::code_of(failure), failure.message);
+        self.with_response("response.failed", status, out);
+    }
+
+    /// How many bytes are held until the end, which repeats them.
+    pub(in crate::surface) fn held(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, |open| open.text.len());
+        let calls: usize = self.calls.iter().map(Call::held).sum();
+        let output: usize = self.output.iter().map(Vec::len).sum();
+        open + calls + output + self.details.held()
+    }
+
+    /// Closes every item, for a plain answer too.
+    pub(super) fn end_items(&mut self, out: &mut Vec<u8>) {
+        let status = match self.finish {
+            None | Some(Finish::Done) => "completed",
+            Some(Finish::Length | Finish::Filtered) => "incomplete",
+        };
+        self.close(status, out);
+        for call in std::mem::take(&mut self.calls) {
+            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            let (at, item) = call.end(status, &self.reply, &mut self.next, sink);
+            self.keep(at, item);
+        }
+        self.seal(out);
+    }
+
+    /// The response as it stands.
+    pub(super) fn response<'a>(&'a self, status: Status<'a>) -> Response<'a> {
+        Response {
+            id: &self.ids.id,
+            created: self.ids.created,
+            model: &self.model,
+            status,
+            output: &self.output,
+            usage: self.usage,
+        }
+    }
+
+    /// How the upstream ended it.
+    pub(super) fn ended(&self) -> Status<'static> {
+        Status::Ended(self.finish.unwrap_or(Finish::Done))
+    }
+
+    pub(super) fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.with_response("response.created", Status::InProgress, out);
+            self.with_response("response.in_progress", Status::InProgress, out);
+        }
+    }
+
+    fn text(&mut self, kind: Kind, text: &str, logprobs: &str, out: &mut Vec<u8>) {
+        if self.open.as_ref().is_none_or(|open| open.kind != kind) {
+            self.close("completed", out);
+            if kind != Kind::Reasoning {
+                self.seal(out);
+            }
+            let at = self.next;
+            self.next += 1;
+            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            self.open = Some(Open::begin(kind, at, sink));
+        }
+        if let Some(open) = &mut self.open {
+            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            open.delta(text, logprobs, sink);
+        }
+    }
+
+    fn close(&mut self, status: &str, out: &mut Vec<u8>) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        let sealed = open.kind == Kind::Reasoning && self.reply.encrypted;
+        let details = sealed.then(|| std::mem::take(&mut self.details));
+        let sink = &mut sink(out, &mut self.sequence, &self.ids);
+        let (at, item) = (open.at, open.end(status, details.as_ref(), sink));
+        self.keep(at, item);
+    }
+
+    /// Sends the details that no text came with: as an item, before what they led to.
+    fn seal(&mut self, out: &mut Vec<u8>) {
+        if self.details.is_empty() {
+            return;
+        }
+        let at = self.next;
+        self.next += 1;
+        let sink = &mut sink(out, &mut self.sequence, &self.ids);
+        let item = item::sealed(at, &std::mem::take(&mut self.details), sink);
+        self.keep(at, item);
+    }
+
+    fn keep(&mut self, at: usize, item: Vec<u8>) {
+        if self.output.len() <= at {
+            self.output.resize_with(at + 1, Vec::new);
+        }
+        if let Some(slot) = self.output.get_mut(at) {
+            *slot = item;
+        }
+    }
+
+    fn with_response(&mut self, kind: &str, status: Status<'_>, out: &mut Vec<u8>) {
+        let mut sequence = self.sequence;
+        super::event::Event::begin(out, kind, &mut sequence)
+            .raw(br#","response":"#)
+            .with(|out| self.response(status).write(&self.reply, out))
+            .end();
+        self.sequence = sequence;
+    }
+}
+
+/// Borrows no more of a stream than writing takes.
+fn sink<'s>(out: &'s mut Vec<u8>, sequence: &'s mut u64, ids: &'s Ids) -> Sink<'s> {
+    Sink {
+        out,
+        sequence,
+        response: &ids.id,
+    }
+}
+
+#[cfg(test)]
+mod tests;

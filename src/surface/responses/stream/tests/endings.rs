@@ -1,0 +1,127 @@
+//! How a response ends: well, cut short, with an error; and as a whole.
+
+use serde_json::{Value, json};
+
+use super::{line, reply};
+use crate::surface::responses;
+use crate::surface::transcript::{End, call, check_response, delta, end, ids, play, text};
+
+#[test]
+fn the_end_says_how_it_ended() {
+    #[rustfmt::skip]
+    let rows = [
+        ("stop",           "response.completed",  "completed",  json!(null)),
+        ("tool_calls",     "response.completed",  "completed",  json!(null)),
+        ("length",         "response.incomplete", "incomplete", json!({"reason": "max_output_tokens"})),
+        ("content_filter", "response.incomplete", "incomplete", json!({"reason": "content_filter"})),
+    ];
+    for (reason, kind, status, details) in rows {
+        let chunks = [vec![text("x")], end(reason)].concat();
+        let events = play(reply(&json!({"temperature": 0.5})), &chunks, End::Done);
+        check_response(&events, End::Done);
+        let last = events.last().unwrap();
+        assert_eq!(last["type"], kind);
+        let response = &last["response"];
+        assert_eq!(
+            (&response["status"], &response["incomplete_details"]),
+            (&json!(status), &details)
+        );
+        assert_eq!(response["output"][0]["status"], status);
+        let usage = json!({"input_tokens": 9, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 12,
+            "output_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 21});
+        assert_eq!(response["usage"], usage);
+        assert_eq!(
+            (
+                &response["id"],
+                &response["model"],
+                &response["temperature"]
+            ),
+            (&json!("resp_1a2b"), &json!("a/b:free"), &json!(0.5))
+        );
+    }
+    // The usage in a chunk of its own, without a choice.
+    let chunks = [
+        text("x"),
+        r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#.into(),
+    ];
+    let events = play(reply(&json!({})), &chunks, End::Done);
+    assert_eq!(
+        events.last().unwrap()["response"]["usage"]["total_tokens"],
+        3
+    );
+    let none: [&str; 0] = [];
+    let events = play(reply(&json!({})), &none, End::Done);
+    assert_eq!(events.last().unwrap()["response"]["usage"], Value::Null);
+}
+
+#[test]
+fn a_failure_leaves_open_what_is_open() {
+    let chunks = [text("Let me."), call(0, "rm", "{\"path\":\"/tmp")];
+    let events = play(reply(&json!({})), &chunks, End::Failed);
+    check_response(&events, End::Failed);
+    let last = events.last().unwrap();
+    assert_eq!(last["response"]["status"], "failed");
+    assert_eq!(
+        last["response"]["output"].as_array().unwrap().len(),
+        1,
+        "the text, not the call"
+    );
+    assert_eq!(last["response"]["error"]["code"], "server_error");
+    let done = |e: &&Value| e["type"] == "response.output_item.done";
+    assert_eq!(events.iter().filter(done).count(), 1);
+    let none: [&str; 0] = [];
+    let events = play(reply(&json!({})), &none, End::Failed);
+    let kinds: Vec<String> = events.iter().map(line).collect();
+    assert_eq!(kinds, ["created", "in_progress", "failed"]);
+}
+
+#[test]
+fn a_plain_answer_is_what_the_stream_ends_with() {
+    let answer = json!({"id": "gen-1", "model": "a/b:free", "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
+        "role": "assistant", "content": "Let me see.", "reasoning": "Hm.", "refusal": null,
+        "reasoning_details": [{"type": "reasoning.text", "text": "Hm.", "index": 0}],
+        "tool_calls": [{"id": "call_0", "type": "function", "function": {"name": "ls", "arguments": "{}"}},
+                       {"id": "call_1", "type": "function", "function": {"name": "cat", "arguments": "{\"a\":1}"}}]}}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21, "prompt_tokens_details": {"cached_tokens": 4},
+                  "completion_tokens_details": {"reasoning_tokens": 5}}});
+    let chunks = [
+        vec![
+            delta(r#""reasoning":"Hm.","reasoning_details":[{"type":"reasoning.text","text":"Hm.","index":0}]"#),
+            text("Let me see."),
+            call(0, "ls", "{}"),
+            call(1, "cat", "{\"a\":1}"),
+        ],
+        end("tool_calls"),
+    ]
+    .concat();
+    let reply = reply(&json!({"include": ["reasoning.encrypted_content"]}));
+    let plain = reply.plain(answer.to_string().as_bytes(), &ids()).unwrap();
+    let plain: Value = serde_json::from_slice(&plain).unwrap();
+    let events = play(reply.clone(), &chunks, End::Done);
+    assert_eq!(plain, events.last().unwrap()["response"]);
+    assert_eq!(plain["status"], "completed");
+    let text = |bad: &[u8]| reply.plain(bad, &ids()).unwrap_err().to_string();
+    assert_eq!(text(b"<html>"), "the answer is not valid JSON at byte 0");
+    assert_eq!(text(b"{\"choices\":[]}"), "the answer has no choices");
+}
+
+#[test]
+fn a_failure_has_a_code_that_clients_know() {
+    let failure = |code, kind, message| crate::surface::Failure {
+        code,
+        kind,
+        message,
+    };
+    #[rustfmt::skip]
+    let rows = [
+        (failure("upstream_error", "upstream_error", "It broke off."),                   "server_error"),
+        (failure("rate_limited", "upstream_error", "Slow down."),                        "rate_limit_exceeded"),
+        (failure("account_rate_limited", "rate_limit_error", "The quota is gone."),      "rate_limit_exceeded"),
+        (failure("all_models_unavailable", "server_error", "All rest."),                 "server_error"),
+        (failure("no_capable_model", "invalid_request_error", "None can."),              "invalid_prompt"),
+        (failure("upstream_error", "upstream_error", "This endpoint's maximum context length is 9 tokens"), "context_length_exceeded"),
+    ];
+    for (failure, code) in rows {
+        assert_eq!(responses::code_of(&failure), code);
+    }
+}

@@ -1,0 +1,69 @@
+//! What becomes of tools.
+
+use serde_json::json;
+
+use super::super::tools::joined;
+use super::{fields, translate};
+
+#[test]
+fn tools_are_carried_as_functions() {
+    let f = json!({"type": "function", "name": "f", "description": "F", "parameters": {"type": "object"}, "strict": false});
+    let carried_f = json!({"type": "function", "function": {"name": "f", "description": "F", "parameters": {"type": "object"}, "strict": false}});
+    let patch = json!({"type": "custom", "name": "apply_patch", "description": "Patch \"it\".",
+        "format": {"type": "grammar", "syntax": "lark", "definition": "start: \"x\"\n"}});
+    let carried_patch = json!({"type": "function", "function": {"name": "apply_patch",
+        "description": "Patch \"it\".\n\nThe input follows this grammar (lark):\nstart: \"x\"\n",
+        "parameters": {"type": "object", "properties": {"input": {"type": "string", "description": "The tool's whole input, as plain text."}},
+                       "required": ["input"], "additionalProperties": false}}});
+    let space =
+        json!({"type": "namespace", "name": "mcp__files", "description": "Files.", "tools": [f]});
+    let carried_space = json!({"type": "function", "function": {"name": "mcp__files__f", "description": "F", "parameters": {"type": "object"}, "strict": false}});
+    let web = json!({"type": "web_search", "external_web_access": true});
+    let named = |name: &str| json!({"type": "function", "function": {"name": name}});
+    #[rustfmt::skip]
+    let rows = [
+        (json!([f]), json!(null), json!({"tools": [carried_f]}), ""),
+        (json!([]),  json!("auto"), json!({}), ""),
+        (json!([f, web]), json!("auto"), json!({"tools": [carried_f], "tool_choice": "auto"}), "web_search"),
+        (json!([web, {"type": "mcp", "server_url": "https://a"}, {"type": "tool_search", "execution": "client"}]), json!("auto"),
+            json!({}), "web_search mcp tool_search"),
+        (json!([f, patch, space]), json!("required"), json!({"tools": [carried_f, carried_patch, carried_space], "tool_choice": "required"}), ""),
+        (json!([f]), json!({"type": "function", "name": "f"}), json!({"tools": [carried_f], "tool_choice": named("f")}), ""),
+        (json!([patch]), json!({"type": "custom", "name": "apply_patch"}), json!({"tools": [carried_patch], "tool_choice": named("apply_patch")}), ""),
+        (json!([f, space]), json!({"type": "function", "name": "f", "namespace": "mcp__files"}),
+            json!({"tools": [carried_f, carried_space], "tool_choice": named("mcp__files__f")}), ""),
+        (json!([f, patch, web]), json!({"type": "allowed_tools", "mode": "required", "tools": [{"type": "custom", "name": "apply_patch"}, {"type": "web_search"}]}),
+            json!({"tools": [carried_patch], "tool_choice": "required"}), "web_search"),
+        (json!([f]), json!({"type": "allowed_tools", "mode": "auto", "tools": []}), json!({}), ""),
+    ];
+    for (tools, choice, expected, dropped) in rows {
+        let body = json!({"input": "x", "tools": tools, "tool_choice": choice});
+        let translated = translate(&body).unwrap();
+        assert_eq!(fields(body.clone()), expected, "{body}");
+        let names: Vec<&str> = translated.dropped.names().collect();
+        assert_eq!(names.join(" "), dropped, "{body}");
+    }
+    let parallel = fields(json!({"tools": [f], "parallel_tool_calls": true}));
+    assert_eq!(parallel["parallel_tool_calls"], json!(true));
+    assert_eq!(
+        fields(json!({"parallel_tool_calls": true})),
+        json!({}),
+        "without tools it says nothing"
+    );
+}
+
+#[test]
+fn joined_names_fit() {
+    let long = "n".repeat(90);
+    #[rustfmt::skip]
+    let rows = [
+        (None,               "f",    "f".to_owned()),
+        (Some("a"),          "f",    "a__f".to_owned()),
+        (Some("a.b c"),      "f",    "abc__f".to_owned()),
+        (Some(long.as_str()), "f",   format!("{}__f", "n".repeat(61))),
+        (Some("a"), long.as_str(),   format!("__{long}")),
+    ];
+    for (namespace, name, expected) in rows {
+        assert_eq!(joined(namespace, name), expected);
+    }
+}

@@ -1,0 +1,272 @@
+//! `tools`, `tool_choice` and `parallel_tool_calls`.
+//!
+//! A function is carried as it is, a freeform tool as a function with one string, the tools of a
+//! namespace under joined names. Tools that OpenAI runs itself cannot be had here: they are left
+//! out and reported, unless `tool_choice` insists on one.
+
+use std::borrow::Cow;
+
+use super::reply::Special;
+use crate::json::{Raw, write};
+use crate::surface::chat::Body;
+use crate::surface::dropped::Dropped;
+use crate::surface::fields::Fields;
+use crate::surface::place::{Invalid, Place};
+
+/// What OpenAI's servers do, or its models know without a schema; a date may follow.
+const BUILT_IN: [&str; 11] = [
+    "web_search",
+    "file_search",
+    "computer",
+    "code_interpreter",
+    "image_generation",
+    "mcp",
+    "local_shell",
+    "shell",
+    "apply_patch",
+    "tool_search",
+    "programmatic_tool_calling",
+];
+
+/// What a function's name may have at most.
+const MAX_NAME: usize = 64;
+
+/// A tool that is carried.
+struct Tool<'a> {
+    namespace: Option<&'a str>,
+    name: &'a str,
+    freeform: bool,
+    description: Option<Raw<'a>>,
+    parameters: Option<Raw<'a>>,
+    strict: Option<Raw<'a>>,
+    /// A freeform tool's.
+    format: Option<Raw<'a>>,
+}
+
+/// What is read of a definition.
+const KEYS: [&str; 7] = [
+    "type",
+    "name",
+    "description",
+    "parameters",
+    "strict",
+    "format",
+    "tools",
+];
+
+/// The name under which the upstream knows a tool of a namespace. All strings are escaped.
+pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
+    let Some(namespace) = namespace else {
+        return Cow::Borrowed(name);
+    };
+    let room = MAX_NAME.saturating_sub(name.len() + 2);
+    let cut: String = namespace
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        .take(room)
+        .collect();
+    Cow::Owned(format!("{cut}__{name}"))
+}
+
+/// Carries the tools over, and answers which of them come back as something else than functions.
+pub(super) fn carry(
+    fields: &mut Fields<'_>,
+    body: &mut Body,
+    dropped: &mut Dropped,
+) -> Result<Vec<Special>, Invalid> {
+    let place = Place::top("tools");
+    let mut tools = Vec::new();
+    if let Some(list) = fields.take("tools") {
+        for (n, tool) in place.array(list)?.elements().enumerate() {
+            read(tool, None, &place.at(n), &mut tools, dropped)?;
+        }
+    }
+    let choice = Choice::read(fields.take("tool_choice"))?;
+    if let Some(allowed) = &choice.allowed {
+        tools.retain(|tool| allowed.contains(&(tool.namespace, tool.name)));
+    }
+    let parallel = fields.take("parallel_tool_calls");
+    if tools.is_empty() {
+        return if choice.forces {
+            Err(Place::top("tool_choice")
+                .cannot("demands a call, and none of the tools is carried"))
+        } else {
+            Ok(Vec::new())
+        };
+    }
+    let mut out = b"[".to_vec();
+    for (n, tool) in tools.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        tool.write(&mut out);
+    }
+    out.push(b']');
+    body.field("tools", out);
+    if let Some(choice) = choice.value {
+        body.field("tool_choice", choice);
+    }
+    if let Some(parallel) = parallel {
+        body.field("parallel_tool_calls", parallel.text());
+    }
+    Ok(tools.iter().filter_map(Tool::special).collect())
+}
+
+fn read<'a>(
+    tool: Raw<'a>,
+    namespace: Option<&'a str>,
+    place: &Place<'_>,
+    tools: &mut Vec<Tool<'a>>,
+    dropped: &mut Dropped,
+) -> Result<(), Invalid> {
+    let [kind, name, description, parameters, strict, format, inner] =
+        place.object(tool)?.pick(KEYS);
+    let kind = place.required("type", kind)?;
+    match kind {
+        "function" | "custom" => tools.push(Tool {
+            namespace,
+            name: place.required("name", name)?,
+            freeform: kind == "custom",
+            description,
+            parameters,
+            strict,
+            format,
+        }),
+        "namespace" if namespace.is_none() => {
+            let name = place.required("name", name)?;
+            let list = place.field("tools");
+            let inner = list.array(inner.ok_or_else(|| list.missing())?)?;
+            for (n, tool) in inner.elements().enumerate() {
+                read(tool, Some(name), &list.at(n), tools, dropped)?;
+            }
+        }
+        _ if BUILT_IN.iter().any(|known| kind.starts_with(known)) => dropped.note(kind),
+        _ => return Err(place.field("type").not_carried(kind)),
+    }
+    Ok(())
+}
+
+impl Tool<'_> {
+    fn special(&self) -> Option<Special> {
+        (self.freeform || self.namespace.is_some()).then(|| Special {
+            joined: joined(self.namespace, self.name).into_owned(),
+            namespace: self.namespace.map(str::to_owned),
+            name: self.name.to_owned(),
+            freeform: self.freeform,
+        })
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let description = self.description.and_then(Raw::escaped);
+        let mut piece = |text: &str| out.extend_from_slice(text.as_bytes());
+        piece(r#"{"type":"function","function":{"name":""#);
+        piece(&joined(self.namespace, self.name));
+        piece(r#"","description":""#);
+        piece(description.unwrap_or_default());
+        if self.freeform {
+            let [syntax, definition] = self
+                .format
+                .map(|format| format.pick(["syntax", "definition"]))
+                .unwrap_or_default();
+            if let Some(definition) = definition.and_then(Raw::escaped) {
+                piece(r"\n\nThe input follows this grammar");
+                if let Some(syntax) = syntax.and_then(Raw::escaped) {
+                    piece(" (");
+                    piece(syntax);
+                    piece(")");
+                }
+                piece(r":\n");
+                piece(definition);
+            }
+            piece(
+                r#"","parameters":{"type":"object","properties":{"input":{"type":"string","description":"The tool's whole input, as plain text."}},"required":["input"],"additionalProperties":false}"#,
+            );
+        } else {
+            piece("\"");
+            for (name, value) in [("parameters", self.parameters), ("strict", self.strict)] {
+                if let Some(value) = value {
+                    piece(",\"");
+                    piece(name);
+                    piece("\":");
+                    piece(value.text());
+                }
+            }
+        }
+        piece("}}");
+    }
+}
+
+/// What `tool_choice` says.
+#[derive(Default)]
+struct Choice<'a> {
+    /// For the upstream.
+    value: Option<String>,
+    /// A call must come of it.
+    forces: bool,
+    /// Only these, by namespace and name.
+    allowed: Option<Vec<(Option<&'a str>, &'a str)>>,
+}
+
+impl<'a> Choice<'a> {
+    fn read(choice: Option<Raw<'a>>) -> Result<Self, Invalid> {
+        let Some(choice) = choice else {
+            return Ok(Self::default());
+        };
+        let place = Place::top("tool_choice");
+        if let Some(mode) = choice.escaped() {
+            return Self::mode(mode, &place);
+        }
+        let [kind, mode, tools] = place.object(choice)?.pick(["type", "mode", "tools"]);
+        match place.required("type", kind)? {
+            "function" | "custom" => {
+                let (namespace, name) = named(choice, &place)?;
+                let mut value = br#"{"type":"function","function":{"name":""#.to_vec();
+                value.extend_from_slice(joined(namespace, name).as_bytes());
+                value.extend_from_slice(br#""}}"#);
+                Ok(Self {
+                    value: Some(String::from_utf8_lossy(&value).into_owned()),
+                    forces: true,
+                    allowed: None,
+                })
+            }
+            "allowed_tools" => {
+                let list = place.field("tools");
+                let mut allowed = Vec::new();
+                let tools = list.array(tools.ok_or_else(|| list.missing())?)?;
+                for (n, tool) in tools.elements().enumerate() {
+                    // One of OpenAI's own has no name, and is not there anyway.
+                    if tool.get("name").is_some() {
+                        allowed.push(named(tool, &list.at(n))?);
+                    }
+                }
+                let mode = place.required("mode", mode)?;
+                Ok(Self {
+                    allowed: Some(allowed),
+                    ..Self::mode(mode, &place.field("mode"))?
+                })
+            }
+            other => Err(place.field("type").not_carried(other)),
+        }
+    }
+
+    fn mode(mode: &str, place: &Place<'_>) -> Result<Self, Invalid> {
+        if !matches!(mode, "auto" | "none" | "required") {
+            return Err(place.must_be("auto, none or required"));
+        }
+        let mut value = Vec::new();
+        write::string(&mut value, mode);
+        Ok(Self {
+            value: String::from_utf8(value).ok(),
+            forces: mode == "required",
+            allowed: None,
+        })
+    }
+}
+
+fn named<'a>(tool: Raw<'a>, place: &Place<'_>) -> Result<(Option<&'a str>, &'a str), Invalid> {
+    let [name, namespace] = tool.pick(["name", "namespace"]);
+    let namespace = namespace
+        .map(|namespace| place.field("namespace").string(namespace))
+        .transpose()?;
+    Ok((namespace, place.required("name", name)?))
+}

@@ -1,0 +1,182 @@
+//! Streams played in tests: chunks in, whole events out, and what must hold of every one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Failure, Ids, Reply};
+
+pub(super) const FAILURE: Failure<'_> = Failure {
+    code: "upstream_error",
+    kind: "upstream_error",
+    message: "the model's answer broke off before its end",
+};
+
+pub(super) fn ids() -> Ids {
+    Ids {
+        id: "1a2b".to_owned(),
+        created: 1_790_000_000,
+    }
+}
+
+/// A chunk with this delta.
+pub(super) fn delta(delta: &str) -> String {
+    format!(
+        r#"{{"id":"gen-1","object":"chat.completion.chunk","created":1790000000,"model":"a/b:free","provider":"X","choices":[{{"index":0,"delta":{{"role":"assistant","content":"",{delta}}},"finish_reason":null,"native_finish_reason":null,"logprobs":null}}]}}"#
+    )
+}
+
+pub(super) fn text(text: &str) -> String {
+    format!(
+        r#"{{"id":"gen-1","model":"a/b:free","choices":[{{"index":0,"delta":{{"role":"assistant","content":{}}},"finish_reason":null}}]}}"#,
+        Value::from(text)
+    )
+}
+
+/// A fragment of a call: `name` begins it.
+pub(super) fn call(index: usize, name: &str, arguments: &str) -> String {
+    let head = if name.is_empty() {
+        String::new()
+    } else {
+        format!(r#""id":"call_{index}","type":"function","#)
+    };
+    let name = Some(name).filter(|name| !name.is_empty());
+    let name = name.map_or(String::new(), |name| format!(r#""name":"{name}","#));
+    delta(&format!(
+        r#""tool_calls":[{{"index":{index},{head}"function":{{{name}"arguments":{}}}}}]"#,
+        Value::from(arguments)
+    ))
+}
+
+/// The end as it is recorded: the finish reason twice, the second time with the usage.
+pub(super) fn end(reason: &str) -> Vec<String> {
+    let usage = r#","usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":5}}"#;
+    let chunk = |more: &str| {
+        format!(
+            r#"{{"id":"gen-1","model":"a/b:free","choices":[{{"index":0,"delta":{{"role":"assistant","content":""}},"finish_reason":"{reason}"}}]{more}}}"#
+        )
+    };
+    vec![chunk(""), chunk(usage)]
+}
+
+/// How a stream comes to its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Done,
+    Failed,
+}
+
+/// Plays the chunks; answers the events.
+pub(super) fn play<S: AsRef<str>>(reply: Reply, chunks: &[S], end: End) -> Vec<Value> {
+    let mut stream = reply.stream(ids());
+    let mut out = Vec::new();
+    for chunk in chunks {
+        stream.event(chunk.as_ref().as_bytes(), &mut out).unwrap();
+        let whole = out.is_empty() || out.ends_with(b"\n\n");
+        assert!(whole, "only whole events are written");
+    }
+    match end {
+        End::Done => stream.done(&mut out),
+        End::Failed => stream.fail(&FAILURE, &mut out),
+    }
+    events(&out)
+}
+
+pub(super) fn events(out: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(out).unwrap();
+    let text = text.strip_suffix("\n\n").unwrap_or(text);
+    let event = |frame: &str| {
+        let (name, data) = frame.split_once('\n').expect(frame);
+        let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).expect(data);
+        assert_eq!(name, format!("event: {}", data["type"].as_str().unwrap()));
+        data
+    };
+    text.split("\n\n").map(event).collect()
+}
+
+fn kind(event: &Value) -> &str {
+    event["type"].as_str().unwrap()
+}
+
+/// What holds of every message's stream, whatever the upstream sent.
+pub(super) fn check_message(events: &[Value], end: End) {
+    let events: Vec<&Value> = events.iter().filter(|e| kind(e) != "ping").collect();
+    let (mut open, mut next) = (None, 0);
+    for (n, event) in events.iter().enumerate() {
+        let last = n + 1 == events.len();
+        match kind(event) {
+            "message_start" => assert_eq!(n, 0),
+            "content_block_start" => {
+                assert_eq!((open, event["index"].as_u64()), (None, Some(next)));
+                open = event["index"].as_u64();
+            }
+            "content_block_delta" => assert_eq!(event["index"].as_u64(), open),
+            "content_block_stop" => {
+                assert_eq!(event["index"].as_u64(), open.take());
+                next += 1;
+            }
+            "message_delta" => {
+                assert!(open.is_none() && n + 2 == events.len());
+            }
+            "message_stop" => assert!(last && matches!(end, End::Done)),
+            "error" => assert!(last && matches!(end, End::Failed)),
+            other => panic!("unknown event {other}"),
+        }
+    }
+    let last = kind(events.last().unwrap());
+    match end {
+        End::Done => assert_eq!(last, "message_stop"),
+        End::Failed => assert_eq!(last, "error"),
+    }
+}
+
+/// What holds of every response's stream.
+pub(super) fn check_response(events: &[Value], end: End) {
+    let mut open: BTreeMap<u64, String> = BTreeMap::new();
+    let mut done: BTreeMap<u64, &Value> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for (n, event) in events.iter().enumerate() {
+        assert_eq!(event["sequence_number"].as_u64(), Some(n as u64));
+        let at = event["output_index"].as_u64();
+        match kind(event) {
+            "response.created" => assert_eq!(n, 0),
+            "response.in_progress" => assert_eq!(n, 1),
+            "response.output_item.added" => {
+                let at = at.unwrap();
+                assert_eq!(at, ids.len() as u64, "places follow each other");
+                let id = event["item"]["id"].as_str().unwrap().to_owned();
+                assert!(ids.insert(id.clone()), "ids are unique");
+                open.insert(at, id);
+            }
+            "response.output_item.done" => {
+                let at = at.unwrap();
+                assert_eq!(event["item"]["id"].as_str(), open.remove(&at).as_deref());
+                done.insert(at, &event["item"]);
+            }
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                assert_eq!(n + 1, events.len());
+                let output = event["response"]["output"].as_array().unwrap();
+                assert!(
+                    output.iter().eq(done.values().copied()),
+                    "the end repeats the items"
+                );
+            }
+            other => {
+                let id = event["item_id"].as_str();
+                assert_eq!(
+                    id,
+                    open.get(&at.expect(other)).map(String::as_str),
+                    "{other}"
+                );
+            }
+        }
+    }
+    let last = kind(events.last().unwrap());
+    match end {
+        End::Done => assert!(
+            open.is_empty() && last != "response.failed",
+            "{last} {open:?}"
+        ),
+        End::Failed => assert_eq!(last, "response.failed"),
+    }
+}
