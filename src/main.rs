@@ -14,10 +14,12 @@ fn main() -> ExitCode {
             say::raw(&cli::completions(shell));
             Ending::Fine
         }
-        Command::Health => run(cli::health::run(&sources)),
-        Command::Demo => run(cli::demo::run(&sources)),
-        Command::Check => with(&sources, |config| run(cli::check::ask(config))),
-        Command::Serve => with(&sources, |config| run(cli::serve::run(config))),
+        Command::Health => run(None, cli::health::run(&sources)),
+        Command::Demo => run(None, cli::demo::run(&sources)),
+        Command::Check => with(&sources, |config| run(None, cli::check::ask(config))),
+        Command::Serve => with(&sources, |config| {
+            run(config.worker_threads, cli::serve::run(config))
+        }),
     };
     ending.into()
 }
@@ -36,11 +38,13 @@ fn with(
     }
 }
 
-fn run(command: impl Future<Output = Ending>) -> Ending {
-    match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+/// Runs it on so many threads, or on as many as there are cores.
+fn run(threads: Option<usize>, command: impl Future<Output = Ending>) -> Ending {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        runtime.worker_threads(threads);
+    }
+    match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(command),
         Err(error) => {
             say::problem(format_args!("cannot start: {error}"));

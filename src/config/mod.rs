@@ -39,6 +39,8 @@ pub struct Config {
     pub models_refresh: Duration,
     /// `UPSTREAM_BASE_URL`, without a trailing slash.
     pub upstream_base_url: Uri,
+    /// `WORKER_THREADS`; `None` is one for each core.
+    pub worker_threads: Option<usize>,
     /// `MAX_FALLBACK_ATTEMPTS`: models per request.
     pub max_fallback_attempts: usize,
     /// `REQUEST_BUDGET_SEC`: no attempt starts after this.

@@ -72,6 +72,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let rate_limit_cooldown = self.get("RATE_LIMIT_COOLDOWN_SEC", seconds_or_zero);
         let generic_error_cooldown = self.get("GENERIC_ERROR_COOLDOWN_SEC", seconds_or_zero);
         let log_level = self.get("LOG_LEVEL", log_level);
+        let worker_threads = self.get("WORKER_THREADS", count);
         let metrics_addr = self.get("METRICS_ADDR", address::listener);
         let metrics_auth = self.get("METRICS_AUTH", boolean);
         let limits = self.limits();
@@ -82,6 +83,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             models_list_url: models_list_url?,
             models_refresh: models_refresh?,
             upstream_base_url: upstream_base_url?,
+            worker_threads,
             max_fallback_attempts: max_fallback_attempts?,
             request_budget: request_budget?,
             connect_timeout: connect_timeout?.min(upstream_timeout?),

@@ -163,6 +163,8 @@ pub const SETTINGS: &[Setting] = {
             "Whose web pages may call: `*` for any, or origins such as https://chat.example, comma-separated"),
         setting(Listening, "DRAIN_TIMEOUT_SEC", Text("30"),
             "Seconds that open answers may take to finish after SIGTERM"),
+        setting(Listening, "WORKER_THREADS", None,
+            "Threads that serve; without it one for each core there is"),
 
         setting(Models, "MODELS_LIST_URL", Text("https://shir-man.com/api/free-llm/top-models"),
             "The ranking of free models"),
