@@ -53,8 +53,6 @@ pub struct Committed {
     handed: Option<Instant>,
     /// When something was last handed on.
     flowing: Option<Instant>,
-    /// There is more than comments in what is ready.
-    useful: bool,
     /// How often the upstream was looked at in vain since it last brought something.
     looks: u8,
     /// A finish reason has gone by.
@@ -78,7 +76,6 @@ impl StreamAnswer {
             idle,
             handed: None,
             flowing: None,
-            useful: true,
             looks: 0,
             finished: self.finished,
         };
@@ -145,8 +142,7 @@ impl Committed {
     fn hand_on(&mut self) -> Option<Bytes> {
         let next = self.ready.take()?;
         let now = Instant::now();
-        // Comments are handed on, too; the silence goes on behind them.
-        self.handed = std::mem::take(&mut self.useful).then_some(now);
+        self.handed = Some(now);
         self.flowing = Some(now);
         Some(next)
     }
@@ -209,7 +205,6 @@ impl Committed {
 
     fn heard(&mut self) {
         self.idle.touch();
-        self.useful = true;
         self.record.emitted(1);
     }
 

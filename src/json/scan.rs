@@ -132,6 +132,7 @@ impl<'a> Scanner<'a> {
     /// Skips to the next quote, backslash or control character.
     fn plain(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        // Words, not vectors: between two escapes of a prompt there are some forty bytes.
         let (words, tail) = rest.as_chunks::<8>();
         for word in words {
             let stops = stops(u64::from_le_bytes(*word));

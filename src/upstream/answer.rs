@@ -40,7 +40,9 @@ pub fn read(body: &[u8]) -> Result<Said, json::Error> {
     let mut error = None;
     let mut choices = Choices::default();
     reader.object(|key, reader| match key {
-        "error" => reader.value().map(|value| error = told(value)),
+        "error" => reader
+            .value()
+            .map(|value| error = UpstreamError::told(value)),
         "choices" => reader.array(|reader| choices.take(reader)),
         _ => reader.value().map(drop),
     })?;
@@ -69,12 +71,10 @@ impl Choices {
                 "delta" | "message" => return self.content(reader),
                 "finish_reason" => self.finish(reader.value()?),
                 "error" => {
-                    let value = reader.value()?;
+                    let error = UpstreamError::told_by_choice(reader.value()?);
                     // Its own words say more than a finish reason.
-                    if let Some(mut error) = told(value) {
-                        let body = ["{\"error\":", value.text(), "}"].concat();
-                        error.body = Some(body.into());
-                        self.error = Some(error);
+                    if error.is_some() {
+                        self.error = error;
                     }
                 }
                 _ => {
@@ -109,13 +109,25 @@ impl Choices {
     }
 }
 
-/// The error that an `error` member tells of: some say `false` or nothing beside a good answer.
-fn told(error: Raw<'_>) -> Option<UpstreamError> {
-    let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
-    (!none).then(|| UpstreamError::read(error))
-}
-
 impl UpstreamError {
+    /// The error that an `error` member tells of: some say `false` or nothing beside a good
+    /// answer.
+    #[must_use]
+    pub fn told(error: Raw<'_>) -> Option<Self> {
+        let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
+        (!none).then(|| Self::read(error))
+    }
+
+    /// The same of one within a choice, which is an error body but for what stands around it.
+    #[must_use]
+    pub fn told_by_choice(error: Raw<'_>) -> Option<Self> {
+        let body = || ["{\"error\":", error.text(), "}"].concat().into();
+        Self::told(error).map(|told| Self {
+            body: Some(body()),
+            ..told
+        })
+    }
+
     /// Reads an `error` member: an object with `code` and `message`, or just a text.
     #[must_use]
     pub fn read(error: Raw<'_>) -> Self {

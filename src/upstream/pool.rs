@@ -4,6 +4,9 @@
 //! key to look up, a connection comes back with the last byte of its answer and not by a task of
 //! its own, and over HTTP/2 a second connection opens where one is full.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,8 +28,8 @@ use crate::request::UpstreamBody;
 /// How long an unused connection is kept; servers close theirs after a minute or so.
 const KEPT: Duration = Duration::from_secs(90);
 
-/// How many streams one HTTP/2 connection carries before the next is opened. RFC 9113 §6.5.2
-/// asks servers to allow no fewer.
+/// How many streams one HTTP/2 connection carries before the next is opened, if the server allows
+/// as many (RFC 9113 §6.5.2 asks it to).
 const STREAMS: usize = 100;
 
 /// How many kept connections may turn out to be closed before a new one is opened.
@@ -53,6 +56,8 @@ struct Open {
     idle: Vec<Idle>,
     /// HTTP/2 connections.
     shared: Vec<Multiplexed>,
+    /// A task looks for old ones now and then.
+    swept: bool,
 }
 
 struct Idle {
@@ -66,17 +71,26 @@ pub(super) struct One {
     past: Past,
 }
 
-/// An HTTP/2 connection; each request holds a clone of `streams`.
-struct Multiplexed {
+/// An HTTP/2 connection. Clones are the same one.
+#[derive(Clone)]
+struct Many {
     sender: http2::SendRequest<UpstreamBody>,
+    past: Past,
+    /// Each request holds a clone.
     streams: Arc<()>,
+    /// How many streams the server allows.
+    allowed: Arc<AtomicUsize>,
+}
+
+struct Multiplexed {
+    many: Many,
     used: Instant,
 }
 
 /// A connection that a request may be sent on.
 enum Way {
     One(One),
-    Multiplexed(http2::SendRequest<UpstreamBody>, Arc<()>),
+    Many(Many),
 }
 
 /// A request that no answer came to.
@@ -146,15 +160,17 @@ impl Pool {
                     error: SendError::broken(error.error()),
                 }),
             },
-            Way::Multiplexed(mut sender, streams) => {
-                match sender.try_send_request(make(true)).await {
+            Way::Many(mut many) => {
+                let reads = many.past.reads();
+                match many.sender.try_send_request(make(true)).await {
                     Ok(response) => {
-                        let lease = Lease::Stream(streams);
+                        many.past.has_served();
+                        let lease = Lease::Stream(many.streams);
                         Ok(response.map(|body| AnswerBody::new(body, lease)))
                     }
                     Err(error) => Err(Unanswered {
-                        unsent: error.message().is_some(),
-                        stale: false,
+                        unsent: error.message().is_some() || is_refused(error.error()),
+                        stale: many.past.is_stale_since(reads),
                         error: SendError::broken(error.error()),
                     }),
                 }
@@ -179,32 +195,72 @@ impl Pool {
             .await
             .map_err(|error| SendError::connecting(&*error))?;
         let connected = io.connected();
+        let mut extensions = http::Extensions::new();
+        connected.get_extras(&mut extensions);
+        let past = extensions.get::<Past>().cloned().unwrap_or_default();
         let broken = |error: hyper::Error| SendError::broken(&error);
         if connected.is_negotiated_h2() {
-            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
-                // A connection that slept with its laptop is found dead before a request meets it.
+                // A connection that slept with its laptop is found dead soon after it woke.
                 .keep_alive_interval(Duration::from_secs(5))
                 .keep_alive_timeout(Duration::from_secs(5))
                 .adaptive_window(true)
                 .handshake(io)
                 .await
                 .map_err(broken)?;
-            self.shared.tasks.spawn(connection);
-            return Ok(self.lock().share(sender));
+            let many = Many {
+                sender,
+                past,
+                streams: Arc::new(()),
+                allowed: Arc::new(AtomicUsize::new(STREAMS)),
+            };
+            let allowed = Arc::clone(&many.allowed);
+            self.shared.tasks.spawn(poll_fn(move |cx| {
+                let ended = Pin::new(&mut connection).poll(cx).map(drop);
+                allowed.store(connection.current_max_send_streams(), Ordering::Relaxed);
+                ended
+            }));
+            self.lock().shared.push(Multiplexed {
+                many: many.clone(),
+                used: Instant::now(),
+            });
+            self.sweep();
+            return Ok(Way::Many(many));
         }
-        let mut extensions = http::Extensions::new();
-        connected.get_extras(&mut extensions);
-        let past = extensions.get::<Past>().cloned().unwrap_or_default();
         let (sender, connection) = http1::handshake(io).await.map_err(broken)?;
         self.shared.tasks.spawn(connection);
         Ok(Way::One(One { sender, past }))
     }
 
+    /// Sees to it that connections nobody uses are closed although nobody comes by.
+    fn sweep(&self) {
+        if std::mem::replace(&mut self.lock().swept, true) {
+            return;
+        }
+        let shared = Arc::downgrade(&self.shared);
+        self.shared.tasks.spawn(async move {
+            loop {
+                tokio::time::sleep(KEPT).await;
+                let Some(shared) = shared.upgrade() else {
+                    return;
+                };
+                let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+                open.drop_old(Instant::now());
+                if open.idle.is_empty() && open.shared.is_empty() {
+                    open.swept = false;
+                    return;
+                }
+            }
+        });
+    }
+
     /// Puts a connection back whose answer has ended.
     pub(super) fn put_back(&self, one: One) {
         if !one.sender.is_closed() {
-            self.lock().put(one);
+            let since = Instant::now();
+            self.lock().idle.push(Idle { one, since });
+            self.sweep();
         }
     }
 
@@ -220,50 +276,53 @@ impl Open {
     /// A connection that is ready, and whether there are others that soon will be.
     fn take(&mut self) -> (Option<Way>, bool) {
         let now = Instant::now();
-        self.shared.retain(|multiplexed| {
-            let unused = Arc::strong_count(&multiplexed.streams) == 1;
-            let old = unused && multiplexed.used + KEPT < now;
-            !multiplexed.sender.is_closed() && !old
-        });
-        let free =
-            |multiplexed: &&mut Multiplexed| Arc::strong_count(&multiplexed.streams) <= STREAMS;
+        self.drop_old(now);
+        let free = |multiplexed: &&mut Multiplexed| multiplexed.many.has_room();
         if let Some(multiplexed) = self.shared.iter_mut().find(free) {
             multiplexed.used = now;
-            let way = Way::Multiplexed(multiplexed.sender.clone(), multiplexed.streams.clone());
-            return (Some(way), false);
+            return (Some(Way::Many(multiplexed.many.clone())), false);
         }
         // The last used one first, so that those nobody needs grow old.
-        let mut busy = false;
-        for at in (0..self.idle.len()).rev() {
-            let Some(idle) = self.idle.get(at) else { break };
-            if idle.one.sender.is_closed() || idle.since + KEPT < now {
-                self.idle.remove(at);
-            } else if idle.one.sender.is_ready() {
-                return (Some(Way::One(self.idle.remove(at).one)), false);
-            } else {
-                busy = true;
-            }
+        match self
+            .idle
+            .iter()
+            .rposition(|idle| idle.one.sender.is_ready())
+        {
+            Some(at) => (Some(Way::One(self.idle.remove(at).one)), false),
+            None => (None, !self.idle.is_empty()),
         }
-        (None, busy)
     }
 
-    fn put(&mut self, one: One) {
-        let now = Instant::now();
-        // The oldest stand in front.
-        let old = |idle: &Idle| idle.one.sender.is_closed() || idle.since + KEPT < now;
-        while self.idle.first().is_some_and(old) {
-            self.idle.remove(0);
-        }
-        self.idle.push(Idle { one, since: now });
-    }
-
-    fn share(&mut self, sender: http2::SendRequest<UpstreamBody>) -> Way {
-        let streams = Arc::new(());
-        self.shared.push(Multiplexed {
-            sender: sender.clone(),
-            streams: Arc::clone(&streams),
-            used: Instant::now(),
+    /// Lets go of connections that are closed, or that nobody has used for long.
+    fn drop_old(&mut self, now: Instant) {
+        let old = |since: Instant| since + KEPT <= now;
+        self.idle
+            .retain(|idle| !(idle.one.sender.is_closed() || old(idle.since)));
+        self.shared.retain(|multiplexed| {
+            let unused = multiplexed.many.streams() == 0;
+            !(multiplexed.many.sender.is_closed() || unused && old(multiplexed.used))
         });
-        Way::Multiplexed(sender, streams)
     }
+}
+
+impl Many {
+    /// How many requests it carries.
+    fn streams(&self) -> usize {
+        Arc::strong_count(&self.streams) - 1
+    }
+
+    fn has_room(&self) -> bool {
+        self.streams() < STREAMS.min(self.allowed.load(Ordering::Relaxed))
+    }
+}
+
+/// Whether the server says that it has not looked at the request, which may then be sent again
+/// (RFC 9113 §8.7).
+fn is_refused(error: &hyper::Error) -> bool {
+    let h2 = std::error::Error::source(error).and_then(|e| e.downcast_ref::<h2::Error>());
+    h2.is_some_and(|error| {
+        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        let leaves = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+        error.is_remote() && (refused || leaves)
+    })
 }

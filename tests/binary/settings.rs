@@ -17,6 +17,7 @@ const WRONG: &[(&str, &str)] = &[
     ("MODELS_REFRESH_SEC",         "0"),
     ("UPSTREAM_BASE_URL",          "openrouter.ai"),
     ("MAX_FALLBACK_ATTEMPTS",      "0"),
+    ("WORKER_THREADS",             "0"),
     ("REQUEST_BUDGET_SEC",         "nan"),
     ("CONNECT_TIMEOUT_SEC",        "-1"),
     ("UPSTREAM_TIMEOUT_SEC",       "inf"),

@@ -369,7 +369,7 @@ async fn s9_1_an_error_that_comes_bare_under_the_name_of_a_stream_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_comments_are_no_progress_for_a_slow_reader_either() {
+async fn s9_3_a_flood_of_comments_is_no_progress() {
     let comments = std::iter::repeat_n(": OPENROUTER PROCESSING\n\n", 30_000);
     let flood = pieces(STREAM, std::iter::once(CONTENT).chain(comments));
     let settings = [("STREAM_IDLE_TIMEOUT_SEC", "5")];
@@ -383,12 +383,11 @@ async fn s9_3_comments_are_no_progress_for_a_slow_reader_either() {
     let mut said = Vec::new();
     let mut piece = [0; 2000];
     while !said.ends_with(b"0\r\n\r\n") {
-        sleep(Duration::from_millis(100)).await;
         let count = client.read(&mut piece).await.unwrap();
         assert_ne!(count, 0);
         said.extend_from_slice(&piece[..count]);
         assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < Duration::from_secs(6),
             "it goes on and on"
         );
     }

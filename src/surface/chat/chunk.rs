@@ -49,7 +49,9 @@ impl<'a> Chunk<'a> {
         reader.object(|key, reader| match key {
             "choices" => reader.array(|reader| chunk.choice(reader)),
             "model" => reader.value().map(|value| chunk.model = text(value)),
-            "error" => reader.value().map(|value| error = told(value)),
+            "error" => reader
+                .value()
+                .map(|value| error = UpstreamError::told(value)),
             "usage" => {
                 let usage = reader.value()?;
                 if usage.kind() == Kind::Object {
@@ -92,7 +94,7 @@ impl<'a> Chunk<'a> {
             match key {
                 "finish_reason" => self.finish(first, value),
                 "error" => {
-                    let error = told(value);
+                    let error = UpstreamError::told_by_choice(value);
                     // Its own words say more than a finish reason.
                     if error.is_some() {
                         self.error = error;
@@ -153,12 +155,6 @@ impl<'a> Chunk<'a> {
         self.reasoning = self.reasoning.or(alias);
         Ok(())
     }
-}
-
-/// The error that an `error` member tells of: some say `false` or nothing beside a good answer.
-fn told(error: Raw<'_>) -> Option<UpstreamError> {
-    let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
-    (!none).then(|| UpstreamError::read(error))
 }
 
 fn text(value: Raw<'_>) -> Option<&str> {
