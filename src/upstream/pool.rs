@@ -160,21 +160,18 @@ impl Pool {
                     error: SendError::broken(error.error()),
                 }),
             },
-            Way::Many(mut many) => {
-                let reads = many.past.reads();
-                match many.sender.try_send_request(make(true)).await {
-                    Ok(response) => {
-                        many.past.has_served();
-                        let lease = Lease::Stream(many.streams);
-                        Ok(response.map(|body| AnswerBody::new(body, lease)))
-                    }
-                    Err(error) => Err(Unanswered {
-                        unsent: error.message().is_some() || is_refused(error.error()),
-                        stale: many.past.is_stale_since(reads),
-                        error: SendError::broken(error.error()),
-                    }),
+            Way::Many(mut many) => match many.sender.try_send_request(make(true)).await {
+                Ok(response) => {
+                    many.past.has_served();
+                    let lease = Lease::Stream(many.streams);
+                    Ok(response.map(|body| AnswerBody::new(body, lease)))
                 }
-            }
+                Err(error) => Err(Unanswered {
+                    unsent: error.message().is_some() || is_refused(error.error()),
+                    stale: many.past.served() && is_dead(error.error()),
+                    error: SendError::broken(error.error()),
+                }),
+            },
         }
     }
 
@@ -241,7 +238,7 @@ impl Pool {
         let shared = Arc::downgrade(&self.shared);
         self.shared.tasks.spawn(async move {
             loop {
-                tokio::time::sleep(KEPT).await;
+                tokio::time::sleep(KEPT / 3).await;
                 let Some(shared) = shared.upgrade() else {
                     return;
                 };
@@ -314,6 +311,15 @@ impl Many {
     fn has_room(&self) -> bool {
         self.streams() < STREAMS.min(self.allowed.load(Ordering::Relaxed))
     }
+}
+
+/// Whether the whole connection broke, or answers no ping any more.
+fn is_dead(error: &hyper::Error) -> bool {
+    let mut chain = std::iter::successors(std::error::Error::source(error), |e| e.source());
+    let io = |e: &(dyn std::error::Error + 'static)| {
+        e.is::<std::io::Error>() || e.downcast_ref().is_some_and(h2::Error::is_io)
+    };
+    error.is_timeout() || chain.any(io)
 }
 
 /// Whether the server says that it has not looked at the request, which may then be sent again

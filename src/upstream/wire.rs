@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -33,8 +33,6 @@ struct Events {
     served: AtomicBool,
     /// Something was read since the last write.
     heard: AtomicBool,
-    /// How often something was read.
-    reads: AtomicU64,
 }
 
 impl Past {
@@ -48,21 +46,14 @@ impl Past {
         self.0.served.load(Ordering::Relaxed) && !self.0.heard.load(Ordering::Relaxed)
     }
 
-    /// How often something was read so far: over HTTP/2 others write in between.
-    pub(super) fn reads(&self) -> u64 {
-        self.0.reads.load(Ordering::Relaxed)
-    }
-
-    /// Whether it served before, and has said nothing since there were so many reads.
-    pub(super) fn is_stale_since(&self, reads: u64) -> bool {
-        self.0.served.load(Ordering::Relaxed) && self.reads() == reads
+    /// Whether it served before. Over HTTP/2 silence tells nothing: others write in between, and
+    /// a server moves its windows on before it has looked at a request.
+    pub(super) fn served(&self) -> bool {
+        self.0.served.load(Ordering::Relaxed)
     }
 
     fn heard(&self, something: bool) {
         self.0.heard.store(something, Ordering::Relaxed);
-        if something {
-            self.0.reads.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 
