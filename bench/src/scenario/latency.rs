@@ -53,7 +53,7 @@ pub(super) fn at_rate(running: &Running, script: &Script, rate: u64, pace: Pace)
     warm(&mut pool)?;
 
     let interval = 1_000_000_000 / rate;
-    let length = clock::nanos(pace.of(6000, 1200));
+    let length = clock::nanos(pace.of(6000, 1000));
     let mut load = Open::new(&mut pool, interval, length / interval, MOST_CONNECTIONS);
     let last_due = load.last_due();
     load.finish(last_due + clock::nanos(Duration::from_secs(2)))?;
