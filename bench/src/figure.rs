@@ -70,7 +70,8 @@ impl Quantiles {
         Self(values)
     }
 
-    /// The least value that this share of all does not exceed, in microseconds; 0 of none.
+    /// The least value that this share of all does not exceed, in microseconds; not a number of
+    /// none.
     pub(crate) fn micros(&self, share: f64) -> f64 {
         #[expect(
             clippy::cast_possible_truncation,
@@ -79,7 +80,7 @@ impl Quantiles {
         )]
         let rank = (share * self.0.len() as f64).ceil() as usize;
         let value = self.0.get(rank.saturating_sub(1)).copied();
-        value.unwrap_or_default() as f64 / 1000.0
+        value.map_or(f64::NAN, |value| value as f64 / 1000.0)
     }
 }
 
@@ -109,6 +110,6 @@ mod tests {
         for (share, expected) in rows {
             assert_eq!(quantiles.micros(share), expected);
         }
-        assert_eq!(Quantiles::of(Vec::new()).micros(0.5), 0.0);
+        assert!(Quantiles::of(Vec::new()).micros(0.5).is_nan());
     }
 }

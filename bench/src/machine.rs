@@ -78,7 +78,8 @@ pub(crate) fn told(program: &str, arguments: &[&str]) -> Option<String> {
     // nginx tells its version on stderr.
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let line = text.lines().next()?.trim().to_owned();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let line = line.to_owned();
     output.status.success().then_some(line)
 }
 

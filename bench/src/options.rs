@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 
 use crate::scenario::{self, Scenario};
-use crate::target::{Kind, Target};
+use crate::target::{Kind, Peer, Target};
 
 /// What to measure, and how.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) rounds: Option<usize>,
     proxies: Vec<(String, PathBuf)>,
+    peers: Vec<(&'static str, Peer)>,
     words: Vec<String>,
     without: Vec<String>,
     /// Where files may be written.
@@ -29,6 +30,8 @@ Only the scenarios with one of these words in their names; without words, all.
   --proxy [NAME=]PATH this binary in place of one built here; again for a further one, which is
                       then compared with the first in the same rounds
   --without TARGET    leaves out `direct` or `nginx`
+  --litellm COMMAND, --portkey DIRECTORY
+                      these gateways too; bench/peers installs and names them
   --list              names the scenarios";
 
 impl Options {
@@ -52,6 +55,14 @@ impl Options {
                     let value = value()?;
                     let (name, path) = value.split_once('=').unwrap_or(("ours", &value));
                     options.proxies.push((name.to_owned(), path.into()));
+                }
+                "--litellm" => {
+                    let peer = Peer::LiteLlm(value()?.into());
+                    options.peers.push(("LiteLLM", peer));
+                }
+                "--portkey" => {
+                    let peer = Peer::Portkey(value()?.into());
+                    options.peers.push(("Portkey", peer));
                 }
                 "--without" => options.without.push(value()?),
                 "--work" => options.work = value()?.into(),
@@ -96,6 +107,10 @@ impl Options {
                 kind: Kind::Ours(path),
             });
         }
+        targets.extend(self.peers.iter().map(|(name, peer)| Target {
+            name: (*name).to_owned(),
+            kind: Kind::Peer(peer.clone()),
+        }));
         targets.retain(|target| !self.without.contains(&target.name));
         Ok(targets)
     }

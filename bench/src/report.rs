@@ -49,6 +49,7 @@ impl Setting {
             let version = match &target.kind {
                 Kind::Direct => continue,
                 Kind::Nginx => told("nginx", &["-v"]),
+                Kind::Peer(peer) => peer.version().unwrap_or_else(|| "unknown".into()),
                 Kind::Ours(binary) => {
                     let path = binary.display().to_string();
                     format!("{} at {path}", told(&path, &["--version"]))

@@ -30,13 +30,14 @@ pub(crate) fn body(script: &Script, bytes: usize) -> String {
 }
 
 fn write(script: &Script, messages: &[Value], with_tools: bool) -> String {
-    let system = json!({"role": "system", "content": "You are a coding agent. Answer in short."});
+    let system = format!("{script} You are a coding agent. Answer in short.");
+    let system = json!({"role": "system", "content": system});
     let all: Vec<&Value> = std::iter::once(&system).chain(messages).collect();
-    // By hand, so that model and script stand in front whatever serde_json makes of the order.
+    // By hand, so that model and messages stand in front whatever serde_json makes of the order.
     let mut body = format!(
-        r#"{{"model":"auto","user":"{script}","stream":{},"temperature":0.2,"messages":{}"#,
-        script.chunks > 0,
-        json!(all)
+        r#"{{"model":"auto","messages":{},"stream":{},"temperature":0.2"#,
+        json!(all),
+        script.chunks > 0
     );
     if with_tools {
         body.push_str(&format!(

@@ -47,7 +47,7 @@ pub(crate) fn run(
                     scenario: scenario.name,
                     target: target.name.clone(),
                     round,
-                    figures: outcome.figures,
+                    figures: known(outcome.figures),
                     errors: outcome.errors,
                     trouble: outcome.trouble,
                     note: outcome.note,
@@ -56,6 +56,12 @@ pub(crate) fn run(
         }
     }
     Ok(samples)
+}
+
+/// What a target did nothing of has no figure: a cost per answer where none came.
+fn known(mut figures: Vec<Figure>) -> Vec<Figure> {
+    figures.retain(|figure| figure.value.is_finite());
+    figures
 }
 
 /// Each round begins with another target.

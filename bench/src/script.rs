@@ -1,5 +1,5 @@
-//! What the upstream is to answer. It travels in a request's `user` field, because that passes
-//! every proxy byte for byte.
+//! What the upstream is to answer. It travels in front of a request's first message: a prompt
+//! passes every proxy as it is, where some drop fields and headers.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Script {
     };
 
     /// A stream of so many events with that pause between every two.
-    pub(crate) fn stream(chunks: u32, gap: Duration) -> Self {
+    pub(crate) const fn stream(chunks: u32, gap: Duration) -> Self {
         Self {
             chunks,
             gap,
@@ -44,11 +44,20 @@ impl Script {
         }
     }
 
+    /// The same, all of it in one write.
+    pub(crate) const fn in_one_write(self) -> Self {
+        Self {
+            burst: self.chunks,
+            together: true,
+            ..self
+        }
+    }
+
     /// The script within these bytes.
     pub(crate) fn find(bytes: &[u8]) -> Option<Self> {
         let start = memchr::memmem::find(bytes, MARK)? + MARK.len();
         let rest = bytes.get(start..)?;
-        let text = rest.get(..memchr::memchr(b'"', rest)?)?;
+        let text = rest.get(..memchr::memchr2(b' ', b'"', rest)?)?;
         let mut script = Self::PLAIN;
         for part in std::str::from_utf8(text).ok()?.split(',') {
             let (name, value) = part.split_once('=')?;
@@ -95,7 +104,7 @@ mod tests {
             ..Script::stream(200, Duration::from_micros(5000))
         };
         for script in [Script::PLAIN, burst] {
-            let body = format!(r#"{{"model":"auto","user": "{script}","messages":[]}}"#);
+            let body = format!(r#"{{"messages":[{{"content": "{script} Hello"}}]}}"#);
             assert_eq!(Script::find(body.as_bytes()), Some(script));
         }
     }
@@ -103,11 +112,11 @@ mod tests {
     #[test]
     fn what_is_no_script_is_none() {
         for body in [
-            r#"{"user":"me"}"#,
-            r#"{"user":"bench:"}"#,
-            r#"{"user":"bench:chunks=x"}"#,
-            r#"{"user":"bench:chunks=1"#,
-            r#"{"user":"bench:colour=1"}"#,
+            r#"{"content":"me"}"#,
+            r#"{"content":"bench:"}"#,
+            r#"{"content":"bench:chunks=x"}"#,
+            r#"{"content":"bench:chunks=1"#,
+            r#"{"content":"bench:colour=1"}"#,
         ] {
             assert_eq!(Script::find(body.as_bytes()), None, "{body}");
         }

@@ -134,11 +134,7 @@ struct Whole {
 /// Events come one by one, as from a model; or as one, since a burst is as many reads as it
 /// happens to be.
 fn wholes() -> [Whole; 4] {
-    let together = Script {
-        together: true,
-        burst: 20,
-        ..Script::stream(20, Duration::ZERO)
-    };
+    let together = Script::stream(20, Duration::ZERO).in_one_write();
     let whole = |name, script, body_bytes, times| Whole {
         name,
         script,

@@ -53,18 +53,24 @@ pub(super) fn at_rate(running: &Running, script: &Script, rate: u64, pace: Pace)
     warm(&mut pool)?;
 
     let interval = 1_000_000_000 / rate;
-    let length = clock::nanos(pace.of(6000, 1200));
+    let length = clock::nanos(pace.of(6000, 1000));
     let mut load = Open::new(&mut pool, interval, length / interval, MOST_CONNECTIONS);
     let last_due = load.last_due();
     load.finish(last_due + clock::nanos(Duration::from_secs(2)))?;
 
     let late = clock::now().saturating_sub(last_due);
-    Ok(Times {
+    let times = Times {
         quantiles: Quantiles::of(std::mem::take(&mut load.latencies)),
         fell_behind: late > clock::nanos(Duration::from_millis(200)),
         errors: load.errors,
-        trouble: pool.trouble,
-    })
+        trouble: pool.trouble.take(),
+    };
+    drop(pool);
+    if times.fell_behind {
+        // What it still has to do must not fall to the next one's lot.
+        running.until_calm()?;
+    }
+    Ok(times)
 }
 
 /// Opens the connections that are wanted soon, on both sides of the target.

@@ -13,7 +13,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::figure::Figure;
+use crate::script::Script;
 use crate::target::{Stand, Target};
+use saturated::Load;
 use streams::Pattern;
 
 /// One scenario.
@@ -25,7 +27,7 @@ pub(crate) struct Scenario {
 }
 
 enum Run {
-    Saturated { body_bytes: usize, chunks: u32 },
+    Saturated(Load),
     Latency { rate: u64 },
     Streams(Pattern),
     Crowd { streams: u64 },
@@ -59,18 +61,22 @@ impl Pace {
 }
 
 const KB: usize = 1000;
+/// Twenty events in a burst.
+const STREAM: Script = Script::stream(20, Duration::ZERO);
 
 /// All scenarios, in the order of the report.
 #[rustfmt::skip]
 pub(crate) const ALL: &[Scenario] = &[
-    Scenario { name: "plain-1k", run: Run::Saturated { body_bytes: KB, chunks: 0 },
+    Scenario { name: "plain-1k", run: Run::Saturated(Load { body_bytes: KB, answer: Script::PLAIN }),
         about: "32 connections as fast as they can: a 1 KB request, a plain answer of 0.5 KB" },
-    Scenario { name: "plain-200k", run: Run::Saturated { body_bytes: 200 * KB, chunks: 0 },
+    Scenario { name: "plain-200k", run: Run::Saturated(Load { body_bytes: 200 * KB, answer: Script::PLAIN }),
         about: "32 connections as fast as they can: a 200 KB request, a plain answer of 0.5 KB" },
-    Scenario { name: "stream-1k", run: Run::Saturated { body_bytes: KB, chunks: 20 },
-        about: "32 connections as fast as they can: a 1 KB request, a stream of 20 events in a burst" },
-    Scenario { name: "stream-200k", run: Run::Saturated { body_bytes: 200 * KB, chunks: 20 },
-        about: "32 connections as fast as they can: a 200 KB request, a stream of 20 events in a burst" },
+    Scenario { name: "stream-1k", run: Run::Saturated(Load { body_bytes: KB, answer: STREAM }),
+        about: "32 connections as fast as they can: a 1 KB request, a stream of 20 events, each in a write of its own" },
+    Scenario { name: "stream-1k-one-write", run: Run::Saturated(Load { body_bytes: KB, answer: STREAM.in_one_write() }),
+        about: "32 connections as fast as they can: a 1 KB request, a stream of 20 events in one write" },
+    Scenario { name: "stream-200k", run: Run::Saturated(Load { body_bytes: 200 * KB, answer: STREAM }),
+        about: "32 connections as fast as they can: a 200 KB request, a stream of 20 events, each in a write of its own" },
     Scenario { name: "latency-50", run: Run::Latency { rate: 50 },
         about: "50 plain requests of 1 KB a second, from the moment each is due to its whole answer" },
     Scenario { name: "latency-2000", run: Run::Latency { rate: 2000 },
@@ -102,9 +108,7 @@ impl Scenario {
         pace: Pace,
     ) -> Result<Option<Outcome>> {
         match self.run {
-            Run::Saturated { body_bytes, chunks } => {
-                saturated::measure(stand, target, body_bytes, chunks, pace).map(Some)
-            }
+            Run::Saturated(load) => saturated::measure(stand, target, load, pace).map(Some),
             Run::Latency { rate } => latency::measure(stand, target, rate, pace).map(Some),
             Run::Streams(pattern) => streams::measure(stand, target, pattern, pace).map(Some),
             Run::Crowd { streams } => crowd::measure(stand, target, streams, pace).map(Some),

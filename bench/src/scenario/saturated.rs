@@ -14,6 +14,13 @@ use crate::target::{Behind, Running, Stand, Target};
 
 const CONNECTIONS: usize = 32;
 
+/// What is asked, over and over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) body_bytes: usize,
+    pub(super) answer: Script,
+}
+
 /// What a target did at its limit.
 pub(super) struct Cost {
     /// CPU time per request; none of the direct way, which has no process of its own.
@@ -28,13 +35,11 @@ pub(super) struct Cost {
 pub(super) fn measure(
     stand: &mut Stand,
     target: &Target,
-    body_bytes: usize,
-    chunks: u32,
+    load: Load,
     pace: Pace,
 ) -> Result<Outcome> {
     let running = stand.running(target, Behind::Plain)?;
-    let script = Script::stream(chunks, Duration::ZERO);
-    let cost = cost(&running, &script, body_bytes, pace)?;
+    let cost = cost(&running, &load.answer, load.body_bytes, pace)?;
     let mut figures = Vec::new();
     if let Some(micros) = cost.micros {
         figures.push(Figure::ratio("CPU per request", "us", micros));

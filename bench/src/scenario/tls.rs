@@ -46,8 +46,8 @@ const WAYS: [Way; 3] = [
 
 pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<Option<Outcome>> {
     let has_http2 = match target.kind {
-        // The load speaks no TLS.
-        Kind::Direct => return Ok(None),
+        // The load speaks no TLS, and the others would have to be told whom to trust.
+        Kind::Direct | Kind::Peer(_) => return Ok(None),
         // nginx speaks no HTTP/2 to an upstream.
         Kind::Nginx => false,
         Kind::Ours(_) => true,

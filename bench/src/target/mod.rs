@@ -3,11 +3,13 @@
 mod child;
 mod nginx;
 mod ours;
+mod peers;
 mod running;
 mod stand;
 
 use std::path::PathBuf;
 
+pub(crate) use peers::Peer;
 pub(crate) use running::Running;
 pub(crate) use stand::Stand;
 
@@ -28,6 +30,8 @@ pub(crate) enum Kind {
     Nginx,
     /// A binary of ours.
     Ours(PathBuf),
+    /// Somebody else's gateway.
+    Peer(Peer),
 }
 
 /// Which upstream a proxy is set to.

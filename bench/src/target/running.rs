@@ -16,6 +16,7 @@ use crate::usage::Tree;
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(super) path: &'static str,
     /// What every request to it has, one `Name: value` a line, each with its CRLF.
     pub(super) headers: String,
     /// None of the direct way.
@@ -28,7 +29,7 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 impl Running {
     /// The request with this body.
     pub(crate) fn post(&self, body: &str) -> Vec<u8> {
-        request::post("/api/v1/chat/completions", &self.headers, body)
+        request::post(self.path, &self.headers, body)
     }
 
     /// What one answer says in this header.
@@ -46,6 +47,22 @@ impl Running {
     pub(crate) fn tree(&self) -> Result<Option<Tree>> {
         let id = self.child.as_ref().map(Child::id);
         id.map(Tree::under).transpose()
+    }
+
+    /// Waits until it does next to nothing, for half a minute at most.
+    pub(crate) fn until_calm(&self) -> Result<()> {
+        let Some(tree) = self.tree()? else {
+            return Ok(());
+        };
+        let pause = Duration::from_millis(200);
+        for _ in 0..150 {
+            let before = tree.cpu();
+            std::thread::sleep(pause);
+            if tree.cpu() - before < clock::nanos(pause) / 20 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Ends it; it may take its time.

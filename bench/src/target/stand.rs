@@ -34,6 +34,9 @@ struct Upstream {
     _child: Child,
 }
 
+/// Where completions go, at the upstream and at ours.
+const PATH: &str = "/api/v1/chat/completions";
+
 impl Stand {
     /// Starts the upstream. What is written goes below `work`.
     pub(crate) fn set_up(work: PathBuf, cores: Cores, open_files: u64) -> Result<Self> {
@@ -76,6 +79,7 @@ impl Stand {
         let core = self.cores.target;
         let mut running = Running {
             address: upstream,
+            path: PATH,
             headers: String::new(),
             child: None,
         };
@@ -96,6 +100,13 @@ impl Stand {
                 running.headers = Ours::headers();
                 let ours = self.ours(&[], binary, running.address, behind)?;
                 running.child = Some(ours.start(Watch::Kernel, &directory, core)?);
+            }
+            Kind::Peer(peer) => {
+                running.address = child::free_address()?;
+                running.path = peer.path();
+                running.headers = peer.headers(upstream);
+                let child = peer.start(&directory, core, running.address, upstream)?;
+                running.child = Some(child);
             }
         }
         running.until_it_serves().with_context(|| {
@@ -121,6 +132,7 @@ impl Stand {
         let ours = self.ours(tool, binary, address, Behind::Plain)?;
         let running = Running {
             address,
+            path: PATH,
             headers: Ours::headers(),
             child: Some(ours.start(Watch::Kernel, &directory, core)?),
         };

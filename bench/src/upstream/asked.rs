@@ -140,9 +140,8 @@ mod tests {
         let script = Script::stream(3, std::time::Duration::from_millis(5));
         let body = request::body(&script, 3000);
         let chat = request::post("/api/v1/chat/completions", "", &body);
-        let turned = body.replacen(&format!(r#""user":"{script}","#), "", 1);
-        let turned = turned.replace(r#","temperature""#, r#","t""#);
-        let last = format!(r#"{},"user":"{script}"}}"#, turned.trim_end_matches('}'));
+        let last = body.replacen(&format!("{script} "), "", 1);
+        let last = format!(r#"{},"prompt":"{script}"}}"#, last.trim_end_matches('}'));
         let limited = body.replace("auto", documents::LIMITED);
         let rows = [
             (chat, Asked::Chat(script)),
