@@ -1,6 +1,6 @@
 //! A scripted list server and a scripted OpenRouter on real sockets.
 //!
-//! `demo`, the tests, the benchmarks and the fault drills all use this one. A [`Script`] says what
+//! `demo`, the tests and the fault drills all use this one; only `bench/` has a cheaper stand-in. A [`Script`] says what
 //! each model does on each attempt; every step comes down to bytes, pauses and endings, so that
 //! any fault of a network or a provider can be played. It follows `reference/openrouter.md` and
 //! knows nothing of the proxy.
