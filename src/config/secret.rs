@@ -31,17 +31,10 @@ impl Secret {
         Self(Arc::new(Key { text, finder }))
     }
 
-    /// Whether it stands in this text as it is. A key of a few characters is none worth keeping,
-    /// and stands in every other text: `none`, `data`, `ollama`.
+    /// Whether it stands in this text as it is.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
-        self.is_worth_hiding() && self.0.finder.find(text).is_some()
-    }
-
-    /// Whether it is long enough to be a key.
-    #[must_use]
-    pub fn is_worth_hiding(&self) -> bool {
-        self.0.text.len() >= 8
+        !self.is_empty() && self.0.finder.find(text).is_some()
     }
 
     /// The key itself.
