@@ -18,7 +18,7 @@ use free_llm_proxy::clock::Now;
 use free_llm_proxy::config::Secret;
 use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
 use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
-use free_llm_proxy::request::ChatRequest;
+use free_llm_proxy::request::{ChatRequest, Endpoint};
 use free_llm_proxy::select::{Preference, Selection, Wants, select};
 use free_llm_proxy::sse::{Data, Framer};
 use free_llm_proxy::upstream::{Cause, Failure, Rules, Said, read_answer};
@@ -93,7 +93,7 @@ fn framing(name: &'static str, piece: usize, read: bool) -> Path {
                 if !read {
                     useful += 1;
                 } else if let Data::Payload(payload) = event.data() {
-                    let said = read_answer(&payload).expect("JSON");
+                    let said = read_answer(&payload, Endpoint::Chat).expect("JSON");
                     useful += usize::from(matches!(said, Said::Useful { .. }));
                 }
             }

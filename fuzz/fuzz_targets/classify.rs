@@ -9,6 +9,7 @@ use free_llm_proxy::clock::Now;
 use free_llm_proxy::config::Secret;
 use free_llm_proxy::json::{Kind, Raw};
 use free_llm_proxy::model::ModelId;
+use free_llm_proxy::request::Endpoint;
 use free_llm_proxy::upstream::{Cause, Rest, Rules, Scope, read_answer, without_heartbeat};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
@@ -40,7 +41,7 @@ fn check(status: u16, headers: &HeaderMap, body: Vec<u8>, now: Now) {
     };
     let model = ModelId::try_from("maker/model:free").expect("an id");
     let body = Bytes::from(body);
-    drop(read_answer(&without_heartbeat(&body)));
+    drop(read_answer(&without_heartbeat(&body), Endpoint::Chat));
     let failure = rules.classify(&model, status, headers, &body, Cause::Status, now);
     match failure.rest {
         Rest::None | Rest::UntilNextList => {}

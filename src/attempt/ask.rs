@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
@@ -13,7 +13,7 @@ use super::opened::{Opened, PlainAnswer, StreamAnswer};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::model::Model;
-use crate::request::ChatRequest;
+use crate::request::{ChatRequest, Endpoint};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
     AnswerBody, AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, UpstreamError,
@@ -45,7 +45,7 @@ impl Walker {
         let body = request.body_for(&model.id);
         let response = self
             .upstream
-            .chat(body, request.stream)
+            .complete(request.endpoint, body, request.stream)
             .await
             .map_err(|e| match e {
                 SendError::Connect(_) => self.rules.broken(None, Cause::Connect),
@@ -57,14 +57,14 @@ impl Walker {
             })?;
         let status = response.status();
         if !status.is_success() {
-            return Err(self.refused(model, status, response).await);
+            return Err(self.refused(model, request.endpoint, response).await);
         }
         if request.stream && is_event_stream(response.headers()) {
-            self.first_useful_event(model, response)
+            self.first_useful_event(model, request.endpoint, response)
                 .await
                 .map(Opened::Stream)
         } else {
-            let answer = self.plain(model, response).await?;
+            let answer = self.plain(model, request.endpoint, response).await?;
             if request.stream {
                 // A completion that is no stream, although one was asked for.
                 return Err(self
@@ -79,9 +79,10 @@ impl Walker {
     async fn refused(
         &self,
         model: &Model,
-        status: StatusCode,
+        endpoint: Endpoint,
         response: Response<AnswerBody>,
     ) -> Failure {
+        let status = response.status();
         let headers = response.headers().clone();
         let read = timeout(
             ERROR_BODY_TIMEOUT,
@@ -95,20 +96,25 @@ impl Walker {
         } else {
             Cause::Status
         };
-        self.rules.classify(
+        let failure = self.rules.classify(
             &model.id,
             status.as_u16(),
             &headers,
             &body,
             cause,
             Now::read(),
-        )
+        );
+        match endpoint {
+            Endpoint::Chat => failure,
+            Endpoint::Completions => failure.or_not_offered(),
+        }
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
     async fn plain(
         &self,
         model: &Arc<Model>,
+        endpoint: Endpoint,
         response: Response<AnswerBody>,
     ) -> Result<PlainAnswer, Failure> {
         let status = response.status().as_u16();
@@ -125,7 +131,7 @@ impl Walker {
                 self.rules.broken(Some(status), cause)
             })?;
         let body = without_heartbeat(&body);
-        match read_answer(&body) {
+        match read_answer(&body, endpoint) {
             Ok(Said::Useful { .. }) => {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
@@ -166,6 +172,7 @@ impl Walker {
     async fn first_useful_event(
         &self,
         model: &Arc<Model>,
+        endpoint: Endpoint,
         response: Response<AnswerBody>,
     ) -> Result<StreamAnswer, Failure> {
         let status = response.status().as_u16();
@@ -176,7 +183,7 @@ impl Walker {
         let mut events = 0;
         loop {
             while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
-                let finished = self.look(model, &event, &head.headers, status)?;
+                let finished = self.look(model, endpoint, &event, &head.headers, status)?;
                 let carries = event.data() != Data::None;
                 if carries || event.is_comment() {
                     events += u64::from(carries);
@@ -210,7 +217,7 @@ impl Walker {
                     if let Some(last) = framer.finish() {
                         // Nothing follows it, so even a useful one is no answer; an error in it
                         // still says whose fault it is.
-                        self.look(model, &last, &head.headers, status)?;
+                        self.look(model, endpoint, &last, &head.headers, status)?;
                         self.bare_error(model, &last, &head.headers)?;
                     }
                     return Err(broken(Cause::CutShort));
@@ -221,7 +228,7 @@ impl Walker {
 
     /// An error that came as it is, although under the name of a stream.
     fn bare_error(&self, model: &Model, rest: &Event, headers: &HeaderMap) -> Result<(), Failure> {
-        match read_answer(&rest.raw) {
+        match read_answer(&rest.raw, Endpoint::Chat) {
             Ok(Said::Error(error)) => {
                 Err(self.error_inside(model, &error, headers, rest.raw.clone()))
             }
@@ -233,21 +240,23 @@ impl Walker {
     fn look(
         &self,
         model: &Model,
+        endpoint: Endpoint,
         event: &Event,
         headers: &HeaderMap,
         status: u16,
     ) -> Result<Option<bool>, Failure> {
+        let broken = |cause| Err(self.rules.broken(Some(status), cause));
         match event.data() {
             Data::None => Ok(None),
-            Data::Done => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
-            Data::Payload(payload) => match read_answer(&payload) {
+            Data::Done => broken(Cause::NotACompletion),
+            Data::Payload(payload) => match read_answer(&payload, endpoint) {
                 Ok(Said::Useful { finished }) => Ok(Some(finished)),
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
                     Err(self.error_inside(model, &error, headers, body))
                 }
-                Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
+                Err(_) => broken(Cause::NotJson),
             },
         }
     }

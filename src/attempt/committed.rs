@@ -15,16 +15,15 @@ use tokio::time::Instant;
 use super::idle::Idle;
 use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
+use super::rendering::Rendering;
 use super::walk::Walker;
+use crate::json::{self, Raw};
 use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
 use crate::upstream::{
-    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, read_answer, without_key,
+    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, without_key,
 };
-
-/// OpenAI's end of a stream.
-const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
 /// How long, and how far, an upstream is read on after its `[DONE]`, so that its connection
 /// can serve again.
@@ -47,6 +46,7 @@ pub struct Committed {
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
     framer: Framer,
+    rendering: Rendering,
     ready: Outgoing,
     idle: Idle,
     /// When bytes were last handed on: until the next poll the client is who is slow.
@@ -62,9 +62,13 @@ pub struct Committed {
 impl StreamAnswer {
     /// The point of no return: from here on the client gets this stream and no other.
     #[must_use]
-    pub fn commit(self, walker: Arc<Walker>, mut record: RequestRecord) -> Committed {
+    pub fn commit(
+        self,
+        rendering: Rendering,
+        walker: Arc<Walker>,
+        mut record: RequestRecord,
+    ) -> Committed {
         record.stream_begins();
-        record.emitted(self.events);
         let idle = Idle::new(walker.times.idle);
         let mut committed = Committed {
             walker,
@@ -72,6 +76,7 @@ impl StreamAnswer {
             record,
             body: Some(self.body),
             framer: self.framer,
+            rendering,
             ready: Outgoing::default(),
             idle,
             handed: None,
@@ -79,7 +84,7 @@ impl StreamAnswer {
             looks: 0,
             finished: self.finished,
         };
-        committed.ready.push(self.held);
+        committed.take_held(self.held, self.events);
         // The chunk of the first useful event may hold more of them.
         committed.take_events();
         committed
@@ -147,6 +152,19 @@ impl Committed {
         Some(next)
     }
 
+    /// Takes what was held back until the commit. The key is out of it already.
+    fn take_held(&mut self, held: Bytes, events: u64) {
+        if let Rendering::AsItCame(_) = self.rendering {
+            self.record.emitted(events);
+            return self.ready.push(held);
+        }
+        let mut framer = Framer::new(held.len());
+        framer.push(held);
+        while let (Ok(Some(event)), true) = (framer.next(), self.body.is_some()) {
+            self.take(event);
+        }
+    }
+
     fn take_events(&mut self) {
         while self.body.is_some() {
             match self.framer.next() {
@@ -157,7 +175,13 @@ impl Committed {
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, mut event: Event) {
+        let is_translated = matches!(self.rendering, Rendering::Translated { .. });
+        if is_translated {
+            // A translation may take a text apart, or seal it: then nobody finds a key in it.
+            event.raw = self.without_key(event.raw);
+        }
+        let mut rendered = Vec::new();
         match event.data() {
             // A comment is no event, and no sign of progress; other events without data are
             // nobody's.
@@ -165,16 +189,14 @@ impl Committed {
                 if self.idle.is_over() {
                     return self.upstream_ended(Cause::Idle);
                 }
-                if !event.is_comment() {
-                    return;
+                if event.is_comment() {
+                    self.forward(event.raw);
                 }
-            }
-            Data::Done => {
-                self.forward(event.raw);
-                self.succeed();
                 return;
             }
-            Data::Payload(payload) => match read_answer(&payload) {
+            Data::Done if is_translated => return self.succeed(None),
+            Data::Done => return self.succeed(Some(event.raw)),
+            Data::Payload(payload) => match self.rendering.event(&payload, &mut rendered) {
                 Ok(Said::Useful { finished }) => {
                     self.finished |= finished;
                     self.heard();
@@ -182,25 +204,36 @@ impl Committed {
                 Ok(Said::Nothing) => self.heard(),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    let failure =
-                        self.walker
-                            .error_inside(&self.model, &error, &HeaderMap::new(), body);
-                    // The model took the request and then failed, whatever it says of it (spec §5).
-                    let failure = match failure.scope {
-                        Scope::Model if failure.rest != Rest::None => failure,
-                        Scope::Account(_) => failure,
-                        Scope::Model | Scope::Request | Scope::Key => {
-                            self.walker.rules.broken(failure.status, Cause::ErrorInside)
-                        }
-                    };
-                    return self.fail(&failure, Some(error));
+                    return self.said_error(error, body);
                 }
                 Err(_) => {
                     return self.fail(&self.walker.rules.broken(Some(200), Cause::NotJson), None);
                 }
             },
         }
-        self.forward(event.raw);
+        if !is_translated {
+            self.forward(event.raw);
+        } else if !rendered.is_empty() {
+            self.ready.push(rendered.into());
+        }
+        if self.rendering.held() > self.walker.limits.max_answer_bytes {
+            self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None);
+        }
+    }
+
+    /// An error came as an event.
+    fn said_error(&mut self, error: UpstreamError, body: Bytes) {
+        let walker = &self.walker;
+        let failure = walker.error_inside(&self.model, &error, &HeaderMap::new(), body);
+        // The model took the request and then failed, whatever it says of it (spec §5).
+        let failure = match failure.scope {
+            Scope::Model if failure.rest != Rest::None => failure,
+            Scope::Account(_) => failure,
+            Scope::Model | Scope::Request | Scope::Key => {
+                walker.rules.broken(failure.status, Cause::ErrorInside)
+            }
+        };
+        self.fail(&failure, Some(error));
     }
 
     fn heard(&mut self) {
@@ -209,8 +242,12 @@ impl Committed {
     }
 
     fn forward(&mut self, raw: Bytes) {
-        let raw = without_key(raw, &self.walker.rules.upstream_key);
+        let raw = self.without_key(raw);
         self.ready.push(raw);
+    }
+
+    fn without_key(&self, raw: Bytes) -> Bytes {
+        without_key(raw, &self.walker.rules.upstream_key)
     }
 
     /// No more will come. After a finish reason that is an end, before it a failure.
@@ -219,14 +256,16 @@ impl Committed {
             return;
         }
         if self.finished {
-            self.ready.push(DONE);
-            self.succeed();
+            self.succeed(None);
         } else {
             self.fail(&self.walker.rules.broken(Some(200), cause), None);
         }
     }
 
-    fn succeed(&mut self) {
+    /// The upstream has said all it had to say; `end` is how it said so.
+    fn succeed(&mut self, end: Option<Bytes>) {
+        let end = end.unwrap_or_else(|| self.rendering.done());
+        self.forward(end);
         if let Some(body) = self.body.take() {
             self.walker
                 .tasks
@@ -237,7 +276,7 @@ impl Committed {
     }
 
     /// Ends the stream, if it has not ended, because the proxy has to: nobody's failure.
-    /// `error` is the JSON of the last frame, on one line, and `code` its code.
+    /// `error` is the error's body in OpenAI's shape, and `code` its code.
     pub fn cut_off(&mut self, error: &Bytes, code: &'static str) {
         if self.finished {
             return self.upstream_ended(Cause::ShuttingDown);
@@ -245,9 +284,8 @@ impl Committed {
         if self.body.take().is_none() {
             return;
         }
-        self.ready
-            .push([b"data: ", &**error, b"\n\n"].concat().into());
-        self.ready.push(DONE);
+        let failed = self.rendering.failed(error);
+        self.ready.push(failed);
         let cause = Some(Cause::ShuttingDown);
         self.record
             .attempt_ends(Outcome::UpstreamError, None, cause, None);
@@ -257,7 +295,7 @@ impl Committed {
         });
     }
 
-    /// Ends the stream with one error frame and one `[DONE]`.
+    /// Ends the stream with one error.
     fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
         self.body = None;
         let until = self.walker.let_rest(&self.model.id, failure);
@@ -273,11 +311,11 @@ impl Committed {
         let message = error
             .and_then(|e| e.message)
             .unwrap_or_else(|| in_words(failure.cause).to_owned());
-        let frame = serde_json::json!({"error": {
+        let error = serde_json::json!({"error": {
             "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,
         }});
-        self.forward(format!("data: {frame}\n\n").into());
-        self.ready.push(DONE);
+        let failed = self.rendering.failed(error.to_string().as_bytes());
+        self.forward(failed);
         self.record
             .attempt_ends(outcome, failure.status, Some(failure.cause), until);
         self.record.ends(Ending::Failed {
@@ -291,7 +329,7 @@ impl Committed {
 fn is_whole(event: &Event) -> bool {
     match event.data() {
         Data::None | Data::Done => true,
-        Data::Payload(payload) => read_answer(&payload).is_ok(),
+        Data::Payload(payload) => Raw::parse(&payload, json::MAX_DEPTH).is_ok(),
     }
 }
 

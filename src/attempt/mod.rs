@@ -10,8 +10,10 @@ mod committed;
 mod idle;
 mod opened;
 mod outgoing;
+mod rendering;
 mod walk;
 
 pub use committed::Committed;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};
+pub use rendering::Rendering;
 pub use walk::{Refusal, Tried, Walker};

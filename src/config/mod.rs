@@ -4,6 +4,7 @@
 //! `docs/configuration.md`. Nothing outside this room reads the environment.
 
 mod address;
+mod aliases;
 mod document;
 mod error;
 mod read;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+pub use aliases::{Aliases, Target};
 pub use document::{env_example, env_file, markdown_table};
 pub use error::ConfigError;
 pub use read::listen_address;
@@ -71,6 +73,8 @@ pub struct Config {
     pub port: u16,
     /// `MODEL_FIELD`.
     pub model_field: ModelField,
+    /// `MODEL_ALIASES`.
+    pub model_aliases: Aliases,
     /// `FALLBACK_ROUTER`.
     pub fallback_router: bool,
     /// `ALLOW_PAID`.

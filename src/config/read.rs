@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::aliases::aliases;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
@@ -57,6 +58,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let models_list_url = self.get("MODELS_LIST_URL", address::url);
         let models_refresh = self.get("MODELS_REFRESH_SEC", seconds);
         let model_field = self.get("MODEL_FIELD", model_field);
+        let model_aliases = self.get("MODEL_ALIASES", aliases);
         let fallback_router = self.get("FALLBACK_ROUTER", boolean);
         let allow_paid = self.get("ALLOW_PAID", boolean);
         let upstream_base_url = self.get("UPSTREAM_BASE_URL", address::base_url);
@@ -99,6 +101,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             host: host?,
             port: port?,
             model_field: model_field?,
+            model_aliases: model_aliases.unwrap_or_default(),
             fallback_router: fallback_router?,
             allow_paid: allow_paid?,
             drain_timeout: drain_timeout?,

@@ -172,6 +172,8 @@ pub const SETTINGS: &[Setting] = {
             "Seconds between two reads of the ranking"),
         setting(Models, "MODEL_FIELD", Text("ignore"),
             "What becomes of a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (tried alone)"),
+        setting(Models, "MODEL_ALIASES", None,
+            "Other names for models, comma-separated: name=id, name=auto, or name*=... for all that begin so"),
         setting(Models, "FALLBACK_ROUTER", Text("on"),
             "Whether the router that the ranking names is tried after the ranked models"),
         setting(Models, "ALLOW_PAID", Text("false"),

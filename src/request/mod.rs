@@ -4,15 +4,17 @@
 //! the bytes that came in, with `model` replaced. No value is rebuilt.
 
 mod body;
+mod endpoint;
 mod needs;
 mod prompt;
 
 use bytes::Bytes;
 
-use crate::json::{self, Kind, Members, Raw};
+use crate::json::{self, Members, Raw};
 
 use body::Edits;
 pub use body::UpstreamBody;
+pub use endpoint::Endpoint;
 pub use needs::Needs;
 use prompt::Prompt;
 
@@ -20,11 +22,13 @@ use prompt::Prompt;
 /// which a body made of millions of them must not make dear.
 const MAX_FIELDS: usize = 1_024;
 
-/// A chat completion request, read as far as the proxy has to.
+/// A request for a completion, read as far as the proxy has to.
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
     bytes: Bytes,
     edits: Edits,
+    /// Where upstream it goes.
+    pub endpoint: Endpoint,
     /// What a model must be able to do to serve it.
     pub needs: Needs,
     /// Whether the answer is to be streamed.
@@ -66,9 +70,9 @@ pub enum InvalidRequest {
     /// More top-level fields than any API has.
     #[error("the body has more than {MAX_FIELDS} fields")]
     TooManyFields,
-    /// `messages` is not there.
-    #[error("\"messages\" is required")]
-    MessagesMissing,
+    /// What the model is to answer to is not there.
+    #[error("\"{0}\" is required")]
+    Missing(&'static str),
     /// A field has the wrong type.
     #[error("\"{field}\" must be {expected}")]
     WrongType {
@@ -84,8 +88,9 @@ impl InvalidRequest {
     #[must_use]
     pub fn param(&self) -> Option<&'static str> {
         match self {
-            Self::Duplicate(field) | Self::WrongType { field, .. } => Some(field),
-            Self::MessagesMissing => Some("messages"),
+            Self::Duplicate(field) | Self::Missing(field) | Self::WrongType { field, .. } => {
+                Some(field)
+            }
             Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
@@ -99,17 +104,22 @@ impl InvalidRequest {
 #[derive(Default)]
 struct Fields<'a> {
     model: Option<Raw<'a>>,
-    messages: Option<Raw<'a>>,
+    /// `messages` or `prompt`.
+    input: Option<Raw<'a>>,
     stream: Option<Raw<'a>>,
     needs: needs::Fields<'a>,
 }
 
 impl<'a> Fields<'a> {
     /// The slot of a field that is looked at, with its name.
-    fn slot(&mut self, key: &str) -> Option<(&'static str, &mut Option<Raw<'a>>)> {
+    fn slot(
+        &mut self,
+        key: &str,
+        endpoint: Endpoint,
+    ) -> Option<(&'static str, &mut Option<Raw<'a>>)> {
         match key {
             "model" => Some(("model", &mut self.model)),
-            "messages" => Some(("messages", &mut self.messages)),
+            key if key == endpoint.input() => Some((endpoint.input(), &mut self.input)),
             "stream" => Some(("stream", &mut self.stream)),
             _ => self.needs.slot(key),
         }
@@ -117,12 +127,24 @@ impl<'a> Fields<'a> {
 }
 
 impl ChatRequest {
-    /// Reads a body of at most `max_depth` levels.
+    /// Reads the body of a chat completion request, of at most `max_depth` levels.
     ///
     /// # Errors
-    /// The first thing that makes it no chat completion request. What only the upstream can
-    /// judge (an empty `messages`, an odd `temperature`) passes.
+    /// The first thing that makes it none. What only the upstream can judge (an empty `messages`,
+    /// an odd `temperature`) passes.
     pub fn read(bytes: Bytes, max_depth: usize) -> Result<Self, InvalidRequest> {
+        Self::read_for(Endpoint::Chat, bytes, max_depth)
+    }
+
+    /// The same for any endpoint.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read_for(
+        endpoint: Endpoint,
+        bytes: Bytes,
+        max_depth: usize,
+    ) -> Result<Self, InvalidRequest> {
         let faulty = |e: json::Error| match e.problem {
             json::Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
             json::Problem::NotUtf8 | json::Problem::Syntax | json::Problem::CutShort => {
@@ -136,7 +158,7 @@ impl ChatRequest {
         let mut names = Vec::with_capacity(16);
         let mut edits = Edits::default();
         while let Some(member) = members.next().map_err(faulty)? {
-            let slot = fields.slot(&member.key);
+            let slot = fields.slot(&member.key, endpoint);
             let known = slot.as_ref().map(|(name, _)| *name);
             if let Some((_, slot)) = slot {
                 *slot = Some(member.value);
@@ -162,14 +184,12 @@ impl ChatRequest {
                 });
             }
         };
-        let messages = present(fields.messages).ok_or(InvalidRequest::MessagesMissing)?;
-        if messages.kind() != Kind::Array {
-            return Err(InvalidRequest::WrongType {
-                field: "messages",
-                expected: "an array",
-            });
+        let field = endpoint.input();
+        let input = present(fields.input).ok_or(InvalidRequest::Missing(field))?;
+        if let Some(expected) = endpoint.misfit(input.kind()) {
+            return Err(InvalidRequest::WrongType { field, expected });
         }
-        let prompt = Prompt::new(bytes.slice_ref(messages.text().as_bytes()));
+        let prompt = Prompt::new(bytes.slice_ref(input.text().as_bytes()));
         let wish = match present(fields.model).map(|v| v.as_str()) {
             None => Wish::Auto,
             Some(Some(name)) if name == "auto" => Wish::Auto,
@@ -180,6 +200,7 @@ impl ChatRequest {
         let needs = Needs::read(&fields.needs, prompt);
         Ok(Self {
             edits,
+            endpoint,
             needs,
             stream,
             wish,

@@ -12,17 +12,17 @@ use crate::json::{self, Kind, Raw};
 /// of asking.
 const BYTES_PER_TOKEN: u64 = 8;
 
-/// The `messages` of a request.
+/// The `messages` of a request, or its bare `prompt`: a text or a list of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Prompt {
-    messages: Bytes,
+    input: Bytes,
     text_bytes: OnceLock<u64>,
 }
 
 impl Prompt {
-    pub(super) fn new(messages: Bytes) -> Self {
+    pub(super) fn new(input: Bytes) -> Self {
         Self {
-            messages,
+            input,
             text_bytes: OnceLock::new(),
         }
     }
@@ -30,7 +30,7 @@ impl Prompt {
     /// Whether its text may fit into a context of `tokens`.
     pub(super) fn fits_into(&self, tokens: u64) -> bool {
         let fits = |bytes: u64| bytes / BYTES_PER_TOKEN <= tokens;
-        fits(self.messages.len() as u64)
+        fits(self.input.len() as u64)
             || fits(
                 *self
                     .text_bytes
@@ -40,18 +40,20 @@ impl Prompt {
 
     /// Whether a message has an image.
     pub(super) fn has_images(&self) -> bool {
-        memchr::memmem::find(&self.messages, b"image").is_some() && self.parts().any(is_image)
+        memchr::memmem::find(&self.input, b"image").is_some() && self.parts().any(is_image)
     }
 
     /// The contents of all messages: texts, and the parts of lists.
     fn parts(&self) -> impl Iterator<Item = Raw<'_>> {
-        let messages = Raw::parse(&self.messages, json::MAX_DEPTH).ok();
-        let contents = messages
+        let is_text = |value: &Raw<'_>| value.kind() == Kind::String;
+        let input = Raw::parse(&self.input, json::MAX_DEPTH).ok();
+        let bare = input.filter(is_text);
+        let contents = input
             .into_iter()
             .flat_map(Raw::elements)
-            .filter_map(|message| message.get("content"));
-        contents.flat_map(|content| {
-            let whole = (content.kind() == Kind::String).then_some(content);
+            .filter_map(move |item| item.get("content").or(Some(item).filter(is_text)));
+        bare.into_iter().chain(contents).flat_map(move |content| {
+            let whole = Some(content).filter(is_text);
             whole.into_iter().chain(content.elements())
         })
     }

@@ -5,7 +5,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     AUTHORIZATION, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use subtle::ConstantTimeEq as _;
 
 use super::REQUEST_ID_HEADER;
@@ -13,24 +13,20 @@ use super::error::ProxyError;
 use super::reply::ReplyBody;
 use crate::config::{AllowOrigins, Secret};
 
-/// Checks `Authorization: Bearer <key>` against every key, in constant time.
+/// Anthropic's header for a key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Checks the key, in constant time against every one of ours. It stands in `Authorization:
+/// Bearer`, or where there is none of that kind in `x-api-key`.
 pub(super) fn check_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), ProxyError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or(ProxyError::MissingKey)?;
-    if values.next().is_some() {
-        return Err(ProxyError::InvalidKey);
-    }
-    let (scheme, token) = value
-        .as_bytes()
-        .split_at_checked(7)
-        .ok_or(ProxyError::MissingKey)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer ") {
-        return Err(ProxyError::MissingKey);
-    }
-    let token = token.trim_ascii();
-    if token.is_empty() {
-        return Err(ProxyError::MissingKey);
-    }
+    let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
+    let token = match bearer {
+        Some(token) => token,
+        None => only(headers, &API_KEY)?
+            .map(<[u8]>::trim_ascii)
+            .filter(|token| !token.is_empty())
+            .ok_or(ProxyError::MissingKey)?,
+    };
     let fits = keys.iter().fold(subtle::Choice::from(0), |fits, key| {
         fits | key.expose().as_bytes().ct_eq(token)
     });
@@ -41,6 +37,22 @@ pub(super) fn check_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), Prox
     }
 }
 
+/// The one value of a header. Of two, which one counts would be a guess.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, ProxyError> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(HeaderValue::as_bytes);
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(ProxyError::InvalidKey),
+    }
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
+}
+
 /// Puts on an answer what every answer carries: the CORS headers and the request's id.
 pub(super) fn dress(
     response: &mut HeaderMap,
@@ -49,7 +61,7 @@ pub(super) fn dress(
     request_id: &str,
 ) {
     const EXPOSED: HeaderValue = HeaderValue::from_static(
-        "x-free-llm-proxy-model, x-free-llm-proxy-attempts, x-request-id, retry-after",
+        "x-free-llm-proxy-model, x-free-llm-proxy-attempts, x-free-llm-proxy-dropped, x-request-id, retry-after",
     );
     match allowed {
         AllowOrigins::Any => {
@@ -85,7 +97,7 @@ pub(super) fn preflight(headers: &HeaderMap) -> Response<ReplyBody> {
     let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     out.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
-        asked.unwrap_or_else(|| HeaderValue::from_static("authorization, content-type")),
+        asked.unwrap_or_else(|| HeaderValue::from_static("authorization, x-api-key, content-type")),
     );
     out.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response

@@ -14,9 +14,7 @@ use super::MODEL_HEADER;
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
-use crate::attempt::{Committed, Opened, Walker};
-
-const COMMENT: &[u8] = b": waiting for a model\n\n";
+use crate::attempt::{Committed, Opened, Rendering, Walker};
 
 /// A stream whose 200 has gone out before a model was found.
 pub(super) struct Aloud {
@@ -30,6 +28,7 @@ enum State {
         walk: Walk,
         comment: Pin<Box<Sleep>>,
         period: Duration,
+        rendering: Rendering,
     },
     Streaming(Box<Committed>),
     Ended,
@@ -37,41 +36,42 @@ enum State {
 
 impl Aloud {
     /// Goes on with `walk`; the first comment goes out at once, a further one each `period`.
-    pub(super) fn new(walk: Walk, period: Duration, walker: Arc<Walker>) -> Self {
+    pub(super) fn new(
+        walk: Walk,
+        period: Duration,
+        rendering: Rendering,
+        walker: Arc<Walker>,
+    ) -> Self {
         let comment = Box::pin(sleep_until(Instant::now() + period));
-        let ready = VecDeque::from([Bytes::from_static(COMMENT)]);
+        let ready = VecDeque::from([Bytes::from_static(rendering.waiting())]);
         Self {
             state: State::Walking {
                 walk,
                 comment,
                 period,
+                rendering,
             },
             ready,
             walker,
         }
     }
 
-    fn walked(&mut self, walked: Walked) -> State {
+    fn walked(&mut self, walked: Walked, mut rendering: Rendering) -> State {
         let Walked { mut record, result } = walked;
         let error = match result {
             Ok(Opened::Stream(stream)) => {
                 // The header went out too early to say it.
                 let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.model.id);
                 self.ready.push_back(comment.into());
-                return State::Streaming(Box::new(stream.commit(Arc::clone(&self.walker), record)));
+                let committed = stream.commit(rendering, Arc::clone(&self.walker), record);
+                return State::Streaming(Box::new(committed));
             }
             // A stream was asked for, and `attempt` answers nothing else.
             Ok(Opened::Plain(_)) => ProxyError::Internal,
             Err(error) => error,
         };
         ends(&mut record, &error, true);
-        self.ready.push_back(
-            [b"data: ".as_slice(), &one_line(&error.body()), b"\n\n"]
-                .concat()
-                .into(),
-        );
-        self.ready
-            .push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+        self.ready.push_back(rendering.failed(&error.body()));
         State::Ended
     }
 }
@@ -87,12 +87,19 @@ impl Flow for Aloud {
                     walk,
                     comment,
                     period,
+                    rendering,
                 } => {
                     if let Poll::Ready(walked) = walk.as_mut().poll(cx) {
-                        self.state = self.walked(walked);
+                        let State::Walking { rendering, .. } =
+                            std::mem::replace(&mut self.state, State::Ended)
+                        else {
+                            continue;
+                        };
+                        self.state = self.walked(walked, rendering);
                     } else if comment.as_mut().poll(cx).is_ready() {
                         comment.as_mut().reset(Instant::now() + *period);
-                        self.ready.push_back(Bytes::from_static(COMMENT));
+                        self.ready
+                            .push_back(Bytes::from_static(rendering.waiting()));
                     } else {
                         return Poll::Pending;
                     }
@@ -110,12 +117,4 @@ impl Flow for Aloud {
             State::Streaming(committed) => Flow::cut(committed.as_mut()),
         }
     }
-}
-
-/// JSON on one line: an upstream's error may be printed on several, which an event cannot hold.
-/// Line ends stand only between JSON's tokens, never inside its strings.
-fn one_line(json: &Bytes) -> Vec<u8> {
-    json.iter()
-        .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b })
-        .collect()
 }

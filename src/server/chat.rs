@@ -1,34 +1,34 @@
-//! `POST /v1/chat/completions` (spec §4, §5).
+//! A request for a completion, whatever API it speaks (spec §4, §5).
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper::body::Incoming;
 
 use super::aloud::Aloud;
 use super::body;
+use super::door::{self, Entered, Voice};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::{App, MODEL_HEADER};
 use crate::attempt::Opened;
-use crate::config::ModelField;
+use crate::config::{ModelField, Target};
 use crate::model::Model;
-use crate::request::{ChatRequest, Wish};
+use crate::request::Wish;
+use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::upstream::{AnswerHead, Cause, Outcome};
 
-/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
-/// would keep the others of its thread waiting.
-const LARGE: usize = 1 << 20;
-
-/// Answers a chat completion request whose key was right.
+/// Answers a request whose key was right.
 pub(super) async fn complete(
     app: &Arc<App>,
+    surface: Surface,
     incoming: Incoming,
     phases: &Phases,
     request_id: &str,
@@ -37,12 +37,14 @@ pub(super) async fn complete(
         app.log.clone(),
         Arc::clone(&app.metrics),
         request_id.to_owned(),
+        surface,
         app.registry
             .snapshot()
             .map_or(0, |snapshot| snapshot.models.len()),
     );
-    let request = match read(app, incoming, phases, &mut record).await {
-        Ok(request) => request,
+    let entered = read(app, surface, incoming, phases, request_id, &mut record).await;
+    let Entered { request, voice } = match entered {
+        Ok(entered) => entered,
         Err(error) => {
             // A record that is dropped without an ending says that the client has left.
             if !matches!(error, ProxyError::ClientGone) {
@@ -80,37 +82,38 @@ pub(super) async fn complete(
         Some(period) => match tokio::time::timeout(period, &mut walk).await {
             Ok(walked) => walked,
             Err(_) => {
-                let aloud = Aloud::new(walk, period, Arc::clone(&app.walker));
-                let response = stream_response(ReplyBody::flowing(aloud), &AnswerHead::default());
+                let mut head = HeaderMap::new();
+                voice.name_dropped(&mut head);
+                let aloud = Aloud::new(walk, period, voice.rendering(), Arc::clone(&app.walker));
+                let body = ReplyBody::flowing(aloud);
+                let mut response = stream_response(body, &AnswerHead::default());
+                response.headers_mut().extend(head);
                 return with_attempts(response, attempts.load(Ordering::Relaxed));
             }
         },
     };
-    answer(app, walked)
+    answer(app, walked, voice)
 }
 
 async fn read(
     app: &App,
+    surface: Surface,
     incoming: Incoming,
     phases: &Phases,
+    request_id: &str,
     record: &mut RequestRecord,
-) -> Result<ChatRequest, ProxyError> {
-    if app.is_draining() {
-        phases.body_left_unread();
-        return Err(ProxyError::ShuttingDown);
+) -> Result<Entered, ProxyError> {
+    let bytes = body_of(app, incoming, phases).await?;
+    let mut entered = door::enter(app, surface, bytes, request_id).await?;
+    let request = &mut entered.request;
+    if let Wish::Named(name) = &request.wish
+        && let Some(target) = app.aliases.target(name)
+    {
+        request.wish = match target {
+            Target::Auto => Wish::Auto,
+            Target::Model(id) => Wish::Named(id.to_string()),
+        };
     }
-    let bytes = body::read(incoming, &app.limits, phases)
-        .await
-        .inspect_err(|_| phases.body_left_unread())?;
-    let depth = app.limits.max_json_depth;
-    let request = if bytes.len() < LARGE {
-        ChatRequest::read(bytes, depth)
-    } else {
-        tokio::task::spawn_blocking(move || ChatRequest::read(bytes, depth))
-            .await
-            .map_err(|_| ProxyError::Internal)?
-    };
-    let request = request.map_err(ProxyError::Invalid)?;
     record.describe(Traits {
         stream: request.stream,
         had_tools: request.needs.had_tools,
@@ -119,34 +122,58 @@ async fn read(
         had_stop: request.needs.had_stop,
         model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
     });
-    Ok(request)
+    Ok(entered)
 }
 
-fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
+/// The body of a request, unless it is too late for one.
+pub(super) async fn body_of(
+    app: &App,
+    incoming: Incoming,
+    phases: &Phases,
+) -> Result<Bytes, ProxyError> {
+    if app.is_draining() {
+        phases.body_left_unread();
+        return Err(ProxyError::ShuttingDown);
+    }
+    body::read(incoming, &app.limits, phases)
+        .await
+        .inspect_err(|_| phases.body_left_unread())
+}
+
+fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
-    let response = match result {
-        Ok(Opened::Plain(plain)) => {
-            record.attempt_ends(Outcome::Success, None, None, None);
-            record.ends(Ending::Answered { status: 200 });
-            let mut response = reply::with_room(ReplyBody::full(plain.body));
-            reply::head(response.headers_mut(), &plain.head, "application/json");
-            name_model(response.headers_mut(), &plain.model);
-            response
-        }
+    let mut dropped = HeaderMap::new();
+    voice.name_dropped(&mut dropped);
+    let mut response = match result {
+        Ok(Opened::Plain(plain)) => match voice.plain(plain.body) {
+            Ok(body) => {
+                record.attempt_ends(Outcome::Success, None, None, None);
+                record.ends(Ending::Answered { status: 200 });
+                let mut response = reply::with_room(ReplyBody::full(body));
+                reply::head(response.headers_mut(), &plain.head, "application/json");
+                name_model(response.headers_mut(), &plain.model);
+                response
+            }
+            // What can be used of an answer can be translated.
+            Err(_) => fails(&mut record, &ProxyError::Internal),
+        },
         Ok(Opened::Stream(stream)) => {
             let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));
-            let committed = stream.commit(Arc::clone(&app.walker), record);
+            let committed = stream.commit(voice.rendering(), Arc::clone(&app.walker), record);
             let mut response = stream_response(ReplyBody::flowing(committed), &answer_head);
             name_model(response.headers_mut(), &model);
             response
         }
-        Err(error) => {
-            ends(&mut record, &error, false);
-            error.response()
-        }
+        Err(error) => fails(&mut record, &error),
     };
+    response.headers_mut().extend(dropped);
     with_attempts(response, attempts)
+}
+
+fn fails(record: &mut RequestRecord, error: &ProxyError) -> Response<ReplyBody> {
+    ends(record, error, false);
+    error.response()
 }
 
 fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response<ReplyBody> {

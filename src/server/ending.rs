@@ -5,6 +5,7 @@ use std::pin::Pin;
 use super::error::ProxyError;
 use crate::attempt::{Opened, Refusal};
 use crate::request::InvalidRequest;
+use crate::surface::Invalid;
 use crate::telemetry::{Ending, RequestRecord};
 
 /// What a walk came to.
@@ -57,7 +58,7 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
 
 /// Where a body stops being JSON.
 fn place(error: &ProxyError) -> Option<String> {
-    if let ProxyError::Invalid(InvalidRequest::Json(place)) = error {
+    if let ProxyError::Invalid(Invalid::Body(InvalidRequest::Json(place))) = error {
         Some(place.to_string())
     } else {
         None

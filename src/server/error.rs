@@ -14,7 +14,7 @@ use super::reply::{self, ReplyBody};
 use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
 use crate::config::Secret;
-use crate::request::InvalidRequest;
+use crate::surface::{Invalid, Surface};
 use crate::upstream::AccountLimit;
 
 /// An answer that is an error of ours, or one of the upstream's that is passed on.
@@ -24,7 +24,7 @@ pub(super) enum ProxyError {
     InvalidKey,
     /// Bytes that are no HTTP request; the status is the one hyper found.
     Malformed(StatusCode),
-    Invalid(InvalidRequest),
+    Invalid(Invalid),
     NotFound,
     ModelNotFound,
     MethodNotAllowed {
@@ -51,7 +51,7 @@ struct View {
     code: &'static str,
     kind: &'static str,
     message: String,
-    param: Option<&'static str>,
+    param: Option<String>,
 }
 
 const INVALID: &str = "invalid_request_error";
@@ -71,7 +71,7 @@ impl ProxyError {
                 401,
                 "missing_api_key",
                 "authentication_error",
-                "No API key. Send it as \"Authorization: Bearer <PROXY_API_KEY>\".",
+                "No API key. Send it as \"Authorization: Bearer <PROXY_API_KEY>\" or \"x-api-key: <PROXY_API_KEY>\".",
             ),
             Self::InvalidKey => view(
                 401,
@@ -86,14 +86,10 @@ impl ProxyError {
                 malformed(*status),
             ),
             Self::Invalid(invalid) => {
-                let code = if matches!(invalid, InvalidRequest::Json(_)) {
-                    "invalid_json"
-                } else {
-                    "invalid_request"
-                };
+                let message = format!("Invalid request: {invalid}.");
                 View {
-                    param: invalid.param(),
-                    ..view(400, code, INVALID, &format!("Invalid request: {invalid}."))
+                    param: invalid.param().map(str::to_owned),
+                    ..view(400, invalid.code(), INVALID, &message)
                 }
             }
             Self::NotFound => view(
@@ -277,6 +273,23 @@ impl ProxyError {
         }
         response
     }
+}
+
+/// An error in the shape of the API that the client speaks.
+pub(super) fn in_shape(
+    response: Response<ReplyBody>,
+    surface: Surface,
+    request_id: &str,
+) -> Response<ReplyBody> {
+    let status = response.status();
+    if surface != Surface::Messages || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    head.headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = body.map_full(|body| surface.error(status.as_u16(), body, request_id));
+    Response::from_parts(head, body)
 }
 
 fn malformed(status: StatusCode) -> &'static str {

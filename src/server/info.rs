@@ -9,7 +9,7 @@ use super::reply::{self, ReplyBody};
 use super::state::State;
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
-use crate::config::ModelField;
+use crate::config::{ModelField, Target};
 use crate::model::{Capability, Model};
 use crate::registry::Snapshot;
 use crate::upstream::AccountLimit;
@@ -94,10 +94,15 @@ pub(super) fn models(app: &App) -> Result<Response<ReplyBody>, ProxyError> {
     ))
 }
 
-/// `GET /v1/models/{id}`.
+/// `GET /v1/models/{id}`, or by an alias, which is answered with what it stands for.
 pub(super) fn model(app: &App, id: &str) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
+    let id = match app.aliases.target(id) {
+        Some(Target::Auto) => "auto",
+        Some(Target::Model(id)) => id.as_str(),
+        None => id,
+    };
     let found = match id {
         "auto" => Some(auto(created)),
         id => snapshot.model(id).map(|model| describe(model, created)),

@@ -8,6 +8,7 @@ mod aloud;
 mod body;
 mod chat;
 mod connection;
+mod door;
 mod drain;
 mod ending;
 mod error;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::header::{HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 
@@ -33,9 +34,10 @@ pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::Walker;
 use crate::clock::rfc3339;
-use crate::config::{AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
+use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
+use crate::surface::messages;
 use crate::telemetry::{Log, Metrics};
 use drain::Drain;
 use error::ProxyError;
@@ -59,6 +61,7 @@ pub struct App {
     limits: Limits,
     stream_keepalive: Option<Duration>,
     model_field: ModelField,
+    aliases: Aliases,
     cors: AllowOrigins,
     metrics_auth: bool,
     metrics_elsewhere: bool,
@@ -88,6 +91,7 @@ impl App {
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
             model_field: config.model_field,
+            aliases: config.model_aliases.clone(),
             cors: config.cors_allow_origins.clone(),
             metrics_auth: config.metrics_auth,
             metrics_elsewhere: config.metrics_addr.is_some(),
@@ -116,6 +120,7 @@ impl App {
     ) -> Response<ReplyBody> {
         let origin = access::origin(request.headers());
         let request_id = request_id();
+        let surface = routes::surface(request.uri().path());
         let handled =
             std::panic::AssertUnwindSafe(self.handle(face, request, &phases, &request_id))
                 .catch_unwind()
@@ -128,6 +133,7 @@ impl App {
             );
             ProxyError::Internal.response()
         });
+        response = error::in_shape(response, surface, &request_id);
         access::dress(
             response.headers_mut(),
             origin.as_ref(),
@@ -166,8 +172,12 @@ impl App {
             self.leave_body(&request, phases);
             return error.response();
         }
-        if wanted == Route::Chat {
-            return chat::complete(self, request.into_body(), phases, request_id).await;
+        if let Route::Complete(surface) = wanted {
+            let body = request.into_body();
+            return chat::complete(self, surface, body, phases, request_id).await;
+        }
+        if wanted == Route::CountTokens {
+            return self.count_tokens(request.into_body(), phases).await;
         }
         self.leave_body(&request, phases);
         phases
@@ -194,7 +204,22 @@ impl App {
             Route::Model(id) => info::model(self, &id),
             Route::Refresh => self.refresh().await,
             Route::MethodNotAllowed { allow, .. } => Err(ProxyError::MethodNotAllowed { allow }),
-            Route::NotFound | Route::Chat => Err(ProxyError::NotFound),
+            Route::NotFound | Route::Complete(_) | Route::CountTokens => Err(ProxyError::NotFound),
+        }
+    }
+
+    /// Anthropic's count of a request's tokens: an estimate.
+    async fn count_tokens(&self, incoming: Incoming, phases: &Phases) -> Response<ReplyBody> {
+        let depth = self.limits.max_json_depth;
+        let counted = chat::body_of(self, incoming, phases)
+            .await
+            .and_then(|body| messages::count_tokens(&body, depth).map_err(ProxyError::Invalid));
+        match counted {
+            Ok(count) => {
+                let json = HeaderValue::from_static("application/json");
+                reply::text(StatusCode::OK, json, count)
+            }
+            Err(error) => error.response(),
         }
     }
 

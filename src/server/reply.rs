@@ -61,6 +61,15 @@ impl ReplyBody {
         }
     }
 
+    /// Puts other bytes in the place of those that are all there.
+    pub(super) fn map_full(self, change: impl FnOnce(&Bytes) -> Bytes) -> Self {
+        let kind = match self.kind {
+            Kind::Full(bytes) => Kind::Full(change(&bytes)),
+            flowing @ Kind::Flowing(_) => flowing,
+        };
+        Self { kind, ..self }
+    }
+
     /// Keeps `busy` until the answer has ended.
     pub(super) fn until_end(self, busy: Busy) -> Self {
         Self {

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use crate::surface::Surface;
+
 /// Where a request wants to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -15,7 +17,9 @@ pub(super) enum Route {
     Health,
     Ready,
     Metrics,
-    Chat,
+    /// A request for a completion, in the words of one API.
+    Complete(Surface),
+    CountTokens,
     Models,
     Model(String),
     Refresh,
@@ -37,7 +41,8 @@ impl Route {
             | Self::About
             | Self::Health
             | Self::Ready
-            | Self::Chat
+            | Self::Complete(_)
+            | Self::CountTokens
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
@@ -54,7 +59,12 @@ impl Route {
             Self::MethodNotAllowed { wanted, .. } => {
                 **wanted != Self::About && wanted.is_open(metrics_auth)
             }
-            Self::Chat | Self::Models | Self::Model(_) | Self::Refresh | Self::NotFound => false,
+            Self::Complete(_)
+            | Self::CountTokens
+            | Self::Models
+            | Self::Model(_)
+            | Self::Refresh
+            | Self::NotFound => false,
         }
     }
 }
@@ -69,21 +79,14 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     }
     let path = tidy(path);
     let (route, allow) = match path.as_ref() {
-        "" | "/v1" | "/api/v1" => (Route::About, GET),
+        "" | "/api/v1" => (Route::About, GET),
         "/health" => (Route::Health, GET),
         "/ready" => (Route::Ready, GET),
         "/metrics" => (Route::Metrics, GET),
         "/admin/refresh" => (Route::Refresh, POST),
-        other => match other.strip_prefix("/api").unwrap_or(other) {
-            "/v1/chat/completions" => (Route::Chat, POST),
-            "/v1/models" => (Route::Models, GET),
-            other => match other.strip_prefix("/v1/models/") {
-                Some(id) => (
-                    Route::Model(percent_decode_str(id).decode_utf8_lossy().into_owned()),
-                    GET,
-                ),
-                None => return Route::NotFound,
-            },
+        path => match of_an_api(within_v1(path)) {
+            Some(found) => found,
+            None => return Route::NotFound,
         },
     };
     let fits = match *method {
@@ -101,6 +104,58 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     }
 }
 
+/// The API that a client at this path speaks, whether the route exists or not: its errors have
+/// that API's shape.
+pub(super) fn surface(path: &str) -> Surface {
+    let path = tidy(path);
+    let path = within_v1(&path);
+    let is_below = |root| {
+        path.strip_prefix(root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if is_below("/messages") {
+        Surface::Messages
+    } else if is_below("/responses") {
+        Surface::Responses
+    } else if is_below("/completions") {
+        Surface::Completions
+    } else {
+        Surface::Chat
+    }
+}
+
+/// The routes of the APIs that clients speak.
+fn of_an_api(path: &str) -> Option<(Route, &'static str)> {
+    Some(match path {
+        "" => (Route::About, GET),
+        "/chat/completions" => (Route::Complete(Surface::Chat), POST),
+        "/completions" => (Route::Complete(Surface::Completions), POST),
+        "/responses" => (Route::Complete(Surface::Responses), POST),
+        "/messages" => (Route::Complete(Surface::Messages), POST),
+        "/messages/count_tokens" => (Route::CountTokens, POST),
+        "/models" => (Route::Models, GET),
+        other => {
+            let id = percent_decode_str(other.strip_prefix("/models/")?);
+            (Route::Model(id.decode_utf8_lossy().into_owned()), GET)
+        }
+    })
+}
+
+/// The path without what bases are configured to begin with: `/v1` (some clients add it to a base
+/// that has it, some to none), and `/api/v1`, which is OpenRouter's.
+fn within_v1(path: &str) -> &str {
+    let mut rest = path;
+    if let Some(after) = path.strip_prefix("/api").filter(|r| r.starts_with("/v1")) {
+        rest = after;
+    }
+    while let Some(after) = rest.strip_prefix("/v1")
+        && (after.is_empty() || after.starts_with('/'))
+    {
+        rest = after;
+    }
+    rest
+}
+
 /// The path without doubled and trailing slashes.
 fn tidy(path: &str) -> Cow<'_, str> {
     if path.contains("//") {
@@ -116,7 +171,10 @@ mod tests {
 
     #[test]
     fn s3_every_route_by_every_spelling() {
-        use Route::{About, Chat, Health, Metrics, Models, NotFound, Preflight, Ready, Refresh};
+        use Route::{
+            About, CountTokens, Health, Metrics, Models, NotFound, Preflight, Ready, Refresh,
+        };
+        let [chat, responses, messages, legacy] = Surface::ALL.map(Route::Complete);
         let model = |id: &str| Route::Model(id.to_owned());
         let not = |wanted, allow| Route::MethodNotAllowed {
             wanted: Box::new(wanted),
@@ -134,10 +192,27 @@ mod tests {
             ("HEAD",    "/health",                       Health),
             ("GET",     "/ready",                        Ready),
             ("GET",     "/metrics",                      Metrics),
-            ("POST",    "/v1/chat/completions",          Chat),
-            ("POST",    "/api/v1/chat/completions",      Chat),
-            ("POST",    "/api/v1/chat/completions/",     Chat),
-            ("POST",    "//v1//chat///completions//",    Chat),
+            ("POST",    "/v1/chat/completions",          chat.clone()),
+            ("POST",    "/api/v1/chat/completions",      chat.clone()),
+            ("POST",    "/api/v1/chat/completions/",     chat.clone()),
+            ("POST",    "//v1//chat///completions//",    chat.clone()),
+            ("POST",    "/chat/completions",             chat.clone()),
+            ("POST",    "/v1/v1/chat/completions",       chat.clone()),
+            ("POST",    "/v1/completions",               legacy.clone()),
+            ("POST",    "/completions/",                 legacy),
+            ("POST",    "/v1/responses",                 responses.clone()),
+            ("POST",    "/api/v1/responses",             responses.clone()),
+            ("POST",    "/responses",                    responses),
+            ("POST",    "/v1/messages",                  messages.clone()),
+            ("POST",    "/v1/v1/messages",               messages.clone()),
+            ("POST",    "/messages",                     messages.clone()),
+            ("POST",    "/v1/messages/count_tokens",     CountTokens),
+            ("POST",    "/v1/messages/batches",          NotFound),
+            ("GET",     "/v1/messages",                  not(messages, POST)),
+            ("GET",     "/models",                       Models),
+            ("GET",     "/v1/v1",                        About),
+            ("GET",     "/v11/models",                   NotFound),
+            ("GET",     "/apiv1/models",                 NotFound),
             ("GET",     "/v1/models",                    Models),
             ("GET",     "/api/v1/models/",               Models),
             ("GET",     "/v1/models/a/b:free",           model("a/b:free")),
@@ -150,7 +225,7 @@ mod tests {
             ("GET",     "/api",                          NotFound),
             ("GET",     "/api/health",                   NotFound),
             ("POST",    "/v1/embeddings",                NotFound),
-            ("GET",     "/v1/chat/completions",          not(Chat, POST)),
+            ("GET",     "/v1/chat/completions",          not(chat, POST)),
             ("DELETE",  "/v1/models",                    not(Models, GET)),
             ("POST",    "/v1/models/x",                  not(model("x"), GET)),
             ("GET",     "/admin/refresh",                not(Refresh, POST)),
@@ -160,6 +235,26 @@ mod tests {
         for (method, path, expected) in rows {
             let method: Method = method.parse().unwrap();
             assert_eq!(route(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn s3_an_error_has_the_shape_of_the_api_that_was_meant() {
+        use Surface::{Chat, Completions, Messages, Responses};
+        #[rustfmt::skip]
+        let rows = [
+            ("/v1/chat/completions",       Chat),
+            ("/v1/messages",               Messages),
+            ("/messages/",                 Messages),
+            ("//api/v1//messages/batches", Messages),
+            ("/v1/messagesx",              Chat),
+            ("/v1/responses/resp_1",       Responses),
+            ("/v1/completions",            Completions),
+            ("/",                          Chat),
+            ("/nothing",                   Chat),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(surface(path), expected, "{path}");
         }
     }
 }

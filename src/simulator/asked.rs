@@ -15,6 +15,9 @@ use crate::clock::Now;
 /// The fields of a chat request that shape the answer. The rest is skipped, not kept.
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked<'a> {
+    /// It came to the legacy endpoint, `/completions`.
+    #[serde(skip)]
+    pub(super) legacy: bool,
     #[serde(borrow, default)]
     pub(super) model: Cow<'a, str>,
     #[serde(default)]
@@ -46,6 +49,11 @@ impl<'a> Asked<'a> {
         }
     }
 
+    pub(super) fn at_the_legacy_endpoint(mut self) -> Self {
+        self.legacy = true;
+        self
+    }
+
     pub(super) fn streamed(&self) -> bool {
         self.stream == Some(true)
     }
@@ -69,6 +77,7 @@ impl<'a> Asked<'a> {
         }
         Said {
             answer,
+            legacy: self.legacy,
             id: format!("gen-{created}-sim{number:017}"),
             created,
             model: answer.model.as_deref().unwrap_or(&self.model),

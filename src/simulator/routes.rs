@@ -56,6 +56,9 @@ impl Simulator {
         }
         let chat = match (method, request.path()) {
             ("POST", "/api/v1/chat/completions") => Some(Asked::read(&request.body)),
+            ("POST", "/api/v1/completions") => {
+                Some(Asked::read(&request.body).map(Asked::at_the_legacy_endpoint))
+            }
             _ => None,
         };
         let model = chat
@@ -126,6 +129,7 @@ impl Simulator {
         match step {
             Step::Ok(answer)
                 if program.script.record == Recording::Off
+                    && !asked.legacy
                     && request.is_1_1
                     && request.keep_alive
                     && (answer.text.is_some() || !answer.tool_calls.is_empty()) =>
@@ -199,6 +203,7 @@ fn document(program: &Program, method: &str, request: &Request, now: Now) -> Pla
             _,
             "/api/free-llm/top-models"
             | "/api/v1/chat/completions"
+            | "/api/v1/completions"
             | "/api/v1/models"
             | "/api/v1/key",
         ) => {

@@ -12,6 +12,8 @@ use super::answers::{Answer, ToolCall, Usage};
 /// An answer with everything settled, ready to be laid out.
 pub(super) struct Said<'a> {
     pub(super) answer: &'a Answer,
+    /// As the legacy endpoint has it.
+    pub(super) legacy: bool,
     pub(super) id: String,
     pub(super) created: u64,
     pub(super) model: &'a str,
@@ -65,6 +67,9 @@ impl Said<'_> {
             whole.extend(rest);
             whole.extend(self.answer.extra.clone());
         }
+        if self.legacy {
+            make_legacy(&mut whole);
+        }
         whole
     }
 
@@ -97,6 +102,26 @@ impl Said<'_> {
         }
         let body = self.envelope("chat.completion", rest).to_string();
         plain(self.answer, "application/json", body.into()).set("X-Generation-Id", &self.id)
+    }
+}
+
+/// The legacy endpoint has a bare text where chat completions have messages and deltas.
+fn make_legacy(whole: &mut Value) {
+    if let Some(object) = whole.get_mut("object") {
+        *object = json!("text_completion");
+    }
+    let choices = whole.get_mut("choices").and_then(Value::as_array_mut);
+    for choice in choices
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        let said = [choice.remove("message"), choice.remove("delta")];
+        let text = said.into_iter().flatten().find_map(|said| {
+            let text = said.get("content").and_then(Value::as_str);
+            text.map(ToOwned::to_owned)
+        });
+        choice.insert("text".into(), json!(text.unwrap_or_default()));
     }
 }
 

@@ -298,7 +298,7 @@ proptest! {
             for payload in [body.as_bytes(), damaged] {
                 let mut out = Vec::new();
                 let said = reply.clone().stream(ids()).event(payload, &mut out);
-                prop_assert_eq!(&said, &crate::upstream::read_answer(payload));
+                prop_assert_eq!(&said, &crate::upstream::read_answer(payload, crate::request::Endpoint::Chat));
                 if matches!(said, Err(_) | Ok(crate::upstream::Said::Error(_))) {
                     prop_assert!(out.is_empty());
                 }

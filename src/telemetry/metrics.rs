@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::model::ModelId;
+use crate::surface::Surface;
 use crate::upstream::Outcome;
 
 /// All metrics of the process.
@@ -16,6 +17,7 @@ use crate::upstream::Outcome;
 pub struct Metrics {
     collectors: Collectors,
     requests: IntCounterVec,
+    surfaces: IntCounterVec,
     duration: Histogram,
     attempts: IntCounterVec,
     open_streams: IntGauge,
@@ -50,6 +52,13 @@ impl Metrics {
             ),
             &["status"],
         )?;
+        let surfaces = IntCounterVec::new(
+            Opts::new(
+                "freellm_surface_requests_total",
+                "The same by the API they spoke: chat, responses, messages, completions.",
+            ),
+            &["surface", "status"],
+        )?;
         let duration = Histogram::with_opts(
             HistogramOpts::new(
                 "freellm_request_duration_seconds",
@@ -73,8 +82,9 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 5] = [
+        let all: [Box<dyn Collector>; 6] = [
             Box::new(requests.clone()),
+            Box::new(surfaces.clone()),
             Box::new(duration.clone()),
             Box::new(attempts.clone()),
             Box::new(open_streams.clone()),
@@ -86,6 +96,7 @@ impl Metrics {
         Ok(Self {
             collectors,
             requests,
+            surfaces,
             duration,
             attempts,
             open_streams,
@@ -93,8 +104,11 @@ impl Metrics {
     }
 
     /// A chat request has ended.
-    pub fn request(&self, status: &str, seconds: f64) {
+    pub fn request(&self, surface: Surface, status: &str, seconds: f64) {
         self.requests.with_label_values(&[status]).inc();
+        self.surfaces
+            .with_label_values(&[surface.as_str(), status])
+            .inc();
         self.duration.observe(seconds);
     }
 
@@ -201,9 +215,9 @@ mod tests {
             ModelId::try_from("a/b:free").unwrap(),
             ModelId::try_from("gone").unwrap(),
         );
-        metrics.request("200", 0.2);
-        metrics.request("200/mid_error", 70.0);
-        metrics.request("499", 0.01);
+        metrics.request(Surface::Chat, "200", 0.2);
+        metrics.request(Surface::Chat, "200/mid_error", 70.0);
+        metrics.request(Surface::Chat, "499", 0.01);
         for outcome in [
             Outcome::Success,
             Outcome::RateLimited,

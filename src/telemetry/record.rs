@@ -14,6 +14,7 @@ use super::{Log, Metrics};
 use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
 use crate::model::ModelId;
+use crate::surface::Surface;
 use crate::upstream::{Cause, Outcome};
 
 /// What a request brought along, as far as the log says it.
@@ -111,6 +112,7 @@ pub struct RequestRecord {
     log: Log,
     metrics: Arc<Metrics>,
     request_id: String,
+    surface: Surface,
     started: Instant,
     traits: Traits,
     snapshot_size: usize,
@@ -126,11 +128,18 @@ impl RequestRecord {
     /// Starts the record of a request that has just come in, with so many models to choose
     /// from.
     #[must_use]
-    pub fn new(log: Log, metrics: Arc<Metrics>, request_id: String, snapshot_size: usize) -> Self {
+    pub fn new(
+        log: Log,
+        metrics: Arc<Metrics>,
+        request_id: String,
+        surface: Surface,
+        snapshot_size: usize,
+    ) -> Self {
         Self {
             log,
             metrics,
             request_id,
+            surface,
             started: Now::steady(),
             traits: Traits::default(),
             snapshot_size,
@@ -262,6 +271,7 @@ impl Drop for RequestRecord {
             status.to_string()
         };
         self.metrics.request(
+            self.surface,
             &label,
             Now::steady()
                 .saturating_duration_since(self.started)
@@ -291,6 +301,7 @@ impl RequestRecord {
         let chosen = answered.or_else(|| self.attempts.last().filter(|_| self.chunks_emitted > 0));
         let done = Done {
             request_id: &self.request_id,
+            surface: self.surface.as_str(),
             duration_ms: millis(self.started),
             status,
             chosen_model: chosen.map(|a| &a.model),
@@ -310,6 +321,7 @@ impl RequestRecord {
     fn write_rejected(&self, reason: &str, error: Option<String>) {
         let rejected = Rejected {
             request_id: &self.request_id,
+            surface: self.surface.as_str(),
             reason,
             error,
             had_tools: self.traits.had_tools,
@@ -326,6 +338,7 @@ impl RequestRecord {
 #[derive(Serialize)]
 struct Done<'a> {
     request_id: &'a str,
+    surface: &'static str,
     duration_ms: u64,
     status: u16,
     chosen_model: Option<&'a ModelId>,
@@ -346,6 +359,7 @@ struct Done<'a> {
 #[derive(Serialize)]
 struct Rejected<'a> {
     request_id: &'a str,
+    surface: &'static str,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use crate::json::{self, Kind, Raw, Reader};
+use crate::request::Endpoint;
 
 /// What one event of a stream, or a whole plain answer, says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +32,11 @@ pub struct UpstreamError {
     pub body: Option<Bytes>,
 }
 
-/// Reads one event's payload or a plain answer's body.
+/// Reads one event's payload or a plain answer's body, of this endpoint.
 ///
 /// # Errors
 /// When it is not JSON.
-pub fn read(body: &[u8]) -> Result<Said, json::Error> {
+pub fn read(body: &[u8], endpoint: Endpoint) -> Result<Said, json::Error> {
     let mut reader = Reader::new(body, json::MAX_DEPTH)?;
     let mut error = None;
     let mut choices = Choices::default();
@@ -43,7 +44,7 @@ pub fn read(body: &[u8]) -> Result<Said, json::Error> {
         "error" => reader
             .value()
             .map(|value| error = UpstreamError::told(value)),
-        "choices" => reader.array(|reader| choices.take(reader)),
+        "choices" => reader.array(|reader| choices.take(reader, endpoint.text())),
         _ => reader.value().map(drop),
     })?;
     reader.end()?;
@@ -65,7 +66,7 @@ struct Choices {
 }
 
 impl Choices {
-    fn take(&mut self, reader: &mut Reader<'_>) -> Result<(), json::Error> {
+    fn take(&mut self, reader: &mut Reader<'_>, text: Option<&str>) -> Result<(), json::Error> {
         reader.object(|key, reader| {
             match key {
                 "delta" | "message" => return self.content(reader),
@@ -77,8 +78,9 @@ impl Choices {
                         self.error = error;
                     }
                 }
-                _ => {
-                    reader.value()?;
+                key => {
+                    let value = reader.value()?;
+                    self.useful |= Some(key) == text && carries(value);
                 }
             }
             Ok(())
@@ -99,13 +101,16 @@ impl Choices {
     fn content(&mut self, reader: &mut Reader<'_>) -> Result<(), json::Error> {
         reader.object(|key, reader| {
             let value = reader.value()?;
-            let carries = match value.kind() {
-                Kind::String | Kind::Array | Kind::Object => !value.is_empty(),
-                Kind::Number | Kind::Bool | Kind::Null => false,
-            };
-            self.useful |= carries && key != "role";
+            self.useful |= carries(value) && key != "role";
             Ok(())
         })
+    }
+}
+
+fn carries(value: Raw<'_>) -> bool {
+    match value.kind() {
+        Kind::String | Kind::Array | Kind::Object => !value.is_empty(),
+        Kind::Number | Kind::Bool | Kind::Null => false,
     }
 }
 
@@ -229,10 +234,39 @@ mod tests {
             (r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#,               error(None, None)),
         ];
         for (body, expected) in rows {
-            assert_eq!(read(body.as_bytes()).unwrap(), expected, "{body}");
+            assert_eq!(
+                read(body.as_bytes(), Endpoint::Chat).unwrap(),
+                expected,
+                "{body}"
+            );
         }
-        assert!(read(b"<html>").is_err());
-        assert!(read(b"").is_err());
+        assert!(read(b"<html>", Endpoint::Chat).is_err());
+        assert!(read(b"", Endpoint::Chat).is_err());
+    }
+
+    #[test]
+    fn s9_1_a_bare_text_is_an_answer_of_the_legacy_endpoint_alone() {
+        use Said::{Nothing, Useful};
+        const MORE: Said = Useful { finished: false };
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"choices":[{"text":"Hi","index":0}]}"#,                Nothing, MORE),
+            (r#"{"choices":[{"text":"","index":0}]}"#,                  Nothing, Nothing),
+            (r#"{"choices":[{"text":null,"finish_reason":null}]}"#,     Nothing, Nothing),
+            (r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#,     Useful { finished: true }, Useful { finished: true }),
+        ];
+        for (body, chat, legacy) in rows {
+            assert_eq!(
+                read(body.as_bytes(), Endpoint::Chat).unwrap(),
+                chat,
+                "{body}"
+            );
+            assert_eq!(
+                read(body.as_bytes(), Endpoint::Completions).unwrap(),
+                legacy,
+                "{body}"
+            );
+        }
     }
 
     #[test]

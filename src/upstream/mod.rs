@@ -32,7 +32,7 @@ pub use verdict::{
 };
 
 use crate::config::{Config, Secret};
-use crate::request::UpstreamBody;
+use crate::request::{Endpoint, UpstreamBody};
 
 /// What we call ourselves on the wire.
 pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
@@ -43,6 +43,7 @@ pub struct Upstream {
     origin: Origin,
     base: String,
     chat: Route,
+    completions: Route,
 }
 
 /// What all requests to one address have in common.
@@ -110,30 +111,37 @@ impl Upstream {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(ATTRIBUTION, config.referer.clone());
         headers.insert(HeaderName::from_static("x-title"), config.title.clone());
-        let chat = Route::new(&format!("{base}/chat/completions"), headers)?;
+        let chat = Route::new(&format!("{base}/chat/completions"), headers.clone())?;
+        let completions = Route::new(&format!("{base}/completions"), headers)?;
         Ok(Self {
             origin: client.origin(&chat.absolute),
             base,
             chat,
+            completions,
         })
     }
 
-    /// Sends one chat completion request.
+    /// Sends one request for a completion.
     ///
     /// # Errors
     /// When no answer's head arrives.
-    pub async fn chat(
+    pub async fn complete(
         &self,
+        endpoint: Endpoint,
         body: UpstreamBody,
         stream: bool,
     ) -> Result<Response<AnswerBody>, SendError> {
+        let route = match endpoint {
+            Endpoint::Chat => &self.chat,
+            Endpoint::Completions => &self.completions,
+        };
         let accept = if stream {
             "text/event-stream"
         } else {
             "application/json"
         };
         let make = |http2| {
-            let mut request = self.chat.request(Method::POST, body.clone(), http2);
+            let mut request = route.request(Method::POST, body.clone(), http2);
             request
                 .headers_mut()
                 .insert(ACCEPT, HeaderValue::from_static(accept));

@@ -128,6 +128,31 @@ pub struct Failure {
     pub answer: Option<PassedAnswer>,
 }
 
+impl Failure {
+    /// The verdict on the legacy endpoint's answer: a 404 that says nothing of the model says that
+    /// the endpoint is not there, which no other model would change.
+    #[must_use]
+    pub fn or_not_offered(self) -> Self {
+        const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
+        let of_the_model = matches!(self.rest, Rest::None | Rest::UntilNextList);
+        if self.status != Some(404) || self.scope != Scope::Model || of_the_model {
+            return self;
+        }
+        Self {
+            outcome: Outcome::ClientError,
+            scope: Scope::Request,
+            rest: Rest::None,
+            answer: Some(PassedAnswer {
+                status: 404,
+                head: AnswerHead::default(),
+                body: bytes::Bytes::from_static(BODY),
+                retry_after: None,
+            }),
+            ..self
+        }
+    }
+}
+
 /// An error of the upstream's that goes to the client (scope request).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedAnswer {

@@ -32,6 +32,7 @@ const WRONG: &[(&str, &str)] = &[
     ("HOST",                       "my-laptop"),
     ("PORT",                       "99999"),
     ("MODEL_FIELD",                "best"),
+    ("MODEL_ALIASES",              "gpt-5"),
     ("FALLBACK_ROUTER",            "maybe"),
     ("ALLOW_PAID",                 "yes"),
     ("DRAIN_TIMEOUT_SEC",          "0"),

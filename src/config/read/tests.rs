@@ -169,6 +169,7 @@ fn s6_values_are_read_into_their_fields() {
         ("HOST", "localhost"),
         ("PORT", "0"),
         ("MODEL_FIELD", "pin"),
+        ("MODEL_ALIASES", "gpt-5=auto"),
         ("FALLBACK_ROUTER", "off"),
         ("ALLOW_PAID", "1"),
         ("STREAM_KEEPALIVE_SEC", "0"),

@@ -225,7 +225,9 @@ mod tests {
             r#"[1]"#,
         ];
         for body in rows {
-            let said = crate::upstream::read_answer(body.as_bytes()).unwrap();
+            let said =
+                crate::upstream::read_answer(body.as_bytes(), crate::request::Endpoint::Chat)
+                    .unwrap();
             assert_eq!(Chunk::read(body.as_bytes()).unwrap().said(), said, "{body}");
         }
     }

@@ -1,0 +1,138 @@
+//! How a stream looks to the client: as the upstream sent it, or as another API's.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::json::{self, Raw};
+use crate::request::Endpoint;
+use crate::surface::{self, Surface};
+use crate::upstream::{Said, read_answer};
+
+/// OpenAI's end of a stream.
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// How a stream looks to the client.
+#[derive(Debug)]
+pub enum Rendering {
+    /// As it came.
+    AsItCame(Endpoint),
+    /// As another API's, event by event.
+    Translated {
+        /// The translation, as far as it has come.
+        stream: surface::Stream,
+        /// Whose.
+        surface: Surface,
+    },
+}
+
+impl Rendering {
+    /// What an event says. What the client gets of it is in `out`, unless it came through as it
+    /// is.
+    ///
+    /// # Errors
+    /// When its payload is not JSON.
+    pub(super) fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<Said, json::Error> {
+        match self {
+            Self::AsItCame(endpoint) => read_answer(payload, *endpoint),
+            Self::Translated { stream, .. } => stream.event(payload, out),
+        }
+    }
+
+    /// How many bytes of the answer are held back.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::AsItCame(_) => 0,
+            Self::Translated { stream, .. } => stream.held(),
+        }
+    }
+
+    /// The proper end of the stream.
+    pub fn done(&mut self) -> Bytes {
+        match self {
+            Self::AsItCame(_) => Bytes::from_static(DONE),
+            Self::Translated { stream, .. } => {
+                let mut out = Vec::new();
+                stream.done(&mut out);
+                out.into()
+            }
+        }
+    }
+
+    /// The end of a stream that failed. `error` is the body of an error in OpenAI's shape.
+    pub fn failed(&mut self, error: &[u8]) -> Bytes {
+        match self {
+            Self::AsItCame(_) => [b"data: ", &*one_line(error), b"\n\n", DONE]
+                .concat()
+                .into(),
+            Self::Translated { stream, .. } => {
+                let mut out = Vec::new();
+                let told = Told::read(error);
+                stream.fail(&told.failure(), &mut out);
+                out.into()
+            }
+        }
+    }
+
+    /// What goes out at once and then now and again while a model is waited for.
+    #[must_use]
+    pub fn waiting(&self) -> &'static [u8] {
+        match self {
+            Self::AsItCame(_) => b": waiting for a model\n\n",
+            Self::Translated { surface, .. } => surface.keepalive(),
+        }
+    }
+}
+
+/// An error's words.
+struct Told {
+    code: String,
+    kind: String,
+    message: String,
+}
+
+impl Told {
+    /// An upstream's own error may lack any of them, and its `code` may be a number.
+    fn read(body: &[u8]) -> Self {
+        let error = Raw::parse(body, json::MAX_DEPTH)
+            .ok()
+            .and_then(|body| body.get("error"));
+        let [message, kind, code] = error
+            .map(|error| error.pick(["message", "type", "code"]))
+            .unwrap_or_default();
+        let text = |value: Option<Raw<'_>>| value.and_then(Raw::as_str).map(Cow::into_owned);
+        let is_request = code
+            .and_then(Raw::as_u64)
+            .is_some_and(|code| (400..500).contains(&code));
+        let usual = if is_request {
+            "invalid_request_error"
+        } else {
+            "upstream_error"
+        };
+        Self {
+            code: text(code).unwrap_or_default(),
+            kind: text(kind).unwrap_or_else(|| usual.to_owned()),
+            message: text(message).unwrap_or_else(|| "The request failed.".to_owned()),
+        }
+    }
+
+    fn failure(&self) -> surface::Failure<'_> {
+        surface::Failure {
+            code: &self.code,
+            kind: &self.kind,
+            message: &self.message,
+        }
+    }
+}
+
+/// JSON on one line: an upstream's error may be printed on several, which an event cannot hold.
+/// Line ends stand only between JSON's tokens, never inside its strings.
+fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr2(b'\n', b'\r', json).is_none() {
+        return Cow::Borrowed(json);
+    }
+    let flat = json
+        .iter()
+        .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b });
+    Cow::Owned(flat.collect())
+}

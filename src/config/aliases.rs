@@ -1,0 +1,121 @@
+//! `MODEL_ALIASES`: other names for models, so that the names agents have built in are none that
+//! nobody knows.
+
+use super::value::Refusal;
+use crate::model::ModelId;
+
+/// The names that stand for something else. Exact names count before patterns, and of these the
+/// longest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases(Vec<Alias>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Alias {
+    /// What the name is, or what it begins with.
+    name: String,
+    is_prefix: bool,
+    target: Target,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The proxy's own choice.
+    Auto,
+    /// This model.
+    Model(ModelId),
+}
+
+impl Aliases {
+    /// What this name stands for, if it is an alias.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        let fitting = self.0.iter().filter(|alias| {
+            if alias.is_prefix {
+                name.starts_with(&alias.name)
+            } else {
+                name == alias.name
+            }
+        });
+        fitting
+            .max_by_key(|alias| (!alias.is_prefix, alias.name.len()))
+            .map(|alias| &alias.target)
+    }
+}
+
+/// `name=id` or `name=auto`, comma-separated; a `*` at the end of a name stands for anything.
+pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
+    let mut known: Vec<Alias> = Vec::new();
+    for part in text.split(',') {
+        let (name, target) = part.split_once('=').ok_or("needs name=id or name=auto")?;
+        let (name, target) = (name.trim(), target.trim());
+        let prefix = name.strip_suffix('*');
+        let alias = Alias {
+            is_prefix: prefix.is_some(),
+            name: prefix.unwrap_or(name).to_owned(),
+            target: match target {
+                "auto" => Target::Auto,
+                id => Target::Model(
+                    ModelId::try_from(id).map_err(|_| "has a target that is no model id")?,
+                ),
+            },
+        };
+        if name.is_empty() || alias.name.contains('*') {
+            return Err("has a name that is empty, or a * that is not at a name's end");
+        }
+        let twice =
+            |other: &Alias| (&other.name, other.is_prefix) == (&alias.name, alias.is_prefix);
+        if known.iter().any(twice) {
+            return Err("has the same name twice");
+        }
+        known.push(alias);
+    }
+    Ok(Aliases(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s4_an_exact_name_counts_before_a_pattern_and_a_long_pattern_before_a_short() {
+        let known = aliases("gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free").unwrap();
+        #[rustfmt::skip]
+        let rows = [
+            ("gpt-5",      "auto"),
+            ("gpt-5-mini", "c/d:free"),
+            ("gpt-4o",     "a/b:free"),
+            ("gpt-",       "a/b:free"),
+            ("GPT-5",      "e/f:free"),
+            ("",           "e/f:free"),
+        ];
+        for (name, expected) in rows {
+            let told = match known.target(name) {
+                Some(Target::Auto) => "auto",
+                Some(Target::Model(id)) => id.as_str(),
+                None => "",
+            };
+            assert_eq!(told, expected, "{name}");
+        }
+        assert_eq!(aliases("a=auto").unwrap().target("b"), None);
+    }
+
+    #[test]
+    fn s6_aliases_that_mean_nothing_are_refused() {
+        #[rustfmt::skip]
+        let rows = [
+            ("gpt-5",             "needs name=id"),
+            ("a=auto,",           "needs name=id"),
+            ("=auto",             "name that is empty"),
+            ("a*b=auto",          "not at a name's end"),
+            ("a=",                "no model id"),
+            ("a=b c",             "no model id"),
+            ("a=auto,a=x/y:free", "twice"),
+            ("a*=auto, a* =auto", "twice"),
+        ];
+        for (text, expected) in rows {
+            let refusal = aliases(text).unwrap_err();
+            assert!(refusal.contains(expected), "{text}: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The door: a body in the words of one API becomes the request that is walked, and what comes
+//! back is put into the same words again. What is said is the affair of `surface`.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::App;
+use super::error::ProxyError;
+use crate::attempt::Rendering;
+use crate::clock::Now;
+use crate::config::Limits;
+use crate::request::{ChatRequest, Endpoint};
+use crate::surface::{self, Dropped, Ids, Surface, Translated, messages, responses};
+
+/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
+/// would keep the others of its thread waiting.
+const LARGE: usize = 1 << 20;
+
+/// Names what a request asked for and a translation had to leave out.
+pub(super) const DROPPED_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-dropped");
+
+/// A request that can be walked, and the way its answer has to look.
+pub(super) struct Entered {
+    pub(super) request: ChatRequest,
+    pub(super) voice: Voice,
+}
+
+/// How a request is answered.
+pub(super) struct Voice {
+    surface: Surface,
+    /// `None` where the answer goes out as it comes.
+    reply: Option<surface::Reply>,
+    dropped: Dropped,
+    request_id: String,
+}
+
+/// Reads a body in the words of `surface`.
+pub(super) async fn enter(
+    app: &App,
+    surface: Surface,
+    bytes: Bytes,
+    request_id: &str,
+) -> Result<Entered, ProxyError> {
+    let limits = &app.limits;
+    let read = if bytes.len() < LARGE {
+        read(surface, bytes, limits)
+    } else {
+        let limits = limits.clone();
+        tokio::task::spawn_blocking(move || read(surface, bytes, &limits))
+            .await
+            .map_err(|_| ProxyError::Internal)?
+    };
+    let (request, reply, dropped) = read.map_err(ProxyError::Invalid)?;
+    let voice = Voice {
+        surface,
+        reply,
+        dropped,
+        request_id: request_id.to_owned(),
+    };
+    Ok(Entered { request, voice })
+}
+
+type Read = (ChatRequest, Option<surface::Reply>, Dropped);
+
+fn read(surface: Surface, bytes: Bytes, limits: &Limits) -> Result<Read, surface::Invalid> {
+    let depth = limits.max_json_depth;
+    let as_it_came = |endpoint| {
+        let request = ChatRequest::read_for(endpoint, bytes.clone(), depth)?;
+        Ok((request, None, Dropped::default()))
+    };
+    let Translated {
+        chat,
+        reply,
+        dropped,
+        ..
+    } = match surface {
+        Surface::Chat => return as_it_came(Endpoint::Chat),
+        Surface::Completions => return as_it_came(Endpoint::Completions),
+        Surface::Responses => responses::read(&bytes, depth)?,
+        Surface::Messages => messages::read(&bytes, depth)?,
+    };
+    let request = ChatRequest::read(chat, depth + surface::EXTRA_DEPTH)?;
+    Ok((request, Some(reply), dropped))
+}
+
+impl Voice {
+    /// Where the stream of this request's answer goes through.
+    pub(super) fn rendering(self) -> Rendering {
+        let ids = self.ids();
+        match (self.reply, self.surface) {
+            (Some(reply), surface) => Rendering::Translated {
+                stream: reply.stream(ids),
+                surface,
+            },
+            (None, Surface::Completions) => Rendering::AsItCame(Endpoint::Completions),
+            (None, _) => Rendering::AsItCame(Endpoint::Chat),
+        }
+    }
+
+    /// A whole answer, as the client reads it.
+    pub(super) fn plain(&self, answer: Bytes) -> Result<Bytes, surface::BadAnswer> {
+        match &self.reply {
+            None => Ok(answer),
+            Some(reply) => reply.plain(&answer, &self.ids()),
+        }
+    }
+
+    /// Says in an answer's head what was left out.
+    pub(super) fn name_dropped(&self, headers: &mut HeaderMap) {
+        if self.dropped.is_empty() {
+            return;
+        }
+        let names = self.dropped.names().collect::<Vec<_>>().join(", ");
+        if let Ok(names) = HeaderValue::from_str(&names) {
+            headers.insert(DROPPED_HEADER, names);
+        }
+    }
+
+    fn ids(&self) -> Ids {
+        let now = Now::read().wall;
+        let since = now.duration_since(std::time::UNIX_EPOCH);
+        Ids {
+            id: self.request_id.clone(),
+            created: since.map_or(0, |since| since.as_secs()),
+        }
+    }
+}
