@@ -18,6 +18,7 @@ mod s2_list;
 mod s3_errors;
 mod s3_models;
 mod s3_surface;
+mod s3_surfaces;
 mod s4_1_needs;
 mod s4_2_failures;
 mod s4_2_walk;
