@@ -177,11 +177,13 @@ impl Committed {
 
     fn take(&mut self, mut event: Event) {
         let is_translated = matches!(self.rendering, Rendering::Translated { .. });
+        let mut rendered = Vec::new();
         if is_translated {
+            // Seldom larger than what it is made of.
+            rendered.reserve(event.raw.len());
             // A translation may take a text apart, or seal it: then nobody finds a key in it.
             event.raw = self.without_key(event.raw);
         }
-        let mut rendered = Vec::new();
         match event.data() {
             // A comment is no event, and no sign of progress; other events without data are
             // nobody's.
