@@ -136,6 +136,7 @@ impl App {
         response = error::in_shape(response, surface, &request_id);
         access::dress(
             response.headers_mut(),
+            surface,
             origin.as_ref(),
             &self.cors,
             &request_id,
