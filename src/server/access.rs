@@ -12,7 +12,6 @@ use super::REQUEST_ID_HEADER;
 use super::error::ProxyError;
 use super::reply::ReplyBody;
 use crate::config::{AllowOrigins, Secret};
-use crate::surface::Surface;
 
 /// Anthropic's header for a key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -54,13 +53,9 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
 }
 
-/// What Anthropic's SDKs take a request's id from.
-const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
-
 /// Puts on an answer what every answer carries: the CORS headers and the request's id.
 pub(super) fn dress(
     response: &mut HeaderMap,
-    surface: Surface,
     origin: Option<&HeaderValue>,
     allowed: &AllowOrigins,
     request_id: &str,
@@ -81,9 +76,6 @@ pub(super) fn dress(
     }
     response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        if surface == Surface::Messages {
-            response.insert(ANTHROPIC_ID, id.clone());
-        }
         response.insert(REQUEST_ID_HEADER, id);
     }
 }
