@@ -177,10 +177,7 @@ impl Committed {
 
     fn take(&mut self, mut event: Event) {
         let is_translated = matches!(self.rendering, Rendering::Translated { .. });
-        let mut rendered = Vec::new();
         if is_translated {
-            // Seldom larger than what it is made of.
-            rendered.reserve(event.raw.len());
             // A translation may take a text apart, or seal it: then nobody finds a key in it.
             event.raw = self.without_key(event.raw);
         }
@@ -198,7 +195,7 @@ impl Committed {
             }
             Data::Done if is_translated => return self.succeed(None),
             Data::Done => return self.succeed(Some(event.raw)),
-            Data::Payload(payload) => match self.rendering.event(&payload, &mut rendered) {
+            Data::Payload(payload) => match self.rendering.event(&payload, self.ready.open()) {
                 Ok(Said::Useful { finished }) => {
                     self.finished |= finished;
                     self.heard();
@@ -215,10 +212,7 @@ impl Committed {
         }
         if !is_translated {
             self.forward(event.raw);
-        } else if !rendered.is_empty() {
-            self.ready.push(rendered.into());
-        }
-        if self.rendering.held() > self.walker.limits.max_answer_bytes {
+        } else if self.rendering.held() > self.walker.limits.max_answer_bytes {
             self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None);
         }
     }
