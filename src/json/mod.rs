@@ -8,6 +8,7 @@
 
 mod reader;
 mod scan;
+mod stops;
 mod unescape;
 pub mod write;
 

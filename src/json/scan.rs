@@ -1,5 +1,6 @@
 //! The scanner under the reader: one pass, a byte at a time but for strings.
 
+use super::stops::Stops;
 use super::{Error, Problem};
 
 /// A place in a text, and what may come next there.
@@ -8,6 +9,7 @@ pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     max_depth: usize,
+    stops: Stops,
 }
 
 type Scan<T> = Result<T, Error>;
@@ -18,6 +20,7 @@ impl<'a> Scanner<'a> {
             text,
             at: 0,
             max_depth,
+            stops: Stops::default(),
         }
     }
 
@@ -131,19 +134,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips to the next quote, backslash or control character.
     fn plain(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        // Words, not vectors: between two escapes of a prompt there are some forty bytes.
-        let (words, tail) = rest.as_chunks::<8>();
-        for word in words {
-            let stops = stops(u64::from_le_bytes(*word));
-            if stops != 0 {
-                self.at += (stops.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-        let stop = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
-        self.at += tail.iter().position(stop).unwrap_or(tail.len());
+        self.at = self.stops.next(self.text.as_bytes(), self.at);
     }
 
     fn escape(&mut self) -> Scan<()> {
@@ -226,15 +217,4 @@ impl<'a> Scanner<'a> {
             problem,
         }
     }
-}
-
-/// The high bit of every byte that is a quote, a backslash or a control character; of those
-/// above the lowest one, some may be wrong ("Bit Twiddling Hacks", S. E. Anderson: a zero byte).
-fn stops(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    below(word, 0x20) | below(quote, 1) | below(backslash, 1)
 }
