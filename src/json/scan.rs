@@ -119,40 +119,28 @@ impl<'a> Scanner<'a> {
     pub(super) fn string(&mut self) -> Scan<&'a str> {
         let start = self.at;
         self.take(b'"')?;
-        loop {
-            self.plain();
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(self.since(start));
-                }
-                Some(b'\\') => self.escape()?,
-                Some(_) | None => return Err(self.fault()),
-            }
-        }
-    }
-
-    /// Skips to the next quote, backslash or control character.
-    fn plain(&mut self) {
-        self.at = self.stops.next(self.text.as_bytes(), self.at);
-    }
-
-    fn escape(&mut self) -> Scan<()> {
-        self.take(b'\\')?;
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u') => {
-                self.at += 1;
-                for _ in 0..4 {
-                    match self.peek() {
-                        Some(b) if b.is_ascii_hexdigit() => self.at += 1,
-                        Some(_) | None => return Err(self.fault()),
+        // Copies, which stay in registers from stop to stop.
+        let (bytes, mut stops, mut at) = (self.text.as_bytes(), self.stops, self.at);
+        let whole = loop {
+            at = stops.next(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break true,
+                Some(b'\\') => match behind_escape(bytes, at) {
+                    Ok(behind) => at = behind,
+                    Err(fault) => {
+                        at = fault;
+                        break false;
                     }
-                }
+                },
+                Some(_) | None => break false,
             }
-            Some(_) | None => return Err(self.fault()),
+        };
+        (self.stops, self.at) = (stops, at);
+        if !whole {
+            return Err(self.fault());
         }
-        Ok(())
+        self.at += 1;
+        Ok(self.since(start))
     }
 
     fn number(&mut self) -> Scan<()> {
@@ -202,7 +190,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn since(&self, start: usize) -> &'a str {
+    pub(super) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
@@ -216,5 +204,20 @@ impl<'a> Scanner<'a> {
             at: self.at,
             problem,
         }
+    }
+}
+
+/// The place behind the escape whose backslash stands at `at`; else of the first byte that is
+/// wrong in it.
+fn behind_escape(bytes: &[u8], at: usize) -> Result<usize, usize> {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => {
+            let digit = |at: &usize| bytes.get(*at).is_some_and(u8::is_ascii_hexdigit);
+            (at + 2..at + 6)
+                .find(|at| !digit(at))
+                .map_or(Ok(at + 6), Err)
+        }
+        Some(_) | None => Err(at + 1),
     }
 }

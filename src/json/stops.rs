@@ -5,37 +5,38 @@
 
 use wide::u8x16;
 
-/// The stops of the bytes from some place on.
+/// The stops of a block of a text. It only ever moves forward.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stops {
-    from: usize,
-    /// One bit a byte, the lowest for the first; none beyond `from` + [`WIDTH`].
+    /// Where the block ends.
+    until: usize,
+    /// One bit for each of its bytes, the lowest for the first.
     bits: u64,
-    /// Whether anything has been looked at.
-    looked: bool,
 }
 
 const WIDTH: usize = 64;
 
 impl Stops {
     /// The first stop at or behind `at`; the end of the text counts as one.
+    #[inline(always)]
     pub(super) fn next(&mut self, text: &[u8], mut at: usize) -> usize {
         loop {
-            let passed = at.wrapping_sub(self.from);
-            if self.looked && passed < WIDTH {
-                let left = self.bits >> passed;
+            if at < self.until {
+                let passed = WIDTH.wrapping_sub(self.until - at);
+                let left = self.bits.wrapping_shr(passed as u32);
                 if left != 0 {
                     return at + left.trailing_zeros() as usize;
                 }
-                at = self.from + WIDTH;
+                at = self.until;
             }
-            *self = Self::look(text, at);
+            self.look(text, at);
         }
     }
 
-    fn look(text: &[u8], from: usize) -> Self {
-        let rest = text.get(from..).unwrap_or_default();
-        let bits = match rest.first_chunk::<WIDTH>() {
+    fn look(&mut self, text: &[u8], at: usize) {
+        let rest = text.get(at..).unwrap_or_default();
+        self.until = at + WIDTH;
+        self.bits = match rest.first_chunk::<WIDTH>() {
             Some(block) => bits(block),
             None => {
                 // Filled up with what is a stop itself.
@@ -45,11 +46,6 @@ impl Stops {
                 bits(&block)
             }
         };
-        Self {
-            from,
-            bits,
-            looked: true,
-        }
     }
 }
 
