@@ -9,10 +9,12 @@
 )]
 
 mod program;
+mod secured;
 mod upstream;
 
 mod check;
 mod commands;
+mod connections;
 mod demo;
 mod log;
 mod settings;
