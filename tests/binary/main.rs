@@ -16,5 +16,6 @@ mod commands;
 mod demo;
 mod log;
 mod settings;
+mod setup;
 mod sockets;
 mod stopping;
