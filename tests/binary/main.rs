@@ -18,5 +18,6 @@ mod connections;
 mod demo;
 mod log;
 mod settings;
+mod setup;
 mod sockets;
 mod stopping;
