@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::ui;
 use crate::surface::Surface;
 
 /// Where a request wants to go.
@@ -23,6 +24,8 @@ pub(super) enum Route {
     Models,
     Model(String),
     Refresh,
+    /// The page, or a file of it.
+    Ui(&'static str),
     NotFound,
     /// The route is there, but not for this method.
     MethodNotAllowed {
@@ -46,6 +49,7 @@ impl Route {
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
+            | Self::Ui(_)
             | Self::NotFound => false,
         }
     }
@@ -53,7 +57,7 @@ impl Route {
     /// Whether it answers without a key. `/metrics` has a setting of its own.
     pub(super) fn is_open(&self, metrics_auth: bool) -> bool {
         match self {
-            Self::Preflight | Self::About | Self::Health | Self::Ready => true,
+            Self::Preflight | Self::About | Self::Health | Self::Ready | Self::Ui(_) => true,
             Self::Metrics => !metrics_auth,
             // The base URL is open to GET and HEAD alone.
             Self::MethodNotAllowed { wanted, .. } => {
@@ -84,7 +88,7 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         "/ready" => (Route::Ready, GET),
         "/metrics" => (Route::Metrics, GET),
         "/admin/refresh" => (Route::Refresh, POST),
-        path => match of_an_api(within_v1(path)) {
+        path => match of_the_page(path).or_else(|| of_an_api(within_v1(path))) {
             Some(found) => found,
             None => return Route::NotFound,
         },
@@ -139,6 +143,12 @@ fn of_an_api(path: &str) -> Option<(Route, &'static str)> {
             (Route::Model(id.decode_utf8_lossy().into_owned()), GET)
         }
     })
+}
+
+/// The page and its files.
+fn of_the_page(path: &str) -> Option<(Route, &'static str)> {
+    let name = ui::find(path.strip_prefix("/ui")?)?;
+    Some((Route::Ui(name), GET))
 }
 
 /// The path without what bases are configured to begin with: `/v1` (some clients add it to a base
@@ -220,6 +230,14 @@ mod tests {
             ("GET",     "/api/v1/models/a/b:free",       model("a/b:free")),
             ("GET",     "/v1/models/auto",               model("auto")),
             ("POST",    "/admin/refresh",                Refresh),
+            ("GET",     "/ui",                           Route::Ui("index.html")),
+            ("HEAD",    "/ui/",                          Route::Ui("index.html")),
+            ("GET",     "/ui/style.css",                 Route::Ui("style.css")),
+            ("GET",     "/ui/index.html",                NotFound),
+            ("GET",     "/ui/nothing",                   NotFound),
+            ("GET",     "/uix",                          NotFound),
+            ("GET",     "/api/ui",                       NotFound),
+            ("POST",    "/ui",                           not(Route::Ui("index.html"), GET)),
             ("OPTIONS", "/anything",                     Preflight),
             ("GET",     "/nothing",                      NotFound),
             ("GET",     "/api",                          NotFound),
