@@ -178,7 +178,7 @@ impl Committed {
     fn take(&mut self, mut event: Event) {
         let is_translated = matches!(self.rendering, Rendering::Translated { .. });
         if is_translated {
-            // A translation may take a text apart, or seal it: then nobody finds a key in it.
+            // A translation may seal a text: then nobody finds a key in it.
             event.raw = self.without_key(event.raw);
         }
         let mut rendered = Vec::new();
@@ -214,7 +214,8 @@ impl Committed {
         if !is_translated {
             self.forward(event.raw);
         } else if !rendered.is_empty() {
-            self.ready.push(rendered.into());
+            // A translation also puts together what came in pieces.
+            self.forward(rendered.into());
         }
         if self.rendering.held() > self.walker.limits.max_answer_bytes {
             self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None);
@@ -285,7 +286,7 @@ impl Committed {
             return;
         }
         let failed = self.rendering.failed(error);
-        self.ready.push(failed);
+        self.forward(failed);
         let cause = Some(Cause::ShuttingDown);
         self.record
             .attempt_ends(Outcome::UpstreamError, None, cause, None);
