@@ -260,3 +260,19 @@ async fn s3_many_allowed_tools_cost_no_more_than_reading_them() {
     let answer = answer(RESPONSES, plain(&json!({"content": "x"})), &request).await;
     assert!(began.elapsed().as_secs() < 5, "{answer:?}");
 }
+
+#[tokio::test]
+async fn s3_many_details_cost_no_more_than_reading_them() {
+    let detail = |n: usize| json!({"type": "reasoning.text", "text": "a", "index": n});
+    let details: Vec<Value> = (0..30_000).map(detail).collect();
+    let deltas = [
+        json!({"reasoning_details": details}),
+        json!({"content": "x"}),
+    ];
+    for path in [RESPONSES, MESSAGES] {
+        let began = std::time::Instant::now();
+        let answer = answer(path, stream(&deltas), &hello(path, true)).await;
+        assert!(began.elapsed().as_secs() < 5, "{path}");
+        assert!(answer.text().contains("flp1."), "{path}");
+    }
+}

@@ -42,14 +42,15 @@ impl Details {
             return;
         }
         self.around = None;
+        let mut at = None;
         for fragment in details.elements().filter(|e| e.kind() == Kind::Object) {
-            let at = self.take(fragment);
-            // The next fragment's text would go behind the last detail's.
-            let last = at + 1 == self.list.len();
-            let texts = |detail: &Detail| detail.kind == TEXT;
-            if last && self.list.last().is_some_and(texts) {
-                self.around = around(details.text());
-            }
+            at = Some(self.take(fragment));
+        }
+        // The next fragment's text would go behind the last detail's.
+        let last = at.is_some_and(|at| at + 1 == self.list.len());
+        let texts = |detail: &Detail| detail.kind == TEXT;
+        if last && self.list.last().is_some_and(texts) {
+            self.around = around(details.text());
         }
     }
 
