@@ -33,6 +33,7 @@ mod s6_limits;
 mod s6_outbound;
 mod s6_upstream;
 mod s7_metrics;
+mod s7_operating;
 mod s7_rejected;
 mod s7_secrets;
 mod s7_telemetry;
