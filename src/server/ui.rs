@@ -32,6 +32,7 @@ macro_rules! files {
 
 files! {
     "index.html"
+    "act.js"
     "agents.js"
     "api.js"
     "banner.js"

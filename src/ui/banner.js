@@ -66,5 +66,6 @@ export function showBanner() {
   say(at('sentence'), text);
   say(at('aside'), aside(until));
   const mark = { good: '', wait: '', warn: '! ', bad: '✕ ' }[tone];
+  at('clear-account').hidden = live.state?.account.state !== 'resting';
   document.title = `${mark}free-llm-proxy`;
 }

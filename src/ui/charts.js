@@ -74,18 +74,22 @@ function common(box, name) {
   };
 }
 
-const fromZero = (least) => ({ y: { range: (_, low, high) => [0, Math.max(least, (high ?? 0) * 1.08)] }, x: { time: true } });
+/** The last column has its width too. */
+const scales = (least) => ({
+  x: { time: true, range: ({ data: [xs] }, low, high) => [low, high + (xs.length > 1 ? xs[1] - xs[0] : 0)] },
+  y: { range: (_, low, high) => [0, Math.max(least, (high ?? 0) * 1.08)] },
+});
 
 function barOptions() {
   const paths = window.uPlot.paths.bars({ size: [0.82, 24], align: 1 });
   const bar = (name) => ({ label: name, fill: colour(name), stroke: colour(name), width: 0, paths, points: { show: false } });
-  return { scales: fromZero(4), series: [{}, ...[...OUTCOMES].reverse().map(bar)] };
+  return { scales: scales(4), series: [{}, ...[...OUTCOMES].reverse().map(bar)] };
 }
 
 function lineOptions() {
   const line = (name, dash) => ({ label: name, stroke: colour(name), width: 2, dash, spanGaps: true,
     points: { show: true, size: 5, fill: colour(name), stroke: colour(name) } });
-  return { scales: fromZero(500), series: [{}, line('p50'), line('p95', [5, 4])] };
+  return { scales: scales(500), series: [{}, line('p50'), line('p95', [5, 4])] };
 }
 
 const legends = { requests: requestsLegend, ttft: ttftLegend };

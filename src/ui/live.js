@@ -15,6 +15,8 @@ const IDLE_MS = 30_000;
 const SOON_MS = 250;
 const GAP_MS = 1500;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+/** A tab that nobody sees lets go of its connection: a browser has six to a host. */
+const HIDDEN_MS = 60_000;
 
 const listeners = new Map();
 let run = null;
@@ -25,7 +27,7 @@ export const live = {
   requests: [],
   /** Ended attempts, oldest first: a request that is still under way shows its trail with them. */
   attempts: [],
-  /** `connecting`, `live`, `polling` (too many listen already), `lost`. */
+  /** `connecting`, `live`, `polling` (nobody tells this page: too many listen, or the proxy drains), `lost`. */
   connection: 'connecting',
   /** When the proxy was found to be another process than before. */
   restarted: null,
@@ -83,13 +85,18 @@ async function follow(mine) {
         mine.refused();
         return;
       }
-      if (error instanceof Refused && error.code === 'too_many_listeners') {
-        if (await read(mine)) connected('polling');
+      // It answers, but not with events.
+      if (error instanceof Refused && await read(mine).catch(() => false)) {
+        connected('polling');
         await pause(BUSY_MS);
         continue;
       }
     }
     if (run !== mine) return;
+    if (document.hidden) {
+      await seen();
+      continue;
+    }
     connected('lost');
     const wait = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)];
     failures += 1;
@@ -99,6 +106,9 @@ async function follow(mine) {
 }
 
 const pause = (time) => new Promise((done) => { setTimeout(done, time); });
+const seen = () => new Promise((done) => {
+  document.addEventListener('visibilitychange', done, { once: true });
+});
 
 /** Follows one connection until it ends. Events first, the state then: nothing falls between. */
 async function listen(mine, alive) {
@@ -110,6 +120,13 @@ async function listen(mine, alive) {
     clearTimeout(silence);
     silence = setTimeout(() => cut.abort(), SILENCE_MS);
   };
+  let unseen = null;
+  const looked = () => {
+    clearTimeout(unseen);
+    if (document.hidden) unseen = setTimeout(() => cut.abort(), HIDDEN_MS);
+  };
+  document.addEventListener('visibilitychange', looked);
+  looked();
   try {
     const response = await ask('admin/events', { signal: cut.signal });
     for await (const { event, data } of events(response, heard)) {
@@ -119,6 +136,8 @@ async function listen(mine, alive) {
     }
   } finally {
     clearTimeout(silence);
+    clearTimeout(unseen);
+    document.removeEventListener('visibilitychange', looked);
     mine.ending.signal.removeEventListener('abort', whenStopped);
   }
 }

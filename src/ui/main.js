@@ -60,7 +60,9 @@ function wireLogin() {
 }
 
 function showLanguage() {
-  at('language').textContent = t('language.other');
+  at('language').textContent = otherLanguage().toUpperCase();
+  at('language').title = t('language.other');
+  at('language').setAttribute('aria-label', t('language.other'));
   at('language').lang = otherLanguage();
   const { why } = at('login-error').dataset;
   if (why) say(at('login-error'), t(why));

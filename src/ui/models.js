@@ -1,11 +1,12 @@
 // The models in the order they are tried. A thousand of them must scroll: rows are kept and only
 // changed where they differ, and the browser lays out only those in view (`content-visibility`).
 
+import { act } from './act.js';
 import { post } from './api.js';
 import { at, el, say } from './dom.js';
 import { NONE, clock, compact, count, ms, outcome, percent, rate } from './format.js';
 import { t, tOr } from './i18n.js';
-import { live, readSoon, secondsUntil } from './live.js';
+import { live, secondsUntil } from './live.js';
 import { plain, why } from './words.js';
 
 const COLUMNS = ['rank', 'model', 'state', 'success', 'ttft', 'speed', 'asked'];
@@ -119,21 +120,6 @@ export function filterModels() {
   say(at('models-count'), words.length ? `${count(shown)} / ${count(rows.size)}` : count(rows.size));
 }
 
-/** Does something to the models, and says how it went. */
-async function act(work, done) {
-  const note = at('models-note');
-  note.dataset.tone = '';
-  say(note, t('working'));
-  try {
-    const result = await work();
-    say(note, typeof done === 'function' ? done(result) : done);
-  } catch (error) {
-    note.dataset.tone = 'bad';
-    say(note, t('failed', { why: error.message }));
-  }
-  readSoon();
-}
-
 export function wireModels() {
   at('filter').addEventListener('input', filterModels);
   at('refresh').addEventListener('click', async () => {
@@ -142,4 +128,6 @@ export function wireModels() {
     await act(() => post('admin/refresh', {}), ({ models }) => t('refreshed', { n: models }));
     button.disabled = false;
   });
+  at('clear-account').addEventListener('click', () =>
+    act(() => post('admin/clear', { account: true }), t('banner.cleared')));
 }

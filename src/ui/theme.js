@@ -24,7 +24,10 @@ const isDark = () => (chosen ?? (system.matches ? 'dark' : 'light')) === 'dark';
 
 export function showTheme() {
   document.documentElement.dataset.theme = isDark() ? 'dark' : 'light';
-  at('theme').textContent = t(isDark() ? 'theme.light' : 'theme.dark');
+  const other = t(isDark() ? 'theme.light' : 'theme.dark');
+  at('theme').textContent = isDark() ? '☀' : '☾';
+  at('theme').title = other;
+  at('theme').setAttribute('aria-label', other);
   for (const listener of listeners) listener();
 }
 

@@ -2,8 +2,8 @@
 
 export default {
   'language.other': 'Русский',
-  'theme.dark': 'Dark',
-  'theme.light': 'Light',
+  'theme.dark': 'Dark colours',
+  'theme.light': 'Light colours',
   skip: 'Skip to the content',
   nav: 'On this page',
   leave: 'Forget the key',
@@ -43,8 +43,11 @@ export default {
   'banner.until': 'until {time}, in {span}',
   'banner.last': 'last answer {span} ago',
   'banner.resting': { one: '{n} model rests', other: '{n} models rest' },
-  'banner.polling': 'many pages are open: this one is not told at once',
+  'banner.polling': 'this page is told nothing and asks now and then',
   'banner.restarted': 'the proxy was restarted',
+
+  'banner.clear': 'Ask again now',
+  'banner.cleared': 'The rest of the account is over.',
 
   'tile.quota': 'Free quota',
   'tile.quota.left': 'requests left',

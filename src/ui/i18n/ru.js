@@ -2,8 +2,8 @@
 
 export default {
   'language.other': 'English',
-  'theme.dark': 'Тёмная',
-  'theme.light': 'Светлая',
+  'theme.dark': 'Тёмная тема',
+  'theme.light': 'Светлая тема',
   skip: 'К содержанию',
   nav: 'На этой странице',
   leave: 'Забыть ключ',
@@ -43,8 +43,11 @@ export default {
   'banner.until': 'до {time}, ещё {span}',
   'banner.last': 'последний ответ {span} назад',
   'banner.resting': { one: 'отдыхает {n} модель', few: 'отдыхают {n} модели', many: 'отдыхают {n} моделей', other: 'отдыхает {n} модели' },
-  'banner.polling': 'открыто много страниц: эта узнаёт новости не сразу',
+  'banner.polling': 'новости сюда не приходят, страница спрашивает сама',
   'banner.restarted': 'прокси был перезапущен',
+
+  'banner.clear': 'Спросить снова',
+  'banner.cleared': 'Отдых аккаунта окончен.',
 
   'tile.quota': 'Бесплатная квота',
   'tile.quota.left': 'запросов осталось',
