@@ -167,6 +167,10 @@ async function take(mine, event, data) {
 
 /** Shows a rest before the state is read again. */
 function rests(attempt) {
+  if (live.state?.first_choice === attempt.model) {
+    const other = live.state.models.find((each) => each.state === 'awake' && each.id !== attempt.model);
+    live.state.first_choice = other?.id ?? null;
+  }
   const model = live.state?.models.find((each) => each.id === attempt.model);
   if (!model || model.state === 'resting') return;
   model.state = 'resting';

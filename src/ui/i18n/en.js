@@ -88,7 +88,7 @@ export default {
 
   models: 'Models',
   filter: 'Filter',
-  refresh: 'Read the list now',
+  refresh: 'Refresh the list',
   refreshed: { one: 'The list was read: {n} model. Every rest is over.', other: 'The list was read: {n} models. Every rest is over.' },
   'column.rank': '#',
   'column.model': 'Model',
