@@ -16,11 +16,13 @@ use super::idle::Idle;
 use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
 use super::walk::Walker;
+use crate::json;
 use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
 use crate::upstream::{
-    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, read_answer, without_key,
+    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, read_answer,
+    read_counted, without_key,
 };
 
 /// OpenAI's end of a stream.
@@ -174,7 +176,7 @@ impl Committed {
                 self.succeed();
                 return;
             }
-            Data::Payload(payload) => match read_answer(&payload) {
+            Data::Payload(payload) => match self.read(&payload) {
                 Ok(Said::Useful { finished }) => {
                     self.finished |= finished;
                     self.heard();
@@ -201,6 +203,12 @@ impl Committed {
             },
         }
         self.forward(event.raw);
+    }
+
+    fn read(&mut self, payload: &[u8]) -> Result<Said, json::Error> {
+        let (said, tokens) = read_counted(payload)?;
+        self.record.counted(tokens);
+        Ok(said)
     }
 
     fn heard(&mut self) {

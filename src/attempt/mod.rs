@@ -7,11 +7,13 @@
 
 mod ask;
 mod committed;
+mod explain;
 mod idle;
 mod opened;
 mod outgoing;
 mod walk;
 
 pub use committed::Committed;
+pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};
 pub use walk::{Refusal, Tried, Walker};

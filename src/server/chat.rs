@@ -36,6 +36,7 @@ pub(super) async fn complete(
     let mut record = RequestRecord::new(
         app.log.clone(),
         Arc::clone(&app.metrics),
+        Arc::clone(&app.traffic),
         request_id.to_owned(),
         app.registry
             .snapshot()
@@ -95,6 +96,24 @@ async fn read(
     phases: &Phases,
     record: &mut RequestRecord,
 ) -> Result<ChatRequest, ProxyError> {
+    let request = read_request(app, incoming, phases).await?;
+    record.describe(Traits {
+        stream: request.stream,
+        had_tools: request.needs.had_tools,
+        had_response_format: request.needs.had_response_format,
+        had_seed: request.needs.had_seed,
+        had_stop: request.needs.had_stop,
+        model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
+    });
+    Ok(request)
+}
+
+/// Reads a chat completion request, or says why it is none.
+pub(super) async fn read_request(
+    app: &App,
+    incoming: Incoming,
+    phases: &Phases,
+) -> Result<ChatRequest, ProxyError> {
     if app.is_draining() {
         phases.body_left_unread();
         return Err(ProxyError::ShuttingDown);
@@ -110,16 +129,7 @@ async fn read(
             .await
             .map_err(|_| ProxyError::Internal)?
     };
-    let request = request.map_err(ProxyError::Invalid)?;
-    record.describe(Traits {
-        stream: request.stream,
-        had_tools: request.needs.had_tools,
-        had_response_format: request.needs.had_response_format,
-        had_seed: request.needs.had_seed,
-        had_stop: request.needs.had_stop,
-        model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
-    });
-    Ok(request)
+    request.map_err(ProxyError::Invalid)
 }
 
 fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
@@ -127,6 +137,7 @@ fn answer(app: &App, walked: Walked) -> Response<ReplyBody> {
     let attempts = record.attempt_count();
     let response = match result {
         Ok(Opened::Plain(plain)) => {
+            record.counted(plain.completion_tokens);
             record.attempt_ends(Outcome::Success, None, None, None);
             record.ends(Ending::Answered { status: 200 });
             let mut response = reply::with_room(ReplyBody::full(plain.body));

@@ -4,6 +4,7 @@
 //! decided below.
 
 mod access;
+mod admin;
 mod aloud;
 mod body;
 mod chat;
@@ -36,7 +37,7 @@ use crate::clock::rfc3339;
 use crate::config::{AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
-use crate::telemetry::{Log, Metrics};
+use crate::telemetry::{Log, Metrics, Traffic};
 use drain::Drain;
 use error::ProxyError;
 use phases::{Busy, Phases};
@@ -54,6 +55,7 @@ pub struct App {
     refresher: Refresher,
     log: Log,
     metrics: Arc<Metrics>,
+    traffic: Arc<Traffic>,
     proxy_keys: Vec<Secret>,
     upstream_key: Secret,
     limits: Limits,
@@ -76,6 +78,7 @@ impl App {
         refresher: Refresher,
         log: Log,
         metrics: Arc<Metrics>,
+        traffic: Arc<Traffic>,
     ) -> Self {
         Self {
             registry,
@@ -83,6 +86,7 @@ impl App {
             refresher,
             log,
             metrics,
+            traffic,
             proxy_keys: config.proxy_keys.clone(),
             upstream_key: config.upstream_key.clone(),
             limits: config.limits.clone(),
@@ -169,6 +173,10 @@ impl App {
         if wanted == Route::Chat {
             return chat::complete(self, request.into_body(), phases, request_id).await;
         }
+        if let Route::Admin(call) = wanted {
+            let answer = admin::answer(self, call, request, phases).await;
+            return answer.unwrap_or_else(|error| error.response());
+        }
         self.leave_body(&request, phases);
         phases
             .unless(Phases::is_cut, pin!(self.tell(wanted, &request)))
@@ -194,7 +202,7 @@ impl App {
             Route::Model(id) => info::model(self, &id),
             Route::Refresh => self.refresh().await,
             Route::MethodNotAllowed { allow, .. } => Err(ProxyError::MethodNotAllowed { allow }),
-            Route::NotFound | Route::Chat => Err(ProxyError::NotFound),
+            Route::NotFound | Route::Chat | Route::Admin(_) => Err(ProxyError::NotFound),
         }
     }
 

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::admin::Admin;
+
 /// Where a request wants to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -19,6 +21,7 @@ pub(super) enum Route {
     Models,
     Model(String),
     Refresh,
+    Admin(Admin),
     NotFound,
     /// The route is there, but not for this method.
     MethodNotAllowed {
@@ -41,6 +44,7 @@ impl Route {
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
+            | Self::Admin(_)
             | Self::NotFound => false,
         }
     }
@@ -54,7 +58,12 @@ impl Route {
             Self::MethodNotAllowed { wanted, .. } => {
                 **wanted != Self::About && wanted.is_open(metrics_auth)
             }
-            Self::Chat | Self::Models | Self::Model(_) | Self::Refresh | Self::NotFound => false,
+            Self::Chat
+            | Self::Models
+            | Self::Model(_)
+            | Self::Refresh
+            | Self::Admin(_)
+            | Self::NotFound => false,
         }
     }
 }
@@ -74,6 +83,10 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         "/ready" => (Route::Ready, GET),
         "/metrics" => (Route::Metrics, GET),
         "/admin/refresh" => (Route::Refresh, POST),
+        "/admin/state" => (Route::Admin(Admin::State), GET),
+        "/admin/events" => (Route::Admin(Admin::Events), GET),
+        "/admin/explain" => (Route::Admin(Admin::Explain), POST),
+        "/admin/clear" => (Route::Admin(Admin::Clear), POST),
         other => match other.strip_prefix("/api").unwrap_or(other) {
             "/v1/chat/completions" => (Route::Chat, POST),
             "/v1/models" => (Route::Models, GET),
@@ -145,6 +158,12 @@ mod tests {
             ("GET",     "/api/v1/models/a/b:free",       model("a/b:free")),
             ("GET",     "/v1/models/auto",               model("auto")),
             ("POST",    "/admin/refresh",                Refresh),
+            ("GET",     "/admin/state",                  Route::Admin(Admin::State)),
+            ("HEAD",    "/admin/state/",                 Route::Admin(Admin::State)),
+            ("GET",     "/admin/events",                 Route::Admin(Admin::Events)),
+            ("POST",    "/admin/explain",                Route::Admin(Admin::Explain)),
+            ("POST",    "/admin/clear",                  Route::Admin(Admin::Clear)),
+            ("POST",    "/admin/state",                  not(Route::Admin(Admin::State), GET)),
             ("OPTIONS", "/anything",                     Preflight),
             ("GET",     "/nothing",                      NotFound),
             ("GET",     "/api",                          NotFound),
