@@ -6,10 +6,9 @@
 //! commits; from then on bytes flow. What happened ends as one record in [`telemetry`].
 //!
 //! Beside it: [`list`] keeps the snapshot of models fresh, [`live`] knows how they do,
-//! [`config`] reads the settings,
-//! [`proxy`] puts the parts together, [`cli`] is what a person types, and [`simulator`] plays
-//! the outside world for demo and tests. [`json`], [`sse`], [`model`] and [`clock`] are what all
-//! of them stand on.
+//! [`config`] reads the settings, [`proxy`] puts the parts together, [`cli`] is what a person
+//! types, and [`simulator`] plays the outside world for demo and tests. [`json`], [`sse`],
+//! [`model`] and [`clock`] are what all of them stand on.
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 

@@ -1,16 +1,18 @@
 //! Commands and flags. The flags are made from the table of settings.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, builder::EnumValueParser};
+use clap::{Arg, ArgAction, ArgMatches, builder::EnumValueParser};
 use clap_complete::Shell;
 
+use super::status::Show;
 use crate::config::{Group, Preset, SETTINGS, Setting};
 
 const NAME: &str = "free-llm-proxy";
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Run the proxy. What is done when nothing is said.
     Serve,
@@ -20,6 +22,15 @@ pub enum Command {
     Check,
     /// Ask the running proxy whether it lives.
     Health,
+    /// Show what the running proxy tells of itself.
+    Status(Show),
+    /// Ask the running proxy what would become of a request.
+    Explain {
+        /// Where the request's body is; stdin if nowhere.
+        file: Option<PathBuf>,
+        /// In the proxy's own words.
+        json: bool,
+    },
     /// Write a `.env`.
     Init,
     /// Print a completion script.
@@ -48,6 +59,17 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
         Some(("demo", _)) => Command::Demo,
         Some(("check", _)) => Command::Check,
         Some(("health", _)) => Command::Health,
+        Some(("status", its)) => Command::Status(if its.get_flag("watch") {
+            Show::Watch
+        } else if its.get_flag("json") {
+            Show::Json
+        } else {
+            Show::Once
+        }),
+        Some(("explain", its)) => Command::Explain {
+            file: its.get_one("file").cloned(),
+            json: its.get_flag("json"),
+        },
         Some(("init", _)) => Command::Init,
         Some(("completions", its)) => its
             .get_one("shell")
@@ -84,6 +106,21 @@ fn app() -> clap::Command {
     let shell = Arg::new("shell")
         .required(true)
         .value_parser(EnumValueParser::<Shell>::new());
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .help(help)
+            .action(ArgAction::SetTrue)
+    };
+    let json = || switch("json", "Print what the proxy answers, as JSON");
+    let watch =
+        switch("watch", "Draw it again at each event, and each second").conflicts_with("json");
+    let file = Arg::new("file")
+        .short('f')
+        .long("file")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Where the request's body is [default: stdin]");
     clap::Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
@@ -104,6 +141,16 @@ fn app() -> clap::Command {
                 "health",
                 "Ask the running proxy whether it lives, for container probes",
             ),
+            command(
+                "status",
+                "Show who answers, who rests and how the last requests went",
+            )
+            .args([watch, json()]),
+            command(
+                "explain",
+                "Ask the running proxy what would become of a chat request, and why",
+            )
+            .args([file, json()]),
             command("init", "Write a .env with a fresh proxy key"),
             command("completions", "Print a completion script for a shell").arg(shell),
         ])
@@ -161,6 +208,11 @@ mod tests {
             ("--port=1 check",                      Command::Check,  &[("PORT", "1")]),
             ("demo --port 1",                       Command::Demo,   &[("PORT", "1")]),
             ("--log-level debug health --port 1",   Command::Health, &[("PORT", "1"), ("LOG_LEVEL", "debug")]),
+            ("status",                              Command::Status(Show::Once),  &[]),
+            ("status --watch --port 1",             Command::Status(Show::Watch), &[("PORT", "1")]),
+            ("status --json",                       Command::Status(Show::Json),  &[]),
+            ("explain",                             Command::Explain { file: None, json: false }, &[]),
+            ("explain -f a.json --json",            Command::Explain { file: Some("a.json".into()), json: true }, &[]),
             ("init",                                Command::Init,   &[]),
             ("--models-refresh-sec 60",             Command::Serve,  &[("MODELS_REFRESH_SEC", "60")]),
             ("completions zsh",                     Command::Completions(Shell::Zsh), &[]),
@@ -194,6 +246,8 @@ mod tests {
             ("--proxy-api-key hush",        2),
             ("completions",                 2),
             ("completions tcsh",            2),
+            ("status --watch --json",       2),
+            ("explain a.json",              2),
             ("--help",                      0),
             ("check --help",                0),
             ("--version",                   0),

@@ -41,7 +41,7 @@ fn unhealthy(peer: SocketAddr, why: impl std::fmt::Display) -> Ending {
 }
 
 /// Who listens everywhere is asked at home.
-fn reachable(listener: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listener: SocketAddr) -> SocketAddr {
     let host = match listener.ip() {
         host if !host.is_unspecified() => host,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

@@ -6,10 +6,13 @@
 mod args;
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod health;
 pub mod init;
+mod running;
 pub mod say;
 pub mod serve;
+pub mod status;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@ mod check;
 mod commands;
 mod demo;
 mod log;
+mod operator;
 mod settings;
 mod sockets;
 mod stopping;
