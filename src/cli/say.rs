@@ -17,3 +17,14 @@ pub fn raw(bytes: &[u8]) {
 pub fn problem(text: impl Display) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
+
+/// Text from outside without what a terminal might obey: control characters, and those that
+/// turn the direction of writing.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let obeyed = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().filter(|c| !obeyed(c)).collect()
+}

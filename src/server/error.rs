@@ -38,6 +38,8 @@ pub(super) enum ProxyError {
     ClientGone,
     ShuttingDown,
     RefreshFailed(String),
+    /// `/admin/events` has as many listeners as it may have.
+    TooManyListeners,
     Internal,
     Refused {
         refusal: Refusal,
@@ -135,6 +137,12 @@ impl ProxyError {
                 SERVER,
                 &format!("The model list could not be read: {why}. The old one stays."),
             ),
+            Self::TooManyListeners => view(
+                503,
+                "too_many_listeners",
+                SERVER,
+                "As many listen to /admin/events as may. Close one of them.",
+            ),
             Self::Internal => view(
                 500,
                 "internal_error",
@@ -181,6 +189,7 @@ impl ProxyError {
             | Self::ClientGone
             | Self::ShuttingDown
             | Self::RefreshFailed(_)
+            | Self::TooManyListeners
             | Self::Internal
             | Self::Refused { .. } => self.view().status,
         }
@@ -262,6 +271,7 @@ impl ProxyError {
             | Self::NotFound
             | Self::ModelNotFound
             | Self::RefreshFailed(_)
+            | Self::TooManyListeners
             | Self::Internal
             | Self::Refused {
                 refusal:

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::admin::Admin;
 use crate::surface::Surface;
 
 /// Where a request wants to go.
@@ -23,6 +24,7 @@ pub(super) enum Route {
     Models,
     Model(String),
     Refresh,
+    Admin(Admin),
     NotFound,
     /// The route is there, but not for this method.
     MethodNotAllowed {
@@ -46,6 +48,7 @@ impl Route {
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
+            | Self::Admin(_)
             | Self::NotFound => false,
         }
     }
@@ -64,6 +67,7 @@ impl Route {
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
+            | Self::Admin(_)
             | Self::NotFound => false,
         }
     }
@@ -84,6 +88,10 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         "/ready" => (Route::Ready, GET),
         "/metrics" => (Route::Metrics, GET),
         "/admin/refresh" => (Route::Refresh, POST),
+        "/admin/state" => (Route::Admin(Admin::State), GET),
+        "/admin/events" => (Route::Admin(Admin::Events), GET),
+        "/admin/explain" => (Route::Admin(Admin::Explain), POST),
+        "/admin/clear" => (Route::Admin(Admin::Clear), POST),
         path => match of_an_api(within_v1(path)) {
             Some(found) => found,
             None => return Route::NotFound,
@@ -220,6 +228,12 @@ mod tests {
             ("GET",     "/api/v1/models/a/b:free",       model("a/b:free")),
             ("GET",     "/v1/models/auto",               model("auto")),
             ("POST",    "/admin/refresh",                Refresh),
+            ("GET",     "/admin/state",                  Route::Admin(Admin::State)),
+            ("HEAD",    "/admin/state/",                 Route::Admin(Admin::State)),
+            ("GET",     "/admin/events",                 Route::Admin(Admin::Events)),
+            ("POST",    "/admin/explain",                Route::Admin(Admin::Explain)),
+            ("POST",    "/admin/clear",                  Route::Admin(Admin::Clear)),
+            ("POST",    "/admin/state",                  not(Route::Admin(Admin::State), GET)),
             ("OPTIONS", "/anything",                     Preflight),
             ("GET",     "/nothing",                      NotFound),
             ("GET",     "/api",                          NotFound),

@@ -103,8 +103,8 @@ impl Program {
         }
     }
 
-    /// Starts it.
-    fn start(mut self, address: SocketAddr) -> Serving {
+    /// Starts it; `address` is where it will listen, if it does.
+    pub fn start(mut self, address: SocketAddr) -> Serving {
         let mut child = self.command.spawn().unwrap();
         let mut tasks = JoinSet::new();
         let stdout = Said::by(child.stdout.take(), &mut tasks);
