@@ -13,6 +13,13 @@ pub fn raw(bytes: &[u8]) {
     std::io::stdout().lock().write_all(bytes).ok();
 }
 
+/// A question, on stdout, to be answered behind it in the same line.
+pub fn question(text: impl Display) {
+    let mut stdout = std::io::stdout().lock();
+    // A terminal shows nothing of a line that has no end before it is flushed.
+    write!(stdout, "{text} ").and_then(|()| stdout.flush()).ok();
+}
+
 /// What is wrong, on stderr.
 pub fn problem(text: impl Display) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
