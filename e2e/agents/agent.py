@@ -1,0 +1,109 @@
+"""An agent without a terminal: a home and a project of its own, what it is told, and what it says."""
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import datetime, timezone
+
+from rig import KEY, WORK
+
+DONE = {"ok": {"text": "done", "delay_ms": 5}}
+NODE = WORK / "node" / "node_modules" / ".bin"
+
+
+class Agent:
+    """What all agents have; each is a class in `agents.py`."""
+
+    name = ""
+    program = ""
+    bin = None
+    """The folder of its program."""
+
+    def __init__(self, rig, case):
+        self.rig = rig
+        self.folder = WORK / "agents" / self.program / case.replace(" ", "-")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.home, self.project = self.folder / "home", self.folder / "project"
+        self.home.mkdir(parents=True)
+        self.project.mkdir()
+        self.lines = []
+        """What it said, line by line, with the time of each."""
+
+    # What an agent's class says.
+
+    def settings(self):
+        """Writes what tells it of the proxy."""
+
+    def arguments(self, prompt):
+        """How it is called."""
+        raise NotImplementedError
+
+    def environment(self):
+        return {}
+
+    def write(self, file, text):
+        """The call of its tools that writes a file."""
+        raise NotImplementedError
+
+    def read(self, file):
+        """The call of its tools that reads a file."""
+        raise NotImplementedError
+
+    def turns(self, text):
+        """A model's turns in its task: a file is written, read, and all is done."""
+        call = {**self.write(self.file, text), "fragments": 9}
+        return [{"ok": {"tool_calls": [call], "reasoning": "A file is wanted."}}, {"tool_call": self.read(self.file)}, DONE]
+
+    def plan(self, turns, at=0, before=()):
+        """The script of a model: these steps, then the turns; from `at` on for agents whose conversation does not tell."""
+        return {"steps": [*before, {"task": turns}], "then": "last"}
+
+    def seen(self, text):
+        """Whether the file's content came back to a model."""
+        sign = text.splitlines()[0]
+        messages = (message for asked in self.rig.simulator.completions() for message in asked["body"]["messages"])
+        return any(message["role"] == "tool" and sign in str(message["content"]) for message in messages)
+
+    # What is the same for all.
+
+    @property
+    def file(self):
+        return self.project / "greeting.txt"
+
+    def file_settings(self, name, content):
+        file = self.home / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
+
+    @property
+    def base(self):
+        return self.rig.demo.address
+
+    def told(self, prompt):
+        """All that it said."""
+        self.settings()
+        environment = {
+            "PATH": f"{self.bin}:{NODE}:{os.environ['PATH']}", "HOME": str(self.home), "TERM": "dumb", "NO_COLOR": "1",
+            "XDG_CONFIG_HOME": str(self.home / ".config"), "XDG_DATA_HOME": str(self.home / ".local/share"),
+            "XDG_CACHE_HOME": str(self.home / ".cache"), "XDG_STATE_HOME": str(self.home / ".local/state"),
+            # Whatever would leave this machine fails at once.
+            "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1", "https_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1",
+            "FREE_LLM_PROXY_API_KEY": KEY, **self.environment(),
+        }  # fmt: skip
+        process = subprocess.Popen(
+            [self.program, *self.arguments(prompt)], executable=self.bin / self.program,
+            cwd=self.project, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            for line in process.stdout:
+                self.lines.append((datetime.now(timezone.utc), line.rstrip("\n")))
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, 9)
+            said = "\n".join(line for _, line in self.lines)
+            (self.folder / "said.txt").write_text(said)
+        assert code == 0, f"{self.program} ended with {code}: {said}"
+        return said

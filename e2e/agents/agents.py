@@ -1,0 +1,155 @@
+"""The agents: how each is set up, called, and what its tools are called."""
+
+import subprocess
+
+from rig import KEY, WORK
+
+from .agent import NODE, Agent
+
+OURS = WORK / "agents-node" / "node_modules" / ".bin"
+MORE = WORK / "agents-more" / "node_modules" / ".bin"
+
+
+class ClaudeCode(Agent):
+    name, program, bin = "Claude Code", "claude", OURS
+
+    def environment(self):
+        return {
+            "ANTHROPIC_BASE_URL": self.base, "ANTHROPIC_AUTH_TOKEN": KEY, "ANTHROPIC_MODEL": "auto",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }  # fmt: skip
+
+    def arguments(self, prompt):
+        return ["-p", prompt, "--permission-mode", "acceptEdits", "--output-format", "stream-json", "--verbose"]
+
+    def write(self, file, text):
+        return {"name": "Write", "arguments": {"file_path": str(file), "content": text}}
+
+    def read(self, file):
+        return {"name": "Read", "arguments": {"file_path": str(file)}}
+
+
+class Codex(Agent):
+    name, program, bin = "Codex", "codex", OURS
+
+    def settings(self):
+        self.file_settings(".codex/config.toml", f"""\
+model = "auto"
+model_provider = "free-llm-proxy"
+
+[model_providers.free-llm-proxy]
+name = "free-llm-proxy"
+base_url = "{self.base}/v1"
+env_key = "FREE_LLM_PROXY_API_KEY"
+wire_api = "responses"
+""")
+
+    def arguments(self, prompt):
+        # Its sandbox needs rights that a container need not give; what it runs here is ours.
+        return ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt]
+
+    def write(self, file, text):
+        return {"name": "exec_command", "arguments": {"cmd": f"cat > {file.name} <<'END'\n{text}END"}}
+
+    def read(self, file):
+        return {"name": "exec_command", "arguments": {"cmd": f"cat {file.name}"}}
+
+
+class CodexPatch(Codex):
+    """By a name that it knows it brings a free-form tool along, and asks for reasoning."""
+
+    name = "Codex, as gpt-5.5"
+
+    def arguments(self, prompt):
+        return [*super().arguments(prompt), "-m", "gpt-5.5"]
+
+    def write(self, file, text):
+        added = "".join(f"+{line}\n" for line in text.splitlines())
+        patch = f"*** Begin Patch\n*** Add File: {file.name}\n{added}*** End Patch\n"
+        return {"name": "apply_patch", "arguments": {"input": patch}}
+
+
+class QwenCode(Agent):
+    name, program, bin = "Qwen Code", "qwen", NODE
+
+    def settings(self):
+        self.file_settings(".qwen/settings.json", {
+            "modelProviders": {"openai": [
+                {"id": "auto", "name": "auto", "baseUrl": f"{self.base}/v1", "envKey": "FREE_LLM_PROXY_API_KEY"},
+            ]},
+            "security": {"auth": {"selectedType": "openai"}}, "model": {"name": "auto"}, "$version": 3,
+            "privacy": {"usageStatisticsEnabled": False}, "general": {"enableAutoUpdate": False},
+        })  # fmt: skip
+
+    def arguments(self, prompt):
+        return ["-y", "-p", prompt]
+
+    def write(self, file, text):
+        return {"name": "write_file", "arguments": {"file_path": str(file), "content": text}}
+
+    def read(self, file):
+        return {"name": "read_file", "arguments": {"file_path": str(file)}}
+
+
+class Opencode(Agent):
+    name, program, bin = "opencode", "opencode", MORE
+
+    def settings(self):
+        provider = {
+            "npm": "@ai-sdk/openai-compatible", "name": "free-llm-proxy",
+            "options": {"baseURL": f"{self.base}/v1", "apiKey": KEY}, "models": {"auto": {"name": "auto"}},
+        }  # fmt: skip
+        self.file_settings(".config/opencode/opencode.json", {
+            "$schema": "https://opencode.ai/config.json", "provider": {"free-llm-proxy": provider},
+            "model": "free-llm-proxy/auto", "small_model": "free-llm-proxy/auto", "autoupdate": False, "share": "disabled",
+        })  # fmt: skip
+
+    def environment(self):
+        return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+
+    def arguments(self, prompt):
+        return ["run", "--auto", prompt]
+
+    def write(self, file, text):
+        return {"name": "write", "arguments": {"filePath": str(file), "content": text}}
+
+    def read(self, file):
+        return {"name": "read", "arguments": {"filePath": str(file)}}
+
+
+class Aider(Agent):
+    """It has no tools: it is asked for a file to look at, and then reads the new file from the answer itself."""
+
+    name, program, bin = "aider", "aider", WORK / "aider" / "bin"
+
+    def settings(self):
+        (self.project / "notes.txt").write_text("Write a greeting.\n")
+        for command in (["init", "-q"], ["add", "notes.txt"]):
+            subprocess.run(["git", *command], cwd=self.project, check=True)
+        self.file_settings(".aider.conf.yml", f"""\
+model: openai/auto
+openai-api-base: {self.base}/v1
+openai-api-key: {KEY}
+show-model-warnings: false
+check-update: false
+analytics: false
+auto-commits: false
+gitignore: false
+pretty: false
+yes-always: true
+""")
+
+    def environment(self):
+        return {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+
+    def arguments(self, prompt):
+        return ["--message", prompt]
+
+    def turns(self, text):
+        return [{"ok": "I need to see notes.txt first."}, {"ok": f"greeting.txt\n```\n{text}```\n\ndone"}]
+
+    def plan(self, turns, at=0, before=()):
+        return {"steps": [*before, *turns[at:]], "then": "last"}
+
+    def seen(self, text):
+        return "Write a greeting." in str(self.rig.simulator.completions()[-1]["body"]["messages"])
