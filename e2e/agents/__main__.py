@@ -1,17 +1,49 @@
-"""Runs the checks of all these clients against one demo, and prints the table client x check."""
+"""Runs the checks of these clients against one demo, and prints the table client x check."""
 
-import sys
+import argparse
+from pathlib import Path
 
 import runner  # first: it clears the environment
 import rig
 
-from . import sdk, tasks  # noqa: F401  (they fill the list)
+from . import agent_checks, sdk_checks
+from .table import table
+
+
+def arguments():
+    told = argparse.ArgumentParser(prog="e2e/agents/run", description="Real SDKs and agents against the built binary.")
+    told.add_argument("--all", action="store_true", help="all agents, not the quick two only")
+    told.add_argument("--table", type=Path, metavar="FILE", help="write the table there too, in Markdown")
+    told.add_argument("--transcripts", type=Path, metavar="FILE", help="write there how agents go through a failover")
+    told.add_argument("words", nargs="*", metavar="WORD", help="only the checks with one of these in their names")
+    return told.parse_args()
+
+
+def chosen(wanted):
+    quick = {client.name for client in (*sdk_checks.SDKS, *agent_checks.QUICK)}
+    for check in rig.CHECKS:
+        client = check.name.partition(": ")[0]
+        named = any(word.lower() in client.lower() for word in wanted.words)
+        if wanted.all or client in quick or named:
+            if not wanted.words or any(word.lower() in check.name.lower() for word in wanted.words):
+                yield check
 
 
 def main():
-    words = sys.argv[1:]
-    chosen = [check for check in rig.CHECKS if not words or any(word in check.name for word in words)]
-    return runner.close(runner.run_all(chosen, rig.Rig(rig.Demo("agents", PORT="0"))))
+    wanted = arguments()
+    checks = list(chosen(wanted))
+    if not checks:
+        print("no check has such a name:", *(check.name for check in rig.CHECKS), sep="\n  ")
+        return 2
+    results = runner.run_all(checks, rig.Rig(rig.Demo("agents", PORT="0")))
+    tables = [table(clients, results) for clients in (sdk_checks.SDKS, agent_checks.AGENTS)]
+    whole = "\n".join(one for one in tables if one)
+    print(f"\n{whole}")
+    if wanted.table:
+        wanted.table.write_text(whole)
+    if wanted.transcripts:
+        wanted.transcripts.write_text("\n".join(agent_checks.TRANSCRIPTS))
+    return runner.close(results)
 
 
 runner.program(main)

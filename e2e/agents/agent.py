@@ -2,13 +2,15 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from datetime import datetime, timezone
 
 from rig import KEY, WORK
 
-DONE = {"ok": {"text": "done", "delay_ms": 5}}
+LAST_WORD = "Both lines are there."
+DONE = {"ok": {"text": LAST_WORD, "delay_ms": 5}}
 NODE = WORK / "node" / "node_modules" / ".bin"
 
 
@@ -16,21 +18,27 @@ class Agent:
     """What all agents have; each is a class in `agents.py`."""
 
     name = ""
+    package = ""
+    """Where its version is pinned."""
     program = ""
     bin = None
     """The folder of its program."""
 
     def __init__(self, rig, case):
         self.rig = rig
-        self.folder = WORK / "agents" / self.program / case.replace(" ", "-")
+        self.folder = WORK / "agents" / self.name.replace(" ", "-") / case.replace(" ", "-")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.home, self.project = self.folder / "home", self.folder / "project"
         self.home.mkdir(parents=True)
         self.project.mkdir()
+        # So that none takes the repository around it for its project.
+        subprocess.run(["git", "init", "-q"], cwd=self.project, check=True)
         self.lines = []
         """What it said, line by line, with the time of each."""
 
     # What an agent's class says.
+
+    key = KEY
 
     def settings(self):
         """Writes what tells it of the proxy."""
@@ -65,6 +73,26 @@ class Agent:
         messages = (message for asked in self.rig.simulator.completions() for message in asked["body"]["messages"])
         return any(message["role"] == "tool" and sign in str(message["content"]) for message in messages)
 
+    def readable(self, line):
+        """What a line of its output says, in words; of a line of JSON what it does and says, and what the tools gave."""
+        if not line.startswith("{"):
+            return [line]
+        told = json.loads(line)
+        if told["type"] not in ("assistant", "user"):
+            return []
+        words = []
+        for block in told["message"]["content"]:
+            match block["type"]:
+                case "thinking":
+                    words.append(f"({block['thinking']})")
+                case "text":
+                    words.append(block["text"])
+                case "tool_use":
+                    words.append(f"{block['name']} {json.dumps(block['input'], ensure_ascii=False)}")
+                case "tool_result":
+                    words += [f"   {one}" for one in str(block["content"]).splitlines()]
+        return words
+
     # What is the same for all.
 
     @property
@@ -80,8 +108,18 @@ class Agent:
     def base(self):
         return self.rig.demo.address
 
+    def command(self, prompt):
+        """How it is called, as one would type it."""
+        return shlex.join([self.program, *self.arguments(prompt)])
+
     def told(self, prompt):
-        """All that it said."""
+        """All that it said, of a run that ended well."""
+        code, said = self.run(prompt)
+        assert code == 0, f"{self.program} ended with {code}: {said}"
+        return said
+
+    def run(self, prompt, until=None):
+        """Its exit code, and all that it said; with `until` it is ended at the first line of which that holds."""
         self.settings()
         environment = {
             "PATH": f"{self.bin}:{NODE}:{os.environ['PATH']}", "HOME": str(self.home), "TERM": "dumb", "NO_COLOR": "1",
@@ -89,7 +127,7 @@ class Agent:
             "XDG_CACHE_HOME": str(self.home / ".cache"), "XDG_STATE_HOME": str(self.home / ".local/state"),
             # Whatever would leave this machine fails at once.
             "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1", "https_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1",
-            "FREE_LLM_PROXY_API_KEY": KEY, **self.environment(),
+            "FREE_LLM_PROXY_API_KEY": self.key, **self.environment(),
         }  # fmt: skip
         process = subprocess.Popen(
             [self.program, *self.arguments(prompt)], executable=self.bin / self.program,
@@ -99,11 +137,13 @@ class Agent:
         try:
             for line in process.stdout:
                 self.lines.append((datetime.now(timezone.utc), line.rstrip("\n")))
-            code = process.wait()
+                if until is not None and until(line):
+                    break
+            else:
+                process.wait()
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, 9)
             said = "\n".join(line for _, line in self.lines)
             (self.folder / "said.txt").write_text(said)
-        assert code == 0, f"{self.program} ended with {code}: {said}"
-        return said
+        return process.wait(), said

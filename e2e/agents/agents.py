@@ -2,9 +2,9 @@
 
 import subprocess
 
-from rig import KEY, WORK
+from rig import WORK
 
-from .agent import NODE, Agent
+from .agent import LAST_WORD, NODE, Agent
 
 OURS = WORK / "agents-node" / "node_modules" / ".bin"
 MORE = WORK / "agents-more" / "node_modules" / ".bin"
@@ -12,10 +12,11 @@ MORE = WORK / "agents-more" / "node_modules" / ".bin"
 
 class ClaudeCode(Agent):
     name, program, bin = "Claude Code", "claude", OURS
+    package = "npm @anthropic-ai/claude-code"
 
     def environment(self):
         return {
-            "ANTHROPIC_BASE_URL": self.base, "ANTHROPIC_AUTH_TOKEN": KEY, "ANTHROPIC_MODEL": "auto",
+            "ANTHROPIC_BASE_URL": self.base, "ANTHROPIC_AUTH_TOKEN": self.key, "ANTHROPIC_MODEL": "auto",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }  # fmt: skip
 
@@ -31,6 +32,7 @@ class ClaudeCode(Agent):
 
 class Codex(Agent):
     name, program, bin = "Codex", "codex", OURS
+    package = "npm @openai/codex"
 
     def settings(self):
         self.file_settings(".codex/config.toml", f"""\
@@ -46,7 +48,7 @@ wire_api = "responses"
 
     def arguments(self, prompt):
         # Its sandbox needs rights that a container need not give; what it runs here is ours.
-        return ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt]
+        return ["exec", "--dangerously-bypass-approvals-and-sandbox", prompt]
 
     def write(self, file, text):
         return {"name": "exec_command", "arguments": {"cmd": f"cat > {file.name} <<'END'\n{text}END"}}
@@ -71,6 +73,7 @@ class CodexPatch(Codex):
 
 class QwenCode(Agent):
     name, program, bin = "Qwen Code", "qwen", NODE
+    package = "npm @qwen-code/qwen-code"
 
     def settings(self):
         self.file_settings(".qwen/settings.json", {
@@ -82,7 +85,7 @@ class QwenCode(Agent):
         })  # fmt: skip
 
     def arguments(self, prompt):
-        return ["-y", "-p", prompt]
+        return ["-y", "-p", prompt, "--output-format", "stream-json"]
 
     def write(self, file, text):
         return {"name": "write_file", "arguments": {"file_path": str(file), "content": text}}
@@ -93,11 +96,12 @@ class QwenCode(Agent):
 
 class Opencode(Agent):
     name, program, bin = "opencode", "opencode", MORE
+    package = "npm opencode-ai"
 
     def settings(self):
         provider = {
             "npm": "@ai-sdk/openai-compatible", "name": "free-llm-proxy",
-            "options": {"baseURL": f"{self.base}/v1", "apiKey": KEY}, "models": {"auto": {"name": "auto"}},
+            "options": {"baseURL": f"{self.base}/v1", "apiKey": self.key}, "models": {"auto": {"name": "auto"}},
         }  # fmt: skip
         self.file_settings(".config/opencode/opencode.json", {
             "$schema": "https://opencode.ai/config.json", "provider": {"free-llm-proxy": provider},
@@ -121,15 +125,15 @@ class Aider(Agent):
     """It has no tools: it is asked for a file to look at, and then reads the new file from the answer itself."""
 
     name, program, bin = "aider", "aider", WORK / "aider" / "bin"
+    package = "pip aider-chat"
 
     def settings(self):
         (self.project / "notes.txt").write_text("Write a greeting.\n")
-        for command in (["init", "-q"], ["add", "notes.txt"]):
-            subprocess.run(["git", *command], cwd=self.project, check=True)
+        subprocess.run(["git", "add", "notes.txt"], cwd=self.project, check=True)
         self.file_settings(".aider.conf.yml", f"""\
 model: openai/auto
 openai-api-base: {self.base}/v1
-openai-api-key: {KEY}
+openai-api-key: {self.key}
 show-model-warnings: false
 check-update: false
 analytics: false
@@ -146,7 +150,8 @@ yes-always: true
         return ["--message", prompt]
 
     def turns(self, text):
-        return [{"ok": "I need to see notes.txt first."}, {"ok": f"greeting.txt\n```\n{text}```\n\ndone"}]
+        said = "I need to see notes.txt first.", f"greeting.txt\n```\n{text}```\n\n{LAST_WORD}"
+        return [{"ok": {"text": one}} for one in said]
 
     def plan(self, turns, at=0, before=()):
         return {"steps": [*before, *turns[at:]], "then": "last"}

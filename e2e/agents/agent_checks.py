@@ -2,10 +2,14 @@
 
 from rig import check, equal, eventually, limited, outcomes
 
+from .agent import LAST_WORD
 from .agents import Aider, ClaudeCode, Codex, CodexPatch, Opencode, QwenCode
+from .transcript import transcript
 
 PROMPT = "Create the file greeting.txt, read it back, then say done."
 TEXT = "Написано бесплатной моделью.\nquotes \" and \\ and $HOME and 🦀\n"
+TRANSCRIPTS = []
+"""Of the runs through a 429."""
 # Every need of theirs is met by each of these.
 ABLE = {
     f"supports{what}": True
@@ -17,7 +21,7 @@ def done(agent, said):
     """The file is there, its content came back to the model, and the agent says so."""
     assert agent.file.is_file(), f"no file was written; it said: {said}"
     equal(agent.file.read_text(), TEXT, "the file's content")
-    assert "done" in said, f"it did not say done: {said}"
+    assert LAST_WORD in said, f"the model's last word is missing: {said}"
     assert agent.seen(TEXT), "the file's content did not come back"
 
 
@@ -40,7 +44,8 @@ def fails_between(kind, rig, case, fault, outcome):
 
 
 def rate_limit(kind, rig):
-    fails_between(kind, rig, "rate limit", limited(600), "rate_limited")
+    agent = fails_between(kind, rig, "rate limit", limited(600), "rate_limited")
+    TRANSCRIPTS.append(transcript(agent, agent.command(PROMPT), rig.lines()))
 
 
 def silent_death(kind, rig):
@@ -56,7 +61,36 @@ def all_rest(kind, rig):
     assert any(map(refused, rig.lines())), f"it never met a 503: {rig.lines()}"
 
 
-CASES = {"a 429 between": rate_limit, "a death between": silent_death, "all rest, it waits": all_rest}
+def breaks(kind, rig):
+    """The best model breaks off in the midst of writing; what it said of it must not be carried out."""
+    first, second = rig.models[:2]
+    agent = kind(rig, "breaks")
+    turns = agent.turns(TEXT)
+    rig.situation(
+        {"models": {first: {"stream": {"fault": "reset", "after": 4, "answer": turns[0]["ok"]}}}, "default": agent.plan(turns)},
+        listed=rig.short_list(3, **ABLE),
+    )
+    done(agent, agent.told(PROMPT))
+    assert "upstream_error" in [line.get("mid_stream_error") for line in rig.lines()], "no stream broke"
+
+
+def bad_key(kind, rig):
+    """It says that the key is wrong, and no model hears of it."""
+    agent = kind(rig, "bad key")
+    agent.key = "sk-wrong"
+    says_so = lambda line: "401" in line or "api key" in line.lower()
+    _, said = agent.run(PROMPT, until=says_so)
+    assert any(map(says_so, said.splitlines())), f"it does not speak of the key: {said}"
+    equal(rig.simulator.asked(), [], "models asked")
+
+
+CASES = {
+    "a 429 between": rate_limit,
+    "a death between": silent_death,
+    "stream breaks": breaks,
+    "all rest, it waits": all_rest,
+    "bad key": bad_key,
+}
 QUICK = [ClaudeCode, Codex]
 AGENTS = [*QUICK, CodexPatch, QwenCode, Opencode, Aider]
 

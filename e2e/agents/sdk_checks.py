@@ -20,9 +20,9 @@ SPOKEN = {"default": {"ok": {"text": COUNTING, "delay_ms": 5}}}
 class Sdk:
     """An SDK's program, started when it is first asked and asked again and again."""
 
-    def __init__(self, name, program, errors, own_broken=False):
+    def __init__(self, name, package, program, errors, own_broken=False):
         """`errors`: the classes of its errors, for a bad key, for no capable model, for a broken stream."""
-        self.name, self.program, self.errors = name, program, errors
+        self.name, self.package, self.program, self.errors = name, package, program, errors
         self.broken_case = "broken" if own_broken else "streamed"
         self.process = None
 
@@ -168,14 +168,18 @@ CASES = {
 }
 
 OPENAI = ("AuthenticationError", "BadRequestError", "APIError")
+RESPONSES = (*OPENAI[:2], "response.failed")
+ANTHROPIC = (*OPENAI[:2], "APIStatusError")
+LANGCHAIN = ("OpenAIAuthenticationError", "OpenAIInvalidRequestError", "APIError")
+AI_SDK = ("APICallError", "APICallError", "StreamProviderError")
 SDKS = [
-    Sdk("openai-python", "openai_chat.py", OPENAI),
-    Sdk("openai-python, Responses", "openai_responses.py", (*OPENAI[:2], "response.failed"), own_broken=True),
-    Sdk("openai-node", "openai_chat.mjs", OPENAI),
-    Sdk("openai-node, Responses", "openai_responses.mjs", (*OPENAI[:2], "response.failed"), own_broken=True),
-    Sdk("anthropic-python", "anthropic_messages.py", ("AuthenticationError", "BadRequestError", "APIStatusError")),
-    Sdk("LangChain", "langchain_chat.py", ("OpenAIAuthenticationError", "OpenAIInvalidRequestError", "APIError")),
-    Sdk("AI SDK, OpenRouter", "ai_sdk.mjs", ("APICallError", "APICallError", "StreamProviderError")),
+    Sdk("openai-python", "pip openai", "openai_chat.py", OPENAI),
+    Sdk("openai-python, Responses", "pip openai", "openai_responses.py", RESPONSES, own_broken=True),
+    Sdk("openai-node", "npm openai", "openai_chat.mjs", OPENAI),
+    Sdk("openai-node, Responses", "npm openai", "openai_responses.mjs", RESPONSES, own_broken=True),
+    Sdk("anthropic-python", "pip anthropic", "anthropic_messages.py", ANTHROPIC),
+    Sdk("LangChain", "pip langchain-openai", "langchain_chat.py", LANGCHAIN),
+    Sdk("AI SDK with OpenRouter's provider", "npm ai", "ai_sdk.mjs", AI_SDK),
 ]
 
 
