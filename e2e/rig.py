@@ -203,6 +203,10 @@ class Rig:
         return {"updatedAt": self.simulator.sample["updatedAt"], "models": models}
 
 
+# Of a demo that waits aloud after 1 s: it has by then.
+SLOW_FAILURE = {"status": {"status": 503, "delay_ms": 1500}}
+
+
 def limited(retry_after):
     """The script's step for a 429 of one model."""
     return {"failure": {"name": "provider_limit_retry_after", "retry_after": retry_after}}

@@ -6,7 +6,7 @@ from pathlib import Path
 import runner  # first: it clears the environment
 import rig
 
-from . import agent_checks, sdk_checks
+from . import sdk_checks, agent_checks  # in the order of the table
 from .table import table
 
 
@@ -23,10 +23,10 @@ def chosen(wanted):
     quick = {client.name for client in (*sdk_checks.SDKS, *agent_checks.QUICK)}
     for check in rig.CHECKS:
         client = check.name.partition(": ")[0]
-        named = any(word.lower() in client.lower() for word in wanted.words)
-        if wanted.all or client in quick or named:
-            if not wanted.words or any(word.lower() in check.name.lower() for word in wanted.words):
-                yield check
+        words = [word for word in wanted.words if word.lower() in check.name.lower()]
+        named = any(word.lower() in client.lower() or word.startswith(client) for word in words)
+        if (wanted.all or client in quick or named) and (words or not wanted.words):
+            yield check
 
 
 def main():
@@ -35,7 +35,8 @@ def main():
     if not checks:
         print("no check has such a name:", *(check.name for check in rig.CHECKS), sep="\n  ")
         return 2
-    results = runner.run_all(checks, rig.Rig(rig.Demo("agents", PORT="0")))
+    demo = rig.Demo("agents", PORT="0", STREAM_KEEPALIVE_SEC="1")
+    results = runner.run_all(checks, rig.Rig(demo))
     tables = [table(clients, results) for clients in (sdk_checks.SDKS, agent_checks.AGENTS)]
     whole = "\n".join(one for one in tables if one)
     print(f"\n{whole}")

@@ -21,6 +21,8 @@ class Agent:
     package = ""
     """Where its version is pinned."""
     program = ""
+    without = ()
+    """The checks that do not apply to it."""
     bin = None
     """The folder of its program."""
 

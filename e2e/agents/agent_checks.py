@@ -1,6 +1,6 @@
 """What every agent is to do: write a file, read it back, say done, while models fail in between."""
 
-from rig import check, equal, eventually, limited, outcomes
+from rig import SLOW_FAILURE, check, equal, eventually, limited, outcomes
 
 from .agent import LAST_WORD
 from .agents import Aider, ClaudeCode, Codex, CodexPatch, Opencode, QwenCode
@@ -61,6 +61,20 @@ def all_rest(kind, rig):
     assert any(map(refused, rig.lines())), f"it never met a 503: {rig.lines()}"
 
 
+def slow_failure(kind, rig):
+    fails_between(kind, rig, "slow", SLOW_FAILURE, "upstream_error")
+
+
+def two_at_once(kind, rig):
+    """The model calls two tools in one turn."""
+    agent = kind(rig, "two at once")
+    other = agent.project / "other.txt"
+    calls = [agent.write(agent.file, TEXT), agent.write(other, "another one\n")]
+    rig.situation({"default": {"task": [{"tool_call": calls}, *agent.turns(TEXT)[1:]]}}, listed=rig.short_list(3, **ABLE))
+    done(agent, agent.told(PROMPT))
+    equal(other.read_text(), "another one\n", "the other file's content")
+
+
 def breaks(kind, rig):
     """The best model breaks off in the midst of writing; what it said of it must not be carried out."""
     first, second = rig.models[:2]
@@ -87,6 +101,8 @@ def bad_key(kind, rig):
 CASES = {
     "a 429 between": rate_limit,
     "a death between": silent_death,
+    "a slow failure between": slow_failure,
+    "two calls at once": two_at_once,
     "stream breaks": breaks,
     "all rest, it waits": all_rest,
     "bad key": bad_key,
@@ -101,4 +117,5 @@ def add(kind, name, case):
 
 for kind in AGENTS:
     for name, case in CASES.items():
-        add(kind, name, case)
+        if name not in kind.without:
+            add(kind, name, case)

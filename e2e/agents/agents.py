@@ -46,6 +46,10 @@ env_key = "FREE_LLM_PROXY_API_KEY"
 wire_api = "responses"
 """)
 
+    def readable(self, line):
+        # It minds that its home lies in a temporary folder, or not.
+        return [] if line.startswith("WARNING: proceeding") else super().readable(line)
+
     def arguments(self, prompt):
         # Its sandbox needs rights that a container need not give; what it runs here is ours.
         return ["exec", "--dangerously-bypass-approvals-and-sandbox", prompt]
@@ -82,7 +86,11 @@ class QwenCode(Agent):
             ]},
             "security": {"auth": {"selectedType": "openai"}}, "model": {"name": "auto"}, "$version": 3,
             "privacy": {"usageStatisticsEnabled": False}, "general": {"enableAutoUpdate": False},
+            "tools": {"useRipgrep": False},
         })  # fmt: skip
+
+    def environment(self):
+        return {"QWEN_CODE_SUPPRESS_YOLO_WARNING": "1"}
 
     def arguments(self, prompt):
         return ["-y", "-p", prompt, "--output-format", "stream-json"]
@@ -126,6 +134,7 @@ class Aider(Agent):
 
     name, program, bin = "aider", "aider", WORK / "aider" / "bin"
     package = "pip aider-chat"
+    without = ("two calls at once",)
 
     def settings(self):
         (self.project / "notes.txt").write_text("Write a greeting.\n")

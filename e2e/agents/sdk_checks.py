@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from rig import HERE, KEY, WORK, check, equal, eventually, limited, outcomes
+from rig import HERE, KEY, SLOW_FAILURE, WORK, check, equal, eventually, limited, outcomes
 
 NODE = WORK / "agents-node"
 COUNTING = "one two three four five six seven eight"
@@ -20,8 +20,12 @@ SPOKEN = {"default": {"ok": {"text": COUNTING, "delay_ms": 5}}}
 class Sdk:
     """An SDK's program, started when it is first asked and asked again and again."""
 
-    def __init__(self, name, package, program, errors, own_broken=False):
-        """`errors`: the classes of its errors, for a bad key, for no capable model, for a broken stream."""
+    def __init__(self, name, package, program, errors, own_broken=False, also=()):
+        """`errors`: the classes of its errors, for a bad key, for no capable model, for a broken stream.
+
+        `also`: the cases that not all have.
+        """
+        self.also = also
         self.name, self.package, self.program, self.errors = name, package, program, errors
         self.broken_case = "broken" if own_broken else "streamed"
         self.process = None
@@ -138,6 +142,15 @@ def all_rest(sdk, rig):
     equal([line["status"] for line in rig.logged(2)], [503, 200], "statuses in the log")
 
 
+def waits_aloud(sdk, rig):
+    """Comments go out before the best model fails, and the next one answers behind them."""
+    first, second = rig.models[:2]
+    rig.situation({"models": {first: SLOW_FAILURE}, **SPOKEN})
+    equal(sdk.well(rig, "streamed")["text"], COUNTING, "text")
+    (line,) = rig.logged(1)
+    equal(outcomes(line), [(first, "upstream_error"), (second, "success")], "attempts in the log")
+
+
 def breaks(sdk, rig):
     step = {"stream": {"fault": "reset", "after": 3, "answer": {"text": COUNTING, "delay_ms": 5}}}
     rig.situation({"default": step})
@@ -153,6 +166,16 @@ def leaves(sdk, rig):
     eventually(lambda: rig.simulator.completions()[0]["closed_early"], "the upstream is left too")
 
 
+def legacy(sdk, rig):
+    rig.situation(SPOKEN)
+    equal(sdk.well(rig, "legacy")["text"], COUNTING, "text")
+
+
+def count(sdk, rig):
+    assert sdk.well(rig, "count")["tokens"] > 0, "no tokens"
+
+
+ALSO = {"legacy completions": legacy, "count tokens": count}
 CASES = {
     "plain": plain,
     "streamed": streamed,
@@ -163,6 +186,7 @@ CASES = {
     "bad key": bad_key,
     "no capable model": no_capable_model,
     "all rest, it waits": all_rest,
+    "a slow failure": waits_aloud,
     "stream breaks": breaks,
     "client leaves": leaves,
 }
@@ -173,11 +197,11 @@ ANTHROPIC = (*OPENAI[:2], "APIStatusError")
 LANGCHAIN = ("OpenAIAuthenticationError", "OpenAIInvalidRequestError", "APIError")
 AI_SDK = ("APICallError", "APICallError", "StreamProviderError")
 SDKS = [
-    Sdk("openai-python", "pip openai", "openai_chat.py", OPENAI),
+    Sdk("openai-python", "pip openai", "openai_chat.py", OPENAI, also=["legacy completions"]),
     Sdk("openai-python, Responses", "pip openai", "openai_responses.py", RESPONSES, own_broken=True),
-    Sdk("openai-node", "npm openai", "openai_chat.mjs", OPENAI),
+    Sdk("openai-node", "npm openai", "openai_chat.mjs", OPENAI, also=["legacy completions"]),
     Sdk("openai-node, Responses", "npm openai", "openai_responses.mjs", RESPONSES, own_broken=True),
-    Sdk("anthropic-python", "pip anthropic", "anthropic_messages.py", ANTHROPIC),
+    Sdk("anthropic-python", "pip anthropic", "anthropic_messages.py", ANTHROPIC, also=["count tokens"]),
     Sdk("LangChain", "pip langchain-openai", "langchain_chat.py", LANGCHAIN),
     Sdk("AI SDK with OpenRouter's provider", "npm ai", "ai_sdk.mjs", AI_SDK),
 ]
@@ -190,3 +214,5 @@ def add(sdk, name, case):
 for sdk in SDKS:
     for name, case in CASES.items():
         add(sdk, name, case)
+    for name in sdk.also:
+        add(sdk, name, ALSO[name])

@@ -1,8 +1,13 @@
 """An agent's run through a failover, as a person would read it: what it said, and what the proxy did meanwhile."""
 
+import json
 from datetime import datetime
 
 from .table import version
+
+
+# As the log has it.
+COMPACT = (",", ":")
 
 
 def walk(line):
@@ -27,4 +32,8 @@ def transcript(agent, command, lines):
     said = [f"{(at - begun).total_seconds():5.2f}  {who:8} {word}".rstrip() for at, who, word in events]
     text = "\n".join([f"$ {command}", *said, "$ cat greeting.txt", agent.file.read_text()])
     text = text.replace(str(agent.project), "~/project").replace(str(agent.home), "~")
-    return f"## {agent.name} {version(agent.package)}\n\n```text\n{text}```\n"
+    (failover,) = [line for line in lines if len(line.get("attempts", ())) > 1]
+    return (
+        f"## {agent.name} {version(agent.package)}\n\n```text\n{text}```\n\n"
+        f"The failover in the proxy's log:\n\n```json\n{json.dumps(failover, ensure_ascii=False, separators=COMPACT)}\n```\n"
+    )

@@ -57,6 +57,15 @@ async function leaves(its) {
   }
 }
 
+async function legacy({ base, key }) {
+  const { completions } = new OpenAI({ baseURL: `${base}/v1`, apiKey: key });
+  let text = "";
+  for await (const piece of await completions.create({ model: "auto", prompt: QUESTION, stream: true })) {
+    text += piece.choices[0]?.text ?? "";
+  }
+  return { text };
+}
+
 await drive({
   plain: (its) => plain(its),
   streamed,
@@ -64,5 +73,6 @@ await drive({
   structured,
   image,
   leaves,
+  legacy,
   incapable: (its) => plain(its, hello, { tools: offered }),
 });

@@ -65,7 +65,13 @@ def leaves(case):
     return {"text": said}
 
 
+def legacy(case):
+    completions = OpenAI(base_url=f"{case['base']}/v1", api_key=case["key"]).completions
+    pieces = completions.create(model="auto", prompt=driver.QUESTION, stream=True)
+    return {"text": "".join(piece.choices[0].text for piece in pieces if piece.choices)}
+
+
 driver.drive({
     "plain": plain, "streamed": streamed, "tools": tools, "structured": structured, "image": image, "leaves": leaves,
-    "incapable": lambda case: plain(case, tools=TOOLS),
+    "legacy": legacy, "incapable": lambda case: plain(case, tools=TOOLS),
 })  # fmt: skip
