@@ -12,6 +12,7 @@
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 
+pub mod agents;
 pub mod attempt;
 pub mod cli;
 pub mod clock;

@@ -14,6 +14,8 @@ fn main() -> ExitCode {
             say::raw(&cli::completions(shell));
             Ending::Fine
         }
+        Command::Setup(setup) => cli::setup::run(&sources, &setup),
+        Command::Launch(launch) => cli::launch::run(&sources, &launch),
         Command::Health => run(None, cli::health::run(&sources)),
         Command::Demo => run(None, cli::demo::run(&sources)),
         Command::Check => with(&sources, |config| run(None, cli::check::ask(config))),

@@ -10,7 +10,45 @@ const TEXT: &str = "Please look at `src/lib.rs`, line 42: the \"naïve\" retry l
     \tfn wait(left: Duration) -> bool { left > Duration::ZERO } // größer als null\n\
     Ответ сервера: 429 Too Many Requests; 稍后再试 → then \\ try the next one. ";
 
-/// The body of a completion request of about `bytes` bytes that asks for this answer.
+/// The API that a request speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    Chat,
+    Responses,
+    Messages,
+}
+
+impl Api {
+    pub(crate) const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
+
+    /// Where our proxy speaks it; `None` for what all targets speak, each at its own path.
+    pub(crate) fn path(self) -> Option<&'static str> {
+        match self {
+            Self::Chat => None,
+            Self::Responses => Some("/v1/responses"),
+            Self::Messages => Some("/v1/messages"),
+        }
+    }
+
+    /// The body of a request of about `bytes` bytes that asks for this answer.
+    pub(crate) fn body(self, script: &Script, bytes: usize) -> String {
+        let system = format!("{script} You are a coding agent. Answer in short.");
+        let said = json!([{"role": "user", "content": text(bytes.saturating_sub(300))}]);
+        let stream = script.chunks > 0;
+        let (words, said) = match self {
+            Self::Chat => return body(script, bytes),
+            Self::Responses => ("instructions", json!({"input": said})),
+            Self::Messages => ("system", json!({"max_tokens": 1000, "messages": said})),
+        };
+        let mut whole = json!({"model": "auto", "stream": stream, words: system});
+        if let (Some(whole), Value::Object(said)) = (whole.as_object_mut(), said) {
+            whole.extend(said);
+        }
+        whole.to_string()
+    }
+}
+
+/// The body of a chat completion request of about `bytes` bytes that asks for this answer.
 pub(crate) fn body(script: &Script, bytes: usize) -> String {
     let fixed = write(script, &[], bytes >= 4096);
     let mut left = bytes.saturating_sub(fixed.len());

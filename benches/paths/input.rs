@@ -53,3 +53,9 @@ pub(super) fn events(count: usize) -> Vec<Bytes> {
 
 /// A provider's 429 as OpenRouter hands it on.
 pub(super) const RATE_LIMITED: &[u8] = br#"{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"maker/model:free is temporarily rate-limited upstream. Please retry shortly, or add your own key to accumulate your rate limits: https://openrouter.ai/settings/integrations","provider_name":"SomeHost","is_byok":false,"retry_after_seconds":30}},"user_id":"user_2abcdefghij"}"#;
+
+/// A request in the words of OpenAI's Responses.
+pub(super) const RESPONSES: &str = r#"{"model":"auto","stream":true,"input":"Hello!"}"#;
+
+/// A request in the words of Anthropic's Messages.
+pub(super) const MESSAGES: &str = r#"{"model":"auto","stream":true,"max_tokens":1000,"messages":[{"role":"user","content":"Hello!"}]}"#;

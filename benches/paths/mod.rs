@@ -21,6 +21,7 @@ use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint};
 use free_llm_proxy::select::{Preference, Selection, Wants, select};
 use free_llm_proxy::sse::{Data, Framer};
+use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
 use free_llm_proxy::upstream::{Cause, Failure, Rules, Said, read_answer};
 use http::{HeaderMap, HeaderValue};
 
@@ -44,6 +45,14 @@ pub(crate) fn all() -> Vec<Path> {
         framing("sse/20 events, whole", usize::MAX, false),
         framing("sse/20 events, cut", 100, false),
         framing("sse/20 events, whole and read", usize::MAX, true),
+        translation(
+            "surface/20 events to responses",
+            responses::read(&input::RESPONSES.into(), DEPTH),
+        ),
+        translation(
+            "surface/20 events to messages",
+            messages::read(&input::MESSAGES.into(), DEPTH),
+        ),
         selection("select/10 models", 10),
         selection("select/1000 models", 1000),
         classification("classify/429"),
@@ -99,6 +108,33 @@ fn framing(name: &'static str, piece: usize, read: bool) -> Path {
             }
         }
         assert!(useful >= 20);
+    })
+}
+
+/// The same stream on its way to a client of another API.
+fn translation(name: &'static str, request: Result<Translated, Invalid>) -> Path {
+    let events = input::events(20);
+    let reply = request.expect("a request").reply;
+    let bytes = events.iter().map(Bytes::len).sum();
+    path(name, Some(bytes), move || {
+        let ids = Ids {
+            id: "0123456789abcdef".to_owned(),
+            created: 1_790_000_000,
+        };
+        let mut stream = reply.clone().stream(ids);
+        let mut framer = Framer::new(1 << 24);
+        let mut out = Vec::new();
+        for piece in &events {
+            framer.push(piece.clone());
+            while let Some(event) = framer.next().expect("a small event") {
+                if let Data::Payload(payload) = event.data() {
+                    stream.event(&payload, &mut out).expect("JSON");
+                }
+            }
+        }
+        stream.done(&mut out);
+        assert!(out.len() > 1000);
+        out
     })
 }
 

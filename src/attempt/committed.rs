@@ -181,7 +181,6 @@ impl Committed {
             // A translation may take a text apart, or seal it: then nobody finds a key in it.
             event.raw = self.without_key(event.raw);
         }
-        let mut rendered = Vec::new();
         match event.data() {
             // A comment is no event, and no sign of progress; other events without data are
             // nobody's.
@@ -196,7 +195,7 @@ impl Committed {
             }
             Data::Done if is_translated => return self.succeed(None),
             Data::Done => return self.succeed(Some(event.raw)),
-            Data::Payload(payload) => match self.rendering.event(&payload, &mut rendered) {
+            Data::Payload(payload) => match self.rendering.event(&payload, self.ready.open()) {
                 Ok(Said::Useful { finished }) => {
                     self.finished |= finished;
                     self.heard();
@@ -213,10 +212,7 @@ impl Committed {
         }
         if !is_translated {
             self.forward(event.raw);
-        } else if !rendered.is_empty() {
-            self.ready.push(rendered.into());
-        }
-        if self.rendering.held() > self.walker.limits.max_answer_bytes {
+        } else if self.rendering.held() > self.walker.limits.max_answer_bytes {
             self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None);
         }
     }

@@ -10,30 +10,56 @@ use bytes::{Bytes, BytesMut};
 /// Pieces are put together up to this size; a larger one goes as it came.
 pub(super) const JOINED: usize = 32 * 1024;
 
+/// The room that writing begins with: a stream's first events and each later one fit.
+const OPENED: usize = 2 * 1024;
+
 /// A queue that is empty whenever the client has taken all there is.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     pieces: VecDeque<Bytes>,
     bytes: usize,
+    /// What is being written to go out behind them; its room is used again and again.
+    open: Vec<u8>,
 }
 
 impl Outgoing {
     pub(super) fn push(&mut self, piece: Bytes) {
+        self.close();
         self.bytes += piece.len();
         self.pieces.push_back(piece);
     }
 
+    /// Where more can be written.
+    pub(super) fn open(&mut self) -> &mut Vec<u8> {
+        if self.open.capacity() == 0 {
+            self.open.reserve(OPENED);
+        }
+        &mut self.open
+    }
+
+    /// Makes a piece of what has been written.
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            self.bytes += self.open.len();
+            self.pieces.push_back(Bytes::copy_from_slice(&self.open));
+            self.open.clear();
+            // One large event must not be remembered for as long as the stream lasts.
+            self.open.shrink_to(JOINED);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.pieces.is_empty() && self.open.is_empty()
     }
 
     /// Whether there is as much as one piece holds.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= JOINED
+        self.bytes + self.open.len() >= JOINED
     }
 
     /// The next piece.
     pub(super) fn take(&mut self) -> Option<Bytes> {
+        self.close();
         let mut fitting = 0;
         let small = |piece: &&Bytes| {
             fitting += piece.len();
@@ -82,5 +108,20 @@ mod tests {
             assert_eq!(taken, *expected, "{pushed:?}");
             assert!(outgoing.is_empty() && outgoing.bytes == 0);
         }
+    }
+
+    #[test]
+    fn what_is_written_keeps_its_place_among_the_pieces() {
+        let mut outgoing = Outgoing::default();
+        outgoing.open().extend_from_slice(b"a");
+        outgoing.open().extend_from_slice(b"b");
+        outgoing.push(Bytes::from_static(b"c"));
+        outgoing.open().extend_from_slice(b"d");
+        assert!(!outgoing.is_empty() && !outgoing.is_full());
+        assert_eq!(outgoing.take().as_deref(), Some(b"abcd".as_slice()));
+        outgoing.open().resize(JOINED, b'x');
+        assert!(outgoing.is_full());
+        assert_eq!(outgoing.take().map(|p| p.len()), Some(JOINED));
+        assert!(outgoing.is_empty() && outgoing.bytes == 0);
     }
 }

@@ -2,15 +2,19 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgMatches, builder::EnumValueParser};
+use clap::builder::{EnumValueParser, PossibleValuesParser, TypedValueParser as _};
+use clap::{Arg, ArgAction, ArgMatches};
 use clap_complete::Shell;
 
+use super::launch::Launch;
+use super::setup::{Mode, Setup};
+use crate::agents::Agent;
 use crate::config::{Group, Preset, SETTINGS, Setting};
 
 const NAME: &str = "free-llm-proxy";
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Run the proxy. What is done when nothing is said.
     Serve,
@@ -22,6 +26,10 @@ pub enum Command {
     Health,
     /// Write a `.env`.
     Init,
+    /// Write an agent's settings.
+    Setup(Setup),
+    /// Run an agent without writing any.
+    Launch(Launch),
     /// Print a completion script.
     Completions(Shell),
 }
@@ -53,6 +61,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
             .get_one("shell")
             .copied()
             .map_or(Command::Serve, Command::Completions),
+        Some(("setup", its)) => setup(its).map_or(Command::Serve, Command::Setup),
+        Some(("launch", its)) => launch(its).map_or(Command::Serve, Command::Launch),
         Some(_) | None => Command::Serve,
     };
     Ok(Parsed {
@@ -67,6 +77,27 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut app(), NAME, &mut script);
     script
+}
+
+fn setup(its: &ArgMatches) -> Option<Setup> {
+    Some(Setup {
+        agent: *its.get_one("agent")?,
+        url: its.get_one("url").cloned(),
+        mode: match (its.get_flag("dry-run"), its.get_flag("write")) {
+            (true, _) => Mode::Show,
+            (false, true) => Mode::Write,
+            (false, false) => Mode::Ask,
+        },
+    })
+}
+
+fn launch(its: &ArgMatches) -> Option<Launch> {
+    let arguments = its.get_many::<OsString>("arguments");
+    Some(Launch {
+        agent: *its.get_one("agent")?,
+        url: its.get_one("url").cloned(),
+        arguments: arguments.into_iter().flatten().cloned().collect(),
+    })
 }
 
 fn flags(matches: &ArgMatches) -> Vec<(&'static str, String)> {
@@ -104,9 +135,61 @@ fn app() -> clap::Command {
                 "health",
                 "Ask the running proxy whether it lives, for container probes",
             ),
-            command("init", "Write a .env with a fresh proxy key"),
+            command("init", "Write the proxy's own .env, with a fresh proxy key"),
+            command(
+                "setup",
+                "Write an agent's settings, so that it finds the proxy",
+            )
+            .args([
+                agent(),
+                url(),
+                Arg::new("dry-run")
+                    .long("dry-run")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("write")
+                    .help(
+                        "Only show what would be written; so it is too where nobody can be asked",
+                    ),
+                Arg::new("write")
+                    .long("write")
+                    .visible_alias("yes")
+                    .action(ArgAction::SetTrue)
+                    .help("Write without asking"),
+            ]),
+            command(
+                "launch",
+                "Run an agent on the proxy, without writing any settings",
+            )
+            .args([
+                agent(),
+                url(),
+                Arg::new("arguments")
+                    .value_name("ARGS")
+                    .value_parser(clap::value_parser!(OsString))
+                    .num_args(0..)
+                    .last(true)
+                    .help("What the agent itself gets"),
+            ]),
             command("completions", "Print a completion script for a shell").arg(shell),
         ])
+}
+
+fn agent() -> Arg {
+    let names = Agent::ALL.map(|agent| agent.about().name);
+    Arg::new("agent")
+        .required(true)
+        .value_parser(
+            PossibleValuesParser::new(names)
+                .try_map(|name| Agent::named(&name).ok_or("there is no such agent")),
+        )
+        .help("Which one")
+}
+
+fn url() -> Arg {
+    Arg::new("url")
+        .long("url")
+        .value_name("URL")
+        .help("Where the proxy is found, if not where HOST and PORT say")
 }
 
 fn arg(setting: &Setting) -> Option<Arg> {
@@ -164,6 +247,13 @@ mod tests {
             ("init",                                Command::Init,   &[]),
             ("--models-refresh-sec 60",             Command::Serve,  &[("MODELS_REFRESH_SEC", "60")]),
             ("completions zsh",                     Command::Completions(Shell::Zsh), &[]),
+            ("setup qwen --port 1",                 setup(Agent::Qwen, None, Mode::Ask),                &[("PORT", "1")]),
+            ("setup codex --dry-run",               setup(Agent::Codex, None, Mode::Show),              &[]),
+            ("setup --url http://h aider --write",  setup(Agent::Aider, Some("http://h"), Mode::Write), &[]),
+            ("setup aider --yes",                   setup(Agent::Aider, None, Mode::Write),             &[]),
+            ("launch claude",                       launch(Agent::Claude, None, &[]),                   &[]),
+            ("launch --port 1 claude -- --port 2",  launch(Agent::Claude, None, &["--port", "2"]),      &[("PORT", "1")]),
+            ("launch opencode --url http://h -- a", launch(Agent::Opencode, Some("http://h"), &["a"]),  &[]),
         ];
         for (line, command, flags) in rows {
             let parsed = words(line).unwrap();
@@ -194,6 +284,12 @@ mod tests {
             ("--proxy-api-key hush",        2),
             ("completions",                 2),
             ("completions tcsh",            2),
+            ("setup",                       2),
+            ("setup nonsense",              2),
+            ("setup qwen --write --dry-run", 2),
+            ("launch nonsense",             2),
+            ("launch qwen -p",              2),
+            ("setup --help",                0),
             ("--help",                      0),
             ("check --help",                0),
             ("--version",                   0),
@@ -235,6 +331,31 @@ mod tests {
                 "{shell}"
             );
         }
+    }
+
+    #[test]
+    fn an_unknown_agent_is_told_the_known_ones() {
+        for command in ["setup", "launch"] {
+            let message = words(&format!("{command} nonsense"))
+                .unwrap_err()
+                .to_string();
+            for agent in Agent::ALL {
+                assert!(message.contains(agent.about().name), "{message}");
+            }
+        }
+    }
+
+    fn setup(agent: Agent, url: Option<&str>, mode: Mode) -> Command {
+        let url = url.map(str::to_owned);
+        Command::Setup(Setup { agent, url, mode })
+    }
+
+    fn launch(agent: Agent, url: Option<&str>, arguments: &[&str]) -> Command {
+        Command::Launch(Launch {
+            agent,
+            url: url.map(str::to_owned),
+            arguments: arguments.iter().map(OsString::from).collect(),
+        })
     }
 
     fn words(line: &str) -> Result<Parsed, clap::Error> {

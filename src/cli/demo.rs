@@ -1,12 +1,12 @@
 //! `demo`: the proxy on top of the built-in simulator; no key and no network needed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, serve};
-use crate::config::Sources;
+use crate::config::{Sources, reachable};
 use crate::simulator::{Script, Simulator};
 
 /// The demo's own key: it opens nothing but the simulator.
@@ -74,16 +74,6 @@ async fn listen(address: SocketAddr, asked: bool) -> Result<TcpListener, Ending>
         }
         Err(_) => serve::bind(address, "PORT").await,
     }
-}
-
-/// Where a client on this machine finds a listener.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    (ip, address.port()).into()
 }
 
 fn introduce(address: SocketAddr, simulated: &str) {

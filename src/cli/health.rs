@@ -1,14 +1,14 @@
 //! `health`: the probe of a container without a shell. It needs no keys.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{Ending, say};
-use crate::config::{Sources, listen_address};
+use crate::config::{Sources, listen_address, reachable};
 
 const LIMIT: Duration = Duration::from_secs(3);
 
@@ -40,16 +40,6 @@ fn unhealthy(peer: SocketAddr, why: impl std::fmt::Display) -> Ending {
     Ending::Fault
 }
 
-/// Who listens everywhere is asked at home.
-fn reachable(listener: SocketAddr) -> SocketAddr {
-    let host = match listener.ip() {
-        host if !host.is_unspecified() => host,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    (host, listener.port()).into()
-}
-
 /// The status that `/health` answers with. A whole HTTP client would be much for so little.
 async fn ask(peer: SocketAddr) -> io::Result<u16> {
     let mut stream = TcpStream::connect(peer).await?;
@@ -70,19 +60,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-
-    #[test]
-    fn s8_who_listens_everywhere_is_asked_at_home() {
-        #[rustfmt::skip]
-        let rows = [
-            ("0.0.0.0:8080",   "127.0.0.1:8080"),
-            ("[::]:8080",      "[::1]:8080"),
-            ("10.0.0.7:8080",  "10.0.0.7:8080"),
-        ];
-        for (listener, expected) in rows {
-            assert_eq!(reachable(listener.parse().unwrap()).to_string(), expected);
-        }
-    }
 
     #[tokio::test]
     async fn s8_health_tells_alive_from_ill_strange_and_gone() {

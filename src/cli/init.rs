@@ -69,8 +69,9 @@ fn next_steps(sources: &Sources, has_upstream_key: bool) -> String {
          {upstream_key}{proxy_key}\n\n\
          Next:\n  \
          free-llm-proxy check    see that everything works\n  \
-         free-llm-proxy          run it\n\n\
-         Clients then use http://localhost:{port}/api/v1 with the PROXY_API_KEY from .env."
+         free-llm-proxy          run it\n  \
+         free-llm-proxy setup    point an agent at it (--help names them)\n\n\
+         Other clients use http://localhost:{port}/api/v1 with the PROXY_API_KEY from .env."
     )
 }
 

@@ -8,8 +8,10 @@ pub mod check;
 pub mod demo;
 pub mod health;
 pub mod init;
+pub mod launch;
 pub mod say;
 pub mod serve;
+pub mod setup;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! URLs, origins and addresses: what they must look like. Pure.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderValue, Uri};
 
@@ -85,6 +85,17 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, Refusal> {
     }
 }
 
+/// Where a client on this machine finds a listener: who listens everywhere is asked at home.
+#[must_use]
+pub fn reachable(listener: SocketAddr) -> SocketAddr {
+    let host = match listener.ip() {
+        host if !host.is_unspecified() => host,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    (host, listener.port()).into()
+}
+
 /// `*`, or origins as browsers send them: a scheme, a host, perhaps a port, and no path.
 pub(super) fn origins(text: &str) -> Result<AllowOrigins, Refusal> {
     if text == "*" {
@@ -113,6 +124,19 @@ fn origin(text: &str) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s8_who_listens_everywhere_is_asked_at_home() {
+        #[rustfmt::skip]
+        let rows = [
+            ("0.0.0.0:8080",   "127.0.0.1:8080"),
+            ("[::]:8080",      "[::1]:8080"),
+            ("10.0.0.7:8080",  "10.0.0.7:8080"),
+        ];
+        for (listener, expected) in rows {
+            assert_eq!(reachable(listener.parse().unwrap()).to_string(), expected);
+        }
+    }
 
     #[test]
     fn s6_urls_are_http_with_a_host() {

@@ -65,7 +65,7 @@ fn default_cell(setting: &Setting) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
     use std::path::PathBuf;
 
@@ -83,9 +83,7 @@ mod tests {
     #[test]
     fn s6_the_documentation_is_the_table() {
         keep("docs/configuration.md", |old| {
-            let (before, rest) = old.split_once(BEGIN).expect("the first marker");
-            let (_, after) = rest.split_once(END).expect("the second marker");
-            format!("{before}{BEGIN}\n{}\n{END}{after}", markdown_table())
+            between(old, BEGIN, END, &markdown_table())
         });
     }
 
@@ -122,9 +120,16 @@ mod tests {
         );
     }
 
+    /// The text with this between its two markers.
+    pub(crate) fn between(text: &str, begin: &str, end: &str, inner: &str) -> String {
+        let (before, rest) = text.split_once(begin).expect("the first marker");
+        let (_, after) = rest.split_once(end).expect("the second marker");
+        format!("{before}{begin}\n{inner}\n{end}{after}")
+    }
+
     /// The file is what `expected` makes of it, and with `UPDATE` set it becomes that.
     #[expect(clippy::disallowed_methods, reason = "a test's own switch, no setting")]
-    fn keep(path: &str, expected: impl Fn(&str) -> String) {
+    pub(crate) fn keep(path: &str, expected: impl Fn(&str) -> String) {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
         let old = fs::read_to_string(&path).unwrap_or_default();
         let new = expected(&old);

@@ -19,12 +19,15 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+pub use address::reachable;
 pub use aliases::{Aliases, Target};
+#[cfg(test)]
+pub(crate) use document::tests::{between, keep};
 pub use document::{env_example, env_file, markdown_table};
 pub use error::ConfigError;
-pub use read::listen_address;
+pub use read::{door, listen_address};
 pub use secret::Secret;
-pub use sources::Sources;
+pub use sources::{Sources, foreign_variable};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use value::is_placeholder;
 
@@ -91,6 +94,15 @@ pub struct Config {
     pub limits: Limits,
     /// Through which proxy the upstream and the list are reached.
     pub outbound_proxy: OutboundProxy,
+}
+
+/// What a client needs: where the proxy is, and what opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// `http://127.0.0.1:8080`: no slash at its end, and no `/v1`.
+    pub base: String,
+    /// The first of `PROXY_API_KEY`.
+    pub key: Secret,
 }
 
 /// How much, how deep and how slow the outside may be (spec §6).

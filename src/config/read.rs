@@ -8,7 +8,7 @@ use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
     seconds, seconds_or_zero, upstream_key,
 };
-use super::{Config, ConfigError, Limits, OutboundProxy, address, error};
+use super::{Config, ConfigError, Door, Limits, OutboundProxy, address, error};
 
 impl Config {
     /// Reads every setting through `lookup`, which is asked for names of the table.
@@ -39,6 +39,30 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketA
     let host = reader.get("HOST", address::host);
     let port = reader.get("PORT", port);
     reader.end(host.zip(port).map(SocketAddr::from))
+}
+
+/// Where clients find the proxy that these settings describe, and the first key that opens it;
+/// `url` is where it is found by another way than its own address.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub fn door(
+    lookup: impl Fn(&str) -> Option<String>,
+    url: Option<&str>,
+) -> Result<Door, ConfigError> {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let key = reader.get("PROXY_API_KEY", proxy_keys);
+    let key = key.and_then(|keys| keys.into_iter().next());
+    let base = match url {
+        Some(url) => reader.base_of(url),
+        None => reader.own_base(),
+    };
+    let door = base.zip(key).map(|(base, key)| Door { base, key });
+    reader.end(door)
 }
 
 struct Reader<F> {
@@ -111,6 +135,32 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             limits: limits?,
             outbound_proxy,
         })
+    }
+
+    /// A URL as it was given, with or without the path of the API behind it.
+    fn base_of(&mut self, url: &str) -> Option<String> {
+        match address::base_url(url) {
+            Ok(url) => {
+                let url = url.to_string();
+                let url = url.trim_end_matches('/');
+                let url = url.strip_suffix("/v1").unwrap_or(url);
+                Some(url.strip_suffix("/api").unwrap_or(url).to_owned())
+            }
+            Err(refusal) => self.note(format!("--url {}: {refusal}", error::shown(url))),
+        }
+    }
+
+    fn own_base(&mut self) -> Option<String> {
+        let host = self.get("HOST", address::host);
+        let port = self.get("PORT", port);
+        let listener = SocketAddr::from(host.zip(port)?);
+        match listener.port() {
+            0 => self.note(
+                "PORT is 0, so nobody can know which one is taken: say where it is with --url"
+                    .to_owned(),
+            ),
+            _ => Some(format!("http://{}", address::reachable(listener))),
+        }
     }
 
     fn limits(&mut self) -> Option<Limits> {

@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 use std::env::VarError;
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Config, ConfigError, SETTINGS};
+use super::{Config, ConfigError, Door, SETTINGS};
 
 /// The layers, read once. A problem on the way waits until [`Sources::config`] can tell it
 /// together with the others.
@@ -76,7 +77,19 @@ impl Sources {
         &self,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
-        let read = Config::read(lookup);
+        self.told_together(Config::read(lookup))
+    }
+
+    /// Where clients find the proxy that these settings describe; see [`super::door`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sources::config`], of these settings alone.
+    pub fn door(&self, url: Option<&str>) -> Result<Door, ConfigError> {
+        self.told_together(super::door(|name| self.get(name), url))
+    }
+
+    fn told_together<T>(&self, read: Result<T, ConfigError>) -> Result<T, ConfigError> {
         if self.problems.is_empty() {
             return read;
         }
@@ -177,6 +190,13 @@ fn variable(name: &str) -> Result<String, VarError> {
     std::env::var(name)
 }
 
+/// A variable that is no setting of ours but belongs to the system or to another program, such
+/// as `HOME`; an empty one counts as none.
+#[must_use]
+pub fn foreign_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 impl std::fmt::Debug for Layer {
     /// Names only: values may be keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -186,8 +206,6 @@ impl std::fmt::Debug for Layer {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     type Set = &'static [(&'static str, &'static str)];

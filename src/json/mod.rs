@@ -6,14 +6,17 @@
 //!
 //! Pure. No tree, no I/O. Whoever needs a typed document uses serde instead.
 
+mod members;
 mod reader;
 mod scan;
+mod stops;
 mod unescape;
 pub mod write;
 
 use std::borrow::Cow;
 use std::fmt;
 
+pub use members::{Member, Members};
 pub use reader::Reader;
 use scan::Scanner;
 pub use unescape::Unescape;
@@ -226,96 +229,6 @@ impl<'a> Raw<'a> {
             *more = scanner.more(b']').ok()?;
             Some(Raw(value))
         })
-    }
-}
-
-/// One member of an object and where it stands in the text.
-#[derive(Clone, Debug)]
-pub struct Member<'a> {
-    /// The name, unescaped.
-    pub key: Cow<'a, str>,
-    /// The value.
-    pub value: Raw<'a>,
-    /// The offset of the name's opening quote.
-    pub start: usize,
-    /// The offset of the value's first byte.
-    pub value_start: usize,
-    /// The offset behind the value.
-    pub end: usize,
-}
-
-/// The members of an object, checked while they are read.
-#[derive(Debug)]
-pub struct Members<'a> {
-    scanner: Scanner<'a>,
-    more: bool,
-    whole: bool,
-}
-
-impl<'a> Members<'a> {
-    /// Opens a text that must be one object and nothing else; `None` if it is another value.
-    /// The text is only known to be JSON once [`Members::next`] has answered `None`.
-    ///
-    /// # Errors
-    /// Names the first byte that does not fit.
-    pub fn open(bytes: &'a [u8], max_depth: usize) -> Result<Option<Self>, Error> {
-        let mut scanner = Scanner::new(utf8(bytes)?, max_depth);
-        scanner.space();
-        if scanner.peek() != Some(b'{') {
-            scanner.value(0)?;
-            scanner.end()?;
-            return Ok(None);
-        }
-        let more = scanner.enter(b'{', b'}')?;
-        Ok(Some(Self {
-            scanner,
-            more,
-            whole: true,
-        }))
-    }
-
-    fn nested(object: Raw<'a>) -> Option<Self> {
-        let mut scanner =
-            (object.kind() == Kind::Object).then(|| Scanner::new(object.0, MAX_DEPTH))?;
-        let more = scanner.enter(b'{', b'}').ok()?;
-        Some(Self {
-            scanner,
-            more,
-            whole: false,
-        })
-    }
-
-    /// The next member; `None` after the last one.
-    ///
-    /// # Errors
-    /// Names the first byte that does not fit.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "it fails, and stops at the first failure"
-    )]
-    pub fn next(&mut self) -> Result<Option<Member<'a>>, Error> {
-        if !self.more {
-            if self.whole {
-                self.scanner.end()?;
-            }
-            return Ok(None);
-        }
-        let start = self.scanner.at();
-        let name = self.scanner.string()?;
-        self.scanner.colon()?;
-        let value_start = self.scanner.at();
-        let value = self.scanner.value(1)?;
-        let end = self.scanner.at();
-        self.more = self.scanner.more(b'}')?;
-        // A name with an escape that is no character (a lone surrogate) cannot be one we know.
-        let key = Raw(name).as_str().unwrap_or(Cow::Borrowed(name));
-        Ok(Some(Member {
-            key,
-            value: Raw(value),
-            start,
-            value_start,
-            end,
-        }))
     }
 }
 

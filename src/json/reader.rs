@@ -9,7 +9,7 @@ use super::{Error, Kind, Problem, Raw, utf8};
 /// time, it looks at every byte once; the whole text has been checked when [`Reader::end`] says so.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    scanner: Scanner<'a>,
+    pub(super) scanner: Scanner<'a>,
     depth: usize,
     max_depth: usize,
 }
@@ -22,11 +22,16 @@ impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8], max_depth: usize) -> Result<Self, Error> {
         let mut scanner = Scanner::new(utf8(bytes)?, max_depth);
         scanner.space();
-        Ok(Self {
+        Ok(Self::at(scanner, max_depth))
+    }
+
+    /// In front of a value that stands in no container.
+    pub(super) fn at(scanner: Scanner<'a>, max_depth: usize) -> Self {
+        Self {
             scanner,
             depth: 0,
             max_depth,
-        })
+        }
     }
 
     /// Steps over the next value and answers it.
@@ -97,7 +102,7 @@ impl<'a> Reader<'a> {
         self.scanner.end()
     }
 
-    fn enter(&mut self, open: u8, close: u8) -> Result<bool, Error> {
+    pub(super) fn enter(&mut self, open: u8, close: u8) -> Result<bool, Error> {
         if self.depth >= self.max_depth {
             return Err(Error {
                 at: self.scanner.at(),

@@ -1,5 +1,6 @@
 //! The scanner under the reader: one pass, a byte at a time but for strings.
 
+use super::stops::Stops;
 use super::{Error, Problem};
 
 /// A place in a text, and what may come next there.
@@ -8,6 +9,7 @@ pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     max_depth: usize,
+    stops: Stops,
 }
 
 type Scan<T> = Result<T, Error>;
@@ -18,6 +20,7 @@ impl<'a> Scanner<'a> {
             text,
             at: 0,
             max_depth,
+            stops: Stops::default(),
         }
     }
 
@@ -116,52 +119,28 @@ impl<'a> Scanner<'a> {
     pub(super) fn string(&mut self) -> Scan<&'a str> {
         let start = self.at;
         self.take(b'"')?;
-        loop {
-            self.plain();
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(self.since(start));
-                }
-                Some(b'\\') => self.escape()?,
-                Some(_) | None => return Err(self.fault()),
-            }
-        }
-    }
-
-    /// Skips to the next quote, backslash or control character.
-    fn plain(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        // Words, not vectors: between two escapes of a prompt there are some forty bytes.
-        let (words, tail) = rest.as_chunks::<8>();
-        for word in words {
-            let stops = stops(u64::from_le_bytes(*word));
-            if stops != 0 {
-                self.at += (stops.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-        let stop = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
-        self.at += tail.iter().position(stop).unwrap_or(tail.len());
-    }
-
-    fn escape(&mut self) -> Scan<()> {
-        self.take(b'\\')?;
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u') => {
-                self.at += 1;
-                for _ in 0..4 {
-                    match self.peek() {
-                        Some(b) if b.is_ascii_hexdigit() => self.at += 1,
-                        Some(_) | None => return Err(self.fault()),
+        // Copies, which stay in registers from stop to stop.
+        let (bytes, mut stops, mut at) = (self.text.as_bytes(), self.stops, self.at);
+        let whole = loop {
+            at = stops.next(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break true,
+                Some(b'\\') => match behind_escape(bytes, at) {
+                    Ok(behind) => at = behind,
+                    Err(fault) => {
+                        at = fault;
+                        break false;
                     }
-                }
+                },
+                Some(_) | None => break false,
             }
-            Some(_) | None => return Err(self.fault()),
+        };
+        (self.stops, self.at) = (stops, at);
+        if !whole {
+            return Err(self.fault());
         }
-        Ok(())
+        self.at += 1;
+        Ok(self.since(start))
     }
 
     fn number(&mut self) -> Scan<()> {
@@ -211,7 +190,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn since(&self, start: usize) -> &'a str {
+    pub(super) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
@@ -228,13 +207,32 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The high bit of every byte that is a quote, a backslash or a control character; of those
-/// above the lowest one, some may be wrong ("Bit Twiddling Hacks", S. E. Anderson: a zero byte).
-fn stops(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    below(word, 0x20) | below(quote, 1) | below(backslash, 1)
+/// What may stand behind a backslash, but for `u`: a table, since the choice among the eight by
+/// jumps is one that no processor can foresee.
+const ESCAPED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut escaped: &[u8] = b"\"\\/bfnrt";
+    while let [first, rest @ ..] = escaped {
+        table[*first as usize] = true;
+        escaped = rest;
+    }
+    table
+};
+
+/// The place behind the escape whose backslash stands at `at`; else of the first byte that is
+/// wrong in it.
+fn behind_escape(bytes: &[u8], at: usize) -> Result<usize, usize> {
+    let Some(escaped) = bytes.get(at + 1) else {
+        return Err(at + 1);
+    };
+    if ESCAPED[usize::from(*escaped)] {
+        return Ok(at + 2);
+    }
+    if *escaped != b'u' {
+        return Err(at + 1);
+    }
+    let digit = |at: &usize| bytes.get(*at).is_some_and(u8::is_ascii_hexdigit);
+    (at + 2..at + 6)
+        .find(|at| !digit(at))
+        .map_or(Ok(at + 6), Err)
 }

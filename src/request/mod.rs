@@ -157,7 +157,17 @@ impl ChatRequest {
         let mut fields = Fields::default();
         let mut names = Vec::with_capacity(16);
         let mut edits = Edits::default();
-        while let Some(member) = members.next().map_err(faulty)? {
+        let mut has_images = false;
+        while let Some(member) = members
+            .next_through(|name, value| {
+                if endpoint != Endpoint::Chat || name != "messages" {
+                    return value.value().map(drop);
+                }
+                has_images = prompt::has_images(value)?;
+                Ok(())
+            })
+            .map_err(faulty)?
+        {
             let slot = fields.slot(&member.key, endpoint);
             let known = slot.as_ref().map(|(name, _)| *name);
             if let Some((_, slot)) = slot {
@@ -189,7 +199,7 @@ impl ChatRequest {
         if let Some(expected) = endpoint.misfit(input.kind()) {
             return Err(InvalidRequest::WrongType { field, expected });
         }
-        let prompt = Prompt::new(bytes.slice_ref(input.text().as_bytes()));
+        let prompt = Prompt::new(bytes.slice_ref(input.text().as_bytes()), has_images);
         let wish = match present(fields.model).map(|v| v.as_str()) {
             None => Wish::Auto,
             Some(Some(name)) if name == "auto" => Wish::Auto,

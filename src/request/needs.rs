@@ -66,7 +66,7 @@ impl Needs {
                 present(fields.reasoning).is_some_and(|r| !is_switched_off(r))
                     || present(fields.reasoning_effort).is_some_and(|e| !is_none(e))
             }
-            Capability::Images => prompt.has_images(),
+            Capability::Images => prompt.has_images,
         };
         Self {
             capabilities: Capability::ALL.into_iter().filter(|c| needed(*c)).collect(),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use crate::json::{self, Kind, Raw};
+use crate::json::{self, Error, Kind, Raw, Reader};
 
 /// Text of this many bytes is taken for one token at the least: a guess that errs on the side
 /// of asking.
@@ -16,13 +16,16 @@ const BYTES_PER_TOKEN: u64 = 8;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Prompt {
     input: Bytes,
+    /// Whether a message has an image.
+    pub(super) has_images: bool,
     text_bytes: OnceLock<u64>,
 }
 
 impl Prompt {
-    pub(super) fn new(input: Bytes) -> Self {
+    pub(super) fn new(input: Bytes, has_images: bool) -> Self {
         Self {
             input,
+            has_images,
             text_bytes: OnceLock::new(),
         }
     }
@@ -36,11 +39,6 @@ impl Prompt {
                     .text_bytes
                     .get_or_init(|| self.parts().map(text_bytes).sum()),
             )
-    }
-
-    /// Whether a message has an image.
-    pub(super) fn has_images(&self) -> bool {
-        memchr::memmem::find(&self.input, b"image").is_some() && self.parts().any(is_image)
     }
 
     /// The contents of all messages: texts, and the parts of lists.
@@ -69,10 +67,41 @@ fn text_bytes(part: Raw<'_>) -> u64 {
         .map_or(0, |text| text.len() as u64)
 }
 
-fn is_image(part: Raw<'_>) -> bool {
-    part.get("image_url").is_some()
-        || part
-            .get("type")
-            .and_then(Raw::as_str)
-            .is_some_and(|kind| matches!(&*kind, "image_url" | "image" | "input_image"))
+/// Steps over `messages` and answers whether one of them has an image. Of a name that stands
+/// twice the last one counts, as with [`Raw::get`].
+pub(super) fn has_images(messages: &mut Reader<'_>) -> Result<bool, Error> {
+    let mut any = false;
+    messages.array(|message| {
+        let mut here = false;
+        message.object(|name, value| {
+            if name != "content" {
+                return value.value().map(drop);
+            }
+            here = false;
+            value.array(|part| {
+                here |= is_image(part)?;
+                Ok(())
+            })
+        })?;
+        any |= here;
+        Ok(())
+    })?;
+    Ok(any)
+}
+
+fn is_image(part: &mut Reader<'_>) -> Result<bool, Error> {
+    let (mut by_url, mut by_type) = (false, false);
+    part.object(|name, value| {
+        let value = value.value()?;
+        match name {
+            "image_url" => by_url = !value.is_null(),
+            "type" => {
+                let kind = value.as_str();
+                by_type = matches!(kind.as_deref(), Some("image_url" | "image" | "input_image"));
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(by_url || by_type)
 }

@@ -319,13 +319,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         }
         let mut phase = this.phases.get();
         if phase == BUSY {
-            // Here and not where bytes are read: hyper may have looked for some before the
-            // service wanted any, and does not look again until some are there.
-            if this.phases.is_receiving() && this.poll_timer(cx, BODY).is_ready() {
+            if !this.phases.is_receiving() {
+                this.notice_leaving(cx)?;
+                return Poll::Ready(Ok(()));
+            }
+            // Of a body that is awaited hyper reads the rest, or the end, itself. The timer is set
+            // here and not where bytes are read: hyper may have looked for some before the service
+            // wanted any, and does not look again until some are there.
+            if this.poll_timer(cx, BODY).is_ready() {
                 this.phases.body_is_late();
                 cx.waker().wake_by_ref();
             }
-            this.notice_leaving(cx)?;
             return Poll::Ready(Ok(()));
         }
         if phase == FLUSHING {

@@ -37,7 +37,7 @@ use crate::clock::rfc3339;
 use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
-use crate::surface::messages;
+use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics};
 use drain::Drain;
 use error::ProxyError;
@@ -47,6 +47,8 @@ use routes::{Route, route};
 
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");
+/// What Anthropic's SDKs take a request's id from.
+const ANTHROPIC_ID_HEADER: HeaderName = HeaderName::from_static("request-id");
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything a request may need; shared by all connections.
@@ -140,6 +142,11 @@ impl App {
             &self.cors,
             &request_id,
         );
+        if surface == Surface::Messages
+            && let Some(id) = response.headers().get(REQUEST_ID_HEADER).cloned()
+        {
+            response.headers_mut().insert(ANTHROPIC_ID_HEADER, id);
+        }
         response.map(|body| body.until_end(busy))
     }
 

@@ -14,6 +14,9 @@ use http::HeaderValue;
 /// No connection keeps a larger head buffer than this from one request to the next.
 const HEAD_KEPT: usize = 8 * 1024;
 
+/// What a head ends with.
+const BLANK: &[u8] = b"\r\n\r\n";
+
 /// Nothing of a next request has come.
 pub(super) const IDLE: u8 = 0;
 /// Some of a head has come.
@@ -204,14 +207,21 @@ impl Phases {
             head.clear();
             head.shrink_to(HEAD_KEPT);
         }
-        let from = head.len().saturating_sub(3);
-        head.extend_from_slice(bytes);
-        let end = head
-            .get(from..)
-            .and_then(|tail| memchr::memmem::find(tail, b"\r\n\r\n"));
+        // The blank line may begin in what came before. What stands behind it is body, perhaps a
+        // large one, and is not copied.
+        let before = head.len();
+        let seam = before.saturating_sub(3);
+        head.extend_from_slice(bytes.get(..3).unwrap_or(bytes));
+        let end = match memchr::memmem::find(head.get(seam..).unwrap_or_default(), BLANK) {
+            Some(at) => Some(seam + at),
+            None => memchr::memmem::find(bytes, BLANK).map(|at| before + at),
+        };
+        head.truncate(before);
+        let kept = end.map_or(bytes.len(), |end| end.saturating_sub(before));
+        head.extend_from_slice(bytes.get(..kept).unwrap_or(bytes));
         if let Some(end) = end {
-            let behind = head.len() - (from + end + 4);
-            head.truncate(from + end);
+            let behind = before + bytes.len() - (end + BLANK.len());
+            head.truncate(end);
             let chunked = header(&head, b"transfer-encoding").is_some();
             let pipelined = !chunked && behind > declared(&head).unwrap_or(0);
             self.0.pipelined.store(pipelined, Ordering::Relaxed);
@@ -263,5 +273,28 @@ pub(super) struct Receiving(Phases);
 impl Drop for Receiving {
     fn drop(&mut self) {
         self.0.0.receiving.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s6_of_what_arrives_the_head_is_kept_wherever_it_is_cut() {
+        let head = "POST / HTTP/1.1\r\nContent-Length: 5\r\nOrigin: x";
+        for (behind, pipelined) in [("hello", false), ("helloGET", true), ("\r\n\r\n", false)] {
+            let bytes = format!("{head}\r\n\r\n{behind}").into_bytes();
+            for cut in 1..bytes.len() - behind.len() {
+                let phases = Phases::new();
+                let (first, second) = bytes.split_at(cut);
+                phases.keep_head(first, true);
+                phases.keep_head(second, false);
+                let kept = phases.0.head.lock().unwrap().clone();
+                assert_eq!(kept, head.as_bytes(), "cut at {cut}");
+                let seen = phases.0.pipelined.load(Ordering::Relaxed);
+                assert_eq!(seen, pipelined, "cut at {cut}");
+            }
+        }
     }
 }

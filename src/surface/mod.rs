@@ -28,6 +28,9 @@ pub use place::{Fault, Invalid};
 
 use crate::json;
 use crate::upstream::Said;
+use chat::Chunk;
+use fields::Fields;
+use place::Place;
 
 /// How much deeper than the client's body the translated one may nest: tools are wrapped once
 /// more, and what a client sends back sealed is opened.
@@ -179,10 +182,14 @@ impl Stream {
     /// # Errors
     /// When it is not JSON; then nothing has been written either.
     pub fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<Said, json::Error> {
+        let chunk = Chunk::read(payload)?;
+        let said = chunk.said();
         match self {
-            Self::Responses(stream) => stream.event(payload, out),
-            Self::Messages(stream) => stream.event(payload, out),
+            _ if matches!(said, Said::Error(_)) => {}
+            Self::Responses(stream) => stream.take(&chunk, out),
+            Self::Messages(stream) => stream.take(&chunk, out),
         }
+        Ok(said)
     }
 
     /// Ends it: the upstream is done. Nothing may follow.
@@ -211,10 +218,31 @@ impl Stream {
     }
 }
 
-/// The answer is to be a stream, and its usage to come with it.
-fn ask_for_stream(body: &mut chat::Body) {
-    body.field("stream", "true");
-    body.field("stream_options", r#"{"include_usage":true}"#);
+/// Ends the reading of a request: how it is to be answered, and what nobody has taken.
+fn finish(
+    mut fields: Fields<'_>,
+    ignored: &[&str],
+    mut body: chat::Body,
+    mut dropped: Dropped,
+    reply: Reply,
+) -> Result<Translated, Invalid> {
+    let stream = fields.take("stream").map(|s| Place::top("stream").flag(s));
+    let stream = stream.transpose()?.unwrap_or(false);
+    if stream {
+        body.field("stream", "true");
+        // Both APIs tell the usage of a stream unasked.
+        body.field("stream_options", r#"{"include_usage":true}"#);
+    }
+    for name in ignored {
+        fields.take(name);
+    }
+    fields.left().for_each(|name| dropped.note(name));
+    Ok(Translated {
+        chat: body.finish(),
+        stream,
+        reply,
+        dropped,
+    })
 }
 
 /// Whether an upstream's words say that the prompt is too long: agents then shorten it, if they

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::pool::{One, Pool};
+use super::connection::One;
+use super::pool::Pool;
 
 /// What an answer holds of its connection.
 pub(super) enum Lease {

@@ -7,6 +7,7 @@ mod answer;
 mod classify;
 mod client;
 mod connect;
+mod connection;
 mod error_body;
 mod lease;
 mod passed;

@@ -4,33 +4,22 @@
 //! key to look up, a connection comes back with the last byte of its answer and not by a task of
 //! its own, and over HTTP/2 a second connection opens where one is full.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::client::conn::{http1, http2};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::Connection as _;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use tower_service::Service as _;
 
 use super::client::SendError;
 use super::connect::{Connector, Limited};
-use super::lease::{AnswerBody, Lease};
-use super::wire::Past;
+use super::connection::{Many, One, Unanswered, Way};
+use super::lease::AnswerBody;
 use crate::request::UpstreamBody;
 
 /// How long an unused connection is kept; servers close theirs after a minute or so.
 const KEPT: Duration = Duration::from_secs(90);
-
-/// How many streams one HTTP/2 connection carries before the next is opened, if the server allows
-/// as many (RFC 9113 §6.5.2 asks it to).
-const STREAMS: usize = 100;
 
 /// How many kept connections may turn out to be closed before a new one is opened.
 const KEPT_TRIED: usize = 3;
@@ -65,41 +54,9 @@ struct Idle {
     since: Instant,
 }
 
-/// An HTTP/1.1 connection, in the hands of one request at a time.
-pub(super) struct One {
-    sender: http1::SendRequest<UpstreamBody>,
-    past: Past,
-}
-
-/// An HTTP/2 connection. Clones are the same one.
-#[derive(Clone)]
-struct Many {
-    sender: http2::SendRequest<UpstreamBody>,
-    past: Past,
-    /// Each request holds a clone.
-    streams: Arc<()>,
-    /// How many streams the server allows.
-    allowed: Arc<AtomicUsize>,
-}
-
 struct Multiplexed {
     many: Many,
     used: Instant,
-}
-
-/// A connection that a request may be sent on.
-enum Way {
-    One(One),
-    Many(Many),
-}
-
-/// A request that no answer came to.
-pub(super) struct Unanswered {
-    pub(super) error: SendError,
-    /// Nothing of it went out: the connection had been closed.
-    unsent: bool,
-    /// The connection had served before and died without a word: nobody's failure.
-    pub(super) stale: bool,
 }
 
 impl Pool {
@@ -127,7 +84,7 @@ impl Pool {
             let Some(way) = self.waiting().await else {
                 break;
             };
-            match self.send_on(way, make).await {
+            match way.send(make, self).await {
                 Err(Unanswered { unsent: true, .. }) => {}
                 answered => return answered,
             }
@@ -139,40 +96,7 @@ impl Pool {
             unsent: true,
             stale: false,
         })?;
-        self.send_on(way, make).await
-    }
-
-    async fn send_on(
-        &self,
-        way: Way,
-        make: &impl Fn(bool) -> Request<UpstreamBody>,
-    ) -> Result<Response<AnswerBody>, Unanswered> {
-        match way {
-            Way::One(mut one) => match one.sender.try_send_request(make(false)).await {
-                Ok(response) => {
-                    one.past.has_served();
-                    let lease = Lease::One(one, self.clone());
-                    Ok(response.map(|body| AnswerBody::new(body, lease)))
-                }
-                Err(error) => Err(Unanswered {
-                    unsent: error.message().is_some(),
-                    stale: one.past.is_stale(),
-                    error: SendError::broken(error.error()),
-                }),
-            },
-            Way::Many(mut many) => match many.sender.try_send_request(make(true)).await {
-                Ok(response) => {
-                    many.past.has_served();
-                    let lease = Lease::Stream(many.streams);
-                    Ok(response.map(|body| AnswerBody::new(body, lease)))
-                }
-                Err(error) => Err(Unanswered {
-                    unsent: error.message().is_some() || is_refused(error.error()),
-                    stale: many.past.served() && is_dead(error.error()),
-                    error: SendError::broken(error.error()),
-                }),
-            },
-        }
+        way.send(make, self).await
     }
 
     /// A connection that is open. One whose answer has just ended may need a turn of its task.
@@ -186,48 +110,21 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Way, SendError> {
-        let mut connector = self.shared.connector.clone();
-        let io = connector
-            .call(self.shared.origin.clone())
-            .await
-            .map_err(|error| SendError::connecting(&*error))?;
-        let connected = io.connected();
-        let mut extensions = http::Extensions::new();
-        connected.get_extras(&mut extensions);
-        let past = extensions.get::<Past>().cloned().unwrap_or_default();
-        let broken = |error: hyper::Error| SendError::broken(&error);
-        if connected.is_negotiated_h2() {
-            let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                // A connection that slept with its laptop is found dead soon after it woke.
-                .keep_alive_interval(Duration::from_secs(5))
-                .keep_alive_timeout(Duration::from_secs(5))
-                .adaptive_window(true)
-                .handshake(io)
-                .await
-                .map_err(broken)?;
-            let many = Many {
-                sender,
-                past,
-                streams: Arc::new(()),
-                allowed: Arc::new(AtomicUsize::new(STREAMS)),
-            };
-            let allowed = Arc::clone(&many.allowed);
-            self.shared.tasks.spawn(poll_fn(move |cx| {
-                let ended = Pin::new(&mut connection).poll(cx).map(drop);
-                allowed.store(connection.current_max_send_streams(), Ordering::Relaxed);
-                ended
-            }));
+        let Shared {
+            connector,
+            origin,
+            tasks,
+            ..
+        } = &*self.shared;
+        let way = Way::open(connector.clone(), origin.clone(), tasks).await?;
+        if let Way::Many(many) = &way {
             self.lock().shared.push(Multiplexed {
                 many: many.clone(),
                 used: Instant::now(),
             });
             self.sweep();
-            return Ok(Way::Many(many));
         }
-        let (sender, connection) = http1::handshake(io).await.map_err(broken)?;
-        self.shared.tasks.spawn(connection);
-        Ok(Way::One(One { sender, past }))
+        Ok(way)
     }
 
     /// Sees to it that connections nobody uses are closed although nobody comes by.
@@ -254,7 +151,7 @@ impl Pool {
 
     /// Puts a connection back whose answer has ended.
     pub(super) fn put_back(&self, one: One) {
-        if !one.sender.is_closed() {
+        if !one.is_closed() {
             let since = Instant::now();
             self.lock().idle.push(Idle { one, since });
             self.sweep();
@@ -280,11 +177,7 @@ impl Open {
             return (Some(Way::Many(multiplexed.many.clone())), false);
         }
         // The last used one first, so that those nobody needs grow old.
-        match self
-            .idle
-            .iter()
-            .rposition(|idle| idle.one.sender.is_ready())
-        {
+        match self.idle.iter().rposition(|idle| idle.one.is_ready()) {
             Some(at) => (Some(Way::One(self.idle.remove(at).one)), false),
             None => (None, !self.idle.is_empty()),
         }
@@ -294,41 +187,10 @@ impl Open {
     fn drop_old(&mut self, now: Instant) {
         let old = |since: Instant| since + KEPT <= now;
         self.idle
-            .retain(|idle| !(idle.one.sender.is_closed() || old(idle.since)));
+            .retain(|idle| !(idle.one.is_closed() || old(idle.since)));
         self.shared.retain(|multiplexed| {
             let unused = multiplexed.many.streams() == 0;
-            !(multiplexed.many.sender.is_closed() || unused && old(multiplexed.used))
+            !(multiplexed.many.is_closed() || unused && old(multiplexed.used))
         });
     }
-}
-
-impl Many {
-    /// How many requests it carries.
-    fn streams(&self) -> usize {
-        Arc::strong_count(&self.streams) - 1
-    }
-
-    fn has_room(&self) -> bool {
-        self.streams() < STREAMS.min(self.allowed.load(Ordering::Relaxed))
-    }
-}
-
-/// Whether the whole connection broke, or answers no ping any more.
-fn is_dead(error: &hyper::Error) -> bool {
-    let mut chain = std::iter::successors(std::error::Error::source(error), |e| e.source());
-    let io = |e: &(dyn std::error::Error + 'static)| {
-        e.is::<std::io::Error>() || e.downcast_ref().is_some_and(h2::Error::is_io)
-    };
-    error.is_timeout() || chain.any(io)
-}
-
-/// Whether the server says that it has not looked at the request, which may then be sent again
-/// (RFC 9113 §8.7).
-fn is_refused(error: &hyper::Error) -> bool {
-    let h2 = std::error::Error::source(error).and_then(|e| e.downcast_ref::<h2::Error>());
-    h2.is_some_and(|error| {
-        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        let leaves = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
-        error.is_remote() && (refused || leaves)
-    })
 }

@@ -42,7 +42,16 @@ async fn s8_help_names_every_setting_and_no_value_of_the_environment() {
         }
     }
     let ran = Program::new("--help").run().await;
-    for command in ["serve", "demo", "check", "health", "init", "completions"] {
+    for command in [
+        "serve",
+        "demo",
+        "check",
+        "health",
+        "init",
+        "setup",
+        "launch",
+        "completions",
+    ] {
         assert!(ran.stdout.contains(command), "{command} in {}", ran.stdout);
     }
 }

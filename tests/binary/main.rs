@@ -9,12 +9,15 @@
 )]
 
 mod program;
+mod secured;
 mod upstream;
 
 mod check;
 mod commands;
+mod connections;
 mod demo;
 mod log;
 mod settings;
+mod setup;
 mod sockets;
 mod stopping;

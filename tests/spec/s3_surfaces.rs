@@ -245,6 +245,7 @@ async fn s3_errors_have_the_shape_of_the_api_that_was_meant() {
                 "{case}"
             );
             assert_eq!(json["request_id"], answer.header("x-request-id"), "{case}");
+            assert_eq!(json["request_id"], answer.header("request-id"), "{case}");
         }
     }
 }

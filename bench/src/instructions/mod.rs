@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::load::{Open, Pool};
 use crate::machine::{self, Cores};
-use crate::request;
+use crate::request::Api;
 use crate::say;
 use crate::script::Script;
 use crate::target::Stand;
@@ -125,6 +125,7 @@ fn paths(callgrind: &Callgrind, options: &Options) -> Result<Vec<Count>> {
 /// A request through the proxy.
 struct Whole {
     name: &'static str,
+    api: Api,
     script: Script,
     body_bytes: usize,
     /// How often: few, and many.
@@ -133,13 +134,19 @@ struct Whole {
 
 /// Events come one by one, as from a model; or as one, since a burst is as many reads as it
 /// happens to be.
-fn wholes() -> [Whole; 4] {
+fn wholes() -> [Whole; 6] {
     let together = Script::stream(20, Duration::ZERO).in_one_write();
     let whole = |name, script, body_bytes, times| Whole {
         name,
+        api: Api::Chat,
         script,
         body_bytes,
         times,
+    };
+    let one_by_one = Script::stream(20, Duration::from_millis(10));
+    let translated = |name, api| Whole {
+        api,
+        ..whole(name, one_by_one, 1000, (10, 50))
     };
     [
         whole("request/plain, 1 KB", Script::PLAIN, 1000, (50, 550)),
@@ -152,10 +159,12 @@ fn wholes() -> [Whole; 4] {
         ),
         whole(
             "request/stream, 20 events one by one",
-            Script::stream(20, Duration::from_millis(10)),
+            one_by_one,
             1000,
             (10, 50),
         ),
+        translated("request/stream, 20 events, responses", Api::Responses),
+        translated("request/stream, 20 events, messages", Api::Messages),
     ]
 }
 
@@ -189,7 +198,7 @@ fn ask(
     times: u64,
 ) -> Result<u64> {
     let running = stand.start_under(&callgrind.words(), proxy)?;
-    let request = running.post(&request::body(&whole.script, whole.body_bytes));
+    let request = running.post_in(whole.api, &whole.script, whole.body_bytes);
     let mut pool = Pool::new(running.address, request, whole.script.chunks > 0)?;
     // All due at once, over one connection.
     let mut load = Open::new(&mut pool, 0, times, 1);

@@ -13,10 +13,11 @@ pub(super) struct Stamps {
     tail: Vec<u8>,
 }
 
-/// What a complete stream ends with.
-const END: &[u8] = b"[DONE]";
-/// The blank line may be written in several ways.
-const TAIL: usize = END.len() + 4;
+/// What a whole stream has at its end: of chat completions, of Messages, and of Responses, whose
+/// last event repeats the settings.
+const ENDS: [&[u8]; 3] = [b"[DONE]", b"message_stop", b"\"truncation\":"];
+/// The end, what closes it, and the blank line, which may be written in several ways.
+const TAIL: usize = 40;
 
 impl Stamps {
     /// Looks at the next bytes of the body.
@@ -56,7 +57,9 @@ impl Stamps {
 
     /// Whether the stream that has ended here was complete. Forgets it.
     pub(super) fn end(&mut self) -> bool {
-        let complete = memchr::memmem::find(&self.tail, END).is_some();
+        let complete = ENDS
+            .iter()
+            .any(|end| memchr::memmem::find(&self.tail, end).is_some());
         self.cut.clear();
         self.tail.clear();
         complete

@@ -8,6 +8,7 @@ use super::latency::at_rate;
 use super::saturated::cost;
 use super::{Outcome, Pace};
 use crate::figure::Figure;
+use crate::request::Api;
 use crate::script::Script;
 use crate::target::{Behind, Kind, Stand, Target};
 
@@ -34,7 +35,7 @@ pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<
             tried.as_deref() == Some(attempts),
             "{ATTEMPTS} is {tried:?}, not {attempts}"
         );
-        let cost = cost(&running, &Script::PLAIN, BODY_BYTES, pace)?;
+        let cost = cost(&running, Api::Chat, &Script::PLAIN, BODY_BYTES, pace)?;
         let times = at_rate(&running, &Script::PLAIN, RATE, pace)?;
         let tried = running.header(&Script::PLAIN, ATTEMPTS)?;
         ensure!(

@@ -6,6 +6,7 @@ mod latency;
 mod saturated;
 mod start;
 mod streams;
+mod surfaces;
 mod tls;
 
 use std::time::Duration;
@@ -32,6 +33,7 @@ enum Run {
     Streams(Pattern),
     Crowd { streams: u64 },
     Failover,
+    Surfaces(Script),
     Tls,
     Start,
 }
@@ -93,6 +95,10 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "10,000 streams open at once, each with an event a second" },
     Scenario { name: "failover", run: Run::Failover,
         about: "plain requests of 1 KB, once with a best model that serves and once with one that answers 429 to each" },
+    Scenario { name: "surfaces", run: Run::Surfaces(STREAM),
+        about: "as stream-1k, in the words of chat completions, Responses and Messages, one after the other" },
+    Scenario { name: "surfaces-one-write", run: Run::Surfaces(STREAM.in_one_write()),
+        about: "the same with the 20 events in one write" },
     Scenario { name: "tls", run: Run::Tls,
         about: "plain requests of 1 KB to an upstream behind TLS, over connections that are kept and over new ones" },
     Scenario { name: "start", run: Run::Start,
@@ -113,6 +119,7 @@ impl Scenario {
             Run::Streams(pattern) => streams::measure(stand, target, pattern, pace).map(Some),
             Run::Crowd { streams } => crowd::measure(stand, target, streams, pace).map(Some),
             Run::Failover => failover::measure(stand, target, pace),
+            Run::Surfaces(answer) => surfaces::measure(stand, target, answer, pace),
             Run::Tls => tls::measure(stand, target, pace),
             Run::Start => start::measure(stand, target, pace),
         }

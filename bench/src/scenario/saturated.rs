@@ -8,7 +8,7 @@ use super::{Outcome, Pace};
 use crate::clock;
 use crate::figure::Figure;
 use crate::load::{Closed, Pool};
-use crate::request;
+use crate::request::Api;
 use crate::script::Script;
 use crate::target::{Behind, Running, Stand, Target};
 
@@ -39,7 +39,7 @@ pub(super) fn measure(
     pace: Pace,
 ) -> Result<Outcome> {
     let running = stand.running(target, Behind::Plain)?;
-    let cost = cost(&running, &load.answer, load.body_bytes, pace)?;
+    let cost = cost(&running, Api::Chat, &load.answer, load.body_bytes, pace)?;
     let mut figures = Vec::new();
     if let Some(micros) = cost.micros {
         figures.push(Figure::ratio("CPU per request", "us", micros));
@@ -60,11 +60,12 @@ pub(super) fn measure(
 /// Sends this request over and over.
 pub(super) fn cost(
     running: &Running,
+    api: Api,
     script: &Script,
     body_bytes: usize,
     pace: Pace,
 ) -> Result<Cost> {
-    let request = running.post(&request::body(script, body_bytes));
+    let request = running.post_in(api, script, body_bytes);
     let mut pool = Pool::new(running.address, request, script.chunks > 0)?;
     let mut load = Closed::new(&mut pool, CONNECTIONS)?;
 

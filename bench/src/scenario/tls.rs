@@ -7,6 +7,7 @@ use super::latency::at_rate;
 use super::saturated::cost;
 use super::{Outcome, Pace};
 use crate::figure::Figure;
+use crate::request::Api;
 use crate::script::Script;
 use crate::target::{Behind, Kind, Stand, Target};
 use crate::upstream::Version;
@@ -63,7 +64,7 @@ pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<
             close: way.close,
             ..Script::PLAIN
         };
-        let cost = cost(&running, &script, BODY_BYTES, pace)?;
+        let cost = cost(&running, Api::Chat, &script, BODY_BYTES, pace)?;
         let times = at_rate(&running, &script, RATE, pace)?;
         figures.push(Figure::ratio(
             way.cpu,

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::child::Child;
 use crate::clock;
-use crate::request;
+use crate::request::{self, Api};
 use crate::script::Script;
 use crate::usage::Tree;
 
@@ -30,6 +30,12 @@ impl Running {
     /// The request with this body.
     pub(crate) fn post(&self, body: &str) -> Vec<u8> {
         request::post(self.path, &self.headers, body)
+    }
+
+    /// The request, in the words of this API, that asks for this answer.
+    pub(crate) fn post_in(&self, api: Api, script: &Script, body_bytes: usize) -> Vec<u8> {
+        let path = api.path().unwrap_or(self.path);
+        request::post(path, &self.headers, &api.body(script, body_bytes))
     }
 
     /// What one answer says in this header.

@@ -243,3 +243,41 @@ fn with(set: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
             .or_else(|| keys(name))
     }
 }
+
+#[test]
+fn s6_clients_find_the_proxy_where_it_listens_or_where_they_are_told() {
+    #[rustfmt::skip]
+    let rows: &[(Set, Option<&str>, &str)] = &[
+        // settings                                       --url                         the base
+        (&[],                                             None,                         "http://127.0.0.1:8080"),
+        (&[("HOST", "::"), ("PORT", "81")],               None,                         "http://[::1]:81"),
+        (&[("HOST", "10.0.0.7")],                         None,                         "http://10.0.0.7:8080"),
+        (&[("PORT", "0")],                                Some("http://h:1"),           "http://h:1"),
+        (&[],                                             Some("https://h/"),           "https://h"),
+        (&[],                                             Some("https://h/v1/"),        "https://h"),
+        (&[],                                             Some("https://h/api/v1"),     "https://h"),
+        (&[],                                             Some("https://h/free/v1"),    "https://h/free"),
+        (&[("PORT", "0")],                                None,                         "PORT is 0"),
+        (&[("PORT", "x")],                                None,                         "PORT=\"x\": must be"),
+        (&[],                                             Some("h:1"),                  "--url \"h:1\": must be"),
+        (&[],                                             Some("http://me:hush@h"),     "--url \"http://***@h\": must hold no user"),
+    ];
+    for (set, url, expected) in rows {
+        let lookup = |name: &str| match name {
+            "PROXY_API_KEY" => Some("first, second".to_owned()),
+            _ => set
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned()),
+        };
+        match door(lookup, *url) {
+            Ok(door) => assert_eq!(
+                (door.base.as_str(), door.key.expose()),
+                (*expected, "first")
+            ),
+            Err(error) => assert!(error.to_string().starts_with(expected), "{error}"),
+        }
+    }
+    let error = door(|_| None, Some("x")).unwrap_err();
+    assert_eq!(error.problems().len(), 2, "{error}");
+}

@@ -59,21 +59,8 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     }
     let thinking = carry_thinking(fields.take("thinking"), &mut body)?;
     carry_output(&mut fields, &mut body)?;
-    let stream = fields.take("stream").map(|s| Place::top("stream").flag(s));
-    let stream = stream.transpose()?.unwrap_or(false);
-    if stream {
-        surface::ask_for_stream(&mut body);
-    }
-    for name in IGNORED {
-        fields.take(name);
-    }
-    fields.left().for_each(|name| dropped.note(name));
-    Ok(Translated {
-        chat: body.finish(),
-        stream,
-        reply: surface::Reply::Messages(Reply::new(thinking, model, stops)),
-        dropped,
-    })
+    let reply = surface::Reply::Messages(Reply::new(thinking, model, stops));
+    surface::finish(fields, &IGNORED, body, dropped, reply)
 }
 
 /// What Anthropic's servers would do for the model, and nobody does here.

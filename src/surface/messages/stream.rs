@@ -10,10 +10,8 @@ use super::error;
 use super::event::{self, Block, Delta, PING};
 use super::plain::call_id;
 use super::reply::{Ending, Reply};
-use crate::json;
 use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
 use crate::surface::{Failure, Ids};
-use crate::upstream::Said;
 
 /// A message in the making.
 #[derive(Debug)]
@@ -59,21 +57,8 @@ impl Stream {
         }
     }
 
-    /// Takes the payload of the upstream's next event.
-    pub(in crate::surface) fn event(
-        &mut self,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Said, json::Error> {
-        let chunk = Chunk::read(payload)?;
-        let said = chunk.said();
-        if !matches!(said, Said::Error(_)) {
-            self.take(&chunk, out);
-        }
-        Ok(said)
-    }
-
-    fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+    /// Takes what the upstream says next.
+    pub(in crate::surface) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
         self.begin(chunk.model.unwrap_or_default(), out);
         let before = out.len();
         let told;

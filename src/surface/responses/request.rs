@@ -93,21 +93,8 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     if let Some(top) = top_logprobs {
         body.field("top_logprobs", top.text());
     }
-    let stream = fields.take("stream").map(|s| Place::top("stream").flag(s));
-    let stream = stream.transpose()?.unwrap_or(false);
-    if stream {
-        surface::ask_for_stream(&mut body);
-    }
-    for name in IGNORED {
-        fields.take(name);
-    }
-    fields.left().for_each(|name| dropped.note(name));
-    Ok(Translated {
-        chat: body.finish(),
-        stream,
-        reply: surface::Reply::Responses(Reply::new(echo, special, include.encrypted)),
-        dropped,
-    })
+    let reply = surface::Reply::Responses(Reply::new(echo, special, include.encrypted));
+    surface::finish(fields, &IGNORED, body, dropped, reply)
 }
 
 /// What only a server that keeps conversations could honour.

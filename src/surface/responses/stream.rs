@@ -10,7 +10,6 @@ use super::reply::{Reply, Response, Status};
 use crate::json;
 use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
 use crate::surface::{Failure, Ids};
-use crate::upstream::Said;
 
 /// A response in the making.
 #[derive(Debug)]
@@ -51,21 +50,8 @@ impl Stream {
         }
     }
 
-    /// Takes the payload of the upstream's next event.
-    pub(in crate::surface) fn event(
-        &mut self,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Said, json::Error> {
-        let chunk = Chunk::read(payload)?;
-        let said = chunk.said();
-        if !matches!(said, Said::Error(_)) {
-            self.take(&chunk, out);
-        }
-        Ok(said)
-    }
-
-    pub(super) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+    /// Takes what the upstream says next.
+    pub(in crate::surface) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
         if let (Some(model), true) = (chunk.model, self.model.is_empty()) {
             model.clone_into(&mut self.model);
         }

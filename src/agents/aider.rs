@@ -1,0 +1,50 @@
+//! aider: chat completions through litellm, whose prefix `openai/` means any such address.
+
+use serde_json::json;
+
+use super::merge::Format;
+use super::{About, Edit, Homeless, Launch, MODEL, Places, v1};
+use crate::config::Door;
+
+pub(super) const ABOUT: About = About {
+    name: "aider",
+    title: "aider",
+    program: "aider",
+    install: "python3 -m pip install aider-install && aider-install",
+    start: "aider",
+    note: "An .aider.conf.yml in a project wins over this one.",
+    edits,
+    launch,
+};
+
+fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
+    let home = places.home(None)?;
+    Ok(vec![Edit {
+        places: vec![home.join(".aider.conf.yml")],
+        format: Format::Yaml,
+        content: json!({
+            "model": model(),
+            "openai-api-base": v1(door),
+            "openai-api-key": door.key.expose(),
+            // It has no prices and limits for a model of this name, and would say so each time.
+            "show-model-warnings": false,
+        }),
+    }])
+}
+
+fn launch(door: &Door) -> Launch {
+    Launch {
+        arguments: Vec::new(),
+        variables: vec![
+            ("AIDER_MODEL", model()),
+            ("AIDER_OPENAI_API_BASE", v1(door)),
+            ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
+            ("AIDER_SHOW_MODEL_WARNINGS", "false".to_owned()),
+        ],
+        without: &[],
+    }
+}
+
+fn model() -> String {
+    format!("openai/{MODEL}")
+}

@@ -1,0 +1,62 @@
+//! opencode: chat completions through the AI SDK's provider for OpenAI-compatible addresses.
+
+use serde_json::{Value, json};
+
+use super::merge::Format;
+use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, PROVIDER, Places, v1};
+use crate::config::Door;
+
+pub(super) const ABOUT: About = About {
+    name: "opencode",
+    title: "opencode",
+    program: "opencode",
+    install: "npm install -g opencode-ai",
+    start: "opencode",
+    note: "An opencode.json in a project wins over these settings.",
+    edits,
+    launch,
+};
+
+fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
+    let files = match places.path("OPENCODE_CONFIG") {
+        Some(file) => vec![file],
+        None => {
+            let folder = places.folder("XDG_CONFIG_HOME", ".config")?;
+            let folder = folder.join("opencode");
+            // It reads both, and what the first one says wins.
+            vec![folder.join("opencode.jsonc"), folder.join("opencode.json")]
+        }
+    };
+    Ok(vec![Edit {
+        places: files,
+        format: Format::Json,
+        content: settings(door, door.key.expose()),
+    }])
+}
+
+fn settings(door: &Door, key: &str) -> Value {
+    let model = format!("{PROVIDER}/{MODEL}");
+    json!({
+        "$schema": "https://opencode.ai/config.json",
+        "provider": {PROVIDER: {
+            "npm": "@ai-sdk/openai-compatible",
+            "name": PROVIDER,
+            "options": {"baseURL": v1(door), "apiKey": key},
+            "models": {MODEL: {"name": MODEL}},
+        }},
+        "model": model,
+        "small_model": model,
+    })
+}
+
+fn launch(door: &Door) -> Launch {
+    let settings = settings(door, &format!("{{env:{KEY_VARIABLE}}}"));
+    Launch {
+        arguments: Vec::new(),
+        variables: vec![
+            ("OPENCODE_CONFIG_CONTENT", settings.to_string()),
+            (KEY_VARIABLE, door.key.expose().to_owned()),
+        ],
+        without: &[],
+    }
+}

@@ -1,0 +1,145 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+
+use super::merge::merge;
+use super::*;
+use crate::config::Secret;
+
+const KEY: &str = "sk-proxy-0123456789abcdef";
+
+#[test]
+fn every_agent_finds_its_settings_where_its_own_variables_say() {
+    use Agent::{Aider, Claude, Codex, OpenWebUi, Opencode, Qwen};
+    type Set = &'static [(&'static str, &'static str)];
+    #[rustfmt::skip]
+    let rows: &[(Agent, Set, &str)] = &[
+        (Qwen,      &[("HOME", "/h")],                                  "/h/.qwen/settings.json"),
+        (Qwen,      &[("HOME", "/h"), ("QWEN_HOME", "/q")],             "/q/settings.json"),
+        (Claude,    &[("HOME", "/h")],                                  "/h/.claude/settings.json"),
+        (Claude,    &[("CLAUDE_CONFIG_DIR", "/c")],                     "/c/settings.json"),
+        (Codex,     &[("HOME", "/h")],                                  "/h/.codex/config.toml /h/.codex/.env"),
+        (Codex,     &[("HOME", "/h"), ("CODEX_HOME", "/c")],            "/c/config.toml /c/.env"),
+        (Opencode,  &[("HOME", "/h")],                                  "/h/.config/opencode/opencode.jsonc|/h/.config/opencode/opencode.json"),
+        (Opencode,  &[("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")],       "/x/opencode/opencode.jsonc|/x/opencode/opencode.json"),
+        (Opencode,  &[("HOME", "/h"), ("OPENCODE_CONFIG", "/o.json")],  "/o.json"),
+        (Aider,     &[("HOME", "/h")],                                  "/h/.aider.conf.yml"),
+        (OpenWebUi, &[],                                                "open-webui.env"),
+        (Qwen,      &[],                                                "HOME is not set, so its settings cannot be found: set HOME or QWEN_HOME"),
+        (Aider,     &[],                                                "HOME is not set, so its settings cannot be found: set HOME"),
+    ];
+    for (agent, set, expected) in rows {
+        let found = match edits(*agent, &door(), set) {
+            Ok(edits) => {
+                let files = edits.iter().map(|edit| {
+                    let places = edit.places.iter().map(|place| place.display().to_string());
+                    places.collect::<Vec<_>>().join("|")
+                });
+                files.collect::<Vec<_>>().join(" ")
+            }
+            Err(homeless) => homeless.to_string(),
+        };
+        assert_eq!(found, *expected, "{agent:?} {set:?}");
+    }
+}
+
+#[test]
+fn a_launch_shows_the_key_to_the_agent_alone() {
+    for agent in Agent::ALL {
+        let launch = (agent.about().launch)(&door());
+        let with_key: Vec<_> = launch
+            .variables
+            .iter()
+            .filter(|(_, value)| value.contains(KEY))
+            .collect();
+        assert_eq!(with_key.len(), 1, "{launch:?}");
+        let arguments = launch.arguments.join(" ");
+        assert!(!arguments.contains(KEY), "{arguments}");
+        let told = launch
+            .variables
+            .iter()
+            .any(|(_, value)| value.contains("http://127.0.0.1:9000"));
+        assert!(
+            told || arguments.contains("http://127.0.0.1:9000"),
+            "{launch:?}"
+        );
+    }
+}
+
+#[test]
+fn settings_go_in_beside_what_a_person_has() {
+    #[rustfmt::skip]
+    let rows: &[(Agent, &str, &[&str])] = &[
+        (Agent::Qwen, "{\n  // mine\n  \"$version\": 4,\n  \"ui\": {\"theme\": \"x\"},\n  \"modelProviders\": {\"openai\": [{\"id\": \"mine\"}]}\n}\n",
+            &["// mine", "\"$version\": 4", "{\"theme\": \"x\"}", "{\"id\": \"mine\"}"]),
+        (Agent::Claude, "{\"permissions\": {\"allow\": [\"Bash(ls)\"]}, \"env\": {\"FOO\": \"1\"}}\n",
+            &["[\"Bash(ls)\"]", "\"FOO\": \"1\""]),
+        (Agent::Codex, "# mine\nmodel = \"gpt\" # why\n\n[mcp_servers.x]\ncommand = \"y\"\n\n[model_providers.other]\nname = \"o\"\n",
+            &["# mine", "# why", "[mcp_servers.x]\ncommand = \"y\"", "[model_providers.other]\nname = \"o\""]),
+        (Agent::Opencode, "{\"theme\": \"x\", \"provider\": {\"other\": {}}, /* c */ \"model\": \"other/m\"}",
+            &["\"theme\": \"x\"", "\"other\": {}", "/* c */"]),
+        (Agent::Aider, "## mine\nmodel: gpt # why\nread:\n  - CONVENTIONS.md\n",
+            &["## mine", "# why", "read:\n  - CONVENTIONS.md"]),
+        (Agent::OpenWebUi, "# mine\nWEBUI_AUTH=false\n",
+            &["# mine", "WEBUI_AUTH=false"]),
+    ];
+    for (agent, text, kept) in rows {
+        let edits = edits(*agent, &door(), &[("HOME", "/h")]).unwrap();
+        let edit = edits.first().unwrap();
+        let merged = merge(edit.format, text, &edit.content).unwrap().text;
+        for part in *kept {
+            assert!(merged.contains(part), "{part} in {merged}");
+        }
+        assert!(merged.contains(":9000"), "{merged}");
+        let moved = Door {
+            base: "https://proxy.example/free".to_owned(),
+            ..door()
+        };
+        let edits = self::edits(*agent, &moved, &[("HOME", "/h")]).unwrap();
+        let edit = edits.first().unwrap();
+        let merged = merge(edit.format, &merged, &edit.content).unwrap().text;
+        assert!(
+            merged.contains("https://proxy.example/free") && !merged.contains(":9000"),
+            "{merged}"
+        );
+    }
+}
+
+#[test]
+fn a_container_finds_the_host_under_another_name() {
+    #[rustfmt::skip]
+    let rows = [
+        ("http://127.0.0.1:8080",        "http://host.docker.internal:8080/v1"),
+        ("http://localhost",             "http://host.docker.internal/v1"),
+        ("http://[::1]:8080",            "http://host.docker.internal:8080/v1"),
+        ("http://localhost.example:80",  "http://localhost.example:80/v1"),
+        ("http://10.0.0.7:8080",         "http://10.0.0.7:8080/v1"),
+        ("https://proxy.example",        "https://proxy.example/v1"),
+    ];
+    for (base, expected) in rows {
+        let base = base.to_owned();
+        let edits = edits(Agent::OpenWebUi, &Door { base, ..door() }, &[]).unwrap();
+        let content = &edits.first().unwrap().content;
+        assert_eq!(content["OPENAI_API_BASE_URL"], expected);
+    }
+}
+
+#[test]
+fn names_are_found_and_no_other_is() {
+    for agent in Agent::ALL {
+        assert_eq!(Agent::named(agent.about().name), Some(agent));
+    }
+    assert_eq!(Agent::named("nonsense"), None);
+}
+
+fn door() -> Door {
+    Door {
+        base: "http://127.0.0.1:9000".to_owned(),
+        key: Secret::new(KEY),
+    }
+}
+
+fn edits(agent: Agent, door: &Door, set: &[(&str, &str)]) -> Result<Vec<Edit>, Homeless> {
+    let set: HashMap<_, _> = set.iter().copied().collect();
+    let lookup = |name: &str| set.get(name).map(OsString::from);
+    (agent.about().edits)(door, &Places::new(&lookup))
+}

@@ -1,0 +1,145 @@
+//! `setup`: an agent's settings, shown, asked about and written.
+//!
+//! What belongs into which file is [`crate::agents`]' to say; how a file is changed without
+//! harm is `file`'s. All of it is worked out before the first byte is written, so that a file
+//! that cannot be changed leaves the others alone too.
+
+mod file;
+mod show;
+
+use std::io::{self, IsTerminal as _};
+
+use super::launch::is_open;
+use super::{Ending, say};
+use crate::agents::merge::{Merged, merge};
+use crate::agents::{About, Agent, Edit, Places};
+use crate::clock::Now;
+use crate::config::{Door, Secret, Sources, foreign_variable};
+use file::File;
+pub(super) use show::no_door;
+
+/// What to set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The agent.
+    pub agent: Agent,
+    /// Where the proxy is found, if not where the settings say.
+    pub url: Option<String>,
+    /// Whether to write.
+    pub mode: Mode,
+}
+
+/// Whether `setup` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It shows, and asks; where nobody can be asked, it shows.
+    Ask,
+    /// It only shows.
+    Show,
+    /// It shows, and writes.
+    Write,
+}
+
+/// A file, and what is to become of it.
+struct Change {
+    file: File,
+    merged: Merged,
+    /// What is put into it, as far as it may be shown.
+    shown: String,
+}
+
+/// Shows what the agent needs, and writes it if that is wanted.
+#[must_use]
+pub fn run(sources: &Sources, setup: &Setup) -> Ending {
+    let door = match sources.door(setup.url.as_deref()) {
+        Ok(door) => door,
+        Err(error) => {
+            say::problem(no_door(&error));
+            return Ending::Settings;
+        }
+    };
+    let about = setup.agent.about();
+    let changes = match changes(about, &door) {
+        Ok(changes) => changes,
+        Err(problem) => {
+            say::problem(problem);
+            return Ending::Fault;
+        }
+    };
+    say::line(show::plan(about, &door, &changes));
+    if changes.iter().all(Change::is_none) {
+        say::line("Nothing needs to be written.");
+    } else if !wanted(setup) {
+        say::line("Nothing was written: --write does it.");
+    } else if let Err(problem) = write(&changes) {
+        say::problem(problem);
+        return Ending::Fault;
+    }
+    say::line(show::next_steps(about, &door, is_open(&door)));
+    Ending::Fine
+}
+
+fn changes(about: &About, door: &Door) -> Result<Vec<Change>, String> {
+    let places = Places::new(&foreign_variable);
+    let edits = |door: &Door| {
+        (about.edits)(door, &places).map_err(|error| format!("{}: {error}", about.title))
+    };
+    // No key is printed, so what is shown is the same template with a blank in its place.
+    let blank = Door {
+        key: Secret::new("<PROXY_API_KEY>"),
+        ..door.clone()
+    };
+    let shown = edits(&blank)?;
+    let edits = edits(door)?;
+    edits
+        .into_iter()
+        .zip(shown)
+        .map(|(edit, shown)| change(edit, &shown))
+        .collect()
+}
+
+fn change(edit: Edit, shown: &Edit) -> Result<Change, String> {
+    let shown = merge(shown.format, "", &shown.content)
+        .map(|merged| merged.text)
+        .unwrap_or_default();
+    let file = File::find(edit.places)?;
+    let text = file.text().unwrap_or_default();
+    match merge(edit.format, text, &edit.content) {
+        Ok(merged) => Ok(Change {
+            file,
+            merged,
+            shown,
+        }),
+        Err(refusal) => Err(show::refused(&file, &refusal, &shown)),
+    }
+}
+
+impl Change {
+    fn is_none(&self) -> bool {
+        self.file.text() == Some(&self.merged.text)
+    }
+}
+
+fn wanted(setup: &Setup) -> bool {
+    match setup.mode {
+        Mode::Show => false,
+        Mode::Write => true,
+        Mode::Ask => io::stdin().is_terminal() && io::stdout().is_terminal() && agreed(),
+    }
+}
+
+fn agreed() -> bool {
+    let mut answer = String::new();
+    say::raw(b"Write this? [y/N] ");
+    let read = io::stdin().read_line(&mut answer);
+    read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
+fn write(changes: &[Change]) -> Result<(), String> {
+    let now = Now::read().wall;
+    for change in changes.iter().filter(|change| !change.is_none()) {
+        let backup = change.file.replace(&change.merged.text, now)?;
+        say::line(show::written(&change.file, backup.as_deref()));
+    }
+    Ok(())
+}

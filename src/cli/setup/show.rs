@@ -1,0 +1,88 @@
+//! What `setup` says. No key stands in it: neither ours nor one that a file held before.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::Change;
+use super::file::File;
+use crate::agents::About;
+use crate::agents::merge::Refusal;
+use crate::config::{ConfigError, Door};
+
+/// Why nobody knows where the proxy is, and who would.
+pub(in crate::cli) fn no_door(error: &ConfigError) -> String {
+    format!(
+        "{error}\nThe address and the key are those of the proxy's own settings: run this where \
+         its .env is, or with its environment"
+    )
+}
+
+/// What is to be written where.
+pub(super) fn plan(about: &About, door: &Door, changes: &[Change]) -> String {
+    let mut out = format!("{} at {}\n", about.title, door.base);
+    for change in changes {
+        let path = change.file.path().display();
+        let state = match (change.file.text(), change.is_none()) {
+            (_, true) => "is as it should be",
+            (None, false) => "will be made, readable by you alone",
+            (Some(_), false) => "will be changed; what else it says stays as it is",
+        };
+        out += &format!("\n{path} {state}:\n\n{}", indented(&change.shown));
+        if !change.merged.replaced.is_empty() {
+            out.push('\n');
+        }
+        for name in &change.merged.replaced {
+            out += &format!("  {name} says something else now\n");
+        }
+    }
+    out
+}
+
+/// Why a file cannot be changed, and what a person must put into it.
+pub(super) fn refused(file: &File, refusal: &Refusal, shown: &str) -> String {
+    format!(
+        "{} {refusal}. Nothing was written. Mend it, or put this into it yourself:\n\n{}",
+        file.path().display(),
+        indented(shown)
+    )
+}
+
+/// What was done to one file.
+pub(super) fn written(file: &File, backup: Option<&Path>) -> String {
+    let mut out = format!("Wrote {}", file.path().display());
+    if let Some(backup) = backup {
+        out += &format!("; as it was before it is kept in {}", backup.display());
+    }
+    if let Some(mode) = file.open_to_others() {
+        // Writing into a `String` does not fail.
+        write!(
+            out,
+            "\n  Others can read it (mode {mode:o}), and the key in it: chmod 600 it"
+        )
+        .ok();
+    }
+    out
+}
+
+/// What to do now.
+pub(super) fn next_steps(about: &About, door: &Door, open: bool) -> String {
+    let asleep = if open {
+        String::new()
+    } else {
+        format!(
+            "\nNothing listens at {} yet: `free-llm-proxy serve` first.\n",
+            door.base
+        )
+    };
+    format!(
+        "{asleep}\nStart it with:\n\n  {}\n\n{}",
+        about.start, about.note
+    )
+}
+
+fn indented(text: &str) -> String {
+    let lines = text.lines();
+    lines
+        .map(|line| format!("  {line}").trim_end().to_owned() + "\n")
+        .collect()
+}
