@@ -41,9 +41,11 @@ class Agent:
     # What an agent's class says.
 
     key = KEY
+    launched = False
+    """Whether `free-llm-proxy launch` runs it, and no settings tell it of the proxy."""
 
     def settings(self):
-        """Writes what tells it of the proxy."""
+        """Writes what keeps it quiet; `free-llm-proxy setup` tells it of the proxy."""
 
     def arguments(self, prompt):
         """How it is called."""
@@ -106,9 +108,17 @@ class Agent:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
 
-    @property
-    def base(self):
-        return self.rig.demo.address
+    def surroundings(self):
+        """The environment of all that runs: its own home, and no way out but to this machine."""
+        shut = "http://127.0.0.1:9"
+        return {
+            "PATH": f"{self.bin}:{NODE}:{os.environ['PATH']}", "HOME": str(self.home), "TERM": "dumb", "NO_COLOR": "1",
+            "HTTPS_PROXY": shut, "https_proxy": shut, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+        }  # fmt: skip
+
+    def ours(self, command, *arguments):
+        """A command of the proxy's own about this agent."""
+        return [os.environ["FREE_LLM_PROXY_BIN"], command, self.program, "--url", self.rig.demo.address, *arguments]
 
     def command(self, prompt):
         """How it is called, as one would type it."""
@@ -123,17 +133,17 @@ class Agent:
     def run(self, prompt, until=None):
         """Its exit code, and all that it said; with `until` it is ended at the first line of which that holds."""
         self.settings()
-        environment = {
-            "PATH": f"{self.bin}:{NODE}:{os.environ['PATH']}", "HOME": str(self.home), "TERM": "dumb", "NO_COLOR": "1",
-            "XDG_CONFIG_HOME": str(self.home / ".config"), "XDG_DATA_HOME": str(self.home / ".local/share"),
-            "XDG_CACHE_HOME": str(self.home / ".cache"), "XDG_STATE_HOME": str(self.home / ".local/state"),
-            # Whatever would leave this machine fails at once.
-            "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1", "https_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1",
-            "FREE_LLM_PROXY_API_KEY": self.key, **self.environment(),
-        }  # fmt: skip
+        environment = {**self.environment(), **self.surroundings()}
+        if self.launched:
+            command = self.ours("launch", "--", *self.arguments(prompt))
+            environment["PROXY_API_KEY"] = self.key
+        else:
+            told = {**environment, "PROXY_API_KEY": self.key}
+            with (self.folder / "setup.txt").open("w") as said:
+                subprocess.run(self.ours("setup", "--write"), cwd=self.folder, env=told, stdout=said, check=True)
+            command = [self.bin / self.program, *self.arguments(prompt)]
         process = subprocess.Popen(
-            [self.program, *self.arguments(prompt)], executable=self.bin / self.program,
-            cwd=self.project, env=environment, stdin=subprocess.DEVNULL,
+            command, cwd=self.project, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         try:

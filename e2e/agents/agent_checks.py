@@ -25,10 +25,10 @@ def done(agent, said):
     assert agent.seen(TEXT), "the file's content did not come back"
 
 
-def fails_between(kind, rig, case, fault, outcome):
+def fails_between(agent, fault, outcome):
     """The best model serves the first turn and fails at the second."""
+    rig = agent.rig
     first, second = rig.models[:2]
-    agent = kind(rig, case)
     turns = agent.turns(TEXT)
     rig.situation(
         {"models": {first: agent.plan([turns[0], fault])}, "default": agent.plan(turns, at=1)},
@@ -44,12 +44,12 @@ def fails_between(kind, rig, case, fault, outcome):
 
 
 def rate_limit(kind, rig):
-    agent = fails_between(kind, rig, "rate limit", limited(600), "rate_limited")
+    agent = fails_between(kind(rig, "rate limit"), limited(600), "rate_limited")
     TRANSCRIPTS.append(transcript(agent, agent.command(PROMPT), rig.lines()))
 
 
 def silent_death(kind, rig):
-    fails_between(kind, rig, "dies", {"close": "first_event"}, "upstream_error")
+    fails_between(kind(rig, "dies"), {"close": "first_event"}, "upstream_error")
 
 
 def all_rest(kind, rig):
@@ -62,7 +62,13 @@ def all_rest(kind, rig):
 
 
 def slow_failure(kind, rig):
-    fails_between(kind, rig, "slow", SLOW_FAILURE, "upstream_error")
+    fails_between(kind(rig, "slow"), SLOW_FAILURE, "upstream_error")
+
+
+def launched(kind, rig):
+    agent = kind(rig, "launched")
+    agent.launched = True
+    fails_between(agent, limited(600), "rate_limited")
 
 
 def two_at_once(kind, rig):
@@ -100,6 +106,7 @@ def bad_key(kind, rig):
 
 CASES = {
     "a 429 between": rate_limit,
+    "a 429 between, launched": launched,
     "a death between": silent_death,
     "a slow failure between": slow_failure,
     "two calls at once": two_at_once,

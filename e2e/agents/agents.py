@@ -14,12 +14,6 @@ class ClaudeCode(Agent):
     name, program, bin = "Claude Code", "claude", OURS
     package = "npm @anthropic-ai/claude-code"
 
-    def environment(self):
-        return {
-            "ANTHROPIC_BASE_URL": self.base, "ANTHROPIC_AUTH_TOKEN": self.key, "ANTHROPIC_MODEL": "auto",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        }  # fmt: skip
-
     def arguments(self, prompt):
         return ["-p", prompt, "--permission-mode", "acceptEdits", "--output-format", "stream-json", "--verbose"]
 
@@ -33,18 +27,6 @@ class ClaudeCode(Agent):
 class Codex(Agent):
     name, program, bin = "Codex", "codex", OURS
     package = "npm @openai/codex"
-
-    def settings(self):
-        self.file_settings(".codex/config.toml", f"""\
-model = "auto"
-model_provider = "free-llm-proxy"
-
-[model_providers.free-llm-proxy]
-name = "free-llm-proxy"
-base_url = "{self.base}/v1"
-env_key = "FREE_LLM_PROXY_API_KEY"
-wire_api = "responses"
-""")
 
     def readable(self, line):
         # It minds that its home lies in a temporary folder, or not.
@@ -81,11 +63,7 @@ class QwenCode(Agent):
 
     def settings(self):
         self.file_settings(".qwen/settings.json", {
-            "modelProviders": {"openai": [
-                {"id": "auto", "name": "auto", "baseUrl": f"{self.base}/v1", "envKey": "FREE_LLM_PROXY_API_KEY"},
-            ]},
-            "security": {"auth": {"selectedType": "openai"}}, "model": {"name": "auto"}, "$version": 3,
-            "privacy": {"usageStatisticsEnabled": False}, "general": {"enableAutoUpdate": False},
+            "$version": 3, "privacy": {"usageStatisticsEnabled": False}, "general": {"enableAutoUpdate": False},
             "tools": {"useRipgrep": False},
         })  # fmt: skip
 
@@ -107,14 +85,7 @@ class Opencode(Agent):
     package = "npm opencode-ai"
 
     def settings(self):
-        provider = {
-            "npm": "@ai-sdk/openai-compatible", "name": "free-llm-proxy",
-            "options": {"baseURL": f"{self.base}/v1", "apiKey": self.key}, "models": {"auto": {"name": "auto"}},
-        }  # fmt: skip
-        self.file_settings(".config/opencode/opencode.json", {
-            "$schema": "https://opencode.ai/config.json", "provider": {"free-llm-proxy": provider},
-            "model": "free-llm-proxy/auto", "small_model": "free-llm-proxy/auto", "autoupdate": False, "share": "disabled",
-        })  # fmt: skip
+        self.file_settings(".config/opencode/opencode.json", {"autoupdate": False, "share": "disabled"})
 
     def environment(self):
         return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
@@ -139,11 +110,7 @@ class Aider(Agent):
     def settings(self):
         (self.project / "notes.txt").write_text("Write a greeting.\n")
         subprocess.run(["git", "add", "notes.txt"], cwd=self.project, check=True)
-        self.file_settings(".aider.conf.yml", f"""\
-model: openai/auto
-openai-api-base: {self.base}/v1
-openai-api-key: {self.key}
-show-model-warnings: false
+        self.file_settings(".aider.conf.yml", """\
 check-update: false
 analytics: false
 auto-commits: false
