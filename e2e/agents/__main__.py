@@ -9,6 +9,20 @@ import rig
 from . import sdk_checks, agent_checks  # in the order of the table
 from .table import table
 
+TABLE = """\
+# Clients that were run
+
+What each column means stands in [e2e/agents/README.md](../e2e/agents/README.md). Written by
+`e2e/agents/run --all --table docs/agents-tested.md`.
+"""
+TRANSCRIPTS = """\
+# Through a failover
+
+What an agent says, and what the proxy does meanwhile: seconds, who, what. The models are simulated, all else is real; the best
+one is rate-limited between the first turn and the second. Written by `e2e/agents/run --transcripts docs/transcripts.md` and the
+names of the checks.
+"""
+
 
 def arguments():
     told = argparse.ArgumentParser(prog="e2e/agents/run", description="Real SDKs and agents against the built binary.")
@@ -41,9 +55,9 @@ def main():
     whole = "\n".join(one for one in tables if one)
     print(f"\n{whole}")
     if wanted.table:
-        wanted.table.write_text(whole)
+        wanted.table.write_text(f"{TABLE}\n{whole}")
     if wanted.transcripts:
-        wanted.transcripts.write_text("\n".join(agent_checks.TRANSCRIPTS))
+        wanted.transcripts.write_text("\n".join([TRANSCRIPTS, *agent_checks.TRANSCRIPTS]))
     return runner.close(results)
 
 
