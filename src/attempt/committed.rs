@@ -22,7 +22,8 @@ use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
 use crate::upstream::{
-    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, without_key,
+    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, may_hold_key,
+    without_key,
 };
 
 /// How long, and how far, an upstream is read on after its `[DONE]`, so that its connection
@@ -178,9 +179,11 @@ impl Committed {
     fn take(&mut self, mut event: Event) {
         let is_translated = matches!(self.rendering, Rendering::Translated { .. });
         if is_translated {
-            // A translation may take a text apart, or seal it: then nobody finds a key in it.
+            // A translation may seal a text: then nobody finds a key in it.
             event.raw = self.without_key(event.raw);
+            self.ready.make_room();
         }
+        let start = self.ready.open().len();
         match event.data() {
             // A comment is no event, and no sign of progress; other events without data are
             // nobody's.
@@ -210,9 +213,12 @@ impl Committed {
                 }
             },
         }
-        if !is_translated {
+        if is_translated {
+            self.search(start);
+        } else {
             self.forward(event.raw);
-        } else if self.rendering.held() > self.walker.limits.max_answer_bytes {
+        }
+        if self.rendering.held() > self.walker.limits.max_answer_bytes {
             self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None);
         }
     }
@@ -235,6 +241,19 @@ impl Committed {
     fn heard(&mut self) {
         self.idle.touch();
         self.record.emitted(1);
+    }
+
+    /// Strikes the key out of what has been rendered from `start` on: a translation also puts
+    /// together what came in pieces.
+    fn search(&mut self, start: usize) {
+        let open = self.ready.open();
+        if may_hold_key(
+            open.get(start..).unwrap_or_default(),
+            &self.walker.rules.upstream_key,
+        ) {
+            let rendered = open.split_off(start);
+            self.forward(rendered.into());
+        }
     }
 
     fn forward(&mut self, raw: Bytes) {
@@ -281,7 +300,7 @@ impl Committed {
             return;
         }
         let failed = self.rendering.failed(error);
-        self.ready.push(failed);
+        self.forward(failed);
         let cause = Some(Cause::ShuttingDown);
         self.record
             .attempt_ends(Outcome::UpstreamError, None, cause, None);

@@ -31,10 +31,14 @@ impl Outgoing {
 
     /// Where more can be written.
     pub(super) fn open(&mut self) -> &mut Vec<u8> {
+        &mut self.open
+    }
+
+    /// Much is going to be written.
+    pub(super) fn make_room(&mut self) {
         if self.open.capacity() == 0 {
             self.open.reserve(OPENED);
         }
-        &mut self.open
     }
 
     /// Makes a piece of what has been written.

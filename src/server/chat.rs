@@ -146,7 +146,7 @@ fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
     let mut dropped = HeaderMap::new();
     voice.name_dropped(&mut dropped);
     let mut response = match result {
-        Ok(Opened::Plain(plain)) => match voice.plain(plain.body) {
+        Ok(Opened::Plain(plain)) => match voice.plain(plain.body, &app.upstream_key) {
             Ok(body) => {
                 record.attempt_ends(Outcome::Success, None, None, None);
                 record.ends(Ending::Answered { status: 200 });

@@ -8,13 +8,14 @@ use super::App;
 use super::error::ProxyError;
 use crate::attempt::Rendering;
 use crate::clock::Now;
-use crate::config::Limits;
+use crate::config::{Limits, Secret};
 use crate::request::{ChatRequest, Endpoint};
 use crate::surface::{self, Dropped, Ids, Surface, Translated, messages, responses};
+use crate::upstream::without_key;
 
 /// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
 /// would keep the others of its thread waiting.
-const LARGE: usize = 1 << 20;
+pub(super) const LARGE: usize = 1 << 20;
 
 /// Names what a request asked for and a translation had to leave out.
 pub(super) const DROPPED_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-dropped");
@@ -97,12 +98,13 @@ impl Voice {
         }
     }
 
-    /// A whole answer, as the client reads it.
-    pub(super) fn plain(&self, answer: Bytes) -> Result<Bytes, surface::BadAnswer> {
-        match &self.reply {
-            None => Ok(answer),
-            Some(reply) => reply.plain(&answer, &self.ids()),
-        }
+    /// A whole answer, as the client reads it: less the upstream's key.
+    pub(super) fn plain(&self, answer: Bytes, key: &Secret) -> Result<Bytes, surface::BadAnswer> {
+        let Some(reply) = &self.reply else {
+            return Ok(answer);
+        };
+        // What came in pieces is put together, and what was a string may be JSON now.
+        Ok(without_key(reply.plain(&answer, &self.ids())?, key))
     }
 
     /// Says in an answer's head what was left out.

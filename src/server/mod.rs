@@ -218,9 +218,19 @@ impl App {
     /// Anthropic's count of a request's tokens: an estimate.
     async fn count_tokens(&self, incoming: Incoming, phases: &Phases) -> Response<ReplyBody> {
         let depth = self.limits.max_json_depth;
-        let counted = chat::body_of(self, incoming, phases)
-            .await
-            .and_then(|body| messages::count_tokens(&body, depth).map_err(ProxyError::Invalid));
+        let counted = chat::body_of(self, incoming, phases).await;
+        let counted = match counted {
+            // A large one would keep others of its thread waiting.
+            Ok(body) if body.len() >= door::LARGE => {
+                let count = move || messages::count_tokens(&body, depth);
+                tokio::task::spawn_blocking(count)
+                    .await
+                    .map_err(|_| ProxyError::Internal)
+                    .and_then(|count| count.map_err(ProxyError::Invalid))
+            }
+            Ok(body) => messages::count_tokens(&body, depth).map_err(ProxyError::Invalid),
+            Err(error) => Err(error),
+        };
         match counted {
             Ok(count) => {
                 let json = HeaderValue::from_static("application/json");

@@ -26,7 +26,7 @@ pub use classify::Rules;
 pub use client::{HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;
 pub use lease::AnswerBody;
-pub use passed::without_key;
+pub use passed::{may_hold_key, without_key};
 pub use verdict::{
     AccountLimit, AnswerHead, Cause, Failure, FreeRequests, Lesson, Outcome, PassedAnswer, Rest,
     Scope,

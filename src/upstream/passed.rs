@@ -107,10 +107,16 @@ fn wrapped(status: u16, body: &[u8]) -> Bytes {
     error.to_string().into()
 }
 
+/// Whether the key may be in the text, however its JSON is escaped.
+#[must_use]
+pub fn may_hold_key(text: &[u8], key: &Secret) -> bool {
+    key.is_in(text) || may_be_escaped(key, text)
+}
+
 /// The text with every occurrence of the key struck out, however its JSON is escaped.
 #[must_use]
 pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
-    if !key.is_in(&text) && !may_be_escaped(key, &text) {
+    if !may_hold_key(&text, key) {
         return text;
     }
     let key = key.expose().as_bytes();

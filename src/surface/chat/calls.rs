@@ -1,13 +1,27 @@
 //! Which call a fragment of `tool_calls` belongs to, and whether a call's arguments are whole.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::json::{self, Kind, Raw, Reader, Unescape, write};
+
+/// More calls than any model makes in one answer. A stream keeps each to its end, so that one
+/// which never stops beginning another has to be stopped.
+pub(in crate::surface) const MAX_CALLS: usize = 1_024;
 
 /// The calls met so far.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Calls {
-    seen: Vec<(u64, String)>,
+    seen: Vec<Seen>,
+    /// The last call of each index.
+    last: HashMap<u64, usize>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    id: String,
+    /// It has a name.
+    named: bool,
 }
 
 /// A piece of a call. Strings are still escaped, and none is empty.
@@ -21,6 +35,11 @@ pub(in crate::surface) struct Fragment<'a> {
 }
 
 impl Calls {
+    /// Whether there are more of them than a stream may begin.
+    pub(in crate::surface) fn are_too_many(&self) -> bool {
+        self.seen.len() > MAX_CALLS
+    }
+
     /// Reads `tool_calls`; each fragment in it is handed to `take`.
     pub(in crate::surface) fn read<'a>(
         &mut self,
@@ -58,25 +77,32 @@ impl Calls {
     }
 
     /// Calls are keyed by `index`. Some providers leave it out, or give every call the same one:
-    /// then another id with a name begins another call.
+    /// then another id with a name begins another call, and without any id another name.
     fn belongs_to(&mut self, index: Option<u64>, id: Option<&str>, named: bool) -> usize {
         let known = match index {
-            Some(index) => self.seen.iter().rposition(|(seen, _)| *seen == index),
+            Some(index) => self.last.get(&index).copied(),
             None => self.seen.len().checked_sub(1),
         };
-        if let Some((at, (_, seen))) = known.and_then(|at| Some((at, self.seen.get_mut(at)?))) {
-            let id = id.unwrap_or_default();
-            if seen.is_empty() {
-                id.clone_into(seen);
-            }
-            let another = !id.is_empty() && *seen != id && (named || index.is_none());
+        if let Some((at, seen)) = known.and_then(|at| Some((at, self.seen.get_mut(at)?))) {
+            let another = match (id, index) {
+                (Some(id), _) if !seen.id.is_empty() => seen.id != id && (named || index.is_none()),
+                (_, None) if seen.id.is_empty() => named && seen.named,
+                (Some(_) | None, Some(_)) | (_, None) => false,
+            };
             if !another {
+                seen.named |= named;
+                if let (Some(id), true) = (id, seen.id.is_empty()) {
+                    id.clone_into(&mut seen.id);
+                }
                 return at;
             }
         }
         let at = self.seen.len();
-        let index = index.unwrap_or(at as u64);
-        self.seen.push((index, id.unwrap_or_default().to_owned()));
+        self.last.insert(index.unwrap_or(at as u64), at);
+        self.seen.push(Seen {
+            id: id.unwrap_or_default().to_owned(),
+            named,
+        });
         at
     }
 }
@@ -155,6 +181,10 @@ mod tests {
             (&[r#"{"index":0,"id":"a","function":{"name":"f"}}"#, r#"{"index":0,"id":"a","function":{"name":"f"}}"#], &[0, 0]),
             // No index: a plain answer's calls, or a careless stream's.
             (&[r#"{"id":"a","function":{"name":"f"}}"#, r#"{"function":{"arguments":"x"}}"#, r#"{"id":"b"}"#], &[0, 0, 1]),
+            // Neither index nor id: a name each.
+            (&[r#"{"function":{"name":"f","arguments":"x"}}"#, r#"{"function":{"arguments":"y"}}"#,
+               r#"{"function":{"name":"f"}}"#, r#"{"function":{"arguments":"z"}}"#], &[0, 0, 1, 1]),
+            (&[r#"{"function":{"arguments":"x"}}"#, r#"{"function":{"name":"f"}}"#], &[0, 0]),
             // Index 0 for every call.
             (&[r#"{"index":0,"id":"a","function":{"name":"f"}}"#, r#"{"index":0,"id":"b","function":{"name":"f"}}"#,
                r#"{"index":0,"function":{"arguments":"x"}}"#], &[0, 1, 1]),

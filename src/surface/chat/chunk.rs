@@ -1,5 +1,8 @@
 //! What one chunk of a stream says, or a whole plain answer: the two differ in little.
 
+use std::borrow::Cow;
+
+use super::details::text_of;
 use super::usage::Usage;
 use crate::json::{self, Kind, Raw, Reader};
 use crate::upstream::{Said, UpstreamError};
@@ -11,7 +14,7 @@ pub(in crate::surface) struct Chunk<'a> {
     pub(in crate::surface) reasoning: Option<&'a str>,
     /// `reasoning_details`, which may repeat `reasoning` in pieces.
     pub(in crate::surface) details: Option<Raw<'a>>,
-    pub(in crate::surface) content: Option<&'a str>,
+    pub(in crate::surface) content: Option<Cow<'a, str>>,
     pub(in crate::surface) refusal: Option<&'a str>,
     pub(in crate::surface) calls: Option<Raw<'a>>,
     /// The elements of `logprobs.content`.
@@ -141,7 +144,9 @@ impl<'a> Chunk<'a> {
             self.useful = true;
             if first {
                 match key {
-                    "content" => self.content = text(value),
+                    // A provider may send parts, as clients do.
+                    "content" if value.kind() == Kind::Array => self.content = text_of(value),
+                    "content" => self.content = text(value).map(Cow::Borrowed),
                     "reasoning" => self.reasoning = text(value),
                     "reasoning_content" => alias = text(value),
                     "refusal" => self.refusal = text(value),
@@ -179,7 +184,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(chunk.model, Some("a/b:free"));
-        assert_eq!(chunk.content, Some(r#"H\"i"#));
+        assert_eq!(chunk.content.as_deref(), Some(r#"H\"i"#));
         assert_eq!(chunk.reasoning, Some("hm"));
         assert_eq!((chunk.refusal, chunk.finish), (None, None));
         assert!(chunk.calls.is_none() && chunk.details.is_some());

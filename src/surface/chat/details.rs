@@ -1,6 +1,7 @@
 //! `reasoning_details`, put together from the fragments they come in.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::seal::MAX_DEPTH;
 use crate::json::{Kind, Members, Raw, write};
@@ -9,19 +10,28 @@ use crate::json::{Kind, Members, Raw, write};
 const TEXT: &str = r#""reasoning.text""#;
 const SUMMARY: &str = r#""reasoning.summary""#;
 
+/// What a detail takes beside its text.
+const OVERHEAD: usize = 256;
+
+/// Details with more members than any known one are not put together: each is looked for among
+/// all of them.
+const MAX_MEMBERS: usize = 64;
+
 /// The details of a stream's reasoning, their fragments put together.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Details {
     list: Vec<Detail>,
+    /// The last detail that may go on, by its `type` and `index`.
+    last: HashMap<(String, Option<String>), usize>,
+    /// How many bytes it holds, roughly.
+    held: usize,
     /// What stood around the text of the last fragment.
     around: Option<(String, String)>,
 }
 
 #[derive(Debug)]
 struct Detail {
-    /// `type` and `index` tell which detail a fragment is of.
     kind: String,
-    index: Option<String>,
     members: Vec<(String, String)>,
 }
 
@@ -32,14 +42,15 @@ impl Details {
             return;
         }
         self.around = None;
+        let mut at = None;
         for fragment in details.elements().filter(|e| e.kind() == Kind::Object) {
-            let at = self.take(fragment);
-            // The next fragment's text would go behind the last detail's.
-            let last = at + 1 == self.list.len();
-            let texts = |detail: &Detail| detail.kind == TEXT;
-            if last && self.list.last().is_some_and(texts) {
-                self.around = around(details.text());
-            }
+            at = Some(self.take(fragment));
+        }
+        // The next fragment's text would go behind the last detail's.
+        let last = at.is_some_and(|at| at + 1 == self.list.len());
+        let texts = |detail: &Detail| detail.kind == TEXT;
+        if last && self.list.last().is_some_and(texts) {
+            self.around = around(details.text());
         }
     }
 
@@ -49,17 +60,23 @@ impl Details {
         let kind = kind.map_or("", Raw::text);
         let index = index.map(Raw::text);
         if matches!(kind, TEXT | SUMMARY) {
-            let of = |known: &Detail| known.kind == kind && known.index.as_deref() == index;
-            let known = self.list.iter().rposition(of);
-            if let Some((at, detail)) = known.and_then(|at| Some((at, self.list.get_mut(at)?))) {
+            let key = (kind.to_owned(), index.map(str::to_owned));
+            let known = self.last.get(&key).copied();
+            let few = fragment.members().nth(MAX_MEMBERS).is_none();
+            if let Some((at, detail)) = known.and_then(|at| Some((at, self.list.get_mut(at)?)))
+                && few
+                && detail.members.len() <= MAX_MEMBERS
+            {
                 detail.merge(fragment);
+                self.held += fragment.text().len();
                 return at;
             }
+            self.last.insert(key, self.list.len());
         }
+        self.held += fragment.text().len() + OVERHEAD;
         let members = fragment.members();
         self.list.push(Detail {
             kind: kind.to_owned(),
-            index: index.map(str::to_owned),
             members: members
                 .map(|(key, value)| (key.into_owned(), value.text().to_owned()))
                 .collect(),
@@ -79,7 +96,11 @@ impl Details {
         let (Some(text), Some(detail)) = (text, self.list.last_mut()) else {
             return false;
         };
-        detail.append(text)
+        let appended = detail.append(text);
+        if appended {
+            self.held += text.len();
+        }
+        appended
     }
 
     pub(in crate::surface) fn is_empty(&self) -> bool {
@@ -88,8 +109,7 @@ impl Details {
 
     /// How many bytes it holds, roughly.
     pub(in crate::surface) fn held(&self) -> usize {
-        let members = self.list.iter().flat_map(|detail| &detail.members);
-        members.map(|(key, value)| key.len() + value.len()).sum()
+        self.held
     }
 
     /// Writes them as JSON; the text that the client was shown stands as a 0.

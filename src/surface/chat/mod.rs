@@ -14,7 +14,7 @@ mod turn;
 mod usage;
 
 pub(super) use body::Body;
-pub(super) use calls::{Balance, Calls, Fragment};
+pub(super) use calls::{Balance, Calls, Fragment, MAX_CALLS};
 pub(super) use chunk::{Chunk, Finish};
 pub(super) use details::{Details, text_of};
 pub(super) use part::{Part, Url};

@@ -13,3 +13,10 @@ pub(super) struct Call {
     pub(super) balance: Balance,
     pub(super) closed: bool,
 }
+
+impl Call {
+    /// How many bytes it holds.
+    pub(super) fn held(&self) -> usize {
+        self.id.len() + self.name.len() + self.early.len()
+    }
+}

@@ -23,7 +23,10 @@ impl Reply {
         if self.thinking {
             write_thoughts(&chunk, &mut blocks);
         }
-        for text in [chunk.content, chunk.refusal].into_iter().flatten() {
+        for text in [chunk.content.as_deref(), chunk.refusal]
+            .into_iter()
+            .flatten()
+        {
             for piece in [r#",{"type":"text","text":""#, text, r#""}"#] {
                 blocks.extend_from_slice(piece.as_bytes());
             }

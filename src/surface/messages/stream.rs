@@ -10,7 +10,7 @@ use super::error;
 use super::event::{self, Block, Delta, PING};
 use super::plain::call_id;
 use super::reply::{Ending, Reply};
-use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, MAX_CALLS, seal, text_of};
 use crate::surface::{Failure, Ids};
 
 /// A message in the making.
@@ -24,6 +24,8 @@ pub struct Stream {
     open: Option<Kind>,
     /// What waits for the open block to be closed.
     held: Vec<(Kind, String)>,
+    /// How many bytes that is, roughly.
+    held_bytes: usize,
     fragments: Calls,
     calls: Vec<Call>,
     details: Details,
@@ -31,6 +33,9 @@ pub struct Stream {
     thought: String,
     ending: Ending,
 }
+
+/// What a held piece takes beside its text.
+const OVERHEAD: usize = 64;
 
 /// What a block is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,7 @@ impl Stream {
             index: 0,
             open: None,
             held: Vec::new(),
+            held_bytes: 0,
             fragments: Calls::default(),
             calls: Vec::new(),
             details: Details::default(),
@@ -77,7 +83,10 @@ impl Stream {
                 self.details.add(details);
             }
         }
-        for text in [chunk.content, chunk.refusal].into_iter().flatten() {
+        for text in [chunk.content.as_deref(), chunk.refusal]
+            .into_iter()
+            .flatten()
+        {
             self.piece(Kind::Text, text, out);
         }
         if let Some(calls) = chunk.calls {
@@ -85,8 +94,9 @@ impl Stream {
             fragments.read(calls, |fragment| self.fragment(fragment, out));
             self.fragments = fragments;
         }
-        // A thought that is not shown shows at least that somebody thinks.
-        if thought.is_some() && out.len() == before {
+        // What is not shown, or not yet, shows at least that the model is at work.
+        let carries = thought.is_some() || chunk.content.is_some() || chunk.calls.is_some();
+        if carries && out.len() == before {
             out.extend_from_slice(PING);
         }
         self.ending.hear(chunk);
@@ -121,9 +131,11 @@ impl Stream {
 
     /// How many bytes are held.
     pub(in crate::surface) fn held(&self) -> usize {
-        let held: usize = self.held.iter().map(|(_, text)| text.len()).sum();
-        let early: usize = self.calls.iter().map(|call| call.early.len()).sum();
-        held + early + self.thought.len() + self.details.held()
+        if self.fragments.are_too_many() {
+            return usize::MAX;
+        }
+        let calls: usize = self.calls.iter().map(Call::held).sum();
+        self.held_bytes + calls + self.thought.len() + self.details.held()
     }
 
     fn begin(&mut self, model: &str, out: &mut Vec<u8>) {
@@ -135,6 +147,9 @@ impl Stream {
     fn fragment(&mut self, fragment: &Fragment<'_>, out: &mut Vec<u8>) {
         self.ending.called = true;
         let at = fragment.call;
+        if at >= MAX_CALLS {
+            return;
+        }
         if self.calls.len() <= at {
             self.calls.resize_with(at + 1, Call::default);
         }
@@ -163,6 +178,7 @@ impl Stream {
         if self.open == Some(kind) {
             self.delta(kind, text, out);
             if !self.held.is_empty() && self.may_close() {
+                self.held_bytes = 0;
                 for (kind, text) in std::mem::take(&mut self.held) {
                     self.piece(kind, &text, out);
                 }
@@ -178,9 +194,12 @@ impl Stream {
                 Kind::Text | Kind::Thinking => last,
             };
             let mut known = self.held.iter_mut().skip(from);
-            match known.find(|(known, _)| *known == kind) {
-                Some((_, held)) => held.push_str(text),
-                None => self.held.push((kind, text.to_owned())),
+            self.held_bytes += text.len();
+            if let Some((_, held)) = known.find(|(known, _)| *known == kind) {
+                held.push_str(text);
+            } else {
+                self.held_bytes += OVERHEAD;
+                self.held.push((kind, text.to_owned()));
             }
         }
     }

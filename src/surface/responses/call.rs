@@ -137,7 +137,7 @@ impl Call {
     }
 
     pub(super) fn held(&self) -> usize {
-        self.arguments.len() + self.input.len()
+        self.id.len() + self.name.len() + self.arguments.len() + self.input.len()
     }
 
     fn is_freeform(&self) -> bool {

@@ -156,6 +156,11 @@ impl Open {
         self.text.extend_from_slice(text.as_bytes());
     }
 
+    /// How many bytes it holds.
+    pub(super) fn held(&self) -> usize {
+        self.text.len() + self.logprobs.len()
+    }
+
     /// Closes it and answers the whole item. What the model thought takes its details along.
     pub(super) fn end(
         self,

@@ -28,7 +28,7 @@ impl Reply {
         if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
-        let mut stream = Stream::new(self.clone(), ids.clone());
+        let mut stream = Stream::plain(self.clone(), ids.clone());
         let mut events = Vec::new();
         stream.take(&chunk, &mut events);
         stream.end_items(&mut events);

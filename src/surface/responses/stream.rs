@@ -8,7 +8,7 @@ use super::call::Call;
 use super::item::{self, Kind, Open, Sink};
 use super::reply::{Reply, Response, Status};
 use crate::json;
-use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Finish, MAX_CALLS, Usage, text_of};
 use crate::surface::{Failure, Ids};
 
 /// A response in the making.
@@ -16,6 +16,8 @@ use crate::surface::{Failure, Ids};
 pub struct Stream {
     reply: Reply,
     ids: Ids,
+    /// Nothing of it is sent, only the response at its end.
+    is_plain: bool,
     sequence: u64,
     begun: bool,
     /// The model that answers, escaped.
@@ -27,6 +29,8 @@ pub struct Stream {
     fragments: Calls,
     calls: Vec<Call>,
     details: Details,
+    /// How many bytes the finished items have.
+    kept: usize,
     finish: Option<Finish>,
     usage: Option<Usage>,
 }
@@ -36,6 +40,7 @@ impl Stream {
         Self {
             reply,
             ids,
+            is_plain: false,
             sequence: 0,
             begun: false,
             model: String::new(),
@@ -45,8 +50,17 @@ impl Stream {
             fragments: Calls::default(),
             calls: Vec::new(),
             details: Details::default(),
+            kept: 0,
             finish: None,
             usage: None,
+        }
+    }
+
+    /// The same for an answer that comes whole.
+    pub(super) fn plain(reply: Reply, ids: Ids) -> Self {
+        Self {
+            is_plain: true,
+            ..Self::new(reply, ids)
         }
     }
 
@@ -70,7 +84,7 @@ impl Stream {
         if let Some(details) = chunk.details.filter(|_| self.reply.encrypted) {
             self.details.add(details);
         }
-        if let Some(text) = chunk.content {
+        if let Some(text) = &chunk.content {
             let logprobs = chunk.logprobs.map_or("[]", json::Raw::text);
             self.text(Kind::Text, text, logprobs, out);
         }
@@ -82,6 +96,9 @@ impl Stream {
             self.seal(out);
             let sink = &mut sink(out, &mut self.sequence, &self.ids);
             self.fragments.read(calls, |fragment| {
+                if fragment.call >= MAX_CALLS && !self.is_plain {
+                    return;
+                }
                 if self.calls.len() <= fragment.call {
                     self.calls.resize_with(fragment.call + 1, Call::default);
                 }
@@ -117,10 +134,12 @@ impl Stream {
 
     /// How many bytes are held until the end, which repeats them.
     pub(in crate::surface) fn held(&self) -> usize {
-        let open = self.open.as_ref().map_or(0, |open| open.text.len());
+        if self.fragments.are_too_many() {
+            return usize::MAX;
+        }
+        let open = self.open.as_ref().map_or(0, Open::held);
         let calls: usize = self.calls.iter().map(Call::held).sum();
-        let output: usize = self.output.iter().map(Vec::len).sum();
-        open + calls + output + self.details.held()
+        open + calls + self.kept + self.details.held()
     }
 
     /// Closes every item, for a plain answer too.
@@ -211,6 +230,7 @@ impl Stream {
             self.output.resize_with(at + 1, Vec::new);
         }
         if let Some(slot) = self.output.get_mut(at) {
+            self.kept += item.len();
             *slot = item;
         }
     }

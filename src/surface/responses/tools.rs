@@ -5,6 +5,7 @@
 //! out and reported, unless `tool_choice` insists on one.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::reply::Special;
 use crate::json::{Raw, write};
@@ -204,7 +205,7 @@ struct Choice<'a> {
     /// A call must come of it.
     forces: bool,
     /// Only these, by namespace and name.
-    allowed: Option<Vec<(Option<&'a str>, &'a str)>>,
+    allowed: Option<HashSet<(Option<&'a str>, &'a str)>>,
 }
 
 impl<'a> Choice<'a> {
@@ -231,12 +232,12 @@ impl<'a> Choice<'a> {
             }
             "allowed_tools" => {
                 let list = place.field("tools");
-                let mut allowed = Vec::new();
+                let mut allowed = HashSet::new();
                 let tools = list.array(tools.ok_or_else(|| list.missing())?)?;
                 for (n, tool) in tools.elements().enumerate() {
                     // One of OpenAI's own has no name, and is not there anyway.
                     if tool.get("name").is_some() {
-                        allowed.push(named(tool, &list.at(n))?);
+                        allowed.insert(named(tool, &list.at(n))?);
                     }
                 }
                 let mode = place.required("mode", mode)?;

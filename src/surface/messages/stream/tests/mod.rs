@@ -147,7 +147,10 @@ fn fragments_that_alternate_are_put_in_order() {
         "message_start",
         "start 0 tool_use a",
         "input_json_delta 0 {\"x",
+        "ping",
         "input_json_delta 0 \":1",
+        "ping",
+        "ping",
         "input_json_delta 0 }",
         "stop 0",
         "start 1 tool_use b",
@@ -155,6 +158,7 @@ fn fragments_that_alternate_are_put_in_order() {
         "stop 1",
         "start 2 tool_use c",
         "input_json_delta 2 {",
+        "ping",
         "input_json_delta 2 }",
         "stop 2",
         "start 3 text",
@@ -175,6 +179,9 @@ fn fragments_that_alternate_are_put_in_order() {
     let expected = [
         "message_start",
         "start 0 tool_use a",
+        "ping",
+        "ping",
+        "ping",
         "stop 0",
         "start 1 tool_use b",
         "input_json_delta 1 {}",
@@ -191,12 +198,12 @@ fn fragments_that_alternate_are_put_in_order() {
     let chunks = [late.clone(), call(0, "a", "}"), text("x"), call(0, "", " ")];
     let got = lines(&json!({}), &chunks);
     assert_eq!(
-        got[1..4],
+        got[2..5],
         ["start 0 tool_use a", "input_json_delta 0 {}", "stop 0"]
     );
     let got = lines(&json!({}), &[late]);
     assert_eq!(
-        got[1..4],
+        got[2..5],
         ["start 0 tool_use ", "input_json_delta 0 {", "stop 0"]
     );
 }
