@@ -5,10 +5,10 @@
 //! them through [`upstream`], which says of every answer what it means. The first useful event
 //! commits; from then on bytes flow. What happened ends as one record in [`telemetry`].
 //!
-//! Beside it: [`list`] keeps the snapshot of models fresh, [`config`] reads the settings,
-//! [`proxy`] puts the parts together, [`cli`] is what a person types, and [`simulator`] plays
-//! the outside world for demo and tests. [`json`], [`sse`], [`model`] and [`clock`] are what all
-//! of them stand on.
+//! Beside it: [`list`] keeps the snapshot of models fresh, [`live`] knows how they do,
+//! [`config`] reads the settings, [`proxy`] puts the parts together, [`cli`] is what a person
+//! types, and [`simulator`] plays the outside world for demo and tests. [`json`], [`sse`],
+//! [`model`] and [`clock`] are what all of them stand on.
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 
@@ -19,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod json;
 pub mod list;
+pub mod live;
 pub mod model;
 pub mod proxy;
 pub mod registry;

@@ -17,6 +17,10 @@ fn main() -> ExitCode {
         Command::Setup(setup) => cli::setup::run(&sources, &setup),
         Command::Launch(launch) => cli::launch::run(&sources, &launch),
         Command::Health => run(None, cli::health::run(&sources)),
+        Command::Status(show) => run(None, cli::status::run(&sources, show)),
+        Command::Explain { file, json } => {
+            run(None, cli::explain::run(&sources, file.as_deref(), json))
+        }
         Command::Demo => run(None, cli::demo::run(&sources)),
         Command::Check => with(&sources, |config| run(None, cli::check::ask(config))),
         Command::Serve => with(&sources, |config| {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::Walker;
+use crate::clock::Now;
 use crate::config::Config;
 use crate::list::RefreshTask;
 use crate::registry::Registry;
 use crate::server::App;
-use crate::telemetry::{Log, Metrics};
+use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{Connector, HttpClient, Upstream};
 
 /// A proxy ready to serve: `server::serve` takes `app`, and `refresh` must run beside it.
@@ -44,6 +45,7 @@ impl Proxy {
         let client = HttpClient::new(connector)?;
         let upstream = Upstream::new(config, &client)?;
         let metrics = Arc::new(Metrics::new()?);
+        let traffic = Arc::new(Traffic::new(Now::read()));
         let registry = Arc::new(Registry::default());
         let (refresh, refresher) = RefreshTask::new(
             config,
@@ -52,6 +54,7 @@ impl Proxy {
             Arc::clone(&registry),
             log.clone(),
             Arc::clone(&metrics),
+            Arc::clone(&traffic),
         );
         let walker = Walker::new(
             config,
@@ -60,7 +63,15 @@ impl Proxy {
             log.clone(),
             TaskTracker::new(),
         );
-        let app = App::new(config, registry, Arc::new(walker), refresher, log, metrics);
+        let app = App::new(
+            config,
+            registry,
+            Arc::new(walker),
+            refresher,
+            log,
+            metrics,
+            traffic,
+        );
         Ok(Self {
             app: Arc::new(app),
             refresh,

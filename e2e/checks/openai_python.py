@@ -10,7 +10,7 @@ import openai
 import pydantic
 from openai import AsyncOpenAI, OpenAI
 
-from .rig import KEY, check, equal, eventually, http, limited, outcomes
+from rig import KEY, check, equal, eventually, http, limited, outcomes
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = {

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from .rig import KEY, REPO, WORK, Demo, check, equal, eventually
+from rig import KEY, REPO, WORK, Demo, check, equal, eventually
 
 WRITTEN = "127.0.0.1:8080"
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from .quick_start import qwen_settings
-from .rig import WORK, check, equal, limited, outcomes
+from rig import WORK, check, equal, limited, outcomes
 
 BIN = WORK / "node" / "node_modules" / ".bin"
 

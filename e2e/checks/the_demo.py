@@ -2,7 +2,7 @@
 
 import json
 
-from .rig import KEY, check, equal, http
+from rig import KEY, check, equal, http
 
 FIELDS = {"ts", "level", "event"}
 # The proxy's key, the upstream's, and words that only prompts and answers have.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, Launch, MODEL, Places, v1};
+use super::{About, Edit, Homeless, Launch, Places, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -16,12 +16,16 @@ pub(super) const ABOUT: About = About {
     start: "docker run -d --name open-webui -p 3000:8080 --env-file open-webui.env \
             --add-host=host.docker.internal:host-gateway -v open-webui:/app/backend/data \
             ghcr.io/open-webui/open-webui:main",
-    note: "It takes these settings over when it starts for the first time, and keeps its own \
+    note: "Whichever model is picked there, the choice is the proxy's unless MODEL_FIELD says \
+           otherwise. It takes these settings over when it starts for the first time, and keeps its own \
            afterwards (Admin Settings, Connections). From a container it reaches a proxy that \
            listens on 0.0.0.0, not one on 127.0.0.1.",
     edits,
     launch,
 };
+
+// It takes no model that the list does not have, and the list has `auto` only while MODEL_FIELD
+// is not `ignore`: so none is set.
 
 /// The host that runs the container, as seen from within.
 const OUTSIDE: &str = "host.docker.internal";
@@ -35,7 +39,6 @@ fn edits(door: &Door, _: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
             "OPENAI_API_BASE_URL": from_container(&v1(door)),
             "OPENAI_API_KEY": door.key.expose(),
             "ENABLE_OLLAMA_API": "false",
-            "DEFAULT_MODELS": MODEL,
         }),
     }])
 }
@@ -57,7 +60,6 @@ fn launch(door: &Door) -> Launch {
             ("OPENAI_API_BASE_URL", v1(door)),
             ("OPENAI_API_KEY", door.key.expose().to_owned()),
             ("ENABLE_OLLAMA_API", "false".to_owned()),
-            ("DEFAULT_MODELS", MODEL.to_owned()),
             // Or it would keep the key in its database.
             ("ENABLE_PERSISTENT_CONFIG", "false".to_owned()),
         ],

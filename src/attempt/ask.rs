@@ -17,7 +17,7 @@ use crate::request::{ChatRequest, Endpoint};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
     AnswerBody, AnswerHead, Cause, Failure, ReadError, Rest, Said, SendError, UpstreamError,
-    read_answer, read_body, without_heartbeat, without_key,
+    read_answer, read_body, read_counted, without_heartbeat, without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
@@ -131,17 +131,18 @@ impl Walker {
                 self.rules.broken(Some(status), cause)
             })?;
         let body = without_heartbeat(&body);
-        match read_answer(&body, endpoint) {
-            Ok(Said::Useful { .. }) => {
+        match read_counted(&body, endpoint) {
+            Ok((Said::Useful { .. }, completion_tokens)) => {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
                     model: Arc::clone(model),
                     head,
                     body,
+                    completion_tokens,
                 })
             }
-            Ok(Said::Nothing) => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
-            Ok(Said::Error(error)) => Err(self.error_inside(model, &error, &headers, body)),
+            Ok((Said::Nothing, _)) => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(model, &error, &headers, body)),
             Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
         }
     }

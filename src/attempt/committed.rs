@@ -198,7 +198,7 @@ impl Committed {
             }
             Data::Done if is_translated => return self.succeed(None),
             Data::Done => return self.succeed(Some(event.raw)),
-            Data::Payload(payload) => match self.rendering.event(&payload, self.ready.open()) {
+            Data::Payload(payload) => match self.read(&payload) {
                 Ok(Said::Useful { finished }) => {
                     self.finished |= finished;
                     self.heard();
@@ -236,6 +236,12 @@ impl Committed {
             }
         };
         self.fail(&failure, Some(error));
+    }
+
+    fn read(&mut self, payload: &[u8]) -> Result<Said, json::Error> {
+        let (said, tokens) = self.rendering.event(payload, self.ready.open())?;
+        self.record.counted(tokens);
+        Ok(said)
     }
 
     fn heard(&mut self) {

@@ -7,6 +7,7 @@
 
 mod ask;
 mod committed;
+mod explain;
 mod idle;
 mod opened;
 mod outgoing;
@@ -14,6 +15,7 @@ mod rendering;
 mod walk;
 
 pub use committed::Committed;
+pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};
 pub use rendering::Rendering;
 pub use walk::{Refusal, Tried, Walker};

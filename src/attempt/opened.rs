@@ -28,6 +28,8 @@ pub struct PlainAnswer {
     pub head: AnswerHead,
     /// Its JSON, as it came.
     pub body: Bytes,
+    /// How many tokens it has, where it says so.
+    pub completion_tokens: Option<u64>,
 }
 
 /// The beginning of a streamed answer.

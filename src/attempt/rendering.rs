@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::json::{self, Raw};
 use crate::request::Endpoint;
 use crate::surface::{self, Surface};
-use crate::upstream::{Said, read_answer};
+use crate::upstream::{Said, read_counted};
 
 /// OpenAI's end of a stream.
 const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -27,14 +27,18 @@ pub enum Rendering {
 }
 
 impl Rendering {
-    /// What an event says. What the client gets of it is in `out`, unless it came through as it
-    /// is.
+    /// What an event says, and how many tokens the answer has if it tells that. What the client
+    /// gets of it is in `out`, unless it goes out as it came.
     ///
     /// # Errors
     /// When its payload is not JSON.
-    pub(super) fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<Said, json::Error> {
+    pub(super) fn event(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(Said, Option<u64>), json::Error> {
         match self {
-            Self::AsItCame(endpoint) => read_answer(payload, *endpoint),
+            Self::AsItCame(endpoint) => read_counted(payload, *endpoint),
             Self::Translated { stream, .. } => stream.event(payload, out),
         }
     }

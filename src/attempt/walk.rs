@@ -9,8 +9,9 @@ use tokio_util::task::TaskTracker;
 use super::Opened;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
+use crate::live::AttemptRecord;
 use crate::model::{Capability, Model, ModelId};
-use crate::registry::{AccountRest, Claim, Cooldowns, Registry, Snapshot};
+use crate::registry::{AccountRest, Because, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord};
@@ -28,8 +29,8 @@ pub struct Walker {
     /// Owns what outlives a request: upstream bodies read to their end.
     pub(super) tasks: TaskTracker,
     log: Log,
-    max_attempts: usize,
-    model_field: ModelField,
+    pub(super) max_attempts: usize,
+    pub(super) model_field: ModelField,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §9.3).
@@ -94,7 +95,7 @@ pub struct Tried {
 
 /// How far a walk has come.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     tried: Vec<ModelId>,
     above_context: Option<u64>,
     /// The last answer that a model refused this request with, while all of them did.
@@ -150,11 +151,7 @@ impl Walker {
                 .registry
                 .with_cooldowns(|known| filtered_out(snapshot, &request.needs, known));
             record.filtered_out(&out);
-            // A long prompt is weighed here, not under the lock that choosing takes.
-            let lengths = snapshot.candidates().filter_map(|m| m.context_length);
-            if let Some(least) = lengths.min() {
-                request.needs.weigh(least);
-            }
+            weigh(snapshot, request);
         }
         let mut deadline = None;
         let mut progress = Progress::default();
@@ -212,7 +209,7 @@ impl Walker {
                 ) => break,
             }
         }
-        Err(self.nothing_left(snapshot.as_deref(), request, progress, record))
+        Err(self.nothing_left(snapshot.as_deref(), request, progress, record.attempts()))
     }
 
     /// Chooses and claims the next model.
@@ -240,7 +237,7 @@ impl Walker {
         })
     }
 
-    fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {
+    pub(super) fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {
         Wants {
             needs: &request.needs,
             preference: Preference::new(self.model_field, &request.wish),
@@ -321,10 +318,11 @@ impl Walker {
     /// Lets the model, or the account, rest if the failure is its own; answers until when.
     pub(super) fn let_rest(&self, id: &ModelId, failure: &Failure) -> Option<SystemTime> {
         let now = Now::read();
+        let because = Because::of(id, failure, now);
         match failure.scope {
             Scope::Model => self
                 .registry
-                .rest(id, failure.rest, now)
+                .rest(because, failure.rest, now)
                 .map(|wake| wake.date(now)),
             Scope::Account(limit) => {
                 let why = AccountRest {
@@ -332,7 +330,7 @@ impl Walker {
                     answer: failure.answer.clone(),
                     free_requests: failure.free_requests,
                 };
-                let wake = self.registry.rest_account(why, failure.rest, now);
+                let wake = self.registry.rest_account(because, why, failure.rest, now);
                 let until = wake.map(|wake| wake.date(now));
                 self.log.emit(
                     LogLevel::Warning,
@@ -348,7 +346,7 @@ impl Walker {
     }
 
     /// What is told while the account rests; `None` if it does not.
-    fn account_refusal(&self, now: Now) -> Option<Refusal> {
+    pub(super) fn account_refusal(&self, now: Now) -> Option<Refusal> {
         self.registry.with_cooldowns(|known| {
             let (why, wake) = known.account_rest(now)?;
             let retry_after = whole_seconds(wake.left(now));
@@ -368,12 +366,12 @@ impl Walker {
     }
 
     /// What is told when the walk has come to its end.
-    fn nothing_left(
+    pub(super) fn nothing_left(
         &self,
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
         progress: Progress,
-        record: &RequestRecord,
+        attempts: &[AttemptRecord],
     ) -> Refusal {
         let now = Now::read();
         let left = |tried: &[ModelId]| {
@@ -403,7 +401,7 @@ impl Walker {
             | Selection::NotListed
             | Selection::NoSnapshot => 1,
         };
-        let tried = record.attempts().iter().map(|attempt| Tried {
+        let tried = attempts.iter().map(|attempt| Tried {
             model: attempt.model.clone(),
             outcome: attempt.outcome,
             status: attempt.status,
@@ -413,6 +411,14 @@ impl Walker {
             retry_after,
             tried: tried.collect(),
         }
+    }
+}
+
+/// A long prompt is weighed before choosing, not under the lock that choosing takes.
+fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
+    let lengths = snapshot.candidates().filter_map(|m| m.context_length);
+    if let Some(least) = lengths.min() {
+        request.needs.weigh(least);
     }
 }
 

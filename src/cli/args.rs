@@ -1,6 +1,7 @@
 //! Commands and flags. The flags are made from the table of settings.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches};
@@ -8,6 +9,7 @@ use clap_complete::Shell;
 
 use super::launch::Launch;
 use super::setup::{Mode, Setup};
+use super::status::Show;
 use crate::agents::Agent;
 use crate::config::{Group, Preset, SETTINGS, Setting};
 
@@ -24,6 +26,15 @@ pub enum Command {
     Check,
     /// Ask the running proxy whether it lives.
     Health,
+    /// Show what the running proxy tells of itself.
+    Status(Show),
+    /// Ask the running proxy what would become of a request.
+    Explain {
+        /// Where the request's body is; stdin if nowhere.
+        file: Option<PathBuf>,
+        /// In the proxy's own words.
+        json: bool,
+    },
     /// Write a `.env`.
     Init,
     /// Write an agent's settings.
@@ -56,6 +67,17 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
         Some(("demo", _)) => Command::Demo,
         Some(("check", _)) => Command::Check,
         Some(("health", _)) => Command::Health,
+        Some(("status", its)) => Command::Status(if its.get_flag("watch") {
+            Show::Watch
+        } else if its.get_flag("json") {
+            Show::Json
+        } else {
+            Show::Once
+        }),
+        Some(("explain", its)) => Command::Explain {
+            file: its.get_one("file").cloned(),
+            json: its.get_flag("json"),
+        },
         Some(("init", _)) => Command::Init,
         Some(("completions", its)) => its
             .get_one("shell")
@@ -115,6 +137,21 @@ fn app() -> clap::Command {
     let shell = Arg::new("shell")
         .required(true)
         .value_parser(EnumValueParser::<Shell>::new());
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .help(help)
+            .action(ArgAction::SetTrue)
+    };
+    let json = || switch("json", "Print what the proxy answers, as JSON");
+    let watch =
+        switch("watch", "Draw it again at each event, and each second").conflicts_with("json");
+    let file = Arg::new("file")
+        .short('f')
+        .long("file")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Where the request's body is [default: stdin]");
     clap::Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
@@ -135,6 +172,16 @@ fn app() -> clap::Command {
                 "health",
                 "Ask the running proxy whether it lives, for container probes",
             ),
+            command(
+                "status",
+                "Show who answers, who rests and how the last requests went",
+            )
+            .args([watch, json()]),
+            command(
+                "explain",
+                "Ask the running proxy what would become of a chat request, and why",
+            )
+            .args([file, json()]),
             command("init", "Write the proxy's own .env, with a fresh proxy key"),
             command(
                 "setup",
@@ -244,6 +291,11 @@ mod tests {
             ("--port=1 check",                      Command::Check,  &[("PORT", "1")]),
             ("demo --port 1",                       Command::Demo,   &[("PORT", "1")]),
             ("--log-level debug health --port 1",   Command::Health, &[("PORT", "1"), ("LOG_LEVEL", "debug")]),
+            ("status",                              Command::Status(Show::Once),  &[]),
+            ("status --watch --port 1",             Command::Status(Show::Watch), &[("PORT", "1")]),
+            ("status --json",                       Command::Status(Show::Json),  &[]),
+            ("explain",                             Command::Explain { file: None, json: false }, &[]),
+            ("explain -f a.json --json",            Command::Explain { file: Some("a.json".into()), json: true }, &[]),
             ("init",                                Command::Init,   &[]),
             ("--models-refresh-sec 60",             Command::Serve,  &[("MODELS_REFRESH_SEC", "60")]),
             ("completions zsh",                     Command::Completions(Shell::Zsh), &[]),
@@ -290,6 +342,8 @@ mod tests {
             ("launch nonsense",             2),
             ("launch qwen -p",              2),
             ("setup --help",                0),
+            ("status --watch --json",       2),
+            ("explain a.json",              2),
             ("--help",                      0),
             ("check --help",                0),
             ("--version",                   0),

@@ -6,12 +6,15 @@
 mod args;
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod health;
 pub mod init;
 pub mod launch;
+mod running;
 pub mod say;
 pub mod serve;
 pub mod setup;
+pub mod status;
 
 use std::process::ExitCode;
 

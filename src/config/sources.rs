@@ -17,6 +17,7 @@ pub struct Sources {
     flags: Layer,
     environment: Layer,
     file: Layer,
+    no_color: bool,
     problems: Vec<String>,
 }
 
@@ -33,6 +34,7 @@ impl Sources {
             ..Self::default()
         };
         sources.read_environment(variable);
+        sources.no_color = variable("NO_COLOR").is_ok_and(|value| !value.is_empty());
         match std::fs::read(Path::new(".env")) {
             Ok(bytes) => sources.read_file(&bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -56,6 +58,13 @@ impl Sources {
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<&str> {
         self.environment.0.get(name).map(String::as_str)
+    }
+
+    /// Whether `NO_COLOR` is set, as <https://no-color.org> has it: no setting, but the user's
+    /// wish for every program.
+    #[must_use]
+    pub fn wants_no_color(&self) -> bool {
+        self.no_color
     }
 
     /// All settings.

@@ -18,7 +18,7 @@ use crate::clock::Now;
 use crate::config::{Config, LogLevel};
 use crate::model::ModelId;
 use crate::registry::{Registry, Snapshot, Source, Wake};
-use crate::telemetry::{Log, Metrics};
+use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
 
 /// How often a long wait looks at the wall clock, to notice that the laptop slept.
@@ -70,6 +70,7 @@ pub struct RefreshTask {
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
+    traffic: Arc<Traffic>,
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
     /// The last good ranking and catalogue; what is published is made of both.
     ranking: Option<(Ranking, SystemTime)>,
@@ -88,6 +89,7 @@ impl RefreshTask {
         registry: Arc<Registry>,
         log: Log,
         metrics: Arc<Metrics>,
+        traffic: Arc<Traffic>,
     ) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
         let task = Self {
@@ -97,6 +99,7 @@ impl RefreshTask {
             registry,
             log,
             metrics,
+            traffic,
             asked,
             ranking: None,
             catalogue: Catalogue::default(),
@@ -232,6 +235,7 @@ impl RefreshTask {
             self.registry.publish(snapshot);
         }
         self.metrics.retain_models(|id| ids.contains(id));
+        self.traffic.retain_models(|id| ids.contains(id));
         let skipped = &ranking.skipped;
         if !skipped.is_empty() {
             let entries = skipped.get(..NAMED).unwrap_or(skipped);

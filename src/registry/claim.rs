@@ -46,7 +46,7 @@ impl Claim {
             std::mem::take(&mut self.probes_account),
         );
         if model || account {
-            self.registry.probes_end(|cooldowns| {
+            self.registry.change(|cooldowns| {
                 if model {
                     cooldowns.probed(&self.id, model_well);
                 }

@@ -3,9 +3,10 @@
 //!
 //! A plain value: the lock around it is the registry's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::Because;
 use crate::clock::Now;
 use crate::model::{Capabilities, Capability, Model, ModelId};
 use crate::upstream::{AccountLimit, FreeRequests, PassedAnswer, Rest};
@@ -51,15 +52,24 @@ pub enum Standing {
 }
 
 /// A rest, and what follows it: whoever rested is proven well by one request, not by a herd.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Cooling {
     wake: Wake,
     until_next_list: bool,
     probing: bool,
+    because: Because,
 }
 
 impl Cooling {
-    fn standing(self, now: Now) -> Standing {
+    fn view(&self, now: Now) -> Option<RestView<'_>> {
+        (!self.wake.left(now).is_zero()).then_some(RestView {
+            wake: self.wake,
+            until_next_list: self.until_next_list,
+            because: &self.because,
+        })
+    }
+
+    fn standing(&self, now: Now) -> Standing {
         if !self.wake.left(now).is_zero() {
             Standing::Resting(self.wake)
         } else if self.probing {
@@ -81,12 +91,23 @@ pub struct AccountRest {
     pub free_requests: Option<FreeRequests>,
 }
 
+/// A rest that stands, for people who ask why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestView<'a> {
+    /// When it ends.
+    pub wake: Wake,
+    /// It was to last until the next list: the model is gone.
+    pub until_next_list: bool,
+    /// The failure that led to it.
+    pub because: &'a Because,
+}
+
 /// The table.
 #[derive(Clone, Debug, Default)]
 pub struct Cooldowns {
     models: HashMap<ModelId, Cooling>,
     account: Option<(Cooling, AccountRest)>,
-    lacks: HashSet<(ModelId, Capability)>,
+    lacks: HashMap<ModelId, Vec<Capability>>,
     /// When the list will be read again.
     next_list: Option<Wake>,
 }
@@ -95,30 +116,39 @@ pub struct Cooldowns {
 const NEXT_LIST: Duration = Duration::from_secs(3600);
 
 impl Cooldowns {
-    /// Lets a model rest. A longer rest is never shortened by a shorter one. Answers when the
-    /// model wakes, if it rests at all.
-    pub fn rest(&mut self, id: &ModelId, rest: Rest, now: Now) -> Option<Wake> {
-        let new = self.cooling(rest, now);
-        let standing = self.models.get(id).copied();
+    /// Lets the model that failed rest. A longer rest is never shortened by a shorter one.
+    /// Answers when the model wakes, if it rests at all.
+    pub fn rest(&mut self, because: Because, rest: Rest, now: Now) -> Option<Wake> {
+        let id = because.model.clone();
+        let new = self.cooling(because, rest, now);
+        let standing = self.models.get(&id).cloned();
         let longer = longer(standing, new, now)?;
-        self.models.insert(id.clone(), longer);
-        Some(longer.wake)
+        let wake = longer.wake;
+        self.models.insert(id, longer);
+        Some(wake)
     }
 
     /// Lets the whole account rest, as [`Cooldowns::rest`] does a model.
-    pub fn rest_account(&mut self, why: AccountRest, rest: Rest, now: Now) -> Option<Wake> {
-        let new = self.cooling(rest, now);
-        let standing = self.account.as_ref().map(|(cooling, _)| *cooling);
+    pub fn rest_account(
+        &mut self,
+        because: Because,
+        why: AccountRest,
+        rest: Rest,
+        now: Now,
+    ) -> Option<Wake> {
+        let new = self.cooling(because, rest, now);
+        let standing = self.account.as_ref().map(|(cooling, _)| cooling.clone());
+        let before = standing.as_ref().map(|standing| standing.wake);
         let longer = longer(standing, new, now)?;
-        let kept = standing.is_some_and(|standing| standing.wake == longer.wake);
+        let wake = longer.wake;
         match &mut self.account {
-            Some((cooling, _)) if kept => *cooling = longer,
+            Some((cooling, _)) if before == Some(wake) => *cooling = longer,
             account => *account = Some((longer, why)),
         }
-        Some(longer.wake)
+        Some(wake)
     }
 
-    fn cooling(&self, rest: Rest, now: Now) -> Option<Cooling> {
+    fn cooling(&self, because: Because, rest: Rest, now: Now) -> Option<Cooling> {
         let next_list = || {
             self.next_list
                 .unwrap_or(Wake::Steady(now.plus(NEXT_LIST).steady))
@@ -134,6 +164,7 @@ impl Cooldowns {
             wake,
             until_next_list,
             probing: false,
+            because,
         })
     }
 
@@ -143,6 +174,12 @@ impl Cooldowns {
         self.models
             .get(id)
             .map_or(Standing::Awake, |cooling| cooling.standing(now))
+    }
+
+    /// The rest of a model that stands now, and why.
+    #[must_use]
+    pub fn rest_of(&self, id: &ModelId, now: Now) -> Option<RestView<'_>> {
+        self.models.get(id).and_then(|cooling| cooling.view(now))
     }
 
     /// The models that rest until the next list: withdrawn, not free any more, or no models.
@@ -170,11 +207,24 @@ impl Cooldowns {
         (!cooling.wake.left(now).is_zero()).then_some((why, cooling.wake))
     }
 
+    /// The account's rest that stands now, and which failure led to it.
+    #[must_use]
+    pub fn account_view(&self, now: Now) -> Option<RestView<'_>> {
+        let (cooling, _) = self.account.as_ref()?;
+        cooling.view(now)
+    }
+
+    /// What a model was found to lack, in the order in which that was learnt.
+    #[must_use]
+    pub fn found_lacking(&self, id: &ModelId) -> &[Capability] {
+        self.lacks.get(id).map_or(&[], Vec::as_slice)
+    }
+
     /// What a model can do, less what it was found to lack.
     #[must_use]
     pub fn abilities(&self, model: &Model) -> Capabilities {
         let mut able = model.capabilities;
-        for (_, capability) in self.lacks.iter().filter(|(id, _)| *id == model.id) {
+        for capability in self.found_lacking(&model.id) {
             able.set(*capability, Some(false));
         }
         able
@@ -182,7 +232,10 @@ impl Cooldowns {
 
     /// Remembers that a model cannot do something, until the next list.
     pub fn learn(&mut self, id: &ModelId, lacks: Capability) {
-        self.lacks.insert((id.clone(), lacks));
+        let known = self.lacks.entry(id.clone()).or_default();
+        if !known.contains(&lacks) {
+            known.push(lacks);
+        }
     }
 
     /// A request is about to ask this model. Where a rest has just ended, it is the probe; the
@@ -225,6 +278,24 @@ impl Cooldowns {
             .retain(|id, cooling| stays(id) && !cooling.until_next_list);
     }
 
+    /// Ends a model's rest, and forgets what it was found to lack.
+    pub(super) fn clear_model(&mut self, id: &ModelId) {
+        self.models.remove(id);
+        self.lacks.remove(id);
+    }
+
+    /// Ends the account's rest.
+    pub(super) fn clear_account(&mut self) {
+        self.account = None;
+    }
+
+    /// Ends every rest, the account's too, and forgets what models were found to lack.
+    pub(super) fn clear_all(&mut self) {
+        self.models.clear();
+        self.lacks.clear();
+        self.account = None;
+    }
+
     /// Says when the list will be read again.
     pub(super) fn next_list_at(&mut self, wake: Wake) {
         self.next_list = Some(wake);
@@ -242,133 +313,4 @@ fn longer(standing: Option<Cooling>, new: Option<Cooling>, now: Now) -> Option<C
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> Now {
-        Now {
-            steady: Instant::now(),
-            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
-        }
-    }
-
-    fn seconds(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
-
-    fn id() -> ModelId {
-        ModelId::try_from("a").unwrap()
-    }
-
-    fn left(cooldowns: &Cooldowns, now: Now) -> Duration {
-        match cooldowns.standing(&id(), now) {
-            Standing::Resting(wake) => wake.left(now),
-            Standing::Awake | Standing::Probing => Duration::ZERO,
-        }
-    }
-
-    #[test]
-    fn s4_3_a_longer_cooldown_is_never_shortened_by_a_shorter_one() {
-        let now = now();
-        let until = |n| Rest::Until(now.wall + seconds(n));
-        let for_ = |n| Rest::For(seconds(n));
-        #[rustfmt::skip]
-        let rows: &[(&[Rest], u64)] = &[
-            (&[],                            0),
-            (&[for_(10)],                    10),
-            (&[for_(10), for_(5)],           10),
-            (&[for_(5), for_(10)],           10),
-            (&[until(100), for_(5)],         100),
-            (&[for_(5), until(100)],         100),
-            (&[for_(100), until(5)],         100),
-            (&[for_(5), Rest::None],         5),
-            (&[Rest::UntilNextList],         3600),
-            (&[Rest::UntilNextList, for_(5)], 3600),
-            (&[for_(0)],                     0),
-            (&[Rest::Until(SystemTime::UNIX_EPOCH)], 0),
-            (&[Rest::For(Duration::MAX)],    0),
-        ];
-        for (rests, expected) in rows {
-            let mut cooldowns = Cooldowns::default();
-            for rest in *rests {
-                cooldowns.rest(&id(), *rest, now);
-            }
-            assert_eq!(left(&cooldowns, now), seconds(*expected), "{rests:?}");
-        }
-    }
-
-    #[test]
-    fn s4_3_a_date_holds_across_a_suspend_and_a_length_does_not_run_meanwhile() {
-        let before = now();
-        let after = Now {
-            wall: before.wall + seconds(3600),
-            ..before
-        };
-        let mut dated = Cooldowns::default();
-        dated.rest(&id(), Rest::Until(before.wall + seconds(600)), before);
-        assert_eq!(left(&dated, before), seconds(600));
-        assert_eq!(
-            left(&dated, after),
-            Duration::ZERO,
-            "the date went by while the laptop slept"
-        );
-        let mut timed = Cooldowns::default();
-        let wake = timed.rest(&id(), Rest::For(seconds(600)), before).unwrap();
-        assert_eq!(left(&timed, after), seconds(600));
-        assert_eq!(wake.date(after), after.wall + seconds(600));
-    }
-
-    #[test]
-    fn s9_8_one_probe_after_a_rest() {
-        let start = now();
-        let later = start.plus(seconds(10));
-        let mut cooldowns = Cooldowns::default();
-        assert_eq!(
-            cooldowns.ask(&id()),
-            (false, false),
-            "who never rested needs no probe"
-        );
-        cooldowns.rest(&id(), Rest::For(seconds(10)), start);
-        assert_eq!(cooldowns.standing(&id(), later), Standing::Awake);
-        assert_eq!(cooldowns.ask(&id()), (true, false));
-        assert_eq!(cooldowns.standing(&id(), later), Standing::Probing);
-        // The client of the probe left: the next one probes.
-        cooldowns.probed(&id(), false);
-        assert_eq!(cooldowns.ask(&id()), (true, false));
-        cooldowns.probed(&id(), true);
-        assert_eq!(cooldowns.standing(&id(), later), Standing::Awake);
-        assert_eq!(cooldowns.ask(&id()), (false, false), "proven well");
-    }
-
-    #[test]
-    fn s4_3_an_older_success_does_not_cut_a_newer_rest() {
-        let start = now();
-        let later = start.plus(seconds(10));
-        let mut cooldowns = Cooldowns::default();
-        cooldowns.rest(&id(), Rest::For(seconds(10)), start);
-        cooldowns.ask(&id());
-        cooldowns.rest(&id(), Rest::For(seconds(300)), later);
-        cooldowns.probed(&id(), true);
-        assert_eq!(left(&cooldowns, later), seconds(300));
-    }
-
-    #[test]
-    fn s9_2_a_new_list_ends_what_was_to_last_until_then() {
-        let now = now();
-        let mut cooldowns = Cooldowns::default();
-        cooldowns.learn(&id(), Capability::Tools);
-        cooldowns.rest(&id(), Rest::UntilNextList, now);
-        cooldowns.new_list(|_| true);
-        assert_eq!(cooldowns.standing(&id(), now), Standing::Awake);
-        assert!(cooldowns.lacks.is_empty());
-        cooldowns.rest(&id(), Rest::For(seconds(600)), now);
-        cooldowns.new_list(|_| true);
-        assert_eq!(left(&cooldowns, now), seconds(600), "another rest is kept");
-        cooldowns.new_list(|_| false);
-        assert_eq!(
-            left(&cooldowns, now),
-            Duration::ZERO,
-            "that of a model that left is forgotten"
-        );
-    }
-}
+mod tests;

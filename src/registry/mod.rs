@@ -3,6 +3,7 @@
 //! Everything that is known about health goes through [`Registry`], so that replicas could
 //! one day share it. No I/O here, and no decision: `select` decides.
 
+mod because;
 mod claim;
 mod cooldowns;
 mod snapshot;
@@ -13,8 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
+pub use because::Because;
 pub use claim::Claim;
-pub use cooldowns::{AccountRest, Cooldowns, Standing, Wake};
+pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
 pub use snapshot::{Snapshot, Source};
 
 use crate::clock::Now;
@@ -102,14 +104,35 @@ impl Registry {
         self.changes.subscribe()
     }
 
-    /// Lets a model rest; answers when it wakes, if it rests at all.
-    pub fn rest(&self, id: &ModelId, rest: Rest, now: Now) -> Option<Wake> {
-        self.lock().rest(id, rest, now)
+    /// Lets the model that failed rest; answers when it wakes, if it rests at all.
+    pub fn rest(&self, because: Because, rest: Rest, now: Now) -> Option<Wake> {
+        self.lock().rest(because, rest, now)
     }
 
     /// Lets the whole account rest; answers when it wakes, if it rests at all.
-    pub fn rest_account(&self, why: AccountRest, rest: Rest, now: Now) -> Option<Wake> {
-        self.lock().rest_account(why, rest, now)
+    pub fn rest_account(
+        &self,
+        because: Because,
+        why: AccountRest,
+        rest: Rest,
+        now: Now,
+    ) -> Option<Wake> {
+        self.lock().rest_account(because, why, rest, now)
+    }
+
+    /// Ends a model's rest before its time, and forgets what it was found to lack.
+    pub fn clear_model(&self, id: &ModelId) {
+        self.change(|known| known.clear_model(id));
+    }
+
+    /// Ends the account's rest before its time.
+    pub fn clear_account(&self) {
+        self.change(Cooldowns::clear_account);
+    }
+
+    /// Ends every rest before its time, and forgets what models were found to lack.
+    pub fn clear_all(&self) {
+        self.change(Cooldowns::clear_all);
     }
 
     /// Remembers until the next list that a model cannot do something.
@@ -117,8 +140,9 @@ impl Registry {
         self.lock().learn(id, lacks);
     }
 
-    fn probes_end(&self, end: impl FnOnce(&mut Cooldowns)) {
-        end(&mut self.lock());
+    /// Changes who rests in a way that waiting requests should look at.
+    fn change(&self, change: impl FnOnce(&mut Cooldowns)) {
+        change(&mut self.lock());
         self.changes.send_replace(());
     }
 

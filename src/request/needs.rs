@@ -87,7 +87,19 @@ impl Needs {
     /// Whether a model that can do `able` can serve the request.
     #[must_use]
     pub fn met_by(&self, able: Capabilities) -> bool {
-        self.capabilities.iter().all(|need| able.allows(*need))
+        self.unmet_by(able).next().is_none()
+    }
+
+    /// What a model that can do `able` lacks for the request.
+    pub fn unmet_by(&self, able: Capabilities) -> impl Iterator<Item = Capability> {
+        let needs = self.capabilities.iter().copied();
+        needs.filter(move |need| !able.allows(*need))
+    }
+
+    /// How many tokens the prompt has at the least, as far as that can be guessed (spec §9.5).
+    #[must_use]
+    pub fn prompt_tokens(&self) -> u64 {
+        self.prompt.tokens()
     }
 
     /// Measures the prompt now if a context of so many tokens makes that necessary, so that

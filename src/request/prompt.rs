@@ -32,13 +32,14 @@ impl Prompt {
 
     /// Whether its text may fit into a context of `tokens`.
     pub(super) fn fits_into(&self, tokens: u64) -> bool {
-        let fits = |bytes: u64| bytes / BYTES_PER_TOKEN <= tokens;
-        fits(self.input.len() as u64)
-            || fits(
-                *self
-                    .text_bytes
-                    .get_or_init(|| self.parts().map(text_bytes).sum()),
-            )
+        // The text is no longer than what it stands in.
+        self.input.len() as u64 / BYTES_PER_TOKEN <= tokens || self.tokens() <= tokens
+    }
+
+    /// How many tokens its text has at the least.
+    pub(super) fn tokens(&self) -> u64 {
+        let measure = || self.parts().map(text_bytes).sum();
+        self.text_bytes.get_or_init(measure) / BYTES_PER_TOKEN
     }
 
     /// The contents of all messages: texts, and the parts of lists.

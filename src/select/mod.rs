@@ -3,8 +3,12 @@
 //! Pure: a snapshot, what the request wants, what is known of health and `now` go in, a
 //! [`Selection`] comes out. No clock, no lock, no log line, no I/O in this room.
 
+mod explain;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use explain::{LeftOut, left_out};
 
 use crate::clock::Now;
 use crate::config::ModelField;
@@ -108,8 +112,7 @@ pub fn select(
     if listed.is_empty() {
         return Selection::NotListed;
     }
-    let able = |model: &&Arc<Model>| wants.needs.met_by(cooldowns.abilities(model));
-    let able: Vec<_> = listed.iter().copied().filter(able).collect();
+    let able = able(&listed, wants.needs, cooldowns);
     if able.is_empty() {
         return Selection::NoneCapable {
             missing: missing(&listed, wants.needs, cooldowns),
@@ -121,7 +124,7 @@ pub fn select(
         Standing::Awake => {}
     }
     let untried = |model: &&Arc<Model>| !wants.tried.contains(&model.id);
-    let left: Vec<_> = large_enough(able, wants)
+    let left: Vec<_> = large_enough(&able, wants)
         .into_iter()
         .filter(untried)
         .collect();
@@ -140,9 +143,19 @@ pub fn filtered_out(snapshot: &Snapshot, needs: &Needs, cooldowns: &Cooldowns) -
         .collect()
 }
 
+/// Those that can do what the request needs.
+fn able<'s>(
+    listed: &[&'s Arc<Model>],
+    needs: &Needs,
+    cooldowns: &Cooldowns,
+) -> Vec<&'s Arc<Model>> {
+    let able = |model: &&Arc<Model>| needs.met_by(cooldowns.abilities(model));
+    listed.iter().copied().filter(able).collect()
+}
+
 /// Those whose context can hold the prompt. If none is known to, the largest is asked: the
 /// prompt's tokens are only guessed here.
-fn large_enough<'s>(able: Vec<&'s Arc<Model>>, wants: Wants<'_>) -> Vec<&'s Arc<Model>> {
+fn large_enough<'s>(able: &[&'s Arc<Model>], wants: Wants<'_>) -> Vec<&'s Arc<Model>> {
     let above = |model: &&Arc<Model>| {
         wants
             .above_context
@@ -159,7 +172,8 @@ fn large_enough<'s>(able: Vec<&'s Arc<Model>>, wants: Wants<'_>) -> Vec<&'s Arc<
     }
     // By rank among the largest: `max_by_key` would take the last of them.
     let largest = able.iter().filter_map(|model| model.context_length).max();
-    able.into_iter()
+    able.iter()
+        .copied()
         .filter(above)
         .find(|model| model.context_length == largest)
         .into_iter()

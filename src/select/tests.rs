@@ -1,11 +1,13 @@
+mod explain;
+
 use std::time::{Instant, SystemTime};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::registry::Source;
-use crate::upstream::Rest;
+use crate::registry::{Because, Source};
+use crate::upstream::{Cause, Outcome, Rest};
 
 fn now() -> Now {
     Now {
@@ -42,13 +44,19 @@ fn snapshot() -> Snapshot {
 fn resting(rests: &[(&str, u64)], now: Now) -> Cooldowns {
     let mut cooldowns = Cooldowns::default();
     for (id, seconds) in rests {
-        cooldowns.rest(
-            &ModelId::try_from(*id).unwrap(),
-            Rest::For(Duration::from_secs(*seconds)),
-            now,
-        );
+        cooldowns.rest(because(id), Rest::For(Duration::from_secs(*seconds)), now);
     }
     cooldowns
+}
+
+fn because(id: &str) -> Because {
+    Because {
+        model: ModelId::try_from(id).unwrap(),
+        outcome: Outcome::RateLimited,
+        status: Some(429),
+        cause: Cause::Status,
+        at: SystemTime::UNIX_EPOCH,
+    }
 }
 
 fn in_words(selection: &Selection) -> String {
@@ -308,7 +316,7 @@ fn s9_2_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
         answer: None,
         free_requests: None,
     };
-    known.rest_account(why, Rest::For(Duration::from_secs(60)), now);
+    known.rest_account(because("a"), why, Rest::For(Duration::from_secs(60)), now);
     let plain = Needs::default();
     assert_eq!(
         in_words(&select(Some(&snapshot()), wants(&plain), &known, now)),

@@ -36,6 +36,7 @@ pub(super) async fn complete(
     let mut record = RequestRecord::new(
         app.log.clone(),
         Arc::clone(&app.metrics),
+        Arc::clone(&app.traffic),
         request_id.to_owned(),
         surface,
         app.registry
@@ -103,6 +104,27 @@ async fn read(
     request_id: &str,
     record: &mut RequestRecord,
 ) -> Result<Entered, ProxyError> {
+    let entered = enter(app, surface, incoming, phases, request_id).await?;
+    let request = &entered.request;
+    record.describe(Traits {
+        stream: request.stream,
+        had_tools: request.needs.had_tools,
+        had_response_format: request.needs.had_response_format,
+        had_seed: request.needs.had_seed,
+        had_stop: request.needs.had_stop,
+        model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
+    });
+    Ok(entered)
+}
+
+/// Reads a request, an alias replaced by what it stands for.
+pub(super) async fn enter(
+    app: &App,
+    surface: Surface,
+    incoming: Incoming,
+    phases: &Phases,
+    request_id: &str,
+) -> Result<Entered, ProxyError> {
     let bytes = body_of(app, incoming, phases).await?;
     let mut entered = door::enter(app, surface, bytes, request_id).await?;
     let request = &mut entered.request;
@@ -114,14 +136,6 @@ async fn read(
             Target::Model(id) => Wish::Named(id.to_string()),
         };
     }
-    record.describe(Traits {
-        stream: request.stream,
-        had_tools: request.needs.had_tools,
-        had_response_format: request.needs.had_response_format,
-        had_seed: request.needs.had_seed,
-        had_stop: request.needs.had_stop,
-        model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
-    });
     Ok(entered)
 }
 
@@ -148,6 +162,7 @@ fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
     let mut response = match result {
         Ok(Opened::Plain(plain)) => match voice.plain(plain.body, &app.upstream_key) {
             Ok(body) => {
+                record.counted(plain.completion_tokens);
                 record.attempt_ends(Outcome::Success, None, None, None);
                 record.ends(Ending::Answered { status: 200 });
                 let mut response = reply::with_room(ReplyBody::full(body));

@@ -21,6 +21,7 @@ pub(super) type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
 pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) {
     let status = if aloud { 200 } else { error.status() };
     let mid_stream_error = aloud.then(|| error.code());
+    record.failed_with(error.reason());
     let ending = if let ProxyError::Refused {
         refusal: Refusal::UpstreamAuth { .. },
         key,

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::reply::{self, ReplyBody};
@@ -38,6 +38,8 @@ pub(super) enum ProxyError {
     ClientGone,
     ShuttingDown,
     RefreshFailed(String),
+    /// `/admin/events` has as many listeners as it may have.
+    TooManyListeners,
     Internal,
     Refused {
         refusal: Refusal,
@@ -53,6 +55,10 @@ struct View {
     message: String,
     param: Option<String>,
 }
+
+/// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code asks ten times again with a key
+/// that is wrong, and all of them where the upstream's is.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -135,6 +141,12 @@ impl ProxyError {
                 SERVER,
                 &format!("The model list could not be read: {why}. The old one stays."),
             ),
+            Self::TooManyListeners => view(
+                503,
+                "too_many_listeners",
+                SERVER,
+                "As many listen to /admin/events as may. Close one of them.",
+            ),
             Self::Internal => view(
                 500,
                 "internal_error",
@@ -181,6 +193,7 @@ impl ProxyError {
             | Self::ClientGone
             | Self::ShuttingDown
             | Self::RefreshFailed(_)
+            | Self::TooManyListeners
             | Self::Internal
             | Self::Refused { .. } => self.view().status,
         }
@@ -222,6 +235,13 @@ impl ProxyError {
         match self {
             Self::MissingKey | Self::InvalidKey => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+            Self::Refused {
+                refusal: Refusal::UpstreamAuth { .. },
+                ..
+            } => {
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -262,12 +282,10 @@ impl ProxyError {
             | Self::NotFound
             | Self::ModelNotFound
             | Self::RefreshFailed(_)
+            | Self::TooManyListeners
             | Self::Internal
             | Self::Refused {
-                refusal:
-                    Refusal::ModelNotFound
-                    | Refusal::NoCapableModel { .. }
-                    | Refusal::UpstreamAuth { .. },
+                refusal: Refusal::ModelNotFound | Refusal::NoCapableModel { .. },
                 ..
             } => {}
         }

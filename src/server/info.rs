@@ -12,7 +12,6 @@ use crate::clock::rfc3339;
 use crate::config::{ModelField, Target};
 use crate::model::{Capability, Model};
 use crate::registry::Snapshot;
-use crate::upstream::AccountLimit;
 
 /// `GET /`, `/v1`, `/api/v1`: agents probe the base URL.
 pub(super) fn about() -> Response<ReplyBody> {
@@ -34,16 +33,16 @@ pub(super) fn health() -> Response<ReplyBody> {
 /// `GET /ready`: whether a request could be served now.
 pub(super) fn ready(app: &App) -> Response<ReplyBody> {
     let state = State::read(app);
-    let reason = why_not_ready(app, &state);
+    let reason = state.why_not_ready();
     let mut body = json!({"status": if reason.is_none() { "ready" } else { "not_ready" }});
     if let Some(list) = &state.list {
-        body["models"] = list.models.into();
-        body["available"] = list.available.into();
-        body["fetched_at"] = rfc3339(list.fetched_at).into();
-        body["source"] = list.source.as_str().into();
+        body["models"] = list.listed().into();
+        body["available"] = list.available().into();
+        body["fetched_at"] = rfc3339(list.snapshot.fetched_at).into();
+        body["source"] = list.snapshot.source.as_str().into();
     }
-    if let Some(account) = &state.account {
-        body["account"] = json!({"limit": account.limit.as_str(), "until": rfc3339(account.until)});
+    if let (Some(limit), Some(rest)) = (state.account.limit, &state.account.rest) {
+        body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(rest.until)});
     }
     let status = match reason {
         None => StatusCode::OK,
@@ -53,25 +52,6 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
         }
     };
     reply::json(status, &body)
-}
-
-fn why_not_ready(app: &App, state: &State) -> Option<String> {
-    if app.is_draining() {
-        return Some("the proxy is shutting down".to_owned());
-    }
-    let Some(list) = &state.list else {
-        return Some("the model list has not been read yet".to_owned());
-    };
-    if let Some(account) = &state.account {
-        let what = match account.limit {
-            AccountLimit::Minute => "the free quota of this minute is used up",
-            AccountLimit::Day => "the free quota of today is used up",
-            AccountLimit::Credit => "the account is out of credit",
-        };
-        return Some(format!("{what}, until {}", rfc3339(account.until)));
-    }
-    let wakes_in = list.first_wake.as_secs() + 1;
-    (!list.awake).then(|| format!("every model is resting; the first wakes in {wakes_in} s"))
 }
 
 /// `GET /metrics`.
@@ -112,7 +92,7 @@ pub(super) fn model(app: &App, id: &str) -> Result<Response<ReplyBody>, ProxyErr
         .ok_or(ProxyError::ModelNotFound)
 }
 
-fn snapshot(app: &App) -> Result<std::sync::Arc<Snapshot>, ProxyError> {
+pub(super) fn snapshot(app: &App) -> Result<std::sync::Arc<Snapshot>, ProxyError> {
     let not_ready = || ProxyError::Refused {
         refusal: Refusal::NotReady,
         key: app.upstream_key.clone(),

@@ -4,6 +4,7 @@
 //! decided below.
 
 mod access;
+mod admin;
 mod aloud;
 mod body;
 mod chat;
@@ -39,7 +40,7 @@ use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField,
 use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::surface::{Surface, messages};
-use crate::telemetry::{Log, Metrics};
+use crate::telemetry::{Log, Metrics, Traffic};
 use drain::Drain;
 use error::ProxyError;
 use phases::{Busy, Phases};
@@ -59,6 +60,7 @@ pub struct App {
     refresher: Refresher,
     log: Log,
     metrics: Arc<Metrics>,
+    traffic: Arc<Traffic>,
     proxy_keys: Vec<Secret>,
     upstream_key: Secret,
     limits: Limits,
@@ -82,6 +84,7 @@ impl App {
         refresher: Refresher,
         log: Log,
         metrics: Arc<Metrics>,
+        traffic: Arc<Traffic>,
     ) -> Self {
         Self {
             registry,
@@ -89,6 +92,7 @@ impl App {
             refresher,
             log,
             metrics,
+            traffic,
             proxy_keys: config.proxy_keys.clone(),
             upstream_key: config.upstream_key.clone(),
             limits: config.limits.clone(),
@@ -187,6 +191,10 @@ impl App {
         if wanted == Route::CountTokens {
             return self.count_tokens(request.into_body(), phases).await;
         }
+        if let Route::Admin(call) = wanted {
+            let answer = admin::answer(self, call, request, phases).await;
+            return answer.unwrap_or_else(|error| error.response());
+        }
         self.leave_body(&request, phases);
         phases
             .unless(Phases::is_cut, pin!(self.tell(wanted, &request)))
@@ -214,7 +222,9 @@ impl App {
             Route::Model(id) => info::model(self, &id),
             Route::Refresh => self.refresh().await,
             Route::MethodNotAllowed { allow, .. } => Err(ProxyError::MethodNotAllowed { allow }),
-            Route::NotFound | Route::Complete(_) | Route::CountTokens => Err(ProxyError::NotFound),
+            Route::NotFound | Route::Complete(_) | Route::CountTokens | Route::Admin(_) => {
+                Err(ProxyError::NotFound)
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::admin::Admin;
 use super::ui;
 use crate::surface::Surface;
 
@@ -24,6 +25,7 @@ pub(super) enum Route {
     Models,
     Model(String),
     Refresh,
+    Admin(Admin),
     /// The page, or a file of it.
     Ui(&'static str),
     NotFound,
@@ -49,6 +51,7 @@ impl Route {
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
+            | Self::Admin(_)
             | Self::Ui(_)
             | Self::NotFound => false,
         }
@@ -68,6 +71,7 @@ impl Route {
             | Self::Models
             | Self::Model(_)
             | Self::Refresh
+            | Self::Admin(_)
             | Self::NotFound => false,
         }
     }
@@ -88,6 +92,10 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         "/ready" => (Route::Ready, GET),
         "/metrics" => (Route::Metrics, GET),
         "/admin/refresh" => (Route::Refresh, POST),
+        "/admin/state" => (Route::Admin(Admin::State), GET),
+        "/admin/events" => (Route::Admin(Admin::Events), GET),
+        "/admin/explain" => (Route::Admin(Admin::Explain), POST),
+        "/admin/clear" => (Route::Admin(Admin::Clear), POST),
         path => match of_the_page(path).or_else(|| of_an_api(within_v1(path))) {
             Some(found) => found,
             None => return Route::NotFound,
@@ -230,6 +238,12 @@ mod tests {
             ("GET",     "/api/v1/models/a/b:free",       model("a/b:free")),
             ("GET",     "/v1/models/auto",               model("auto")),
             ("POST",    "/admin/refresh",                Refresh),
+            ("GET",     "/admin/state",                  Route::Admin(Admin::State)),
+            ("HEAD",    "/admin/state/",                 Route::Admin(Admin::State)),
+            ("GET",     "/admin/events",                 Route::Admin(Admin::Events)),
+            ("POST",    "/admin/explain",                Route::Admin(Admin::Explain)),
+            ("POST",    "/admin/clear",                  Route::Admin(Admin::Clear)),
+            ("POST",    "/admin/state",                  not(Route::Admin(Admin::State), GET)),
             ("GET",     "/ui",                           Route::Ui("index.html")),
             ("HEAD",    "/ui/",                          Route::Ui("index.html")),
             ("GET",     "/ui/style.css",                 Route::Ui("style.css")),

@@ -10,6 +10,7 @@ use super::answers::{Answer, ToolCall};
 use super::failures::Failure;
 use super::said::Said;
 use super::schema::example;
+use super::step::Step;
 use crate::clock::Now;
 
 /// The fields of a chat request that shape the answer. The rest is skipped, not kept.
@@ -56,6 +57,26 @@ impl<'a> Asked<'a> {
 
     pub(super) fn streamed(&self) -> bool {
         self.stream == Some(true)
+    }
+
+    /// The step that a task has come to with this request. None: a fitting answer.
+    pub(super) fn turn_of<'s>(&self, task: &'s [Step]) -> Option<&'s Step> {
+        let messages = tree(self.messages);
+        let called = |message: &&Value| {
+            let calls = message["tool_calls"].as_array();
+            message["role"] == "assistant" && calls.is_some_and(|calls| !calls.is_empty())
+        };
+        let turns = messages.as_array().into_iter().flatten();
+        let turn = turns.filter(called).count();
+        let step = task.get(turn).or(task.last())?;
+        let tools = tree(self.tools);
+        let offered = |call: &ToolCall| {
+            let names = tools.as_array().into_iter().flatten();
+            names
+                .map(|tool| &tool["function"]["name"])
+                .any(|name| *name == *call.name)
+        };
+        step.calls().iter().all(offered).then_some(step)
     }
 
     /// The answer settled for this request. `number` tells one id from the next.

@@ -107,6 +107,17 @@ impl Subject<'_> {
             Step::Raw(raw) => return Played::Acts(raw.acts()),
             Step::Redirect(to) => Reply::new(302, "text/plain", "").set("Location", to),
             Step::NextList => Reply::new(200, "application/json", TOP_MODELS_NEXT),
+            Step::Task(task) => {
+                return match self {
+                    Self::Chat { asked, .. } => match asked.turn_of(task) {
+                        Some(step) => self.meets(step, now),
+                        None => Played::Reply(self.good(&Answer::default(), now)),
+                    },
+                    Self::Document { .. } => {
+                        Played::Reply(Reply::error(500, "only a model has tasks"))
+                    }
+                };
+            }
         })
     }
 }

@@ -146,7 +146,8 @@ impl Simulator {
             | Step::Reset(_)
             | Step::Raw(_)
             | Step::Redirect(_)
-            | Step::NextList => make().into(),
+            | Step::NextList
+            | Step::Task(_) => make().into(),
         }
     }
 

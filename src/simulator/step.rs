@@ -37,6 +37,10 @@ pub enum Step {
     Redirect(String),
     /// Of the list: the second sample, one day later.
     NextList,
+    /// An agent's task: the step for each turn of its conversation, however many requests come beside
+    /// or again. The first while no tool was called, the second after the first turn of calls, and so
+    /// on; the last from then on. A tool that the request does not offer is not called: it gets a fitting answer.
+    Task(Vec<Step>),
 }
 
 /// A plain answer with any status.
@@ -132,6 +136,24 @@ impl Step {
     #[must_use]
     pub fn tool_call(name: impl Into<String>, arguments: Value) -> Self {
         Self::ToolCall(vec![ToolCall::new(name, arguments)])
+    }
+
+    /// The tools that it calls.
+    pub(super) fn calls(&self) -> &[ToolCall] {
+        match self {
+            Self::ToolCall(calls) => calls,
+            Self::Ok(answer) => &answer.tool_calls,
+            Self::Stream(stream) => &stream.answer.tool_calls,
+            Self::Status(_)
+            | Self::Failure(_)
+            | Self::Stall(_)
+            | Self::Close(_)
+            | Self::Reset(_)
+            | Self::Raw(_)
+            | Self::Redirect(_)
+            | Self::NextList
+            | Self::Task(_) => &[],
+        }
     }
 
     /// A recorded failure.

@@ -176,12 +176,16 @@ pub enum Stream {
 
 impl Stream {
     /// Takes the payload of the upstream's next event, and answers what it says, as
-    /// [`crate::upstream::read_answer`] would: an event needs no second reader. Of an error
+    /// [`crate::upstream::read_counted`] would: an event needs no second reader. Of an error
     /// nothing is written; it is for the caller to end the stream with.
     ///
     /// # Errors
     /// When it is not JSON; then nothing has been written either.
-    pub fn event(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<Said, json::Error> {
+    pub fn event(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(Said, Option<u64>), json::Error> {
         let chunk = Chunk::read(payload)?;
         let said = chunk.said();
         match self {
@@ -189,7 +193,7 @@ impl Stream {
             Self::Responses(stream) => stream.take(&chunk, out),
             Self::Messages(stream) => stream.take(&chunk, out),
         }
-        Ok(said)
+        Ok((said, chunk.completion_tokens()))
     }
 
     /// Ends it: the upstream is done. Nothing may follow.

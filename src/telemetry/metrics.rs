@@ -131,6 +131,12 @@ impl Metrics {
         self.open_streams.add(change);
     }
 
+    /// How many streamed answers are under way.
+    #[must_use]
+    pub fn streams_open(&self) -> i64 {
+        self.open_streams.get()
+    }
+
     /// Forgets the series of models that left the list, so that they do not pile up.
     pub fn retain_models(&self, stays: impl Fn(&str) -> bool) {
         for family in self.attempts.collect() {

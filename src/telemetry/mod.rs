@@ -1,11 +1,13 @@
-//! What the operator sees: log lines, the record of a request, metrics (spec §7).
+//! What the operator sees: log lines, the record of a request, metrics, live traffic (spec §7).
 //!
 //! No prompt, no answer and no key ever gets here: the types below have no place for them.
 
 mod log;
 mod metrics;
 mod record;
+mod traffic;
 
 pub use log::{Lines, Log, LogWriter};
 pub use metrics::{Gauges, Metrics};
-pub use record::{AttemptRecord, Ending, RequestRecord, Traits};
+pub use record::{Ending, RequestRecord, Traits};
+pub use traffic::{Happening, Heard, Listener, Traffic};

@@ -3,6 +3,8 @@
 //! Dropping a record ends it, so no way out of a request can forget to: whoever drops it
 //! without an ending was interrupted, which means that the client has left.
 
+mod shown;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +12,10 @@ use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
-use super::{Log, Metrics};
-use crate::clock::{Now, rfc3339};
+use super::{Log, Metrics, Traffic};
+use crate::clock::Now;
 use crate::config::LogLevel;
+use crate::live::{AttemptRecord, Attempted};
 use crate::model::ModelId;
 use crate::surface::Surface;
 use crate::upstream::{Cause, Outcome};
@@ -71,46 +74,12 @@ pub enum Ending {
     },
 }
 
-/// One attempt, as the log shows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct AttemptRecord {
-    /// The model that was asked.
-    pub model: ModelId,
-    /// How it ended.
-    #[serde(serialize_with = "outcome")]
-    pub outcome: Outcome,
-    /// The upstream's status, where there was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// What exactly went wrong.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cause")]
-    pub cause: Option<Cause>,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u64,
-    /// Until when the model rests now.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "date")]
-    pub cooldown_until: Option<SystemTime>,
-}
-
-fn outcome<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_str(outcome.as_str())
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it over so")]
-fn cause<S: serde::Serializer>(cause: &Option<Cause>, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_str(cause.map_or("", Cause::as_str))
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it over so")]
-fn date<S: serde::Serializer>(at: &Option<SystemTime>, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_str(&at.map(rfc3339).unwrap_or_default())
-}
-
 /// The record of one chat request.
 #[derive(Debug)]
 pub struct RequestRecord {
     log: Log,
     metrics: Arc<Metrics>,
+    traffic: Arc<Traffic>,
     request_id: String,
     surface: Surface,
     started: Instant,
@@ -120,6 +89,12 @@ pub struct RequestRecord {
     under_way: Option<(ModelId, Instant)>,
     begun: Arc<AtomicUsize>,
     streaming: bool,
+    /// From the request's head, and from asking the model, to the first useful event.
+    ttft_ms: Option<(u64, u64)>,
+    completion_tokens: Option<u64>,
+    code: Option<Cow<'static, str>>,
+    /// The last attempt, while the figures have not been told of it.
+    untold: Option<Attempted>,
     chunks_emitted: u64,
     ending: Option<Ending>,
 }
@@ -131,6 +106,7 @@ impl RequestRecord {
     pub fn new(
         log: Log,
         metrics: Arc<Metrics>,
+        traffic: Arc<Traffic>,
         request_id: String,
         surface: Surface,
         snapshot_size: usize,
@@ -138,6 +114,7 @@ impl RequestRecord {
         Self {
             log,
             metrics,
+            traffic,
             request_id,
             surface,
             started: Now::steady(),
@@ -147,6 +124,10 @@ impl RequestRecord {
             under_way: None,
             begun: Arc::default(),
             streaming: false,
+            ttft_ms: None,
+            completion_tokens: None,
+            code: None,
+            untold: None,
             chunks_emitted: 0,
             ending: None,
         }
@@ -188,15 +169,16 @@ impl RequestRecord {
             return;
         };
         self.metrics.attempt(&model, outcome);
-        let duration_ms = millis(begun);
-        self.attempts.push(AttemptRecord {
+        let attempt = AttemptRecord {
             model,
             outcome,
             status,
             cause,
-            duration_ms,
+            duration_ms: millis(begun),
             cooldown_until,
-        });
+        };
+        self.show(&attempt);
+        self.attempts.push(attempt);
     }
 
     /// The attempts so far, the one under way included.
@@ -222,12 +204,24 @@ impl RequestRecord {
         if !self.streaming {
             self.streaming = true;
             self.metrics.open_streams(1);
+            let asked = self.under_way.as_ref().map_or(self.started, |(_, at)| *at);
+            self.ttft_ms = Some((millis(self.started), millis(asked)));
         }
+    }
+
+    /// How many tokens the answer has, if that was told.
+    pub fn counted(&mut self, completion_tokens: Option<u64>) {
+        self.completion_tokens = completion_tokens.or(self.completion_tokens);
     }
 
     /// Events have gone to the client.
     pub fn emitted(&mut self, events: u64) {
         self.chunks_emitted += events;
+    }
+
+    /// The client gets an error with this code.
+    pub fn failed_with(&mut self, code: Cow<'static, str>) {
+        self.code = Some(code);
     }
 
     /// The request has ended; only the first ending counts.
@@ -278,6 +272,7 @@ impl Drop for RequestRecord {
                 .as_secs_f64(),
         );
         self.write(ending, status, mid_stream_error);
+        self.show_end(status, mid_stream_error);
     }
 }
 
@@ -294,17 +289,12 @@ impl RequestRecord {
         if !self.log.wants(level) {
             return;
         }
-        let answered = self
-            .attempts
-            .last()
-            .filter(|a| matches!(a.outcome, Outcome::Success | Outcome::ClientDisconnected));
-        let chosen = answered.or_else(|| self.attempts.last().filter(|_| self.chunks_emitted > 0));
         let done = Done {
             request_id: &self.request_id,
             surface: self.surface.as_str(),
             duration_ms: millis(self.started),
             status,
-            chosen_model: chosen.map(|a| &a.model),
+            chosen_model: self.chosen_model(),
             stream: self.traits.stream,
             chunks_emitted: self.chunks_emitted,
             mid_stream_error,
@@ -316,6 +306,18 @@ impl RequestRecord {
             key_tail,
         };
         self.log.emit(level, "request_done", &done);
+    }
+
+    /// Who answered, or had begun to.
+    fn chosen_model(&self) -> Option<&ModelId> {
+        let answered = |a: &&AttemptRecord| match a.outcome {
+            Outcome::Success | Outcome::ClientDisconnected => true,
+            Outcome::RateLimited
+            | Outcome::UpstreamAuthError
+            | Outcome::ClientError
+            | Outcome::UpstreamError => self.chunks_emitted > 0,
+        };
+        self.attempts.last().filter(answered).map(|a| &a.model)
     }
 
     fn write_rejected(&self, reason: &str, error: Option<String>) {

@@ -37,24 +37,41 @@ pub struct UpstreamError {
 /// # Errors
 /// When it is not JSON.
 pub fn read(body: &[u8], endpoint: Endpoint) -> Result<Said, json::Error> {
+    read_counted(body, endpoint).map(|(said, _)| said)
+}
+
+/// No answer has more tokens: a larger number is not believed.
+pub const MOST_TOKENS: u64 = 10_000_000;
+
+/// The same, and how many tokens the answer has, where its usage says so.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64>), json::Error> {
     let mut reader = Reader::new(body, json::MAX_DEPTH)?;
     let mut error = None;
+    let mut tokens = None;
     let mut choices = Choices::default();
     reader.object(|key, reader| match key {
         "error" => reader
             .value()
             .map(|value| error = UpstreamError::told(value)),
         "choices" => reader.array(|reader| choices.take(reader, endpoint.text())),
+        "usage" => reader.value().map(|usage| {
+            let told = usage.get("completion_tokens").and_then(Raw::as_u64);
+            tokens = told.filter(|tokens| *tokens <= MOST_TOKENS);
+        }),
         _ => reader.value().map(drop),
     })?;
     reader.end()?;
-    Ok(match error.or(choices.error) {
+    let said = match error.or(choices.error) {
         Some(error) => Said::Error(error),
         None if choices.useful => Said::Useful {
             finished: choices.finished,
         },
         None => Said::Nothing,
-    })
+    };
+    Ok((said, tokens))
 }
 
 /// What the choices say together.
@@ -195,6 +212,26 @@ mod tests {
             message: Some(message.into()),
             body: Some(Bytes::copy_from_slice(json.as_bytes())),
         })
+    }
+
+    #[test]
+    fn i6_2_the_usage_tells_how_many_tokens_an_answer_has() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"usage":{"prompt_tokens":9,"completion_tokens":42}}"#,           Some(42)),
+            (r#"{"choices":[],"usage":{"completion_tokens":0}}"#,                 Some(0)),
+            (r#"{"choices":[],"usage":null}"#,                                    None),
+            (r#"{"usage":{"completion_tokens":null}}"#,                           None),
+            (r#"{"usage":{"completion_tokens":"42"}}"#,                           None),
+            (r#"{"usage":{"completion_tokens":-1}}"#,                             None),
+            (r#"{"usage":{"completion_tokens":18446744073709551615}}"#,           None),
+            (r#"{"usage":[42]}"#,                                                 None),
+            (r#"{"choices":[{"delta":{"usage":{"completion_tokens":42}}}]}"#,     None),
+        ];
+        for (body, expected) in rows {
+            let (_, tokens) = read_counted(body.as_bytes(), Endpoint::Chat).unwrap();
+            assert_eq!(tokens, expected, "{body}");
+        }
     }
 
     #[test]

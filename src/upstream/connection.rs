@@ -86,6 +86,8 @@ impl Way {
             .keep_alive_interval(Duration::from_secs(5))
             .keep_alive_timeout(Duration::from_secs(5))
             .adaptive_window(true)
+            // Until the server has said how many it allows, the request that opened it is alone.
+            .initial_max_send_streams(1)
             .handshake(io)
             .await
             .map_err(broken)?;
@@ -93,7 +95,7 @@ impl Way {
             sender,
             past,
             streams: Arc::new(()),
-            allowed: Arc::new(AtomicUsize::new(STREAMS)),
+            allowed: Arc::new(AtomicUsize::new(1)),
         };
         let allowed = Arc::clone(&many.allowed);
         tasks.spawn(poll_fn(move |cx| {

@@ -21,7 +21,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
-pub use answer::{Said, UpstreamError, read as read_answer, without_heartbeat, without_mark};
+pub use answer::{
+    MOST_TOKENS, Said, UpstreamError, read as read_answer, read_counted, without_heartbeat,
+    without_mark,
+};
 pub use classify::Rules;
 pub use client::{HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;

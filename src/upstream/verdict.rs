@@ -26,6 +26,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Success,
+        Self::RateLimited,
+        Self::UpstreamAuthError,
+        Self::ClientError,
+        Self::ClientDisconnected,
+        Self::UpstreamError,
+    ];
+
     /// The spelling dashboards depend on.
     #[must_use]
     pub fn as_str(self) -> &'static str {

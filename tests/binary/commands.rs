@@ -46,6 +46,8 @@ async fn s8_help_names_every_setting_and_no_value_of_the_environment() {
         "serve",
         "demo",
         "check",
+        "status",
+        "explain",
         "health",
         "init",
         "setup",

@@ -17,6 +17,7 @@ mod commands;
 mod connections;
 mod demo;
 mod log;
+mod operator;
 mod settings;
 mod setup;
 mod sockets;

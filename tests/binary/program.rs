@@ -74,6 +74,16 @@ impl Program {
         self
     }
 
+    /// Runs it to its end at this terminal, which is closed with it.
+    pub async fn run_at(mut self, terminal: std::fs::File) -> Option<i32> {
+        self.command.stdin(terminal.try_clone().unwrap());
+        self.command.stdout(terminal);
+        let mut child = self.command.spawn().unwrap();
+        drop(self);
+        let ended = tokio::time::timeout(LONG, child.wait()).await;
+        ended.expect("it ends").unwrap().code()
+    }
+
     /// Prints there, where nothing of it is seen by the test.
     pub fn stdout(mut self, to: std::io::PipeWriter) -> Self {
         self.command.stdout(to);
@@ -103,8 +113,8 @@ impl Program {
         }
     }
 
-    /// Starts it.
-    fn start(mut self, address: SocketAddr) -> Serving {
+    /// Starts it; `address` is where it will listen, if it does.
+    pub fn start(mut self, address: SocketAddr) -> Serving {
         let mut child = self.command.spawn().unwrap();
         let mut tasks = JoinSet::new();
         let stdout = Said::by(child.stdout.take(), &mut tasks);

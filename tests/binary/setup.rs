@@ -1,5 +1,6 @@
 //! `setup` and `launch`: what they print, write and run.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,30 @@ async fn without_a_terminal_setup_only_shows() {
             }
             assert!(!ran.stdout.contains(PROXY_KEY), "{}", ran.stdout);
         }
+    }
+}
+
+#[tokio::test]
+async fn at_a_terminal_setup_asks_first() {
+    for (answer, written) in [("n\n", 0), ("\n", 0), ("y\n", 1)] {
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        let (mut person, terminal) = terminal();
+        let setup = homely(&home, "setup aider").run_at(terminal);
+        let folder = home.path().to_owned();
+        let person = tokio::task::spawn_blocking(move || {
+            let mut said = Vec::new();
+            while !said.ends_with(b"[y/N] ") {
+                let mut bytes = [0; 1024];
+                let count = person.read(&mut bytes).unwrap();
+                said.extend_from_slice(&bytes[..count]);
+            }
+            assert_eq!(files(&folder), Vec::<String>::new());
+            person.write_all(answer.as_bytes()).unwrap();
+        });
+        let (code, person) = tokio::join!(setup, person);
+        person.unwrap();
+        assert_eq!(code, Some(0));
+        assert_eq!(files(home.path()).len(), written, "{answer:?}");
     }
 }
 
@@ -208,6 +233,21 @@ async fn launch_says_what_is_missing() {
         Some(0),
         "whoever names an address is believed: {ran:?}"
     );
+}
+
+/// A person's end of a terminal, and the program's.
+fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name)
+        .unwrap();
+    (person.into(), terminal)
 }
 
 /// A port where somebody listens.

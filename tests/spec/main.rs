@@ -13,6 +13,9 @@ mod rig;
 mod scripts;
 mod wire;
 
+mod i6_events;
+mod i6_explain;
+mod i6_state;
 mod s2_failed_reads;
 mod s2_list;
 mod s3_errors;

@@ -71,6 +71,8 @@ async fn s3_every_route_with_no_key_the_wrong_one_and_the_right_one() {
                 expected,
                 "{method} {path} with {authorization:?}"
             );
+            let in_vain = if answer.status == 401 { "false" } else { "" };
+            assert_eq!(answer.header("x-should-retry"), in_vain, "{method} {path}");
             let challenge = if answer.status == 401 { "Bearer" } else { "" };
             assert_eq!(
                 answer.header("www-authenticate"),

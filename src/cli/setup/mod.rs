@@ -130,7 +130,7 @@ fn wanted(setup: &Setup) -> bool {
 
 fn agreed() -> bool {
     let mut answer = String::new();
-    say::raw(b"Write this? [y/N] ");
+    say::question("Write this? [y/N]");
     let read = io::stdin().read_line(&mut answer);
     read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
 }

@@ -69,6 +69,7 @@ fn every_form_of_a_step_can_be_written() {
         r#"{"raw": {"send": ["a"], "then": "hang"}}"#,
         r#"{"redirect": "http://127.0.0.1:1/"}"#,
         r#""next_list""#,
+        r#"{"task": [{"tool_call": {"name": "write"}}, "provider_limit", {"ok": "done"}]}"#,
     ];
     for form in forms {
         serde_json::from_str::<Step>(form).unwrap_or_else(|e| panic!("{form}: {e}"));
@@ -95,6 +96,44 @@ async fn plans_cycle_stay_or_end_well() {
         for status in expected {
             assert_eq!(ask(&simulator, &chat(false)).await.0, status, "{end:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_goes_by_the_conversation_not_by_the_attempts() {
+    let write = Step::tool_call("write", json!({"path": "a"}));
+    let task = [
+        write,
+        Step::failure(Failure::ProviderLimit),
+        Step::ok("done"),
+    ];
+    let simulator = Simulator::new(Script::new().model(MODEL, Step::Task(task.into())));
+    let request = |tool: &str, turns: usize| {
+        let turn = [
+            json!({"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}),
+            json!({"role": "tool", "tool_call_id": "1", "content": "ok"}),
+        ];
+        let mut messages = vec![json!({"role": "user", "content": "write a, assistant"})];
+        messages.extend(std::iter::repeat_n(turn, turns).flatten());
+        let tools = json!([{"type": "function", "function": {"name": tool}}]);
+        post(&json!({"model": MODEL, "messages": messages, "tools": tools}))
+    };
+    #[rustfmt::skip]
+    let rows = [
+        ("write", 0, 200, r#""name":"write""#),
+        ("read",  0, 200, "played by the simulator"),
+        ("write", 1, 429, "rate-limited upstream"),
+        ("write", 1, 429, "rate-limited upstream"),
+        ("write", 0, 200, r#""name":"write""#),
+        ("write", 2, 200, r#""content":"done""#),
+        ("write", 7, 200, r#""content":"done""#),
+    ];
+    for (tool, turns, status, expected) in rows {
+        let (got, _, body) = ask(&simulator, &request(tool, turns)).await;
+        assert!(
+            got == status && body.contains(expected),
+            "{tool} {turns}: {got} {body}"
+        );
     }
 }
 

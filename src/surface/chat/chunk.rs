@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::details::text_of;
 use super::usage::Usage;
 use crate::json::{self, Kind, Raw, Reader};
-use crate::upstream::{Said, UpstreamError};
+use crate::upstream::{MOST_TOKENS, Said, UpstreamError};
 
 /// The first choice and what stands around it. Strings are still escaped, and none is empty.
 #[derive(Debug, Default)]
@@ -67,6 +67,12 @@ impl<'a> Chunk<'a> {
         reader.end()?;
         chunk.error = error.or(chunk.error);
         Ok(chunk)
+    }
+
+    /// How many tokens the answer has, where its usage says so in a number to be believed.
+    pub(in crate::surface) fn completion_tokens(&self) -> Option<u64> {
+        let told = self.usage.map(|usage| usage.completion);
+        told.filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
     }
 
     /// A choice is there.

@@ -15,7 +15,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
 REPO = HERE.parent
 WORK = HERE / ".work"
 KEY = "demo-key"
@@ -187,17 +187,24 @@ class Rig:
         self.simulator.forget()
         self._before = len(self.demo.log.requests())
 
+    def lines(self):
+        """The log lines of the chat requests since the situation was made."""
+        return self.demo.log.requests()[self._before :]
+
     def logged(self, count):
-        """The log lines of the chat requests since the situation was made: exactly so many."""
-        lines = lambda: self.demo.log.requests()[self._before :]
-        eventually(lambda: len(lines()) >= count, f"{count} log lines")
-        equal(len(lines()), count, "log lines")
-        return lines()
+        """These lines: exactly so many."""
+        eventually(lambda: len(self.lines()) >= count, f"{count} log lines")
+        equal(len(self.lines()), count, "log lines")
+        return self.lines()
 
     def short_list(self, count, **flags):
         """The first so many models of the sample, with these flags, and no fallback router."""
         models = [{**model, **flags} for model in self.simulator.sample["models"][:count]]
         return {"updatedAt": self.simulator.sample["updatedAt"], "models": models}
+
+
+# Of a demo that waits aloud after 1 s: it has by then.
+SLOW_FAILURE = {"status": {"status": 503, "delay_ms": 1500}}
 
 
 def limited(retry_after):

@@ -1,0 +1,64 @@
+"""Runs the checks of these clients against one demo, and prints the table client x check."""
+
+import argparse
+from pathlib import Path
+
+import runner  # first: it clears the environment
+import rig
+
+from . import sdk_checks, agent_checks  # in the order of the table
+from .table import table
+
+TABLE = """\
+# Clients that were run
+
+What each column means stands in [e2e/agents/README.md](../e2e/agents/README.md). Written by
+`e2e/agents/run --all --table docs/agents-tested.md`.
+"""
+TRANSCRIPTS = """\
+# Through a failover
+
+What an agent says, and what the proxy does meanwhile: seconds, who, what. The models are simulated, all else is real; the best
+one is rate-limited between the first turn and the second. Written by `e2e/agents/run --transcripts docs/transcripts.md` and the
+names of the checks.
+"""
+
+
+def arguments():
+    told = argparse.ArgumentParser(prog="e2e/agents/run", description="Real SDKs and agents against the built binary.")
+    told.add_argument("--all", action="store_true", help="all agents, not the quick two only")
+    told.add_argument("--table", type=Path, metavar="FILE", help="write the table there too, in Markdown")
+    told.add_argument("--transcripts", type=Path, metavar="FILE", help="write there how agents go through a failover")
+    told.add_argument("words", nargs="*", metavar="WORD", help="only the checks with one of these in their names")
+    return told.parse_args()
+
+
+def chosen(wanted):
+    quick = {client.name for client in (*sdk_checks.SDKS, *agent_checks.QUICK)}
+    for check in rig.CHECKS:
+        client = check.name.partition(": ")[0]
+        words = [word for word in wanted.words if word.lower() in check.name.lower()]
+        named = any(word.lower() in client.lower() or word.startswith(client) for word in words)
+        if (wanted.all or client in quick or named) and (words or not wanted.words):
+            yield check
+
+
+def main():
+    wanted = arguments()
+    checks = list(chosen(wanted))
+    if not checks:
+        print("no check has such a name:", *(check.name for check in rig.CHECKS), sep="\n  ")
+        return 2
+    demo = rig.Demo("agents", PORT="0", STREAM_KEEPALIVE_SEC="1")
+    results = runner.run_all(checks, rig.Rig(demo))
+    tables = [table(clients, results) for clients in (sdk_checks.SDKS, agent_checks.AGENTS)]
+    whole = "\n".join(one for one in tables if one)
+    print(f"\n{whole}")
+    if wanted.table:
+        wanted.table.write_text(f"{TABLE}\n{whole}")
+    if wanted.transcripts:
+        wanted.transcripts.write_text("\n".join([TRANSCRIPTS, *agent_checks.TRANSCRIPTS]))
+    return runner.close(results)
+
+
+runner.program(main)

@@ -1,0 +1,165 @@
+//! `explain`: asks the running proxy what would become of a request, and why.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::Ending;
+use super::running::Running;
+use super::say::{self, clean};
+use super::status::duration;
+use crate::config::Sources;
+
+/// Reads a request's body from `file`, or else from stdin, and says what would become of it;
+/// with `json` in the proxy's own words.
+pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Ending {
+    let running = match Running::of(sources) {
+        Ok(running) => running,
+        Err(trouble) => return trouble.end(),
+    };
+    let body = match read(file) {
+        Ok(body) => body,
+        Err(error) => {
+            let name = file.map_or("stdin".into(), |file| file.display().to_string());
+            say::problem(format_args!("{name} cannot be read: {error}"));
+            return Ending::Fault;
+        }
+    };
+    match running.ask(Method::POST, "/admin/explain", body).await {
+        Ok(told) => {
+            if json {
+                say::line(format_args!("{told:#}"));
+            } else {
+                say::line(in_words(&told));
+            }
+            Ending::Fine
+        }
+        Err(trouble) => trouble.end(),
+    }
+}
+
+fn read(file: Option<&Path>) -> std::io::Result<Bytes> {
+    if let Some(file) = file {
+        return std::fs::read(file).map(Bytes::from);
+    }
+    if std::io::stdin().is_terminal() {
+        say::problem("the request's body, please (Ctrl-D ends it):");
+    }
+    let mut body = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut body)?;
+    Ok(body.into())
+}
+
+/// What the proxy told, for people.
+fn in_words(told: &Value) -> String {
+    let mut lines = vec![needs(told)];
+    let candidates = strings(&told["candidates"]);
+    let most = told["max_attempts"].as_u64().unwrap_or_default();
+    lines.push(if candidates.is_empty() {
+        nobody(told)
+    } else {
+        format!("Would ask, as far as each fails, at most {most} of them:")
+    });
+    let numbered = candidates.iter().zip(1..);
+    lines.extend(numbered.map(|(model, number)| format!("{number:>3}  {model}")));
+    let left_out = told["left_out"].as_array().map_or(&[][..], Vec::as_slice);
+    if !left_out.is_empty() {
+        lines.push("Left out:".to_owned());
+    }
+    let width = left_out
+        .iter()
+        .map(|out| text(&out["model"]).chars().count())
+        .max()
+        .unwrap_or_default();
+    for out in left_out {
+        let model = text(&out["model"]);
+        let left = out["resting_sec"].as_u64();
+        let left = left.map_or(String::new(), |left| {
+            format!(", back in {}", duration(left))
+        });
+        lines.push(format!(
+            "     {model:width$}  {}{left}",
+            text(&out["reason"])
+        ));
+    }
+    lines.join("\n")
+}
+
+fn needs(told: &Value) -> String {
+    let needs = &told["needs"];
+    let mut parts = strings(&needs["capabilities"]);
+    if parts.is_empty() {
+        parts.push("nothing special".to_owned());
+    }
+    let tokens = needs["prompt_tokens_at_least"].as_u64().unwrap_or_default();
+    if tokens > 0 {
+        parts.push(format!("a context of at least {tokens} tokens"));
+    }
+    let mut line = format!("Needs: {}", parts.join(", "));
+    if let Some(name) = told["model_asked_for"].as_str() {
+        let name = clean(name);
+        line += &match told["model_field"].as_str() {
+            Some("prefer") => format!(". It prefers the model \"{name}\""),
+            Some("pin") => format!(". It wants the model \"{name}\" alone"),
+            _ => format!(". Its model \"{name}\" is ignored (MODEL_FIELD)"),
+        };
+    }
+    line
+}
+
+/// What happens where nobody can be asked.
+fn nobody(told: &Value) -> String {
+    let answer = &told["would_answer"];
+    let Some(status) = answer["status"].as_u64() else {
+        return "Nobody is awake; it would wait for how a probe under way ends.".to_owned();
+    };
+    let message = text(&answer["body"]["error"]["message"]);
+    format!("Would ask nobody, and answer {status} at once: {message}")
+}
+
+fn text(value: &Value) -> String {
+    clean(value.as_str().unwrap_or_default())
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let values = value.as_array().map_or(&[][..], Vec::as_slice);
+    values.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn i6_3_an_explanation_reads_like_one() {
+        let told = json!({
+            "needs": {"capabilities": ["tools"], "prompt_tokens_at_least": 125},
+            "model_field": "ignore", "model_asked_for": "gpt\u{1b}[31m", "max_attempts": 5,
+            "candidates": ["d:free", "e:free"],
+            "left_out": [
+                {"model": "a:free", "why": "resting", "reason": "rate limited (HTTP 429)", "resting_sec": 190},
+                {"model": "bb:free", "why": "lacks", "reason": "cannot do: tools"},
+            ],
+        });
+        let expected = "\
+Needs: tools, a context of at least 125 tokens. Its model \"gpt[31m\" is ignored (MODEL_FIELD)
+Would ask, as far as each fails, at most 5 of them:
+  1  d:free
+  2  e:free
+Left out:
+     a:free   rate limited (HTTP 429), back in 3 min 10 s
+     bb:free  cannot do: tools";
+        assert_eq!(in_words(&told), expected);
+        let told = json!({
+            "needs": {"capabilities": []}, "candidates": [], "left_out": [],
+            "would_answer": {"status": 503, "body": {"error": {"message": "Wait."}}},
+        });
+        let expected = "Needs: nothing special\nWould ask nobody, and answer 503 at once: Wait.";
+        assert_eq!(in_words(&told), expected);
+    }
+}

@@ -1,0 +1,117 @@
+//! `status`: what a running proxy tells of itself, in the terminal.
+
+mod look;
+mod table;
+
+use std::io::{IsTerminal as _, stdout};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::running::{Answer, Running};
+use super::{Ending, say};
+use crate::config::Sources;
+use look::Look;
+pub(super) use table::duration;
+
+/// A countdown moves once a second.
+const SECOND: Duration = Duration::from_secs(1);
+/// Events that come closer together than this are drawn together.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+/// How the state is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// As a table, once.
+    Once,
+    /// As a table, again and again.
+    Watch,
+    /// In the proxy's own words.
+    Json,
+}
+
+/// Asks the running proxy, and shows what it tells.
+pub async fn run(sources: &Sources, show: Show) -> Ending {
+    let running = match Running::of(sources) {
+        Ok(running) => running,
+        Err(trouble) => return trouble.end(),
+    };
+    let terminal = stdout().is_terminal();
+    let look = Look::new(terminal && !sources.wants_no_color());
+    match show {
+        Show::Watch => watch(&running, look, terminal).await,
+        Show::Once | Show::Json => {
+            match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
+                Ok(state) if show == Show::Json => say::line(format_args!("{state:#}")),
+                Ok(state) => say::line(look.paint(&table::table(&state))),
+                Err(trouble) => return trouble.end(),
+            }
+            Ending::Fine
+        }
+    }
+}
+
+/// Draws at each event, and each second of a terminal's, until Ctrl-C.
+async fn watch(running: &Running, look: Look, terminal: bool) -> Ending {
+    let mut events = None;
+    let mut before = None;
+    loop {
+        let drawn = Instant::now();
+        match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
+            Ok(state) if terminal => look.redraw(&table::table(&state)),
+            // Whoever reads a file or a pipe wants news, not seconds.
+            Ok(state) if before.as_ref() != Some(&news(&state)) => {
+                say::line(format_args!("{}\n", look.paint(&table::table(&state))));
+                before = Some(news(&state));
+            }
+            Ok(_) => {}
+            Err(trouble) if !trouble.may_pass() => return trouble.end(),
+            Err(trouble) if terminal => {
+                look.redraw(&[look::line(format!("{trouble}. Asking again."))]);
+            }
+            Err(trouble) => say::problem(trouble),
+        }
+        if events.is_none() {
+            let asked = running.open(Method::GET, "/admin/events", Bytes::new());
+            // Where none may listen, the seconds are left.
+            events = asked.await.ok();
+        }
+        events = until_something_happens(events, drawn + SECOND).await;
+    }
+}
+
+/// What changes by itself does not count.
+fn news(state: &Value) -> Value {
+    let keys = ["ready", "first_choice", "requests", "started_at"];
+    let standings = state["models"].as_array().into_iter().flatten();
+    let standings = standings.map(|model| model["state"].clone());
+    let mut news: Vec<Value> = keys.iter().map(|key| state[*key].clone()).collect();
+    news.extend(standings);
+    news.push(state["account"]["state"].clone());
+    news.into()
+}
+
+/// Waits for an event or for `at`. Answers the events, unless they ended.
+async fn until_something_happens(events: Option<Answer>, at: Instant) -> Option<Answer> {
+    let Some(mut events) = events else {
+        sleep_until(at).await;
+        return None;
+    };
+    match tokio::time::timeout_at(at, events.body.frame()).await {
+        Err(_) => Some(events),
+        Ok(Some(Ok(_))) => {
+            sleep(TOGETHER).await;
+            // All that came meanwhile is in the state that is read next.
+            while let Ok(Some(Ok(_))) = timeout(Duration::ZERO, events.body.frame()).await {}
+            Some(events)
+        }
+        Ok(None | Some(Err(_))) => {
+            sleep_until(at).await;
+            None
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The state as lines for people. Pure.
+
+use serde_json::Value;
+
+use super::look::{Line, Tone, line};
+use crate::cli::say::clean;
+
+/// How many models are shown, and how many requests.
+const MODELS: usize = 30;
+const REQUESTS: usize = 8;
+
+/// The whole of it: banner, proxy, account, models, last requests.
+pub(super) fn table(state: &Value) -> Vec<Line> {
+    let mut lines = vec![banner(state), proxy(state), account(state), Line::new()];
+    lines.extend(models(state));
+    let requests = array(&state["requests"]);
+    if !requests.is_empty() {
+        lines.push(Line::new());
+        lines.push(vec![(Tone::Faint, "last requests (UTC)".to_owned())]);
+    }
+    lines.extend(requests.iter().take(REQUESTS).map(request));
+    lines
+}
+
+/// Whether requests are answered, and by whom, in one sentence.
+fn banner(state: &Value) -> Line {
+    if state["ready"] != true {
+        let why = text(&state["reason"]);
+        return vec![(
+            Tone::Bad,
+            format!("Requests cannot be answered now: {why}."),
+        )];
+    }
+    let last = &state["last_answer"];
+    let last = match (last["model"].as_str(), last["at"].as_str()) {
+        (Some(model), Some(at)) => {
+            format!("; the last answer was by {} at {}", clean(model), clock(at))
+        }
+        _ => "; none was asked yet".to_owned(),
+    };
+    let first = match state["first_choice"].as_str() {
+        Some(first) => format!("{} is asked first", clean(first)),
+        None => "a model is being probed".to_owned(),
+    };
+    vec![(
+        Tone::Good,
+        format!("Requests are being answered: {first}{last}."),
+    )]
+}
+
+fn proxy(state: &Value) -> Line {
+    let up = duration(number(&state["uptime_sec"]));
+    let streams = number(&state["open_streams"]);
+    let list = &state["list"];
+    let list = match list["models"].as_u64() {
+        Some(models) => format!(
+            "{} of {models} models awake, {} read {} ago",
+            number(&list["available"]),
+            text(&list["source"]),
+            duration(number(&list["age_sec"])),
+        ),
+        None => "no list yet".to_owned(),
+    };
+    let version = text(&state["version"]);
+    line(format!(
+        "free-llm-proxy {version}, up {up}; {streams} streaming; {list}"
+    ))
+}
+
+fn account(state: &Value) -> Line {
+    let account = &state["account"];
+    let asked = number(&account["asked_today"]);
+    let asked = format!("{asked} requests upstream since 00:00 UTC");
+    let what = match account["limit"].as_str() {
+        Some("minute") => "the free quota of this minute is used up",
+        Some("day") => "the free quota of today is used up",
+        Some("credit") => "out of credit",
+        _ if account["state"] == "probing" => "being probed after a rest",
+        _ => return line(format!("account: fine; {asked}")),
+    };
+    let left = account["resting_sec"].as_u64();
+    let left = left.map_or(String::new(), |left| {
+        format!(", back in {}", duration(left))
+    });
+    vec![
+        (Tone::Plain, "account: ".to_owned()),
+        (Tone::Bad, format!("{what}{left}")),
+        (Tone::Plain, format!("; {asked}")),
+    ]
+}
+
+fn models(state: &Value) -> Vec<Line> {
+    let all = array(&state["models"]);
+    let width = all
+        .iter()
+        .map(|model| text(&model["id"]).chars().count())
+        .max()
+        .unwrap_or_default();
+    let head = format!("  #  {:width$}  success    ttft  tok/s  state", "model");
+    let mut lines = vec![vec![(Tone::Faint, head)]];
+    lines.extend(
+        all.iter()
+            .take(MODELS)
+            .map(|model| self::model(model, width)),
+    );
+    let more = all.len().saturating_sub(MODELS);
+    if more > 0 {
+        lines.push(line(format!("     and {more} more (--json shows all)")));
+    }
+    lines
+}
+
+fn model(model: &Value, width: usize) -> Line {
+    let rank = match model["rank"].as_u64() {
+        Some(rank) => rank.to_string(),
+        None => "-".to_owned(),
+    };
+    // The hour says more of now; where it is silent, the day is better than nothing.
+    let hour = &model["hour"];
+    let figures = if hour.is_null() { &model["day"] } else { hour };
+    let percent = |share: f64| format!("{:.0}%", share * 100.0);
+    let success = figures["success_rate"]
+        .as_f64()
+        .map_or("-".to_owned(), percent);
+    let ttft = figures["ttft_p50_ms"]
+        .as_u64()
+        .map_or("-".to_owned(), millis);
+    let speed = figures["tokens_per_second"].as_f64();
+    let speed = speed.map_or("-".to_owned(), |speed| format!("{speed:.1}"));
+    let id = text(&model["id"]);
+    let (tone, standing) = standing(model);
+    vec![
+        (
+            Tone::Plain,
+            format!("{rank:>3}  {id:width$}  {success:>7}  {ttft:>6}  {speed:>5}  "),
+        ),
+        (tone, standing),
+    ]
+}
+
+fn standing(model: &Value) -> (Tone, String) {
+    match model["state"].as_str() {
+        Some("awake") => (Tone::Good, "awake".to_owned()),
+        Some("probing") => (Tone::Waiting, "being probed after a rest".to_owned()),
+        _ => {
+            let left = duration(number(&model["resting_sec"]));
+            let why = text(&model["reason"]);
+            (Tone::Waiting, format!("rests {left} more: {why}"))
+        }
+    }
+}
+
+fn request(request: &Value) -> Line {
+    let outcome = text(&request["outcome"]);
+    let tone = match outcome.as_str() {
+        "answered" => Tone::Good,
+        "broken" | "failed" => Tone::Bad,
+        _ => Tone::Waiting,
+    };
+    let trail = array(&request["attempts"]).iter().map(|attempt| {
+        let status = attempt["status"].as_u64();
+        let status = status.map_or(String::new(), |status| format!(" {status}"));
+        format!(
+            "{} {}{status}",
+            text(&attempt["model"]),
+            text(&attempt["outcome"])
+        )
+    });
+    let trail = trail.collect::<Vec<_>>().join(" > ");
+    let code = request["code"].as_str().map_or(trail.clone(), |code| {
+        let code = clean(code);
+        if trail.is_empty() {
+            code
+        } else {
+            format!("{code}: {trail}")
+        }
+    });
+    let at = clock(request["at"].as_str().unwrap_or_default());
+    let took = millis(number(&request["duration_ms"]));
+    vec![
+        (Tone::Plain, format!("  {at}  ")),
+        (tone, format!("{outcome:<12}")),
+        (
+            Tone::Plain,
+            format!(" {}  {took:>7}  {code}", number(&request["status"])),
+        ),
+    ]
+}
+
+/// A length of time as people say it, in its two largest units.
+pub(in crate::cli) fn duration(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, _, _) => format!("{days} d {hours} h"),
+    }
+}
+
+fn millis(ms: u64) -> String {
+    if ms < 1000 {
+        format!("{ms} ms")
+    } else {
+        format!("{:.1} s", ms as f64 / 1000.0)
+    }
+}
+
+/// The time of day of a moment.
+fn clock(moment: &str) -> String {
+    clean(moment.get(11..19).unwrap_or_default())
+}
+
+fn text(value: &Value) -> String {
+    clean(value.as_str().unwrap_or_default())
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests;

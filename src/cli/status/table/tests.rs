@@ -1,0 +1,113 @@
+use serde_json::json;
+
+use super::*;
+use crate::cli::status::look::Look;
+
+fn shown(state: &Value) -> String {
+    Look::new(false).paint(&table(state))
+}
+
+fn state() -> Value {
+    json!({
+        "version": "0.1.0", "uptime_sec": 9600, "ready": true, "reason": null,
+        "first_choice": "vendor/y:free", "open_streams": 1,
+        "last_answer": {"model": "vendor/y:free", "at": "2026-11-25T20:39:58.100Z"},
+        "list": {"source": "ranking", "age_sec": 2400, "models": 2, "available": 1},
+        "account": {"state": "awake", "limit": null, "asked_today": 412},
+        "models": [
+            {"id": "vendor/xx:free", "rank": 1, "state": "resting", "resting_sec": 190,
+             "reason": "rate limited (HTTP 429)",
+             "hour": {"success_rate": 0.952, "ttft_p50_ms": 640, "tokens_per_second": 71.5}},
+            {"id": "vendor/y:free", "rank": 2, "state": "awake", "hour": null,
+             "day": {"success_rate": 1.0, "ttft_p50_ms": 1720, "tokens_per_second": null}},
+            {"id": "router", "rank": null, "state": "probing", "hour": null, "day": null},
+        ],
+        "requests": [
+            {"at": "2026-11-25T20:39:58.100Z", "outcome": "answered", "status": 200, "code": null, "duration_ms": 1900,
+             "attempts": [{"model": "vendor/xx:free", "outcome": "rate_limited", "status": 429},
+                          {"model": "vendor/y:free", "outcome": "success"}]},
+            {"at": "2026-11-25T20:39:50.000Z", "outcome": "client_error", "status": 400, "code": "invalid_json",
+             "duration_ms": 1, "attempts": []},
+        ],
+    })
+}
+
+#[test]
+fn i6_6_the_table_says_who_answers_and_who_rests_how_long_and_why() {
+    let expected = "\
+Requests are being answered: vendor/y:free is asked first; the last answer was by vendor/y:free at 20:39:58.
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min 0 s ago
+account: fine; 412 requests upstream since 00:00 UTC
+
+  #  model           success    ttft  tok/s  state
+  1  vendor/xx:free      95%  640 ms   71.5  rests 3 min 10 s more: rate limited (HTTP 429)
+  2  vendor/y:free      100%   1.7 s      -  awake
+  -  router                -       -      -  being probed after a rest
+
+last requests (UTC)
+  20:39:58  answered     200    1.9 s  vendor/xx:free rate_limited 429 > vendor/y:free success
+  20:39:50  client_error 400     1 ms  invalid_json";
+    assert_eq!(shown(&state()), expected);
+}
+
+#[test]
+fn i6_6_the_banner_says_why_nobody_answers() {
+    let mut state = state();
+    state["ready"] = false.into();
+    state["reason"] = "every model is resting; the first wakes in 9 s".into();
+    state["account"] =
+        json!({"state": "resting", "limit": "day", "resting_sec": 90_061, "asked_today": 50});
+    let shown = shown(&state);
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(
+        lines[0],
+        "Requests cannot be answered now: every model is resting; the first wakes in 9 s."
+    );
+    assert_eq!(
+        lines[2],
+        "account: the free quota of today is used up, back in 1 d 1 h; 50 requests upstream since 00:00 UTC"
+    );
+}
+
+#[test]
+fn i6_6_hostile_text_is_text_and_a_stranger_breaks_nothing() {
+    let mut state = state();
+    state["models"][0]["reason"] = "\u{1b}]0;evil\u{7}\r\n\u{202e}x".into();
+    state["version"] = "\u{1b}[2J".into();
+    let shown = shown(&state);
+    assert!(
+        !shown.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']),
+        "{shown:?}"
+    );
+    for strange in [
+        json!(null),
+        json!([]),
+        json!("x"),
+        json!({"models": 7, "requests": [null], "ready": "yes"}),
+    ] {
+        assert!(super::table(&strange).len() >= 4);
+    }
+}
+
+#[test]
+fn i6_6_a_thousand_models_are_named_up_to_a_point() {
+    let mut state = state();
+    let model = state["models"][1].clone();
+    state["models"] = vec![model; 1000].into();
+    assert!(shown(&state).contains("and 970 more (--json shows all)"));
+}
+
+#[test]
+fn i6_6_lengths_of_time_in_two_units() {
+    #[rustfmt::skip]
+    let rows = [
+        (0,       "0 s"),
+        (59,      "59 s"),
+        (60,      "1 min 0 s"),
+        (3661,    "1 h 1 min"),
+        (90_061,  "1 d 1 h"),
+    ];
+    for (seconds, expected) in rows {
+        assert_eq!(duration(seconds), expected);
+    }
+}

@@ -1,0 +1,158 @@
+//! How one model does: success, time to first token, speed.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use super::histogram::Histogram;
+use super::window::Window;
+use crate::upstream::Outcome;
+
+/// An attempt, as far as the figures need it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempted {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The upstream was asked: it counts on the account's quota.
+    pub counted: bool,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// From asking to the first useful event of a stream, in milliseconds.
+    pub ttft_ms: Option<u64>,
+    /// The length of the answer, where it told its usage.
+    pub completion_tokens: Option<u64>,
+}
+
+/// The live figures of one model over a while.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// How many attempts ended how.
+    pub attempts: Attempts,
+    /// Of those that the model decided, the part that succeeded; `None` while there are none.
+    pub success_rate: Option<f64>,
+    /// Half of its streams begin within so many milliseconds.
+    pub ttft_p50_ms: Option<u64>,
+    /// All but one in twenty do.
+    pub ttft_p95_ms: Option<u64>,
+    /// Completion tokens by the time that their attempts took.
+    pub tokens_per_second: Option<f64>,
+}
+
+/// Attempts by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts([u32; Outcome::ALL.len()]);
+
+impl Attempts {
+    /// How many ended so.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> u32 {
+        self.0.get(outcome as usize).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, outcome: Outcome, more: u32) {
+        if let Some(count) = self.0.get_mut(outcome as usize) {
+            *count = count.saturating_add(more);
+        }
+    }
+}
+
+impl Serialize for Attempts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for outcome in Outcome::ALL.into_iter().filter(|o| self.of(*o) > 0) {
+            map.serialize_entry(outcome.as_str(), &self.of(outcome))?;
+        }
+        map.end()
+    }
+}
+
+/// What is counted of one step.
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    attempts: Attempts,
+    ttft: Histogram,
+    tokens: u64,
+    /// How long the attempts took that told their tokens.
+    tokens_ms: u64,
+}
+
+impl Tally {
+    fn add(&mut self, attempt: Attempted) {
+        self.attempts.add(attempt.outcome, 1);
+        if let Some(ms) = attempt.ttft_ms {
+            self.ttft.add(ms);
+        }
+        if let Some(tokens) = attempt.completion_tokens {
+            self.tokens = self.tokens.saturating_add(tokens);
+            self.tokens_ms = self.tokens_ms.saturating_add(attempt.duration_ms);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for outcome in Outcome::ALL {
+            self.attempts.add(outcome, other.attempts.of(outcome));
+        }
+        self.ttft.merge(&other.ttft);
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.tokens_ms = self.tokens_ms.saturating_add(other.tokens_ms);
+    }
+
+    fn figures(&self) -> Figures {
+        let [good, limited, bad] = [
+            Outcome::Success,
+            Outcome::RateLimited,
+            Outcome::UpstreamError,
+        ]
+        .map(|outcome| f64::from(self.attempts.of(outcome)));
+        let decided = good + limited + bad;
+        let tokens_per_second = self.tokens as f64 * 1000.0 / self.tokens_ms as f64;
+        Figures {
+            attempts: self.attempts,
+            success_rate: (decided > 0.0).then(|| rounded(good / decided, 1000.0)),
+            ttft_p50_ms: self.ttft.percentile(50),
+            ttft_p95_ms: self.ttft.percentile(95),
+            tokens_per_second: (self.tokens_ms > 0).then(|| rounded(tokens_per_second, 10.0)),
+        }
+    }
+}
+
+fn rounded(number: f64, parts: f64) -> f64 {
+    (number * parts).round() / parts
+}
+
+/// What is known of one model.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    hour: Window<Tally>,
+    day: Window<Tally>,
+    /// The second it was last asked in.
+    pub(super) last: u64,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            hour: Window::new(300, 12),
+            day: Window::new(3600, 24),
+            last: 0,
+        }
+    }
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, attempt: Attempted, now: u64) {
+        self.last = now;
+        self.hour.at(now).add(attempt);
+        self.day.at(now).add(attempt);
+    }
+
+    /// The figures of the hour and of the day that end now.
+    pub(super) fn figures(&self, now: u64) -> [Option<Figures>; 2] {
+        [&self.hour, &self.day].map(|window| {
+            let mut all: Option<Tally> = None;
+            for (_, tally) in window.until(now) {
+                all.get_or_insert_default().merge(tally);
+            }
+            all.map(|all| all.figures())
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! What is kept of a request that ended. There is no place here for anything it said.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+use crate::clock::rfc3339;
+use crate::model::ModelId;
+use crate::upstream::{Cause, Outcome};
+
+/// One attempt, as the log and the last requests show it.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRecord {
+    /// The model that was asked.
+    pub model: ModelId,
+    /// How it ended.
+    #[serde(serialize_with = "outcome")]
+    pub outcome: Outcome,
+    /// The upstream's status, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What exactly went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cause")]
+    pub cause: Option<Cause>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Until when the model rests now.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_date")]
+    pub cooldown_until: Option<SystemTime>,
+}
+
+/// How a request ended, as a chart tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestOutcome {
+    /// A good answer.
+    Answered,
+    /// An error came in the middle of the stream.
+    Broken,
+    /// A 5xx, or the 402 of an account that is out of credit.
+    Failed,
+    /// Another 4xx: the request was at fault.
+    ClientError,
+    /// The client left.
+    ClientLeft,
+}
+
+impl RequestOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Answered,
+        Self::Broken,
+        Self::Failed,
+        Self::ClientError,
+        Self::ClientLeft,
+    ];
+
+    /// What a status comes to; `broken` if an error followed a status that had gone out.
+    #[must_use]
+    pub fn of(status: u16, broken: bool) -> Self {
+        match status {
+            _ if broken => Self::Broken,
+            499 => Self::ClientLeft,
+            402 | 500.. => Self::Failed,
+            400.. => Self::ClientError,
+            _ => Self::Answered,
+        }
+    }
+
+    /// As the state spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Broken => "broken",
+            Self::Failed => "failed",
+            Self::ClientError => "client_error",
+            Self::ClientLeft => "client_left",
+        }
+    }
+}
+
+/// A request that ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finished {
+    /// The log's.
+    pub request_id: String,
+    /// When it ended.
+    #[serde(serialize_with = "date")]
+    pub at: SystemTime,
+    /// How it ended.
+    #[serde(serialize_with = "request_outcome")]
+    pub outcome: RequestOutcome,
+    /// The status that the client got.
+    pub status: u16,
+    /// The code of the error, where it ended in one of ours.
+    pub code: Option<Cow<'static, str>>,
+    /// Who answered, or had begun to.
+    pub chosen_model: Option<ModelId>,
+    /// A stream was asked for.
+    pub stream: bool,
+    /// From the request's head to the end of its answer, in milliseconds.
+    pub duration_ms: u64,
+    /// From there to the first useful event of a stream, in milliseconds.
+    pub ttft_ms: Option<u64>,
+    /// The length of the answer, where it told its usage.
+    pub completion_tokens: Option<u64>,
+    /// Events that went to the client.
+    pub chunks_emitted: u64,
+    /// It had tools.
+    pub had_tools: bool,
+    /// It had a `response_format`.
+    pub had_response_format: bool,
+    /// How many attempts were made.
+    pub attempt_count: usize,
+    /// The last of them, in their order.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+fn outcome<S: Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(outcome.as_str())
+}
+
+fn request_outcome<S: Serializer>(outcome: &RequestOutcome, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(outcome.as_str())
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn cause<S: Serializer>(cause: &Option<Cause>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(cause.map_or("", Cause::as_str))
+}
+
+fn date<S: Serializer>(at: &SystemTime, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(&rfc3339(*at))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn some_date<S: Serializer>(at: &Option<SystemTime>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(&at.map(rfc3339).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i6_1_a_request_ends_in_one_of_five_ways() {
+        use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
+        #[rustfmt::skip]
+        let rows = [
+            (200, false, Answered),
+            (200, true,  Broken),
+            (400, false, ClientError),
+            (404, false, ClientError),
+            (402, false, Failed),
+            (499, false, ClientLeft),
+            (500, false, Failed),
+            (503, false, Failed),
+        ];
+        for (status, broken, expected) in rows {
+            assert_eq!(RequestOutcome::of(status, broken), expected, "{status}");
+        }
+    }
+}

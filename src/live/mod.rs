@@ -1,0 +1,140 @@
+//! What real traffic shows of models and requests: figures of the last hour and day, and the
+//! last requests.
+//!
+//! Pure: `now` is passed in, and the lock around it is `telemetry`'s. However long it runs and
+//! whatever models come and go, it takes no more than some 3 MB, and 100 KB with a usual list.
+//! Nothing is decided by it, and nothing in it says what a request or an answer said.
+
+mod figures;
+mod finished;
+mod histogram;
+mod series;
+mod window;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub use figures::{Attempted, Attempts, Figures};
+pub use finished::{AttemptRecord, Finished, RequestOutcome};
+pub use series::{Charts, Columns};
+
+use crate::clock::Now;
+use crate::model::ModelId;
+use figures::Seen;
+use series::Series;
+
+/// Of how many models figures are kept: those that were asked last.
+pub const MAX_MODELS: usize = 256;
+/// How many requests are kept.
+pub const MAX_REQUESTS: usize = 50;
+/// How many attempts are kept of each: the last of them.
+pub const MAX_TRAIL: usize = 20;
+
+/// The free quota begins anew with each day in UTC.
+const DAY: u64 = 24 * 3600;
+
+/// Everything that is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    models: HashMap<ModelId, Seen>,
+    series: Series,
+    requests: VecDeque<Arc<Finished>>,
+    last_answer: Option<(ModelId, SystemTime)>,
+    /// The day since 1970, and how many attempts the upstream saw on it.
+    today: (u64, u64),
+}
+
+impl Live {
+    /// An attempt has ended.
+    pub fn attempt(&mut self, model: &ModelId, attempt: Attempted, now: Now) {
+        let now = now.unix_seconds();
+        if attempt.counted {
+            if self.today.0 != now / DAY {
+                self.today = (now / DAY, 0);
+            }
+            self.today.1 += 1;
+        }
+        match self.models.get_mut(model) {
+            Some(seen) => seen.add(attempt, now),
+            None => {
+                self.make_room();
+                let mut seen = Seen::default();
+                seen.add(attempt, now);
+                self.models.insert(model.clone(), seen);
+            }
+        }
+    }
+
+    /// A request has ended. Answers the one that is no longer kept for it.
+    pub fn request(&mut self, request: Arc<Finished>, now: Now) -> Option<Arc<Finished>> {
+        let seconds = now.unix_seconds();
+        self.series.add(request.outcome, request.ttft_ms, seconds);
+        if let (RequestOutcome::Answered, Some(model)) = (request.outcome, &request.chosen_model) {
+            self.last_answer = Some((model.clone(), request.at));
+        }
+        let oldest = if self.requests.len() < MAX_REQUESTS {
+            None
+        } else {
+            self.requests.pop_front()
+        };
+        self.requests.push_back(request);
+        oldest
+    }
+
+    /// The figures of a model for the hour and for the day that end now; `None` where it was
+    /// not asked.
+    #[must_use]
+    pub fn figures(&self, model: &ModelId, now: Now) -> [Option<Figures>; 2] {
+        let seen = self.models.get(model);
+        seen.map_or([None, None], |seen| seen.figures(now.unix_seconds()))
+    }
+
+    /// The columns of the charts.
+    #[must_use]
+    pub fn charts(&self, now: Now) -> Charts {
+        self.series.charts(now.unix_seconds())
+    }
+
+    /// The last requests, newest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Arc<Finished>> {
+        self.requests.iter().rev().cloned().collect()
+    }
+
+    /// Who gave the last good answer, and when.
+    #[must_use]
+    pub fn last_answer(&self) -> Option<(ModelId, SystemTime)> {
+        self.last_answer.clone()
+    }
+
+    /// How many attempts the upstream has seen since midnight in UTC.
+    #[must_use]
+    pub fn asked_today(&self, now: Now) -> u64 {
+        let (day, count) = self.today;
+        if day == now.unix_seconds() / DAY {
+            count
+        } else {
+            0
+        }
+    }
+
+    /// Forgets the models that left the list.
+    pub fn retain_models(&mut self, stays: impl Fn(&str) -> bool) {
+        self.models.retain(|id, _| stays(id.as_str()));
+    }
+
+    /// Makes room for one model more.
+    fn make_room(&mut self) {
+        if self.models.len() < MAX_MODELS {
+            return;
+        }
+        let oldest = self.models.iter().min_by_key(|(_, seen)| seen.last);
+        if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+            self.models.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

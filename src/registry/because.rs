@@ -1,0 +1,90 @@
+//! The failure that led to a rest: for people who ask why.
+
+use std::time::SystemTime;
+
+use crate::clock::Now;
+use crate::model::ModelId;
+use crate::upstream::{Cause, Failure, Outcome};
+
+/// Who failed how, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Because {
+    /// The model that was asked.
+    pub model: ModelId,
+    /// What the log says of it.
+    pub outcome: Outcome,
+    /// The upstream's status, where there was one.
+    pub status: Option<u16>,
+    /// What exactly went wrong.
+    pub cause: Cause,
+    /// When.
+    pub at: SystemTime,
+}
+
+impl Because {
+    /// The part of a failure that is kept.
+    #[must_use]
+    pub fn of(model: &ModelId, failure: &Failure, now: Now) -> Self {
+        Self {
+            model: model.clone(),
+            outcome: failure.outcome,
+            status: failure.status,
+            cause: failure.cause,
+            at: now.wall,
+        }
+    }
+
+    /// A few words of our own: the upstream's are nowhere kept.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let what = match (self.outcome, self.cause) {
+            (Outcome::RateLimited, _) => "rate limited",
+            (_, Cause::Status) => "an error answer",
+            (_, Cause::Connect) => "the upstream could not be reached",
+            (_, Cause::NoSocket) => "this machine had no socket left",
+            (_, Cause::Broken) => "the connection broke",
+            (_, Cause::Timeout) => "no answer in time",
+            (_, Cause::Idle) => "silence in the middle of an answer",
+            (_, Cause::Redirect) => "a redirect, which is not followed",
+            (_, Cause::ErrorInside) => "an error inside the answer",
+            (_, Cause::NotACompletion) => "an answer that is no completion",
+            (_, Cause::NotJson) => "an answer that is not JSON",
+            (_, Cause::TooLarge) => "an answer that is too large",
+            (_, Cause::CutShort) => "an answer that broke off",
+            (_, Cause::ShuttingDown) => "the proxy was stopping",
+        };
+        // A 200 is no explanation.
+        match self.status.filter(|status| *status >= 300) {
+            Some(status) => format!("{what} (HTTP {status})"),
+            None => what.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i6_1_a_rest_says_why_in_a_few_words() {
+        #[rustfmt::skip]
+        let rows = [
+            (Outcome::RateLimited,   Some(429), Cause::Status,      "rate limited (HTTP 429)"),
+            (Outcome::RateLimited,   Some(429), Cause::ErrorInside, "rate limited (HTTP 429)"),
+            (Outcome::UpstreamError, Some(503), Cause::Status,      "an error answer (HTTP 503)"),
+            (Outcome::UpstreamError, Some(502), Cause::ErrorInside, "an error inside the answer (HTTP 502)"),
+            (Outcome::UpstreamError, Some(200), Cause::NotJson,     "an answer that is not JSON"),
+            (Outcome::UpstreamError, None,      Cause::Timeout,     "no answer in time"),
+        ];
+        for (outcome, status, cause, expected) in rows {
+            let because = Because {
+                model: ModelId::try_from("a").unwrap(),
+                outcome,
+                status,
+                cause,
+                at: SystemTime::UNIX_EPOCH,
+            };
+            assert_eq!(because.in_words(), expected);
+        }
+    }
+}

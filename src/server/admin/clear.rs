@@ -1,0 +1,130 @@
+//! `POST /admin/clear`: ends a rest before its time.
+
+use http::Response;
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use super::view::{ModelView, StateView};
+use crate::json::{Problem, Raw};
+use crate::model::ModelId;
+use crate::request::InvalidRequest;
+use crate::server::error::ProxyError;
+use crate::server::phases::Phases;
+use crate::server::reply::ReplyBody;
+use crate::server::state::State;
+use crate::server::{App, body, info};
+
+/// What is to be cleared.
+enum Target {
+    Model(String),
+    Account,
+    All,
+}
+
+#[derive(Serialize)]
+struct Cleared<'a> {
+    model: ModelView<'a>,
+}
+
+pub(super) async fn clear(
+    app: &App,
+    incoming: Incoming,
+    phases: &Phases,
+) -> Result<Response<ReplyBody>, ProxyError> {
+    if app.is_draining() {
+        phases.body_left_unread();
+        return Err(ProxyError::ShuttingDown);
+    }
+    let bytes = body::read(incoming, &app.limits, phases)
+        .await
+        .inspect_err(|_| phases.body_left_unread())?;
+    match read(&bytes, app.limits.max_json_depth).map_err(|e| ProxyError::Invalid(e.into()))? {
+        Target::Model(id) => {
+            let snapshot = info::snapshot(app)?;
+            let listed = |model: &&std::sync::Arc<crate::model::Model>| model.id.as_str() == id;
+            let id = snapshot.candidates().find(listed).map(|m| m.id.clone());
+            let id = id.ok_or(ProxyError::ModelNotFound)?;
+            app.registry.clear_model(&id);
+            tell_model(app, &id)
+        }
+        Target::Account => {
+            app.registry.clear_account();
+            super::json(&StateView::of(app, &State::read(app)))
+        }
+        Target::All => {
+            app.registry.clear_all();
+            super::json(&StateView::of(app, &State::read(app)))
+        }
+    }
+}
+
+fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError> {
+    let state = State::read(app);
+    let mut models = state.list.iter().flat_map(|list| &list.models);
+    // A new list may have come in between.
+    let model = models
+        .find(|state| state.model.id == *id)
+        .ok_or(ProxyError::ModelNotFound)?;
+    super::json(&Cleared {
+        model: ModelView::of(&app.traffic, model, state.now),
+    })
+}
+
+fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
+    let body = Raw::parse(bytes, max_depth).map_err(|error| match error.problem {
+        Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
+        Problem::NotUtf8 | Problem::Syntax | Problem::CutShort => InvalidRequest::Json(error),
+    })?;
+    let [model, account, all] = body.pick(["model", "account", "all"]);
+    let is_true = |value: Option<Raw<'_>>| value.and_then(Raw::as_bool) == Some(true);
+    match (model, is_true(account), is_true(all)) {
+        (Some(id), false, false) => {
+            id.as_str()
+                .map(|id| Target::Model(id.into_owned()))
+                .ok_or(InvalidRequest::WrongType {
+                    field: "model",
+                    expected: "the id of a model",
+                })
+        }
+        (None, true, false) => Ok(Target::Account),
+        (None, false, true) => Ok(Target::All),
+        (_, _, _) => Err(InvalidRequest::WrongType {
+            field: "model",
+            expected: "the id of a model, unless it is \"account\": true or \"all\": true",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i6_1_one_model_or_the_account_or_all_is_cleared() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"model":"a:free"}"#,                "model a:free"),
+            (r#"{"model":"a\u003afree","all":false}"#, "model a:free"),
+            (r#"{"account":true}"#,                  "account"),
+            (r#"{"all":true,"model":null}"#,         "all"),
+            (r#"{}"#,                                "invalid"),
+            (r#"{"model":7}"#,                       "invalid"),
+            (r#"{"model":"a","all":true}"#,          "invalid"),
+            (r#"{"account":true,"all":true}"#,       "invalid"),
+            (r#"{"all":"true"}"#,                    "invalid"),
+            (r#"[]"#,                                "invalid"),
+            (r#"{"#,                                 "no JSON"),
+            ("",                                     "no JSON"),
+        ];
+        for (body, expected) in rows {
+            let got = match read(body.as_bytes(), 128) {
+                Ok(Target::Model(id)) => format!("model {id}"),
+                Ok(Target::Account) => "account".to_owned(),
+                Ok(Target::All) => "all".to_owned(),
+                Err(InvalidRequest::Json(_)) => "no JSON".to_owned(),
+                Err(_) => "invalid".to_owned(),
+            };
+            assert_eq!(got, expected, "{body}");
+        }
+    }
+}

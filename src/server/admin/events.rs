@@ -1,0 +1,164 @@
+//! `GET /admin/events`: what happens, as it happens.
+//!
+//! A listener costs nobody anything: who reads too slowly loses what is oldest and is told so.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::Response;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::clock::{Now, rfc3339};
+use crate::live::AttemptRecord;
+use crate::server::App;
+use crate::server::error::ProxyError;
+use crate::server::phases::Phases;
+use crate::server::reply::{Flow, ReplyBody};
+use crate::telemetry::{Happening, Heard, Listener};
+
+/// How often a comment tells that the connection lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const COMMENT: Bytes = Bytes::from_static(b": nothing has happened for a while\n\n");
+
+/// One more who listens.
+pub(super) fn listen(app: &App, phases: &Phases) -> Result<Response<ReplyBody>, ProxyError> {
+    if app.is_draining() {
+        return Err(ProxyError::ShuttingDown);
+    }
+    let listener = app.traffic.listen().ok_or(ProxyError::TooManyListeners)?;
+    let hello = Hello {
+        now: rfc3339(Now::read().wall),
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: rfc3339(app.traffic.started().wall),
+    };
+    let flow = Events {
+        ready: Some(event("hello", &hello)),
+        next: next(Sources {
+            listener,
+            changes: app.registry.changes(),
+        }),
+        heartbeat: Box::pin(sleep_until(Instant::now() + HEARTBEAT)),
+        phases: phases.clone(),
+        ended: false,
+    };
+    Ok(super::event_stream(ReplyBody::flowing(flow)))
+}
+
+/// The events on their way to one listener.
+struct Events {
+    ready: Option<Bytes>,
+    next: Next,
+    heartbeat: Pin<Box<Sleep>>,
+    phases: Phases,
+    ended: bool,
+}
+
+/// What is listened to.
+struct Sources {
+    listener: Listener,
+    changes: watch::Receiver<()>,
+}
+
+/// The next event; `None` in its place once nothing will come.
+type Next = Pin<Box<dyn Future<Output = (Option<Bytes>, Sources)> + Send>>;
+
+fn next(mut sources: Sources) -> Next {
+    Box::pin(async move {
+        let heard = tokio::select! {
+            heard = sources.listener.next() => heard.map(|heard| tell(&heard)),
+            changed = sources.changes.changed() => {
+                changed.is_ok().then(|| event("changed", &Nothing {}))
+            }
+        };
+        (heard, sources)
+    })
+}
+
+impl Flow for Events {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        // The drain waits for answers, and this one would never end.
+        if self.ended || self.phases.is_draining() {
+            return Poll::Ready(None);
+        }
+        if let Some(bytes) = self.ready.take() {
+            return Poll::Ready(Some(bytes));
+        }
+        if let Poll::Ready((heard, sources)) = self.next.as_mut().poll(cx) {
+            self.next = next(sources);
+            self.ended = heard.is_none();
+            self.rest();
+            return Poll::Ready(heard);
+        }
+        if self.heartbeat.as_mut().poll(cx).is_ready() {
+            self.rest();
+            return Poll::Ready(Some(COMMENT));
+        }
+        Poll::Pending
+    }
+
+    fn cut(&mut self) {
+        self.ended = true;
+    }
+}
+
+impl Events {
+    fn rest(&mut self) {
+        self.heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
+    }
+}
+
+#[derive(Serialize)]
+struct Hello {
+    now: String,
+    version: &'static str,
+    started_at: String,
+}
+
+#[derive(Serialize)]
+struct Attempt<'a> {
+    request_id: &'a str,
+    #[serde(serialize_with = "super::view::moment")]
+    at: SystemTime,
+    number: usize,
+    #[serde(flatten)]
+    record: &'a AttemptRecord,
+}
+
+#[derive(Serialize)]
+struct Lost {
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+fn tell(heard: &Heard) -> Bytes {
+    match heard {
+        Heard::Lost(count) => event("lost", &Lost { count: *count }),
+        Heard::Happening(Happening::Request(request)) => event("request", &**request),
+        Heard::Happening(Happening::Attempt {
+            request_id,
+            number,
+            at,
+            record,
+        }) => event(
+            "attempt",
+            &Attempt {
+                request_id,
+                at: *at,
+                number: *number,
+                record,
+            },
+        ),
+    }
+}
+
+/// One server-sent event. JSON on one line has no line end in it.
+fn event(name: &str, data: &impl Serialize) -> Bytes {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

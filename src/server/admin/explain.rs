@@ -1,0 +1,218 @@
+//! `POST /admin/explain`: what would become of a request now, and why.
+
+use std::sync::Arc;
+
+use http::Response;
+use http::header::RETRY_AFTER;
+use hyper::body::Incoming;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::view::{AccountView, BecauseView};
+use crate::attempt::Explanation;
+use crate::clock::{Now, rfc3339};
+use crate::config::ModelField;
+use crate::model::{Capability, Model, ModelId};
+use crate::registry::Cooldowns;
+use crate::request::{ChatRequest, Wish};
+use crate::select::{LeftOut, Selection};
+use crate::server::error::ProxyError;
+use crate::server::phases::Phases;
+use crate::server::reply::ReplyBody;
+use crate::server::state::{RestState, State};
+use crate::server::{App, chat};
+use crate::surface::Surface;
+
+pub(super) async fn explain(
+    app: &App,
+    incoming: Incoming,
+    phases: &Phases,
+) -> Result<Response<ReplyBody>, ProxyError> {
+    let entered = chat::enter(app, Surface::Chat, incoming, phases, "").await?;
+    let request = entered.request;
+    let now = Now::read();
+    let snapshot = app.registry.snapshot();
+    let known = app.registry.with_cooldowns(Cooldowns::clone);
+    let explained = app
+        .walker
+        .explain(snapshot.as_deref(), &request, &known, now);
+    let state = State::of(snapshot, &known, false, now);
+    super::json(&View::of(app, &request, &explained, &state))
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    needs: NeedsView,
+    model_field: &'static str,
+    model_asked_for: Option<&'a str>,
+    selection: &'static str,
+    max_attempts: usize,
+    candidates: Vec<&'a ModelId>,
+    left_out: Vec<LeftOutView<'a>>,
+    account: AccountView<'a>,
+    would_answer: Option<AnswerView>,
+}
+
+#[derive(Serialize)]
+struct NeedsView {
+    capabilities: Vec<&'static str>,
+    stream: bool,
+    prompt_tokens_at_least: u64,
+}
+
+#[derive(Serialize)]
+struct LeftOutView<'a> {
+    model: &'a ModelId,
+    why: &'static str,
+    reason: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lacks: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_length: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resting_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resting_sec: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<BecauseView<'a>>,
+}
+
+#[derive(Serialize)]
+struct AnswerView {
+    status: u16,
+    retry_after_sec: Option<u64>,
+    body: Option<Box<RawValue>>,
+}
+
+impl<'a> View<'a> {
+    fn of(
+        app: &App,
+        request: &'a ChatRequest,
+        explained: &'a Explanation,
+        state: &'a State,
+    ) -> Self {
+        let needs = request.needs.capabilities();
+        let candidates = match &explained.selection {
+            Selection::Candidates(models) => models.as_slice(),
+            Selection::Probing { .. }
+            | Selection::AllCooling { .. }
+            | Selection::AccountResting
+            | Selection::Exhausted
+            | Selection::NoneCapable { .. }
+            | Selection::NotListed
+            | Selection::NoSnapshot => &[],
+        };
+        // Both are in the order of the snapshot.
+        let mut rests = state.list.iter().flat_map(|list| &list.models);
+        let left_out = explained.left_out.iter().map(|(model, why)| {
+            let known = rests.find(|state| state.model.id == model.id);
+            left_out(model, why, known.and_then(|state| state.rest.as_ref()))
+        });
+        Self {
+            needs: NeedsView {
+                capabilities: needs.iter().map(|need| need.as_str()).collect(),
+                stream: request.stream,
+                prompt_tokens_at_least: request.needs.prompt_tokens(),
+            },
+            model_field: match explained.model_field {
+                ModelField::Ignore => "ignore",
+                ModelField::Prefer => "prefer",
+                ModelField::Pin => "pin",
+            },
+            model_asked_for: match &request.wish {
+                Wish::Auto => None,
+                Wish::Named(name) => Some(name),
+            },
+            selection: in_a_word(&explained.selection),
+            max_attempts: explained.max_attempts,
+            candidates: candidates.iter().map(|model| &model.id).collect(),
+            left_out: left_out.collect(),
+            account: AccountView::of(&app.traffic, &state.account, state.now),
+            would_answer: explained.refusal.clone().map(|refusal| {
+                AnswerView::of(&ProxyError::Refused {
+                    refusal,
+                    key: app.upstream_key.clone(),
+                })
+            }),
+        }
+    }
+}
+
+impl AnswerView {
+    fn of(error: &ProxyError) -> Self {
+        let response = error.response();
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let body = String::from_utf8_lossy(&error.body()).into_owned();
+        Self {
+            status: error.status(),
+            retry_after_sec: retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
+            body: RawValue::from_string(body).ok(),
+        }
+    }
+}
+
+fn left_out<'a>(
+    model: &'a Arc<Model>,
+    why: &LeftOut,
+    rest: Option<&'a RestState>,
+) -> LeftOutView<'a> {
+    let view = |why, reason: String| LeftOutView {
+        model: &model.id,
+        why,
+        reason,
+        lacks: Vec::new(),
+        needs_tokens: None,
+        context_length: None,
+        resting_until: None,
+        resting_sec: None,
+        because: None,
+    };
+    match why {
+        LeftOut::NotWanted => view(
+            "not_wanted",
+            "the request names another model, and MODEL_FIELD is pin".to_owned(),
+        ),
+        LeftOut::Lacks(lacks) => {
+            let lacks: Vec<_> = lacks.iter().copied().map(Capability::as_str).collect();
+            LeftOutView {
+                lacks: lacks.clone(),
+                ..view("lacks", format!("cannot do: {}", lacks.join(", ")))
+            }
+        }
+        LeftOut::TooSmall { needs, has } => LeftOutView {
+            needs_tokens: Some(*needs),
+            context_length: Some(*has),
+            ..view(
+                "too_small",
+                format!("the prompt has at least {needs} tokens, the context holds {has}"),
+            )
+        },
+        LeftOut::Tried => view("tried", "it has been asked already".to_owned()),
+        LeftOut::Account => view("account", "the account rests or is being probed".to_owned()),
+        LeftOut::Resting => LeftOutView {
+            resting_until: rest.map(|rest| rfc3339(rest.until)),
+            resting_sec: rest.map(RestState::seconds_left),
+            because: rest.map(|rest| BecauseView::of(&rest.because)),
+            ..view("resting", rest.map(RestState::reason).unwrap_or_default())
+        },
+        LeftOut::Probing => view(
+            "probing",
+            "another request finds out whether it is well again".to_owned(),
+        ),
+    }
+}
+
+fn in_a_word(selection: &Selection) -> &'static str {
+    match selection {
+        Selection::Candidates(_) => "candidates",
+        Selection::Probing { .. } => "probing",
+        Selection::AllCooling { .. } => "all_cooling",
+        Selection::AccountResting => "account_resting",
+        Selection::Exhausted => "exhausted",
+        Selection::NoneCapable { .. } => "none_capable",
+        Selection::NotListed => "not_listed",
+        Selection::NoSnapshot => "no_snapshot",
+    }
+}

@@ -1,0 +1,98 @@
+//! What the operator asks of a running proxy: its state, what happens, a dry run, an end to a rest
+//! (`docs/admin.md`).
+//!
+//! Nothing here is on a request's way, and nothing that a request or an answer said gets here.
+
+mod clear;
+mod events;
+mod explain;
+mod view;
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use super::App;
+use super::error::ProxyError;
+use super::phases::Phases;
+use super::reply::{self, ReplyBody};
+use super::state::State;
+use view::StateView;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admin {
+    /// `GET /admin/state`
+    State,
+    /// `GET /admin/events`
+    Events,
+    /// `POST /admin/explain`
+    Explain,
+    /// `POST /admin/clear`
+    Clear,
+}
+
+/// Answers one of them, the key was right.
+pub(super) async fn answer(
+    app: &Arc<App>,
+    call: Admin,
+    request: Request<Incoming>,
+    phases: &Phases,
+) -> Result<Response<ReplyBody>, ProxyError> {
+    match call {
+        // A drain is a state, too.
+        Admin::State => {
+            app.leave_body(&request, phases);
+            json(&StateView::of(app, &State::read(app)))
+        }
+        Admin::Events => {
+            app.leave_body(&request, phases);
+            events::listen(app, phases)
+        }
+        Admin::Explain => {
+            let body = pin!(explain::explain(app, request.into_body(), phases));
+            uncut(phases, body).await
+        }
+        Admin::Clear => {
+            let body = pin!(clear::clear(app, request.into_body(), phases));
+            uncut(phases, body).await
+        }
+    }
+}
+
+async fn uncut(
+    phases: &Phases,
+    work: impl Future<Output = Result<Response<ReplyBody>, ProxyError>> + Unpin,
+) -> Result<Response<ReplyBody>, ProxyError> {
+    let done = phases.unless(Phases::is_cut, work).await;
+    done.unwrap_or(Err(ProxyError::ShuttingDown))
+}
+
+/// A 200 that no cache keeps.
+fn json(body: &impl Serialize) -> Result<Response<ReplyBody>, ProxyError> {
+    let body = serde_json::to_vec(body).map_err(|_| ProxyError::Internal)?;
+    let kind = HeaderValue::from_static("application/json");
+    Ok(uncached(reply::text(StatusCode::OK, kind, body)))
+}
+
+fn uncached(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    let never = HeaderValue::from_static("no-cache, no-store");
+    response.headers_mut().insert(CACHE_CONTROL, never);
+    response
+}
+
+/// A 200 whose events come as they happen.
+fn event_stream(body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = reply::with_room(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        http::HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    uncached(response)
+}

@@ -1,0 +1,256 @@
+//! The JSON of `/admin/state`.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::clock::{Now, rfc3339};
+use crate::live::{Charts, Figures, Finished};
+use crate::model::{Capability, ModelId};
+use crate::registry::{Because, Standing};
+use crate::request::Needs;
+use crate::select::{Preference, Selection, Wants, select};
+use crate::server::App;
+use crate::server::state::{AccountState, ListState, ModelState, RestState, State};
+use crate::telemetry::Traffic;
+
+/// Everything.
+#[derive(Serialize)]
+pub(super) struct StateView<'a> {
+    now: String,
+    version: &'static str,
+    started_at: String,
+    uptime_sec: u64,
+    draining: bool,
+    ready: bool,
+    reason: Option<String>,
+    first_choice: Option<ModelId>,
+    last_answer: Option<LastAnswer>,
+    open_streams: i64,
+    list: Option<ListView>,
+    account: AccountView<'a>,
+    models: Vec<ModelView<'a>>,
+    #[serde(serialize_with = "each")]
+    requests: Vec<Arc<Finished>>,
+    series: Charts,
+}
+
+#[derive(Serialize)]
+struct LastAnswer {
+    model: ModelId,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    source: &'static str,
+    fetched_at: String,
+    age_sec: u64,
+    models: usize,
+    available: usize,
+}
+
+/// The account, in `/admin/state` and in `/admin/explain`.
+#[derive(Serialize)]
+pub(super) struct AccountView<'a> {
+    state: &'static str,
+    limit: Option<&'static str>,
+    resting_until: Option<String>,
+    resting_sec: Option<u64>,
+    reason: Option<String>,
+    because: Option<BecauseView<'a>>,
+    free_requests: Option<FreeRequestsView>,
+    asked_today: u64,
+}
+
+#[derive(Serialize)]
+struct FreeRequestsView {
+    limit: u64,
+    remaining: u64,
+}
+
+/// A model, in `/admin/state` and in the answer to `/admin/clear`.
+#[derive(Serialize)]
+pub(super) struct ModelView<'a> {
+    id: &'a ModelId,
+    name: Option<&'a str>,
+    rank: Option<u64>,
+    fallback: bool,
+    context_length: Option<u64>,
+    capabilities: Vec<&'static str>,
+    found_lacking: Vec<&'static str>,
+    state: &'static str,
+    resting_until: Option<String>,
+    resting_sec: Option<u64>,
+    until_next_list: bool,
+    reason: Option<String>,
+    because: Option<BecauseView<'a>>,
+    hour: Option<Figures>,
+    day: Option<Figures>,
+}
+
+/// The failure that led to a rest.
+#[derive(Serialize)]
+pub(super) struct BecauseView<'a> {
+    model: &'a ModelId,
+    outcome: &'static str,
+    status: Option<u16>,
+    cause: &'static str,
+    at: String,
+}
+
+impl<'a> StateView<'a> {
+    pub(super) fn of(app: &App, state: &'a State) -> Self {
+        let now = state.now;
+        let started = app.traffic.started();
+        let reason = state.why_not_ready();
+        let models = state.list.as_ref().map_or(&[][..], |list| &list.models);
+        let (requests, series, last_answer) = app
+            .traffic
+            .read(|live| (live.requests(), live.charts(now), live.last_answer()));
+        Self {
+            now: rfc3339(now.wall),
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: rfc3339(started.wall),
+            uptime_sec: uptime(started, now),
+            draining: state.draining,
+            ready: reason.is_none(),
+            first_choice: reason.is_none().then(|| first_choice(app, now)).flatten(),
+            reason,
+            last_answer: last_answer.map(|(model, at)| LastAnswer {
+                model,
+                at: rfc3339(at),
+            }),
+            open_streams: app.metrics.streams_open(),
+            list: state.list.as_ref().map(|list| ListView::of(list, now)),
+            account: AccountView::of(&app.traffic, &state.account, now),
+            models: models
+                .iter()
+                .map(|model| ModelView::of(&app.traffic, model, now))
+                .collect(),
+            requests,
+            series,
+        }
+    }
+}
+
+/// As long as the clock on the wall says: the other one stands still while a laptop sleeps.
+fn uptime(started: Now, now: Now) -> u64 {
+    let steady = now.steady.saturating_duration_since(started.steady);
+    now.wall
+        .duration_since(started.wall)
+        .unwrap_or(steady)
+        .as_secs()
+}
+
+/// Who would be asked first by a request that needs nothing special.
+fn first_choice(app: &App, now: Now) -> Option<ModelId> {
+    let snapshot = app.registry.snapshot();
+    let wants = Wants {
+        needs: &Needs::default(),
+        preference: Preference::None,
+        tried: &[],
+        above_context: None,
+    };
+    let selection = app
+        .registry
+        .with_cooldowns(|known| select(snapshot.as_deref(), wants, known, now));
+    match selection {
+        Selection::Candidates(models) => models.first().map(|model| model.id.clone()),
+        Selection::Probing { .. }
+        | Selection::AllCooling { .. }
+        | Selection::AccountResting
+        | Selection::Exhausted
+        | Selection::NoneCapable { .. }
+        | Selection::NotListed
+        | Selection::NoSnapshot => None,
+    }
+}
+
+impl ListView {
+    fn of(list: &ListState, now: Now) -> Self {
+        Self {
+            source: list.snapshot.source.as_str(),
+            fetched_at: rfc3339(list.snapshot.fetched_at),
+            age_sec: list.age(now).as_secs(),
+            models: list.listed(),
+            available: list.available(),
+        }
+    }
+}
+
+impl<'a> AccountView<'a> {
+    pub(super) fn of(traffic: &Traffic, account: &'a AccountState, now: Now) -> Self {
+        let rest = account.rest.as_ref();
+        Self {
+            state: in_a_word(account.standing),
+            limit: account.limit.map(|limit| limit.as_str()),
+            resting_until: rest.map(|rest| rfc3339(rest.until)),
+            resting_sec: rest.map(RestState::seconds_left),
+            reason: rest.map(RestState::reason),
+            because: rest.map(|rest| BecauseView::of(&rest.because)),
+            free_requests: account.free_requests.map(|free| FreeRequestsView {
+                limit: free.limit,
+                remaining: free.remaining,
+            }),
+            asked_today: traffic.read(|live| live.asked_today(now)),
+        }
+    }
+}
+
+impl<'a> ModelView<'a> {
+    pub(super) fn of(traffic: &Traffic, state: &'a ModelState, now: Now) -> Self {
+        let model = &state.model;
+        let rest = state.rest.as_ref();
+        // One look under the lock for each model: requests come in between.
+        let [hour, day] = traffic.read(|live| live.figures(&model.id, now));
+        let able = Capability::ALL.into_iter().filter(|c| state.able.has(*c));
+        Self {
+            id: &model.id,
+            name: model.name.as_deref(),
+            rank: (!state.fallback).then_some(model.rank),
+            fallback: state.fallback,
+            context_length: model.context_length,
+            capabilities: able.map(Capability::as_str).collect(),
+            found_lacking: state.found_lacking.iter().map(|c| c.as_str()).collect(),
+            state: in_a_word(state.standing),
+            resting_until: rest.map(|rest| rfc3339(rest.until)),
+            resting_sec: rest.map(RestState::seconds_left),
+            until_next_list: rest.is_some_and(|rest| rest.until_next_list),
+            reason: rest.map(RestState::reason),
+            because: rest.map(|rest| BecauseView::of(&rest.because)),
+            hour,
+            day,
+        }
+    }
+}
+
+impl<'a> BecauseView<'a> {
+    pub(super) fn of(because: &'a Because) -> Self {
+        Self {
+            model: &because.model,
+            outcome: because.outcome.as_str(),
+            status: because.status,
+            cause: because.cause.as_str(),
+            at: rfc3339(because.at),
+        }
+    }
+}
+
+fn in_a_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Awake => "awake",
+        Standing::Resting(_) => "resting",
+        Standing::Probing => "probing",
+    }
+}
+
+fn each<S: serde::Serializer>(requests: &[Arc<Finished>], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(requests.iter().map(|request| &**request))
+}
+
+/// A moment in an event.
+pub(super) fn moment<S: serde::Serializer>(at: &SystemTime, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(&rfc3339(*at))
+}

@@ -1,0 +1,212 @@
+//! What real traffic shows, for whoever looks: the figures behind their lock, and the feed of
+//! what happens.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::clock::Now;
+use crate::live::{AttemptRecord, Attempted, Finished, Live};
+use crate::model::ModelId;
+
+/// How much a listener may be behind before it loses what is oldest.
+const BEHIND: usize = 256;
+/// How many may listen at once.
+const MAX_LISTENERS: usize = 16;
+
+/// Something that has happened to a request.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// An attempt has ended.
+    Attempt {
+        /// The request's.
+        request_id: Arc<str>,
+        /// Its number within the request, from 1.
+        number: usize,
+        /// When.
+        at: std::time::SystemTime,
+        /// What came of it.
+        record: AttemptRecord,
+    },
+    /// A request has ended.
+    Request(Arc<Finished>),
+}
+
+/// The figures, and who listens.
+#[derive(Debug)]
+pub struct Traffic {
+    started: Now,
+    /// A std lock, held to add an attempt or a request, or to read the figures of one model.
+    live: Mutex<Live>,
+    feed: broadcast::Sender<Happening>,
+    listeners: Arc<AtomicUsize>,
+}
+
+impl Traffic {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(now: Now) -> Self {
+        Self {
+            started: now,
+            live: Mutex::default(),
+            feed: broadcast::Sender::new(BEHIND),
+            listeners: Arc::default(),
+        }
+    }
+
+    /// When this process began to look.
+    #[must_use]
+    pub fn started(&self) -> Now {
+        self.started
+    }
+
+    /// An attempt has ended.
+    pub fn attempt(&self, model: &ModelId, attempt: Attempted, now: Now) {
+        self.lock().attempt(model, attempt, now);
+    }
+
+    /// A request has ended, and with it its last attempt, if that is not told already.
+    pub fn request(&self, last: Option<(&ModelId, Attempted)>, request: Finished, now: Now) {
+        let request = Arc::new(request);
+        if self.is_heard() {
+            self.tell(Happening::Request(Arc::clone(&request)));
+        }
+        let mut live = self.lock();
+        if let Some((model, attempt)) = last {
+            live.attempt(model, attempt, now);
+        }
+        let oldest = live.request(request, now);
+        drop(live);
+        // Not under the lock.
+        drop(oldest);
+    }
+
+    /// Runs `read` on the figures, under the lock: it must be short.
+    pub fn read<T>(&self, read: impl FnOnce(&Live) -> T) -> T {
+        read(&self.lock())
+    }
+
+    /// Forgets the models that left the list.
+    pub fn retain_models(&self, stays: impl Fn(&str) -> bool) {
+        self.lock().retain_models(stays);
+    }
+
+    /// Whether anybody listens. If nobody does, nothing need be put together for them.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.listeners.load(Ordering::Relaxed) > 0
+    }
+
+    /// Tells those who listen. Never waits: who is too slow loses what is oldest.
+    pub fn tell(&self, happening: Happening) {
+        // None of them may be left by now.
+        drop(self.feed.send(happening));
+    }
+
+    /// One listener more; `None` if there are as many as there may be.
+    #[must_use]
+    pub fn listen(&self) -> Option<Listener> {
+        let more = |count: usize| (count < MAX_LISTENERS).then_some(count + 1);
+        let counted = self
+            .listeners
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        counted.is_ok().then(|| Listener {
+            feed: self.feed.subscribe(),
+            listeners: Arc::clone(&self.listeners),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        // Counts are whole after every single one, so a panic elsewhere leaves them usable.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears what happens from its making on.
+#[derive(Debug)]
+pub struct Listener {
+    feed: broadcast::Receiver<Happening>,
+    listeners: Arc<AtomicUsize>,
+}
+
+/// What a listener hears.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// The next thing that happened.
+    Happening(Happening),
+    /// It was too slow, and so many are lost to it.
+    Lost(u64),
+}
+
+impl Listener {
+    /// What comes next; `None` once nothing will. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Heard> {
+        match self.feed.recv().await {
+            Ok(happening) => Some(Heard::Happening(happening)),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Heard::Lost(count)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::Outcome;
+
+    fn attempt(number: usize) -> Happening {
+        Happening::Attempt {
+            request_id: "id".into(),
+            number,
+            at: std::time::SystemTime::UNIX_EPOCH,
+            record: AttemptRecord {
+                model: ModelId::try_from("a").unwrap(),
+                outcome: Outcome::Success,
+                status: None,
+                cause: None,
+                duration_ms: 1,
+                cooldown_until: None,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn i6_1_a_slow_listener_is_told_how_much_it_lost_and_holds_nobody_up() {
+        let traffic = Traffic::new(Now::read());
+        assert!(!traffic.is_heard());
+        let mut slow = traffic.listen().unwrap();
+        assert!(traffic.is_heard());
+        for number in 0..BEHIND + 7 {
+            traffic.tell(attempt(number));
+        }
+        assert!(matches!(slow.next().await, Some(Heard::Lost(7))));
+        for expected in 7..BEHIND + 7 {
+            let next = slow.next().await;
+            let Some(Heard::Happening(Happening::Attempt { number, .. })) = next else {
+                panic!("{next:?}");
+            };
+            assert_eq!(number, expected);
+        }
+        drop(slow);
+        assert!(!traffic.is_heard());
+    }
+
+    #[test]
+    fn i6_1_there_is_a_limit_of_listeners_and_who_leaves_makes_room() {
+        let traffic = Traffic::new(Now::read());
+        let mut all: Vec<_> = (0..MAX_LISTENERS)
+            .filter_map(|_| traffic.listen())
+            .collect();
+        assert_eq!(all.len(), MAX_LISTENERS);
+        assert!(traffic.listen().is_none());
+        all.pop();
+        assert!(traffic.listen().is_some());
+    }
+}
