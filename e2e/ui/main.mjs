@@ -4,6 +4,7 @@ import { launch, quit, tab } from './browser.mjs';
 import { CHECKS } from './checks.mjs';
 import { Demo } from './demo.mjs';
 
+import './checks/watch.mjs';
 import './checks/key.mjs';
 import './checks/live.mjs';
 import './checks/play.mjs';

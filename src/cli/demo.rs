@@ -82,6 +82,7 @@ fn introduce(address: SocketAddr, simulated: &str) {
 free-llm-proxy demo: every model here is simulated.
 
   Address   http://{address}/v1   (also http://{address}/api/v1)
+  Page      http://{address}/ui
   Key       {KEY}
 
 Try it:

@@ -39,7 +39,9 @@ function fillPresets() {
 }
 
 function fill(name) {
-  at('body').value = JSON.stringify({ messages: hello, ...PRESETS[name] }, null, 1);
+  // A line to a field: what makes the difference is seen at once.
+  const fields = Object.entries({ ...PRESETS[name], messages: PRESETS[name].messages ?? hello });
+  at('body').value = `{\n${fields.map(([field, value]) => `  "${field}": ${JSON.stringify(value)}`).join(',\n')}\n}`;
 }
 
 async function run() {
@@ -77,7 +79,7 @@ function drawn(result) {
       tOr(`selection.${selection}`, selection), ' ',
       selection === 'account_resting' && (result.account.reason ?? '')),
     candidates.length > 0 && el('ol', { class: 'candidates' }, candidates.map((id) => el('li', {}, el('b', {}, nameOf(id)), ' ',
-      el('code', {}, id)))),
+      nameOf(id) !== id && el('code', {}, id)))),
     candidates.length > result.max_attempts && el('p', { class: 'hint' }, t('explain.at_most', { n: result.max_attempts })),
     result.would_answer && el('pre', { tabIndex: 0 }, JSON.stringify(result.would_answer, null, 1)),
     leftOut.length > 0 && el('h3', {}, t('explain.left_out', { n: leftOut.length })),

@@ -41,7 +41,8 @@ export function showModels() {
       const focused = row?.node.contains(document.activeElement);
       row?.node.replaceWith(fresh.node);
       row = { ...fresh, mark };
-      if (focused) row.node.querySelector('button')?.focus();
+      // Who has just woken a model with the keyboard goes on from there.
+      if (focused) (row.node.querySelector('button') ?? row.node).focus();
     }
     const place = before ? before.nextSibling : group.firstChild;
     if (place !== row.node) group.insertBefore(row.node, place);
@@ -62,7 +63,7 @@ function makeRow(model, hours, isFirst) {
   const cell = (name, ...children) => el('span', { class: `cell ${name}`, role: 'cell', 'data-label': t(`column.${name}`) },
     ...children);
   const left = el('b', { class: 'left' });
-  const node = el('div', { class: 'row', role: 'row', 'data-state': model.state, 'data-id': model.id },
+  const node = el('div', { class: 'row', role: 'row', 'data-state': model.state, 'data-id': model.id, tabIndex: -1 },
     cell('rank', model.fallback ? '∗' : String(model.rank ?? NONE)),
     cell('model',
       el('b', {}, model.name ? plain(model.name) : model.id),

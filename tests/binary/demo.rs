@@ -18,6 +18,7 @@ async fn s8_the_demo_prints_what_to_try_and_that_works() {
         "on this machine only: {address}"
     );
     assert!(told.contains(&format!("http://{address}/v1")), "{told}");
+    assert!(told.contains(&format!("http://{address}/ui")), "{told}");
     assert!(told.contains("Key") && told.contains("demo-key"), "{told}");
     let answer = Curl::of(&told).run().await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

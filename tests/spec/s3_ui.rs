@@ -1,6 +1,6 @@
 //! §3: the page at `/ui`, as files. What it does in a browser: `e2e/ui`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use free_llm_proxy::simulator::Script;
 
@@ -108,26 +108,56 @@ fn s3_both_languages_say_the_same_things() {
         include_str!("../../src/ui/i18n/en.js"),
         include_str!("../../src/ui/i18n/ru.js"),
     ]
-    .map(keys);
+    .map(book);
     assert!(english.len() > 100, "{}", english.len());
     assert_eq!(english, russian);
     let page = include_str!("../../src/ui/index.html");
     for attribute in ["data-t=\"", "data-t-label=\"", "data-t-placeholder=\""] {
         for used in page.split(attribute).skip(1) {
             let key = used.split('"').next().unwrap();
-            assert!(english.contains(key), "{key} in index.html");
+            assert!(english.contains_key(key), "{key} in index.html");
         }
     }
 }
 
-/// The keys of a book of words: each begins a line.
-fn keys(book: &str) -> BTreeSet<String> {
-    let lines = book.lines().filter_map(|line| line.strip_prefix("  "));
-    let found: Vec<_> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(key, _)| key.trim_matches('\'').to_owned())
-        .collect();
-    let set: BTreeSet<_> = found.iter().cloned().collect();
-    assert_eq!(set.len(), found.len(), "a key stands there twice");
-    set
+/// The keys of a book of words, each of which begins a line, with the places for values in its text.
+fn book(words: &str) -> BTreeMap<String, BTreeSet<&str>> {
+    let mut found = BTreeMap::new();
+    let lines = words.lines().filter_map(|line| line.strip_prefix("  "));
+    for (key, text) in lines.filter_map(|line| line.split_once(": ")) {
+        let pieces = text.split('{').skip(1);
+        let places = pieces.filter_map(|piece| piece.split_once('}'));
+        let names = places
+            .map(|(name, _)| name)
+            .filter(|name| !name.contains(' '));
+        let before = found.insert(key.trim_matches('\'').to_owned(), names.collect());
+        assert_eq!(before, None, "{key} stands there twice");
+    }
+    found
+}
+
+/// What comes from outside can become markup or code by none of these ways, and nothing leads to
+/// another host.
+#[test]
+fn s3_the_page_has_no_way_to_make_markup_or_code_of_a_text() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
+    let mut looked_at = 0;
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        #[rustfmt::skip]
+        let ways = [
+            "innerHTML", "outerHTML", "insertAdjacentHTML", "setHTML", "document.write", "DOMParser",
+            "createContextualFragment", "eval(", "new Function", " style=\"", " onclick=\"", "javascript:",
+            "src=\"http", "href=\"http", "url(http", "document.cookie",
+        ];
+        for way in ways {
+            assert!(!text.contains(way), "{way} in {}", path.display());
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 20, "{looked_at}");
 }
