@@ -19,6 +19,7 @@ mod reply;
 mod routes;
 mod serve;
 mod state;
+mod ui;
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -212,6 +213,8 @@ impl App {
             Route::Health => Ok(info::health()),
             Route::Ready => Ok(info::ready(self)),
             Route::Metrics => Ok(info::metrics(self)),
+            // While it drains, too: the page then says so.
+            Route::Ui(name) => Ok(ui::file(name, request.uri().path(), request.headers())),
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers())),
             Route::About => Ok(info::about()),

@@ -8,6 +8,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::admin::Admin;
+use super::ui;
 use crate::surface::Surface;
 
 /// Where a request wants to go.
@@ -25,6 +26,8 @@ pub(super) enum Route {
     Model(String),
     Refresh,
     Admin(Admin),
+    /// The page, or a file of it.
+    Ui(&'static str),
     NotFound,
     /// The route is there, but not for this method.
     MethodNotAllowed {
@@ -49,6 +52,7 @@ impl Route {
             | Self::Model(_)
             | Self::Refresh
             | Self::Admin(_)
+            | Self::Ui(_)
             | Self::NotFound => false,
         }
     }
@@ -56,7 +60,7 @@ impl Route {
     /// Whether it answers without a key. `/metrics` has a setting of its own.
     pub(super) fn is_open(&self, metrics_auth: bool) -> bool {
         match self {
-            Self::Preflight | Self::About | Self::Health | Self::Ready => true,
+            Self::Preflight | Self::About | Self::Health | Self::Ready | Self::Ui(_) => true,
             Self::Metrics => !metrics_auth,
             // The base URL is open to GET and HEAD alone.
             Self::MethodNotAllowed { wanted, .. } => {
@@ -92,7 +96,7 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         "/admin/events" => (Route::Admin(Admin::Events), GET),
         "/admin/explain" => (Route::Admin(Admin::Explain), POST),
         "/admin/clear" => (Route::Admin(Admin::Clear), POST),
-        path => match of_an_api(within_v1(path)) {
+        path => match of_the_page(path).or_else(|| of_an_api(within_v1(path))) {
             Some(found) => found,
             None => return Route::NotFound,
         },
@@ -147,6 +151,12 @@ fn of_an_api(path: &str) -> Option<(Route, &'static str)> {
             (Route::Model(id.decode_utf8_lossy().into_owned()), GET)
         }
     })
+}
+
+/// The page and its files.
+fn of_the_page(path: &str) -> Option<(Route, &'static str)> {
+    let name = ui::find(path.strip_prefix("/ui")?)?;
+    Some((Route::Ui(name), GET))
 }
 
 /// The path without what bases are configured to begin with: `/v1` (some clients add it to a base
@@ -234,6 +244,14 @@ mod tests {
             ("POST",    "/admin/explain",                Route::Admin(Admin::Explain)),
             ("POST",    "/admin/clear",                  Route::Admin(Admin::Clear)),
             ("POST",    "/admin/state",                  not(Route::Admin(Admin::State), GET)),
+            ("GET",     "/ui",                           Route::Ui("index.html")),
+            ("HEAD",    "/ui/",                          Route::Ui("index.html")),
+            ("GET",     "/ui/style.css",                 Route::Ui("style.css")),
+            ("GET",     "/ui/index.html",                NotFound),
+            ("GET",     "/ui/nothing",                   NotFound),
+            ("GET",     "/uix",                          NotFound),
+            ("GET",     "/api/ui",                       NotFound),
+            ("POST",    "/ui",                           not(Route::Ui("index.html"), GET)),
             ("OPTIONS", "/anything",                     Preflight),
             ("GET",     "/nothing",                      NotFound),
             ("GET",     "/api",                          NotFound),

@@ -23,6 +23,7 @@ mod s3_models;
 mod s3_surface;
 mod s3_surfaces;
 mod s3_surfaces_outsider;
+mod s3_ui;
 mod s4_1_needs;
 mod s4_2_failures;
 mod s4_2_walk;

@@ -1,0 +1,20 @@
+// Does something at the proxy, and says how it went.
+
+import { at, say } from './dom.js';
+import { t } from './i18n.js';
+import { readSoon } from './live.js';
+
+/** `done` is what to say then, or makes it of what came back. */
+export async function act(work, done) {
+  const note = at('models-note');
+  note.dataset.tone = '';
+  say(note, t('working'));
+  try {
+    const result = await work();
+    say(note, typeof done === 'function' ? done(result) : done);
+  } catch (error) {
+    note.dataset.tone = 'bad';
+    say(note, t('failed', { why: error.message }));
+  }
+  readSoon();
+}

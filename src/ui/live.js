@@ -1,0 +1,237 @@
+// Keeps what the page knows level with the proxy: the state, read again when it must have changed,
+// and the events in between. Whoever shows something subscribes.
+
+import { ask, get, Refused } from './api.js';
+import { events } from './sse.js';
+
+const KEEP_REQUESTS = 50;
+const KEEP_ATTEMPTS = 200;
+/** A comment comes every 15 s: without one for so long the connection is dead. */
+const SILENCE_MS = 40_000;
+/** Figures and charts follow traffic at this pace, and the clock without any. */
+const BUSY_MS = 5000;
+const IDLE_MS = 30_000;
+/** So soon after something changed, and no oftener than that. */
+const SOON_MS = 250;
+const GAP_MS = 1500;
+const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+/** A tab that nobody sees lets go of its connection: a browser has six to a host. */
+const HIDDEN_MS = 60_000;
+
+const listeners = new Map();
+let run = null;
+
+export const live = {
+  state: null,
+  /** The last requests, newest first. */
+  requests: [],
+  /** Ended attempts, oldest first: a request that is still under way shows its trail with them. */
+  attempts: [],
+  /** `connecting`, `live`, `polling` (nobody tells this page: too many listen, or the proxy drains), `lost`. */
+  connection: 'connecting',
+  /** When the proxy was found to be another process than before. */
+  restarted: null,
+  /** The proxy's clock less this one's, in milliseconds. */
+  offset: 0,
+};
+
+/** Calls `listener` on `state`, `requests`, `attempts`, `connection` or `tick`. */
+export function on(what, listener) {
+  if (!listeners.has(what)) listeners.set(what, new Set());
+  listeners.get(what).add(listener);
+}
+
+function tell(what) {
+  for (const listener of listeners.get(what) ?? []) listener();
+}
+
+/** The proxy's time. */
+export const now = () => Date.now() + live.offset;
+
+/** Seconds until a moment of the proxy's. */
+export const secondsUntil = (moment) => (Date.parse(moment) - now()) / 1000;
+
+/** Follows the proxy until `stop`; `refused` is called when the key is wrong. */
+export function start(refused) {
+  stop();
+  const ending = new AbortController();
+  run = { ending, refused, timer: null, readAt: 0, cost: 0, wanted: Infinity };
+  Object.assign(live, { state: null, requests: [], attempts: [], restarted: null });
+  follow(run);
+}
+
+export function stop() {
+  if (run === null) return;
+  run.ending.abort();
+  clearTimeout(run.timer);
+  run = null;
+}
+
+function connected(how) {
+  if (live.connection === how) return;
+  live.connection = how;
+  tell('connection');
+}
+
+async function follow(mine) {
+  connected('connecting');
+  for (let failures = 0; run === mine;) {
+    try {
+      await listen(mine, () => { failures = 0; });
+    } catch (error) {
+      if (run !== mine) return;
+      if (error instanceof Refused && error.status === 401) {
+        stop();
+        mine.refused();
+        return;
+      }
+      // It answers, but not with events.
+      if (error instanceof Refused && await read(mine).catch(() => false)) {
+        connected('polling');
+        await pause(BUSY_MS);
+        continue;
+      }
+    }
+    if (run !== mine) return;
+    if (document.hidden) {
+      await seen();
+      continue;
+    }
+    connected('lost');
+    const wait = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)];
+    failures += 1;
+    // Many pages must not come back in step.
+    await pause(wait * (0.75 + Math.random() / 2));
+  }
+}
+
+const pause = (time) => new Promise((done) => { setTimeout(done, time); });
+const seen = () => new Promise((done) => {
+  document.addEventListener('visibilitychange', done, { once: true });
+});
+
+/** Follows one connection until it ends. Events first, the state then: nothing falls between. */
+async function listen(mine, alive) {
+  const cut = new AbortController();
+  const whenStopped = () => cut.abort();
+  mine.ending.signal.addEventListener('abort', whenStopped, { once: true });
+  let silence = setTimeout(() => cut.abort(), SILENCE_MS);
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => cut.abort(), SILENCE_MS);
+  };
+  let unseen = null;
+  const looked = () => {
+    clearTimeout(unseen);
+    if (document.hidden) unseen = setTimeout(() => cut.abort(), HIDDEN_MS);
+  };
+  document.addEventListener('visibilitychange', looked);
+  looked();
+  try {
+    const response = await ask('admin/events', { signal: cut.signal });
+    for await (const { event, data } of events(response, heard)) {
+      if (run !== mine) return;
+      await take(mine, event, JSON.parse(data));
+      if (event === 'hello') alive();
+    }
+  } finally {
+    clearTimeout(silence);
+    clearTimeout(unseen);
+    document.removeEventListener('visibilitychange', looked);
+    mine.ending.signal.removeEventListener('abort', whenStopped);
+  }
+}
+
+async function take(mine, event, data) {
+  if (event === 'hello') {
+    if (live.state && live.state.started_at !== data.started_at) {
+      live.restarted = Date.now();
+      live.attempts = [];
+    }
+    if (await read(mine)) connected('live');
+  } else if (event === 'attempt') {
+    live.attempts.push(data);
+    if (live.attempts.length > KEEP_ATTEMPTS) live.attempts.shift();
+    tell('attempts');
+    if (data.cooldown_until) rests(data);
+    plan(mine, data.cooldown_until ? SOON_MS : BUSY_MS);
+  } else if (event === 'request') {
+    if (!live.requests.some((known) => known.request_id === data.request_id)) live.requests.unshift(data);
+    live.requests.length = Math.min(live.requests.length, KEEP_REQUESTS);
+    tell('requests');
+    plan(mine, BUSY_MS);
+  } else if (event === 'changed' || event === 'lost') {
+    plan(mine, SOON_MS);
+  }
+}
+
+/** Shows a rest before the state is read again. */
+function rests(attempt) {
+  if (live.state?.first_choice === attempt.model) {
+    const other = live.state.models.find((each) => each.state === 'awake' && each.id !== attempt.model);
+    live.state.first_choice = other?.id ?? null;
+  }
+  const model = live.state?.models.find((each) => each.id === attempt.model);
+  if (!model || model.state === 'resting') return;
+  model.state = 'resting';
+  model.resting_until = attempt.cooldown_until;
+  model.because = attempt;
+  model.reason = null;
+  tell('state');
+}
+
+/** Reads the state in so many milliseconds, unless it is read sooner anyway. */
+function plan(mine, delay) {
+  if (run !== mine) return;
+  // A state that takes long to read is read less often.
+  const gap = Math.max(GAP_MS, 10 * mine.cost);
+  const due = Math.max(Date.now() + delay, mine.readAt + gap);
+  if (due >= mine.wanted) return;
+  mine.wanted = due;
+  clearTimeout(mine.timer);
+  mine.timer = setTimeout(() => read(mine).catch(() => {}), due - Date.now());
+}
+
+/** Reads the state; false when it could not be read. */
+async function read(mine) {
+  mine.wanted = Infinity;
+  clearTimeout(mine.timer);
+  if (document.hidden && live.state) {
+    plan(mine, IDLE_MS);
+    return true;
+  }
+  const asked = Date.now();
+  let state;
+  try {
+    state = await get('admin/state', { signal: mine.ending.signal });
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) throw error;
+    plan(mine, BUSY_MS);
+    return false;
+  }
+  if (run !== mine) return false;
+  const answered = Date.now();
+  Object.assign(mine, { readAt: answered, cost: answered - asked });
+  live.offset = Date.parse(state.now) - (asked + answered) / 2;
+  live.state = state;
+  live.requests = state.requests;
+  plan(mine, IDLE_MS);
+  tell('state');
+  tell('requests');
+  return true;
+}
+
+/** Reads the state now, as something was done that changes it. */
+export const readSoon = () => run && plan(run, 0);
+
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) readSoon();
+});
+
+setInterval(() => {
+  if (!live.state || document.hidden) return;
+  tell('tick');
+  const over = (until) => until && secondsUntil(until) < -0.3;
+  const woken = (each) => each.state === 'resting' && over(each.resting_until);
+  if (run && (live.state.models.some(woken) || woken(live.state.account))) plan(run, SOON_MS);
+}, 1000);

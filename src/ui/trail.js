@@ -1,0 +1,24 @@
+// Who was asked for a request, one after the other, and what came of it.
+
+import { el } from './dom.js';
+import { ms, outcome, time } from './format.js';
+import { t } from './i18n.js';
+import { short } from './words.js';
+
+/** `open` leaves room for the attempt that is under way. */
+export function trail(attempts, { total = attempts.length, open = false } = {}) {
+  const items = attempts.map((attempt) => {
+    const good = attempt.outcome === 'success';
+    const tone = good ? 'good' : attempt.outcome.startsWith('client') ? '' : 'bad';
+    const rest = attempt.cooldown_until ? t('trail.rests', { time: time(attempt.cooldown_until) }) : '';
+    return el('li', { 'data-tone': tone, title: [attempt.model, attempt.cause, rest].filter(Boolean).join('\n') },
+      el('b', {}, short(attempt.model)),
+      el('span', {}, outcome(attempt.outcome, attempt.status)),
+      el('small', {}, ms(attempt.duration_ms)));
+  });
+  const before = total - attempts.length;
+  return el('ol', { class: 'trail', 'aria-label': t('trail') },
+    before > 0 && el('li', {}, t('trail.before', { n: before })),
+    items,
+    open && el('li', { class: 'open' }, '…'));
+}
