@@ -93,7 +93,7 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice)
+    answer(app, walked, voice).await
 }
 
 async fn read(
@@ -154,13 +154,13 @@ pub(super) async fn body_of(
         .inspect_err(|_| phases.body_left_unread())
 }
 
-fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
+async fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
     voice.name_dropped(&mut dropped);
     let mut response = match result {
-        Ok(Opened::Plain(plain)) => match voice.plain(plain.body, &app.upstream_key) {
+        Ok(Opened::Plain(plain)) => match voice.plain(plain.body, &app.upstream_key).await {
             Ok(body) => {
                 record.counted(plain.completion_tokens);
                 record.attempt_ends(Outcome::Success, None, None, None);
@@ -170,8 +170,11 @@ fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
                 name_model(response.headers_mut(), &plain.model);
                 response
             }
-            // What can be used of an answer can be translated.
-            Err(_) => fails(&mut record, &ProxyError::Internal),
+            // What can be used of an answer can be translated; if not, the fault is here.
+            Err(error) => {
+                record.attempt_ends(Outcome::Success, None, None, None);
+                fails(&mut record, &error)
+            }
         },
         Ok(Opened::Stream(stream)) => {
             let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));

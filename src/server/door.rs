@@ -99,12 +99,23 @@ impl Voice {
     }
 
     /// A whole answer, as the client reads it: less the upstream's key.
-    pub(super) fn plain(&self, answer: Bytes, key: &Secret) -> Result<Bytes, surface::BadAnswer> {
-        let Some(reply) = &self.reply else {
+    pub(super) async fn plain(&self, answer: Bytes, key: &Secret) -> Result<Bytes, ProxyError> {
+        let Some(reply) = self.reply.clone() else {
             return Ok(answer);
         };
-        // What came in pieces is put together, and what was a string may be JSON now.
-        Ok(without_key(reply.plain(&answer, &self.ids())?, key))
+        let (ids, key, large) = (self.ids(), key.clone(), answer.len() >= LARGE);
+        let translate = move || {
+            let translated = reply
+                .plain(&answer, &ids)
+                .map_err(|_| ProxyError::Internal)?;
+            // What came in pieces is put together, and what was a string may be JSON now.
+            Ok(without_key(translated, &key))
+        };
+        if large {
+            let translated = tokio::task::spawn_blocking(translate).await;
+            return translated.map_err(|_| ProxyError::Internal)?;
+        }
+        translate()
     }
 
     /// Says in an answer's head what was left out.

@@ -5,6 +5,9 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dropped(Vec<String>);
 
+/// So many are named; whatever follows is "more".
+const MOST: usize = 16;
+
 impl Dropped {
     /// Notes a field or a kind of tool, once. A name that is not plainly a name is not repeated.
     pub(super) fn note(&mut self, name: &str) {
@@ -15,7 +18,8 @@ impl Dropped {
             "unnamed"
         };
         // A body may have a thousand fields that nobody knows.
-        if self.0.len() < 16 && !self.0.iter().any(|known| known == name) {
+        let name = if self.0.len() < MOST { name } else { "more" };
+        if !self.0.iter().any(|known| known == name) {
             self.0.push(name.to_owned());
         }
     }
@@ -47,6 +51,7 @@ mod tests {
         for n in 0..99 {
             dropped.note(&format!("field{n}"));
         }
-        assert_eq!(dropped.names().count(), 16);
+        let names: Vec<&str> = dropped.names().collect();
+        assert_eq!((names.len(), names.last()), (MOST + 1, Some(&"more")));
     }
 }
