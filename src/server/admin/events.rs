@@ -1,12 +1,13 @@
 //! `GET /admin/events`: what happens, as it happens.
 //!
-//! A listener costs nobody anything: who reads too slowly loses what is oldest and is told so.
+//! A listener costs nobody anything: who reads too slowly loses what is oldest and is told so,
+//! and what comes in a flood is written a few times a second, not event by event.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Response;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -22,6 +23,11 @@ use crate::telemetry::{Happening, Heard, Listener};
 
 /// How often a comment tells that the connection lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// After a write the next events gather for so long: the first goes at once, and people do not see
+/// the difference. Woken and written for each, one open page cost a busy proxy a tenth of its CPU.
+const GATHER: Duration = Duration::from_millis(100);
+/// As many as are written at once.
+const AT_ONCE: usize = 256;
 const COMMENT: Bytes = Bytes::from_static(b": nothing has happened for a while\n\n");
 
 /// One more who listens.
@@ -42,6 +48,7 @@ pub(super) fn listen(app: &App, phases: &Phases) -> Result<Response<ReplyBody>, 
             changes: app.registry.changes(),
         }),
         heartbeat: Box::pin(sleep_until(Instant::now() + HEARTBEAT)),
+        gathered: Box::pin(sleep_until(Instant::now())),
         phases: phases.clone(),
         ended: false,
     };
@@ -53,6 +60,7 @@ struct Events {
     ready: Option<Bytes>,
     next: Next,
     heartbeat: Pin<Box<Sleep>>,
+    gathered: Pin<Box<Sleep>>,
     phases: Phases,
     ended: bool,
 }
@@ -87,11 +95,17 @@ impl Flow for Events {
         if let Some(bytes) = self.ready.take() {
             return Poll::Ready(Some(bytes));
         }
-        if let Poll::Ready((heard, sources)) = self.next.as_mut().poll(cx) {
-            self.next = next(sources);
-            self.ended = heard.is_none();
+        if self.gathered.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let events = self.take_all(cx);
+        if !events.is_empty() {
+            self.gathered.as_mut().reset(Instant::now() + GATHER);
             self.rest();
-            return Poll::Ready(heard);
+            return Poll::Ready(Some(events));
+        }
+        if self.ended {
+            return Poll::Ready(None);
         }
         if self.heartbeat.as_mut().poll(cx).is_ready() {
             self.rest();
@@ -106,6 +120,23 @@ impl Flow for Events {
 }
 
 impl Events {
+    /// What has happened by now.
+    fn take_all(&mut self, cx: &mut Context<'_>) -> Bytes {
+        let mut all = BytesMut::new();
+        for _ in 0..AT_ONCE {
+            let Poll::Ready((heard, sources)) = self.next.as_mut().poll(cx) else {
+                break;
+            };
+            self.next = next(sources);
+            let Some(event) = heard else {
+                self.ended = true;
+                break;
+            };
+            all.extend_from_slice(&event);
+        }
+        all.freeze()
+    }
+
     fn rest(&mut self) {
         self.heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
     }
