@@ -2,7 +2,7 @@
 //! last requests.
 //!
 //! Pure: `now` is passed in, and the lock around it is `telemetry`'s. However long it runs and
-//! whatever models come and go, it takes no more than some 3 MB, and 100 KB with a usual list.
+//! whatever models come and go, it takes no more than some 4 MB, and 200 KB with a usual list.
 //! Nothing is decided by it, and nothing in it says what a request or an answer said.
 
 mod figures;

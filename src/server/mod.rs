@@ -192,7 +192,8 @@ impl App {
             return self.count_tokens(request.into_body(), phases).await;
         }
         if let Route::Admin(call) = wanted {
-            let answer = admin::answer(self, call, request, phases).await;
+            // In a box of its own: every request moves the room that its future takes.
+            let answer = Box::pin(admin::answer(self, call, request, phases)).await;
             return answer.unwrap_or_else(|error| error.response());
         }
         self.leave_body(&request, phases);

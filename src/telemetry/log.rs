@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
@@ -136,10 +136,17 @@ impl Log {
 
     /// Writes one line. Never waits.
     pub fn emit(&self, level: LogLevel, event: &str, fields: &impl Serialize) {
+        if self.wants(level) {
+            self.emit_at(Now::read().wall, level, event, fields);
+        }
+    }
+
+    /// The same, for who has read the clock already.
+    pub fn emit_at(&self, at: SystemTime, level: LogLevel, event: &str, fields: &impl Serialize) {
         if !self.wants(level) {
             return;
         }
-        let Some(line) = line(level, event, fields) else {
+        let Some(line) = line(at, level, event, fields) else {
             return;
         };
         match &self.sink {
@@ -211,7 +218,8 @@ impl Queue {
         while let Some((mut lines, dropped)) = self.take(std::mem::take(&mut buffer)) {
             if dropped > 0 {
                 let fields = serde_json::json!({"count": dropped});
-                let said = line(LogLevel::Warning, "log_lines_dropped", &fields);
+                let now = Now::read().wall;
+                let said = line(now, LogLevel::Warning, "log_lines_dropped", &fields);
                 lines.extend(said.unwrap_or_default());
             }
             // A reader of ours that went away must not take the proxy along.
@@ -234,9 +242,9 @@ const BUFFER_KEPT: usize = 64 * 1024;
 /// What most lines have, in bytes.
 const USUAL_LINE: usize = 768;
 
-fn line(level: LogLevel, event: &str, fields: &impl Serialize) -> Option<Vec<u8>> {
+fn line(at: SystemTime, level: LogLevel, event: &str, fields: &impl Serialize) -> Option<Vec<u8>> {
     let line = Line {
-        ts: rfc3339(Now::read().wall),
+        ts: rfc3339(at),
         level: name(level),
         event,
         fields,

@@ -19,6 +19,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     surfaces: IntCounterVec,
     duration: Histogram,
+    first_event: Histogram,
     attempts: IntCounterVec,
     open_streams: IntGauge,
 }
@@ -66,6 +67,15 @@ impl Metrics {
             )
             .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0]),
         )?;
+        let first_event = Histogram::with_opts(
+            HistogramOpts::new(
+                "freellm_time_to_first_token_seconds",
+                "From a chat request's head to the first useful event of its stream.",
+            )
+            .buckets(vec![
+                0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0,
+            ]),
+        )?;
         let attempts = IntCounterVec::new(
             Opts::new(
                 "freellm_upstream_attempts_total",
@@ -82,10 +92,11 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 6] = [
+        let all: [Box<dyn Collector>; 7] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(duration.clone()),
+            Box::new(first_event.clone()),
             Box::new(attempts.clone()),
             Box::new(open_streams.clone()),
             Box::new(build),
@@ -98,6 +109,7 @@ impl Metrics {
             requests,
             surfaces,
             duration,
+            first_event,
             attempts,
             open_streams,
         })
@@ -110,6 +122,11 @@ impl Metrics {
             .with_label_values(&[surface.as_str(), status])
             .inc();
         self.duration.observe(seconds);
+    }
+
+    /// A stream has begun, so many seconds after its request.
+    pub fn first_event(&self, seconds: f64) {
+        self.first_event.observe(seconds);
     }
 
     /// An attempt has ended.
@@ -224,6 +241,7 @@ mod tests {
         metrics.request(Surface::Chat, "200", 0.2);
         metrics.request(Surface::Chat, "200/mid_error", 70.0);
         metrics.request(Surface::Chat, "499", 0.01);
+        metrics.first_event(0.7);
         for outcome in [
             Outcome::Success,
             Outcome::RateLimited,
@@ -255,6 +273,8 @@ mod tests {
             "freellm_request_duration_seconds_bucket{le=\"0.25\"} 2",
             "freellm_request_duration_seconds_bucket{le=\"60\"} 2",
             "freellm_request_duration_seconds_bucket{le=\"+Inf\"} 3",
+            "freellm_time_to_first_token_seconds_bucket{le=\"0.5\"} 0",
+            "freellm_time_to_first_token_seconds_bucket{le=\"1\"} 1",
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"success\"} 1",
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"rate_limited\"} 1",
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_auth_error\"} 1",

@@ -8,7 +8,7 @@ mod shown;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
@@ -205,7 +205,11 @@ impl RequestRecord {
             self.streaming = true;
             self.metrics.open_streams(1);
             let asked = self.under_way.as_ref().map_or(self.started, |(_, at)| *at);
-            self.ttft_ms = Some((millis(self.started), millis(asked)));
+            let now = Now::steady();
+            let of_request = now.saturating_duration_since(self.started);
+            let of_attempt = now.saturating_duration_since(asked);
+            self.metrics.first_event(of_request.as_secs_f64());
+            self.ttft_ms = Some((whole_millis(of_request), whole_millis(of_attempt)));
         }
     }
 
@@ -228,6 +232,15 @@ impl RequestRecord {
     pub fn ends(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
     }
+}
+
+/// How it ended, whatever the ending.
+#[derive(Clone, Copy)]
+struct End {
+    status: u16,
+    mid_stream_error: Option<&'static str>,
+    duration_ms: u64,
+    now: Now,
 }
 
 impl Drop for RequestRecord {
@@ -264,22 +277,27 @@ impl Drop for RequestRecord {
         } else {
             status.to_string()
         };
-        self.metrics.request(
-            self.surface,
-            &label,
-            Now::steady()
-                .saturating_duration_since(self.started)
-                .as_secs_f64(),
-        );
-        self.write(ending, status, mid_stream_error);
-        self.show_end(status, mid_stream_error);
+        let now = Now::read();
+        let took = now.steady.saturating_duration_since(self.started);
+        self.metrics
+            .request(self.surface, &label, took.as_secs_f64());
+        let end = End {
+            status,
+            mid_stream_error,
+            duration_ms: whole_millis(took),
+            now,
+        };
+        self.write(ending, end);
+        self.show_end(end);
     }
 }
 
 impl RequestRecord {
-    fn write(&self, ending: Ending, status: u16, mid_stream_error: Option<&'static str>) {
+    fn write(&self, ending: Ending, end: End) {
         let (level, reason, key_tail) = match ending {
-            Ending::Rejected { reason, error, .. } => return self.write_rejected(&reason, error),
+            Ending::Rejected { reason, error, .. } => {
+                return self.write_rejected(&reason, error, end);
+            }
             Ending::Answered { .. } => (LogLevel::Info, None, None),
             Ending::Failed { .. } => (LogLevel::Warning, None, None),
             Ending::UpstreamKey { key_tail, .. } => {
@@ -292,12 +310,12 @@ impl RequestRecord {
         let done = Done {
             request_id: &self.request_id,
             surface: self.surface.as_str(),
-            duration_ms: millis(self.started),
-            status,
+            duration_ms: end.duration_ms,
+            status: end.status,
             chosen_model: self.chosen_model(),
             stream: self.traits.stream,
             chunks_emitted: self.chunks_emitted,
-            mid_stream_error,
+            mid_stream_error: end.mid_stream_error,
             attempts: &self.attempts,
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,
@@ -305,7 +323,7 @@ impl RequestRecord {
             reason,
             key_tail,
         };
-        self.log.emit(level, "request_done", &done);
+        self.log.emit_at(end.now.wall, level, "request_done", &done);
     }
 
     /// Who answered, or had begun to.
@@ -320,7 +338,7 @@ impl RequestRecord {
         self.attempts.last().filter(answered).map(|a| &a.model)
     }
 
-    fn write_rejected(&self, reason: &str, error: Option<String>) {
+    fn write_rejected(&self, reason: &str, error: Option<String>, end: End) {
         let rejected = Rejected {
             request_id: &self.request_id,
             surface: self.surface.as_str(),
@@ -333,7 +351,8 @@ impl RequestRecord {
             model_ignored: self.traits.model_ignored,
             snapshot_size: self.snapshot_size,
         };
-        self.log.emit(LogLevel::Info, "request_rejected", &rejected);
+        let (at, level) = (end.now.wall, LogLevel::Info);
+        self.log.emit_at(at, level, "request_rejected", &rejected);
     }
 }
 
@@ -375,6 +394,9 @@ struct Rejected<'a> {
 }
 
 fn millis(since: Instant) -> u64 {
-    let passed = Now::steady().saturating_duration_since(since);
-    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+    whole_millis(Now::steady().saturating_duration_since(since))
+}
+
+fn whole_millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

@@ -69,9 +69,7 @@ impl Traffic {
     /// A request has ended, and with it its last attempt, if that is not told already.
     pub fn request(&self, last: Option<(&ModelId, Attempted)>, request: Finished, now: Now) {
         let request = Arc::new(request);
-        if self.is_heard() {
-            self.tell(Happening::Request(Arc::clone(&request)));
-        }
+        let told = self.is_heard().then(|| Arc::clone(&request));
         let mut live = self.lock();
         if let Some((model, attempt)) = last {
             live.attempt(model, attempt, now);
@@ -80,6 +78,10 @@ impl Traffic {
         drop(live);
         // Not under the lock.
         drop(oldest);
+        // Who hears of it and asks for the state finds it there.
+        if let Some(request) = told {
+            self.tell(Happening::Request(request));
+        }
     }
 
     /// Runs `read` on the figures, under the lock: it must be short.

@@ -57,9 +57,13 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
             .value()
             .map(|value| error = UpstreamError::told(value)),
         "choices" => reader.array(|reader| choices.take(reader, endpoint.text())),
-        "usage" => reader.value().map(|usage| {
-            let told = usage.get("completion_tokens").and_then(Raw::as_u64);
-            tokens = told.filter(|tokens| *tokens <= MOST_TOKENS);
+        // Stepped through, not looked into: every byte is read once.
+        "usage" => reader.object(|key, reader| {
+            let value = reader.value()?;
+            if key == "completion_tokens" {
+                tokens = value.as_u64().filter(|tokens| *tokens <= MOST_TOKENS);
+            }
+            Ok(())
         }),
         _ => reader.value().map(drop),
     })?;
@@ -221,6 +225,7 @@ mod tests {
             (r#"{"usage":{"prompt_tokens":9,"completion_tokens":42}}"#,           Some(42)),
             (r#"{"choices":[],"usage":{"completion_tokens":0}}"#,                 Some(0)),
             (r#"{"choices":[],"usage":null}"#,                                    None),
+            (r#"{"usage":{"completion_tokens_details":{"x":7},"completion_tokens" : 42 }}"#, Some(42)),
             (r#"{"usage":{"completion_tokens":null}}"#,                           None),
             (r#"{"usage":{"completion_tokens":"42"}}"#,                           None),
             (r#"{"usage":{"completion_tokens":-1}}"#,                             None),

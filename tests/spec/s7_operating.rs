@@ -82,9 +82,15 @@ fn s7_the_manual_describes_every_log_event() {
             let event = second_argument(&code, at + call.len());
             events.insert(event.unwrap_or_else(|| panic!("{path}: an event without a name")));
         }
-        // The log's own: it cannot queue what it says of a full queue.
-        for (at, _) in code.match_indices("line(LogLevel::") {
-            events.extend(second_argument(&code, at));
+        // With a time of its own before them, and the log's own: it cannot queue what it says of a
+        // full queue.
+        for (at, call) in code
+            .match_indices(".emit_at(")
+            .chain(code.match_indices("= line("))
+        {
+            let at = at + call.len();
+            let later = code.get(at..).unwrap().split_once(',').unwrap().0.len();
+            events.extend(second_argument(&code, at + later + 1));
         }
     }
     assert_eq!(rows("## Log events"), events);

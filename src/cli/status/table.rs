@@ -78,13 +78,18 @@ fn account(state: &Value) -> Line {
         _ if account["state"] == "probing" => "being probed after a rest",
         _ => return line(format!("account: fine; {asked}")),
     };
+    let free = &account["free_requests"];
+    let free = match (free["remaining"].as_u64(), free["limit"].as_u64()) {
+        (Some(remaining), Some(limit)) => format!(" ({remaining} of {limit} left)"),
+        _ => String::new(),
+    };
     let left = account["resting_sec"].as_u64();
     let left = left.map_or(String::new(), |left| {
         format!(", back in {}", duration(left))
     });
     vec![
         (Tone::Plain, "account: ".to_owned()),
-        (Tone::Bad, format!("{what}{left}")),
+        (Tone::Bad, format!("{what}{free}{left}")),
         (Tone::Plain, format!("; {asked}")),
     ]
 }

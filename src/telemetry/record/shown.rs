@@ -1,6 +1,6 @@
 //! How a record shows itself to the live figures and to those who listen.
 
-use super::RequestRecord;
+use super::{End, RequestRecord};
 use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted, Finished, MAX_TRAIL, RequestOutcome};
 use crate::telemetry::Happening;
@@ -33,8 +33,7 @@ impl RequestRecord {
     }
 
     /// Shows the request, which has ended. Nothing of the record is needed afterwards.
-    pub(super) fn show_end(&mut self, status: u16, mid_stream_error: Option<&'static str>) {
-        let now = Now::read();
+    pub(super) fn show_end(&mut self, end: End) {
         let chosen_model = self.chosen_model().cloned();
         let last = self.attempts.last().map(|attempt| attempt.model.clone());
         let attempt_count = self.attempts.len();
@@ -42,13 +41,13 @@ impl RequestRecord {
             .drain(..attempt_count.saturating_sub(MAX_TRAIL));
         let finished = Finished {
             request_id: std::mem::take(&mut self.request_id),
-            at: now.wall,
-            outcome: RequestOutcome::of(status, mid_stream_error.is_some()),
-            status,
-            code: self.code.take().or(mid_stream_error.map(Into::into)),
+            at: end.now.wall,
+            outcome: RequestOutcome::of(end.status, end.mid_stream_error.is_some()),
+            status: end.status,
+            code: self.code.take().or(end.mid_stream_error.map(Into::into)),
             chosen_model,
             stream: self.traits.stream,
-            duration_ms: super::millis(self.started),
+            duration_ms: end.duration_ms,
             ttft_ms: self.ttft_ms.map(|(of_request, _)| of_request),
             completion_tokens: self.completion_tokens,
             chunks_emitted: self.chunks_emitted,
@@ -58,6 +57,6 @@ impl RequestRecord {
             attempts: std::mem::take(&mut self.attempts),
         };
         let untold = last.as_ref().zip(self.untold.take());
-        self.traffic.request(untold, finished, now);
+        self.traffic.request(untold, finished, end.now);
     }
 }

@@ -55,8 +55,7 @@ fn i6_6_the_banner_says_why_nobody_answers() {
     let mut state = state();
     state["ready"] = false.into();
     state["reason"] = "every model is resting; the first wakes in 9 s".into();
-    state["account"] =
-        json!({"state": "resting", "limit": "day", "resting_sec": 90_061, "asked_today": 50});
+    state["account"] = json!({"state": "resting", "limit": "day", "resting_sec": 90_061, "free_requests": {"limit": 50, "remaining": 0}, "asked_today": 50});
     let shown = shown(&state);
     let lines: Vec<_> = shown.lines().collect();
     assert_eq!(
@@ -65,7 +64,7 @@ fn i6_6_the_banner_says_why_nobody_answers() {
     );
     assert_eq!(
         lines[2],
-        "account: the free quota of today is used up, back in 1 d 1 h; 50 requests upstream since 00:00 UTC"
+        "account: the free quota of today is used up (0 of 50 left), back in 1 d 1 h; 50 requests upstream since 00:00 UTC"
     );
 }
 
