@@ -31,7 +31,7 @@ pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Ending {
     match running.ask(Method::POST, "/admin/explain", body).await {
         Ok(told) => {
             if json {
-                say::line(format_args!("{told:#}"));
+                say::json(&told);
             } else {
                 say::line(in_words(&told));
             }

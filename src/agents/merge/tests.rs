@@ -101,6 +101,25 @@ fn yaml_keeps_comments_and_order() {
 }
 
 #[test]
+fn what_nests_without_end_is_refused() {
+    let template = json!({"model": "auto"});
+    let many = |text: &str| text.repeat(100_000);
+    #[rustfmt::skip]
+    let rows = [
+        (Yaml, many("- "),                    "nests deeper than any settings"),
+        (Yaml, format!("a: {}", many("[")),   "is not valid YAML"),
+        (Json, many("{\"a\":"),               "is not valid JSON"),
+        (Json, many("["),                     "is not valid JSON"),
+        (Toml, format!("a = {}", many("[")),  "is not valid TOML"),
+        (Toml, format!("a{} = 1", many(".a")), "is not valid TOML"),
+    ];
+    for (format, text, expected) in rows {
+        let refusal = merge(format, &text, &template).unwrap_err().to_string();
+        assert!(refusal.starts_with(expected), "{format:?}: {refusal}");
+    }
+}
+
+#[test]
 fn yaml_values_are_read_as_they_were_meant() {
     #[rustfmt::skip]
     let rows = [

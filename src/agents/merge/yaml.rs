@@ -9,6 +9,9 @@ use super::Refusal;
 
 type Events<'a> = std::vec::IntoIter<(Event<'a>, Span)>;
 
+/// No settings nest deeper, and what reads them here goes down with them on the stack.
+const MAX_DEPTH: usize = 128;
+
 pub(super) fn read(text: &str) -> Result<Value, Refusal> {
     let mut events = events(text)?.into_iter();
     let mut document = None;
@@ -40,14 +43,32 @@ pub(super) fn read(text: &str) -> Result<Value, Refusal> {
 }
 
 fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, Refusal> {
-    let events: Result<_, _> = Parser::new_from_str(text).collect();
-    events.map_err(|error| {
-        Refusal::new(format!(
-            "is not valid YAML: line {}, column {}",
-            error.marker().line(),
-            error.marker().col() + 1
-        ))
-    })
+    let (mut events, mut depth) = (Vec::new(), 0_usize);
+    for event in Parser::new_from_str(text) {
+        let event = event.map_err(|error| {
+            Refusal::new(format!(
+                "is not valid YAML: line {}, column {}",
+                error.marker().line(),
+                error.marker().col() + 1
+            ))
+        })?;
+        match event.0 {
+            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
+            Event::Scalar(..)
+            | Event::Alias(_)
+            | Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(Refusal::new("nests deeper than any settings"));
+        }
+        events.push(event);
+    }
+    Ok(events)
 }
 
 /// Every plain value is its text; what an alias means does not matter as long as it stays.

@@ -46,7 +46,7 @@ pub async fn run(sources: &Sources, show: Show) -> Ending {
         Show::Watch => watch(&running, look, terminal).await,
         Show::Once | Show::Json => {
             match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
-                Ok(state) if show == Show::Json => say::line(format_args!("{state:#}")),
+                Ok(state) if show == Show::Json => say::json(&state),
                 Ok(state) => say::line(look.paint(&table::table(&state))),
                 Err(trouble) => return trouble.end(),
             }
