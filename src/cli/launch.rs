@@ -45,10 +45,13 @@ pub fn run(sources: &Sources, launch: &Launch) -> Ending {
     replace_by(about, command(about, &door, &launch.arguments))
 }
 
+/// Keys of the proxy's own: no agent needs them.
+const OURS: [&str; 2] = ["OPENROUTER_API_KEY", "PROXY_API_KEY"];
+
 fn command(about: &About, door: &Door, arguments: &[OsString]) -> Command {
     let run = (about.launch)(door);
     let mut command = Command::new(about.program);
-    for name in run.without {
+    for name in run.without.iter().chain(&OURS) {
         command.env_remove(name);
     }
     command

@@ -22,6 +22,7 @@ export function verdict() {
     return { tone: 'bad', text: t(key), until: account.resting_until };
   }
   const resting = state.models.filter((model) => model.state !== 'awake');
+  if (!state.first_choice && state.ready) return { tone: 'warn', text: t('banner.probing') };
   if (!state.first_choice) {
     const until = resting.map((model) => model.resting_until).filter(Boolean).sort()[0];
     return { tone: 'bad', text: t('banner.all_resting', { n: state.models.length }), until };

@@ -183,7 +183,13 @@ async fn launch_is_the_agent_with_the_key_in_its_environment_alone() {
             &home,
             &format!("launch {} --port {port} -- --mine --port 9", about.name),
         );
+        let program = program.env("OPENROUTER_API_KEY", "sk-or-v1-0123456789abcdef");
         let ran = program.env("ANTHROPIC_API_KEY", "sk-ant-x").run().await;
+        assert!(
+            !ran.stdout.contains("sk-or-v1-"),
+            "the upstream's key stays here: {}",
+            ran.stdout
+        );
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(42), ""), "{ran:?}");
         let (argv, environment) = ran.stdout.split_once('\n').unwrap();
         assert!(

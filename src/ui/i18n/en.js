@@ -36,6 +36,7 @@ export default {
   'banner.limit.credit': 'No requests are answered: the account at OpenRouter is out of credit.',
   'banner.limit.null': 'No requests are answered: the account rests.',
   'banner.all_resting': { one: 'No requests are answered: the only model rests.', other: 'No requests are answered: none of the {n} models is awake.' },
+  'banner.probing': 'A rest is over: one request finds out whether that helped, and the others wait for it.',
   'banner.failing': 'The last {n} requests failed; the next goes to {next}.',
   'banner.ready': 'Ready: the next request goes to {next}.',
   'banner.by': 'Requests are being answered by {model}.',
