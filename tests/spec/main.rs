@@ -16,6 +16,7 @@ mod wire;
 mod i6_events;
 mod i6_explain;
 mod i6_state;
+mod readme;
 mod s2_failed_reads;
 mod s2_list;
 mod s3_errors;
