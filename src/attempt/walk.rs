@@ -223,16 +223,7 @@ impl Walker {
         let wants = self.wants(request, progress);
         self.registry.claim(|known| {
             let selection = select(snapshot, wants, known, now);
-            let first = match &selection {
-                Selection::Candidates(models) => models.first().map(|model| model.id.clone()),
-                Selection::Probing { .. }
-                | Selection::AllCooling { .. }
-                | Selection::AccountResting
-                | Selection::Exhausted
-                | Selection::NoneCapable { .. }
-                | Selection::NotListed
-                | Selection::NoSnapshot => None,
-            };
+            let first = selection.first().map(|model| model.id.clone());
             (selection, first)
         })
     }

@@ -20,7 +20,7 @@ use prompt::Prompt;
 
 /// Chat Completions has some fifty fields. Each is remembered to find one that stands twice,
 /// which a body made of millions of them must not make dear.
-const MAX_FIELDS: usize = 1_024;
+pub const MAX_FIELDS: usize = 1_024;
 
 /// A request for a completion, read as far as the proxy has to.
 #[derive(Clone, Debug)]
@@ -84,6 +84,17 @@ pub enum InvalidRequest {
 }
 
 impl InvalidRequest {
+    /// Of a body that could not be read within `limit` levels.
+    #[must_use]
+    pub fn unreadable(error: json::Error, limit: usize) -> Self {
+        match error.problem {
+            json::Problem::TooDeep => Self::TooDeep { limit },
+            json::Problem::NotUtf8 | json::Problem::Syntax | json::Problem::CutShort => {
+                Self::Json(error)
+            }
+        }
+    }
+
     /// The field it is about, for the error's `param`.
     #[must_use]
     pub fn param(&self) -> Option<&'static str> {
@@ -145,12 +156,7 @@ impl ChatRequest {
         bytes: Bytes,
         max_depth: usize,
     ) -> Result<Self, InvalidRequest> {
-        let faulty = |e: json::Error| match e.problem {
-            json::Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
-            json::Problem::NotUtf8 | json::Problem::Syntax | json::Problem::CutShort => {
-                InvalidRequest::Json(e)
-            }
-        };
+        let faulty = |e: json::Error| InvalidRequest::unreadable(e, max_depth);
         let mut members = Members::open(&bytes, max_depth)
             .map_err(faulty)?
             .ok_or(InvalidRequest::NotAnObject)?;

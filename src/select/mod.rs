@@ -46,6 +46,23 @@ pub enum Selection {
     NoSnapshot,
 }
 
+impl Selection {
+    /// Who is asked next, if anybody is.
+    #[must_use]
+    pub fn first(&self) -> Option<&Arc<Model>> {
+        match self {
+            Self::Candidates(models) => models.first(),
+            Self::Probing { .. }
+            | Self::AllCooling { .. }
+            | Self::AccountResting
+            | Self::Exhausted
+            | Self::NoneCapable { .. }
+            | Self::NotListed
+            | Self::NoSnapshot => None,
+        }
+    }
+}
+
 /// What a request wants, and how far it has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Wants<'a> {

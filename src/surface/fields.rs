@@ -5,10 +5,7 @@ use std::collections::HashSet;
 
 use super::place::Invalid;
 use crate::json::{self, Members, Raw};
-use crate::request::InvalidRequest;
-
-/// As many as a chat completion request may have.
-const MAX_FIELDS: usize = 1_024;
+use crate::request::{InvalidRequest, MAX_FIELDS};
 
 /// The fields that nobody has taken yet.
 pub(super) struct Fields<'a> {
@@ -18,12 +15,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Checks the whole body and finds its fields.
     pub(super) fn read(body: &'a [u8], max_depth: usize) -> Result<Self, Invalid> {
-        let faulty = |e: json::Error| match e.problem {
-            json::Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
-            json::Problem::NotUtf8 | json::Problem::Syntax | json::Problem::CutShort => {
-                InvalidRequest::Json(e)
-            }
-        };
+        let faulty = |e: json::Error| InvalidRequest::unreadable(e, max_depth);
         let mut members = Members::open(body, max_depth)
             .map_err(faulty)?
             .ok_or(InvalidRequest::NotAnObject)?;

@@ -52,17 +52,7 @@ fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, Refusal> {
                 error.marker().col() + 1
             ))
         })?;
-        match event.0 {
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
-            Event::Scalar(..)
-            | Event::Alias(_)
-            | Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => {}
-        }
+        depth = depth_behind(&event.0, depth);
         if depth > MAX_DEPTH {
             return Err(Refusal::new("nests deeper than any settings"));
         }
@@ -155,17 +145,7 @@ fn top_level(text: &str) -> Result<Vec<(String, Option<Spot>)>, Refusal> {
     let mut depth = 0_usize;
     for (event, span) in events(text)? {
         let at_top = depth == 1;
-        match &event {
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
-            Event::Scalar(..)
-            | Event::Alias(_)
-            | Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => {}
-        }
+        depth = depth_behind(&event, depth);
         let ends = matches!(event, Event::MappingEnd | Event::SequenceEnd);
         if !at_top || ends {
             continue;
@@ -220,5 +200,19 @@ fn spelt(value: &str) -> String {
         value.to_owned()
     } else {
         Value::from(value).to_string()
+    }
+}
+/// How deep it is nested behind this event.
+fn depth_behind(event: &Event<'_>, depth: usize) -> usize {
+    match event {
+        Event::MappingStart(..) | Event::SequenceStart(..) => depth + 1,
+        Event::MappingEnd | Event::SequenceEnd => depth.saturating_sub(1),
+        Event::Scalar(..)
+        | Event::Alias(_)
+        | Event::Nothing
+        | Event::StreamStart
+        | Event::StreamEnd
+        | Event::DocumentStart(_)
+        | Event::DocumentEnd => depth,
     }
 }

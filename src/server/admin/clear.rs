@@ -5,14 +5,14 @@ use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::view::{ModelView, StateView};
-use crate::json::{Problem, Raw};
+use crate::json::Raw;
 use crate::model::ModelId;
 use crate::request::InvalidRequest;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
 use crate::server::state::State;
-use crate::server::{App, body, info};
+use crate::server::{App, chat, info};
 
 /// What is to be cleared.
 enum Target {
@@ -31,13 +31,7 @@ pub(super) async fn clear(
     incoming: Incoming,
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
-    if app.is_draining() {
-        phases.body_left_unread();
-        return Err(ProxyError::ShuttingDown);
-    }
-    let bytes = body::read(incoming, &app.limits, phases)
-        .await
-        .inspect_err(|_| phases.body_left_unread())?;
+    let bytes = chat::body_of(app, incoming, phases).await?;
     match read(&bytes, app.limits.max_json_depth).map_err(|e| ProxyError::Invalid(e.into()))? {
         Target::Model(id) => {
             let snapshot = info::snapshot(app)?;
@@ -71,10 +65,8 @@ fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError
 }
 
 fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
-    let body = Raw::parse(bytes, max_depth).map_err(|error| match error.problem {
-        Problem::TooDeep => InvalidRequest::TooDeep { limit: max_depth },
-        Problem::NotUtf8 | Problem::Syntax | Problem::CutShort => InvalidRequest::Json(error),
-    })?;
+    let body = Raw::parse(bytes, max_depth)
+        .map_err(|error| InvalidRequest::unreadable(error, max_depth))?;
     let [model, account, all] = body.pick(["model", "account", "all"]);
     let is_true = |value: Option<Raw<'_>>| value.and_then(Raw::as_bool) == Some(true);
     match (model, is_true(account), is_true(all)) {

@@ -10,7 +10,7 @@ use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId};
 use crate::registry::{Because, Standing};
 use crate::request::Needs;
-use crate::select::{Preference, Selection, Wants, select};
+use crate::select::{Preference, Wants, select};
 use crate::server::App;
 use crate::server::state::{AccountState, ListState, ModelState, RestState, State};
 use crate::telemetry::Traffic;
@@ -156,16 +156,7 @@ fn first_choice(app: &App, now: Now) -> Option<ModelId> {
     let selection = app
         .registry
         .with_cooldowns(|known| select(snapshot.as_deref(), wants, known, now));
-    match selection {
-        Selection::Candidates(models) => models.first().map(|model| model.id.clone()),
-        Selection::Probing { .. }
-        | Selection::AllCooling { .. }
-        | Selection::AccountResting
-        | Selection::Exhausted
-        | Selection::NoneCapable { .. }
-        | Selection::NotListed
-        | Selection::NoSnapshot => None,
-    }
+    selection.first().map(|model| model.id.clone())
 }
 
 impl ListView {
