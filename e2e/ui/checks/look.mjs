@@ -1,8 +1,11 @@
 // Colours, sizes, languages, keys.
 
 import { check, equal, holds, reads, text } from '../checks.mjs';
+import { eventually } from '../demo.mjs';
 
 const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+/** The browser tells the page of the system's new colours with the next frame it draws, not at once. */
+const becomes = (page, colour, what) => eventually(async () => await background(page) === colour, what);
 const LIGHT = 'rgb(245, 246, 247)';
 const DARK = 'rgb(15, 19, 23)';
 
@@ -10,7 +13,7 @@ check('look: light and dark, by the system and by hand', async (demo, { page, op
   await open();
   equal(await background(page), LIGHT, 'a light system');
   await page.emulateMedia({ colorScheme: 'dark' });
-  equal(await background(page), DARK, 'a dark system');
+  await becomes(page, DARK, 'a dark system');
   await page.click('#theme');
   equal(await background(page), LIGHT, 'chosen by hand');
   await page.reload();
