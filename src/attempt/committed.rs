@@ -105,7 +105,7 @@ impl Committed {
             let Some(body) = &mut self.body else {
                 return Poll::Ready(self.hand_on());
             };
-            match Pin::new(body).poll_frame(cx) {
+            match Pin::new(&mut *body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.looks = 0;
                     if let Ok(data) = frame.into_data() {
@@ -123,7 +123,7 @@ impl Committed {
                     self.upstream_ended(Cause::CutShort);
                 }
                 Poll::Pending if !self.ready.is_empty() => {
-                    if self.is_burst() && self.looks < LOOKS {
+                    if body.is_handed_on() && self.is_burst() && self.looks < LOOKS {
                         // hyper hands a body on chunk by chunk: the next one may lie there already,
                         // and costs a turn of its task instead of a write of ours.
                         self.looks += 1;

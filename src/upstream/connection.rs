@@ -3,13 +3,16 @@
 //! Which connection a request gets, and how long one is kept, is the pool's affair.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::client::conn::{http1, http2};
+use hyper::body::{Body as _, Frame, Incoming};
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::Connection as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -18,6 +21,7 @@ use tower_service::Service as _;
 
 use super::client::SendError;
 use super::connect::{Connector, Limited};
+use super::driver::Driver;
 use super::lease::{AnswerBody, Lease};
 use super::pool::Pool;
 use super::wire::Past;
@@ -30,6 +34,7 @@ const STREAMS: usize = 100;
 /// An HTTP/1.1 connection, in the hands of one request at a time.
 pub(super) struct One {
     sender: http1::SendRequest<UpstreamBody>,
+    driver: Driver,
     past: Past,
 }
 
@@ -77,8 +82,12 @@ impl Way {
         let broken = |error: hyper::Error| SendError::broken(&error);
         if !connected.is_negotiated_h2() {
             let (sender, connection) = http1::handshake(io).await.map_err(broken)?;
-            tasks.spawn(connection);
-            return Ok(Self::One(One { sender, past }));
+            let driver = Driver::new(connection);
+            return Ok(Self::One(One {
+                sender,
+                driver,
+                past,
+            }));
         }
         let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -114,7 +123,7 @@ impl Way {
         pool: &Pool,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         match self {
-            Self::One(mut one) => match one.sender.try_send_request(make(false)).await {
+            Self::One(mut one) => match one.send(make(false)).await {
                 Ok(response) => {
                     one.past.has_served();
                     let lease = Lease::One(one, pool.clone());
@@ -143,12 +152,26 @@ impl Way {
 }
 
 impl One {
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+    async fn send(
+        &mut self,
+        request: Request<UpstreamBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| self.driver.poll(cx, |cx| answer.as_mut().poll(cx))).await
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+    pub(super) fn poll_frame(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let look = |cx: &mut Context<'_>| Pin::new(&mut *incoming).poll_frame(cx);
+        self.driver.poll(cx, look)
+    }
+
+    /// Whether it can take a request, of what is known now.
+    pub(super) fn is_free(&mut self) -> bool {
+        self.driver.settles() && self.sender.is_ready()
     }
 }
 

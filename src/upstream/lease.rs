@@ -36,6 +36,11 @@ impl AnswerBody {
         body
     }
 
+    /// Whether more of it may lie with a task of its own, which needs a turn to hand it on.
+    pub fn is_handed_on(&self) -> bool {
+        matches!(self.lease, Some(Lease::Stream(_)))
+    }
+
     fn look_for_the_end(&mut self) {
         if self.incoming.is_end_stream() {
             self.end();
@@ -59,7 +64,11 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
-        let frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        let incoming = &mut this.incoming;
+        let frame = match &mut this.lease {
+            Some(Lease::One(one, _)) => one.poll_frame(incoming, cx),
+            Some(Lease::Stream(_)) | None => Pin::new(incoming).poll_frame(cx),
+        };
         match &frame {
             Poll::Ready(None) => this.end(),
             Poll::Ready(Some(Ok(_))) => this.look_for_the_end(),

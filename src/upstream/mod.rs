@@ -8,6 +8,7 @@ mod classify;
 mod client;
 mod connect;
 mod connection;
+mod driver;
 mod error_body;
 mod lease;
 mod passed;

@@ -4,6 +4,7 @@
 //! key to look up, a connection comes back with the last byte of its answer and not by a task of
 //! its own, and over HTTP/2 a second connection opens where one is full.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ struct Shared {
 #[derive(Default)]
 struct Open {
     /// HTTP/1.1 connections without a request, the last used one at the end.
-    idle: Vec<Idle>,
+    idle: VecDeque<Idle>,
     /// HTTP/2 connections.
     shared: Vec<Multiplexed>,
     /// A task looks for old ones now and then.
@@ -81,7 +82,7 @@ impl Pool {
         fresh: bool,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         for _ in 0..if fresh { 0 } else { KEPT_TRIED } {
-            let Some(way) = self.waiting().await else {
+            let Some(way) = self.lock().take() else {
                 break;
             };
             match way.send(make, self).await {
@@ -97,16 +98,6 @@ impl Pool {
             stale: false,
         })?;
         way.send(make, self).await
-    }
-
-    /// A connection that is open. One whose answer has just ended may need a turn of its task.
-    async fn waiting(&self) -> Option<Way> {
-        let (way, busy) = self.lock().take();
-        if way.is_none() && busy {
-            tokio::task::yield_now().await;
-            return self.lock().take().0;
-        }
-        way
     }
 
     async fn connect(&self) -> Result<Way, SendError> {
@@ -141,6 +132,7 @@ impl Pool {
                 };
                 let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
                 open.drop_old(Instant::now());
+                open.drop_closed();
                 if open.idle.is_empty() && open.shared.is_empty() {
                     open.swept = false;
                     return;
@@ -150,10 +142,10 @@ impl Pool {
     }
 
     /// Puts a connection back whose answer has ended.
-    pub(super) fn put_back(&self, one: One) {
-        if !one.is_closed() {
+    pub(super) fn put_back(&self, mut one: One) {
+        if one.is_free() {
             let since = Instant::now();
-            self.lock().idle.push(Idle { one, since });
+            self.lock().idle.push_back(Idle { one, since });
             self.sweep();
         }
     }
@@ -167,30 +159,33 @@ impl Pool {
 }
 
 impl Open {
-    /// A connection that is ready, and whether there are others that soon will be.
-    fn take(&mut self) -> (Option<Way>, bool) {
+    /// A connection that was open when it was last looked at.
+    fn take(&mut self) -> Option<Way> {
         let now = Instant::now();
         self.drop_old(now);
         let free = |multiplexed: &&mut Multiplexed| multiplexed.many.has_room();
         if let Some(multiplexed) = self.shared.iter_mut().find(free) {
             multiplexed.used = now;
-            return (Some(Way::Many(multiplexed.many.clone())), false);
+            return Some(Way::Many(multiplexed.many.clone()));
         }
         // The last used one first, so that those nobody needs grow old.
-        match self.idle.iter().rposition(|idle| idle.one.is_ready()) {
-            Some(at) => (Some(Way::One(self.idle.remove(at).one)), false),
-            None => (None, !self.idle.is_empty()),
-        }
+        self.idle.pop_back().map(|idle| Way::One(idle.one))
     }
 
-    /// Lets go of connections that are closed, or that nobody has used for long.
+    /// Lets go of connections that nobody has used for long, and of shared ones that are closed.
     fn drop_old(&mut self, now: Instant) {
         let old = |since: Instant| since + KEPT <= now;
-        self.idle
-            .retain(|idle| !(idle.one.is_closed() || old(idle.since)));
+        while self.idle.front().is_some_and(|idle| old(idle.since)) {
+            self.idle.pop_front();
+        }
         self.shared.retain(|multiplexed| {
             let unused = multiplexed.many.streams() == 0;
             !(multiplexed.many.is_closed() || unused && old(multiplexed.used))
         });
+    }
+
+    /// Lets go of what the other side has closed.
+    fn drop_closed(&mut self) {
+        self.idle.retain_mut(|idle| idle.one.is_free());
     }
 }
