@@ -44,9 +44,9 @@ async fn live_the_real_list_is_parsed_by_the_real_schema() {
     );
     let client = HttpClient::new(connector).unwrap();
     let url = setting("MODELS_LIST_URL").unwrap_or_else(|| LIST.to_owned());
-    let response = client.get(&url, None).await.unwrap();
-    assert_eq!(response.status(), 200);
-    let body = read_body(response, 8 << 20).await.unwrap();
+    let (head, body) = client.get(&url, None).await.unwrap().into_parts();
+    assert_eq!(head.status, 200);
+    let body = read_body(&head.headers, body, 8 << 20).await.unwrap();
     let ranking = Ranking::read(&body, false).unwrap();
     assert!(!ranking.models.is_empty());
     println!(

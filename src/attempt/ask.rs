@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
+use http::response::Parts;
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
@@ -82,11 +83,15 @@ impl Walker {
         endpoint: Endpoint,
         response: Response<AnswerBody>,
     ) -> Failure {
-        let status = response.status();
-        let headers = response.headers().clone();
+        let (
+            Parts {
+                status, headers, ..
+            },
+            body,
+        ) = response.into_parts();
         let read = timeout(
             ERROR_BODY_TIMEOUT,
-            read_body(response, self.limits.max_held_bytes),
+            read_body(&headers, body, self.limits.max_held_bytes),
         )
         .await;
         // Without its body the status still says whose fault it is.
@@ -117,10 +122,15 @@ impl Walker {
         endpoint: Endpoint,
         response: Response<AnswerBody>,
     ) -> Result<PlainAnswer, Failure> {
-        let status = response.status().as_u16();
-        let head = AnswerHead::of(response.headers(), &self.rules.upstream_key);
-        let headers = response.headers().clone();
-        let body = read_body(response, self.limits.max_answer_bytes)
+        let (
+            Parts {
+                status, headers, ..
+            },
+            body,
+        ) = response.into_parts();
+        let status = status.as_u16();
+        let head = AnswerHead::of(&headers, &self.rules.upstream_key);
+        let body = read_body(&headers, body, self.limits.max_answer_bytes)
             .await
             .map_err(|e| {
                 let cause = match e {

@@ -88,10 +88,7 @@ impl<'a> Members<'a> {
             return Ok(None);
         }
         let start = reader.scanner.at();
-        let name = reader.scanner.string()?;
-        reader.scanner.colon()?;
-        // A name with an escape that is no character (a lone surrogate) cannot be one we know.
-        let key = Raw(name).as_str().unwrap_or(Cow::Borrowed(name));
+        let key = reader.scanner.name()?;
         let value_start = reader.scanner.at();
         step(&key, reader)?;
         let value = Raw(reader.scanner.since(value_start));

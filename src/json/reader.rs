@@ -1,7 +1,5 @@
 //! Reads a text front to back, stepping into only what is asked for.
 
-use std::borrow::Cow;
-
 use super::scan::Scanner;
 use super::{Error, Kind, Problem, Raw, utf8};
 
@@ -56,10 +54,7 @@ impl<'a> Reader<'a> {
         }
         let mut more = self.enter(b'{', b'}')?;
         while more {
-            let name = self.scanner.string()?;
-            self.scanner.colon()?;
-            // A name with an escape that is no character cannot be one that anybody knows.
-            let key = Raw(name).as_str().unwrap_or(Cow::Borrowed(name));
+            let key = self.scanner.name()?;
             member(&key, self)?;
             more = self.scanner.more(b'}')?;
         }

@@ -1,7 +1,9 @@
 //! The scanner under the reader: one pass, a byte at a time but for strings.
 
+use std::borrow::Cow;
+
 use super::stops::Stops;
-use super::{Error, Problem};
+use super::{Error, Problem, Raw};
 
 /// A place in a text, and what may come next there.
 #[derive(Clone, Debug)]
@@ -10,6 +12,8 @@ pub(super) struct Scanner<'a> {
     at: usize,
     max_depth: usize,
     stops: Stops,
+    /// The last string has an escape.
+    escaped: bool,
 }
 
 type Scan<T> = Result<T, Error>;
@@ -21,6 +25,7 @@ impl<'a> Scanner<'a> {
             at: 0,
             max_depth,
             stops: Stops::default(),
+            escaped: false,
         }
     }
 
@@ -108,7 +113,21 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    pub(super) fn colon(&mut self) -> Scan<()> {
+    /// Skips a member's name and the colon behind it, and answers the name, unescaped.
+    pub(super) fn name(&mut self) -> Scan<Cow<'a, str>> {
+        let name = self.string()?;
+        let inner = name.get(1..name.len() - 1).unwrap_or_default();
+        let name = if self.escaped {
+            // With an escape that is no character (a lone surrogate) it cannot be one we know.
+            Raw(name).as_str().unwrap_or(Cow::Borrowed(name))
+        } else {
+            Cow::Borrowed(inner)
+        };
+        self.colon()?;
+        Ok(name)
+    }
+
+    fn colon(&mut self) -> Scan<()> {
         self.space();
         self.take(b':')?;
         self.space();
@@ -120,13 +139,14 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         self.take(b'"')?;
         // Copies, which stay in registers from stop to stop.
-        let (bytes, mut stops, mut at) = (self.text.as_bytes(), self.stops, self.at);
+        let (bytes, mut stops) = (self.text.as_bytes(), self.stops);
+        let first = stops.next(bytes, self.at);
+        let mut at = first;
         let whole = loop {
-            at = stops.next(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => break true,
                 Some(b'\\') => match behind_escape(bytes, at) {
-                    Ok(behind) => at = behind,
+                    Ok(behind) => at = stops.next(bytes, behind),
                     Err(fault) => {
                         at = fault;
                         break false;
@@ -135,7 +155,7 @@ impl<'a> Scanner<'a> {
                 Some(_) | None => break false,
             }
         };
-        (self.stops, self.at) = (stops, at);
+        (self.stops, self.at, self.escaped) = (stops, at, at != first);
         if !whole {
             return Err(self.fault());
         }

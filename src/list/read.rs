@@ -97,12 +97,11 @@ async fn whole(
     limit: usize,
 ) -> Result<Bytes, RefreshError> {
     let whole = async {
-        let response = asked.await?;
-        let status = response.status();
-        if status != StatusCode::OK {
-            return Err(RefreshError::Status(status.as_u16()));
+        let (head, body) = asked.await?.into_parts();
+        if head.status != StatusCode::OK {
+            return Err(RefreshError::Status(head.status.as_u16()));
         }
-        Ok(read_body(response, limit).await?)
+        Ok(read_body(&head.headers, body, limit).await?)
     };
     tokio::time::timeout(READ_TIMEOUT, whole)
         .await

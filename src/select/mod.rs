@@ -198,7 +198,7 @@ fn large_enough<'s>(able: &[&'s Arc<Model>], wants: Wants<'_>) -> Vec<&'s Arc<Mo
 }
 
 fn among(models: &[&Arc<Model>], cooldowns: &Cooldowns, now: Now) -> Selection {
-    let mut awake = Vec::new();
+    let mut awake = Vec::with_capacity(models.len());
     let mut probing = false;
     let mut wakes_in: Option<Duration> = None;
     for model in models {

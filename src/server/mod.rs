@@ -291,5 +291,7 @@ fn request_id() -> String {
     let spread = count.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ PROCESS.rotate_left(32);
     let number = (u128::from(*PROCESS) << 64) | u128::from(spread);
     let digit = |at: u32| char::from_digit((number >> (4 * at)) as u32 & 0xf, 16);
-    (0..32).rev().filter_map(digit).collect()
+    let mut id = String::with_capacity(32);
+    id.extend((0..32).rev().filter_map(digit));
+    id
 }

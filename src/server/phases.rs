@@ -231,13 +231,18 @@ impl Phases {
 
 /// The value of a header in the bytes of a head.
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    head.split(|b| *b == b'\n').find_map(|line| {
-        let (start, value) = line.split_at_checked(name.len())?;
-        start
-            .eq_ignore_ascii_case(name)
-            .then_some(value)?
-            .strip_prefix(b":")
-    })
+    let mut rest = head;
+    loop {
+        let end = memchr::memchr(b'\n', rest);
+        let line = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+        if line.get(name.len()) == Some(&b':')
+            && let Some((start, value)) = line.split_at_checked(name.len())
+            && start.eq_ignore_ascii_case(name)
+        {
+            return value.get(1..);
+        }
+        rest = rest.get(end? + 1..)?;
+    }
 }
 
 /// The declared length of the body.

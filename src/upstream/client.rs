@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -157,12 +157,15 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
         .with_no_client_auth())
 }
 
-/// Reads a body of at most `limit` bytes, and unpacks it within the same limit.
+/// Reads a body of at most `limit` bytes, and unpacks it, as `headers` say, within the same limit.
 ///
 /// # Errors
 /// When it is too large, cut short, or packed in a way that cannot be undone.
-pub async fn read_body(response: Response<AnswerBody>, limit: usize) -> Result<Bytes, ReadError> {
-    let (head, mut body) = response.into_parts();
+pub async fn read_body(
+    headers: &HeaderMap,
+    mut body: AnswerBody,
+    limit: usize,
+) -> Result<Bytes, ReadError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(ReadError::TooLarge);
     }
@@ -190,10 +193,10 @@ pub async fn read_body(response: Response<AnswerBody>, limit: usize) -> Result<B
     } else {
         whole.into()
     };
-    unpack(&head.headers, packed, limit)
+    unpack(headers, packed, limit)
 }
 
-fn unpack(headers: &http::HeaderMap, packed: Bytes, limit: usize) -> Result<Bytes, ReadError> {
+fn unpack(headers: &HeaderMap, packed: Bytes, limit: usize) -> Result<Bytes, ReadError> {
     use std::io::Read as _;
     let encoding = headers
         .get(http::header::CONTENT_ENCODING)

@@ -58,21 +58,20 @@ struct Route {
     absolute: Uri,
     /// For HTTP/1.1, whose host stands in a header.
     path: Uri,
-    host: HeaderValue,
     /// Our own: no header of the client's goes up (spec §9.7).
     headers: HeaderMap,
 }
 
 impl Route {
-    fn new(address: &str, headers: HeaderMap) -> Result<Self, http::Error> {
+    fn new(address: &str, mut headers: HeaderMap) -> Result<Self, http::Error> {
         let absolute = Uri::try_from(address)?;
         let path = absolute.path_and_query().map_or("/", |path| path.as_str());
         let authority = absolute.authority().map_or("", |host| host.as_str());
         // RFC 9110 §4.2.4: what stands before an `@` is nobody's host.
         let host = authority.rsplit('@').next().unwrap_or_default();
+        headers.insert(HOST, HeaderValue::from_str(host)?);
         Ok(Self {
             path: Uri::try_from(path)?,
-            host: HeaderValue::from_str(host)?,
             headers,
             absolute,
         })
@@ -83,9 +82,9 @@ impl Route {
         *request.method_mut() = method;
         *request.headers_mut() = self.headers.clone();
         let uri = if http2 {
+            request.headers_mut().remove(HOST);
             &self.absolute
         } else {
-            request.headers_mut().insert(HOST, self.host.clone());
             &self.path
         };
         *request.uri_mut() = uri.clone();
@@ -111,6 +110,7 @@ impl Upstream {
             .to_owned();
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer(&config.upstream_key)?);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
@@ -140,16 +140,12 @@ impl Upstream {
             Endpoint::Chat => &self.chat,
             Endpoint::Completions => &self.completions,
         };
-        let accept = if stream {
-            "text/event-stream"
-        } else {
-            "application/json"
-        };
         let make = |http2| {
             let mut request = route.request(Method::POST, body.clone(), http2);
-            request
-                .headers_mut()
-                .insert(ACCEPT, HeaderValue::from_static(accept));
+            if stream {
+                let events = HeaderValue::from_static("text/event-stream");
+                request.headers_mut().insert(ACCEPT, events);
+            }
             request
         };
         self.origin.send(make).await

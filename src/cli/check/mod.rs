@@ -129,11 +129,11 @@ pub async fn ask(config: Config) -> Ending {
     let get = async |url: &str, key: Option<&Secret>| {
         let whole = async {
             let response = client.get(url, key).await.map_err(|e| e.to_string())?;
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let body = read_body(response, MAX_BYTES)
+            let (head, body) = response.into_parts();
+            let body = read_body(&head.headers, body, MAX_BYTES)
                 .await
                 .map_err(|e| e.to_string())?;
-            Ok((status, headers, body))
+            Ok((head.status.as_u16(), head.headers, body))
         };
         let late = || format!("no whole answer within {} s", LIMIT.as_secs());
         tokio::time::timeout(LIMIT, whole)
