@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::task::AtomicWaker;
 use hyper::client::conn::http1;
 use hyper_rustls::HttpsConnector;
+use tokio::task::coop;
 use tower_service::Service;
 
 use super::connect::Connector;
@@ -88,7 +89,9 @@ impl Driver {
             found = look(quiet);
         }
         self.called.present.store(false, Ordering::SeqCst);
-        if found.is_pending() && self.called.yes.load(Ordering::SeqCst) {
+        // Without budget `look` found nothing, whatever there was.
+        let again = self.called.yes.load(Ordering::SeqCst) || !coop::has_budget_remaining();
+        if found.is_pending() && again {
             cx.waker().wake_by_ref();
         }
         found
@@ -112,5 +115,66 @@ impl Driver {
             }
         }
         wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use http::Request;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::sync::mpsc;
+    use tokio::task::JoinSet;
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::upstream::HttpClient;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_found_although_the_tasks_budget_ends_with_it() {
+        for left in 1..=8 {
+            let (dialled, mut dials) = mpsc::unbounded_channel();
+            let connector = Connector::memory(move || {
+                let (near, far) = duplex(64 * 1024);
+                dialled.send(far).unwrap();
+                near
+            });
+            let mut upstream = JoinSet::new();
+            upstream.spawn(async move { begin_an_answer(dials.recv().await.unwrap()).await });
+            let origin = HttpClient::new(connector)
+                .unwrap()
+                .origin(&http::Uri::from_static("http://upstream.test"));
+            let mut sent = pin!(origin.send(|_| Request::new(UpstreamBody::default())));
+            // A turn of its own, with the whole budget.
+            tokio::task::yield_now().await;
+            let answer = poll_fn(|cx| {
+                spend_all_but(left);
+                sent.as_mut().poll(cx)
+            });
+            let begun = Instant::now();
+            let answer = timeout(Duration::from_secs(1), answer).await.unwrap();
+            assert_eq!(answer.unwrap().status(), 200);
+            assert_eq!(begun.elapsed(), Duration::ZERO, "{left}: not by the timer");
+        }
+    }
+
+    /// The head and the first chunk, in one write, and no end.
+    async fn begin_an_answer(mut to: DuplexStream) {
+        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nHi\r\n";
+        to.read_u8().await.unwrap();
+        to.write_all(answer).await.unwrap();
+        while to.read_u8().await.is_ok() {}
+    }
+
+    /// Spends this turn's budget until so much of it is left.
+    fn spend_all_but(left: usize) {
+        const BUDGET: usize = 128;
+        let quiet = &mut Context::from_waker(Waker::noop());
+        for _ in left..BUDGET {
+            assert!(pin!(coop::consume_budget()).poll(quiet).is_ready());
+        }
     }
 }
