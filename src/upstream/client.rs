@@ -26,7 +26,7 @@ pub struct HttpClient {
 /// Sends requests to one origin, over connections that it keeps.
 #[derive(Clone)]
 pub struct Origin {
-    pool: Pool,
+    pub(super) pool: Pool,
 }
 
 /// Why there is no answer at all.

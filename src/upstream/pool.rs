@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper_rustls::HttpsConnector;
+use tokio::task::coop;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -124,7 +125,8 @@ impl Pool {
             return;
         }
         let shared = Arc::downgrade(&self.shared);
-        self.shared.tasks.spawn(async move {
+        // Beyond a task's budget a closed connection looks like an open one.
+        self.shared.tasks.spawn(coop::unconstrained(async move {
             loop {
                 tokio::time::sleep(KEPT / 3).await;
                 let Some(shared) = shared.upgrade() else {
@@ -138,7 +140,7 @@ impl Pool {
                     return;
                 }
             }
-        });
+        }));
     }
 
     /// Puts a connection back whose answer has ended.
@@ -187,5 +189,78 @@ impl Open {
     /// Lets go of what the other side has closed.
     fn drop_closed(&mut self) {
         self.idle.retain_mut(|idle| idle.one.is_free());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::upstream::HttpClient;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_other_side_has_closed_goes_with_the_next_sweep() {
+        // More than a task's budget suffices to look at.
+        const MANY: usize = 200;
+        let (pool, mut dials) = pool();
+        let far = answered_at_once(&pool, &mut dials, MANY).await;
+        assert_eq!(pool.lock().idle.len(), MANY, "nobody has looked yet");
+        drop(far);
+        tokio::time::sleep(KEPT / 2).await;
+        assert_eq!(pool.lock().idle.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closed_connections_that_were_kept_cost_a_request_nothing() {
+        for kept in [1, KEPT_TRIED, KEPT_TRIED + 1, 3 * KEPT_TRIED] {
+            let (pool, mut dials) = pool();
+            drop(answered_at_once(&pool, &mut dials, kept).await);
+            assert_eq!(pool.lock().idle.len(), kept, "nobody has looked yet");
+            answered_at_once(&pool, &mut dials, 1).await;
+        }
+    }
+
+    /// A pool, and the other ends of the connections that it opens.
+    fn pool() -> (Pool, mpsc::UnboundedReceiver<DuplexStream>) {
+        let (dialled, dials) = mpsc::unbounded_channel();
+        let connector = Connector::memory(move || {
+            let (near, far) = duplex(1024);
+            dialled.send(far).unwrap();
+            near
+        });
+        let client = HttpClient::new(connector).unwrap();
+        let origin = http::Uri::from_static("http://upstream.test");
+        (client.origin(&origin).pool, dials)
+    }
+
+    /// So many requests at a time, each on a new connection, and each answered. The other ends
+    /// stay open for as long as they are held.
+    async fn answered_at_once(
+        pool: &Pool,
+        dials: &mut mpsc::UnboundedReceiver<DuplexStream>,
+        many: usize,
+    ) -> Vec<DuplexStream> {
+        let make = |_| Request::new(UpstreamBody::default());
+        let requests = join_all((0..many).map(|_| pool.send(&make, false)));
+        let answers = async {
+            let mut opened = Vec::new();
+            for _ in 0..many {
+                let mut far = dials.recv().await.unwrap();
+                far.read_u8().await.unwrap();
+                opened.push(far);
+            }
+            for far in &mut opened {
+                far.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+                    .await
+                    .unwrap();
+            }
+            opened
+        };
+        let (answered, opened) = tokio::join!(requests, answers);
+        assert!(answered.iter().all(Result::is_ok));
+        opened
     }
 }
