@@ -219,6 +219,30 @@ async fn s5_the_client_has_its_end_before_the_upstreams_connection_has() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn s5_events_that_come_together_go_on_together() {
+    let event = |json: &str| format!("{:x}\r\ndata: {json}\n\n\r\n", json.len() + 8);
+    let content = |n| {
+        event(&format!(
+            r#"{{"choices":[{{"delta":{{"content":"{n} "}}}}]}}"#
+        ))
+    };
+    let contents = (0..100).map(content).collect::<String>();
+    let finish = event(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
+    let head = format!("HTTP/1.1 200 OK\r\n{STREAM}Transfer-Encoding: chunked\r\n\r\n");
+    let burst = [&contents, &finish, &event("[DONE]"), "0\r\n\r\n"].concat();
+    // Each in a chunk of its own, all of them in one write.
+    let step = Step::raw([head, burst].concat(), Then::Keep);
+    let rig = Rig::paused(abc().model("a:free", step), &[]).await;
+    let mut body = open(&rig).await.into_body();
+    let mut pieces = Vec::new();
+    while let Some(piece) = next(&mut body).await {
+        pieces.push(piece);
+    }
+    assert_eq!(pieces.concat().matches("data: {").count(), 101);
+    assert_eq!(pieces.len(), 1, "{pieces:#?}");
+}
+
 /// A stream of which nothing has been read yet.
 async fn open(rig: &Rig) -> http::Response<Incoming> {
     let body = Rig::hello_stream().to_string();

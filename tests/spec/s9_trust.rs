@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use free_llm_proxy::simulator::{
-    self, Greeting, Plan, PlanEnd, Point, Script, Simulator, Step, Stream, StreamFault, ToolCall,
+    self, Greeting, Plan, PlanEnd, Point, Raw, RawPart, Script, Simulator, Step, Stream,
+    StreamFault, ToolCall,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -351,6 +352,47 @@ async fn s9_7_only_a_connection_that_dies_in_silence_is_asked_again() {
             "{attempts}"
         );
         assert_eq!(rig.asked(), "a b", "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_7_what_comes_behind_an_answer_answers_nobody() {
+    let said = |text| json!({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]});
+    let whole = |text| {
+        let body = said(text).to_string();
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\n{JSON}Content-Length: {length}\r\n\r\n{body}")
+    };
+    let goodbye = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+    let pause = || RawPart::SleepMs(50);
+    let text = RawPart::Text;
+    #[rustfmt::skip]
+    let rows = [
+        // behind the answer        as the upstream sends it
+        ("another, at once",        vec![text([whole("one"), whole("two")].concat())]),
+        ("another, soon after",     vec![text(whole("one")), pause(), text(whole("two"))]),
+        ("half of one",             vec![text([&whole("one"), "HTTP/1.1 200 OK\r\n"].concat())]),
+        ("a goodbye",               vec![text(whole("one")), pause(), text(goodbye.into())]),
+        ("no HTTP",                 vec![text(whole("one")), pause(), text("oops".into())]),
+    ];
+    for (what, send) in rows {
+        let raw = Step::Raw(Raw {
+            send,
+            then: simulator::Then::Keep,
+        });
+        let plan = Plan::from([raw, Step::ok("three")]).then(PlanEnd::Last);
+        let rig = Rig::paused(abc().model("a:free", plan), &[]).await;
+        let mut heard = Vec::new();
+        let before = rig.simulator.accepted();
+        for _ in 0..3 {
+            let answer = rig.chat(&Rig::hello()).await;
+            assert_eq!(rig.attempts(&answer), "a success", "{what}");
+            let content = &answer.json()["choices"][0]["message"]["content"];
+            heard.push(content.as_str().unwrap().to_owned());
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(heard, ["one", "three", "three"], "{what}");
+        assert_eq!(rig.simulator.accepted() - before, 1, "{what}: one instead");
     }
 }
 
