@@ -1,10 +1,16 @@
-//! Promise 7 over TLS and HTTP/2: what becomes of a connection to the upstream is no failure of a
-//! model's (spec §4.2, §9.3).
+//! Promise 7 over TLS and HTTP/2, and where either side stops reading: what becomes of a connection
+//! to the upstream is no failure of a model's (spec §4.2, §9.3).
 
+use std::time::Duration;
+
+use free_llm_proxy::simulator::Script;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
 
 use crate::program::Serving;
 use crate::secured::{Act, Secured};
+use crate::upstream::{Bare, Outside};
 
 #[tokio::test]
 async fn s4_2_what_happens_to_an_http2_connection_is_no_models_failure() {
@@ -59,6 +65,80 @@ async fn s6_a_certificate_counts_if_the_systems_roots_vouch_for_it() {
         assert_eq!(answer.status(), 503, "{version}");
         assert_eq!(upstream.connections(), 1, "{version}: nothing was said");
     }
+}
+
+#[tokio::test]
+async fn s4_2_an_answer_before_the_request_was_read_is_an_answer() {
+    let said = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let error = r#"{"error":{"message":"too long","code":400}}"#;
+    let event = r#"data: {"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let plain = |status, body: &str| {
+        let length = body.len();
+        let kind = "Content-Type: application/json";
+        format!("HTTP/1.1 {status} Any\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let events = format!("{event}\n\ndata: [DONE]\n\n");
+    let stream = format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{events}\r\n0\r\n\r\n",
+        events.len()
+    );
+    #[rustfmt::skip]
+    let rows = [
+        // the upstream       streamed  answered with
+        (plain(200, said),    false,    (200, said)),
+        (plain(400, error),   false,    (400, error)),
+        (plain(400, error),   true,     (400, error)),
+        (stream,              true,     (200, events.as_str())),
+    ];
+    let (outside, bare) = (Outside::with(Script::new()).await, Bare::start().await);
+    let program = outside.program("").env("UPSTREAM_BASE_URL", &bare.base_url);
+    let serving = program.ready().await;
+    for (answer, streamed, (status, body)) in rows {
+        // More than the sockets between them hold.
+        let content = "x".repeat(6_000_000);
+        let long = json!({"stream": streamed, "messages": [{"role": "user", "content": content}]});
+        let upstream = async {
+            let mut socket = bare.asked().await;
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            socket
+        };
+        let (answered, _unread) = tokio::join!(serving.chat(&long), upstream);
+        assert_eq!(answered.status(), status, "{answer}");
+        assert_eq!(answered.text().await.unwrap(), body, "{answer}");
+        nobody_rests(&serving, &answer).await;
+    }
+}
+
+#[tokio::test]
+async fn s5_a_client_that_does_not_read_holds_its_upstream_back() {
+    const MANY: usize = 256 * 1024 * 1024;
+    let event = format!(
+        r#"{{"choices":[{{"delta":{{"content":"{}"}}}}]}}"#,
+        "x".repeat(16_000)
+    );
+    let chunk = format!("{:x}\r\ndata: {event}\n\n\r\n", event.len() + 8);
+    let (outside, bare) = (Outside::with(Script::new()).await, Bare::start().await);
+    let program = outside.program("").env("UPSTREAM_BASE_URL", &bare.base_url);
+    let serving = program.ready().await;
+    let upstream = async {
+        let mut socket = bare.asked().await;
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut sent = 0;
+        // Nothing takes this long but a reader that does not read.
+        while sent < MANY
+            && let Ok(written) =
+                timeout(Duration::from_secs(1), socket.write_all(chunk.as_bytes())).await
+        {
+            written.unwrap();
+            sent += chunk.len();
+        }
+        sent
+    };
+    let request = json!({"stream": true, "messages": []});
+    let (_unread, sent) = tokio::join!(serving.chat(&request), upstream);
+    assert!(sent < MANY, "{sent}");
+    assert_eq!(serving.get("/health").await.status(), 200);
 }
 
 async fn nobody_rests(serving: &Serving, what: &str) {

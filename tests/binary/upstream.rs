@@ -2,11 +2,11 @@
 
 use free_llm_proxy::simulator::{Script, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::program::Program;
+use crate::program::{LONG, Program};
 
 /// A simulator on a socket of this machine.
 pub struct Outside {
@@ -98,5 +98,50 @@ impl Gate {
     /// Lets all streams finish.
     pub fn open(&self) {
         self.open.send_replace(true);
+    }
+}
+
+/// An upstream without a catalogue, of which the test plays each connection by hand.
+pub struct Bare {
+    pub base_url: String,
+    asked: Mutex<mpsc::UnboundedReceiver<TcpStream>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Bare {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let (asks, asked) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n")
+                    && let Ok(byte) = socket.read_u8().await
+                {
+                    head.push(byte);
+                }
+                if head.starts_with(b"POST ") {
+                    drop(asks.send(socket));
+                } else {
+                    let none =
+                        b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+                    drop(socket.write_all(none).await);
+                }
+            }
+        });
+        Self {
+            base_url,
+            asked: asked.into(),
+            _tasks: tasks,
+        }
+    }
+
+    /// The next connection with a completion request, of which the head has been read and no more.
+    pub async fn asked(&self) -> TcpStream {
+        let mut asked = self.asked.lock().await;
+        let next = tokio::time::timeout(LONG, asked.recv());
+        next.await.ok().flatten().expect("it is asked")
     }
 }
