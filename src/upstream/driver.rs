@@ -125,28 +125,21 @@ mod tests {
     use std::time::Duration;
 
     use http::Request;
+    use http_body_util::BodyExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
     use tokio::sync::mpsc;
     use tokio::task::JoinSet;
     use tokio::time::{Instant, timeout};
 
     use super::*;
-    use crate::upstream::HttpClient;
+    use crate::upstream::{HttpClient, Origin};
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_found_although_the_tasks_budget_ends_with_it() {
         for left in 1..=8 {
-            let (dialled, mut dials) = mpsc::unbounded_channel();
-            let connector = Connector::memory(move || {
-                let (near, far) = duplex(64 * 1024);
-                dialled.send(far).unwrap();
-                near
-            });
-            let mut upstream = JoinSet::new();
-            upstream.spawn(async move { begin_an_answer(dials.recv().await.unwrap()).await });
-            let origin = HttpClient::new(connector)
-                .unwrap()
-                .origin(&http::Uri::from_static("http://upstream.test"));
+            let (origin, _upstream) = upstream(64 * 1024, &[HEAD, "2\r\nHi\r\n"].concat());
             let mut sent = pin!(origin.send(|_| Request::new(UpstreamBody::default())));
             // A turn of its own, with the whole budget.
             tokio::task::yield_now().await;
@@ -161,12 +154,56 @@ mod tests {
         }
     }
 
-    /// The head and the first chunk, in one write, and no end.
-    async fn begin_an_answer(mut to: DuplexStream) {
-        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nHi\r\n";
-        to.read_u8().await.unwrap();
-        to.write_all(answer).await.unwrap();
-        while to.read_u8().await.is_ok() {}
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_upstream_costs_no_turns() {
+        let begun = [HEAD, "2\r\nHi\r\n"].concat();
+        #[rustfmt::skip]
+        let rows = [
+            // the upstream                 a pipe of   says
+            ("does not read all",           16,         ""),
+            ("reads, and says nothing",     64 * 1024,  ""),
+            ("stops within the head",       64 * 1024,  "HTTP/1.1 200 OK\r\n"),
+            ("stops after the head",        64 * 1024,  HEAD),
+            ("stops within the body",       64 * 1024,  begun.as_str()),
+        ];
+        for (what, pipe, says) in rows {
+            let (origin, _upstream) = upstream(pipe, says);
+            let mut asked = pin!(async {
+                let answer = origin.send(|_| Request::new(UpstreamBody::default()));
+                let mut body = answer.await.unwrap().into_body();
+                while body.frame().await.is_some() {}
+            });
+            let mut turns = 0;
+            let counted = poll_fn(|cx| {
+                turns += 1;
+                assert!(turns < 16, "{what}");
+                asked.as_mut().poll(cx)
+            });
+            let ended = timeout(Duration::from_secs(60), counted).await;
+            assert!(ended.is_err(), "{what}");
+        }
+    }
+
+    /// An upstream behind pipes of this size, which answers this to the first byte of a request,
+    /// in one write, and reads no further and says no more.
+    fn upstream(pipe: usize, says: &str) -> (Origin, JoinSet<()>) {
+        let (dialled, mut dials) = mpsc::unbounded_channel::<DuplexStream>();
+        let connector = Connector::memory(move || {
+            let (near, far) = duplex(pipe);
+            dialled.send(far).unwrap();
+            near
+        });
+        let says = says.to_owned();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut far = dials.recv().await.unwrap();
+            far.read_u8().await.unwrap();
+            far.write_all(says.as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let client = HttpClient::new(connector).unwrap();
+        let origin = client.origin(&http::Uri::from_static("http://upstream.test"));
+        (origin, tasks)
     }
 
     /// Spends this turn's budget until so much of it is left.
