@@ -223,6 +223,12 @@ async fn i6_1_the_accounts_rest_tells_which_quota_is_gone() {
         (&json!("resting"), &json!("day"))
     );
     assert_eq!(account["because"]["model"], "a:free");
+    let hour = &model(&known, "a:free")["hour"];
+    assert_eq!(
+        (attempts(hour), &hour["success_rate"]),
+        (&json!({"rate_limited": 1}), &Value::Null),
+        "it is counted, and says nothing of the model"
+    );
     assert_eq!(
         account["free_requests"],
         json!({"limit": 50, "remaining": 0})
