@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, Launch, MODEL, Places, v1};
+use super::{About, Edit, Homeless, Launch, MODEL, Places, nothing, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -13,6 +13,7 @@ pub(super) const ABOUT: About = About {
     install: "python3 -m pip install aider-install && aider-install",
     start: "aider",
     note: "An .aider.conf.yml in a project wins over this one.",
+    replaces: nothing,
     edits,
     launch,
 };

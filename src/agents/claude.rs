@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, Places};
+use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, Places, nothing};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -14,6 +14,7 @@ pub(super) const ABOUT: About = About {
     start: "claude",
     note: "From then on every `claude` uses free models, a subscription or not; \
            `launch claude` does so for one run.",
+    replaces: nothing,
     edits,
     launch,
 };

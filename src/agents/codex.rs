@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, PROVIDER, Places, v1};
+use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, PROVIDER, Places, nothing, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -13,6 +13,7 @@ pub(super) const ABOUT: About = About {
     install: "npm install -g @openai/codex",
     start: "codex",
     note: "It warns that it has no metadata for the model `auto`; that does no harm.",
+    replaces: nothing,
     edits,
     launch,
 };

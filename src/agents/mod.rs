@@ -67,6 +67,9 @@ pub struct About {
     pub start: &'static str,
     /// What a person should know who has set it up.
     pub note: &'static str,
+    /// What of a value it would read as something else when it reads its settings, and how that is
+    /// called: such a value cannot stand there.
+    pub replaces: fn(&str) -> Option<&'static str>,
     /// What `setup` puts into which files.
     pub edits: fn(&Door, &Places<'_>) -> Result<Vec<Edit>, Homeless>,
     /// How `launch` runs it, with nothing written.
@@ -125,6 +128,11 @@ impl Agent {
         let mut all = Self::ALL.into_iter();
         all.find(|agent| agent.about().name == name)
     }
+}
+
+/// Whose settings say what they say.
+fn nothing(_: &str) -> Option<&'static str> {
+    None
 }
 
 /// Where OpenAI's clients find the API.

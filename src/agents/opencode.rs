@@ -13,9 +13,17 @@ pub(super) const ABOUT: About = About {
     install: "npm install -g opencode-ai",
     start: "opencode",
     note: "An opencode.json in a project wins over these settings.",
+    replaces,
     edits,
     launch,
 };
+
+/// In the whole text of its settings it replaces these by a variable and by what a file says.
+fn replaces(value: &str) -> Option<&'static str> {
+    let known = [("{env:", "{env:NAME}"), ("{file:", "{file:PATH}")];
+    let found = known.into_iter().find(|(start, _)| value.contains(start));
+    found.map(|(_, name)| name)
+}
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let files = match places.path("OPENCODE_CONFIG") {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, Launch, Places, v1};
+use super::{About, Edit, Homeless, Launch, Places, nothing, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -20,6 +20,7 @@ pub(super) const ABOUT: About = About {
            otherwise. It takes these settings over when it starts for the first time, and keeps its own \
            afterwards (Admin Settings, Connections). From a container it reaches a proxy that \
            listens on 0.0.0.0, not one on 127.0.0.1.",
+    replaces: nothing,
     edits,
     launch,
 };

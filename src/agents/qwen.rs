@@ -13,9 +13,20 @@ pub(super) const ABOUT: About = About {
     install: "npm install -g @qwen-code/qwen-code",
     start: "qwen",
     note: "Its other models stay where they were: /model lists them all.",
+    replaces,
     edits,
     launch,
 };
+
+/// In every text of its settings it replaces `$NAME` and `${NAME}` by the variable, where that is set.
+fn replaces(value: &str) -> Option<&'static str> {
+    let mut dollars = value
+        .split('$')
+        .skip(1)
+        .filter_map(|rest| rest.chars().next());
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '{';
+    dollars.any(is_name).then_some("$NAME")
+}
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let settings = places.folder("QWEN_HOME", ".qwen")?.join("settings.json");

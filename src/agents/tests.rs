@@ -105,6 +105,32 @@ fn settings_go_in_beside_what_a_person_has() {
 }
 
 #[test]
+fn what_an_agent_would_read_as_something_else_is_known() {
+    use Agent::{Opencode, Qwen};
+    #[rustfmt::skip]
+    let rows = [
+        (Qwen,     "sk-$HOME",      Some("$NAME")),
+        (Qwen,     "$$_x",          Some("$NAME")),
+        (Qwen,     "a${HOME}b",     Some("$NAME")),
+        (Qwen,     "a$1",           Some("$NAME")),
+        (Qwen,     "a$",            None),
+        (Qwen,     "$-$.$$",        None),
+        (Qwen,     "{env:HOME}",    None),
+        (Opencode, "sk-{env:HOME}", Some("{env:NAME}")),
+        (Opencode, "{file:~/key}",  Some("{file:PATH}")),
+        (Opencode, "$HOME${HOME}",  None),
+        (Opencode, "{env}{file}",   None),
+    ];
+    for (agent, value, expected) in rows {
+        let found = (agent.about().replaces)(value);
+        assert_eq!(found, expected, "{agent:?} {value}");
+    }
+    for agent in Agent::ALL {
+        assert_eq!((agent.about().replaces)(KEY), None, "{agent:?}");
+    }
+}
+
+#[test]
 fn a_container_finds_the_host_under_another_name() {
     #[rustfmt::skip]
     let rows = [

@@ -337,8 +337,7 @@ impl Committed {
         }});
         let failed = self.rendering.failed(error.to_string().as_bytes());
         self.forward(failed);
-        self.record
-            .attempt_ends(outcome, failure.status, Some(failure.cause), until);
+        self.record.attempt_fails(outcome, failure, until);
         self.record.ends(Ending::Failed {
             status: 200,
             mid_stream_error: Some(outcome.as_str()),

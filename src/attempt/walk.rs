@@ -257,7 +257,7 @@ impl Walker {
                 "status": failure.status, "cause": failure.cause.as_str(),
             }),
         );
-        record.attempt_ends(failure.outcome, failure.status, Some(failure.cause), until);
+        record.attempt_fails(failure.outcome, &failure, until);
         match failure.scope {
             Scope::Model => {
                 // A model that refuses one request has answered, and so has the account; who

@@ -14,6 +14,8 @@ pub struct Attempted {
     pub outcome: Outcome,
     /// The upstream was asked: it counts on the account's quota.
     pub counted: bool,
+    /// It failed because no model of the account would have answered.
+    pub of_account: bool,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
     /// From asking to the first useful event of a stream, in milliseconds.
@@ -65,10 +67,15 @@ impl Serialize for Attempts {
     }
 }
 
+/// The outcomes that a model is blamed for, unless they were the account's.
+const FAILURES: [Outcome; 2] = [Outcome::RateLimited, Outcome::UpstreamError];
+
 /// What is counted of one step.
 #[derive(Clone, Debug, Default)]
 struct Tally {
     attempts: Attempts,
+    /// How many of them failed of what the model is blamed for, but by the account.
+    of_account: u32,
     ttft: Histogram,
     tokens: u64,
     /// How long the attempts took that told their tokens.
@@ -78,6 +85,9 @@ struct Tally {
 impl Tally {
     fn add(&mut self, attempt: Attempted) {
         self.attempts.add(attempt.outcome, 1);
+        if attempt.of_account && FAILURES.contains(&attempt.outcome) {
+            self.of_account = self.of_account.saturating_add(1);
+        }
         if let Some(ms) = attempt.ttft_ms {
             self.ttft.add(ms);
         }
@@ -91,19 +101,16 @@ impl Tally {
         for outcome in Outcome::ALL {
             self.attempts.add(outcome, other.attempts.of(outcome));
         }
+        self.of_account = self.of_account.saturating_add(other.of_account);
         self.ttft.merge(&other.ttft);
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.tokens_ms = self.tokens_ms.saturating_add(other.tokens_ms);
     }
 
     fn figures(&self) -> Figures {
-        let [good, limited, bad] = [
-            Outcome::Success,
-            Outcome::RateLimited,
-            Outcome::UpstreamError,
-        ]
-        .map(|outcome| f64::from(self.attempts.of(outcome)));
-        let decided = good + limited + bad;
+        let good = f64::from(self.attempts.of(Outcome::Success));
+        let [limited, bad] = FAILURES.map(|outcome| f64::from(self.attempts.of(outcome)));
+        let decided = good + limited + bad - f64::from(self.of_account);
         let tokens_per_second = self.tokens as f64 * 1000.0 / self.tokens_ms as f64;
         Figures {
             attempts: self.attempts,

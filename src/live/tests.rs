@@ -25,6 +25,7 @@ fn ended(outcome: Outcome) -> Attempted {
     Attempted {
         outcome,
         counted: true,
+        of_account: false,
         duration_ms: 1000,
         ttft_ms: None,
         completion_tokens: None,
@@ -71,6 +72,37 @@ fn i6_2_the_success_rate_is_of_what_the_model_decided() {
         let [hour, day] = live.figures(&id("a"), at(0));
         assert_eq!(hour, day);
         assert_eq!(hour.unwrap().success_rate, *expected, "{outcomes:?}");
+    }
+}
+
+#[test]
+fn i6_2_a_failure_of_the_account_is_no_models() {
+    type Ended<'a> = &'a [(Outcome, bool)];
+    let [by_model, by_account] = [false, true];
+    #[rustfmt::skip]
+    let rows: &[(Ended<'_>, Option<f64>)] = &[
+        (&[(RateLimited, by_account)],                                                None),
+        (&[(Success, by_model), (RateLimited, by_account)],                           Some(1.0)),
+        (&[(Success, by_model), (RateLimited, by_account), (RateLimited, by_model)],  Some(0.5)),
+        (&[(Success, by_model), (UpstreamError, by_account)],                         Some(1.0)),
+        (&[(Success, by_model), (ClientError, by_account)],                           Some(1.0)),
+        (&[(UpstreamError, by_model), (ClientError, by_account)],                     Some(0.0)),
+    ];
+    for (attempts, expected) in rows {
+        let mut live = Live::default();
+        for (outcome, of_account) in *attempts {
+            let of_account = *of_account;
+            let attempt = Attempted {
+                of_account,
+                ..ended(*outcome)
+            };
+            live.attempt(&id("a"), attempt, at(0));
+        }
+        let [hour, _] = live.figures(&id("a"), at(0));
+        let hour = hour.unwrap();
+        assert_eq!(hour.success_rate, *expected, "{attempts:?}");
+        let (first, _) = attempts[0];
+        assert!(hour.attempts.of(first) > 0, "{attempts:?}: it is counted");
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod endpoint;
+mod names;
 mod needs;
 mod prompt;
 
@@ -15,6 +16,7 @@ use crate::json::{self, Members, Raw};
 use body::Edits;
 pub use body::UpstreamBody;
 pub use endpoint::Endpoint;
+pub use names::Names;
 pub use needs::Needs;
 use prompt::Prompt;
 
@@ -161,7 +163,7 @@ impl ChatRequest {
             .map_err(faulty)?
             .ok_or(InvalidRequest::NotAnObject)?;
         let mut fields = Fields::default();
-        let mut names = Vec::with_capacity(16);
+        let mut names = Names::default();
         let mut edits = Edits::default();
         let mut has_images = false;
         while let Some(member) = members
@@ -180,15 +182,7 @@ impl ChatRequest {
                 *slot = Some(member.value);
             }
             edits.see(&member);
-            if names.len() == MAX_FIELDS {
-                return Err(InvalidRequest::TooManyFields);
-            }
-            if names.contains(&member.key) {
-                return Err(
-                    known.map_or(InvalidRequest::DuplicateUnknown, InvalidRequest::Duplicate)
-                );
-            }
-            names.push(member.key);
+            names.add(member.key, known)?;
         }
         let stream = match present(fields.stream).map(|v| v.as_bool()) {
             None => false,

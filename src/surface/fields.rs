@@ -1,11 +1,10 @@
 //! The top level of a body: every field once, each taken by whoever knows it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::place::Invalid;
 use crate::json::{self, Members, Raw};
-use crate::request::{InvalidRequest, MAX_FIELDS};
+use crate::request::{InvalidRequest, Names};
 
 /// The fields that nobody has taken yet.
 pub(super) struct Fields<'a> {
@@ -19,15 +18,10 @@ impl<'a> Fields<'a> {
         let mut members = Members::open(body, max_depth)
             .map_err(faulty)?
             .ok_or(InvalidRequest::NotAnObject)?;
-        let mut names = HashSet::new();
+        let mut names = Names::default();
         let mut left = Vec::new();
         while let Some(member) = members.next().map_err(faulty)? {
-            if left.len() == MAX_FIELDS {
-                return Err(InvalidRequest::TooManyFields.into());
-            }
-            if !names.insert(member.key.clone()) {
-                return Err(InvalidRequest::DuplicateUnknown.into());
-            }
+            names.add(member.key.clone(), None)?;
             left.push((member.key, member.value));
         }
         Ok(Self { left })

@@ -33,6 +33,13 @@ pub(super) fn text(text: &str) -> String {
     )
 }
 
+/// A second choice, which nobody asks for, with all that one may say in its `delta` or `message`.
+pub(super) fn second(key: &str) -> String {
+    format!(
+        r#"{{"index":1,"{key}":{{"role":"assistant","content":"2nd","reasoning":"2nd","refusal":"2nd","tool_calls":[{{"index":0,"id":"2nd","type":"function","function":{{"name":"2nd","arguments":"{{}}"}}}}]}},"finish_reason":"length","stop_reason":"2nd","native_finish_reason":"stop_sequence"}}"#
+    )
+}
+
 /// A fragment of a call: `name` begins it.
 pub(super) fn call(index: usize, name: &str, arguments: &str) -> String {
     let head = if name.is_empty() {

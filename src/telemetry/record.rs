@@ -18,7 +18,7 @@ use crate::config::LogLevel;
 use crate::live::{AttemptRecord, Attempted};
 use crate::model::ModelId;
 use crate::surface::Surface;
-use crate::upstream::{Cause, Outcome};
+use crate::upstream::{Cause, Failure, Outcome, Scope};
 
 /// What a request brought along, as far as the log says it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -165,6 +165,28 @@ impl RequestRecord {
         cause: Option<Cause>,
         cooldown_until: Option<SystemTime>,
     ) {
+        let end = (status, cause, cooldown_until);
+        self.end_attempt(outcome, end, false);
+    }
+
+    /// The attempt under way has failed, which `outcome` says as the client is told.
+    pub fn attempt_fails(
+        &mut self,
+        outcome: Outcome,
+        failure: &Failure,
+        cooldown_until: Option<SystemTime>,
+    ) {
+        let end = (failure.status, Some(failure.cause), cooldown_until);
+        let of_account = matches!(failure.scope, Scope::Account(_));
+        self.end_attempt(outcome, end, of_account);
+    }
+
+    fn end_attempt(
+        &mut self,
+        outcome: Outcome,
+        (status, cause, cooldown_until): (Option<u16>, Option<Cause>, Option<SystemTime>),
+        of_account: bool,
+    ) {
         let Some((model, begun)) = self.under_way.take() else {
             return;
         };
@@ -177,7 +199,7 @@ impl RequestRecord {
             duration_ms: millis(begun),
             cooldown_until,
         };
-        self.show(&attempt);
+        self.show(&attempt, of_account);
         self.attempts.push(attempt);
     }
 

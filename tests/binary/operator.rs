@@ -4,7 +4,7 @@ use free_llm_proxy::simulator::{Script, Step};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::program::{PROXY_KEY, Program, Ran, Serving};
+use crate::program::{LONG, PROXY_KEY, Program, Ran, Serving};
 use crate::upstream::Outside;
 
 const BEST: &str = "inclusionai/ling-2.6-flash:free";
@@ -78,6 +78,31 @@ async fn i6_6_status_watch_shows_what_happens() {
             .iter()
             .all(|line| !line.contains('\u{1b}'))
     );
+}
+
+#[tokio::test]
+async fn i6_6_status_watch_says_into_a_pipe_once_that_nobody_answers() {
+    // It takes every connection, and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = mute.local_addr().unwrap();
+    let watching = Program::new("status --watch")
+        .env("PORT", &address.port().to_string())
+        .env("PROXY_API_KEY", PROXY_KEY)
+        .start(address);
+    let problems = || watching.stderr.all();
+    // Each round asks for the state, and for the events.
+    for _ in 0..6 {
+        let asked = tokio::time::timeout(LONG, mute.accept()).await;
+        drop(asked.expect("it asks again"));
+    }
+    assert_eq!(problems().len(), 1, "{:?}", problems());
+    drop(mute);
+    watching
+        .stderr
+        .find(|line| line.contains("refused").then_some(()))
+        .await;
+    assert_eq!(problems().len(), 2, "{:?}", problems());
+    assert!(watching.stdout.all().is_empty());
 }
 
 #[tokio::test]

@@ -152,6 +152,32 @@ async fn setup_leaves_alone_what_it_cannot_change_and_says_what_to_put_in() {
 }
 
 #[tokio::test]
+async fn setup_refuses_a_key_that_the_agent_would_read_as_something_else() {
+    #[rustfmt::skip]
+    let rows = [
+        ("qwen",     "hush-$HOME-1",      "Qwen Code: the PROXY_API_KEY has something like $NAME in it"),
+        ("qwen",     "hush-${HOME}",      "Qwen Code: the PROXY_API_KEY has something like $NAME in it"),
+        ("opencode", "hush-{env:HOME}",   "opencode: the PROXY_API_KEY has something like {env:NAME} in it"),
+        ("opencode", "hush-{file:/x}",    "opencode: the PROXY_API_KEY has something like {file:PATH} in it"),
+    ];
+    for (agent, key, expected) in rows {
+        for mode in ["", "--dry-run", "--write"] {
+            let home = Arc::new(tempfile::tempdir().unwrap());
+            let setup = homely(&home, &format!("setup {agent} {mode}"));
+            let ran = setup.env("PROXY_API_KEY", key).run().await;
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+            assert!(ran.stderr.starts_with(expected), "{expected} in {ran:?}");
+            assert!(!ran.stderr.contains("hush"), "{ran:?}");
+            assert_eq!(files(home.path()), Vec::<String>::new());
+        }
+    }
+    // To others the same letters are a key.
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let setup = homely(&home, "setup claude --write").env("PROXY_API_KEY", "hush-$HOME");
+    assert_eq!(setup.run().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn setup_says_what_it_needs_to_know() {
     #[rustfmt::skip]
     let rows = [

@@ -223,6 +223,12 @@ async fn i6_1_the_accounts_rest_tells_which_quota_is_gone() {
         (&json!("resting"), &json!("day"))
     );
     assert_eq!(account["because"]["model"], "a:free");
+    let hour = &model(&known, "a:free")["hour"];
+    assert_eq!(
+        (attempts(hour), &hour["success_rate"]),
+        (&json!({"rate_limited": 1}), &Value::Null),
+        "it is counted, and says nothing of the model"
+    );
     assert_eq!(
         account["free_requests"],
         json!({"limit": 50, "remaining": 0})
@@ -291,6 +297,16 @@ async fn i6_1_a_rest_can_be_cleared_of_one_model_or_of_all() {
         (answer.status, answer.code().as_str()),
         (400, "invalid_json")
     );
+    let twice = r#"{"model":"a:free","model":"b:free"}"#;
+    let answer = rig.send("POST", "/admin/clear", &[], twice).await;
+    assert_eq!(answer.status, 400);
+    let expected = json!({
+        "message": "Invalid request: the field \"model\" stands in the body twice.",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "invalid_request",
+    });
+    assert_eq!(answer.json()["error"], expected);
 }
 
 #[tokio::test]

@@ -75,6 +75,23 @@ check('live: nobody is awake, the quota is gone', async (demo, { page, open }) =
   equal(await page.locator('#clear-account').isVisible(), false, 'the button');
 });
 
+check('live: a rest is over, and one request finds out', async (demo, { page, open }) => {
+  const [first] = demo.models;
+  const plan = { steps: [limited(1), { ok: { first_delay_ms: 5000 } }], then: 'ok' };
+  await demo.situation({ models: { [first]: plan } }, demo.sample.models.slice(0, 1));
+  await demo.ask();
+  await eventually(async () => (await fetch(`${demo.url}/ready`)).ok, 'the rest is over');
+  const probe = demo.ask();
+  await eventually(async () => (await demo.asked()).length === 2, 'the model is asked again');
+  await open();
+  await reads(page, '#sentence', /^A rest is over: one request finds out/);
+  equal(await page.getAttribute('#banner', 'data-tone'), 'warn', 'the tone while nobody knows');
+  equal(await page.getAttribute(row(first), 'data-state'), 'probing', 'the model');
+  equal((await probe).status, 200, 'the probe');
+  await reads(page, '#sentence', /being answered by/);
+  equal(await page.getAttribute('#banner', 'data-tone'), 'good', 'the tone then');
+});
+
 check('live: figures of the hour and of the day, and charts', async (demo, { page, open }) => {
   await open();
   await demo.ask({ stream: true });

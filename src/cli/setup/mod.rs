@@ -80,6 +80,15 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
 }
 
 fn changes(about: &About, door: &Door) -> Result<Vec<Change>, String> {
+    let written = [
+        ("PROXY_API_KEY", door.key.expose()),
+        ("address", &door.base),
+    ];
+    for (name, value) in written {
+        if let Some(what) = (about.replaces)(value) {
+            return Err(show::unfit(about, name, what));
+        }
+    }
     let places = Places::new(&foreign_variable);
     let edits = |door: &Door| {
         (about.edits)(door, &places).map_err(|error| format!("{}: {error}", about.title))

@@ -47,6 +47,15 @@ pub(super) fn refused(file: &File, refusal: &Refusal, shown: &str) -> String {
     )
 }
 
+/// Why a value cannot stand in the agent's settings. It may be a key, so it is not quoted.
+pub(super) fn unfit(about: &About, name: &str, what: &str) -> String {
+    format!(
+        "{}: the {name} has something like {what} in it, which it would replace by something else \
+         when it reads its settings. Nothing was written: the {name} must do without",
+        about.title
+    )
+}
+
 /// What was done to one file.
 pub(super) fn written(file: &File, backup: Option<&Path>) -> String {
     let mut out = format!("Wrote {}", file.path().display());

@@ -58,22 +58,26 @@ pub async fn run(sources: &Sources, show: Show) -> Ending {
 /// Draws at each event, and each second of a terminal's, until Ctrl-C.
 async fn watch(running: &Running, look: Look, terminal: bool) -> Ending {
     let mut events = None;
-    let mut before = None;
+    let mut told = Told::Nothing;
     loop {
         let drawn = Instant::now();
         match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
             Ok(state) if terminal => look.redraw(&table::table(&state)),
-            // Whoever reads a file or a pipe wants news, not seconds.
-            Ok(state) if before.as_ref() != Some(&news(&state)) => {
-                say::line(format_args!("{}\n", look.paint(&table::table(&state))));
-                before = Some(news(&state));
+            Ok(state) => {
+                if told.is_new(Told::State(news(&state))) {
+                    say::line(format_args!("{}\n", look.paint(&table::table(&state))));
+                }
             }
-            Ok(_) => {}
             Err(trouble) if !trouble.may_pass() => return trouble.end(),
             Err(trouble) if terminal => {
                 look.redraw(&[look::line(format!("{trouble}. Asking again."))]);
             }
-            Err(trouble) => say::problem(trouble),
+            Err(trouble) => {
+                let trouble = trouble.to_string();
+                if told.is_new(Told::Trouble(trouble.clone())) {
+                    say::problem(trouble);
+                }
+            }
         }
         if events.is_none() {
             let asked = running.open(Method::GET, "/admin/events", Bytes::new());
@@ -81,6 +85,23 @@ async fn watch(running: &Running, look: Look, terminal: bool) -> Ending {
             events = asked.await.ok();
         }
         events = until_something_happens(events, drawn + SECOND).await;
+    }
+}
+
+/// What a file or a pipe was told last: whoever reads one wants news, not seconds.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Nothing,
+    State(Value),
+    Trouble(String),
+}
+
+impl Told {
+    /// Whether it says something else than what was told last; it is what was, then.
+    fn is_new(&mut self, next: Self) -> bool {
+        let is_new = *self != next;
+        *self = next;
+        is_new
     }
 }
 
@@ -112,6 +133,38 @@ async fn until_something_happens(events: Option<Answer>, at: Instant) -> Option<
         Ok(None | Some(Err(_))) => {
             sleep_until(at).await;
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn i6_6_a_pipe_is_told_what_is_new() {
+        let state = |ready: bool, uptime: u64| {
+            Told::State(news(&json!({"ready": ready, "uptime_sec": uptime})))
+        };
+        let trouble = |what: &str| Told::Trouble(what.to_owned());
+        #[rustfmt::skip]
+        let rows = [
+            (trouble("refused"), true),
+            (trouble("refused"), false),
+            (trouble("silent"),  true),
+            (state(true, 1),     true),
+            (state(true, 2),     false),
+            (state(false, 3),    true),
+            (trouble("silent"),  true),
+            (trouble("silent"),  false),
+            // It is back, and nothing else is new.
+            (state(false, 9),    true),
+        ];
+        let mut told = Told::Nothing;
+        for (step, (next, expected)) in rows.into_iter().enumerate() {
+            assert_eq!(told.is_new(next), expected, "step {step}");
         }
     }
 }

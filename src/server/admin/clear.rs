@@ -5,9 +5,9 @@ use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::view::{ModelView, StateView};
-use crate::json::Raw;
+use crate::json::{self, Members, Raw};
 use crate::model::ModelId;
-use crate::request::InvalidRequest;
+use crate::request::{InvalidRequest, Names};
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
@@ -65,9 +65,24 @@ fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError
 }
 
 fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
-    let body = Raw::parse(bytes, max_depth)
-        .map_err(|error| InvalidRequest::unreadable(error, max_depth))?;
-    let [model, account, all] = body.pick(["model", "account", "all"]);
+    let faulty = |e: json::Error| InvalidRequest::unreadable(e, max_depth);
+    let mut members = Members::open(bytes, max_depth)
+        .map_err(faulty)?
+        .ok_or(InvalidRequest::NotAnObject)?;
+    let [mut model, mut account, mut all] = [None; 3];
+    let mut names = Names::default();
+    while let Some(member) = members.next().map_err(faulty)? {
+        let field = match member.key.as_ref() {
+            "model" => Some(("model", &mut model)),
+            "account" => Some(("account", &mut account)),
+            "all" => Some(("all", &mut all)),
+            _ => None,
+        };
+        names.add(member.key, field.as_ref().map(|(name, _)| *name))?;
+        if let Some((_, field)) = field {
+            *field = Some(member.value).filter(|value| !value.is_null());
+        }
+    }
     let is_true = |value: Option<Raw<'_>>| value.and_then(Raw::as_bool) == Some(true);
     match (model, is_true(account), is_true(all)) {
         (Some(id), false, false) => {
@@ -105,6 +120,10 @@ mod tests {
             (r#"{"account":true,"all":true}"#,       "invalid"),
             (r#"{"all":"true"}"#,                    "invalid"),
             (r#"[]"#,                                "invalid"),
+            (r#"{"model":"a","model":"b"}"#,         "model twice"),
+            (r#"{"model":"a","\u006dodel":"a"}"#,    "model twice"),
+            (r#"{"all":null,"all":true}"#,           "all twice"),
+            (r#"{"all":true,"x":1,"x":2}"#,          "a field twice"),
             (r#"{"#,                                 "no JSON"),
             ("",                                     "no JSON"),
         ];
@@ -114,6 +133,8 @@ mod tests {
                 Ok(Target::Account) => "account".to_owned(),
                 Ok(Target::All) => "all".to_owned(),
                 Err(InvalidRequest::Json(_)) => "no JSON".to_owned(),
+                Err(InvalidRequest::Duplicate(field)) => format!("{field} twice"),
+                Err(InvalidRequest::DuplicateUnknown) => "a field twice".to_owned(),
                 Err(_) => "invalid".to_owned(),
             };
             assert_eq!(got, expected, "{body}");

@@ -7,10 +7,22 @@ use super::usage::Usage;
 use crate::json::{self, Kind, Raw, Reader};
 use crate::upstream::{MOST_TOKENS, Said, UpstreamError};
 
-/// The first choice and what stands around it. Strings are still escaped, and none is empty.
+/// The first choice and what stands around it. Neither surface can ask for more than one, so that
+/// of those with another index nothing is kept.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Chunk<'a> {
     pub(in crate::surface) model: Option<&'a str>,
+    pub(in crate::surface) first: Choice<'a>,
+    pub(in crate::surface) usage: Option<Usage>,
+    has_first: bool,
+    useful: bool,
+    finished: bool,
+    error: Option<UpstreamError>,
+}
+
+/// What a choice says. Strings are still escaped, and none is empty.
+#[derive(Debug, Default)]
+pub(in crate::surface) struct Choice<'a> {
     pub(in crate::surface) reasoning: Option<&'a str>,
     /// `reasoning_details`, which may repeat `reasoning` in pieces.
     pub(in crate::surface) details: Option<Raw<'a>>,
@@ -24,12 +36,6 @@ pub(in crate::surface) struct Chunk<'a> {
     pub(in crate::surface) stopped_at: Option<&'a str>,
     /// The provider's own word for the end.
     pub(in crate::surface) native_finish: Option<&'a str>,
-    pub(in crate::surface) usage: Option<Usage>,
-    /// How many choices there are. Neither surface can ask for more than one.
-    choices: usize,
-    useful: bool,
-    finished: bool,
-    error: Option<UpstreamError>,
 }
 
 /// Why the model stopped.
@@ -75,9 +81,9 @@ impl<'a> Chunk<'a> {
         told.filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
     }
 
-    /// A choice is there.
+    /// The first choice is there.
     pub(in crate::surface) fn has_choice(&self) -> bool {
-        self.choices > 0
+        self.has_first
     }
 
     /// What it says to whoever asks only that: the same as [`crate::upstream::read_answer`], so
@@ -93,15 +99,16 @@ impl<'a> Chunk<'a> {
     }
 
     fn choice(&mut self, reader: &mut Reader<'a>) -> Result<(), json::Error> {
-        self.choices += 1;
-        let first = self.choices == 1;
+        let mut choice = Choice::default();
+        let mut index = 0;
         reader.object(|key, reader| {
             if matches!(key, "delta" | "message") {
-                return self.content(first, reader);
+                return self.content(&mut choice, reader);
             }
             let value = reader.value()?;
             match key {
-                "finish_reason" => self.finish(first, value),
+                "index" => index = value.as_u64().unwrap_or_default(),
+                "finish_reason" => choice.finish = self.finish(value),
                 "error" => {
                     let error = UpstreamError::told_by_choice(value);
                     // Its own words say more than a finish reason.
@@ -109,34 +116,40 @@ impl<'a> Chunk<'a> {
                         self.error = error;
                     }
                 }
-                "logprobs" if first => self.logprobs = value.get("content"),
-                "stop_reason" if first => self.stopped_at = text(value),
-                "native_finish_reason" if first => self.native_finish = text(value),
+                "logprobs" => choice.logprobs = value.get("content"),
+                "stop_reason" => choice.stopped_at = text(value),
+                "native_finish_reason" => choice.native_finish = text(value),
                 _ => {}
             }
             Ok(())
-        })
+        })?;
+        if index == 0 && !self.has_first {
+            self.has_first = true;
+            self.first = choice;
+        }
+        Ok(())
     }
 
-    fn finish(&mut self, first: bool, reason: Raw<'a>) {
-        let finish = match text(reason) {
-            None => return,
-            Some("error") => {
+    fn finish(&mut self, reason: Raw<'a>) -> Option<Finish> {
+        let finish = match text(reason)? {
+            "error" => {
                 self.error.get_or_insert_default();
-                return;
+                return None;
             }
-            Some("length") => Finish::Length,
-            Some("content_filter") => Finish::Filtered,
-            Some(_) => Finish::Done,
+            "length" => Finish::Length,
+            "content_filter" => Finish::Filtered,
+            _ => Finish::Done,
         };
         self.finished = true;
         self.useful = true;
-        if first {
-            self.finish = Some(finish);
-        }
+        Some(finish)
     }
 
-    fn content(&mut self, first: bool, reader: &mut Reader<'a>) -> Result<(), json::Error> {
+    fn content(
+        &mut self,
+        choice: &mut Choice<'a>,
+        reader: &mut Reader<'a>,
+    ) -> Result<(), json::Error> {
         let mut alias = None;
         reader.object(|key, reader| {
             let value = reader.value()?;
@@ -148,22 +161,20 @@ impl<'a> Chunk<'a> {
                 return Ok(());
             }
             self.useful = true;
-            if first {
-                match key {
-                    // A provider may send parts, as clients do.
-                    "content" if value.kind() == Kind::Array => self.content = text_of(value),
-                    "content" => self.content = text(value).map(Cow::Borrowed),
-                    "reasoning" => self.reasoning = text(value),
-                    "reasoning_content" => alias = text(value),
-                    "refusal" => self.refusal = text(value),
-                    "reasoning_details" => self.details = list(value),
-                    "tool_calls" => self.calls = list(value),
-                    _ => {}
-                }
+            match key {
+                // A provider may send parts, as clients do.
+                "content" if value.kind() == Kind::Array => choice.content = text_of(value),
+                "content" => choice.content = text(value).map(Cow::Borrowed),
+                "reasoning" => choice.reasoning = text(value),
+                "reasoning_content" => alias = text(value),
+                "refusal" => choice.refusal = text(value),
+                "reasoning_details" => choice.details = list(value),
+                "tool_calls" => choice.calls = list(value),
+                _ => {}
             }
             Ok(())
         })?;
-        self.reasoning = self.reasoning.or(alias);
+        choice.reasoning = choice.reasoning.or(alias);
         Ok(())
     }
 }
@@ -190,11 +201,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(chunk.model, Some("a/b:free"));
-        assert_eq!(chunk.content.as_deref(), Some(r#"H\"i"#));
-        assert_eq!(chunk.reasoning, Some("hm"));
-        assert_eq!((chunk.refusal, chunk.finish), (None, None));
-        assert!(chunk.calls.is_none() && chunk.details.is_some());
-        assert_eq!(chunk.logprobs.unwrap().text(), r#"[{"token":"H"}]"#);
+        assert_eq!(chunk.first.content.as_deref(), Some(r#"H\"i"#));
+        assert_eq!(chunk.first.reasoning, Some("hm"));
+        assert_eq!((chunk.first.refusal, chunk.first.finish), (None, None));
+        assert!(chunk.first.calls.is_none() && chunk.first.details.is_some());
+        assert_eq!(chunk.first.logprobs.unwrap().text(), r#"[{"token":"H"}]"#);
     }
 
     #[test]
@@ -214,10 +225,39 @@ mod tests {
         for (reason, expected) in rows {
             let body = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":{reason}}}]}}"#);
             assert_eq!(
-                Chunk::read(body.as_bytes()).unwrap().finish,
+                Chunk::read(body.as_bytes()).unwrap().first.finish,
                 expected,
                 "{reason}"
             );
+        }
+    }
+
+    #[test]
+    fn the_first_choice_is_the_one_with_the_index_0_or_none() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"index":0,"delta":{"content":"a"}}"#,                                    "a"),
+            (r#"{"delta":{"content":"a"}}"#,                                              "a"),
+            (r#"{"index":null,"delta":{"content":"a"}}"#,                                 "a"),
+            (r#"{"delta":{"content":"a"},"index":0}"#,                                    "a"),
+            (r#"{"index":1,"delta":{"content":"b"}}"#,                                    "none"),
+            (r#"{"delta":{"content":"b"},"index":1}"#,                                    "none"),
+            (r#"{"index":1,"delta":{"content":"b"}},{"index":0,"delta":{"content":"a"}}"#, "a"),
+            (r#"{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}"#, "a"),
+            (r#"{"index":0,"delta":{}},{"index":1,"delta":{"content":"b"}}"#,              "nothing"),
+            (r#"{"delta":{"content":"a"}},{"delta":{"content":"b"}}"#,                    "a"),
+            ("",                                                                          "none"),
+        ];
+        for (choices, expected) in rows {
+            let body = format!(r#"{{"choices":[{choices}]}}"#);
+            let chunk = Chunk::read(body.as_bytes()).unwrap();
+            let said = if chunk.has_choice() {
+                "nothing"
+            } else {
+                "none"
+            };
+            let content = chunk.first.content.as_deref();
+            assert_eq!(content.unwrap_or(said), expected, "{choices}");
         }
     }
 
@@ -229,6 +269,8 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"","new":{"a":1}}}]}"#,
             r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[ ]}}]}"#,
             r#"{"choices":[{"delta":{}},{"delta":{"content":"second"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":1,"delta":{"content":"x"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":1,"delta":{},"finish_reason":"error"}]}"#,
             r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
             r#"{"choices":[{"delta":{},"finish_reason":"error","error":{"code":502,"message":"x"}}]}"#,
             r#"{"error":{"code":429,"message":"y"},"choices":[{"error":"z"}]}"#,

@@ -23,7 +23,7 @@ impl Reply {
         if self.thinking {
             write_thoughts(&chunk, &mut blocks);
         }
-        for text in [chunk.content.as_deref(), chunk.refusal]
+        for text in [chunk.first.content.as_deref(), chunk.first.refusal]
             .into_iter()
             .flatten()
         {
@@ -31,7 +31,7 @@ impl Reply {
                 blocks.extend_from_slice(piece.as_bytes());
             }
         }
-        if let Some(calls) = chunk.calls {
+        if let Some(calls) = chunk.first.calls {
             Calls::default().read(calls, |call| {
                 ending.called = true;
                 write_call(call, ids, &mut blocks);
@@ -73,9 +73,13 @@ fn write_call(call: &Fragment<'_>, ids: &Ids, out: &mut Vec<u8>) {
 
 fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) {
     let mut details = Details::default();
-    chunk.details.into_iter().for_each(|list| details.add(list));
-    let told = chunk.details.and_then(text_of);
-    match chunk.reasoning.or(told.as_deref()) {
+    chunk
+        .first
+        .details
+        .into_iter()
+        .for_each(|list| details.add(list));
+    let told = chunk.first.details.and_then(text_of);
+    match chunk.first.reasoning.or(told.as_deref()) {
         Some(text) => {
             let start = r#",{"type":"thinking","thinking":""#;
             for piece in [start, text, r#"","signature":""#] {

@@ -93,11 +93,11 @@ impl Reply {
 impl Ending {
     /// The end may be told twice; what is told last counts.
     pub(super) fn hear(&mut self, chunk: &Chunk<'_>) {
-        self.finish = chunk.finish.or(self.finish);
+        self.finish = chunk.first.finish.or(self.finish);
         self.usage = chunk.usage.unwrap_or(self.usage);
-        self.refused |= chunk.refusal.is_some();
-        self.stopped |= chunk.native_finish == Some("stop_sequence");
-        if let Some(stop) = chunk.stopped_at {
+        self.refused |= chunk.first.refusal.is_some();
+        self.stopped |= chunk.first.native_finish == Some("stop_sequence");
+        if let Some(stop) = chunk.first.stopped_at {
             self.stopped_at = Some(stop.to_owned());
         }
     }

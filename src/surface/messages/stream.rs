@@ -68,7 +68,7 @@ impl Stream {
         self.begin(chunk.model.unwrap_or_default(), out);
         let before = out.len();
         let told;
-        let thought = match (chunk.reasoning, chunk.details) {
+        let thought = match (chunk.first.reasoning, chunk.first.details) {
             (None, Some(details)) => {
                 told = text_of(details);
                 told.as_deref()
@@ -79,23 +79,24 @@ impl Stream {
             if let Some(text) = thought {
                 self.piece(Kind::Thinking, text, out);
             }
-            if let Some(details) = chunk.details {
+            if let Some(details) = chunk.first.details {
                 self.details.add(details);
             }
         }
-        for text in [chunk.content.as_deref(), chunk.refusal]
+        for text in [chunk.first.content.as_deref(), chunk.first.refusal]
             .into_iter()
             .flatten()
         {
             self.piece(Kind::Text, text, out);
         }
-        if let Some(calls) = chunk.calls {
+        if let Some(calls) = chunk.first.calls {
             let mut fragments = std::mem::take(&mut self.fragments);
             fragments.read(calls, |fragment| self.fragment(fragment, out));
             self.fragments = fragments;
         }
         // What is not shown, or not yet, shows at least that the model is at work.
-        let carries = thought.is_some() || chunk.content.is_some() || chunk.calls.is_some();
+        let carries =
+            thought.is_some() || chunk.first.content.is_some() || chunk.first.calls.is_some();
         if carries && out.len() == before {
             out.extend_from_slice(PING);
         }

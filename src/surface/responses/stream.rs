@@ -71,7 +71,7 @@ impl Stream {
         }
         self.begin(out);
         let told;
-        let reasoning = match (chunk.reasoning, chunk.details) {
+        let reasoning = match (chunk.first.reasoning, chunk.first.details) {
             (None, Some(details)) => {
                 told = text_of(details);
                 told.as_deref()
@@ -81,17 +81,17 @@ impl Stream {
         if let Some(text) = reasoning {
             self.text(Kind::Reasoning, text, "[]", out);
         }
-        if let Some(details) = chunk.details.filter(|_| self.reply.encrypted) {
+        if let Some(details) = chunk.first.details.filter(|_| self.reply.encrypted) {
             self.details.add(details);
         }
-        if let Some(text) = &chunk.content {
-            let logprobs = chunk.logprobs.map_or("[]", json::Raw::text);
+        if let Some(text) = &chunk.first.content {
+            let logprobs = chunk.first.logprobs.map_or("[]", json::Raw::text);
             self.text(Kind::Text, text, logprobs, out);
         }
-        if let Some(text) = chunk.refusal {
+        if let Some(text) = chunk.first.refusal {
             self.text(Kind::Refusal, text, "[]", out);
         }
-        if let Some(calls) = chunk.calls {
+        if let Some(calls) = chunk.first.calls {
             self.close("completed", out);
             self.seal(out);
             let sink = &mut sink(out, &mut self.sequence, &self.ids);
@@ -108,7 +108,7 @@ impl Stream {
             });
         }
         // The end may be told twice.
-        self.finish = chunk.finish.or(self.finish);
+        self.finish = chunk.first.finish.or(self.finish);
         self.usage = chunk.usage.or(self.usage);
     }
 

@@ -7,11 +7,12 @@ use crate::telemetry::Happening;
 use crate::upstream::{Cause, Outcome};
 
 impl RequestRecord {
-    /// Shows an attempt that has just ended.
-    pub(super) fn show(&mut self, attempt: &AttemptRecord) {
+    /// Shows an attempt that has just ended, perhaps by a failure of the whole account.
+    pub(super) fn show(&mut self, attempt: &AttemptRecord, of_account: bool) {
         let attempted = Attempted {
             outcome: attempt.outcome,
             counted: !matches!(attempt.cause, Some(Cause::Connect | Cause::NoSocket)),
+            of_account,
             duration_ms: attempt.duration_ms,
             ttft_ms: self.ttft_ms.map(|(_, of_attempt)| of_attempt),
             completion_tokens: self.completion_tokens,

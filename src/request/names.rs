@@ -1,0 +1,37 @@
+//! The names at the top of a body, each of which may stand there once.
+
+use std::borrow::Cow;
+
+use super::{InvalidRequest, MAX_FIELDS};
+
+/// The names that have been read.
+#[derive(Debug)]
+pub struct Names<'a>(Vec<Cow<'a, str>>);
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self(Vec::with_capacity(16))
+    }
+}
+
+impl<'a> Names<'a> {
+    /// Takes the next one; `known` is its spelling where it is one of ours, so that nothing of the
+    /// client's is repeated.
+    ///
+    /// # Errors
+    /// If it stands there already, or if there are more than any API has.
+    pub fn add(
+        &mut self,
+        name: Cow<'a, str>,
+        known: Option<&'static str>,
+    ) -> Result<(), InvalidRequest> {
+        if self.0.len() == MAX_FIELDS {
+            return Err(InvalidRequest::TooManyFields);
+        }
+        if self.0.contains(&name) {
+            return Err(known.map_or(InvalidRequest::DuplicateUnknown, InvalidRequest::Duplicate));
+        }
+        self.0.push(name);
+        Ok(())
+    }
+}
