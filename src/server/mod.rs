@@ -186,7 +186,9 @@ impl App {
         }
         if let Route::Complete(surface) = wanted {
             let body = request.into_body();
-            return chat::complete(self, surface, body, phases, request_id).await;
+            // In a box of its own, as the walk within it: the room for an answer's future is the
+            // connection's as long as that is open.
+            return Box::pin(chat::complete(self, surface, body, phases, request_id)).await;
         }
         if wanted == Route::CountTokens {
             return self.count_tokens(request.into_body(), phases).await;
