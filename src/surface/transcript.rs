@@ -34,7 +34,7 @@ pub(super) fn text(text: &str) -> String {
 }
 
 /// A second choice, which nobody asks for, with all that one may say in its `delta` or `message`.
-pub(super) fn second(key: &str) -> String {
+fn second(key: &str) -> String {
     format!(
         r#"{{"index":1,"{key}":{{"role":"assistant","content":"2nd","reasoning":"2nd","refusal":"2nd","tool_calls":[{{"index":0,"id":"2nd","type":"function","function":{{"name":"2nd","arguments":"{{}}"}}}}]}},"finish_reason":"length","stop_reason":"2nd","native_finish_reason":"stop_sequence"}}"#
     )
@@ -186,4 +186,40 @@ pub(super) fn check_response(events: &[Value], end: End) {
         ),
         End::Failed => assert_eq!(last, "response.failed"),
     }
+}
+
+/// What a second choice says changes nothing, in a stream or in a plain answer, wherever it stands.
+pub(super) fn check_first_choice_alone(reply: &Reply) {
+    let wanted = [
+        vec![
+            delta(r#""reasoning":"Hm.""#),
+            text("Hel"),
+            text("lo"),
+            call(0, "ls", "{}"),
+        ],
+        end("tool_calls"),
+    ]
+    .concat();
+    let other = format!(r#"{{"model":"a/b:free","choices":[{}]}}"#, second("delta"));
+    let mut mixed = vec![other.clone()];
+    for chunk in &wanted {
+        mixed.extend([chunk.clone(), other.clone()]);
+    }
+    let played = |chunks: &[String]| play(reply.clone(), chunks, End::Done);
+    assert_eq!(played(&mixed), played(&wanted));
+    let plain = |choices: &[String]| {
+        let choices = choices.join(",");
+        let answer = format!(r#"{{"model":"a/b:free","choices":[{choices}]}}"#);
+        let plain = reply.plain(answer.as_bytes(), &ids());
+        plain
+            .map(|body| String::from_utf8(body.to_vec()).unwrap())
+            .map_err(|e| e.to_string())
+    };
+    let first = r#"{"message":{"content":"x"},"finish_reason":"stop"}"#.to_owned();
+    let other = second("message");
+    let alone = plain(std::slice::from_ref(&first));
+    assert!(alone.is_ok());
+    assert_eq!(plain(&[first.clone(), other.clone()]), alone);
+    assert_eq!(plain(&[other.clone(), first]), alone);
+    assert_eq!(plain(&[other]).unwrap_err(), "the answer has no choices");
 }

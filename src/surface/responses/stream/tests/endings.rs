@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{line, reply};
 use crate::surface::responses;
-use crate::surface::transcript::{End, call, check_response, delta, end, ids, play, second, text};
+use crate::surface::transcript::{
+    End, call, check_first_choice_alone, check_response, delta, end, ids, play, text,
+};
 
 #[test]
 fn the_end_says_how_it_ended() {
@@ -107,39 +109,7 @@ fn a_plain_answer_is_what_the_stream_ends_with() {
 
 #[test]
 fn a_choice_that_nobody_asked_for_is_left_out() {
-    let wanted = [
-        vec![
-            delta(r#""reasoning":"Hm.""#),
-            text("Hel"),
-            text("lo"),
-            call(0, "ls", "{}"),
-        ],
-        end("tool_calls"),
-    ]
-    .concat();
-    let other = format!(r#"{{"model":"a/b:free","choices":[{}]}}"#, second("delta"));
-    let mut mixed = vec![other.clone()];
-    for chunk in &wanted {
-        mixed.extend([chunk.clone(), other.clone()]);
-    }
-    let reply = reply(&json!({"include": ["reasoning.encrypted_content"]}));
-    let played = |chunks: &[String]| play(reply.clone(), chunks, End::Done);
-    assert_eq!(played(&mixed), played(&wanted));
-    let plain = |choices: &[String]| {
-        let choices = choices.join(",");
-        let answer = format!(r#"{{"model":"a/b:free","choices":[{choices}]}}"#);
-        let plain = reply.plain(answer.as_bytes(), &ids());
-        plain
-            .map(|body| String::from_utf8(body.to_vec()).unwrap())
-            .map_err(|e| e.to_string())
-    };
-    let first = r#"{"message":{"content":"x"},"finish_reason":"stop"}"#.to_owned();
-    let other = second("message");
-    let alone = plain(std::slice::from_ref(&first));
-    assert!(alone.is_ok());
-    assert_eq!(plain(&[first.clone(), other.clone()]), alone);
-    assert_eq!(plain(&[other.clone(), first]), alone);
-    assert_eq!(plain(&[other]).unwrap_err(), "the answer has no choices");
+    check_first_choice_alone(&reply(&json!({"include": ["reasoning.encrypted_content"]})));
 }
 
 #[test]
