@@ -15,6 +15,7 @@
 pub mod agents;
 pub mod attempt;
 pub mod cli;
+pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod json;

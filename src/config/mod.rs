@@ -61,6 +61,8 @@ pub struct Config {
     pub plain_timeout: Duration,
     /// `STREAM_KEEPALIVE_SEC`; `None` never waits aloud.
     pub stream_keepalive: Option<Duration>,
+    /// `LONG_WAIT_SEC`: a longer one is told in the client's own form; `None` is never so.
+    pub long_wait: Option<Duration>,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.

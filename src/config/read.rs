@@ -95,6 +95,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let stream_idle_timeout = self.get("STREAM_IDLE_TIMEOUT_SEC", seconds);
         let plain_timeout = self.get("PLAIN_TIMEOUT_SEC", seconds);
         let stream_keepalive = self.get("STREAM_KEEPALIVE_SEC", period);
+        let long_wait = self.get("LONG_WAIT_SEC", period);
         let rate_limit_cooldown = self.get("RATE_LIMIT_COOLDOWN_SEC", seconds_or_zero);
         let generic_error_cooldown = self.get("GENERIC_ERROR_COOLDOWN_SEC", seconds_or_zero);
         let log_level = self.get("LOG_LEVEL", log_level);
@@ -117,6 +118,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             stream_idle_timeout: stream_idle_timeout?,
             plain_timeout: plain_timeout?,
             stream_keepalive: stream_keepalive?,
+            long_wait: long_wait?,
             rate_limit_cooldown: rate_limit_cooldown?,
             generic_error_cooldown: generic_error_cooldown?,
             referer: referer?,

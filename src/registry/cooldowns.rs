@@ -296,6 +296,11 @@ impl Cooldowns {
         self.account = None;
     }
 
+    /// Whether a read of the list has ended, and another is to come.
+    pub(super) fn expects_a_list(&self) -> bool {
+        self.next_list.is_some()
+    }
+
     /// Says when the list will be read again.
     pub(super) fn next_list_at(&mut self, wake: Wake) {
         self.next_list = Some(wake);

@@ -78,6 +78,12 @@ impl Registry {
         self.lock().next_list_at(wake);
     }
 
+    /// Whether there is no list, and not because the first read is still under way.
+    #[must_use]
+    pub fn first_list_failed(&self) -> bool {
+        self.snapshot.load().is_none() && self.with_cooldowns(Cooldowns::expects_a_list)
+    }
+
     /// Runs `read` on the rests, under the lock: it must be short.
     pub fn with_cooldowns<T>(&self, read: impl FnOnce(&Cooldowns) -> T) -> T {
         read(&self.lock())

@@ -16,6 +16,7 @@ use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
+use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::attempt::Opened;
 use crate::config::{ModelField, Target};
@@ -29,6 +30,7 @@ use crate::upstream::{AnswerHead, Cause, Outcome};
 pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
+    asker: Asker,
     incoming: Incoming,
     phases: &Phases,
     request_id: &str,
@@ -85,7 +87,7 @@ pub(super) async fn complete(
             Err(_) => {
                 let mut head = HeaderMap::new();
                 voice.name_dropped(&mut head);
-                let aloud = Aloud::new(walk, period, voice.rendering(), Arc::clone(&app.walker));
+                let aloud = Aloud::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(aloud);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
@@ -93,7 +95,7 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice).await
+    answer(app, walked, voice, asker).await
 }
 
 async fn read(
@@ -154,7 +156,7 @@ pub(super) async fn body_of(
         .inspect_err(|_| phases.body_left_unread())
 }
 
-async fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
+async fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
@@ -173,7 +175,7 @@ async fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> 
             // What can be used of an answer can be translated; if not, the fault is here.
             Err(error) => {
                 record.attempt_ends(Outcome::Success, None, None, None);
-                fails(&mut record, &error)
+                fails(app, asker, &mut record, &error)
             }
         },
         Ok(Opened::Stream(stream)) => {
@@ -183,15 +185,22 @@ async fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> 
             name_model(response.headers_mut(), &model);
             response
         }
-        Err(error) => fails(&mut record, &error),
+        Err(error) => fails(app, asker, &mut record, &error),
     };
     response.headers_mut().extend(dropped);
     with_attempts(response, attempts)
 }
 
-fn fails(record: &mut RequestRecord, error: &ProxyError) -> Response<ReplyBody> {
+fn fails(
+    app: &App,
+    asker: Asker,
+    record: &mut RequestRecord,
+    error: &ProxyError,
+) -> Response<ReplyBody> {
+    let response = app.refuse(asker, error);
+    record.sent_as(response.status().as_u16());
     ends(record, error, false);
-    error.response()
+    response
 }
 
 fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response<ReplyBody> {
