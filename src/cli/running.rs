@@ -28,6 +28,7 @@ const MAX_BYTES: usize = 64 << 20;
 pub(super) struct Running {
     peer: SocketAddr,
     key: String,
+    limit: Duration,
 }
 
 /// Why there is no answer.
@@ -118,11 +119,17 @@ impl Running {
             Some(key) => Ok(Self {
                 peer,
                 key: key.to_owned(),
+                limit: LIMIT,
             }),
             None => Err(Trouble::Settings(
                 "PROXY_API_KEY is not set: the proxy's key is needed to ask it".to_owned(),
             )),
         }
+    }
+
+    /// The same, asked with less patience.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// What it answers, read as JSON.
@@ -154,9 +161,9 @@ impl Running {
             .body(Full::new(body))
             .map_err(|_| Trouble::Settings("PROXY_API_KEY cannot stand in a header".to_owned()))?;
         let mut connection = JoinSet::new();
-        let asked = tokio::time::timeout(LIMIT, self.send(request, &mut connection)).await;
+        let asked = tokio::time::timeout(self.limit, self.send(request, &mut connection)).await;
         let response = asked
-            .unwrap_or_else(|_| Err(format!("no answer in {} s", LIMIT.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer in {} s", self.limit.as_secs())))
             .map_err(|why| self.nobody(why))?;
         let (status, body) = (response.status(), response.into_body());
         if status.is_success() {
@@ -191,7 +198,7 @@ impl Running {
 
     async fn whole(&self, body: Incoming) -> Result<Bytes, Trouble> {
         let read = Limited::new(body, MAX_BYTES).collect();
-        match tokio::time::timeout(LIMIT, read).await {
+        match tokio::time::timeout(self.limit, read).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
             Ok(Err(error)) => Err(self.nobody(error)),
             Err(_) => Err(self.nobody("its answer does not end")),

@@ -69,7 +69,7 @@ impl Condition {
     #[must_use]
     pub fn told(&self, names: &Names, now: Now) -> Told {
         Told {
-            code: self.code(),
+            code: self.name(),
             tone: match self.tone() {
                 Tone::Good => "good",
                 Tone::Warn => "warn",
@@ -83,7 +83,7 @@ impl Condition {
 
     /// Its name in the JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Draining => "draining",
             Self::Starting => "starting",
