@@ -363,6 +363,38 @@ async fn s12_1_init_writes_the_users_file_for_every_folder() {
     assert!(ran.stderr.contains("HOME"), "{ran:?}");
 }
 
+#[tokio::test]
+async fn s12_1_compose_runs_it_on_the_env_file_of_a_folder_that_it_cannot_write() {
+    let compose = Path::new(env!("CARGO_MANIFEST_DIR")).join("compose.yaml");
+    let compose = std::fs::read_to_string(compose).unwrap();
+    let line = |start: &str| {
+        let mut lines = compose.lines().map(str::trim);
+        let line = lines.find_map(|line| line.strip_prefix(start));
+        line.unwrap_or_else(|| panic!("{start} in {compose}"))
+    };
+    assert_eq!(line("- ./"), ":/settings:ro");
+    assert!(!compose.contains("env_file"));
+    let entrypoint: Vec<String> = serde_json::from_str(line("entrypoint: ")).unwrap();
+    let (program, arguments) = entrypoint.split_first().unwrap();
+    assert_eq!(program, "/free-llm-proxy");
+    // The same arguments where the folder is the working directory.
+    let arguments = arguments.join(" ").replace("/settings/", "");
+    let outside = Outside::with(Script::new()).await;
+    let file = format!(
+        "{}MODELS_LIST_URL={}\nUPSTREAM_BASE_URL={}\nPORT=1\n",
+        keys(),
+        outside.list_url(),
+        outside.base_url()
+    );
+    let inside = |command: &str| {
+        let program = Program::new(&format!("{arguments} {command}")).file(".env", &file);
+        program.env("HOST", "127.0.0.1").env("PORT", "0")
+    };
+    let serving = inside("").ready().await;
+    assert_eq!(serving.chat(&json!({"messages": []})).await.status(), 200);
+    assert_eq!(inside("check").run().await.code, Some(0));
+}
+
 /// A program that does this.
 fn script(path: &Path, does: &str) {
     std::fs::write(path, format!("#!/bin/sh\n{does}\n")).unwrap();
