@@ -15,6 +15,7 @@ mod secret;
 mod sources;
 mod table;
 mod trust;
+mod upstream;
 mod value;
 
 use std::fmt;
