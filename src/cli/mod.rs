@@ -15,12 +15,13 @@ mod running;
 pub mod say;
 pub mod serve;
 pub mod setup;
+mod signals;
 pub mod status;
 mod when;
 
 use std::process::ExitCode;
 
-pub use args::{Command, Parsed, completions, parse};
+pub use args::{Command, Parsed, completions, parse, settings};
 pub use clap_complete::Shell;
 pub use local::Local;
 

@@ -26,7 +26,7 @@ pub struct Told {
 /// The parts of the sentence that are not words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct About {
-    /// What the upstream is called.
+    /// The upstream's name, or its host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
     /// The upstream's address.
@@ -105,7 +105,7 @@ impl Condition {
     }
 
     fn about(&self, names: &Names) -> About {
-        let upstream = Some(names.upstream.clone());
+        let upstream = Some(names.host.clone());
         let none = About::default();
         match self {
             Self::Draining | Self::Starting | Self::Probing => none,

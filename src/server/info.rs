@@ -1,6 +1,7 @@
 //! The routes that tell something: models, health, readiness, metrics (spec §3).
 
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{ACCEPT, LOCATION, VARY};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::App;
@@ -14,8 +15,39 @@ use crate::config::{ModelField, Target};
 use crate::model::{Capability, Model};
 use crate::registry::Snapshot;
 
-/// `GET /`, `/v1`, `/api/v1`: agents probe the base URL.
-pub(super) fn about() -> Response<ReplyBody> {
+/// `GET /`, `/v1`, `/api/v1`: agents probe the base URL. A browser at `/` is shown the page.
+pub(super) fn about(path: &str, headers: &HeaderMap) -> Response<ReplyBody> {
+    if path != "/" {
+        return told_about();
+    }
+    let mut response = if wants_a_page(headers) {
+        let mut response = Response::new(ReplyBody::full(""));
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        // Relative, as a proxy before this one may have put a prefix to the path.
+        let there = HeaderValue::from_static("ui");
+        response.headers_mut().insert(LOCATION, there);
+        response
+    } else {
+        told_about()
+    };
+    let by_accept = HeaderValue::from_static("accept");
+    response.headers_mut().append(VARY, by_accept);
+    response
+}
+
+/// Whether HTML is asked for by name: `*/*` is what every client of an API sends.
+fn wants_a_page(headers: &HeaderMap) -> bool {
+    let ranges = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    ranges
+        .filter_map(|range| range.split(';').next())
+        .any(|range| range.trim().eq_ignore_ascii_case("text/html"))
+}
+
+fn told_about() -> Response<ReplyBody> {
     reply::json(
         StatusCode::OK,
         &json!({

@@ -224,7 +224,7 @@ impl App {
             Route::Ui(name) => Ok(ui::file(name, request.uri().path(), request.headers())),
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers())),
-            Route::About => Ok(info::about()),
+            Route::About => Ok(info::about(request.uri().path(), request.headers())),
             Route::Models => info::models(self),
             Route::Model(id) => info::model(self, &id),
             Route::Refresh => self.refresh().await,
