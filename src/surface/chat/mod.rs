@@ -4,15 +4,19 @@
 //! Pure, and ignorant of the surfaces: whatever only one of them has is turned into this, or out
 //! of it, in that one's room. Strings travel escaped, as they came.
 
+mod arguments;
 mod body;
 mod calls;
 mod chunk;
 mod details;
 mod part;
+mod results;
 mod seal;
+mod told;
 mod turn;
 mod usage;
 
+pub(super) use arguments::write_object;
 pub(super) use body::Body;
 pub(super) use calls::{Balance, Calls, Fragment, MAX_CALLS};
 pub(super) use chunk::{Chunk, Finish};

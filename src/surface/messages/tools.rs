@@ -26,9 +26,10 @@ const BUILT_IN: [&str; 12] = [
     "str_replace",
 ];
 
-/// Carries the tools over.
+/// Carries the tools over, those that are defined in the conversation too.
 pub(super) fn carry(
     fields: &mut Fields<'_>,
+    more: &[Raw<'_>],
     body: &mut Body,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
@@ -39,6 +40,18 @@ pub(super) fn carry(
         for (n, tool) in place.array(list)?.elements().enumerate() {
             if let Some(name) = carry_one(tool, &place.at(n), &mut out, dropped)? {
                 left_out.push(name);
+            }
+        }
+    }
+    for tool in more {
+        let before = out.len();
+        match carry_one(*tool, &Place::top("tools"), &mut out, dropped) {
+            Ok(Some(name)) => left_out.push(name),
+            Ok(None) => {}
+            Err(_) => {
+                out.truncate(before);
+                let kind = tool.get("type").and_then(Raw::escaped);
+                dropped.note(kind.unwrap_or_default());
             }
         }
     }

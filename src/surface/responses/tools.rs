@@ -1,13 +1,15 @@
 //! `tools`, `tool_choice` and `parallel_tool_calls`.
 //!
 //! A function is carried as it is, a freeform tool as a function with one string, the tools of a
-//! namespace under joined names. Tools that OpenAI runs itself cannot be had here: they are left
-//! out and reported, unless `tool_choice` insists on one.
+//! namespace under joined names, a search for tools that the client makes as a function. Tools
+//! that OpenAI runs itself cannot be had here: they are left out and reported, unless
+//! `tool_choice` insists on one.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use super::reply::Special;
+use super::reply::{Form, Special};
 use crate::json::{Raw, write};
 use crate::surface::chat::Body;
 use crate::surface::dropped::Dropped;
@@ -32,11 +34,14 @@ const BUILT_IN: [&str; 11] = [
 /// What a function's name may have at most.
 const MAX_NAME: usize = 64;
 
+/// The tool that finds others, and its only name.
+pub(super) const SEARCH: &str = "tool_search";
+
 /// A tool that is carried.
 struct Tool<'a> {
     namespace: Option<&'a str>,
     name: &'a str,
-    freeform: bool,
+    form: Form,
     description: Option<Raw<'a>>,
     parameters: Option<Raw<'a>>,
     strict: Option<Raw<'a>>,
@@ -45,7 +50,7 @@ struct Tool<'a> {
 }
 
 /// What is read of a definition.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "type",
     "name",
     "description",
@@ -53,6 +58,7 @@ const KEYS: [&str; 7] = [
     "strict",
     "format",
     "tools",
+    "execution",
 ];
 
 /// The name under which the upstream knows a tool of a namespace. All strings are escaped.
@@ -69,9 +75,19 @@ pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str>
     Cow::Owned(format!("{cut}__{name}"))
 }
 
-/// Carries the tools over, and answers which of them come back as something else than functions.
-pub(super) fn carry(
-    fields: &mut Fields<'_>,
+/// The names, for the upstream, of the tools that a search has found.
+pub(super) fn found(item: Raw<'_>) -> Vec<String> {
+    let mut tools = Vec::new();
+    read_more(item.get("tools"), &mut tools, &mut Dropped::default());
+    let names = tools.iter().map(|tool| joined(tool.namespace, tool.name));
+    names.map(Cow::into_owned).collect()
+}
+
+/// Carries the tools over, those of `more` lists too, and answers which of them come back as
+/// something else than functions.
+pub(super) fn carry<'a>(
+    fields: &mut Fields<'a>,
+    more: &[Raw<'a>],
     body: &mut Body,
     dropped: &mut Dropped,
 ) -> Result<Vec<Special>, Invalid> {
@@ -80,6 +96,24 @@ pub(super) fn carry(
     if let Some(list) = fields.take("tools") {
         for (n, tool) in place.array(list)?.elements().enumerate() {
             read(tool, None, &place.at(n), &mut tools, dropped)?;
+        }
+    }
+    if !more.is_empty() {
+        let mut known: HashMap<_, usize> = HashMap::new();
+        for (at, tool) in tools.iter().enumerate() {
+            known.insert((tool.namespace, tool.name), at);
+        }
+        let mut added = Vec::new();
+        read_more(more.iter().copied(), &mut added, dropped);
+        for tool in added {
+            // What is defined again is meant so, and keeps its place: prefixes are cached.
+            match known.entry((tool.namespace, tool.name)) {
+                Entry::Occupied(at) => tools[*at.get()] = tool,
+                Entry::Vacant(free) => {
+                    free.insert(tools.len());
+                    tools.push(tool);
+                }
+            }
         }
     }
     let choice = Choice::read(fields.take("tool_choice"))?;
@@ -120,19 +154,32 @@ fn read<'a>(
     tools: &mut Vec<Tool<'a>>,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
-    let [kind, name, description, parameters, strict, format, inner] =
-        place.object(tool)?.pick(KEYS);
+    let [
+        kind,
+        name,
+        description,
+        parameters,
+        strict,
+        format,
+        inner,
+        execution,
+    ] = place.object(tool)?.pick(KEYS);
     let kind = place.required("type", kind)?;
-    match kind {
-        "function" | "custom" => tools.push(Tool {
+    let mut push = |name, form| {
+        tools.push(Tool {
             namespace,
-            name: place.required("name", name)?,
-            freeform: kind == "custom",
+            name,
+            form,
             description,
             parameters,
             strict,
             format,
-        }),
+        });
+    };
+    match kind {
+        "function" => push(place.required("name", name)?, Form::Function),
+        "custom" => push(place.required("name", name)?, Form::Freeform),
+        SEARCH if execution.and_then(Raw::escaped) == Some("client") => push(SEARCH, Form::Search),
         "namespace" if namespace.is_none() => {
             let name = place.required("name", name)?;
             let list = place.field("tools");
@@ -147,13 +194,28 @@ fn read<'a>(
     Ok(())
 }
 
+/// Reads lists that stand in the conversation: what is no tool in them is left out.
+fn read_more<'a>(
+    lists: impl IntoIterator<Item = Raw<'a>>,
+    tools: &mut Vec<Tool<'a>>,
+    dropped: &mut Dropped,
+) {
+    let place = Place::top("tools");
+    for tool in lists.into_iter().flat_map(Raw::elements) {
+        if read(tool, None, &place, tools, dropped).is_err() {
+            let kind = tool.get("type").and_then(Raw::escaped);
+            dropped.note(kind.unwrap_or_default());
+        }
+    }
+}
+
 impl Tool<'_> {
     fn special(&self) -> Option<Special> {
-        (self.freeform || self.namespace.is_some()).then(|| Special {
+        (self.form != Form::Function || self.namespace.is_some()).then(|| Special {
             joined: joined(self.namespace, self.name).into_owned(),
             namespace: self.namespace.map(str::to_owned),
             name: self.name.to_owned(),
-            freeform: self.freeform,
+            form: self.form,
         })
     }
 
@@ -164,7 +226,7 @@ impl Tool<'_> {
         piece(&joined(self.namespace, self.name));
         piece(r#"","description":""#);
         piece(description.unwrap_or_default());
-        if self.freeform {
+        if self.form == Form::Freeform {
             let [syntax, definition] = self
                 .format
                 .map(|format| format.pick(["syntax", "definition"]))
@@ -235,9 +297,12 @@ impl<'a> Choice<'a> {
                 let mut allowed = HashSet::new();
                 let tools = list.array(tools.ok_or_else(|| list.missing())?)?;
                 for (n, tool) in tools.elements().enumerate() {
+                    let [name, kind] = tool.pick(["name", "type"]);
                     // One of OpenAI's own has no name, and is not there anyway.
-                    if tool.get("name").is_some() {
+                    if name.is_some() {
                         allowed.insert(named(tool, &list.at(n))?);
+                    } else if kind.and_then(Raw::escaped) == Some(SEARCH) {
+                        allowed.insert((None, SEARCH));
                     }
                 }
                 let mode = place.required("mode", mode)?;
