@@ -13,6 +13,8 @@ pub struct Reply {
     model: Option<String>,
     /// The stop sequences, escaped.
     stops: Vec<String>,
+    /// About how many tokens the prompt has: a stream begins before the upstream has counted.
+    pub(super) prompt: u64,
 }
 
 /// How an answer ended, put together as its chunks tell it.
@@ -33,7 +35,13 @@ impl Reply {
             thinking,
             model: model.map(str::to_owned),
             stops,
+            prompt: 0,
         }
+    }
+
+    /// Says about how many tokens the prompt has.
+    pub(super) fn estimated(self, prompt: u64) -> Self {
+        Self { prompt, ..self }
     }
 
     /// The model that a message names. Claude Code sends thoughts back only to the model that it
