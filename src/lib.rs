@@ -30,4 +30,5 @@ pub mod simulator;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;
+pub mod units;
 pub mod upstream;

@@ -11,6 +11,7 @@ mod read;
 mod secret;
 mod sources;
 mod table;
+mod upstream;
 mod value;
 
 use std::fmt;

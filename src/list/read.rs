@@ -63,7 +63,8 @@ pub(super) struct Reader {
     pub(super) list_url: String,
     max_list_bytes: usize,
     max_catalogue_bytes: usize,
-    allow_paid: bool,
+    /// Ids that do not end in `:free` are models too.
+    any_id: bool,
 }
 
 impl Reader {
@@ -74,14 +75,14 @@ impl Reader {
             list_url: config.models_list_url.to_string(),
             max_list_bytes: config.limits.max_list_bytes,
             max_catalogue_bytes: config.limits.max_catalogue_bytes,
-            allow_paid: config.allow_paid,
+            any_id: config.takes_any_id(),
         }
     }
 
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
         let asked = self.client.get(&self.list_url, None);
         let body = whole(asked, self.max_list_bytes).await?;
-        Ok(Ranking::read(&body, self.allow_paid)?)
+        Ok(Ranking::read(&body, self.any_id)?)
     }
 
     pub(super) async fn catalogue(&self) -> Result<Catalogue, RefreshError> {

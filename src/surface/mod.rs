@@ -20,6 +20,7 @@ mod fields;
 pub mod messages;
 mod place;
 pub mod responses;
+mod unfit;
 
 use bytes::Bytes;
 

@@ -224,9 +224,10 @@ fn has_data(body: &[u8]) -> bool {
     body.is_some_and(|body| body.get("data").is_some_and(serde_json::Value::is_array))
 }
 
-/// The rule of the list room (spec §9.2): an id that does not end in `:free` could be billed.
+/// The rule of the list room (spec §9.2): at OpenRouter an id that does not end in `:free` could be
+/// billed.
 fn may_be_used(config: &Config, id: &ModelId) -> bool {
-    config.allow_paid || id.is_named_free()
+    config.takes_any_id() || id.is_named_free()
 }
 
 #[cfg(test)]

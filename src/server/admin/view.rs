@@ -75,7 +75,7 @@ struct FreeRequestsView {
 pub(super) struct ModelView<'a> {
     id: &'a ModelId,
     name: Option<&'a str>,
-    rank: Option<u64>,
+    rank: Option<i64>,
     fallback: bool,
     context_length: Option<u64>,
     capabilities: Vec<&'static str>,

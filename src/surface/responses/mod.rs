@@ -4,9 +4,11 @@
 
 mod call;
 mod event;
+mod foreign;
 mod freeform;
 mod item;
 mod items;
+mod parts;
 mod reply;
 mod request;
 mod stream;

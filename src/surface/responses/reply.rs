@@ -19,7 +19,18 @@ pub(super) struct Special {
     pub(super) joined: String,
     pub(super) namespace: Option<String>,
     pub(super) name: String,
-    pub(super) freeform: bool,
+    pub(super) form: Form,
+}
+
+/// What kind of tool it is to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// With arguments as its schema has them.
+    Function,
+    /// With one text.
+    Freeform,
+    /// The search for tools, which the client makes.
+    Search,
 }
 
 /// The settings that a `response` repeats.
