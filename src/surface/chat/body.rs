@@ -150,8 +150,8 @@ impl Body {
 
     /// The turn is over; what the model says next is another message.
     pub(in crate::surface) fn end_turn(&mut self) {
-        self.turn.end(&mut self.messages);
-        self.results.place(self.messages.len());
+        let settled = self.turn.end(&mut self.messages);
+        self.results.place(self.messages.len(), settled);
     }
 
     /// The whole request.

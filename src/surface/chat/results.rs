@@ -2,8 +2,12 @@
 //! once, right behind the message that makes it; histories are cut, interrupted, and put a
 //! user's words in between.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
+
+use super::id::{Known, known};
+use super::turn::Settled;
 
 /// What stands for a result that nobody has.
 const NONE_KNOWN: &[u8] = b"No result of this call is known.";
@@ -19,6 +23,8 @@ pub(super) struct Results {
     open: HashMap<Box<str>, Vec<usize>>,
     /// The contents of the results, escaped.
     contents: Vec<u8>,
+    /// What some of the ids are upstream, as the details of their turns have told.
+    settled: HashMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -53,8 +59,10 @@ impl Results {
         self.calls.last().map_or("", |call| &call.id)
     }
 
-    /// The turn's message is written, and ends here.
-    pub(super) fn place(&mut self, behind: usize) {
+    /// The turn's message is written, and ends here. Of some ids it has told what they are
+    /// upstream.
+    pub(super) fn place(&mut self, behind: usize, settled: Settled) {
+        self.settled.extend(settled);
         let turn = self.calls.iter_mut().enumerate().skip(self.placed);
         for (at, call) in turn.rev() {
             call.behind = behind;
@@ -95,7 +103,13 @@ impl Results {
             let content = call.content.clone();
             let content = content.and_then(|content| self.contents.get(content));
             out.extend_from_slice(br#",{"role":"tool","tool_call_id":""#);
-            out.extend_from_slice(call.id.as_bytes());
+            let id = match known(&call.id) {
+                Known::As(own) => own,
+                Known::Digest(_) => {
+                    Cow::Borrowed(self.settled.get(&*call.id).map_or(&*call.id, |own| own))
+                }
+            };
+            out.extend_from_slice(id.as_bytes());
             out.extend_from_slice(br#"","content":""#);
             out.extend_from_slice(content.unwrap_or(NONE_KNOWN));
             out.extend_from_slice(br#""}"#);

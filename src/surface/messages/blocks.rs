@@ -6,7 +6,7 @@
 
 use super::document::{document, image, search_result};
 use crate::json::{Kind, Raw};
-use crate::surface::chat::{Arguments, Body, Part, unseal};
+use crate::surface::chat::{Arguments, Body, Part, fitting, unseal};
 use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
@@ -303,7 +303,7 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
                 body.call(
                     id.and_then(Raw::escaped).unwrap_or_default(),
                     None,
-                    name,
+                    &fitting(name),
                     input,
                 );
             }

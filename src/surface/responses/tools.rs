@@ -11,7 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::reply::{Form, Special};
 use crate::json::{Raw, write};
-use crate::surface::chat::Body;
+use crate::request::MAX_TOOLS;
+use crate::surface::chat::{Body, cut, fitting, write_schema};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -30,9 +31,6 @@ const BUILT_IN: [&str; 11] = [
     "tool_search",
     "programmatic_tool_calling",
 ];
-
-/// What a function's name may have at most.
-const MAX_NAME: usize = 64;
 
 /// The tool that finds others, and its only name.
 pub(super) const SEARCH: &str = "tool_search";
@@ -61,18 +59,18 @@ const KEYS: [&str; 8] = [
     "execution",
 ];
 
-/// The name under which the upstream knows a tool of a namespace. All strings are escaped.
+/// The name under which the upstream knows a tool, one of a namespace too. All strings are escaped.
 pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
     let Some(namespace) = namespace else {
-        return Cow::Borrowed(name);
+        return fitting(name);
     };
-    let room = MAX_NAME.saturating_sub(name.len() + 2);
-    let cut: String = namespace
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        .take(room)
-        .collect();
-    Cow::Owned(format!("{cut}__{name}"))
+    // What could be joined of two others as well has a digest of the two.
+    let is_plain = !name.contains("__") && !name.starts_with('_') && !namespace.ends_with('_');
+    Cow::Owned(if is_plain {
+        fitting(&format!("{namespace}__{name}")).into_owned()
+    } else {
+        cut(&format!("{namespace}\0{name}"))
+    })
 }
 
 /// The names, for the upstream, of the tools that a search has found.
@@ -94,8 +92,9 @@ pub(super) fn carry<'a>(
     let place = Place::top("tools");
     let mut tools = Vec::new();
     if let Some(list) = fields.take("tools") {
-        for (n, tool) in place.array(list)?.elements().enumerate() {
-            read(tool, None, &place.at(n), &mut tools, dropped)?;
+        for tool in place.each(place.array(list)?, MAX_TOOLS) {
+            let (place, tool) = tool?;
+            read(tool, None, &place, &mut tools, dropped)?;
         }
     }
     if !more.is_empty() {
@@ -116,6 +115,9 @@ pub(super) fn carry<'a>(
             }
         }
     }
+    if tools.len() > MAX_TOOLS {
+        return Err(Place::top("tools").too_many(MAX_TOOLS));
+    }
     let choice = Choice::read(fields.take("tool_choice"))?;
     if let Some(allowed) = &choice.allowed {
         tools.retain(|tool| allowed.contains(&(tool.namespace, tool.name)));
@@ -134,7 +136,7 @@ pub(super) fn carry<'a>(
         if n > 0 {
             out.push(b',');
         }
-        tool.write(&mut out);
+        tool.write(&mut out, dropped);
     }
     out.push(b']');
     body.field("tools", out);
@@ -177,15 +179,16 @@ fn read<'a>(
         });
     };
     match kind {
-        "function" => push(place.required("name", name)?, Form::Function),
-        "custom" => push(place.required("name", name)?, Form::Freeform),
+        "function" => push(place.name("name", name)?, Form::Function),
+        "custom" => push(place.name("name", name)?, Form::Freeform),
         SEARCH if execution.and_then(Raw::escaped) == Some("client") => push(SEARCH, Form::Search),
         "namespace" if namespace.is_none() => {
-            let name = place.required("name", name)?;
+            let name = place.name("name", name)?;
             let list = place.field("tools");
             let inner = list.array(inner.ok_or_else(|| list.missing())?)?;
-            for (n, tool) in inner.elements().enumerate() {
-                read(tool, Some(name), &list.at(n), tools, dropped)?;
+            for tool in list.each(inner, MAX_TOOLS) {
+                let (place, tool) = tool?;
+                read(tool, Some(name), &place, tools, dropped)?;
             }
         }
         _ if BUILT_IN.iter().any(|known| kind.starts_with(known)) => dropped.note(kind),
@@ -211,15 +214,16 @@ fn read_more<'a>(
 
 impl Tool<'_> {
     fn special(&self) -> Option<Special> {
-        (self.form != Form::Function || self.namespace.is_some()).then(|| Special {
-            joined: joined(self.namespace, self.name).into_owned(),
+        let joined = joined(self.namespace, self.name);
+        (self.form != Form::Function || joined != self.name).then(|| Special {
+            joined: joined.into_owned(),
             namespace: self.namespace.map(str::to_owned),
             name: self.name.to_owned(),
             form: self.form,
         })
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, dropped: &mut Dropped) {
         let description = self.description.and_then(Raw::escaped);
         let mut piece = |text: &str| out.extend_from_slice(text.as_bytes());
         piece(r#"{"type":"function","function":{"name":""#);
@@ -246,16 +250,17 @@ impl Tool<'_> {
             );
         } else {
             piece("\"");
-            for (name, value) in [("parameters", self.parameters), ("strict", self.strict)] {
-                if let Some(value) = value {
-                    piece(",\"");
-                    piece(name);
-                    piece("\":");
-                    piece(value.text());
+            if let Some(parameters) = self.parameters {
+                out.extend_from_slice(br#","parameters":"#);
+                write_schema(parameters, out, dropped);
+            }
+            if let Some(strict) = self.strict {
+                for piece in [r#","strict":"#, strict.text()] {
+                    out.extend_from_slice(piece.as_bytes());
                 }
             }
         }
-        piece("}}");
+        out.extend_from_slice(b"}}");
     }
 }
 
@@ -296,11 +301,12 @@ impl<'a> Choice<'a> {
                 let list = place.field("tools");
                 let mut allowed = HashSet::new();
                 let tools = list.array(tools.ok_or_else(|| list.missing())?)?;
-                for (n, tool) in tools.elements().enumerate() {
+                for tool in list.each(tools, MAX_TOOLS) {
+                    let (place, tool) = tool?;
                     let [name, kind] = tool.pick(["name", "type"]);
                     // One of OpenAI's own has no name, and is not there anyway.
                     if name.is_some() {
-                        allowed.insert(named(tool, &list.at(n))?);
+                        allowed.insert(named(tool, &place)?);
                     } else if kind.and_then(Raw::escaped) == Some(SEARCH) {
                         allowed.insert((None, SEARCH));
                     }
@@ -334,5 +340,5 @@ fn named<'a>(tool: Raw<'a>, place: &Place<'_>) -> Result<(Option<&'a str>, &'a s
     let namespace = namespace
         .map(|namespace| place.field("namespace").string(namespace))
         .transpose()?;
-    Ok((namespace, place.required("name", name)?))
+    Ok((namespace, place.name("name", name)?))
 }
