@@ -296,9 +296,10 @@ impl Cooldowns {
         self.account = None;
     }
 
-    /// Whether a read of the list has ended, and another is to come.
-    pub(super) fn expects_a_list(&self) -> bool {
-        self.next_list.is_some()
+    /// When the list will be read again.
+    #[must_use]
+    pub fn next_list(&self) -> Option<Wake> {
+        self.next_list
     }
 
     /// Says when the list will be read again.

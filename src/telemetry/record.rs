@@ -95,6 +95,8 @@ pub struct RequestRecord {
     code: Option<Cow<'static, str>>,
     /// The status that went out.
     sent: Option<u16>,
+    /// The last attempt failed, and not by the request's fault.
+    refused: bool,
     /// The last attempt, while the figures have not been told of it.
     untold: Option<Attempted>,
     chunks_emitted: u64,
@@ -130,6 +132,7 @@ impl RequestRecord {
             completion_tokens: None,
             code: None,
             sent: None,
+            refused: false,
             untold: None,
             chunks_emitted: 0,
             ending: None,
@@ -181,6 +184,8 @@ impl RequestRecord {
     ) {
         let end = (failure.status, Some(failure.cause), cooldown_until);
         let of_account = matches!(failure.scope, Scope::Account(_));
+        // Too long, or in want of what the model lacks: another request would have been served.
+        self.refused = failure.scope != Scope::Request && failure.lesson.is_none();
         self.end_attempt(outcome, end, of_account);
     }
 
