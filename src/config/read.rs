@@ -8,7 +8,9 @@ use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
     seconds, seconds_or_zero, upstream_key,
 };
-use super::{Config, ConfigError, Door, Limits, OutboundProxy, Secret, address, error};
+use super::{
+    Config, ConfigError, Door, Limits, OutboundProxy, Secret, USUAL_WINDOW, address, error,
+};
 
 impl Config {
     /// Reads every setting through `lookup`, which is asked for names of the table.
@@ -68,7 +70,11 @@ pub(super) fn door(
         Some(url) => reader.base_of(url),
         None => reader.own_base(),
     };
-    let door = base.zip(key).map(|(base, key)| Door { base, key });
+    let door = base.zip(key).map(|(base, key)| Door {
+        base,
+        key,
+        window: USUAL_WINDOW,
+    });
     reader.end(door)
 }
 
