@@ -14,9 +14,29 @@ pub(super) const ABOUT: About = About {
     start: "aider",
     note: "An .aider.conf.yml in a project wins over this one.",
     replaces: nothing,
+    elsewhere: ELSEWHERE,
     edits,
     launch,
 };
+
+/// Its environment wins over its files, and there are many names for a model.
+const ELSEWHERE: &[&str] = &[
+    "AIDER_MODEL",
+    "AIDER_WEAK_MODEL",
+    "AIDER_EDITOR_MODEL",
+    "AIDER_OPENAI_API_BASE",
+    "AIDER_OPUS",
+    "AIDER_SONNET",
+    "AIDER_HAIKU",
+    "AIDER_4",
+    "AIDER_4O",
+    "AIDER_MINI",
+    "AIDER_4_TURBO",
+    "AIDER_35TURBO",
+    "AIDER_DEEPSEEK",
+    "AIDER_O1_MINI",
+    "AIDER_O1_PREVIEW",
+];
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let home = places.home(None)?;
@@ -51,6 +71,9 @@ fn launch(door: &Door) -> Launch {
         arguments: Vec::new(),
         variables: vec![
             ("AIDER_MODEL", model()),
+            // Its settings may name others for the small tasks.
+            ("AIDER_WEAK_MODEL", model()),
+            ("AIDER_EDITOR_MODEL", model()),
             ("AIDER_OPENAI_API_BASE", v1(door)),
             ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
             ("AIDER_SHOW_MODEL_WARNINGS", "false".to_owned()),

@@ -15,6 +15,7 @@ pub(super) const ABOUT: About = About {
     note: "From then on every `claude` uses free models, a subscription or not; \
            `launch claude` does so for one run.",
     replaces: nothing,
+    elsewhere: ELSEWHERE,
     edits,
     launch,
 };
@@ -26,6 +27,24 @@ const MODELS: [&str; 5] = [
     "ANTHROPIC_DEFAULT_SONNET_MODEL",
     "ANTHROPIC_DEFAULT_HAIKU_MODEL",
     "ANTHROPIC_DEFAULT_FABLE_MODEL",
+];
+
+/// Other ways to models than an address and a key.
+const ELSEWHERE: &[&str] = &[
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+    "CLAUDE_CODE_USE_GATEWAY",
+    "ANTHROPIC_UNIX_SOCKET",
+];
+
+/// Somebody else's credentials.
+const CREDENTIALS: &[&str] = &[
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
 ];
 
 /// No update checks, telemetry or surveys: they would go to others than the proxy.
@@ -58,12 +77,12 @@ fn environment(door: &Door) -> Map<String, Value> {
 }
 
 /// The `env` of its settings files wins over its environment, so an address there would get
-/// our key, or our address a token from there. Settings on the command line win over both; the
+/// our key, our address a token from there, or a cloud the requests. Settings on the command line win over both; the
 /// key, which must not stand there, is fetched from the environment by the helper.
 fn launch(door: &Door) -> Launch {
     let mut env = environment(door);
-    for credential in ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"] {
-        env.insert(credential.to_owned(), "".into());
+    for name in CREDENTIALS.iter().chain(ELSEWHERE) {
+        env.insert((*name).to_owned(), "".into());
     }
     let settings = json!({
         "env": env,
@@ -72,6 +91,6 @@ fn launch(door: &Door) -> Launch {
     Launch {
         arguments: vec!["--settings".to_owned(), settings.to_string()],
         variables: vec![(KEY_VARIABLE, door.key.expose().to_owned())],
-        without: &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"],
+        without: CREDENTIALS,
     }
 }

@@ -14,6 +14,7 @@ pub(super) const ABOUT: About = About {
     start: "codex",
     note: "It warns that it has no metadata for the model `auto`; that does no harm.",
     replaces: nothing,
+    elsewhere: &[],
     edits,
     launch,
 };

@@ -10,6 +10,7 @@ mod claude;
 mod codex;
 #[cfg(test)]
 mod document;
+pub mod elsewhere;
 pub mod merge;
 mod opencode;
 mod openwebui;
@@ -70,6 +71,8 @@ pub struct About {
     /// What of a value it would read as something else when it reads its settings, and how that is
     /// called: such a value cannot stand there.
     pub replaces: fn(&str) -> Option<&'static str>,
+    /// The variables that would lead it to others: cleared by `launch`, told of by `setup`.
+    pub elsewhere: &'static [&'static str],
     /// What `setup` puts into which files.
     pub edits: fn(&Door, &Places<'_>) -> Result<Vec<Edit>, Homeless>,
     /// How `launch` runs it, with nothing written.
@@ -94,7 +97,7 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// What is set in its environment.
     pub variables: Vec<(&'static str, String)>,
-    /// What must not be in its environment.
+    /// What else must not be in its environment.
     pub without: &'static [&'static str],
 }
 

@@ -16,6 +16,7 @@ pub(super) const ABOUT: About = About {
     start: "opencode",
     note: "An opencode.json in a project wins over these settings.",
     replaces,
+    elsewhere: &["OPENCODE_CONFIG_CONTENT"],
     edits,
     launch,
 };

@@ -21,6 +21,7 @@ pub(super) const ABOUT: About = About {
            afterwards (Admin Settings, Connections). From a container it reaches a proxy that \
            listens on 0.0.0.0, not one on 127.0.0.1.",
     replaces: nothing,
+    elsewhere: &[],
     edits,
     launch,
 };
@@ -64,6 +65,7 @@ fn launch(door: &Door) -> Launch {
             // Or it would keep the key in its database.
             ("ENABLE_PERSISTENT_CONFIG", "false".to_owned()),
         ],
-        without: &[],
+        // They would count instead.
+        without: &["OPENAI_API_BASE_URLS", "OPENAI_API_KEYS"],
     }
 }

@@ -14,6 +14,7 @@ pub(super) const ABOUT: About = About {
     start: "qwen",
     note: "Its other models stay where they were: /model lists them all.",
     replaces,
+    elsewhere: &[],
     edits,
     launch,
 };

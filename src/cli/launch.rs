@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::setup::no_door;
 use super::{Ending, say, window};
-use crate::agents::{About, Agent};
-use crate::config::{Door, Sources};
+use crate::agents::{About, Agent, elsewhere};
+use crate::config::{Door, Sources, foreign_variable};
 
 /// What to launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +52,13 @@ const OURS: [&str; 2] = ["OPENROUTER_API_KEY", "PROXY_API_KEY"];
 fn command(about: &About, door: &Door, arguments: &[OsString]) -> Command {
     let run = (about.launch)(door);
     let mut command = Command::new(about.program);
-    for name in run.without.iter().chain(&OURS) {
+    for name in run.without.iter().chain(about.elsewhere).chain(&OURS) {
         command.env_remove(name);
     }
     command
         .args(run.arguments)
         .args(arguments)
+        .envs(elsewhere::exempted(door, &foreign_variable))
         .envs(run.variables);
     command
 }

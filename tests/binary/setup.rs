@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use free_llm_proxy::agents::Agent;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::program::{PROXY_KEY, Program, Ran};
 
@@ -33,7 +35,7 @@ async fn without_a_terminal_setup_only_shows() {
 
 #[tokio::test]
 async fn at_a_terminal_setup_asks_first() {
-    for (answer, written) in [("n\n", 0), ("\n", 0), ("y\n", 1)] {
+    for (answer, written) in [("n\n", 0), ("\n", 0), ("y\n", 2)] {
         let home = Arc::new(tempfile::tempdir().unwrap());
         let (mut person, terminal) = terminal();
         let setup = homely(&home, "setup aider").run_at(terminal);
@@ -235,6 +237,71 @@ async fn launch_is_the_agent_with_the_key_in_its_environment_alone() {
 }
 
 #[tokio::test]
+async fn an_agent_is_told_how_much_the_models_of_the_running_proxy_hold() {
+    for (window, told) in [("65536", "65536"), ("null", "131072")] {
+        let (_proxy, port) =
+            answers(&format!(r#"{{"id":"auto","context_length":{window}}}"#)).await;
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        let ran = homely(&home, &format!("setup codex --write --port {port}"))
+            .run()
+            .await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let settings = read(&home.path().join(".codex/config.toml"));
+        assert!(
+            settings.contains(&format!("model_context_window = {told}\n")),
+            "{settings}"
+        );
+        install(&home, "codex", "echo \"$*\"");
+        let ran = homely(&home, &format!("launch codex --port {port}"))
+            .run()
+            .await;
+        assert!(
+            ran.stdout
+                .contains(&format!("model_context_window={told}\n")),
+            "{ran:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn launch_clears_what_would_lead_the_agent_elsewhere_and_setup_tells_of_it() {
+    let (_proxy, port) = somebody().await;
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    install(&home, "claude", "echo \"$*\"; env");
+    let around = |arguments: &str| {
+        homely(&home, &format!("{arguments} --port {port}"))
+            .env("CLAUDE_CODE_USE_BEDROCK", "1")
+            .env("CLAUDE_CODE_OAUTH_TOKEN", "another's")
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env("NO_PROXY", "example.org")
+    };
+    let ran = around("launch claude").run().await;
+    for gone in [
+        "CLAUDE_CODE_USE_BEDROCK=1",
+        "another's",
+        "NO_PROXY=example.org\n",
+    ] {
+        assert!(!ran.stdout.contains(gone), "{gone} in {}", ran.stdout);
+    }
+    for there in [
+        "\"CLAUDE_CODE_USE_BEDROCK\":\"\"",
+        "\nNO_PROXY=example.org,127.0.0.1\n",
+        "\nno_proxy=example.org,127.0.0.1\n",
+        "\nHTTP_PROXY=http://127.0.0.1:9\n",
+    ] {
+        assert!(ran.stdout.contains(there), "{there} in {}", ran.stdout);
+    }
+    let ran = around("setup claude").run().await;
+    for told in [
+        "CLAUDE_CODE_USE_BEDROCK is set in the environment",
+        "Set NO_PROXY=example.org,127.0.0.1;",
+    ] {
+        assert!(ran.stdout.contains(told), "{told} in {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("another's"), "{}", ran.stdout);
+}
+
+#[tokio::test]
 async fn launch_says_what_is_missing() {
     let (_proxy, port) = somebody().await;
     for agent in Agent::ALL {
@@ -287,6 +354,24 @@ async fn somebody() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
+}
+
+/// A port where every request gets this JSON.
+async fn answers(json: &str) -> (JoinSet<()>, u16) {
+    let (listener, port) = somebody().await;
+    let length = json.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{json}");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            // Who only looks whether somebody listens says nothing.
+            if client.read(&mut head).await.is_ok_and(|count| count > 0) {
+                client.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    (tasks, port)
 }
 
 async fn at_home(arguments: &str) -> (Ran, Arc<TempDir>) {

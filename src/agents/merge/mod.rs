@@ -82,7 +82,8 @@ pub fn merge(format: Format, text: &str, template: &Value) -> Result<Merged, Ref
     })
 }
 
-fn read(format: Format, text: &str) -> Result<Value, Refusal> {
+/// What a file says.
+pub(super) fn read(format: Format, text: &str) -> Result<Value, Refusal> {
     match format {
         Format::Json => json::read(text),
         Format::Toml => toml::read(text),

@@ -11,8 +11,8 @@ use std::io::{self, IsTerminal as _};
 
 use super::launch::is_open;
 use super::{Ending, say, window};
-use crate::agents::merge::{Merged, merge};
-use crate::agents::{About, Agent, Edit, Places};
+use crate::agents::merge::{Format, Merged, merge};
+use crate::agents::{About, Agent, Edit, Places, elsewhere};
 use crate::clock::Now;
 use crate::config::{Door, Secret, Sources, foreign_variable};
 use file::File;
@@ -43,6 +43,7 @@ pub enum Mode {
 /// A file, and what is to become of it.
 struct Change {
     file: File,
+    format: Format,
     merged: Merged,
     /// What is put into it, as far as it may be shown.
     shown: String,
@@ -74,6 +75,10 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
     } else if let Err(problem) = write(&changes) {
         say::problem(problem);
         return Ending::Fault;
+    }
+    let settings: Vec<_> = changes.iter().filter_map(Change::before).collect();
+    for found in elsewhere::found(about, &door, &foreign_variable, &settings) {
+        say::line(format_args!("\n{found}."));
     }
     say::line(show::next_steps(about, &door, is_open(&door)));
     Ending::Fine
@@ -116,6 +121,7 @@ fn change(edit: Edit, shown: &Edit) -> Result<Change, String> {
     match merge(edit.format, text, &edit.content) {
         Ok(merged) => Ok(Change {
             file,
+            format: edit.format,
             merged,
             shown,
         }),
@@ -124,6 +130,11 @@ fn change(edit: Edit, shown: &Edit) -> Result<Change, String> {
 }
 
 impl Change {
+    /// What the file says without it.
+    fn before(&self) -> Option<(Format, &str)> {
+        Some((self.format, self.file.text()?))
+    }
+
     fn is_none(&self) -> bool {
         self.file.text() == Some(&self.merged.text)
     }
