@@ -8,6 +8,7 @@ mod endpoint;
 mod names;
 mod needs;
 mod prompt;
+mod routing;
 
 use bytes::Bytes;
 
@@ -19,6 +20,7 @@ pub use endpoint::Endpoint;
 pub use names::Names;
 pub use needs::Needs;
 use prompt::Prompt;
+pub use routing::Routing;
 
 /// Chat Completions has some fifty fields. Each is remembered to find one that stands twice,
 /// which a body made of millions of them must not make dear.
@@ -37,6 +39,10 @@ pub struct ChatRequest {
     pub stream: bool,
     /// What its `model` field asks for.
     pub wish: Wish,
+    /// How far it goes into who serves it.
+    pub routing: Routing,
+    /// A stream's usage was asked for (`stream_options.include_usage`).
+    pub wants_usage: bool,
 }
 
 /// What a request's `model` says.
@@ -120,6 +126,7 @@ struct Fields<'a> {
     /// `messages` or `prompt`.
     input: Option<Raw<'a>>,
     stream: Option<Raw<'a>>,
+    stream_options: Option<Raw<'a>>,
     needs: needs::Fields<'a>,
 }
 
@@ -134,6 +141,7 @@ impl<'a> Fields<'a> {
             "model" => Some(("model", &mut self.model)),
             key if key == endpoint.input() => Some((endpoint.input(), &mut self.input)),
             "stream" => Some(("stream", &mut self.stream)),
+            "stream_options" => Some(("stream_options", &mut self.stream_options)),
             _ => self.needs.slot(key),
         }
     }
@@ -166,12 +174,19 @@ impl ChatRequest {
         let mut names = Names::default();
         let mut edits = Edits::default();
         let mut has_images = false;
+        let mut routing = Routing::Ours;
         while let Some(member) = members
             .next_through(|name, value| {
-                if endpoint != Endpoint::Chat || name != "messages" {
-                    return value.value().map(drop);
+                match name {
+                    "messages" if endpoint == Endpoint::Chat => {
+                        has_images = prompt::has_images(value)?;
+                    }
+                    "tools" => routing = routing.max(Routing::of_tools(value)?),
+                    name => {
+                        let value = value.value()?;
+                        routing = routing.max(Routing::of(name, value));
+                    }
                 }
-                has_images = prompt::has_images(value)?;
                 Ok(())
             })
             .map_err(faulty)?
@@ -208,7 +223,10 @@ impl ChatRequest {
             Some(None) => Wish::Named(String::new()),
         };
         let needs = Needs::read(&fields.needs, prompt);
+        let usage = present(fields.stream_options).and_then(|options| options.get("include_usage"));
         Ok(Self {
+            routing,
+            wants_usage: usage.and_then(Raw::as_bool) == Some(true),
             edits,
             endpoint,
             needs,

@@ -9,6 +9,7 @@ use crate::clock::{Now, rfc3339};
 use crate::model::{Capabilities, Capability, Model};
 use crate::registry::{Because, Cooldowns, RestView, Snapshot, Standing};
 use crate::telemetry::Gauges;
+use crate::units;
 use crate::upstream::{AccountLimit, FreeRequests};
 
 /// The state of models and account at one moment.
@@ -55,10 +56,10 @@ pub(super) struct RestState {
 
 impl State {
     pub(super) fn read(app: &App) -> Self {
-        let now = Now::read();
         let snapshot = app.registry.snapshot();
         // A copy: a thousand models are too many to look at under the lock.
-        let known = app.registry.with_cooldowns(Cooldowns::clone);
+        let copy = |known: &Cooldowns, now| (known.clone(), now);
+        let (known, now) = app.registry.with_cooldowns_now(copy);
         Self::of(snapshot, &known, app.is_draining(), now)
     }
 
@@ -95,15 +96,16 @@ impl State {
                 AccountLimit::Minute => "the free quota of this minute is used up",
                 AccountLimit::Day => "the free quota of today is used up",
                 AccountLimit::Credit => "the account is out of credit",
+                AccountLimit::Key => "the upstream refuses the key",
             };
             return Some(format!("{what}, until {}", rfc3339(rest.until)));
         }
         let rests = list.models.iter().map(|model| model.rest.as_ref());
         let somebody_is_awake = rests.clone().any(|rest| rest.is_none());
         let first_wake = rests.flatten().map(|rest| rest.left).min();
-        let wakes_in = first_wake.unwrap_or_default().as_secs() + 1;
+        let wakes_in = units::wait(units::whole_seconds(first_wake.unwrap_or_default()));
         (!somebody_is_awake)
-            .then(|| format!("every model is resting; the first wakes in {wakes_in} s"))
+            .then(|| format!("every model is resting; the first wakes in {wakes_in}"))
     }
 
     pub(super) fn gauges(&self) -> Gauges {
@@ -169,7 +171,7 @@ impl RestState {
 
     /// How long it still takes, rounded up: at 0 it is over.
     pub(super) fn seconds_left(&self) -> u64 {
-        self.left.as_secs() + u64::from(self.left.subsec_nanos() > 0)
+        units::whole_seconds(self.left)
     }
 
     /// Why, in a few words for people.
