@@ -5,6 +5,7 @@
 
 mod body;
 mod endpoint;
+mod limits;
 mod names;
 mod needs;
 mod prompt;
@@ -17,14 +18,12 @@ use crate::json::{self, Members, Raw};
 use body::Edits;
 pub use body::UpstreamBody;
 pub use endpoint::Endpoint;
+use limits::Counts;
+pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 pub use names::Names;
 pub use needs::Needs;
 use prompt::Prompt;
 pub use routing::Routing;
-
-/// Chat Completions has some fifty fields. Each is remembered to find one that stands twice,
-/// which a body made of millions of them must not make dear.
-pub const MAX_FIELDS: usize = 1_024;
 
 /// A request for a completion, read as far as the proxy has to.
 #[derive(Clone, Debug)]
@@ -78,6 +77,16 @@ pub enum InvalidRequest {
     /// More top-level fields than any API has.
     #[error("the body has more than {MAX_FIELDS} fields")]
     TooManyFields,
+    /// More of something than any agent sends.
+    #[error("\"{field}\" has more than {limit} {what}")]
+    TooMany {
+        /// The field.
+        field: &'static str,
+        /// Of what, as it stands in the sentence.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
     /// What the model is to answer to is not there.
     #[error("\"{0}\" is required")]
     Missing(&'static str),
@@ -107,9 +116,10 @@ impl InvalidRequest {
     #[must_use]
     pub fn param(&self) -> Option<&'static str> {
         match self {
-            Self::Duplicate(field) | Self::Missing(field) | Self::WrongType { field, .. } => {
-                Some(field)
-            }
+            Self::Duplicate(field)
+            | Self::Missing(field)
+            | Self::TooMany { field, .. }
+            | Self::WrongType { field, .. } => Some(field),
             Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
@@ -174,14 +184,20 @@ impl ChatRequest {
         let mut names = Names::default();
         let mut edits = Edits::default();
         let mut has_images = false;
+        let mut counts = Counts::default();
         let mut routing = Routing::Ours;
         while let Some(member) = members
             .next_through(|name, value| {
                 match name {
                     "messages" if endpoint == Endpoint::Chat => {
-                        has_images = prompt::has_images(value)?;
+                        has_images = prompt::has_images(value, &mut counts)?;
                     }
-                    "tools" => routing = routing.max(Routing::of_tools(value)?),
+                    "tools" => {
+                        let of_tools = Routing::of_tools(value, &mut counts.tools)?;
+                        routing = routing.max(of_tools);
+                    }
+                    "functions" => counts.functions = value.count()?,
+                    "stop" => counts.stops = value.count()?,
                     name => {
                         let value = value.value()?;
                         routing = routing.max(Routing::of(name, value));
@@ -199,6 +215,7 @@ impl ChatRequest {
             edits.see(&member);
             names.add(member.key, known)?;
         }
+        counts.check()?;
         let stream = match present(fields.stream).map(|v| v.as_bool()) {
             None => false,
             Some(Some(stream)) => stream,

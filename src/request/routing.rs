@@ -34,11 +34,13 @@ impl Routing {
         }
     }
 
-    /// Steps over `tools` and answers what they make of it: any kind but a function is run by the
-    /// upstream itself.
-    pub(super) fn of_tools(tools: &mut Reader<'_>) -> Result<Self, Error> {
+    /// Steps over `tools`, counts them, and answers what they make of it: any kind but a function is
+    /// run by the upstream itself.
+    pub(super) fn of_tools(tools: &mut Reader<'_>, count: &mut usize) -> Result<Self, Error> {
         let mut routing = Self::Ours;
+        *count = 0;
         tools.array(|tool| {
+            *count += 1;
             tool.object(|name, value| {
                 let value = value.value()?;
                 if name == "type" && value.as_str().as_deref() != Some("function") {

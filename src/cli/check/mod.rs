@@ -178,6 +178,7 @@ where
 
 fn judge_settings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("the settings are complete")];
+    findings.extend(config.warnings.iter().map(Finding::warn));
     if config.proxy_keys.contains(&config.upstream_key) {
         findings.push(Finding::warn(
             "PROXY_API_KEY is the same as OPENROUTER_API_KEY: whoever may call the proxy can use \
