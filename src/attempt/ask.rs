@@ -175,7 +175,7 @@ impl Walker {
                         events,
                         finished,
                         silent,
-                        heard: heard.in_mid_stream(),
+                        heard: Box::new(heard.in_mid_stream()),
                     });
                 }
                 if held.len() > self.limits.max_held_bytes {
@@ -287,7 +287,7 @@ impl StreamAnswer {
             events: 0,
             finished: false,
             silent: plain.silent,
-            heard: heard.in_mid_stream(),
+            heard: Box::new(heard.in_mid_stream()),
         }
     }
 }

@@ -44,7 +44,7 @@ const BURST: Duration = Duration::from_millis(1);
 pub struct Committed {
     walker: Arc<Walker>,
     model: Arc<Model>,
-    heard: Heard,
+    heard: Box<Heard>,
     record: RequestRecord,
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,

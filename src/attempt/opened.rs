@@ -63,5 +63,5 @@ pub struct StreamAnswer {
     /// It says nothing but `stop`.
     pub(super) silent: bool,
     /// What it is judged by from here on.
-    pub(super) heard: Heard,
+    pub(super) heard: Box<Heard>,
 }

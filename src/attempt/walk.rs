@@ -60,7 +60,7 @@ enum LastWord {
     /// A refusal.
     Refused(PassedAnswer),
     /// An answer without anything in it.
-    Silent(Opened),
+    Silent(Box<Opened>),
 }
 
 /// How long a model may take to begin of which nothing is known, before one more is sent to probe
@@ -144,7 +144,7 @@ impl Walker {
                             };
                             self.tell(model, &failure, None, record);
                             claim.is_well();
-                            progress.last = Some(LastWord::Silent(opened));
+                            progress.last = Some(LastWord::Silent(Box::new(opened)));
                         }
                         Ok(opened) => {
                             claim.is_well();
@@ -189,7 +189,7 @@ impl Walker {
         let last = progress.last.take().filter(|_| !progress.failed);
         match last.filter(|_| !self.somebody_may_do_better(snapshot.as_deref(), request, &progress))
         {
-            Some(LastWord::Silent(opened)) => Ok(opened),
+            Some(LastWord::Silent(opened)) => Ok(*opened),
             Some(LastWord::Refused(answer)) => Err(Refusal::Passed(answer)),
             None => {
                 Err(self.nothing_left(snapshot.as_deref(), request, &progress, record.attempts()))
