@@ -39,7 +39,6 @@ impl Walker {
         timeout(limit, self.open(model, request))
             .await
             .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))
-            .map_err(|failure| failure.owed_to(request.routing))
     }
 
     async fn open(&self, model: &Arc<Model>, request: &ChatRequest) -> Result<Opened, Failure> {

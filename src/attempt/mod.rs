@@ -15,6 +15,7 @@ mod refusal;
 mod rendering;
 mod walk;
 mod why;
+mod wording;
 
 pub use committed::Committed;
 pub use explain::Explanation;
@@ -23,3 +24,4 @@ pub use refusal::{Refusal, Tried};
 pub use rendering::Rendering;
 pub use walk::Walker;
 pub use why::Unavailable;
+pub use wording::Wording;
