@@ -21,6 +21,7 @@ mod s10_4_refusals;
 mod s2_failed_reads;
 mod s2_list;
 mod s3_errors;
+mod s3_long_waits;
 mod s3_models;
 mod s3_surface;
 mod s3_surfaces;
