@@ -16,6 +16,7 @@ async function world(demo, name, settings, run) {
   try {
     await run(other, seen);
     mkdirSync(FOLDER, { recursive: true });
+    await seen.page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }));
     await seen.page.screenshot({ path: `${FOLDER}/${name}.png` });
     await seen.page.click('#language');
     await seen.page.waitForTimeout(300);
@@ -62,7 +63,7 @@ check('trouble: before the first list the page says why there is none', async (d
     await login();
     await reads(page, '#sentence', /no list of models yet.*nothing-here.*HTTP 404/);
     await reads(page, '#next-step', /Is MODELS_LIST_URL right\?/);
-    await reads(page, '#aside', /until .*in \d+ s/);
+    await reads(page, '#aside', /tried again at .*in \d+ s/);
     equal(await page.getAttribute('#banner', 'data-tone'), 'bad', 'the tone');
   });
 });
