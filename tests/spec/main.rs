@@ -19,6 +19,7 @@ mod i6_state;
 mod readme;
 mod s2_failed_reads;
 mod s2_list;
+mod s3_condition;
 mod s3_errors;
 mod s3_models;
 mod s3_surface;
