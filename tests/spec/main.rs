@@ -20,6 +20,7 @@ mod readme;
 mod s10_4_refusals;
 mod s2_failed_reads;
 mod s2_list;
+mod s3_condition;
 mod s3_errors;
 mod s3_long_waits;
 mod s3_models;
