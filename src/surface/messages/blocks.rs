@@ -21,6 +21,9 @@ pub(super) fn carry<'a>(
     let mut tools = Vec::new();
     let mut unfit = Unfit::new(dropped);
     for (n, message) in place.array(messages)?.elements().enumerate() {
+        if !unfit.has_room() {
+            break;
+        }
         let place = place.at(n);
         let [role, content] = message.pick(["role", "content"]);
         let role = match place.object(message) {
@@ -52,7 +55,7 @@ pub(super) fn carry<'a>(
             }
         }
     }
-    unfit.settle()?;
+    unfit.settle(&place)?;
     Ok(tools)
 }
 
@@ -88,6 +91,9 @@ fn system<'a>(
     }
     let mut texts = Vec::new();
     for block in content.elements() {
+        if !unfit.has_room() {
+            break;
+        }
         let [kind, text, tool] = block.pick(["type", "text", "tool"]);
         match (kind.and_then(Raw::escaped), text.and_then(Raw::escaped)) {
             (Some("text"), Some(text)) => texts.push(text),
@@ -108,6 +114,9 @@ fn user(content: Raw<'_>, place: &Place<'_>, body: &mut Body, unfit: &mut Unfit<
     }
     let mut parts = Vec::new();
     for (n, whole) in content.elements().enumerate() {
+        if !unfit.has_room() {
+            break;
+        }
         let place = place.at(n);
         let before = parts.len();
         let read = Block::read(whole, &place).and_then(|block| {
@@ -209,6 +218,9 @@ fn result(block: &Block<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
         None => {}
         Some(list) if list.kind() == Kind::Array => {
             for element in list.elements() {
+                if !unfit.has_room() {
+                    break;
+                }
                 returned(element, &mut parts, unfit);
             }
         }
@@ -252,6 +264,9 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
         return body.text(text);
     }
     for block in content.elements() {
+        if !unfit.has_room() {
+            break;
+        }
         let keys = [
             "type",
             "text",

@@ -53,7 +53,8 @@ pub(super) fn carry(
             }
         }
     }
-    for tool in more {
+    // They are the client's own, and as few as the others.
+    for tool in more.iter().take(MAX_TOOLS) {
         let before = out.len();
         match carry_one(*tool, &Place::top("tools"), &mut out, dropped) {
             Ok(Carried::As { name, up }) if up == name => {}

@@ -30,6 +30,9 @@ pub(super) fn carry<'a>(
     let mut tools = Vec::new();
     let mut unfit = Unfit::new(dropped);
     for (n, item) in input.elements().enumerate() {
+        if !unfit.has_room() {
+            break;
+        }
         let place = place.at(n);
         match Item::read(item, &place) {
             Ok(item) => item.carry(&place, body, &mut tools, &mut unfit),
@@ -39,7 +42,7 @@ pub(super) fn carry<'a>(
             }
         }
     }
-    unfit.settle()?;
+    unfit.settle(&place)?;
     Ok(tools)
 }
 
@@ -129,7 +132,7 @@ impl<'a> Item<'a> {
             "message" => self.message(place, body, unfit),
             "function_call" | "custom_tool_call" => self.call(body, unfit),
             "function_call_output" | "custom_tool_call_output" => {
-                body.result(self.result_id(), &returned(self.output), false);
+                body.result(self.result_id(), &returned(self.output, unfit), false);
             }
             "reasoning" => self.reasoning(body),
             "additional_tools" => tools.extend(self.whole.get("tools")),
@@ -141,7 +144,7 @@ impl<'a> Item<'a> {
                 if other == "tool_search_output" {
                     tools.extend(self.whole.get("tools"));
                 }
-                if !foreign::carry(other, self.whole, body) {
+                if !foreign::carry(other, self.whole, body, unfit) {
                     unfit.name(other);
                 }
             }
@@ -236,6 +239,9 @@ fn said(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
         return body.text(text);
     }
     for part in content.elements() {
+        if !unfit.has_room() {
+            break;
+        }
         let [kind, text, refusal] = part.pick(["type", "text", "refusal"]);
         let kind = kind.and_then(Raw::escaped).unwrap_or_default();
         match (

@@ -18,6 +18,9 @@ pub(super) fn asked<'a>(
         unfit.refuse(content, invalid);
     }
     for (n, part) in content.elements().enumerate() {
+        if !unfit.has_room() {
+            break;
+        }
         match read(part, &place.at(n)) {
             Ok(part) => parts.push(part),
             Err(invalid) => unfit.refuse(part, invalid),
@@ -27,12 +30,15 @@ pub(super) fn asked<'a>(
 }
 
 /// What a tool has returned: what is no part is told in words.
-pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
+pub(super) fn returned<'a>(output: Option<Raw<'a>>, unfit: &mut Unfit<'_>) -> Vec<Part<'a>> {
     let place = Place::top("output");
     let part = |value| read(value, &place).unwrap_or(Part::Told(value));
     match output {
         None => Vec::new(),
-        Some(list) if list.kind() == Kind::Array => list.elements().map(part).collect(),
+        Some(list) if list.kind() == Kind::Array => {
+            let parts = list.elements().take_while(|_| unfit.has_room());
+            parts.map(part).collect()
+        }
         Some(value) => vec![value.escaped().map_or_else(|| part(value), Part::Text)],
     }
 }
@@ -44,6 +50,9 @@ pub(super) fn texts<'a>(content: Raw<'a>, unfit: &mut Unfit<'_>) -> Vec<&'a str>
     }
     let mut texts = Vec::new();
     for part in content.elements() {
+        if !unfit.has_room() {
+            break;
+        }
         match read(part, &Place::top("content")) {
             Ok(Part::Text(text)) => texts.push(text),
             Ok(_) | Err(_) => unfit.leave_out(part),

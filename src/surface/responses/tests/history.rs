@@ -1,8 +1,9 @@
 //! Histories of another maker, of OpenAI's own tools, and cut or broken ones: none is refused.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::translate;
+use super::{read, translate};
 
 /// The messages that these items become with a user's `Go on.` behind them, less that, and what
 /// was left out.
@@ -231,4 +232,38 @@ fn only_what_is_asked_last_is_refused() {
         let refused = read.as_ref().err().and_then(|invalid| invalid.param());
         assert_eq!(refused, param, "{input}");
     }
+}
+
+/// What is kept of an item, a part or a tool may be larger than it.
+#[test]
+fn a_history_has_a_limit() {
+    let many = |entry: &str| format!("[{}]", vec![entry; 65_537].join(","));
+    let user = |content: &str| format!(r#"[{{"role":"user","content":{content}}},{{}}]"#);
+    let said = |content: &str| format!(r#"[{{"role":"assistant","content":{content}}},{{}}]"#);
+    let shown = |output: &str| format!(r#"[{{"type":"x_output","output":{output}}},{{}}]"#);
+    #[rustfmt::skip]
+    let rows = [many(r#"{"type":"x_call"}"#), user(&many("7")), said(&many("7")), shown(&many("7"))];
+    for input in rows {
+        let body = Bytes::from(format!(r#"{{"input":{input}}}"#));
+        let refused = read(&body, 9).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            r#""input" has more than 65536 entries"#
+        );
+    }
+    // Tools that are found again and again are as many as they are.
+    let found = |from: usize| {
+        let tool = |n: usize| json!({"type": "function", "name": format!("f{n}")});
+        let tools: Vec<Value> = (from..from + 1_500).map(tool).collect();
+        json!({"type": "tool_search_output", "call_id": "c", "tools": tools})
+    };
+    let counted = |items: Vec<Value>| {
+        let translated = translate(&json!({"input": items})).unwrap();
+        let chat: Value = serde_json::from_slice(&translated.chat).unwrap();
+        let names: Vec<&str> = translated.dropped.names().collect();
+        (chat["tools"].as_array().unwrap().len(), names.join(" "))
+    };
+    assert_eq!(counted(vec![found(0); 9]), (1_500, String::new()));
+    let many = [0, 1_500, 3_000, 4_500].map(found).to_vec();
+    assert_eq!(counted(many), (4_096, "tools".to_owned()));
 }
