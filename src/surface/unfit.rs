@@ -4,16 +4,13 @@
 //! asked last is refused, because there the caller can still ask for something else.
 
 use super::dropped::Dropped;
-use super::place::{Invalid, Place};
+use super::place::Invalid;
 use crate::json::Raw;
-use crate::request::MAX_PARTS;
 
 /// What did not fit so far.
 pub(super) struct Unfit<'d> {
     dropped: &'d mut Dropped,
     asked: Option<Invalid>,
-    /// How many items, blocks and parts have been met. What is kept of each may be larger than it.
-    met: usize,
 }
 
 impl<'d> Unfit<'d> {
@@ -21,14 +18,7 @@ impl<'d> Unfit<'d> {
         Self {
             dropped,
             asked: None,
-            met: 0,
         }
-    }
-
-    /// Whether another item, block or part may be read.
-    pub(super) fn has_room(&mut self) -> bool {
-        self.met += 1;
-        self.met <= MAX_PARTS
     }
 
     /// Something else is said: what did not fit before it is history.
@@ -53,11 +43,8 @@ impl<'d> Unfit<'d> {
         self.asked.get_or_insert(why);
     }
 
-    /// All has been said, in this list.
-    pub(super) fn settle(self, list: &Place<'_>) -> Result<(), Invalid> {
-        if self.met > MAX_PARTS {
-            return Err(list.too_many(MAX_PARTS));
-        }
+    /// All has been said.
+    pub(super) fn settle(self) -> Result<(), Invalid> {
         self.asked.map_or(Ok(()), Err)
     }
 }

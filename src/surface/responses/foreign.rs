@@ -8,7 +8,6 @@ use super::parts::returned;
 use super::tools::{found, joined};
 use crate::json::{Kind, Raw, write};
 use crate::surface::chat::{Arguments, Body, Part, Url};
-use crate::surface::unfit::Unfit;
 
 /// Where a result stands, in a call or in an item of its own.
 const RESULTS: [&str; 5] = ["output", "outputs", "result", "results", "error"];
@@ -30,7 +29,7 @@ const AROUND: [&str; 12] = [
 ];
 
 /// Carries an item of this type over if it is a call or the result of one.
-pub(super) fn carry(kind: &str, item: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) -> bool {
+pub(super) fn carry(kind: &str, item: Raw<'_>, body: &mut Body) -> bool {
     if kind == "tool_search_output" {
         // The tools themselves are in the request's list by now.
         let names = found(item);
@@ -40,11 +39,11 @@ pub(super) fn carry(kind: &str, item: Raw<'_>, body: &mut Body, unfit: &mut Unfi
         let shown = item.pick(RESULTS).into_iter().flatten().next();
         body.result(
             id_of(item).0,
-            &returned(shown.or(item.get("status")), unfit),
+            &returned(shown.or(item.get("status"))),
             false,
         );
     } else if let Some(tool) = tool_of(kind) {
-        call(&tool, item, body, unfit);
+        call(&tool, item, body);
     } else {
         return false;
     }
@@ -74,7 +73,7 @@ fn id_of(item: Raw<'_>) -> (&str, Option<&str>) {
     )
 }
 
-fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body, unfit: &mut Unfit<'_>) {
+fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body) {
     let [name, namespace, server, arguments, input] =
         item.pick(["name", "namespace", "server_label", "arguments", "input"]);
     let text = |value: Option<Raw<'a>>| value.and_then(Raw::escaped);
@@ -109,7 +108,7 @@ fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body, unfit: &mut Unfit<'_>
     // A result without an id answers the call without one.
     match picture(tool, item, result) {
         Some(picture) => body.result(id, &[picture], failed),
-        None => body.result(id, &returned(Some(result), unfit), failed),
+        None => body.result(id, &returned(Some(result)), failed),
     }
 }
 

@@ -7,6 +7,7 @@ use super::foreign;
 use super::parts::{asked, returned, texts};
 use super::tools::joined;
 use crate::json::{Kind, Raw};
+use crate::request::MAX_MESSAGES;
 use crate::surface::chat::{Arguments, Body, Part, unseal};
 use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
@@ -29,11 +30,8 @@ pub(super) fn carry<'a>(
     }
     let mut tools = Vec::new();
     let mut unfit = Unfit::new(dropped);
-    for (n, item) in input.elements().enumerate() {
-        if !unfit.has_room() {
-            break;
-        }
-        let place = place.at(n);
+    for item in place.each(input, MAX_MESSAGES) {
+        let (place, item) = item?;
         match Item::read(item, &place) {
             Ok(item) => item.carry(&place, body, &mut tools, &mut unfit),
             Err(invalid) => {
@@ -42,7 +40,7 @@ pub(super) fn carry<'a>(
             }
         }
     }
-    unfit.settle(&place)?;
+    unfit.settle()?;
     Ok(tools)
 }
 
@@ -132,7 +130,7 @@ impl<'a> Item<'a> {
             "message" => self.message(place, body, unfit),
             "function_call" | "custom_tool_call" => self.call(body, unfit),
             "function_call_output" | "custom_tool_call_output" => {
-                body.result(self.result_id(), &returned(self.output, unfit), false);
+                body.result(self.result_id(), &returned(self.output), false);
             }
             "reasoning" => self.reasoning(body),
             "additional_tools" => tools.extend(self.whole.get("tools")),
@@ -144,7 +142,7 @@ impl<'a> Item<'a> {
                 if other == "tool_search_output" {
                     tools.extend(self.whole.get("tools"));
                 }
-                if !foreign::carry(other, self.whole, body, unfit) {
+                if !foreign::carry(other, self.whole, body) {
                     unfit.name(other);
                 }
             }
@@ -239,9 +237,6 @@ fn said(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
         return body.text(text);
     }
     for part in content.elements() {
-        if !unfit.has_room() {
-            break;
-        }
         let [kind, text, refusal] = part.pick(["type", "text", "refusal"]);
         let kind = kind.and_then(Raw::escaped).unwrap_or_default();
         match (

@@ -1,7 +1,7 @@
 //! The content of an item: a string, or a list of parts.
 
 use crate::json::{Kind, Raw};
-use crate::surface::chat::{Part, Url};
+use crate::surface::chat::{Part, TOO_MANY, Url};
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 
@@ -17,10 +17,7 @@ pub(super) fn asked<'a>(
     } else if let Err(invalid) = place.array(content) {
         unfit.refuse(content, invalid);
     }
-    for (n, part) in content.elements().enumerate() {
-        if !unfit.has_room() {
-            break;
-        }
+    for (n, part) in content.elements().take(TOO_MANY).enumerate() {
         match read(part, &place.at(n)) {
             Ok(part) => parts.push(part),
             Err(invalid) => unfit.refuse(part, invalid),
@@ -30,14 +27,13 @@ pub(super) fn asked<'a>(
 }
 
 /// What a tool has returned: what is no part is told in words.
-pub(super) fn returned<'a>(output: Option<Raw<'a>>, unfit: &mut Unfit<'_>) -> Vec<Part<'a>> {
+pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
     let place = Place::top("output");
     let part = |value| read(value, &place).unwrap_or(Part::Told(value));
     match output {
         None => Vec::new(),
         Some(list) if list.kind() == Kind::Array => {
-            let parts = list.elements().take_while(|_| unfit.has_room());
-            parts.map(part).collect()
+            list.elements().take(TOO_MANY).map(part).collect()
         }
         Some(value) => vec![value.escaped().map_or_else(|| part(value), Part::Text)],
     }
@@ -49,10 +45,7 @@ pub(super) fn texts<'a>(content: Raw<'a>, unfit: &mut Unfit<'_>) -> Vec<&'a str>
         return vec![text];
     }
     let mut texts = Vec::new();
-    for part in content.elements() {
-        if !unfit.has_room() {
-            break;
-        }
+    for part in content.elements().take(TOO_MANY) {
         match read(part, &Place::top("content")) {
             Ok(Part::Text(text)) => texts.push(text),
             Ok(_) | Err(_) => unfit.leave_out(part),

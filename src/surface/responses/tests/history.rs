@@ -1,9 +1,8 @@
 //! Histories of another maker, of OpenAI's own tools, and cut or broken ones: none is refused.
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{read, translate};
+use super::translate;
 
 /// The messages that these items become with a user's `Go on.` behind them, less that, and what
 /// was left out.
@@ -234,24 +233,8 @@ fn only_what_is_asked_last_is_refused() {
     }
 }
 
-/// What is kept of an item, a part or a tool may be larger than it.
 #[test]
-fn a_history_has_a_limit() {
-    let many = |entry: &str| format!("[{}]", vec![entry; 65_537].join(","));
-    let user = |content: &str| format!(r#"[{{"role":"user","content":{content}}},{{}}]"#);
-    let said = |content: &str| format!(r#"[{{"role":"assistant","content":{content}}},{{}}]"#);
-    let shown = |output: &str| format!(r#"[{{"type":"x_output","output":{output}}},{{}}]"#);
-    #[rustfmt::skip]
-    let rows = [many(r#"{"type":"x_call"}"#), user(&many("7")), said(&many("7")), shown(&many("7"))];
-    for input in rows {
-        let body = Bytes::from(format!(r#"{{"input":{input}}}"#));
-        let refused = read(&body, 9).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            r#""input" has more than 65536 entries"#
-        );
-    }
-    // Tools that are found again and again are as many as they are.
+fn tools_that_are_found_again_count_once() {
     let found = |from: usize| {
         let tool = |n: usize| json!({"type": "function", "name": format!("f{n}")});
         let tools: Vec<Value> = (from..from + 1_500).map(tool).collect();
