@@ -9,7 +9,7 @@ use crate::surface::{BadAnswer, Ids};
 impl Reply {
     /// Translates a whole answer.
     pub(in crate::surface) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
-        let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
+        let chunk = Chunk::read(answer, &mut None).map_err(BadAnswer::Json)?;
         if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::reply::Reply;
-use super::{blocks, tools};
+use super::{blocks, count, tools};
 use crate::json::{Kind, Raw};
 use crate::request::MAX_STOPS;
 use crate::surface::chat::{Body, write_schema};
@@ -37,6 +37,12 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let mut dropped = Dropped::default();
     refuse(&mut fields)?;
     let model = fields.peek("model").and_then(Raw::escaped);
+    let streamed = fields.peek("stream").and_then(Raw::as_bool) == Some(true);
+    let prompt = if streamed {
+        count::estimate(&fields)
+    } else {
+        0
+    };
 
     if let Some(system) = fields.take("system") {
         let texts = blocks::texts(system, &Place::top("system"))?;
@@ -61,7 +67,8 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     }
     let thinking = carry_thinking(fields.take("thinking"), &mut body)?;
     carry_output(&mut fields, &mut body, &mut dropped)?;
-    let reply = surface::Reply::Messages(Reply::new(thinking, model, stops, renamed));
+    let reply = Reply::new(thinking, model, stops, renamed).estimated(prompt);
+    let reply = surface::Reply::Messages(reply);
     surface::finish(fields, &IGNORED, body, dropped, reply)
 }
 

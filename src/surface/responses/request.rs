@@ -81,10 +81,12 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
         echo.add("max_output_tokens", Some(limit));
     }
     let reasoning = fields.take("reasoning");
-    echo.add("reasoning", reasoning);
+    let unasked = [("effort", "null"), ("summary", "null")];
+    echo.add_object("reasoning", reasoning, &unasked);
     carry_reasoning(reasoning, &mut body)?;
     let text = fields.take("text");
-    echo.add("text", text);
+    let unasked = [("format", r#"{"type":"text"}"#)];
+    echo.add_object("text", text, &unasked);
     carry_text(text, &mut body, &mut dropped)?;
     let include = Include::read(fields.take("include"))?;
     let top_logprobs = fields.take("top_logprobs");
