@@ -26,6 +26,7 @@ mod s3_long_waits;
 mod s3_models;
 mod s3_surface;
 mod s3_surfaces;
+mod s3_surfaces_calls;
 mod s3_surfaces_history;
 mod s3_surfaces_outsider;
 mod s3_ui;
