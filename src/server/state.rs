@@ -106,10 +106,12 @@ impl State {
             .then(|| format!("every model is resting; the first wakes in {wakes_in} s"))
     }
 
-    pub(super) fn gauges(&self) -> Gauges {
+    /// The same in figures, beside how many connections are open.
+    pub(super) fn gauges(&self, open_connections: usize) -> Gauges {
         let free = self.account.free_requests;
         let list = self.list.as_ref();
         Gauges {
+            open_connections,
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),
