@@ -7,11 +7,15 @@ use free_llm_proxy::config::Sources;
 
 fn main() -> ExitCode {
     let parsed = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    let sources = Sources::gather(parsed.flags);
+    let sources = Sources::gather(parsed.flags, parsed.env_file.as_deref());
     let ending = match parsed.command {
-        Command::Init => cli::init::run(&sources),
+        Command::Init(place) => cli::init::run(&sources, place),
         Command::Completions(shell) => {
             say::raw(&cli::completions(shell));
+            Ending::Fine
+        }
+        Command::Settings => {
+            say::line(cli::settings().trim_end());
             Ending::Fine
         }
         Command::Setup(setup) => cli::setup::run(&sources, &setup),

@@ -19,7 +19,7 @@ pub mod status;
 
 use std::process::ExitCode;
 
-pub use args::{Command, Parsed, completions, parse};
+pub use args::{Command, Parsed, completions, parse, settings};
 pub use clap_complete::Shell;
 
 /// How a command ended.

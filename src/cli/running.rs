@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::{Ending, say};
-use crate::config::{Sources, listen_address, reachable};
+use crate::config::{Secret, Sources, reachable};
 
 /// How long a connection and the head of an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Running {
     peer: SocketAddr,
-    key: String,
+    key: Secret,
 }
 
 /// Why there is no answer.
@@ -105,24 +105,15 @@ pub(super) struct Answer {
 impl Running {
     /// The proxy that these settings describe.
     pub(super) fn of(sources: &Sources) -> Result<Self, Trouble> {
-        let listener = listen_address(|name| sources.get(name))
+        let (listener, key) = sources
+            .running()
             .map_err(|error| Trouble::Settings(error.to_string()))?;
         let peer = reachable(listener);
         if peer.port() == 0 {
             let what = "PORT is 0, so nobody can know which one was taken";
             return Err(Trouble::Settings(what.to_owned()));
         }
-        let keys = sources.get("PROXY_API_KEY").unwrap_or_default();
-        let mut keys = keys.split(',').map(str::trim);
-        match keys.find(|key| !key.is_empty()) {
-            Some(key) => Ok(Self {
-                peer,
-                key: key.to_owned(),
-            }),
-            None => Err(Trouble::Settings(
-                "PROXY_API_KEY is not set: the proxy's key is needed to ask it".to_owned(),
-            )),
-        }
+        Ok(Self { peer, key })
     }
 
     /// What it answers, read as JSON.
@@ -148,7 +139,7 @@ impl Running {
             .method(method)
             .uri(path)
             .header(HOST, self.peer.to_string())
-            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(AUTHORIZATION, format!("Bearer {}", self.key.expose()))
             .header(CONTENT_TYPE, "application/json")
             .header(CONNECTION, "close")
             .body(Full::new(body))

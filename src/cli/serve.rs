@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, signals};
-use crate::config::{Config, LogLevel};
+use crate::config::{Config, LogLevel, reachable};
 use crate::proxy::Proxy;
 use crate::server::{self, Face};
 use crate::telemetry::Log;
@@ -63,11 +63,19 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
         }
     };
     log_panics(log.clone());
+    for warning in &config.warnings {
+        let warning = json!({"warning": warning});
+        log.emit(LogLevel::Warning, "settings_warning", &warning);
+    }
+    let address = listener
+        .local_addr()
+        .unwrap_or((config.host, config.port).into());
     log.emit(
         LogLevel::Info,
         "serving",
         &json!({
-            "address": listener.local_addr().map(|a| a.to_string()).unwrap_or_default(),
+            "address": address.to_string(),
+            "page": format!("http://{}/ui", reachable(address)),
             "version": env!("CARGO_PKG_VERSION"),
             "max_connections": config.limits.max_connections,
         }),

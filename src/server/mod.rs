@@ -40,6 +40,7 @@ pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::Walker;
 use crate::clock::rfc3339;
+use crate::condition::Names;
 use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
@@ -70,6 +71,8 @@ pub struct App {
     traffic: Arc<Traffic>,
     gate: Gate,
     upstream_key: Secret,
+    /// What the outside is called where people read of it.
+    names: Names,
     limits: Limits,
     stream_keepalive: Option<Duration>,
     model_field: ModelField,
@@ -102,6 +105,7 @@ impl App {
             traffic,
             gate: Gate::new(config.proxy_keys.clone()),
             upstream_key: config.upstream_key.clone(),
+            names: Names::of(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
             model_field: config.model_field,
@@ -237,7 +241,7 @@ impl App {
             Route::Ui(name) => Ok(ui::file(name, request.uri().path(), request.headers())),
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers(), &self.cors)),
-            Route::About => Ok(info::about()),
+            Route::About => Ok(info::about(request.uri().path(), request.headers())),
             Route::Models => info::models(self, Dialect::of(request.headers())),
             Route::Model(id) => info::model(self, &id, Dialect::of(request.headers())),
             Route::Refresh => self.refresh().await,

@@ -178,6 +178,7 @@ where
 
 fn judge_settings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("the settings are complete")];
+    findings.extend(config.warnings.iter().map(Finding::warn));
     if config.proxy_keys.contains(&config.upstream_key) {
         findings.push(Finding::warn(
             "PROXY_API_KEY is the same as OPENROUTER_API_KEY: whoever may call the proxy can use \
@@ -231,9 +232,10 @@ fn has_data(body: &[u8]) -> bool {
     body.is_some_and(|body| body.get("data").is_some_and(serde_json::Value::is_array))
 }
 
-/// The rule of the list room (spec §9.2): an id that does not end in `:free` could be billed.
+/// The rule of the list room (spec §9.2): at OpenRouter an id that does not end in `:free` could be
+/// billed.
 fn may_be_used(config: &Config, id: &ModelId) -> bool {
-    config.allow_paid || id.is_named_free()
+    config.takes_any_id() || id.is_named_free()
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use super::running::{Answer, Running};
 use super::{Ending, say};
 use crate::config::Sources;
 use look::Look;
-pub(super) use table::duration;
 
 /// A countdown moves once a second.
 const SECOND: Duration = Duration::from_secs(1);

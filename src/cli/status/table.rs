@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::look::{Line, Tone, line};
 use crate::cli::say::clean;
+use crate::units::{length, wait};
 
 /// How many models are shown, and how many requests.
 const MODELS: usize = 30;
@@ -49,7 +50,7 @@ fn banner(state: &Value) -> Line {
 }
 
 fn proxy(state: &Value) -> Line {
-    let up = duration(number(&state["uptime_sec"]));
+    let up = length(number(&state["uptime_sec"]));
     let streams = number(&state["open_streams"]);
     let list = &state["list"];
     let list = match list["models"].as_u64() {
@@ -57,7 +58,7 @@ fn proxy(state: &Value) -> Line {
             "{} of {models} models awake, {} read {} ago",
             number(&list["available"]),
             text(&list["source"]),
-            duration(number(&list["age_sec"])),
+            length(number(&list["age_sec"])),
         ),
         None => "no list yet".to_owned(),
     };
@@ -75,6 +76,7 @@ fn account(state: &Value) -> Line {
         Some("minute") => "the free quota of this minute is used up",
         Some("day") => "the free quota of today is used up",
         Some("credit") => "out of credit",
+        Some("key") => "the upstream refuses the key",
         _ if account["state"] == "probing" => "being probed after a rest",
         _ => return line(format!("account: fine; {asked}")),
     };
@@ -84,9 +86,7 @@ fn account(state: &Value) -> Line {
         _ => String::new(),
     };
     let left = account["resting_sec"].as_u64();
-    let left = left.map_or(String::new(), |left| {
-        format!(", back in {}", duration(left))
-    });
+    let left = left.map_or(String::new(), |left| format!(", back in {}", wait(left)));
     vec![
         (Tone::Plain, "account: ".to_owned()),
         (Tone::Bad, format!("{what}{free}{left}")),
@@ -116,7 +116,7 @@ fn models(state: &Value) -> Vec<Line> {
 }
 
 fn model(model: &Value, width: usize) -> Line {
-    let rank = match model["rank"].as_u64() {
+    let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
     };
@@ -148,7 +148,7 @@ fn standing(model: &Value) -> (Tone, String) {
         Some("awake") => (Tone::Good, "awake".to_owned()),
         Some("probing") => (Tone::Waiting, "being probed after a rest".to_owned()),
         _ => {
-            let left = duration(number(&model["resting_sec"]));
+            let left = wait(number(&model["resting_sec"]));
             let why = text(&model["reason"]);
             (Tone::Waiting, format!("rests {left} more: {why}"))
         }
@@ -190,18 +190,6 @@ fn request(request: &Value) -> Line {
             format!(" {}  {took:>7}  {code}", number(&request["status"])),
         ),
     ]
-}
-
-/// A length of time as people say it, in its two largest units.
-pub(in crate::cli) fn duration(seconds: u64) -> String {
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest} s"),
-        (0, 0, _) => format!("{minutes} min {rest} s"),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        (_, _, _) => format!("{days} d {hours} h"),
-    }
 }
 
 fn millis(ms: u64) -> String {
