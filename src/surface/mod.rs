@@ -20,6 +20,7 @@ mod fields;
 pub mod messages;
 mod place;
 pub mod responses;
+mod unfit;
 
 use bytes::Bytes;
 
@@ -35,6 +36,10 @@ use place::Place;
 /// How much deeper than the client's body the translated one may nest: tools are wrapped once
 /// more, and what a client sends back sealed is opened.
 pub const EXTRA_DEPTH: usize = 16;
+
+/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
+/// would keep the others of its thread waiting.
+pub const LARGE: usize = 1 << 20;
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +194,11 @@ impl Stream {
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(Said, Option<u64>), json::Error> {
-        let chunk = Chunk::read(payload)?;
+        let choice = match self {
+            Self::Responses(stream) => &mut stream.choice,
+            Self::Messages(stream) => &mut stream.choice,
+        };
+        let chunk = Chunk::read(payload, choice)?;
         let said = chunk.said();
         match self {
             _ if matches!(said, Said::Error(_)) => {}

@@ -32,9 +32,10 @@ const BUILT_IN: [&str; 12] = [
 /// The names of tools that had to be cut: as they went up, and as they were given.
 type Renamed = Vec<(String, String)>;
 
-/// Carries the tools over.
+/// Carries the tools over, those that are defined in the conversation too.
 pub(super) fn carry(
     fields: &mut Fields<'_>,
+    more: &[Raw<'_>],
     body: &mut Body,
     dropped: &mut Dropped,
 ) -> Result<Renamed, Invalid> {
@@ -49,6 +50,19 @@ pub(super) fn carry(
                 Carried::As { name, up } if up == name => {}
                 Carried::As { name, up } => renamed.push((up.into_owned(), name.to_owned())),
                 Carried::Not(name) => left_out.push(name),
+            }
+        }
+    }
+    for tool in more {
+        let before = out.len();
+        match carry_one(*tool, &Place::top("tools"), &mut out, dropped) {
+            Ok(Carried::As { name, up }) if up == name => {}
+            Ok(Carried::As { name, up }) => renamed.push((up.into_owned(), name.to_owned())),
+            Ok(Carried::Not(name)) => left_out.push(name),
+            Err(_) => {
+                out.truncate(before);
+                let kind = tool.get("type").and_then(Raw::escaped);
+                dropped.note(kind.unwrap_or_default());
             }
         }
     }
