@@ -97,6 +97,10 @@ impl Metrics {
             ),
             &["code"],
         )?;
+        // From the start: an increase from nothing to one is none.
+        for code in ["missing_api_key", "invalid_api_key"] {
+            unauthorized.with_label_values(&[code]);
+        }
         let refused = IntCounter::new(
             "freellm_connections_refused_total",
             "Connections beyond MAX_CONNECTIONS for which none that was idle could be closed.",
