@@ -28,6 +28,7 @@ pub use dropped::Dropped;
 pub use place::{Fault, Invalid};
 
 use crate::json;
+use crate::request::{InvalidRequest, MAX_PARTS};
 use crate::upstream::Said;
 use chat::Chunk;
 use fields::Fields;
@@ -133,6 +134,14 @@ impl Reply {
         match self {
             Self::Responses(reply) => reply.plain(answer, ids),
             Self::Messages(reply) => reply.plain(answer, ids),
+        }
+    }
+
+    /// The field that the request's conversation was in.
+    fn conversation(&self) -> &'static str {
+        match self {
+            Self::Responses(_) => "input",
+            Self::Messages(_) => "messages",
         }
     }
 
@@ -252,6 +261,11 @@ fn finish(
     for name in ignored {
         fields.take(name);
     }
+    if body.is_too_much() {
+        let (field, limit) = (reply.conversation(), MAX_PARTS);
+        let what = "parts in all";
+        return Err(InvalidRequest::TooMany { field, what, limit }.into());
+    }
     fields.left().for_each(|name| dropped.note(name));
     Ok(Translated {
         chat: body.finish(),
@@ -280,6 +294,8 @@ fn is_too_long(message: &str) -> bool {
 mod agents;
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod growth;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

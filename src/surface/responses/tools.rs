@@ -92,9 +92,8 @@ pub(super) fn carry<'a>(
     let place = Place::top("tools");
     let mut tools = Vec::new();
     if let Some(list) = fields.take("tools") {
-        for tool in place.each(place.array(list)?, MAX_TOOLS) {
-            let (place, tool) = tool?;
-            read(tool, None, &place, &mut tools, dropped)?;
+        for (n, tool) in place.array(list)?.elements().enumerate() {
+            read(tool, None, &place.at(n), &mut tools, dropped)?;
         }
     }
     if !more.is_empty() {
@@ -114,9 +113,6 @@ pub(super) fn carry<'a>(
                 }
             }
         }
-    }
-    if tools.len() > MAX_TOOLS {
-        return Err(Place::top("tools").too_many(MAX_TOOLS));
     }
     let choice = Choice::read(fields.take("tool_choice"))?;
     if let Some(allowed) = &choice.allowed {
@@ -166,6 +162,9 @@ fn read<'a>(
         inner,
         execution,
     ] = place.object(tool)?.pick(KEYS);
+    if tools.len() == MAX_TOOLS {
+        return Err(Place::top("tools").too_many(MAX_TOOLS));
+    }
     let kind = place.required("type", kind)?;
     let mut push = |name, form| {
         tools.push(Tool {
@@ -186,9 +185,8 @@ fn read<'a>(
             let name = place.name("name", name)?;
             let list = place.field("tools");
             let inner = list.array(inner.ok_or_else(|| list.missing())?)?;
-            for tool in list.each(inner, MAX_TOOLS) {
-                let (place, tool) = tool?;
-                read(tool, Some(name), &place, tools, dropped)?;
+            for (n, tool) in inner.elements().enumerate() {
+                read(tool, Some(name), &list.at(n), tools, dropped)?;
             }
         }
         _ if BUILT_IN.iter().any(|known| kind.starts_with(known)) => dropped.note(kind),
