@@ -71,7 +71,11 @@ async fn s3_a_browser_at_the_base_address_is_shown_the_page_and_a_client_is_told
             if status == 307 {
                 assert_eq!(answer.header("location"), "ui", "{path} {accept}");
             } else {
-                assert_eq!(answer.header("content-type"), "application/json", "{path} {accept}");
+                assert_eq!(
+                    answer.header("content-type"),
+                    "application/json",
+                    "{path} {accept}"
+                );
             }
             if path == "/" {
                 assert_eq!(answer.header("vary"), "accept", "{path} {accept}");

@@ -1,5 +1,6 @@
 //! `status`: what a running proxy tells of itself, in the terminal.
 
+mod keys;
 mod look;
 mod table;
 
@@ -15,7 +16,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::running::{Answer, Running};
 use super::{Ending, say};
 use crate::config::Sources;
-use look::Look;
+use keys::{Ended, Keys};
+use look::{Look, Tone};
 
 /// A countdown moves once a second.
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,11 +44,12 @@ pub async fn run(sources: &Sources, show: Show) -> Ending {
     let terminal = stdout().is_terminal();
     let look = Look::new(terminal && !sources.wants_no_color());
     match show {
-        Show::Watch => watch(&running, look, terminal).await,
+        Show::Watch if terminal => watch(&running, look).await,
+        Show::Watch => draw(&running, look, None).await,
         Show::Once | Show::Json => {
             match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
                 Ok(state) if show == Show::Json => say::json(&state),
-                Ok(state) => say::line(look.paint(&table::table(&state))),
+                Ok(state) => say::line(look.paint(&fitted(&state, terminal))),
                 Err(trouble) => return trouble.end(),
             }
             Ending::Fine
@@ -54,22 +57,60 @@ pub async fn run(sources: &Sources, show: Show) -> Ending {
     }
 }
 
-/// Draws at each event, and each second of a terminal's, until Ctrl-C.
-async fn watch(running: &Running, look: Look, terminal: bool) -> Ending {
+/// The table, as wide as the terminal; into a file as wide as it is.
+fn fitted(state: &Value, terminal: bool) -> Vec<look::Line> {
+    if !terminal {
+        return table::table(state, usize::MAX);
+    }
+    let (columns, _) = look::size();
+    let lines = table::table(state, columns);
+    lines
+        .iter()
+        .flat_map(|line| look::fit(line, columns))
+        .collect()
+}
+
+/// Draws in the terminal until `q` or a signal.
+async fn watch(running: &Running, look: Look) -> Ending {
+    let Some(mut keys) = Keys::take() else {
+        let foot = vec![(Tone::Faint, "Ctrl-C ends it".to_owned())];
+        return draw(running, look, Some(foot)).await;
+    };
+    let foot = vec![(Tone::Faint, "q ends it".to_owned())];
+    let ended = tokio::select! {
+        ended = keys.ended() => ended,
+        ending = draw(running, look, Some(foot)) => return ending,
+    };
+    say::line("");
+    drop(keys);
+    match ended {
+        Ended::AsWished => Ending::Fine,
+        // What a shell would have said of it.
+        Ended::Signalled(signal) => std::process::exit(128 + signal),
+    }
+}
+
+/// Draws at each event, and each second of a terminal's, which has a foot below the table.
+async fn draw(running: &Running, look: Look, foot: Option<look::Line>) -> Ending {
     let mut events = None;
     let mut told = Told::Nothing;
+    let redraw = |lines: &dyn Fn(usize) -> Vec<look::Line>| {
+        let size = look::size();
+        look.redraw(&lines(size.0), foot.as_ref(), size);
+    };
+    let terminal = foot.is_some();
     loop {
         let drawn = Instant::now();
         match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
-            Ok(state) if terminal => look.redraw(&table::table(&state)),
+            Ok(state) if terminal => redraw(&|columns| table::table(&state, columns)),
             Ok(state) => {
                 if told.is_new(Told::State(news(&state))) {
-                    say::line(format_args!("{}\n", look.paint(&table::table(&state))));
+                    say::line(format_args!("{}\n", look.paint(&fitted(&state, false))));
                 }
             }
             Err(trouble) if !trouble.may_pass() => return trouble.end(),
             Err(trouble) if terminal => {
-                look.redraw(&[look::line(format!("{trouble}. Asking again."))]);
+                redraw(&|_| vec![look::line(format!("{trouble}. Asking again."))]);
             }
             Err(trouble) => {
                 let trouble = trouble.to_string();
