@@ -14,6 +14,7 @@ mod running;
 pub mod say;
 pub mod serve;
 pub mod setup;
+mod signals;
 pub mod status;
 
 use std::process::ExitCode;

@@ -237,8 +237,8 @@ pub const SETTINGS: &[Setting] = {
             "Seconds of silence within a stream"),
         setting(Waiting, "PLAIN_TIMEOUT_SEC", Same("UPSTREAM_TIMEOUT_SEC"),
             "Seconds for a whole answer that is not streamed"),
-        setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("25"),
-            "Seconds of waiting after which a streaming client gets a comment, and again each such period; 0 never"),
+        setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("15"),
+            "Seconds of silence after which a streaming client gets a comment, and again each such period; 0 never"),
 
         setting(Cooldowns, "RATE_LIMIT_COOLDOWN_SEC", Text("300"),
             "Seconds a rate-limited model rests when it does not say how long; may be 0"),

@@ -9,6 +9,7 @@ use super::catalogue::{Catalogue, CatalogueError};
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
 use crate::config::Config;
+use crate::registry::FailedRead;
 use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
 
 /// One read takes no longer than this (spec §2).
@@ -38,6 +39,22 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// What people are told of it.
+    pub(super) fn told(&self) -> FailedRead {
+        FailedRead {
+            kind: self.kind(),
+            status: match self {
+                Self::Status(status) => Some(*status),
+                Self::Send(_)
+                | Self::Body(_)
+                | Self::Timeout
+                | Self::Ranking(_)
+                | Self::Catalogue(_) => None,
+            },
+            why: self.to_string(),
+        }
+    }
+
     /// The log's word for it.
     pub(super) fn kind(&self) -> &'static str {
         match self {

@@ -37,9 +37,10 @@ pub enum RequestOutcome {
     Answered,
     /// An error came in the middle of the stream.
     Broken,
-    /// A 5xx, or the 402 of an account that is out of credit.
+    /// A 5xx, the 402 of an account that is out of credit, or a refusal by every model that the
+    /// request did not earn.
     Failed,
-    /// Another 4xx: the request was at fault.
+    /// A 4xx, and the request was at fault.
     ClientError,
     /// The client left.
     ClientLeft,
@@ -55,13 +56,15 @@ impl RequestOutcome {
         Self::ClientLeft,
     ];
 
-    /// What a status comes to; `broken` if an error followed a status that had gone out.
+    /// What a status comes to; `broken` if an error followed a status that had gone out, `refused`
+    /// if it is a refusal of the upstream's for which the request is not to blame.
     #[must_use]
-    pub fn of(status: u16, broken: bool) -> Self {
+    pub fn of(status: u16, broken: bool, refused: bool) -> Self {
         match status {
             _ if broken => Self::Broken,
             499 => Self::ClientLeft,
             402 | 500.. => Self::Failed,
+            400.. if refused => Self::Failed,
             400.. => Self::ClientError,
             _ => Self::Answered,
         }
@@ -148,17 +151,21 @@ mod tests {
         use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
         #[rustfmt::skip]
         let rows = [
-            (200, false, Answered),
-            (200, true,  Broken),
-            (400, false, ClientError),
-            (404, false, ClientError),
-            (402, false, Failed),
-            (499, false, ClientLeft),
-            (500, false, Failed),
-            (503, false, Failed),
+            // status, broken, refused
+            (200, false, false, Answered),
+            (200, true,  false, Broken),
+            (400, false, false, ClientError),
+            (404, false, false, ClientError),
+            (404, false, true,  Failed),
+            (402, false, false, Failed),
+            (499, false, false, ClientLeft),
+            (499, false, true,  ClientLeft),
+            (500, false, false, Failed),
+            (503, false, true,  Failed),
         ];
-        for (status, broken, expected) in rows {
-            assert_eq!(RequestOutcome::of(status, broken), expected, "{status}");
+        for (status, broken, refused, expected) in rows {
+            let outcome = RequestOutcome::of(status, broken, refused);
+            assert_eq!(outcome, expected, "{status}");
         }
     }
 }

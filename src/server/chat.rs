@@ -178,7 +178,8 @@ async fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> 
         },
         Ok(Opened::Stream(stream)) => {
             let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));
-            let committed = stream.commit(voice.rendering(), Arc::clone(&app.walker), record);
+            let walker = Arc::clone(&app.walker);
+            let committed = stream.commit(voice.rendering(), walker, app.stream_keepalive, record);
             let mut response = stream_response(ReplyBody::flowing(committed), &answer_head);
             name_model(response.headers_mut(), &model);
             response

@@ -10,6 +10,7 @@ use super::reply::{self, ReplyBody};
 use super::state::State;
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
+use crate::condition::Tone;
 use crate::config::{ModelField, Target};
 use crate::model::{Capability, Model};
 use crate::registry::Snapshot;
@@ -65,8 +66,10 @@ pub(super) fn health() -> Response<ReplyBody> {
 /// `GET /ready`: whether a request could be served now.
 pub(super) fn ready(app: &App) -> Response<ReplyBody> {
     let state = State::read(app);
-    let reason = state.why_not_ready();
-    let mut body = json!({"status": if reason.is_none() { "ready" } else { "not_ready" }});
+    let condition = state.condition(app);
+    let told = condition.told(&app.names, state.now);
+    let ready = condition.is_ready();
+    let mut body = json!({"status": if ready { "ready" } else { "not_ready" }});
     if let Some(list) = &state.list {
         body["models"] = list.listed().into();
         body["available"] = list.available().into();
@@ -76,12 +79,15 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
     if let (Some(limit), Some(rest)) = (state.account.limit, &state.account.rest) {
         body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(rest.until)});
     }
-    let status = match reason {
-        None => StatusCode::OK,
-        Some(reason) => {
-            body["reason"] = reason.into();
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+    if condition.tone() != Tone::Good {
+        body["code"] = told.code.into();
+        body["reason"] = told.sentence.into();
+        body["next_step"] = told.next_step.into();
+    }
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     reply::json(status, &body)
 }
@@ -89,7 +95,7 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
 /// `GET /metrics`.
 pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
     let classic = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let text = app.metrics.render(State::read(app).gauges());
+    let text = app.metrics.render(State::read(app).gauges(app));
     reply::text(StatusCode::OK, classic, text)
 }
 

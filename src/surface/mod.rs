@@ -152,6 +152,9 @@ pub enum BadAnswer {
     /// It has no choice in it.
     #[error("the answer has no choices")]
     NoChoice,
+    /// It has more calls, or more details of its reasoning, than any model's.
+    #[error("the answer has more calls or details than any model gives")]
+    TooMuch,
 }
 
 /// How a stream failed, in the words that a chat client would read (spec §5).
@@ -266,6 +269,8 @@ fn is_too_long(message: &str) -> bool {
 
 #[cfg(test)]
 mod agents;
+#[cfg(test)]
+mod calls;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

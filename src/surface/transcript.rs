@@ -19,6 +19,11 @@ pub(super) fn ids() -> Ids {
     }
 }
 
+/// The id that a client gets for the call that is number `at`, and `own` to the upstream.
+pub(super) fn id(at: usize, own: &str) -> String {
+    super::chat::call_id(&ids().id, at, own)
+}
+
 /// A chunk with this delta.
 pub(super) fn delta(delta: &str) -> String {
     format!(

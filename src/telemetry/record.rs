@@ -93,6 +93,8 @@ pub struct RequestRecord {
     ttft_ms: Option<(u64, u64)>,
     completion_tokens: Option<u64>,
     code: Option<Cow<'static, str>>,
+    /// The last attempt failed, and not by the request's fault.
+    refused: bool,
     /// The last attempt, while the figures have not been told of it.
     untold: Option<Attempted>,
     chunks_emitted: u64,
@@ -127,6 +129,7 @@ impl RequestRecord {
             ttft_ms: None,
             completion_tokens: None,
             code: None,
+            refused: false,
             untold: None,
             chunks_emitted: 0,
             ending: None,
@@ -178,6 +181,8 @@ impl RequestRecord {
     ) {
         let end = (failure.status, Some(failure.cause), cooldown_until);
         let of_account = matches!(failure.scope, Scope::Account(_));
+        // Too long, or in want of what the model lacks: another request would have been served.
+        self.refused = failure.scope != Scope::Request && failure.lesson.is_none();
         self.end_attempt(outcome, end, of_account);
     }
 

@@ -32,6 +32,7 @@ mod s4_3_cooldowns;
 mod s4_chat;
 mod s5_aloud;
 mod s5_faults;
+mod s5_keepalive;
 mod s5_streaming;
 mod s6_framing;
 mod s6_limits;

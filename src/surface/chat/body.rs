@@ -5,8 +5,11 @@
 //! families refuse any other), what one turn said is one assistant message with its calls, and a
 //! tool's result is text, the images in it following as a user message.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
+use super::id::{Known, known};
 use super::part::{self, Part};
 use super::turn::{Arguments, Turn};
 use crate::json::write;
@@ -21,6 +24,8 @@ pub(in crate::surface) struct Body {
     /// The other fields, a comma before each.
     members: Vec<u8>,
     turn: Turn,
+    /// The ids of calls that the details of their turn have settled: the client's, the upstream's.
+    settled: HashMap<String, String>,
     /// What tools have shown and chat has no room for in their results: parts, a comma before each.
     shown: Vec<u8>,
     /// The model has had its say: what the system says now comes later.
@@ -76,7 +81,11 @@ impl Body {
         self.answered = true;
         let out = &mut self.messages;
         out.extend_from_slice(br#",{"role":"tool","tool_call_id":""#);
-        out.extend_from_slice(call.as_bytes());
+        let own = match known(call) {
+            Known::As(own) => own,
+            Known::Digest(_) => self.settled.get(call).map_or(call, String::as_str).into(),
+        };
+        out.extend_from_slice(own.as_bytes());
         out.extend_from_slice(br#"","content":""#);
         if failed {
             out.extend_from_slice(b"Error: ");
@@ -140,7 +149,8 @@ impl Body {
 
     /// The turn is over; what the model says next is another message.
     pub(in crate::surface) fn end_turn(&mut self) {
-        self.turn.end(&mut self.messages);
+        let settled = self.turn.end(&mut self.messages);
+        self.settled.extend(settled);
     }
 
     /// The whole request.

@@ -4,7 +4,7 @@
 
 use super::document::{document, image};
 use crate::json::{Kind, Raw};
-use crate::surface::chat::{Arguments, Body, Part, unseal};
+use crate::surface::chat::{Arguments, Body, Part, fitting, unseal};
 use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
 
@@ -203,7 +203,7 @@ fn assistant(content: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(),
                 let name = place.required("name", name)?;
                 let input = input.map(|input| place.field("input").object(input));
                 let input = input.transpose()?.map_or("{}", Raw::text);
-                body.call(id, name, Arguments::Json(input));
+                body.call(id, &fitting(name), Arguments::Json(input));
             }
             "thinking" => {
                 let thought = place.required("thinking", thought)?;

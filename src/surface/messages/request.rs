@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::reply::Reply;
 use super::{blocks, tools};
 use crate::json::{Kind, Raw};
-use crate::surface::chat::Body;
+use crate::request::MAX_STOPS;
+use crate::surface::chat::{Body, write_schema};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -43,7 +44,7 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let messages = fields.take("messages");
     let messages = messages.ok_or_else(|| Place::top("messages").missing())?;
     blocks::carry(messages, &mut body, &mut dropped)?;
-    tools::carry(&mut fields, &mut body, &mut dropped)?;
+    let renamed = tools::carry(&mut fields, &mut body, &mut dropped)?;
 
     for name in SAME {
         if let Some(value) = fields.take(name) {
@@ -58,8 +59,8 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
         }
     }
     let thinking = carry_thinking(fields.take("thinking"), &mut body)?;
-    carry_output(&mut fields, &mut body)?;
-    let reply = surface::Reply::Messages(Reply::new(thinking, model, stops));
+    carry_output(&mut fields, &mut body, &mut dropped)?;
+    let reply = surface::Reply::Messages(Reply::new(thinking, model, stops, renamed));
     surface::finish(fields, &IGNORED, body, dropped, reply)
 }
 
@@ -88,9 +89,8 @@ fn stop_sequences(fields: &mut Fields<'_>, body: &mut Body) -> Result<Vec<String
         return Ok(Vec::new());
     }
     body.field("stop", stops.text());
-    let sequences = stops.elements().enumerate();
-    sequences
-        .map(|(n, stop)| place.at(n).string(stop).map(str::to_owned))
+    let each = place.each(stops, MAX_STOPS);
+    each.map(|stop| stop.and_then(|(place, stop)| place.string(stop).map(str::to_owned)))
         .collect()
 }
 
@@ -121,7 +121,11 @@ fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, In
 
 /// The output's format is carried. Its effort is a hint that Claude Code always sends; carried, it
 /// would keep every model out that cannot reason.
-fn carry_output(fields: &mut Fields<'_>, body: &mut Body) -> Result<(), Invalid> {
+fn carry_output(
+    fields: &mut Fields<'_>,
+    body: &mut Body,
+    dropped: &mut Dropped,
+) -> Result<(), Invalid> {
     let config = fields.take("output_config");
     let config = config.map(|config| Place::top("output_config").object(config));
     let inside = config.transpose()?.and_then(|config| config.get("format"));
@@ -137,8 +141,11 @@ fn carry_output(fields: &mut Fields<'_>, body: &mut Body) -> Result<(), Invalid>
             let place = place.field("schema");
             let schema = place.object(schema.ok_or_else(|| place.missing())?)?;
             let named =
-                r#"{"type":"json_schema","json_schema":{"name":"output","strict":true,"schema":"#;
-            body.field("response_format", [named, schema.text(), "}}"].concat());
+                br#"{"type":"json_schema","json_schema":{"name":"output","strict":true,"schema":"#;
+            let mut format = named.to_vec();
+            write_schema(schema, &mut format, dropped);
+            format.extend_from_slice(b"}}");
+            body.field("response_format", format);
             Ok(())
         }
         other => Err(place.field("type").not_carried(other)),

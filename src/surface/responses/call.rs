@@ -4,13 +4,16 @@ use super::freeform::Freeform;
 use super::item::Sink;
 use super::reply::{Reply, Special};
 use crate::json::write;
-use crate::surface::chat::Fragment;
+use crate::surface::chat::{Fragment, call_id};
 
 /// A call in the making. All strings are escaped.
 #[derive(Debug, Default)]
 pub(super) struct Call {
     /// Its place, once it has a name: only then is it known what kind of item it is.
     at: Option<usize>,
+    /// Which call of the answer it is.
+    number: usize,
+    /// The upstream's own until it has its place, then what the client gets.
     id: String,
     name: String,
     special: Option<Special>,
@@ -28,6 +31,7 @@ impl Call {
         next: &mut usize,
         sink: &mut Sink<'_>,
     ) {
+        self.number = fragment.call;
         if let (Some(id), true) = (fragment.id, self.id.is_empty() && self.at.is_none()) {
             id.clone_into(&mut self.id);
         }
@@ -51,9 +55,7 @@ impl Call {
         *next += 1;
         self.at = Some(at);
         self.special = reply.special(&self.name).cloned();
-        if self.id.is_empty() {
-            self.id = format!("call_{}_{at}", sink.response);
-        }
+        self.id = call_id(sink.response, self.number, &self.id);
         let mut item = Vec::new();
         self.write_item(at, "in_progress", sink, &mut item);
         let id = sink.id(self.prefix(), at);
@@ -106,6 +108,10 @@ impl Call {
         if self.at.is_none() {
             // No name ever came. A client tells the model better than we could.
             self.begin(reply, next, sink);
+        }
+        // No arguments are an empty object.
+        if self.arguments.is_empty() && !self.is_freeform() {
+            self.delta("{}", sink);
         }
         let at = self.at.unwrap_or_default();
         let id = sink.id(self.prefix(), at);

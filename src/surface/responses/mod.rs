@@ -31,6 +31,9 @@ impl Reply {
         let mut stream = Stream::plain(self.clone(), ids.clone());
         let mut events = Vec::new();
         stream.take(&chunk, &mut events);
+        if stream.is_too_much() {
+            return Err(BadAnswer::TooMuch);
+        }
         stream.end_items(&mut events);
         let mut out = Vec::new();
         stream

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::reply::Special;
 use crate::json::{Raw, write};
-use crate::surface::chat::Body;
+use crate::surface::chat::{Body, fitting};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -28,9 +28,6 @@ const BUILT_IN: [&str; 11] = [
     "tool_search",
     "programmatic_tool_calling",
 ];
-
-/// What a function's name may have at most.
-const MAX_NAME: usize = 64;
 
 /// A tool that is carried.
 struct Tool<'a> {
@@ -58,15 +55,10 @@ const KEYS: [&str; 7] = [
 /// The name under which the upstream knows a tool of a namespace. All strings are escaped.
 pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
     let Some(namespace) = namespace else {
-        return Cow::Borrowed(name);
+        return fitting(name);
     };
-    let room = MAX_NAME.saturating_sub(name.len() + 2);
-    let cut: String = namespace
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        .take(room)
-        .collect();
-    Cow::Owned(format!("{cut}__{name}"))
+    let joined = format!("{namespace}__{name}");
+    Cow::Owned(fitting(&joined).into_owned())
 }
 
 /// Carries the tools over, and answers which of them come back as something else than functions.
@@ -149,8 +141,9 @@ fn read<'a>(
 
 impl Tool<'_> {
     fn special(&self) -> Option<Special> {
-        (self.freeform || self.namespace.is_some()).then(|| Special {
-            joined: joined(self.namespace, self.name).into_owned(),
+        let joined = joined(self.namespace, self.name);
+        (self.freeform || joined != self.name).then(|| Special {
+            joined: joined.into_owned(),
             namespace: self.namespace.map(str::to_owned),
             name: self.name.to_owned(),
             freeform: self.freeform,

@@ -43,7 +43,7 @@ impl RequestRecord {
         let finished = Finished {
             request_id: std::mem::take(&mut self.request_id),
             at: end.now.wall,
-            outcome: RequestOutcome::of(end.status, end.mid_stream_error.is_some()),
+            outcome: RequestOutcome::of(end.status, end.mid_stream_error.is_some(), self.refused),
             status: end.status,
             code: self.code.take().or(end.mid_stream_error.map(Into::into)),
             chosen_model,

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::surface::transcript::{End, call, check_message, delta, end, play, text};
+use crate::surface::transcript::{End, call, check_message, delta, end, id, play, text};
 use crate::surface::{Reply, messages};
 
 mod endings;
@@ -119,7 +119,7 @@ fn a_thought_then_a_text_then_calls() {
     let start = &play(reply(&thinking()), &chunks, End::Done)[9];
     assert_eq!(
         start["content_block"],
-        json!({"type": "tool_use", "id": "call_0", "name": "ls", "input": {}})
+        json!({"type": "tool_use", "id": id(0, "call_0"), "name": "ls", "input": {}})
     );
     // Who did not ask for thoughts gets a sign of life for each.
     let unasked = lines(&json!({}), &chunks);
@@ -182,6 +182,7 @@ fn fragments_that_alternate_are_put_in_order() {
         "ping",
         "ping",
         "ping",
+        "input_json_delta 0 {}",
         "stop 0",
         "start 1 tool_use b",
         "input_json_delta 1 {}",
