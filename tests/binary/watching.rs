@@ -203,16 +203,15 @@ async fn i11_c5_an_error_leaves_the_terminal_as_it_was_and_a_proxy_that_is_gone_
     assert!(person.terminal_is_as_before());
 }
 
-/// Without what moves the cursor and colours the text.
+/// Without what moves the cursor and colours the text; each drawing begins a line.
 fn plain(drawn: &str) -> String {
     let mut parts = drawn.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();
     let rest = parts.map(|part| {
-        let end = part
-            .find(|c: char| c.is_ascii_alphabetic())
-            .map_or(0, |at| at + 1);
-        let moved = if part[..end].ends_with('H') { "\n" } else { "" };
-        format!("{moved}{}", &part[end..])
+        let end = part.find(|c: char| c.is_ascii_alphabetic());
+        let (escape, text) = part.split_at(end.map_or(0, |at| at + 1));
+        let moved = if escape.ends_with('H') { "\n" } else { "" };
+        format!("{moved}{text}")
     });
     first + &rest.collect::<String>()
 }
