@@ -6,5 +6,5 @@
 mod said;
 mod task;
 
-pub use said::{KeySaid, Today, read};
+pub use said::{KeySaid, Today, day, next_day, read};
 pub(crate) use task::KeyTask;

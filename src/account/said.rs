@@ -1,6 +1,9 @@
 //! What the upstream's key endpoint says of the key and of the day's free requests
 //! (`docs/upstream.md` §7). Pure.
 
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Now;
 use crate::json::{self, Kind, Raw};
 
 /// What an answer of `GET {base}/key` says.
@@ -29,6 +32,21 @@ pub struct Today {
     pub used: u64,
     /// How many are left.
     pub remaining: u64,
+}
+
+/// The free quota begins anew with each day in UTC.
+const DAY: u64 = 24 * 3600;
+
+/// Which day it is, since 1970.
+#[must_use]
+pub fn day(now: Now) -> u64 {
+    now.unix_seconds() / DAY
+}
+
+/// When the next one begins.
+#[must_use]
+pub fn next_day(now: Now) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs((day(now) + 1) * DAY)
 }
 
 /// No account has more, and a larger number is nonsense.

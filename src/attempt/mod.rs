@@ -13,9 +13,11 @@ mod opened;
 mod outgoing;
 mod rendering;
 mod walk;
+mod wording;
 
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};
 pub use rendering::Rendering;
 pub use walk::{Refusal, Tried, Walker};
+pub use wording::Wording;

@@ -28,6 +28,7 @@ const MAX_BYTES: usize = 64 << 20;
 pub(super) struct Running {
     peer: SocketAddr,
     key: Secret,
+    limit: Duration,
 }
 
 /// Why there is no answer.
@@ -113,7 +114,16 @@ impl Running {
             let what = "PORT is 0, so nobody can know which one was taken";
             return Err(Trouble::Settings(what.to_owned()));
         }
-        Ok(Self { peer, key })
+        Ok(Self {
+            peer,
+            key,
+            limit: LIMIT,
+        })
+    }
+
+    /// The same, asked with less patience.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// What it answers, read as JSON.
@@ -145,9 +155,9 @@ impl Running {
             .body(Full::new(body))
             .map_err(|_| Trouble::Settings("PROXY_API_KEY cannot stand in a header".to_owned()))?;
         let mut connection = JoinSet::new();
-        let asked = tokio::time::timeout(LIMIT, self.send(request, &mut connection)).await;
+        let asked = tokio::time::timeout(self.limit, self.send(request, &mut connection)).await;
         let response = asked
-            .unwrap_or_else(|_| Err(format!("no answer in {} s", LIMIT.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer in {} s", self.limit.as_secs())))
             .map_err(|why| self.nobody(why))?;
         let (status, body) = (response.status(), response.into_body());
         if status.is_success() {
@@ -182,7 +192,7 @@ impl Running {
 
     async fn whole(&self, body: Incoming) -> Result<Bytes, Trouble> {
         let read = Limited::new(body, MAX_BYTES).collect();
-        match tokio::time::timeout(LIMIT, read).await {
+        match tokio::time::timeout(self.limit, read).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
             Ok(Err(error)) => Err(self.nobody(error)),
             Err(_) => Err(self.nobody("its answer does not end")),

@@ -28,6 +28,7 @@ fn id(name: &str) -> ModelId {
 fn names() -> Names {
     Names {
         upstream: "OpenRouter".to_owned(),
+        host: "OpenRouter".to_owned(),
         base: "https://openrouter.ai/api/v1".to_owned(),
         ranking: "https://list.example/top".to_owned(),
         key: Some("...aaaa".to_owned()),

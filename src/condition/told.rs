@@ -26,7 +26,7 @@ pub struct Told {
 /// The parts of the sentence that are not words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct About {
-    /// What the upstream is called.
+    /// The upstream's name, or its host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
     /// The upstream's address.
@@ -69,7 +69,7 @@ impl Condition {
     #[must_use]
     pub fn told(&self, names: &Names, now: Now) -> Told {
         Told {
-            code: self.code(),
+            code: self.name(),
             tone: match self.tone() {
                 Tone::Good => "good",
                 Tone::Warn => "warn",
@@ -83,7 +83,7 @@ impl Condition {
 
     /// Its name in the JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Draining => "draining",
             Self::Starting => "starting",
@@ -105,7 +105,7 @@ impl Condition {
     }
 
     fn about(&self, names: &Names) -> About {
-        let upstream = Some(names.upstream.clone());
+        let upstream = Some(names.host.clone());
         let none = About::default();
         match self {
             Self::Draining | Self::Starting | Self::Probing => none,

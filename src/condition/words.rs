@@ -14,6 +14,8 @@ use crate::upstream::Cause;
 pub struct Names {
     /// The upstream: by its name where that is known, else by its host.
     pub upstream: String,
+    /// The name or the host alone.
+    pub host: String,
     /// Its address.
     pub base: String,
     /// The address of the ranking.
@@ -40,12 +42,14 @@ impl Names {
         let is_openrouter = name == "openrouter.ai"
             || name.ends_with(".openrouter.ai")
             || key.expose().starts_with("sk-or-");
+        let (upstream, host) = if is_openrouter {
+            ("OpenRouter".to_owned(), "OpenRouter")
+        } else {
+            (format!("the upstream at {host}"), host)
+        };
         Self {
-            upstream: if is_openrouter {
-                "OpenRouter".to_owned()
-            } else {
-                format!("the upstream at {host}")
-            },
+            upstream,
+            host: host.to_owned(),
             base: base.to_owned(),
             ranking: ranking.to_owned(),
             key: key.tail(),

@@ -3,14 +3,11 @@
 //!
 //! A plain value: the lock around it is the registry's.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use crate::account::{KeySaid, Today};
+use crate::account::{self, KeySaid, Today};
 use crate::clock::Now;
 use crate::upstream::FreeRequests;
-
-/// The free quota begins anew with each day in UTC.
-const DAY: u64 = 24 * 3600;
 
 /// What is known.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +124,7 @@ impl Outside {
     }
 
     fn tell(&mut self, today: Today, by_refusal: bool, now: Now) {
-        let day = now.unix_seconds() / DAY;
+        let day = account::day(now);
         // The key endpoint lags behind: it gives nothing back that a refusal said is gone.
         let stands = |known: &Told| {
             !by_refusal
@@ -149,13 +146,13 @@ impl Outside {
     /// The free requests of this day; `None` if they are unknown, or were told on another day.
     #[must_use]
     pub fn today(&self, now: Now) -> Option<TodayView> {
-        let day = now.unix_seconds() / DAY;
+        let day = account::day(now);
         self.today
             .filter(|told| told.day == day)
             .map(|told| TodayView {
                 today: told.today,
                 at: told.at,
-                resets_at: SystemTime::UNIX_EPOCH + Duration::from_secs((day + 1) * DAY),
+                resets_at: account::next_day(now),
                 by_refusal: told.by_refusal,
             })
     }
@@ -163,7 +160,7 @@ impl Outside {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
 

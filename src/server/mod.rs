@@ -241,7 +241,7 @@ impl App {
         let counted = chat::body_of(self, incoming, phases).await;
         let counted = match counted {
             // A large one would keep others of its thread waiting.
-            Ok(body) if body.len() >= door::LARGE => {
+            Ok(body) if body.len() >= crate::surface::LARGE => {
                 let count = move || messages::count_tokens(&body, depth);
                 tokio::task::spawn_blocking(count)
                     .await

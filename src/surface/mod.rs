@@ -20,6 +20,7 @@ mod fields;
 pub mod messages;
 mod place;
 pub mod responses;
+mod unfit;
 
 use bytes::Bytes;
 
@@ -27,6 +28,7 @@ pub use dropped::Dropped;
 pub use place::{Fault, Invalid};
 
 use crate::json;
+use crate::request::{InvalidRequest, MAX_PARTS};
 use crate::upstream::Said;
 use chat::Chunk;
 use fields::Fields;
@@ -35,6 +37,10 @@ use place::Place;
 /// How much deeper than the client's body the translated one may nest: tools are wrapped once
 /// more, and what a client sends back sealed is opened.
 pub const EXTRA_DEPTH: usize = 16;
+
+/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
+/// would keep the others of its thread waiting.
+pub const LARGE: usize = 1 << 20;
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +137,14 @@ impl Reply {
         }
     }
 
+    /// The field that the request's conversation was in.
+    fn conversation(&self) -> &'static str {
+        match self {
+            Self::Responses(_) => "input",
+            Self::Messages(_) => "messages",
+        }
+    }
+
     /// Begins the translation of a stream.
     #[must_use]
     pub fn stream(self, ids: Ids) -> Stream {
@@ -189,7 +203,11 @@ impl Stream {
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(Said, Option<u64>), json::Error> {
-        let chunk = Chunk::read(payload)?;
+        let choice = match self {
+            Self::Responses(stream) => &mut stream.choice,
+            Self::Messages(stream) => &mut stream.choice,
+        };
+        let chunk = Chunk::read(payload, choice)?;
         let said = chunk.said();
         match self {
             _ if matches!(said, Said::Error(_)) => {}
@@ -243,6 +261,11 @@ fn finish(
     for name in ignored {
         fields.take(name);
     }
+    if body.is_too_much() {
+        let (field, limit) = (reply.conversation(), MAX_PARTS);
+        let what = "parts in all";
+        return Err(InvalidRequest::TooMany { field, what, limit }.into());
+    }
     fields.left().for_each(|name| dropped.note(name));
     Ok(Translated {
         chat: body.finish(),
@@ -271,6 +294,8 @@ fn is_too_long(message: &str) -> bool {
 mod agents;
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod growth;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

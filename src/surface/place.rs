@@ -60,6 +60,10 @@ impl<'p> Place<'p> {
         self.fault(Fault::NotCarried(found))
     }
 
+    pub(super) fn too_many(&self, most: usize) -> Invalid {
+        self.fault(Fault::TooMany(most))
+    }
+
     pub(super) fn cannot(&self, why: &'static str) -> Invalid {
         self.fault(Fault::Cannot(why))
     }
@@ -107,7 +111,7 @@ impl<'p> Place<'p> {
             if n < most {
                 Ok((self.at(n), element))
             } else {
-                Err(self.fault(Fault::TooMany(most)))
+                Err(self.too_many(most))
             }
         })
     }

@@ -23,6 +23,7 @@ mod s3_errors;
 mod s3_models;
 mod s3_surface;
 mod s3_surfaces;
+mod s3_surfaces_history;
 mod s3_surfaces_outsider;
 mod s3_ui;
 mod s4_1_needs;

@@ -22,6 +22,14 @@ pub(super) fn line(text: impl Into<String>) -> Line {
     vec![(Tone::Plain, text.into())]
 }
 
+/// What is wrong, over lines that were true before it.
+pub(super) fn outdated(trouble: &str, lines: &[Line]) -> Vec<Line> {
+    let faint = |(_, text): &(Tone, String)| (Tone::Faint, text.clone());
+    let lines = lines.iter().map(|line| line.iter().map(faint).collect());
+    let trouble = [vec![(Tone::Bad, trouble.to_owned())], Line::new()];
+    trouble.into_iter().chain(lines).collect()
+}
+
 /// How lines come to look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
@@ -40,15 +48,10 @@ impl Look {
     }
 
     /// Draws over what was drawn before, in so many columns and rows; `foot` stands below it.
-    pub(super) fn redraw(
-        self,
-        lines: &[Line],
-        foot: Option<&Line>,
-        (columns, rows): (usize, usize),
-    ) {
-        let mut kept: Vec<Line> = lines.iter().flat_map(|line| fit(line, columns)).collect();
-        kept.truncate(rows.saturating_sub(usize::from(foot.is_some())));
-        kept.extend(foot.cloned());
+    pub(super) fn redraw(self, lines: &[Line], foot: &Line, (columns, rows): (usize, usize)) {
+        let mut kept = fitted(lines, columns);
+        kept.truncate(rows.saturating_sub(1));
+        kept.push(foot.clone());
         let lines = kept.iter().map(|line| {
             // From here to the end of the line nothing of the old stays.
             format!("{}\x1b[K", self.line(line))
@@ -86,12 +89,17 @@ pub(super) fn size() -> (usize, usize) {
     size.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
+/// All lines in as many as they take.
+pub(super) fn fitted(lines: &[Line], columns: usize) -> Vec<Line> {
+    lines.iter().flat_map(|line| fit(line, columns)).collect()
+}
+
 /// How far the second half of a line that was too long is put in.
 const INDENT: &str = "     ";
 
 /// The line in as many as it takes to fit. A piece that does not fit behind the others begins a line;
 /// one that fits into none is broken between words, and a word that does so is cut.
-pub(super) fn fit(line: &Line, columns: usize) -> Vec<Line> {
+fn fit(line: &Line, columns: usize) -> Vec<Line> {
     let mut lines = vec![Line::new()];
     let mut used = 0;
     let mut put = |tone: Tone, text: &str| {
@@ -170,5 +178,15 @@ mod tests {
             let told: Vec<_> = fitted.iter().map(text).collect();
             assert_eq!(told, *expected, "{pieces:?} in {columns}");
         }
+    }
+
+    #[test]
+    fn i11_what_was_true_before_a_trouble_is_greyed() {
+        let lines = [vec![(Tone::Good, "well".to_owned())]];
+        let shown = outdated("gone", &lines);
+        assert_eq!(
+            Look::new(true).paint(&shown),
+            "\x1b[31mgone\x1b[0m\n\n\x1b[2mwell\x1b[0m"
+        );
     }
 }

@@ -14,13 +14,16 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::running::{Answer, Running};
-use super::{Ending, say};
+use super::{Ending, Local, say};
 use crate::config::Sources;
 use keys::{Ended, Keys};
-use look::{Look, Tone};
+use look::{Line, Look, Tone};
 
 /// A countdown moves once a second.
 const SECOND: Duration = Duration::from_secs(1);
+/// Who watches is told within three seconds that the proxy is gone: the second between two questions,
+/// and this.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Events that come closer together than this are drawn together.
 const TOGETHER: Duration = Duration::from_millis(100);
 
@@ -36,20 +39,30 @@ pub enum Show {
 }
 
 /// Asks the running proxy, and shows what it tells.
-pub async fn run(sources: &Sources, show: Show) -> Ending {
+pub async fn run(sources: &Sources, show: Show, local: Local) -> Ending {
     let running = match Running::of(sources) {
         Ok(running) => running,
         Err(trouble) => return trouble.end(),
     };
+    let running = if show == Show::Watch {
+        running.within(PATIENCE)
+    } else {
+        running
+    };
     let terminal = stdout().is_terminal();
     let look = Look::new(terminal && !sources.wants_no_color());
     match show {
-        Show::Watch if terminal => watch(&running, look).await,
-        Show::Watch => draw(&running, look, None).await,
+        Show::Watch if terminal => watch(&running, look, local).await,
+        Show::Watch => draw(&running, look, local, None).await,
         Show::Once | Show::Json => {
             match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
                 Ok(state) if show == Show::Json => say::json(&state),
-                Ok(state) => say::line(look.paint(&fitted(&state, terminal))),
+                Ok(state) if terminal => {
+                    let (columns, _) = look::size();
+                    let lines = table::table(&state, local, columns);
+                    say::line(look.paint(&look::fitted(&lines, columns)));
+                }
+                Ok(state) => say::line(look.paint(&table::table(&state, local, usize::MAX))),
                 Err(trouble) => return trouble.end(),
             }
             Ending::Fine
@@ -57,29 +70,15 @@ pub async fn run(sources: &Sources, show: Show) -> Ending {
     }
 }
 
-/// The table, as wide as the terminal; into a file as wide as it is.
-fn fitted(state: &Value, terminal: bool) -> Vec<look::Line> {
-    if !terminal {
-        return table::table(state, usize::MAX);
-    }
-    let (columns, _) = look::size();
-    let lines = table::table(state, columns);
-    lines
-        .iter()
-        .flat_map(|line| look::fit(line, columns))
-        .collect()
-}
-
 /// Draws in the terminal until `q` or a signal.
-async fn watch(running: &Running, look: Look) -> Ending {
+async fn watch(running: &Running, look: Look, local: Local) -> Ending {
+    let foot = |text: &str| Some(vec![(Tone::Faint, text.to_owned())]);
     let Some(mut keys) = Keys::take() else {
-        let foot = vec![(Tone::Faint, "Ctrl-C ends it".to_owned())];
-        return draw(running, look, Some(foot)).await;
+        return draw(running, look, local, foot("Ctrl-C ends it")).await;
     };
-    let foot = vec![(Tone::Faint, "q ends it".to_owned())];
     let ended = tokio::select! {
         ended = keys.ended() => ended,
-        ending = draw(running, look, Some(foot)) => return ending,
+        ending = draw(running, look, local, foot("q ends it")) => return ending,
     };
     say::line("");
     drop(keys);
@@ -90,36 +89,40 @@ async fn watch(running: &Running, look: Look) -> Ending {
     }
 }
 
-/// Draws at each event, and each second of a terminal's, which has a foot below the table.
-async fn draw(running: &Running, look: Look, foot: Option<look::Line>) -> Ending {
+/// Draws at each event, and each second of a terminal's, for which there is a foot to put below.
+async fn draw(running: &Running, look: Look, local: Local, foot: Option<Line>) -> Ending {
     let mut events = None;
     let mut told = Told::Nothing;
-    let redraw = |lines: &dyn Fn(usize) -> Vec<look::Line>| {
-        let size = look::size();
-        look.redraw(&lines(size.0), foot.as_ref(), size);
-    };
-    let terminal = foot.is_some();
+    let mut last = Vec::new();
     loop {
         let drawn = Instant::now();
-        match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
-            Ok(state) if terminal => redraw(&|columns| table::table(&state, columns)),
+        let asked = running.ask(Method::GET, "/admin/state", Bytes::new()).await;
+        let answered = asked.is_ok();
+        let size = foot.as_ref().map(|foot| (foot, look::size()));
+        match asked {
             Ok(state) => {
-                if told.is_new(Told::State(news(&state))) {
-                    say::line(format_args!("{}\n", look.paint(&fitted(&state, false))));
+                let is_new = told.is_new(Told::State(news(&state)));
+                let columns = size.map_or(usize::MAX, |(_, (columns, _))| columns);
+                last = table::table(&state, local, columns);
+                if let Some((foot, size)) = size {
+                    look.redraw(&last, foot, size);
+                } else if is_new {
+                    say::line(format_args!("{}\n", look.paint(&last)));
                 }
             }
             Err(trouble) if !trouble.may_pass() => return trouble.end(),
-            Err(trouble) if terminal => {
-                redraw(&|_| vec![look::line(format!("{trouble}. Asking again."))]);
-            }
             Err(trouble) => {
                 let trouble = trouble.to_string();
-                if told.is_new(Told::Trouble(trouble.clone())) {
+                let is_new = told.is_new(Told::Trouble(trouble.clone()));
+                if let Some((foot, size)) = size {
+                    let lines = look::outdated(&format!("{trouble}. Asking again."), &last);
+                    look.redraw(&lines, foot, size);
+                } else if is_new {
                     say::problem(trouble);
                 }
             }
         }
-        if events.is_none() {
+        if events.is_none() && answered {
             let asked = running.open(Method::GET, "/admin/events", Bytes::new());
             // Where none may listen, the seconds are left.
             events = asked.await.ok();
@@ -153,6 +156,8 @@ fn news(state: &Value) -> Value {
     let mut news: Vec<Value> = keys.iter().map(|key| state[*key].clone()).collect();
     news.extend(standings);
     news.push(state["account"]["state"].clone());
+    news.push(state["account"]["today"]["remaining"].clone());
+    news.push(state["condition"]["code"].clone());
     news.into()
 }
 

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::look::{Line, Tone, line};
+use crate::cli::Local;
 use crate::cli::say::clean;
+use crate::cli::when::parse_rfc3339;
 use crate::units::{length, wait};
 
 /// How many models are shown, and how many requests.
@@ -11,42 +13,33 @@ const MODELS: usize = 30;
 const REQUESTS: usize = 8;
 
 /// The whole of it, for so many columns: banner, proxy, account, models, last requests.
-pub(super) fn table(state: &Value, columns: usize) -> Vec<Line> {
-    let mut lines = vec![banner(state), proxy(state), account(state), Line::new()];
+pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
+    let mut lines = banner(&state["condition"]);
+    lines.extend([proxy(state), account(&state["account"], local), Line::new()]);
     lines.extend(models(state, columns));
     let requests = array(&state["requests"]);
     if !requests.is_empty() {
         lines.push(Line::new());
-        lines.push(vec![(Tone::Faint, "last requests (UTC)".to_owned())]);
+        let title = format!("last requests ({})", local.whose());
+        lines.push(vec![(Tone::Faint, title)]);
     }
-    lines.extend(requests.iter().take(REQUESTS).map(request));
+    let requests = requests.iter().take(REQUESTS);
+    lines.extend(requests.map(|each| request(each, local)));
     lines
 }
 
-/// Whether requests are answered, and by whom, in one sentence.
-fn banner(state: &Value) -> Line {
-    if state["ready"] != true {
-        let why = text(&state["reason"]);
-        return vec![(
-            Tone::Bad,
-            format!("Requests cannot be answered now: {why}."),
-        )];
-    }
-    let last = &state["last_answer"];
-    let last = match (last["model"].as_str(), last["at"].as_str()) {
-        (Some(model), Some(at)) => {
-            format!("; the last answer was by {} at {}", clean(model), clock(at))
-        }
-        _ => "; none was asked yet".to_owned(),
+/// Whether requests are answered, in one sentence, and the next step where they are not.
+fn banner(condition: &Value) -> Vec<Line> {
+    let tone = match condition["tone"].as_str() {
+        Some("good") => Tone::Good,
+        Some("warn") => Tone::Waiting,
+        _ => Tone::Bad,
     };
-    let first = match state["first_choice"].as_str() {
-        Some(first) => format!("{} is asked first", clean(first)),
-        None => "a model is being probed".to_owned(),
-    };
-    vec![(
-        Tone::Good,
-        format!("Requests are being answered: {first}{last}."),
-    )]
+    let sentence = vec![(tone, text(&condition["sentence"]))];
+    let next = condition["next_step"]
+        .as_str()
+        .map(|next| line(clean(next)));
+    [Some(sentence), next].into_iter().flatten().collect()
 }
 
 fn proxy(state: &Value) -> Line {
@@ -68,30 +61,41 @@ fn proxy(state: &Value) -> Line {
     ))
 }
 
-fn account(state: &Value) -> Line {
-    let account = &state["account"];
-    let asked = number(&account["asked_today"]);
-    let asked = format!("{asked} requests upstream since 00:00 UTC");
+/// What the account is out of, and what is left of the day's free requests.
+fn account(account: &Value, local: Local) -> Line {
     let what = match account["limit"].as_str() {
-        Some("minute") => "the free quota of this minute is used up",
-        Some("day") => "the free quota of today is used up",
-        Some("credit") => "out of credit",
-        Some("key") => "the upstream refuses the key",
-        _ if account["state"] == "probing" => "being probed after a rest",
-        _ => return line(format!("account: fine; {asked}")),
-    };
-    let free = &account["free_requests"];
-    let free = match (free["remaining"].as_u64(), free["limit"].as_u64()) {
-        (Some(remaining), Some(limit)) => format!(" ({remaining} of {limit} left)"),
-        _ => String::new(),
+        Some("minute") => Some("the free requests of this minute are used up"),
+        Some("day") => Some("the free requests of today are used up"),
+        Some("credit") => Some("out of credit"),
+        Some("key") => Some("the key is refused"),
+        _ if account["state"] == "probing" => Some("being probed after a rest"),
+        _ => None,
     };
     let left = account["resting_sec"].as_u64();
     let left = left.map_or(String::new(), |left| format!(", back in {}", wait(left)));
-    vec![
-        (Tone::Plain, "account: ".to_owned()),
-        (Tone::Bad, format!("{what}{free}{left}")),
-        (Tone::Plain, format!("; {asked}")),
-    ]
+    let today = &account["today"];
+    let back = today["resets_at"].as_str().and_then(parse_rfc3339);
+    let back = back.map_or(String::new(), |at| format!(", back at {}", local.time(at)));
+    let figures = (today["remaining"].as_u64(), today["limit"].as_u64());
+    let mut pieces = vec![(Tone::Plain, "account: ".to_owned())];
+    pieces.extend(what.map(|what| (Tone::Bad, format!("{what}{left}"))));
+    match (figures, what) {
+        ((Some(remaining), Some(limit)), _) => {
+            let gap = if what.is_some() { "; " } else { "" };
+            let tone = if remaining == 0 {
+                Tone::Bad
+            } else {
+                Tone::Plain
+            };
+            pieces.push((
+                tone,
+                format!("{gap}{remaining} of {limit} left today{back}"),
+            ));
+        }
+        (_, None) => pieces.push((Tone::Plain, "fine".to_owned())),
+        (_, Some(_)) => {}
+    }
+    pieces
 }
 
 fn models(state: &Value, columns: usize) -> Vec<Line> {
@@ -141,7 +145,8 @@ fn model(model: &Value, id: &str, width: usize) -> Line {
     // The hour says more of now; where it is silent, the day is better than nothing.
     let hour = &model["hour"];
     let figures = if hour.is_null() { &model["day"] } else { hour };
-    let percent = |share: f64| format!("{:.0}%", share * 100.0);
+    // Down, not to the nearest: nothing is 100% beside a failure.
+    let percent = |share: f64| format!("{:.0}%", (share * 100.0).floor());
     let success = figures["success_rate"]
         .as_f64()
         .map_or("-".to_owned(), percent);
@@ -172,7 +177,7 @@ fn standing(model: &Value) -> (Tone, String) {
     }
 }
 
-fn request(request: &Value) -> Line {
+fn request(request: &Value, local: Local) -> Line {
     let outcome = text(&request["outcome"]);
     let tone = match outcome.as_str() {
         "answered" => Tone::Good,
@@ -197,7 +202,8 @@ fn request(request: &Value) -> Line {
             format!("{code}: {trail}")
         }
     });
-    let at = clock(request["at"].as_str().unwrap_or_default());
+    let at = request["at"].as_str().and_then(parse_rfc3339);
+    let at = at.map_or("--:--:--".to_owned(), |at| local.clock(at, true));
     let took = millis(number(&request["duration_ms"]));
     vec![
         (Tone::Plain, format!("  {at}  ")),
@@ -215,11 +221,6 @@ fn millis(ms: u64) -> String {
     } else {
         format!("{:.1} s", ms as f64 / 1000.0)
     }
-}
-
-/// The time of day of a moment.
-fn clock(moment: &str) -> String {
-    clean(moment.get(11..19).unwrap_or_default())
 }
 
 fn text(value: &Value) -> String {

@@ -37,7 +37,7 @@ fn codex_is_carried() {
     let expected: Value = serde_json::from_str(include_str!("codex.chat.json")).unwrap();
     assert_eq!(chat(&translated), expected);
     let dropped: Vec<&str> = translated.dropped.names().collect();
-    assert_eq!(dropped, ["tool_search", "web_search"]);
+    assert_eq!(dropped, ["web_search"]);
     assert!(translated.stream);
     use Capability::{Images, Reasoning, Tools};
     assert_eq!(needs(&translated), [Tools, Reasoning, Images]);

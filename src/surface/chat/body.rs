@@ -1,36 +1,40 @@
 //! The body of a chat completion request, put together message by message.
 //!
-//! Three things are done for the models behind it, many of which are strict where the surfaces
+//! Four things are done for the models behind it, many of which are strict where the surfaces
 //! are not: one system message stands first and no other anywhere (the templates of several
-//! families refuse any other), what one turn said is one assistant message with its calls, and a
-//! tool's result is text, the images in it following as a user message.
-
-use std::collections::HashMap;
+//! families refuse any other), what one turn said is one assistant message with its calls, each
+//! of them is answered right behind it, and a tool's result is text, the images in it following
+//! as a user message.
 
 use bytes::Bytes;
 
-use super::id::{Known, known};
 use super::part::{self, Part};
+use super::results::Results;
 use super::turn::{Arguments, Turn};
 use crate::json::write;
+use crate::request::MAX_PARTS;
 
 /// A request in the making.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Body {
     /// The system message's text, escaped.
     system: Vec<u8>,
-    /// The messages after it, a comma before each.
+    /// The messages after it but for tools' results, a comma before each.
     messages: Vec<u8>,
+    results: Results,
     /// The other fields, a comma before each.
     members: Vec<u8>,
     turn: Turn,
-    /// The ids of calls that the details of their turn have settled: the client's, the upstream's.
-    settled: HashMap<String, String>,
     /// What tools have shown and chat has no room for in their results: parts, a comma before each.
     shown: Vec<u8>,
     /// The model has had its say: what the system says now comes later.
     answered: bool,
+    /// How many parts there are, calls and results among them.
+    pieces: usize,
 }
+
+/// One more part than a body may have: of a longer list no more has to be read.
+pub(in crate::surface) const TOO_MANY: usize = MAX_PARTS + 1;
 
 impl Body {
     /// Adds a field: its value as JSON.
@@ -54,6 +58,7 @@ impl Body {
             self.messages
                 .extend_from_slice(br#",{"role":"user","content":"<system-reminder>"#);
             for text in text {
+                self.pieces += 1;
                 self.messages.extend_from_slice(br"\n");
                 self.messages.extend_from_slice(text.as_bytes());
             }
@@ -62,6 +67,7 @@ impl Body {
             return;
         }
         for text in text {
+            self.pieces += 1;
             if !self.system.is_empty() {
                 self.system.extend_from_slice(br"\n\n");
             }
@@ -71,43 +77,49 @@ impl Body {
 
     /// Adds what the user says.
     pub(in crate::surface) fn user(&mut self, parts: &[Part<'_>]) {
+        if !self.has_room(parts.len()) {
+            return;
+        }
         self.end_turn();
         self.user_message(parts);
     }
 
-    /// Adds a tool's result.
+    /// Adds a tool's result. One whose call is not there, or has one already, is told as what
+    /// the user says: hosts refuse it as a result.
     pub(in crate::surface) fn result(&mut self, call: &str, parts: &[Part<'_>], failed: bool) {
+        if !self.has_room(parts.len()) {
+            return;
+        }
         self.end_turn();
         self.answered = true;
-        let out = &mut self.messages;
-        out.extend_from_slice(br#",{"role":"tool","tool_call_id":""#);
-        let own = match known(call) {
-            Known::As(own) => own,
-            Known::Digest(_) => self.settled.get(call).map_or(call, String::as_str).into(),
-        };
-        out.extend_from_slice(own.as_bytes());
-        out.extend_from_slice(br#"","content":""#);
-        if failed {
-            out.extend_from_slice(b"Error: ");
-        }
-        for (n, part) in parts.iter().enumerate() {
-            if n > 0 {
-                out.extend_from_slice(br"\n");
+        let shown = &mut self.shown;
+        let answers = self.results.answer(call, |out| {
+            if failed {
+                out.extend_from_slice(b"Error: ");
             }
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Image { .. } | Part::File { .. } | Part::Audio(_) => {
+            for (n, part) in parts.iter().enumerate() {
+                if n > 0 {
+                    out.extend_from_slice(br"\n");
+                }
+                if !part.say(out) {
                     out.extend_from_slice(b"(attached to the next user message)");
-                    if self.shown.is_empty() {
-                        self.shown.push(b',');
-                        part::note(&mut self.shown, "What the tools above have returned:");
+                    if shown.is_empty() {
+                        shown.push(b',');
+                        part::note(shown, "What the tools above have returned:");
                     }
-                    self.shown.push(b',');
-                    part.write(&mut self.shown);
+                    shown.push(b',');
+                    part.write(shown);
                 }
             }
+        });
+        if !answers && parts.iter().any(|part| !part.is_blank()) {
+            let of = if failed {
+                "The error of an earlier tool call:"
+            } else {
+                "The result of an earlier tool call:"
+            };
+            self.user_message(&[&[Part::Text(of)], parts].concat());
         }
-        out.extend_from_slice(br#""}"#);
     }
 
     /// Whether the turn in the making has a text.
@@ -118,11 +130,6 @@ impl Body {
     /// Whether the turn in the making has calls.
     pub(in crate::surface) fn turn_has_calls(&self) -> bool {
         self.turn.has_calls()
-    }
-
-    /// Begins a turn of the model's, or goes on with it.
-    pub(in crate::surface) fn begin_turn(&mut self) {
-        self.said().begin();
     }
 
     /// Adds what the model said.
@@ -142,33 +149,56 @@ impl Body {
         turn.details(details);
     }
 
-    /// Adds a call of the model's.
-    pub(in crate::surface) fn call(&mut self, id: &str, name: &str, arguments: Arguments<'_>) {
-        self.said().call(id, name, arguments);
+    /// Adds a call of the model's. Its id may be empty, and its result may name it by `alias`.
+    pub(in crate::surface) fn call(
+        &mut self,
+        id: &str,
+        alias: Option<&str>,
+        name: &str,
+        arguments: Arguments<'_>,
+    ) {
+        if !self.has_room(1) {
+            return;
+        }
+        self.said();
+        let id = self.results.expect(id, alias);
+        self.turn.call(id, name, arguments);
     }
 
     /// The turn is over; what the model says next is another message.
     pub(in crate::surface) fn end_turn(&mut self) {
         let settled = self.turn.end(&mut self.messages);
-        self.settled.extend(settled);
+        self.results.place(self.messages.len(), settled);
+    }
+
+    /// Counts what has so many parts, or is one. Each costs more than its few bytes, so that beyond
+    /// the limit none is kept.
+    fn has_room(&mut self, parts: usize) -> bool {
+        self.pieces = self.pieces.saturating_add(parts.max(1));
+        !self.is_too_much()
+    }
+
+    /// It has more parts than a body may have.
+    pub(in crate::surface) fn is_too_much(&self) -> bool {
+        self.pieces > MAX_PARTS
     }
 
     /// The whole request.
     pub(in crate::surface) fn finish(mut self) -> Bytes {
         self.end_turn();
         self.end_shown();
-        let mut messages = self.messages.as_slice();
-        let mut out =
-            Vec::with_capacity(64 + self.system.len() + messages.len() + self.members.len());
+        let (messages, results) = (&self.messages, &self.results);
+        let mut out = Vec::with_capacity(
+            64 + self.system.len() + messages.len() + results.len() + self.members.len(),
+        );
         out.extend_from_slice(br#"{"messages":["#);
-        if self.system.is_empty() {
-            messages = messages.get(1..).unwrap_or_default();
-        } else {
+        let first_comma = usize::from(self.system.is_empty());
+        if !self.system.is_empty() {
             out.extend_from_slice(br#"{"role":"system","content":""#);
             out.extend_from_slice(&self.system);
             out.extend_from_slice(br#""}"#);
         }
-        out.extend_from_slice(messages);
+        results.weave(messages, first_comma, &mut out);
         out.push(b']');
         out.extend_from_slice(&self.members);
         out.push(b'}');
@@ -198,7 +228,14 @@ impl Body {
         let only_text = match said().next() {
             None => Some(""),
             Some(Part::Text(text)) if said().count() == 1 => Some(*text),
-            Some(Part::Text(_) | Part::Image { .. } | Part::File { .. } | Part::Audio(_)) => None,
+            Some(
+                Part::Text(_)
+                | Part::Image { .. }
+                | Part::File { .. }
+                | Part::Audio(_)
+                | Part::Tool(_)
+                | Part::Told(_),
+            ) => None,
         };
         if let Some(text) = only_text.filter(|_| shown.is_empty()) {
             out.push(b'"');

@@ -27,7 +27,7 @@ pub(in crate::surface) fn fitting(name: &str) -> Cow<'_, str> {
 }
 
 /// The name with its digest, whether it would fit or not: for one that another tool has already.
-fn cut(name: &str) -> String {
+pub(in crate::surface) fn cut(name: &str) -> String {
     let name: String = Unescape::new(name).collect();
     let digest = digest(&[&name], DIGEST);
     let plain: String = name

@@ -1,10 +1,11 @@
-//! Images and documents.
+//! Images, documents, and what was found in a search.
 
 use super::blocks::{Block, part};
 use crate::json::Raw;
+use crate::request::MAX_PARTS;
 use crate::surface::chat::{Part, Url};
-use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
+use crate::surface::unfit::Unfit;
 
 const STORED: &str = "names a stored file, and nothing is stored here: send the data itself";
 
@@ -27,11 +28,11 @@ pub(super) fn document<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
-    dropped: &mut Dropped,
+    unfit: &mut Unfit<'_>,
 ) -> Result<(), Invalid> {
     let enabled = block.citations.and_then(|c| c.get("enabled")?.as_bool());
     if enabled == Some(true) {
-        dropped.note("citations");
+        unfit.name("citations");
     }
     let text = |name, value: Option<Raw<'a>>| {
         let place = place.field(name);
@@ -67,14 +68,33 @@ pub(super) fn document<'a>(
         parts.push(Part::Text(text));
         return Ok(());
     }
-    for (n, block) in place.array(inner)?.elements().enumerate() {
-        let place = place.at(n);
+    for block in place.each(place.array(inner)?, MAX_PARTS) {
+        let (place, block) = block?;
         let block = Block::read(block, &place)?;
         // A document has no documents in it.
         if block.kind == "document" {
             return Err(place.field("type").not_carried(block.kind));
         }
-        part(&block, &place, parts, dropped)?;
+        part(&block, &place, parts, unfit)?;
+    }
+    Ok(())
+}
+
+/// A `search_result` block: its title and its address are said before its texts.
+pub(super) fn search_result<'a>(
+    block: &Block<'a>,
+    place: &Place<'_>,
+    parts: &mut Vec<Part<'a>>,
+) -> Result<(), Invalid> {
+    for (name, value) in [("title", block.title), ("source", block.source)] {
+        let text = value.map(|value| place.field(name).string(value));
+        parts.extend(text.transpose()?.map(Part::Text));
+    }
+    let place = place.field("content");
+    let content = place.array(block.content.ok_or_else(|| place.missing())?)?;
+    for text in place.each(content, MAX_PARTS) {
+        let (place, text) = text?;
+        parts.push(Part::Text(place.required("text", text.get("text"))?));
     }
     Ok(())
 }

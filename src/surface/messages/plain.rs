@@ -3,17 +3,13 @@
 use bytes::Bytes;
 
 use super::reply::{Ending, Reply, write_usage};
-use crate::json::{Kind, Raw, Unescape};
-use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of, write_object};
 use crate::surface::{BadAnswer, Ids};
-
-/// No tool's input nests deeper.
-const MAX_DEPTH: usize = 128;
 
 impl Reply {
     /// Translates a whole answer.
     pub(in crate::surface) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
-        let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
+        let chunk = Chunk::read(answer, &mut None).map_err(BadAnswer::Json)?;
         if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
@@ -63,7 +59,7 @@ impl Reply {
         ] {
             out.extend_from_slice(piece.as_bytes());
         }
-        write_input(call.arguments.as_deref().unwrap_or_default(), out);
+        write_object(call.arguments.as_deref().unwrap_or_default(), out);
         out.push(b'}');
     }
 }
@@ -95,21 +91,4 @@ fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) -> Result<(), BadAnswer>
     }
     out.extend_from_slice(br#""}"#);
     Ok(())
-}
-
-/// The input has to be an object. What a model wrote that is none goes out as Anthropic tells its
-/// own users to wrap it: the tool refuses it, and the model reads why.
-fn write_input(arguments: &str, out: &mut Vec<u8>) {
-    let text: String = Unescape::new(arguments).collect();
-    match Raw::parse(text.as_bytes(), MAX_DEPTH) {
-        Ok(input) if input.kind() == Kind::Object => {
-            out.extend_from_slice(input.text().as_bytes());
-        }
-        _ if text.trim().is_empty() => out.extend_from_slice(b"{}"),
-        Ok(_) | Err(_) => {
-            out.extend_from_slice(br#"{"INVALID_JSON":""#);
-            out.extend_from_slice(arguments.as_bytes());
-            out.extend_from_slice(br#""}"#);
-        }
-    }
 }

@@ -13,6 +13,8 @@ pub struct Reply {
     model: Option<String>,
     /// The stop sequences, escaped.
     stops: Vec<String>,
+    /// About how many tokens the prompt has: a stream begins before the upstream has counted.
+    pub(super) prompt: u64,
     /// The names of tools that had to be cut: as they went up, and as they were given.
     renamed: Vec<(String, String)>,
 }
@@ -41,7 +43,13 @@ impl Reply {
             model: model.map(str::to_owned),
             stops,
             renamed,
+            prompt: 0,
         }
+    }
+
+    /// Says about how many tokens the prompt has.
+    pub(super) fn estimated(self, prompt: u64) -> Self {
+        Self { prompt, ..self }
     }
 
     /// The name of a tool as the client gave it.

@@ -17,6 +17,8 @@ use crate::surface::{Failure, Ids};
 pub struct Stream {
     reply: Reply,
     ids: Ids,
+    /// The index of the choice that is listened to.
+    pub(in crate::surface) choice: Option<u64>,
     begun: bool,
     /// The index of the open block, or of the next one.
     index: u64,
@@ -49,6 +51,7 @@ impl Stream {
         Self {
             reply,
             ids,
+            choice: None,
             begun: false,
             index: 0,
             open: None,

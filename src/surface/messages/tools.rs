@@ -32,24 +32,44 @@ const BUILT_IN: [&str; 12] = [
 /// The names of tools that had to be cut: as they went up, and as they were given.
 type Renamed = Vec<(String, String)>;
 
-/// Carries the tools over.
+/// Carries the tools over, those that are defined in the conversation too.
 pub(super) fn carry(
     fields: &mut Fields<'_>,
+    more: &[Raw<'_>],
     body: &mut Body,
     dropped: &mut Dropped,
 ) -> Result<Renamed, Invalid> {
     let mut out = Vec::new();
     let mut left_out = Vec::new();
     let mut renamed = Vec::new();
-    if let Some(list) = fields.take("tools") {
-        let place = Place::top("tools");
-        for tool in place.each(place.array(list)?, MAX_TOOLS) {
-            let (place, tool) = tool?;
-            match carry_one(tool, &place, &mut out, dropped)? {
-                Carried::As { name, up } if up == name => {}
-                Carried::As { name, up } => renamed.push((up.into_owned(), name.to_owned())),
-                Carried::Not(name) => left_out.push(name),
+    let place = Place::top("tools");
+    let mut count = 0;
+    let mut carry = |tool, place: &Place<'_>, dropped: &mut Dropped| {
+        count += 1;
+        if count > MAX_TOOLS {
+            return Err(Place::top("tools").too_many(MAX_TOOLS));
+        }
+        let before = out.len();
+        match carry_one(tool, place, &mut out, dropped) {
+            Ok(Carried::As { name, up }) if up == name => {}
+            Ok(Carried::As { name, up }) => renamed.push((up.into_owned(), name.to_owned())),
+            Ok(Carried::Not(name)) => left_out.push(name),
+            Err(invalid) => {
+                out.truncate(before);
+                return Err(invalid);
             }
+        }
+        Ok(())
+    };
+    if let Some(list) = fields.take("tools") {
+        for (n, tool) in place.array(list)?.elements().enumerate() {
+            carry(tool, &place.at(n), dropped)?;
+        }
+    }
+    for tool in more {
+        if carry(*tool, &place, dropped).is_err() {
+            let kind = tool.get("type").and_then(Raw::escaped);
+            dropped.note(kind.unwrap_or_default());
         }
     }
     let choice = fields.take("tool_choice");

@@ -16,6 +16,8 @@ use crate::surface::{Failure, Ids};
 pub struct Stream {
     reply: Reply,
     ids: Ids,
+    /// The index of the choice that is listened to.
+    pub(in crate::surface) choice: Option<u64>,
     /// Nothing of it is sent, only the response at its end.
     is_plain: bool,
     sequence: u64,
@@ -40,6 +42,7 @@ impl Stream {
         Self {
             reply,
             ids,
+            choice: None,
             is_plain: false,
             sequence: 0,
             begun: false,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{reply, thinking};
 use crate::surface::transcript::{
-    End, FAILURE, call, check_first_choice_alone, check_message, delta, id, ids, play, text,
+    End, FAILURE, call, check_message, check_one_choice_alone, delta, id, ids, play, text,
 };
 use crate::surface::{Failure, transcript};
 
@@ -71,7 +71,7 @@ fn a_failure_is_the_last_event() {
 
 #[test]
 fn a_choice_that_nobody_asked_for_is_left_out() {
-    check_first_choice_alone(&reply(&thinking()));
+    check_one_choice_alone(&reply(&thinking()));
 }
 
 #[test]

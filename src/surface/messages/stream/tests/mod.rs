@@ -241,3 +241,20 @@ fn whoever_asked_for_thoughts_is_told_the_name_that_was_asked_for() {
         "a/b:free"
     );
 }
+
+/// Clients show it until the end tells how many there were.
+#[test]
+fn the_start_tells_about_how_many_tokens_went_in() {
+    let body = json!({"system": "s".repeat(40), "messages": [{"role": "user", "content": "x".repeat(400)}], "stream": true,
+                      "tools": [{"name": "f", "description": "d".repeat(40), "input_schema": {}}]});
+    let body = Bytes::from(body.to_string());
+    let counted = messages::count_tokens(&body, 9).unwrap();
+    let counted: Value = serde_json::from_slice(&counted).unwrap();
+    let reply = messages::read(&body, 9).unwrap().reply;
+    let events = play(reply, &[vec![text("x")], end("stop")].concat(), End::Done);
+    let told = &events[0]["message"]["usage"];
+    assert_eq!(told["input_tokens"], counted["input_tokens"]);
+    assert!(told["input_tokens"].as_u64() > Some(100));
+    let last = &events[events.len() - 2]["usage"];
+    assert_eq!(last["input_tokens"], 5, "nine, four of them out of a cache");
+}
