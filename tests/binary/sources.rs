@@ -270,7 +270,8 @@ async fn s12_1_launch_starts_no_agent_that_a_projects_file_would_lead_away() {
             program.env("PATH", &path).env("NO_PROXY", "a.test")
         };
         let program = launch();
-        let folder = program.dir.path().join(".qwen");
+        let dir = Arc::clone(&program.dir);
+        let folder = dir.path().join(".qwen");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("settings.json"), text).unwrap();
         let ran = program.run().await;
@@ -287,8 +288,13 @@ async fn s12_1_launch_starts_no_agent_that_a_projects_file_would_lead_away() {
         std::fs::rename(&folder, home.path().join(".qwen")).unwrap();
         let own = Arc::new(home);
         let program = Program::within(&own, "launch qwen --url http://127.0.0.1:9");
-        let program = program.env("HOME", own.path().to_str().unwrap()).env("PATH", &path);
-        assert_eq!(program.run().await.stdout, "launched, 127.0.0.1, 127.0.0.1\n");
+        let program = program
+            .env("HOME", own.path().to_str().unwrap())
+            .env("PATH", &path);
+        assert_eq!(
+            program.run().await.stdout,
+            "launched, 127.0.0.1, 127.0.0.1\n"
+        );
     }
 }
 
