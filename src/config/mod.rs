@@ -29,6 +29,7 @@ pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table};
+pub use env_file::text_in_folder;
 pub use error::ConfigError;
 pub use read::listen_address;
 pub use secret::Secret;
