@@ -17,6 +17,7 @@ pub(super) const ABOUT: About = About {
     elsewhere: ELSEWHERE,
     edits,
     launch,
+    of_project: None,
 };
 
 /// Its environment wins over its files, and there are many names for a model.
@@ -66,15 +67,29 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     Ok(vec![settings, metadata])
 }
 
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, direct: Option<&str>) -> Launch {
+    // A project's `.env` wins over its environment, and the command line over that. The library
+    // below it looks for an address of its own first.
+    let mut set = vec![format!("OPENAI_BASE_URL={}", v1(door))];
+    for name in ["NO_PROXY", "no_proxy"] {
+        set.extend(direct.map(|hosts| format!("{name}={hosts}")));
+    }
+    let mut arguments = vec![
+        "--model".to_owned(),
+        model(),
+        "--openai-api-base".to_owned(),
+        v1(door),
+    ];
+    arguments.extend(
+        set.into_iter()
+            .flat_map(|set| ["--set-env".to_owned(), set]),
+    );
     Launch {
-        arguments: Vec::new(),
+        arguments,
         variables: vec![
-            ("AIDER_MODEL", model()),
             // Its settings may name others for the small tasks.
             ("AIDER_WEAK_MODEL", model()),
             ("AIDER_EDITOR_MODEL", model()),
-            ("AIDER_OPENAI_API_BASE", v1(door)),
             ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
             ("AIDER_SHOW_MODEL_WARNINGS", "false".to_owned()),
             ("AIDER_MAX_CHAT_HISTORY_TOKENS", history(door).to_string()),

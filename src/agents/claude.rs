@@ -18,6 +18,7 @@ pub(super) const ABOUT: About = About {
     elsewhere: ELSEWHERE,
     edits,
     launch,
+    of_project: None,
 };
 
 /// Every name by which it asks for a model.
@@ -79,10 +80,14 @@ fn environment(door: &Door) -> Map<String, Value> {
 /// The `env` of its settings files wins over its environment, so an address there would get
 /// our key, our address a token from there, or a cloud the requests. Settings on the command line win over both; the
 /// key, which must not stand there, is fetched from the environment by the helper.
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, direct: Option<&str>) -> Launch {
     let mut env = environment(door);
     for name in CREDENTIALS.iter().chain(ELSEWHERE) {
         env.insert((*name).to_owned(), "".into());
+    }
+    // A project's settings may name an outbound proxy, which would see the key.
+    for name in ["NO_PROXY", "no_proxy"] {
+        env.extend(direct.map(|hosts| (name.to_owned(), hosts.into())));
     }
     let settings = json!({
         "env": env,

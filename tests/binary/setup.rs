@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::program::{PROXY_KEY, Program, Ran};
+use crate::program::{PROXY_KEY, Program, Ran, terminal};
 
 #[tokio::test]
 async fn without_a_terminal_setup_only_shows() {
@@ -294,7 +294,7 @@ async fn launch_clears_what_would_lead_the_agent_elsewhere_and_setup_tells_of_it
     let ran = around("setup claude").run().await;
     for told in [
         "CLAUDE_CODE_USE_BEDROCK is set in the environment",
-        "Set NO_PROXY=example.org,127.0.0.1;",
+        "set NO_PROXY=example.org,127.0.0.1.",
     ] {
         assert!(ran.stdout.contains(told), "{told} in {}", ran.stdout);
     }
@@ -332,21 +332,6 @@ async fn launch_says_what_is_missing() {
         Some(0),
         "whoever names an address is believed: {ran:?}"
     );
-}
-
-/// A person's end of a terminal, and the program's.
-fn terminal() -> (std::fs::File, std::fs::File) {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name)
-        .unwrap();
-    (person.into(), terminal)
 }
 
 /// A port where somebody listens.

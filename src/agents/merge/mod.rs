@@ -48,6 +48,15 @@ impl Refusal {
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// What a file says.
+///
+/// # Errors
+///
+/// When that is not known without a doubt.
+pub fn said(format: Format, text: &str) -> Result<Value, Refusal> {
+    read(format, text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+}
+
 /// Puts the template into the text.
 ///
 /// # Errors
@@ -82,8 +91,7 @@ pub fn merge(format: Format, text: &str, template: &Value) -> Result<Merged, Ref
     })
 }
 
-/// What a file says.
-pub(super) fn read(format: Format, text: &str) -> Result<Value, Refusal> {
+fn read(format: Format, text: &str) -> Result<Value, Refusal> {
     match format {
         Format::Json => json::read(text),
         Format::Toml => toml::read(text),

@@ -9,7 +9,7 @@ mod show;
 
 use std::io::{self, IsTerminal as _};
 
-use super::launch::is_open;
+use super::launch::{direct_now, is_open};
 use super::{Ending, say, window};
 use crate::agents::merge::{Format, Merged, merge};
 use crate::agents::{About, Agent, Edit, Places, elsewhere};
@@ -77,7 +77,12 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
         return Ending::Fault;
     }
     let settings: Vec<_> = changes.iter().filter_map(Change::before).collect();
-    for found in elsewhere::found(about, &door, &foreign_variable, &settings) {
+    for found in elsewhere::found(
+        about,
+        direct_now(&door).as_deref(),
+        &foreign_variable,
+        &settings,
+    ) {
         say::line(format_args!("\n{found}."));
     }
     say::line(show::next_steps(about, &door, is_open(&door)));
