@@ -118,6 +118,11 @@ async fn s3_auto_stands_first_while_a_model_may_be_named() {
         let rig = Rig::with(Script::new(), &[("MODEL_FIELD", field)]).await;
         let ids = ids(&rig).await;
         assert_eq!(ids[0], first, "{field}");
+        let auto = rig.get("/v1/models/auto").await.json();
+        assert_eq!(
+            auto["context_length"], 262_144,
+            "three of its models hold as much"
+        );
         let named: Vec<_> = ids.iter().filter(|id| *id != "auto").collect();
         assert_eq!(named, MODELS, "{field}");
     }
