@@ -157,7 +157,7 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
         ("its catalogue was read since", |o, k| { k.streak = streak(How::NotReached(Cause::Connect), 1, 990); o.reached_at = Some(at(991)); }, "ready good ready", ANSWERED, ""),
 
         ("all rest",                    |_, k| { k.list = rests(1, 4, 1); k.first_choice = None; },
-            "all_rest bad",               "Every model is resting (6 of 6): 4 are rate limited, 1 failed, 1 is gone; the first returns in 42 min.", ""),
+            "all_rest bad",               "Every model is resting: 4 models are rate limited, 1 is failing, 1 is gone; the first returns in 42 min.", ""),
         ("the router alone is awake",   |_, k| k.list = rests(1, 4, 1).map(|l| Listed { somebody_is_awake: true, ..l }), "ready good ready", ANSWERED, ""),
         ("a probe is under way",        |_, k| k.first_choice = None,
             "probing warn ready",         "A rest is over: one request finds out whether that helped, and the others wait for it.", ""),
@@ -202,9 +202,12 @@ fn rests(gone: usize, limited: usize, failing: usize) -> Option<Listed> {
     Some(Listed {
         models: 6,
         somebody_is_awake: false,
-        gone,
-        limited,
-        failing,
+        why: Unavailable {
+            gone,
+            rate_limited: limited,
+            failing,
+            ..Unavailable::default()
+        },
         first_back: Some(at(1000 + 2520)),
     })
 }

@@ -184,8 +184,9 @@ impl RequestRecord {
     ) {
         let end = (failure.status, Some(failure.cause), cooldown_until);
         let of_account = matches!(failure.scope, Scope::Account(_));
-        // Too long, or in want of what the model lacks: another request would have been served.
-        self.refused = failure.scope != Scope::Request && failure.lesson.is_none();
+        // Too long, in want of what the model lacks, or steered by its own routing: another request
+        // would have been served.
+        self.refused = failure.scope != Scope::Request && failure.lesson.is_none() && !failure.owed;
         self.end_attempt(outcome, end, of_account);
     }
 
