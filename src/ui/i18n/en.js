@@ -108,7 +108,7 @@ export default {
   'charts.requests': 'Requests',
   'charts.ttft': 'Time to first token',
   'charts.none': 'nothing yet',
-  'charts.served': '{n}, {share} answered',
+  'charts.served': '{n} of {of} answered',
   'charts.last': 'lately {p50}, 95% within {p95}',
   'charts.p50': 'half of them within',
   'charts.p95': '95% within',

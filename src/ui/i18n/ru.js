@@ -108,7 +108,7 @@ export default {
   'charts.requests': 'Запросы',
   'charts.ttft': 'Время до первого токена',
   'charts.none': 'пока ничего',
-  'charts.served': '{n}, из них с ответом {share}',
+  'charts.served': 'выполнено {n} из {of}',
   'charts.last': 'недавно {p50}, 95% до {p95}',
   'charts.p50': 'половина быстрее',
   'charts.p95': '95% быстрее',
