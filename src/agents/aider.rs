@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, Launch, MODEL, Places, nothing, v1};
+use super::{About, Edit, Homeless, Launch, MODEL, Places, longest_answer, nothing, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -16,34 +16,68 @@ pub(super) const ABOUT: About = About {
     replaces: nothing,
     edits,
     launch,
+    of_project: None,
 };
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let home = places.home(None)?;
-    Ok(vec![Edit {
+    let metadata = Edit {
+        places: vec![home.join(".aider.model.metadata.json")],
+        format: Format::Json,
+        content: json!({model(): {
+            "litellm_provider": "openai",
+            "mode": "chat",
+            "max_input_tokens": door.window - longest_answer(door),
+            "max_output_tokens": longest_answer(door),
+            "input_cost_per_token": 0,
+            "output_cost_per_token": 0,
+        }}),
+    };
+    let settings = Edit {
         places: vec![home.join(".aider.conf.yml")],
         format: Format::Yaml,
         content: json!({
             "model": model(),
             "openai-api-base": v1(door),
             "openai-api-key": door.key.expose(),
-            // It has no prices and limits for a model of this name, and would say so each time.
+            // It does not know the model by its name, and would say so each time.
             "show-model-warnings": false,
         }),
-    }])
+    };
+    Ok(vec![settings, metadata])
 }
 
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, direct: Option<&str>) -> Launch {
+    // A project's `.env` wins over its environment, and the command line over that. The library
+    // below it looks for an address of its own first.
+    let mut set = vec![format!("OPENAI_BASE_URL={}", v1(door))];
+    for name in ["NO_PROXY", "no_proxy"] {
+        set.extend(direct.map(|hosts| format!("{name}={hosts}")));
+    }
+    let mut arguments = vec![
+        "--model".to_owned(),
+        model(),
+        "--openai-api-base".to_owned(),
+        v1(door),
+    ];
+    arguments.extend(
+        set.into_iter()
+            .flat_map(|set| ["--set-env".to_owned(), set]),
+    );
     Launch {
-        arguments: Vec::new(),
+        arguments,
         variables: vec![
-            ("AIDER_MODEL", model()),
-            ("AIDER_OPENAI_API_BASE", v1(door)),
             ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
             ("AIDER_SHOW_MODEL_WARNINGS", "false".to_owned()),
+            ("AIDER_MAX_CHAT_HISTORY_TOKENS", history(door).to_string()),
         ],
         without: &[],
     }
+}
+
+/// What it would make of the window if it could be told of that without a file.
+fn history(door: &Door) -> u64 {
+    (door.window / 16).clamp(1024, 8192)
 }
 
 fn model() -> String {

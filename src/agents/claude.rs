@@ -17,6 +17,7 @@ pub(super) const ABOUT: About = About {
     replaces: nothing,
     edits,
     launch,
+    of_project: None,
 };
 
 /// Every name by which it asks for a model.
@@ -30,6 +31,9 @@ const MODELS: [&str; 5] = [
 
 /// No update checks, telemetry or surveys: they would go to others than the proxy.
 const QUIET: &str = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
+
+/// How much the models hold: it takes a name that it does not know for one of a million tokens.
+const WINDOW: &str = "CLAUDE_CODE_MAX_CONTEXT_TOKENS";
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let folder = places.folder("CLAUDE_CONFIG_DIR", ".claude")?;
@@ -50,16 +54,21 @@ fn environment(door: &Door) -> Map<String, Value> {
     )]);
     env.extend(models);
     env.insert(QUIET.to_owned(), "1".into());
+    env.insert(WINDOW.to_owned(), door.window.to_string().into());
     env
 }
 
 /// The `env` of its settings files wins over its environment, so an address there would get
 /// our key, or our address a token from there. Settings on the command line win over both; the
 /// key, which must not stand there, is fetched from the environment by the helper.
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, direct: Option<&str>) -> Launch {
     let mut env = environment(door);
     for credential in ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"] {
         env.insert(credential.to_owned(), "".into());
+    }
+    // A project's settings may name an outbound proxy, which would see the key.
+    for name in ["NO_PROXY", "no_proxy"] {
+        env.extend(direct.map(|hosts| (name.to_owned(), hosts.into())));
     }
     let settings = json!({
         "env": env,

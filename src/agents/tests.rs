@@ -22,7 +22,7 @@ fn every_agent_finds_its_settings_where_its_own_variables_say() {
         (Opencode,  &[("HOME", "/h")],                                  "/h/.config/opencode/opencode.jsonc|/h/.config/opencode/opencode.json"),
         (Opencode,  &[("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")],       "/x/opencode/opencode.jsonc|/x/opencode/opencode.json"),
         (Opencode,  &[("HOME", "/h"), ("OPENCODE_CONFIG", "/o.json")],  "/o.json"),
-        (Aider,     &[("HOME", "/h")],                                  "/h/.aider.conf.yml"),
+        (Aider,     &[("HOME", "/h")],                                  "/h/.aider.conf.yml /h/.aider.model.metadata.json"),
         (OpenWebUi, &[],                                                "open-webui.env"),
         (Qwen,      &[],                                                "HOME is not set, so its settings cannot be found: set HOME or QWEN_HOME"),
         (Aider,     &[],                                                "HOME is not set, so its settings cannot be found: set HOME"),
@@ -45,7 +45,7 @@ fn every_agent_finds_its_settings_where_its_own_variables_say() {
 #[test]
 fn a_launch_shows_the_key_to_the_agent_alone() {
     for agent in Agent::ALL {
-        let launch = (agent.about().launch)(&door());
+        let launch = (agent.about().launch)(&door(), Some("127.0.0.1"));
         let with_key: Vec<_> = launch
             .variables
             .iter()
@@ -62,6 +62,63 @@ fn a_launch_shows_the_key_to_the_agent_alone() {
             told || arguments.contains("http://127.0.0.1:9000"),
             "{launch:?}"
         );
+    }
+}
+
+#[test]
+fn every_agent_is_told_how_much_the_models_hold() {
+    use Agent::{Aider, Claude, Codex, Opencode, Qwen};
+    // In its files, and in a launch: Qwen Code reads it from its files alone.
+    #[rustfmt::skip]
+    let rows = [
+        (Qwen,     "\"contextWindowSize\":200000",                        None),
+        (Claude,   "\"CLAUDE_CODE_MAX_CONTEXT_TOKENS\":\"200000\"",       Some("\"CLAUDE_CODE_MAX_CONTEXT_TOKENS\":\"200000\"")),
+        (Codex,    "\"model_context_window\":200000",                     Some("model_context_window=200000")),
+        (Opencode, "\"limit\":{\"context\":200000,\"output\":32000}",     Some("\"limit\":{\"context\":200000,\"output\":32000}")),
+        (Aider,    "\"max_input_tokens\":168000",                         Some("AIDER_MAX_CHAT_HISTORY_TOKENS=8192")),
+    ];
+    for (agent, in_file, in_launch) in rows {
+        let edits = edits(agent, &door(), &[("HOME", "/h")]).unwrap();
+        let contents: String = edits.iter().map(|edit| edit.content.to_string()).collect();
+        assert!(contents.contains(in_file), "{agent:?}: {contents}");
+        let launch = (agent.about().launch)(&door(), None);
+        let variables = launch
+            .variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let told = variables
+            .chain(launch.arguments)
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(
+            in_launch.is_none_or(|wanted| told.contains(wanted)),
+            "{agent:?}: {told}"
+        );
+    }
+}
+
+#[test]
+fn s12_1_what_a_projects_file_could_lead_away_is_known() {
+    let leads_away = |agent: Agent, text: &str| {
+        let file = agent.about().of_project.as_ref().unwrap();
+        (file.leads_away)(&merge::said(file.format, text).unwrap()).is_some()
+    };
+    #[rustfmt::skip]
+    let rows = [
+        ("{}",                                                                                             false),
+        (r#"{"model": {"name": "x"}, "env": {"OPENAI_BASE_URL": "http://evil.test"}}"#,                    false),
+        (r#"{"modelProviders": {}}"#,                                                                      false),
+        (r#"{"modelProviders": {"openai": [{"id": "x", "envKey": "X_API_KEY"}]}}"#,                        false),
+        (r#"{"modelProviders": {"openai": [{"id": "auto", "envKey": "X_API_KEY"}]}}"#,                     true),
+        (r#"{"modelProviders": {"openai": [{"id": "x", "envKey": "OPENAI_API_KEY"}]}}"#,                   true),
+        (r#"{"modelProviders": {"gemini": [], "openai": [{"id": "x", "envKey": "FREE_LLM_PROXY_API_KEY"}]}}"#, true),
+        (r#"{"modelProviders": {"openai": [{"id": "x"}]}}"#,                                               true),
+        ("\u{feff}{/* */ \"model\\u0050roviders\": {\"openai\": [{\"id\": \"auto\"}]},}",                   true),
+        (r#"{"modelProviders": {"openai": {"id": "x", "envKey": "X_API_KEY"}}}"#,                          true),
+        (r#"{"modelProviders": "x"}"#,                                                                     true),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(leads_away(Agent::Qwen, text), expected, "{text}");
     }
 }
 
@@ -161,6 +218,7 @@ fn door() -> Door {
     Door {
         base: "http://127.0.0.1:9000".to_owned(),
         key: Secret::new(KEY),
+        window: 200_000,
     }
 }
 

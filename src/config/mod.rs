@@ -29,6 +29,7 @@ pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table};
+pub use env_file::text_in_folder;
 pub use error::ConfigError;
 pub use read::listen_address;
 pub use secret::Secret;
@@ -66,6 +67,8 @@ pub struct Config {
     pub plain_timeout: Duration,
     /// `STREAM_KEEPALIVE_SEC`; `None` never waits aloud.
     pub stream_keepalive: Option<Duration>,
+    /// `LONG_WAIT_SEC`: a longer one is told in the client's own form; `None` is never so.
+    pub long_wait: Option<Duration>,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.
@@ -104,6 +107,20 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+/// A key of fewer characters can be guessed by whoever may try for long enough.
+pub const SAFE_KEY: usize = 16;
+
+impl Config {
+    /// How short the shortest key is that opens the door to others than this machine, if it is
+    /// too short for that (spec §13).
+    #[must_use]
+    pub fn short_key(&self) -> Option<usize> {
+        let shortest = self.proxy_keys.iter().map(Secret::len).min()?;
+        let is_open = !self.host.to_canonical().is_loopback();
+        (is_open && shortest < SAFE_KEY).then_some(shortest)
+    }
+}
+
 /// What a client needs: where the proxy is, and what opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
@@ -111,7 +128,12 @@ pub struct Door {
     pub base: String,
     /// The first of `PROXY_API_KEY`.
     pub key: Secret,
+    /// How many tokens the models hold: a request and its answer.
+    pub window: u64,
 }
+
+/// The window that agents are told of while the proxy cannot be asked for its models'.
+pub const USUAL_WINDOW: u64 = 131_072;
 
 /// How much, how deep and how slow the outside may be (spec §6).
 #[derive(Clone, Debug)]
@@ -126,6 +148,8 @@ pub struct Limits {
     pub body_idle_timeout: Duration,
     /// `IDLE_TIMEOUT_SEC`: an idle connection.
     pub idle_timeout: Duration,
+    /// `MAX_CONNECTIONS`: of clients, at once.
+    pub max_connections: usize,
     /// `MAX_LIST_BYTES`: the ranking.
     pub max_list_bytes: usize,
     /// `MAX_CATALOGUE_BYTES`: the upstream's catalogue.

@@ -4,11 +4,13 @@
 //! the bytes that came in, with `model` replaced. No value is rebuilt.
 
 mod body;
+mod coding;
 mod endpoint;
 mod limits;
 mod names;
 mod needs;
 mod prompt;
+mod routing;
 
 use bytes::Bytes;
 
@@ -16,12 +18,14 @@ use crate::json::{self, Members, Raw};
 
 use body::Edits;
 pub use body::UpstreamBody;
+pub use coding::{Coding, UnknownCoding, Unpackable};
 pub use endpoint::Endpoint;
 use limits::Counts;
 pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 pub use names::Names;
 pub use needs::Needs;
 use prompt::Prompt;
+pub use routing::Routing;
 
 /// A request for a completion, read as far as the proxy has to.
 #[derive(Clone, Debug)]
@@ -36,6 +40,10 @@ pub struct ChatRequest {
     pub stream: bool,
     /// What its `model` field asks for.
     pub wish: Wish,
+    /// How far it goes into who serves it.
+    pub routing: Routing,
+    /// A stream's usage was asked for (`stream_options.include_usage`).
+    pub wants_usage: bool,
 }
 
 /// What a request's `model` says.
@@ -50,6 +58,9 @@ pub enum Wish {
 /// Why a body is refused (spec §3: `invalid_json`, `invalid_request`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
+    /// What its `Content-Encoding` says is not true.
+    #[error("the body is not the {0} that its Content-Encoding names")]
+    Packed(Coding),
     /// No JSON. The place is all that is told.
     #[error("the body is {0}")]
     Json(json::Error),
@@ -84,6 +95,16 @@ pub enum InvalidRequest {
     /// What the model is to answer to is not there.
     #[error("\"{0}\" is required")]
     Missing(&'static str),
+    /// The same, and what another API calls it is.
+    #[error("\"{missing}\" is required; a body with \"{found}\" belongs to {path}")]
+    Elsewhere {
+        /// What this one calls it.
+        missing: &'static str,
+        /// What stands there.
+        found: &'static str,
+        /// Where that is understood.
+        path: &'static str,
+    },
     /// A field has the wrong type.
     #[error("\"{field}\" must be {expected}")]
     WrongType {
@@ -112,9 +133,11 @@ impl InvalidRequest {
         match self {
             Self::Duplicate(field)
             | Self::Missing(field)
+            | Self::Elsewhere { found: field, .. }
             | Self::TooMany { field, .. }
             | Self::WrongType { field, .. } => Some(field),
-            Self::Json(_)
+            Self::Packed(_)
+            | Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
             | Self::DuplicateUnknown
@@ -130,6 +153,7 @@ struct Fields<'a> {
     /// `messages` or `prompt`.
     input: Option<Raw<'a>>,
     stream: Option<Raw<'a>>,
+    stream_options: Option<Raw<'a>>,
     needs: needs::Fields<'a>,
 }
 
@@ -144,6 +168,7 @@ impl<'a> Fields<'a> {
             "model" => Some(("model", &mut self.model)),
             key if key == endpoint.input() => Some((endpoint.input(), &mut self.input)),
             "stream" => Some(("stream", &mut self.stream)),
+            "stream_options" => Some(("stream_options", &mut self.stream_options)),
             _ => self.needs.slot(key),
         }
     }
@@ -177,16 +202,23 @@ impl ChatRequest {
         let mut edits = Edits::default();
         let mut has_images = false;
         let mut counts = Counts::default();
+        let mut routing = Routing::Ours;
         while let Some(member) = members
             .next_through(|name, value| {
                 match name {
                     "messages" if endpoint == Endpoint::Chat => {
                         has_images = prompt::has_images(value, &mut counts)?;
                     }
-                    "tools" => counts.tools = value.count()?,
+                    "tools" => {
+                        let of_tools = Routing::of_tools(value, &mut counts.tools)?;
+                        routing = routing.max(of_tools);
+                    }
                     "functions" => counts.functions = value.count()?,
                     "stop" => counts.stops = value.count()?,
-                    _ => drop(value.value()?),
+                    name => {
+                        let value = value.value()?;
+                        routing = routing.max(Routing::of(name, value));
+                    }
                 }
                 Ok(())
             })
@@ -212,7 +244,7 @@ impl ChatRequest {
             }
         };
         let field = endpoint.input();
-        let input = present(fields.input).ok_or(InvalidRequest::Missing(field))?;
+        let input = present(fields.input).ok_or_else(|| endpoint.missing(&names))?;
         if let Some(expected) = endpoint.misfit(input.kind()) {
             return Err(InvalidRequest::WrongType { field, expected });
         }
@@ -225,7 +257,10 @@ impl ChatRequest {
             Some(None) => Wish::Named(String::new()),
         };
         let needs = Needs::read(&fields.needs, prompt);
+        let usage = present(fields.stream_options).and_then(|options| options.get("include_usage"));
         Ok(Self {
+            routing,
+            wants_usage: usage.and_then(Raw::as_bool) == Some(true),
             edits,
             endpoint,
             needs,

@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
-use hyper::body::Incoming;
 
 use super::aloud::Aloud;
-use super::body;
+use super::body::{self, Sent};
 use super::door::{self, Entered, Voice};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
+use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::attempt::Opened;
 use crate::config::{ModelField, Target};
@@ -29,7 +29,8 @@ use crate::upstream::{AnswerHead, Cause, Outcome};
 pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
-    incoming: Incoming,
+    asker: Asker,
+    sent: Sent,
     phases: &Phases,
     request_id: &str,
 ) -> Response<ReplyBody> {
@@ -43,7 +44,7 @@ pub(super) async fn complete(
             .snapshot()
             .map_or(0, |snapshot| snapshot.models.len()),
     );
-    let entered = read(app, surface, incoming, phases, request_id, &mut record).await;
+    let entered = read(app, surface, sent, phases, request_id, &mut record).await;
     let Entered { request, voice } = match entered {
         Ok(entered) => entered,
         Err(error) => {
@@ -86,7 +87,7 @@ pub(super) async fn complete(
             Err(_) => {
                 let mut head = HeaderMap::new();
                 voice.name_dropped(&mut head);
-                let aloud = Aloud::new(walk, period, voice.rendering(), Arc::clone(&app.walker));
+                let aloud = Aloud::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(aloud);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
@@ -94,18 +95,18 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice)
+    answer(app, walked, voice, asker)
 }
 
 async fn read(
     app: &App,
     surface: Surface,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
     request_id: &str,
     record: &mut RequestRecord,
 ) -> Result<Entered, ProxyError> {
-    let entered = enter(app, surface, incoming, phases, request_id).await?;
+    let entered = enter(app, surface, sent, phases, request_id).await?;
     let request = &entered.request;
     record.describe(Traits {
         stream: request.stream,
@@ -122,11 +123,11 @@ async fn read(
 pub(super) async fn enter(
     app: &App,
     surface: Surface,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
     request_id: &str,
 ) -> Result<Entered, ProxyError> {
-    let bytes = body_of(app, incoming, phases).await?;
+    let bytes = body_of(app, sent, phases).await?;
     let mut entered = door::enter(app, surface, bytes, request_id).await?;
     let request = &mut entered.request;
     if let Wish::Named(name) = &request.wish
@@ -141,21 +142,15 @@ pub(super) async fn enter(
 }
 
 /// The body of a request, unless it is too late for one.
-pub(super) async fn body_of(
-    app: &App,
-    incoming: Incoming,
-    phases: &Phases,
-) -> Result<Bytes, ProxyError> {
+pub(super) async fn body_of(app: &App, sent: Sent, phases: &Phases) -> Result<Bytes, ProxyError> {
     if app.is_draining() {
         phases.body_left_unread();
         return Err(ProxyError::ShuttingDown);
     }
-    body::read(incoming, &app.limits, phases)
-        .await
-        .inspect_err(|_| phases.body_left_unread())
+    body::read(sent, &app.limits, phases).await
 }
 
-fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
+fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
@@ -178,15 +173,22 @@ fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
             name_model(response.headers_mut(), &model);
             response
         }
-        Err(error) => fails(&mut record, &error),
+        Err(error) => fails(app, asker, &mut record, &error),
     };
     response.headers_mut().extend(dropped);
     with_attempts(response, attempts)
 }
 
-fn fails(record: &mut RequestRecord, error: &ProxyError) -> Response<ReplyBody> {
+fn fails(
+    app: &App,
+    asker: Asker,
+    record: &mut RequestRecord,
+    error: &ProxyError,
+) -> Response<ReplyBody> {
+    let response = app.refuse(asker, error);
+    record.sent_as(response.status().as_u16());
     ends(record, error, false);
-    error.response()
+    response
 }
 
 fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response<ReplyBody> {

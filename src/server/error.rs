@@ -6,15 +6,19 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::reply::{self, ReplyBody};
-use crate::attempt::{Refusal, Tried};
+use crate::attempt::{Refusal, Tried, Unavailable};
 use crate::clock::rfc3339;
 use crate::config::Secret;
+use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
+use crate::units;
 use crate::upstream::AccountLimit;
 
 /// An answer that is an error of ours, or one of the upstream's that is passed on.
@@ -34,6 +38,12 @@ pub(super) enum ProxyError {
     TooLarge {
         limit: usize,
     },
+    /// A body packed in a way that is not undone.
+    UnknownCoding(UnknownCoding),
+    /// A WebSocket is asked for.
+    NoWebSocket,
+    /// As many connections are open as may be, and none is idle.
+    TooManyConnections,
     /// The client left within its own body; nobody may read this.
     ClientGone,
     ShuttingDown,
@@ -58,7 +68,7 @@ struct View {
 
 /// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code asks ten times again with a key
 /// that is wrong, and all of them where the upstream's is.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -128,6 +138,27 @@ impl ProxyError {
                 INVALID,
                 &format!("The body is larger than {limit} bytes (MAX_BODY_BYTES)."),
             ),
+            Self::UnknownCoding(UnknownCoding(named)) => view(
+                415,
+                "unsupported_encoding",
+                INVALID,
+                &format!(
+                    "The body's Content-Encoding \"{named}\" is not understood. One of {} is, or none.",
+                    Coding::ALL
+                ),
+            ),
+            Self::NoWebSocket => view(
+                426,
+                "upgrade_required",
+                INVALID,
+                "This proxy speaks no WebSocket. POST here, with \"stream\": true for events.",
+            ),
+            Self::TooManyConnections => view(
+                503,
+                "too_many_connections",
+                SERVER,
+                "As many connections are open as may be (MAX_CONNECTIONS). Try again in a moment.",
+            ),
             Self::ClientGone => view(
                 400,
                 "invalid_request",
@@ -190,6 +221,9 @@ impl ProxyError {
             | Self::MethodNotAllowed { .. }
             | Self::RequestTimeout
             | Self::TooLarge { .. }
+            | Self::UnknownCoding(_)
+            | Self::NoWebSocket
+            | Self::TooManyConnections
             | Self::ClientGone
             | Self::ShuttingDown
             | Self::RefreshFailed(_)
@@ -245,6 +279,18 @@ impl ProxyError {
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::UnknownCoding(_) => {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(Coding::ALL));
+            }
+            // RFC 9110 §15.5.22 wants it said what is spoken.
+            Self::NoWebSocket => {
+                headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            Self::TooManyConnections => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(1));
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Malformed(_)
             | Self::RequestTimeout
@@ -312,7 +358,9 @@ pub(super) fn in_shape(
 
 fn malformed(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's head is too large.",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "The request's head is larger than 64 KB, or has more than 100 lines."
+        }
         StatusCode::URI_TOO_LONG => "The request's path is too long.",
         _ => "This is not a well-formed HTTP/1.1 request.",
     }
@@ -346,13 +394,16 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
                 ),
             )
         }
-        Refusal::AllUnavailable { retry_after, .. } => view(
+        Refusal::AllUnavailable {
+            retry_after,
+            why,
+            returns,
+            ..
+        } => view(
             503,
             "all_models_unavailable",
             SERVER,
-            format!(
-                "Every model that could serve this request failed or is resting. Try again in {retry_after} s."
-            ),
+            all_unavailable(*why, returns.then_some(*retry_after)),
         ),
         Refusal::AccountLimited {
             limit,
@@ -390,6 +441,17 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
     }
 }
 
+/// Why nobody can answer, counted, and when the first returns.
+fn all_unavailable(why: Unavailable, returns: Option<u64>) -> String {
+    let why = why
+        .in_words()
+        .unwrap_or_else(|| "every model that could serve this request failed".to_owned());
+    let returns = returns.map_or(String::new(), |seconds| {
+        format!("; the first returns in {}", units::wait(seconds))
+    });
+    format!("No model can answer now: {why}{returns}.")
+}
+
 /// Which quota is gone, and when it returns.
 fn account_limited(
     limit: AccountLimit,
@@ -400,15 +462,18 @@ fn account_limited(
     let quota = match limit {
         AccountLimit::Minute => "of this minute",
         AccountLimit::Day => "of today",
-        AccountLimit::Credit => "of this account",
+        AccountLimit::Credit | AccountLimit::Key => "of this account",
     };
     let count = requests
         .map(|n| format!(" ({n} requests)"))
         .unwrap_or_default();
+    let wait = units::wait(retry_after);
     let date = rfc3339(available_at);
+    let (day, time) = (date.get(..10), date.get(11..16));
+    let (day, time) = (day.unwrap_or_default(), time.unwrap_or_default());
     format!(
         "The free quota {quota}{count} at the upstream is used up, for all free models alike. \
-         It returns at {date}, in {retry_after} s."
+         It returns in {wait}, at {time} UTC on {day}."
     )
 }
 
