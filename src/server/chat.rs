@@ -15,6 +15,7 @@ use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
+use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::attempt::Opened;
 use crate::config::{ModelField, Target};
@@ -28,6 +29,7 @@ use crate::upstream::{AnswerHead, Cause, Outcome};
 pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
+    asker: Asker,
     sent: Sent,
     phases: &Phases,
     request_id: &str,
@@ -85,7 +87,7 @@ pub(super) async fn complete(
             Err(_) => {
                 let mut head = HeaderMap::new();
                 voice.name_dropped(&mut head);
-                let aloud = Aloud::new(walk, period, voice.rendering(), Arc::clone(&app.walker));
+                let aloud = Aloud::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(aloud);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
@@ -93,7 +95,7 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice)
+    answer(app, walked, voice, asker)
 }
 
 async fn read(
@@ -148,7 +150,7 @@ pub(super) async fn body_of(app: &App, sent: Sent, phases: &Phases) -> Result<By
     body::read(sent, &app.limits, phases).await
 }
 
-fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
+fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
@@ -171,15 +173,22 @@ fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
             name_model(response.headers_mut(), &model);
             response
         }
-        Err(error) => fails(&mut record, &error),
+        Err(error) => fails(app, asker, &mut record, &error),
     };
     response.headers_mut().extend(dropped);
     with_attempts(response, attempts)
 }
 
-fn fails(record: &mut RequestRecord, error: &ProxyError) -> Response<ReplyBody> {
+fn fails(
+    app: &App,
+    asker: Asker,
+    record: &mut RequestRecord,
+    error: &ProxyError,
+) -> Response<ReplyBody> {
+    let response = app.refuse(asker, error);
+    record.sent_as(response.status().as_u16());
     ends(record, error, false);
-    error.response()
+    response
 }
 
 fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response<ReplyBody> {

@@ -22,6 +22,7 @@ mod routes;
 mod seldom;
 mod serve;
 mod state;
+mod told;
 mod ui;
 
 use std::net::IpAddr;
@@ -54,6 +55,7 @@ use open::Open;
 use phases::{Busy, Phases};
 use reply::ReplyBody;
 use routes::{Route, route};
+use told::Asker;
 
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");
@@ -75,6 +77,7 @@ pub struct App {
     names: Names,
     limits: Limits,
     stream_keepalive: Option<Duration>,
+    long_wait: Option<Duration>,
     model_field: ModelField,
     aliases: Aliases,
     cors: AllowOrigins,
@@ -108,6 +111,7 @@ impl App {
             names: Names::of(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
+            long_wait: config.long_wait,
             model_field: config.model_field,
             aliases: config.model_aliases.clone(),
             cors: config.cors_allow_origins.clone(),
@@ -203,13 +207,20 @@ impl App {
                 .gate
                 .turn_away(&error, peer, phases, &self.metrics, &self.log);
             Box::pin(turned_away).await?;
-            return Ok(error.response());
+            return Ok(match wanted {
+                Route::Complete(surface) => {
+                    self.refuse(Asker::of(surface, request.headers()), &error)
+                }
+                _ => error.response(),
+            });
         }
         if let Route::Complete(surface) = wanted {
+            let asker = Asker::of(surface, request.headers());
             let sent = Sent::from(request);
             // In a box of its own, as the walk within it: the room for an answer's future is the
             // connection's as long as that is open.
-            return Ok(Box::pin(chat::complete(self, surface, sent, phases, request_id)).await);
+            let completed = chat::complete(self, surface, asker, sent, phases, request_id);
+            return Ok(Box::pin(completed).await);
         }
         if wanted == Route::CountTokens {
             return Ok(self.count_tokens(request.into(), phases).await);
