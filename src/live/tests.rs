@@ -271,7 +271,8 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
     const ITS_OWN: Ended = (ClientError, 400, "invalid_json", None);
     const LEFT: Ended = (ClientLeft, 499, "", None);
     #[rustfmt::skip]
-    let rows: &[(&[Ended], Option<(How, u32, u32)>)] = &[
+    type Row<'a> = (&'a [Ended], Option<(How, u32, u32)>);
+    let rows: &[Row<'_>] = &[
         // requests                          how the last failed, how many, how many so
         (&[],                                None),
         (&[OK],                              None),

@@ -86,6 +86,12 @@ impl Registry {
         self.lock().next_list_at(wake);
     }
 
+    /// Whether there is no list, and not because the first read is still under way.
+    #[must_use]
+    pub fn first_list_failed(&self) -> bool {
+        self.snapshot.load().is_none() && self.with_cooldowns(Cooldowns::next_list).is_some()
+    }
+
     /// Runs `read` on the rests, under the lock: it must be short.
     pub fn with_cooldowns<T>(&self, read: impl FnOnce(&Cooldowns) -> T) -> T {
         read(&self.lock())

@@ -59,7 +59,7 @@ struct View {
 
 /// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code asks ten times again with a key
 /// that is wrong, and all of them where the upstream's is.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
