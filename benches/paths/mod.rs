@@ -18,11 +18,11 @@ use free_llm_proxy::clock::Now;
 use free_llm_proxy::config::Secret;
 use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
 use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
-use free_llm_proxy::request::{ChatRequest, Endpoint};
+use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
 use free_llm_proxy::select::{Preference, Selection, Wants, select};
 use free_llm_proxy::sse::{Data, Framer};
 use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
-use free_llm_proxy::upstream::{Cause, Failure, Rules, Said, read_answer};
+use free_llm_proxy::upstream::{Asked, Cause, Failure, Rules, Said, read_answer};
 use http::{HeaderMap, HeaderValue};
 
 /// One path.
@@ -186,7 +186,11 @@ fn classification(name: &'static str) -> Path {
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
     path(name, Some(body.len()), move || -> Failure {
-        rules.classify(&model, 429, &headers, &body, Cause::Status, now)
+        let asked = Asked {
+            model: &model,
+            routing: Routing::Ours,
+        };
+        rules.classify(asked, 429, &headers, &body, Cause::Status, now)
     })
 }
 
