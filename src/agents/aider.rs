@@ -16,6 +16,7 @@ pub(super) const ABOUT: About = About {
     replaces: nothing,
     edits,
     launch,
+    of_project: None,
 };
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
@@ -46,12 +47,26 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     Ok(vec![settings, metadata])
 }
 
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, direct: Option<&str>) -> Launch {
+    // A project's `.env` wins over its environment, and the command line over that. The library
+    // below it looks for an address of its own first.
+    let mut set = vec![format!("OPENAI_BASE_URL={}", v1(door))];
+    for name in ["NO_PROXY", "no_proxy"] {
+        set.extend(direct.map(|hosts| format!("{name}={hosts}")));
+    }
+    let mut arguments = vec![
+        "--model".to_owned(),
+        model(),
+        "--openai-api-base".to_owned(),
+        v1(door),
+    ];
+    arguments.extend(
+        set.into_iter()
+            .flat_map(|set| ["--set-env".to_owned(), set]),
+    );
     Launch {
-        arguments: Vec::new(),
+        arguments,
         variables: vec![
-            ("AIDER_MODEL", model()),
-            ("AIDER_OPENAI_API_BASE", v1(door)),
             ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
             ("AIDER_SHOW_MODEL_WARNINGS", "false".to_owned()),
             ("AIDER_MAX_CHAT_HISTORY_TOKENS", history(door).to_string()),

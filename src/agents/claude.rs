@@ -17,6 +17,7 @@ pub(super) const ABOUT: About = About {
     replaces: nothing,
     edits,
     launch,
+    of_project: None,
 };
 
 /// Every name by which it asks for a model.
@@ -60,10 +61,14 @@ fn environment(door: &Door) -> Map<String, Value> {
 /// The `env` of its settings files wins over its environment, so an address there would get
 /// our key, or our address a token from there. Settings on the command line win over both; the
 /// key, which must not stand there, is fetched from the environment by the helper.
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, direct: Option<&str>) -> Launch {
     let mut env = environment(door);
     for credential in ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"] {
         env.insert(credential.to_owned(), "".into());
+    }
+    // A project's settings may name an outbound proxy, which would see the key.
+    for name in ["NO_PROXY", "no_proxy"] {
+        env.extend(direct.map(|hosts| (name.to_owned(), hosts.into())));
     }
     let settings = json!({
         "env": env,

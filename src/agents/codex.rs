@@ -16,6 +16,7 @@ pub(super) const ABOUT: About = About {
     replaces: nothing,
     edits,
     launch,
+    of_project: None,
 };
 
 /// The key stands in Codex's own `.env`: a provider names a variable, and a shell need not set it.
@@ -45,7 +46,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     ])
 }
 
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, _: Option<&str>) -> Launch {
     let provider = format!("model_providers.{PROVIDER}");
     let texts = [
         ("model".to_owned(), MODEL.to_owned()),

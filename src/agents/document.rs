@@ -1,4 +1,6 @@
-//! The templates as `docs/agents.md` shows them.
+//! The templates as `docs/agents.md` and `docs/clients.md` show them.
+
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -17,16 +19,53 @@ fn the_documentation_shows_the_templates() {
     });
 }
 
-fn section(agent: Agent) -> String {
-    let about = agent.about();
+const QWEN_BEGIN: &str = "<!-- qwen: begin (written by `UPDATE=1 cargo test agents`) -->\n";
+const QWEN_END: &str = "<!-- qwen: end -->\n";
+
+#[test]
+fn the_clients_page_shows_what_setup_writes_for_qwen_code() {
+    keep("docs/clients.md", |old| {
+        let files: String = edits(Agent::Qwen).iter().map(file).collect();
+        between(old, QWEN_BEGIN, QWEN_END, files.trim_end())
+    });
+}
+
+/// The pages that show settings for Qwen Code.
+const PAGES: [&str; 2] = ["docs/agents.md", "docs/clients.md"];
+
+#[test]
+fn no_page_shows_other_settings_for_qwen_code_than_setup_writes() {
+    let edits = edits(Agent::Qwen);
+    for page in PAGES {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        let blocks = text.split("```json\n").skip(1);
+        let blocks = blocks.map(|block| block.split("```").next().unwrap());
+        let shown: Vec<Value> = blocks
+            .filter(|block| block.contains("modelProviders"))
+            .map(|block| serde_json::from_str(block).unwrap())
+            .collect();
+        assert!(!shown.is_empty(), "{page}");
+        for shown in shown {
+            assert_eq!(shown, edits[0].content, "{page}");
+        }
+    }
+}
+
+/// What `setup` writes for this agent, with a blank for the key.
+fn edits(agent: Agent) -> Vec<Edit> {
     let door = Door {
         base: "http://127.0.0.1:8080".to_owned(),
         key: Secret::new("<PROXY_API_KEY>"),
         window: USUAL_WINDOW,
     };
     let home = |name: &str| (name == "HOME").then(|| "~".into());
-    let edits = (about.edits)(&door, &Places::new(&home)).unwrap();
-    let files: String = edits.iter().map(file).collect();
+    (agent.about().edits)(&door, &Places::new(&home)).unwrap()
+}
+
+fn section(agent: Agent) -> String {
+    let about = agent.about();
+    let files: String = edits(agent).iter().map(file).collect();
     let (name, title, program) = (about.name, about.title, about.program);
     format!(
         "### {title}\n\n\

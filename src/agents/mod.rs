@@ -72,8 +72,23 @@ pub struct About {
     pub replaces: fn(&str) -> Option<&'static str>,
     /// What `setup` puts into which files.
     pub edits: fn(&Door, &Places<'_>) -> Result<Vec<Edit>, Homeless>,
-    /// How `launch` runs it, with nothing written.
-    pub launch: fn(&Door) -> Launch,
+    /// How `launch` runs it, with nothing written. The second is the list of hosts that it must reach
+    /// without an outbound proxy, if there must be one.
+    pub launch: fn(&Door, Option<&str>) -> Launch,
+    /// What of the working directory's would win over that.
+    pub of_project: Option<OfProject>,
+}
+
+/// A file that an agent finds in the working directory, which may be anybody's, and that wins over
+/// its command line and its environment.
+#[derive(Debug)]
+pub struct OfProject {
+    /// Where it is.
+    pub path: &'static str,
+    /// How it is written.
+    pub format: Format,
+    /// What in it could take the run, and the proxy's key with it, elsewhere.
+    pub leads_away: fn(&Value) -> Option<&'static str>,
 }
 
 /// What belongs into one file.

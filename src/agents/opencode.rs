@@ -18,6 +18,7 @@ pub(super) const ABOUT: About = About {
     replaces,
     edits,
     launch,
+    of_project: None,
 };
 
 /// In the whole text of its settings it replaces these by a variable and by what a file says.
@@ -62,7 +63,7 @@ fn settings(door: &Door, key: &str) -> Value {
     })
 }
 
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, _: Option<&str>) -> Launch {
     let settings = settings(door, &format!("{{env:{KEY_VARIABLE}}}"));
     Launch {
         arguments: Vec::new(),

@@ -23,6 +23,7 @@ pub(super) const ABOUT: About = About {
     replaces: nothing,
     edits,
     launch,
+    of_project: None,
 };
 
 // It takes no model that the list does not have, and the list has `auto` only while MODEL_FIELD
@@ -52,7 +53,7 @@ fn from_container(url: &str) -> String {
     at_home.map_or_else(|| url.to_owned(), |rest| format!("http://{OUTSIDE}{rest}"))
 }
 
-fn launch(door: &Door) -> Launch {
+fn launch(door: &Door, _: Option<&str>) -> Launch {
     // Its own port is 8080, which is ours too.
     let arguments = ["serve", "--port", "3000"];
     Launch {

@@ -1,9 +1,9 @@
 //! Qwen Code: chat completions, set up by a provider in its settings.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, Places, v1};
+use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, OfProject, Places, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -16,7 +16,15 @@ pub(super) const ABOUT: About = About {
     replaces,
     edits,
     launch,
+    of_project: Some(OfProject {
+        path: ".qwen/settings.json",
+        format: Format::Json,
+        leads_away,
+    }),
 };
+
+/// The variable in which a run has the key.
+const OPENAI_KEY: &str = "OPENAI_API_KEY";
 
 /// In every text of its settings it replaces `$NAME` and `${NAME}` by the variable, where that is set.
 fn replaces(value: &str) -> Option<&'static str> {
@@ -49,14 +57,33 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     }])
 }
 
-fn launch(door: &Door) -> Launch {
+/// A provider of the model's name wins over the address in the environment, and any other may be
+/// chosen and fetch the key by its variable, which is the default.
+fn leads_away(settings: &Value) -> Option<&'static str> {
+    let providers = settings.get("modelProviders")?;
+    let kinds = providers.as_object().into_iter().flatten();
+    let mut models = kinds.flat_map(|(_, models)| models.as_array().into_iter().flatten());
+    let is_list = |models: &Value| models.is_array();
+    let is_known = providers
+        .as_object()
+        .is_some_and(|kinds| kinds.values().all(is_list));
+    let is_harmless = |model: &Value| {
+        let variable = model["envKey"].as_str();
+        model["id"].as_str().is_some_and(|id| id != MODEL)
+            && variable.is_some_and(|name| ![OPENAI_KEY, KEY_VARIABLE].contains(&name))
+    };
+    let harmless = is_known && models.all(is_harmless);
+    (!harmless).then_some("modelProviders")
+}
+
+fn launch(door: &Door, _: Option<&str>) -> Launch {
     // The flags win over a model and a provider that the settings name.
     let arguments = ["--auth-type", "openai", "--model", MODEL];
     Launch {
         arguments: arguments.map(str::to_owned).to_vec(),
         variables: vec![
             ("OPENAI_BASE_URL", v1(door)),
-            ("OPENAI_API_KEY", door.key.expose().to_owned()),
+            (OPENAI_KEY, door.key.expose().to_owned()),
             ("OPENAI_MODEL", MODEL.to_owned()),
         ],
         without: &[],

@@ -35,8 +35,9 @@ pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
 }
 
 /// Serves on a listener that is there already.
-pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
-    allow_many_sockets();
+pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
+    let most = connections_with(allow_many_sockets());
+    config.limits.max_connections = config.limits.max_connections.min(most);
     let metrics_listener = match config.metrics_addr {
         None => None,
         Some(address) => match bind(address, "METRICS_ADDR").await {
@@ -76,8 +77,16 @@ pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
             "address": address.to_string(),
             "page": format!("http://{}/ui", reachable(address)),
             "version": env!("CARGO_PKG_VERSION"),
+            "max_connections": config.limits.max_connections,
         }),
     );
+    if let Some(length) = config.short_key() {
+        log.emit(
+            LogLevel::Warning,
+            "short_key",
+            &json!({"setting": "PROXY_API_KEY", "characters": length}),
+        );
+    }
     beside.spawn(proxy.refresh.run());
     let metrics_served = async {
         match metrics_listener {
@@ -100,12 +109,22 @@ pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
     Ending::Fine
 }
 
-/// Takes all the descriptors that the system gives: the usual soft limit of 1,024 is a crowd of
-/// 500, each with its upstream. Where it may not be raised, fewer are served at once.
-fn allow_many_sockets() {
+/// Takes all the descriptors that the system gives, and answers how many that are: the usual soft
+/// limit of 1,024 is a crowd of 500, each with its upstream.
+fn allow_many_sockets() -> Option<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).ok();
+    getrlimit(Resource::Nofile).current
+}
+
+/// How many connections so many descriptors are enough for: each may need another to the upstream,
+/// and some are for all.
+fn connections_with(descriptors: Option<u64>) -> usize {
+    const FOR_ALL: u64 = 64;
+    let most = descriptors.map(|all| (all.saturating_sub(FOR_ALL) / 2).max(1));
+    most.and_then(|most| usize::try_from(most).ok())
+        .unwrap_or(usize::MAX)
 }
 
 async fn until(mut stop: watch::Receiver<bool>) {
@@ -123,4 +142,25 @@ fn log_panics(log: Log) {
             .map(|at| format!("{}:{}", at.file(), at.line()));
         log.emit(LogLevel::Error, "panicked", &json!({"at": place}));
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s6_every_connection_can_have_its_upstream() {
+        #[rustfmt::skip]
+        let rows = [
+            // open files   connections
+            (Some(20_064),  10_000),
+            (Some(1_024),   480),
+            (Some(256),     96),
+            (Some(10),      1),
+            (None,          usize::MAX),
+        ];
+        for (descriptors, expected) in rows {
+            assert_eq!(connections_with(descriptors), expected, "{descriptors:?}");
+        }
+    }
 }

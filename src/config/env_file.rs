@@ -48,6 +48,23 @@ pub(super) fn in_folder(path: &Path) -> Found {
     }
 }
 
+/// The text of a file in a folder that may be anybody's, or the end of a sentence that says why there
+/// is none; nothing where there is no such file.
+#[must_use]
+pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
+    let file = match open_at_once(path) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Some(Err("is no file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(_) => return Some(Err("cannot be read")),
+    };
+    let text = bounded(file)
+        .ok()
+        .filter(|bytes| bytes.len() as u64 <= MAX_BYTES);
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    Some(text.ok_or("is too large, or not UTF-8 text"))
+}
+
 /// A file that the user chose.
 pub(super) fn chosen(path: &Path) -> Found {
     match File::open(path).and_then(bounded) {

@@ -29,6 +29,7 @@ pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table};
+pub use env_file::text_in_folder;
 pub use error::ConfigError;
 pub use read::listen_address;
 pub use secret::Secret;
@@ -106,6 +107,20 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+/// A key of fewer characters can be guessed by whoever may try for long enough.
+pub const SAFE_KEY: usize = 16;
+
+impl Config {
+    /// How short the shortest key is that opens the door to others than this machine, if it is
+    /// too short for that (spec §13).
+    #[must_use]
+    pub fn short_key(&self) -> Option<usize> {
+        let shortest = self.proxy_keys.iter().map(Secret::len).min()?;
+        let is_open = !self.host.to_canonical().is_loopback();
+        (is_open && shortest < SAFE_KEY).then_some(shortest)
+    }
+}
+
 /// What a client needs: where the proxy is, and what opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
@@ -133,6 +148,8 @@ pub struct Limits {
     pub body_idle_timeout: Duration,
     /// `IDLE_TIMEOUT_SEC`: an idle connection.
     pub idle_timeout: Duration,
+    /// `MAX_CONNECTIONS`: of clients, at once.
+    pub max_connections: usize,
     /// `MAX_LIST_BYTES`: the ranking.
     pub max_list_bytes: usize,
     /// `MAX_CATALOGUE_BYTES`: the upstream's catalogue.

@@ -202,6 +202,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let header_timeout = self.get("HEADER_TIMEOUT_SEC", seconds);
         let body_idle_timeout = self.get("BODY_IDLE_TIMEOUT_SEC", seconds);
         let idle_timeout = self.get("IDLE_TIMEOUT_SEC", seconds);
+        let max_connections = self.get("MAX_CONNECTIONS", count);
         let max_list_bytes = self.get("MAX_LIST_BYTES", count);
         let max_catalogue_bytes = self.get("MAX_CATALOGUE_BYTES", count);
         let max_event_bytes = self.get("MAX_EVENT_BYTES", count);
@@ -213,6 +214,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             header_timeout: header_timeout?,
             body_idle_timeout: body_idle_timeout?,
             idle_timeout: idle_timeout?,
+            max_connections: max_connections?,
             max_list_bytes: max_list_bytes?,
             max_catalogue_bytes: max_catalogue_bytes?,
             max_event_bytes: max_event_bytes?,

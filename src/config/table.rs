@@ -264,6 +264,8 @@ pub const SETTINGS: &[Setting] = {
             "Seconds of silence within a request's body"),
         setting(Limits, "IDLE_TIMEOUT_SEC", Text("75"),
             "Seconds that a connection may stay open without a request"),
+        setting(Limits, "MAX_CONNECTIONS", Text("10000"),
+            "Connections of clients at once; beyond it the one that was idle for longest is closed, else the new one gets 503"),
         setting(Limits, "MAX_LIST_BYTES", Text("8388608"),
             "Bytes of the ranking (default 8 MiB)"),
         setting(Limits, "MAX_CATALOGUE_BYTES", Text("16777216"),

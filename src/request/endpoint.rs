@@ -1,5 +1,6 @@
 //! The upstream's two ways to complete something.
 
+use super::{InvalidRequest, Names};
 use crate::json::Kind;
 
 /// Where upstream a request goes.
@@ -27,6 +28,25 @@ impl Endpoint {
         match self {
             Self::Chat => None,
             Self::Completions => Some("text"),
+        }
+    }
+
+    /// What is wrong with a body without an input: it may have that of another API.
+    pub(super) fn missing(self, names: &Names<'_>) -> InvalidRequest {
+        let others = [
+            ("messages", "/v1/chat/completions"),
+            ("input", "/v1/responses"),
+            ("prompt", "/v1/completions"),
+        ];
+        let missing = self.input();
+        let found = others.into_iter().find(|(found, _)| names.has(found));
+        match found.filter(|(found, _)| *found != missing) {
+            Some((found, path)) => InvalidRequest::Elsewhere {
+                missing,
+                found,
+                path,
+            },
+            None => InvalidRequest::Missing(missing),
         }
     }
 

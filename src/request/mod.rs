@@ -4,6 +4,7 @@
 //! the bytes that came in, with `model` replaced. No value is rebuilt.
 
 mod body;
+mod coding;
 mod endpoint;
 mod limits;
 mod names;
@@ -17,6 +18,7 @@ use crate::json::{self, Members, Raw};
 
 use body::Edits;
 pub use body::UpstreamBody;
+pub use coding::{Coding, UnknownCoding, Unpackable};
 pub use endpoint::Endpoint;
 use limits::Counts;
 pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
@@ -56,6 +58,9 @@ pub enum Wish {
 /// Why a body is refused (spec §3: `invalid_json`, `invalid_request`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
+    /// What its `Content-Encoding` says is not true.
+    #[error("the body is not the {0} that its Content-Encoding names")]
+    Packed(Coding),
     /// No JSON. The place is all that is told.
     #[error("the body is {0}")]
     Json(json::Error),
@@ -90,6 +95,16 @@ pub enum InvalidRequest {
     /// What the model is to answer to is not there.
     #[error("\"{0}\" is required")]
     Missing(&'static str),
+    /// The same, and what another API calls it is.
+    #[error("\"{missing}\" is required; a body with \"{found}\" belongs to {path}")]
+    Elsewhere {
+        /// What this one calls it.
+        missing: &'static str,
+        /// What stands there.
+        found: &'static str,
+        /// Where that is understood.
+        path: &'static str,
+    },
     /// A field has the wrong type.
     #[error("\"{field}\" must be {expected}")]
     WrongType {
@@ -118,9 +133,11 @@ impl InvalidRequest {
         match self {
             Self::Duplicate(field)
             | Self::Missing(field)
+            | Self::Elsewhere { found: field, .. }
             | Self::TooMany { field, .. }
             | Self::WrongType { field, .. } => Some(field),
-            Self::Json(_)
+            Self::Packed(_)
+            | Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
             | Self::DuplicateUnknown
@@ -227,7 +244,7 @@ impl ChatRequest {
             }
         };
         let field = endpoint.input();
-        let input = present(fields.input).ok_or(InvalidRequest::Missing(field))?;
+        let input = present(fields.input).ok_or_else(|| endpoint.missing(&names))?;
         if let Some(expected) = endpoint.misfit(input.kind()) {
             return Err(InvalidRequest::WrongType { field, expected });
         }

@@ -35,4 +35,10 @@ impl<'a> Names<'a> {
         self.0.push(name);
         Ok(())
     }
+
+    /// Whether it has been read.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|read| read == name)
+    }
 }

@@ -1,9 +1,10 @@
-//! Reads a request's body within its limits (spec §6).
+//! Reads a request's body within its limits (spec §6), and unpacks it.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
@@ -11,15 +12,65 @@ use tokio::time::Instant;
 use super::error::ProxyError;
 use super::phases::Phases;
 use crate::config::Limits;
+use crate::request::{Coding, InvalidRequest, UnknownCoding, Unpackable};
 
 /// How long a body may take, and a second more for each so many bytes of it: who drips a byte
 /// now and then is never silent, and would hold a connection for ever.
 const PATIENCE: Duration = Duration::from_secs(600);
 const SLOWEST: u64 = 8 * 1024;
 
-/// The whole body, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC`
-/// (which the socket measures), and at [`SLOWEST`] once [`PATIENCE`] is over.
+/// A body on its way in, and how it is packed.
+pub(super) struct Sent {
+    incoming: Incoming,
+    coding: Result<Option<Coding>, UnknownCoding>,
+}
+
+impl From<Request<Incoming>> for Sent {
+    fn from(request: Request<Incoming>) -> Self {
+        let named = request.headers().get_all(CONTENT_ENCODING).iter();
+        Self {
+            coding: Coding::of(named.map(HeaderValue::as_bytes)),
+            incoming: request.into_body(),
+        }
+    }
+}
+
+/// The whole body as it was before it was packed: neither the one nor the other is larger than
+/// `MAX_BODY_BYTES`.
 pub(super) async fn read(
+    sent: Sent,
+    limits: &Limits,
+    phases: &Phases,
+) -> Result<Bytes, ProxyError> {
+    let coding = sent.coding.map_err(|coding| {
+        phases.body_left_unread();
+        ProxyError::UnknownCoding(coding)
+    })?;
+    let bytes = whole(sent.incoming, limits, phases)
+        .await
+        .inspect_err(|_| phases.body_left_unread())?;
+    match coding {
+        None => Ok(bytes),
+        Some(coding) => unpack(coding, bytes, limits.max_body_bytes).await,
+    }
+}
+
+/// On a thread of its own: how much there is to do cannot be told from what has come.
+async fn unpack(coding: Coding, packed: Bytes, limit: usize) -> Result<Bytes, ProxyError> {
+    let unpacked = tokio::task::spawn_blocking(move || coding.unpack(&packed, limit)).await;
+    match unpacked {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(Unpackable::TooLarge)) => Err(ProxyError::TooLarge { limit }),
+        Ok(Err(Unpackable::Broken)) => {
+            Err(ProxyError::Invalid(InvalidRequest::Packed(coding).into()))
+        }
+        Err(_) => Err(ProxyError::Internal),
+    }
+}
+
+/// What came, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC` (which the
+/// socket measures), and at [`SLOWEST`] once [`PATIENCE`] is over.
+async fn whole(
     mut incoming: Incoming,
     limits: &Limits,
     phases: &Phases,

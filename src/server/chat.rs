@@ -7,10 +7,9 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
-use hyper::body::Incoming;
 
 use super::aloud::Aloud;
-use super::body;
+use super::body::{self, Sent};
 use super::door::{self, Entered, Voice};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
@@ -31,7 +30,7 @@ pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
     asker: Asker,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
     request_id: &str,
 ) -> Response<ReplyBody> {
@@ -45,7 +44,7 @@ pub(super) async fn complete(
             .snapshot()
             .map_or(0, |snapshot| snapshot.models.len()),
     );
-    let entered = read(app, surface, incoming, phases, request_id, &mut record).await;
+    let entered = read(app, surface, sent, phases, request_id, &mut record).await;
     let Entered { request, voice } = match entered {
         Ok(entered) => entered,
         Err(error) => {
@@ -102,12 +101,12 @@ pub(super) async fn complete(
 async fn read(
     app: &App,
     surface: Surface,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
     request_id: &str,
     record: &mut RequestRecord,
 ) -> Result<Entered, ProxyError> {
-    let entered = enter(app, surface, incoming, phases, request_id).await?;
+    let entered = enter(app, surface, sent, phases, request_id).await?;
     let request = &entered.request;
     record.describe(Traits {
         stream: request.stream,
@@ -124,11 +123,11 @@ async fn read(
 pub(super) async fn enter(
     app: &App,
     surface: Surface,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
     request_id: &str,
 ) -> Result<Entered, ProxyError> {
-    let bytes = body_of(app, incoming, phases).await?;
+    let bytes = body_of(app, sent, phases).await?;
     let mut entered = door::enter(app, surface, bytes, request_id).await?;
     let request = &mut entered.request;
     if let Wish::Named(name) = &request.wish
@@ -143,18 +142,12 @@ pub(super) async fn enter(
 }
 
 /// The body of a request, unless it is too late for one.
-pub(super) async fn body_of(
-    app: &App,
-    incoming: Incoming,
-    phases: &Phases,
-) -> Result<Bytes, ProxyError> {
+pub(super) async fn body_of(app: &App, sent: Sent, phases: &Phases) -> Result<Bytes, ProxyError> {
     if app.is_draining() {
         phases.body_left_unread();
         return Err(ProxyError::ShuttingDown);
     }
-    body::read(incoming, &app.limits, phases)
-        .await
-        .inspect_err(|_| phases.body_left_unread())
+    body::read(sent, &app.limits, phases).await
 }
 
 fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<ReplyBody> {

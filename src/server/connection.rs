@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -23,7 +23,7 @@ use crate::config::{AllowOrigins, Limits};
 
 /// How long a peer may go on sending what nobody will read, so that it can read our answer
 /// before the connection is reset under it.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How much is read ahead to notice a peer that leaves: a next request, but for a large one.
 const READ_AHEAD: usize = 256 * 1024;
@@ -65,11 +65,11 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
-    pub(super) fn new(socket: S, limits: &Limits, cors: &AllowOrigins) -> Self {
+    pub(super) fn new(socket: S, phases: Phases, limits: &Limits, cors: &AllowOrigins) -> Self {
         let timer = Box::pin(sleep_until(Instant::now() + limits.idle_timeout));
         Self {
             socket,
-            phases: Phases::new(),
+            phases,
             timed: IDLE,
             timer,
             idle: limits.idle_timeout,
@@ -87,10 +87,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         }
     }
 
-    pub(super) fn phases(&self) -> Phases {
-        self.phases.clone()
-    }
-
     /// Ready once the connection has been idle, in a head or silent in a body for too long.
     fn poll_timer(&mut self, cx: &mut Context<'_>, phase: u8) -> Poll<()> {
         if self.timed != phase {
@@ -100,7 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                 BODY => self.body,
                 _ => self.idle,
             };
-            self.timer.as_mut().reset(Instant::now() + limit);
+            let now = Instant::now();
+            if phase == IDLE {
+                self.phases.idles(now);
+            }
+            self.timer.as_mut().reset(now + limit);
         }
         ready!(self.timer.as_mut().poll(cx));
         // A slow reader of a long answer is not idle.
@@ -170,22 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
 
     /// Puts one of our error answers in the place of what hyper would say.
     fn say_instead(&mut self, error: &ProxyError) {
-        let mut response = error.response();
-        let origin = self.phases.origin();
-        dress(
-            response.headers_mut(),
-            origin.as_ref(),
-            &self.cors,
-            &request_id(),
-        );
-        let mut head = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
-        for (name, value) in response.headers() {
-            head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
-        let body = error.body();
-        head.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
-        head.extend_from_slice(&body);
-        self.instead = head.into();
+        self.instead = in_bytes(error, self.phases.origin().as_ref(), &self.cors);
         self.phases.body_left_unread();
     }
 
@@ -200,6 +185,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// An error as it goes over the wire, where hyper does not write it.
+pub(super) fn in_bytes(
+    error: &ProxyError,
+    origin: Option<&HeaderValue>,
+    cors: &AllowOrigins,
+) -> Bytes {
+    let mut response = error.response();
+    dress(response.headers_mut(), origin, cors, &request_id());
+    let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    let body = error.body();
+    bytes.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
+    bytes.extend_from_slice(&body);
+    bytes.into()
 }
 
 /// The status of an answer that is hyper's own: its error answers have no `x-request-id`.
@@ -245,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
             return Poll::Pending;
         }
         // What has come already is still answered.
-        if this.phases.is_draining() {
+        if this.phases.is_draining() || (phase == IDLE && this.phases.is_dismissed()) {
             return Poll::Ready(Ok(()));
         }
         ready!(this.poll_timer(cx, phase));
@@ -337,7 +340,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         }
         // hyper does not read again when an answer has ended, so the timer is set here; whatever
         // it or the drain have to say, the next read says.
-        if this.poll_timer(cx, phase).is_ready() || this.phases.is_draining() {
+        let is_over = this.poll_timer(cx, phase).is_ready();
+        let is_dismissed = phase == IDLE && this.phases.is_dismissed();
+        if is_over || is_dismissed || this.phases.is_draining() {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -14,6 +16,7 @@ use super::reply::{self, ReplyBody};
 use crate::attempt::{Refusal, Tried, Unavailable};
 use crate::clock::rfc3339;
 use crate::config::Secret;
+use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
 use crate::units;
 use crate::upstream::AccountLimit;
@@ -35,6 +38,12 @@ pub(super) enum ProxyError {
     TooLarge {
         limit: usize,
     },
+    /// A body packed in a way that is not undone.
+    UnknownCoding(UnknownCoding),
+    /// A WebSocket is asked for.
+    NoWebSocket,
+    /// As many connections are open as may be, and none is idle.
+    TooManyConnections,
     /// The client left within its own body; nobody may read this.
     ClientGone,
     ShuttingDown,
@@ -129,6 +138,27 @@ impl ProxyError {
                 INVALID,
                 &format!("The body is larger than {limit} bytes (MAX_BODY_BYTES)."),
             ),
+            Self::UnknownCoding(UnknownCoding(named)) => view(
+                415,
+                "unsupported_encoding",
+                INVALID,
+                &format!(
+                    "The body's Content-Encoding \"{named}\" is not understood. One of {} is, or none.",
+                    Coding::ALL
+                ),
+            ),
+            Self::NoWebSocket => view(
+                426,
+                "upgrade_required",
+                INVALID,
+                "This proxy speaks no WebSocket. POST here, with \"stream\": true for events.",
+            ),
+            Self::TooManyConnections => view(
+                503,
+                "too_many_connections",
+                SERVER,
+                "As many connections are open as may be (MAX_CONNECTIONS). Try again in a moment.",
+            ),
             Self::ClientGone => view(
                 400,
                 "invalid_request",
@@ -191,6 +221,9 @@ impl ProxyError {
             | Self::MethodNotAllowed { .. }
             | Self::RequestTimeout
             | Self::TooLarge { .. }
+            | Self::UnknownCoding(_)
+            | Self::NoWebSocket
+            | Self::TooManyConnections
             | Self::ClientGone
             | Self::ShuttingDown
             | Self::RefreshFailed(_)
@@ -246,6 +279,18 @@ impl ProxyError {
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::UnknownCoding(_) => {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(Coding::ALL));
+            }
+            // RFC 9110 §15.5.22 wants it said what is spoken.
+            Self::NoWebSocket => {
+                headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            Self::TooManyConnections => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(1));
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Malformed(_)
             | Self::RequestTimeout
@@ -313,7 +358,9 @@ pub(super) fn in_shape(
 
 fn malformed(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's head is too large.",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "The request's head is larger than 64 KB, or has more than 100 lines."
+        }
         StatusCode::URI_TOO_LONG => "The request's path is too long.",
         _ => "This is not a well-formed HTTP/1.1 request.",
     }

@@ -1,5 +1,7 @@
 //! The routes that tell something: models, health, readiness, metrics (spec §3).
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use http::header::{ACCEPT, LOCATION, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
+use super::routes::ANTHROPIC_VERSION;
 use super::state::State;
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
@@ -99,21 +102,68 @@ pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
     reply::text(StatusCode::OK, classic, text)
 }
 
+/// In whose words a model is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    OpenAi,
+    Anthropic,
+}
+
+impl Dialect {
+    /// Both have the same paths; Anthropic's clients name a version.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        if headers.contains_key(ANTHROPIC_VERSION) {
+            Self::Anthropic
+        } else {
+            Self::OpenAi
+        }
+    }
+
+    fn entry(self, model: Value) -> Value {
+        match self {
+            Self::OpenAi => model,
+            Self::Anthropic => {
+                let seconds = model["created"].as_u64().unwrap_or_default();
+                let created = UNIX_EPOCH + Duration::from_secs(seconds);
+                json!({
+                    "type": "model",
+                    "id": model["id"],
+                    "display_name": model["name"],
+                    "created_at": rfc3339(created),
+                })
+            }
+        }
+    }
+
+    fn list(self, data: Vec<Value>) -> Value {
+        let id = |entry: Option<&Value>| entry.map(|entry| entry["id"].clone());
+        let (first, last) = (id(data.first()), id(data.last()));
+        match self {
+            Self::OpenAi => json!({"object": "list", "data": data}),
+            Self::Anthropic => {
+                json!({"data": data, "has_more": false, "first_id": first, "last_id": last})
+            }
+        }
+    }
+}
+
 /// `GET /v1/models`.
-pub(super) fn models(app: &App) -> Result<Response<ReplyBody>, ProxyError> {
+pub(super) fn models(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
     let auto = offers_auto(app).then(|| auto(&snapshot, created));
     let listed = snapshot.models.iter().map(|model| describe(model, created));
-    let data: Vec<Value> = auto.into_iter().chain(listed).collect();
-    Ok(reply::json(
-        StatusCode::OK,
-        &json!({"object": "list", "data": data}),
-    ))
+    let data = auto.into_iter().chain(listed);
+    let list = dialect.list(data.map(|model| dialect.entry(model)).collect());
+    Ok(reply::json(StatusCode::OK, &list))
 }
 
 /// `GET /v1/models/{id}`, or by an alias, which is answered with what it stands for.
-pub(super) fn model(app: &App, id: &str) -> Result<Response<ReplyBody>, ProxyError> {
+pub(super) fn model(
+    app: &App,
+    id: &str,
+    dialect: Dialect,
+) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
     let id = match app.aliases.target(id) {
@@ -126,7 +176,7 @@ pub(super) fn model(app: &App, id: &str) -> Result<Response<ReplyBody>, ProxyErr
         id => snapshot.model(id).map(|model| describe(model, created)),
     };
     found
-        .map(|model| reply::json(StatusCode::OK, &model))
+        .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
         .ok_or(ProxyError::ModelNotFound)
 }
 

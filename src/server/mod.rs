@@ -10,25 +10,29 @@ mod body;
 mod chat;
 mod connection;
 mod door;
-mod drain;
 mod ending;
 mod error;
+mod gate;
+mod guessing;
 mod info;
+mod open;
 mod phases;
 mod reply;
 mod routes;
+mod seldom;
 mod serve;
 mod state;
 mod told;
 mod ui;
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
@@ -43,8 +47,11 @@ use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
-use drain::Drain;
+use body::Sent;
 use error::ProxyError;
+use gate::{Closed, Gate};
+use info::Dialect;
+use open::Open;
 use phases::{Busy, Phases};
 use reply::ReplyBody;
 use routes::{Route, route};
@@ -64,7 +71,7 @@ pub struct App {
     log: Log,
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
-    proxy_keys: Vec<Secret>,
+    gate: Gate,
     upstream_key: Secret,
     /// What the outside is called where people read of it.
     names: Names,
@@ -77,7 +84,7 @@ pub struct App {
     metrics_auth: bool,
     metrics_elsewhere: bool,
     drain_timeout: Duration,
-    drain: Drain,
+    open: Open,
 }
 
 impl App {
@@ -99,7 +106,7 @@ impl App {
             log,
             metrics,
             traffic,
-            proxy_keys: config.proxy_keys.clone(),
+            gate: Gate::new(config.proxy_keys.clone()),
             upstream_key: config.upstream_key.clone(),
             names: Names::of(config),
             limits: config.limits.clone(),
@@ -111,7 +118,7 @@ impl App {
             metrics_auth: config.metrics_auth,
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
-            drain: Drain::default(),
+            open: Open::new(config.limits.max_connections),
         }
     }
 
@@ -122,32 +129,36 @@ impl App {
     }
 
     fn is_draining(&self) -> bool {
-        self.drain.has_begun()
+        self.open.is_draining()
     }
 
-    /// Answers one request, whatever happens.
+    /// Answers one request, whatever happens, unless its connection is to be closed.
     async fn answer(
         self: Arc<Self>,
         face: Face,
+        peer: IpAddr,
         request: Request<Incoming>,
         phases: Phases,
         busy: Busy,
-    ) -> Response<ReplyBody> {
+    ) -> Result<Response<ReplyBody>, Closed> {
         let origin = access::origin(request.headers());
         let request_id = request_id();
-        let surface = routes::surface(request.uri().path());
+        let surface = routes::surface(request.uri().path(), request.headers());
         let handled =
-            std::panic::AssertUnwindSafe(self.handle(face, request, &phases, &request_id))
+            std::panic::AssertUnwindSafe(self.handle(face, peer, request, &phases, &request_id))
                 .catch_unwind()
                 .await;
-        let mut response = handled.unwrap_or_else(|_| {
-            self.log.emit(
-                LogLevel::Error,
-                "handler_panicked",
-                &json!({"request_id": request_id}),
-            );
-            ProxyError::Internal.response()
-        });
+        let mut response = match handled {
+            Ok(handled) => handled?,
+            Err(_) => {
+                self.log.emit(
+                    LogLevel::Error,
+                    "handler_panicked",
+                    &json!({"request_id": request_id}),
+                );
+                ProxyError::Internal.response()
+            }
+        };
         response = error::in_shape(response, surface, &request_id);
         access::dress(
             response.headers_mut(),
@@ -160,16 +171,17 @@ impl App {
         {
             response.headers_mut().insert(ANTHROPIC_ID_HEADER, id);
         }
-        response.map(|body| body.until_end(busy))
+        Ok(response.map(|body| body.until_end(busy)))
     }
 
     async fn handle(
         self: &Arc<Self>,
         face: Face,
+        peer: IpAddr,
         request: Request<Incoming>,
         phases: &Phases,
         request_id: &str,
-    ) -> Response<ReplyBody> {
+    ) -> Result<Response<ReplyBody>, Closed> {
         let coded = request.headers().contains_key(TRANSFER_ENCODING);
         let ambiguous = coded && (phases.is_ambiguous() || !is_chunked(request.headers()));
         phases.head_is_read();
@@ -178,7 +190,7 @@ impl App {
         let hostless = request.version() == Version::HTTP_11 && hosts != 1;
         if ambiguous || hostless {
             phases.body_left_unread();
-            return ProxyError::Malformed(StatusCode::BAD_REQUEST).response();
+            return Ok(ProxyError::Malformed(StatusCode::BAD_REQUEST).response());
         }
         let wanted = match (face, route(request.method(), request.uri().path())) {
             (Face::Metrics, Route::Metrics) => Route::Metrics,
@@ -187,40 +199,43 @@ impl App {
             (Face::Main, route) => route,
         };
         if !wanted.is_open(self.metrics_auth)
-            && let Err(error) = access::check_key(request.headers(), &self.proxy_keys)
+            && let Err(error) = self.gate.check(request.headers())
         {
             self.leave_body(&request, phases);
-            return match wanted {
+            // In a box of its own: nearly nobody is turned away.
+            let turned_away = self
+                .gate
+                .turn_away(&error, peer, phases, &self.metrics, &self.log);
+            Box::pin(turned_away).await?;
+            return Ok(match wanted {
                 Route::Complete(surface) => {
                     self.refuse(Asker::of(surface, request.headers()), &error)
                 }
                 _ => error.response(),
-            };
+            });
         }
         if let Route::Complete(surface) = wanted {
             let asker = Asker::of(surface, request.headers());
-            let body = request.into_body();
+            let sent = Sent::from(request);
             // In a box of its own, as the walk within it: the room for an answer's future is the
             // connection's as long as that is open.
-            return Box::pin(chat::complete(
-                self, surface, asker, body, phases, request_id,
-            ))
-            .await;
+            let completed = chat::complete(self, surface, asker, sent, phases, request_id);
+            return Ok(Box::pin(completed).await);
         }
         if wanted == Route::CountTokens {
-            return self.count_tokens(request.into_body(), phases).await;
+            return Ok(self.count_tokens(request.into(), phases).await);
         }
         if let Route::Admin(call) = wanted {
             // In a box of its own: every request moves the room that its future takes.
             let answer = Box::pin(admin::answer(self, call, request, phases)).await;
-            return answer.unwrap_or_else(|error| error.response());
+            return Ok(answer.unwrap_or_else(|error| error.response()));
         }
         self.leave_body(&request, phases);
-        phases
+        let told = phases
             .unless(Phases::is_cut, pin!(self.tell(wanted, &request)))
             .await
-            .unwrap_or(Err(ProxyError::ShuttingDown))
-            .unwrap_or_else(|error| error.response())
+            .unwrap_or(Err(ProxyError::ShuttingDown));
+        Ok(told.unwrap_or_else(|error| error.response()))
     }
 
     /// The routes that have no use for a body.
@@ -236,11 +251,16 @@ impl App {
             // While it drains, too: the page then says so.
             Route::Ui(name) => Ok(ui::file(name, request.uri().path(), request.headers())),
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
-            Route::Preflight => Ok(access::preflight(request.headers())),
+            Route::Preflight => Ok(access::preflight(request.headers(), &self.cors)),
             Route::About => Ok(info::about(request.uri().path(), request.headers())),
-            Route::Models => info::models(self),
-            Route::Model(id) => info::model(self, &id),
+            Route::Models => info::models(self, Dialect::of(request.headers())),
+            Route::Model(id) => info::model(self, &id, Dialect::of(request.headers())),
             Route::Refresh => self.refresh().await,
+            Route::MethodNotAllowed { wanted, .. }
+                if matches!(*wanted, Route::Complete(_)) && wants_websocket(request.headers()) =>
+            {
+                Err(ProxyError::NoWebSocket)
+            }
             Route::MethodNotAllowed { allow, .. } => Err(ProxyError::MethodNotAllowed { allow }),
             Route::NotFound | Route::Complete(_) | Route::CountTokens | Route::Admin(_) => {
                 Err(ProxyError::NotFound)
@@ -249,9 +269,9 @@ impl App {
     }
 
     /// Anthropic's count of a request's tokens: an estimate.
-    async fn count_tokens(&self, incoming: Incoming, phases: &Phases) -> Response<ReplyBody> {
+    async fn count_tokens(&self, sent: Sent, phases: &Phases) -> Response<ReplyBody> {
         let depth = self.limits.max_json_depth;
-        let counted = chat::body_of(self, incoming, phases).await;
+        let counted = chat::body_of(self, sent, phases).await;
         let counted = match counted {
             // A large one would keep others of its thread waiting.
             Ok(body) if body.len() >= crate::surface::LARGE => {
@@ -298,6 +318,12 @@ fn is_chunked(headers: &HeaderMap) -> bool {
         .next()
         .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     alone && codings.next().is_none()
+}
+
+/// Codex asks for one first, and takes a 426 for a no.
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(UPGRADE);
+    upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// A new id for a request: random bits of the process, and a count spread over as many, so that

@@ -4,12 +4,13 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 use http::HeaderValue;
+use tokio::time::Instant;
 
 /// No connection keeps a larger head buffer than this from one request to the next.
 const HEAD_KEPT: usize = 8 * 1024;
@@ -32,6 +33,10 @@ pub(super) struct Phases(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     phase: AtomicU8,
+    /// Since when it has been idle, if it is, in nanoseconds of the process.
+    idle_since: AtomicU64,
+    /// Somebody else needs its place.
+    dismissed: AtomicBool,
     draining: AtomicBool,
     cut: AtomicBool,
     unread: AtomicBool,
@@ -53,6 +58,8 @@ impl Phases {
     pub(super) fn new() -> Self {
         Self(Arc::new(Shared {
             phase: AtomicU8::new(IDLE),
+            idle_since: AtomicU64::new(nanos(Instant::now())),
+            dismissed: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -63,6 +70,28 @@ impl Phases {
             task: AtomicWaker::new(),
             head: Mutex::new(Vec::new()),
         }))
+    }
+
+    /// It is idle from now on.
+    pub(super) fn idles(&self, now: Instant) {
+        self.0.idle_since.store(nanos(now), Ordering::Relaxed);
+    }
+
+    /// Since when it has been idle; `None` if it is not, or is about to be closed.
+    pub(super) fn idle_since(&self) -> Option<u64> {
+        let is_idle = self.get() == IDLE && !self.is_dismissed();
+        is_idle.then(|| self.0.idle_since.load(Ordering::Relaxed))
+    }
+
+    /// It is closed as soon as it is idle: at once, unless a request has just come.
+    pub(super) fn dismiss(&self) {
+        self.0.dismissed.store(true, Ordering::Relaxed);
+        self.0.task.wake();
+    }
+
+    /// Whether it is.
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.0.dismissed.load(Ordering::Relaxed)
     }
 
     /// A head is whole and its request is being answered; the guard ends that.
@@ -227,6 +256,12 @@ impl Phases {
             self.0.pipelined.store(pipelined, Ordering::Relaxed);
         }
     }
+}
+
+fn nanos(now: Instant) -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let since = now.saturating_duration_since(*START);
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The value of a header in the bytes of a head.

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use http::Method;
+use http::{HeaderMap, HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
 use super::admin::Admin;
@@ -116,21 +116,28 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     }
 }
 
+/// What Anthropic's clients send everywhere.
+pub(super) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
 /// The API that a client at this path speaks, whether the route exists or not: its errors have
-/// that API's shape.
-pub(super) fn surface(path: &str) -> Surface {
+/// that API's shape. Where several have the path, the headers tell.
+pub(super) fn surface(path: &str, headers: &HeaderMap) -> Surface {
     let path = tidy(path);
     let path = within_v1(&path);
     let is_below = |root| {
         path.strip_prefix(root)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    if is_below("/messages") {
+    if is_below("/chat") {
+        Surface::Chat
+    } else if is_below("/messages") {
         Surface::Messages
     } else if is_below("/responses") {
         Surface::Responses
     } else if is_below("/completions") {
         Surface::Completions
+    } else if headers.contains_key(ANTHROPIC_VERSION) {
+        Surface::Messages
     } else {
         Surface::Chat
     }
@@ -275,18 +282,24 @@ mod tests {
         use Surface::{Chat, Completions, Messages, Responses};
         #[rustfmt::skip]
         let rows = [
-            ("/v1/chat/completions",       Chat),
-            ("/v1/messages",               Messages),
-            ("/messages/",                 Messages),
-            ("//api/v1//messages/batches", Messages),
-            ("/v1/messagesx",              Chat),
-            ("/v1/responses/resp_1",       Responses),
-            ("/v1/completions",            Completions),
-            ("/",                          Chat),
-            ("/nothing",                   Chat),
+            // path                        without, and with anthropic-version
+            ("/v1/chat/completions",       Chat,        Chat),
+            ("/v1/messages",               Messages,    Messages),
+            ("/messages/",                 Messages,    Messages),
+            ("//api/v1//messages/batches", Messages,    Messages),
+            ("/v1/messagesx",              Chat,        Messages),
+            ("/v1/responses/resp_1",       Responses,   Responses),
+            ("/v1/completions",            Completions, Completions),
+            ("/v1/models/x",               Chat,        Messages),
+            ("/",                          Chat,        Messages),
+            ("/nothing",                   Chat,        Messages),
         ];
-        for (path, expected) in rows {
-            assert_eq!(surface(path), expected, "{path}");
+        let none = HeaderMap::new();
+        let version = http::HeaderValue::from_static("2023-06-01");
+        let anthropic = HeaderMap::from_iter([(ANTHROPIC_VERSION, version)]);
+        for (path, expected, with_version) in rows {
+            assert_eq!(surface(path, &none), expected, "{path}");
+            assert_eq!(surface(path, &anthropic), with_version, "{path}");
         }
     }
 }

@@ -1,21 +1,27 @@
-//! Accepts connections until told to stop, then lets what is open finish (spec §8).
+//! Accepts connections, as many as there may be (spec §6), until told to stop, then lets what is
+//! open finish (spec §8).
 
-use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::App;
-use super::connection::Guarded;
+use super::connection::{Guarded, LINGER, in_bytes};
+use super::error::ProxyError;
+use super::phases::Phases;
+use super::seldom::Seldom;
 use crate::config::LogLevel;
 
 /// Which routes a listener offers.
@@ -30,6 +36,12 @@ pub enum Face {
 /// How long the last words of what is cut may take to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// A request's head: ten times what a browser sends, and more than any server of note takes.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// How many are told at once that there are too many; a further one is closed without a word.
+const TOLD: usize = 64;
+
 /// How long to wait when the system has no socket left to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -43,29 +55,37 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> bool {
     let mut connections = JoinSet::new();
+    let mut door = Door::new();
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
+                Ok((socket, peer)) => {
                     // A small answer must not wait for the next one.
                     drop(socket.set_nodelay(true));
-                    connections.spawn(serve_connection(socket, Arc::clone(&app), face));
+                    let phases = Phases::new();
+                    if let Some(number) = app.open.admit(face, &phases) {
+                        let listed = Listed { app: Arc::clone(&app), face, number };
+                        connections.spawn(run(socket, phases, listed, peer.ip()));
+                    } else if let Some(permit) = door.refuse(&app) {
+                        connections.spawn(tell(socket, Arc::clone(&app), permit));
+                    }
                 }
                 Err(error) => {
-                    app.log.emit(LogLevel::Warning, "accept_failed", &serde_json::json!({"error": error.to_string()}));
+                    app.log.emit(LogLevel::Warning, "accept_failed", &json!({"error": error.to_string()}));
+                    app.open.make_room();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
         }
     }
     drop(listener);
-    app.drain.begin();
+    app.open.drain();
     let drained = all_end_within(app.drain_timeout, &mut connections).await;
     if !drained {
-        app.drain.cut();
+        app.open.cut();
         all_end_within(LAST_WORDS, &mut connections).await;
     }
     // Who does not read its last words still leaves its log line.
@@ -78,27 +98,88 @@ async fn all_end_within(limit: Duration, connections: &mut JoinSet<()>) -> bool 
     tokio::time::timeout(limit, ended).await.is_ok()
 }
 
-/// Serves one connection to its end.
-pub async fn serve_connection<S>(socket: S, app: Arc<App>, face: Face)
+/// Where those are turned away who find no room.
+struct Door {
+    told: Arc<Semaphore>,
+    seldom: Seldom,
+}
+
+impl Door {
+    fn new() -> Self {
+        Self {
+            told: Arc::new(Semaphore::new(TOLD)),
+            seldom: Seldom::default(),
+        }
+    }
+
+    /// Counts one, and answers whether it can be told why.
+    fn refuse(&mut self, app: &App) -> Option<OwnedSemaphorePermit> {
+        app.metrics.connection_refused();
+        if let Some(count) = self.seldom.happened(Instant::now()) {
+            let fields = json!({"count": count, "max_connections": app.limits.max_connections});
+            app.log
+                .emit(LogLevel::Warning, "connections_refused", &fields);
+        }
+        Arc::clone(&self.told).try_acquire_owned().ok()
+    }
+}
+
+/// Says that there are too many, whatever is asked.
+async fn tell(mut socket: TcpStream, app: Arc<App>, _permit: OwnedSemaphorePermit) {
+    let answer = in_bytes(&ProxyError::TooManyConnections, None, &app.cors);
+    let said = async {
+        socket.write_all(&answer).await?;
+        socket.shutdown().await?;
+        // What is still being sent would reset the connection before the answer was read.
+        let mut scratch = [0_u8; 1024];
+        while socket.read(&mut scratch).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // Whoever does not listen is not waited for.
+    drop(tokio::time::timeout(LINGER, said).await);
+}
+
+/// Serves one connection to its end, however many there are.
+pub async fn serve_connection<S>(socket: S, app: Arc<App>, face: Face, peer: IpAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let socket = Guarded::new(socket, &app.limits, &app.cors);
-    let phases = socket.phases();
+    let phases = Phases::new();
+    let number = app.open.enter(face, &phases);
+    run(socket, phases, Listed { app, face, number }, peer).await;
+}
+
+async fn run<S>(socket: S, phases: Phases, listed: Listed, peer: IpAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (app, face) = (&listed.app, listed.face);
+    let socket = Guarded::new(socket, phases.clone(), &app.limits, &app.cors);
     let service = service_fn(|request| {
         // At once, not when the future is first polled: hyper reads on in between.
         let busy = phases.busy();
-        Arc::clone(&app)
-            .answer(face, request, phases.clone(), busy)
-            .map(Ok::<_, Infallible>)
+        Arc::clone(app).answer(face, peer, request, phases.clone(), busy)
     });
     let mut connection = pin!(
         http1::Builder::new()
             // The limits of each phase are kept by `Guarded`.
             .header_read_timeout(None)
+            .max_header_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(socket), service)
     );
-    let _listed = app.drain.list(&phases);
     // A broken connection is the peer's affair; what it broke off is in the request's record.
     drop(phases.watched(connection.as_mut()).await);
+}
+
+/// A connection's place on the list.
+struct Listed {
+    app: Arc<App>,
+    face: Face,
+    number: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.app.open.leave(self.face, self.number);
+    }
 }

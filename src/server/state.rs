@@ -130,6 +130,7 @@ impl State {
         let today = app.registry.outside().today(self.now);
         let list = self.list.as_ref();
         Gauges {
+            open_connections: app.open.count(),
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),

@@ -116,6 +116,9 @@ fn returns(error: &ProxyError, unlisted: bool) -> Returns {
         | ProxyError::ShuttingDown
         | ProxyError::RefreshFailed(_)
         | ProxyError::TooManyListeners
+        | ProxyError::UnknownCoding(_)
+        | ProxyError::NoWebSocket
+        | ProxyError::TooManyConnections
         | ProxyError::Internal => Returns::Now,
     }
 }

@@ -4,7 +4,7 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry as Collectors, TextEncoder,
 };
 
@@ -22,6 +22,8 @@ pub struct Metrics {
     first_event: Histogram,
     attempts: IntCounterVec,
     open_streams: IntGauge,
+    unauthorized: IntCounterVec,
+    refused: IntCounter,
 }
 
 /// What the gauges show, read when somebody asks.
@@ -31,6 +33,8 @@ pub struct Gauges {
     pub active_models: usize,
     /// Models of the snapshot that rest.
     pub cooldown_models: usize,
+    /// Connections of clients, busy and idle.
+    pub open_connections: usize,
     /// Age of the snapshot in seconds; `None` while there is none.
     pub snapshot_age_seconds: Option<f64>,
     /// Seconds until the account wakes; 0 while it is awake.
@@ -86,6 +90,21 @@ impl Metrics {
             &["model_id", "outcome"],
         )?;
         let open_streams = IntGauge::new("freellm_open_streams", "Streamed answers under way.")?;
+        let unauthorized = IntCounterVec::new(
+            Opts::new(
+                "freellm_unauthorized_total",
+                "Requests without a good key, by the code they got: missing_api_key, invalid_api_key.",
+            ),
+            &["code"],
+        )?;
+        // From the start: an increase from nothing to one is none.
+        for code in ["missing_api_key", "invalid_api_key"] {
+            unauthorized.with_label_values(&[code]);
+        }
+        let refused = IntCounter::new(
+            "freellm_connections_refused_total",
+            "Connections beyond MAX_CONNECTIONS for which none that was idle could be closed.",
+        )?;
         let build = IntGaugeVec::new(
             Opts::new(
                 "freellm_build_info",
@@ -94,13 +113,15 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 7] = [
+        let all: [Box<dyn Collector>; 9] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(duration.clone()),
             Box::new(first_event.clone()),
             Box::new(attempts.clone()),
             Box::new(open_streams.clone()),
+            Box::new(unauthorized.clone()),
+            Box::new(refused.clone()),
             Box::new(build),
         ];
         for collector in all {
@@ -114,6 +135,8 @@ impl Metrics {
             first_event,
             attempts,
             open_streams,
+            unauthorized,
+            refused,
         })
     }
 
@@ -143,6 +166,16 @@ impl Metrics {
         self.attempts
             .with_label_values(&[model.as_str(), "filtered_out"])
             .inc();
+    }
+
+    /// A request had no good key, and got this code.
+    pub fn unauthorized(&self, code: &str) {
+        self.unauthorized.with_label_values(&[code]).inc();
+    }
+
+    /// A connection found no room.
+    pub fn connection_refused(&self) {
+        self.refused.inc();
     }
 
     /// A streamed answer begins (`1`) or ends (`-1`).
@@ -196,6 +229,11 @@ impl Metrics {
                 "freellm_cooldown_models",
                 "Models of the snapshot that rest.",
                 Some(gauges.cooldown_models as f64),
+            ),
+            (
+                "freellm_open_connections",
+                "Connections of clients, busy and idle.",
+                Some(gauges.open_connections as f64),
             ),
             (
                 "freellm_snapshot_age_seconds",
@@ -263,6 +301,8 @@ mod tests {
         metrics.request(Surface::Chat, "200/mid_error", 70.0);
         metrics.request(Surface::Chat, "499", 0.01);
         metrics.first_event(0.7);
+        metrics.unauthorized("invalid_api_key");
+        metrics.connection_refused();
         for outcome in [
             Outcome::Success,
             Outcome::RateLimited,
@@ -279,6 +319,7 @@ mod tests {
         let text = metrics.render(Gauges {
             active_models: 6,
             cooldown_models: 1,
+            open_connections: 3,
             snapshot_age_seconds: Some(1.5),
             account_cooldown_seconds: 0.0,
             free_requests: Some((50, 50)),
@@ -306,6 +347,9 @@ mod tests {
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"filtered_out\"} 1",
             "freellm_active_models 6",
             "freellm_cooldown_models 1",
+            "freellm_open_connections 3",
+            "freellm_unauthorized_total{code=\"invalid_api_key\"} 1",
+            "freellm_connections_refused_total 1",
             "freellm_snapshot_age_seconds 1.5",
             "freellm_account_cooldown_seconds 0",
             "freellm_free_requests_used 50",

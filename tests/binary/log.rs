@@ -206,3 +206,31 @@ async fn mischief(serving: &Serving) -> String {
     drop(gives_up.send().await);
     answers
 }
+
+#[tokio::test]
+async fn s13_a_short_key_where_others_can_try_is_told_at_the_start() {
+    #[rustfmt::skip]
+    let rows = [
+        // HOST        PROXY_API_KEY       told
+        ("0.0.0.0",    "7",                true),
+        ("0.0.0.0",    "0123456789abcdef", false),
+        ("127.0.0.1",  "7",                false),
+    ];
+    for (host, key, expected) in rows {
+        let outside = Outside::with(Script::new()).await;
+        let program = outside
+            .program("")
+            .env("HOST", host)
+            .env("PROXY_API_KEY", key);
+        let serving = program.ready().await;
+        let lines = serving.stdout.all();
+        let told = lines.iter().find(|line| line.contains("\"short_key\""));
+        assert_eq!(told.is_some(), expected, "{host} {key}: {lines:#?}");
+        if let Some(told) = told {
+            assert!(
+                told.contains("\"WARNING\"") && told.contains("\"characters\":1"),
+                "{told}"
+            );
+        }
+    }
+}

@@ -23,3 +23,4 @@ mod setup;
 mod sockets;
 mod sources;
 mod stopping;
+mod watching;

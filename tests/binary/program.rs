@@ -93,12 +93,16 @@ impl Program {
         self
     }
 
-    /// Runs it to its end at this terminal, which is closed with it.
-    pub async fn run_at(mut self, terminal: std::fs::File) -> Option<i32> {
+    /// Starts it at this terminal.
+    pub fn start_at(mut self, terminal: std::fs::File) -> Child {
         self.command.stdin(terminal.try_clone().unwrap());
         self.command.stdout(terminal);
-        let mut child = self.command.spawn().unwrap();
-        drop(self);
+        self.command.spawn().unwrap()
+    }
+
+    /// Runs it to its end at this terminal, which is closed with it.
+    pub async fn run_at(self, terminal: std::fs::File) -> Option<i32> {
+        let mut child = self.start_at(terminal);
         let ended = tokio::time::timeout(LONG, child.wait()).await;
         ended.expect("it ends").unwrap().code()
     }
@@ -276,6 +280,21 @@ impl Serving {
     pub async fn stop_reading(&mut self) {
         self.tasks.shutdown().await;
     }
+}
+
+/// A person's end of a terminal, and the program's.
+pub fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name)
+        .unwrap();
+    (person.into(), terminal)
 }
 
 /// What was printed so far, line by line.

@@ -44,6 +44,7 @@ const WRONG: &[(&str, &str)] = &[
     ("HEADER_TIMEOUT_SEC",         "0"),
     ("BODY_IDLE_TIMEOUT_SEC",      "x"),
     ("IDLE_TIMEOUT_SEC",           "1,5"),
+    ("MAX_CONNECTIONS",            "many"),
     ("MAX_LIST_BYTES",             "0"),
     ("MAX_CATALOGUE_BYTES",        "-1"),
     ("MAX_EVENT_BYTES",            "1.5"),

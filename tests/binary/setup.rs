@@ -9,7 +9,7 @@ use free_llm_proxy::agents::Agent;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::program::{PROXY_KEY, Program, Ran};
+use crate::program::{PROXY_KEY, Program, Ran, terminal};
 
 #[tokio::test]
 async fn without_a_terminal_setup_only_shows() {
@@ -265,21 +265,6 @@ async fn launch_says_what_is_missing() {
         Some(0),
         "whoever names an address is believed: {ran:?}"
     );
-}
-
-/// A person's end of a terminal, and the program's.
-fn terminal() -> (std::fs::File, std::fs::File) {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name)
-        .unwrap();
-    (person.into(), terminal)
 }
 
 /// A port where somebody listens.

@@ -258,7 +258,12 @@ async fn ask(
     tasks: TaskTracker,
 ) -> End {
     let (near, far) = duplex(16 * 1024);
-    tasks.spawn(server::serve_connection(far, Arc::clone(&app), Face::Main));
+    tasks.spawn(server::serve_connection(
+        far,
+        Arc::clone(&app),
+        Face::Main,
+        std::net::Ipv4Addr::LOCALHOST.into(),
+    ));
     let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near))
         .await
         .unwrap();

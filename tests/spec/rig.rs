@@ -297,7 +297,12 @@ impl Rig {
     pub fn pipe_to(&self, face: Face) -> DuplexStream {
         let (near, far) = duplex(64 * 1024);
         let app = Arc::clone(&self.app);
-        self.spawn(server::serve_connection(far, app, face));
+        self.spawn(server::serve_connection(
+            far,
+            app,
+            face,
+            std::net::Ipv4Addr::LOCALHOST.into(),
+        ));
         near
     }
 

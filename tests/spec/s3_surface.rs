@@ -115,14 +115,15 @@ async fn s3_every_way_to_present_a_key() {
         ("Authorization: Basic OnNlY3JldA==",                   missing),
         ("Authorization: Token old-key-0123",                   missing),
         ("Authorization: Bearerold-key-0123",                   missing),
-        // Anthropic's header; a bearer counts before it.
+        // Anthropic's header; either counts.
         ("X-API-Key: old-key-0123",                             "200"),
         ("x-api-key:  old-key-0123 ",                           "200"),
         ("X-API-Key: wrong",                                    invalid),
         ("X-API-Key:",                                          missing),
         ("X-API-Key: old-key-0123\r\nX-API-Key: wrong",         invalid),
         ("X-API-Key: wrong\r\nAuthorization: Bearer old-key-0123", "200"),
-        ("X-API-Key: old-key-0123\r\nAuthorization: Bearer wrong", invalid),
+        ("X-API-Key: old-key-0123\r\nAuthorization: Bearer wrong", "200"),
+        ("X-API-Key: wrong\r\nAuthorization: Bearer wrong",       invalid),
         ("X-API-Key: old-key-0123\r\nAuthorization: Basic x",   "200"),
         ("Cookie: Authorization=Bearer old-key-0123",           missing),
         ("X-Nothing: 1",                                        missing),

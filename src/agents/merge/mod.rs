@@ -48,6 +48,15 @@ impl Refusal {
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// What a file says.
+///
+/// # Errors
+///
+/// When that is not known without a doubt.
+pub fn said(format: Format, text: &str) -> Result<Value, Refusal> {
+    read(format, text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+}
+
 /// Puts the template into the text.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ pub use list::judge_list;
 use super::{Ending, Local, say};
 use crate::clock::Now;
 use crate::condition::{Condition, Names};
-use crate::config::{Config, Secret};
+use crate::config::{Config, SAFE_KEY, Secret};
 use crate::upstream::{Connector, HttpClient, read_body};
 
 /// How well something is.
@@ -210,6 +210,13 @@ fn judge_settings(config: &Config) -> Vec<Finding> {
             "PROXY_API_KEY is the same as OPENROUTER_API_KEY: whoever may call the proxy can use \
              your OpenRouter account directly",
         ));
+    }
+    if let Some(length) = config.short_key() {
+        findings.push(Finding::warn(format!(
+            "PROXY_API_KEY has {length} characters, and HOST={} lets others try keys: make it \
+             {SAFE_KEY} or more, or set HOST=127.0.0.1",
+            config.host
+        )));
     }
     findings
 }

@@ -226,6 +226,20 @@ fn s8_a_key_shared_with_clients_is_worth_a_warning() {
     assert!(told(&judge_settings(&config)).contains("warn PROXY_API_KEY is the same"));
 }
 
+#[test]
+fn s13_a_short_key_at_an_open_door_is_worth_a_warning() {
+    let mut config = config("https://openrouter.ai/api/v1");
+    config.proxy_keys = vec![Secret::new("hush")];
+    let told = told(&judge_settings(&config));
+    assert!(
+        told.contains("warn PROXY_API_KEY has 4 characters, and HOST=0.0.0.0 lets others try keys"),
+        "{told}"
+    );
+    assert!(!told.contains("hush"), "{told}");
+    config.host = std::net::Ipv4Addr::LOCALHOST.into();
+    assert_eq!(judge_settings(&config).len(), 1);
+}
+
 fn error(message: &str) -> String {
     serde_json::json!({"error": {"code": 1, "message": message}, "user_id": "user_hush"})
         .to_string()
@@ -251,7 +265,7 @@ fn config(base: &str) -> Config {
     Config::read(|name| {
         let value = match name {
             "OPENROUTER_API_KEY" => KEY,
-            "PROXY_API_KEY" => "local",
+            "PROXY_API_KEY" => "a-key-that-is-long-enough",
             "MODELS_LIST_URL" => "https://list.example/top",
             "UPSTREAM_BASE_URL" => base,
             _ => return None,

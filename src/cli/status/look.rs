@@ -47,13 +47,14 @@ impl Look {
         lines.join("\n")
     }
 
-    /// Draws over what was drawn before, cut to the terminal's size.
-    pub(super) fn redraw(self, lines: &[Line]) {
-        let (columns, rows) = size();
-        let kept = lines.get(..rows.min(lines.len())).unwrap_or(lines);
+    /// Draws over what was drawn before, in so many columns and rows; `foot` stands below it.
+    pub(super) fn redraw(self, lines: &[Line], foot: &Line, (columns, rows): (usize, usize)) {
+        let mut kept = fitted(lines, columns);
+        kept.truncate(rows.saturating_sub(1));
+        kept.push(foot.clone());
         let lines = kept.iter().map(|line| {
             // From here to the end of the line nothing of the old stays.
-            format!("{}\x1b[K", self.line(&cut(line, columns)))
+            format!("{}\x1b[K", self.line(line))
         });
         let text = lines.collect::<Vec<_>>().join("\n");
         say::raw(format!("\x1b[H{text}\x1b[J").as_bytes());
@@ -82,21 +83,52 @@ impl Look {
 }
 
 /// Columns and rows of the terminal.
-fn size() -> (usize, usize) {
+pub(super) fn size() -> (usize, usize) {
     let size = tcgetwinsize(std::io::stdout()).ok();
     let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
     size.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
-fn cut(line: &Line, columns: usize) -> Line {
-    let mut left = columns;
-    let mut kept = Line::new();
+/// All lines in as many as they take.
+pub(super) fn fitted(lines: &[Line], columns: usize) -> Vec<Line> {
+    lines.iter().flat_map(|line| fit(line, columns)).collect()
+}
+
+/// How far the second half of a line that was too long is put in.
+const INDENT: &str = "     ";
+
+/// The line in as many as it takes to fit. A piece that does not fit behind the others begins a line;
+/// one that fits into none is broken between words, and a word that does so is cut.
+fn fit(line: &Line, columns: usize) -> Vec<Line> {
+    let mut lines = vec![Line::new()];
+    let mut used = 0;
+    let mut put = |tone: Tone, text: &str| {
+        let mut text = text;
+        // Blanks at its end need no room.
+        if used > 0 && used + text.trim_end().chars().count() > columns {
+            lines.push(vec![(Tone::Plain, INDENT.to_owned())]);
+            used = INDENT.len();
+            text = text.trim_start();
+        }
+        let kept: String = text.chars().take(columns.saturating_sub(used)).collect();
+        used += text.chars().count();
+        if let Some(line) = lines.last_mut() {
+            match line.last_mut() {
+                Some((before, said)) if *before == tone => said.push_str(&kept),
+                Some(_) | None => line.push((tone, kept)),
+            }
+        }
+    };
     for (tone, text) in line {
-        let piece: String = text.chars().take(left).collect();
-        left -= piece.chars().count();
-        kept.push((*tone, piece));
+        if text.trim_end().chars().count() + INDENT.len() <= columns {
+            put(*tone, text);
+        } else {
+            for word in text.split_inclusive(' ') {
+                put(*tone, word);
+            }
+        }
     }
-    kept
+    lines
 }
 
 #[cfg(test)]
@@ -117,6 +149,38 @@ mod tests {
     }
 
     #[test]
+    fn i6_6_a_line_that_is_too_long_goes_on_below_by_pieces_words_and_letters() {
+        #[rustfmt::skip]
+        let rows: &[(&[&str], usize, &[&str])] = &[
+            (&["аб", "вг"],                   4, &["абвг"]),
+            (&["  1  x  ", "awake"],         14, &["  1  x  awake"]),
+            (&["  1  x  ", "rests 3 s"],     14, &["  1  x  ", "     rests 3 s"]),
+            (&["one two three"],             12, &["one two ", "     three"]),
+            (&["a: ", "one two three"],      12, &["a: one two ", "     three"]),
+            (&["a: ", "one. ", "two"],       10, &["a: one. ", "     two"]),
+            (&["abcdefghij"],                 7, &["abcdefg"]),
+            (&["ab cdefghij"],                7, &["ab ", "     cd"]),
+            (&[],                             7, &[""]),
+            (&["ab"],                         0, &[""]),
+        ];
+        for (pieces, columns, expected) in rows {
+            // Of two tones, so that the pieces stay apart.
+            let tones = [Tone::Plain, Tone::Good, Tone::Faint].into_iter();
+            let line: Line = tones
+                .zip(pieces.iter().map(|text| (*text).to_owned()))
+                .collect();
+            let fitted = fit(&line, *columns);
+            let text = |line: &Line| {
+                line.iter()
+                    .map(|(_, text)| text.as_str())
+                    .collect::<String>()
+            };
+            let told: Vec<_> = fitted.iter().map(text).collect();
+            assert_eq!(told, *expected, "{pieces:?} in {columns}");
+        }
+    }
+
+    #[test]
     fn i11_what_was_true_before_a_trouble_is_greyed() {
         let lines = [vec![(Tone::Good, "well".to_owned())]];
         let shown = outdated("gone", &lines);
@@ -124,12 +188,5 @@ mod tests {
             Look::new(true).paint(&shown),
             "\x1b[31mgone\x1b[0m\n\n\x1b[2mwell\x1b[0m"
         );
-    }
-
-    #[test]
-    fn i6_6_a_line_is_cut_to_the_terminal_by_characters() {
-        let line = vec![(Tone::Good, "аб".to_owned()), (Tone::Bad, "вг".to_owned())];
-        let text: String = cut(&line, 3).into_iter().map(|(_, text)| text).collect();
-        assert_eq!(text, "абв");
     }
 }

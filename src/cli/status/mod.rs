@@ -1,5 +1,6 @@
 //! `status`: what a running proxy tells of itself, in the terminal.
 
+mod keys;
 mod look;
 mod table;
 
@@ -15,7 +16,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::running::{Answer, Running};
 use super::{Ending, Local, say};
 use crate::config::Sources;
-use look::Look;
+use keys::{Ended, Keys};
+use look::{Line, Look, Tone};
 
 /// A countdown moves once a second.
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,11 +52,17 @@ pub async fn run(sources: &Sources, show: Show, local: Local) -> Ending {
     let terminal = stdout().is_terminal();
     let look = Look::new(terminal && !sources.wants_no_color());
     match show {
-        Show::Watch => watch(&running, look, terminal, local).await,
+        Show::Watch if terminal => watch(&running, look, local).await,
+        Show::Watch => draw(&running, look, local, None).await,
         Show::Once | Show::Json => {
             match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
                 Ok(state) if show == Show::Json => say::json(&state),
-                Ok(state) => say::line(look.paint(&table::table(&state, local))),
+                Ok(state) if terminal => {
+                    let (columns, _) = look::size();
+                    let lines = table::table(&state, local, columns);
+                    say::line(look.paint(&look::fitted(&lines, columns)));
+                }
+                Ok(state) => say::line(look.paint(&table::table(&state, local, usize::MAX))),
                 Err(trouble) => return trouble.end(),
             }
             Ending::Fine
@@ -62,8 +70,27 @@ pub async fn run(sources: &Sources, show: Show, local: Local) -> Ending {
     }
 }
 
-/// Draws at each event, and each second of a terminal's, until Ctrl-C.
-async fn watch(running: &Running, look: Look, terminal: bool, local: Local) -> Ending {
+/// Draws in the terminal until `q` or a signal.
+async fn watch(running: &Running, look: Look, local: Local) -> Ending {
+    let foot = |text: &str| Some(vec![(Tone::Faint, text.to_owned())]);
+    let Some(mut keys) = Keys::take() else {
+        return draw(running, look, local, foot("Ctrl-C ends it")).await;
+    };
+    let ended = tokio::select! {
+        ended = keys.ended() => ended,
+        ending = draw(running, look, local, foot("q ends it")) => return ending,
+    };
+    say::line("");
+    drop(keys);
+    match ended {
+        Ended::AsWished => Ending::Fine,
+        // What a shell would have said of it.
+        Ended::Signalled(signal) => std::process::exit(128 + signal),
+    }
+}
+
+/// Draws at each event, and each second of a terminal's, for which there is a foot to put below.
+async fn draw(running: &Running, look: Look, local: Local, foot: Option<Line>) -> Ending {
     let mut events = None;
     let mut told = Told::Nothing;
     let mut last = Vec::new();
@@ -71,12 +98,14 @@ async fn watch(running: &Running, look: Look, terminal: bool, local: Local) -> E
         let drawn = Instant::now();
         let asked = running.ask(Method::GET, "/admin/state", Bytes::new()).await;
         let answered = asked.is_ok();
+        let size = foot.as_ref().map(|foot| (foot, look::size()));
         match asked {
             Ok(state) => {
                 let is_new = told.is_new(Told::State(news(&state)));
-                last = table::table(&state, local);
-                if terminal {
-                    look.redraw(&last);
+                let columns = size.map_or(usize::MAX, |(_, (columns, _))| columns);
+                last = table::table(&state, local, columns);
+                if let Some((foot, size)) = size {
+                    look.redraw(&last, foot, size);
                 } else if is_new {
                     say::line(format_args!("{}\n", look.paint(&last)));
                 }
@@ -85,8 +114,9 @@ async fn watch(running: &Running, look: Look, terminal: bool, local: Local) -> E
             Err(trouble) => {
                 let trouble = trouble.to_string();
                 let is_new = told.is_new(Told::Trouble(trouble.clone()));
-                if terminal {
-                    look.redraw(&look::outdated(&format!("{trouble}. Asking again."), &last));
+                if let Some((foot, size)) = size {
+                    let lines = look::outdated(&format!("{trouble}. Asking again."), &last);
+                    look.redraw(&lines, foot, size);
                 } else if is_new {
                     say::problem(trouble);
                 }

@@ -12,11 +12,11 @@ use crate::units::{length, wait};
 const MODELS: usize = 30;
 const REQUESTS: usize = 8;
 
-/// The whole of it: banner, proxy, account, models, last requests.
-pub(super) fn table(state: &Value, local: Local) -> Vec<Line> {
+/// The whole of it, for so many columns: banner, proxy, account, models, last requests.
+pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
     lines.extend([proxy(state), account(&state["account"], local), Line::new()]);
-    lines.extend(models(state));
+    lines.extend(models(state, columns));
     let requests = array(&state["requests"]);
     if !requests.is_empty() {
         lines.push(Line::new());
@@ -98,19 +98,26 @@ fn account(account: &Value, local: Local) -> Line {
     pieces
 }
 
-fn models(state: &Value) -> Vec<Line> {
+fn models(state: &Value, columns: usize) -> Vec<Line> {
+    /// What stands beside the id, with the shortest standing.
+    const BESIDE: usize = "  1    success    ttft  tok/s  awake".len();
     let all = array(&state["models"]);
-    let width = all
-        .iter()
-        .map(|model| text(&model["id"]).chars().count())
-        .max()
-        .unwrap_or_default();
+    let widest = |name: fn(&Value) -> String| {
+        let widths = all.iter().map(|model| name(model).chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let name = if widest(id) + BESIDE <= columns {
+        id
+    } else {
+        short_id
+    };
+    let width = widest(name);
     let head = format!("  #  {:width$}  success    ttft  tok/s  state", "model");
     let mut lines = vec![vec![(Tone::Faint, head)]];
     lines.extend(
         all.iter()
             .take(MODELS)
-            .map(|model| self::model(model, width)),
+            .map(|model| self::model(model, &name(model), width)),
     );
     let more = all.len().saturating_sub(MODELS);
     if more > 0 {
@@ -119,7 +126,18 @@ fn models(state: &Value) -> Vec<Line> {
     lines
 }
 
-fn model(model: &Value, width: usize) -> Line {
+fn id(model: &Value) -> String {
+    text(&model["id"])
+}
+
+/// The id without who made it and what it costs.
+fn short_id(model: &Value) -> String {
+    let id = id(model);
+    let own = id.rsplit('/').next().unwrap_or_default();
+    own.strip_suffix(":free").unwrap_or(own).to_owned()
+}
+
+fn model(model: &Value, id: &str, width: usize) -> Line {
     let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
@@ -137,7 +155,6 @@ fn model(model: &Value, width: usize) -> Line {
         .map_or("-".to_owned(), millis);
     let speed = figures["tokens_per_second"].as_f64();
     let speed = speed.map_or("-".to_owned(), |speed| format!("{speed:.1}"));
-    let id = text(&model["id"]);
     let (tone, standing) = standing(model);
     vec![
         (

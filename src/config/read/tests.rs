@@ -68,6 +68,7 @@ fn s6_defaults() {
         (sec(30), sec(30))
     );
     assert_eq!(limits.idle_timeout, sec(75));
+    assert_eq!(limits.max_connections, 10_000);
     assert_eq!(
         (limits.max_list_bytes, limits.max_catalogue_bytes),
         (8 << 20, 16 << 20)
@@ -212,6 +213,26 @@ fn s6_values_are_read_into_their_fields() {
         config.outbound_proxy.no.as_deref(),
         Some("localhost,127.0.0.1")
     );
+}
+
+#[test]
+fn s13_a_short_key_matters_where_others_can_try() {
+    #[rustfmt::skip]
+    let rows = [
+        // HOST               PROXY_API_KEY                        how short
+        ("0.0.0.0",           "7",                                 Some(1)),
+        ("0.0.0.0",           "0123456789abcde",                   Some(15)),
+        ("0.0.0.0",           "0123456789abcdef",                  None),
+        ("::",                "0123456789abcdef, short",           Some(5)),
+        ("192.168.1.2",       "short",                             Some(5)),
+        ("127.0.0.1",         "7",                                 None),
+        ("::1",               "7",                                 None),
+        ("localhost",         "7",                                 None),
+    ];
+    for (host, key, expected) in rows {
+        let config = Config::read(with(&[("HOST", host), ("PROXY_API_KEY", key)])).unwrap();
+        assert_eq!(config.short_key(), expected, "{host} {key}");
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! `POST /admin/clear`: ends a rest before its time.
 
 use http::Response;
-use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::view::{ModelView, StateView};
 use crate::json::{self, Members, Raw};
 use crate::model::ModelId;
 use crate::request::{InvalidRequest, Names};
+use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
@@ -28,10 +28,10 @@ struct Cleared<'a> {
 
 pub(super) async fn clear(
     app: &App,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
-    let bytes = chat::body_of(app, incoming, phases).await?;
+    let bytes = chat::body_of(app, sent, phases).await?;
     match read(&bytes, app.limits.max_json_depth).map_err(|e| ProxyError::Invalid(e.into()))? {
         Target::Model(id) => {
             let snapshot = info::snapshot(app)?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::Response;
 use http::header::RETRY_AFTER;
-use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -16,6 +15,7 @@ use crate::model::{Capability, Model, ModelId};
 use crate::registry::Cooldowns;
 use crate::request::{ChatRequest, Wish};
 use crate::select::{LeftOut, Selection};
+use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
@@ -25,10 +25,10 @@ use crate::surface::Surface;
 
 pub(super) async fn explain(
     app: &App,
-    incoming: Incoming,
+    sent: Sent,
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
-    let entered = chat::enter(app, Surface::Chat, incoming, phases, "").await?;
+    let entered = chat::enter(app, Surface::Chat, sent, phases, "").await?;
     let request = entered.request;
     let now = Now::read();
     let snapshot = app.registry.snapshot();

@@ -54,11 +54,11 @@ pub(super) async fn answer(
             events::listen(app, phases)
         }
         Admin::Explain => {
-            let body = pin!(explain::explain(app, request.into_body(), phases));
+            let body = pin!(explain::explain(app, request.into(), phases));
             uncut(phases, body).await
         }
         Admin::Clear => {
-            let body = pin!(clear::clear(app, request.into_body(), phases));
+            let body = pin!(clear::clear(app, request.into(), phases));
             uncut(phases, body).await
         }
     }

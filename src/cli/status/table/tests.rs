@@ -1,10 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::cli::status::look::Look;
+use crate::cli::status::look::{Look, fitted};
 
 fn shown(state: &Value) -> String {
-    Look::new(false).paint(&table(state, Local::hours(3)))
+    Look::new(false).paint(&table(state, Local::hours(3), usize::MAX))
 }
 
 fn state() -> Value {
@@ -47,6 +47,33 @@ last requests (your time)
   23:39:58  answered     200    1.9 s  vendor/xx:free rate_limited 429 > vendor/y:free success
   23:39:50  client_error 400     1 ms  invalid_json";
     assert_eq!(shown(&state()), expected);
+}
+
+#[test]
+fn i6_6_seventy_columns_hold_all_of_it() {
+    let mut state = state();
+    state["models"][0]["id"] = "nvidia/llama-3.1-nemotron-ultra-253b-v1:free".into();
+    let lines = table(&state, Local::hours(3), 70);
+    let expected = "\
+Requests are being answered.
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake,
+     ranking read 40 min ago
+account: 48 of 50 left today, back at 03:00 (your time)
+
+  #  model                             success    ttft  tok/s  state
+  1  llama-3.1-nemotron-ultra-253b-v1      95%  640 ms   71.5
+     rests 3 min 10 s more: rate limited (HTTP 429)
+  2  y                                    100%   1.7 s      -  awake
+  -  router                                  -       -      -
+     being probed after a rest
+
+last requests (your time)
+  23:39:58  answered     200    1.9 s  vendor/xx:free rate_limited 429
+     > vendor/y:free success
+  23:39:50  client_error 400     1 ms  invalid_json";
+    let shown = Look::new(false).paint(&fitted(&lines, 70));
+    let lines: Vec<_> = shown.lines().map(str::trim_end).collect();
+    assert_eq!(lines.join("\n"), expected);
 }
 
 #[test]
@@ -98,7 +125,7 @@ fn i6_6_hostile_text_is_text_and_a_stranger_breaks_nothing() {
         json!("x"),
         json!({"models": 7, "requests": [null], "ready": "yes"}),
     ] {
-        assert!(super::table(&strange, Local::hours(0)).len() >= 4);
+        assert!(super::table(&strange, Local::hours(0), 70).len() >= 4);
     }
 }
 

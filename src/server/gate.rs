@@ -1,0 +1,134 @@
+//! Who may call: the key (spec §3), and what becomes of those who guess at it (spec §13).
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use super::error::ProxyError;
+use super::guessing::Guesses;
+use super::phases::Phases;
+use super::seldom::Seldom;
+use crate::config::{LogLevel, Secret};
+use crate::telemetry::{Log, Metrics};
+
+/// Anthropic's header for a key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// How long a guess waits for its answer.
+const HELD_FOR: Duration = Duration::from_secs(1);
+/// How many wait at once; a further one gets none.
+const HELD: usize = 64;
+
+/// The keys, and who has tried others.
+#[derive(Debug)]
+pub(super) struct Gate {
+    keys: Vec<Secret>,
+    /// A std lock, held for a look at one address.
+    guesses: Mutex<(Guesses, Seldom)>,
+    held: Semaphore,
+}
+
+/// Nobody gets in, or so much as an answer: the connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+pub(super) struct Closed;
+
+impl Gate {
+    pub(super) fn new(keys: Vec<Secret>) -> Self {
+        Self {
+            keys,
+            guesses: Mutex::default(),
+            held: Semaphore::new(HELD),
+        }
+    }
+
+    /// Checks the key that a request brings.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), ProxyError> {
+        check_key(headers, &self.keys)
+    }
+
+    /// Counts a request that was not let in, and holds it back if it is a guess.
+    pub(super) async fn turn_away(
+        &self,
+        error: &ProxyError,
+        peer: IpAddr,
+        phases: &Phases,
+        metrics: &Metrics,
+        log: &Log,
+    ) -> Result<(), Closed> {
+        metrics.unauthorized(error.code());
+        // Without a key it is no guess.
+        if !matches!(error, ProxyError::InvalidKey) || !self.is_guess(peer, log) {
+            return Ok(());
+        }
+        let _held = self.held.try_acquire().map_err(|_| Closed)?;
+        let late = pin!(sleep(HELD_FOR));
+        phases.unless(Phases::is_draining, late).await;
+        Ok(())
+    }
+
+    fn is_guess(&self, peer: IpAddr, log: &Log) -> bool {
+        let now = Instant::now();
+        let told = {
+            let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+            let (guesses, seldom) = &mut *guesses;
+            if !guesses.wrong(peer, now) {
+                return false;
+            }
+            seldom.happened(now)
+        };
+        if let Some(count) = told {
+            let fields = json!({"address": peer.to_canonical().to_string(), "count": count});
+            log.emit(LogLevel::Warning, "keys_guessed", &fields);
+        }
+        true
+    }
+}
+
+/// Checks the key, in constant time against every one of ours. It stands in `Authorization:
+/// Bearer` or in `x-api-key`; agents that were told of one key send another maker's in the other.
+fn check_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), ProxyError> {
+    let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
+    if bearer.is_some_and(|token| is_ours(token, keys)) {
+        return Ok(());
+    }
+    let other = only(headers, &API_KEY)?
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty());
+    match (bearer, other) {
+        (None, None) => Err(ProxyError::MissingKey),
+        (_, Some(token)) if is_ours(token, keys) => Ok(()),
+        (_, _) => Err(ProxyError::InvalidKey),
+    }
+}
+
+fn is_ours(token: &[u8], keys: &[Secret]) -> bool {
+    let fits = keys.iter().fold(subtle::Choice::from(0), |fits, key| {
+        fits | key.expose().as_bytes().ct_eq(token)
+    });
+    fits.into()
+}
+
+/// The one value of a header. Of two, which one counts would be a guess.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, ProxyError> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(HeaderValue::as_bytes);
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(ProxyError::InvalidKey),
+    }
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
+}
