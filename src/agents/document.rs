@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::merge::{Format, merge};
 use super::{Agent, Edit, Places};
-use crate::config::{Door, Secret, between, keep};
+use crate::config::{Door, Secret, USUAL_WINDOW, between, keep};
 
 const BEGIN: &str = "<!-- agents: begin (written by `UPDATE=1 cargo test agents`) -->\n";
 const END: &str = "<!-- agents: end -->\n";
@@ -57,6 +57,7 @@ fn edits(agent: Agent) -> Vec<Edit> {
     let door = Door {
         base: "http://127.0.0.1:8080".to_owned(),
         key: Secret::new("<PROXY_API_KEY>"),
+        window: USUAL_WINDOW,
     };
     let home = |name: &str| (name == "HOME").then(|| "~".into());
     (agent.about().edits)(&door, &Places::new(&home)).unwrap()

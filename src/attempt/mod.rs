@@ -11,13 +11,17 @@ mod explain;
 mod idle;
 mod opened;
 mod outgoing;
+mod refusal;
 mod rendering;
 mod walk;
+mod why;
 mod wording;
 
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};
+pub use refusal::{Refusal, Tried};
 pub use rendering::Rendering;
-pub use walk::{Refusal, Tried, Walker};
+pub use walk::Walker;
+pub use why::Unavailable;
 pub use wording::Wording;

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::setup::no_door;
-use super::{Ending, say};
+use super::{Ending, say, window};
 use crate::agents::merge::said;
 use crate::agents::{About, Agent, OfProject};
 use crate::config::{Door, Sources, foreign_variable, text_in_folder};
@@ -48,6 +48,7 @@ pub fn run(sources: &Sources, launch: &Launch) -> Ending {
         say::problem(format_args!("{}: {problem}", about.title));
         return Ending::Fault;
     }
+    let door = window::asked(door);
     let direct = direct(&door.base, |name| {
         foreign_variable(name).and_then(|hosts| hosts.into_string().ok())
     });

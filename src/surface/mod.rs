@@ -180,6 +180,9 @@ pub struct Failure<'a> {
     pub kind: &'a str,
     /// The error's `message`.
     pub message: &'a str,
+    /// No retry helps, and the client is one that asks again unless a block of the answer is whole
+    /// (Messages; elsewhere the error says it all).
+    pub behind_a_block: bool,
 }
 
 /// A stream in translation. Whole events are written to `out`, nothing is taken from it.

@@ -253,6 +253,9 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
         return body.text(text);
     }
     for block in content.elements() {
+        if body.is_too_much() {
+            return;
+        }
         let keys = [
             "type",
             "text",
