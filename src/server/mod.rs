@@ -207,11 +207,10 @@ impl App {
                 .gate
                 .turn_away(&error, peer, phases, &self.metrics, &self.log);
             Box::pin(turned_away).await?;
-            return Ok(match wanted {
-                Route::Complete(surface) => {
-                    self.refuse(Asker::of(surface, request.headers()), &error)
-                }
-                _ => error.response(),
+            return Ok(if let Route::Complete(surface) = wanted {
+                self.refuse(Asker::of(surface, request.headers()), &error)
+            } else {
+                error.response()
             });
         }
         if let Route::Complete(surface) = wanted {

@@ -33,7 +33,7 @@ async fn without_a_terminal_setup_only_shows() {
 
 #[tokio::test]
 async fn at_a_terminal_setup_asks_first() {
-    for (answer, written) in [("n\n", 0), ("\n", 0), ("y\n", 1)] {
+    for (answer, written) in [("n\n", 0), ("\n", 0), ("y\n", 2)] {
         let home = Arc::new(tempfile::tempdir().unwrap());
         let (mut person, terminal) = terminal();
         let setup = homely(&home, "setup aider").run_at(terminal);
