@@ -95,7 +95,7 @@ async fn s3_what_makes_every_request_fail_is_told_and_is_not_ready() {
         // what is so                                                              requests  ready  code            in the sentence
         (abc().key(no_key_endpoint()).others(refused(401, "no")),                  1,        503,   "key_refused",  SENTENCE),
         (abc().catalogue(catalogue),                                               0,        503,   "none_there",   "0 of 3 models exist there"),
-        (abc().others(refused(400, "c is not a valid model ID")),                  3,        503,   "none_there",   "0 of 3 models exist there"),
+        (abc().others(Step::failure(Failure::InvalidModel)),                       3,        503,   "none_there",   "0 of 3 models exist there"),
         (abc().others(refused(404, policy)),                                       3,        503,   "refused",      "the last 3 requests (HTTP 404)"),
         (abc().key(no_key_endpoint()).account(Step::failure(Failure::DailyLimit)), 1,        503,   "quota_day",    "used up (50 of 50); they are back in"),
         (abc().account(Step::failure(Failure::InsufficientCredits)),               1,        503,   "no_credit",    "out of credit (HTTP 402)"),
