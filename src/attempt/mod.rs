@@ -13,6 +13,7 @@ mod opened;
 mod outgoing;
 mod rendering;
 mod walk;
+mod way;
 
 pub use committed::Committed;
 pub use explain::Explanation;

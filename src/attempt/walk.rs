@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::Opened;
+use super::ask::Unanswered;
+use super::way::Way;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
@@ -16,7 +18,8 @@ use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord};
 use crate::upstream::{
-    AccountLimit, Failure, Lesson, Outcome, PassedAnswer, Rest, Rules, Scope, Upstream,
+    AccountLimit, ConnectError, Failure, Lesson, Outcome, PassedAnswer, Rest, Rules, Scope,
+    Unreachable, Upstream,
 };
 
 /// Walks requests over the candidates.
@@ -36,9 +39,9 @@ pub struct Walker {
 /// The time limits of an attempt and of the walk (spec §6, §9.3).
 pub(super) struct Times {
     pub(super) first_event: Duration,
-    pub(super) plain: Duration,
+    pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
-    budget: Duration,
+    pub(super) budget: Duration,
 }
 
 /// Why a request gets no answer of a model's.
@@ -58,6 +61,13 @@ pub enum Refusal {
         /// Whole seconds until the first of them wakes, at least 1.
         retry_after: u64,
         /// What was tried.
+        tried: Vec<Tried>,
+    },
+    /// The way to the upstream is broken, which is no model's failure.
+    Unreachable {
+        /// What keeps a connection from coming about.
+        why: Unreachable,
+        /// What was tried before.
         tried: Vec<Tried>,
     },
     /// The free quota of the account is used up.
@@ -97,6 +107,7 @@ pub struct Tried {
 #[derive(Default)]
 pub(super) struct Progress {
     tried: Vec<ModelId>,
+    way: Way,
     above_context: Option<u64>,
     /// The last answer that a model refused this request with, while all of them did.
     refused: Option<PassedAnswer>,
@@ -173,7 +184,21 @@ impl Walker {
                             claim.is_well();
                             return Ok(opened);
                         }
-                        Err(failure) => {
+                        Err(Unanswered::Unreached(error)) => {
+                            // It was not asked after all, and nothing is known of it.
+                            drop(claim);
+                            progress.tried.pop();
+                            let wait = self.unreached(&error, &mut progress.way, record);
+                            let until = wait.map(|wait| Now::read().plus(wait).steady);
+                            let Some(until) = until.filter(|until| *until < deadline) else {
+                                return Err(Refusal::Unreachable {
+                                    why: error.why,
+                                    tried: tried(record.attempts()),
+                                });
+                            };
+                            sleep_until(until.into()).await;
+                        }
+                        Err(Unanswered::Failed(failure)) => {
                             if let Some(refusal) =
                                 self.after(model, failure, claim, &mut progress, record)
                             {
@@ -235,6 +260,27 @@ impl Walker {
             tried: &progress.tried,
             above_context: progress.above_context,
         }
+    }
+
+    /// There was no connection: tells the operator, and answers how long to wait before the next
+    /// try, if there is to be one.
+    fn unreached(
+        &self,
+        error: &ConnectError,
+        way: &mut Way,
+        record: &mut RequestRecord,
+    ) -> Option<Duration> {
+        let wait = way.fails(error.why);
+        self.log.emit(
+            LogLevel::Debug,
+            "connect_failed",
+            &serde_json::json!({
+                "cause": error.why.as_str(), "error": error.said,
+                "again_in_ms": wait.map(|wait| wait.as_millis() as u64),
+            }),
+        );
+        record.unreached(error.why);
+        wait
     }
 
     /// Draws the consequences of a failure: a rest, a lesson, and an end of the walk where
@@ -392,17 +438,22 @@ impl Walker {
             | Selection::NotListed
             | Selection::NoSnapshot => 1,
         };
-        let tried = attempts.iter().map(|attempt| Tried {
-            model: attempt.model.clone(),
-            outcome: attempt.outcome,
-            status: attempt.status,
-            available_at: attempt.cooldown_until,
-        });
         Refusal::AllUnavailable {
             retry_after,
-            tried: tried.collect(),
+            tried: tried(attempts),
         }
     }
+}
+
+/// The attempts as the caller sees them.
+fn tried(attempts: &[AttemptRecord]) -> Vec<Tried> {
+    let tried = attempts.iter().map(|attempt| Tried {
+        model: attempt.model.clone(),
+        outcome: attempt.outcome,
+        status: attempt.status,
+        available_at: attempt.cooldown_until,
+    });
+    tried.collect()
 }
 
 /// A long prompt is weighed before choosing, not under the lock that choosing takes.

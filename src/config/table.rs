@@ -195,9 +195,9 @@ pub const SETTINGS: &[Setting] = {
         setting(Waiting, "UPSTREAM_TIMEOUT_SEC", Text("30"),
             "Seconds of one attempt until the first useful event"),
         setting(Waiting, "STREAM_IDLE_TIMEOUT_SEC", Same("UPSTREAM_TIMEOUT_SEC"),
-            "Seconds of silence within a stream"),
-        setting(Waiting, "PLAIN_TIMEOUT_SEC", Same("UPSTREAM_TIMEOUT_SEC"),
-            "Seconds for a whole answer that is not streamed"),
+            "Seconds of silence within an answer"),
+        setting(Waiting, "PLAIN_TIMEOUT_SEC", None,
+            "Seconds for a whole answer that is not streamed; without it such an answer has REQUEST_BUDGET_SEC"),
         setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("25"),
             "Seconds of waiting after which a streaming client gets a comment, and again each such period; 0 never"),
 

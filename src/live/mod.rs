@@ -49,12 +49,10 @@ impl Live {
     /// An attempt has ended.
     pub fn attempt(&mut self, model: &ModelId, attempt: Attempted, now: Now) {
         let now = now.unix_seconds();
-        if attempt.counted {
-            if self.today.0 != now / DAY {
-                self.today = (now / DAY, 0);
-            }
-            self.today.1 += 1;
+        if self.today.0 != now / DAY {
+            self.today = (now / DAY, 0);
         }
+        self.today.1 += 1;
         match self.models.get_mut(model) {
             Some(seen) => seen.add(attempt, now),
             None => {

@@ -24,7 +24,6 @@ fn id(name: &str) -> ModelId {
 fn ended(outcome: Outcome) -> Attempted {
     Attempted {
         outcome,
-        counted: true,
         of_account: false,
         duration_ms: 1000,
         ttft_ms: None,
@@ -226,11 +225,6 @@ fn i6_1_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quar
 #[test]
 fn i6_1_what_was_asked_today_begins_anew_at_midnight_in_utc() {
     let mut live = Live::default();
-    let unseen = Attempted {
-        counted: false,
-        ..ended(UpstreamError)
-    };
-    live.attempt(&id("a"), unseen, at(0));
     live.attempt(&id("a"), ended(Success), at(0));
     live.attempt(&id("b"), ended(RateLimited), at(16 * 3600 - 1));
     assert_eq!(live.asked_today(at(16 * 3600 - 1)), 2);

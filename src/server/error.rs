@@ -15,7 +15,7 @@ use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
 use crate::config::Secret;
 use crate::surface::{Invalid, Surface};
-use crate::upstream::AccountLimit;
+use crate::upstream::{AccountLimit, Unreachable};
 
 /// An answer that is an error of ours, or one of the upstream's that is passed on.
 #[derive(Clone, Debug)]
@@ -217,7 +217,7 @@ impl ProxyError {
         } = self.view();
         let mut error = json!({"message": message, "type": kind, "param": param, "code": code});
         if let Self::Refused {
-            refusal: Refusal::AllUnavailable { tried, .. },
+            refusal: Refusal::AllUnavailable { tried, .. } | Refusal::Unreachable { tried, .. },
             ..
         } = self
         {
@@ -266,7 +266,7 @@ impl ProxyError {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
             Self::Refused {
-                refusal: Refusal::NotReady,
+                refusal: Refusal::NotReady | Refusal::Unreachable { .. },
                 ..
             } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(1));
@@ -354,6 +354,22 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
                 "Every model that could serve this request failed or is resting. Try again in {retry_after} s."
             ),
         ),
+        Refusal::Unreachable { why, .. } => {
+            let then = if why.may_pass() || *why == Unreachable::Timeout {
+                "Try again in 1 s."
+            } else {
+                "Whoever runs the proxy has to put that right."
+            };
+            view(
+                503,
+                "all_models_unavailable",
+                SERVER,
+                format!(
+                    "The proxy cannot reach its upstream: {}. {then}",
+                    why.in_words()
+                ),
+            )
+        }
         Refusal::AccountLimited {
             limit,
             requests,

@@ -4,14 +4,13 @@ use super::{End, RequestRecord};
 use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted, Finished, MAX_TRAIL, RequestOutcome};
 use crate::telemetry::Happening;
-use crate::upstream::{Cause, Outcome};
+use crate::upstream::Outcome;
 
 impl RequestRecord {
     /// Shows an attempt that has just ended, perhaps by a failure of the whole account.
     pub(super) fn show(&mut self, attempt: &AttemptRecord, of_account: bool) {
         let attempted = Attempted {
             outcome: attempt.outcome,
-            counted: !matches!(attempt.cause, Some(Cause::Connect | Cause::NoSocket)),
             of_account,
             duration_ms: attempt.duration_ms,
             ttft_ms: self.ttft_ms.map(|(_, of_attempt)| of_attempt),
