@@ -5,17 +5,20 @@
 //! them through [`upstream`], which says of every answer what it means. The first useful event
 //! commits; from then on bytes flow. What happened ends as one record in [`telemetry`].
 //!
-//! Beside it: [`list`] keeps the snapshot of models fresh, [`live`] knows how they do,
-//! [`config`] reads the settings, [`proxy`] puts the parts together, [`cli`] is what a person
+//! Beside it: [`list`] keeps the snapshot of models fresh, [`account`] asks what is left of the
+//! quota, [`live`] knows how the models do, [`condition`] says of it all whether requests are
+//! answered, [`config`] reads the settings, [`proxy`] puts the parts together, [`cli`] is what a person
 //! types, and [`simulator`] plays the outside world for demo and tests. [`json`], [`sse`],
 //! [`model`] and [`clock`] are what all of them stand on.
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 
+pub mod account;
 pub mod agents;
 pub mod attempt;
 pub mod cli;
 pub mod clock;
+pub mod condition;
 pub mod config;
 pub mod json;
 pub mod list;
@@ -30,4 +33,5 @@ pub mod simulator;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;
+pub mod units;
 pub mod upstream;

@@ -2,27 +2,33 @@
 
 use std::process::ExitCode;
 
-use free_llm_proxy::cli::{self, Command, Ending, say};
+use free_llm_proxy::cli::{self, Command, Ending, Local, say};
 use free_llm_proxy::config::Sources;
 
 fn main() -> ExitCode {
     let parsed = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    let sources = Sources::gather(parsed.flags);
+    let sources = Sources::gather(parsed.flags, parsed.env_file.as_deref());
     let ending = match parsed.command {
-        Command::Init => cli::init::run(&sources),
+        Command::Init(place) => cli::init::run(&sources, place),
         Command::Completions(shell) => {
             say::raw(&cli::completions(shell));
+            Ending::Fine
+        }
+        Command::Settings => {
+            say::line(cli::settings().trim_end());
             Ending::Fine
         }
         Command::Setup(setup) => cli::setup::run(&sources, &setup),
         Command::Launch(launch) => cli::launch::run(&sources, &launch),
         Command::Health => run(None, cli::health::run(&sources)),
-        Command::Status(show) => run(None, cli::status::run(&sources, show)),
+        Command::Status(show) => run(None, cli::status::run(&sources, show, Local::read())),
         Command::Explain { file, json } => {
             run(None, cli::explain::run(&sources, file.as_deref(), json))
         }
         Command::Demo => run(None, cli::demo::run(&sources)),
-        Command::Check => with(&sources, |config| run(None, cli::check::ask(config))),
+        Command::Check => with(&sources, |config| {
+            run(None, cli::check::ask(config, Local::read()))
+        }),
         Command::Serve => with(&sources, |config| {
             run(config.worker_threads, cli::serve::run(config))
         }),

@@ -146,7 +146,7 @@ fn selection(name: &'static str, count: usize) -> Path {
     let model = |rank: usize| {
         Arc::new(Model {
             id: id(&format!("maker/model-{rank}:free")),
-            rank: rank as u64,
+            rank: i64::try_from(rank).unwrap_or(0),
             name: None,
             context_length: Some(131_072),
             capabilities: able,

@@ -10,7 +10,7 @@ use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::idle::Listened;
+use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer};
 use super::walk::{Times, Walker};
 use crate::clock::Now;

@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 
 use tokio::time::Instant;
 
-use super::idle::Idle;
+use super::idle::{Idle, Silence};
 use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
 use super::rendering::Rendering;
@@ -61,16 +61,18 @@ pub struct Committed {
 }
 
 impl StreamAnswer {
-    /// The point of no return: from here on the client gets this stream and no other.
+    /// The point of no return: from here on the client gets this stream and no other. In each
+    /// `keepalive` of silence it hears that it is alive.
     #[must_use]
     pub fn commit(
         self,
         rendering: Rendering,
         walker: Arc<Walker>,
+        keepalive: Option<Duration>,
         mut record: RequestRecord,
     ) -> Committed {
         record.stream_begins();
-        let idle = Idle::new(walker.times.idle);
+        let idle = Idle::new(walker.times.idle, keepalive);
         let mut committed = Committed {
             walker,
             model: self.model,
@@ -133,7 +135,11 @@ impl Committed {
                     return Poll::Ready(self.hand_on());
                 }
                 Poll::Pending => match self.idle.poll(cx) {
-                    Poll::Ready(()) => self.upstream_ended(Cause::Idle),
+                    Poll::Ready(Silence::Over) => self.upstream_ended(Cause::Idle),
+                    Poll::Ready(Silence::Felt) => {
+                        let word = Bytes::from_static(self.rendering.keepalive());
+                        self.ready.push(word);
+                    }
                     Poll::Pending => return Poll::Pending,
                 },
             }

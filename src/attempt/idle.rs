@@ -1,32 +1,44 @@
-//! Measures silence: within a stream, and within a plain answer.
+//! Measures silence within a stream: the upstream's, and what of it the client has to sit through.
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::upstream::{AnswerBody, Cause};
+/// What the silence has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The client should hear that the stream is alive.
+    Felt,
+    /// The upstream has been silent for too long.
+    Over,
+}
 
-/// Runs out when nothing was heard for a while. Hearing something is cheap: the timer itself
-/// moves only when it fires.
+/// Runs out when nothing was heard for a while. Hearing something is cheap: the one timer moves
+/// only when it fires.
 #[derive(Debug)]
 pub(super) struct Idle {
     limit: Duration,
+    /// How long the client is left without a word; `None` for ever.
+    period: Option<Duration>,
     heard: Instant,
+    /// When the client was last told that the stream is alive; before `heard` it says nothing.
+    told: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Idle {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(super) fn new(limit: Duration, period: Option<Duration>) -> Self {
         let heard = Instant::now();
+        let first = period.map_or(limit, |period| period.min(limit));
         Self {
             limit,
+            period,
             heard,
-            timer: Box::pin(sleep_until(heard + limit)),
+            told: heard,
+            timer: Box::pin(sleep_until(heard + first)),
         }
     }
 
@@ -42,83 +54,35 @@ impl Idle {
 
     /// Whether the silence is too long already.
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.heard + self.limit
+        Instant::now() >= self.over()
     }
 
-    /// Ready once the silence is too long.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn over(&self) -> Instant {
+        self.heard + self.limit
+    }
+
+    fn felt(&self) -> Option<Instant> {
+        let since = self.heard.max(self.told);
+        self.period.map(|period| since + period)
+    }
+
+    /// Ready once the silence is felt, again each period, and when it is too long.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Silence> {
         loop {
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
+            ready!(self.timer.as_mut().poll(cx));
+            let (now, over) = (Instant::now(), self.over());
+            if now >= over {
+                return Poll::Ready(Silence::Over);
             }
-            let due = self.heard + self.limit;
-            if Instant::now() >= due {
-                return Poll::Ready(());
+            let is_felt = self.felt().is_some_and(|felt| now >= felt);
+            if is_felt {
+                self.told = now;
             }
-            self.timer.as_mut().reset(due);
+            let next = self.felt().map_or(over, |felt| felt.min(over));
+            self.timer.as_mut().reset(next);
+            if is_felt {
+                return Poll::Ready(Silence::Felt);
+            }
         }
-    }
-}
-
-/// The body of a plain answer, and how long it has been silent. Whatever comes is a sign of life,
-/// blank lines and comments too.
-pub(super) struct Listened {
-    body: AnswerBody,
-    idle: Idle,
-    /// A silence that is too long ends it.
-    may_end: bool,
-    has_begun: bool,
-}
-
-impl Listened {
-    /// With `may_end`, a silence of `limit` ends it with [`Cause::Idle`].
-    pub(super) fn new(body: AnswerBody, limit: Duration, may_end: bool) -> Self {
-        Self {
-            body,
-            idle: Idle::new(limit),
-            may_end,
-            has_begun: false,
-        }
-    }
-
-    /// Whether something has come, and nothing keeps more from coming.
-    pub(super) fn flows(&self) -> bool {
-        self.has_begun && !self.idle.is_over()
-    }
-
-    /// Whether a silence has ended it.
-    pub(super) fn is_cut(&self) -> bool {
-        self.may_end && self.idle.is_over()
-    }
-}
-
-impl Body for Listened {
-    type Data = Bytes;
-    type Error = Cause;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
-        let this = self.get_mut();
-        match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Ready(frame) => {
-                this.idle.touch();
-                this.has_begun |= matches!(&frame, Some(Ok(frame)) if frame.is_data());
-                Poll::Ready(frame.map(|frame| frame.map_err(|_| Cause::Broken)))
-            }
-            Poll::Pending if this.may_end && this.idle.poll(cx).is_ready() => {
-                Poll::Ready(Some(Err(Cause::Idle)))
-            }
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

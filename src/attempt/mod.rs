@@ -9,14 +9,17 @@ mod ask;
 mod committed;
 mod explain;
 mod idle;
+mod listened;
 mod opened;
 mod outgoing;
 mod rendering;
 mod walk;
 mod way;
+mod wording;
 
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};
 pub use rendering::Rendering;
 pub use walk::{Refusal, Tried, Walker};
+pub use wording::Wording;

@@ -78,6 +78,14 @@ impl Rendering {
         }
     }
 
+    /// What goes out now and again while a model is silent in the middle of its answer.
+    pub(super) fn keepalive(&self) -> &'static [u8] {
+        match self {
+            Self::AsItCame(_) => Surface::Chat.keepalive(),
+            Self::Translated { surface, .. } => surface.keepalive(),
+        }
+    }
+
     /// What goes out at once and then now and again while a model is waited for.
     #[must_use]
     pub fn waiting(&self) -> &'static [u8] {

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::Opened;
 use super::ask::Unanswered;
 use super::way::Way;
+use super::{Opened, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
@@ -147,13 +147,15 @@ impl Walker {
         }
     }
 
-    /// Finds a model that answers the request. Dropping the future drops the attempt under way.
+    /// Finds a model that answers the request, a plain answer in the words that are wanted.
+    /// Dropping the future drops the attempt under way.
     ///
     /// # Errors
     /// When no model's answer is to be had.
     pub async fn walk(
         &self,
         request: &ChatRequest,
+        wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Opened, Refusal> {
         let snapshot = self.registry.snapshot();
@@ -179,7 +181,11 @@ impl Walker {
                     let Some(model) = models.first() else { break };
                     record.attempt_begins(&model.id);
                     progress.tried.push(model.id.clone());
-                    match self.ask(model, request).await {
+                    let asked = match self.ask(model, request).await {
+                        Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
+                        failed => failed,
+                    };
+                    match asked {
                         Ok(opened) => {
                             claim.is_well();
                             return Ok(opened);

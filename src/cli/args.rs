@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, PossibleValuesParser, TypedValueParser as _};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 use clap_complete::Shell;
 
+use super::init::Place;
 use super::launch::Launch;
 use super::setup::{Mode, Setup};
 use super::status::Show;
@@ -35,14 +37,16 @@ pub enum Command {
         /// In the proxy's own words.
         json: bool,
     },
-    /// Write a `.env`.
-    Init,
+    /// Write a file of settings.
+    Init(Place),
     /// Write an agent's settings.
     Setup(Setup),
     /// Run an agent without writing any.
     Launch(Launch),
     /// Print a completion script.
     Completions(Shell),
+    /// Print all settings.
+    Settings,
 }
 
 /// A command line that made sense.
@@ -53,6 +57,8 @@ pub struct Parsed {
     /// The settings that were given as flags, by the names of their variables, for
     /// [`crate::config::Sources::gather`].
     pub flags: Vec<(&'static str, String)>,
+    /// The file that stands in for those that are looked for.
+    pub env_file: Option<PathBuf>,
 }
 
 /// Reads a command line, the program's own name first.
@@ -62,7 +68,7 @@ pub struct Parsed {
 /// clap's own message: of what is wrong (its `exit` ends with 2), or the text that `--help` or
 /// `--version` asked for (0).
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
-    let matches = app().try_get_matches_from(args)?;
+    let matches = app().try_get_matches_from(args).map_err(explained)?;
     let command = match matches.subcommand() {
         Some(("demo", _)) => Command::Demo,
         Some(("check", _)) => Command::Check,
@@ -78,7 +84,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
             file: its.get_one("file").cloned(),
             json: its.get_flag("json"),
         },
-        Some(("init", _)) => Command::Init,
+        Some(("init", its)) => Command::Init(if its.get_flag("user") {
+            Place::Home
+        } else {
+            Place::Here
+        }),
+        Some(("settings", _)) => Command::Settings,
         Some(("completions", its)) => its
             .get_one("shell")
             .copied()
@@ -90,7 +101,41 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
     Ok(Parsed {
         command,
         flags: flags(&matches),
+        env_file: matches.get_one("env-file").cloned(),
     })
+}
+
+/// Whoever tries a flag for a key is told where keys go.
+fn explained(error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let name = flag.trim_start_matches('-').to_ascii_uppercase();
+    let name = name.split('=').next().unwrap_or_default().replace('-', "_");
+    let mut outbound = Group::Outbound.settings();
+    let mut words = name.split('_');
+    let told = if outbound.any(|setting| setting.name == name) {
+        format!(
+            "an outbound proxy has no flag, since it may hold a password and others can see flags in the \
+             process list: set {name} in the environment or in .env"
+        )
+    } else if words.any(|word| ["KEY", "KEYS", "APIKEY", "TOKEN"].contains(&word)) {
+        "keys have no flag, since others can see flags in the process list: put OPENROUTER_API_KEY \
+         and PROXY_API_KEY into .env (`free-llm-proxy init` writes one) or into the environment"
+            .to_owned()
+    } else {
+        return error;
+    };
+    clap::Error::raw(ErrorKind::UnknownArgument, told + "\n").with_cmd(&app())
+}
+
+/// What `settings` prints.
+#[must_use]
+pub fn settings() -> String {
+    let mut app = app();
+    app.build();
+    let settings = app.find_subcommand_mut("settings");
+    settings.map_or(String::new(), |settings| settings.render_help().to_string())
 }
 
 /// The completion script for this shell.
@@ -133,33 +178,52 @@ fn flags(matches: &ArgMatches) -> Vec<(&'static str, String)> {
 }
 
 fn app() -> clap::Command {
-    let command = |name: &'static str, about: &'static str| clap::Command::new(name).about(about);
+    let command = |name: &'static str, about: &'static str| {
+        clap::Command::new(name)
+            .about(about)
+            .after_help(ABOUT_SETTINGS)
+    };
+    let all_settings = |name, about| {
+        command(name, about)
+            .args(SETTINGS.iter().filter_map(arg))
+            .after_help(after_settings())
+    };
     let shell = Arg::new("shell")
         .required(true)
         .value_parser(EnumValueParser::<Shell>::new());
-    let switch = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .help(help)
-            .action(ArgAction::SetTrue)
-    };
     let json = || switch("json", "Print what the proxy answers, as JSON");
-    let watch =
-        switch("watch", "Draw it again at each event, and each second").conflicts_with("json");
+    let watch = switch(
+        "watch",
+        "Draw it again at each event, and each second; q ends it",
+    );
     let file = Arg::new("file")
         .short('f')
         .long("file")
         .value_name("FILE")
         .value_parser(clap::value_parser!(PathBuf))
         .help("Where the request's body is [default: stdin]");
+    let env_file = Arg::new("env-file")
+        .long("env-file")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .global(true)
+        .help("Read settings from this file, and from no other");
     clap::Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
-        .after_help(after_help())
-        .disable_help_subcommand(true)
-        .args(SETTINGS.iter().filter_map(arg))
+        .after_help(format!(
+            "{ABOUT_SETTINGS}\n\
+             Exit codes: 0 fine, 1 something does not work, 2 wrong settings or flags."
+        ))
+        .arg(env_file)
+        // Every command takes them; only the two that are about them show them.
+        .args(
+            SETTINGS
+                .iter()
+                .filter_map(|setting| Some(arg(setting)?.global(true).hide(true))),
+        )
         .subcommands([
-            command("serve", "Run the proxy (the default)"),
+            all_settings("serve", "Run the proxy (the default)"),
             command(
                 "demo",
                 "Run it without keys or network, on a simulated list and upstream",
@@ -176,13 +240,16 @@ fn app() -> clap::Command {
                 "status",
                 "Show who answers, who rests and how the last requests went",
             )
-            .args([watch, json()]),
+            .args([watch.conflicts_with("json"), json()]),
             command(
                 "explain",
                 "Ask the running proxy what would become of a chat request, and why",
             )
             .args([file, json()]),
-            command("init", "Write the proxy's own .env, with a fresh proxy key"),
+            command("init", "Write the proxy's own .env, with a fresh proxy key").arg(switch(
+                "user",
+                "Write it into the home directory instead, for use in every folder",
+            )),
             command(
                 "setup",
                 "Write an agent's settings, so that it finds the proxy",
@@ -190,18 +257,12 @@ fn app() -> clap::Command {
             .args([
                 agent(),
                 url(),
-                Arg::new("dry-run")
-                    .long("dry-run")
-                    .action(ArgAction::SetTrue)
-                    .conflicts_with("write")
-                    .help(
-                        "Only show what would be written; so it is too where nobody can be asked",
-                    ),
-                Arg::new("write")
-                    .long("write")
-                    .visible_alias("yes")
-                    .action(ArgAction::SetTrue)
-                    .help("Write without asking"),
+                switch(
+                    "dry-run",
+                    "Only show what would be written; so it is too where nobody can be asked",
+                )
+                .conflicts_with("write"),
+                switch("write", "Write without asking").visible_alias("yes"),
             ]),
             command(
                 "launch",
@@ -217,8 +278,16 @@ fn app() -> clap::Command {
                     .last(true)
                     .help("What the agent itself gets"),
             ]),
+            all_settings("settings", "List all settings and their defaults"),
             command("completions", "Print a completion script for a shell").arg(shell),
         ])
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .help(help)
+        .action(ArgAction::SetTrue)
 }
 
 fn agent() -> Arg {
@@ -245,22 +314,20 @@ fn arg(setting: &Setting) -> Option<Arg> {
         Preset::Same(other) => format!(" [default: {other}]"),
         Preset::Required(_) | Preset::None => String::new(),
     };
-    let unit = setting
-        .name
-        .rsplit('_')
-        .next()
-        .filter(|unit| ["SEC", "BYTES", "URL"].contains(unit));
     Some(
         Arg::new(setting.name)
             .long(setting.flag()?)
-            .value_name(unit.unwrap_or("VALUE"))
+            .value_name(setting.takes())
             .help(format!("{}{default}", setting.meaning))
-            .help_heading(setting.group.title())
-            .global(true),
+            .help_heading(setting.group.title()),
     )
 }
 
-fn after_help() -> String {
+/// The one line on settings.
+const ABOUT_SETTINGS: &str =
+    "Settings, as flags, variables or lines of a .env: `free-llm-proxy help settings` lists them.";
+
+fn after_settings() -> String {
     let variables = [Group::Keys, Group::Outbound]
         .into_iter()
         .flat_map(Group::settings);
@@ -268,10 +335,10 @@ fn after_help() -> String {
         .map(|s| format!("  {:<19} {}\n", s.name, s.meaning))
         .collect();
     format!(
-        "Environment only:\n{list}\n\
+        "Without a flag, since others can see flags in the process list:\n{list}\n\
          Every flag is also an environment variable (--models-refresh-sec is MODELS_REFRESH_SEC).\n\
-         Flags win over the environment, and that over .env in the working directory.\n\
-         Exit codes: 0 fine, 1 something does not work, 2 wrong settings or flags."
+         Flags win over the environment, that over .env in the working directory, and that over\n\
+         ~/.config/free-llm-proxy/env."
     )
 }
 
@@ -296,7 +363,11 @@ mod tests {
             ("status --json",                       Command::Status(Show::Json),  &[]),
             ("explain",                             Command::Explain { file: None, json: false }, &[]),
             ("explain -f a.json --json",            Command::Explain { file: Some("a.json".into()), json: true }, &[]),
-            ("init",                                Command::Init,   &[]),
+            ("init",                                Command::Init(Place::Here), &[]),
+            ("init --user",                         Command::Init(Place::Home), &[]),
+            ("settings",                            Command::Settings, &[]),
+            ("serve --port 1",                      Command::Serve,  &[("PORT", "1")]),
+            ("--port 1 serve --log-level debug",    Command::Serve,  &[("PORT", "1"), ("LOG_LEVEL", "debug")]),
             ("--models-refresh-sec 60",             Command::Serve,  &[("MODELS_REFRESH_SEC", "60")]),
             ("completions zsh",                     Command::Completions(Shell::Zsh), &[]),
             ("setup qwen --port 1",                 setup(Agent::Qwen, None, Mode::Ask),                &[("PORT", "1")]),
@@ -346,6 +417,9 @@ mod tests {
             ("explain a.json",              2),
             ("--help",                      0),
             ("check --help",                0),
+            ("help",                        0),
+            ("help status",                 0),
+            ("help nonsense",               2),
             ("--version",                   0),
         ];
         for (line, code) in rows {
@@ -356,18 +430,97 @@ mod tests {
     }
 
     #[test]
-    fn s6_help_names_every_setting_its_default_and_no_value() {
-        let help = words("--help").unwrap_err().to_string();
-        for setting in SETTINGS {
-            let name = setting
-                .flag()
-                .map_or(setting.name.to_owned(), |flag| format!("--{flag} "));
-            assert!(help.contains(&name), "{name} in\n{help}");
-            assert!(help.contains(setting.meaning), "{name} in\n{help}");
+    fn s8_the_list_of_settings_names_each_its_default_and_no_value() {
+        let helps = [
+            words("serve --help").unwrap_err().to_string(),
+            words("help serve").unwrap_err().to_string(),
+            words("help settings").unwrap_err().to_string(),
+            words("settings --help").unwrap_err().to_string(),
+            super::settings(),
+        ];
+        for help in helps {
+            for setting in SETTINGS {
+                let name = setting
+                    .flag()
+                    .map_or(setting.name.to_owned(), |flag| format!("--{flag} "));
+                assert!(help.contains(&name), "{name} in\n{help}");
+                assert!(help.contains(setting.meaning), "{name} in\n{help}");
+            }
+            assert!(!help.contains("VALUE") && help.contains("--request-budget-sec <SECONDS>"));
+            assert!(help.contains("[default: 8080]"));
+            assert!(help.contains("[default: UPSTREAM_TIMEOUT_SEC]"));
         }
-        assert!(
-            help.contains("[default: 8080]") && help.contains("[default: UPSTREAM_TIMEOUT_SEC]")
-        );
+    }
+
+    #[test]
+    fn s8_a_commands_help_shows_its_own_options_and_one_line_on_settings() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &[&str])] = &[
+            ("",            &["--env-file <FILE>", "--version", "  status ", "  init ", "Exit codes"]),
+            ("demo",        &["--env-file <FILE>"]),
+            ("check",       &["--env-file <FILE>"]),
+            ("health",      &["--env-file <FILE>"]),
+            ("status",      &["--watch", "--json", "q ends it"]),
+            ("explain",     &["--file <FILE>", "--json"]),
+            ("init",        &["--user"]),
+            ("setup",       &["--dry-run", "--write", "--url <URL>", "possible values: qwen"]),
+            ("launch",      &["--url <URL>", "[ARGS]..."]),
+            ("completions", &["possible values: bash"]),
+        ];
+        for (command, expected) in rows {
+            let helps = [
+                words(&format!("{command} --help")).unwrap_err().to_string(),
+                words(&format!("help {command}")).unwrap_err().to_string(),
+            ];
+            for help in helps {
+                for part in *expected {
+                    assert!(help.contains(part), "{part} in\n{help}");
+                }
+                assert_eq!(help.matches("help settings").count(), 1, "{help}");
+                assert!(
+                    !help.contains("--port") && !help.contains("--max-"),
+                    "{help}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn s8_whoever_tries_a_flag_for_a_key_is_told_where_keys_go() {
+        #[rustfmt::skip]
+        let rows = [
+            ("--openrouter-api-key hush",          "keys have no flag"),
+            ("--openrouter-api-key=hush",          "keys have no flag"),
+            ("check --proxy-api-key=hush",         "keys have no flag"),
+            ("launch qwen --api-key hush",         "keys have no flag"),
+            ("--key hush",                         "keys have no flag"),
+            ("--https-proxy=http://me:hush@proxy", "an outbound proxy has no flag"),
+            ("--all-proxy hush",                   "an outbound proxy has no flag"),
+            ("--prot 1",                           "'--port'"),
+        ];
+        for (line, expected) in rows {
+            let error = words(line).unwrap_err();
+            let told = error.to_string();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(told.contains(expected), "{expected} in\n{told}");
+            assert!(!told.contains("hush"), "{told}");
+        }
+        let told = words("--proxy-api-key x").unwrap_err().to_string();
+        assert!(told.contains("PROXY_API_KEY") && told.contains("free-llm-proxy init"));
+    }
+
+    #[test]
+    fn s12_1_a_file_of_settings_may_be_named_before_or_behind_the_command() {
+        for line in [
+            "--env-file a serve",
+            "check --env-file a",
+            "launch qwen --env-file=a -- --env-file b",
+        ] {
+            let file = words(line).unwrap().env_file;
+            assert_eq!(file, Some(PathBuf::from("a")), "{line}");
+        }
+        assert_eq!(words("status").unwrap().env_file, None);
+        assert_eq!(words("--env-file").unwrap_err().exit_code(), 2);
     }
 
     #[test]

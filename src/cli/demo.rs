@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, serve};
-use crate::config::{Sources, reachable};
+use crate::config::{Group, Sources, reachable};
 use crate::simulator::{Script, Simulator};
 
 /// The demo's own key: it opens nothing but the simulator.
@@ -28,19 +28,31 @@ pub async fn run(sources: &Sources) -> Ending {
             return Ending::Fault;
         }
     };
-    let own = |name: &str| match name {
-        "OPENROUTER_API_KEY" => Some("sk-or-v1-simulated-0123456789".to_owned()),
-        "PROXY_API_KEY" => Some(KEY.to_owned()),
-        "MODELS_LIST_URL" => Some(format!("{simulated}{}", Simulator::LIST_PATH)),
-        "UPSTREAM_BASE_URL" => Some(format!("{simulated}{}", Simulator::UPSTREAM_PATH)),
-        "HOST" => sources
-            .get(name)
-            .or_else(|| Some(Ipv4Addr::LOCALHOST.to_string())),
-        // The simulator is on this machine: no proxy leads there.
-        "HTTPS_PROXY" | "HTTP_PROXY" | "ALL_PROXY" | "NO_PROXY" => None,
-        _ => sources.get(name),
-    };
-    let config = match sources.config_with(own) {
+    let mut own = vec![
+        (
+            "OPENROUTER_API_KEY",
+            "sk-or-v1-simulated-0123456789".to_owned(),
+        ),
+        ("PROXY_API_KEY", KEY.to_owned()),
+        (
+            "MODELS_LIST_URL",
+            format!("{simulated}{}", Simulator::LIST_PATH),
+        ),
+        (
+            "UPSTREAM_BASE_URL",
+            format!("{simulated}{}", Simulator::UPSTREAM_PATH),
+        ),
+    ];
+    // The simulator is on this machine: no proxy leads there.
+    own.extend(
+        Group::Outbound
+            .settings()
+            .map(|setting| (setting.name, String::new())),
+    );
+    if sources.get("HOST").is_none() {
+        own.push(("HOST", Ipv4Addr::LOCALHOST.to_string()));
+    }
+    let config = match sources.with(own).config() {
         Ok(config) => config,
         Err(error) => {
             say::problem(error);

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::Ending;
 use super::running::Running;
 use super::say::{self, clean};
-use super::status::duration;
 use crate::config::Sources;
+use crate::units::wait;
 
 /// Reads a request's body from `file`, or else from stdin, and says what would become of it;
 /// with `json` in the proxy's own words.
@@ -77,9 +77,7 @@ fn in_words(told: &Value) -> String {
     for out in left_out {
         let model = text(&out["model"]);
         let left = out["resting_sec"].as_u64();
-        let left = left.map_or(String::new(), |left| {
-            format!(", back in {}", duration(left))
-        });
+        let left = left.map_or(String::new(), |left| format!(", back in {}", wait(left)));
         lines.push(format!(
             "     {model:width$}  {}{left}",
             text(&out["reason"])

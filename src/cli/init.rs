@@ -1,29 +1,59 @@
-//! `init`: a `.env` with a fresh proxy key, never over an existing one.
+//! `init`: a file of settings with a fresh proxy key, never over an existing one.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
 use super::{Ending, say};
-use crate::config::{Sources, env_file, is_placeholder};
+use crate::config::{Reach, Sources, env_file, is_placeholder, user_file};
 
-/// Writes `.env` into the working directory and says what to do next.
+/// Where `init` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `.env` in the working directory.
+    Here,
+    /// The file in the user's home.
+    Home,
+}
+
+/// Writes the file and says what to do next.
 #[must_use]
-pub fn run(sources: &Sources) -> Ending {
+pub fn run(sources: &Sources, place: Place) -> Ending {
+    let path = match place {
+        Place::Here => PathBuf::from(".env"),
+        Place::Home => match user_file() {
+            Some(path) => path,
+            None => {
+                say::problem("neither HOME nor XDG_CONFIG_HOME says where your home is");
+                return Ending::Fault;
+            }
+        },
+    };
     let upstream_key = sources.environment("OPENROUTER_API_KEY").and_then(usable);
-    match write(Path::new(".env"), upstream_key) {
+    match write(&path, place, upstream_key) {
         Ok(()) => {
-            say::line(next_steps(sources, upstream_key.is_some()));
+            say::line(next_steps(sources, place, &path, upstream_key.is_some()));
             Ending::Fine
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            say::problem(".env is already there and stays as it is; move it away to start anew");
-            Ending::Fault
-        }
         Err(error) => {
-            say::problem(format_args!(".env cannot be written: {error}"));
+            say::problem(not_written(place, &path, &error));
             Ending::Fault
         }
+    }
+}
+
+fn not_written(place: Place, path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match (error.kind(), place) {
+        (ErrorKind::AlreadyExists, Place::Here) => format!(
+            "{path} is already there and stays as it is; move it away to start anew, or leave another \
+             program's alone and write yours with `free-llm-proxy init --user`"
+        ),
+        (ErrorKind::AlreadyExists, Place::Home) => {
+            format!("{path} is already there and stays as it is; move it away to start anew")
+        }
+        (_, _) => format!("{path} cannot be written: {error}"),
     }
 }
 
@@ -36,12 +66,20 @@ fn usable(key: &str) -> Option<&str> {
     (plain && !key.is_empty() && !is_placeholder(key)).then_some(key)
 }
 
-fn write(path: &Path, upstream_key: Option<&str>) -> io::Result<()> {
-    let text = env_file(upstream_key.unwrap_or_default(), &fresh_key()?);
+fn write(path: &Path, place: Place, upstream_key: Option<&str>) -> io::Result<()> {
+    let reach = match place {
+        Place::Here => Reach::Folder,
+        Place::Home => Reach::User,
+    };
+    let text = env_file(reach, upstream_key.unwrap_or_default(), &fresh_key()?);
+    if let (Place::Home, Some(folder)) = (place, path.parent()) {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).mode(0o600);
     options.open(path)?.write_all(text.as_bytes())
 }
 
@@ -52,7 +90,7 @@ fn fresh_key() -> io::Result<String> {
     Ok(format!("sk-proxy-{hex}"))
 }
 
-fn next_steps(sources: &Sources, has_upstream_key: bool) -> String {
+fn next_steps(sources: &Sources, place: Place, path: &Path, has_upstream_key: bool) -> String {
     let upstream_key = if has_upstream_key {
         "OPENROUTER_API_KEY was taken from the environment."
     } else {
@@ -63,29 +101,38 @@ fn next_steps(sources: &Sources, has_upstream_key: bool) -> String {
         Some(_) => "\nPROXY_API_KEY is set in the environment too, and wins over the file.",
         None => "",
     };
+    let reach = match place {
+        Place::Here => {
+            "\nIt counts in this folder; `free-llm-proxy init --user` writes one for all."
+        }
+        Place::Home => "",
+    };
+    let path = path.display();
     let port = sources.get("PORT").unwrap_or_else(|| "8080".to_owned());
     format!(
-        "Wrote .env with a fresh PROXY_API_KEY; only you can read it.\n\
-         {upstream_key}{proxy_key}\n\n\
+        "Wrote {path} with a fresh PROXY_API_KEY; only you can read it.\n\
+         {upstream_key}{proxy_key}{reach}\n\n\
          Next:\n  \
          free-llm-proxy check    see that everything works\n  \
-         free-llm-proxy          run it\n  \
+         free-llm-proxy          run it; http://localhost:{port}/ui shows what it does\n  \
          free-llm-proxy setup    point an agent at it (--help names them)\n\n\
-         Other clients use http://localhost:{port}/api/v1 with the PROXY_API_KEY from .env."
+         Other clients use http://localhost:{port}/api/v1 with the PROXY_API_KEY from {path}."
     )
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::config::dotenv;
 
     #[test]
     fn s8_init_writes_a_file_that_the_reader_takes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        write(&path, Some("sk-or-v1-0123456789")).unwrap();
+        write(&path, Place::Here, Some("sk-or-v1-0123456789")).unwrap();
         let values = values(&path);
         let config = crate::config::Config::read(|name| values.get(name).cloned()).unwrap();
         assert_eq!(config.upstream_key.expose(), "sk-or-v1-0123456789");
@@ -95,17 +142,19 @@ mod tests {
         assert_ne!(fresh_key().unwrap(), fresh_key().unwrap());
     }
 
-    #[cfg(unix)]
     #[test]
     fn s8_init_writes_for_the_owner_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(".env");
-        write(&path, None).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = dir.path().join("config/free-llm-proxy");
+        for (place, path) in [
+            (Place::Here, dir.path().join(".env")),
+            (Place::Home, folder.join("env")),
+        ] {
+            write(&path, place, None).unwrap();
+            assert_eq!(mode(&path), 0o600);
+        }
+        assert_eq!(mode(&folder), 0o700);
     }
 
     #[test]
@@ -114,7 +163,7 @@ mod tests {
         let path = dir.path().join(".env");
         fs::write(&path, "PORT=1\n").unwrap();
         assert_eq!(
-            write(&path, None).unwrap_err().kind(),
+            write(&path, Place::Here, None).unwrap_err().kind(),
             ErrorKind::AlreadyExists
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "PORT=1\n");
@@ -124,7 +173,7 @@ mod tests {
     fn s8_init_without_an_upstream_key_leaves_its_place_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        write(&path, None).unwrap();
+        write(&path, Place::Here, None).unwrap();
         assert_eq!(
             values(&path).get("OPENROUTER_API_KEY").map(String::as_str),
             Some("")
@@ -147,9 +196,11 @@ mod tests {
     }
 
     fn values(path: &Path) -> std::collections::HashMap<String, String> {
-        dotenvy::from_path_iter(path)
-            .unwrap()
-            .map(Result::unwrap)
+        let text = fs::read_to_string(path).unwrap();
+        let entries = dotenv::entries(&text).into_iter();
+        entries
+            .map(|(_, read)| read.unwrap())
+            .map(|(name, value)| (name.to_owned(), value))
             .collect()
     }
 }

@@ -10,16 +10,20 @@ pub mod explain;
 pub mod health;
 pub mod init;
 pub mod launch;
+mod local;
 mod running;
 pub mod say;
 pub mod serve;
 pub mod setup;
+mod signals;
 pub mod status;
+mod when;
 
 use std::process::ExitCode;
 
-pub use args::{Command, Parsed, completions, parse};
+pub use args::{Command, Parsed, completions, parse, settings};
 pub use clap_complete::Shell;
+pub use local::Local;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::{Ending, say};
-use crate::config::{Sources, listen_address, reachable};
+use crate::config::{Secret, Sources, reachable};
 
 /// How long a connection and the head of an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -27,7 +27,8 @@ const MAX_BYTES: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Running {
     peer: SocketAddr,
-    key: String,
+    key: Secret,
+    limit: Duration,
 }
 
 /// Why there is no answer.
@@ -105,24 +106,24 @@ pub(super) struct Answer {
 impl Running {
     /// The proxy that these settings describe.
     pub(super) fn of(sources: &Sources) -> Result<Self, Trouble> {
-        let listener = listen_address(|name| sources.get(name))
+        let (listener, key) = sources
+            .running()
             .map_err(|error| Trouble::Settings(error.to_string()))?;
         let peer = reachable(listener);
         if peer.port() == 0 {
             let what = "PORT is 0, so nobody can know which one was taken";
             return Err(Trouble::Settings(what.to_owned()));
         }
-        let keys = sources.get("PROXY_API_KEY").unwrap_or_default();
-        let mut keys = keys.split(',').map(str::trim);
-        match keys.find(|key| !key.is_empty()) {
-            Some(key) => Ok(Self {
-                peer,
-                key: key.to_owned(),
-            }),
-            None => Err(Trouble::Settings(
-                "PROXY_API_KEY is not set: the proxy's key is needed to ask it".to_owned(),
-            )),
-        }
+        Ok(Self {
+            peer,
+            key,
+            limit: LIMIT,
+        })
+    }
+
+    /// The same, asked with less patience.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// What it answers, read as JSON.
@@ -148,15 +149,15 @@ impl Running {
             .method(method)
             .uri(path)
             .header(HOST, self.peer.to_string())
-            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(AUTHORIZATION, format!("Bearer {}", self.key.expose()))
             .header(CONTENT_TYPE, "application/json")
             .header(CONNECTION, "close")
             .body(Full::new(body))
             .map_err(|_| Trouble::Settings("PROXY_API_KEY cannot stand in a header".to_owned()))?;
         let mut connection = JoinSet::new();
-        let asked = tokio::time::timeout(LIMIT, self.send(request, &mut connection)).await;
+        let asked = tokio::time::timeout(self.limit, self.send(request, &mut connection)).await;
         let response = asked
-            .unwrap_or_else(|_| Err(format!("no answer in {} s", LIMIT.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer in {} s", self.limit.as_secs())))
             .map_err(|why| self.nobody(why))?;
         let (status, body) = (response.status(), response.into_body());
         if status.is_success() {
@@ -191,7 +192,7 @@ impl Running {
 
     async fn whole(&self, body: Incoming) -> Result<Bytes, Trouble> {
         let read = Limited::new(body, MAX_BYTES).collect();
-        match tokio::time::timeout(LIMIT, read).await {
+        match tokio::time::timeout(self.limit, read).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
             Ok(Err(error)) => Err(self.nobody(error)),
             Err(_) => Err(self.nobody("its answer does not end")),

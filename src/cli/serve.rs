@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Ending, say};
-use crate::config::{Config, LogLevel};
+use super::{Ending, say, signals};
+use crate::config::{Config, LogLevel, reachable};
 use crate::proxy::Proxy;
 use crate::server::{self, Face};
 use crate::telemetry::Log;
@@ -55,7 +54,7 @@ pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
         }
     };
     let mut beside = JoinSet::new();
-    let stop = match stop_signal(log.clone(), &mut beside) {
+    let stop = match signals::stop(log.clone(), &mut beside) {
         Ok(stop) => stop,
         Err(error) => {
             say::problem(format_args!("cannot listen for signals: {error}"));
@@ -63,11 +62,19 @@ pub(super) async fn on(listener: TcpListener, config: Config) -> Ending {
         }
     };
     log_panics(log.clone());
+    for warning in &config.warnings {
+        let warning = json!({"warning": warning});
+        log.emit(LogLevel::Warning, "settings_warning", &warning);
+    }
+    let address = listener
+        .local_addr()
+        .unwrap_or((config.host, config.port).into());
     log.emit(
         LogLevel::Info,
         "serving",
         &json!({
-            "address": listener.local_addr().map(|a| a.to_string()).unwrap_or_default(),
+            "address": address.to_string(),
+            "page": format!("http://{}/ui", reachable(address)),
             "version": env!("CARGO_PKG_VERSION"),
         }),
     );
@@ -106,27 +113,6 @@ async fn until(mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// Tells of the first SIGTERM or SIGINT; the second ends the process at once.
-fn stop_signal(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::Receiver<bool>> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let (tell, stop) = watch::channel(false);
-    tasks.spawn(async move {
-        for second in [false, true] {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if second {
-                std::process::exit(i32::from(Ending::Fault.code()));
-            }
-            log.emit(LogLevel::Info, "stopping", &json!({}));
-            tell.send_replace(true);
-        }
-    });
-    Ok(stop)
 }
 
 /// A panic ends as one log line without its message, which may quote what it choked on.

@@ -8,20 +8,35 @@ use super::table::{Group, Preset, Setting};
 /// reader refuses.
 #[must_use]
 pub fn env_example() -> String {
-    let settings = env_file("sk-or-v1-...", "changeme");
+    let settings = env_file(Reach::Folder, "sk-or-v1-...", "changeme");
     format!(
         "# Copy this to `.env` and put in your keys, or let `free-llm-proxy init` write one.\n\
          {settings}"
     )
 }
 
-/// A `.env` with these keys.
+/// Where a file of settings counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// In its folder.
+    Folder,
+    /// Wherever its owner is.
+    User,
+}
+
+/// A file of settings with these keys.
 #[must_use]
-pub fn env_file(upstream_key: &str, proxy_key: &str) -> String {
-    let mut out = String::from(
-        "# Settings of free-llm-proxy, read from `.env` in the working directory. Flags and real\n\
-         # environment variables win over it. Lines that begin with `#` show defaults.\n",
-    );
+pub fn env_file(reach: Reach, upstream_key: &str, proxy_key: &str) -> String {
+    let mut out = String::from(match reach {
+        Reach::Folder => {
+            "# Settings of free-llm-proxy, read from `.env` in the working directory. Flags and real\n\
+             # environment variables win over it. Lines that begin with `#` show defaults.\n"
+        }
+        Reach::User => {
+            "# Settings of free-llm-proxy, read in every folder. Flags, real environment variables and\n\
+             # the `.env` of the working directory win over it. Lines that begin with `#` show defaults.\n"
+        }
+    });
     for group in Group::ALL {
         out += &format!("\n# --- {} ---\n\n", group.title());
         for setting in group.settings() {
@@ -70,7 +85,7 @@ pub(super) mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::{Config, SETTINGS};
+    use crate::config::{Config, SETTINGS, dotenv};
 
     const BEGIN: &str = "<!-- settings: begin (written by `UPDATE=1 cargo test s6_`) -->\n";
     const END: &str = "<!-- settings: end -->\n";
@@ -104,10 +119,10 @@ pub(super) mod tests {
                 _ => format!("{line}\n"),
             })
             .collect();
-        let values: std::collections::HashMap<String, String> =
-            dotenvy::from_read_iter(uncommented.as_bytes())
-                .map(Result::unwrap)
-                .collect();
+        let values: std::collections::HashMap<&str, String> = dotenv::entries(&uncommented)
+            .into_iter()
+            .map(|(_, read)| read.unwrap())
+            .collect();
         assert_eq!(values.len(), SETTINGS.len());
         let error = Config::read(|name| values.get(name).cloned()).unwrap_err();
         assert_eq!(error.problems().len(), 2, "{error}");

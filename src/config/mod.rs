@@ -6,11 +6,16 @@
 mod address;
 mod aliases;
 mod document;
+pub(crate) mod dotenv;
+mod env_file;
 mod error;
+mod near;
 mod read;
 mod secret;
 mod sources;
 mod table;
+mod trust;
+mod upstream;
 mod value;
 
 use std::fmt;
@@ -23,12 +28,13 @@ pub use address::reachable;
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
-pub use document::{env_example, env_file, markdown_table};
+pub use document::{Reach, env_example, env_file, markdown_table};
 pub use error::ConfigError;
-pub use read::{door, listen_address};
+pub use read::listen_address;
 pub use secret::Secret;
-pub use sources::{Sources, foreign_variable};
+pub use sources::{Sources, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
+pub use trust::{Source, may_go};
 pub use value::is_placeholder;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
@@ -94,6 +100,8 @@ pub struct Config {
     pub limits: Limits,
     /// Through which proxy the upstream and the list are reached.
     pub outbound_proxy: OutboundProxy,
+    /// What somebody should know about these settings, and what is no mistake; one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// What a client needs: where the proxy is, and what opens it.

@@ -8,7 +8,7 @@ use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
     seconds, seconds_or_zero, upstream_key,
 };
-use super::{Config, ConfigError, Door, Limits, OutboundProxy, address, error};
+use super::{Config, ConfigError, Door, Limits, OutboundProxy, Secret, address, error};
 
 impl Config {
     /// Reads every setting through `lookup`, which is asked for names of the table.
@@ -36,18 +36,26 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketA
         lookup,
         problems: Vec::new(),
     };
-    let host = reader.get("HOST", address::host);
-    let port = reader.get("PORT", port);
-    reader.end(host.zip(port).map(SocketAddr::from))
+    let listener = reader.listener();
+    reader.end(listener)
 }
 
-/// Where clients find the proxy that these settings describe, and the first key that opens it;
-/// `url` is where it is found by another way than its own address.
-///
-/// # Errors
-///
-/// What is wrong with them.
-pub fn door(
+/// Where the proxy listens, and the first key that opens it.
+pub(super) fn running(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<(SocketAddr, Secret), ConfigError> {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let key = reader.door_key();
+    let listener = reader.listener();
+    reader.end(listener.zip(key))
+}
+
+/// Where clients find the proxy, and the first key that opens it; `url` is where it is found by
+/// another way than its own address.
+pub(super) fn door(
     lookup: impl Fn(&str) -> Option<String>,
     url: Option<&str>,
 ) -> Result<Door, ConfigError> {
@@ -55,8 +63,7 @@ pub fn door(
         lookup,
         problems: Vec::new(),
     };
-    let key = reader.get("PROXY_API_KEY", proxy_keys);
-    let key = key.and_then(|keys| keys.into_iter().next());
+    let key = reader.door_key();
     let base = match url {
         Some(url) => reader.base_of(url),
         None => reader.own_base(),
@@ -134,6 +141,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,
+            warnings: Vec::new(),
         })
     }
 
@@ -150,10 +158,27 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    fn own_base(&mut self) -> Option<String> {
+    /// A client's key is the proxy's: it is no use to make one up.
+    fn door_key(&mut self) -> Option<Secret> {
+        if self.given("PROXY_API_KEY").is_none() {
+            return self.note(
+                "PROXY_API_KEY is not set: the running proxy's key is needed; in \
+                 ~/.config/free-llm-proxy/env it is found from every folder"
+                    .to_owned(),
+            );
+        }
+        let keys = self.get("PROXY_API_KEY", proxy_keys)?;
+        keys.into_iter().next()
+    }
+
+    fn listener(&mut self) -> Option<SocketAddr> {
         let host = self.get("HOST", address::host);
         let port = self.get("PORT", port);
-        let listener = SocketAddr::from(host.zip(port)?);
+        host.zip(port).map(SocketAddr::from)
+    }
+
+    fn own_base(&mut self) -> Option<String> {
+        let listener = self.listener()?;
         match listener.port() {
             0 => self.note(
                 "PORT is 0, so nobody can know which one is taken: say where it is with --url"

@@ -1,63 +1,99 @@
-//! Where settings come from: flags, then the environment, then `.env` in the working directory.
+//! Where settings come from: flags, then the environment, then `.env` in the working directory,
+//! then the file in the user's home; `--env-file` stands in for both files (spec §12.1).
 //!
 //! The one reader of the process environment, which is never changed.
 
 use std::collections::HashMap;
-use std::env::VarError;
 use std::ffi::OsString;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigError, Door, SETTINGS};
+use super::dotenv::{self, Odd};
+use super::env_file::{self, Found};
+use super::near::{self, near};
+use super::table::{self, Setting};
+use super::trust::{Source, may_go};
+use super::{Config, ConfigError, Door, SETTINGS, Secret, read};
 
-/// The layers, read once. A problem on the way waits until [`Sources::config`] can tell it
-/// together with the others.
-#[derive(Debug, Default)]
+/// The layers, read once, the one that wins first. A problem on the way waits until
+/// [`Sources::config`] can tell it together with the others.
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
-    flags: Layer,
-    environment: Layer,
-    file: Layer,
+    layers: Vec<Layer>,
     no_color: bool,
     problems: Vec<String>,
+    warnings: Vec<String>,
+    /// Why the working directory's `.env` does not count.
+    passed_over: Option<&'static str>,
 }
 
-/// Values by the table's names.
-#[derive(Default)]
-struct Layer(HashMap<&'static str, String>);
+/// What one source sets.
+#[derive(Clone)]
+struct Layer {
+    source: Source,
+    /// What it is called in a sentence.
+    name: String,
+    /// By the table's names.
+    values: HashMap<&'static str, String>,
+    /// The names that no setting has, in a file with their lines.
+    strange: Vec<(Option<usize>, String)>,
+}
 
 impl Sources {
-    /// Reads the environment and `.env`, under these flags (by the names of their variables).
+    /// Reads the environment and the files, under these flags (by the names of their variables).
     #[must_use]
-    pub fn gather(flags: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let mut sources = Self {
-            flags: Layer(flags.into_iter().collect()),
-            ..Self::default()
-        };
-        sources.read_environment(variable);
-        sources.no_color = variable("NO_COLOR").is_ok_and(|value| !value.is_empty());
-        match std::fs::read(Path::new(".env")) {
-            Ok(bytes) => sources.read_file(&bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => sources
-                .problems
-                .push(format!(".env cannot be read: {error}")),
+    pub fn gather(
+        flags: impl IntoIterator<Item = (&'static str, String)>,
+        env_file: Option<&Path>,
+    ) -> Self {
+        let mut sources = Self::default();
+        let mut top = Layer::new(Source::Flag, "a flag");
+        top.values = flags.into_iter().collect();
+        sources.layers.push(top);
+        sources.read_environment(std::env::vars_os());
+        match env_file {
+            Some(path) => {
+                let mut found = env_file::chosen(path);
+                if found == Found::Nothing {
+                    found = Found::Broken("is not there".to_owned());
+                }
+                sources.read_file(Source::EnvFile, &path.display().to_string(), found);
+            }
+            None => {
+                let found = env_file::in_folder(Path::new(".env"));
+                sources.read_file(Source::WorkingDir, ".env", found);
+                if let Some(path) = user_file() {
+                    let name = path.display().to_string();
+                    sources.read_file(Source::UserFile, &name, env_file::chosen(&path));
+                }
+            }
         }
+        sources.look_for_slips();
+        sources
+    }
+
+    /// The same with these values above all others.
+    #[must_use]
+    pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut sources = self.clone();
+        let mut top = Layer::new(Source::Flag, "the demo");
+        top.values = values.into_iter().collect();
+        sources.layers.insert(0, top);
         sources
     }
 
     /// What is set under this name of the table.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
-        let layers = [&self.flags, &self.environment, &self.file];
-        layers
-            .into_iter()
-            .find_map(|layer| layer.0.get(name).cloned())
+        self.layer_of(name)?.values.get(name).cloned()
     }
 
     /// What the real environment alone has under this name of the table.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<&str> {
-        self.environment.0.get(name).map(String::as_str)
+        let mut layers = self.layers.iter();
+        let layer = layers.find(|layer| layer.source == Source::Environment)?;
+        layer.values.get(name).map(String::as_str)
     }
 
     /// Whether `NO_COLOR` is set, as <https://no-color.org> has it: no setting, but the user's
@@ -73,130 +109,228 @@ impl Sources {
     ///
     /// Everything that is wrong, with the sources themselves too.
     pub fn config(&self) -> Result<Config, ConfigError> {
-        self.config_with(|name| self.get(name))
+        let outward = SETTINGS.iter().filter(|setting| setting.leads_out());
+        let misled = self.misled(&["OPENROUTER_API_KEY", "PROXY_API_KEY"], outward);
+        let config = self.told_together(misled, Config::read(|name| self.get(name)))?;
+        Ok(Config {
+            warnings: self.warnings.clone(),
+            ..config
+        })
     }
 
-    /// All settings, through a lookup that may put its own values over or under
-    /// [`Sources::get`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Sources::config`].
-    pub fn config_with(
-        &self,
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Config, ConfigError> {
-        self.told_together(Config::read(lookup))
-    }
-
-    /// Where clients find the proxy that these settings describe; see [`super::door`].
+    /// Where clients find the proxy that these settings describe, and the first key that opens it;
+    /// `url` is where it is found by another way than its own address.
     ///
     /// # Errors
     ///
     /// As [`Sources::config`], of these settings alone.
     pub fn door(&self, url: Option<&str>) -> Result<Door, ConfigError> {
-        self.told_together(super::door(|name| self.get(name), url))
-    }
-
-    fn told_together<T>(&self, read: Result<T, ConfigError>) -> Result<T, ConfigError> {
-        if self.problems.is_empty() {
-            return read;
-        }
-        let others = read
-            .err()
-            .map(ConfigError::into_problems)
-            .unwrap_or_default();
-        Err(ConfigError::new(
-            self.problems.iter().cloned().chain(others).collect(),
-        ))
-    }
-
-    fn read_environment(&mut self, variable: impl Fn(&str) -> Result<String, VarError>) {
-        for setting in SETTINGS {
-            for spelling in setting.spellings() {
-                match variable(&spelling) {
-                    Ok(value) => {
-                        self.environment.0.entry(setting.name).or_insert(value);
-                    }
-                    Err(VarError::NotPresent) => {}
-                    Err(VarError::NotUnicode(_)) => {
-                        self.problems.push(format!("{spelling} is not UTF-8 text"));
-                    }
-                }
-            }
-        }
-    }
-
-    fn read_file(&mut self, bytes: &[u8]) {
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            self.problems.push(".env is not UTF-8 text".to_owned());
-            return;
+        let misled = match url {
+            Some(_) => Vec::new(),
+            None => self.misled_home(),
         };
-        // The parser wants a last line's end, and does not know the mark that some editors
-        // put first.
-        let text = format!("{}\n", text.trim_start_matches('\u{feff}'));
+        self.told_together(misled, read::door(|name| self.get(name), url))
+    }
+
+    /// Where the proxy that these settings describe listens, and the first key that opens it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sources::config`], of these settings alone.
+    pub fn running(&self) -> Result<(SocketAddr, Secret), ConfigError> {
+        let running = read::running(|name| self.get(name));
+        self.told_together(self.misled_home(), running)
+    }
+
+    /// A client takes the proxy's key to where the proxy should listen.
+    fn misled_home(&self) -> Vec<String> {
+        let home = ["HOST", "PORT"].into_iter().filter_map(table::find);
+        self.misled(&["PROXY_API_KEY"], home)
+    }
+
+    /// What is wrong with these addresses, by who set them and who set these keys.
+    fn misled(
+        &self,
+        keys: &[&'static str],
+        addresses: impl Iterator<Item = &'static Setting>,
+    ) -> Vec<String> {
+        let keys: Vec<_> = keys
+            .iter()
+            .filter_map(|key| Some((key, self.layer_of(key)?)))
+            .collect();
+        let misled = addresses.filter_map(|address| {
+            let here = self.layer_of(address.name)?;
+            let refused = |(_, key): &&(_, &Layer)| !may_go(key.source, here.source);
+            let (key, there) = keys.iter().find(refused)?;
+            let (address, here, there) = (address.name, &here.name, &there.name);
+            Some(format!(
+                "{address} is set by {here} in this folder, and {key} by {there}: a folder's {here} may be \
+                 anybody's and does not say where a key goes. Set both in one place or, if you trust this \
+                 one, add --env-file {here}"
+            ))
+        });
+        misled.collect()
+    }
+
+    fn layer_of(&self, name: &str) -> Option<&Layer> {
+        let mut layers = self.layers.iter();
+        layers.find(|layer| layer.values.contains_key(name))
+    }
+
+    fn told_together<T>(
+        &self,
+        misled: Vec<String>,
+        read: Result<T, ConfigError>,
+    ) -> Result<T, ConfigError> {
+        let mut problems = [self.problems.clone(), misled].concat();
+        match read {
+            Ok(value) if problems.is_empty() => return Ok(value),
+            Ok(_) => {}
+            Err(error) => {
+                problems.extend(error.into_problems());
+                let passed_over = self
+                    .passed_over
+                    .map(|why| format!(".env in this folder {why}, so nothing was taken from it"));
+                problems.extend(passed_over);
+            }
+        }
+        Err(ConfigError::new(problems))
+    }
+
+    fn read_environment(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
         let mut values = HashMap::new();
-        for line in dotenvy::from_read_iter(text.as_bytes()) {
-            match line {
-                Ok((name, value)) => {
-                    values.insert(name, value);
+        for (name, value) in variables {
+            // A name that is not text is none of ours.
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
+            if name == "NO_COLOR" {
+                self.no_color = !value.is_empty();
+            }
+            match value.into_string() {
+                Ok(value) => drop(values.insert(name, value)),
+                Err(_) if table::spelt(&name).is_some() => {
+                    self.problems.push(format!("{name} is not UTF-8 text"));
                 }
-                Err(error) => self.problems.push(complaint(&text, &error)),
+                Err(_) => {}
             }
         }
-        for setting in SETTINGS {
-            let value = setting
-                .spellings()
-                .find_map(|spelling| values.remove(&spelling));
-            if let Some(value) = value {
-                self.file.0.insert(setting.name, value);
+        let mut layer = Layer::new(Source::Environment, "the environment");
+        layer.take(values);
+        self.layers.push(layer);
+    }
+
+    fn read_file(&mut self, source: Source, name: &str, found: Found) {
+        let text = match found {
+            Found::Nothing => return,
+            Found::PassedOver(why) => {
+                self.passed_over = Some(why);
+                return;
+            }
+            Found::Broken(why) => {
+                self.problems.push(format!("{name} {why}"));
+                return;
+            }
+            Found::Text(text) => text,
+        };
+        let mut values = HashMap::new();
+        let mut complaints = Vec::new();
+        for (line, read) in dotenv::entries(&text) {
+            match read {
+                Ok((name, value)) => drop(values.insert(name.to_owned(), value)),
+                Err(odd) => complaints.push(complaint(name, line, odd)),
             }
         }
+        let more = complaints.len().saturating_sub(MOST_COMPLAINTS);
+        complaints.truncate(MOST_COMPLAINTS);
+        if more > 0 {
+            complaints.push(format!("{name} has {more} more such lines"));
+        }
+        self.problems.extend(complaints);
+        let names = dotenv::names(&text);
+        let strange = names.filter(|(_, name)| table::spelt(name).is_none());
+        let strange = strange.map(|(line, name)| (Some(line), name.to_owned()));
+        let mut layer = Layer::new(source, name);
+        layer.take(values);
+        layer.strange = strange.collect();
+        self.layers.push(layer);
+    }
+
+    /// Names that were probably meant for a setting's.
+    fn look_for_slips(&mut self) {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        for layer in &self.layers {
+            for (line, name) in &layer.strange {
+                let Some(meant) = near(name, |name| self.layer_of(name).is_some()) else {
+                    continue;
+                };
+                let place = match line {
+                    Some(line) => format!("{} line {line}", layer.name),
+                    None => layer.name.clone(),
+                };
+                let told = format!("{place}: {name} is no setting; is {meant} meant?");
+                if line.is_some() && name.len() >= near::LONG {
+                    problems.push(told);
+                } else {
+                    warnings.push(told);
+                }
+            }
+        }
+        self.problems.extend(problems);
+        self.warnings.extend(warnings);
     }
 }
+
+impl Layer {
+    fn new(source: Source, name: &str) -> Self {
+        Self {
+            source,
+            name: name.to_owned(),
+            values: HashMap::new(),
+            strange: Vec::new(),
+        }
+    }
+
+    /// Takes these variables; of two spellings of a setting the first of the table counts.
+    fn take(&mut self, mut variables: HashMap<String, String>) {
+        for setting in SETTINGS {
+            let mut spellings = setting.spellings();
+            if let Some(value) = spellings.find_map(|name| variables.remove(&name)) {
+                self.values.insert(setting.name, value);
+            }
+        }
+        let mut strange: Vec<_> = variables
+            .into_keys()
+            .filter(|name| table::spelt(name).is_none())
+            .map(|name| (None, name))
+            .collect();
+        strange.sort();
+        self.strange = strange;
+    }
+}
+
+/// A file of which more lines are odd is no file of settings; its end is told in one sentence.
+const MOST_COMPLAINTS: usize = 10;
 
 /// The line's number, and nothing of its text: it may hold a key.
-fn complaint(text: &str, error: &dotenvy::Error) -> String {
-    let number = match error {
-        dotenvy::Error::LineParse(line, _) => line_number(text, line),
-        dotenvy::Error::Io(_) | dotenvy::Error::EnvVar(_) | _ => None,
+fn complaint(file: &str, line: usize, odd: Odd) -> String {
+    let what = match odd {
+        Odd::Line => {
+            "is not NAME=value (a value with spaces, quotes, # or \\ stands in single quotes)"
+        }
+        Odd::Variable => {
+            "has a $NAME in its value, which is not replaced here: write the value itself, in single \
+             quotes if the $ is part of it"
+        }
     };
-    let place = number.map_or_else(|| ".env".to_owned(), |number| format!(".env line {number}"));
-    format!(
-        "{place} is not NAME=value (a value with spaces, quotes, # or \\ stands in single quotes)"
-    )
+    format!("{file} line {line} {what}")
 }
 
-/// Where the parser's complaint stands, counted from 1. It names a whole line or only the
-/// value, without a comment or blanks behind it; an open quote takes all that follows along.
-fn line_number(text: &str, named: &str) -> Option<usize> {
-    let ends = |rest: &str| {
-        let rest = rest.trim_start_matches([' ', '\t']);
-        rest.is_empty() || rest.starts_with(['\n', '\r', '#'])
-    };
-    let is_it = |start: usize| {
-        let line = text.get(start..).unwrap_or_default();
-        let value = line
-            .split_once('=')
-            .filter(|(name, _)| !name.contains('\n'))
-            .map(|(_, value)| value.trim_start());
-        [Some(line), value]
-            .into_iter()
-            .flatten()
-            .any(|part| part.strip_prefix(named).is_some_and(ends))
-    };
-    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-    starts
-        .zip(1..)
-        .find_map(|(start, number)| is_it(start).then_some(number))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one reader of the environment"
-)]
-fn variable(name: &str) -> Result<String, VarError> {
-    std::env::var(name)
+/// The file of settings in the user's home, whether it is there or not.
+#[must_use]
+pub fn user_file() -> Option<PathBuf> {
+    env_file::of_user(|name| foreign_variable(name).map(PathBuf::from))
 }
 
 /// A variable that is no setting of ours but belongs to the system or to another program, such
@@ -209,134 +343,9 @@ pub fn foreign_variable(name: &str) -> Option<OsString> {
 impl std::fmt::Debug for Layer {
     /// Names only: values may be keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Set = &'static [(&'static str, &'static str)];
-
-    #[test]
-    fn s6_flags_win_over_the_environment_and_that_over_the_file() {
-        #[rustfmt::skip]
-        let rows: &[(Set, Set, &str, Option<&str>)] = &[
-            // flags              environment            .env           PORT
-            (&[("PORT", "1")],    &[("PORT", "2")],      "PORT=3",      Some("1")),
-            (&[],                 &[("PORT", "2")],      "PORT=3",      Some("2")),
-            (&[],                 &[("PORT", "")],       "PORT=3",      Some("")),
-            (&[],                 &[],                   "PORT=3",      Some("3")),
-            (&[],                 &[],                   "",            None),
-        ];
-        for (flags, environment, file, expected) in rows {
-            let sources = layers(flags, environment, file);
-            assert_eq!(sources.get("PORT").as_deref(), *expected);
-            assert!(sources.problems.is_empty());
-        }
-    }
-
-    #[test]
-    fn s6_outbound_proxies_may_be_lower_case_and_the_environment_still_wins() {
-        let sources = layers(&[], &[("https_proxy", "http://a")], "HTTPS_PROXY=http://b");
-        assert_eq!(sources.get("HTTPS_PROXY").as_deref(), Some("http://a"));
-        let sources = layers(
-            &[],
-            &[("all_proxy", "http://a"), ("ALL_PROXY", "http://b")],
-            "",
-        );
-        assert_eq!(sources.get("ALL_PROXY").as_deref(), Some("http://b"));
-        let sources = layers(&[], &[("port", "1")], "port=2");
-        assert_eq!(sources.get("PORT"), None);
-    }
-
-    #[test]
-    fn s6_the_file_is_read_as_people_write_it() {
-        #[rustfmt::skip]
-        let rows = [
-            ("PORT=1",                           Some("1")),
-            ("PORT=1 ",                          Some("1")),
-            ("PORT=1\r\nHOST=::1\r\n",           Some("1")),
-            ("\u{feff}PORT=1",                   Some("1")),
-            ("export PORT=1",                    Some("1")),
-            ("PORT = 1 # why not",               Some("1")),
-            ("PORT=\"1\"",                       Some("1")),
-            ("# PORT=1",                         None),
-            ("PORT=1\nPORT=2",                   Some("2")),
-            ("PORT=",                            Some("")),
-            ("OTHER=1",                          None),
-        ];
-        for (file, expected) in rows {
-            let sources = layers(&[], &[], file);
-            assert_eq!(sources.get("PORT").as_deref(), expected, "{file:?}");
-            assert!(sources.problems.is_empty(), "{:?}", sources.problems);
-        }
-    }
-
-    #[test]
-    fn s6_a_malformed_line_is_named_and_not_shown() {
-        #[rustfmt::skip]
-        let rows = [
-            ("PORT=1\n\nhush hush\nHOST=::1",          ".env line 3 is not NAME=value"),
-            ("PORT=1\nOPENROUTER_TITLE=hush hush  ",  ".env line 2 is not NAME=value"),
-            ("PORT=1\r\nPORT\r\n",                    ".env line 2 is not NAME=value"),
-            ("PORT=1\nhush hush # why\n",             ".env line 2 is not NAME=value"),
-            ("PORT=1\nPROXY_API_KEY='hush\nHOST=x",   ".env line 2 is not NAME=value"),
-        ];
-        for (file, expected) in rows {
-            let sources = layers(&[], &[], file);
-            assert_eq!(sources.problems.len(), 1, "{:?}", sources.problems);
-            let message = sources.config().unwrap_err().to_string();
-            assert!(message.starts_with(expected), "{message}");
-            assert!(
-                message.contains("OPENROUTER_API_KEY is required"),
-                "{message}"
-            );
-            assert!(!message.contains("hush") && !format!("{sources:?}").contains("hush"));
-        }
-        let mut sources = Sources::default();
-        sources.read_file(&[0xff]);
-        assert_eq!(sources.problems, [".env is not UTF-8 text"]);
-    }
-
-    #[test]
-    fn s6_a_variable_that_is_not_text_is_named() {
-        let mut sources = Sources::default();
-        sources.read_environment(|name| match name {
-            "PORT" => Err(VarError::NotUnicode(OsString::new())),
-            _ => Err(VarError::NotPresent),
-        });
-        let message = sources.config().unwrap_err().to_string();
-        assert!(message.starts_with("PORT is not UTF-8 text\n"), "{message}");
-    }
-
-    #[test]
-    fn s8_a_demo_puts_its_own_values_over_the_sources() {
-        let sources = layers(&[], &[("PORT", "9000")], "");
-        let demo = |name: &str| match name {
-            "OPENROUTER_API_KEY" | "PROXY_API_KEY" => Some("sk-demo".to_owned()),
-            _ => sources.get(name),
-        };
-        assert_eq!(sources.config_with(demo).unwrap().port, 9000);
-    }
-
-    fn layers(flags: &[(&'static str, &str)], environment: &[(&str, &str)], file: &str) -> Sources {
-        let flags = flags
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect();
-        let mut sources = Sources {
-            flags: Layer(flags),
-            ..Sources::default()
-        };
-        sources.read_environment(|name| {
-            let found = environment.iter().find(|(set, _)| *set == name);
-            found
-                .map(|(_, value)| (*value).to_owned())
-                .ok_or(VarError::NotPresent)
-        });
-        sources.read_file(file.as_bytes());
-        sources
-    }
-}
+mod tests;

@@ -114,6 +114,38 @@ impl Setting {
         std::iter::once(self.name.to_owned()).chain(lower)
     }
 
+    /// What its flag takes, as the help shows it.
+    #[must_use]
+    pub fn takes(&self) -> &'static str {
+        match self.name {
+            "HOST" | "METRICS_ADDR" => "ADDRESS",
+            "PORT" => "PORT",
+            "CORS_ALLOW_ORIGINS" => "ORIGINS",
+            "MODEL_FIELD" => "ignore|prefer|pin",
+            "MODEL_ALIASES" => "NAME=ID,...",
+            "FALLBACK_ROUTER" | "ALLOW_PAID" | "METRICS_AUTH" => "on|off",
+            "OPENROUTER_REFERER" | "OPENROUTER_TITLE" => "TEXT",
+            "LOG_LEVEL" => "LEVEL",
+            "MAX_JSON_DEPTH" => "LEVELS",
+            "NO_PROXY" => "HOSTS",
+            name if name.ends_with("_SEC") => "SECONDS",
+            name if name.ends_with("_BYTES") => "BYTES",
+            name if name.ends_with("_URL") || self.group == Group::Outbound => "URL",
+            name if name.ends_with("_KEY") => "KEY",
+            _ => "COUNT",
+        }
+    }
+
+    /// Whether it says where something is sent, and through whom.
+    pub(super) fn leads_out(&self) -> bool {
+        self.group == Group::Outbound || self.name.ends_with("_URL")
+    }
+
+    /// Whether no other program is known to read a variable of this name.
+    pub(super) fn is_ours_alone(&self) -> bool {
+        self.group != Group::Outbound && !["HOST", "PORT", "LOG_LEVEL"].contains(&self.name)
+    }
+
     /// The text that holds when nothing is set, where there is one.
     #[must_use]
     pub fn default_text(&self) -> Option<&'static str> {
@@ -128,6 +160,13 @@ impl Setting {
 /// The setting of this name.
 pub(super) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The setting that a variable of this name sets.
+pub(super) fn spelt(name: &str) -> Option<&'static Setting> {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.spellings().any(|spelling| spelling == name))
 }
 
 const fn setting(
@@ -198,8 +237,8 @@ pub const SETTINGS: &[Setting] = {
             "Seconds of silence within an answer"),
         setting(Waiting, "PLAIN_TIMEOUT_SEC", None,
             "Seconds for a whole answer that is not streamed; without it such an answer has REQUEST_BUDGET_SEC"),
-        setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("25"),
-            "Seconds of waiting after which a streaming client gets a comment, and again each such period; 0 never"),
+        setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("15"),
+            "Seconds of silence after which a streaming client gets a comment, and again each such period; 0 never"),
 
         setting(Cooldowns, "RATE_LIMIT_COOLDOWN_SEC", Text("300"),
             "Seconds a rate-limited model rests when it does not say how long; may be 0"),
@@ -258,6 +297,30 @@ mod tests {
             .flat_map(Group::settings)
             .map(|s| s.name);
         assert!(grouped.eq(SETTINGS.iter().map(|s| s.name)));
+    }
+
+    #[test]
+    fn s8_the_help_says_what_a_value_is() {
+        #[rustfmt::skip]
+        let rows = [
+            ("REQUEST_BUDGET_SEC",    "SECONDS"),
+            ("MAX_BODY_BYTES",        "BYTES"),
+            ("MODELS_LIST_URL",       "URL"),
+            ("ALL_PROXY",             "URL"),
+            ("NO_PROXY",              "HOSTS"),
+            ("METRICS_ADDR",          "ADDRESS"),
+            ("MAX_FALLBACK_ATTEMPTS", "COUNT"),
+            ("PROXY_API_KEY",         "KEY"),
+            ("ALLOW_PAID",            "on|off"),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(find(name).unwrap().takes(), expected, "{name}");
+        }
+        // A count is what is left: its default, if there is one, is a number.
+        for setting in SETTINGS.iter().filter(|setting| setting.takes() == "COUNT") {
+            let default = setting.default_text().unwrap_or("1");
+            assert!(default.parse::<u64>().is_ok(), "{}", setting.name);
+        }
     }
 
     #[test]

@@ -175,6 +175,21 @@ impl<'a> Raw<'a> {
         self.0.parse().ok()
     }
 
+    /// The number, if it is a whole one, however it is spelt; one that no `i64` holds is the nearest
+    /// that one does.
+    #[must_use]
+    pub fn as_integer(self) -> Option<i64> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "whole, and clamped by the cast"
+        )]
+        let spelt_otherwise = || {
+            let number = self.as_f64().filter(|number| number.fract() == 0.0)?;
+            Some(number as i64)
+        };
+        self.0.parse().ok().or_else(spelt_otherwise)
+    }
+
     /// The number, if it is one.
     #[must_use]
     pub fn as_f64(self) -> Option<f64> {

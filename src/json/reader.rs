@@ -83,6 +83,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Steps over the next value, and counts its elements if it is an array.
+    ///
+    /// # Errors
+    /// Names the first byte that does not fit.
+    pub fn count(&mut self) -> Result<usize, Error> {
+        let mut count = 0;
+        self.array(|element| {
+            count += 1;
+            element.value().map(drop)
+        })?;
+        Ok(count)
+    }
+
     /// What the next value is, told by its first character.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {

@@ -16,6 +16,12 @@ impl<'a> Unescape<'a> {
         }
     }
 
+    /// What has not been read yet, escaped.
+    #[must_use]
+    pub fn rest(&self) -> &'a str {
+        self.rest.as_str()
+    }
+
     fn unit(&mut self) -> Option<u32> {
         (0..4).try_fold(0, |unit, _| {
             Some(unit * 16 + self.rest.next()?.to_digit(16)?)

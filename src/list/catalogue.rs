@@ -101,6 +101,12 @@ impl Catalogue {
         }
     }
 
+    /// Whether it has a model.
+    #[must_use]
+    pub fn has(&self, id: &ModelId) -> bool {
+        self.entries.contains_key(id)
+    }
+
     /// The free models, for when there is no ranking.
     #[must_use]
     pub fn free_models(&self) -> &[Model] {

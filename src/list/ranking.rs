@@ -44,12 +44,12 @@ pub enum RankingError {
 }
 
 impl Ranking {
-    /// Reads a ranking. An id that could be billed is left out unless `allow_paid`
-    /// (spec §9.2).
+    /// Reads a ranking. An id that could be billed is left out unless `any_id`
+    /// (spec §9.2, §10.7).
     ///
     /// # Errors
     /// When no model can be had from it.
-    pub fn read(body: &[u8], allow_paid: bool) -> Result<Self, RankingError> {
+    pub fn read(body: &[u8], any_id: bool) -> Result<Self, RankingError> {
         let list = Raw::parse(without_mark(body), json::MAX_DEPTH).map_err(RankingError::Json)?;
         let entries = list
             .get("models")
@@ -58,7 +58,7 @@ impl Ranking {
         let mut models = Vec::new();
         let mut skipped = Vec::new();
         for (position, entry) in entries.elements().enumerate() {
-            match read_entry(entry, allow_paid) {
+            match read_entry(entry, any_id) {
                 Ok(model) => models.push((position, model)),
                 Err(reason) => skipped.push(Skipped { position, reason }),
             }
@@ -84,7 +84,7 @@ impl Ranking {
         let models: Vec<_> = models.into_iter().map(|(_, model)| model).collect();
         let fallback = list
             .get("fallback")
-            .and_then(|fallback| read_fallback(fallback, allow_paid))
+            .and_then(|fallback| read_fallback(fallback, any_id))
             .filter(|fallback| models.iter().all(|model| model.id != fallback.id));
         Ok(Self {
             models,
@@ -97,19 +97,19 @@ impl Ranking {
 /// OpenRouter's own router among free models: the one id without `:free` that costs nothing.
 const FREE_ROUTER: &str = "openrouter/free";
 
-fn read_fallback(fallback: Raw<'_>, allow_paid: bool) -> Option<Model> {
+fn read_fallback(fallback: Raw<'_>, any_id: bool) -> Option<Model> {
     let id = ModelId::try_from(&*fallback.get("id")?.as_str()?).ok()?;
     let free = id.is_named_free() || id.as_str() == FREE_ROUTER;
-    (free || allow_paid).then(|| Model {
+    (free || any_id).then(|| Model {
         id,
-        rank: u64::MAX,
+        rank: i64::MAX,
         name: None,
         context_length: None,
         capabilities: Capabilities::default(),
     })
 }
 
-fn read_entry(entry: Raw<'_>, allow_paid: bool) -> Result<Model, &'static str> {
+fn read_entry(entry: Raw<'_>, any_id: bool) -> Result<Model, &'static str> {
     if entry.kind() != Kind::Object {
         return Err("the entry is not an object");
     }
@@ -123,11 +123,12 @@ fn read_entry(entry: Raw<'_>, allow_paid: bool) -> Result<Model, &'static str> {
     })?;
     let rank = entry
         .get("rank")
-        .and_then(Raw::as_u64)
-        .filter(|rank| *rank > 0)
-        .ok_or("the entry has no rank from 1 up")?;
-    if !allow_paid && !id.is_named_free() {
-        return Err("the id does not end in :free, so it could be billed (ALLOW_PAID is off)");
+        .and_then(Raw::as_integer)
+        .ok_or("the entry has no rank that is a whole number")?;
+    if !any_id && !id.is_named_free() {
+        return Err(
+            "the id does not end in :free, so OpenRouter could bill it (ALLOW_PAID is off)",
+        );
     }
     let mut capabilities = Capabilities::default();
     for capability in Capability::ALL {
@@ -147,8 +148,8 @@ fn read_entry(entry: Raw<'_>, allow_paid: bool) -> Result<Model, &'static str> {
 mod tests {
     use super::*;
 
-    fn ids(body: &str, allow_paid: bool) -> Result<(String, usize), String> {
-        let ranking = Ranking::read(body.as_bytes(), allow_paid).map_err(|e| e.to_string())?;
+    fn ids(body: &str, any_id: bool) -> Result<(String, usize), String> {
+        let ranking = Ranking::read(body.as_bytes(), any_id).map_err(|e| e.to_string())?;
         let ids: Vec<_> = ranking.models.iter().map(|m| m.id.as_str()).collect();
         Ok((ids.join(" "), ranking.skipped.len()))
     }
@@ -167,8 +168,12 @@ mod tests {
             (r#"{"rank":1,"id":"a:free"},null"#,                                            "a:free", 1),
             (r#"{"rank":1,"id":"a:free"},{"rank":2}"#,                                      "a:free", 1),
             (r#"{"rank":1,"id":"a:free"},{"id":"b:free"}"#,                                 "a:free", 1),
-            (r#"{"rank":1,"id":"a:free"},{"rank":0,"id":"b:free"}"#,                        "a:free", 1),
-            (r#"{"rank":1,"id":"a:free"},{"rank":-1,"id":"b:free"}"#,                       "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":0,"id":"b:free"}"#,                        "b:free a:free", 0),
+            (r#"{"rank":0,"id":"a:free"},{"rank":-5,"id":"b:free"}"#,                       "b:free a:free", 0),
+            (r#"{"rank":2.0,"id":"a:free"},{"rank":1e0,"id":"b:free"}"#,                    "b:free a:free", 0),
+            (r#"{"rank":1e30,"id":"a:free"},{"rank":-18446744073709551616,"id":"b:free"}"#, "b:free a:free", 0),
+            (r#"{"rank":1,"id":"a:free"},{"rank":1.5,"id":"b:free"}"#,                      "a:free", 1),
+            (r#"{"rank":1,"id":"a:free"},{"rank":1e999,"id":"b:free"}"#,                    "a:free", 1),
             (r#"{"rank":1,"id":"a:free"},{"rank":"2","id":"b:free"}"#,                      "a:free", 1),
             (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":""}"#,                              "a:free", 1),
             (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":"b\r\nX-Evil: 1:free"}"#,           "a:free", 1),
@@ -226,9 +231,9 @@ mod tests {
             (r#","fallback":"openrouter/free""#,                          false, None),
             ("",                                                          false, None),
         ];
-        for (fallback, allow_paid, expected) in rows {
+        for (fallback, any_id, expected) in rows {
             let body = format!(r#"{{"models":[{{"rank":1,"id":"a:free"}}]{fallback}}}"#);
-            let ranking = Ranking::read(body.as_bytes(), allow_paid).unwrap();
+            let ranking = Ranking::read(body.as_bytes(), any_id).unwrap();
             assert_eq!(
                 ranking.fallback.as_ref().map(|m| m.id.as_str()),
                 expected,

@@ -9,6 +9,7 @@ use super::catalogue::{Catalogue, CatalogueError};
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
 use crate::config::Config;
+use crate::registry::FailedRead;
 use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
 
 /// One read takes no longer than this (spec §2).
@@ -38,6 +39,22 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// What people are told of it.
+    pub(super) fn told(&self) -> FailedRead {
+        FailedRead {
+            kind: self.kind(),
+            status: match self {
+                Self::Status(status) => Some(*status),
+                Self::Send(_)
+                | Self::Body(_)
+                | Self::Timeout
+                | Self::Ranking(_)
+                | Self::Catalogue(_) => None,
+            },
+            why: self.to_string(),
+        }
+    }
+
     /// The log's word for it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -63,7 +80,8 @@ pub(super) struct Reader {
     pub(super) list_url: String,
     max_list_bytes: usize,
     max_catalogue_bytes: usize,
-    allow_paid: bool,
+    /// Ids that do not end in `:free` are models too.
+    any_id: bool,
 }
 
 impl Reader {
@@ -74,14 +92,14 @@ impl Reader {
             list_url: config.models_list_url.to_string(),
             max_list_bytes: config.limits.max_list_bytes,
             max_catalogue_bytes: config.limits.max_catalogue_bytes,
-            allow_paid: config.allow_paid,
+            any_id: config.takes_any_id(),
         }
     }
 
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
         let asked = self.client.get(&self.list_url, None);
         let body = whole(asked, self.max_list_bytes).await?;
-        Ok(Ranking::read(&body, self.allow_paid)?)
+        Ok(Ranking::read(&body, self.any_id)?)
     }
 
     pub(super) async fn catalogue(&self) -> Result<Catalogue, RefreshError> {

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::catalogue::Catalogue;
 use super::ranking::{Ranking, Skipped};
 use super::read::{Reader, RefreshError};
+use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
 use crate::model::ModelId;
-use crate::registry::{Registry, Snapshot, Source, Wake};
+use crate::registry::{Registry, Snapshot, Source, There, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
 
@@ -64,6 +65,8 @@ impl Refresher {
 
 /// The task that makes all reads.
 pub struct RefreshTask {
+    /// Reads what is left of the quota, after each read of the list.
+    key: KeyTask,
     reader: Reader,
     period: Duration,
     fallback_router: bool,
@@ -74,7 +77,7 @@ pub struct RefreshTask {
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
     /// The last good ranking and catalogue; what is published is made of both.
     ranking: Option<(Ranking, SystemTime)>,
-    catalogue: Catalogue,
+    catalogue: Option<Catalogue>,
     /// A catalogue that was too slow for the ranking read beside it.
     late: Option<Reading<Catalogue>>,
 }
@@ -92,7 +95,16 @@ impl RefreshTask {
         traffic: Arc<Traffic>,
     ) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
+        let key = KeyTask {
+            upstream: upstream.clone(),
+            key: config.upstream_key.clone(),
+            registry: Arc::clone(&registry),
+            traffic: Arc::clone(&traffic),
+            log: log.clone(),
+            list_read: Arc::new(Notify::new()),
+        };
         let task = Self {
+            key,
             reader: Reader::new(config, client, upstream.clone()),
             period: config.models_refresh,
             fallback_router: config.fallback_router,
@@ -102,17 +114,26 @@ impl RefreshTask {
             traffic,
             asked,
             ranking: None,
-            catalogue: Catalogue::default(),
+            catalogue: None,
             late: None,
         };
         (task, Refresher { ask })
     }
 
     /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        let key = self.key.clone();
+        tokio::select! {
+            () = self.read_lists() => {}
+            () = key.run() => {}
+        }
+    }
+
+    async fn read_lists(mut self) {
         let mut failures = 0;
         let mut answered = self.read_and_publish(false).await;
         loop {
+            self.key.list_read.notify_one();
             failures = if answered.is_ok() { 0 } else { failures + 1 };
             let wait = next_read(failures, self.ranking.is_some(), self.period);
             self.registry
@@ -158,6 +179,8 @@ impl RefreshTask {
     async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
         let (ranking, catalogue) = self.read_both().await;
         let news = catalogue.is_some_and(|catalogue| self.note(catalogue));
+        let failed = ranking.as_ref().err().map(RefreshError::told);
+        self.registry.note(|outside| outside.ranking = failed);
         match ranking {
             Ok(ranking) => Ok(self.publish(ranking, wake_all)),
             Err(error) => {
@@ -207,9 +230,17 @@ impl RefreshTask {
 
     /// Keeps a good catalogue; a failure to read one costs nothing else.
     fn note(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
+        let failed = catalogue.as_ref().err().map(RefreshError::told);
+        let now = Now::read().wall;
+        self.registry.note(|outside| {
+            if failed.is_none() {
+                outside.reached_at = Some(now);
+            }
+            outside.catalogue = failed;
+        });
         match catalogue {
             Ok(catalogue) => {
-                self.catalogue = catalogue;
+                self.catalogue = Some(catalogue);
                 true
             }
             Err(error) => {
@@ -273,13 +304,8 @@ impl RefreshTask {
 
     /// The second source, while there has never been a ranking.
     fn publish_from_catalogue(&self) {
-        let models: Vec<_> = self
-            .catalogue
-            .free_models()
-            .iter()
-            .cloned()
-            .map(Arc::new)
-            .collect();
+        let free = self.catalogue.iter().flat_map(Catalogue::free_models);
+        let models: Vec<_> = free.cloned().map(Arc::new).collect();
         let count = models.len();
         if count > 0 {
             self.registry.publish(Snapshot {
@@ -299,16 +325,25 @@ impl RefreshTask {
     fn snapshot(&self, ranking: &Ranking, fetched_at: SystemTime) -> Snapshot {
         let filled_in = |model: &crate::model::Model| {
             let mut model = model.clone();
-            self.catalogue.fill_in(&mut model);
+            if let Some(catalogue) = &self.catalogue {
+                catalogue.fill_in(&mut model);
+            }
             Arc::new(model)
         };
+        let fallback = ranking.fallback.as_ref().filter(|_| self.fallback_router);
+        let there = self.catalogue.as_ref().map(|catalogue| There {
+            models: ranking
+                .models
+                .iter()
+                .filter(|m| catalogue.has(&m.id))
+                .count(),
+            of: ranking.models.len(),
+            fallback: fallback.is_some_and(|model| catalogue.has(&model.id)),
+        });
+        self.registry.note(|outside| outside.there = there);
         Snapshot {
             models: ranking.models.iter().map(filled_in).collect(),
-            fallback: ranking
-                .fallback
-                .as_ref()
-                .filter(|_| self.fallback_router)
-                .map(filled_in),
+            fallback: fallback.map(filled_in),
             fetched_at,
             source: Source::Ranking,
         }

@@ -112,7 +112,11 @@ impl Tally {
         let tokens_per_second = self.tokens as f64 * 1000.0 / self.tokens_ms as f64;
         Figures {
             attempts: self.attempts,
-            success_rate: (decided > 0.0).then(|| rounded(good / decided, 1000.0)),
+            success_rate: (decided > 0.0).then(|| {
+                // A rate of 1 says that nothing failed.
+                let most = if good < decided { 0.999 } else { 1.0 };
+                rounded(good / decided, 1000.0).min(most)
+            }),
             ttft_p50_ms: self.ttft.percentile(50),
             ttft_p95_ms: self.ttft.percentile(95),
             tokens_per_second: (self.tokens_ms > 0).then(|| rounded(tokens_per_second, 10.0)),

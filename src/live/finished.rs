@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::clock::rfc3339;
 use crate::model::ModelId;
-use crate::upstream::{Cause, Outcome};
+use crate::upstream::{Cause, Outcome, Unreachable};
 
 /// One attempt, as the log and the last requests show it.
 #[derive(Clone, Debug, Serialize)]
@@ -37,9 +37,10 @@ pub enum RequestOutcome {
     Answered,
     /// An error came in the middle of the stream.
     Broken,
-    /// A 5xx, or the 402 of an account that is out of credit.
+    /// A 5xx, the 402 of an account that is out of credit, or a refusal by every model that the
+    /// request did not earn.
     Failed,
-    /// Another 4xx: the request was at fault.
+    /// A 4xx, and the request was at fault.
     ClientError,
     /// The client left.
     ClientLeft,
@@ -55,13 +56,15 @@ impl RequestOutcome {
         Self::ClientLeft,
     ];
 
-    /// What a status comes to; `broken` if an error followed a status that had gone out.
+    /// What a status comes to; `broken` if an error followed a status that had gone out, `refused`
+    /// if it is a refusal of the upstream's for which the request is not to blame.
     #[must_use]
-    pub fn of(status: u16, broken: bool) -> Self {
+    pub fn of(status: u16, broken: bool, refused: bool) -> Self {
         match status {
             _ if broken => Self::Broken,
             499 => Self::ClientLeft,
             402 | 500.. => Self::Failed,
+            400.. if refused => Self::Failed,
             400.. => Self::ClientError,
             _ => Self::Answered,
         }
@@ -111,6 +114,12 @@ pub struct Finished {
     pub had_tools: bool,
     /// It had a `response_format`.
     pub had_response_format: bool,
+    /// What kept the upstream from being reached, where the request ended for that.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "unreachable_cause"
+    )]
+    pub unreachable: Option<Unreachable>,
     /// How many attempts were made.
     pub attempt_count: usize,
     /// The last of them, in their order.
@@ -128,6 +137,11 @@ fn request_outcome<S: Serializer>(outcome: &RequestOutcome, s: S) -> Result<S::O
 #[expect(clippy::ref_option, reason = "serde hands it over so")]
 fn cause<S: Serializer>(cause: &Option<Cause>, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(cause.map_or("", Cause::as_str))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn unreachable_cause<S: Serializer>(why: &Option<Unreachable>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(why.map_or("", Unreachable::as_str))
 }
 
 fn date<S: Serializer>(at: &SystemTime, s: S) -> Result<S::Ok, S::Error> {
@@ -148,17 +162,21 @@ mod tests {
         use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
         #[rustfmt::skip]
         let rows = [
-            (200, false, Answered),
-            (200, true,  Broken),
-            (400, false, ClientError),
-            (404, false, ClientError),
-            (402, false, Failed),
-            (499, false, ClientLeft),
-            (500, false, Failed),
-            (503, false, Failed),
+            // status, broken, refused
+            (200, false, false, Answered),
+            (200, true,  false, Broken),
+            (400, false, false, ClientError),
+            (404, false, false, ClientError),
+            (404, false, true,  Failed),
+            (402, false, false, Failed),
+            (499, false, false, ClientLeft),
+            (499, false, true,  ClientLeft),
+            (500, false, false, Failed),
+            (503, false, true,  Failed),
         ];
-        for (status, broken, expected) in rows {
-            assert_eq!(RequestOutcome::of(status, broken), expected, "{status}");
+        for (status, broken, refused, expected) in rows {
+            let outcome = RequestOutcome::of(status, broken, refused);
+            assert_eq!(outcome, expected, "{status}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod figures;
 mod finished;
 mod histogram;
 mod series;
+mod streak;
 mod window;
 
 use std::collections::{HashMap, VecDeque};
@@ -18,6 +19,7 @@ use std::time::SystemTime;
 pub use figures::{Attempted, Attempts, Figures};
 pub use finished::{AttemptRecord, Finished, RequestOutcome};
 pub use series::{Charts, Columns};
+pub use streak::{How, Streak};
 
 use crate::clock::Now;
 use crate::model::ModelId;
@@ -31,9 +33,6 @@ pub const MAX_REQUESTS: usize = 50;
 /// How many attempts are kept of each: the last of them.
 pub const MAX_TRAIL: usize = 20;
 
-/// The free quota begins anew with each day in UTC.
-const DAY: u64 = 24 * 3600;
-
 /// Everything that is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
@@ -41,18 +40,17 @@ pub struct Live {
     series: Series,
     requests: VecDeque<Arc<Finished>>,
     last_answer: Option<(ModelId, SystemTime)>,
-    /// The day since 1970, and how many attempts the upstream saw on it.
-    today: (u64, u64),
+    /// The failures since the last good answer.
+    streak: Option<Streak>,
+    /// How many attempts the upstream has seen.
+    attempts: u64,
 }
 
 impl Live {
     /// An attempt has ended.
     pub fn attempt(&mut self, model: &ModelId, attempt: Attempted, now: Now) {
         let now = now.unix_seconds();
-        if self.today.0 != now / DAY {
-            self.today = (now / DAY, 0);
-        }
-        self.today.1 += 1;
+        self.attempts += 1;
         match self.models.get_mut(model) {
             Some(seen) => seen.add(attempt, now),
             None => {
@@ -71,6 +69,7 @@ impl Live {
         if let (RequestOutcome::Answered, Some(model)) = (request.outcome, &request.chosen_model) {
             self.last_answer = Some((model.clone(), request.at));
         }
+        streak::add(&mut self.streak, &request);
         let oldest = if self.requests.len() < MAX_REQUESTS {
             None
         } else {
@@ -106,15 +105,16 @@ impl Live {
         self.last_answer.clone()
     }
 
-    /// How many attempts the upstream has seen since midnight in UTC.
+    /// The failures since the last good answer, if the last requests failed.
     #[must_use]
-    pub fn asked_today(&self, now: Now) -> u64 {
-        let (day, count) = self.today;
-        if day == now.unix_seconds() / DAY {
-            count
-        } else {
-            0
-        }
+    pub fn streak(&self) -> Option<Streak> {
+        self.streak
+    }
+
+    /// How many attempts the upstream has seen since the start.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.attempts
     }
 
     /// Forgets the models that left the list.

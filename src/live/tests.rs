@@ -6,6 +6,7 @@ use super::*;
 use crate::upstream::Outcome::{
     self, ClientDisconnected, ClientError, RateLimited, Success, UpstreamError,
 };
+use crate::upstream::{Cause, Unreachable};
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;
@@ -46,6 +47,7 @@ fn finished(outcome: RequestOutcome, ttft_ms: Option<u64>, now: Now) -> Arc<Fini
         chunks_emitted: 1,
         had_tools: false,
         had_response_format: false,
+        unreachable: None,
         attempt_count: 1,
         attempts: Vec::new(),
     })
@@ -223,12 +225,71 @@ fn i6_1_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quar
 }
 
 #[test]
-fn i6_1_what_was_asked_today_begins_anew_at_midnight_in_utc() {
+fn i11_the_attempts_that_the_upstream_saw_are_counted() {
     let mut live = Live::default();
     live.attempt(&id("a"), ended(Success), at(0));
-    live.attempt(&id("b"), ended(RateLimited), at(16 * 3600 - 1));
-    assert_eq!(live.asked_today(at(16 * 3600 - 1)), 2);
-    assert_eq!(live.asked_today(at(16 * 3600)), 0);
+    live.attempt(&id("b"), ended(RateLimited), at(16 * 3600));
+    assert_eq!(live.attempts(), 2);
+}
+
+#[test]
+fn i11_failures_in_a_row_are_told_by_how_they_failed() {
+    use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
+    type Ended = (RequestOutcome, u16, &'static str, Option<Cause>);
+    let how = |row: Ended| {
+        let (outcome, status, code, cause) = row;
+        let unreachable = (row == DOWN).then_some(Unreachable::Dns);
+        let attempt = AttemptRecord {
+            model: id("a"),
+            outcome: UpstreamError,
+            status: (cause == Some(Cause::Status)).then_some(status),
+            cause,
+            duration_ms: 1,
+            cooldown_until: None,
+        };
+        Arc::new(Finished {
+            outcome,
+            status,
+            code: (!code.is_empty()).then(|| code.into()),
+            unreachable,
+            attempts: cause.map(|_| attempt).into_iter().collect(),
+            ..(*finished(outcome, None, at(0))).clone()
+        })
+    };
+    const OK: Ended = (Answered, 200, "", None);
+    const KEY: Ended = (Failed, 401, "upstream_auth_error", Some(Cause::Status));
+    const KEY_AT_REST: Ended = (Failed, 502, "upstream_auth_error", None);
+    const DOWN: Ended = (Failed, 503, "all_models_unavailable", None);
+    const REST: Ended = (Failed, 503, "all_models_unavailable", Some(Cause::Status));
+    const REFUSED: Ended = (Failed, 404, "upstream_404", Some(Cause::Status));
+    const CREDIT: Ended = (Failed, 402, "upstream_402", Some(Cause::Status));
+    const QUOTA: Ended = (Failed, 503, "account_rate_limited", Some(Cause::Status));
+    const CUT: Ended = (Broken, 200, "upstream_error", Some(Cause::CutShort));
+    const ITS_OWN: Ended = (ClientError, 400, "invalid_json", None);
+    const LEFT: Ended = (ClientLeft, 499, "", None);
+    #[rustfmt::skip]
+    let rows: &[(&[Ended], Option<(How, u32, u32)>)] = &[
+        // requests                          how the last failed, how many, how many so
+        (&[],                                None),
+        (&[OK],                              None),
+        (&[KEY, OK],                         None),
+        (&[OK, KEY],                         Some((How::Key(Some(401)), 1, 1))),
+        (&[KEY, KEY_AT_REST, KEY_AT_REST],   Some((How::Key(Some(401)), 3, 3))),
+        (&[DOWN, DOWN],                      Some((How::NotReached(Unreachable::Dns), 2, 2))),
+        (&[REST, DOWN],                      Some((How::NotReached(Unreachable::Dns), 2, 1))),
+        (&[REFUSED, ITS_OWN, LEFT, REFUSED], Some((How::Refused(404), 2, 2))),
+        (&[CREDIT],                          Some((How::Credit, 1, 1))),
+        (&[QUOTA, QUOTA],                    None),
+        (&[CUT, REST, CUT],                  Some((How::Otherwise, 3, 3))),
+    ];
+    for (requests, expected) in rows {
+        let mut live = Live::default();
+        for request in *requests {
+            live.request(how(*request), at(0));
+        }
+        let streak = live.streak().map(|s| (s.how, s.count, s.alike));
+        assert_eq!(streak, *expected, "{requests:?}");
+    }
 }
 
 proptest! {

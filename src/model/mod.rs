@@ -13,8 +13,8 @@ pub use id::{InvalidModelId, ModelId};
 pub struct Model {
     /// Sent upstream unchanged.
     pub id: ModelId,
-    /// 1 is best. Equal ranks keep the list's order.
-    pub rank: u64,
+    /// The smaller the better. Equal ranks keep the list's order.
+    pub rank: i64,
     /// The name a person reads, where the list gives one.
     pub name: Option<String>,
     /// The largest prompt plus answer, in tokens, where known.

@@ -296,6 +296,12 @@ impl Cooldowns {
         self.account = None;
     }
 
+    /// When the list will be read again.
+    #[must_use]
+    pub fn next_list(&self) -> Option<Wake> {
+        self.next_list
+    }
+
     /// Says when the list will be read again.
     pub(super) fn next_list_at(&mut self, wake: Wake) {
         self.next_list = Some(wake);

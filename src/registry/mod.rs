@@ -6,6 +6,7 @@
 mod because;
 mod claim;
 mod cooldowns;
+mod outside;
 mod snapshot;
 
 use std::collections::HashSet;
@@ -17,11 +18,13 @@ use tokio::sync::watch;
 pub use because::Because;
 pub use claim::Claim;
 pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
+pub use outside::{FailedRead, Outside, There, TodayView};
 pub use snapshot::{Snapshot, Source};
 
+use crate::account::KeySaid;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
-use crate::upstream::Rest;
+use crate::upstream::{AccountLimit, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
     cooldowns: Mutex<Cooldowns>,
+    /// A lock of its own: nothing of it is on a request's way.
+    outside: Mutex<Outside>,
     /// Told whenever a probe ends or somebody is woken: who waits looks again.
     changes: watch::Sender<()>,
 }
@@ -39,6 +44,7 @@ impl Default for Registry {
         Self {
             snapshot: ArcSwapOption::empty(),
             cooldowns: Mutex::default(),
+            outside: Mutex::default(),
             changes,
         }
     }
@@ -63,6 +69,7 @@ impl Registry {
     /// Puts a new snapshot in place and forgets every rest, the account's too
     /// (`POST /admin/refresh`).
     pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
+        self.forget_failures();
         *self.lock() = Cooldowns::default();
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.changes.send_replace(());
@@ -117,6 +124,9 @@ impl Registry {
         rest: Rest,
         now: Now,
     ) -> Option<Wake> {
+        if why.limit == AccountLimit::Day {
+            self.note(|outside| outside.day_refused(why.free_requests, now));
+        }
         self.lock().rest_account(because, why, rest, now)
     }
 
@@ -127,17 +137,50 @@ impl Registry {
 
     /// Ends the account's rest before its time.
     pub fn clear_account(&self) {
+        self.forget_failures();
         self.change(Cooldowns::clear_account);
     }
 
     /// Ends every rest before its time, and forgets what models were found to lack.
     pub fn clear_all(&self) {
+        self.forget_failures();
         self.change(Cooldowns::clear_all);
+    }
+
+    /// What failed before an operator's word tells nothing of what comes after it.
+    fn forget_failures(&self) {
+        self.note(|outside| outside.forget(Now::read()));
     }
 
     /// Remembers until the next list that a model cannot do something.
     pub fn learn(&self, id: &ModelId, lacks: Capability) {
         self.lock().learn(id, lacks);
+    }
+
+    /// Writes down what the outside told of itself.
+    pub fn note(&self, note: impl FnOnce(&mut Outside)) {
+        // Every note is whole by itself, so a panic elsewhere leaves them usable.
+        note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The key endpoint was asked. Who watches hears of it where the verdict is another one.
+    pub fn key_said(&self, said: KeySaid, now: Now) {
+        let (mut before, mut after) = (false, false);
+        self.note(|outside| {
+            before = outside.key_is_refused();
+            outside.key_said(said, now);
+            after = outside.key_is_refused();
+        });
+        if before != after {
+            self.changes.send_replace(());
+        }
+    }
+
+    /// What the outside last told of itself.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        let outside = self.outside.lock();
+        outside.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes who rests in a way that waiting requests should look at.

@@ -5,6 +5,7 @@
 
 mod body;
 mod endpoint;
+mod limits;
 mod names;
 mod needs;
 mod prompt;
@@ -16,13 +17,11 @@ use crate::json::{self, Members, Raw};
 use body::Edits;
 pub use body::UpstreamBody;
 pub use endpoint::Endpoint;
+use limits::Counts;
+pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 pub use names::Names;
 pub use needs::Needs;
 use prompt::Prompt;
-
-/// Chat Completions has some fifty fields. Each is remembered to find one that stands twice,
-/// which a body made of millions of them must not make dear.
-pub const MAX_FIELDS: usize = 1_024;
 
 /// A request for a completion, read as far as the proxy has to.
 #[derive(Clone, Debug)]
@@ -72,6 +71,16 @@ pub enum InvalidRequest {
     /// More top-level fields than any API has.
     #[error("the body has more than {MAX_FIELDS} fields")]
     TooManyFields,
+    /// More of something than any agent sends.
+    #[error("\"{field}\" has more than {limit} {what}")]
+    TooMany {
+        /// The field.
+        field: &'static str,
+        /// Of what, as it stands in the sentence.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
     /// What the model is to answer to is not there.
     #[error("\"{0}\" is required")]
     Missing(&'static str),
@@ -101,9 +110,10 @@ impl InvalidRequest {
     #[must_use]
     pub fn param(&self) -> Option<&'static str> {
         match self {
-            Self::Duplicate(field) | Self::Missing(field) | Self::WrongType { field, .. } => {
-                Some(field)
-            }
+            Self::Duplicate(field)
+            | Self::Missing(field)
+            | Self::TooMany { field, .. }
+            | Self::WrongType { field, .. } => Some(field),
             Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
@@ -166,12 +176,18 @@ impl ChatRequest {
         let mut names = Names::default();
         let mut edits = Edits::default();
         let mut has_images = false;
+        let mut counts = Counts::default();
         while let Some(member) = members
             .next_through(|name, value| {
-                if endpoint != Endpoint::Chat || name != "messages" {
-                    return value.value().map(drop);
+                match name {
+                    "messages" if endpoint == Endpoint::Chat => {
+                        has_images = prompt::has_images(value, &mut counts)?;
+                    }
+                    "tools" => counts.tools = value.count()?,
+                    "functions" => counts.functions = value.count()?,
+                    "stop" => counts.stops = value.count()?,
+                    _ => drop(value.value()?),
                 }
-                has_images = prompt::has_images(value)?;
                 Ok(())
             })
             .map_err(faulty)?
@@ -184,6 +200,7 @@ impl ChatRequest {
             edits.see(&member);
             names.add(member.key, known)?;
         }
+        counts.check()?;
         let stream = match present(fields.stream).map(|v| v.as_bool()) {
             None => false,
             Some(Some(stream)) => stream,

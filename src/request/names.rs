@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{InvalidRequest, MAX_FIELDS};
+use super::InvalidRequest;
+use super::limits::MAX_FIELDS;
 
 /// The names that have been read.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use super::limits::Counts;
 use crate::json::{self, Error, Kind, Raw, Reader};
 
 /// Text of this many bytes is taken for one token at the least: a guess that errs on the side
@@ -68,18 +69,20 @@ fn text_bytes(part: Raw<'_>) -> u64 {
         .map_or(0, |text| text.len() as u64)
 }
 
-/// Steps over `messages` and answers whether one of them has an image. Of a name that stands
-/// twice the last one counts, as with [`Raw::get`].
-pub(super) fn has_images(messages: &mut Reader<'_>) -> Result<bool, Error> {
+/// Steps over `messages`, counts them and their parts, and answers whether one of them has an
+/// image. Of a name that stands twice the last one counts, as with [`Raw::get`].
+pub(super) fn has_images(messages: &mut Reader<'_>, counts: &mut Counts) -> Result<bool, Error> {
     let mut any = false;
     messages.array(|message| {
         let mut here = false;
+        counts.messages += 1;
         message.object(|name, value| {
             if name != "content" {
                 return value.value().map(drop);
             }
             here = false;
             value.array(|part| {
+                counts.parts += 1;
                 here |= is_image(part)?;
                 Ok(())
             })

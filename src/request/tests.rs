@@ -156,6 +156,36 @@ fn s3_a_body_that_is_no_request_is_refused_in_words() {
     assert_eq!(not_utf8.to_string(), "the body is not UTF-8 at byte 14");
 }
 
+#[test]
+fn s6_of_everything_a_body_may_hold_so_many() {
+    let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
+    let with = |field: &str, item: &str, count| {
+        let value = list(item, count);
+        format!(r#"{{"messages":[],"{field}":{value}}}"#)
+    };
+    let messages = |item: &str, count| format!(r#"{{"messages":{}}}"#, list(item, count));
+    let parts = |count| messages(&format!(r#"{{"content":{}}}"#, list("0", count / 64)), 64);
+    #[rustfmt::skip]
+    let rows: [(&dyn Fn(usize) -> String, usize, &str); 6] = [
+        (&|n| with("tools", "{}", n),     MAX_TOOLS,    "\"tools\" has more than 4096 entries"),
+        (&|n| with("functions", "1", n),  MAX_TOOLS,    "\"functions\" has more than 4096 entries"),
+        (&|n| with("stop", "\"\"", n),    MAX_STOPS,    "\"stop\" has more than 1024 entries"),
+        (&|n| messages("{}", n),          MAX_MESSAGES, "\"messages\" has more than 16384 entries"),
+        (&parts,                          MAX_PARTS,    "\"messages\" has more than 65536 parts in all"),
+        (&|n| format!("{{{}\"messages\":[]}}", (1..n).map(|n| format!("\"x{n}\":0,")).collect::<String>()),
+                                          MAX_FIELDS,   "the body has more than 1024 fields"),
+    ];
+    for (body, limit, expected) in rows {
+        assert!(read(&body(limit)).is_ok(), "{expected}");
+        let over = if limit == MAX_PARTS {
+            limit + 64
+        } else {
+            limit + 1
+        };
+        assert_eq!(read(&body(over)).unwrap_err().to_string(), expected);
+    }
+}
+
 proptest! {
     /// Promise 12: everything but `model` is byte-equal.
     #[test]

@@ -16,7 +16,7 @@ fn now() -> Now {
     }
 }
 
-fn model(id: &str, rank: u64, able: &[Capability]) -> Arc<Model> {
+fn model(id: &str, rank: i64, able: &[Capability]) -> Arc<Model> {
     Arc::new(Model {
         id: ModelId::try_from(id).unwrap(),
         rank,
@@ -173,7 +173,7 @@ proptest! {
         let now = now();
         let models: Vec<_> = able.iter().enumerate().map(|(i, caps)| {
             let caps: Vec<_> = caps.iter().map(|c| Capability::ALL[*c]).collect();
-            model(&format!("m{i}"), i as u64, &caps)
+            model(&format!("m{i}"), i as i64, &caps)
         }).collect();
         let snapshot = Snapshot { models, ..snapshot() };
         let needs: Needs = needs.iter().map(|c| Capability::ALL[*c]).collect();
@@ -192,7 +192,7 @@ proptest! {
     }
 }
 
-fn sized(id: &str, rank: u64, context: Option<u64>) -> Arc<Model> {
+fn sized(id: &str, rank: i64, context: Option<u64>) -> Arc<Model> {
     Arc::new(Model {
         context_length: context,
         ..(*model(id, rank, &[])).clone()
@@ -257,7 +257,7 @@ fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
 fn s9_9_the_fallback_router_stands_last() {
     let now = now();
     let snapshot = Snapshot {
-        fallback: Some(model("router", u64::MAX, &[Tools])),
+        fallback: Some(model("router", i64::MAX, &[Tools])),
         ..snapshot()
     };
     let choose = |needs: &[Capability], preference, tried: &[&str], rests: &[(&str, u64)]| {

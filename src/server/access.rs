@@ -68,7 +68,7 @@ pub(super) fn dress(
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         }
         AllowOrigins::Listed(listed) => {
-            response.insert(VARY, HeaderValue::from_static("origin"));
+            response.append(VARY, HeaderValue::from_static("origin"));
             if let Some(origin) = origin.filter(|origin| listed.contains(origin)) {
                 response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             }

@@ -56,14 +56,15 @@ impl Aloud {
         }
     }
 
-    fn walked(&mut self, walked: Walked, mut rendering: Rendering) -> State {
+    fn walked(&mut self, walked: Walked, mut rendering: Rendering, period: Duration) -> State {
         let Walked { mut record, result } = walked;
         let error = match result {
             Ok(Opened::Stream(stream)) => {
                 // The header went out too early to say it.
                 let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.model.id);
                 self.ready.push_back(comment.into());
-                let committed = stream.commit(rendering, Arc::clone(&self.walker), record);
+                let walker = Arc::clone(&self.walker);
+                let committed = stream.commit(rendering, walker, Some(period), record);
                 return State::Streaming(Box::new(committed));
             }
             // A stream was asked for, and `attempt` answers nothing else.
@@ -90,12 +91,13 @@ impl Flow for Aloud {
                     rendering,
                 } => {
                     if let Poll::Ready(walked) = walk.as_mut().poll(cx) {
-                        let State::Walking { rendering, .. } =
-                            std::mem::replace(&mut self.state, State::Ended)
+                        let State::Walking {
+                            rendering, period, ..
+                        } = std::mem::replace(&mut self.state, State::Ended)
                         else {
                             continue;
                         };
-                        self.state = self.walked(walked, rendering);
+                        self.state = self.walked(walked, rendering, period);
                     } else if comment.as_mut().poll(cx).is_ready() {
                         comment.as_mut().reset(Instant::now() + *period);
                         self.ready

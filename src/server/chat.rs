@@ -55,12 +55,13 @@ pub(super) async fn complete(
         }
     };
     let streamed = request.stream;
+    let wording = if streamed { None } else { voice.wording() };
     let attempts = record.attempt_counter();
     let mut walk: Walk = {
         let (app, phases) = (Arc::clone(app), phases.clone());
         Box::pin(async move {
             let walked = {
-                let walk = pin!(app.walker.walk(&request, &mut record));
+                let walk = pin!(app.walker.walk(&request, wording.as_ref(), &mut record));
                 phases.unless(Phases::is_cut, walk).await
             };
             let result = match walked {
@@ -93,7 +94,7 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice).await
+    answer(app, walked, voice)
 }
 
 async fn read(
@@ -154,31 +155,25 @@ pub(super) async fn body_of(
         .inspect_err(|_| phases.body_left_unread())
 }
 
-async fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
+fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
     voice.name_dropped(&mut dropped);
     let mut response = match result {
-        Ok(Opened::Plain(plain)) => match voice.plain(plain.body, &app.upstream_key).await {
-            Ok(body) => {
-                record.counted(plain.completion_tokens);
-                record.attempt_ends(Outcome::Success, None, None, None);
-                record.ends(Ending::Answered { status: 200 });
-                let mut response = reply::with_room(ReplyBody::full(body));
-                reply::head(response.headers_mut(), &plain.head, "application/json");
-                name_model(response.headers_mut(), &plain.model);
-                response
-            }
-            // What can be used of an answer can be translated; if not, the fault is here.
-            Err(error) => {
-                record.attempt_ends(Outcome::Success, None, None, None);
-                fails(&mut record, &error)
-            }
-        },
+        Ok(Opened::Plain(plain)) => {
+            record.counted(plain.completion_tokens);
+            record.attempt_ends(Outcome::Success, None, None, None);
+            record.ends(Ending::Answered { status: 200 });
+            let mut response = reply::with_room(ReplyBody::full(plain.body));
+            reply::head(response.headers_mut(), &plain.head, "application/json");
+            name_model(response.headers_mut(), &plain.model);
+            response
+        }
         Ok(Opened::Stream(stream)) => {
             let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));
-            let committed = stream.commit(voice.rendering(), Arc::clone(&app.walker), record);
+            let walker = Arc::clone(&app.walker);
+            let committed = stream.commit(voice.rendering(), walker, app.stream_keepalive, record);
             let mut response = stream_response(ReplyBody::flowing(committed), &answer_head);
             name_model(response.headers_mut(), &model);
             response

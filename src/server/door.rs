@@ -6,16 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::App;
 use super::error::ProxyError;
-use crate::attempt::Rendering;
+use crate::attempt::{Rendering, Wording};
 use crate::clock::Now;
-use crate::config::{Limits, Secret};
+use crate::config::Limits;
 use crate::request::{ChatRequest, Endpoint};
-use crate::surface::{self, Dropped, Ids, Surface, Translated, messages, responses};
-use crate::upstream::without_key;
-
-/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
-/// would keep the others of its thread waiting.
-pub(super) const LARGE: usize = 1 << 20;
+use crate::surface::{self, Dropped, Ids, LARGE, Surface, Translated, messages, responses};
 
 /// Names what a request asked for and a translation had to leave out.
 pub(super) const DROPPED_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-dropped");
@@ -98,24 +93,11 @@ impl Voice {
         }
     }
 
-    /// A whole answer, as the client reads it: less the upstream's key.
-    pub(super) async fn plain(&self, answer: Bytes, key: &Secret) -> Result<Bytes, ProxyError> {
-        let Some(reply) = self.reply.clone() else {
-            return Ok(answer);
-        };
-        let (ids, key, large) = (self.ids(), key.clone(), answer.len() >= LARGE);
-        let translate = move || {
-            let translated = reply
-                .plain(&answer, &ids)
-                .map_err(|_| ProxyError::Internal)?;
-            // What came in pieces is put together, and what was a string may be JSON now.
-            Ok(without_key(translated, &key))
-        };
-        if large {
-            let translated = tokio::task::spawn_blocking(translate).await;
-            return translated.map_err(|_| ProxyError::Internal)?;
-        }
-        translate()
+    /// How a plain answer is put; `None` where it goes out as it comes.
+    pub(super) fn wording(&self) -> Option<Wording> {
+        let reply = self.reply.clone()?;
+        let ids = self.ids();
+        Some(Wording { reply, ids })
     }
 
     /// Says in an answer's head what was left out.

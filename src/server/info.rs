@@ -1,6 +1,7 @@
 //! The routes that tell something: models, health, readiness, metrics (spec §3).
 
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{ACCEPT, LOCATION, VARY};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::App;
@@ -9,12 +10,44 @@ use super::reply::{self, ReplyBody};
 use super::state::State;
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
+use crate::condition::Tone;
 use crate::config::{ModelField, Target};
 use crate::model::{Capability, Model};
 use crate::registry::Snapshot;
 
-/// `GET /`, `/v1`, `/api/v1`: agents probe the base URL.
-pub(super) fn about() -> Response<ReplyBody> {
+/// `GET /`, `/v1`, `/api/v1`: agents probe the base URL. A browser at `/` is shown the page.
+pub(super) fn about(path: &str, headers: &HeaderMap) -> Response<ReplyBody> {
+    if path != "/" {
+        return told_about();
+    }
+    let mut response = if wants_a_page(headers) {
+        let mut response = Response::new(ReplyBody::full(""));
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        // Relative, as a proxy before this one may have put a prefix to the path.
+        let there = HeaderValue::from_static("ui");
+        response.headers_mut().insert(LOCATION, there);
+        response
+    } else {
+        told_about()
+    };
+    let by_accept = HeaderValue::from_static("accept");
+    response.headers_mut().append(VARY, by_accept);
+    response
+}
+
+/// Whether HTML is asked for by name: `*/*` is what every client of an API sends.
+fn wants_a_page(headers: &HeaderMap) -> bool {
+    let ranges = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    ranges
+        .filter_map(|range| range.split(';').next())
+        .any(|range| range.trim().eq_ignore_ascii_case("text/html"))
+}
+
+fn told_about() -> Response<ReplyBody> {
     reply::json(
         StatusCode::OK,
         &json!({
@@ -33,8 +66,10 @@ pub(super) fn health() -> Response<ReplyBody> {
 /// `GET /ready`: whether a request could be served now.
 pub(super) fn ready(app: &App) -> Response<ReplyBody> {
     let state = State::read(app);
-    let reason = state.why_not_ready();
-    let mut body = json!({"status": if reason.is_none() { "ready" } else { "not_ready" }});
+    let condition = state.condition(app);
+    let told = condition.told(&app.names, state.now);
+    let ready = condition.is_ready();
+    let mut body = json!({"status": if ready { "ready" } else { "not_ready" }});
     if let Some(list) = &state.list {
         body["models"] = list.listed().into();
         body["available"] = list.available().into();
@@ -44,12 +79,15 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
     if let (Some(limit), Some(rest)) = (state.account.limit, &state.account.rest) {
         body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(rest.until)});
     }
-    let status = match reason {
-        None => StatusCode::OK,
-        Some(reason) => {
-            body["reason"] = reason.into();
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+    if condition.tone() != Tone::Good {
+        body["code"] = told.code.into();
+        body["reason"] = told.sentence.into();
+        body["next_step"] = told.next_step.into();
+    }
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     reply::json(status, &body)
 }
@@ -57,7 +95,7 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
 /// `GET /metrics`.
 pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
     let classic = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let text = app.metrics.render(State::read(app).gauges());
+    let text = app.metrics.render(State::read(app).gauges(app));
     reply::text(StatusCode::OK, classic, text)
 }
 

@@ -36,6 +36,7 @@ pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::Walker;
 use crate::clock::rfc3339;
+use crate::condition::Names;
 use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField, Secret};
 use crate::list::Refresher;
 use crate::registry::Registry;
@@ -63,6 +64,8 @@ pub struct App {
     traffic: Arc<Traffic>,
     proxy_keys: Vec<Secret>,
     upstream_key: Secret,
+    /// What the outside is called where people read of it.
+    names: Names,
     limits: Limits,
     stream_keepalive: Option<Duration>,
     model_field: ModelField,
@@ -95,6 +98,7 @@ impl App {
             traffic,
             proxy_keys: config.proxy_keys.clone(),
             upstream_key: config.upstream_key.clone(),
+            names: Names::of(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
             model_field: config.model_field,
@@ -220,7 +224,7 @@ impl App {
             Route::Ui(name) => Ok(ui::file(name, request.uri().path(), request.headers())),
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers())),
-            Route::About => Ok(info::about()),
+            Route::About => Ok(info::about(request.uri().path(), request.headers())),
             Route::Models => info::models(self),
             Route::Model(id) => info::model(self, &id),
             Route::Refresh => self.refresh().await,
@@ -237,7 +241,7 @@ impl App {
         let counted = chat::body_of(self, incoming, phases).await;
         let counted = match counted {
             // A large one would keep others of its thread waiting.
-            Ok(body) if body.len() >= door::LARGE => {
+            Ok(body) if body.len() >= crate::surface::LARGE => {
                 let count = move || messages::count_tokens(&body, depth);
                 tokio::task::spawn_blocking(count)
                     .await

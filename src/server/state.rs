@@ -1,15 +1,18 @@
 //! What is known now, in one struct that feeds `/ready`, `/metrics`, `/admin/state` and so the
-//! page and the terminal.
+//! page and the terminal. What it comes to, `condition` says.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::App;
-use crate::clock::{Now, rfc3339};
-use crate::model::{Capabilities, Capability, Model};
+use crate::clock::Now;
+use crate::condition::{Condition, Known, Listed};
+use crate::model::{Capabilities, Capability, Model, ModelId};
 use crate::registry::{Because, Cooldowns, RestView, Snapshot, Standing};
+use crate::request::Needs;
+use crate::select::{Preference, Wants, select};
 use crate::telemetry::Gauges;
-use crate::upstream::{AccountLimit, FreeRequests};
+use crate::upstream::{AccountLimit, FreeRequests, Outcome};
 
 /// The state of models and account at one moment.
 pub(super) struct State {
@@ -82,32 +85,48 @@ impl State {
         }
     }
 
-    /// Why no request could be served now; `None` if one could.
-    pub(super) fn why_not_ready(&self) -> Option<String> {
-        if self.draining {
-            return Some("the proxy is shutting down".to_owned());
-        }
-        let Some(list) = &self.list else {
-            return Some("the model list has not been read yet".to_owned());
-        };
-        if let (Some(limit), Some(rest)) = (self.account.limit, &self.account.rest) {
-            let what = match limit {
-                AccountLimit::Minute => "the free quota of this minute is used up",
-                AccountLimit::Day => "the free quota of today is used up",
-                AccountLimit::Credit => "the account is out of credit",
-            };
-            return Some(format!("{what}, until {}", rfc3339(rest.until)));
-        }
-        let rests = list.models.iter().map(|model| model.rest.as_ref());
-        let somebody_is_awake = rests.clone().any(|rest| rest.is_none());
-        let first_wake = rests.flatten().map(|rest| rest.left).min();
-        let wakes_in = first_wake.unwrap_or_default().as_secs() + 1;
-        (!somebody_is_awake)
-            .then(|| format!("every model is resting; the first wakes in {wakes_in} s"))
+    /// Whether requests are answered, and why not.
+    pub(super) fn condition(&self, app: &App) -> Condition {
+        let now = self.now;
+        let outside = app.registry.outside();
+        let (streak, last_answer) = app.traffic.read(|live| (live.streak(), live.last_answer()));
+        let rest = self.account.rest.as_ref();
+        let next_list = app.registry.with_cooldowns(Cooldowns::next_list);
+        Condition::of(&Known {
+            now: now.wall,
+            draining: self.draining,
+            list: self.list.as_ref().map(ListState::in_numbers),
+            account: self.account.limit.zip(rest).map(|(limit, rest)| {
+                let free = self.account.free_requests;
+                (limit, rest.until, free.map(|free| free.limit))
+            }),
+            today: outside.today(now),
+            outside: &outside,
+            streak,
+            last_answer,
+            first_choice: self.first_choice(app),
+            next_read: next_list.map(|wake| wake.date(now)),
+        })
     }
 
-    pub(super) fn gauges(&self) -> Gauges {
+    /// Who would be asked first by a request that needs nothing special.
+    pub(super) fn first_choice(&self, app: &App) -> Option<ModelId> {
+        let wants = Wants {
+            needs: &Needs::default(),
+            preference: Preference::None,
+            tried: &[],
+            above_context: None,
+        };
+        let snapshot = self.list.as_ref().map(|list| &*list.snapshot);
+        let selection = app
+            .registry
+            .with_cooldowns(|known| select(snapshot, wants, known, self.now));
+        selection.first().map(|model| model.id.clone())
+    }
+
+    pub(super) fn gauges(&self, app: &App) -> Gauges {
         let free = self.account.free_requests;
+        let today = app.registry.outside().today(self.now);
         let list = self.list.as_ref();
         Gauges {
             active_models: list.map_or(0, ListState::listed),
@@ -119,6 +138,7 @@ impl State {
                 .as_ref()
                 .map_or(0.0, |rest| rest.left.as_secs_f64()),
             free_requests: free.map(|free| (free.limit.saturating_sub(free.remaining), free.limit)),
+            quota_of_the_day: today.map(|view| (view.today.used, view.today.limit)),
         }
     }
 }
@@ -149,6 +169,38 @@ impl ListState {
     pub(super) fn available(&self) -> usize {
         let listed = self.models.iter().filter(|model| !model.fallback);
         listed.filter(|model| model.rest.is_none()).count()
+    }
+
+    /// How many of all that may be asked are awake, and why the others are not.
+    fn in_numbers(&self) -> Listed {
+        let mut numbers = Listed {
+            models: self.listed(),
+            ..Listed::default()
+        };
+        for model in &self.models {
+            let Some(rest) = &model.rest else {
+                numbers.somebody_is_awake = true;
+                continue;
+            };
+            let back = numbers
+                .first_back
+                .map_or(rest.until, |at| at.min(rest.until));
+            numbers.first_back = Some(back);
+            // The counts are of the listed, as all other counts of models are.
+            if model.fallback {
+                continue;
+            }
+            match rest.because.outcome {
+                _ if rest.until_next_list => numbers.gone += 1,
+                Outcome::RateLimited => numbers.limited += 1,
+                Outcome::Success
+                | Outcome::UpstreamAuthError
+                | Outcome::ClientError
+                | Outcome::ClientDisconnected
+                | Outcome::UpstreamError => numbers.failing += 1,
+            }
+        }
+        numbers
     }
 
     pub(super) fn age(&self, now: Now) -> Duration {

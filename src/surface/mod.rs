@@ -20,6 +20,7 @@ mod fields;
 pub mod messages;
 mod place;
 pub mod responses;
+mod unfit;
 
 use bytes::Bytes;
 
@@ -35,6 +36,10 @@ use place::Place;
 /// How much deeper than the client's body the translated one may nest: tools are wrapped once
 /// more, and what a client sends back sealed is opened.
 pub const EXTRA_DEPTH: usize = 16;
+
+/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
+/// would keep the others of its thread waiting.
+pub const LARGE: usize = 1 << 20;
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +157,9 @@ pub enum BadAnswer {
     /// It has no choice in it.
     #[error("the answer has no choices")]
     NoChoice,
+    /// It has more calls, or more details of its reasoning, than any model's.
+    #[error("the answer has more calls or details than any model gives")]
+    TooMuch,
 }
 
 /// How a stream failed, in the words that a chat client would read (spec §5).
@@ -186,7 +194,11 @@ impl Stream {
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(Said, Option<u64>), json::Error> {
-        let chunk = Chunk::read(payload)?;
+        let choice = match self {
+            Self::Responses(stream) => &mut stream.choice,
+            Self::Messages(stream) => &mut stream.choice,
+        };
+        let chunk = Chunk::read(payload, choice)?;
         let said = chunk.said();
         match self {
             _ if matches!(said, Said::Error(_)) => {}
@@ -266,6 +278,8 @@ fn is_too_long(message: &str) -> bool {
 
 #[cfg(test)]
 mod agents;
+#[cfg(test)]
+mod calls;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

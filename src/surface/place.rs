@@ -5,6 +5,9 @@ use std::fmt;
 use crate::json::{Kind, Raw};
 use crate::request::InvalidRequest;
 
+/// Longer than the name of any tool.
+const MAX_NAME: usize = 512;
+
 /// A path into a body. It borrows, and is only spelt out for an error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'p> {
@@ -57,6 +60,10 @@ impl<'p> Place<'p> {
         self.fault(Fault::NotCarried(found))
     }
 
+    pub(super) fn too_many(&self, most: usize) -> Invalid {
+        self.fault(Fault::TooMany(most))
+    }
+
     pub(super) fn cannot(&self, why: &'static str) -> Invalid {
         self.fault(Fault::Cannot(why))
     }
@@ -76,12 +83,37 @@ impl<'p> Place<'p> {
         place.string(value.ok_or_else(|| place.missing())?)
     }
 
+    /// The name of a tool, which is kept, and repeated with each call.
+    pub(super) fn name<'a>(&self, name: &str, value: Option<Raw<'a>>) -> Result<&'a str, Invalid> {
+        let given = self.required(name, value)?;
+        if given.len() > MAX_NAME {
+            return Err(self.field(name).must_be("a name of at most 512 bytes"));
+        }
+        Ok(given)
+    }
+
     pub(super) fn array<'a>(&self, value: Raw<'a>) -> Result<Raw<'a>, Invalid> {
         self.of(Kind::Array, value, "an array")
     }
 
     pub(super) fn object<'a>(&self, value: Raw<'a>) -> Result<Raw<'a>, Invalid> {
         self.of(Kind::Object, value, "an object")
+    }
+
+    /// The elements of a list, each with its place. There may be so many of them: what is kept of
+    /// each may be larger than it.
+    pub(super) fn each<'a>(
+        &self,
+        list: Raw<'a>,
+        most: usize,
+    ) -> impl Iterator<Item = Result<(Place<'_>, Raw<'a>), Invalid>> {
+        list.elements().enumerate().map(move |(n, element)| {
+            if n < most {
+                Ok((self.at(n), element))
+            } else {
+                Err(self.too_many(most))
+            }
+        })
     }
 
     pub(super) fn flag(&self, value: Raw<'_>) -> Result<bool, Invalid> {
@@ -142,6 +174,9 @@ pub enum Fault {
     /// It is of another type, or no value that is known.
     #[error("must be {0}")]
     MustBe(&'static str),
+    /// It has more elements than that.
+    #[error("has more than {0} entries")]
+    TooMany(usize),
     /// A kind of thing that a chat completion has no room for.
     #[error("is \"{0}\", which a free model behind chat completions cannot be given")]
     NotCarried(String),

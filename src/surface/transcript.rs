@@ -19,6 +19,11 @@ pub(super) fn ids() -> Ids {
     }
 }
 
+/// The id that a client gets for the call that is number `at`, and `own` to the upstream.
+pub(super) fn id(at: usize, own: &str) -> String {
+    super::chat::call_id(&ids().id, at, own)
+}
+
 /// A chunk with this delta.
 pub(super) fn delta(delta: &str) -> String {
     format!(
@@ -188,8 +193,9 @@ pub(super) fn check_response(events: &[Value], end: End) {
     }
 }
 
-/// What a second choice says changes nothing, in a stream or in a plain answer, wherever it stands.
-pub(super) fn check_first_choice_alone(reply: &Reply) {
+/// What a second choice says changes nothing, in a stream or in a plain answer, wherever it stands
+/// behind what the first one says; nor does it matter which index that one has.
+pub(super) fn check_one_choice_alone(reply: &Reply) {
     let wanted = [
         vec![
             delta(r#""reasoning":"Hm.""#),
@@ -200,14 +206,35 @@ pub(super) fn check_first_choice_alone(reply: &Reply) {
         end("tool_calls"),
     ]
     .concat();
-    let other = format!(r#"{{"model":"a/b:free","choices":[{}]}}"#, second("delta"));
-    let mut mixed = vec![other.clone()];
-    for chunk in &wanted {
-        mixed.extend([chunk.clone(), other.clone()]);
-    }
     let played = |chunks: &[String]| play(reply.clone(), chunks, End::Done);
-    assert_eq!(played(&mixed), played(&wanted));
-    let plain = |choices: &[String]| {
+    let expected = played(&wanted);
+    let other = format!(r#"{{"model":"a/b:free","choices":[{}]}}"#, second("delta"));
+    let behind = |chunks: &[String], other: &String| -> Vec<String> {
+        let pairs = chunks.iter().map(|chunk| [chunk.clone(), other.clone()]);
+        pairs.flatten().collect()
+    };
+    assert_eq!(played(&behind(&wanted, &other)), expected);
+    let at = |index: &str, chunk: &String| {
+        chunk.replace(
+            r#""choices":[{"index":0"#,
+            &format!(r#""choices":[{{{index}"#),
+        )
+    };
+    for index in [r#""index":1"#, r#""index":null"#] {
+        let moved: Vec<String> = wanted.iter().map(|chunk| at(index, chunk)).collect();
+        assert_eq!(played(&moved), expected, "{index}");
+    }
+    // The other one has had its turn to begin, and said nothing.
+    let empty =
+        r#"{"model":"a/b:free","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
+    let moved = wanted.iter().map(|chunk| at(r#""index":1"#, chunk));
+    let moved: Vec<String> = std::iter::once(empty.to_owned()).chain(moved).collect();
+    let other = other.replace(r#""index":1"#, r#""index":0"#);
+    let mut mixed = behind(&moved, &other);
+    mixed.remove(1);
+    assert_eq!(played(&mixed), expected);
+
+    let plain = |choices: &[&str]| {
         let choices = choices.join(",");
         let answer = format!(r#"{{"model":"a/b:free","choices":[{choices}]}}"#);
         let plain = reply.plain(answer.as_bytes(), &ids());
@@ -215,11 +242,17 @@ pub(super) fn check_first_choice_alone(reply: &Reply) {
             .map(|body| String::from_utf8(body.to_vec()).unwrap())
             .map_err(|e| e.to_string())
     };
-    let first = r#"{"message":{"content":"x"},"finish_reason":"stop"}"#.to_owned();
-    let other = second("message");
-    let alone = plain(std::slice::from_ref(&first));
-    assert!(alone.is_ok());
-    assert_eq!(plain(&[first.clone(), other.clone()]), alone);
-    assert_eq!(plain(&[other.clone(), first]), alone);
-    assert_eq!(plain(&[other]).unwrap_err(), "the answer has no choices");
+    let (first, second) = (
+        r#"{"message":{"content":"x"},"finish_reason":"stop"}"#,
+        second("message"),
+    );
+    let (alone, other) = (plain(&[first]), plain(&[&second]));
+    assert!(alone.is_ok() && other.as_ref().unwrap().contains("2nd"));
+    assert_eq!(plain(&[first, &second]), alone);
+    assert_eq!(plain(&[&second, first]), other);
+    assert_eq!(
+        plain(&["7", r#"{"message":{"content":""}}"#, &second]),
+        other
+    );
+    assert_eq!(plain(&["7"]).unwrap_err(), "the answer has no choices");
 }

@@ -38,6 +38,8 @@ pub struct Gauges {
     pub account_cooldown_seconds: f64,
     /// Used and all free requests of the period, as far as the upstream has told them.
     pub free_requests: Option<(u64, u64)>,
+    /// Used and all free requests of this UTC day, as far as they are known.
+    pub quota_of_the_day: Option<(u64, u64)>,
 }
 
 impl Metrics {
@@ -202,6 +204,7 @@ impl Metrics {
     pub fn render(&self, gauges: Gauges) -> String {
         let mut families = self.collectors.gather();
         let free = gauges.free_requests;
+        let day = gauges.quota_of_the_day;
         let now = [
             (
                 "freellm_active_models",
@@ -234,8 +237,26 @@ impl Metrics {
                 free.map(|(_, limit)| limit as f64),
             ),
         ];
-        for (name, help, value) in now {
-            if let (Some(value), Ok(gauge)) = (value, Gauge::new(name, help)) {
+        let quota = [
+            (
+                "freellm_quota_used",
+                "Used of a quota, as the upstream counts it; absent while unknown.",
+                day.map(|(used, _)| used as f64),
+            ),
+            (
+                "freellm_quota_limit",
+                "How much a quota allows; absent while unknown.",
+                day.map(|(_, limit)| limit as f64),
+            ),
+        ];
+        let of_the_day = |opts: Opts| {
+            opts.const_label("unit", "requests")
+                .const_label("per", "day")
+        };
+        let now = now.map(|(name, help, value)| (Opts::new(name, help), value));
+        let quota = quota.map(|(name, help, value)| (of_the_day(Opts::new(name, help)), value));
+        for (opts, value) in now.into_iter().chain(quota) {
+            if let (Some(value), Ok(gauge)) = (value, Gauge::with_opts(opts)) {
                 gauge.set(value);
                 families.extend(gauge.collect());
             }
@@ -281,6 +302,7 @@ mod tests {
             snapshot_age_seconds: Some(1.5),
             account_cooldown_seconds: 0.0,
             free_requests: Some((50, 50)),
+            quota_of_the_day: Some((2, 50)),
         });
         #[rustfmt::skip]
         let expected = [
@@ -310,6 +332,8 @@ mod tests {
             "freellm_account_cooldown_seconds 0",
             "freellm_free_requests_used 50",
             "freellm_free_requests_limit 50",
+            "freellm_quota_used{per=\"day\",unit=\"requests\"} 2",
+            "freellm_quota_limit{per=\"day\",unit=\"requests\"} 50",
         ];
         for line in expected {
             assert!(

@@ -94,6 +94,8 @@ pub struct RequestRecord {
     ttft_ms: Option<(u64, u64)>,
     completion_tokens: Option<u64>,
     code: Option<Cow<'static, str>>,
+    /// The last attempt failed, and not by the request's fault.
+    refused: bool,
     /// The last attempt, while the figures have not been told of it.
     untold: Option<Attempted>,
     chunks_emitted: u64,
@@ -129,6 +131,7 @@ impl RequestRecord {
             ttft_ms: None,
             completion_tokens: None,
             code: None,
+            refused: false,
             untold: None,
             chunks_emitted: 0,
             ending: None,
@@ -165,10 +168,11 @@ impl RequestRecord {
             self.begun.fetch_sub(1, Ordering::Relaxed);
         }
         self.metrics.unreached(cause);
-        let before = self.unreached.as_ref().map_or(0, |before| before.count);
+        let before = self.unreached.map_or(0, |before| before.count);
         self.unreached = Some(Unreached {
-            cause: cause.as_str(),
             count: before + 1,
+            cause,
+            attempts: self.attempts.len(),
         });
     }
 
@@ -193,6 +197,8 @@ impl RequestRecord {
     ) {
         let end = (failure.status, Some(failure.cause), cooldown_until);
         let of_account = matches!(failure.scope, Scope::Account(_));
+        // Too long, or in want of what the model lacks: another request would have been served.
+        self.refused = failure.scope != Scope::Request && failure.lesson.is_none();
         self.end_attempt(outcome, end, of_account);
     }
 
@@ -354,7 +360,10 @@ impl RequestRecord {
             chunks_emitted: self.chunks_emitted,
             mid_stream_error: end.mid_stream_error,
             attempts: &self.attempts,
-            connect_failures: self.unreached.as_ref(),
+            connect_failures: self.unreached.map(|unreached| ConnectFailures {
+                count: unreached.count,
+                cause: unreached.cause.as_str(),
+            }),
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,
             model_ignored: self.traits.model_ignored,
@@ -394,9 +403,18 @@ impl RequestRecord {
     }
 }
 
-/// The tries that brought no connection, and what the last of them failed of.
-#[derive(Debug, Serialize)]
+/// The tries that brought no connection.
+#[derive(Clone, Copy, Debug)]
 struct Unreached {
+    count: usize,
+    /// What the last of them failed of.
+    cause: Unreachable,
+    /// How many attempts there had been before it.
+    attempts: usize,
+}
+
+#[derive(Serialize)]
+struct ConnectFailures {
     count: usize,
     cause: &'static str,
 }
@@ -413,7 +431,7 @@ struct Done<'a> {
     mid_stream_error: Option<&'static str>,
     attempts: &'a [AttemptRecord],
     #[serde(skip_serializing_if = "Option::is_none")]
-    connect_failures: Option<&'a Unreached>,
+    connect_failures: Option<ConnectFailures>,
     had_tools: bool,
     had_response_format: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -3,6 +3,7 @@
 import { at, say } from './dom.js';
 import { t } from './i18n.js';
 import { readSoon } from './live.js';
+import { saying } from './words.js';
 
 /** `done` is what to say then, or makes it of what came back. */
 export async function act(work, done) {
@@ -14,7 +15,7 @@ export async function act(work, done) {
     say(note, typeof done === 'function' ? done(result) : done);
   } catch (error) {
     note.dataset.tone = 'bad';
-    say(note, t('failed', { why: error.message }));
+    say(note, t('failed', { why: saying(error) }));
   }
   readSoon();
 }

@@ -1,42 +1,59 @@
-// One sentence: are requests being answered, and by whom?
+// One sentence: are requests being answered? It is the proxy's own, the one that `/ready`, `status`
+// and `check` give, said here in the reader's language.
 
 import { at, say } from './dom.js';
-import { span, time } from './format.js';
-import { t } from './i18n.js';
+import { count, http, span, time } from './format.js';
+import { has, t, tOr } from './i18n.js';
 import { live, now, secondsUntil } from './live.js';
 import { nameOf } from './words.js';
 
-/** So many failures in a row, and being ready is no comfort. */
-const FAILURES = 3;
-
-/** `{tone, text, until}`: `until` is when things get better by themselves. */
+/** `{tone, text, next, until}`: `next` is what to do, `until` when things get better by themselves. */
 export function verdict() {
   const { state, connection } = live;
-  if (connection === 'lost') return { tone: 'bad', text: t('banner.lost') };
+  if (connection === 'lost') return { tone: 'bad', text: t('banner.lost'), next: state && t('banner.lost.next') };
   if (!state) return { tone: 'wait', text: t('banner.connecting') };
-  if (state.draining) return { tone: 'bad', text: t('banner.draining') };
-  if (!state.list) return { tone: 'bad', text: t('banner.no_list') };
-  const { account } = state;
-  if (account.state === 'resting') {
-    const key = `banner.limit.${account.limit}`;
-    return { tone: 'bad', text: t(key), until: account.resting_until };
-  }
-  const resting = state.models.filter((model) => model.state !== 'awake');
-  if (!state.first_choice && state.ready) return { tone: 'warn', text: t('banner.probing') };
-  if (!state.first_choice) {
-    const until = resting.map((model) => model.resting_until).filter(Boolean).sort()[0];
-    return { tone: 'bad', text: t('banner.all_resting', { n: state.models.length }), until };
-  }
-  const next = nameOf(state.first_choice);
-  const recent = live.requests.filter((each) => each.outcome === 'answered' || each.outcome === 'failed'
-    || each.outcome === 'broken').slice(0, FAILURES);
-  if (recent.length === FAILURES && recent.every((each) => each.outcome !== 'answered')) {
-    return { tone: 'warn', text: t('banner.failing', { n: FAILURES, next }) };
-  }
-  const last = lastAnswer();
-  if (!last) return { tone: 'good', text: t('banner.ready', { next }) };
-  if (last.model === state.first_choice) return { tone: 'good', text: t('banner.by', { model: next }) };
-  return { tone: 'good', text: t('banner.by_then', { model: nameOf(last.model), next }) };
+  const { condition } = state;
+  const { code, tone, about } = condition;
+  const values = valuesOf(code, about);
+  const same = code === 'answering' && values.last === values.next;
+  const key = same ? 'is.answering.same' : `is.${code}`;
+  return {
+    tone,
+    text: has(key) ? t(key, values) : condition.sentence,
+    next: nextStep(condition, values),
+    until: about.until,
+  };
+}
+
+function nextStep({ code, next_step: told, about }, values) {
+  // The larger quota cannot be raised, and a wait is none.
+  if (!told) return '';
+  const key = code === 'no_list' ? `do.no_list.${['network', 'timeout'].includes(about.cause) ? 'network' : 'other'}` : `do.${code}`;
+  return has(key) ? t(key, values) : told;
+}
+
+function valuesOf(code, about) {
+  const [gone, limited, failing] = about.rests ?? [0, 0, 0];
+  const rests = [[limited, 'rests.limited'], [failing, 'rests.failing'], [gone, 'rests.gone']];
+  const last = code === 'answering' ? lastAnswer()?.model ?? about.last : about.last;
+  return {
+    ...about,
+    n: about.count ?? 0,
+    limit: about.count == null ? '' : ` (${count(about.count)} / ${count(about.count)})`,
+    upstream: about.upstream === 'OpenRouter' ? 'OpenRouter' : t('upstream.at', { host: about.upstream ?? '' }),
+    key: about.key ?? 'OPENROUTER_API_KEY',
+    status: http(about.status),
+    cause: causeOf(code, about),
+    rests: rests.filter(([n]) => n > 0).map(([n, key]) => t(key, { n })).join(', '),
+    last: last && nameOf(last),
+    next: about.next && nameOf(about.next),
+    ago: about.at ? span((now() - Date.parse(about.at)) / 1000) : '',
+  };
+}
+
+function causeOf(code, { cause, status }) {
+  if (code === 'no_list') return tOr(`read.${cause}`, cause) + http(status);
+  return tOr(`cause.${cause}`, cause);
 }
 
 /** The state's, or a later one that an event told of. */
@@ -51,22 +68,25 @@ function aside(until) {
   const { state, connection, restarted } = live;
   if (!state) return '';
   const parts = [];
-  if (until) parts.push(t('banner.until', { time: time(until), span: span(secondsUntil(until)) }));
+  if (until) parts.push(t('banner.until', { time: time(until, false), span: span(secondsUntil(until)) }));
   const last = lastAnswer();
   if (last) parts.push(t('banner.last', { span: span((now() - Date.parse(last.at)) / 1000) }));
-  const resting = state.models.filter((model) => model.state === 'resting').length;
-  if (resting && !until) parts.push(t('banner.resting', { n: resting }));
+  const resting = state.models.filter((model) => model.state === 'resting' && !model.fallback).length;
+  if (resting && state.condition.code !== 'all_rest') parts.push(t('banner.resting', { n: resting }));
   if (connection === 'polling') parts.push(t('banner.polling'));
   if (restarted && Date.now() - restarted < 60_000) parts.push(t('banner.restarted'));
   return parts.join(' · ');
 }
 
 export function showBanner() {
-  const { tone, text, until } = verdict();
+  const { tone, text, next, until } = verdict();
   at('banner').dataset.tone = tone;
   say(at('sentence'), text);
+  say(at('next-step'), next || '');
   say(at('aside'), aside(until));
   const mark = { good: '', wait: '', warn: '! ', bad: '✕ ' }[tone];
-  at('clear-account').hidden = live.state?.account.state !== 'resting';
+  at('clear-account').hidden = live.state?.account.state !== 'resting' || live.connection === 'lost';
   document.title = `${mark}free-llm-proxy`;
+  // What is shown was true once; it is greyed while nobody can say whether it still is.
+  document.documentElement.classList.toggle('lost', live.connection === 'lost');
 }

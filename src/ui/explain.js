@@ -5,7 +5,7 @@ import { at, el } from './dom.js';
 import { count, span, time } from './format.js';
 import { t, tOr } from './i18n.js';
 import { secondsUntil } from './live.js';
-import { nameOf, why } from './words.js';
+import { nameOf, saying, why } from './words.js';
 
 const hello = [{ role: 'user', content: 'Hello!' }];
 const SCHEMA = { type: 'object', properties: { answer: { type: 'string' } }, required: ['answer'] };
@@ -48,15 +48,16 @@ async function run() {
   let body;
   try {
     body = JSON.parse(at('body').value);
-  } catch (error) {
-    last = { error: t('explain.invalid', { why: error.message }) };
+  } catch {
+    last = { error: () => t('explain.invalid') };
     redrawExplain();
     return;
   }
   try {
     last = { result: await post('admin/explain', body) };
   } catch (error) {
-    last = { error: error.message };
+    // Where the body is wrong, the proxy says it best.
+    last = { error: () => (error.code === 'invalid_request' ? error.message : saying(error)) };
   }
   redrawExplain();
 }
@@ -65,7 +66,7 @@ export function redrawExplain() {
   fillPresets();
   const box = at('explanation');
   if (!last) box.replaceChildren();
-  else if (last.error) box.replaceChildren(el('p', { class: 'error' }, last.error));
+  else if (last.error) box.replaceChildren(el('p', { class: 'error' }, last.error()));
   else box.replaceChildren(...drawn(last.result));
 }
 
@@ -77,7 +78,7 @@ function drawn(result) {
       needs.prompt_tokens_at_least > 0 && ` · ${t('explain.tokens', { n: count(needs.prompt_tokens_at_least) })}`),
     el('p', { class: 'note', 'data-tone': candidates.length ? 'good' : 'bad' },
       tOr(`selection.${selection}`, selection), ' ',
-      selection === 'account_resting' && (result.account.reason ?? '')),
+      selection === 'account_resting' && why(result.account)),
     candidates.length > 0 && el('ol', { class: 'candidates' }, candidates.map((id) => el('li', {}, el('b', {}, nameOf(id)), ' ',
       nameOf(id) !== id && el('code', {}, id)))),
     candidates.length > result.max_attempts && el('p', { class: 'hint' }, t('explain.at_most', { n: result.max_attempts })),

@@ -1,6 +1,6 @@
 // Numbers, moments and lengths of time, as people read them.
 
-import { lang, t } from './i18n.js';
+import { lang, t, tOr } from './i18n.js';
 
 const cache = new Map();
 
@@ -54,9 +54,8 @@ export function time(moment, seconds = true) {
 export const day = (moment) => new Date(moment).toLocaleString(lang(),
   { hourCycle: 'h23', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 
+/** A status behind a word: ` (HTTP 429)`. */
+export const http = (status) => (status == null ? '' : ` (HTTP ${status})`);
+
 /** `rate_limited` with 429: rate limited (HTTP 429). */
-export function outcome(name, status) {
-  const word = t(`outcome.${name}`);
-  const known = word === `outcome.${name}` ? name.replaceAll('_', ' ') : word;
-  return status == null ? known : `${known} (HTTP ${status})`;
-}
+export const outcome = (name, status) => tOr(`outcome.${name}`, name.replaceAll('_', ' ')) + http(status);

@@ -45,8 +45,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+/** Whether the book has a text. */
+export const has = (key) => key in BOOKS.en;
+
 /** The text of a key where the book has it, and what came from the server where not. */
-export const tOr = (key, fallback) => (key in BOOKS.en ? t(key) : fallback);
+export const tOr = (key, fallback) => (has(key) ? t(key) : fallback);
 
 /** The texts that stand in the page itself. */
 export function translatePage() {

@@ -15,6 +15,9 @@ const IDLE_MS = 30_000;
 const SOON_MS = 250;
 const GAP_MS = 1500;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+/** So often the page looks whether the proxy lives, and so long it waits for that: three seconds in all. */
+const LOOK_MS = 1000;
+const PATIENCE_MS = 2000;
 /** A tab that nobody sees lets go of its connection: a browser has six to a host. */
 const HIDDEN_MS = 60_000;
 
@@ -127,6 +130,7 @@ async function listen(mine, alive) {
   };
   document.addEventListener('visibilitychange', looked);
   looked();
+  const watching = setInterval(() => isAlive(cut.signal).then((alive) => alive || cut.abort()), LOOK_MS);
   try {
     const response = await ask('admin/events', { signal: cut.signal });
     for await (const { event, data } of events(response, heard)) {
@@ -137,8 +141,26 @@ async function listen(mine, alive) {
   } finally {
     clearTimeout(silence);
     clearTimeout(unseen);
+    clearInterval(watching);
     document.removeEventListener('visibilitychange', looked);
     mine.ending.signal.removeEventListener('abort', whenStopped);
+  }
+}
+
+let looking = false;
+
+/** Whether the proxy answers at all: a connection may stay open although nobody is behind it. */
+async function isAlive(signal) {
+  if (looking || document.hidden) return true;
+  looking = true;
+  try {
+    await ask('health', { signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) });
+    return true;
+  } catch (error) {
+    // It was answered, if not as hoped: a restart or a page behind something else.
+    return error instanceof Refused || signal.aborted;
+  } finally {
+    looking = false;
   }
 }
 
@@ -159,7 +181,9 @@ async function take(mine, event, data) {
     if (!live.requests.some((known) => known.request_id === data.request_id)) live.requests.unshift(data);
     live.requests.length = Math.min(live.requests.length, KEEP_REQUESTS);
     tell('requests');
-    plan(mine, BUSY_MS);
+    // Good news or bad: what it comes to is the proxy's to say.
+    const fits = (data.outcome === 'answered') === (live.state?.condition.code === 'answering');
+    plan(mine, fits ? BUSY_MS : SOON_MS);
   } else if (event === 'changed' || event === 'lost') {
     plan(mine, SOON_MS);
   }
@@ -170,6 +194,7 @@ function rests(attempt) {
   if (live.state?.first_choice === attempt.model) {
     const other = live.state.models.find((each) => each.state === 'awake' && each.id !== attempt.model);
     live.state.first_choice = other?.id ?? null;
+    if (other && live.state.condition.about.next) live.state.condition.about.next = other.id;
   }
   const model = live.state?.models.find((each) => each.id === attempt.model);
   if (!model || model.state === 'resting') return;

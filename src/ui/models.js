@@ -77,10 +77,10 @@ function makeRow(model, hours, isFirst) {
     cell('state', stateOf(model, left)),
     cell('success', el('span', { 'data-tone': toneOf(figures?.success_rate) }, percent(figures?.success_rate))),
     cell('ttft', el('span', { title: t('column.ttft') }, ms(figures?.ttft_p50_ms)),
-      figures?.ttft_p95_ms != null && el('small', {}, `p95 ${ms(figures.ttft_p95_ms)}`)),
+      figures?.ttft_p95_ms != null && el('small', {}, t('model.p95', { span: ms(figures.ttft_p95_ms) }))),
     cell('speed', rate(figures?.tokens_per_second)),
     cell('asked', el('span', { title: detail }, all ? count(all) : NONE)));
-  return { node, left, until: model.state === 'resting' ? model.resting_until : null, text: `${model.id} ${model.name ?? ''}
+  return { node, left, fallback: model.fallback, until: model.state === 'resting' ? model.resting_until : null, text: `${model.id} ${model.name ?? ''}
     ${model.capabilities.join(' ')} ${model.state}`.toLowerCase() };
 }
 
@@ -95,7 +95,7 @@ function stateOf(model, left) {
   const clear = () => act(() => post('admin/clear', { model: model.id }), t('model.cleared', { model: model.id }));
   return [
     el('span', { class: 'mark', 'data-tone': 'bad' }, t(model.until_next_list ? 'state.gone' : 'state.resting'), ' ', left),
-    el('small', { title: model.reason ?? '' }, why(model)),
+    el('small', {}, why(model)),
     el('button', { type: 'button', class: 'small', onclick: clear, 'aria-label': t('model.clear_of', { model: model.id }) },
       t('model.clear')),
   ];
@@ -113,12 +113,15 @@ export function tickModels() {
 export function filterModels() {
   const words = at('filter').value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
-  for (const { node, text } of rows.values()) {
+  let all = 0;
+  for (const { node, text, fallback } of rows.values()) {
     const fits = words.every((word) => text.includes(word));
     node.hidden = !fits;
-    shown += fits;
+    // The fallback router is in no count of models, here as elsewhere.
+    shown += fits && !fallback;
+    all += !fallback;
   }
-  say(at('models-count'), words.length ? `${count(shown)} / ${count(rows.size)}` : count(rows.size));
+  say(at('models-count'), words.length ? `${count(shown)} / ${count(all)}` : count(all));
 }
 
 export function wireModels() {

@@ -2,12 +2,12 @@
 
 import { ask } from './api.js';
 import { at, el, perFrame, say } from './dom.js';
-import { ms } from './format.js';
+import { ms, span } from './format.js';
 import { t } from './i18n.js';
 import { live } from './live.js';
 import { events } from './sse.js';
 import { trail } from './trail.js';
-import { nameOf } from './words.js';
+import { nameOf, saying } from './words.js';
 
 /** What is under way or was last: no more of it is kept than the page shows. */
 let turn = null;
@@ -45,7 +45,7 @@ async function send() {
   } catch (error) {
     if (error.headers) known(mine, error.headers);
     if (error.name === 'AbortError') mine.said = 'play.stopped';
-    else fail(mine, error.message, error.retryAfter);
+    else fail(mine, error, error.retryAfter);
   }
   mine.running = false;
   mine.took = performance.now() - mine.sent;
@@ -68,7 +68,7 @@ async function stream(mine, response) {
     }
     const chunk = JSON.parse(data);
     if (chunk.error) {
-      fail(mine, chunk.error.message ?? t('play.broken'));
+      fail(mine, { code: chunk.error.code, status: null, message: chunk.error.message ?? '' });
       continue;
     }
     // While the proxy waits aloud it does not know the model yet: the answer names it then.
@@ -82,7 +82,7 @@ async function stream(mine, response) {
   }
   if (mine.said === 'play.error') return;
   if (finished) mine.said = 'play.done';
-  else fail(mine, t('play.broken'));
+  else fail(mine, { code: 'cut_short' });
 }
 
 /** OpenRouter says the same twice: as a text, and as details. */
@@ -141,9 +141,9 @@ function busy(is) {
   at('stop').hidden = !is;
 }
 
-function fail(mine, message, retryAfter) {
+function fail(mine, error, retryAfter) {
   mine.said = 'play.error';
-  mine.error = message;
+  mine.error = error;
   mine.retryAfter = retryAfter;
 }
 
@@ -152,8 +152,8 @@ export function redrawPlay() {
   const { said, model, first, took, error, retryAfter } = turn;
   const note = at('play-status');
   note.dataset.tone = said === 'play.error' ? 'bad' : said === 'play.done' ? 'good' : '';
-  const text = t(said, { model: model ? nameOf(model) : t('play.somebody'), first: ms(first), took: ms(took), why: error });
-  say(note, retryAfter ? `${text} ${t('play.retry', { n: retryAfter })}` : text);
+  const text = t(said, { model: model ? nameOf(model) : t('play.somebody'), first: ms(first), took: ms(took), why: error && saying(error) });
+  say(note, retryAfter ? `${text} ${t('play.retry', { span: span(Number(retryAfter)) })}` : text);
   shownTrail = '';
   showPlayTrail();
 }
@@ -167,6 +167,6 @@ export function showPlayTrail() {
   if (mark === shownTrail) return;
   shownTrail = mark;
   at('play-trail').replaceChildren(
-    el('p', { class: 'hint' }, t('trail'), ' ', el('code', {}, turn.id)),
+    el('p', { class: 'hint', title: turn.id }, t('trail')),
     trail(seen.attempts, seen));
 }

@@ -1,7 +1,7 @@
 // The last requests, newest first. There is no content in them, here or at the proxy.
 
 import { at, el } from './dom.js';
-import { count, ms, time } from './format.js';
+import { count, http, ms, time } from './format.js';
 import { t, tOr } from './i18n.js';
 import { live } from './live.js';
 import { trail } from './trail.js';
@@ -45,8 +45,8 @@ function makeRow(request) {
   return el('li', { 'data-id': request.request_id },
     el('p', {},
       el('time', { dateTime: request.at }, time(request.at)),
-      el('span', { class: 'mark', 'data-tone': tone }, word,
-        request.outcome === 'answered' ? '' : ` ${request.code ?? request.status ?? ''}`),
+      el('span', { class: 'mark', 'data-tone': tone, title: request.code ?? '' }, word,
+        request.outcome === 'answered' || request.outcome === 'client_left' ? '' : http(request.status)),
       model,
       el('small', {}, facts.join(' · '))),
     request.attempts.length > 0 && trail(request.attempts, { total: request.attempt_count }));

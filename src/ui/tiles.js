@@ -7,22 +7,20 @@ import { live, now, secondsUntil } from './live.js';
 
 const TILES = { quota, today, list, streams, uptime };
 
+const backAt = (until) => (until ? t('tile.back', { time: time(until, false), span: span(secondsUntil(until)) }) : '');
+
+/** What is left of the day, unless something else is used up. */
 function quota({ account }) {
-  const free = account.free_requests;
-  const known = free && free.limit != null;
-  if (account.state === 'resting') {
-    const until = account.resting_until;
-    const note = until ? t('tile.back', { time: time(until, false), span: span(secondsUntil(until)) }) : '';
-    return [t(`tile.used_up.${account.limit}`), note, 'bad'];
-  }
-  if (known) return [`${count(free.remaining)} / ${count(free.limit)}`, t('tile.quota.left'), ''];
-  return [t('tile.quota.open'), t('tile.quota.unknown'), 'good'];
+  if (account.state === 'resting') return [t(`tile.used_up.${account.limit}`), backAt(account.resting_until), 'bad'];
+  const left = account.today;
+  if (!left) return [NONE, t('tile.quota.unknown'), ''];
+  const tone = left.remaining === 0 ? 'bad' : left.remaining < left.limit / 10 ? 'warn' : '';
+  return [t('tile.quota.left', { n: count(left.remaining), of: count(left.limit) }), backAt(left.resets_at), tone];
 }
 
 function today({ account }) {
-  const midnight = new Date(now());
-  midnight.setUTCHours(24, 0, 0, 0);
-  return [count(account.asked_today), t('tile.today.anew', { time: time(midnight, false) }), ''];
+  if (account.asked_today == null) return [NONE, t('tile.quota.unknown'), ''];
+  return [count(account.asked_today), t('tile.today.told', { time: time(account.today.told_at, false) }), ''];
 }
 
 function list(state) {

@@ -2,7 +2,7 @@
 
 import { el } from './dom.js';
 import { ms, outcome, time } from './format.js';
-import { t } from './i18n.js';
+import { t, tOr } from './i18n.js';
 import { short } from './words.js';
 
 /** `open` leaves room for the attempt that is under way. */
@@ -11,7 +11,7 @@ export function trail(attempts, { total = attempts.length, open = false } = {}) 
     const good = attempt.outcome === 'success';
     const tone = good ? 'good' : attempt.outcome.startsWith('client') ? '' : 'bad';
     const rest = attempt.cooldown_until ? t('trail.rests', { time: time(attempt.cooldown_until) }) : '';
-    return el('li', { 'data-tone': tone, title: [attempt.model, attempt.cause, rest].filter(Boolean).join('\n') },
+    return el('li', { 'data-tone': tone, title: [attempt.model, attempt.cause && tOr(`cause.${attempt.cause}`, attempt.cause), rest].filter(Boolean).join('\n') },
       el('b', {}, short(attempt.model)),
       el('span', {}, outcome(attempt.outcome, attempt.status)),
       el('small', {}, ms(attempt.duration_ms)));

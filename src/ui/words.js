@@ -1,10 +1,14 @@
 // Names of things from outside, shortened for people.
 
-import { outcome } from './format.js';
+import { http, outcome } from './format.js';
+import { has, t, tOr } from './i18n.js';
 import { live } from './live.js';
 
-/** A model's id without what all of them have in common. */
-export const short = (id) => id.replace(/^[^/]+\//, '').replace(/:free$/, '');
+/** A model's id without what all of them have in common; whole where that leaves no name. */
+export function short(id) {
+  const name = id.replace(/^[^/]+\//, '').replace(/:free$/, '');
+  return /^(free|auto)$/.test(name) ? id : name;
+}
 
 /** A model's name, or its id where the list gave none. */
 export function nameOf(id) {
@@ -17,6 +21,19 @@ export const plain = (name) => name.replace(/\s*\(free\)$/i, '');
 
 /** Why something rests, in the reader's language where that can be said. */
 export function why({ because, reason }) {
-  if (because?.outcome) return outcome(because.outcome, because.status);
-  return reason ?? '';
+  if (!because?.outcome) return reason ?? '';
+  // Where no status says it, the cause does.
+  const cause = because.outcome === 'upstream_error' && because.status == null;
+  return cause ? tOr(`cause.${because.cause}`, reason ?? '') : outcome(because.outcome, because.status);
+}
+
+/**
+ * What an error of the proxy's says, in the reader's language: by its code, without the wait, which is
+ * said beside it. What has no code of ours is in the upstream's words.
+ */
+export function saying(error) {
+  const { code, status, message } = error;
+  if (has(`error.${code}`)) return t(`error.${code}`, { status: http(status) });
+  if (status == null && !code) return t('error.network');
+  return t('error.upstream', { status: http(status), why: message });
 }

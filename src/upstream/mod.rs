@@ -52,6 +52,7 @@ pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 pub struct Upstream {
     origin: Origin,
     base: String,
+    key: Secret,
     chat: Route,
     completions: Route,
 }
@@ -126,6 +127,7 @@ impl Upstream {
         Ok(Self {
             origin: client.origin(&chat.absolute),
             base,
+            key: config.upstream_key.clone(),
             chat,
             completions,
         })
@@ -164,10 +166,24 @@ impl Upstream {
     /// # Errors
     /// When no answer's head arrives.
     pub async fn get(&self, name: &str) -> Result<Response<AnswerBody>, SendError> {
-        get(&format!("{}/{name}", self.base), None, |_| {
-            self.origin.clone()
-        })
-        .await
+        self.fetch(name, None).await
+    }
+
+    /// Gets what it tells of our key, which goes with the request: here and nowhere else.
+    ///
+    /// # Errors
+    /// When no answer's head arrives.
+    pub async fn key(&self) -> Result<Response<AnswerBody>, SendError> {
+        self.fetch("key", Some(&self.key)).await
+    }
+
+    async fn fetch(
+        &self,
+        name: &str,
+        key: Option<&Secret>,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let address = format!("{}/{name}", self.base);
+        get(&address, key, |_| self.origin.clone()).await
     }
 }
 

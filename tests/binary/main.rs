@@ -21,4 +21,5 @@ mod operator;
 mod settings;
 mod setup;
 mod sockets;
+mod sources;
 mod stopping;

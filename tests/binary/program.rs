@@ -74,6 +74,25 @@ impl Program {
         self
     }
 
+    /// Started so that it ignores a terminal that closes, as `nohup` does.
+    pub fn ignoring_hangups(mut self) -> Self {
+        let program = self.command.as_std();
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .envs(program.get_envs().filter_map(|(k, v)| Some((k, v?))))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        self.command = shell;
+        self
+    }
+
     /// Runs it to its end at this terminal, which is closed with it.
     pub async fn run_at(mut self, terminal: std::fs::File) -> Option<i32> {
         self.command.stdin(terminal.try_clone().unwrap());
@@ -218,7 +237,7 @@ impl Serving {
             .await
     }
 
-    /// Sends it this signal (`TERM`, `INT`).
+    /// Sends it this signal (`TERM`, `INT`, `HUP`).
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs");
         let kill = std::process::Command::new("sh")

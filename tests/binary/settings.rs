@@ -183,7 +183,8 @@ async fn s6_flags_win_over_the_environment_and_that_over_the_file() {
     ];
     for (flags, variable, file, asked) in rows {
         // Nobody listens there, unless it is 8080: it says whom it asked in any case.
-        let mut program = Program::new(&format!("health {flags}")).file(".env", file);
+        let file = format!("PROXY_API_KEY=marks-it-as-ours\n{file}");
+        let mut program = Program::new(&format!("health {flags}")).file(".env", &file);
         if let Some(port) = variable {
             program = program.env("PORT", port);
         }
@@ -215,7 +216,7 @@ async fn s6_a_line_of_the_file_that_is_wrong_is_named_and_not_shown() {
     #[rustfmt::skip]
     let rows = [
         // .env                                            named
-        ("PORT=1\nhush-hush hush\n",                       ".env line 2"),
+        ("ALLOW_PAID=1\nhush-hush hush\n",                 ".env line 2"),
         ("PORT=1\n\nPROXY_API_KEY=\"hush-hush\n",          ".env line 3"),
         ("PROXY_API_KEY=hush-hush hush\n",                 ".env line 1"),
     ];

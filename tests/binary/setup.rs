@@ -181,14 +181,14 @@ async fn setup_refuses_a_key_that_the_agent_would_read_as_something_else() {
 async fn setup_says_what_it_needs_to_know() {
     #[rustfmt::skip]
     let rows = [
-        ("setup qwen",               "PROXY_API_KEY", 2, "PROXY_API_KEY is required"),
+        ("setup qwen",               "PROXY_API_KEY", 2, "PROXY_API_KEY is not set"),
         ("setup qwen --port 0",      "",              2, "PORT is 0"),
         ("setup qwen --url x",       "",              2, "--url \"x\": must be"),
         ("setup qwen",               "HOME",          1, "Qwen Code: HOME is not set"),
         ("setup nonsense",           "",              2, "possible values: qwen, claude, codex, opencode, aider, openwebui"),
         ("launch nonsense",          "",              2, "possible values: qwen"),
         ("launch qwen --port 0",     "",              2, "PORT is 0"),
-        ("launch qwen",              "PROXY_API_KEY", 2, "PROXY_API_KEY is required"),
+        ("launch qwen",              "PROXY_API_KEY", 2, "PROXY_API_KEY is not set"),
     ];
     for (arguments, without, code, expected) in rows {
         let home = Arc::new(tempfile::tempdir().unwrap());

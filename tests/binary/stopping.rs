@@ -1,4 +1,4 @@
-//! §8: SIGTERM and SIGINT. What is open finishes, within a bound; nothing else is waited for.
+//! §8: SIGTERM, SIGINT and SIGHUP, and signals that stop nothing. What is open finishes, within a bound; nothing else is waited for.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::upstream::{Gate, Outside};
 
 #[tokio::test]
 async fn s8_after_a_signal_the_listener_closes_open_answers_finish_and_the_rest_is_closed() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let (gate, mut serving) = at_a_gate(&[]).await;
         let mut fresh = connect(&serving).await;
         let mut used = connect(&serving).await;
@@ -181,6 +181,44 @@ async fn s8_a_second_signal_ends_at_once() {
             begun.elapsed()
         );
     }
+}
+
+#[tokio::test]
+async fn s8_a_terminal_that_closes_twice_does_not_cut_the_drain_short() {
+    let (gate, mut serving) = at_a_gate(&[]).await;
+    let mut streaming = stream(&serving).await;
+    serving.signal("HUP");
+    refused(&serving).await;
+    serving.signal("HUP");
+    gate.open();
+    let said = rest(&mut streaming).await;
+    assert!(said.contains("data: [DONE]"), "{said}");
+    assert_eq!(serving.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn s8_what_was_started_with_nohup_outlives_its_terminal() {
+    let outside = Outside::with(Script::new()).await;
+    let mut serving = outside.program("").ignoring_hangups().ready().await;
+    serving.signal("HUP");
+    assert_eq!(serving.get("/health").await.status(), 200);
+    serving.signal("TERM");
+    assert_eq!(serving.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn s8_other_signals_change_nothing() {
+    let (gate, mut serving) = at_a_gate(&[]).await;
+    let mut streaming = stream(&serving).await;
+    for signal in ["USR1", "USR2", "ALRM", "PIPE", "IO", "VTALRM", "PROF"] {
+        serving.signal(signal);
+        let health = serving.get("/health").await;
+        assert_eq!(health.status(), 200, "after SIG{signal}");
+    }
+    gate.open();
+    until(&mut streaming, "data: [DONE]").await;
+    serving.signal("TERM");
+    assert_eq!(serving.ended().await.code(), Some(0));
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ async fn s2_what_orders_the_models_is_their_rank_alone() {
         (r#"{"rank":7,"id":"a:free"},{"rank":900,"id":"b:free"}"#,                       "a:free b:free"),
         (r#"{"rank":1,"id":"a:free"},{"rank":2,"id":"b:free"},{"rank":3,"id":"a:free"}"#, "a:free b:free"),
         (r#"{"rank":3,"id":"a:free"},{"rank":2,"id":"b:free"},{"rank":1,"id":"a:free"}"#, "a:free b:free"),
+        (r#"{"rank":1,"id":"a:free"},{"rank":0,"id":"b:free"},{"rank":-5,"id":"c:free"}"#, "c:free b:free a:free"),
         (r#"{"rank":1,"id":"a:free","unknown":{"deep":[1,{"x":null}]}}"#,                "a:free"),
     ];
     for (entries, expected) in rows {
@@ -79,7 +80,7 @@ async fn s2_bad_entries_are_skipped_with_one_warning_and_cost_nothing_else() {
     let long = "x".repeat(200);
     let list = json!({"models": [
         7, null, "a:free", [], {}, {"rank": 1}, {"id": "none:free"},
-        {"rank": "1", "id": "text-rank:free"}, {"rank": 0, "id": "zero:free"}, {"rank": -1, "id": "minus:free"},
+        {"rank": "1", "id": "text-rank:free"}, {"rank": [0], "id": "zero:free"}, {"rank": {}, "id": "minus:free"},
         {"rank": 1.5, "id": "half:free"}, {"rank": null, "id": "null:free"}, {"rank": 1, "id": 7},
         {"rank": 1, "id": ""}, {"rank": 1, "id": "cr\r\nX-Evil: 1:free"}, {"rank": 1, "id": "nul\u{0}:free"},
         {"rank": 1, "id": "sp ace:free"}, {"rank": 1, "id": "ключ:free"}, {"rank": 1, "id": format!("{long}:free")},

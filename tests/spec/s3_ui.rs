@@ -48,6 +48,43 @@ async fn s3_the_page_and_its_files_are_open_and_hold_to_a_policy() {
 }
 
 #[tokio::test]
+async fn s3_a_browser_at_the_base_address_is_shown_the_page_and_a_client_is_told_what_it_is() {
+    let rig = Rig::start(Script::new()).await;
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    #[rustfmt::skip]
+    let rows = [
+        ("/",        browser,             307),
+        ("/",        "*/*;q=0.1, TEXT/HTML;q=0.9", 307),
+        ("/",        "*/*",               200),
+        ("/",        "application/json",  200),
+        ("/",        "text/html5",        200),
+        ("/",        "",                  200),
+        ("/v1",      browser,             200),
+        ("/api/v1/", browser,             200),
+        ("//",       browser,             200),
+    ];
+    for (path, accept, status) in rows {
+        for method in ["GET", "HEAD"] {
+            let headers = [("accept", accept), ("authorization", "")];
+            let answer = rig.send(method, path, &headers, String::new()).await;
+            assert_eq!(answer.status, status, "{method} {path} {accept}");
+            if status == 307 {
+                assert_eq!(answer.header("location"), "ui", "{path} {accept}");
+            } else {
+                assert_eq!(
+                    answer.header("content-type"),
+                    "application/json",
+                    "{path} {accept}"
+                );
+            }
+            if path == "/" {
+                assert_eq!(answer.header("vary"), "accept", "{path} {accept}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn s3_a_page_that_is_known_is_not_sent_again() {
     let rig = Rig::start(Script::new()).await;
     let tag = rig.get("/ui").await.header("etag").to_owned();

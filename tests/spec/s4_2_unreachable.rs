@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Step, Then};
+use free_llm_proxy::simulator::{Answer as Said, Greeting, Plan, PlanEnd, Script, Step, Then};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -14,6 +14,11 @@ use crate::scripts::late;
 
 /// No kept connection is this old.
 const LONG: Duration = Duration::from_secs(100);
+
+/// `a`, `b` and `c` at an upstream that keeps no connection open: each request needs a new one.
+fn short_of_breath() -> Script {
+    abc().connections(Greeting::CloseAfter(1))
+}
 
 #[tokio::test(start_paused = true)]
 async fn s4_2_a_way_that_is_broken_for_a_moment_costs_nobody_anything() {
@@ -30,7 +35,7 @@ async fn s4_2_a_way_that_is_broken_for_a_moment_costs_nobody_anything() {
         (6,                       503,    3_000),
         (FOREVER,                 503,    3_000),
     ];
-    let rig = Rig::paused(abc(), &[]).await;
+    let rig = Rig::paused(short_of_breath(), &[]).await;
     for (failing, status, ms) in rows {
         for body in [Rig::hello(), Rig::hello_stream()] {
             let answer = asked_while(&rig, failing, ErrorKind::ConnectionRefused, &body, ms).await;
@@ -70,7 +75,7 @@ async fn s10_4_each_cause_is_told_apart_and_tried_again_where_that_may_help() {
         (ErrorKind::PermissionDenied,   "other",     6,     "the connection cannot be opened"),
         (ErrorKind::TimedOut,           "timeout",   1,     "no connection comes about in time"),
     ];
-    let rig = Rig::paused(abc(), &[]).await;
+    let rig = Rig::paused(short_of_breath(), &[]).await;
     for (kind, cause, tries, words) in rows {
         let ms = if tries == 1 { 0 } else { 3_000 };
         let answer = asked_while(&rig, usize::MAX, kind, &Rig::hello(), ms).await;
@@ -102,8 +107,15 @@ async fn s10_4_each_cause_is_told_apart_and_tried_again_where_that_may_help() {
 #[tokio::test(start_paused = true)]
 async fn s4_2_what_was_tried_before_the_way_broke_is_told() {
     let parting = "HTTP/1.1 500 Oh\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    let rig = Rig::paused(abc().model("a:free", Step::raw(parting, Then::Close)), &[]).await;
-    // The connection that the list was read over is still there for `a`.
+    let steps = [
+        Step::from(Said::text("well")),
+        Step::raw(parting, Then::Close),
+    ];
+    let plan = Plan::from(steps).then(PlanEnd::Last);
+    let rig = Rig::paused(abc().model("a:free", plan), &[]).await;
+    // The one connection that there is leads to `a`.
+    sleep(LONG).await;
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
     *rig.outage.lock().unwrap() = (usize::MAX, ErrorKind::ConnectionRefused);
     let answer = rig.chat(&Rig::hello()).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
@@ -127,7 +139,7 @@ async fn s4_2_nothing_is_tried_again_beyond_the_budget() {
         ("120",                6,     3_000),
     ];
     for (budget, tries, ms) in rows {
-        let rig = Rig::paused(abc(), &[("REQUEST_BUDGET_SEC", budget)]).await;
+        let rig = Rig::paused(short_of_breath(), &[("REQUEST_BUDGET_SEC", budget)]).await;
         let refused = ErrorKind::ConnectionRefused;
         let answer = asked_while(&rig, usize::MAX, refused, &Rig::hello(), ms).await;
         assert_eq!(
@@ -140,8 +152,8 @@ async fn s4_2_nothing_is_tried_again_beyond_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn s9_6_a_client_that_leaves_ends_the_tries() {
-    let rig = Rig::paused(abc(), &[]).await;
-    sleep(LONG).await;
+    let rig = Rig::paused(short_of_breath(), &[]).await;
+    settled(&rig).await;
     *rig.outage.lock().unwrap() = (usize::MAX, ErrorKind::ConnectionRefused);
     let body = Rig::hello();
     assert!(
@@ -162,7 +174,7 @@ async fn s9_6_a_client_that_leaves_ends_the_tries() {
 #[tokio::test(start_paused = true)]
 async fn s9_8_a_probe_that_does_not_get_there_proves_nothing() {
     let limited = Step::status(429, &[("Retry-After", "100")], "");
-    let rig = Rig::paused(abc().model("a:free", limited), &[]).await;
+    let rig = Rig::paused(short_of_breath().model("a:free", limited), &[]).await;
     assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
     sleep(LONG + Duration::from_secs(1)).await;
     rig.simulator
@@ -283,10 +295,16 @@ async fn black_hole(at: &str) -> (std::net::SocketAddr, impl Sized) {
     (address, (listener, queued))
 }
 
-/// Asks once no connection is kept any more, while so many new ones fail; the answer must take so
+/// Until what is read beside the requests has been read.
+async fn settled(rig: &Rig) {
+    sleep(Duration::from_millis(100)).await;
+    rig.simulator.until(|simulator| simulator.open() == 0).await;
+}
+
+/// Asks while so many new ones fail; the answer must take so
 /// long.
 async fn asked_while(rig: &Rig, failing: usize, kind: ErrorKind, body: &Value, ms: u128) -> Answer {
-    sleep(LONG).await;
+    settled(rig).await;
     *rig.outage.lock().unwrap() = (failing, kind);
     let start = Instant::now();
     let answer = rig.chat(body).await;

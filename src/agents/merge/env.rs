@@ -5,16 +5,17 @@
 use serde_json::{Map, Value};
 
 use super::Refusal;
+use crate::config::dotenv::{self, Odd};
 
 pub(super) fn read(text: &str) -> Result<Value, Refusal> {
-    // The parser wants a last line's end.
-    let text = format!("{text}\n");
     let mut values = Map::new();
-    for line in dotenvy::from_read_iter(text.as_bytes()) {
-        let Ok((name, value)) = line else {
-            return Err(Refusal::new("has a line that is not NAME=value"));
-        };
-        values.insert(name, value.into());
+    for (_, read) in dotenv::entries(text) {
+        match read {
+            Ok((name, value)) => drop(values.insert(name.to_owned(), value.into())),
+            // Its readers may replace it; no value of a template's has one.
+            Err(Odd::Variable) => {}
+            Err(Odd::Line) => return Err(Refusal::new("has a line that is not NAME=value")),
+        }
     }
     Ok(values.into())
 }

@@ -4,40 +4,68 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Finding, when};
-use crate::clock::rfc3339;
-use crate::config::Secret;
+use super::Finding;
+use crate::account::{self, KeySaid, Today};
+use crate::cli::{Local, when};
+use crate::clock::{Now, rfc3339};
+use crate::condition::{Condition, Names};
+use crate::config::{Config, Secret};
+use crate::units;
 
 /// An expiry nearer than this is worth a word.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Judges the answer of `GET {base}/key`.
 #[must_use]
-pub fn judge_key(status: u16, body: &[u8], key: &Secret, now: SystemTime) -> Vec<Finding> {
+pub fn judge_key(
+    status: u16,
+    body: &[u8],
+    config: &Config,
+    local: Local,
+    now: Now,
+) -> Vec<Finding> {
+    let names = Names::of(config);
+    let key = &config.upstream_key;
+    let said_today = account::read(status, body);
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let shown = shown(key);
     let finding = match status {
         200 => match body.get("data").filter(|data| data.is_object()) {
-            Some(data) => return accepted(data, &shown, now),
+            Some(data) => {
+                let mut findings = accepted(data, &shown(key), now.wall);
+                if let KeySaid::Accepted { today: Some(today) } = said_today {
+                    findings.push(quota(today, &names, local, now));
+                }
+                return findings;
+            }
             None => Finding::bad(
                 "what answers at UPSTREAM_BASE_URL/key is no key endpoint: \
                  is UPSTREAM_BASE_URL right?",
             ),
         },
-        401 | 403 => Finding::bad(format!(
-            "the upstream refuses OPENROUTER_API_KEY (HTTP {status}{}): current {shown}. {}",
-            said(&body, key),
-            advice(key),
-        )),
-        402 => Finding::bad(format!(
-            "the account is out of credit (HTTP 402{})",
-            said(&body, key)
-        )),
+        401 | 403 => {
+            let refused = Condition::KeyRefused {
+                status: Some(status),
+            };
+            let finding = Finding::of(&refused, &names, now);
+            Finding::bad(format!(
+                "{} It is in OPENROUTER_API_KEY (len={}). {}{}",
+                finding.sentence,
+                key.len(),
+                advice(key),
+                said(&body, key),
+            ))
+        }
+        402 => {
+            let finding = Finding::of(&Condition::NoCredit { until: None }, &names, now);
+            let said = said(&body, key);
+            let sentence = finding.sentence.trim_end_matches('.');
+            Finding::bad(format!("{sentence}{said}"))
+        }
         404 | 405 => Finding::warn(format!(
             "the upstream has no key endpoint (HTTP {status}), so OPENROUTER_API_KEY is unchecked"
         )),
         429 => Finding::warn(format!(
-            "the upstream is rate-limiting (HTTP 429{}), so OPENROUTER_API_KEY is unchecked",
+            "the upstream is rate-limiting (HTTP 429), so OPENROUTER_API_KEY is unchecked{}",
             said(&body, key)
         )),
         300..=399 => Finding::bad(format!(
@@ -73,7 +101,6 @@ fn accepted(data: &Value, shown: &str, now: SystemTime) -> Vec<Finding> {
             .and_then(Value::as_f64)
             .map(credit),
     );
-    findings.extend(data.get("free_model_daily_requests").and_then(quota));
     if flag("is_free_tier") {
         findings.push(Finding::ok(
             "the account is on the free tier: it has never bought credits",
@@ -109,24 +136,27 @@ fn credit(remaining: f64) -> Finding {
 }
 
 /// OpenRouter calls its own count a hint: it lags behind.
-fn quota(requests: &Value) -> Option<Finding> {
-    let number = |name: &str| requests.get(name).and_then(Value::as_i64);
-    let limit = number("limit")?;
-    let (used, left) = match (number("used"), number("remaining")) {
-        (Some(used), Some(left)) => (used, left),
-        (Some(used), None) => (used, limit.saturating_sub(used)),
-        (None, Some(left)) => (limit.saturating_sub(left), left),
-        (None, None) => return None,
-    };
-    Some(if left > 0 {
-        Finding::ok(format!(
-            "free requests today: {used} of {limit} used, {left} left"
-        ))
-    } else {
-        Finding::bad(format!(
-            "today's free requests are used up ({used} of {limit}); they return at 00:00 UTC"
-        ))
-    })
+fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
+    let Today {
+        limit,
+        used,
+        remaining,
+    } = today;
+    let until = account::next_day(now);
+    if remaining == 0 {
+        let gone = Condition::QuotaGone {
+            day: true,
+            limit: Some(limit),
+            until,
+        };
+        return Finding::of(&gone, names, now);
+    }
+    let left = units::whole_seconds(until.duration_since(now.wall).unwrap_or_default());
+    Finding::ok(format!(
+        "free requests today: {used} of {limit} used, {remaining} left; all are back at {}, in {}",
+        local.time(until),
+        units::wait(left)
+    ))
 }
 
 /// Tail and length, as the 502 of spec §4.2 has them.
@@ -157,7 +187,7 @@ fn said(body: &Value, key: &Secret) -> String {
     }
     let message = message.replace(key.expose(), "***");
     format!(
-        ", {:?}",
+        ". The answer: {:?}",
         message.chars().take(MAX_CHARS).collect::<String>()
     )
 }

@@ -5,21 +5,22 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::{Finding, when};
+use super::Finding;
+use crate::cli::when;
 use crate::clock::rfc3339;
-use crate::model::ModelId;
+use crate::list::{Ranking, RankingError, Skipped};
 
 /// It is made once a day; two hours are grace.
 const STALE: Duration = Duration::from_secs(26 * 3600);
 
-/// Judges the answer of `MODELS_LIST_URL`. `usable` says whether a model with this id may be
-/// used at all.
+/// Judges the answer of `MODELS_LIST_URL`, read as `serve` reads it; `any_id` says whether a model may
+/// be used whose id does not end in `:free`.
 #[must_use]
 pub fn judge_list(
     status: u16,
     headers: &HeaderMap,
     body: &[u8],
-    usable: impl Fn(&ModelId) -> bool,
+    any_id: bool,
     now: SystemTime,
 ) -> Vec<Finding> {
     if status != 200 {
@@ -32,32 +33,27 @@ pub fn judge_list(
             "MODELS_LIST_URL answers HTTP {status}{hint}"
         ))];
     }
-    let Ok(list) = serde_json::from_slice::<Value>(body) else {
-        return vec![Finding::bad(
-            "MODELS_LIST_URL answers with something that is not JSON",
-        )];
+    let mut findings = match Ranking::read(body, any_id) {
+        Ok(ranking) => {
+            let skipped = left_out(&ranking.skipped);
+            [Some(counted(ranking.models.len())), skipped]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        Err(RankingError::Json(_)) => {
+            return vec![Finding::bad(
+                "MODELS_LIST_URL answers with something that is not JSON",
+            )];
+        }
+        Err(RankingError::Shape) => {
+            return vec![Finding::bad(
+                "MODELS_LIST_URL answers with JSON that has no list of models",
+            )];
+        }
+        Err(RankingError::NoUsableModel { .. }) => vec![counted(0)],
     };
-    let Some(entries) = list.get("models").and_then(Value::as_array) else {
-        return vec![Finding::bad(
-            "MODELS_LIST_URL answers with JSON that has no list of models",
-        )];
-    };
-    let ids = entries.iter().filter_map(|entry| entry.get("id")?.as_str());
-    let ids: Vec<ModelId> = ids.filter_map(|id| ModelId::try_from(id).ok()).collect();
-    let count = ids.iter().filter(|id| usable(id)).count();
-    let mut findings = vec![counted(count)];
-    if ids.len() < entries.len() {
-        let skipped = entries.len() - ids.len();
-        findings.push(Finding::warn(format!(
-            "entries of the ranking without a valid id: {skipped}"
-        )));
-    }
-    if count < ids.len() {
-        let left_out = ids.len() - count;
-        findings.push(Finding::warn(format!(
-            "models of the ranking left out because they could be billed: {left_out} (see ALLOW_PAID)"
-        )));
-    }
+    let list: Value = serde_json::from_slice(body).unwrap_or_default();
     findings.extend(age(&list, now));
     if headers
         .get("x-free-llm-seed")
@@ -68,6 +64,17 @@ pub fn judge_list(
         ));
     }
     findings
+}
+
+/// How many entries were left out, and why the first of them was.
+fn left_out(skipped: &[Skipped]) -> Option<Finding> {
+    let first = skipped.first()?;
+    let count = skipped.len();
+    let reason = first.reason;
+    Some(Finding::warn(match count {
+        1 => format!("1 entry of the ranking is left out: {reason}"),
+        _ => format!("{count} entries of the ranking are left out; of the first, {reason}"),
+    }))
 }
 
 fn counted(count: usize) -> Finding {

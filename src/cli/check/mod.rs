@@ -2,14 +2,15 @@
 //! works and what does not.
 //!
 //! Judging an answer is pure ([`judge_key`], [`judge_list`]); asking is the caller's, so that
-//! the answers come through the client that `serve` uses. No key is printed.
+//! the answers come through the client that `serve` uses. What a running proxy would say of it,
+//! `condition` words for both. No key is printed.
 
 mod key;
 mod list;
-mod when;
+mod there;
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -17,10 +18,10 @@ use http::HeaderMap;
 pub use key::judge_key;
 pub use list::judge_list;
 
-use super::{Ending, say};
+use super::{Ending, Local, say};
 use crate::clock::Now;
+use crate::condition::{Condition, Names};
 use crate::config::{Config, Secret};
-use crate::model::ModelId;
 use crate::upstream::{Connector, HttpClient, read_body};
 
 /// How well something is.
@@ -48,6 +49,15 @@ impl Finding {
         Self {
             weight: Weight::Ok,
             sentence: sentence.into(),
+        }
+    }
+
+    /// What a running proxy says of the same, and what to do.
+    pub(super) fn of(condition: &Condition, names: &Names, now: Now) -> Self {
+        let sentence = condition.sentence(names, now);
+        match condition.next_step(names, now) {
+            Some(next) => Self::bad(format!("{sentence} {next}")),
+            None => Self::bad(sentence),
         }
     }
 
@@ -117,7 +127,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 8 << 20;
 
 /// The command: asks through the client that `serve` uses, and prints what was found.
-pub async fn ask(config: Config) -> Ending {
+pub async fn ask(config: Config, local: Local) -> Ending {
     let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
     let client = match HttpClient::new(connector) {
         Ok(client) => client,
@@ -140,7 +150,7 @@ pub async fn ask(config: Config) -> Ending {
             .await
             .unwrap_or_else(|_| Err(late()))
     };
-    let report = run(&config, Now::read().wall, get).await;
+    let report = run(&config, local, Now::read(), get).await;
     say::line(&report);
     report.ending()
 }
@@ -152,32 +162,49 @@ pub type Answer = (u16, HeaderMap, Bytes);
 ///
 /// `get` fetches a URL with or without the bearer key, bounded in time and size, and follows
 /// no redirect; its error is the end of a sentence and holds no key.
-pub async fn run<F>(config: &Config, now: SystemTime, get: F) -> Report
+pub async fn run<F>(config: &Config, local: Local, now: Now, get: F) -> Report
 where
     F: AsyncFn(&str, Option<&Secret>) -> Result<Answer, String>,
 {
-    let list_url = config.models_list_url.to_string();
-    let list = async {
-        match get(&list_url, None).await {
-            Ok((status, headers, body)) => {
-                let usable = |id: &ModelId| may_be_used(config, id);
-                judge_list(status, &headers, &body, usable, now)
-            }
-            Err(error) => {
-                vec![Finding::bad(format!(
-                    "the ranking at {list_url} cannot be read: {error}"
-                ))]
-            }
+    let names = Names::of(config);
+    let (base, key) = (&names.base, &config.upstream_key);
+    let [key_url, catalogue_url] = ["key", "models"].map(|name| format!("{base}/{name}"));
+    let (list, said, catalogue) = tokio::join!(
+        get(&names.ranking, None),
+        get(&key_url, Some(key)),
+        get(&catalogue_url, Some(key)),
+    );
+    let list_findings = match &list {
+        Ok((status, headers, body)) => {
+            judge_list(*status, headers, body, config.takes_any_id(), now.wall)
         }
+        Err(error) => vec![Finding::bad(format!(
+            "the ranking at {} cannot be read: {error}",
+            names.ranking
+        ))],
     };
-    let (list, key) = tokio::join!(list, ask_upstream(config, now, &get));
+    let upstream_findings = match said {
+        Ok((status, _, body)) => {
+            let mut findings = judge_key(status, &body, config, local, now);
+            // Without a key endpoint it may be another kind of upstream, or a wrong path.
+            let no_key_endpoint = matches!(status, 404 | 405);
+            let ranking = list.ok().map(|(_, _, body)| body);
+            let there = there::judge(ranking, catalogue, config, no_key_endpoint, now);
+            findings.extend(there);
+            findings
+        }
+        Err(error) => vec![Finding::bad(format!(
+            "the upstream at {base} cannot be reached: {error}"
+        ))],
+    };
     Report {
-        findings: [judge_settings(config), list, key].concat(),
+        findings: [judge_settings(config), list_findings, upstream_findings].concat(),
     }
 }
 
 fn judge_settings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("the settings are complete")];
+    findings.extend(config.warnings.iter().map(Finding::warn));
     if config.proxy_keys.contains(&config.upstream_key) {
         findings.push(Finding::warn(
             "PROXY_API_KEY is the same as OPENROUTER_API_KEY: whoever may call the proxy can use \
@@ -185,48 +212,6 @@ fn judge_settings(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-async fn ask_upstream<F>(config: &Config, now: SystemTime, get: &F) -> Vec<Finding>
-where
-    F: AsyncFn(&str, Option<&Secret>) -> Result<Answer, String>,
-{
-    let base = config.upstream_base_url.to_string();
-    let base = base.trim_end_matches('/');
-    let key = &config.upstream_key;
-    let (status, body) = match get(&format!("{base}/key"), Some(key)).await {
-        Ok((status, _, body)) => (status, body),
-        Err(error) => {
-            return vec![Finding::bad(format!(
-                "the upstream at {base} cannot be reached: {error}"
-            ))];
-        }
-    };
-    let mut findings = judge_key(status, &body, key, now);
-    // Without a key endpoint it may be another kind of upstream, or a wrong path.
-    if matches!(status, 404 | 405) {
-        let catalogue = get(&format!("{base}/models"), Some(key)).await;
-        findings.push(match catalogue {
-            Ok((200, _, body)) if has_data(&body) => {
-                Finding::ok(format!("the upstream at {base} lists its models"))
-            }
-            Ok(_) | Err(_) => Finding::bad(format!(
-                "UPSTREAM_BASE_URL={base} does not look like an OpenAI-compatible API: \
-                 {base}/models lists no models"
-            )),
-        });
-    }
-    findings
-}
-
-fn has_data(body: &[u8]) -> bool {
-    let body: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    body.is_some_and(|body| body.get("data").is_some_and(serde_json::Value::is_array))
-}
-
-/// The rule of the list room (spec §9.2): an id that does not end in `:free` could be billed.
-fn may_be_used(config: &Config, id: &ModelId) -> bool {
-    config.allow_paid || id.is_named_free()
 }
 
 #[cfg(test)]

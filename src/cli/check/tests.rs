@@ -1,12 +1,15 @@
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
 
 const KEY: &str = "sk-or-v1-hush-0123456789-WXYZ";
 
 /// 2026-10-01T00:00:00Z.
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_812_800)
+fn now() -> Now {
+    Now {
+        steady: Instant::now(),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_812_800),
+    }
 }
 
 #[test]
@@ -16,9 +19,9 @@ fn s8_the_key_is_judged_in_plain_words() {
         "ok the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)";
     let refused = |status: u16, said: &str| {
         format!(
-            "bad the upstream refuses OPENROUTER_API_KEY (HTTP {status}{said}): current key tail is \
-             ...WXYZ (len=29). Is it deleted, disabled or a placeholder? Create one at \
-             https://openrouter.ai/settings/keys"
+            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env. Then \
+             restart the proxy. It is in OPENROUTER_API_KEY (len=29). Is it deleted, disabled or a \
+             placeholder? Create one at https://openrouter.ai/settings/keys{said}"
         )
     };
     let also = |more: &str| format!("{ACCEPTED} | {more}");
@@ -34,8 +37,8 @@ fn s8_the_key_is_judged_in_plain_words() {
         (200, data(",\"limit_remaining\":1.5"),                  also("ok the key may still spend $1.50")),
         (200, data(",\"limit_remaining\":0"),                    also("bad the key is out of credit (limit_remaining $0.00): raise its limit at https://openrouter.ai/settings/keys")),
         (200, data(",\"limit_remaining\":-0.25"),                also("bad the key is out of credit (limit_remaining $-0.25): raise its limit at https://openrouter.ai/settings/keys")),
-        (200, quota(12, 38),                                     also("ok free requests today: 12 of 50 used, 38 left")),
-        (200, quota(50, 0),                                      also("bad today's free requests are used up (50 of 50); they return at 00:00 UTC")),
+        (200, quota(12, 38),                                     also("ok free requests today: 12 of 50 used, 38 left; all are back at 03:00 (your time), in 1 d")),
+        (200, quota(50, 0),                                      also("bad The free requests of today are used up (50 of 50); they are back in 1 d, at 00:00 UTC. Wait, or buy 10 credits once: then it is 1000 a day.")),
         (200, data(",\"expires_at\":null"),                      ACCEPTED.into()),
         (200, data(",\"expires_at\":\"2026-09-30T23:59:59Z\""),  also("bad the key expired at 2026-09-30T23:59:59.000Z")),
         (200, data(",\"expires_at\":\"2026-10-02T00:00:00Z\""),  also("warn the key expires soon, at 2026-10-02T00:00:00.000Z")),
@@ -46,17 +49,23 @@ fn s8_the_key_is_judged_in_plain_words() {
         (200, data(",\"is_management_key\":true"),               also("bad it is a management key, which serves no completions: create an ordinary one at https://openrouter.ai/settings/keys")),
         (200, "<html>".into(),                                   "bad what answers at UPSTREAM_BASE_URL/key is no key endpoint: is UPSTREAM_BASE_URL right?".into()),
         (200, "{\"data\":[]}".into(),                            "bad what answers at UPSTREAM_BASE_URL/key is no key endpoint: is UPSTREAM_BASE_URL right?".into()),
-        (401, error("User not found."),                          refused(401, ", \"User not found.\"")),
+        (401, error("User not found."),                          refused(401, ". The answer: \"User not found.\"")),
         (401, "".into(),                                         refused(401, "")),
-        (403, error(&format!("no: {KEY}\u{1b}[2J")),             refused(403, ", \"no: ***\\u{1b}[2J\"")),
-        (402, error("Insufficient credits"),                     "bad the account is out of credit (HTTP 402, \"Insufficient credits\")".into()),
+        (403, error(&format!("no: {KEY}\u{1b}[2J")),             refused(403, ". The answer: \"no: ***\\u{1b}[2J\"")),
+        (402, error("Insufficient credits"),                     "bad The account at OpenRouter is out of credit (HTTP 402), which blocks free models too. Add credit at https://openrouter.ai/settings/credits, then refresh the list. The answer: \"Insufficient credits\"".into()),
         (404, "".into(),                                         "warn the upstream has no key endpoint (HTTP 404), so OPENROUTER_API_KEY is unchecked".into()),
         (429, "".into(),                                         "warn the upstream is rate-limiting (HTTP 429), so OPENROUTER_API_KEY is unchecked".into()),
         (301, "".into(),                                         "bad the upstream answers with a redirect (HTTP 301), which is not followed: is UPSTREAM_BASE_URL right?".into()),
         (503, "busy".into(),                                     "bad the upstream answers HTTP 503".into()),
     ];
     for (status, body, expected) in rows {
-        let findings = judge_key(status, body.as_bytes(), &Secret::new(KEY), now());
+        let findings = judge_key(
+            status,
+            body.as_bytes(),
+            &config("https://openrouter.ai/api/v1"),
+            Local::hours(3),
+            now(),
+        );
         assert_eq!(told(&findings), expected, "{status} {body}");
         assert!(!told(&findings).contains("hush"));
     }
@@ -64,17 +73,19 @@ fn s8_the_key_is_judged_in_plain_words() {
 
 #[test]
 fn s8_a_short_key_shows_its_length_only() {
-    let findings = judge_key(401, b"", &Secret::new("12345678"), now());
+    let mut config = config("http://127.0.0.1:9/v1");
+    config.upstream_key = Secret::new("12345678");
+    let findings = judge_key(401, b"", &config, Local::hours(3), now());
     assert_eq!(
         told(&findings),
-        "bad the upstream refuses OPENROUTER_API_KEY (HTTP 401): current key is of len=8. \
-         OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+        "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
+         one into .env. Then restart the proxy. It is in OPENROUTER_API_KEY (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
     );
 }
 
 #[test]
 fn s8_the_ranking_is_judged_in_plain_words() {
-    let models = r#"[{"id":"a/b:free"},{"id":"c/d:free"}]"#;
+    let models = r#"[{"id":"a/b:free","rank":1},{"id":"c/d:free","rank":2}]"#;
     let dated = |at: &str| format!(r#"{{"updatedAt":"{at}","models":{models}}}"#);
     const TWO: &str = "ok the ranking has 2 models that can be used";
     #[rustfmt::skip]
@@ -86,10 +97,11 @@ fn s8_the_ranking_is_judged_in_plain_words() {
         (200, "",      dated("2030-01-01T00:00:00Z"),                     TWO.into()),
         (200, "",      dated("yesterday"),                                TWO.into()),
         (200, "true",  dated("2026-09-30T03:17:45Z"),                     format!("{TWO} | warn the ranking is a canned one (X-Free-LLM-Seed): the service has lost its data for now")),
-        (200, "",      r#"{"models":[{"id":"a/b:free"},{"id":"a b"},{"rank":1},7]}"#.into(),
-                                                                          "ok the ranking has 1 model that can be used | warn entries of the ranking without a valid id: 3".into()),
-        (200, "",      r#"{"models":[{"id":"a/b:free"},{"id":"a/b"}]}"#.into(),
-                                                                          "ok the ranking has 1 model that can be used | warn models of the ranking left out because they could be billed: 1 (see ALLOW_PAID)".into()),
+        (200, "",      r#"{"models":[{"id":"a/b:free","rank":1},{"id":"a b"},{"rank":1},7]}"#.into(),
+                                                                          "ok the ranking has 1 model that can be used | warn 3 entries of the ranking are left out; of the first, the id cannot stand in a header or a URL".into()),
+        (200, "",      r#"{"models":[{"id":"a/b:free","rank":1},{"id":"a/b","rank":2}]}"#.into(),
+                                                                          "ok the ranking has 1 model that can be used | warn 1 entry of the ranking is left out: the id does not end in :free, so OpenRouter could bill it (ALLOW_PAID is off)".into()),
+        (200, "",      r#"{"models":[{"id":"a/b:free"}]}"#.into(),        "bad the ranking has no model that can be used".into()),
         (200, "",      r#"{"models":[]}"#.into(),                         "bad the ranking has no model that can be used".into()),
         (200, "",      r#"{"models":{}}"#.into(),                         "bad MODELS_LIST_URL answers with JSON that has no list of models".into()),
         (200, "",      "[]".into(),                                       "bad MODELS_LIST_URL answers with JSON that has no list of models".into()),
@@ -104,13 +116,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
         let headers = headers
             .map(|(name, seed)| (name.parse().unwrap(), seed.parse().unwrap()))
             .collect();
-        let findings = judge_list(
-            status,
-            &headers,
-            body.as_bytes(),
-            ModelId::is_named_free,
-            now(),
-        );
+        let findings = judge_list(status, &headers, body.as_bytes(), false, now().wall);
         assert_eq!(told(&findings), expected, "{status} {body}");
     }
 }
@@ -119,17 +125,23 @@ fn s8_the_ranking_is_judged_in_plain_words() {
 async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
     let config = config("https://openrouter.ai/api/v1");
     let get = async |url: &str, key: Option<&Secret>| match (url, key.map(Secret::expose)) {
-        ("https://list.example/top", None) => answer(200, r#"{"models":[{"id":"a/b:free"}]}"#),
+        ("https://list.example/top", None) => {
+            answer(200, r#"{"models":[{"id":"a/b:free","rank":1}]}"#)
+        }
         ("https://openrouter.ai/api/v1/key", Some(KEY)) => answer(200, r#"{"data":{}}"#),
+        ("https://openrouter.ai/api/v1/models", Some(KEY)) => {
+            answer(200, r#"{"data":[{"id":"a/b:free"}]}"#)
+        }
         other => panic!("{other:?}"),
     };
-    let report = run(&config, now(), get).await;
+    let report = run(&config, Local::hours(3), now(), get).await;
     assert_eq!(report.ending(), Ending::Fine);
     assert_eq!(
         report.to_string(),
         "ok    the settings are complete\n\
          ok    the ranking has 1 model that can be used\n\
          ok    the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)\n\
+         ok    1 of 1 models exist there\n\
          Everything works."
     );
 }
@@ -137,7 +149,13 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
 #[tokio::test]
 async fn s8_check_fails_when_nobody_answers() {
     let get = async |_: &str, _: Option<&Secret>| Err("connection refused".to_owned());
-    let report = run(&config("http://127.0.0.1:9/v1"), now(), get).await;
+    let report = run(
+        &config("http://127.0.0.1:9/v1"),
+        Local::hours(3),
+        now(),
+        get,
+    )
+    .await;
     assert_eq!(report.ending(), Ending::Fault);
     assert_eq!(
         report.to_string(),
@@ -149,22 +167,54 @@ async fn s8_check_fails_when_nobody_answers() {
 }
 
 #[tokio::test]
-async fn s8_an_upstream_without_a_key_endpoint_is_asked_for_its_models() {
+async fn s8_the_models_must_exist_at_the_upstream() {
+    const LIST: &str = r#"{"models":[{"id":"a:free","rank":1},{"id":"b:free","rank":2}]}"#;
+    const ROUTED: &str =
+        r#"{"models":[{"id":"a:free","rank":1}],"fallback":{"id":"openrouter/free"}}"#;
+    const NONE: &str = "bad 0 of 2 models exist there: http://127.0.0.1:9 has none of the ranking's. \
+        Is UPSTREAM_BASE_URL right? The models of https://list.example/top must exist there.";
+    let unknown = |why: &str| {
+        format!(
+            "warn the catalogue at http://127.0.0.1:9/models cannot be read ({why}): whether the models \
+             exist there is unknown, and what the ranking leaves open counts as \"cannot\""
+        )
+    };
+    let no_api = "bad UPSTREAM_BASE_URL=http://127.0.0.1:9 does not look like an OpenAI-compatible API: \
+        http://127.0.0.1:9/models lists no models";
+    let lists =
+        |then: &str| format!("ok the upstream at http://127.0.0.1:9 lists its models | {then}");
     #[rustfmt::skip]
-    let rows = [
-        // answer of /models           ending
-        ((200, r#"{"data":[]}"#),      Ending::Fine),
-        ((404, ""),                    Ending::Fault),
-        ((200, "<html>"),              Ending::Fault),
+    let rows: Vec<(u16, &'static str, u16, &'static str, String)> = vec![
+        // /key, the ranking, and /models                                  the last finding
+        (200, LIST,   200, r#"{"data":[{"id":"a:free"},{"id":"b:free"}]}"#, "ok 2 of 2 models exist there".into()),
+        (200, LIST,   200, r#"{"data":[{"id":"b:free"},{"id":"x"}]}"#,     "warn 1 of 2 models exist there; not a:free".into()),
+        (200, LIST,   200, r#"{"data":[{"id":"llama3"}]}"#,                NONE.into()),
+        (200, LIST,   200, r#"{"data":[]}"#,                               NONE.into()),
+        (200, ROUTED, 200, r#"{"data":[{"id":"openrouter/free"}]}"#,       "warn 0 of 1 models exist there; not a:free".into()),
+        (200, LIST,   500, "",                                             unknown("the answer was HTTP 500")),
+        (200, LIST,   200, "<html>",                                       unknown("the catalogue is not valid JSON at byte 0")),
+        (404, LIST,   200, r#"{"data":[{"id":"a:free"},{"id":"b:free"}]}"#, lists("ok 2 of 2 models exist there")),
+        (404, LIST,   200, r#"{"data":[{"id":"llama3"}]}"#,                lists(NONE)),
+        (404, LIST,   404, "",                                             no_api.into()),
+        (404, LIST,   200, "<html>",                                       no_api.into()),
     ];
-    for ((status, body), expected) in rows {
+    for (key, list, status, body, expected) in rows {
         let get = async |url: &str, _: Option<&Secret>| match url {
-            "https://list.example/top" => answer(200, r#"{"models":[{"id":"a/b:free"}]}"#),
+            "https://list.example/top" => answer(200, list),
             "http://127.0.0.1:9/models" => answer(status, body),
-            _ => answer(404, ""),
+            _ => answer(key, r#"{"data":{}}"#),
         };
-        let report = run(&config("http://127.0.0.1:9/"), now(), get).await;
-        assert_eq!(report.ending(), expected, "{report}");
+        let mut config = config("http://127.0.0.1:9/");
+        config.fallback_router = true;
+        let report = run(&config, Local::hours(3), now(), get).await;
+        let shown = told(&report.findings);
+        assert!(shown.ends_with(&expected), "{body}: {shown}\n{expected}");
+        let ending = if expected.contains("bad ") {
+            Ending::Fault
+        } else {
+            Ending::Fine
+        };
+        assert_eq!(report.ending(), ending, "{body}: {shown}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::{ConfigError, Door};
 pub(in crate::cli) fn no_door(error: &ConfigError) -> String {
     format!(
         "{error}\nThe address and the key are those of the proxy's own settings: run this where \
-         its .env is, or with its environment"
+         its .env is, with its environment, or name its file with --env-file"
     )
 }
 

@@ -22,6 +22,14 @@ pub(super) fn line(text: impl Into<String>) -> Line {
     vec![(Tone::Plain, text.into())]
 }
 
+/// What is wrong, over lines that were true before it.
+pub(super) fn outdated(trouble: &str, lines: &[Line]) -> Vec<Line> {
+    let faint = |(_, text): &(Tone, String)| (Tone::Faint, text.clone());
+    let lines = lines.iter().map(|line| line.iter().map(faint).collect());
+    let trouble = [vec![(Tone::Bad, trouble.to_owned())], Line::new()];
+    trouble.into_iter().chain(lines).collect()
+}
+
 /// How lines come to look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
@@ -105,6 +113,16 @@ mod tests {
         assert_eq!(
             Look::new(true).paint(&lines),
             "\x1b[32ma\x1b[0m\x1b[2mb\x1b[0m"
+        );
+    }
+
+    #[test]
+    fn i11_what_was_true_before_a_trouble_is_greyed() {
+        let lines = [vec![(Tone::Good, "well".to_owned())]];
+        let shown = outdated("gone", &lines);
+        assert_eq!(
+            Look::new(true).paint(&shown),
+            "\x1b[31mgone\x1b[0m\n\n\x1b[2mwell\x1b[0m"
         );
     }
 

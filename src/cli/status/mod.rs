@@ -13,13 +13,15 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::running::{Answer, Running};
-use super::{Ending, say};
+use super::{Ending, Local, say};
 use crate::config::Sources;
 use look::Look;
-pub(super) use table::duration;
 
 /// A countdown moves once a second.
 const SECOND: Duration = Duration::from_secs(1);
+/// Who watches is told within three seconds that the proxy is gone: the second between two questions,
+/// and this.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Events that come closer together than this are drawn together.
 const TOGETHER: Duration = Duration::from_millis(100);
 
@@ -35,19 +37,24 @@ pub enum Show {
 }
 
 /// Asks the running proxy, and shows what it tells.
-pub async fn run(sources: &Sources, show: Show) -> Ending {
+pub async fn run(sources: &Sources, show: Show, local: Local) -> Ending {
     let running = match Running::of(sources) {
         Ok(running) => running,
         Err(trouble) => return trouble.end(),
     };
+    let running = if show == Show::Watch {
+        running.within(PATIENCE)
+    } else {
+        running
+    };
     let terminal = stdout().is_terminal();
     let look = Look::new(terminal && !sources.wants_no_color());
     match show {
-        Show::Watch => watch(&running, look, terminal).await,
+        Show::Watch => watch(&running, look, terminal, local).await,
         Show::Once | Show::Json => {
             match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
                 Ok(state) if show == Show::Json => say::json(&state),
-                Ok(state) => say::line(look.paint(&table::table(&state))),
+                Ok(state) => say::line(look.paint(&table::table(&state, local))),
                 Err(trouble) => return trouble.end(),
             }
             Ending::Fine
@@ -56,30 +63,36 @@ pub async fn run(sources: &Sources, show: Show) -> Ending {
 }
 
 /// Draws at each event, and each second of a terminal's, until Ctrl-C.
-async fn watch(running: &Running, look: Look, terminal: bool) -> Ending {
+async fn watch(running: &Running, look: Look, terminal: bool, local: Local) -> Ending {
     let mut events = None;
     let mut told = Told::Nothing;
+    let mut last = Vec::new();
     loop {
         let drawn = Instant::now();
-        match running.ask(Method::GET, "/admin/state", Bytes::new()).await {
-            Ok(state) if terminal => look.redraw(&table::table(&state)),
+        let asked = running.ask(Method::GET, "/admin/state", Bytes::new()).await;
+        let answered = asked.is_ok();
+        match asked {
             Ok(state) => {
-                if told.is_new(Told::State(news(&state))) {
-                    say::line(format_args!("{}\n", look.paint(&table::table(&state))));
+                let is_new = told.is_new(Told::State(news(&state)));
+                last = table::table(&state, local);
+                if terminal {
+                    look.redraw(&last);
+                } else if is_new {
+                    say::line(format_args!("{}\n", look.paint(&last)));
                 }
             }
             Err(trouble) if !trouble.may_pass() => return trouble.end(),
-            Err(trouble) if terminal => {
-                look.redraw(&[look::line(format!("{trouble}. Asking again."))]);
-            }
             Err(trouble) => {
                 let trouble = trouble.to_string();
-                if told.is_new(Told::Trouble(trouble.clone())) {
+                let is_new = told.is_new(Told::Trouble(trouble.clone()));
+                if terminal {
+                    look.redraw(&look::outdated(&format!("{trouble}. Asking again."), &last));
+                } else if is_new {
                     say::problem(trouble);
                 }
             }
         }
-        if events.is_none() {
+        if events.is_none() && answered {
             let asked = running.open(Method::GET, "/admin/events", Bytes::new());
             // Where none may listen, the seconds are left.
             events = asked.await.ok();
@@ -113,6 +126,8 @@ fn news(state: &Value) -> Value {
     let mut news: Vec<Value> = keys.iter().map(|key| state[*key].clone()).collect();
     news.extend(standings);
     news.push(state["account"]["state"].clone());
+    news.push(state["account"]["today"]["remaining"].clone());
+    news.push(state["condition"]["code"].clone());
     news.into()
 }
 

@@ -3,53 +3,47 @@
 use serde_json::Value;
 
 use super::look::{Line, Tone, line};
+use crate::cli::Local;
 use crate::cli::say::clean;
+use crate::cli::when::parse_rfc3339;
+use crate::units::{length, wait};
 
 /// How many models are shown, and how many requests.
 const MODELS: usize = 30;
 const REQUESTS: usize = 8;
 
 /// The whole of it: banner, proxy, account, models, last requests.
-pub(super) fn table(state: &Value) -> Vec<Line> {
-    let mut lines = vec![banner(state), proxy(state), account(state), Line::new()];
+pub(super) fn table(state: &Value, local: Local) -> Vec<Line> {
+    let mut lines = banner(&state["condition"]);
+    lines.extend([proxy(state), account(&state["account"], local), Line::new()]);
     lines.extend(models(state));
     let requests = array(&state["requests"]);
     if !requests.is_empty() {
         lines.push(Line::new());
-        lines.push(vec![(Tone::Faint, "last requests (UTC)".to_owned())]);
+        let title = format!("last requests ({})", local.whose());
+        lines.push(vec![(Tone::Faint, title)]);
     }
-    lines.extend(requests.iter().take(REQUESTS).map(request));
+    let requests = requests.iter().take(REQUESTS);
+    lines.extend(requests.map(|each| request(each, local)));
     lines
 }
 
-/// Whether requests are answered, and by whom, in one sentence.
-fn banner(state: &Value) -> Line {
-    if state["ready"] != true {
-        let why = text(&state["reason"]);
-        return vec![(
-            Tone::Bad,
-            format!("Requests cannot be answered now: {why}."),
-        )];
-    }
-    let last = &state["last_answer"];
-    let last = match (last["model"].as_str(), last["at"].as_str()) {
-        (Some(model), Some(at)) => {
-            format!("; the last answer was by {} at {}", clean(model), clock(at))
-        }
-        _ => "; none was asked yet".to_owned(),
+/// Whether requests are answered, in one sentence, and the next step where they are not.
+fn banner(condition: &Value) -> Vec<Line> {
+    let tone = match condition["tone"].as_str() {
+        Some("good") => Tone::Good,
+        Some("warn") => Tone::Waiting,
+        _ => Tone::Bad,
     };
-    let first = match state["first_choice"].as_str() {
-        Some(first) => format!("{} is asked first", clean(first)),
-        None => "a model is being probed".to_owned(),
-    };
-    vec![(
-        Tone::Good,
-        format!("Requests are being answered: {first}{last}."),
-    )]
+    let sentence = vec![(tone, text(&condition["sentence"]))];
+    let next = condition["next_step"]
+        .as_str()
+        .map(|next| line(clean(next)));
+    [Some(sentence), next].into_iter().flatten().collect()
 }
 
 fn proxy(state: &Value) -> Line {
-    let up = duration(number(&state["uptime_sec"]));
+    let up = length(number(&state["uptime_sec"]));
     let streams = number(&state["open_streams"]);
     let list = &state["list"];
     let list = match list["models"].as_u64() {
@@ -57,7 +51,7 @@ fn proxy(state: &Value) -> Line {
             "{} of {models} models awake, {} read {} ago",
             number(&list["available"]),
             text(&list["source"]),
-            duration(number(&list["age_sec"])),
+            length(number(&list["age_sec"])),
         ),
         None => "no list yet".to_owned(),
     };
@@ -67,31 +61,41 @@ fn proxy(state: &Value) -> Line {
     ))
 }
 
-fn account(state: &Value) -> Line {
-    let account = &state["account"];
-    let asked = number(&account["asked_today"]);
-    let asked = format!("{asked} requests upstream since 00:00 UTC");
+/// What the account is out of, and what is left of the day's free requests.
+fn account(account: &Value, local: Local) -> Line {
     let what = match account["limit"].as_str() {
-        Some("minute") => "the free quota of this minute is used up",
-        Some("day") => "the free quota of today is used up",
-        Some("credit") => "out of credit",
-        _ if account["state"] == "probing" => "being probed after a rest",
-        _ => return line(format!("account: fine; {asked}")),
-    };
-    let free = &account["free_requests"];
-    let free = match (free["remaining"].as_u64(), free["limit"].as_u64()) {
-        (Some(remaining), Some(limit)) => format!(" ({remaining} of {limit} left)"),
-        _ => String::new(),
+        Some("minute") => Some("the free requests of this minute are used up"),
+        Some("day") => Some("the free requests of today are used up"),
+        Some("credit") => Some("out of credit"),
+        Some("key") => Some("the key is refused"),
+        _ if account["state"] == "probing" => Some("being probed after a rest"),
+        _ => None,
     };
     let left = account["resting_sec"].as_u64();
-    let left = left.map_or(String::new(), |left| {
-        format!(", back in {}", duration(left))
-    });
-    vec![
-        (Tone::Plain, "account: ".to_owned()),
-        (Tone::Bad, format!("{what}{free}{left}")),
-        (Tone::Plain, format!("; {asked}")),
-    ]
+    let left = left.map_or(String::new(), |left| format!(", back in {}", wait(left)));
+    let today = &account["today"];
+    let back = today["resets_at"].as_str().and_then(parse_rfc3339);
+    let back = back.map_or(String::new(), |at| format!(", back at {}", local.time(at)));
+    let figures = (today["remaining"].as_u64(), today["limit"].as_u64());
+    let mut pieces = vec![(Tone::Plain, "account: ".to_owned())];
+    pieces.extend(what.map(|what| (Tone::Bad, format!("{what}{left}"))));
+    match (figures, what) {
+        ((Some(remaining), Some(limit)), _) => {
+            let gap = if what.is_some() { "; " } else { "" };
+            let tone = if remaining == 0 {
+                Tone::Bad
+            } else {
+                Tone::Plain
+            };
+            pieces.push((
+                tone,
+                format!("{gap}{remaining} of {limit} left today{back}"),
+            ));
+        }
+        (_, None) => pieces.push((Tone::Plain, "fine".to_owned())),
+        (_, Some(_)) => {}
+    }
+    pieces
 }
 
 fn models(state: &Value) -> Vec<Line> {
@@ -116,14 +120,15 @@ fn models(state: &Value) -> Vec<Line> {
 }
 
 fn model(model: &Value, width: usize) -> Line {
-    let rank = match model["rank"].as_u64() {
+    let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
     };
     // The hour says more of now; where it is silent, the day is better than nothing.
     let hour = &model["hour"];
     let figures = if hour.is_null() { &model["day"] } else { hour };
-    let percent = |share: f64| format!("{:.0}%", share * 100.0);
+    // Down, not to the nearest: nothing is 100% beside a failure.
+    let percent = |share: f64| format!("{:.0}%", (share * 100.0).floor());
     let success = figures["success_rate"]
         .as_f64()
         .map_or("-".to_owned(), percent);
@@ -148,14 +153,14 @@ fn standing(model: &Value) -> (Tone, String) {
         Some("awake") => (Tone::Good, "awake".to_owned()),
         Some("probing") => (Tone::Waiting, "being probed after a rest".to_owned()),
         _ => {
-            let left = duration(number(&model["resting_sec"]));
+            let left = wait(number(&model["resting_sec"]));
             let why = text(&model["reason"]);
             (Tone::Waiting, format!("rests {left} more: {why}"))
         }
     }
 }
 
-fn request(request: &Value) -> Line {
+fn request(request: &Value, local: Local) -> Line {
     let outcome = text(&request["outcome"]);
     let tone = match outcome.as_str() {
         "answered" => Tone::Good,
@@ -180,7 +185,8 @@ fn request(request: &Value) -> Line {
             format!("{code}: {trail}")
         }
     });
-    let at = clock(request["at"].as_str().unwrap_or_default());
+    let at = request["at"].as_str().and_then(parse_rfc3339);
+    let at = at.map_or("--:--:--".to_owned(), |at| local.clock(at, true));
     let took = millis(number(&request["duration_ms"]));
     vec![
         (Tone::Plain, format!("  {at}  ")),
@@ -192,29 +198,12 @@ fn request(request: &Value) -> Line {
     ]
 }
 
-/// A length of time as people say it, in its two largest units.
-pub(in crate::cli) fn duration(seconds: u64) -> String {
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest} s"),
-        (0, 0, _) => format!("{minutes} min {rest} s"),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        (_, _, _) => format!("{days} d {hours} h"),
-    }
-}
-
 fn millis(ms: u64) -> String {
     if ms < 1000 {
         format!("{ms} ms")
     } else {
         format!("{:.1} s", ms as f64 / 1000.0)
     }
-}
-
-/// The time of day of a moment.
-fn clock(moment: &str) -> String {
-    clean(moment.get(11..19).unwrap_or_default())
 }
 
 fn text(value: &Value) -> String {

@@ -25,7 +25,7 @@ fn i6_3_every_model_that_is_left_out_says_why() {
             with_context("resting", 3, 10_000),
             model("unable", 4, &[]),
         ],
-        fallback: Some(model("router", u64::MAX, &[Tools])),
+        fallback: Some(model("router", i64::MAX, &[Tools])),
         ..snapshot()
     };
     let words = |preference, cooldowns: &Cooldowns| {
@@ -82,12 +82,12 @@ proptest! {
         let now = now();
         let models = able.iter().enumerate().map(|(i, (caps, context_length))| {
             let caps: Vec<_> = caps.iter().map(|c| Capability::ALL[*c]).collect();
-            let model = (*model(&format!("m{i}"), i as u64, &caps)).clone();
+            let model = (*model(&format!("m{i}"), i as i64, &caps)).clone();
             Arc::new(Model { context_length: *context_length, ..model })
         });
         let snapshot = Snapshot {
             models: models.collect(),
-            fallback: Some(model("router", u64::MAX, &[Tools])),
+            fallback: Some(model("router", i64::MAX, &[Tools])),
             ..snapshot()
         };
         let needs: Needs = needs.iter().map(|c| Capability::ALL[*c]).collect();

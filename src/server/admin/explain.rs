@@ -129,7 +129,7 @@ impl<'a> View<'a> {
             max_attempts: explained.max_attempts,
             candidates: candidates.iter().map(|model| &model.id).collect(),
             left_out: left_out.collect(),
-            account: AccountView::of(&app.traffic, &state.account, state.now),
+            account: AccountView::of(app, &state.account, state.now),
             would_answer: explained.refusal.clone().map(|refusal| {
                 AnswerView::of(&ProxyError::Refused {
                     refusal,

@@ -6,11 +6,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::{Now, rfc3339};
+use crate::condition::Told;
 use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId};
 use crate::registry::{Because, Standing};
-use crate::request::Needs;
-use crate::select::{Preference, Wants, select};
 use crate::server::App;
 use crate::server::state::{AccountState, ListState, ModelState, RestState, State};
 use crate::telemetry::Traffic;
@@ -25,6 +24,7 @@ pub(super) struct StateView<'a> {
     draining: bool,
     ready: bool,
     reason: Option<String>,
+    condition: Told,
     first_choice: Option<ModelId>,
     last_answer: Option<LastAnswer>,
     open_streams: i64,
@@ -61,7 +61,8 @@ pub(super) struct AccountView<'a> {
     reason: Option<String>,
     because: Option<BecauseView<'a>>,
     free_requests: Option<FreeRequestsView>,
-    asked_today: u64,
+    asked_today: Option<u64>,
+    today: Option<TodayView>,
 }
 
 #[derive(Serialize)]
@@ -70,12 +71,23 @@ struct FreeRequestsView {
     remaining: u64,
 }
 
+/// The free requests of this UTC day.
+#[derive(Serialize)]
+struct TodayView {
+    limit: u64,
+    used: u64,
+    remaining: u64,
+    resets_at: String,
+    told_at: String,
+    told_by: &'static str,
+}
+
 /// A model, in `/admin/state` and in the answer to `/admin/clear`.
 #[derive(Serialize)]
 pub(super) struct ModelView<'a> {
     id: &'a ModelId,
     name: Option<&'a str>,
-    rank: Option<u64>,
+    rank: Option<i64>,
     fallback: bool,
     context_length: Option<u64>,
     capabilities: Vec<&'static str>,
@@ -104,7 +116,9 @@ impl<'a> StateView<'a> {
     pub(super) fn of(app: &App, state: &'a State) -> Self {
         let now = state.now;
         let started = app.traffic.started();
-        let reason = state.why_not_ready();
+        let condition = state.condition(app);
+        let told = condition.told(&app.names, now);
+        let ready = condition.is_ready();
         let models = state.list.as_ref().map_or(&[][..], |list| &list.models);
         let (requests, series, last_answer) = app
             .traffic
@@ -115,16 +129,17 @@ impl<'a> StateView<'a> {
             started_at: rfc3339(started.wall),
             uptime_sec: uptime(started, now),
             draining: state.draining,
-            ready: reason.is_none(),
-            first_choice: reason.is_none().then(|| first_choice(app, now)).flatten(),
-            reason,
+            ready,
+            first_choice: ready.then(|| state.first_choice(app)).flatten(),
+            reason: (!ready).then(|| told.sentence.clone()),
+            condition: told,
             last_answer: last_answer.map(|(model, at)| LastAnswer {
                 model,
                 at: rfc3339(at),
             }),
             open_streams: app.metrics.streams_open(),
             list: state.list.as_ref().map(|list| ListView::of(list, now)),
-            account: AccountView::of(&app.traffic, &state.account, now),
+            account: AccountView::of(app, &state.account, now),
             models: models
                 .iter()
                 .map(|model| ModelView::of(&app.traffic, model, now))
@@ -144,21 +159,6 @@ fn uptime(started: Now, now: Now) -> u64 {
         .as_secs()
 }
 
-/// Who would be asked first by a request that needs nothing special.
-fn first_choice(app: &App, now: Now) -> Option<ModelId> {
-    let snapshot = app.registry.snapshot();
-    let wants = Wants {
-        needs: &Needs::default(),
-        preference: Preference::None,
-        tried: &[],
-        above_context: None,
-    };
-    let selection = app
-        .registry
-        .with_cooldowns(|known| select(snapshot.as_deref(), wants, known, now));
-    selection.first().map(|model| model.id.clone())
-}
-
 impl ListView {
     fn of(list: &ListState, now: Now) -> Self {
         Self {
@@ -172,8 +172,9 @@ impl ListView {
 }
 
 impl<'a> AccountView<'a> {
-    pub(super) fn of(traffic: &Traffic, account: &'a AccountState, now: Now) -> Self {
+    pub(super) fn of(app: &App, account: &'a AccountState, now: Now) -> Self {
         let rest = account.rest.as_ref();
+        let today = app.registry.outside().today(now);
         Self {
             state: in_a_word(account.standing),
             limit: account.limit.map(|limit| limit.as_str()),
@@ -185,7 +186,15 @@ impl<'a> AccountView<'a> {
                 limit: free.limit,
                 remaining: free.remaining,
             }),
-            asked_today: traffic.read(|live| live.asked_today(now)),
+            asked_today: today.map(|view| view.today.used),
+            today: today.map(|view| TodayView {
+                limit: view.today.limit,
+                used: view.today.used,
+                remaining: view.today.remaining,
+                resets_at: rfc3339(view.resets_at),
+                told_at: rfc3339(view.at),
+                told_by: if view.by_refusal { "refusal" } else { "key" },
+            }),
         }
     }
 }

@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::transcript::{End, call, check_message, check_response, delta, end, ids, play, text};
+use super::transcript::{
+    End, call, check_message, check_response, delta, end, id, ids, play, text,
+};
 use super::{EXTRA_DEPTH, Translated, messages, responses};
 use crate::model::Capability;
 use crate::request::ChatRequest;
@@ -35,7 +37,7 @@ fn codex_is_carried() {
     let expected: Value = serde_json::from_str(include_str!("codex.chat.json")).unwrap();
     assert_eq!(chat(&translated), expected);
     let dropped: Vec<&str> = translated.dropped.names().collect();
-    assert_eq!(dropped, ["tool_search", "web_search"]);
+    assert_eq!(dropped, ["web_search"]);
     assert!(translated.stream);
     use Capability::{Images, Reasoning, Tools};
     assert_eq!(needs(&translated), [Tools, Reasoning, Images]);
@@ -97,7 +99,9 @@ fn a_turn_comes_back_as_it_was() {
     let output = events.last().unwrap()["response"]["output"].clone();
     let items = body["input"].as_array_mut().unwrap();
     items.extend(output.as_array().unwrap().clone());
-    items.push(json!({"type": "custom_tool_call_output", "call_id": "call_0", "output": "Done."}));
+    items.push(
+        json!({"type": "custom_tool_call_output", "call_id": id(0, "call_0"), "output": "Done."}),
+    );
     let next = chat(&codex(&body.to_string()));
     assert_eq!(
         next["messages"].as_array().unwrap()[1..],
@@ -114,7 +118,7 @@ fn a_turn_comes_back_as_it_was() {
         serde_json::from_slice(&reply.plain(answer.as_bytes(), &ids()).unwrap()).unwrap();
     let said = body["messages"].as_array_mut().unwrap();
     said.push(json!({"role": "assistant", "content": plain["content"]}));
-    said.push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_0", "content": "Done."}]}));
+    said.push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id(0, "call_0"), "content": "Done."}]}));
     let next = chat(&claude_code(&body.to_string()));
     assert_eq!(next["messages"].as_array().unwrap()[2..], [turn, result]);
 }

@@ -1,13 +1,15 @@
 //! The body of a chat completion request, put together message by message.
 //!
-//! Three things are done for the models behind it, many of which are strict where the surfaces
+//! Four things are done for the models behind it, many of which are strict where the surfaces
 //! are not: one system message stands first and no other anywhere (the templates of several
-//! families refuse any other), what one turn said is one assistant message with its calls, and a
-//! tool's result is text, the images in it following as a user message.
+//! families refuse any other), what one turn said is one assistant message with its calls, each
+//! of them is answered right behind it, and a tool's result is text, the images in it following
+//! as a user message.
 
 use bytes::Bytes;
 
 use super::part::{self, Part};
+use super::results::Results;
 use super::turn::{Arguments, Turn};
 use crate::json::write;
 
@@ -16,8 +18,9 @@ use crate::json::write;
 pub(in crate::surface) struct Body {
     /// The system message's text, escaped.
     system: Vec<u8>,
-    /// The messages after it, a comma before each.
+    /// The messages after it but for tools' results, a comma before each.
     messages: Vec<u8>,
+    results: Results,
     /// The other fields, a comma before each.
     members: Vec<u8>,
     turn: Turn,
@@ -70,35 +73,39 @@ impl Body {
         self.user_message(parts);
     }
 
-    /// Adds a tool's result.
+    /// Adds a tool's result. One whose call is not there, or has one already, is told as what
+    /// the user says: hosts refuse it as a result.
     pub(in crate::surface) fn result(&mut self, call: &str, parts: &[Part<'_>], failed: bool) {
         self.end_turn();
         self.answered = true;
-        let out = &mut self.messages;
-        out.extend_from_slice(br#",{"role":"tool","tool_call_id":""#);
-        out.extend_from_slice(call.as_bytes());
-        out.extend_from_slice(br#"","content":""#);
-        if failed {
-            out.extend_from_slice(b"Error: ");
-        }
-        for (n, part) in parts.iter().enumerate() {
-            if n > 0 {
-                out.extend_from_slice(br"\n");
+        let shown = &mut self.shown;
+        let answers = self.results.answer(call, |out| {
+            if failed {
+                out.extend_from_slice(b"Error: ");
             }
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Image { .. } | Part::File { .. } | Part::Audio(_) => {
+            for (n, part) in parts.iter().enumerate() {
+                if n > 0 {
+                    out.extend_from_slice(br"\n");
+                }
+                if !part.say(out) {
                     out.extend_from_slice(b"(attached to the next user message)");
-                    if self.shown.is_empty() {
-                        self.shown.push(b',');
-                        part::note(&mut self.shown, "What the tools above have returned:");
+                    if shown.is_empty() {
+                        shown.push(b',');
+                        part::note(shown, "What the tools above have returned:");
                     }
-                    self.shown.push(b',');
-                    part.write(&mut self.shown);
+                    shown.push(b',');
+                    part.write(shown);
                 }
             }
+        });
+        if !answers && parts.iter().any(|part| !part.is_blank()) {
+            let of = if failed {
+                "The error of an earlier tool call:"
+            } else {
+                "The result of an earlier tool call:"
+            };
+            self.user_message(&[&[Part::Text(of)], parts].concat());
         }
-        out.extend_from_slice(br#""}"#);
     }
 
     /// Whether the turn in the making has a text.
@@ -109,11 +116,6 @@ impl Body {
     /// Whether the turn in the making has calls.
     pub(in crate::surface) fn turn_has_calls(&self) -> bool {
         self.turn.has_calls()
-    }
-
-    /// Begins a turn of the model's, or goes on with it.
-    pub(in crate::surface) fn begin_turn(&mut self) {
-        self.said().begin();
     }
 
     /// Adds what the model said.
@@ -133,32 +135,41 @@ impl Body {
         turn.details(details);
     }
 
-    /// Adds a call of the model's.
-    pub(in crate::surface) fn call(&mut self, id: &str, name: &str, arguments: Arguments<'_>) {
-        self.said().call(id, name, arguments);
+    /// Adds a call of the model's. Its id may be empty, and its result may name it by `alias`.
+    pub(in crate::surface) fn call(
+        &mut self,
+        id: &str,
+        alias: Option<&str>,
+        name: &str,
+        arguments: Arguments<'_>,
+    ) {
+        self.said();
+        let id = self.results.expect(id, alias);
+        self.turn.call(id, name, arguments);
     }
 
     /// The turn is over; what the model says next is another message.
     pub(in crate::surface) fn end_turn(&mut self) {
-        self.turn.end(&mut self.messages);
+        let settled = self.turn.end(&mut self.messages);
+        self.results.place(self.messages.len(), settled);
     }
 
     /// The whole request.
     pub(in crate::surface) fn finish(mut self) -> Bytes {
         self.end_turn();
         self.end_shown();
-        let mut messages = self.messages.as_slice();
-        let mut out =
-            Vec::with_capacity(64 + self.system.len() + messages.len() + self.members.len());
+        let (messages, results) = (&self.messages, &self.results);
+        let mut out = Vec::with_capacity(
+            64 + self.system.len() + messages.len() + results.len() + self.members.len(),
+        );
         out.extend_from_slice(br#"{"messages":["#);
-        if self.system.is_empty() {
-            messages = messages.get(1..).unwrap_or_default();
-        } else {
+        let first_comma = usize::from(self.system.is_empty());
+        if !self.system.is_empty() {
             out.extend_from_slice(br#"{"role":"system","content":""#);
             out.extend_from_slice(&self.system);
             out.extend_from_slice(br#""}"#);
         }
-        out.extend_from_slice(messages);
+        results.weave(messages, first_comma, &mut out);
         out.push(b']');
         out.extend_from_slice(&self.members);
         out.push(b'}');
@@ -188,7 +199,14 @@ impl Body {
         let only_text = match said().next() {
             None => Some(""),
             Some(Part::Text(text)) if said().count() == 1 => Some(*text),
-            Some(Part::Text(_) | Part::Image { .. } | Part::File { .. } | Part::Audio(_)) => None,
+            Some(
+                Part::Text(_)
+                | Part::Image { .. }
+                | Part::File { .. }
+                | Part::Audio(_)
+                | Part::Tool(_)
+                | Part::Told(_),
+            ) => None,
         };
         if let Some(text) = only_text.filter(|_| shown.is_empty()) {
             out.push(b'"');

@@ -1,13 +1,15 @@
-//! Which call a fragment of `tool_calls` belongs to, and whether a call's arguments are whole.
+//! Which call a fragment of `tool_calls` belongs to, and how far a call's arguments have come.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::json::{self, Kind, Raw, Reader, Unescape, write};
+use super::id::MAX_ID;
+use super::progress::{Progress, mark};
+use crate::json::{self, Kind, Raw, Reader, write};
 
-/// More calls than any model makes in one answer. A stream keeps each to its end, so that one
+/// More calls than any model makes in one answer. Each is kept to the answer's end, so that one
 /// which never stops beginning another has to be stopped.
-pub(in crate::surface) const MAX_CALLS: usize = 1_024;
+const MAX_CALLS: usize = 1_024;
 
 /// The calls met so far.
 #[derive(Debug, Default)]
@@ -15,13 +17,16 @@ pub(in crate::surface) struct Calls {
     seen: Vec<Seen>,
     /// The last call of each index.
     last: HashMap<u64, usize>,
+    /// The list has whole calls in it, as a plain answer's has.
+    are_whole: bool,
+    too_many: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
     id: String,
-    /// It has a name.
-    named: bool,
+    name: Option<u64>,
+    arguments: Progress,
 }
 
 /// A piece of a call. Strings are still escaped, and none is empty.
@@ -29,15 +34,36 @@ struct Seen {
 pub(in crate::surface) struct Fragment<'a> {
     /// Which call it is of, counted in the order in which they began.
     pub(in crate::surface) call: usize,
+    /// Its own id, unless another call of the answer has it.
     pub(in crate::surface) id: Option<&'a str>,
     pub(in crate::surface) name: Option<&'a str>,
+    /// What the arguments have grown by.
     pub(in crate::surface) arguments: Option<Cow<'a, str>>,
+    /// As it looks, the arguments are whole.
+    pub(in crate::surface) whole: bool,
+}
+
+/// A fragment as it stands in the list.
+#[derive(Default)]
+struct Told<'a> {
+    index: Option<u64>,
+    id: Option<&'a str>,
+    name: Option<&'a str>,
+    arguments: Option<Cow<'a, str>>,
 }
 
 impl Calls {
-    /// Whether there are more of them than a stream may begin.
+    /// Those of a plain answer: every element is a call.
+    pub(in crate::surface) fn whole() -> Self {
+        Self {
+            are_whole: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there are more of them than an answer may have. What is beyond is not handed out.
     pub(in crate::surface) fn are_too_many(&self) -> bool {
-        self.seen.len() > MAX_CALLS
+        self.too_many
     }
 
     /// Reads `tool_calls`; each fragment in it is handed to `take`.
@@ -46,64 +72,111 @@ impl Calls {
         calls: Raw<'a>,
         mut take: impl FnMut(&Fragment<'a>),
     ) {
-        let text = |value: Raw<'a>| value.escaped().filter(|text| !text.is_empty());
-        let mut elements = |reader: &mut Reader<'a>| {
-            let (mut index, mut id, mut name, mut arguments) = (None, None, None, None);
-            reader.object(|key, reader| match key {
-                "index" => reader.value().map(|value| index = value.as_u64()),
-                "id" => reader.value().map(|value| id = text(value)),
-                "function" => reader.object(|key, reader| {
-                    let value = reader.value()?;
-                    match key {
-                        "name" => name = text(value),
-                        "arguments" => arguments = as_text(value),
-                        _ => {}
-                    }
-                    Ok(())
-                }),
-                _ => reader.value().map(drop),
-            })?;
-            take(&Fragment {
-                call: self.belongs_to(index, id, name.is_some()),
-                id,
-                name,
-                arguments,
-            });
+        let mut count = 0;
+        let mut element = |reader: &mut Reader<'a>| {
+            count += 1;
+            self.too_many |= count > MAX_CALLS;
+            if self.too_many || reader.kind() != Some(Kind::Object) {
+                return reader.value().map(drop);
+            }
+            if let Some(fragment) = self.place(Told::read(reader)?) {
+                take(&fragment);
+            }
             Ok(())
         };
         let read = Reader::new(calls.text().as_bytes(), json::MAX_DEPTH)
-            .and_then(|mut reader| reader.array(&mut elements));
+            .and_then(|mut reader| reader.array(&mut element));
         debug_assert!(read.is_ok(), "it has been checked");
     }
 
-    /// Calls are keyed by `index`. Some providers leave it out, or give every call the same one:
-    /// then another id with a name begins another call, and without any id another name.
-    fn belongs_to(&mut self, index: Option<u64>, id: Option<&str>, named: bool) -> usize {
-        let known = match index {
-            Some(index) => self.last.get(&index).copied(),
-            None => self.seen.len().checked_sub(1),
-        };
-        if let Some((at, seen)) = known.and_then(|at| Some((at, self.seen.get_mut(at)?))) {
-            let another = match (id, index) {
-                (Some(id), _) if !seen.id.is_empty() => seen.id != id && (named || index.is_none()),
-                (_, None) if seen.id.is_empty() => named && seen.named,
-                (Some(_) | None, Some(_)) | (_, None) => false,
-            };
-            if !another {
-                seen.named |= named;
-                if let (Some(id), true) = (id, seen.id.is_empty()) {
-                    id.clone_into(&mut seen.id);
-                }
-                return at;
-            }
+    fn place<'a>(&mut self, told: Told<'a>) -> Option<Fragment<'a>> {
+        let at = self.belongs_to(&told);
+        if at >= MAX_CALLS {
+            self.too_many = true;
+            return None;
         }
-        let at = self.seen.len();
-        self.last.insert(index.unwrap_or(at as u64), at);
-        self.seen.push(Seen {
-            id: id.unwrap_or_default().to_owned(),
-            named,
-        });
-        at
+        if self.seen.len() <= at {
+            self.last.insert(told.index.unwrap_or(at as u64), at);
+            self.seen.resize_with(at + 1, Seen::default);
+        }
+        let other = |id: &&str| self.seen.iter().take(at).any(|seen| seen.id == *id);
+        let own = told.id.filter(|id| !other(id));
+        let seen = self.seen.get_mut(at)?;
+        if let (Some(id), true) = (told.id, seen.id.is_empty()) {
+            id.clone_into(&mut seen.id);
+        }
+        seen.name = seen.name.or(told.name.map(mark));
+        let arguments = told.arguments.and_then(|more| seen.arguments.take(more));
+        Some(Fragment {
+            call: at,
+            id: own,
+            name: told.name,
+            arguments,
+            whole: seen.arguments.are_whole(),
+        })
+    }
+
+    /// Calls are keyed by `index`. Some providers leave it out, or give every call the same one:
+    /// then another id with a name begins another call, and without any id another name. Some
+    /// give every call the same id as well: then what is named and differs from a call whose
+    /// arguments are whole is another.
+    fn belongs_to(&self, told: &Told<'_>) -> usize {
+        let next = self.seen.len();
+        if self.are_whole {
+            return next;
+        }
+        let known = match told.index {
+            Some(index) => self.last.get(&index).copied(),
+            None => next.checked_sub(1),
+        };
+        let Some((at, seen)) = known.and_then(|at| Some((at, self.seen.get(at)?))) else {
+            return next;
+        };
+        let named = told.name.is_some();
+        let another = match (told.id, told.index) {
+            (Some(id), index) if !seen.id.is_empty() && seen.id != id => named || index.is_none(),
+            (_, None) if seen.id.is_empty() && named && seen.name.is_some() => true,
+            (Some(_) | None, Some(_) | None) => seen.is_followed_by(told),
+        };
+        if another { next } else { at }
+    }
+}
+
+impl Seen {
+    /// Whether it is over, and this no repetition of it.
+    fn is_followed_by(&self, told: &Told<'_>) -> bool {
+        let (Some(known), Some(name)) = (self.name, told.name) else {
+            return false;
+        };
+        let arguments = told.arguments.as_ref();
+        let others = || arguments.is_some_and(|more| !self.arguments.are(more));
+        self.arguments.are_whole()
+            && (known != mark(name) || (self.arguments.are_closed() && others()))
+    }
+}
+
+impl<'a> Told<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, json::Error> {
+        let text = |value: Raw<'a>| value.escaped().filter(|text| !text.is_empty());
+        let mut told = Self::default();
+        reader.object(|key, reader| {
+            match key {
+                "index" => told.index = reader.value()?.as_u64(),
+                "id" => told.id = text(reader.value()?).filter(|id| id.len() <= MAX_ID),
+                "function" => reader.object(|key, reader| {
+                    let value = reader.value()?;
+                    match key {
+                        "name" => told.name = text(value),
+                        "arguments" => told.arguments = as_text(value),
+                        _ => {}
+                    }
+                    Ok(())
+                })?,
+                _ => drop(reader.value()?),
+            }
+            Ok(())
+        })?;
+        Ok(told)
     }
 }
 
@@ -120,39 +193,6 @@ fn as_text(arguments: Raw<'_>) -> Option<Cow<'_, str>> {
             String::from_utf8(text).ok().map(Cow::Owned)
         }
         Kind::Array | Kind::Number | Kind::Bool | Kind::Null => None,
-    }
-}
-
-/// Tells whether the pieces of a JSON object so far are the whole of it, by its brackets.
-#[derive(Clone, Debug, Default)]
-pub(in crate::surface) struct Balance {
-    depth: u32,
-    in_string: bool,
-    escaped: bool,
-    complete: bool,
-}
-
-impl Balance {
-    /// Takes the next piece, still escaped.
-    pub(in crate::surface) fn feed(&mut self, escaped: &str) {
-        for c in Unescape::new(escaped) {
-            match c {
-                _ if std::mem::take(&mut self.escaped) => {}
-                '\\' if self.in_string => self.escaped = true,
-                '"' => self.in_string = !self.in_string,
-                '{' | '[' if !self.in_string => self.depth += 1,
-                '}' | ']' if !self.in_string => {
-                    self.depth = self.depth.saturating_sub(1);
-                    self.complete |= self.depth == 0;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether an object has been opened and closed.
-    pub(in crate::surface) fn is_complete(&self) -> bool {
-        self.complete
     }
 }
 
@@ -192,7 +232,19 @@ mod tests {
             (&[r#"{"index":0,"function":{"name":"f"}}"#, r#"{"index":0,"id":"a"}"#], &[0, 0]),
             // Indices with gaps, and from behind.
             (&[r#"{"index":7,"id":"a"}"#, r#"{"index":3,"id":"b"}"#, r#"{"index":7}"#], &[0, 1, 0]),
-            (&["7", "[]", "null"], &[0, 0, 0]),
+            // One id for every call, with an index each and without one.
+            (&[r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}"#,
+               r#"{"index":1,"id":"a","function":{"name":"f","arguments":"{}"}}"#], &[0, 1]),
+            (&[r#"{"id":"a","function":{"name":"f","arguments":"{\"a\":1}"}}"#,
+               r#"{"id":"a","function":{"name":"f","arguments":"{\"a\":2}"}}"#,
+               r#"{"id":"a","function":{"name":"g","arguments":"{\"a\":2}"}}"#], &[0, 1, 2]),
+            (&[r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{\"a\":1}"}}"#,
+               r#"{"index":0,"id":"a","function":{"name":"g","arguments":""}}"#, r#"{"index":0,"function":{"arguments":"{}"}}"#], &[0, 1, 1]),
+            // A repetition, of the whole call or of its head, begins none.
+            (&[r#"{"id":"a","function":{"name":"f","arguments":"{\"a\""}}"#, r#"{"function":{"arguments":": 1}"}}"#,
+               r#"{"id":"a","function":{"name":"f","arguments":"{\"a\":1}"}}"#, r#"{"id":"a","function":{"name":"f"}}"#], &[0, 0, 0, 0]),
+            // What is no fragment belongs to nothing.
+            (&["7", "[]", "null"], &[]),
         ];
         for (fragments, expected) in rows {
             assert_eq!(calls_of(fragments), *expected, "{fragments:?}");
@@ -210,32 +262,51 @@ mod tests {
             arguments
         };
         assert_eq!(arguments(r#"{"a":"b"}"#).unwrap(), r#"{\"a\":\"b\"}"#);
-        assert_eq!(arguments(r#""{}""#).unwrap(), "{}");
+        assert_eq!(arguments(r#""{ \"a\":1}""#).unwrap(), r#"{ \"a\":1}"#);
+        assert_eq!(
+            arguments("{}"),
+            None,
+            "whoever has none has an empty object"
+        );
+        assert_eq!(arguments(r#""{}""#), None);
         assert_eq!(arguments(r#""""#), None);
         assert_eq!(arguments("null"), None);
     }
 
     #[test]
-    fn arguments_are_whole_when_their_brackets_are() {
-        #[rustfmt::skip]
-        let rows = [
-            (&[r"{}"][..],                                   true),
-            (&[r#"{\"a\":"#, r#"\"}\"}"#],                   true),
-            (&[r#"{\"a\":\"}"#],                             false),
-            (&[r#"{\"a\":\"\\\"}\"}"#],                      true),
-            (&[r#"{\"a\":\"\\"#, r#"\"}\""#],                false),
-            (&[r#"{\"a\":[{}"#],                             false),
-            (&[r#"{\"a\":[{}]}"#],                           true),
-            (&[r"\u007b\u007d"],                             true),
-            (&[r"  "],                                       false),
-            (&[],                                            false),
+    fn an_id_is_told_of_one_call_alone() {
+        let list = br#"[{"id":"a","function":{"name":"f"}},{"id":"a","function":{"name":"f"}},{"id":7},{"id":""},{"id":null},{}]"#;
+        let mut ids = Vec::new();
+        Calls::whole().read(Raw::parse(list, 9).unwrap(), |fragment| {
+            ids.push((fragment.call, fragment.id));
+        });
+        let expected = [
+            (0, Some("a")),
+            (1, None),
+            (2, None),
+            (3, None),
+            (4, None),
+            (5, None),
         ];
-        for (pieces, expected) in rows {
-            let mut balance = Balance::default();
-            for piece in pieces {
-                balance.feed(piece);
-            }
-            assert_eq!(balance.is_complete(), expected, "{pieces:?}");
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn so_many_calls_and_no_more() {
+        for (element, count, expected, too_many) in [
+            ("{}", MAX_CALLS, MAX_CALLS, false),
+            ("{}", MAX_CALLS + 1, MAX_CALLS, true),
+            ("0", 100_000, 0, true),
+        ] {
+            let list = format!("[{}]", vec![element; count].join(","));
+            let mut calls = Calls::whole();
+            let mut taken = 0;
+            calls.read(Raw::parse(list.as_bytes(), 9).unwrap(), |_| taken += 1);
+            assert_eq!(
+                (taken, calls.are_too_many()),
+                (expected, too_many),
+                "{element}"
+            );
         }
     }
 }

@@ -7,14 +7,15 @@ use super::usage::Usage;
 use crate::json::{self, Kind, Raw, Reader};
 use crate::upstream::{MOST_TOKENS, Said, UpstreamError};
 
-/// The first choice and what stands around it. Neither surface can ask for more than one, so that
-/// of those with another index nothing is kept.
+/// One choice and what stands around it. Neither surface can ask for more than one: the first that
+/// says something is the choice, whatever its index, and of the others nothing is kept.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Chunk<'a> {
     pub(in crate::surface) model: Option<&'a str>,
     pub(in crate::surface) first: Choice<'a>,
     pub(in crate::surface) usage: Option<Usage>,
-    has_first: bool,
+    has_choice: bool,
+    is_read: bool,
     useful: bool,
     finished: bool,
     error: Option<UpstreamError>,
@@ -50,13 +51,17 @@ pub(in crate::surface) enum Finish {
 }
 
 impl<'a> Chunk<'a> {
-    /// Reads an event's payload or a plain answer's body.
-    pub(in crate::surface) fn read(body: &'a [u8]) -> Result<Self, json::Error> {
+    /// Reads an event's payload or a plain answer's body. `choice` is the index of the choice that
+    /// is listened to, once one has said something.
+    pub(in crate::surface) fn read(
+        body: &'a [u8],
+        choice: &mut Option<u64>,
+    ) -> Result<Self, json::Error> {
         let mut chunk = Self::default();
         let mut error = None;
         let mut reader = Reader::new(body, json::MAX_DEPTH)?;
         reader.object(|key, reader| match key {
-            "choices" => reader.array(|reader| chunk.choice(reader)),
+            "choices" => reader.array(|reader| chunk.choice(reader, choice)),
             "model" => reader.value().map(|value| chunk.model = text(value)),
             "error" => reader
                 .value()
@@ -81,9 +86,9 @@ impl<'a> Chunk<'a> {
         told.filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
     }
 
-    /// The first choice is there.
+    /// A choice is there.
     pub(in crate::surface) fn has_choice(&self) -> bool {
-        self.has_first
+        self.has_choice
     }
 
     /// What it says to whoever asks only that: the same as [`crate::upstream::read_answer`], so
@@ -98,9 +103,15 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    fn choice(&mut self, reader: &mut Reader<'a>) -> Result<(), json::Error> {
+    fn choice(
+        &mut self,
+        reader: &mut Reader<'a>,
+        listened: &mut Option<u64>,
+    ) -> Result<(), json::Error> {
         let mut choice = Choice::default();
         let mut index = 0;
+        self.has_choice |= reader.kind() == Some(Kind::Object);
+        let others = std::mem::take(&mut self.useful);
         reader.object(|key, reader| {
             if matches!(key, "delta" | "message") {
                 return self.content(&mut choice, reader);
@@ -123,10 +134,14 @@ impl<'a> Chunk<'a> {
             }
             Ok(())
         })?;
-        if index == 0 && !self.has_first {
-            self.has_first = true;
+        if listened.is_none() && self.useful {
+            *listened = Some(index);
+        }
+        // Some leave the index out: then the second choice looks like the first.
+        if *listened == Some(index) && !std::mem::replace(&mut self.is_read, true) {
             self.first = choice;
         }
+        self.useful |= others;
         Ok(())
     }
 
@@ -191,9 +206,14 @@ fn list(value: Raw<'_>) -> Option<Raw<'_>> {
 mod tests {
     use super::*;
 
+    /// A chunk by itself.
+    fn read(body: &[u8]) -> Result<Chunk<'_>, json::Error> {
+        Chunk::read(body, &mut None)
+    }
+
     #[test]
     fn a_chunk_is_read_whatever_stands_around_it() {
-        let chunk = Chunk::read(
+        let chunk = read(
             br#"{"id":"gen-1","model":"a/b:free","provider":"X","choices":[{"index":0,"delta":
             {"role":"assistant","content":"H\"i","reasoning":"","reasoning_content":"hm","refusal":null,
             "tool_calls":[],"reasoning_details":[{"type":"reasoning.text"}]},"finish_reason":null,
@@ -225,7 +245,7 @@ mod tests {
         for (reason, expected) in rows {
             let body = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":{reason}}}]}}"#);
             assert_eq!(
-                Chunk::read(body.as_bytes()).unwrap().first.finish,
+                read(body.as_bytes()).unwrap().first.finish,
                 expected,
                 "{reason}"
             );
@@ -233,24 +253,29 @@ mod tests {
     }
 
     #[test]
-    fn the_first_choice_is_the_one_with_the_index_0_or_none() {
+    fn the_first_choice_that_says_something_is_the_choice() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"index":0,"delta":{"content":"a"}}"#,                                    "a"),
             (r#"{"delta":{"content":"a"}}"#,                                              "a"),
             (r#"{"index":null,"delta":{"content":"a"}}"#,                                 "a"),
             (r#"{"delta":{"content":"a"},"index":0}"#,                                    "a"),
-            (r#"{"index":1,"delta":{"content":"b"}}"#,                                    "none"),
-            (r#"{"delta":{"content":"b"},"index":1}"#,                                    "none"),
-            (r#"{"index":1,"delta":{"content":"b"}},{"index":0,"delta":{"content":"a"}}"#, "a"),
+            (r#"{"index":1,"delta":{"content":"b"}}"#,                                    "b"),
+            (r#"{"delta":{"content":"b"},"index":1}"#,                                    "b"),
+            (r#"{"index":1,"delta":{"content":"b"}},{"index":0,"delta":{"content":"a"}}"#, "b"),
             (r#"{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}"#, "a"),
-            (r#"{"index":0,"delta":{}},{"index":1,"delta":{"content":"b"}}"#,              "nothing"),
+            (r#"{"index":0,"delta":{}},{"index":1,"delta":{"content":"b"}}"#,              "b"),
+            (r#"{"index":0,"delta":{"role":"assistant","content":""}},{"index":1,"delta":{"content":"b"}}"#, "b"),
+            (r#"{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{"content":"b"}}"#, "nothing"),
+            (r#"7,null,{"index":1,"delta":{"content":"b"}}"#,                             "b"),
             (r#"{"delta":{"content":"a"}},{"delta":{"content":"b"}}"#,                    "a"),
+            (r#"{"index":0,"delta":{}}"#,                                                 "nothing"),
+            ("7",                                                                         "none"),
             ("",                                                                          "none"),
         ];
         for (choices, expected) in rows {
             let body = format!(r#"{{"choices":[{choices}]}}"#);
-            let chunk = Chunk::read(body.as_bytes()).unwrap();
+            let chunk = read(body.as_bytes()).unwrap();
             let said = if chunk.has_choice() {
                 "nothing"
             } else {
@@ -258,6 +283,26 @@ mod tests {
             };
             let content = chunk.first.content.as_deref();
             assert_eq!(content.unwrap_or(said), expected, "{choices}");
+        }
+    }
+
+    #[test]
+    fn the_choice_stays_the_same_to_the_end() {
+        #[rustfmt::skip]
+        let rows: [(&[&str], &str); 4] = [
+            (&[r#"{"index":0,"delta":{"content":"a"}}"#, r#"{"index":1,"delta":{"content":"b"}}"#, r#"{"index":0,"delta":{"content":"c"}}"#], "ac"),
+            (&[r#"{"index":1,"delta":{"content":"a"}}"#, r#"{"index":0,"delta":{"content":"b"}}"#, r#"{"index":1,"delta":{"content":"c"}}"#], "ac"),
+            (&[r#"{"index":0,"delta":{"role":"assistant"}}"#, r#"{"index":1,"delta":{"content":"a"}}"#, r#"{"index":0,"delta":{"content":"b"}}"#], "a"),
+            (&[r#"{"index":3,"delta":{"content":"a"}},{"index":2,"delta":{"content":"b"}}"#, r#"{"index":2,"delta":{"content":"b"}},{"index":3,"delta":{"content":"c"}}"#], "ac"),
+        ];
+        for (chunks, expected) in rows {
+            let (mut choice, mut said) = (None, String::new());
+            for choices in chunks {
+                let body = format!(r#"{{"choices":[{choices}]}}"#);
+                let chunk = Chunk::read(body.as_bytes(), &mut choice).unwrap();
+                said.push_str(chunk.first.content.as_deref().unwrap_or_default());
+            }
+            assert_eq!(said, expected, "{chunks:?}");
         }
     }
 
@@ -281,15 +326,15 @@ mod tests {
             let said =
                 crate::upstream::read_answer(body.as_bytes(), crate::request::Endpoint::Chat)
                     .unwrap();
-            assert_eq!(Chunk::read(body.as_bytes()).unwrap().said(), said, "{body}");
+            assert_eq!(read(body.as_bytes()).unwrap().said(), said, "{body}");
         }
     }
 
     #[test]
     fn the_usage_chunk_has_no_choice() {
-        let chunk = Chunk::read(br#"{"choices":[],"usage":{"prompt_tokens":3}}"#).unwrap();
+        let chunk = read(br#"{"choices":[],"usage":{"prompt_tokens":3}}"#).unwrap();
         assert!(!chunk.has_choice());
         assert_eq!(chunk.usage.unwrap().prompt, 3);
-        assert!(Chunk::read(b"{\"choices\":[}").is_err());
+        assert!(read(b"{\"choices\":[}").is_err());
     }
 }

@@ -14,8 +14,11 @@ const SUMMARY: &str = r#""reasoning.summary""#;
 const OVERHEAD: usize = 256;
 
 /// Details with more members than any known one are not put together: each is looked for among
-/// all of them.
-const MAX_MEMBERS: usize = 64;
+/// all of them, and costs many times its text.
+const MAX_MEMBERS: usize = 16;
+
+/// More details than any model has in one answer: each costs many times its text.
+const MAX_DETAILS: usize = 16_384;
 
 /// The details of a stream's reasoning, their fragments put together.
 #[derive(Debug, Default)]
@@ -27,12 +30,16 @@ pub(in crate::surface) struct Details {
     held: usize,
     /// What stood around the text of the last fragment.
     around: Option<(String, String)>,
+    too_many: bool,
 }
 
 #[derive(Debug)]
-struct Detail {
-    kind: String,
-    members: Vec<(String, String)>,
+enum Detail {
+    /// One that may come in pieces, by its members.
+    Text(Vec<(String, String)>),
+    Summary(Vec<(String, String)>),
+    /// Any other, as it came.
+    Whole(String),
 }
 
 impl Details {
@@ -44,43 +51,51 @@ impl Details {
         self.around = None;
         let mut at = None;
         for fragment in details.elements().filter(|e| e.kind() == Kind::Object) {
+            if self.list.len() == MAX_DETAILS {
+                self.too_many = true;
+                return;
+            }
             at = Some(self.take(fragment));
         }
         // The next fragment's text would go behind the last detail's.
         let last = at.is_some_and(|at| at + 1 == self.list.len());
-        let texts = |detail: &Detail| detail.kind == TEXT;
-        if last && self.list.last().is_some_and(texts) {
+        if last && let Some(Detail::Text(_)) = self.list.last() {
             self.around = around(details.text());
         }
+    }
+
+    /// Whether there are more of them than an answer may have.
+    pub(in crate::surface) fn are_too_many(&self) -> bool {
+        self.too_many
     }
 
     /// Takes one fragment; answers the place of the detail that it is of.
     fn take(&mut self, fragment: Raw<'_>) -> usize {
         let [kind, index] = fragment.pick(["type", "index"]);
         let kind = kind.map_or("", Raw::text);
-        let index = index.map(Raw::text);
-        if matches!(kind, TEXT | SUMMARY) {
-            let key = (kind.to_owned(), index.map(str::to_owned));
-            let known = self.last.get(&key).copied();
-            let few = fragment.members().nth(MAX_MEMBERS).is_none();
-            if let Some((at, detail)) = known.and_then(|at| Some((at, self.list.get_mut(at)?)))
-                && few
-                && detail.members.len() <= MAX_MEMBERS
-            {
-                detail.merge(fragment);
-                self.held += fragment.text().len();
-                return at;
+        let few = fragment.members().nth(MAX_MEMBERS).is_none();
+        let detail: fn(Vec<(String, String)>) -> Detail = match kind {
+            TEXT if few => Detail::Text,
+            SUMMARY if few => Detail::Summary,
+            _ => {
+                self.held += fragment.text().len() + OVERHEAD;
+                self.list.push(Detail::Whole(fragment.text().to_owned()));
+                return self.list.len() - 1;
             }
-            self.last.insert(key, self.list.len());
+        };
+        let key = (kind.to_owned(), index.map(|index| index.text().to_owned()));
+        let known = self.last.get(&key).copied();
+        if let Some((at, detail)) = known.and_then(|at| Some((at, self.list.get_mut(at)?)))
+            && detail.merge(fragment)
+        {
+            self.held += fragment.text().len();
+            return at;
         }
+        self.last.insert(key, self.list.len());
         self.held += fragment.text().len() + OVERHEAD;
         let members = fragment.members();
-        self.list.push(Detail {
-            kind: kind.to_owned(),
-            members: members
-                .map(|(key, value)| (key.into_owned(), value.text().to_owned()))
-                .collect(),
-        });
+        let members = members.map(|(key, value)| (key.into_owned(), value.text().to_owned()));
+        self.list.push(detail(members.collect()));
         self.list.len() - 1
     }
 
@@ -117,17 +132,10 @@ impl Details {
         let is_shown = self.is_shown(shown);
         out.push(b'[');
         for (n, detail) in self.list.iter().enumerate() {
-            out.extend_from_slice(if n == 0 { b"{" } else { b",{" });
-            for (n, (key, value)) in detail.members.iter().enumerate() {
-                if n > 0 {
-                    out.push(b',');
-                }
-                write::string(out, key);
-                out.push(b':');
-                let left_out = is_shown && key == "text";
-                out.extend_from_slice(if left_out { b"0" } else { value.as_bytes() });
+            if n > 0 {
+                out.push(b',');
             }
-            out.push(b'}');
+            detail.write(is_shown, out);
         }
         out.push(b']');
     }
@@ -137,7 +145,7 @@ impl Details {
         let [detail] = self.list.as_slice() else {
             return false;
         };
-        let text = detail.members.iter().find(|(key, _)| key == "text");
+        let text = detail.members().iter().find(|(key, _)| key == "text");
         let text = text.and_then(|(_, text)| text.strip_prefix('"')?.strip_suffix('"'));
         !shown.is_empty() && text == Some(shown)
     }
@@ -160,9 +168,43 @@ fn around(details: &str) -> Option<(String, String)> {
 }
 
 impl Detail {
+    /// The members of one that may come in pieces.
+    fn members(&self) -> &[(String, String)] {
+        match self {
+            Self::Text(members) | Self::Summary(members) => members,
+            Self::Whole(_) => &[],
+        }
+    }
+
+    fn members_mut(&mut self) -> Option<&mut Vec<(String, String)>> {
+        match self {
+            Self::Text(members) | Self::Summary(members) => Some(members),
+            Self::Whole(_) => None,
+        }
+    }
+
+    fn write(&self, is_shown: bool, out: &mut Vec<u8>) {
+        if let Self::Whole(text) = self {
+            out.extend_from_slice(text.as_bytes());
+            return;
+        }
+        out.push(b'{');
+        for (n, (key, value)) in self.members().iter().enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            write::string(out, key);
+            out.push(b':');
+            let left_out = is_shown && key == "text";
+            out.extend_from_slice(if left_out { b"0" } else { value.as_bytes() });
+        }
+        out.push(b'}');
+    }
+
     /// Puts more text behind the text; answers whether there was one.
     fn append(&mut self, more: &str) -> bool {
-        let text = self.members.iter_mut().find(|(key, _)| key == "text");
+        let mut members = self.members_mut().into_iter().flatten();
+        let text = members.find(|(key, _)| key == "text");
         let Some((_, text)) = text.filter(|(_, text)| text.ends_with('"')) else {
             return false;
         };
@@ -172,9 +214,13 @@ impl Detail {
         true
     }
 
-    fn merge(&mut self, fragment: Raw<'_>) {
+    /// Puts a fragment to it, if it has no more members than can be looked through.
+    fn merge(&mut self, fragment: Raw<'_>) -> bool {
+        let Some(members) = self.members_mut().filter(|m| m.len() <= MAX_MEMBERS) else {
+            return false;
+        };
         for (key, value) in fragment.members().filter(|(_, value)| !value.is_null()) {
-            let known = self.members.iter_mut().find(|(known, _)| *known == key);
+            let known = members.iter_mut().find(|(known, _)| *known == key);
             match (known, value.escaped()) {
                 (Some((_, text)), Some(more))
                     if matches!(&*key, "text" | "summary") && text.ends_with('"') =>
@@ -184,11 +230,10 @@ impl Detail {
                     text.push('"');
                 }
                 (Some((_, old)), _) => value.text().clone_into(old),
-                (None, _) => self
-                    .members
-                    .push((key.into_owned(), value.text().to_owned())),
+                (None, _) => members.push((key.into_owned(), value.text().to_owned())),
             }
         }
+        true
     }
 }
 

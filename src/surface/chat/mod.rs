@@ -4,20 +4,32 @@
 //! Pure, and ignorant of the surfaces: whatever only one of them has is turned into this, or out
 //! of it, in that one's room. Strings travel escaped, as they came.
 
+mod arguments;
 mod body;
 mod calls;
 mod chunk;
 mod details;
+mod digest;
+mod id;
+mod name;
 mod part;
+mod progress;
+mod results;
+mod schema;
 mod seal;
+mod told;
 mod turn;
 mod usage;
 
+pub(super) use arguments::write_object;
 pub(super) use body::Body;
-pub(super) use calls::{Balance, Calls, Fragment, MAX_CALLS};
+pub(super) use calls::{Calls, Fragment};
 pub(super) use chunk::{Chunk, Finish};
 pub(super) use details::{Details, text_of};
+pub(super) use id::call_id;
+pub(super) use name::{cut, fitting};
 pub(super) use part::{Part, Url};
+pub(super) use schema::write_schema;
 pub(super) use seal::{seal, unseal};
 pub(super) use turn::Arguments;
 pub(super) use usage::Usage;

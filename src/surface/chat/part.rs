@@ -1,6 +1,7 @@
 //! A part of a message's content.
 
-use crate::json::write;
+use super::told::tell;
+use crate::json::{Raw, write};
 use crate::surface::place::{Invalid, Place};
 
 /// What stands between the words `content` and the next message. All strings are still escaped.
@@ -17,6 +18,10 @@ pub(in crate::surface) enum Part<'a> {
     },
     /// The JSON object `{"data", "format"}`.
     Audio(&'a str),
+    /// The name of a tool that a search has found.
+    Tool(&'a str),
+    /// What has no part of its own: told in words.
+    Told(Raw<'a>),
 }
 
 /// Where the bytes of an image or a file are.
@@ -94,7 +99,26 @@ impl Part<'_> {
                 out.extend_from_slice(audio.as_bytes());
                 out.push(b'}');
             }
+            Self::Tool(_) | Self::Told(_) => {
+                out.extend_from_slice(br#"{"type":"text","text":""#);
+                self.say(out);
+                out.extend_from_slice(br#""}"#);
+            }
         }
+    }
+
+    /// Writes what it says in words, escaped; whether it does.
+    pub(super) fn say(self, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Tool(name) => {
+                out.extend_from_slice(b"This tool can be called now: ");
+                out.extend_from_slice(name.as_bytes());
+            }
+            Self::Told(value) => tell(value, out),
+            Self::Image { .. } | Self::File { .. } | Self::Audio(_) => return false,
+        }
+        true
     }
 
     /// Whether it is text with nothing in it, which some upstreams refuse beside other parts.

@@ -3,7 +3,8 @@
 //! The upstream wants its `reasoning_details` back as they were: some models cannot go on after a
 //! tool call without them. The surfaces have one opaque string for that (`encrypted_content`,
 //! `signature`), so the details travel in it, less a text that stands beside it anyway. It is no
-//! secret, and a client that writes one of its own can say no more than a chat client can.
+//! secret, and a client that writes one of its own can say no more than a chat client can. The text
+//! is put back once at most, where it is the only detail's: a seal grows by no more than that.
 
 use super::details::Details;
 use crate::json::{Kind, Raw, Unescape, write};
@@ -48,6 +49,8 @@ impl Unsealed {
         let Ok(details) = Raw::parse(self.0.as_bytes(), MAX_DEPTH) else {
             return;
         };
+        let alone = details.elements().nth(1).is_none();
+        let mut shown = alone.then_some(shown);
         for detail in details.elements() {
             out.extend_from_slice(b",{");
             for (n, (key, value)) in detail.members().enumerate() {
@@ -56,7 +59,8 @@ impl Unsealed {
                 }
                 write::string(out, &key);
                 out.push(b':');
-                if key == "text" && value.kind() == Kind::Number {
+                let left_out = key == "text" && value.text() == "0";
+                if let Some(shown) = shown.take_if(|_| left_out) {
                     out.push(b'"');
                     out.extend_from_slice(shown);
                     out.push(b'"');
@@ -135,6 +139,26 @@ mod tests {
         assert!(sealed(&[&chunk], &text).len() < 60);
         assert!(sealed(&[&chunk], "").len() > 500);
         assert_eq!(sealed(&[], &text), "flp1.");
+    }
+
+    #[test]
+    fn a_text_is_put_back_once() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#"[{"text":0}]"#,                   r#",{"text":"T"}"#),
+            (r#"[{"text":0,"text":0}]"#,          r#",{"text":"T","text":0}"#),
+            (r#"[{"text":0},{"text":0}]"#,        r#",{"text":0},{"text":0}"#),
+            (r#"[{"text":0},{}]"#,                r#",{"text":0},{}"#),
+            (r#"[{"text":7}]"#,                   r#",{"text":7}"#),
+        ];
+        for (details, expected) in rows {
+            let mut seal = SEAL.as_bytes().to_vec();
+            write::escape(&mut seal, details);
+            let unsealed = unseal(std::str::from_utf8(&seal).unwrap()).unwrap();
+            let mut out = Vec::new();
+            unsealed.write(&mut out, b"T");
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -1,22 +1,32 @@
 //! What the model said in one turn: one assistant message, however many pieces it came in.
 
-use crate::json::write;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::arguments::write_object;
+use super::id::{Known, digest_of, known};
+use crate::json::{self, Raw, write};
 
 /// The pieces of an assistant message, in the making. All of them are escaped already.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    text: Option<Vec<u8>>,
+    text: Vec<u8>,
     refusal: Vec<u8>,
     calls: Vec<u8>,
     reasoning: Vec<u8>,
     details: Vec<u8>,
-    begun: bool,
+    /// Where in `calls` ids stand of which only the details may know what they were upstream.
+    unsettled: Vec<usize>,
 }
+
+/// The ids that were settled by a turn's details: the client's, and the upstream's own.
+pub(super) type Settled = Vec<(String, String)>;
 
 /// What a call is made with.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::surface) enum Arguments<'a> {
-    /// The text of a JSON document, as a string that is still escaped.
+    /// The text of a JSON object, as a string that is still escaped. A model may have broken it, and
+    /// strict hosts then refuse every further request.
     Text(&'a str),
     /// The JSON document itself.
     Json(&'a str),
@@ -26,33 +36,23 @@ pub(in crate::surface) enum Arguments<'a> {
 
 impl Turn {
     pub(super) fn has_text(&self) -> bool {
-        self.text.is_some()
+        !self.text.is_empty()
     }
 
     pub(super) fn has_calls(&self) -> bool {
         !self.calls.is_empty()
     }
 
-    /// Nothing was said, and that is what was said.
-    pub(super) fn begin(&mut self) {
-        self.begun = true;
-    }
-
     pub(super) fn text(&mut self, text: &str) {
-        self.begun = true;
-        self.text
-            .get_or_insert_default()
-            .extend_from_slice(text.as_bytes());
+        self.text.extend_from_slice(text.as_bytes());
     }
 
     pub(super) fn refusal(&mut self, text: &str) {
-        self.begun = true;
         self.refusal.extend_from_slice(text.as_bytes());
     }
 
     /// Reasoning, apart from what it follows.
     pub(super) fn reasoning(&mut self, text: &[u8]) {
-        self.begun = true;
         if !self.reasoning.is_empty() && !text.is_empty() {
             self.reasoning.extend_from_slice(br"\n\n");
         }
@@ -61,16 +61,21 @@ impl Turn {
 
     /// More of `reasoning_details`: elements with a comma before each.
     pub(super) fn details(&mut self, details: &[u8]) {
-        self.begun = true;
         self.details.extend_from_slice(details);
     }
 
     pub(super) fn call(&mut self, id: &str, name: &str, arguments: Arguments<'_>) {
-        self.begun = true;
         let out = &mut self.calls;
+        out.extend_from_slice(br#",{"id":""#);
+        let id = match known(id) {
+            Known::As(own) => own,
+            Known::Digest(_) => {
+                self.unsettled.push(out.len());
+                Cow::Borrowed(id)
+            }
+        };
         for piece in [
-            r#",{"id":""#,
-            id,
+            &id,
             r#"","type":"function","function":{"name":""#,
             name,
             r#"","arguments":"#,
@@ -79,9 +84,10 @@ impl Turn {
         }
         match arguments {
             Arguments::Text(text) => {
-                out.push(b'"');
-                out.extend_from_slice(text.as_bytes());
-                out.push(b'"');
+                let mut object = Vec::new();
+                write_object(text, &mut object);
+                // It is made of texts.
+                write::string(out, std::str::from_utf8(&object).unwrap_or_default());
             }
             Arguments::Json(json) => write::string(out, json),
             Arguments::Input(input) => {
@@ -93,34 +99,30 @@ impl Turn {
         out.extend_from_slice(b"}}");
     }
 
-    /// Writes the message, with a comma before it, if there is one, and begins anew.
-    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
-        if !self.begun {
-            return;
-        }
+    /// Writes the message, with a comma before it, if there is one, and begins anew. Answers the
+    /// ids that results have to follow.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>) -> Settled {
         let Self {
             text,
             refusal,
             calls,
             reasoning,
             details,
-            ..
+            unsettled,
         } = std::mem::take(self);
-        // Thoughts that led to nothing: a turn that was broken off. A message without a word is
-        // refused by many.
-        if text.is_none() && refusal.is_empty() && calls.is_empty() && !reasoning.is_empty() {
-            return;
+        // A message without a word is refused by many. What was thought before a turn was broken
+        // off led to nothing.
+        if text.is_empty() && refusal.is_empty() && calls.is_empty() {
+            return Settled::new();
         }
+        let (calls, settled) = settle(calls, &unsettled, &details);
         out.extend_from_slice(br#",{"role":"assistant","content":"#);
-        // Some upstreams want a string wherever there is no call.
-        let text = text.or_else(|| (calls.is_empty() && refusal.is_empty()).then(Vec::new));
-        match text {
-            Some(text) => {
-                out.push(b'"');
-                out.extend_from_slice(&text);
-                out.push(b'"');
-            }
-            None => out.extend_from_slice(b"null"),
+        if text.is_empty() {
+            out.extend_from_slice(b"null");
+        } else {
+            out.push(b'"');
+            out.extend_from_slice(&text);
+            out.push(b'"');
         }
         let mut member = |name: &str, around: [&str; 2], value: &[u8]| {
             if !value.is_empty() {
@@ -134,11 +136,44 @@ impl Turn {
                 }
             }
         };
-        let elements = |list: &[u8]| list.get(1..).unwrap_or_default().to_vec();
         member(r#","refusal":"#, ["\"", "\""], &refusal);
         member(r#","reasoning":"#, ["\"", "\""], &reasoning);
-        member(r#","reasoning_details":"#, ["[", "]"], &elements(&details));
-        member(r#","tool_calls":"#, ["[", "]"], &elements(&calls));
+        let details = details.get(1..).unwrap_or_default();
+        member(r#","reasoning_details":"#, ["[", "]"], details);
+        let calls = calls.get(1..).unwrap_or_default();
+        member(r#","tool_calls":"#, ["[", "]"], calls);
         out.push(b'}');
+        settled
     }
+}
+
+/// Puts the upstream's own ids in the places of those that hold only a digest of them, where the
+/// details of the turn name the call: the model is to find its thought again.
+fn settle(calls: Vec<u8>, unsettled: &[usize], details: &[u8]) -> (Vec<u8>, Settled) {
+    let mut settled = Settled::new();
+    if unsettled.is_empty() || details.is_empty() {
+        return (calls, settled);
+    }
+    let list = [b"[", details.get(1..).unwrap_or_default(), b"]"].concat();
+    let list = Raw::parse(&list, json::MAX_DEPTH);
+    let named = list.into_iter().flat_map(Raw::elements);
+    let named = named.filter_map(|detail| detail.get("id")?.escaped());
+    let own: HashMap<String, &str> = named.filter_map(|id| Some((digest_of(id)?, id))).collect();
+    let mut out = Vec::with_capacity(calls.len());
+    let mut done = 0;
+    for at in unsettled {
+        let rest = calls.get(*at..).unwrap_or_default();
+        let id = rest.split(|b| *b == b'"').next().unwrap_or_default();
+        let id = std::str::from_utf8(id).unwrap_or_default();
+        if let Known::Digest(digest) = known(id)
+            && let Some(own) = own.get(digest)
+        {
+            out.extend_from_slice(calls.get(done..*at).unwrap_or_default());
+            out.extend_from_slice(own.as_bytes());
+            done = at + id.len();
+            settled.push((id.to_owned(), (*own).to_owned()));
+        }
+    }
+    out.extend_from_slice(calls.get(done..).unwrap_or_default());
+    (out, settled)
 }

@@ -1,40 +1,62 @@
 //! `system` and `messages`: blocks become the messages of a chat completion.
 //!
-//! `cache_control` and the like are marks for Anthropic's servers and mean nothing here.
+//! `cache_control` and the like are marks for Anthropic's servers and mean nothing here. Nothing
+//! of a history is refused: what is no block, or lacks what it has to have, is left out and named.
+//! What the user asks last has to be as it should.
 
-use super::document::{document, image};
+use super::document::{document, image, search_result};
 use crate::json::{Kind, Raw};
-use crate::surface::chat::{Arguments, Body, Part, unseal};
+use crate::surface::chat::{Arguments, Body, Part, fitting, unseal};
 use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
+use crate::surface::unfit::Unfit;
 
-/// Carries `messages` over.
-pub(super) fn carry(
-    messages: Raw<'_>,
+/// Carries `messages` over. Answers the tools that are defined in it.
+pub(super) fn carry<'a>(
+    messages: Raw<'a>,
     body: &mut Body,
     dropped: &mut Dropped,
-) -> Result<(), Invalid> {
+) -> Result<Vec<Raw<'a>>, Invalid> {
     let place = Place::top("messages");
+    let mut tools = Vec::new();
+    let mut unfit = Unfit::new(dropped);
     for (n, message) in place.array(messages)?.elements().enumerate() {
         let place = place.at(n);
-        let [role, content] = place.object(message)?.pick(["role", "content"]);
-        let role = place.required("role", role)?;
-        let inside = place.field("content");
-        let content = content.ok_or_else(|| inside.missing())?;
-        if !matches!(content.kind(), Kind::String | Kind::Array) {
-            return Err(inside.must_be("a string or a list of blocks"));
+        let [role, content] = message.pick(["role", "content"]);
+        let role = match place.object(message) {
+            Ok(_) => place.required("role", role),
+            Err(invalid) => Err(invalid),
+        };
+        if let Ok("system") = role {
+            system(content, body, &mut tools, &mut unfit);
+            continue;
         }
-        match role {
-            "user" => user(content, &inside, body, dropped)?,
-            "assistant" => assistant(content, &inside, body)?,
-            "system" => body.system(texts(content, &inside)?),
-            _ => return Err(place.field("role").must_be("user, assistant or system")),
+        unfit.goes_on();
+        let inside = place.field("content");
+        let content = content.ok_or_else(|| inside.missing());
+        let content = content.and_then(|content| match content.kind() {
+            Kind::String | Kind::Array => Ok(content),
+            Kind::Object | Kind::Number | Kind::Bool | Kind::Null => {
+                Err(inside.must_be("a string or a list of blocks"))
+            }
+        });
+        match (role, content) {
+            (Ok("user"), Ok(content)) => user(content, &inside, body, &mut unfit),
+            (Ok("assistant"), Ok(content)) => assistant(content, body, &mut unfit),
+            // It says nothing.
+            (Ok("assistant"), Err(_)) => {}
+            (Ok("user"), Err(invalid)) | (Err(invalid), _) => unfit.refuse(message, invalid),
+            (Ok(_), _) => {
+                let role = place.field("role");
+                unfit.refuse(message, role.must_be("user, assistant or system"));
+            }
         }
     }
-    Ok(())
+    unfit.settle()?;
+    Ok(tools)
 }
 
-/// What a system says: a string, or text blocks.
+/// What the system says before all: a string, or text blocks.
 pub(super) fn texts<'a>(content: Raw<'a>, place: &Place<'_>) -> Result<Vec<&'a str>, Invalid> {
     if let Some(text) = content.escaped() {
         return Ok(vec![text]);
@@ -51,45 +73,71 @@ pub(super) fn texts<'a>(content: Raw<'a>, place: &Place<'_>) -> Result<Vec<&'a s
     Ok(texts)
 }
 
-/// The results of tools come first, each as a message of its own; chat knows no other order.
-fn user(
-    content: Raw<'_>,
-    place: &Place<'_>,
+/// What the system says within the conversation. It may define tools there.
+fn system<'a>(
+    content: Option<Raw<'a>>,
     body: &mut Body,
-    dropped: &mut Dropped,
-) -> Result<(), Invalid> {
+    tools: &mut Vec<Raw<'a>>,
+    unfit: &mut Unfit<'_>,
+) {
+    let Some(content) = content else {
+        return;
+    };
     if let Some(text) = content.escaped() {
-        body.user(&[Part::Text(text)]);
-        return Ok(());
+        return body.system([text]);
     }
-    let mut parts = Vec::new();
-    let mut results = false;
-    for (n, block) in content.elements().enumerate() {
-        let place = place.at(n);
-        let block = Block::read(block, &place)?;
-        if block.kind == "tool_result" {
-            result(&block, &place, body, dropped)?;
-            results = true;
-        } else {
-            part(&block, &place, &mut parts, dropped)?;
+    let mut texts = Vec::new();
+    for block in content.elements() {
+        let [kind, text, tool] = block.pick(["type", "text", "tool"]);
+        match (kind.and_then(Raw::escaped), text.and_then(Raw::escaped)) {
+            (Some("text"), Some(text)) => texts.push(text),
+            // One that is only named again stands in the request's list.
+            (Some("tool_addition"), _) => {
+                tools.extend(tool.and_then(|tool| tool.get("definition")))
+            }
+            _ => unfit.leave_out(block),
         }
     }
-    if !parts.is_empty() || !results {
-        body.user(&parts);
-    }
-    Ok(())
+    body.system(texts);
 }
 
-/// A block of the user's, as far as any kind of block is read.
+/// What the user says, and the results of tools. Those come first: chat knows no other order.
+fn user(content: Raw<'_>, place: &Place<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
+    if let Some(text) = content.escaped() {
+        return body.user(&[Part::Text(text)]);
+    }
+    let mut parts = Vec::new();
+    for (n, whole) in content.elements().enumerate() {
+        let place = place.at(n);
+        let before = parts.len();
+        let read = Block::read(whole, &place).and_then(|block| {
+            if block.is_result() {
+                result(&block, body, unfit);
+                return Ok(());
+            }
+            part(&block, &place, &mut parts, unfit)
+        });
+        if let Err(invalid) = read {
+            parts.truncate(before);
+            unfit.refuse(whole, invalid);
+        }
+    }
+    // A message of which nothing is left says nothing.
+    if !parts.is_empty() || content.is_empty() {
+        body.user(&parts);
+    }
+}
+
+/// A block of the user's or a tool's, as far as any kind of block is read.
 pub(super) struct Block<'a> {
     pub(super) kind: &'a str,
     pub(super) source: Option<Raw<'a>>,
     pub(super) title: Option<Raw<'a>>,
     pub(super) context: Option<Raw<'a>>,
     pub(super) citations: Option<Raw<'a>>,
+    pub(super) content: Option<Raw<'a>>,
     text: Option<Raw<'a>>,
     tool_use_id: Option<Raw<'a>>,
-    content: Option<Raw<'a>>,
     is_error: Option<Raw<'a>>,
 }
 
@@ -123,67 +171,87 @@ impl<'a> Block<'a> {
             title,
             context,
             citations,
+            content,
             text,
             tool_use_id,
-            content,
             is_error,
         })
     }
+
+    /// The result of a tool: the client's, or one that a server has run.
+    fn is_result(&self) -> bool {
+        self.kind.ends_with("tool_result")
+    }
 }
 
-/// A text, an image or a document.
+/// A text, an image, a document, or what was found in a search.
 pub(super) fn part<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
-    dropped: &mut Dropped,
+    unfit: &mut Unfit<'_>,
 ) -> Result<(), Invalid> {
     match block.kind {
         "text" => parts.push(Part::Text(place.required("text", block.text)?)),
         "image" => parts.push(image(block, place)?),
-        "document" => document(block, place, parts, dropped)?,
+        "document" => document(block, place, parts, unfit)?,
+        "search_result" => search_result(block, place, parts)?,
         other => return Err(place.field("type").not_carried(other)),
     }
     Ok(())
 }
 
-fn result(
-    block: &Block<'_>,
-    place: &Place<'_>,
-    body: &mut Body,
-    dropped: &mut Dropped,
-) -> Result<(), Invalid> {
-    let id = place.required("tool_use_id", block.tool_use_id)?;
-    let failed = block
-        .is_error
-        .map(|failed| place.field("is_error").flag(failed));
-    let failed = failed.transpose()?.unwrap_or(false);
+fn result(block: &Block<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
+    let id = block.tool_use_id.and_then(Raw::escaped);
     let mut parts = Vec::new();
-    if let Some(content) = block.content {
-        let place = place.field("content");
-        if let Some(text) = content.escaped() {
-            parts.push(Part::Text(text));
-        } else {
-            for (n, block) in place.array(content)?.elements().enumerate() {
-                let place = place.at(n);
-                part(&Block::read(block, &place)?, &place, &mut parts, dropped)?;
+    let mut failed = block.is_error.and_then(Raw::as_bool) == Some(true);
+    match block.content {
+        None => {}
+        Some(list) if list.kind() == Kind::Array => {
+            for element in list.elements() {
+                returned(element, &mut parts, unfit);
+            }
+        }
+        Some(content) => {
+            let kind = content.get("type").and_then(Raw::escaped);
+            failed |= kind.is_some_and(|kind| kind.ends_with("_error"));
+            returned(content, &mut parts, unfit);
+        }
+    }
+    body.result(id.unwrap_or_default(), &parts, failed);
+}
+
+/// A piece of what a tool has returned: what is no part is told in words.
+fn returned<'a>(piece: Raw<'a>, parts: &mut Vec<Part<'a>>, unfit: &mut Unfit<'_>) {
+    let [kind, tool, url, inner] = piece.pick(["type", "tool_name", "url", "content"]);
+    let text = |value: Option<Raw<'a>>| value.and_then(Raw::escaped);
+    match (text(kind), text(tool), inner) {
+        (Some("tool_reference"), Some(name), _) => parts.push(Part::Tool(name)),
+        (Some("web_fetch_result"), _, Some(document)) => {
+            parts.extend(text(url).map(Part::Text));
+            returned(document, parts, unfit);
+        }
+        _ => {
+            let (place, before) = (Place::top("content"), parts.len());
+            let read = Block::read(piece, &place);
+            if read
+                .and_then(|block| part(&block, &place, parts, unfit))
+                .is_err()
+            {
+                parts.truncate(before);
+                parts.push(Part::Told(piece));
             }
         }
     }
-    body.result(id, &parts, failed);
-    Ok(())
 }
 
-/// What the model said.
-fn assistant(content: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(), Invalid> {
+/// What the model said, and what a server did for it meanwhile.
+fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     body.end_turn();
-    body.begin_turn();
     if let Some(text) = content.escaped() {
-        body.text(text);
-        return Ok(());
+        return body.text(text);
     }
-    for (n, block) in content.elements().enumerate() {
-        let place = place.at(n);
+    for block in content.elements() {
         let keys = [
             "type",
             "text",
@@ -193,28 +261,61 @@ fn assistant(content: Raw<'_>, place: &Place<'_>, body: &mut Body) -> Result<(),
             "thinking",
             "signature",
             "data",
+            "content",
         ];
-        let [kind, text, id, name, input, thought, signature, data] =
-            place.object(block)?.pick(keys);
-        match place.required("type", kind)? {
-            "text" => body.text(place.required("text", text)?),
-            "tool_use" => {
-                let id = place.required("id", id)?;
-                let name = place.required("name", name)?;
-                let input = input.map(|input| place.field("input").object(input));
-                let input = input.transpose()?.map_or("{}", Raw::text);
-                body.call(id, name, Arguments::Json(input));
+        let [
+            kind,
+            text,
+            id,
+            name,
+            input,
+            thought,
+            signature,
+            data,
+            content,
+        ] = block.pick(keys);
+        let kind = kind.and_then(Raw::escaped).unwrap_or_default();
+        let name = name.and_then(Raw::escaped);
+        let said = match kind {
+            "compaction" => content.and_then(Raw::escaped),
+            "text" => text.and_then(Raw::escaped),
+            _ => None,
+        };
+        match (kind, said, name) {
+            (_, Some(text), _) => body.text(text),
+            ("thinking", ..) => {
+                let thought = thought.and_then(Raw::escaped).unwrap_or_default();
+                let signature = signature.and_then(Raw::escaped);
+                thinking(thought.as_bytes(), signature, body);
             }
-            "thinking" => {
-                let thought = place.required("thinking", thought)?;
-                let signature = signature.map(|s| place.field("signature").string(s));
-                thinking(thought.as_bytes(), signature.transpose()?, body);
+            ("redacted_thinking", ..) => {
+                redacted(data.and_then(Raw::escaped).unwrap_or_default(), body);
             }
-            "redacted_thinking" => redacted(place.required("data", data)?, body),
-            other => return Err(place.field("type").not_carried(other)),
+            // The client's tool, or one that a server has run.
+            (_, _, Some(name)) if kind.ends_with("tool_use") => {
+                let input = match input.map(|input| (input.kind(), input)) {
+                    Some((Kind::Object, input)) => Arguments::Json(input.text()),
+                    Some((_, input)) => input
+                        .escaped()
+                        .map_or(Arguments::Json("{}"), Arguments::Text),
+                    None => Arguments::Json("{}"),
+                };
+                body.call(
+                    id.and_then(Raw::escaped).unwrap_or_default(),
+                    None,
+                    &fitting(name),
+                    input,
+                );
+            }
+            _ if kind.ends_with("tool_result") => {
+                match Block::read(block, &Place::top("content")) {
+                    Ok(block) => result(&block, body, unfit),
+                    Err(_) => unfit.leave_out(block),
+                }
+            }
+            _ => unfit.leave_out(block),
         }
     }
-    Ok(())
 }
 
 /// A signature of ours holds the details; another's says nothing to a free model.

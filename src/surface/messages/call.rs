@@ -1,16 +1,17 @@
 //! A call of a message's stream.
 
-use crate::surface::chat::Balance;
-
 /// A call in the making. Strings are escaped.
 #[derive(Debug, Default)]
 pub(super) struct Call {
+    /// The upstream's own.
     pub(super) id: String,
     pub(super) name: String,
     /// What came before its name.
     pub(super) early: String,
-    /// Whether its input is whole: then its block may be closed.
-    pub(super) balance: Balance,
+    /// Its input looks whole: then its block may be closed.
+    pub(super) whole: bool,
+    /// Some of its input has gone out.
+    pub(super) sent: bool,
     pub(super) closed: bool,
 }
 

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::json::{Raw, write};
+use crate::json::{self, Kind, Raw, Reader, write};
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
 
@@ -25,30 +25,42 @@ pub fn count_tokens(body: &Bytes, max_depth: usize) -> Result<Bytes, Invalid> {
     let mut fields = Fields::read(body, max_depth)?;
     let place = Place::top("messages");
     let messages = fields.take("messages").ok_or_else(|| place.missing())?;
-    let mut weight = Weight::default();
-    for message in place.array(messages)?.elements() {
-        weight.tokens += TOKENS_AROUND;
-        message
-            .get("content")
-            .into_iter()
-            .for_each(|c| weight.content(c));
-    }
-    fields
-        .take("system")
-        .into_iter()
-        .for_each(|s| weight.content(s));
-    for tool in fields.take("tools").into_iter().flat_map(Raw::elements) {
-        weight.tokens += TOKENS_AROUND;
-        let counted = ["name", "description", "input_schema"];
-        for part in tool.pick(counted).into_iter().flatten() {
-            weight.bytes += part.text().len() as u64;
-        }
-    }
+    place.array(messages)?;
+    let counted = [
+        ("messages", Some(messages)),
+        ("system", fields.take("system")),
+        ("tools", fields.take("tools")),
+    ];
     let mut out = br#"{"input_tokens":"#.to_vec();
-    write::number(&mut out, weight.total());
+    write::number(&mut out, weigh(counted).total());
     out.push(b'}');
     Ok(out.into())
 }
+
+/// The same for a request whose answer begins before the upstream has counted.
+pub(super) fn estimate(fields: &Fields<'_>) -> u64 {
+    weigh(["messages", "system", "tools"].map(|name| (name, fields.peek(name)))).total()
+}
+
+/// Every byte is looked at once: it is done for each stream.
+fn weigh<'a>(counted: [(&str, Option<Raw<'a>>); 3]) -> Weight {
+    let mut weight = Weight::default();
+    for (name, value) in counted {
+        let Some(value) = value else {
+            continue;
+        };
+        let text = value.text().as_bytes();
+        let read = Reader::new(text, json::MAX_DEPTH).and_then(|mut reader| match name {
+            "messages" => reader.array(|reader| weight.message(reader)),
+            "tools" => reader.array(|reader| weight.tool(reader)),
+            _ => weight.content(&mut reader),
+        });
+        debug_assert!(read.is_ok(), "it has been checked");
+    }
+    weight
+}
+
+type Checked = Result<(), json::Error>;
 
 #[derive(Default)]
 struct Weight {
@@ -61,37 +73,70 @@ impl Weight {
         self.tokens + self.bytes.div_ceil(BYTES_PER_TOKEN)
     }
 
-    /// A string, or blocks.
-    fn content(&mut self, content: Raw<'_>) {
-        match content.escaped() {
-            Some(text) => self.bytes += text.len() as u64,
-            None => content.elements().for_each(|block| self.block(block)),
+    fn message(&mut self, reader: &mut Reader<'_>) -> Checked {
+        self.tokens += TOKENS_AROUND;
+        reader.object(|key, reader| match key {
+            "content" => self.content(reader),
+            _ => reader.value().map(drop),
+        })
+    }
+
+    fn tool(&mut self, reader: &mut Reader<'_>) -> Checked {
+        self.tokens += TOKENS_AROUND;
+        reader.object(|key, reader| {
+            let value = reader.value()?;
+            if matches!(key, "name" | "description" | "input_schema") {
+                self.part(value);
+            }
+            Ok(())
+        })
+    }
+
+    /// What counts as it is written, unless it is null.
+    fn part(&mut self, value: Raw<'_>) {
+        if !value.is_null() {
+            self.bytes += value.text().len() as u64;
         }
     }
 
-    fn block(&mut self, block: Raw<'_>) {
-        let keys = [
-            "type", "text", "thinking", "name", "input", "content", "source",
-        ];
-        let [kind, text, thinking, name, input, content, source] = block.pick(keys);
-        for part in [text, thinking, name, input].into_iter().flatten() {
-            self.bytes += part.text().len() as u64;
+    /// A string, or blocks.
+    fn content(&mut self, reader: &mut Reader<'_>) -> Checked {
+        if reader.kind() == Some(Kind::String) {
+            let text = reader.value()?;
+            self.bytes += text.escaped().map_or(0, str::len) as u64;
+            return Ok(());
         }
-        if let Some(content) = content {
-            self.content(content);
-        }
-        let Some(source) = source else {
-            return;
+        reader.array(|reader| self.block(reader))
+    }
+
+    fn block(&mut self, reader: &mut Reader<'_>) -> Checked {
+        let (mut kind, mut source) = (None, None);
+        reader.object(|key, reader| {
+            match key {
+                "content" => return self.content(reader),
+                "text" | "thinking" | "name" | "input" => self.part(reader.value()?),
+                "type" => kind = reader.value()?.escaped(),
+                "source" => source = Some(reader.value()?),
+                _ => return reader.value().map(drop),
+            }
+            Ok(())
+        })?;
+        let Some(source) = source.filter(|source| !source.is_null()) else {
+            return Ok(());
         };
         let [media, data, content] = source.pick(["type", "data", "content"]);
         let data = data.map_or(0, |data| data.text().len() as u64);
-        match (kind.and_then(Raw::escaped), media.and_then(Raw::escaped)) {
+        match (kind, media.and_then(Raw::escaped)) {
             (Some("image"), _) => self.tokens += TOKENS_PER_IMAGE,
             (_, Some("text")) => self.bytes += data,
             _ => self.tokens += data / DOCUMENT_BYTES_PER_TOKEN,
         }
-        if let Some(content) = content {
-            self.content(content);
+        match content {
+            Some(content) => self.content(&mut Reader::new(
+                content.text().as_bytes(),
+                json::MAX_DEPTH,
+            )?),
+            None => Ok(()),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Images and documents.
+//! Images, documents, and what was found in a search.
 
 use super::blocks::{Block, part};
 use crate::json::Raw;
 use crate::surface::chat::{Part, Url};
-use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
+use crate::surface::unfit::Unfit;
 
 const STORED: &str = "names a stored file, and nothing is stored here: send the data itself";
 
@@ -27,11 +27,11 @@ pub(super) fn document<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
-    dropped: &mut Dropped,
+    unfit: &mut Unfit<'_>,
 ) -> Result<(), Invalid> {
     let enabled = block.citations.and_then(|c| c.get("enabled")?.as_bool());
     if enabled == Some(true) {
-        dropped.note("citations");
+        unfit.name("citations");
     }
     let text = |name, value: Option<Raw<'a>>| {
         let place = place.field(name);
@@ -74,7 +74,25 @@ pub(super) fn document<'a>(
         if block.kind == "document" {
             return Err(place.field("type").not_carried(block.kind));
         }
-        part(&block, &place, parts, dropped)?;
+        part(&block, &place, parts, unfit)?;
+    }
+    Ok(())
+}
+
+/// A `search_result` block: its title and its address are said before its texts.
+pub(super) fn search_result<'a>(
+    block: &Block<'a>,
+    place: &Place<'_>,
+    parts: &mut Vec<Part<'a>>,
+) -> Result<(), Invalid> {
+    for (name, value) in [("title", block.title), ("source", block.source)] {
+        let text = value.map(|value| place.field(name).string(value));
+        parts.extend(text.transpose()?.map(Part::Text));
+    }
+    let place = place.field("content");
+    let content = place.array(block.content.ok_or_else(|| place.missing())?)?;
+    for (n, text) in content.elements().enumerate() {
+        parts.push(Part::Text(place.at(n).required("text", text.get("text"))?));
     }
     Ok(())
 }

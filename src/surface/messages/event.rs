@@ -40,7 +40,11 @@ pub(super) fn message_start(reply: &Reply, ids: &Ids, answering: &str, out: &mut
     reply.write_head(ids, answering, out);
     out.extend_from_slice(br#"],"stop_reason":null,"stop_sequence":null,"usage":"#);
     // The upstream counts at the end.
-    write_usage(Usage::default(), out);
+    let estimated = Usage {
+        prompt: reply.prompt,
+        ..Usage::default()
+    };
+    write_usage(estimated, out);
     out.extend_from_slice(b"}}\n\n");
 }
 

@@ -3,17 +3,13 @@
 use bytes::Bytes;
 
 use super::reply::{Ending, Reply, write_usage};
-use crate::json::{Kind, Raw, Unescape};
-use crate::surface::chat::{Calls, Chunk, Details, Fragment, seal, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of, write_object};
 use crate::surface::{BadAnswer, Ids};
-
-/// No tool's input nests deeper.
-const MAX_DEPTH: usize = 128;
 
 impl Reply {
     /// Translates a whole answer.
     pub(in crate::surface) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
-        let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
+        let chunk = Chunk::read(answer, &mut None).map_err(BadAnswer::Json)?;
         if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
@@ -21,7 +17,7 @@ impl Reply {
         ending.hear(&chunk);
         let mut blocks = Vec::new();
         if self.thinking {
-            write_thoughts(&chunk, &mut blocks);
+            write_thoughts(&chunk, &mut blocks)?;
         }
         for text in [chunk.first.content.as_deref(), chunk.first.refusal]
             .into_iter()
@@ -32,10 +28,14 @@ impl Reply {
             }
         }
         if let Some(calls) = chunk.first.calls {
-            Calls::default().read(calls, |call| {
+            let mut read = Calls::whole();
+            read.read(calls, |call| {
                 ending.called = true;
-                write_call(call, ids, &mut blocks);
+                self.write_call(call, ids, &mut blocks);
             });
+            if read.are_too_many() {
+                return Err(BadAnswer::TooMuch);
+            }
         }
         let mut out = Vec::with_capacity(blocks.len() + 512);
         self.write_head(ids, chunk.model.unwrap_or_default(), &mut out);
@@ -47,37 +47,33 @@ impl Reply {
         out.push(b'}');
         Ok(out.into())
     }
-}
 
-/// A name for a call that came without one.
-pub(super) fn call_id(ids: &Ids, call: usize) -> String {
-    format!("toolu_{}_{call}", ids.id)
-}
-
-fn write_call(call: &Fragment<'_>, ids: &Ids, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#",{"type":"tool_use","id":""#);
-    match call.id {
-        Some(id) => out.extend_from_slice(id.as_bytes()),
-        None => out.extend_from_slice(call_id(ids, call.call).as_bytes()),
+    fn write_call(&self, call: &Fragment<'_>, ids: &Ids, out: &mut Vec<u8>) {
+        let id = call_id(&ids.id, call.call, call.id.unwrap_or_default());
+        for piece in [
+            r#",{"type":"tool_use","id":""#,
+            &id,
+            r#"","name":""#,
+            self.given(call.name.unwrap_or_default()),
+            r#"","input":"#,
+        ] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+        write_object(call.arguments.as_deref().unwrap_or_default(), out);
+        out.push(b'}');
     }
-    for piece in [
-        r#"","name":""#,
-        call.name.unwrap_or_default(),
-        r#"","input":"#,
-    ] {
-        out.extend_from_slice(piece.as_bytes());
-    }
-    write_input(call.arguments.as_deref().unwrap_or_default(), out);
-    out.push(b'}');
 }
 
-fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) -> Result<(), BadAnswer> {
     let mut details = Details::default();
     chunk
         .first
         .details
         .into_iter()
         .for_each(|list| details.add(list));
+    if details.are_too_many() {
+        return Err(BadAnswer::TooMuch);
+    }
     let told = chunk.first.details.and_then(text_of);
     match chunk.first.reasoning.or(told.as_deref()) {
         Some(text) => {
@@ -87,28 +83,12 @@ fn write_thoughts(chunk: &Chunk<'_>, out: &mut Vec<u8>) {
             }
             seal(out, &details, text);
         }
-        None if details.is_empty() => return,
+        None if details.is_empty() => return Ok(()),
         None => {
             out.extend_from_slice(br#",{"type":"redacted_thinking","data":""#);
             seal(out, &details, "");
         }
     }
     out.extend_from_slice(br#""}"#);
-}
-
-/// The input has to be an object. What a model wrote that is none goes out as Anthropic tells its
-/// own users to wrap it: the tool refuses it, and the model reads why.
-fn write_input(arguments: &str, out: &mut Vec<u8>) {
-    let text: String = Unescape::new(arguments).collect();
-    match Raw::parse(text.as_bytes(), MAX_DEPTH) {
-        Ok(input) if input.kind() == Kind::Object => {
-            out.extend_from_slice(input.text().as_bytes());
-        }
-        _ if text.trim().is_empty() => out.extend_from_slice(b"{}"),
-        Ok(_) | Err(_) => {
-            out.extend_from_slice(br#"{"INVALID_JSON":""#);
-            out.extend_from_slice(arguments.as_bytes());
-            out.extend_from_slice(br#""}"#);
-        }
-    }
+    Ok(())
 }

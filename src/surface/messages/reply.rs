@@ -13,6 +13,10 @@ pub struct Reply {
     model: Option<String>,
     /// The stop sequences, escaped.
     stops: Vec<String>,
+    /// About how many tokens the prompt has: a stream begins before the upstream has counted.
+    pub(super) prompt: u64,
+    /// The names of tools that had to be cut: as they went up, and as they were given.
+    renamed: Vec<(String, String)>,
 }
 
 /// How an answer ended, put together as its chunks tell it.
@@ -28,12 +32,30 @@ pub(super) struct Ending {
 }
 
 impl Reply {
-    pub(super) fn new(thinking: bool, model: Option<&str>, stops: Vec<String>) -> Self {
+    pub(super) fn new(
+        thinking: bool,
+        model: Option<&str>,
+        stops: Vec<String>,
+        renamed: Vec<(String, String)>,
+    ) -> Self {
         Self {
             thinking,
             model: model.map(str::to_owned),
             stops,
+            renamed,
+            prompt: 0,
         }
+    }
+
+    /// Says about how many tokens the prompt has.
+    pub(super) fn estimated(self, prompt: u64) -> Self {
+        Self { prompt, ..self }
+    }
+
+    /// The name of a tool as the client gave it.
+    pub(super) fn given<'a>(&'a self, name: &'a str) -> &'a str {
+        let cut = self.renamed.iter().find(|(up, _)| up == name);
+        cut.map_or(name, |(_, given)| given)
     }
 
     /// The model that a message names. Claude Code sends thoughts back only to the model that it

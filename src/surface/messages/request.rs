@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::reply::Reply;
-use super::{blocks, tools};
+use super::{blocks, count, tools};
 use crate::json::{Kind, Raw};
-use crate::surface::chat::Body;
+use crate::request::MAX_STOPS;
+use crate::surface::chat::{Body, write_schema};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -36,14 +37,21 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let mut dropped = Dropped::default();
     refuse(&mut fields)?;
     let model = fields.peek("model").and_then(Raw::escaped);
+    let streamed = fields.peek("stream").and_then(Raw::as_bool) == Some(true);
+    let prompt = if streamed {
+        count::estimate(&fields)
+    } else {
+        0
+    };
 
     if let Some(system) = fields.take("system") {
-        body.system(blocks::texts(system, &Place::top("system"))?);
+        let texts = blocks::texts(system, &Place::top("system"))?;
+        body.system(without_billing(texts));
     }
     let messages = fields.take("messages");
     let messages = messages.ok_or_else(|| Place::top("messages").missing())?;
-    blocks::carry(messages, &mut body, &mut dropped)?;
-    tools::carry(&mut fields, &mut body, &mut dropped)?;
+    let more = blocks::carry(messages, &mut body, &mut dropped)?;
+    let renamed = tools::carry(&mut fields, &more, &mut body, &mut dropped)?;
 
     for name in SAME {
         if let Some(value) = fields.take(name) {
@@ -58,9 +66,21 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
         }
     }
     let thinking = carry_thinking(fields.take("thinking"), &mut body)?;
-    carry_output(&mut fields, &mut body)?;
-    let reply = surface::Reply::Messages(Reply::new(thinking, model, stops));
+    carry_output(&mut fields, &mut body, &mut dropped)?;
+    let reply = Reply::new(thinking, model, stops, renamed).estimated(prompt);
+    let reply = surface::Reply::Messages(reply);
     surface::finish(fields, &IGNORED, body, dropped, reply)
+}
+
+/// Cuts what Claude Code tells Anthropic's servers in the first line of all: it is another one
+/// with each call, and no host could keep the beginning of such a prompt in its cache.
+fn without_billing(mut texts: Vec<&str>) -> Vec<&str> {
+    if let Some(first) = texts.first_mut()
+        && first.starts_with("x-anthropic-billing-header:")
+    {
+        *first = first.split_once(r"\n").map_or("", |(_, rest)| rest);
+    }
+    texts
 }
 
 /// What Anthropic's servers would do for the model, and nobody does here.
@@ -88,14 +108,13 @@ fn stop_sequences(fields: &mut Fields<'_>, body: &mut Body) -> Result<Vec<String
         return Ok(Vec::new());
     }
     body.field("stop", stops.text());
-    let sequences = stops.elements().enumerate();
-    sequences
-        .map(|(n, stop)| place.at(n).string(stop).map(str::to_owned))
+    let each = place.each(stops, MAX_STOPS);
+    each.map(|stop| stop.and_then(|(place, stop)| place.string(stop).map(str::to_owned)))
         .collect()
 }
 
-/// Whether what the model thinks is to be shown. A budget is carried, and then only models that
-/// can reason are asked. `adaptive` leaves it to the model, and narrows nothing: Claude Code
+/// Whether what the model thinks is to be shown. `enabled` is carried, with its budget if it has
+/// one, and then only models that can reason are asked. `adaptive` leaves it to the model, and narrows nothing: Claude Code
 /// always sends it.
 fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, Invalid> {
     let Some(thinking) = thinking else {
@@ -105,12 +124,14 @@ fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, In
     let [kind, budget] = place.object(thinking)?.pick(["type", "budget_tokens"]);
     match place.required("type", kind)? {
         "enabled" => {
-            let place = place.field("budget_tokens");
-            let budget = budget.ok_or_else(|| place.missing())?;
-            if budget.kind() != Kind::Number {
-                return Err(place.must_be("a number"));
-            }
-            body.field("reasoning", format!("{{\"max_tokens\":{}}}", budget.text()));
+            let reasoning = match budget {
+                None => r#"{"enabled":true}"#.to_owned(),
+                Some(budget) if budget.kind() == Kind::Number => {
+                    format!("{{\"max_tokens\":{}}}", budget.text())
+                }
+                Some(_) => return Err(place.field("budget_tokens").must_be("a number")),
+            };
+            body.field("reasoning", reasoning);
             Ok(true)
         }
         "adaptive" => Ok(true),
@@ -121,7 +142,11 @@ fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, In
 
 /// The output's format is carried. Its effort is a hint that Claude Code always sends; carried, it
 /// would keep every model out that cannot reason.
-fn carry_output(fields: &mut Fields<'_>, body: &mut Body) -> Result<(), Invalid> {
+fn carry_output(
+    fields: &mut Fields<'_>,
+    body: &mut Body,
+    dropped: &mut Dropped,
+) -> Result<(), Invalid> {
     let config = fields.take("output_config");
     let config = config.map(|config| Place::top("output_config").object(config));
     let inside = config.transpose()?.and_then(|config| config.get("format"));
@@ -137,8 +162,11 @@ fn carry_output(fields: &mut Fields<'_>, body: &mut Body) -> Result<(), Invalid>
             let place = place.field("schema");
             let schema = place.object(schema.ok_or_else(|| place.missing())?)?;
             let named =
-                r#"{"type":"json_schema","json_schema":{"name":"output","strict":true,"schema":"#;
-            body.field("response_format", [named, schema.text(), "}}"].concat());
+                br#"{"type":"json_schema","json_schema":{"name":"output","strict":true,"schema":"#;
+            let mut format = named.to_vec();
+            write_schema(schema, &mut format, dropped);
+            format.extend_from_slice(b"}}");
+            body.field("response_format", format);
             Ok(())
         }
         other => Err(place.field("type").not_carried(other)),

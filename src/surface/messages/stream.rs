@@ -8,9 +8,8 @@
 use super::call::Call;
 use super::error;
 use super::event::{self, Block, Delta, PING};
-use super::plain::call_id;
 use super::reply::{Ending, Reply};
-use crate::surface::chat::{Calls, Chunk, Details, Fragment, MAX_CALLS, seal, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of};
 use crate::surface::{Failure, Ids};
 
 /// A message in the making.
@@ -18,6 +17,8 @@ use crate::surface::{Failure, Ids};
 pub struct Stream {
     reply: Reply,
     ids: Ids,
+    /// The index of the choice that is listened to.
+    pub(in crate::surface) choice: Option<u64>,
     begun: bool,
     /// The index of the open block, or of the next one.
     index: u64,
@@ -50,6 +51,7 @@ impl Stream {
         Self {
             reply,
             ids,
+            choice: None,
             begun: false,
             index: 0,
             open: None,
@@ -132,7 +134,7 @@ impl Stream {
 
     /// How many bytes are held.
     pub(in crate::surface) fn held(&self) -> usize {
-        if self.fragments.are_too_many() {
+        if self.fragments.are_too_many() || self.details.are_too_many() {
             return usize::MAX;
         }
         let calls: usize = self.calls.iter().map(Call::held).sum();
@@ -148,9 +150,6 @@ impl Stream {
     fn fragment(&mut self, fragment: &Fragment<'_>, out: &mut Vec<u8>) {
         self.ending.called = true;
         let at = fragment.call;
-        if at >= MAX_CALLS {
-            return;
-        }
         if self.calls.len() <= at {
             self.calls.resize_with(at + 1, Call::default);
         }
@@ -161,15 +160,16 @@ impl Stream {
         if let (Some(id), true) = (fragment.id, call.id.is_empty()) {
             id.clone_into(&mut call.id);
         }
+        call.whole = fragment.whole;
         let arguments = fragment.arguments.as_deref().unwrap_or_default();
         if call.name.is_empty() {
             call.early.push_str(arguments);
             if let Some(name) = fragment.name {
-                name.clone_into(&mut call.name);
+                self.reply.given(name).clone_into(&mut call.name);
                 let early = std::mem::take(&mut call.early);
                 self.piece(Kind::Call(at), &early, out);
             }
-        } else if !arguments.is_empty() {
+        } else {
             self.piece(Kind::Call(at), arguments, out);
         }
     }
@@ -207,7 +207,7 @@ impl Stream {
 
     fn may_close(&self) -> bool {
         match self.open {
-            Some(Kind::Call(at)) => self.calls.get(at).is_some_and(|c| c.balance.is_complete()),
+            Some(Kind::Call(at)) => self.calls.get(at).is_some_and(|call| call.whole),
             Some(Kind::Text | Kind::Thinking) | None => true,
         }
     }
@@ -226,13 +226,11 @@ impl Stream {
             }
             Kind::Call(at) => {
                 self.redact(out);
-                let Some(call) = self.calls.get_mut(at) else {
+                let Some(call) = self.calls.get(at) else {
                     return;
                 };
-                if call.id.is_empty() {
-                    call.id = call_id(&self.ids, at);
-                }
-                let (id, name) = (&call.id, &call.name);
+                let id = &call_id(&self.ids.id, at, &call.id);
+                let name = &call.name;
                 event::block_start(self.index, &Block::Call { id, name }, out);
             }
         }
@@ -252,7 +250,7 @@ impl Stream {
             }
             Kind::Call(at) => {
                 if let Some(call) = self.calls.get_mut(at) {
-                    call.balance.feed(text);
+                    call.sent = true;
                 }
                 Delta::Input
             }
@@ -281,6 +279,10 @@ impl Stream {
             Some(Kind::Call(at)) => {
                 if let Some(call) = self.calls.get_mut(at) {
                     call.closed = true;
+                    // No arguments are an empty object, and some clients have to be told.
+                    if !call.sent {
+                        event::block_delta(self.index, Delta::Input, b"{}", out);
+                    }
                 }
             }
         }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::surface::{Invalid, Translated};
 
+mod history;
+
 fn translate(body: &Value) -> Result<Translated, Invalid> {
     read(&Bytes::from(body.to_string()), 128)
 }
@@ -50,6 +52,8 @@ fn fields_become_those_of_a_chat_completion() {
         (json!({"metadata": {"user_id": "u"}}),         json!({"user": "u"})),
         (json!({"metadata": {}}),                       json!({})),
         (json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), json!({"reasoning": {"max_tokens": 1024}})),
+        (json!({"thinking": {"type": "enabled"}}),      json!({"reasoning": {"enabled": true}})),
+        (json!({"thinking": {"type": "enabled", "budget_tokens": null}}), json!({"reasoning": {"enabled": true}})),
         (json!({"thinking": {"type": "adaptive"}}),     json!({})),
         (json!({"thinking": {"type": "disabled"}}),     json!({})),
         (json!({"output_config": {"effort": "high"}}),  json!({})),
@@ -77,7 +81,6 @@ fn fields_become_those_of_a_chat_completion() {
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     let block = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
-    let said = |block: Value| json!({"messages": [{"role": "assistant", "content": [block]}]});
     let message = |message: Value| json!({"messages": [message]});
     let with = |more: Value| {
         let mut body = json!({"messages": []});
@@ -98,8 +101,9 @@ fn what_is_wrong_is_named_with_its_place() {
         (block(json!("x")),                                r#""messages[0].content[0]" must be an object"#),
         (block(json!({"text": "x"})),                      r#""messages[0].content[0].type" is required"#),
         (block(json!({"type": "text", "text": 7})),        r#""messages[0].content[0].text" must be a string"#),
-        (block(json!({"type": "search_result", "content": []})),
-            r#""messages[0].content[0].type" is "search_result", which a free model behind chat completions cannot be given"#),
+        (block(json!({"type": "search_result"})),          r#""messages[0].content[0].content" is required"#),
+        (block(json!({"type": "container_upload", "file_id": "f"})),
+            r#""messages[0].content[0].type" is "container_upload", which a free model behind chat completions cannot be given"#),
         (block(json!({"type": "tool_use", "id": "a", "name": "f", "input": {}})),
             r#""messages[0].content[0].type" is "tool_use", which a free model behind chat completions cannot be given"#),
         (block(json!({"type": "image"})),                  r#""messages[0].content[0].source" is required"#),
@@ -109,19 +113,12 @@ fn what_is_wrong_is_named_with_its_place() {
             r#""messages[0].content[0].source" names a stored file, and nothing is stored here: send the data itself"#),
         (block(json!({"type": "image", "source": {"type": "base64", "media_type": "image/png"}})),
             r#""messages[0].content[0].source.data" is required"#),
-        (block(json!({"type": "tool_result", "content": "x"})), r#""messages[0].content[0].tool_use_id" is required"#),
-        (block(json!({"type": "tool_result", "tool_use_id": "a", "content": [{"type": "tool_reference", "tool_name": "x"}]})),
-            r#""messages[0].content[0].content[0].type" is "tool_reference", which a free model behind chat completions cannot be given"#),
-        (said(json!({"type": "server_tool_use", "id": "a"})),
-            r#""messages[0].content[0].type" is "server_tool_use", which a free model behind chat completions cannot be given"#),
-        (said(json!({"type": "tool_use", "id": "a", "name": "f", "input": "x"})), r#""messages[0].content[0].input" must be an object"#),
-        (said(json!({"type": "thinking"})),                r#""messages[0].content[0].thinking" is required"#),
         (with(json!({"system": 7})),                       r#""system" must be an array"#),
         (with(json!({"system": [{"type": "image"}]})),
             r#""system[0].type" is "image", which a free model behind chat completions cannot be given"#),
         (with(json!({"stop_sequences": "x"})),             r#""stop_sequences" must be an array"#),
         (with(json!({"stop_sequences": [7]})),             r#""stop_sequences[0]" must be a string"#),
-        (with(json!({"thinking": {"type": "enabled"}})),   r#""thinking.budget_tokens" is required"#),
+        (with(json!({"thinking": {"type": "enabled", "budget_tokens": "x"}})), r#""thinking.budget_tokens" must be a number"#),
         (with(json!({"thinking": {"type": "often"}})),     r#""thinking.type" must be enabled, adaptive or disabled"#),
         (with(json!({"mcp_servers": [{"url": "https://a"}]})),
             r#""mcp_servers" would have this proxy call MCP servers, which it does not"#),
@@ -153,6 +150,8 @@ fn blocks_become_messages() {
     let document = |source: Value| json!([{"role": "user", "content": [{"type": "document", "title": "T", "context": "C", "source": source}]}]);
     let file = |name: &str, data: &str| json!({"type": "file", "file": {"filename": name, "file_data": data}});
     let user = |content: Value| json!([{"role": "user", "content": content}]);
+    let used = json!({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]});
+    let made = json!({"role": "assistant", "content": null, "tool_calls": [call("1", "f", "{}")]});
     #[rustfmt::skip]
     let rows = [
         (user(json!("Hi")),                              user(json!("Hi"))),
@@ -177,14 +176,14 @@ fn blocks_become_messages() {
                 {"role": "tool", "tool_call_id": "1", "content": "x"},
                 {"role": "tool", "tool_call_id": "2", "content": "Error: no"},
                 {"role": "user", "content": "Go on."}])),
-        (json!([{"role": "user", "content": [text("first"), {"type": "tool_result", "tool_use_id": "1"}]}]),
-         json!([{"role": "tool", "tool_call_id": "1", "content": ""}, {"role": "user", "content": "first"}])),
-        (json!([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [image]}]}]),
-         json!([{"role": "tool", "tool_call_id": "1", "content": "(attached to the next user message)"},
+        (json!([used, {"role": "user", "content": [text("first"), {"type": "tool_result", "tool_use_id": "1"}]}]),
+         json!([made, {"role": "tool", "tool_call_id": "1", "content": ""}, {"role": "user", "content": "first"}])),
+        (json!([used, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [image]}]}]),
+         json!([made, {"role": "tool", "tool_call_id": "1", "content": "(attached to the next user message)"},
                 {"role": "user", "content": [text("What the tools above have returned:"), image_part]}])),
-        // Two turns are two messages, and so is an empty one.
-        (json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": []}]),
-         json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": ""}])),
+        // Two turns are two messages; an empty one is none.
+        (json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": []}, {"role": "assistant", "content": "b"}]),
+         json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}])),
         // Sealed details, and somebody else's.
         (json!([{"role": "assistant", "content": [
                     {"type": "thinking", "thinking": "Hm.", "signature": r#"flp1.[{"type":"reasoning.text","text":0,"index":0}]"#},

@@ -2,10 +2,13 @@
 //!
 //! A tool with a schema is a function. Those that Anthropic runs itself, or whose schema only its
 //! own models know, cannot be had here: they are left out and reported, unless `tool_choice`
-//! insists on one.
+//! insists on one. A name that strict hosts refuse goes up cut, and comes back as it was given.
+
+use std::borrow::Cow;
 
 use crate::json::Raw;
-use crate::surface::chat::Body;
+use crate::request::MAX_TOOLS;
+use crate::surface::chat::{Body, fitting, write_schema};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -26,19 +29,40 @@ const BUILT_IN: [&str; 12] = [
     "str_replace",
 ];
 
-/// Carries the tools over.
+/// The names of tools that had to be cut: as they went up, and as they were given.
+type Renamed = Vec<(String, String)>;
+
+/// Carries the tools over, those that are defined in the conversation too.
 pub(super) fn carry(
     fields: &mut Fields<'_>,
+    more: &[Raw<'_>],
     body: &mut Body,
     dropped: &mut Dropped,
-) -> Result<(), Invalid> {
+) -> Result<Renamed, Invalid> {
     let mut out = Vec::new();
     let mut left_out = Vec::new();
+    let mut renamed = Vec::new();
     if let Some(list) = fields.take("tools") {
         let place = Place::top("tools");
-        for (n, tool) in place.array(list)?.elements().enumerate() {
-            if let Some(name) = carry_one(tool, &place.at(n), &mut out, dropped)? {
-                left_out.push(name);
+        for tool in place.each(place.array(list)?, MAX_TOOLS) {
+            let (place, tool) = tool?;
+            match carry_one(tool, &place, &mut out, dropped)? {
+                Carried::As { name, up } if up == name => {}
+                Carried::As { name, up } => renamed.push((up.into_owned(), name.to_owned())),
+                Carried::Not(name) => left_out.push(name),
+            }
+        }
+    }
+    for tool in more {
+        let before = out.len();
+        match carry_one(*tool, &Place::top("tools"), &mut out, dropped) {
+            Ok(Carried::As { name, up }) if up == name => {}
+            Ok(Carried::As { name, up }) => renamed.push((up.into_owned(), name.to_owned())),
+            Ok(Carried::Not(name)) => left_out.push(name),
+            Err(_) => {
+                out.truncate(before);
+                let kind = tool.get("type").and_then(Raw::escaped);
+                dropped.note(kind.unwrap_or_default());
             }
         }
     }
@@ -49,7 +73,7 @@ pub(super) fn carry(
         return match choice {
             Some(choice) if choice.forces => Err(Place::top("tool_choice")
                 .cannot("demands a call, and none of the tools is carried")),
-            Some(_) | None => Ok(()),
+            Some(_) | None => Ok(Vec::new()),
         };
     };
     *first = b'[';
@@ -61,16 +85,24 @@ pub(super) fn carry(
             body.field("parallel_tool_calls", "false");
         }
     }
-    Ok(())
+    Ok(renamed)
 }
 
-/// Writes one tool with a comma before it, or answers the name of one that is left out.
+/// What became of a tool, by its name.
+enum Carried<'a> {
+    /// It went up under this one.
+    As { name: &'a str, up: Cow<'a, str> },
+    /// It was left out.
+    Not(&'a str),
+}
+
+/// Writes one tool with a comma before it, if it can be carried.
 fn carry_one<'a>(
     tool: Raw<'a>,
     place: &Place<'_>,
     out: &mut Vec<u8>,
     dropped: &mut Dropped,
-) -> Result<Option<&'a str>, Invalid> {
+) -> Result<Carried<'a>, Invalid> {
     let keys = ["type", "name", "description", "input_schema", "strict"];
     let [kind, name, description, schema, strict] = place.object(tool)?.pick(keys);
     if let Some(kind) = kind {
@@ -78,30 +110,33 @@ fn carry_one<'a>(
         let kind = place.string(kind)?;
         if BUILT_IN.iter().any(|known| kind.starts_with(known)) {
             dropped.note(kind);
-            return Ok(Some(name.and_then(Raw::escaped).unwrap_or_default()));
+            let name = name.and_then(Raw::escaped);
+            return Ok(Carried::Not(name.unwrap_or_default()));
         }
         if kind != "custom" {
             return Err(place.not_carried(kind));
         }
     }
-    let name = place.required("name", name)?;
+    let name = place.name("name", name)?;
     let schema_place = place.field("input_schema");
     let schema = schema_place.object(schema.ok_or_else(|| schema_place.missing())?)?;
+    let up = fitting(name);
     let mut piece = |text: &str| out.extend_from_slice(text.as_bytes());
     piece(r#",{"type":"function","function":{"name":""#);
-    piece(name);
+    piece(&up);
     if let Some(description) = description {
         piece(r#"","description":""#);
         piece(place.field("description").string(description)?);
     }
     piece(r#"","parameters":"#);
-    piece(schema.text());
+    write_schema(schema, out, dropped);
     if let Some(strict) = strict {
-        piece(r#","strict":"#);
-        piece(strict.text());
+        for piece in [r#","strict":"#, strict.text()] {
+            out.extend_from_slice(piece.as_bytes());
+        }
     }
-    piece("}}");
-    Ok(None)
+    out.extend_from_slice(b"}}");
+    Ok(Carried::As { name, up })
 }
 
 /// What `tool_choice` says.
@@ -127,7 +162,11 @@ impl Choice {
                 if left_out.contains(&name) {
                     return Err(place.field("name").not_carried(name));
                 }
-                let named = [r#"{"type":"function","function":{"name":""#, name, r#""}}"#];
+                let named = [
+                    r#"{"type":"function","function":{"name":""#,
+                    &fitting(name),
+                    r#""}}"#,
+                ];
                 (named.concat(), true)
             }
             _ => return Err(place.field("type").must_be("auto, any, tool or none")),

@@ -2,15 +2,18 @@
 
 use super::freeform::Freeform;
 use super::item::Sink;
-use super::reply::{Reply, Special};
+use super::reply::{Form, Reply, Special};
 use crate::json::write;
-use crate::surface::chat::Fragment;
+use crate::surface::chat::{Fragment, call_id, write_object};
 
 /// A call in the making. All strings are escaped.
 #[derive(Debug, Default)]
 pub(super) struct Call {
     /// Its place, once it has a name: only then is it known what kind of item it is.
     at: Option<usize>,
+    /// Which call of the answer it is.
+    number: usize,
+    /// The upstream's own until it has its place, then what the client gets.
     id: String,
     name: String,
     special: Option<Special>,
@@ -28,6 +31,7 @@ impl Call {
         next: &mut usize,
         sink: &mut Sink<'_>,
     ) {
+        self.number = fragment.call;
         if let (Some(id), true) = (fragment.id, self.id.is_empty() && self.at.is_none()) {
             id.clone_into(&mut self.id);
         }
@@ -51,9 +55,7 @@ impl Call {
         *next += 1;
         self.at = Some(at);
         self.special = reply.special(&self.name).cloned();
-        if self.id.is_empty() {
-            self.id = format!("call_{}_{at}", sink.response);
-        }
+        self.id = call_id(sink.response, self.number, &self.id);
         let mut item = Vec::new();
         self.write_item(at, "in_progress", sink, &mut item);
         let id = sink.id(self.prefix(), at);
@@ -68,18 +70,21 @@ impl Call {
 
     fn delta(&mut self, arguments: &str, sink: &mut Sink<'_>) {
         self.arguments.extend_from_slice(arguments.as_bytes());
-        if self.is_freeform() {
-            let before = self.input.len();
-            self.freeform.feed(arguments, &mut self.input);
-            self.input_delta(before, sink);
-        } else if !arguments.is_empty()
-            && let Some(at) = self.at
-        {
-            let id = sink.id(self.prefix(), at);
-            sink.event("response.function_call_arguments.delta")
-                .item(&id)
-                .text(r#","delta":"#, arguments.as_bytes())
-                .end();
+        match (self.form(), self.at) {
+            (Form::Freeform, _) => {
+                let before = self.input.len();
+                self.freeform.feed(arguments, &mut self.input);
+                self.input_delta(before, sink);
+            }
+            (Form::Function, Some(at)) if !arguments.is_empty() => {
+                let id = sink.id(self.prefix(), at);
+                sink.event("response.function_call_arguments.delta")
+                    .item(&id)
+                    .text(r#","delta":"#, arguments.as_bytes())
+                    .end();
+            }
+            // A search has no deltas in OpenAI's book.
+            (Form::Function | Form::Search, _) => {}
         }
     }
 
@@ -107,24 +112,31 @@ impl Call {
             // No name ever came. A client tells the model better than we could.
             self.begin(reply, next, sink);
         }
+        // No arguments are an empty object.
+        if self.arguments.is_empty() && self.form() != Form::Freeform {
+            self.delta("{}", sink);
+        }
         let at = self.at.unwrap_or_default();
         let id = sink.id(self.prefix(), at);
-        if self.is_freeform() {
-            if !self.freeform.found() {
-                let before = self.input.len();
-                self.input.extend_from_slice(&self.arguments);
-                self.input_delta(before, sink);
+        match self.form() {
+            Form::Freeform => {
+                if !self.freeform.found() {
+                    let before = self.input.len();
+                    self.input.extend_from_slice(&self.arguments);
+                    self.input_delta(before, sink);
+                }
+                sink.event("response.custom_tool_call_input.done")
+                    .item(&id)
+                    .text(r#","input":"#, &self.input)
+                    .end();
             }
-            sink.event("response.custom_tool_call_input.done")
-                .item(&id)
-                .text(r#","input":"#, &self.input)
-                .end();
-        } else {
-            sink.event("response.function_call_arguments.done")
+            Form::Function => sink
+                .event("response.function_call_arguments.done")
                 .item(&id)
                 .text(r#","name":"#, self.shown_name().as_bytes())
                 .text(r#","arguments":"#, &self.arguments)
-                .end();
+                .end(),
+            Form::Search => {}
         }
         let mut item = Vec::new();
         self.write_item(at, status, sink, &mut item);
@@ -140,12 +152,18 @@ impl Call {
         self.id.len() + self.name.len() + self.arguments.len() + self.input.len()
     }
 
-    fn is_freeform(&self) -> bool {
-        self.special.as_ref().is_some_and(|tool| tool.freeform)
+    fn form(&self) -> Form {
+        self.special
+            .as_ref()
+            .map_or(Form::Function, |tool| tool.form)
     }
 
     fn prefix(&self) -> &'static str {
-        if self.is_freeform() { "ctc" } else { "fc" }
+        match self.form() {
+            Form::Function => "fc",
+            Form::Freeform => "ctc",
+            Form::Search => "tsc",
+        }
     }
 
     /// The tool's name as the client knows it.
@@ -155,10 +173,10 @@ impl Call {
 
     /// The item: without its arguments as long as it is in progress, as those go out as deltas.
     fn write_item(&self, at: usize, status: &str, sink: &Sink<'_>, out: &mut Vec<u8>) {
-        let (kind, value, text) = if self.is_freeform() {
-            ("custom_tool_call", "input", &self.input)
-        } else {
-            ("function_call", "arguments", &self.arguments)
+        let kind = match self.form() {
+            Form::Function => "function_call",
+            Form::Freeform => "custom_tool_call",
+            Form::Search => "tool_search_call",
         };
         out.extend_from_slice(br#"{"id":""#);
         sink.id(self.prefix(), at).write(out);
@@ -173,6 +191,21 @@ impl Call {
         if let Some(namespace) = self.special.as_ref().and_then(|t| t.namespace.as_ref()) {
             member("namespace", namespace);
         }
+        let (value, text) = match self.form() {
+            Form::Function => ("arguments", &self.arguments),
+            Form::Freeform => ("input", &self.input),
+            Form::Search => {
+                member("execution", "client");
+                out.extend_from_slice(br#"","arguments":"#);
+                let known = match status {
+                    "in_progress" => "",
+                    _ => std::str::from_utf8(&self.arguments).unwrap_or_default(),
+                };
+                write_object(known, out);
+                out.push(b'}');
+                return;
+            }
+        };
         member("name", self.shown_name());
         out.extend_from_slice(b"\",");
         write::string(out, value);

@@ -5,10 +5,18 @@ use crate::json::write;
 /// An event in the making.
 pub(super) struct Event<'o> {
     out: &'o mut Vec<u8>,
+    /// Where it begins, if it is to be forgotten.
+    forget: Option<usize>,
 }
 
 impl<'o> Event<'o> {
-    pub(super) fn begin(out: &'o mut Vec<u8>, kind: &str, sequence: &mut u64) -> Self {
+    pub(super) fn begin(
+        out: &'o mut Vec<u8>,
+        kind: &str,
+        sequence: &mut u64,
+        is_mute: bool,
+    ) -> Self {
+        let forget = is_mute.then_some(out.len());
         for piece in [
             "event: ",
             kind,
@@ -20,7 +28,7 @@ impl<'o> Event<'o> {
         }
         write::number(out, *sequence);
         *sequence += 1;
-        Self { out }
+        Self { out, forget }
     }
 
     /// The item that it is about, and the place of that.
@@ -63,7 +71,10 @@ impl<'o> Event<'o> {
     }
 
     pub(super) fn end(self) {
-        self.out.extend_from_slice(b"}\n\n");
+        match self.forget {
+            Some(start) => self.out.truncate(start),
+            None => self.out.extend_from_slice(b"}\n\n"),
+        }
     }
 }
 

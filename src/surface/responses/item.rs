@@ -29,11 +29,13 @@ pub(super) struct Sink<'s> {
     pub(super) out: &'s mut Vec<u8>,
     pub(super) sequence: &'s mut u64,
     pub(super) response: &'s str,
+    /// Nobody hears the events: each is forgotten when it is written.
+    pub(super) is_mute: bool,
 }
 
 impl<'s> Sink<'s> {
     pub(super) fn event(&mut self, kind: &str) -> Event<'_> {
-        Event::begin(self.out, kind, self.sequence)
+        Event::begin(self.out, kind, self.sequence, self.is_mute)
     }
 
     pub(super) fn id(&self, kind: &'static str, at: usize) -> ItemId<'s> {
@@ -179,17 +181,16 @@ impl Open {
             event = event.raw(br#","logprobs":["#).raw(&self.logprobs).raw(b"]");
         }
         event.end();
-        let mut part = Vec::new();
-        self.kind.write_part(&self.text, &self.logprobs, &mut part);
+        let part = |out: &mut Vec<u8>| self.kind.write_part(&self.text, &self.logprobs, out);
         sink.event(words.part_done)
             .item(&id)
             .raw(words.place.as_bytes())
             .raw(br#","part":"#)
-            .raw(&part)
+            .with(part)
             .end();
         let mut item = Vec::new();
         head(self.kind, &id, status, &mut item);
-        item.extend_from_slice(&part);
+        part(&mut item);
         item.push(b']');
         if let Some(details) = details {
             write_seal(details, &self.text, &mut item);

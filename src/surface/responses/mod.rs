@@ -4,9 +4,11 @@
 
 mod call;
 mod event;
+mod foreign;
 mod freeform;
 mod item;
 mod items;
+mod parts;
 mod reply;
 mod request;
 mod stream;
@@ -24,13 +26,16 @@ use super::{BadAnswer, Failure, Ids, is_too_long};
 impl Reply {
     /// Translates a whole answer. It is read as a stream of one chunk, so that the two agree.
     pub(super) fn plain(&self, answer: &[u8], ids: &Ids) -> Result<Bytes, BadAnswer> {
-        let chunk = Chunk::read(answer).map_err(BadAnswer::Json)?;
+        let chunk = Chunk::read(answer, &mut None).map_err(BadAnswer::Json)?;
         if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
         let mut stream = Stream::plain(self.clone(), ids.clone());
         let mut events = Vec::new();
         stream.take(&chunk, &mut events);
+        if stream.is_too_much() {
+            return Err(BadAnswer::TooMuch);
+        }
         stream.end_items(&mut events);
         let mut out = Vec::new();
         stream

@@ -1,6 +1,6 @@
 //! What answering takes of the request, and the `response` object it is answered with.
 
-use crate::json::{Raw, write};
+use crate::json::{Kind, Raw, write};
 use crate::surface::chat::{Finish, Usage};
 
 /// What a request has to leave behind until it is answered. It holds nothing of the prompt.
@@ -19,7 +19,18 @@ pub(super) struct Special {
     pub(super) joined: String,
     pub(super) namespace: Option<String>,
     pub(super) name: String,
-    pub(super) freeform: bool,
+    pub(super) form: Form,
+}
+
+/// What kind of tool it is to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// With arguments as its schema has them.
+    Function,
+    /// With one text.
+    Freeform,
+    /// The search for tools, which the client makes.
+    Search,
 }
 
 /// The settings that a `response` repeats.
@@ -56,6 +67,40 @@ impl Echo {
     pub(super) fn add(&mut self, name: &'static str, value: Option<Raw<'_>>) {
         if let Some(value) = value.filter(|value| value.text().len() <= MAX_ECHO) {
             self.given.push((name, value.text().to_owned()));
+        }
+    }
+
+    /// Adds an object of which a part may have been given: the rest is what it is without.
+    pub(super) fn add_object(
+        &mut self,
+        name: &'static str,
+        value: Option<Raw<'_>>,
+        defaults: &[(&str, &str)],
+    ) {
+        let Some(value) = value.filter(|value| value.kind() == Kind::Object) else {
+            return;
+        };
+        let mut whole = b"{".to_vec();
+        let mut member = |name: &str, value: &str| {
+            if whole.len() > 1 {
+                whole.push(b',');
+            }
+            write::string(&mut whole, name);
+            whole.push(b':');
+            whole.extend_from_slice(value.as_bytes());
+        };
+        for (name, default) in defaults {
+            member(name, value.get(name).map_or(*default, Raw::text));
+        }
+        let is_default = |name: &str| defaults.iter().any(|(known, _)| *known == name);
+        for (name, value) in value.members().filter(|(name, _)| !is_default(name)) {
+            member(&name, value.text());
+        }
+        whole.push(b'}');
+        // It is made of texts.
+        let whole = String::from_utf8(whole).unwrap_or_default();
+        if whole.len() <= MAX_ECHO {
+            self.given.push((name, whole));
         }
     }
 

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::reply::{Echo, Reply};
-use super::{items, tools};
-use crate::json::{Raw, write};
+use super::{items, parts, tools};
+use crate::json::{Kind, Raw, write};
 use crate::surface::chat::Body;
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
+use crate::surface::unfit::Unfit;
 use crate::surface::{self, Translated};
 
 /// Chat completions know these by the same name, or an upstream does.
@@ -58,16 +59,16 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let mut dropped = Dropped::default();
     echo.tool_choice(fields.peek("tool_choice"));
     echo.add("parallel_tool_calls", fields.peek("parallel_tool_calls"));
-    let special = tools::carry(&mut fields, &mut body, &mut dropped)?;
-
     if let Some(instructions) = fields.take("instructions") {
-        body.system(items::texts(instructions, &Place::top("instructions"))?);
+        if !matches!(instructions.kind(), Kind::String | Kind::Array) {
+            return Err(Place::top("instructions").must_be("a string"));
+        }
+        body.system(parts::texts(instructions, &mut Unfit::new(&mut dropped)));
     }
     let input = fields.take("input");
-    items::carry(
-        input.ok_or_else(|| Place::top("input").missing())?,
-        &mut body,
-    )?;
+    let input = input.ok_or_else(|| Place::top("input").missing())?;
+    let more = items::carry(input, &mut body, &mut dropped)?;
+    let special = tools::carry(&mut fields, &more, &mut body, &mut dropped)?;
 
     for name in SAME {
         if let Some(value) = fields.take(name) {
@@ -80,10 +81,12 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
         echo.add("max_output_tokens", Some(limit));
     }
     let reasoning = fields.take("reasoning");
-    echo.add("reasoning", reasoning);
+    let unasked = [("effort", "null"), ("summary", "null")];
+    echo.add_object("reasoning", reasoning, &unasked);
     carry_reasoning(reasoning, &mut body)?;
     let text = fields.take("text");
-    echo.add("text", text);
+    let unasked = [("format", r#"{"type":"text"}"#)];
+    echo.add_object("text", text, &unasked);
     carry_text(text, &mut body)?;
     let include = Include::read(fields.take("include"))?;
     let top_logprobs = fields.take("top_logprobs");

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::item::{self, Kind, Open, Sink};
 use super::reply::{Reply, Response, Status};
 use crate::json;
-use crate::surface::chat::{Calls, Chunk, Details, Finish, MAX_CALLS, Usage, text_of};
+use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
 use crate::surface::{Failure, Ids};
 
 /// A response in the making.
@@ -16,6 +16,8 @@ use crate::surface::{Failure, Ids};
 pub struct Stream {
     reply: Reply,
     ids: Ids,
+    /// The index of the choice that is listened to.
+    pub(in crate::surface) choice: Option<u64>,
     /// Nothing of it is sent, only the response at its end.
     is_plain: bool,
     sequence: u64,
@@ -40,6 +42,7 @@ impl Stream {
         Self {
             reply,
             ids,
+            choice: None,
             is_plain: false,
             sequence: 0,
             begun: false,
@@ -60,6 +63,7 @@ impl Stream {
     pub(super) fn plain(reply: Reply, ids: Ids) -> Self {
         Self {
             is_plain: true,
+            fragments: Calls::whole(),
             ..Self::new(reply, ids)
         }
     }
@@ -94,11 +98,8 @@ impl Stream {
         if let Some(calls) = chunk.first.calls {
             self.close("completed", out);
             self.seal(out);
-            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
             self.fragments.read(calls, |fragment| {
-                if fragment.call >= MAX_CALLS && !self.is_plain {
-                    return;
-                }
                 if self.calls.len() <= fragment.call {
                     self.calls.resize_with(fragment.call + 1, Call::default);
                 }
@@ -132,9 +133,14 @@ impl Stream {
         self.with_response("response.failed", status, out);
     }
 
+    /// Whether it has more calls or details than any model gives.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.fragments.are_too_many() || self.details.are_too_many()
+    }
+
     /// How many bytes are held until the end, which repeats them.
     pub(in crate::surface) fn held(&self) -> usize {
-        if self.fragments.are_too_many() {
+        if self.is_too_much() {
             return usize::MAX;
         }
         let open = self.open.as_ref().map_or(0, Open::held);
@@ -150,7 +156,7 @@ impl Stream {
         };
         self.close(status, out);
         for call in std::mem::take(&mut self.calls) {
-            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
             let (at, item) = call.end(status, &self.reply, &mut self.next, sink);
             self.keep(at, item);
         }
@@ -193,11 +199,11 @@ impl Stream {
             }
             let at = self.next;
             self.next += 1;
-            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
             self.open = Some(Open::begin(kind, at, sink));
         }
         if let Some(open) = &mut self.open {
-            let sink = &mut sink(out, &mut self.sequence, &self.ids);
+            let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
             open.delta(text, logprobs, sink);
         }
     }
@@ -208,7 +214,7 @@ impl Stream {
         };
         let sealed = open.kind == Kind::Reasoning && self.reply.encrypted;
         let details = sealed.then(|| std::mem::take(&mut self.details));
-        let sink = &mut sink(out, &mut self.sequence, &self.ids);
+        let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
         let (at, item) = (open.at, open.end(status, details.as_ref(), sink));
         self.keep(at, item);
     }
@@ -220,7 +226,7 @@ impl Stream {
         }
         let at = self.next;
         self.next += 1;
-        let sink = &mut sink(out, &mut self.sequence, &self.ids);
+        let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
         let item = item::sealed(at, &std::mem::take(&mut self.details), sink);
         self.keep(at, item);
     }
@@ -237,7 +243,7 @@ impl Stream {
 
     fn with_response(&mut self, kind: &str, status: Status<'_>, out: &mut Vec<u8>) {
         let mut sequence = self.sequence;
-        super::event::Event::begin(out, kind, &mut sequence)
+        super::event::Event::begin(out, kind, &mut sequence, self.is_plain)
             .raw(br#","response":"#)
             .with(|out| self.response(status).write(&self.reply, out))
             .end();
@@ -246,11 +252,12 @@ impl Stream {
 }
 
 /// Borrows no more of a stream than writing takes.
-fn sink<'s>(out: &'s mut Vec<u8>, sequence: &'s mut u64, ids: &'s Ids) -> Sink<'s> {
+fn sink<'s>(out: &'s mut Vec<u8>, sequence: &'s mut u64, ids: &'s Ids, is_plain: bool) -> Sink<'s> {
     Sink {
         out,
         sequence,
         response: &ids.id,
+        is_mute: is_plain,
     }
 }
 

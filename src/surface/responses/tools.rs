@@ -1,15 +1,18 @@
 //! `tools`, `tool_choice` and `parallel_tool_calls`.
 //!
 //! A function is carried as it is, a freeform tool as a function with one string, the tools of a
-//! namespace under joined names. Tools that OpenAI runs itself cannot be had here: they are left
-//! out and reported, unless `tool_choice` insists on one.
+//! namespace under joined names, a search for tools that the client makes as a function. Tools
+//! that OpenAI runs itself cannot be had here: they are left out and reported, unless
+//! `tool_choice` insists on one.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use super::reply::Special;
+use super::reply::{Form, Special};
 use crate::json::{Raw, write};
-use crate::surface::chat::Body;
+use crate::request::MAX_TOOLS;
+use crate::surface::chat::{Body, cut, fitting, write_schema};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -29,14 +32,14 @@ const BUILT_IN: [&str; 11] = [
     "programmatic_tool_calling",
 ];
 
-/// What a function's name may have at most.
-const MAX_NAME: usize = 64;
+/// The tool that finds others, and its only name.
+pub(super) const SEARCH: &str = "tool_search";
 
 /// A tool that is carried.
 struct Tool<'a> {
     namespace: Option<&'a str>,
     name: &'a str,
-    freeform: bool,
+    form: Form,
     description: Option<Raw<'a>>,
     parameters: Option<Raw<'a>>,
     strict: Option<Raw<'a>>,
@@ -45,7 +48,7 @@ struct Tool<'a> {
 }
 
 /// What is read of a definition.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "type",
     "name",
     "description",
@@ -53,34 +56,67 @@ const KEYS: [&str; 7] = [
     "strict",
     "format",
     "tools",
+    "execution",
 ];
 
-/// The name under which the upstream knows a tool of a namespace. All strings are escaped.
+/// The name under which the upstream knows a tool, one of a namespace too. All strings are escaped.
 pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
     let Some(namespace) = namespace else {
-        return Cow::Borrowed(name);
+        return fitting(name);
     };
-    let room = MAX_NAME.saturating_sub(name.len() + 2);
-    let cut: String = namespace
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        .take(room)
-        .collect();
-    Cow::Owned(format!("{cut}__{name}"))
+    // What could be joined of two others as well has a digest of the two.
+    let is_plain = !name.contains("__") && !name.starts_with('_') && !namespace.ends_with('_');
+    Cow::Owned(if is_plain {
+        fitting(&format!("{namespace}__{name}")).into_owned()
+    } else {
+        cut(&format!("{namespace}\0{name}"))
+    })
 }
 
-/// Carries the tools over, and answers which of them come back as something else than functions.
-pub(super) fn carry(
-    fields: &mut Fields<'_>,
+/// The names, for the upstream, of the tools that a search has found.
+pub(super) fn found(item: Raw<'_>) -> Vec<String> {
+    let mut tools = Vec::new();
+    read_more(item.get("tools"), &mut tools, &mut Dropped::default());
+    let names = tools.iter().map(|tool| joined(tool.namespace, tool.name));
+    names.map(Cow::into_owned).collect()
+}
+
+/// Carries the tools over, those of `more` lists too, and answers which of them come back as
+/// something else than functions.
+pub(super) fn carry<'a>(
+    fields: &mut Fields<'a>,
+    more: &[Raw<'a>],
     body: &mut Body,
     dropped: &mut Dropped,
 ) -> Result<Vec<Special>, Invalid> {
     let place = Place::top("tools");
     let mut tools = Vec::new();
     if let Some(list) = fields.take("tools") {
-        for (n, tool) in place.array(list)?.elements().enumerate() {
-            read(tool, None, &place.at(n), &mut tools, dropped)?;
+        for tool in place.each(place.array(list)?, MAX_TOOLS) {
+            let (place, tool) = tool?;
+            read(tool, None, &place, &mut tools, dropped)?;
         }
+    }
+    if !more.is_empty() {
+        let mut known: HashMap<_, usize> = HashMap::new();
+        for (at, tool) in tools.iter().enumerate() {
+            known.insert((tool.namespace, tool.name), at);
+        }
+        let mut added = Vec::new();
+        read_more(more.iter().copied(), &mut added, dropped);
+        for tool in added {
+            // What is defined again is meant so, and keeps its place: prefixes are cached.
+            match known.entry((tool.namespace, tool.name)) {
+                Entry::Occupied(at) => tools[*at.get()] = tool,
+                Entry::Vacant(free) => {
+                    free.insert(tools.len());
+                    tools.push(tool);
+                }
+            }
+        }
+    }
+    if tools.len() > MAX_TOOLS {
+        return Err(Place::top("tools").too_many(MAX_TOOLS));
     }
     let choice = Choice::read(fields.take("tool_choice"))?;
     if let Some(allowed) = &choice.allowed {
@@ -100,7 +136,7 @@ pub(super) fn carry(
         if n > 0 {
             out.push(b',');
         }
-        tool.write(&mut out);
+        tool.write(&mut out, dropped);
     }
     out.push(b']');
     body.field("tools", out);
@@ -120,25 +156,39 @@ fn read<'a>(
     tools: &mut Vec<Tool<'a>>,
     dropped: &mut Dropped,
 ) -> Result<(), Invalid> {
-    let [kind, name, description, parameters, strict, format, inner] =
-        place.object(tool)?.pick(KEYS);
+    let [
+        kind,
+        name,
+        description,
+        parameters,
+        strict,
+        format,
+        inner,
+        execution,
+    ] = place.object(tool)?.pick(KEYS);
     let kind = place.required("type", kind)?;
-    match kind {
-        "function" | "custom" => tools.push(Tool {
+    let mut push = |name, form| {
+        tools.push(Tool {
             namespace,
-            name: place.required("name", name)?,
-            freeform: kind == "custom",
+            name,
+            form,
             description,
             parameters,
             strict,
             format,
-        }),
+        });
+    };
+    match kind {
+        "function" => push(place.name("name", name)?, Form::Function),
+        "custom" => push(place.name("name", name)?, Form::Freeform),
+        SEARCH if execution.and_then(Raw::escaped) == Some("client") => push(SEARCH, Form::Search),
         "namespace" if namespace.is_none() => {
-            let name = place.required("name", name)?;
+            let name = place.name("name", name)?;
             let list = place.field("tools");
             let inner = list.array(inner.ok_or_else(|| list.missing())?)?;
-            for (n, tool) in inner.elements().enumerate() {
-                read(tool, Some(name), &list.at(n), tools, dropped)?;
+            for tool in list.each(inner, MAX_TOOLS) {
+                let (place, tool) = tool?;
+                read(tool, Some(name), &place, tools, dropped)?;
             }
         }
         _ if BUILT_IN.iter().any(|known| kind.starts_with(known)) => dropped.note(kind),
@@ -147,24 +197,40 @@ fn read<'a>(
     Ok(())
 }
 
+/// Reads lists that stand in the conversation: what is no tool in them is left out.
+fn read_more<'a>(
+    lists: impl IntoIterator<Item = Raw<'a>>,
+    tools: &mut Vec<Tool<'a>>,
+    dropped: &mut Dropped,
+) {
+    let place = Place::top("tools");
+    for tool in lists.into_iter().flat_map(Raw::elements) {
+        if read(tool, None, &place, tools, dropped).is_err() {
+            let kind = tool.get("type").and_then(Raw::escaped);
+            dropped.note(kind.unwrap_or_default());
+        }
+    }
+}
+
 impl Tool<'_> {
     fn special(&self) -> Option<Special> {
-        (self.freeform || self.namespace.is_some()).then(|| Special {
-            joined: joined(self.namespace, self.name).into_owned(),
+        let joined = joined(self.namespace, self.name);
+        (self.form != Form::Function || joined != self.name).then(|| Special {
+            joined: joined.into_owned(),
             namespace: self.namespace.map(str::to_owned),
             name: self.name.to_owned(),
-            freeform: self.freeform,
+            form: self.form,
         })
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, dropped: &mut Dropped) {
         let description = self.description.and_then(Raw::escaped);
         let mut piece = |text: &str| out.extend_from_slice(text.as_bytes());
         piece(r#"{"type":"function","function":{"name":""#);
         piece(&joined(self.namespace, self.name));
         piece(r#"","description":""#);
         piece(description.unwrap_or_default());
-        if self.freeform {
+        if self.form == Form::Freeform {
             let [syntax, definition] = self
                 .format
                 .map(|format| format.pick(["syntax", "definition"]))
@@ -184,16 +250,17 @@ impl Tool<'_> {
             );
         } else {
             piece("\"");
-            for (name, value) in [("parameters", self.parameters), ("strict", self.strict)] {
-                if let Some(value) = value {
-                    piece(",\"");
-                    piece(name);
-                    piece("\":");
-                    piece(value.text());
+            if let Some(parameters) = self.parameters {
+                out.extend_from_slice(br#","parameters":"#);
+                write_schema(parameters, out, dropped);
+            }
+            if let Some(strict) = self.strict {
+                for piece in [r#","strict":"#, strict.text()] {
+                    out.extend_from_slice(piece.as_bytes());
                 }
             }
         }
-        piece("}}");
+        out.extend_from_slice(b"}}");
     }
 }
 
@@ -234,10 +301,14 @@ impl<'a> Choice<'a> {
                 let list = place.field("tools");
                 let mut allowed = HashSet::new();
                 let tools = list.array(tools.ok_or_else(|| list.missing())?)?;
-                for (n, tool) in tools.elements().enumerate() {
+                for tool in list.each(tools, MAX_TOOLS) {
+                    let (place, tool) = tool?;
+                    let [name, kind] = tool.pick(["name", "type"]);
                     // One of OpenAI's own has no name, and is not there anyway.
-                    if tool.get("name").is_some() {
-                        allowed.insert(named(tool, &list.at(n))?);
+                    if name.is_some() {
+                        allowed.insert(named(tool, &place)?);
+                    } else if kind.and_then(Raw::escaped) == Some(SEARCH) {
+                        allowed.insert((None, SEARCH));
                     }
                 }
                 let mode = place.required("mode", mode)?;
@@ -269,5 +340,5 @@ fn named<'a>(tool: Raw<'a>, place: &Place<'_>) -> Result<(Option<&'a str>, &'a s
     let namespace = namespace
         .map(|namespace| place.field("namespace").string(namespace))
         .transpose()?;
-    Ok((namespace, place.required("name", name)?))
+    Ok((namespace, place.name("name", name)?))
 }

@@ -37,12 +37,13 @@ impl RequestRecord {
         let chosen_model = self.chosen_model().cloned();
         let last = self.attempts.last().map(|attempt| attempt.model.clone());
         let attempt_count = self.attempts.len();
+        let unreachable = self.unreached.filter(|last| last.attempts == attempt_count);
         self.attempts
             .drain(..attempt_count.saturating_sub(MAX_TRAIL));
         let finished = Finished {
             request_id: std::mem::take(&mut self.request_id),
             at: end.now.wall,
-            outcome: RequestOutcome::of(end.status, end.mid_stream_error.is_some()),
+            outcome: RequestOutcome::of(end.status, end.mid_stream_error.is_some(), self.refused),
             status: end.status,
             code: self.code.take().or(end.mid_stream_error.map(Into::into)),
             chosen_model,
@@ -53,6 +54,7 @@ impl RequestRecord {
             chunks_emitted: self.chunks_emitted,
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,
+            unreachable: unreachable.map(|last| last.cause),
             attempt_count,
             attempts: std::mem::take(&mut self.attempts),
         };

@@ -4,16 +4,15 @@ use super::*;
 use crate::cli::status::look::Look;
 
 fn shown(state: &Value) -> String {
-    Look::new(false).paint(&table(state))
+    Look::new(false).paint(&table(state, Local::hours(3)))
 }
 
 fn state() -> Value {
     json!({
-        "version": "0.1.0", "uptime_sec": 9600, "ready": true, "reason": null,
-        "first_choice": "vendor/y:free", "open_streams": 1,
-        "last_answer": {"model": "vendor/y:free", "at": "2026-11-25T20:39:58.100Z"},
+        "version": "0.1.0", "uptime_sec": 9600, "ready": true, "open_streams": 1,
+        "condition": {"code": "answering", "tone": "good", "sentence": "Requests are being answered.", "next_step": null},
         "list": {"source": "ranking", "age_sec": 2400, "models": 2, "available": 1},
-        "account": {"state": "awake", "limit": null, "asked_today": 412},
+        "account": {"state": "awake", "limit": null, "today": {"limit": 50, "used": 2, "remaining": 48, "resets_at": "2026-11-26T00:00:00.000Z"}},
         "models": [
             {"id": "vendor/xx:free", "rank": 1, "state": "resting", "resting_sec": 190,
              "reason": "rate limited (HTTP 429)",
@@ -35,37 +34,52 @@ fn state() -> Value {
 #[test]
 fn i6_6_the_table_says_who_answers_and_who_rests_how_long_and_why() {
     let expected = "\
-Requests are being answered: vendor/y:free is asked first; the last answer was by vendor/y:free at 20:39:58.
-free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min 0 s ago
-account: fine; 412 requests upstream since 00:00 UTC
+Requests are being answered.
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min ago
+account: 48 of 50 left today, back at 03:00 (your time)
 
   #  model           success    ttft  tok/s  state
   1  vendor/xx:free      95%  640 ms   71.5  rests 3 min 10 s more: rate limited (HTTP 429)
   2  vendor/y:free      100%   1.7 s      -  awake
   -  router                -       -      -  being probed after a rest
 
-last requests (UTC)
-  20:39:58  answered     200    1.9 s  vendor/xx:free rate_limited 429 > vendor/y:free success
-  20:39:50  client_error 400     1 ms  invalid_json";
+last requests (your time)
+  23:39:58  answered     200    1.9 s  vendor/xx:free rate_limited 429 > vendor/y:free success
+  23:39:50  client_error 400     1 ms  invalid_json";
     assert_eq!(shown(&state()), expected);
 }
 
 #[test]
-fn i6_6_the_banner_says_why_nobody_answers() {
+fn s3_the_first_lines_say_why_nobody_answers_and_what_to_do() {
     let mut state = state();
-    state["ready"] = false.into();
-    state["reason"] = "every model is resting; the first wakes in 9 s".into();
-    state["account"] = json!({"state": "resting", "limit": "day", "resting_sec": 90_061, "free_requests": {"limit": 50, "remaining": 0}, "asked_today": 50});
-    let shown = shown(&state);
-    let lines: Vec<_> = shown.lines().collect();
-    assert_eq!(
-        lines[0],
-        "Requests cannot be answered now: every model is resting; the first wakes in 9 s."
-    );
-    assert_eq!(
-        lines[2],
-        "account: the free quota of today is used up (0 of 50 left), back in 1 d 1 h; 50 requests upstream since 00:00 UTC"
-    );
+    state["condition"] = json!({"code": "key_refused", "tone": "bad", "sentence": "It is refused.", "next_step": "Mend it."});
+    assert!(shown(&state).starts_with("It is refused.\nMend it.\nfree-llm-proxy"));
+}
+
+#[test]
+fn s10_5_the_account_says_what_is_left_and_when_it_is_back() {
+    let today = |remaining: u64| json!({"limit": 50, "remaining": remaining, "resets_at": "2026-11-26T00:00:00.000Z"});
+    #[rustfmt::skip]
+    let rows = [
+        (json!({"state": "awake", "limit": null, "today": null}),                         "account: fine"),
+        (json!({"state": "awake", "limit": null, "today": today(48)}),                    "account: 48 of 50 left today, back at 03:00 (your time)"),
+        (json!({"state": "probing", "limit": null, "today": null}),                       "account: being probed after a rest"),
+        (json!({"state": "resting", "limit": "day", "resting_sec": 27_720, "today": today(0)}), "account: the free requests of today are used up, back in 7 h 42 min; 0 of 50 left today, back at 03:00 (your time)"),
+        (json!({"state": "resting", "limit": "minute", "resting_sec": 42, "today": today(30)}), "account: the free requests of this minute are used up, back in 42 s; 30 of 50 left today, back at 03:00 (your time)"),
+        (json!({"state": "resting", "limit": "credit", "resting_sec": 240}),              "account: out of credit, back in 4 min"),
+        (json!({"state": "awake", "today": {"limit": "x", "remaining": 1, "resets_at": "soon"}}), "account: fine"),
+    ];
+    for (account, expected) in rows {
+        let line = super::account(&account, Local::hours(3));
+        assert_eq!(Look::new(false).paint(&[line]), expected, "{account}");
+    }
+}
+
+#[test]
+fn i11_nothing_is_a_hundred_percent_beside_a_failure() {
+    let mut state = state();
+    state["models"][0]["hour"]["success_rate"] = 0.999.into();
+    assert!(shown(&state).contains("  99%"));
 }
 
 #[test]
@@ -84,7 +98,7 @@ fn i6_6_hostile_text_is_text_and_a_stranger_breaks_nothing() {
         json!("x"),
         json!({"models": 7, "requests": [null], "ready": "yes"}),
     ] {
-        assert!(super::table(&strange).len() >= 4);
+        assert!(super::table(&strange, Local::hours(0)).len() >= 4);
     }
 }
 
@@ -94,19 +108,4 @@ fn i6_6_a_thousand_models_are_named_up_to_a_point() {
     let model = state["models"][1].clone();
     state["models"] = vec![model; 1000].into();
     assert!(shown(&state).contains("and 970 more (--json shows all)"));
-}
-
-#[test]
-fn i6_6_lengths_of_time_in_two_units() {
-    #[rustfmt::skip]
-    let rows = [
-        (0,       "0 s"),
-        (59,      "59 s"),
-        (60,      "1 min 0 s"),
-        (3661,    "1 h 1 min"),
-        (90_061,  "1 d 1 h"),
-    ];
-    for (seconds, expected) in rows {
-        assert_eq!(duration(seconds), expected);
-    }
 }

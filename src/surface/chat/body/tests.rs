@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::super::part::Url;
 use super::*;
+use crate::json::Raw;
 
 const IMAGE: Part<'_> = Part::Image {
     url: Url::Data {
@@ -45,15 +46,13 @@ fn a_turn_is_one_message_with_its_calls() {
         body.reasoning(b"Hm.", br#",{"type":"reasoning.text","text":"Hm."}"#);
         body.text("Let me ");
         body.text("see.");
-        body.call("a", "f", Arguments::Text(r#"{\"x\":1}"#));
+        body.call("a", None, "f", Arguments::Text(r#"{\"x\":1}"#));
         body.reasoning(b"And?", b"");
-        body.call("b", "g", Arguments::Json(r#"{"y" : "\n"}"#));
-        body.call("c", "h", Arguments::Input(r#"say \"hi\"\n"#));
+        body.call("b", None, "g", Arguments::Json(r#"{"y" : "\n"}"#));
+        body.call("c", None, "h", Arguments::Input(r#"say \"hi\"\n"#));
         body.result("a", &[Part::Text("1")], false);
         body.result("b", &[], false);
         body.result("c", &[Part::Text("no"), Part::Text("way")], true);
-        body.begin_turn();
-        body.end_turn();
         body.refusal("I won't.");
         body.end_turn();
         body.reasoning(b"broken off", b"");
@@ -66,10 +65,141 @@ fn a_turn_is_one_message_with_its_calls() {
         {"role": "tool", "tool_call_id": "a", "content": "1"},
         {"role": "tool", "tool_call_id": "b", "content": ""},
         {"role": "tool", "tool_call_id": "c", "content": "Error: no\nway"},
-        {"role": "assistant", "content": ""},
         {"role": "assistant", "content": null, "refusal": "I won't."},
     ]);
     assert_eq!(got, expected);
+}
+
+#[test]
+fn a_message_of_the_models_without_a_word_is_left_out() {
+    const SEALED: &[u8] = br#",{"type":"reasoning.encrypted","data":"d"}"#;
+    #[rustfmt::skip]
+    let rows: [fn(&mut Body); 5] = [
+        |body| body.text(""),
+        |body| body.refusal(""),
+        |body| body.reasoning(b"", b""),
+        |body| body.reasoning(b"Hm.", b""),
+        |body| body.reasoning(b"", SEALED),
+    ];
+    for (n, say) in rows.into_iter().enumerate() {
+        let got = messages(|body| {
+            say(body);
+            body.user(&[Part::Text("Hi")]);
+            say(body);
+        });
+        assert_eq!(got, json!([{"role": "user", "content": "Hi"}]), "{n}");
+    }
+    let got = messages(|body| {
+        body.text("");
+        body.call("a", None, "f", Arguments::Json("{}"));
+    });
+    assert_eq!(got[0]["content"], Value::Null);
+}
+
+/// What is said: `a+b` calls, `=a` a result, `!a` a failure, `U` the user, `S` the system, `T` the
+/// model. What comes of it: the ids of an assistant's calls, of a tool's message its id and its
+/// content, and the others' words.
+#[test]
+fn each_call_is_answered_once_and_right_behind_its_message() {
+    #[rustfmt::skip]
+    let rows = [
+        ("a =a",              "[a] a:=a"),
+        ("a+b =a =b",         "[ab] a:=a b:=b"),
+        ("a+b =b =a",         "[ab] a:=a b:=b"),
+        // What was said in between comes after.
+        ("a U =a",            "[a] a:=a U"),
+        ("a S =a T",          "[a] a:=a S T"),
+        ("a+b =a U =b U",     "[ab] a:=a b:=b U U"),
+        ("a U b =a =b",       "[a] a:=a U [b] b:=b"),
+        ("a T =a U",          "[a]T a:=a U"),
+        ("a U T U =a",        "[a] a:=a U T U"),
+        // No result.
+        ("a U",               "[a] a:none U"),
+        ("a",                 "[a] a:none"),
+        ("a+b =b U",          "[ab] a:none b:=b U"),
+        // No call, none yet, or one that has its result.
+        ("=a U",              "(=a) U"),
+        ("!a U",              "(!a) U"),
+        ("=a a U",            "(=a) [a] a:none U"),
+        ("a =a =a U",         "[a] a:=a (=a) U"),
+        ("U =x a =a",         "U (=x) [a] a:=a"),
+        ("a !a",              "[a] a:Error: !a"),
+        // Ids that come again: the last message with one that waits is meant, and there the first.
+        ("a =a U a =a",       "[a] a:=a U [a] a:=a"),
+        ("a U a =a",          "[a] a:none U [a] a:=a"),
+        ("a+a =a !a",         "[aa] a:=a a:Error: !a"),
+    ];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for (said, expected) in rows {
+        let got = messages(|body| {
+            for word in said.split(' ') {
+                match word.split_at(1) {
+                    ("=", id) => body.result(id, &[Part::Text(word)], false),
+                    ("!", id) => body.result(id, &[Part::Text(word)], true),
+                    ("U", _) => body.user(&[Part::Text("U")]),
+                    ("S", _) => body.system(["S"]),
+                    ("T", _) => body.text("T"),
+                    _ => {
+                        let call = |id| body.call(id, None, "f", Arguments::Json("{}"));
+                        word.split('+').for_each(call);
+                    }
+                }
+            }
+        });
+        let shown = |message: &Value| match message["role"].as_str() {
+            Some("tool") => {
+                let content = text(&message["content"]);
+                let known = content != "No result of this call is known.";
+                let content = if known { content } else { "none".to_owned() };
+                format!("{}:{content}", text(&message["tool_call_id"]))
+            }
+            Some("assistant") => {
+                let calls = message["tool_calls"].as_array().into_iter().flatten();
+                let ids: String = calls.map(|call| text(&call["id"])).collect();
+                let ids = if ids.is_empty() {
+                    ids
+                } else {
+                    format!("[{ids}]")
+                };
+                ids + &text(&message["content"])
+            }
+            _ => match message["content"].as_array() {
+                Some(parts) => {
+                    let of = text(&parts[0]["text"]);
+                    let failed = text(&parts[1]["text"]).starts_with('!');
+                    assert_eq!(of.starts_with("The error"), failed, "{of}");
+                    format!("({})", text(&parts[1]["text"]))
+                }
+                None => text(&message["content"])
+                    .replace("<system-reminder>\nS\n</system-reminder>", "S"),
+            },
+        };
+        let shown: Vec<String> = got.as_array().unwrap().iter().map(shown).collect();
+        assert_eq!(shown.join(" "), expected, "{said}");
+    }
+}
+
+#[test]
+fn a_call_without_an_id_gets_one_and_its_result_too() {
+    let got = messages(|body| {
+        body.call("", None, "f", Arguments::Json("{}"));
+        body.call("", None, "g", Arguments::Json("{}"));
+        body.call("b", Some("own"), "h", Arguments::Json("{}"));
+        body.result("", &[Part::Text("1")], false);
+        body.result("own", &[Part::Text("3")], false);
+        body.result("b", &[Part::Text("again")], false);
+        body.result("", &[Part::Text("2")], false);
+        body.result("", &[], false);
+    });
+    let calls = got[0]["tool_calls"].as_array().unwrap();
+    let ids: Vec<&Value> = calls.iter().map(|call| &call["id"]).collect();
+    assert_eq!(ids, ["call_without_id_0", "call_without_id_1", "b"]);
+    for (n, content) in ["1", "2", "3"].into_iter().enumerate() {
+        let result = json!({"role": "tool", "tool_call_id": ids[n], "content": content});
+        assert_eq!(got[n + 1], result);
+    }
+    assert_eq!(got[4]["content"][1]["text"], "again");
+    assert_eq!(got.as_array().unwrap().len(), 5);
 }
 
 #[test]
@@ -79,6 +209,8 @@ fn what_tools_show_follows_their_results() {
     let result = |id, content| json!({"role": "tool", "tool_call_id": id, "content": content});
     let attached = "(attached to the next user message)";
     let shown = |body: &mut Body| {
+        body.call("a", None, "f", Arguments::Json("{}"));
+        body.call("b", None, "f", Arguments::Json("{}"));
         body.result("a", &[IMAGE], false);
         body.result("b", &[Part::Text("x"), IMAGE], false);
     };
@@ -92,7 +224,8 @@ fn what_tools_show_follows_their_results() {
     });
     let user =
         json!({"role": "user", "content": [note, image, image, {"type": "text", "text": "See?"}]});
-    assert_eq!(got, json!([results[0], results[1], user]));
+    let without_calls = |got: Value| Value::from(&got.as_array().unwrap()[1..]);
+    assert_eq!(without_calls(got), json!([results[0], results[1], user]));
 
     let alone = json!({"role": "user", "content": [note, image, image]});
     let said = json!({"role": "assistant", "content": "I see."});
@@ -100,8 +233,13 @@ fn what_tools_show_follows_their_results() {
         shown(body);
         body.text("I see.");
     });
-    assert_eq!(got, json!([results[0], results[1], alone, said]));
-    assert_eq!(messages(shown), json!([results[0], results[1], alone]));
+    let expected = json!([results[0], results[1], alone, said]);
+    assert_eq!(without_calls(got), expected);
+    let expected = json!([results[0], results[1], alone]);
+    assert_eq!(without_calls(messages(shown)), expected);
+    let got = messages(|body| body.result("a", &[IMAGE], false));
+    let of = json!({"type": "text", "text": "The result of an earlier tool call:"});
+    assert_eq!(got, json!([{"role": "user", "content": [of, image]}]));
 }
 
 #[test]
@@ -122,6 +260,8 @@ fn what_the_user_says_is_as_plain_as_can_be() {
              json!([{"type": "file", "file": {"file_data": "https://a"}}])),
         (vec![Part::Audio(r#"{"data":"A","format":"wav"}"#)],
              json!([{"type": "input_audio", "input_audio": {"data": "A", "format": "wav"}}])),
+        (vec![Part::Told(Raw::parse(br#"{"type":"x","n":1}"#, 9).unwrap())],
+             json!([{"type": "text", "text": r#"{"type":"x","n":1}"#}])),
     ];
     for (parts, content) in rows {
         let got = messages(|body| body.user(&parts));

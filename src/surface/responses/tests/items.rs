@@ -48,10 +48,25 @@ fn items_become_messages() {
                 {"type": "function_call", "call_id": "2", "namespace": "multi_agent_v1", "name": "close_agent", "arguments": "{}"}]),
          json!([{"role": "assistant", "content": null, "tool_calls": [call("1", "apply_patch", "{\"input\":\"*** Begin\\n\\\"x\\\"\"}")]},
                 {"role": "tool", "tool_call_id": "1", "content": "Done."},
-                {"role": "assistant", "content": null, "tool_calls": [call("2", "multi_agent_v1__close_agent", "{}")]}])),
-        // A result without its call is the upstream's to judge.
-        (json!([{"type": "function_call_output", "call_id": "1", "output": ""}]),
-         json!([{"role": "tool", "tool_call_id": "1", "content": ""}])),
+                {"role": "assistant", "content": null, "tool_calls": [call("2", "multi_agent_v1__close_agent", "{}")]},
+                {"role": "tool", "tool_call_id": "2", "content": "No result of this call is known."}])),
+        // A result whose call is not there is told; a message between the two comes after.
+        (json!([{"type": "function_call_output", "call_id": "1", "output": "x"}]),
+         json!([{"role": "user", "content": [{"type": "text", "text": "The result of an earlier tool call:"}, {"type": "text", "text": "x"}]}])),
+        (json!([{"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
+                {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{}"},
+                {"role": "user", "content": "Hurry."},
+                {"type": "function_call_output", "call_id": "2", "output": "y"},
+                {"role": "developer", "content": "Be quick."},
+                {"type": "function_call_output", "call_id": "1", "output": "x"}]),
+         json!([{"role": "assistant", "content": null, "tool_calls": [call("1", "f", "{}"), call("2", "g", "{}")]},
+                {"role": "tool", "tool_call_id": "1", "content": "x"}, {"role": "tool", "tool_call_id": "2", "content": "y"},
+                {"role": "user", "content": "Hurry."}, {"role": "user", "content": "<system-reminder>\nBe quick.\n</system-reminder>"}])),
+        // Nothing was said, and no message says so.
+        (json!([{"role": "user", "content": "a"}, {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}, {"role": "user", "content": "b"}]),
+         json!([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}])),
+        (json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": []}, {"role": "assistant", "content": [{"type": "output_text", "text": ""}]}]),
+         json!([{"role": "user", "content": "a"}])),
     ];
     for (input, expected) in rows {
         assert_eq!(messages(input.clone()), expected, "{input}");

@@ -7,6 +7,7 @@ use super::*;
 use crate::surface::{Invalid, Translated};
 
 mod faults;
+mod history;
 mod items;
 mod tools;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{reply, thinking};
 use crate::surface::transcript::{
-    End, FAILURE, call, check_first_choice_alone, check_message, delta, ids, play, text,
+    End, FAILURE, call, check_message, check_one_choice_alone, delta, id, ids, play, text,
 };
 use crate::surface::{Failure, transcript};
 
@@ -71,7 +71,7 @@ fn a_failure_is_the_last_event() {
 
 #[test]
 fn a_choice_that_nobody_asked_for_is_left_out() {
-    check_first_choice_alone(&reply(&thinking()));
+    check_one_choice_alone(&reply(&thinking()));
 }
 
 #[test]
@@ -89,7 +89,8 @@ fn a_plain_answer_is_a_message() {
         )
     };
     let calls = |arguments: Value| json!({"content": null, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]});
-    let used = |input: Value| json!([{"type": "tool_use", "id": "c", "name": "f", "input": input}]);
+    let used =
+        |input: Value| json!([{"type": "tool_use", "id": id(0, "c"), "name": "f", "input": input}]);
     let thought = json!({"content": "x", "reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]});
     let text = json!({"type": "text", "text": "x"});
     #[rustfmt::skip]
@@ -105,10 +106,13 @@ fn a_plain_answer_is_a_message() {
         (json!({}),  calls(json!("{\"a\": [1, \"é\"]}")),      used(json!({"a": [1, "é"]})), "tool_use"),
         (json!({}),  calls(json!("")),                         used(json!({})),          "tool_use"),
         (json!({}),  calls(json!({"a": 1})),                   used(json!({"a": 1})),    "tool_use"),
+        (json!({}),  calls(json!(null)),                       used(json!({})),          "tool_use"),
+        (json!({}),  calls(json!("null")),                     used(json!({})),          "tool_use"),
+        (json!({}),  calls(json!("{\"a\":1}{\"a\":1}")),       used(json!({"a": 1})),    "tool_use"),
         (json!({}),  calls(json!("{\"a\": ")),                 used(json!({"INVALID_JSON": "{\"a\": "})), "tool_use"),
         (json!({}),  calls(json!("[1]")),                      used(json!({"INVALID_JSON": "[1]"})), "tool_use"),
         (json!({}),  json!({"tool_calls": [{"function": {"name": "f"}}]}),
-            json!([{"type": "tool_use", "id": "toolu_1a2b_0", "name": "f", "input": {}}]), "tool_use"),
+            json!([{"type": "tool_use", "id": id(0, ""), "name": "f", "input": {}}]), "tool_use"),
     ];
     for (more, message, expected, reason) in rows {
         assert_eq!(

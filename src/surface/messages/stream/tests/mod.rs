@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::surface::transcript::{End, call, check_message, delta, end, play, text};
+use crate::surface::transcript::{End, call, check_message, delta, end, id, play, text};
 use crate::surface::{Reply, messages};
 
 mod endings;
@@ -119,7 +119,7 @@ fn a_thought_then_a_text_then_calls() {
     let start = &play(reply(&thinking()), &chunks, End::Done)[9];
     assert_eq!(
         start["content_block"],
-        json!({"type": "tool_use", "id": "call_0", "name": "ls", "input": {}})
+        json!({"type": "tool_use", "id": id(0, "call_0"), "name": "ls", "input": {}})
     );
     // Who did not ask for thoughts gets a sign of life for each.
     let unasked = lines(&json!({}), &chunks);
@@ -182,6 +182,7 @@ fn fragments_that_alternate_are_put_in_order() {
         "ping",
         "ping",
         "ping",
+        "input_json_delta 0 {}",
         "stop 0",
         "start 1 tool_use b",
         "input_json_delta 1 {}",
@@ -239,4 +240,21 @@ fn whoever_asked_for_thoughts_is_told_the_name_that_was_asked_for() {
         model(&json!({"thinking": {"type": "disabled"}})),
         "a/b:free"
     );
+}
+
+/// Clients show it until the end tells how many there were.
+#[test]
+fn the_start_tells_about_how_many_tokens_went_in() {
+    let body = json!({"system": "s".repeat(40), "messages": [{"role": "user", "content": "x".repeat(400)}], "stream": true,
+                      "tools": [{"name": "f", "description": "d".repeat(40), "input_schema": {}}]});
+    let body = Bytes::from(body.to_string());
+    let counted = messages::count_tokens(&body, 9).unwrap();
+    let counted: Value = serde_json::from_slice(&counted).unwrap();
+    let reply = messages::read(&body, 9).unwrap().reply;
+    let events = play(reply, &[vec![text("x")], end("stop")].concat(), End::Done);
+    let told = &events[0]["message"]["usage"];
+    assert_eq!(told["input_tokens"], counted["input_tokens"]);
+    assert!(told["input_tokens"].as_u64() > Some(100));
+    let last = &events[events.len() - 2]["usage"];
+    assert_eq!(last["input_tokens"], 5, "nine, four of them out of a cache");
 }

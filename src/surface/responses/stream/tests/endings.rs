@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{line, reply};
 use crate::surface::responses;
 use crate::surface::transcript::{
-    End, call, check_first_choice_alone, check_response, delta, end, ids, play, text,
+    End, call, check_one_choice_alone, check_response, delta, end, ids, play, text,
 };
 
 #[test]
@@ -109,7 +109,7 @@ fn a_plain_answer_is_what_the_stream_ends_with() {
 
 #[test]
 fn a_choice_that_nobody_asked_for_is_left_out() {
-    check_first_choice_alone(&reply(&json!({"include": ["reasoning.encrypted_content"]})));
+    check_one_choice_alone(&reply(&json!({"include": ["reasoning.encrypted_content"]})));
 }
 
 #[test]
@@ -130,5 +130,82 @@ fn a_failure_has_a_code_that_clients_know() {
     ];
     for (failure, code) in rows {
         assert_eq!(responses::code_of(&failure), code);
+    }
+}
+
+/// A search for tools that the client makes: an object's arguments, and no deltas.
+#[test]
+fn a_search_for_tools_comes_back_as_one() {
+    let tools = json!({"tools": [{"type": "tool_search", "execution": "client"}]});
+    #[rustfmt::skip]
+    let rows = [
+        (&["{\"query\":", "\"files\"}"][..], json!({"query": "files"})),
+        (&[""],                              json!({})),
+        (&["{\"query\":"],                   json!({"INVALID_JSON": "{\"query\":"})),
+    ];
+    for (pieces, arguments) in rows {
+        let first = call(0, "tool_search", pieces[0]);
+        let others = pieces[1..].iter().map(|piece| call(0, "", piece));
+        let chunks: Vec<String> = std::iter::once(first)
+            .chain(others)
+            .chain(end("tool_calls"))
+            .collect();
+        let events = play(reply(&tools), &chunks, End::Done);
+        check_response(&events, End::Done);
+        let kinds: Vec<String> = events.iter().map(line).collect();
+        let expected = [
+            "created",
+            "in_progress",
+            "output_item.added 0 tool_search_call",
+            "output_item.done 0 tool_search_call",
+            "completed",
+        ];
+        assert_eq!(kinds, expected);
+        let item = |n: usize| &events[n]["item"];
+        assert_eq!(item(2)["arguments"], json!({}));
+        let (id, call_id) = (&item(3)["id"], &item(3)["call_id"]);
+        assert!(id.is_string() && call_id.is_string());
+        let expected = json!({"id": id, "type": "tool_search_call", "status": "completed", "call_id": call_id,
+                              "execution": "client", "arguments": arguments});
+        assert_eq!(*item(3), expected);
+    }
+}
+
+#[test]
+fn settings_that_were_given_in_part_are_repeated_whole() {
+    let text = json!({"format": {"type": "text"}});
+    let schema = json!({"type": "json_schema", "name": "n", "schema": {}});
+    let reasoning = json!({"effort": null, "summary": null});
+    #[rustfmt::skip]
+    let rows = [
+        ("text",      json!(null),                 text.clone()),
+        ("text",      json!({}),                   text.clone()),
+        ("text",      json!({"format": null}),     json!({"format": {"type": "text"}})),
+        ("text",      json!({"verbosity": "low"}), json!({"format": {"type": "text"}, "verbosity": "low"})),
+        ("text",      json!({"format": schema, "verbosity": "low"}), json!({"format": schema, "verbosity": "low"})),
+        ("text",      json!({"format": {"type": "json_schema", "name": "n".repeat(2_000), "schema": {}}}), text),
+        ("reasoning", json!(null),                 reasoning.clone()),
+        ("reasoning", json!({}),                   reasoning),
+        ("reasoning", json!({"effort": "low"}),    json!({"effort": "low", "summary": null})),
+        ("reasoning", json!({"summary": "auto"}),  json!({"effort": null, "summary": "auto"})),
+        ("reasoning", json!({"effort": "low", "context": "x"}), json!({"effort": "low", "summary": null, "context": "x"})),
+        // What has no parts is as it was given, or as it is without.
+        ("tool_choice", json!("none"),             json!("none")),
+        ("tool_choice", json!(null),               json!("auto")),
+        ("parallel_tool_calls", json!(false),      json!(false)),
+        ("metadata",  json!({}),                   json!({})),
+        ("metadata",  json!(null),                 json!({})),
+        ("service_tier", json!(null),              json!("default")),
+        ("truncation", json!("auto"),              json!("disabled")),
+        ("top_p",     json!(null),                 json!(null)),
+    ];
+    for (name, given, expected) in rows {
+        let none: [&str; 0] = [];
+        let mut more = json!({});
+        more[name] = given.clone();
+        let events = play(reply(&more), &none, End::Done);
+        for event in &events {
+            assert_eq!(event["response"][name], expected, "{name}: {given}");
+        }
     }
 }

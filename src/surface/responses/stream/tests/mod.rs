@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::surface::transcript::{End, call, check_response, delta, end, play, text};
+use crate::surface::transcript::{End, call, check_response, delta, end, id, play, text};
 use crate::surface::{Reply, responses};
 
 mod endings;
@@ -95,9 +95,9 @@ fn a_thought_then_a_text_then_calls() {
         "function_call_arguments.delta 2 {\"a\":",
         "function_call_arguments.delta 2 1}",
         "output_item.added 3 function_call",
-        "function_call_arguments.delta 3 {}",
         "function_call_arguments.done 2 {\"a\":1}",
         "output_item.done 2 function_call",
+        "function_call_arguments.delta 3 {}",
         "function_call_arguments.done 3 {}",
         "output_item.done 3 function_call",
         "completed",
@@ -171,9 +171,9 @@ fn a_freeform_tools_input_is_unwrapped_as_it_comes() {
         "custom_tool_call_input.delta 0 *** Begin",
         "custom_tool_call_input.delta 0 \n+é",
         "output_item.added 1 function_call",
-        "function_call_arguments.delta 1 {}",
         "custom_tool_call_input.done 0 *** Begin\n+é",
         "output_item.done 0 custom_tool_call",
+        "function_call_arguments.delta 1 {}",
         "function_call_arguments.done 1 {}",
         "output_item.done 1 function_call",
         "completed",
@@ -182,8 +182,8 @@ fn a_freeform_tools_input_is_unwrapped_as_it_comes() {
     let events = play(reply(&tools), &chunks, End::Done);
     let output = &events.last().unwrap()["response"]["output"];
     let expected = json!([
-        {"id": "ctc_1a2b_0", "type": "custom_tool_call", "status": "completed", "call_id": "call_0", "name": "apply_patch", "input": "*** Begin\n+é"},
-        {"id": "fc_1a2b_1", "type": "function_call", "status": "completed", "call_id": "call_1", "namespace": "agents", "name": "close", "arguments": "{}"},
+        {"id": "ctc_1a2b_0", "type": "custom_tool_call", "status": "completed", "call_id": id(0, "call_0"), "name": "apply_patch", "input": "*** Begin\n+é"},
+        {"id": "fc_1a2b_1", "type": "function_call", "status": "completed", "call_id": id(1, "call_1"), "namespace": "agents", "name": "close", "arguments": "{}"},
     ]);
     assert_eq!(*output, expected);
     // Without an input the arguments are all there is.

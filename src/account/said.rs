@@ -1,0 +1,148 @@
+//! What the upstream's key endpoint says of the key and of the day's free requests
+//! (`docs/upstream.md` §7). Pure.
+
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Now;
+use crate::json::{self, Kind, Raw};
+
+/// What an answer of `GET {base}/key` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySaid {
+    /// The key is taken.
+    Accepted {
+        /// The free requests of the day, where it tells them.
+        today: Option<Today>,
+    },
+    /// The key is not taken.
+    Refused {
+        /// The status it says so with.
+        status: u16,
+    },
+    /// Nothing of either: no such endpoint, an outage, a page of somebody's.
+    Nothing,
+}
+
+/// The free requests of one UTC day. A hint and no meter: OpenRouter's own count lags behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Today {
+    /// How many there are.
+    pub limit: u64,
+    /// How many were used, by whatever asked with the account.
+    pub used: u64,
+    /// How many are left.
+    pub remaining: u64,
+}
+
+/// The free quota begins anew with each day in UTC.
+const DAY: u64 = 24 * 3600;
+
+/// Which day it is, since 1970.
+#[must_use]
+pub fn day(now: Now) -> u64 {
+    now.unix_seconds() / DAY
+}
+
+/// When the next one begins.
+#[must_use]
+pub fn next_day(now: Now) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs((day(now) + 1) * DAY)
+}
+
+/// No account has more, and a larger number is nonsense.
+const MOST: u64 = 1_000_000_000;
+
+/// Reads one answer. It is hostile until here: whatever makes no sense says nothing.
+#[must_use]
+pub fn read(status: u16, body: &[u8]) -> KeySaid {
+    match status {
+        200 => {}
+        401 | 403 => return KeySaid::Refused { status },
+        _ => return KeySaid::Nothing,
+    }
+    let data = Raw::parse(body, json::MAX_DEPTH)
+        .ok()
+        .and_then(|body| body.get("data"))
+        .filter(|data| data.kind() == Kind::Object);
+    match data {
+        Some(data) => KeySaid::Accepted {
+            today: data.get("free_model_daily_requests").and_then(today),
+        },
+        None => KeySaid::Nothing,
+    }
+}
+
+fn today(told: Raw<'_>) -> Option<Today> {
+    let number = |name| told.get(name).map(Raw::as_u64);
+    // A number that is there must make sense, or the whole does not.
+    let within = |number: Option<Option<u64>>| match number {
+        None => Some(None),
+        Some(number) => number.filter(|n| *n <= MOST).map(Some),
+    };
+    let limit = within(number("limit"))?.filter(|limit| *limit > 0)?;
+    let (used, remaining) = match (within(number("used"))?, within(number("remaining"))?) {
+        (Some(used), Some(remaining)) => (used, remaining),
+        (Some(used), None) => (used, limit.saturating_sub(used)),
+        (None, Some(remaining)) => (limit.saturating_sub(remaining), remaining),
+        (None, None) => return None,
+    };
+    // More is used than there is where refused requests are counted, too.
+    (remaining <= limit).then_some(Today {
+        limit,
+        used,
+        remaining,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_5_the_key_endpoint_is_read_where_it_makes_sense() {
+        let accepted = |today: Option<(u64, u64, u64)>| KeySaid::Accepted {
+            today: today.map(|(limit, used, remaining)| Today {
+                limit,
+                used,
+                remaining,
+            }),
+        };
+        let told = |requests: &str| {
+            format!(r#"{{"data":{{"label":"x","free_model_daily_requests":{requests}}}}}"#)
+        };
+        #[rustfmt::skip]
+        let rows: Vec<(u16, String, KeySaid)> = vec![
+            (200, told(r#"{"used":2,"limit":50,"remaining":48}"#),        accepted(Some((50, 2, 48)))),
+            (200, told(r#"{"used":2,"limit":50}"#),                       accepted(Some((50, 2, 48)))),
+            (200, told(r#"{"limit":50,"remaining":48}"#),                 accepted(Some((50, 2, 48)))),
+            (200, told(r#"{"used":1060,"limit":1000,"remaining":0}"#),    accepted(Some((1000, 1060, 0)))),
+            (200, told(r#"{"used":1060,"limit":1000}"#),                  accepted(Some((1000, 1060, 0)))),
+            (200, told(r#"{"limit":50}"#),                                accepted(None)),
+            (200, told(r#"{"used":-1,"limit":50,"remaining":51}"#),       accepted(None)),
+            (200, told(r#"{"used":1e30,"limit":50,"remaining":0}"#),      accepted(None)),
+            (200, told(r#"{"used":0,"limit":0,"remaining":0}"#),          accepted(None)),
+            (200, told(r#"{"used":0,"limit":50,"remaining":60}"#),        accepted(None)),
+            (200, told(r#"{"used":"2","limit":"50","remaining":"48"}"#),  accepted(None)),
+            (200, told("null"),                                           accepted(None)),
+            (200, told("[]"),                                             accepted(None)),
+            (200, r#"{"data":{}}"#.into(),                                accepted(None)),
+            (200, r#"{"data":[]}"#.into(),                                KeySaid::Nothing),
+            (200, "<html>".into(),                                        KeySaid::Nothing),
+            (200, "[".repeat(100_000),                                    KeySaid::Nothing),
+            (401, "".into(),                                              KeySaid::Refused { status: 401 }),
+            (403, "".into(),                                              KeySaid::Refused { status: 403 }),
+            (404, "".into(),                                              KeySaid::Nothing),
+            (429, "".into(),                                              KeySaid::Nothing),
+            (302, "".into(),                                              KeySaid::Nothing),
+            (500, told(r#"{"used":2,"limit":50,"remaining":48}"#),        KeySaid::Nothing),
+        ];
+        for (status, body, expected) in rows {
+            assert_eq!(
+                read(status, body.as_bytes()),
+                expected,
+                "{status} {:.99}",
+                body
+            );
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Asks the key endpoint: with each read of the list, and every five minutes while requests come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::said::{KeySaid, read};
+use crate::clock::Now;
+use crate::config::{LogLevel, Secret};
+use crate::registry::Registry;
+use crate::telemetry::{Log, Traffic};
+use crate::upstream::{Upstream, read_body};
+
+/// How long an answer may take, and how large it may be.
+const LIMIT: Duration = Duration::from_secs(15);
+const MAX_BYTES: usize = 64 << 10;
+/// How often it is asked while requests come.
+const PERIOD: Duration = Duration::from_secs(300);
+
+/// Asks, and writes down what was told.
+#[derive(Clone)]
+pub(crate) struct KeyTask {
+    pub(crate) upstream: Upstream,
+    pub(crate) key: Secret,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) log: Log,
+    /// Told when the list has been read.
+    pub(crate) list_read: Arc<Notify>,
+}
+
+impl KeyTask {
+    /// Asks whenever it is due; never ends.
+    pub(crate) async fn run(self) {
+        let attempts = || self.traffic.read(|live| live.attempts());
+        let mut refused = false;
+        loop {
+            let asked = attempts();
+            self.until_due(asked).await;
+            let said = self.ask().await;
+            self.registry.key_said(said, Now::read());
+            let refused_before = std::mem::replace(&mut refused, is_refused(said));
+            if let (KeySaid::Refused { status }, false) = (said, refused_before) {
+                self.log.emit(
+                    LogLevel::Warning,
+                    "key_refused",
+                    &serde_json::json!({"status": status, "key_tail": self.key.tail()}),
+                );
+            }
+        }
+    }
+
+    /// Waits for a read of the list, or for five minutes in which a model was asked.
+    async fn until_due(&self, asked_before: u64) {
+        loop {
+            tokio::select! {
+                () = self.list_read.notified() => return,
+                () = tokio::time::sleep(PERIOD) => {
+                    if self.traffic.read(|live| live.attempts()) != asked_before {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// An upstream that does not answer, or has no such endpoint, has told nothing.
+    async fn ask(&self) -> KeySaid {
+        let whole = async {
+            let (head, body) = self.upstream.key().await.ok()?.into_parts();
+            let body = read_body(&head.headers, body, MAX_BYTES).await.ok()?;
+            Some(read(head.status.as_u16(), &body))
+        };
+        let answered = tokio::time::timeout(LIMIT, whole).await;
+        answered.ok().flatten().unwrap_or(KeySaid::Nothing)
+    }
+}
+
+fn is_refused(said: KeySaid) -> bool {
+    matches!(said, KeySaid::Refused { .. })
+}

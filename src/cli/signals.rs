@@ -1,0 +1,101 @@
+//! What signals do to a proxy that serves (spec §8): some stop it, the others do not.
+
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Ending;
+use crate::config::LogLevel;
+use crate::telemetry::Log;
+
+/// They would end the process where it stands, and mean nothing here. Of `SIGVTALRM` and `SIGPROF`
+/// Linux, macOS and the BSDs have the same numbers.
+fn meaningless() -> [SignalKind; 7] {
+    [
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+        SignalKind::alarm(),
+        SignalKind::pipe(),
+        SignalKind::io(),
+        SignalKind::from_raw(26),
+        SignalKind::from_raw(27),
+    ]
+}
+
+/// Tells of the first SIGTERM, SIGINT or SIGHUP; a second ends the process at once.
+pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::Receiver<bool>> {
+    for kind in meaningless() {
+        // Once it has been listened for, it does nothing for as long as the process lives.
+        drop(signal(kind)?);
+    }
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = hangup()?;
+    let (tell, stop) = watch::channel(false);
+    tasks.spawn(async move {
+        for second in [false, true] {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+                // A terminal that closes sends it, and the shell in it may do so again.
+                () = came(&mut hangup), if !second => {}
+            }
+            if second {
+                std::process::exit(i32::from(Ending::Fault.code()));
+            }
+            log.emit(LogLevel::Info, "stopping", &json!({}));
+            tell.send_replace(true);
+        }
+    });
+    Ok(stop)
+}
+
+/// Whoever started the program with `nohup` wants it to outlive the terminal.
+fn hangup() -> std::io::Result<Option<Signal>> {
+    let kind = SignalKind::hangup();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if is_ignored(&status, kind.as_raw_value()) {
+        return Ok(None);
+    }
+    signal(kind).map(Some)
+}
+
+/// Reads Linux's account of a process; elsewhere there is none, and nothing counts as ignored.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+async fn came(signal: &mut Option<Signal>) {
+    let came = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if came.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s8_linux_tells_which_signals_are_ignored() {
+        #[rustfmt::skip]
+        let rows = [
+            ("Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0\n", 1,  true),
+            ("SigIgn:\t0000000000001001\n",                                                  13, true),
+            ("SigIgn:\t0000000000001000\n",                                                  1,  false),
+            ("SigIgn:\tzz\n",                                                                1,  false),
+            ("",                                                                              1,  false),
+        ];
+        for (status, signal, expected) in rows {
+            assert_eq!(is_ignored(status, signal), expected, "{status:?} {signal}");
+        }
+    }
+}

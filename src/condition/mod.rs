@@ -1,0 +1,355 @@
+//! Whether what people send is answered: one sentence, and the next step where it is not. The page,
+//! `status`, `/ready` and `check` all tell it from here, so that they never disagree, and none of them
+//! is green while what people send fails (spec §3, §7).
+//!
+//! Pure: what is known goes in as values, `now` among them. [`Condition::of`] finds what it comes to;
+//! [`words`] says it.
+
+mod told;
+mod words;
+
+use std::time::{Duration, SystemTime};
+
+use crate::live::{How, Streak};
+use crate::model::ModelId;
+use crate::registry::{Outside, TodayView};
+use crate::upstream::{AccountLimit, Unreachable};
+
+pub use told::{About, Told};
+pub use words::Names;
+
+/// A failure is news for so long: then it is worth asking again, and who balances by `/ready` sends
+/// something again.
+const FRESH: Duration = Duration::from_secs(60);
+/// So many failures in a row, and being ready is no comfort.
+const IN_A_ROW: u32 = 3;
+
+/// All that bears on it.
+#[derive(Clone, Debug)]
+pub struct Known<'a> {
+    /// This moment.
+    pub now: SystemTime,
+    /// The proxy is stopping.
+    pub draining: bool,
+    /// The list; `None` before the first.
+    pub list: Option<Listed>,
+    /// What is used up, until when, and how many requests that were, while the account rests.
+    pub account: Option<(AccountLimit, SystemTime, Option<u64>)>,
+    /// The free requests of this day, as far as they are known.
+    pub today: Option<TodayView>,
+    /// What the outside told of itself.
+    pub outside: &'a Outside,
+    /// The failures since the last good answer.
+    pub streak: Option<Streak>,
+    /// Who gave that, and when.
+    pub last_answer: Option<(ModelId, SystemTime)>,
+    /// Who would be asked first.
+    pub first_choice: Option<ModelId>,
+    /// When the list is read again, where it could not be read yet.
+    pub next_read: Option<SystemTime>,
+}
+
+/// The models of the list, the fallback router among them where it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// How many are listed, the fallback router apart.
+    pub models: usize,
+    /// Somebody is awake, the fallback router counted.
+    pub somebody_is_awake: bool,
+    /// Of all that rest, the fallback router counted: for being gone, for a 429, for anything else.
+    pub gone: usize,
+    /// See `gone`.
+    pub limited: usize,
+    /// See `gone`.
+    pub failing: usize,
+    /// When the first of them returns.
+    pub first_back: Option<SystemTime>,
+}
+
+/// What it comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is stopping.
+    Draining,
+    /// The list is being read for the first time.
+    Starting,
+    /// It could not be read yet.
+    NoList {
+        /// Why the ranking could not be.
+        ranking: Option<crate::registry::FailedRead>,
+        /// Why the catalogue that stands in for it could not be.
+        catalogue: Option<crate::registry::FailedRead>,
+        /// When it is read again.
+        next: Option<SystemTime>,
+    },
+    /// The upstream refuses our key.
+    KeyRefused {
+        /// The status it says so with.
+        status: Option<u16>,
+    },
+    /// The account's free requests are used up.
+    QuotaGone {
+        /// Those of the day, or of the minute.
+        day: bool,
+        /// How many they were.
+        limit: Option<u64>,
+        /// When they are back.
+        until: SystemTime,
+    },
+    /// The account is out of credit.
+    NoCredit {
+        /// When it is asked again; `None` once it may be.
+        until: Option<SystemTime>,
+    },
+    /// None of the ranked models exists at the upstream.
+    NoneThere {
+        /// How many are ranked.
+        of: usize,
+    },
+    /// No connection to the upstream.
+    NotReached {
+        /// Why.
+        cause: Unreachable,
+        /// When that was found out.
+        at: SystemTime,
+        /// That is news.
+        fresh: bool,
+    },
+    /// Every model refused what was sent lately.
+    Refused {
+        /// The status they did it with.
+        status: u16,
+        /// How many requests it were.
+        count: u32,
+        /// That is news.
+        fresh: bool,
+    },
+    /// Every model rests.
+    AllRest {
+        /// Them.
+        list: Listed,
+    },
+    /// A rest is over, and one request finds out whether that helped.
+    Probing,
+    /// The last requests failed, and another one may not.
+    Failing {
+        /// How many.
+        count: u32,
+        /// Who is asked first.
+        next: ModelId,
+    },
+    /// The last requests were answered.
+    Answering {
+        /// Who answered the last of them.
+        last: ModelId,
+        /// When.
+        at: SystemTime,
+        /// Who is asked first.
+        next: ModelId,
+    },
+    /// Nobody has asked yet.
+    Ready {
+        /// Who is asked first.
+        next: ModelId,
+    },
+}
+
+/// What a condition means, at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// What is sent is answered.
+    Good,
+    /// It may be.
+    Warn,
+    /// It is not.
+    Bad,
+}
+
+impl Condition {
+    /// What all that is known comes to.
+    #[must_use]
+    pub fn of(known: &Known<'_>) -> Self {
+        if known.draining {
+            return Self::Draining;
+        }
+        let Some(list) = known.list else {
+            let Outside {
+                ranking, catalogue, ..
+            } = known.outside;
+            return if ranking.is_none() {
+                Self::Starting
+            } else {
+                Self::NoList {
+                    ranking: ranking.clone(),
+                    catalogue: catalogue.clone(),
+                    next: known.next_read,
+                }
+            };
+        };
+        // What failed before an operator said "again" is no news.
+        let forgotten = known.outside.forgotten_at;
+        let streak = known
+            .streak
+            .filter(|streak| forgotten.is_none_or(|at| streak.at > at));
+        refused_key(known, streak)
+            .or_else(|| account(known))
+            .or_else(|| none_there(known, &list))
+            .or_else(|| (!list.somebody_is_awake).then_some(Self::AllRest { list }))
+            .or_else(|| not_reached(known, streak))
+            .or_else(|| refused(known, streak))
+            .unwrap_or_else(|| awake(known, streak))
+    }
+
+    /// Whether a request could be served now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        match self {
+            Self::Draining
+            | Self::Starting
+            | Self::NoList { .. }
+            | Self::KeyRefused { .. }
+            | Self::QuotaGone { .. }
+            | Self::NoneThere { .. }
+            | Self::AllRest { .. } => false,
+            Self::NoCredit { until } => until.is_none(),
+            Self::NotReached { fresh, .. } | Self::Refused { fresh, .. } => !fresh,
+            Self::Probing | Self::Failing { .. } | Self::Answering { .. } | Self::Ready { .. } => {
+                true
+            }
+        }
+    }
+
+    /// What it means at a glance.
+    #[must_use]
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Answering { .. } | Self::Ready { .. } => Tone::Good,
+            Self::Draining
+            | Self::Starting
+            | Self::NoList { .. }
+            | Self::KeyRefused { .. }
+            | Self::QuotaGone { .. }
+            | Self::NoCredit { .. }
+            | Self::NoneThere { .. }
+            | Self::NotReached { .. }
+            | Self::Refused { .. }
+            | Self::AllRest { .. }
+            | Self::Probing
+            | Self::Failing { .. } => {
+                if self.is_ready() {
+                    Tone::Warn
+                } else {
+                    Tone::Bad
+                }
+            }
+        }
+    }
+}
+
+/// The newest of what requests and the key endpoint showed counts.
+fn refused_key(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
+    let told = known.outside.key;
+    let answered = known.last_answer.as_ref().map(|(_, at)| *at);
+    if let Some((Some(status), at)) = told
+        && answered.is_none_or(|answered| answered < at)
+    {
+        let status = Some(status);
+        return Some(Condition::KeyRefused { status });
+    }
+    let accepted_at = told.map(|(_, at)| at);
+    match streak {
+        Some(Streak {
+            how: How::Key(status),
+            at,
+            ..
+        }) if accepted_at.is_none_or(|accepted| accepted < at) => {
+            Some(Condition::KeyRefused { status })
+        }
+        _ => None,
+    }
+}
+
+fn account(known: &Known<'_>) -> Option<Condition> {
+    let gone = |day, limit, until| Condition::QuotaGone { day, limit, until };
+    match known.account {
+        Some((AccountLimit::Day, until, limit)) => return Some(gone(true, limit, until)),
+        Some((AccountLimit::Minute, until, limit)) => return Some(gone(false, limit, until)),
+        Some((AccountLimit::Credit, until, _)) => {
+            let until = Some(until);
+            return Some(Condition::NoCredit { until });
+        }
+        None => {}
+    }
+    if let Some(view) = known.today
+        && view.today.remaining == 0
+        && !view.by_refusal
+        // An answer since then knows better.
+        && known.last_answer.as_ref().is_none_or(|(_, at)| *at < view.at)
+    {
+        return Some(gone(true, Some(view.today.limit), view.resets_at));
+    }
+    None
+}
+
+/// That is known of the catalogue before anybody asks, and of the models once they were asked.
+fn none_there(known: &Known<'_>, list: &Listed) -> Option<Condition> {
+    let all_gone = !list.somebody_is_awake && list.limited + list.failing == 0 && list.gone > 0;
+    let none_listed = known
+        .outside
+        .there
+        .is_some_and(|there| there.of > 0 && there.models == 0 && !there.fallback);
+    (all_gone || (none_listed && known.last_answer.is_none()))
+        .then_some(Condition::NoneThere { of: list.models })
+}
+
+fn not_reached(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
+    match streak {
+        Some(Streak {
+            how: How::NotReached(cause),
+            at,
+            ..
+        }) if known.outside.reached_at.is_none_or(|reached| reached < at) => {
+            Some(Condition::NotReached {
+                cause,
+                at,
+                fresh: is_fresh(at, known.now),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn refused(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
+    let streak = streak?;
+    match streak.how {
+        How::Credit => Some(Condition::NoCredit { until: None }),
+        How::Refused(status) if streak.alike >= IN_A_ROW => Some(Condition::Refused {
+            status,
+            count: streak.alike,
+            fresh: is_fresh(streak.at, known.now),
+        }),
+        How::Refused(_) | How::Key(_) | How::NotReached(_) | How::Otherwise => None,
+    }
+}
+
+fn is_fresh(at: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(at).is_ok_and(|age| age < FRESH)
+}
+
+fn awake(known: &Known<'_>, streak: Option<Streak>) -> Condition {
+    let Some(next) = known.first_choice.clone() else {
+        return Condition::Probing;
+    };
+    match (streak, &known.last_answer) {
+        (Some(Streak { count, .. }), _) if count >= IN_A_ROW => Condition::Failing { count, next },
+        (_, Some((last, at))) => Condition::Answering {
+            last: last.clone(),
+            at: *at,
+            next,
+        },
+        (_, None) => Condition::Ready { next },
+    }
+}
+
+#[cfg(test)]
+mod tests;

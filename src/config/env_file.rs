@@ -1,0 +1,227 @@
+//! A file of settings: found, read within bounds, and told from another program's.
+//!
+//! The working directory may be anybody's, so its `.env` is opened without waiting (it may be a
+//! FIFO) and counts only if it names a setting that no other program has.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::dotenv;
+use super::table::{self, Setting};
+
+/// No file of settings is larger.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// What is there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    /// Another program's, or none that can be read: why it is passed over.
+    PassedOver(&'static str),
+    /// One of ours that cannot be used: the end of a sentence that begins with its name.
+    Broken(String),
+    Text(String),
+}
+
+/// The `.env` of a folder that may be anybody's.
+pub(super) fn in_folder(path: &Path) -> Found {
+    let bytes = match open_at_once(path) {
+        Ok(Some(file)) => match bounded(file) {
+            Ok(bytes) => bytes,
+            Err(_) => return Found::PassedOver("cannot be read"),
+        },
+        Ok(None) => return Found::PassedOver("is no file"),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Found::PassedOver("may not be read by you");
+        }
+        Err(_) => return Found::PassedOver("cannot be read"),
+    };
+    if is_ours(&String::from_utf8_lossy(&bytes)) {
+        text(bytes)
+    } else {
+        Found::PassedOver("holds nothing of free-llm-proxy's")
+    }
+}
+
+/// A file that the user chose.
+pub(super) fn chosen(path: &Path) -> Found {
+    match File::open(path).and_then(bounded) {
+        Ok(bytes) => text(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => Found::Nothing,
+        Err(error) => Found::Broken(format!("cannot be read: {error}")),
+    }
+}
+
+/// The user's own file, below `XDG_CONFIG_HOME` or else the home directory. A relative one of
+/// either would be the working directory's.
+pub(super) fn of_user(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+    Some(folder?.join("free-llm-proxy").join("env"))
+}
+
+/// None if it is no regular file. It may become another between the two looks; then opening it
+/// still does not wait, and the second look decides.
+fn open_at_once(path: &Path) -> io::Result<Option<File>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let mut options = File::options();
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    let is_file = file.metadata()?.is_file();
+    Ok(is_file.then_some(file))
+}
+
+/// One byte more than is allowed shows that there are too many.
+fn bounded(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> Found {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Found::Broken(format!("is larger than {} KiB", MAX_BYTES >> 10));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Found::Text(text),
+        Err(_) => Found::Broken("is not UTF-8 text".to_owned()),
+    }
+}
+
+fn is_ours(text: &str) -> bool {
+    dotenv::names(text).any(|(_, name)| table::find(name).is_some_and(Setting::is_ours_alone))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn s12_1_another_programs_file_is_passed_over_with_its_odd_lines() {
+        #[rustfmt::skip]
+        let rows = [
+            ("PROXY_API_KEY=x",                        true),
+            ("OPENROUTER_API_KEY=",                    true),
+            ("MODEL_FIELD=pin",                        true),
+            ("\u{feff}export PROXY_API_KEY = x\r\n",   true),
+            ("what is this\nPROXY_API_KEY=two words",  true),
+            ("A='open\nPROXY_API_KEY=x",               true),
+            ("OPENROUTER_TITLE='open",                 true),
+            ("PORT=1\nHOST=::1\nLOG_LEVEL=debug",      false),
+            ("HTTPS_PROXY=x\nhttp_proxy=y\nNO_PROXY=z", false),
+            ("#PROXY_API_KEY=x",                       false),
+            ("NOT_PROXY_API_KEY=x",                    false),
+            ("PROXY_API_KEY",                          false),
+            ("DATABASE_URL=x\nKEY=\"-----BEGIN\n--\"", false),
+            ("{\"json\": true}",                       false),
+            ("",                                       false),
+        ];
+        for (text, ours) in rows {
+            assert_eq!(is_ours(text), ours, "{text:?}");
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(".env");
+            std::fs::write(&path, text).unwrap();
+            let found = in_folder(&path);
+            assert_eq!(found == Found::Text(text.to_owned()), ours, "{text:?}");
+            assert_eq!(matches!(found, Found::PassedOver(_)), !ours, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn s12_1_what_is_no_file_is_passed_over_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let ours = "PROXY_API_KEY=x\n";
+        std::fs::create_dir(path("folder")).unwrap();
+        let fifo = std::process::Command::new("mkfifo")
+            .arg(path("fifo"))
+            .status();
+        assert!(fifo.unwrap().success());
+        std::fs::write(path("file"), ours).unwrap();
+        std::fs::write(path("latin"), b"PROXY_API_KEY=x\n# \xe9\n").unwrap();
+        std::fs::write(path("utf16"), b"\xff\xfeP\0O\0R\0T\0").unwrap();
+        std::fs::write(path("large"), ours.repeat(64 << 10)).unwrap();
+        std::fs::write(path("large-foreign"), "A=1\n".repeat(1 << 20)).unwrap();
+        for (link, to) in [
+            ("link", "file"),
+            ("to-fifo", "fifo"),
+            ("to-folder", "folder"),
+            ("to-zero", "/dev/zero"),
+            ("to-nothing", "gone"),
+            ("to-itself", "to-itself"),
+        ] {
+            std::os::unix::fs::symlink(to, path(link)).unwrap();
+        }
+        let passed = |why: &'static str| Found::PassedOver(why);
+        #[rustfmt::skip]
+        let rows = [
+            ("gone",          Found::Nothing),
+            ("to-nothing",    Found::Nothing),
+            ("file",          Found::Text(ours.to_owned())),
+            ("link",          Found::Text(ours.to_owned())),
+            ("folder",        passed("is no file")),
+            ("fifo",          passed("is no file")),
+            ("to-fifo",       passed("is no file")),
+            ("to-folder",     passed("is no file")),
+            ("to-zero",       passed("is no file")),
+            ("to-itself",     passed("cannot be read")),
+            ("utf16",         passed("holds nothing of free-llm-proxy's")),
+            ("large-foreign", passed("holds nothing of free-llm-proxy's")),
+            ("large",         Found::Broken("is larger than 256 KiB".to_owned())),
+            ("latin",         Found::Broken("is not UTF-8 text".to_owned())),
+        ];
+        let begun = Instant::now();
+        for (name, expected) in rows {
+            assert_eq!(in_folder(&path(name)), expected, "{name}");
+        }
+        assert!(begun.elapsed().as_secs() < 10);
+    }
+
+    #[test]
+    fn s12_1_a_chosen_file_is_read_whatever_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings");
+        assert_eq!(chosen(&path), Found::Nothing);
+        std::fs::write(&path, "PORT=1").unwrap();
+        assert_eq!(chosen(&path), Found::Text("PORT=1".to_owned()));
+        let Found::Broken(why) = chosen(dir.path()) else {
+            panic!("a folder is no file");
+        };
+        assert!(why.starts_with("cannot be read: "), "{why}");
+        assert_eq!(
+            chosen(Path::new("/dev/zero")),
+            Found::Broken("is larger than 256 KiB".to_owned())
+        );
+    }
+
+    #[test]
+    fn s12_1_the_users_file_is_in_the_home_and_never_in_the_working_directory() {
+        #[rustfmt::skip]
+        let rows = [
+            (None,            Some("/home/a"), Some("/home/a/.config/free-llm-proxy/env")),
+            (Some("/xdg"),    Some("/home/a"), Some("/xdg/free-llm-proxy/env")),
+            (Some("/xdg"),    None,            Some("/xdg/free-llm-proxy/env")),
+            (Some(".config"), Some("/home/a"), Some("/home/a/.config/free-llm-proxy/env")),
+            (Some("."),       Some("."),       None),
+            (None,            Some("home"),    None),
+            (None,            None,            None),
+        ];
+        for (xdg, home, expected) in rows {
+            let found = of_user(|name| match name {
+                "XDG_CONFIG_HOME" => xdg.map(PathBuf::from),
+                "HOME" => home.map(PathBuf::from),
+                _ => None,
+            });
+            assert_eq!(found, expected.map(PathBuf::from), "{xdg:?}, {home:?}");
+        }
+    }
+}

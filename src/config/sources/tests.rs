@@ -1,0 +1,276 @@
+use std::os::unix::ffi::OsStringExt as _;
+
+use super::*;
+
+type Set = &'static [(&'static str, &'static str)];
+type Url = Option<&'static str>;
+
+#[test]
+fn s12_1_each_layer_wins_over_those_behind_it() {
+    #[rustfmt::skip]
+    let rows: &[(Set, Set, &str, &str, Option<&str>)] = &[
+        // flags              environment            .env           the user's     PORT
+        (&[("PORT", "1")],    &[("PORT", "2")],      "PORT=3",      "PORT=4",      Some("1")),
+        (&[],                 &[("PORT", "2")],      "PORT=3",      "PORT=4",      Some("2")),
+        (&[],                 &[("PORT", "")],       "PORT=3",      "PORT=4",      Some("")),
+        (&[],                 &[],                   "PORT=3",      "PORT=4",      Some("3")),
+        (&[],                 &[],                   "HOST=3",      "PORT=4",      Some("4")),
+        (&[],                 &[],                   "PORT=2\nPORT=3", "",         Some("3")),
+        (&[],                 &[],                   "",            "",            None),
+    ];
+    for (flags, environment, folder, user, expected) in rows {
+        let sources = layers(flags, environment, folder, user);
+        assert_eq!(sources.get("PORT").as_deref(), *expected);
+        assert!(sources.problems.is_empty() && sources.warnings.is_empty());
+    }
+}
+
+#[test]
+fn s6_outbound_proxies_may_be_lower_case_and_the_environment_still_wins() {
+    let get = |environment, folder, name: &str| layers(&[], environment, folder, "").get(name);
+    let one: Set = &[("https_proxy", "http://a")];
+    assert_eq!(
+        get(one, "HTTPS_PROXY=http://b", "HTTPS_PROXY").as_deref(),
+        Some("http://a")
+    );
+    let both: Set = &[("all_proxy", "http://a"), ("ALL_PROXY", "http://b")];
+    assert_eq!(get(both, "", "ALL_PROXY").as_deref(), Some("http://b"));
+    assert_eq!(get(&[("port", "1")], "port=2", "PORT"), None);
+}
+
+#[test]
+fn s6_a_malformed_line_is_named_and_not_shown() {
+    #[rustfmt::skip]
+    let rows = [
+        ("PORT=1\n\nhush hush\nHOST=::1",          ".env line 3 is not NAME=value"),
+        ("PORT=1\nOPENROUTER_TITLE=hush hush  ",   ".env line 2 is not NAME=value"),
+        ("PORT=1\r\nPORT\r\n",                     ".env line 2 is not NAME=value"),
+        ("PORT=1\nhush hush # why\n",              ".env line 2 is not NAME=value"),
+        ("PORT=1\nPROXY_API_KEY='hush\nHOST=::1",  ".env line 2 is not NAME=value"),
+        ("PORT=1\nPROXY_API_KEY=hush$HOME",        ".env line 2 has a $NAME in its value"),
+    ];
+    for (file, expected) in rows {
+        let sources = layers(&[], &[], file, "");
+        assert_eq!(sources.problems.len(), 1, "{:?}", sources.problems);
+        let message = sources.config().unwrap_err().to_string();
+        assert!(message.starts_with(expected), "{message}");
+        assert!(
+            message.contains("OPENROUTER_API_KEY is required"),
+            "{message}"
+        );
+        assert!(!message.contains("hush") && !format!("{sources:?}").contains("hush"));
+    }
+}
+
+#[test]
+fn s12_1_a_file_of_odd_lines_does_not_fill_the_screen() {
+    let sources = layers(&[], &[UP, DOOR], &"odd\n".repeat(5000), "");
+    let error = sources.config().unwrap_err();
+    assert_eq!(error.problems().len(), 11);
+    assert!(
+        error
+            .to_string()
+            .ends_with("\n.env has 4990 more such lines")
+    );
+}
+
+#[test]
+fn s6_a_variable_that_is_not_text_is_named() {
+    let mut sources = Sources::default();
+    let broken = || OsString::from_vec(vec![0xff]);
+    sources.read_environment([("PORT".into(), broken()), ("OTHER".into(), broken())]);
+    let message = sources.config().unwrap_err().to_string();
+    assert!(
+        message.starts_with("PORT is not UTF-8 text\nOPENROUTER"),
+        "{message}"
+    );
+}
+
+#[test]
+fn s8_a_demo_puts_its_own_values_over_the_sources() {
+    let folder = "UPSTREAM_BASE_URL=http://evil.test/\nHTTPS_PROXY=http://evil.test/";
+    let sources = layers(
+        &[],
+        &[("PORT", "9000"), ("PROXY_API_KEY", "mine")],
+        folder,
+        "",
+    );
+    let own = ["OPENROUTER_API_KEY", "PROXY_API_KEY"].map(|name| (name, "sk-demo".to_owned()));
+    let addresses = [
+        ("UPSTREAM_BASE_URL", "http://127.0.0.1:1".to_owned()),
+        ("HTTPS_PROXY", String::new()),
+    ];
+    let config = sources.with([own, addresses].concat()).config().unwrap();
+    assert_eq!(config.port, 9000);
+    assert_eq!(config.proxy_keys.first().unwrap().expose(), "sk-demo");
+    assert_eq!(config.outbound_proxy.https, None);
+}
+
+const UP: (&str, &str) = ("OPENROUTER_API_KEY", "sk-or-v1-0123456789");
+const DOOR: (&str, &str) = ("PROXY_API_KEY", "door-0123456789");
+const BOTH: &str = "OPENROUTER_API_KEY=sk-or-v1-0123456789\nPROXY_API_KEY=door-0123456789\n";
+
+#[test]
+fn s12_1_an_address_from_a_folder_counts_only_beside_its_own_keys() {
+    const EVIL: &str = "UPSTREAM_BASE_URL=http://evil.test/\n";
+    const EVIL_URL: (&str, &str) = ("UPSTREAM_BASE_URL", "http://evil.test/");
+    let with_keys = |rest: &str| format!("{BOTH}{rest}");
+    #[rustfmt::skip]
+    let rows: &[(Set, Set, String, String, Option<&str>)] = &[
+        // flags        environment        .env                                the user's          who set the key
+        (&[],           &[UP, DOOR],       EVIL.into(),                        String::new(),      Some("OPENROUTER_API_KEY by the environment")),
+        (&[],           &[],               EVIL.into(),                        BOTH.into(),        Some("OPENROUTER_API_KEY by /home/env")),
+        (&[],           &[UP],             with_keys(EVIL),                    String::new(),      Some("OPENROUTER_API_KEY by the environment")),
+        (&[],           &[DOOR],           with_keys(EVIL),                    String::new(),      Some("PROXY_API_KEY by the environment")),
+        (&[],           &[],               with_keys(EVIL),                    String::new(),      None),
+        (&[],           &[],               with_keys(EVIL),                    BOTH.into(),        None),
+        (&[],           &[],               BOTH.into(),                        EVIL.into(),        None),
+        (&[],           &[EVIL_URL],       BOTH.into(),                        String::new(),      None),
+        (&[EVIL_URL],   &[],               with_keys(EVIL),                    BOTH.into(),        None),
+        (&[EVIL_URL],   &[UP, DOOR],       EVIL.into(),                        String::new(),      None),
+        (&[],           &[UP, DOOR, EVIL_URL], EVIL.into(),                    String::new(),      None),
+        (&[],           &[UP, DOOR],       "MODEL_FIELD=pin".into(),           EVIL.into(),        None),
+        (&[],           &[UP, DOOR],       "PORT=1\nHOST=::1".into(),          String::new(),      None),
+    ];
+    for (flags, environment, folder, user, expected) in rows {
+        let read = layers(flags, environment, folder, user).config();
+        match expected {
+            None => drop(read.unwrap()),
+            Some(expected) => {
+                let message = read.unwrap_err().to_string();
+                let start = "UPSTREAM_BASE_URL is set by .env in this folder, and ";
+                assert!(
+                    message.starts_with(&format!("{start}{expected}")),
+                    "{message}"
+                );
+                assert_eq!(message.lines().count(), 1, "{message}");
+                assert!(!message.contains("0123456789"), "{message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn s12_1_every_address_is_one_by_which_a_folder_could_lead_a_key_away() {
+    let addresses = SETTINGS.iter().filter(|setting| setting.leads_out());
+    let names: Vec<_> = addresses.map(|setting| setting.name).collect();
+    #[rustfmt::skip]
+    assert_eq!(names, ["MODELS_LIST_URL", "UPSTREAM_BASE_URL", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"]);
+    for name in names {
+        for spelling in table::find(name).unwrap().spellings() {
+            let folder = format!("{spelling}=http://evil.test/");
+            let message = layers(&[], &[UP, DOOR], &folder, "").config().unwrap_err();
+            assert!(
+                message
+                    .to_string()
+                    .starts_with(&format!("{name} is set by .env")),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn s12_1_a_client_takes_the_proxys_key_to_no_address_of_a_folders() {
+    #[rustfmt::skip]
+    let rows: &[(Set, Set, &str, &str, Url, &str)] = &[
+        // flags            environment     .env                          the user's               --url             where it goes
+        (&[],               &[DOOR],        "HOST=203.0.113.7",           "",                      None,             "HOST"),
+        (&[],               &[DOOR],        "PORT=9",                     "",                      None,             "PORT"),
+        (&[],               &[],            "PORT=9\nMODEL_FIELD=pin",    "PROXY_API_KEY=door",    None,             "PORT"),
+        (&[],               &[DOOR],        "PORT=9\nPROXY_API_KEY=own",  "",                      None,             "PORT"),
+        (&[],               &[],            "PORT=9\nPROXY_API_KEY=own",  "PROXY_API_KEY=door",    None,             "http://127.0.0.1:9"),
+        (&[],               &[],            "PROXY_API_KEY=own",          "PORT=9",                None,             "http://127.0.0.1:9"),
+        (&[],               &[],            "",                           "PROXY_API_KEY=door\nPORT=9", None,        "http://127.0.0.1:9"),
+        (&[],               &[DOOR],        "",                           "PORT=9",                None,             "http://127.0.0.1:9"),
+        (&[("PORT", "9")],  &[DOOR],        "PORT=10",                    "",                      None,             "http://127.0.0.1:9"),
+        (&[],               &[DOOR],        "PORT=9",                     "",                      Some("http://h"), "http://h"),
+        (&[],               &[DOOR],        "UPSTREAM_BASE_URL=http://e", "",                      None,             "http://127.0.0.1:8080"),
+    ];
+    for (flags, environment, folder, user, url, expected) in rows {
+        let sources = layers(flags, environment, folder, user);
+        let running = sources.running().map(|(peer, _)| peer);
+        match sources.door(*url) {
+            Ok(door) => {
+                assert_eq!(door.base, *expected);
+                if url.is_none() {
+                    let peer = super::super::reachable(running.unwrap());
+                    assert_eq!(format!("http://{peer}"), *expected);
+                }
+            }
+            Err(error) => {
+                assert_eq!(running.unwrap_err(), error);
+                let start =
+                    format!("{expected} is set by .env in this folder, and PROXY_API_KEY by ");
+                assert!(error.to_string().starts_with(&start), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn s12_1_a_slip_of_the_hand_in_a_long_name_of_a_file_is_a_mistake() {
+    #[rustfmt::skip]
+    let rows: &[(Set, &str, &str, &str)] = &[
+        // environment                     .env                               how it is told, and as what
+        (&[],                              "PORT=1\nPROXI_API_KEY=hush",      "problem", ".env line 2: PROXI_API_KEY is no setting; is PROXY_API_KEY meant?"),
+        (&[],                              "OPENROUTER_API_KEYS=two words",   "problem", ".env line 1: OPENROUTER_API_KEYS is no setting; is OPENROUTER_API_KEY meant?"),
+        (&[],                              "PORTS=1",                         "warning", ".env line 1: PORTS is no setting; is PORT meant?"),
+        (&[("PROXI_API_KEY", "hush")],     "",                                "warning", "the environment: PROXI_API_KEY is no setting; is PROXY_API_KEY meant?"),
+        (&[("PROXY_API_KEY", "set")],      "PROXI_API_KEY=hush",              "none",    ""),
+        (&[("HOME", "/"), ("FTP_PROXY", "x")], "XAI_API_KEY=1\nSOME_OTHER=1", "none",    ""),
+    ];
+    for (environment, folder, kind, expected) in rows {
+        let sources = layers(&[], environment, folder, "");
+        let problems: Vec<_> = sources
+            .problems
+            .iter()
+            .filter(|p| p.contains("meant"))
+            .collect();
+        match *kind {
+            "problem" => assert_eq!(problems, [expected]),
+            "warning" => assert_eq!(
+                (problems.len(), &sources.warnings[..]),
+                (0, &[(*expected).to_owned()][..])
+            ),
+            _ => assert_eq!((problems.len(), sources.warnings.len()), (0, 0)),
+        }
+    }
+    let set: Set = &[UP, DOOR, ("LOG_LEVLE", "x")];
+    let config = layers(&[], set, "", "").config().unwrap();
+    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+}
+
+#[test]
+fn s12_1_a_file_that_was_passed_over_is_named_where_something_is_missing() {
+    let mut sources = layers(&[], &[], "", "");
+    sources.passed_over = Some("is no file");
+    let message = sources.config().unwrap_err().to_string();
+    assert!(message.ends_with("\n.env in this folder is no file, so nothing was taken from it"));
+    let mut sources = layers(&[], &[UP, DOOR], "", "");
+    sources.passed_over = Some("is no file");
+    sources.config().unwrap();
+}
+
+fn layers(
+    flags: &[(&'static str, &str)],
+    environment: &[(&str, &str)],
+    folder: &str,
+    user: &str,
+) -> Sources {
+    let mut top = Layer::new(Source::Flag, "a flag");
+    let flags = flags
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    top.values = flags.collect();
+    let mut sources = Sources::default();
+    sources.layers.push(top);
+    let variables = environment
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()));
+    sources.read_environment(variables);
+    sources.read_file(Source::WorkingDir, ".env", Found::Text(folder.to_owned()));
+    sources.read_file(Source::UserFile, "/home/env", Found::Text(user.to_owned()));
+    sources.look_for_slips();
+    sources
+}

@@ -1,0 +1,70 @@
+//! Where a key may go, by who set the key and who set the address (spec §12.1). Pure.
+
+/// Who set a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Whoever built this program.
+    BuiltIn,
+    /// A flag, or the demo.
+    Flag,
+    /// The real environment.
+    Environment,
+    /// The file behind `--env-file`.
+    EnvFile,
+    /// The file in the user's home.
+    UserFile,
+    /// `.env` in the working directory, which may be anybody's: a cloned repository has one, too.
+    WorkingDir,
+}
+
+impl Source {
+    #[cfg(test)]
+    const ALL: [Self; 6] = [
+        Self::BuiltIn,
+        Self::Flag,
+        Self::Environment,
+        Self::EnvFile,
+        Self::UserFile,
+        Self::WorkingDir,
+    ];
+}
+
+/// Whether a key from there may go to an address from here: what the working directory's `.env`
+/// names is told no key but its own.
+#[must_use]
+pub fn may_go(key: Source, address: Source) -> bool {
+    match address {
+        Source::BuiltIn
+        | Source::Flag
+        | Source::Environment
+        | Source::EnvFile
+        | Source::UserFile => true,
+        Source::WorkingDir => key == Source::WorkingDir,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s12_1_a_key_goes_only_where_somebody_as_trusted_sends_it() {
+        use Source::{BuiltIn, EnvFile, Environment, Flag, UserFile, WorkingDir};
+        // In the order of the addresses: y may go, - may not.
+        #[rustfmt::skip]
+        let rows = [
+            // key           BuiltIn Flag Environment EnvFile UserFile WorkingDir
+            (BuiltIn,       "y       y    y           y       y        -"),
+            (Flag,          "y       y    y           y       y        -"),
+            (Environment,   "y       y    y           y       y        -"),
+            (EnvFile,       "y       y    y           y       y        -"),
+            (UserFile,      "y       y    y           y       y        -"),
+            (WorkingDir,    "y       y    y           y       y        y"),
+        ];
+        for (key, expected) in rows {
+            let told = Source::ALL.map(|address| if may_go(key, address) { "y" } else { "-" });
+            let expected: Vec<_> = expected.split_whitespace().collect();
+            assert_eq!(told.to_vec(), expected, "{key:?}");
+        }
+    }
+}

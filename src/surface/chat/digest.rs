@@ -1,0 +1,27 @@
+//! A short word for a text that is too long to be carried.
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+/// The digits: lower case only, as a model has to repeat them in a name.
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// `len` digits, at most 12, that other texts do not have. Another build may have others for it.
+pub(super) fn digest(pieces: &[&str], len: usize) -> String {
+    let mut hasher = DefaultHasher::new();
+    for piece in pieces {
+        hasher.write(piece.as_bytes());
+        // No piece has this byte.
+        hasher.write_u8(0xff);
+    }
+    let bits = hasher.finish();
+    let digit = |n: usize| {
+        let at = (bits >> (5 * n)) as usize % DIGITS.len();
+        DIGITS.get(at).map(|digit| char::from(*digit))
+    };
+    (0..len.min(12)).filter_map(digit).collect()
+}
+
+/// Whether it could be one.
+pub(super) fn is_digest(text: &str) -> bool {
+    text.bytes().all(|b| DIGITS.contains(&b))
+}

@@ -1,0 +1,173 @@
+//! The ids of calls, as a client gets them.
+//!
+//! What an upstream calls its calls is not to be relied on: some number them anew in each answer,
+//! some give two calls one id, some give none, and clients drop what they take for a repetition.
+//! So each call gets an id of ours, `flp_`, twelve digits that no other call has, and behind them
+//! what leads back to the upstream's own, which goes up again in the next turn:
+//!
+//! | behind the digits | |
+//! | --- | --- |
+//! | `_` and the own id | as it is, if it has only letters, digits, `_` and `-` |
+//! | `-` and the own id | each other byte, and `-`, as `-` and two hex digits |
+//! | `d` and a digest | the own id would not fit: `reasoning_details` of the turn may name it |
+//! | nothing | there is none, or another call of the answer has it: ours goes up |
+
+use std::borrow::Cow;
+
+use super::digest::{digest, is_digest};
+use crate::json::{Unescape, write};
+
+const MARK: &str = "flp_";
+
+/// How many digits make it unlike all others.
+const DIGITS: usize = 12;
+
+/// How many stand for an own id that does not fit.
+const DIGEST: usize = 8;
+
+/// An id of the upstream's that is longer is none: it is kept, and looked for among the others.
+pub(super) const MAX_ID: usize = 128;
+
+/// What strict clients take.
+const LONGEST: usize = 64;
+
+/// The id of the call that is number `at` in an answer; `own` is the upstream's, escaped.
+pub(in crate::surface) fn call_id(answer: &str, at: usize, own: &str) -> String {
+    let mut id = String::with_capacity(LONGEST);
+    id.push_str(MARK);
+    id.push_str(&digest(&[answer, &at.to_string()], DIGITS));
+    let own: String = Unescape::new(own).collect();
+    if own.is_empty() {
+        return id;
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let start = id.len();
+    if own.bytes().all(plain) {
+        id.push('_');
+        id.push_str(&own);
+    } else {
+        id.push('-');
+        for byte in own.bytes() {
+            if plain(byte) && byte != b'-' {
+                id.push(char::from(byte));
+            } else {
+                id.push_str(&format!("-{byte:02x}"));
+            }
+        }
+    }
+    if id.len() > LONGEST {
+        id.truncate(start);
+        id.push('d');
+        id.push_str(&digest(&[&own], DIGEST));
+    }
+    id
+}
+
+/// What an id in a history leads to. All strings are escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known<'a> {
+    /// The id that goes up: the upstream's own, or the given one where it leads nowhere.
+    As(Cow<'a, str>),
+    /// That of which this is the digest, where somebody names it.
+    Digest(&'a str),
+}
+
+/// Reads an id of a history.
+pub(super) fn known(id: &str) -> Known<'_> {
+    let as_it_is = Known::As(Cow::Borrowed(id));
+    let Some((digits, rest)) = id
+        .strip_prefix(MARK)
+        .and_then(|rest| rest.split_at_checked(DIGITS))
+    else {
+        return as_it_is;
+    };
+    if !is_digest(digits) || id.len() > LONGEST {
+        return as_it_is;
+    }
+    let mut rest = rest.chars();
+    match (rest.next(), rest.as_str()) {
+        (Some('_'), own) if !own.is_empty() => Known::As(Cow::Borrowed(own)),
+        (Some('-'), own) => decoded(own).map_or(as_it_is, |own| Known::As(Cow::Owned(own))),
+        (Some('d'), own) if own.len() == DIGEST => Known::Digest(own),
+        _ => as_it_is,
+    }
+}
+
+/// What stands for this id, escaped, in one of ours. None if it is too long for an id of a call.
+pub(super) fn digest_of(id: &str) -> Option<String> {
+    let own: String = Unescape::new(id).collect();
+    (id.len() <= MAX_ID).then(|| digest(&[&own], DIGEST))
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('-');
+    bytes.extend_from_slice(pieces.next()?.as_bytes());
+    for piece in pieces {
+        let (hex, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    let own = String::from_utf8(bytes).ok()?;
+    let mut escaped = Vec::new();
+    write::escape(&mut escaped, &own);
+    String::from_utf8(escaped).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upstreams_own_id_is_got_back_where_it_fits() {
+        let vllm = format!("chatcmpl-tool-{}", "0f".repeat(16));
+        let long = format!("tool_0_{}", "x".repeat(60));
+        #[rustfmt::skip]
+        let rows = [
+            // own                           what goes up: itself, ours, or what details name
+            ("call_0",                       "own"),
+            ("functions.Bash:0",             "own"),
+            ("call-1b4e28ba-2fa1-11d2",      "own"),
+            (vllm.as_str(),                  "own"),
+            ("9",                            "own"),
+            (r#"a\"b\\c"#,                   "own"),
+            ("é",                            "own"),
+            ("",                             "ours"),
+            (long.as_str(),                  "digest"),
+        ];
+        for (own, expected) in rows {
+            let id = call_id("1a2b", 0, own);
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+            assert!(id.len() <= LONGEST && id.bytes().all(plain), "{id}");
+            let up = match known(&id) {
+                Known::As(up) if up == own => "own",
+                Known::As(up) if up == id => "ours",
+                Known::Digest(digest) if digest_of(own).as_deref() == Some(digest) => "digest",
+                other @ (Known::As(_) | Known::Digest(_)) => panic!("{own}: {other:?}"),
+            };
+            assert_eq!(up, expected, "{own}");
+        }
+    }
+
+    #[test]
+    fn no_two_calls_have_one_id() {
+        let mut seen = std::collections::HashSet::new();
+        for answer in 0..1_000 {
+            for at in 0..10 {
+                assert!(seen.insert(call_id(&format!("{answer:032x}"), at, "call_0")));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_goes_up_as_it_is() {
+        #[rustfmt::skip]
+        let rows = [
+            "", "call_0", "toolu_01", "flp_", "flp_short", "flp_abcdefghijkl_", "flp_ABCDEFGHIJKL_x", "flp_abcdefghijklx",
+            "flp_abcdefghijkl-x-", "flp_abcdefghijkl-x-zz", "flp_abcdefghijkl--ff", "flp_abcdefghijkldx", "flp_abcdefghijk\\u00e9",
+        ];
+        for id in rows {
+            assert_eq!(known(id), Known::As(Cow::Borrowed(id)), "{id}");
+        }
+    }
+}
