@@ -17,6 +17,7 @@ pub mod account;
 pub mod agents;
 pub mod attempt;
 pub mod cli;
+pub mod clients;
 pub mod clock;
 pub mod condition;
 pub mod config;

@@ -61,6 +61,7 @@ impl Proxy {
             upstream,
             Arc::clone(&registry),
             log.clone(),
+            Arc::clone(&traffic),
             TaskTracker::new(),
         );
         let app = App::new(

@@ -28,6 +28,8 @@ class Agent:
 
     def __init__(self, rig, case):
         self.rig = rig
+        self.address = rig.demo.address
+        """Where it is told that the proxy is."""
         self.folder = WORK / "agents" / self.name.replace(" ", "-") / case.replace(" ", "-")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.home, self.project = self.folder / "home", self.folder / "project"
@@ -118,7 +120,7 @@ class Agent:
 
     def ours(self, command, *arguments):
         """A command of the proxy's own about this agent."""
-        return [os.environ["FREE_LLM_PROXY_BIN"], command, self.program, "--url", self.rig.demo.address, *arguments]
+        return [os.environ["FREE_LLM_PROXY_BIN"], command, self.program, "--url", self.address, *arguments]
 
     def command(self, prompt):
         """How it is called, as one would type it."""

@@ -37,12 +37,12 @@ export class Demo {
   }
 
   /** A proxy with a key of its own on the simulated world of this one. */
-  async serve(name, port, key) {
+  async serve(name, port, key, more = {}) {
     const other = new Demo();
     const settings = { PORT: String(port), HOST: '127.0.0.1', PROXY_API_KEY: key, OPENROUTER_API_KEY: 'sk-or-v1-simulated' };
     other.spawn(name, 'serve', { ...settings, MODELS_LIST_URL: `${this.simulator}/api/free-llm/top-models`,
-      UPSTREAM_BASE_URL: `${this.simulator}/api/v1` });
-    await other.said(/"event":"serving"/);
+      UPSTREAM_BASE_URL: `${this.simulator}/api/v1`, ...more });
+    other.url = `http://${(await other.said(/"event":"serving","address":"([^"]+)"/))[1]}`;
     return other;
   }
 

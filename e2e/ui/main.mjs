@@ -12,6 +12,7 @@ import './checks/explain.mjs';
 import './checks/look.mjs';
 import './checks/many.mjs';
 import './checks/restart.mjs';
+import './checks/trouble.mjs';
 import './checks/pictures.mjs';
 
 const LIMIT_MS = 60_000;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, Launch, MODEL, Places, nothing, v1};
+use super::{About, Edit, Homeless, Launch, MODEL, Places, longest_answer, nothing, v1};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -20,17 +20,30 @@ pub(super) const ABOUT: About = About {
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let home = places.home(None)?;
-    Ok(vec![Edit {
+    let metadata = Edit {
+        places: vec![home.join(".aider.model.metadata.json")],
+        format: Format::Json,
+        content: json!({model(): {
+            "litellm_provider": "openai",
+            "mode": "chat",
+            "max_input_tokens": door.window - longest_answer(door),
+            "max_output_tokens": longest_answer(door),
+            "input_cost_per_token": 0,
+            "output_cost_per_token": 0,
+        }}),
+    };
+    let settings = Edit {
         places: vec![home.join(".aider.conf.yml")],
         format: Format::Yaml,
         content: json!({
             "model": model(),
             "openai-api-base": v1(door),
             "openai-api-key": door.key.expose(),
-            // It has no prices and limits for a model of this name, and would say so each time.
+            // It does not know the model by its name, and would say so each time.
             "show-model-warnings": false,
         }),
-    }])
+    };
+    Ok(vec![settings, metadata])
 }
 
 fn launch(door: &Door) -> Launch {
@@ -41,9 +54,15 @@ fn launch(door: &Door) -> Launch {
             ("AIDER_OPENAI_API_BASE", v1(door)),
             ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
             ("AIDER_SHOW_MODEL_WARNINGS", "false".to_owned()),
+            ("AIDER_MAX_CHAT_HISTORY_TOKENS", history(door).to_string()),
         ],
         without: &[],
     }
+}
+
+/// What it would make of the window if it could be told of that without a file.
+fn history(door: &Door) -> u64 {
+    (door.window / 16).clamp(1024, 8192)
 }
 
 fn model() -> String {

@@ -31,6 +31,9 @@ const MODELS: [&str; 5] = [
 /// No update checks, telemetry or surveys: they would go to others than the proxy.
 const QUIET: &str = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
 
+/// How much the models hold: it takes a name that it does not know for one of a million tokens.
+const WINDOW: &str = "CLAUDE_CODE_MAX_CONTEXT_TOKENS";
+
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let folder = places.folder("CLAUDE_CONFIG_DIR", ".claude")?;
     let mut env = environment(door);
@@ -50,6 +53,7 @@ fn environment(door: &Door) -> Map<String, Value> {
     )]);
     env.extend(models);
     env.insert(QUIET.to_owned(), "1".into());
+    env.insert(WINDOW.to_owned(), door.window.to_string().into());
     env
 }
 

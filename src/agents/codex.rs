@@ -28,6 +28,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
             content: json!({
                 "model": MODEL,
                 "model_provider": PROVIDER,
+                "model_context_window": door.window,
                 "model_providers": {PROVIDER: {
                     "name": PROVIDER,
                     "base_url": v1(door),
@@ -46,7 +47,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
 
 fn launch(door: &Door) -> Launch {
     let provider = format!("model_providers.{PROVIDER}");
-    let overrides = [
+    let texts = [
         ("model".to_owned(), MODEL.to_owned()),
         ("model_provider".to_owned(), PROVIDER.to_owned()),
         (format!("{provider}.name"), PROVIDER.to_owned()),
@@ -54,10 +55,13 @@ fn launch(door: &Door) -> Launch {
         (format!("{provider}.env_key"), KEY_VARIABLE.to_owned()),
         (format!("{provider}.wire_api"), "responses".to_owned()),
     ];
+    let window = format!("model_context_window={}", door.window);
+    let overrides = texts.map(|(name, value)| format!("{name}={value:?}"));
     Launch {
         arguments: overrides
             .into_iter()
-            .flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value:?}")])
+            .chain([window])
+            .flat_map(|value| ["-c".to_owned(), value])
             .collect(),
         variables: vec![(KEY_VARIABLE, door.key.expose().to_owned())],
         without: &[],

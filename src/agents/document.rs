@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::merge::{Format, merge};
 use super::{Agent, Edit, Places};
-use crate::config::{Door, Secret, between, keep};
+use crate::config::{Door, Secret, USUAL_WINDOW, between, keep};
 
 const BEGIN: &str = "<!-- agents: begin (written by `UPDATE=1 cargo test agents`) -->\n";
 const END: &str = "<!-- agents: end -->\n";
@@ -22,6 +22,7 @@ fn section(agent: Agent) -> String {
     let door = Door {
         base: "http://127.0.0.1:8080".to_owned(),
         key: Secret::new("<PROXY_API_KEY>"),
+        window: USUAL_WINDOW,
     };
     let home = |name: &str| (name == "HOME").then(|| "~".into());
     let edits = (about.edits)(&door, &Places::new(&home)).unwrap();

@@ -140,5 +140,10 @@ fn v1(door: &Door) -> String {
     format!("{}/v1", door.base)
 }
 
+/// How much of the window an answer may take, where an agent wants to be told.
+fn longest_answer(door: &Door) -> u64 {
+    (door.window / 4).min(32_000)
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::merge::Format;
-use super::{About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, PROVIDER, Places, v1};
+use super::{
+    About, Edit, Homeless, KEY_VARIABLE, Launch, MODEL, PROVIDER, Places, longest_answer, v1,
+};
 use crate::config::Door;
 
 pub(super) const ABOUT: About = About {
@@ -50,7 +52,10 @@ fn settings(door: &Door, key: &str) -> Value {
             "npm": "@ai-sdk/openai-compatible",
             "name": PROVIDER,
             "options": {"baseURL": v1(door), "apiKey": key},
-            "models": {MODEL: {"name": MODEL}},
+            "models": {MODEL: {
+                "name": MODEL,
+                "limit": {"context": door.window, "output": longest_answer(door)},
+            }},
         }},
         "model": model,
         "small_model": model,

@@ -40,6 +40,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
                 "description": "The best free model that works right now",
                 "baseUrl": v1(door),
                 "envKey": KEY_VARIABLE,
+                "generationConfig": {"contextWindowSize": door.window},
             }]},
             "env": {KEY_VARIABLE: door.key.expose()},
             "security": {"auth": {"selectedType": "openai"}},

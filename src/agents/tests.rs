@@ -22,7 +22,7 @@ fn every_agent_finds_its_settings_where_its_own_variables_say() {
         (Opencode,  &[("HOME", "/h")],                                  "/h/.config/opencode/opencode.jsonc|/h/.config/opencode/opencode.json"),
         (Opencode,  &[("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")],       "/x/opencode/opencode.jsonc|/x/opencode/opencode.json"),
         (Opencode,  &[("HOME", "/h"), ("OPENCODE_CONFIG", "/o.json")],  "/o.json"),
-        (Aider,     &[("HOME", "/h")],                                  "/h/.aider.conf.yml"),
+        (Aider,     &[("HOME", "/h")],                                  "/h/.aider.conf.yml /h/.aider.model.metadata.json"),
         (OpenWebUi, &[],                                                "open-webui.env"),
         (Qwen,      &[],                                                "HOME is not set, so its settings cannot be found: set HOME or QWEN_HOME"),
         (Aider,     &[],                                                "HOME is not set, so its settings cannot be found: set HOME"),
@@ -61,6 +61,38 @@ fn a_launch_shows_the_key_to_the_agent_alone() {
         assert!(
             told || arguments.contains("http://127.0.0.1:9000"),
             "{launch:?}"
+        );
+    }
+}
+
+#[test]
+fn every_agent_is_told_how_much_the_models_hold() {
+    use Agent::{Aider, Claude, Codex, Opencode, Qwen};
+    // In its files, and in a launch: Qwen Code reads it from its files alone.
+    #[rustfmt::skip]
+    let rows = [
+        (Qwen,     "\"contextWindowSize\":200000",                        None),
+        (Claude,   "\"CLAUDE_CODE_MAX_CONTEXT_TOKENS\":\"200000\"",       Some("\"CLAUDE_CODE_MAX_CONTEXT_TOKENS\":\"200000\"")),
+        (Codex,    "\"model_context_window\":200000",                     Some("model_context_window=200000")),
+        (Opencode, "\"limit\":{\"context\":200000,\"output\":32000}",     Some("\"limit\":{\"context\":200000,\"output\":32000}")),
+        (Aider,    "\"max_input_tokens\":168000",                         Some("AIDER_MAX_CHAT_HISTORY_TOKENS=8192")),
+    ];
+    for (agent, in_file, in_launch) in rows {
+        let edits = edits(agent, &door(), &[("HOME", "/h")]).unwrap();
+        let contents: String = edits.iter().map(|edit| edit.content.to_string()).collect();
+        assert!(contents.contains(in_file), "{agent:?}: {contents}");
+        let launch = (agent.about().launch)(&door());
+        let variables = launch
+            .variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let told = variables
+            .chain(launch.arguments)
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(
+            in_launch.is_none_or(|wanted| told.contains(wanted)),
+            "{agent:?}: {told}"
         );
     }
 }
@@ -161,6 +193,7 @@ fn door() -> Door {
     Door {
         base: "http://127.0.0.1:9000".to_owned(),
         key: Secret::new(KEY),
+        window: 200_000,
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::response::Parts;
+use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -15,11 +14,12 @@ use super::opened::{Opened, PlainAnswer, StreamAnswer};
 use super::walk::{Times, Walker};
 use crate::clock::Now;
 use crate::model::Model;
-use crate::request::{ChatRequest, Endpoint};
+use crate::request::{ChatRequest, Endpoint, Routing};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    AnswerBody, AnswerHead, Answered, Cause, ConnectError, Failure, ReadError, Rest, Said,
-    SendError, UpstreamError, read_answer, read_body, read_counted, without_heartbeat, without_key,
+    AnswerBody, AnswerHead, Answered, Asked, Cause, ConnectError, Failure, ReadError, Rest, Said,
+    SendError, UpstreamError, as_stream, read_answer, read_body, read_counted, without_heartbeat,
+    without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
@@ -67,101 +67,79 @@ impl Walker {
         request: &ChatRequest,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let status = response.status();
-        if !status.is_success() {
-            return Err(self.refused(model, request.endpoint, response).await);
+        let (heard, body) = Heard::new(model, request, response);
+        if !(200..300).contains(&heard.status) {
+            return Err(self.refused(&heard, body).await);
         }
-        if request.stream && is_event_stream(response.headers()) {
-            let due = asked_at + self.times.first_event;
-            let begun = self.first_useful_event(model, request.endpoint, response);
-            timeout_at(due, begun)
+        if !request.stream {
+            return self.plain(&heard, body, asked_at).await.map(Opened::Plain);
+        }
+        let stream = if is_event_stream(&heard.headers) {
+            let begun = self.first_useful_event(heard, body);
+            timeout_at(asked_at + self.times.first_event, begun)
                 .await
-                .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))
-                .map(Opened::Stream)
+                .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))?
         } else {
-            let answer = self
-                .plain(model, request.endpoint, response, asked_at)
-                .await?;
-            if request.stream {
-                // A completion that is no stream, although one was asked for.
-                return Err(self
-                    .rules
-                    .broken(Some(status.as_u16()), Cause::NotACompletion));
-            }
-            Ok(Opened::Plain(answer))
-        }
+            let plain = self.plain(&heard, body, asked_at).await?;
+            StreamAnswer::of(plain, heard, request.wants_usage)
+        };
+        Ok(Opened::Stream(stream))
     }
 
     /// The verdict on an answer with an error status.
-    async fn refused(
-        &self,
-        model: &Model,
-        endpoint: Endpoint,
-        response: Response<AnswerBody>,
-    ) -> Failure {
-        let (
-            Parts {
-                status, headers, ..
-            },
-            body,
-        ) = response.into_parts();
+    async fn refused(&self, heard: &Heard, body: AnswerBody) -> Failure {
         let read = timeout(
             ERROR_BODY_TIMEOUT,
-            read_body(&headers, body, self.limits.max_held_bytes),
+            read_body(&heard.headers, body, self.limits.max_held_bytes),
         )
         .await;
         // Without its body the status still says whose fault it is.
         let body = read.ok().and_then(Result::ok).unwrap_or_default();
-        let cause = if status.is_redirection() {
+        let cause = if (300..400).contains(&heard.status) {
             Cause::Redirect
         } else {
             Cause::Status
         };
-        let failure = self.rules.classify(
-            &model.id,
-            status.as_u16(),
-            &headers,
-            &body,
-            cause,
-            Now::read(),
-        );
-        match endpoint {
+        let failure = self.classify(heard, heard.status, &body, cause);
+        match heard.endpoint {
             Endpoint::Chat => failure,
             Endpoint::Completions => failure.or_not_offered(),
         }
     }
 
+    fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
+        let asked = Asked {
+            model: &heard.model.id,
+            routing: heard.routing,
+        };
+        self.rules
+            .classify(asked, status, &heard.headers, body, cause, heard.at)
+    }
+
     /// Reads a plain answer whole: a 200 is no success before that.
     async fn plain(
         &self,
-        model: &Arc<Model>,
-        endpoint: Endpoint,
-        response: Response<AnswerBody>,
+        heard: &Heard,
+        body: AnswerBody,
         asked_at: Instant,
     ) -> Result<PlainAnswer, Failure> {
-        let (
-            Parts {
-                status, headers, ..
-            },
-            body,
-        ) = response.into_parts();
-        let status = status.as_u16();
-        let head = AnswerHead::of(&headers, &self.rules.upstream_key);
-        let body = self.whole(status, &headers, body, asked_at).await?;
+        let broken = |cause| self.rules.broken(Some(heard.status), cause);
+        let body = self.whole(heard, body, asked_at).await?;
         let body = without_heartbeat(&body);
-        match read_counted(&body, endpoint) {
-            Ok((Said::Useful { .. }, completion_tokens)) => {
+        match read_counted(&body, heard.endpoint) {
+            Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
-                    model: Arc::clone(model),
-                    head,
+                    model: Arc::clone(&heard.model),
+                    head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
                     body,
                     completion_tokens,
+                    silent: said == Said::Stopped,
                 })
             }
-            Ok((Said::Nothing, _)) => Err(self.rules.broken(Some(status), Cause::NotACompletion)),
-            Ok((Said::Error(error), _)) => Err(self.error_inside(model, &error, &headers, body)),
-            Err(_) => Err(self.rules.broken(Some(status), Cause::NotJson)),
+            Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
+            Err(_) => Err(broken(Cause::NotJson)),
         }
     }
 
@@ -169,16 +147,15 @@ impl Walker {
     /// else `STREAM_IDLE_TIMEOUT_SEC` each silence, and `REQUEST_BUDGET_SEC` the whole.
     async fn whole(
         &self,
-        status: u16,
-        headers: &HeaderMap,
+        heard: &Heard,
         body: AnswerBody,
         asked_at: Instant,
     ) -> Result<Bytes, Failure> {
         let Times { plain, idle, .. } = self.times;
         let due = asked_at + plain.unwrap_or(self.times.budget);
         let mut body = Listened::new(body, idle, plain.is_none());
-        let read = read_body(headers, &mut body, self.limits.max_answer_bytes);
-        let broken = |cause| self.rules.broken(Some(status), cause);
+        let read = read_body(&heard.headers, &mut body, self.limits.max_answer_bytes);
+        let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match timeout_at(due, read).await {
             Ok(Ok(whole)) => Ok(whole),
             Ok(Err(ReadError::Broken)) if body.is_cut() => Err(broken(Cause::Idle)),
@@ -197,21 +174,13 @@ impl Walker {
     /// The verdict on an error inside a 200: as the status it stands for would be.
     pub(super) fn error_inside(
         &self,
-        model: &Model,
+        heard: &Heard,
         error: &UpstreamError,
-        headers: &HeaderMap,
         body: Bytes,
     ) -> Failure {
         let body = error.body.clone().unwrap_or(body);
         match error.status {
-            Some(status) => self.rules.classify(
-                &model.id,
-                status,
-                headers,
-                &body,
-                Cause::ErrorInside,
-                Now::read(),
-            ),
+            Some(status) => self.classify(heard, status, &body, Cause::ErrorInside),
             None => self.rules.broken(Some(200), Cause::ErrorInside),
         }
     }
@@ -219,35 +188,33 @@ impl Walker {
     /// Holds events back until one carries something a client would use.
     async fn first_useful_event(
         &self,
-        model: &Arc<Model>,
-        endpoint: Endpoint,
-        response: Response<AnswerBody>,
+        heard: Heard,
+        mut body: AnswerBody,
     ) -> Result<StreamAnswer, Failure> {
-        let status = response.status().as_u16();
-        let broken = |cause| self.rules.broken(Some(status), cause);
-        let (head, mut body) = response.into_parts();
+        let broken = |cause| self.rules.broken(Some(heard.status), cause);
         let mut framer = Framer::new(self.limits.max_event_bytes);
         let mut held = BytesMut::new();
         let mut events = 0;
         loop {
             while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
-                let finished = self.look(model, endpoint, &event, &head.headers, status)?;
+                let began = self.look(&heard, &event)?;
                 let carries = event.data() != Data::None;
                 if carries || event.is_comment() {
                     events += u64::from(carries);
                     // In one piece: many small ones would take many times their bytes.
                     held.extend_from_slice(&without_key(event.raw, &self.rules.upstream_key));
                 }
-                if let Some(finished) = finished {
-                    let head = AnswerHead::of(&head.headers, &self.rules.upstream_key);
+                if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
-                        model: Arc::clone(model),
-                        head,
+                        model: Arc::clone(&heard.model),
+                        head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
                         body,
                         framer,
                         held: held.freeze(),
                         events,
                         finished,
+                        silent,
+                        heard: Box::new(heard.in_mid_stream()),
                     });
                 }
                 if held.len() > self.limits.max_held_bytes {
@@ -265,8 +232,8 @@ impl Walker {
                     if let Some(last) = framer.finish() {
                         // Nothing follows it, so even a useful one is no answer; an error in it
                         // still says whose fault it is.
-                        self.look(model, endpoint, &last, &head.headers, status)?;
-                        self.bare_error(model, &last, &head.headers)?;
+                        self.look(&heard, &last)?;
+                        self.bare_error(&heard, &last)?;
                     }
                     return Err(broken(Cause::CutShort));
                 }
@@ -275,39 +242,101 @@ impl Walker {
     }
 
     /// An error that came as it is, although under the name of a stream.
-    fn bare_error(&self, model: &Model, rest: &Event, headers: &HeaderMap) -> Result<(), Failure> {
+    fn bare_error(&self, heard: &Heard, rest: &Event) -> Result<(), Failure> {
         match read_answer(&rest.raw, Endpoint::Chat) {
-            Ok(Said::Error(error)) => {
-                Err(self.error_inside(model, &error, headers, rest.raw.clone()))
-            }
-            Ok(Said::Useful { .. } | Said::Nothing) | Err(_) => Ok(()),
+            Ok(Said::Error(error)) => Err(self.error_inside(heard, &error, rest.raw.clone())),
+            Ok(Said::Useful { .. } | Said::Stopped | Said::Nothing) | Err(_) => Ok(()),
         }
     }
 
-    /// Looks at an event before the commit: `Some` if it is useful, and whether it finishes.
-    fn look(
-        &self,
-        model: &Model,
-        endpoint: Endpoint,
-        event: &Event,
-        headers: &HeaderMap,
-        status: u16,
-    ) -> Result<Option<bool>, Failure> {
-        let broken = |cause| Err(self.rules.broken(Some(status), cause));
+    /// Looks at an event before the commit: how the answer begins with it, if it does.
+    fn look(&self, heard: &Heard, event: &Event) -> Result<Option<Began>, Failure> {
+        let broken = |cause| Err(self.rules.broken(Some(heard.status), cause));
+        let began = |finished, silent| Ok(Some(Began { finished, silent }));
         match event.data() {
             Data::None => Ok(None),
             Data::Done => broken(Cause::NotACompletion),
-            Data::Payload(payload) => match read_answer(&payload, endpoint) {
-                Ok(Said::Useful { finished }) => Ok(Some(finished)),
+            Data::Payload(payload) => match read_answer(&payload, heard.endpoint) {
+                Ok(Said::Useful { finished }) => began(finished, false),
+                Ok(Said::Stopped) => began(true, true),
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    Err(self.error_inside(model, &error, headers, body))
+                    Err(self.error_inside(heard, &error, body))
                 }
                 Err(_) => broken(Cause::NotJson),
             },
         }
     }
+}
+
+/// What an answer is judged by, beside its body.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    model: Arc<Model>,
+    pub(super) routing: Routing,
+    endpoint: Endpoint,
+    status: u16,
+    headers: HeaderMap,
+    /// When its head arrived: its `Date` is of this moment.
+    at: Now,
+}
+
+impl Heard {
+    fn new(
+        model: &Arc<Model>,
+        request: &ChatRequest,
+        response: Response<AnswerBody>,
+    ) -> (Self, AnswerBody) {
+        let (head, body) = response.into_parts();
+        let heard = Self {
+            model: Arc::clone(model),
+            routing: request.routing,
+            endpoint: request.endpoint,
+            status: head.status.as_u16(),
+            headers: head.headers,
+            at: Now::read(),
+        };
+        (heard, body)
+    }
+
+    /// What still counts once the answer flows: the head spoke of its beginning.
+    fn in_mid_stream(self) -> Self {
+        let date = self.headers.get(DATE).cloned();
+        let headers = date.into_iter().map(|date| (DATE, date)).collect();
+        Self { headers, ..self }
+    }
+}
+
+impl StreamAnswer {
+    /// A plain answer as the stream it stands for.
+    fn of(plain: PlainAnswer, heard: Heard, wants_usage: bool) -> Self {
+        let events = as_stream(&plain.body, wants_usage);
+        let mut framer = Framer::new(events.len());
+        framer.push(events);
+        Self {
+            model: plain.model,
+            head: AnswerHead {
+                content_type: None,
+                ..plain.head
+            },
+            body: AnswerBody::ended(),
+            framer,
+            held: Bytes::new(),
+            events: 0,
+            finished: false,
+            silent: plain.silent,
+            heard: Box::new(heard.in_mid_stream()),
+        }
+    }
+}
+
+/// How an answer begins.
+struct Began {
+    /// It has a finish reason already.
+    finished: bool,
+    /// That is all there is.
+    silent: bool,
 }
 
 /// Whether an answer claims to be a stream. An upstream that names no type is believed to send

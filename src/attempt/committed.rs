@@ -6,17 +6,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use tokio::time::Instant;
 
+use super::ask::Heard;
 use super::idle::{Idle, Silence};
 use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
 use super::rendering::Rendering;
 use super::walk::Walker;
+use crate::clock::Now;
 use crate::json::{self, Raw};
 use crate::model::Model;
 use crate::sse::{Data, Event, Framer};
@@ -43,6 +44,7 @@ const BURST: Duration = Duration::from_millis(1);
 pub struct Committed {
     walker: Arc<Walker>,
     model: Arc<Model>,
+    heard: Box<Heard>,
     record: RequestRecord,
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
@@ -76,6 +78,7 @@ impl StreamAnswer {
         let mut committed = Committed {
             walker,
             model: self.model,
+            heard: self.heard,
             record,
             body: Some(self.body),
             framer: self.framer,
@@ -207,9 +210,13 @@ impl Committed {
             Data::Payload(payload) => match self.read(&payload) {
                 Ok(Said::Useful { finished }) => {
                     self.finished |= finished;
-                    self.heard();
+                    self.progress();
                 }
-                Ok(Said::Nothing) => self.heard(),
+                Ok(Said::Stopped) => {
+                    self.finished = true;
+                    self.progress();
+                }
+                Ok(Said::Nothing) => self.progress(),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
                     return self.said_error(error, body);
@@ -232,10 +239,10 @@ impl Committed {
     /// An error came as an event.
     fn said_error(&mut self, error: UpstreamError, body: Bytes) {
         let walker = &self.walker;
-        let failure = walker.error_inside(&self.model, &error, &HeaderMap::new(), body);
+        let failure = walker.error_inside(&self.heard, &error, body);
         // The model took the request and then failed, whatever it says of it (spec §5).
         let failure = match failure.scope {
-            Scope::Model if failure.rest != Rest::None => failure,
+            Scope::Model if failure.owed || failure.rest != Rest::None => failure,
             Scope::Account(_) => failure,
             Scope::Model | Scope::Request | Scope::Key => {
                 walker.rules.broken(failure.status, Cause::ErrorInside)
@@ -250,7 +257,7 @@ impl Committed {
         Ok(said)
     }
 
-    fn heard(&mut self) {
+    fn progress(&mut self) {
         self.idle.touch();
         self.record.emitted(1);
     }
@@ -325,7 +332,8 @@ impl Committed {
     /// Ends the stream with one error.
     fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
         self.body = None;
-        let until = self.walker.let_rest(&self.model.id, failure);
+        let failure = &failure.clone().owed_to(self.heard.routing);
+        let until = self.walker.let_rest(&self.model.id, failure, Now::read());
         // After the commit every failure is one of these two (spec §5).
         let outcome = match failure.outcome {
             Outcome::RateLimited => Outcome::RateLimited,
@@ -367,6 +375,7 @@ fn in_words(cause: Cause) -> &'static str {
         Cause::TooLarge => "the model sent an event that is too large",
         Cause::NotJson => "the model sent an event that is not JSON",
         Cause::ErrorInside
+        | Cause::Silent
         | Cause::NotACompletion
         | Cause::Status
         | Cause::Redirect

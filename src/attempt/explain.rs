@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Refusal;
+use super::refusal::account_refusal;
 use super::walk::{Progress, Walker};
 use crate::clock::Now;
 use crate::config::ModelField;
@@ -42,14 +43,14 @@ impl Walker {
         let left_out = snapshot.map(|snapshot| left_out(snapshot, wants, known, now));
         let refusal = match &selection {
             Selection::Candidates(_) | Selection::Probing { .. } => None,
-            Selection::AccountResting => self.account_refusal(now),
+            Selection::AccountResting => account_refusal(known, now),
             Selection::NoneCapable { missing } => Some(Refusal::NoCapableModel {
                 missing: missing.clone(),
             }),
             Selection::NotListed => Some(Refusal::ModelNotFound),
             Selection::NoSnapshot => Some(Refusal::NotReady),
             Selection::AllCooling { .. } | Selection::Exhausted => {
-                Some(self.nothing_left(snapshot, request, Progress::default(), &[]))
+                Some(self.nothing_left(snapshot, request, &progress, &[]))
             }
         };
         Explanation {

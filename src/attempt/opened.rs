@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ask::Heard;
 use crate::model::Model;
 use crate::sse::Framer;
 use crate::upstream::{AnswerBody, AnswerHead};
@@ -19,6 +20,16 @@ pub enum Opened {
     Stream(StreamAnswer),
 }
 
+impl Opened {
+    /// The model stopped at once and said nothing: another may have more to say.
+    pub(super) fn is_silent(&self) -> bool {
+        match self {
+            Self::Plain(plain) => plain.silent,
+            Self::Stream(stream) => stream.silent,
+        }
+    }
+}
+
 /// A whole plain answer.
 #[derive(Debug)]
 pub struct PlainAnswer {
@@ -30,6 +41,8 @@ pub struct PlainAnswer {
     pub body: Bytes,
     /// How many tokens it has, where it says so.
     pub completion_tokens: Option<u64>,
+    /// It says nothing but `stop`.
+    pub(super) silent: bool,
 }
 
 /// The beginning of a streamed answer.
@@ -47,4 +60,8 @@ pub struct StreamAnswer {
     pub(super) events: u64,
     /// The useful one has a finish reason.
     pub(super) finished: bool,
+    /// It says nothing but `stop`.
+    pub(super) silent: bool,
+    /// What it is judged by from here on.
+    pub(super) heard: Box<Heard>,
 }

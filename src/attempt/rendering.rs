@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::clients::Frame;
 use crate::json::{self, Raw};
 use crate::request::Endpoint;
 use crate::surface::{self, Surface};
@@ -65,6 +66,11 @@ impl Rendering {
 
     /// The end of a stream that failed. `error` is the body of an error in OpenAI's shape.
     pub fn failed(&mut self, error: &[u8]) -> Bytes {
+        self.failed_as(error, Frame::Plain)
+    }
+
+    /// The same, with the frame that the client at hand needs.
+    pub fn failed_as(&mut self, error: &[u8], frame: Frame) -> Bytes {
         match self {
             Self::AsItCame(_) => [b"data: ", &*one_line(error), b"\n\n", DONE]
                 .concat()
@@ -72,7 +78,11 @@ impl Rendering {
             Self::Translated { stream, .. } => {
                 let mut out = Vec::new();
                 let told = Told::read(error);
-                stream.fail(&told.failure(), &mut out);
+                let failure = surface::Failure {
+                    behind_a_block: frame == Frame::BehindABlock,
+                    ..told.failure()
+                };
+                stream.fail(&failure, &mut out);
                 out.into()
             }
         }
@@ -133,6 +143,7 @@ impl Told {
             code: &self.code,
             kind: &self.kind,
             message: &self.message,
+            behind_a_block: false,
         }
     }
 }

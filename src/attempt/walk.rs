@@ -7,19 +7,19 @@ use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::ask::Unanswered;
+use super::refusal::{account_refusal, seconds};
 use super::way::Way;
-use super::{Opened, Wording};
+use super::{Opened, Refusal, Tried, Unavailable, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
-use crate::model::{Capability, Model, ModelId};
+use crate::model::{Model, ModelId};
 use crate::registry::{AccountRest, Because, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Wants, filtered_out, select};
-use crate::telemetry::{Log, RequestRecord};
+use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::{
-    AccountLimit, ConnectError, Failure, Lesson, Outcome, PassedAnswer, Rest, Rules, Scope,
-    Unreachable, Upstream,
+    AccountLimit, Cause, ConnectError, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,
 };
 
 /// Walks requests over the candidates.
@@ -32,6 +32,8 @@ pub struct Walker {
     /// Owns what outlives a request: upstream bodies read to their end.
     pub(super) tasks: TaskTracker,
     log: Log,
+    /// How long models take to begin.
+    traffic: Arc<Traffic>,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
 }
@@ -44,76 +46,31 @@ pub(super) struct Times {
     pub(super) budget: Duration,
 }
 
-/// Why a request gets no answer of a model's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No list has been read yet.
-    NotReady,
-    /// `MODEL_FIELD=pin`, and the named model is not in the snapshot.
-    ModelNotFound,
-    /// No model of the snapshot can do what the request needs.
-    NoCapableModel {
-        /// Of which needs that is so.
-        missing: Vec<Capability>,
-    },
-    /// Every able model failed or rests.
-    AllUnavailable {
-        /// Whole seconds until the first of them wakes, at least 1.
-        retry_after: u64,
-        /// What was tried.
-        tried: Vec<Tried>,
-    },
-    /// The way to the upstream is broken, which is no model's failure.
-    Unreachable {
-        /// What keeps a connection from coming about.
-        why: Unreachable,
-        /// What was tried before.
-        tried: Vec<Tried>,
-    },
-    /// The free quota of the account is used up.
-    AccountLimited {
-        /// Which quota.
-        limit: AccountLimit,
-        /// How many requests it has, if the upstream said so.
-        requests: Option<u64>,
-        /// Whole seconds until it returns, at least 1.
-        retry_after: u64,
-        /// The same as a date.
-        available_at: SystemTime,
-    },
-    /// The upstream's own answer: the request is at fault, or the account is out of credit.
-    Passed(PassedAnswer),
-    /// The upstream does not take our key.
-    UpstreamAuth {
-        /// The status it said so with.
-        status: u16,
-    },
-}
-
-/// One attempt, as the caller sees it in `error.attempts`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// The model that was asked.
-    pub model: ModelId,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The upstream's status, where there was one.
-    pub status: Option<u16>,
-    /// When the model wakes, if it rests.
-    pub available_at: Option<SystemTime>,
-}
-
 /// How far a walk has come.
 #[derive(Default)]
 pub(super) struct Progress {
     tried: Vec<ModelId>,
     way: Way,
     above_context: Option<u64>,
-    /// The last answer that a model refused this request with, while all of them did.
-    refused: Option<PassedAnswer>,
+    /// What the last model said to this request that has no answer, while all of them did so.
+    last: Option<LastWord>,
     /// An attempt failed for another reason than the request.
     failed: bool,
 }
+
+/// What the client gets if every model says the like.
+enum LastWord {
+    /// A refusal.
+    Refused(PassedAnswer),
+    /// An answer without anything in it.
+    Silent(Box<Opened>),
+}
+
+/// How long a model may take to begin of which nothing is known, before one more is sent to probe
+/// (spec §9.8).
+const USUAL: Duration = Duration::from_secs(2);
+/// No model is expected to begin sooner than this: a slow moment is no sign.
+const SOONEST: Duration = Duration::from_millis(250);
 
 impl Walker {
     /// A walker over the models that `registry` knows.
@@ -123,6 +80,7 @@ impl Walker {
         upstream: Upstream,
         registry: Arc<Registry>,
         log: Log,
+        traffic: Arc<Traffic>,
         tasks: TaskTracker,
     ) -> Self {
         Self {
@@ -142,6 +100,7 @@ impl Walker {
             },
             tasks,
             log,
+            traffic,
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
         }
@@ -175,7 +134,7 @@ impl Walker {
                 break;
             }
             let mut changes = self.registry.changes();
-            let (selection, claim) = self.choose(snapshot.as_deref(), request, &progress, now);
+            let (selection, claim) = self.choose(snapshot.as_deref(), request, &progress);
             match (selection, claim) {
                 (Selection::Candidates(models), Some(claim)) => {
                     let Some(model) = models.first() else { break };
@@ -186,6 +145,16 @@ impl Walker {
                         failed => failed,
                     };
                     match asked {
+                        Ok(opened) if opened.is_silent() => {
+                            // It has answered, and another may have more to say.
+                            let failure = Failure {
+                                rest: Rest::None,
+                                ..self.rules.broken(Some(200), Cause::Silent)
+                            };
+                            self.tell(model, &failure, None, record);
+                            claim.is_well();
+                            progress.last = Some(LastWord::Silent(Box::new(opened)));
+                        }
                         Ok(opened) => {
                             claim.is_well();
                             return Ok(opened);
@@ -205,8 +174,9 @@ impl Walker {
                             sleep_until(until.into()).await;
                         }
                         Err(Unanswered::Failed(failure)) => {
+                            let failure = failure.owed_to(request.routing);
                             if let Some(refusal) =
-                                self.after(model, failure, claim, &mut progress, record)
+                                self.after(model, request, failure, claim, &mut progress, record)
                             {
                                 return Err(refusal);
                             }
@@ -215,13 +185,13 @@ impl Walker {
                 }
                 (Selection::Probing { wakes_in }, _) => {
                     // Whatever ends the probe is told; past the budget nothing starts anyway.
-                    let wakes = wakes_in.map_or(deadline, |left| now.plus(left).steady);
+                    let wakes = wakes_in.map_or(deadline, |left| Now::read().plus(left).steady);
                     let until = deadline.min(wakes);
                     drop(timeout_at(until.into(), changes.changed()).await);
                 }
                 (Selection::AccountResting, _) => {
-                    // By the same clock it rests still.
-                    let Some(refusal) = self.account_refusal(now) else {
+                    // It may have been cleared in between.
+                    let Some(refusal) = self.account_refusal() else {
                         continue;
                     };
                     return Err(refusal);
@@ -240,7 +210,15 @@ impl Walker {
                 ) => break,
             }
         }
-        Err(self.nothing_left(snapshot.as_deref(), request, progress, record.attempts()))
+        let last = progress.last.take().filter(|_| !progress.failed);
+        match last.filter(|_| !self.somebody_may_do_better(snapshot.as_deref(), request, &progress))
+        {
+            Some(LastWord::Silent(opened)) => Ok(*opened),
+            Some(LastWord::Refused(answer)) => Err(Refusal::Passed(answer)),
+            None => {
+                Err(self.nothing_left(snapshot.as_deref(), request, &progress, record.attempts()))
+            }
+        }
     }
 
     /// Chooses and claims the next model.
@@ -249,14 +227,22 @@ impl Walker {
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
         progress: &Progress,
-        now: Now,
     ) -> (Selection, Option<Claim>) {
         let wants = self.wants(request, progress);
-        self.registry.claim(|known| {
+        let choose = |known: &Cooldowns, now| {
             let selection = select(snapshot, wants, known, now);
             let first = selection.first().map(|model| model.id.clone());
             (selection, first)
-        })
+        };
+        self.registry.claim(choose, |id| self.usual(id))
+    }
+
+    /// How long the model usually takes to begin, as far as streams have shown it.
+    fn usual(&self, id: &ModelId) -> Duration {
+        let [hour, day] = self.traffic.read(|live| live.figures(id, Now::read()));
+        let shown = [hour, day].into_iter().flatten();
+        let millis = shown.filter_map(|figures| figures.ttft_p50_ms).next();
+        millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
     }
 
     pub(super) fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {
@@ -294,35 +280,34 @@ impl Walker {
     fn after(
         &self,
         model: &Model,
+        request: &ChatRequest,
         failure: Failure,
         claim: Claim,
         progress: &mut Progress,
         record: &mut RequestRecord,
     ) -> Option<Refusal> {
-        let now = Now::read();
-        let until = self.let_rest(&model.id, &failure);
-        self.log.emit(
-            LogLevel::Debug,
-            "attempt_failed",
-            &serde_json::json!({
-                "model": model.id, "outcome": failure.outcome.as_str(),
-                "status": failure.status, "cause": failure.cause.as_str(),
-            }),
-        );
-        record.attempt_fails(failure.outcome, &failure, until);
+        let until = self.let_rest(&model.id, &failure, Now::read());
+        self.tell(model, &failure, until, record);
         match failure.scope {
             Scope::Model => {
                 // A model that refuses one request has answered, and so has the account; who
                 // was never reached has told nothing of either.
                 match (failure.status, failure.rest) {
                     (None, _) => {}
+                    // What the request brought upon itself says as little.
+                    (Some(_), _) if failure.owed => {}
                     (Some(_), Rest::None) => claim.is_well(),
-                    (Some(_), Rest::For(_) | Rest::Until(_) | Rest::UntilNextList) => {
-                        claim.account_is_well();
-                    }
+                    (
+                        Some(_),
+                        Rest::For(_) | Rest::Until(_) | Rest::UntilNextList | Rest::Doubling { .. },
+                    ) => claim.account_is_well(),
                 }
                 match failure.lesson {
-                    Some(Lesson::Lacks(capability)) => self.registry.learn(&model.id, capability),
+                    // Only of what was asked of it.
+                    Some(Lesson::Lacks(capability)) if request.needs.has(capability) => {
+                        self.registry.learn(&model.id, capability);
+                    }
+                    Some(Lesson::Lacks(_)) => {}
                     Some(Lesson::TooLong) => {
                         progress.above_context = progress.above_context.max(model.context_length);
                     }
@@ -334,19 +319,21 @@ impl Walker {
                 if gone {
                     return None;
                 }
-                progress.refused = failure.answer;
+                progress.last = failure.answer.map(LastWord::Refused);
                 None
             }
             Scope::Account(AccountLimit::Credit) => failure.answer.map(Refusal::Passed),
-            Scope::Account(limit @ (AccountLimit::Minute | AccountLimit::Day)) => {
+            Scope::Account(
+                limit @ (AccountLimit::Minute | AccountLimit::Day | AccountLimit::Key),
+            ) => {
                 // A quota that is back already ends this request all the same, and no other.
                 let back = || Refusal::AccountLimited {
                     limit,
                     requests: failure.free_requests.map(|free| free.limit),
                     retry_after: 1,
-                    available_at: now.wall,
+                    available_at: Now::read().wall,
                 };
-                Some(self.account_refusal(now).unwrap_or_else(back))
+                Some(self.account_refusal().unwrap_or_else(back))
             }
             Scope::Key => Some(Refusal::UpstreamAuth {
                 status: failure.status.unwrap_or(401),
@@ -358,54 +345,76 @@ impl Walker {
         }
     }
 
+    /// Log and record learn of a failed attempt.
+    fn tell(
+        &self,
+        model: &Model,
+        failure: &Failure,
+        until: Option<SystemTime>,
+        record: &mut RequestRecord,
+    ) {
+        self.log.emit(
+            LogLevel::Debug,
+            "attempt_failed",
+            &serde_json::json!({
+                "model": model.id, "outcome": failure.outcome.as_str(),
+                "status": failure.status, "cause": failure.cause.as_str(),
+            }),
+        );
+        record.attempt_fails(failure.outcome, failure, until);
+    }
+
     /// Lets the model, or the account, rest if the failure is its own; answers until when.
-    pub(super) fn let_rest(&self, id: &ModelId, failure: &Failure) -> Option<SystemTime> {
-        let now = Now::read();
+    pub(super) fn let_rest(&self, id: &ModelId, failure: &Failure, now: Now) -> Option<SystemTime> {
         let because = Because::of(id, failure, now);
-        match failure.scope {
-            Scope::Model => self
-                .registry
-                .rest(because, failure.rest, now)
-                .map(|wake| wake.date(now)),
-            Scope::Account(limit) => {
-                let why = AccountRest {
-                    limit,
-                    answer: failure.answer.clone(),
-                    free_requests: failure.free_requests,
-                };
-                let wake = self.registry.rest_account(because, why, failure.rest, now);
-                let until = wake.map(|wake| wake.date(now));
-                self.log.emit(
-                    LogLevel::Warning,
-                    "account_rests",
-                    &serde_json::json!({
-                        "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
-                    }),
-                );
-                until
+        let limit = match failure.scope {
+            Scope::Request => return None,
+            Scope::Model => {
+                let wake = self.registry.rest(because, failure.rest, now);
+                return wake.map(|wake| wake.date(now));
             }
-            Scope::Key | Scope::Request => None,
-        }
+            Scope::Account(limit) => limit,
+            Scope::Key => AccountLimit::Key,
+        };
+        let why = AccountRest {
+            limit,
+            answer: failure.answer.clone(),
+            free_requests: failure.free_requests,
+        };
+        let wake = self.registry.rest_account(because, why, failure.rest, now);
+        let until = wake.map(|wake| wake.date(now));
+        self.log.emit(
+            LogLevel::Warning,
+            "account_rests",
+            &serde_json::json!({
+                "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
+            }),
+        );
+        until
     }
 
     /// What is told while the account rests; `None` if it does not.
-    pub(super) fn account_refusal(&self, now: Now) -> Option<Refusal> {
-        self.registry.with_cooldowns(|known| {
-            let (why, wake) = known.account_rest(now)?;
-            let retry_after = whole_seconds(wake.left(now));
-            Some(match &why.answer {
-                Some(answer) => Refusal::Passed(PassedAnswer {
-                    retry_after: Some(retry_after.into()),
-                    ..answer.clone()
-                }),
-                None => Refusal::AccountLimited {
-                    limit: why.limit,
-                    requests: why.free_requests.map(|free| free.limit),
-                    retry_after,
-                    available_at: wake.date(now),
-                },
-            })
-        })
+    fn account_refusal(&self) -> Option<Refusal> {
+        self.registry.with_cooldowns_now(account_refusal)
+    }
+
+    /// Whether somebody who rests may answer where all who were asked did not. Who is gone was no
+    /// candidate in truth.
+    fn somebody_may_do_better(
+        &self,
+        snapshot: Option<&Snapshot>,
+        request: &ChatRequest,
+        progress: &Progress,
+    ) -> bool {
+        let gone = self.registry.with_cooldowns(Cooldowns::gone);
+        let out = [progress.tried.as_slice(), &gone].concat();
+        let wants = Wants {
+            tried: &out,
+            ..self.wants(request, progress)
+        };
+        let left = |known: &Cooldowns, now| select(snapshot, wants, known, now);
+        let left = self.registry.with_cooldowns_now(left);
+        matches!(left, Selection::AllCooling { .. })
     }
 
     /// What is told when the walk has come to its end.
@@ -413,39 +422,35 @@ impl Walker {
         &self,
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
-        progress: Progress,
+        progress: &Progress,
         attempts: &[AttemptRecord],
     ) -> Refusal {
-        let now = Now::read();
-        let left = |tried: &[ModelId]| {
-            let wants = Wants {
-                tried,
-                ..self.wants(request, &progress)
+        let wants = self.wants(request, progress);
+        let (left, why) = self.registry.with_cooldowns_now(|known, now| {
+            let untried = Wants {
+                tried: &[],
+                ..wants
             };
-            self.registry
-                .with_cooldowns(|known| select(snapshot, wants, known, now))
-        };
-        let gone = self.registry.with_cooldowns(Cooldowns::gone);
-        let out = [progress.tried.as_slice(), &gone].concat();
-        let somebody_rests = matches!(left(&out), Selection::AllCooling { .. });
-        if let (Some(answer), false, false) = (&progress.refused, progress.failed, somebody_rests) {
-            return Refusal::Passed(answer.clone());
-        }
-        let retry_after = match left(&[]) {
+            let why = snapshot.map(|snapshot| Unavailable::count(snapshot, wants, known, now));
+            (select(snapshot, untried, known, now), why)
+        });
+        let wakes_in = match left {
             Selection::AllCooling { wakes_in }
             | Selection::Probing {
                 wakes_in: Some(wakes_in),
-            } => whole_seconds(wakes_in),
+            } => Some(wakes_in),
             Selection::Candidates(_)
             | Selection::Probing { wakes_in: None }
             | Selection::AccountResting
             | Selection::Exhausted
             | Selection::NoneCapable { .. }
             | Selection::NotListed
-            | Selection::NoSnapshot => 1,
+            | Selection::NoSnapshot => None,
         };
         Refusal::AllUnavailable {
-            retry_after,
+            retry_after: seconds(wakes_in.unwrap_or_default()),
+            returns: wakes_in.is_some(),
+            why: why.unwrap_or_default(),
             tried: tried(attempts),
         }
     }
@@ -468,10 +473,4 @@ fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
     if let Some(least) = lengths.min() {
         request.needs.weigh(least);
     }
-}
-
-/// For `Retry-After`: rounded up, at least 1.
-fn whole_seconds(wait: Duration) -> u64 {
-    let up = u64::from(wait.subsec_nanos() > 0);
-    (wait.as_secs() + up).max(1)
 }

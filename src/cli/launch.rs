@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::setup::no_door;
-use super::{Ending, say};
+use super::{Ending, say, window};
 use crate::agents::{About, Agent};
 use crate::config::{Door, Sources};
 
@@ -42,6 +42,7 @@ pub fn run(sources: &Sources, launch: &Launch) -> Ending {
         return Ending::Fault;
     }
     let about = launch.agent.about();
+    let door = window::asked(door);
     replace_by(about, command(about, &door, &launch.arguments))
 }
 

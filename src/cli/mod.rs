@@ -18,6 +18,7 @@ pub mod setup;
 mod signals;
 pub mod status;
 mod when;
+mod window;
 
 use std::process::ExitCode;
 

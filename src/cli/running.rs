@@ -114,11 +114,16 @@ impl Running {
             let what = "PORT is 0, so nobody can know which one was taken";
             return Err(Trouble::Settings(what.to_owned()));
         }
-        Ok(Self {
+        Ok(Self::at(peer, key))
+    }
+
+    /// The proxy at this address.
+    pub(super) fn at(peer: SocketAddr, key: Secret) -> Self {
+        Self {
             peer,
             key,
             limit: LIMIT,
-        })
+        }
     }
 
     /// The same, asked with less patience.

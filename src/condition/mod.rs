@@ -278,6 +278,7 @@ fn account(known: &Known<'_>) -> Option<Condition> {
             let until = Some(until);
             return Some(Condition::NoCredit { until });
         }
+        Some((AccountLimit::Key, ..)) => return Some(Condition::KeyRefused { status: None }),
         None => {}
     }
     if let Some(view) = known.today

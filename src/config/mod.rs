@@ -66,6 +66,8 @@ pub struct Config {
     pub plain_timeout: Option<Duration>,
     /// `STREAM_KEEPALIVE_SEC`; `None` never waits aloud.
     pub stream_keepalive: Option<Duration>,
+    /// `LONG_WAIT_SEC`: a longer one is told in the client's own form; `None` is never so.
+    pub long_wait: Option<Duration>,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.
@@ -111,7 +113,12 @@ pub struct Door {
     pub base: String,
     /// The first of `PROXY_API_KEY`.
     pub key: Secret,
+    /// How many tokens the models hold: a request and its answer.
+    pub window: u64,
 }
+
+/// The window that agents are told of while the proxy cannot be asked for its models'.
+pub const USUAL_WINDOW: u64 = 131_072;
 
 /// How much, how deep and how slow the outside may be (spec §6).
 #[derive(Clone, Debug)]

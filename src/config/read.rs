@@ -8,7 +8,9 @@ use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
     seconds, seconds_or_zero, upstream_key,
 };
-use super::{Config, ConfigError, Door, Limits, OutboundProxy, Secret, address, error};
+use super::{
+    Config, ConfigError, Door, Limits, OutboundProxy, Secret, USUAL_WINDOW, address, error,
+};
 
 impl Config {
     /// Reads every setting through `lookup`, which is asked for names of the table.
@@ -68,7 +70,11 @@ pub(super) fn door(
         Some(url) => reader.base_of(url),
         None => reader.own_base(),
     };
-    let door = base.zip(key).map(|(base, key)| Door { base, key });
+    let door = base.zip(key).map(|(base, key)| Door {
+        base,
+        key,
+        window: USUAL_WINDOW,
+    });
     reader.end(door)
 }
 
@@ -102,6 +108,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let stream_idle_timeout = self.get("STREAM_IDLE_TIMEOUT_SEC", seconds);
         let plain_timeout = self.get("PLAIN_TIMEOUT_SEC", seconds);
         let stream_keepalive = self.get("STREAM_KEEPALIVE_SEC", period);
+        let long_wait = self.get("LONG_WAIT_SEC", period);
         let rate_limit_cooldown = self.get("RATE_LIMIT_COOLDOWN_SEC", seconds_or_zero);
         let generic_error_cooldown = self.get("GENERIC_ERROR_COOLDOWN_SEC", seconds_or_zero);
         let log_level = self.get("LOG_LEVEL", log_level);
@@ -124,6 +131,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             stream_idle_timeout: stream_idle_timeout?,
             plain_timeout,
             stream_keepalive: stream_keepalive?,
+            long_wait: long_wait?,
             rate_limit_cooldown: rate_limit_cooldown?,
             generic_error_cooldown: generic_error_cooldown?,
             referer: referer?,

@@ -8,7 +8,8 @@ use http::{Response, StatusCode};
 use super::catalogue::{Catalogue, CatalogueError};
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
-use crate::config::Config;
+use crate::config::{Config, Secret};
+use crate::model::ModelId;
 use crate::registry::FailedRead;
 use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
 
@@ -82,6 +83,7 @@ pub(super) struct Reader {
     max_catalogue_bytes: usize,
     /// Ids that do not end in `:free` are models too.
     any_id: bool,
+    key: Secret,
 }
 
 impl Reader {
@@ -93,13 +95,24 @@ impl Reader {
             max_list_bytes: config.limits.max_list_bytes,
             max_catalogue_bytes: config.limits.max_catalogue_bytes,
             any_id: config.takes_any_id(),
+            key: config.upstream_key.clone(),
         }
     }
 
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
         let asked = self.client.get(&self.list_url, None);
         let body = whole(asked, self.max_list_bytes).await?;
-        Ok(Ranking::read(&body, self.any_id)?)
+        let mut ranking = Ranking::read(&body, self.any_id)?;
+        // An id goes to clients, logs and metrics: one that holds our key is none.
+        let is_secret =
+            |id: &ModelId| self.key.len() >= 8 && self.key.is_in(id.as_str().as_bytes());
+        let skipped = ranking.skipped.len() + ranking.models.len();
+        ranking.models.retain(|model| !is_secret(&model.id));
+        ranking.fallback = ranking.fallback.filter(|model| !is_secret(&model.id));
+        if ranking.models.is_empty() {
+            Err(RankingError::NoUsableModel { skipped })?;
+        }
+        Ok(ranking)
     }
 
     pub(super) async fn catalogue(&self) -> Result<Catalogue, RefreshError> {

@@ -268,19 +268,32 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
     const ITS_OWN: Ended = (ClientError, 400, "invalid_json", None);
     const LEFT: Ended = (ClientLeft, 499, "", None);
     #[rustfmt::skip]
-    let rows: &[(&[Ended], Option<(How, u32, u32)>)] = &[
+    type Row<'a> = (&'a [Ended], Option<(How, u32, u32)>);
+    let rows: &[Row<'_>] = &[
         // requests                          how the last failed, how many, how many so
-        (&[],                                None),
-        (&[OK],                              None),
-        (&[KEY, OK],                         None),
-        (&[OK, KEY],                         Some((How::Key(Some(401)), 1, 1))),
-        (&[KEY, KEY_AT_REST, KEY_AT_REST],   Some((How::Key(Some(401)), 3, 3))),
-        (&[DOWN, DOWN],                      Some((How::NotReached(Unreachable::Dns), 2, 2))),
-        (&[REST, DOWN],                      Some((How::NotReached(Unreachable::Dns), 2, 1))),
-        (&[REFUSED, ITS_OWN, LEFT, REFUSED], Some((How::Refused(404), 2, 2))),
-        (&[CREDIT],                          Some((How::Credit, 1, 1))),
-        (&[QUOTA, QUOTA],                    None),
-        (&[CUT, REST, CUT],                  Some((How::Otherwise, 3, 3))),
+        (&[], None),
+        (&[OK], None),
+        (&[KEY, OK], None),
+        (&[OK, KEY], Some((How::Key(Some(401)), 1, 1))),
+        (
+            &[KEY, KEY_AT_REST, KEY_AT_REST],
+            Some((How::Key(Some(401)), 3, 3)),
+        ),
+        (
+            &[DOWN, DOWN],
+            Some((How::NotReached(Unreachable::Dns), 2, 2)),
+        ),
+        (
+            &[REST, DOWN],
+            Some((How::NotReached(Unreachable::Dns), 2, 1)),
+        ),
+        (
+            &[REFUSED, ITS_OWN, LEFT, REFUSED],
+            Some((How::Refused(404), 2, 2)),
+        ),
+        (&[CREDIT], Some((How::Credit, 1, 1))),
+        (&[QUOTA, QUOTA], None),
+        (&[CUT, REST, CUT], Some((How::Otherwise, 3, 3))),
     ];
     for (requests, expected) in rows {
         let mut live = Live::default();

@@ -4,9 +4,11 @@
 
 mod capability;
 mod id;
+mod window;
 
 pub use capability::{Capabilities, Capability};
 pub use id::{InvalidModelId, ModelId};
+pub use window::window_of_auto;
 
 /// One model of the snapshot, as the list and the catalogue describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

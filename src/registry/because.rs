@@ -47,6 +47,7 @@ impl Because {
             (_, Cause::Redirect) => "a redirect, which is not followed",
             (_, Cause::ErrorInside) => "an error inside the answer",
             (_, Cause::NotACompletion) => "an answer that is no completion",
+            (_, Cause::Silent) => "an empty answer",
             (_, Cause::NotJson) => "an answer that is not JSON",
             (_, Cause::TooLarge) => "an answer that is too large",
             (_, Cause::CutShort) => "an answer that broke off",

@@ -11,22 +11,16 @@ use crate::model::ModelId;
 pub struct Claim {
     registry: Arc<Registry>,
     id: ModelId,
-    probes_model: bool,
-    probes_account: bool,
+    /// The numbers of the probe that it is: of the model, of the account.
+    probes: [Option<u64>; 2],
 }
 
 impl Claim {
-    pub(super) fn new(
-        registry: Arc<Registry>,
-        id: ModelId,
-        probes_model: bool,
-        probes_account: bool,
-    ) -> Self {
+    pub(super) fn new(registry: Arc<Registry>, id: ModelId, probes: [Option<u64>; 2]) -> Self {
         Self {
             registry,
             id,
-            probes_model,
-            probes_account,
+            probes,
         }
     }
 
@@ -41,17 +35,14 @@ impl Claim {
     }
 
     fn end(&mut self, model_well: bool, account_well: bool) {
-        let (model, account) = (
-            std::mem::take(&mut self.probes_model),
-            std::mem::take(&mut self.probes_account),
-        );
-        if model || account {
+        let [model, account] = std::mem::take(&mut self.probes);
+        if model.is_some() || account.is_some() {
             self.registry.change(|cooldowns| {
-                if model {
-                    cooldowns.probed(&self.id, model_well);
+                if let Some(number) = model {
+                    cooldowns.probed(&self.id, number, model_well);
                 }
-                if account {
-                    cooldowns.account_probed(account_well);
+                if let Some(number) = account {
+                    cooldowns.account_probed(number, account_well);
                 }
             });
         }

@@ -56,11 +56,32 @@ pub enum Standing {
 struct Cooling {
     wake: Wake,
     until_next_list: bool,
-    probing: bool,
+    /// How long it is, where the next one is to be longer ([`Rest::Doubling`]).
+    grown: Option<Duration>,
     because: Because,
+    /// Those that find out whether it helped, oldest first: of a model one, of the account one more
+    /// with each that is late.
+    probes: Vec<Probe>,
+}
+
+/// A request that finds out whether a rest has helped.
+#[derive(Clone, Debug)]
+struct Probe {
+    number: u64,
+    /// Whom it asks.
+    model: ModelId,
+    /// It should have brought something by then.
+    late_at: Instant,
 }
 
 impl Cooling {
+    /// The probe with this number has ended: whether it was one of this rest's.
+    fn ended(&mut self, number: u64) -> bool {
+        let before = self.probes.len();
+        self.probes.retain(|probe| probe.number != number);
+        self.probes.len() < before
+    }
+
     fn view(&self, now: Now) -> Option<RestView<'_>> {
         (!self.wake.left(now).is_zero()).then_some(RestView {
             wake: self.wake,
@@ -72,7 +93,7 @@ impl Cooling {
     fn standing(&self, now: Now) -> Standing {
         if !self.wake.left(now).is_zero() {
             Standing::Resting(self.wake)
-        } else if self.probing {
+        } else if !self.probes.is_empty() {
             Standing::Probing
         } else {
             Standing::Awake
@@ -110,6 +131,8 @@ pub struct Cooldowns {
     lacks: HashMap<ModelId, Vec<Capability>>,
     /// When the list will be read again.
     next_list: Option<Wake>,
+    /// How many probes there have been.
+    probes: u64,
 }
 
 /// How long "until the next list" is while nobody has said when that is.
@@ -120,8 +143,8 @@ impl Cooldowns {
     /// Answers when the model wakes, if it rests at all.
     pub fn rest(&mut self, because: Because, rest: Rest, now: Now) -> Option<Wake> {
         let id = because.model.clone();
-        let new = self.cooling(because, rest, now);
         let standing = self.models.get(&id).cloned();
+        let new = self.cooling(because, rest, standing.as_ref(), now);
         let longer = longer(standing, new, now)?;
         let wake = longer.wake;
         self.models.insert(id, longer);
@@ -136,8 +159,8 @@ impl Cooldowns {
         rest: Rest,
         now: Now,
     ) -> Option<Wake> {
-        let new = self.cooling(because, rest, now);
         let standing = self.account.as_ref().map(|(cooling, _)| cooling.clone());
+        let new = self.cooling(because, rest, standing.as_ref(), now);
         let before = standing.as_ref().map(|standing| standing.wake);
         let longer = longer(standing, new, now)?;
         let wake = longer.wake;
@@ -148,7 +171,14 @@ impl Cooldowns {
         Some(wake)
     }
 
-    fn cooling(&self, because: Because, rest: Rest, now: Now) -> Option<Cooling> {
+    fn cooling(
+        &self,
+        because: Because,
+        rest: Rest,
+        standing: Option<&Cooling>,
+        now: Now,
+    ) -> Option<Cooling> {
+        let mut grown = None;
         let next_list = || {
             self.next_list
                 .unwrap_or(Wake::Steady(now.plus(NEXT_LIST).steady))
@@ -158,13 +188,25 @@ impl Cooldowns {
             Rest::For(length) => Wake::Steady(now.plus(length).steady),
             Rest::Until(date) => Wake::Wall(date),
             Rest::UntilNextList => next_list(),
+            Rest::Doubling { first, most } => {
+                let length = match standing.and_then(|standing| standing.grown.zip(Some(standing)))
+                {
+                    // Who began before this rest says nothing new.
+                    Some((_, standing)) if !standing.wake.left(now).is_zero() => return None,
+                    Some((before, _)) => before.saturating_mul(2).min(most),
+                    None => first,
+                };
+                grown = Some(length);
+                Wake::Steady(now.plus(length).steady)
+            }
         };
         let until_next_list = rest == Rest::UntilNextList;
         (!wake.left(now).is_zero()).then_some(Cooling {
             wake,
             until_next_list,
-            probing: false,
+            grown,
             because,
+            probes: Vec::new(),
         })
     }
 
@@ -238,35 +280,65 @@ impl Cooldowns {
         }
     }
 
-    /// A request is about to ask this model. Where a rest has just ended, it is the probe; the
-    /// answer says of whom: the model, the account.
-    pub(super) fn ask(&mut self, id: &ModelId) -> (bool, bool) {
-        let probe = |cooling: Option<&mut Cooling>| cooling.map(|c| c.probing = true).is_some();
-        (
-            probe(self.models.get_mut(id)),
-            probe(self.account.as_mut().map(|(cooling, _)| cooling)),
-        )
+    /// While the account is being probed: how long until one more may join, because what the last
+    /// one should have brought is late.
+    #[must_use]
+    pub fn next_account_probe_in(&self, now: Now) -> Duration {
+        let last = self.account.as_ref().and_then(|(c, _)| c.probes.last());
+        last.map_or(Duration::ZERO, |probe| {
+            probe.late_at.saturating_duration_since(now.steady)
+        })
+    }
+
+    /// Whether the account is being probed by asking this model.
+    #[must_use]
+    pub fn probes_account(&self, id: &ModelId) -> bool {
+        let probes = self.account.iter().flat_map(|(c, _)| &c.probes);
+        probes.into_iter().any(|probe| probe.model == *id)
+    }
+
+    /// A request is about to ask this model, which usually takes so long to begin. Where a rest has
+    /// just ended, it is a probe; the answer numbers it for whom it probes: the model, the account.
+    pub(super) fn ask(
+        &mut self,
+        id: &ModelId,
+        usual: impl FnOnce() -> Duration,
+        now: Now,
+    ) -> [Option<u64>; 2] {
+        let of_account = self.account.as_mut().map(|(cooling, _)| cooling);
+        let probed = [self.models.get_mut(id), of_account];
+        if probed.iter().all(Option::is_none) {
+            return [None; 2];
+        }
+        self.probes += 1;
+        let probe = Probe {
+            number: self.probes,
+            model: id.clone(),
+            late_at: now.plus(usual()).steady,
+        };
+        probed.map(|cooling| {
+            cooling.map(|cooling| {
+                cooling.probes.push(probe.clone());
+                probe.number
+            })
+        })
     }
 
     /// A probe of the model ended: well, or without telling anything.
-    pub(super) fn probed(&mut self, id: &ModelId, well: bool) {
+    pub(super) fn probed(&mut self, id: &ModelId, number: u64, well: bool) {
         // A rest that was given meanwhile stands: an older success does not cut it.
-        if self.models.get(id).is_some_and(|cooling| cooling.probing) {
-            if well {
-                self.models.remove(id);
-            } else if let Some(cooling) = self.models.get_mut(id) {
-                cooling.probing = false;
-            }
+        let was_one = self.models.get_mut(id).is_some_and(|c| c.ended(number));
+        if was_one && well {
+            self.models.remove(id);
         }
     }
 
     /// As [`Cooldowns::probed`], of the account.
-    pub(super) fn account_probed(&mut self, well: bool) {
-        if let Some((cooling, _)) = self.account.as_mut().filter(|(cooling, _)| cooling.probing) {
-            cooling.probing = false;
-            if well {
-                self.account = None;
-            }
+    pub(super) fn account_probed(&mut self, number: u64, well: bool) {
+        let account = self.account.as_mut();
+        let was_one = account.is_some_and(|(cooling, _)| cooling.ended(number));
+        if was_one && well {
+            self.account = None;
         }
     }
 

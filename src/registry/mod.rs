@@ -11,6 +11,7 @@ mod snapshot;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
@@ -85,22 +86,39 @@ impl Registry {
         self.lock().next_list_at(wake);
     }
 
+    /// Whether there is no list, and not because the first read is still under way.
+    #[must_use]
+    pub fn first_list_failed(&self) -> bool {
+        self.snapshot.load().is_none() && self.with_cooldowns(Cooldowns::next_list).is_some()
+    }
+
     /// Runs `read` on the rests, under the lock: it must be short.
     pub fn with_cooldowns<T>(&self, read: impl FnOnce(&Cooldowns) -> T) -> T {
         read(&self.lock())
     }
 
+    /// The same with a moment that no rest that is known was given after: what is left of one is
+    /// never longer than it was told.
+    pub fn with_cooldowns_now<T>(&self, read: impl FnOnce(&Cooldowns, Now) -> T) -> T {
+        let cooldowns = self.lock();
+        read(&cooldowns, Now::read())
+    }
+
     /// Chooses under the lock, and claims the model that `choose` names beside its answer, so
-    /// that no two requests probe the same one.
+    /// that no two requests probe the same one. `usual` says how long a model takes to begin: a
+    /// probe that takes longer lets one more go (spec §9.8).
     pub fn claim<T>(
         self: &Arc<Self>,
-        choose: impl FnOnce(&Cooldowns) -> (T, Option<ModelId>),
+        choose: impl FnOnce(&Cooldowns, Now) -> (T, Option<ModelId>),
+        usual: impl FnOnce(&ModelId) -> Duration,
     ) -> (T, Option<Claim>) {
         let mut cooldowns = self.lock();
-        let (chosen, id) = choose(&cooldowns);
+        // Under the lock: no rest that is known was given later than this.
+        let now = Now::read();
+        let (chosen, id) = choose(&cooldowns, now);
         let claim = id.map(|id| {
-            let (model, account) = cooldowns.ask(&id);
-            Claim::new(Arc::clone(self), id, model, account)
+            let probes = cooldowns.ask(&id, || usual(&id), now);
+            Claim::new(Arc::clone(self), id, probes)
         });
         (chosen, claim)
     }

@@ -9,6 +9,7 @@ mod limits;
 mod names;
 mod needs;
 mod prompt;
+mod routing;
 
 use bytes::Bytes;
 
@@ -22,6 +23,7 @@ pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 pub use names::Names;
 pub use needs::Needs;
 use prompt::Prompt;
+pub use routing::Routing;
 
 /// A request for a completion, read as far as the proxy has to.
 #[derive(Clone, Debug)]
@@ -36,6 +38,10 @@ pub struct ChatRequest {
     pub stream: bool,
     /// What its `model` field asks for.
     pub wish: Wish,
+    /// How far it goes into who serves it.
+    pub routing: Routing,
+    /// A stream's usage was asked for (`stream_options.include_usage`).
+    pub wants_usage: bool,
 }
 
 /// What a request's `model` says.
@@ -130,6 +136,7 @@ struct Fields<'a> {
     /// `messages` or `prompt`.
     input: Option<Raw<'a>>,
     stream: Option<Raw<'a>>,
+    stream_options: Option<Raw<'a>>,
     needs: needs::Fields<'a>,
 }
 
@@ -144,6 +151,7 @@ impl<'a> Fields<'a> {
             "model" => Some(("model", &mut self.model)),
             key if key == endpoint.input() => Some((endpoint.input(), &mut self.input)),
             "stream" => Some(("stream", &mut self.stream)),
+            "stream_options" => Some(("stream_options", &mut self.stream_options)),
             _ => self.needs.slot(key),
         }
     }
@@ -177,16 +185,23 @@ impl ChatRequest {
         let mut edits = Edits::default();
         let mut has_images = false;
         let mut counts = Counts::default();
+        let mut routing = Routing::Ours;
         while let Some(member) = members
             .next_through(|name, value| {
                 match name {
                     "messages" if endpoint == Endpoint::Chat => {
                         has_images = prompt::has_images(value, &mut counts)?;
                     }
-                    "tools" => counts.tools = value.count()?,
+                    "tools" => {
+                        let of_tools = Routing::of_tools(value, &mut counts.tools)?;
+                        routing = routing.max(of_tools);
+                    }
                     "functions" => counts.functions = value.count()?,
                     "stop" => counts.stops = value.count()?,
-                    _ => drop(value.value()?),
+                    name => {
+                        let value = value.value()?;
+                        routing = routing.max(Routing::of(name, value));
+                    }
                 }
                 Ok(())
             })
@@ -225,7 +240,10 @@ impl ChatRequest {
             Some(None) => Wish::Named(String::new()),
         };
         let needs = Needs::read(&fields.needs, prompt);
+        let usage = present(fields.stream_options).and_then(|options| options.get("include_usage"));
         Ok(Self {
+            routing,
+            wants_usage: usage.and_then(Raw::as_bool) == Some(true),
             edits,
             endpoint,
             needs,

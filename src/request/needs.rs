@@ -84,6 +84,12 @@ impl Needs {
         &self.capabilities
     }
 
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
     /// Whether a model that can do `able` can serve the request.
     #[must_use]
     pub fn met_by(&self, able: Capabilities) -> bool {

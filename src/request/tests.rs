@@ -248,3 +248,53 @@ fn s9_5_images_and_size_are_needs() {
         );
     }
 }
+
+#[test]
+fn s9_2_a_request_that_meddles_with_who_serves_it_is_known() {
+    use Routing::{Asks, Ours, Steers};
+    #[rustfmt::skip]
+    let rows = [
+        (r#""provider":{"order":["X"],"allow_fallbacks":false}"#,  Steers),
+        (r#""pro\u0076ider":{"only":["X"]}"#,                      Steers),
+        (r#""plugins":[{"id":"web"}]"#,                            Steers),
+        (r#""web_search_options":{"search_context_size":"low"}"#,  Steers),
+        (r#""preset":"mine""#,                                     Steers),
+        (r#""tools":[{"type":"function"},{"type":"openrouter:web_search"}]"#, Steers),
+        (r#""tools":[{"type":"web_search_preview"}]"#,             Steers),
+        (r#""tools":[{"type":7}]"#,                                Steers),
+        (r#""models":["a"]"#,                                      Asks),
+        (r#""route":"fallback""#,                                  Asks),
+        (r#""transforms":["middle-out"]"#,                         Asks),
+        (r#""service_tier":"flex""#,                               Asks),
+        (r#""tool_choice":"banana""#,                              Asks),
+        (r#""tool_choice":{"type":"allowed_tools"}"#,              Asks),
+        (r#""transforms":["x"],"provider":{"sort":"price"}"#,      Steers),
+        (r#""provider":null,"plugins":[],"transforms":[],"models":[]"#, Ours),
+        (r#""provider":{ }"#,                                      Ours),
+        (r#""tools":[{"type":"function","function":{"parameters":{"type":"object"}}}]"#, Ours),
+        (r#""tools":[{"function":{"name":"f"}}]"#,                 Ours),
+        (r#""tools":"none""#,                                      Ours),
+        (r#""tool_choice":"required""#,                            Ours),
+        (r#""tool_choice":{"type":"function","function":{"name":"f"}}"#, Ours),
+        (r#""session_id":"s","prompt_cache_key":"k","metadata":{"user_id":"u"},"user":"u""#, Ours),
+        (r#""x":{"provider":{"only":["X"]}}"#,                     Ours),
+    ];
+    for (fields, expected) in rows {
+        let body = format!(r#"{{"messages":[],{fields}}}"#);
+        assert_eq!(read(&body).unwrap().routing, expected, "{fields}");
+    }
+}
+
+#[test]
+fn s9_1_whether_the_usage_of_a_stream_is_wanted() {
+    #[rustfmt::skip]
+    let rows = [
+        (r#"{"messages":[]}"#,                                             false),
+        (r#"{"messages":[],"stream_options":null}"#,                       false),
+        (r#"{"messages":[],"stream_options":{"include_usage":"yes"}}"#,    false),
+        (r#"{"messages":[],"stream_options":{"include_usage":true}}"#,     true),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(read(body).unwrap().wants_usage, expected, "{body}");
+    }
+}

@@ -49,7 +49,11 @@ pub fn left_out(
     let able = able(&listed, wants.needs, cooldowns);
     let (listed, fitting) = (ids(&listed), ids(&large_enough(&able, wants)));
     let able = ids(&able);
-    let account_awake = cooldowns.account(now) == Standing::Awake;
+    let account_awake = match cooldowns.account(now) {
+        Standing::Awake => true,
+        Standing::Probing => cooldowns.next_account_probe_in(now).is_zero(),
+        Standing::Resting(_) => false,
+    };
     let why = |model: &Model| {
         if !listed.contains(&model.id) {
             return Some(LeftOut::NotWanted);
@@ -70,7 +74,10 @@ pub fn left_out(
         match cooldowns.standing(&model.id, now) {
             Standing::Resting(_) => Some(LeftOut::Resting),
             Standing::Probing => Some(LeftOut::Probing),
-            Standing::Awake => (!account_awake).then_some(LeftOut::Account),
+            Standing::Awake if !account_awake => Some(LeftOut::Account),
+            Standing::Awake => cooldowns
+                .probes_account(&model.id)
+                .then_some(LeftOut::Probing),
         }
     };
     let with_reason = |model: &Arc<Model>| Some((Arc::clone(model), why(model)?));

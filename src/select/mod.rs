@@ -23,7 +23,7 @@ pub enum Selection {
     Candidates(Vec<Arc<Model>>),
     /// Nobody is awake, and somebody is being probed: wait for how that ends, or for who wakes.
     Probing {
-        /// Until the first of those who rest wakes.
+        /// Until the first of those who rest wakes, or one more may probe the account.
         wakes_in: Option<Duration>,
     },
     /// Able models exist, and all of them are resting: 503 with `Retry-After`.
@@ -137,7 +137,15 @@ pub fn select(
     }
     match cooldowns.account(now) {
         Standing::Resting(_) => return Selection::AccountResting,
-        Standing::Probing => return Selection::Probing { wakes_in: None },
+        Standing::Probing => {
+            // A probe that hangs must not hold everybody: one more goes, to the next model.
+            let late_in = cooldowns.next_account_probe_in(now);
+            if !late_in.is_zero() {
+                return Selection::Probing {
+                    wakes_in: Some(late_in),
+                };
+            }
+        }
         Standing::Awake => {}
     }
     let untried = |model: &&Arc<Model>| !wants.tried.contains(&model.id);
@@ -203,6 +211,7 @@ fn among(models: &[&Arc<Model>], cooldowns: &Cooldowns, now: Now) -> Selection {
     let mut wakes_in: Option<Duration> = None;
     for model in models {
         match cooldowns.standing(&model.id, now) {
+            Standing::Awake if cooldowns.probes_account(&model.id) => probing = true,
             Standing::Awake => awake.push(Arc::clone(model)),
             Standing::Probing => probing = true,
             Standing::Resting(wake) => {

@@ -10,17 +10,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::MODEL_HEADER;
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
-use crate::attempt::{Committed, Opened, Rendering, Walker};
+use super::told::Asker;
+use super::{App, MODEL_HEADER};
+use crate::attempt::{Committed, Opened, Rendering};
 
 /// A stream whose 200 has gone out before a model was found.
 pub(super) struct Aloud {
     state: State,
     ready: VecDeque<Bytes>,
-    walker: Arc<Walker>,
+    asker: Asker,
+    app: Arc<App>,
 }
 
 enum State {
@@ -40,7 +42,8 @@ impl Aloud {
         walk: Walk,
         period: Duration,
         rendering: Rendering,
-        walker: Arc<Walker>,
+        asker: Asker,
+        app: Arc<App>,
     ) -> Self {
         let comment = Box::pin(sleep_until(Instant::now() + period));
         let ready = VecDeque::from([Bytes::from_static(rendering.waiting())]);
@@ -52,7 +55,8 @@ impl Aloud {
                 rendering,
             },
             ready,
-            walker,
+            asker,
+            app,
         }
     }
 
@@ -63,7 +67,7 @@ impl Aloud {
                 // The header went out too early to say it.
                 let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.model.id);
                 self.ready.push_back(comment.into());
-                let walker = Arc::clone(&self.walker);
+                let walker = Arc::clone(&self.app.walker);
                 let committed = stream.commit(rendering, walker, Some(period), record);
                 return State::Streaming(Box::new(committed));
             }
@@ -72,7 +76,8 @@ impl Aloud {
             Err(error) => error,
         };
         ends(&mut record, &error, true);
-        self.ready.push_back(rendering.failed(&error.body()));
+        let frame = self.app.refuse_aloud(self.asker, &error, &mut rendering);
+        self.ready.push_back(frame);
         State::Ended
     }
 }

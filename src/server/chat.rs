@@ -16,6 +16,7 @@ use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
+use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::attempt::Opened;
 use crate::config::{ModelField, Target};
@@ -29,6 +30,7 @@ use crate::upstream::{AnswerHead, Cause, Outcome};
 pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
+    asker: Asker,
     incoming: Incoming,
     phases: &Phases,
     request_id: &str,
@@ -86,7 +88,7 @@ pub(super) async fn complete(
             Err(_) => {
                 let mut head = HeaderMap::new();
                 voice.name_dropped(&mut head);
-                let aloud = Aloud::new(walk, period, voice.rendering(), Arc::clone(&app.walker));
+                let aloud = Aloud::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(aloud);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
@@ -94,7 +96,7 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice)
+    answer(app, walked, voice, asker)
 }
 
 async fn read(
@@ -155,7 +157,7 @@ pub(super) async fn body_of(
         .inspect_err(|_| phases.body_left_unread())
 }
 
-fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
+fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<ReplyBody> {
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
@@ -178,15 +180,22 @@ fn answer(app: &App, walked: Walked, voice: Voice) -> Response<ReplyBody> {
             name_model(response.headers_mut(), &model);
             response
         }
-        Err(error) => fails(&mut record, &error),
+        Err(error) => fails(app, asker, &mut record, &error),
     };
     response.headers_mut().extend(dropped);
     with_attempts(response, attempts)
 }
 
-fn fails(record: &mut RequestRecord, error: &ProxyError) -> Response<ReplyBody> {
+fn fails(
+    app: &App,
+    asker: Asker,
+    record: &mut RequestRecord,
+    error: &ProxyError,
+) -> Response<ReplyBody> {
+    let response = app.refuse(asker, error);
+    record.sent_as(response.status().as_u16());
     ends(record, error, false);
-    error.response()
+    response
 }
 
 fn with_attempts(mut response: Response<ReplyBody>, attempts: usize) -> Response<ReplyBody> {

@@ -22,7 +22,14 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
     let status = if aloud { 200 } else { error.status() };
     let mid_stream_error = aloud.then(|| error.code());
     record.failed_with(error.reason());
-    let ending = if let ProxyError::Refused {
+    let ending = if record.attempt_count() == 0 && !is_unreachable(error) {
+        Ending::Rejected {
+            status,
+            mid_stream_error,
+            reason: error.reason(),
+            error: place(error),
+        }
+    } else if let ProxyError::Refused {
         refusal: Refusal::UpstreamAuth { .. },
         key,
     } = error
@@ -31,13 +38,6 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
             status,
             mid_stream_error,
             key_tail: key.tail(),
-        }
-    } else if record.attempt_count() == 0 && !is_unreachable(error) {
-        Ending::Rejected {
-            status,
-            mid_stream_error,
-            reason: error.reason(),
-            error: place(error),
         }
     } else if let (
         ProxyError::Refused {

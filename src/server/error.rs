@@ -11,11 +11,12 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::reply::{self, ReplyBody};
-use crate::attempt::{Refusal, Tried};
+use crate::attempt::{Refusal, Tried, Unavailable};
 use crate::clock::rfc3339;
 use crate::config::Secret;
 use crate::surface::{Invalid, Surface};
-use crate::upstream::{AccountLimit, Unreachable};
+use crate::units;
+use crate::upstream::AccountLimit;
 
 /// An answer that is an error of ours, or one of the upstream's that is passed on.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ struct View {
 
 /// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code asks ten times again with a key
 /// that is wrong, and all of them where the upstream's is.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -346,19 +347,22 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
                 ),
             )
         }
-        Refusal::AllUnavailable { retry_after, .. } => view(
+        Refusal::AllUnavailable {
+            retry_after,
+            why,
+            returns,
+            ..
+        } => view(
             503,
             "all_models_unavailable",
             SERVER,
-            format!(
-                "Every model that could serve this request failed or is resting. Try again in {retry_after} s."
-            ),
+            all_unavailable(*why, returns.then_some(*retry_after)),
         ),
         Refusal::Unreachable { why, .. } => {
-            let then = if why.may_pass() || *why == Unreachable::Timeout {
-                "Try again in 1 s."
-            } else {
+            let then = if why.is_settled() {
                 "Whoever runs the proxy has to put that right."
+            } else {
+                "Try again in 1 s."
             };
             view(
                 503,
@@ -406,6 +410,17 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
     }
 }
 
+/// Why nobody can answer, counted, and when the first returns.
+fn all_unavailable(why: Unavailable, returns: Option<u64>) -> String {
+    let why = why
+        .in_words()
+        .unwrap_or_else(|| "every model that could serve this request failed".to_owned());
+    let returns = returns.map_or(String::new(), |seconds| {
+        format!("; the first returns in {}", units::wait(seconds))
+    });
+    format!("No model can answer now: {why}{returns}.")
+}
+
 /// Which quota is gone, and when it returns.
 fn account_limited(
     limit: AccountLimit,
@@ -416,15 +431,18 @@ fn account_limited(
     let quota = match limit {
         AccountLimit::Minute => "of this minute",
         AccountLimit::Day => "of today",
-        AccountLimit::Credit => "of this account",
+        AccountLimit::Credit | AccountLimit::Key => "of this account",
     };
     let count = requests
         .map(|n| format!(" ({n} requests)"))
         .unwrap_or_default();
+    let wait = units::wait(retry_after);
     let date = rfc3339(available_at);
+    let (day, time) = (date.get(..10), date.get(11..16));
+    let (day, time) = (day.unwrap_or_default(), time.unwrap_or_default());
     format!(
         "The free quota {quota}{count} at the upstream is used up, for all free models alike. \
-         It returns at {date}, in {retry_after} s."
+         It returns in {wait}, at {time} UTC on {day}."
     )
 }
 

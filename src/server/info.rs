@@ -12,7 +12,7 @@ use crate::attempt::Refusal;
 use crate::clock::rfc3339;
 use crate::condition::Tone;
 use crate::config::{ModelField, Target};
-use crate::model::{Capability, Model};
+use crate::model::{Capability, Model, window_of_auto};
 use crate::registry::Snapshot;
 
 /// `GET /`, `/v1`, `/api/v1`: agents probe the base URL. A browser at `/` is shown the page.
@@ -103,7 +103,7 @@ pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
 pub(super) fn models(app: &App) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
-    let auto = offers_auto(app).then(|| auto(created));
+    let auto = offers_auto(app).then(|| auto(&snapshot, created));
     let listed = snapshot.models.iter().map(|model| describe(model, created));
     let data: Vec<Value> = auto.into_iter().chain(listed).collect();
     Ok(reply::json(
@@ -122,7 +122,7 @@ pub(super) fn model(app: &App, id: &str) -> Result<Response<ReplyBody>, ProxyErr
         None => id,
     };
     let found = match id {
-        "auto" => Some(auto(created)),
+        "auto" => Some(auto(&snapshot, created)),
         id => snapshot.model(id).map(|model| describe(model, created)),
     };
     found
@@ -152,8 +152,16 @@ fn created(snapshot: &Snapshot) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-fn auto(created: u64) -> Value {
-    json!({"id": "auto", "object": "model", "created": created, "owned_by": "openrouter", "name": "The best free model right now"})
+/// What leaves the choice to the proxy; agents shorten a conversation by its window.
+fn auto(snapshot: &Snapshot, created: u64) -> Value {
+    json!({
+        "id": "auto",
+        "object": "model",
+        "created": created,
+        "owned_by": "openrouter",
+        "name": "The best free model right now",
+        "context_length": window_of_auto(snapshot.models.iter().map(|model| &**model)),
+    })
 }
 
 fn describe(model: &Model, created: u64) -> Value {

@@ -19,6 +19,7 @@ mod reply;
 mod routes;
 mod serve;
 mod state;
+mod told;
 mod ui;
 
 use std::pin::pin;
@@ -47,6 +48,7 @@ use error::ProxyError;
 use phases::{Busy, Phases};
 use reply::ReplyBody;
 use routes::{Route, route};
+use told::Asker;
 
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");
@@ -68,6 +70,7 @@ pub struct App {
     names: Names,
     limits: Limits,
     stream_keepalive: Option<Duration>,
+    long_wait: Option<Duration>,
     model_field: ModelField,
     aliases: Aliases,
     cors: AllowOrigins,
@@ -101,6 +104,7 @@ impl App {
             names: Names::of(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
+            long_wait: config.long_wait,
             model_field: config.model_field,
             aliases: config.model_aliases.clone(),
             cors: config.cors_allow_origins.clone(),
@@ -186,13 +190,22 @@ impl App {
             && let Err(error) = access::check_key(request.headers(), &self.proxy_keys)
         {
             self.leave_body(&request, phases);
-            return error.response();
+            return match wanted {
+                Route::Complete(surface) => {
+                    self.refuse(Asker::of(surface, request.headers()), &error)
+                }
+                _ => error.response(),
+            };
         }
         if let Route::Complete(surface) = wanted {
+            let asker = Asker::of(surface, request.headers());
             let body = request.into_body();
             // In a box of its own, as the walk within it: the room for an answer's future is the
             // connection's as long as that is open.
-            return Box::pin(chat::complete(self, surface, body, phases, request_id)).await;
+            return Box::pin(chat::complete(
+                self, surface, asker, body, phases, request_id,
+            ))
+            .await;
         }
         if wanted == Route::CountTokens {
             return self.count_tokens(request.into_body(), phases).await;

@@ -12,6 +12,7 @@ use crate::registry::{Because, Cooldowns, RestView, Snapshot, Standing};
 use crate::request::Needs;
 use crate::select::{Preference, Wants, select};
 use crate::telemetry::Gauges;
+use crate::units;
 use crate::upstream::{AccountLimit, FreeRequests, Outcome};
 
 /// The state of models and account at one moment.
@@ -58,10 +59,10 @@ pub(super) struct RestState {
 
 impl State {
     pub(super) fn read(app: &App) -> Self {
-        let now = Now::read();
         let snapshot = app.registry.snapshot();
         // A copy: a thousand models are too many to look at under the lock.
-        let known = app.registry.with_cooldowns(Cooldowns::clone);
+        let copy = |known: &Cooldowns, now| (known.clone(), now);
+        let (known, now) = app.registry.with_cooldowns_now(copy);
         Self::of(snapshot, &known, app.is_draining(), now)
     }
 
@@ -221,7 +222,7 @@ impl RestState {
 
     /// How long it still takes, rounded up: at 0 it is over.
     pub(super) fn seconds_left(&self) -> u64 {
-        self.left.as_secs() + u64::from(self.left.subsec_nanos() > 0)
+        units::whole_seconds(self.left)
     }
 
     /// Why, in a few words for people.

@@ -211,3 +211,139 @@ fn a_thought_and_the_call_it_led_to_stay_together() {
         }
     }
 }
+
+#[test]
+fn arguments_in_a_history_go_up_as_an_object() {
+    #[rustfmt::skip]
+    let rows = [
+        // arguments                  what goes up
+        (json!("{\"a\": 1}"),         r#"{"a": 1}"#),
+        (json!(""),                   "{}"),
+        (json!("  "),                 "{}"),
+        (json!("null"),               "{}"),
+        (json!(null),                 "{}"),
+        (json!({}),                   "{}"),
+        (json!("{\"a\": "),           r#"{"INVALID_JSON":"{\"a\": "}"#),
+        (json!("[1]"),                r#"{"INVALID_JSON":"[1]"}"#),
+        (json!("ls\n\"x\""),          r#"{"INVALID_JSON":"ls\n\"x\""}"#),
+    ];
+    for (arguments, expected) in rows {
+        let call =
+            json!({"type": "function_call", "call_id": "a", "name": "f", "arguments": arguments});
+        let used = json!({"type": "tool_use", "id": "a", "name": "f", "input": arguments});
+        let items = json!({"input": [call]});
+        let blocks = json!({"messages": [{"role": "assistant", "content": [used]}]});
+        for chat in [chat_of(&items), chat_of(&blocks)] {
+            let function = &chat["messages"][0]["tool_calls"][0]["function"];
+            assert_eq!(function["arguments"], expected, "{arguments}");
+        }
+    }
+}
+
+/// The chat completion request for a body of either surface.
+fn chat_of(body: &Value) -> Value {
+    serde_json::from_slice(&translated(body).chat).unwrap()
+}
+
+fn translated(body: &Value) -> super::Translated {
+    let bytes = Bytes::from(body.to_string());
+    if body.get("input").is_some() {
+        responses::read(&bytes, 32).unwrap()
+    } else {
+        messages::read(&bytes, 32).unwrap()
+    }
+}
+
+#[test]
+fn a_long_name_goes_up_cut_wherever_it_stands_and_comes_back_whole() {
+    let long = |server: &str| format!("mcp__{server}__{}", "read_the_file_".repeat(6));
+    let [first, second] = [long("one"), long("two")];
+    let dotted = "fs.read".to_owned();
+    for name in [&first, &second, &dotted] {
+        let tools = |schema: &str| -> Value {
+            [&first, &second, &dotted]
+                .map(|name| json!({"type": if schema == "parameters" { "function" } else { "custom" }, "name": name, schema: {}}))
+                .into_iter()
+                .collect()
+        };
+        let call =
+            json!({"type": "function_call", "call_id": "a", "name": name, "arguments": "{}"});
+        let used = json!({"type": "tool_use", "id": "a", "name": name, "input": {}});
+        let as_response = json!({"input": [call], "tools": tools("parameters"), "tool_choice": {"type": "function", "name": name}});
+        let as_message = json!({"messages": [{"role": "assistant", "content": [used]}],
+            "tools": tools("input_schema"), "tool_choice": {"type": "tool", "name": name}});
+        for body in [as_response, as_message] {
+            let translated = translated(&body);
+            let chat: Value = serde_json::from_slice(&translated.chat).unwrap();
+            let up = chat["tool_choice"]["function"]["name"].as_str().unwrap();
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            assert!(
+                up.len() <= 64 && up.chars().all(plain) && up != name,
+                "{up}"
+            );
+            assert_eq!(chat["messages"][0]["tool_calls"][0]["function"]["name"], up);
+            let tools = chat["tools"].as_array().unwrap().iter();
+            let known: Vec<&Value> = tools.map(|tool| &tool["function"]["name"]).collect();
+            assert_eq!(
+                known.iter().filter(|known| **known == up).count(),
+                1,
+                "{known:?}"
+            );
+
+            let call = json!({"id": "a", "function": {"name": up, "arguments": "{}"}});
+            let plain = json!({"choices": [{"message": {"tool_calls": [call]}}]}).to_string();
+            let whole = translated.reply.plain(plain.as_bytes(), &ids()).unwrap();
+            let whole: Value = serde_json::from_slice(&whole).unwrap();
+            let told = [&whole["output"][0]["name"], &whole["content"][0]["name"]];
+            assert!(told.contains(&&json!(name)), "{whole}");
+            let chunk = delta(&format!("\"tool_calls\":[{call}]"));
+            let events = Value::from(play(translated.reply, &[chunk], End::Done)).to_string();
+            assert!(events.contains(&format!("\"name\":\"{name}\"")), "{events}");
+        }
+    }
+}
+
+#[test]
+fn two_tools_that_join_alike_stay_two() {
+    let tool = |name: &str| json!({"type": "function", "name": name});
+    let space =
+        |name: &str, tools: Value| json!({"type": "namespace", "name": name, "tools": tools});
+    let long = "n".repeat(70);
+    let tools = json!([
+        space("a", json!([tool("b__c"), tool("_d")])),
+        space("a__b", json!([tool("c")])),
+        space("a_", json!([tool("d")])),
+        space(&format!("{long}1"), json!([tool("f")])),
+        space(&format!("{long}2"), json!([tool("f")])),
+    ]);
+    let chat = chat_of(&json!({"input": "x", "tools": tools}));
+    let names = chat["tools"].as_array().unwrap().iter();
+    let names: std::collections::HashSet<&str> = names
+        .map(|tool| tool["function"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert!(names.contains("a__b__c") && names.iter().all(|name| name.len() <= 64));
+}
+
+#[test]
+fn a_pattern_that_strict_hosts_refuse_is_left_out_and_reported() {
+    let strict = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string", "pattern": "^(?!x)"}},
+        "pattern": {"type": "string", "pattern": "\\p{L}"}, "b": {"pattern": "^[a-z]+$"}}});
+    let loose = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}},
+        "pattern": {"type": "string"}, "b": {"pattern": "^[a-z]+$"}}});
+    let format = json!({"type": "json_schema", "schema": strict});
+    #[rustfmt::skip]
+    let rows = [
+        (json!({"input": "x", "tools": [{"type": "function", "name": "f", "parameters": strict}]}), "/tools/0/function/parameters"),
+        (json!({"messages": [], "tools": [{"name": "f", "input_schema": strict}]}),                 "/tools/0/function/parameters"),
+        (json!({"input": "x", "text": {"format": {"type": "json_schema", "name": "n", "schema": strict}}}),
+                                                                                                    "/response_format/json_schema/schema"),
+        (json!({"messages": [], "output_config": {"format": format}}),                             "/response_format/json_schema/schema"),
+    ];
+    for (body, place) in rows {
+        let translated = translated(&body);
+        let chat: Value = serde_json::from_slice(&translated.chat).unwrap();
+        assert_eq!(chat.pointer(place), Some(&loose), "{body}");
+        assert!(translated.dropped.names().eq(["pattern"]), "{body}");
+    }
+}

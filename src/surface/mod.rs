@@ -28,6 +28,7 @@ pub use dropped::Dropped;
 pub use place::{Fault, Invalid};
 
 use crate::json;
+use crate::request::{InvalidRequest, MAX_PARTS};
 use crate::upstream::Said;
 use chat::Chunk;
 use fields::Fields;
@@ -136,6 +137,14 @@ impl Reply {
         }
     }
 
+    /// The field that the request's conversation was in.
+    fn conversation(&self) -> &'static str {
+        match self {
+            Self::Responses(_) => "input",
+            Self::Messages(_) => "messages",
+        }
+    }
+
     /// Begins the translation of a stream.
     #[must_use]
     pub fn stream(self, ids: Ids) -> Stream {
@@ -171,6 +180,9 @@ pub struct Failure<'a> {
     pub kind: &'a str,
     /// The error's `message`.
     pub message: &'a str,
+    /// No retry helps, and the client is one that asks again unless a block of the answer is whole
+    /// (Messages; elsewhere the error says it all).
+    pub behind_a_block: bool,
 }
 
 /// A stream in translation. Whole events are written to `out`, nothing is taken from it.
@@ -252,6 +264,11 @@ fn finish(
     for name in ignored {
         fields.take(name);
     }
+    if body.is_too_much() {
+        let (field, limit) = (reply.conversation(), MAX_PARTS);
+        let what = "parts in all";
+        return Err(InvalidRequest::TooMany { field, what, limit }.into());
+    }
     fields.left().for_each(|name| dropped.note(name));
     Ok(Translated {
         chat: body.finish(),
@@ -280,6 +297,8 @@ fn is_too_long(message: &str) -> bool {
 mod agents;
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod growth;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

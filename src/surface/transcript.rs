@@ -10,6 +10,7 @@ pub(super) const FAILURE: Failure<'_> = Failure {
     code: "upstream_error",
     kind: "upstream_error",
     message: "the model's answer broke off before its end",
+    behind_a_block: false,
 };
 
 pub(super) fn ids() -> Ids {

@@ -94,6 +94,8 @@ pub struct RequestRecord {
     ttft_ms: Option<(u64, u64)>,
     completion_tokens: Option<u64>,
     code: Option<Cow<'static, str>>,
+    /// The status that went out.
+    sent: Option<u16>,
     /// The last attempt failed, and not by the request's fault.
     refused: bool,
     /// The last attempt, while the figures have not been told of it.
@@ -131,6 +133,7 @@ impl RequestRecord {
             ttft_ms: None,
             completion_tokens: None,
             code: None,
+            sent: None,
             refused: false,
             untold: None,
             chunks_emitted: 0,
@@ -271,6 +274,11 @@ impl RequestRecord {
         self.code = Some(code);
     }
 
+    /// The client was sent this status, be it ours or the one that makes it speak.
+    pub fn sent_as(&mut self, status: u16) {
+        self.sent = Some(status);
+    }
+
     /// The request has ended; only the first ending counts.
     pub fn ends(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
@@ -355,6 +363,7 @@ impl RequestRecord {
             surface: self.surface.as_str(),
             duration_ms: end.duration_ms,
             status: end.status,
+            status_sent: self.sent.filter(|sent| *sent != end.status),
             chosen_model: self.chosen_model(),
             stream: self.traits.stream,
             chunks_emitted: self.chunks_emitted,
@@ -395,6 +404,7 @@ impl RequestRecord {
             had_response_format: self.traits.had_response_format,
             had_seed: self.traits.had_seed,
             had_stop: self.traits.had_stop,
+            status_sent: self.sent.filter(|sent| *sent != end.status),
             model_ignored: self.traits.model_ignored,
             snapshot_size: self.snapshot_size,
         };
@@ -425,6 +435,8 @@ struct Done<'a> {
     surface: &'static str,
     duration_ms: u64,
     status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_sent: Option<u16>,
     chosen_model: Option<&'a ModelId>,
     stream: bool,
     chunks_emitted: u64,
@@ -447,6 +459,8 @@ struct Rejected<'a> {
     request_id: &'a str,
     surface: &'static str,
     reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_sent: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     had_tools: bool,

@@ -68,7 +68,10 @@ function aside(until) {
   const { state, connection, restarted } = live;
   if (!state) return '';
   const parts = [];
-  if (until) parts.push(t('banner.until', { time: time(until, false), span: span(secondsUntil(until)) }));
+  if (until) {
+    const key = ['no_list', 'no_credit'].includes(state.condition.code) ? 'banner.again' : 'banner.until';
+    parts.push(t(key, { time: time(until, false), span: span(secondsUntil(until)) }));
+  }
   const last = lastAnswer();
   if (last) parts.push(t('banner.last', { span: span((now() - Date.parse(last.at)) / 1000) }));
   const resting = state.models.filter((model) => model.state === 'resting' && !model.fallback).length;

@@ -254,7 +254,8 @@ document.addEventListener('visibilitychange', () => {
 });
 
 setInterval(() => {
-  if (!live.state || document.hidden) return;
+  // What is known stands still while nobody answers.
+  if (!live.state || document.hidden || live.connection === 'lost') return;
   tell('tick');
   const over = (until) => until && secondsUntil(until) < -0.3;
   const woken = (each) => each.state === 'resting' && over(each.resting_until);

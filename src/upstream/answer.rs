@@ -15,6 +15,8 @@ pub enum Said {
         /// It has a finish reason.
         finished: bool,
     },
+    /// The finish reason `stop`, and nothing else: the model had nothing to say.
+    Stopped,
     /// Well-formed, and nothing a client would use: an empty delta, a usage chunk.
     Nothing,
     /// An error.
@@ -70,6 +72,7 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
     reader.end()?;
     let said = match error.or(choices.error) {
         Some(error) => Said::Error(error),
+        None if choices.stopped && !choices.useful => Said::Stopped,
         None if choices.useful => Said::Useful {
             finished: choices.finished,
         },
@@ -83,6 +86,8 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
 struct Choices {
     useful: bool,
     finished: bool,
+    /// One has the finish reason `stop`, which says nothing by itself.
+    stopped: bool,
     error: Option<UpstreamError>,
 }
 
@@ -113,7 +118,11 @@ impl Choices {
             self.error.get_or_insert_default();
         } else if reason.kind() == Kind::String && !reason.is_empty() {
             self.finished = true;
-            self.useful = true;
+            if reason.text() == "\"stop\"" {
+                self.stopped = true;
+            } else {
+                self.useful = true;
+            }
         }
     }
 
@@ -241,7 +250,7 @@ mod tests {
 
     #[test]
     fn s9_1_what_an_event_or_an_answer_says() {
-        use Said::{Nothing, Useful};
+        use Said::{Nothing, Stopped, Useful};
         const MORE: Said = Useful { finished: false };
         const END: Said = Useful { finished: true };
         #[rustfmt::skip]
@@ -251,7 +260,11 @@ mod tests {
             (r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text"}]}}]}"#,    MORE),
             (r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#,                         MORE),
             (r#"{"choices":[{"delta":{"refusal":"No."}}]}"#,                                    MORE),
-            (r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}]}"#,                END),
+            (r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}]}"#,                Stopped),
+            (r#"{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[]},"finish_reason":"stop"}],"usage":{"completion_tokens":0}}"#, Stopped),
+            (r#"{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}"#,             END),
+            (r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"},{"message":{"content":"x"},"finish_reason":"stop"}]}"#, END),
+            (r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,                      END),
             (r#"{"choices":[{"message":{"content":null},"finish_reason":"length"}]}"#,          END),
             (r#"{"choices":[{"message":{"content":"x"},"finish_reason":null}]}"#,               MORE),
             (r#"{"choices":[{"delta":{}},{"delta":{"content":"second"}}]}"#,                    MORE),
@@ -295,7 +308,7 @@ mod tests {
             (r#"{"choices":[{"text":"Hi","index":0}]}"#,                Nothing, MORE),
             (r#"{"choices":[{"text":"","index":0}]}"#,                  Nothing, Nothing),
             (r#"{"choices":[{"text":null,"finish_reason":null}]}"#,     Nothing, Nothing),
-            (r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#,     Useful { finished: true }, Useful { finished: true }),
+            (r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#,     Said::Stopped, Said::Stopped),
         ];
         for (body, chat, legacy) in rows {
             assert_eq!(

@@ -15,6 +15,7 @@ use super::verdict::{AccountLimit, Cause, Failure, Lesson, Outcome, Rest, Scope}
 use crate::clock::Now;
 use crate::config::Secret;
 use crate::model::{Capability, ModelId};
+use crate::request::Routing;
 
 /// What the verdicts depend on beside the answer itself.
 #[derive(Clone, Debug)]
@@ -29,6 +30,21 @@ pub struct Rules {
 
 /// A model that serves only coding agents does so for months.
 const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
+
+/// A refused key: how long it is left alone at first, and at the most (spec §10.4).
+const KEY_REST: Rest = Rest::Doubling {
+    first: Duration::from_secs(60),
+    most: Duration::from_secs(3600),
+};
+
+/// Whom an attempt asked, and what of that may be behind its failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The model.
+    pub model: &'a ModelId,
+    /// How far the request goes into who serves it.
+    pub routing: Routing,
+}
 
 /// Scope, rest and lesson: what a row of the tables decides.
 struct Row {
@@ -60,15 +76,40 @@ impl Row {
             lesson: None,
         }
     }
+
+    /// Whether an answer with this status may be owed to the request's own routing. The quota is
+    /// the account's whatever a request asks for, and a 401 the key's.
+    fn may_be_owed(&self, status: u16, routing: Routing) -> bool {
+        let of_the_upstream = match self.scope {
+            Scope::Model | Scope::Account(AccountLimit::Credit) => true,
+            Scope::Key => status == 403,
+            Scope::Request | Scope::Account(_) => false,
+        };
+        of_the_upstream
+            && match routing {
+                Routing::Ours => false,
+                Routing::Asks => matches!(status, 503 | 400..=407 | 409..=428 | 430..=499),
+                Routing::Steers => true,
+            }
+    }
+
+    /// What is left of it then: this request goes on to the next model, and no other is touched.
+    fn owed(self) -> Self {
+        Self {
+            scope: Scope::Model,
+            rest: Rest::None,
+            lesson: self.lesson.filter(|lesson| *lesson == Lesson::TooLong),
+        }
+    }
 }
 
 impl Rules {
-    /// The verdict on an answer of `model` that is an error by its status, or by an error
-    /// inside a 200 that stands for `status`.
+    /// The verdict on an answer that is an error by its status, or by an error inside a 200 that
+    /// stands for `status`. `now` is when its head arrived.
     #[must_use]
     pub fn classify(
         &self,
-        model: &ModelId,
+        whom: Asked<'_>,
         status: u16,
         headers: &HeaderMap,
         body: &Bytes,
@@ -77,11 +118,13 @@ impl Rules {
     ) -> Failure {
         let read = ErrorBody::read(body);
         let asked = || asked(headers, read.error, now);
+        let row = self.row(whom.model, status, &read, asked);
+        let owed = row.may_be_owed(status, whom.routing);
         let Row {
             scope,
             rest,
             lesson,
-        } = self.row(model, status, &read, asked);
+        } = if owed { row.owed() } else { row };
         let outcome = match scope {
             Scope::Key => Outcome::UpstreamAuthError,
             Scope::Request => Outcome::ClientError,
@@ -91,8 +134,9 @@ impl Rules {
         // A model that needs no rest refused this request, not every request: if all others do
         // so too, the client gets to read why.
         let refused = status < 500 && scope == Scope::Model && rest == Rest::None;
-        let for_the_client =
-            refused || matches!(scope, Scope::Request | Scope::Account(AccountLimit::Credit));
+        let for_the_client = owed
+            || refused
+            || matches!(scope, Scope::Request | Scope::Account(AccountLimit::Credit));
         let answer =
             for_the_client.then(|| passed::answer(status, headers, body, &self.upstream_key));
         let free_requests = read.free_requests(headers);
@@ -103,6 +147,7 @@ impl Rules {
             status: Some(status),
             cause,
             lesson,
+            owed,
             free_requests,
             answer,
         }
@@ -122,23 +167,34 @@ impl Rules {
             rest: asked().unwrap_or(rate_limit),
             lesson: None,
         };
+        let key = |rest| Row {
+            scope: Scope::Key,
+            rest,
+            lesson: None,
+        };
         match (status, body.named(model)) {
             (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
             (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
             (429, _) => Row::model(asked().unwrap_or(rate_limit)),
             (402, _) => account(AccountLimit::Credit),
-            (401, _) => Row::beyond_the_model(Scope::Key),
+            (401, _) => key(KEY_REST),
             (400..=499, Some(Named::Request)) => Row::beyond_the_model(Scope::Request),
+            (408, _) => Row::model(generic),
             (400 | 403 | 404, Some(Named::Gone)) => Row::model(Rest::UntilNextList),
             (400 | 404, Some(Named::Lacks(capability))) => Row::lacks(capability),
-            (400 | 404 | 413, Some(Named::TooLong)) => Row {
+            (400 | 404 | 413 | 422, Some(Named::TooLong)) => Row {
                 lesson: Some(Lesson::TooLong),
                 ..Row::model(Rest::None)
             },
             (403, Some(Named::Harness)) => Row::model(Rest::For(HARNESS_REST)),
+            (404, Some(Named::Provider)) => Row::model(generic),
+            (400..=499, Some(Named::Provider)) => Row::model(Rest::None),
             (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Row::model(Rest::None),
-            (403, _) => Row::beyond_the_model(Scope::Key),
-            (404 | 408, _) => Row::model(generic),
+            // The page of an edge before the upstream says nothing of the key: some prompts are
+            // enough for one.
+            (403, _) if body.error.is_none() => key(Rest::None),
+            (403, _) => key(KEY_REST),
+            (404, _) => Row::model(generic),
             (400..=499, _) => Row::beyond_the_model(Scope::Request),
             (503, _) => Row::model(asked().unwrap_or(generic)),
             _ => Row::model(generic),
@@ -155,6 +211,7 @@ impl Rules {
             status,
             cause,
             lesson: None,
+            owed: false,
             free_requests: None,
             answer: None,
         }

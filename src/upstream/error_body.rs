@@ -1,7 +1,9 @@
 //! What an error body of OpenRouter's names as the cause (`docs/upstream.md` §4-§6).
 //!
 //! Pure. Every field may be absent; what is not recognised names nothing, and then the status
-//! decides.
+//! decides. A text may quote what the caller sent, so a cause is read in its field, or at the
+//! beginning of the message (behind the model's own id, where it is one): what a caller writes
+//! must not be able to speak of a model.
 
 use http::HeaderMap;
 
@@ -36,7 +38,9 @@ pub(super) enum Named {
     TooLong,
     /// The model serves only coding agents.
     Harness,
-    /// The model, its provider or the way there refuses; another may not.
+    /// The provider behind the model refuses what it was sent; another may not.
+    Provider,
+    /// The model or the way there refuses; another may not.
     OtherModelMayDo,
 }
 
@@ -52,7 +56,7 @@ impl<'a> ErrorBody<'a> {
         Self {
             error,
             metadata: error.and_then(|e| e.get("metadata")),
-            message: message.to_lowercase(),
+            message: message.trim().to_lowercase(),
         }
     }
 
@@ -60,23 +64,28 @@ impl<'a> ErrorBody<'a> {
     pub(super) fn named(&self, model: &ModelId) -> Option<Named> {
         self.account()
             .or_else(|| self.request())
-            .or_else(|| self.of_the_model())
+            .or_else(|| self.of_the_model(model))
+            .or_else(|| self.provider())
             .or_else(|| self.other_model(model))
-            .or_else(|| self.invalid())
+            .or_else(|| self.vague())
     }
 
     /// The free quota, told by the limit's source or the message, never by headers alone.
     fn account(&self) -> Option<Named> {
         let source = self.meta("limit_source").unwrap_or_default();
-        if source.contains("free_tier_per_minute") || self.says("free-models-per-min") {
+        let words = self
+            .message
+            .strip_prefix("rate limit exceeded: ")
+            .unwrap_or(&self.message);
+        if source.contains("free_tier_per_minute") || words.starts_with("free-models-per-min") {
             return Some(Named::FreeMinute);
         }
-        let day = source.contains("free_tier") || self.says("free-models-per-");
+        let day = source.contains("free_tier") || words.starts_with("free-models-per-");
         day.then_some(Named::FreeDay)
     }
 
     fn request(&self) -> Option<Named> {
-        const TYPES: [&str; 12] = [
+        const TYPES: [&str; 9] = [
             "invalid_prompt",
             "content_policy_violation",
             "refusal",
@@ -86,9 +95,6 @@ impl<'a> ErrorBody<'a> {
             "unsupported_image_format",
             "image_not_found",
             "image_download_failed",
-            "precondition_failed",
-            "payload_too_large",
-            "unprocessable",
         ];
         let kind = self.error_type();
         let moderated = ["flagged_input", "reasons", "patterns"]
@@ -97,29 +103,47 @@ impl<'a> ErrorBody<'a> {
         (moderated || TYPES.contains(&kind.as_str())).then_some(Named::Request)
     }
 
-    /// The vaguest of the types: it may stand beside words that name a cause of the model's.
-    fn invalid(&self) -> Option<Named> {
-        (self.error_type() == "invalid_request").then_some(Named::Request)
+    /// The vaguest of the types: they may stand beside words that name a cause of the model's, or
+    /// beside the provider that said so.
+    fn vague(&self) -> Option<Named> {
+        const TYPES: [&str; 4] = [
+            "invalid_request",
+            "precondition_failed",
+            "payload_too_large",
+            "unprocessable",
+        ];
+        TYPES
+            .contains(&self.error_type().as_str())
+            .then_some(Named::Request)
     }
 
-    fn of_the_model(&self) -> Option<Named> {
+    fn of_the_model(&self, model: &ModelId) -> Option<Named> {
         let availability = self.availability();
-        if self.says("agentic harness") || self.step().contains("harness") {
+        let about = self.about(model).unwrap_or_default();
+        if about.starts_with("is only available on agentic harnesses")
+            || self.step().contains("harness")
+        {
             return Some(Named::Harness);
         }
-        if self.error_type() == "context_length_exceeded" || self.is_too_long() {
+        // In any words, anywhere: it decides of nothing beyond the request.
+        if self.error_type() == "context_length_exceeded"
+            || is_too_long(&self.message)
+            || is_too_long(&self.raw())
+        {
             return Some(Named::TooLong);
         }
-        let refused = [
-            ("support tool use", Capability::Tools),
-            ("support the provided 'tool_choice'", Capability::ToolChoice),
-            ("support image input", Capability::Images),
+        const REFUSED: [(&str, Capability); 3] = [
+            ("tool use", Capability::Tools),
+            ("the provided 'tool_choice'", Capability::ToolChoice),
+            ("image input", Capability::Images),
         ];
         // The router's own words: a provider's, about what the client sent, are no lesson.
-        if self.says("no endpoints found that")
-            && let Some((_, capability)) = refused.into_iter().find(|(words, _)| self.says(words))
+        if let Some(what) = self
+            .message
+            .strip_prefix("no endpoints found that support ")
+            && let Some((_, capability)) = REFUSED.iter().find(|(words, _)| what.starts_with(words))
         {
-            return Some(Named::Lacks(capability));
+            return Some(Named::Lacks(*capability));
         }
         const GONE: [&str; 5] = [
             "model_not_found",
@@ -128,11 +152,23 @@ impl<'a> ErrorBody<'a> {
             "model_unavailable_upstream",
             "free_variant_ended",
         ];
+        let withdrawn = || {
+            let whose = self.message.strip_prefix("no endpoints found for ")?;
+            let rest = names(model).find_map(|name| whose.strip_prefix(name.as_str()))?;
+            matches!(rest.bytes().next(), None | Some(b'.' | b' ')).then_some(())
+        };
         let gone = GONE.contains(&availability.as_str())
-            || self.says("is not a valid model id")
-            || self.says("unavailable for free")
-            || self.says("no endpoints found for ");
+            || about.trim_end_matches('.') == "is not a valid model id"
+            || self.begins("this model is unavailable for free")
+            || withdrawn().is_some();
         gone.then_some(Named::Gone)
+    }
+
+    /// The provider behind the router said it, of what it was sent.
+    fn provider(&self) -> Option<Named> {
+        let named = self.meta("provider_name").is_some_and(|p| !p.is_empty());
+        let said = !self.raw().is_empty();
+        (named || said || self.begins("provider returned error")).then_some(Named::Provider)
     }
 
     fn other_model(&self, model: &ModelId) -> Option<Named> {
@@ -141,14 +177,16 @@ impl<'a> ErrorBody<'a> {
             || !self.availability().is_empty();
         let worded = [
             "reasoning is mandatory",
-            "provider returned error",
             "no endpoints found",
             "no endpoints available",
-            "endpoints out of",
             "no allowed providers",
         ];
-        let about_it = self.says(&model.as_str().to_lowercase());
-        (routed || about_it || worded.iter().any(|words| self.says(words)))
+        let counted = self
+            .message
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .starts_with(" endpoints out of ");
+        let about_it = self.about(model).is_some();
+        (routed || about_it || counted || worded.iter().any(|words| self.begins(words)))
             .then_some(Named::OtherModelMayDo)
     }
 
@@ -178,20 +216,22 @@ impl<'a> ErrorBody<'a> {
         })
     }
 
-    fn says(&self, words: &str) -> bool {
-        self.message.contains(words)
+    /// Whether the message begins so. Nowhere else is it read: it may quote the request.
+    fn begins(&self, words: &str) -> bool {
+        self.message.starts_with(words)
     }
 
-    fn is_too_long(&self) -> bool {
-        [
-            "context length",
-            "context window",
-            "context limit",
-            "prompt is too long",
-            "too many tokens",
-        ]
-        .iter()
-        .any(|words| self.says(words))
+    /// What the message says of the model, if it begins with its id.
+    fn about(&self, model: &ModelId) -> Option<&str> {
+        let said = names(model).find_map(|name| self.message.strip_prefix(name.as_str()))?;
+        said.strip_prefix(' ')
+    }
+
+    /// The provider's own text.
+    fn raw(&self) -> String {
+        let raw = self.metadata.and_then(|m| m.get("raw"));
+        let text = raw.map(|raw| raw.as_str().unwrap_or_else(|| raw.text().into()));
+        text.map(|text| text.to_lowercase()).unwrap_or_default()
     }
 
     fn has(&self, key: &str) -> bool {
@@ -223,4 +263,23 @@ impl<'a> ErrorBody<'a> {
         let code = || self.error?.get("availability")?.get("code")?.as_str();
         code().map(|code| code.to_lowercase()).unwrap_or_default()
     }
+}
+
+/// The names by which a message calls the model, in lower case.
+fn names(model: &ModelId) -> impl Iterator<Item = String> {
+    let id = model.as_str().to_lowercase();
+    let bare = id.strip_suffix(":free").map(ToOwned::to_owned);
+    std::iter::once(id).chain(bare)
+}
+
+fn is_too_long(text: &str) -> bool {
+    [
+        "context length",
+        "context window",
+        "context limit",
+        "prompt is too long",
+        "too many tokens",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }

@@ -22,18 +22,28 @@ pub(super) enum Lease {
 /// The body of an answer. Dropped before its end it takes the connection along (HTTP/1.1), or
 /// resets its stream (HTTP/2).
 pub struct AnswerBody {
-    incoming: Incoming,
+    /// `None` where all of it has been read.
+    incoming: Option<Incoming>,
     lease: Option<Lease>,
 }
 
 impl AnswerBody {
     pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
         let mut body = Self {
-            incoming,
+            incoming: Some(incoming),
             lease: Some(lease),
         };
         body.look_for_the_end();
         body
+    }
+
+    /// The body of an answer that has been read whole.
+    #[must_use]
+    pub fn ended() -> Self {
+        Self {
+            incoming: None,
+            lease: None,
+        }
     }
 
     /// Whether more of it may lie with a task of its own, which needs a turn to hand it on.
@@ -42,7 +52,7 @@ impl AnswerBody {
     }
 
     fn look_for_the_end(&mut self) {
-        if self.incoming.is_end_stream() {
+        if self.is_end_stream() {
             self.end();
         }
     }
@@ -64,7 +74,9 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
-        let incoming = &mut this.incoming;
+        let Some(incoming) = &mut this.incoming else {
+            return Poll::Ready(None);
+        };
         let frame = match &mut this.lease {
             Some(Lease::One(one, _)) => one.poll_frame(incoming, cx),
             Some(Lease::Stream(_)) | None => Pin::new(incoming).poll_frame(cx),
@@ -79,11 +91,12 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let hint = self.incoming.as_ref().map(Body::size_hint);
+        hint.unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The hop to a provider: how a request gets there, and what its answer means.
 //!
 //! Nothing here knows of other models, of rests that stand, or of the client: `attempt` does.
-//! `classify`, `answer`, `retry_after` and `passed` are pure.
+//! `classify`, `answer`, `as_stream`, `retry_after` and `passed` are pure.
 
 mod answer;
+mod as_stream;
 mod classify;
 mod client;
 mod connect;
@@ -30,7 +31,8 @@ pub use answer::{
     MOST_TOKENS, Said, UpstreamError, read as read_answer, read_counted, without_heartbeat,
     without_mark,
 };
-pub use classify::Rules;
+pub use as_stream::as_stream;
+pub use classify::{Asked, Rules};
 pub use client::{Answered, HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;
 pub use lease::AnswerBody;

@@ -13,11 +13,15 @@ use crate::json::{Kind, Raw};
 /// The longest rest: a reset that lies further off is a mistake in its unit.
 pub(super) const LONGEST: Duration = Duration::from_secs(26 * 3600);
 
+/// Clocks that are closer together than this agree, as far as a `Date` can tell.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
 /// The rest that headers and error body ask for, in the spec's order; `None` if they say
 /// nothing. Past and negative is no rest, garbage is absent, nothing is longer than [`LONGEST`].
 #[must_use]
 pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let clock = Clock::of(header("date"), now);
     let metadata = error.and_then(|e| e.get("metadata"));
     let copied = |name: &str| {
         let headers = metadata.and_then(|m| m.get("headers"))?;
@@ -33,11 +37,11 @@ pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Op
             .and_then(scalar)
     };
     header("retry-after")
-        .and_then(|v| retry_after(v, now))
+        .and_then(|v| retry_after(v, clock))
         .or_else(|| seconds().and_then(|v| from_seconds(&v)))
-        .or_else(|| copied("retry-after").and_then(|v| retry_after(&v, now)))
-        .or_else(|| copied("x-ratelimit-reset").and_then(|v| reset(&v, now)))
-        .or_else(|| header("x-ratelimit-reset").and_then(|v| reset(v, now)))
+        .or_else(|| copied("retry-after").and_then(|v| retry_after(&v, clock)))
+        .or_else(|| copied("x-ratelimit-reset").and_then(|v| reset(&v, clock)))
+        .or_else(|| header("x-ratelimit-reset").and_then(|v| reset(v, clock)))
 }
 
 /// A string or a number, as text.
@@ -50,11 +54,11 @@ fn scalar(value: Raw<'_>) -> Option<String> {
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, here with decimals too, or an HTTP date.
-fn retry_after(value: &str, now: Now) -> Option<Rest> {
+fn retry_after(value: &str, clock: Clock) -> Option<Rest> {
     from_seconds(value).or_else(|| {
         httpdate::parse_http_date(value.trim())
             .ok()
-            .map(|date| until(date, now))
+            .map(|date| clock.until(date))
     })
 }
 
@@ -65,14 +69,14 @@ fn from_seconds(value: &str) -> Option<Rest> {
 
 /// `X-RateLimit-Reset`: epoch milliseconds, epoch seconds, or seconds from now, told apart by
 /// their size.
-fn reset(value: &str, now: Now) -> Option<Rest> {
+fn reset(value: &str, clock: Clock) -> Option<Rest> {
     let value = number(value)?;
     let epoch = |seconds: f64| {
         let since = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         // What no clock can hold is far off, and clamped like everything far off.
         SystemTime::UNIX_EPOCH
             .checked_add(since)
-            .map_or(Rest::For(LONGEST), |date| until(date, now))
+            .map_or(Rest::For(LONGEST), |date| clock.until(date))
     };
     Some(if value > 1e12 {
         epoch(value / 1000.0)
@@ -106,8 +110,39 @@ fn length(seconds: f64) -> Duration {
     }
 }
 
-fn until(date: SystemTime, now: Now) -> Rest {
-    Rest::Until(date.min(now.plus(LONGEST).wall))
+/// The upstream's clock, by which its dates are meant: a laptop's may be an hour off.
+#[derive(Clone, Copy)]
+struct Clock {
+    now: Now,
+    /// What the answer's `Date` says of this moment, where that tells more than our own clock.
+    theirs: Option<SystemTime>,
+}
+
+impl Clock {
+    /// A `Date` is good to a second, and one that is further off than any wait may be is a mistake:
+    /// of an upstream, or of a cache between.
+    fn of(date: Option<&str>, now: Now) -> Self {
+        let apart = |date: &SystemTime| {
+            let behind = now.wall.duration_since(*date);
+            behind.unwrap_or_else(|e| e.duration())
+        };
+        let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+        let theirs = date.filter(|date| (AT_ONCE..=LONGEST).contains(&apart(date)));
+        Self { now, theirs }
+    }
+
+    /// Until their `date`, as a date of ours.
+    fn until(self, date: SystemTime) -> Rest {
+        let longest = self.now.plus(LONGEST).wall;
+        let ours = match self.theirs {
+            None => Some(date),
+            Some(theirs) => match date.duration_since(theirs) {
+                Ok(wait) => self.now.wall.checked_add(wait),
+                Err(past) => self.now.wall.checked_sub(past.duration()),
+            },
+        };
+        Rest::Until(ours.unwrap_or(date).min(longest))
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +170,9 @@ mod tests {
                 .duration_since(now.wall)
                 .unwrap_or_default()
                 .as_secs_f64(),
-            Rest::None | Rest::UntilNextList => panic!("no wait names this"),
+            Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => {
+                panic!("no wait names this")
+            }
         })
     }
 
@@ -219,6 +256,57 @@ mod tests {
             assert_eq!(
                 asked(&headers(&[(name, value)]), None, now()),
                 Some(Rest::Until(date))
+            );
+        }
+    }
+
+    #[test]
+    fn s4_3_a_date_is_meant_by_the_clock_of_who_gives_it() {
+        let http = |seconds: i64| {
+            let at = NOW.checked_add_signed(seconds).unwrap();
+            httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at))
+        };
+        let epoch = |seconds: i64| NOW.checked_add_signed(seconds).unwrap().to_string();
+        const HOUR: i64 = 3600;
+        #[rustfmt::skip]
+        let rows: [(Option<i64>, &str, String, f64); 14] = [
+            // their clock    what is told                            wait, s
+            (None,            "retry-after",       http(60),          60.0),
+            (Some(0),         "retry-after",       http(60),          60.0),
+            (Some(HOUR),      "retry-after",       http(HOUR + 60),   60.0),
+            (Some(-HOUR),     "retry-after",       http(60 - HOUR),   60.0),
+            (Some(HOUR),      "x-ratelimit-reset", epoch(HOUR + 60),  60.0),
+            (Some(-HOUR),     "x-ratelimit-reset", epoch(60 - HOUR),  60.0),
+            (Some(HOUR),      "x-ratelimit-reset", epoch(HOUR - 60),  0.0),
+            (Some(HOUR),      "retry-after",       "60".into(),       60.0),
+            (Some(HOUR),      "x-ratelimit-reset", "60".into(),       60.0),
+            // A second's difference is the header's, not the clock's.
+            (Some(-1),        "x-ratelimit-reset", epoch(60),         60.0),
+            // A clock that is days off is no clock: ours counts, and the longest wait.
+            (Some(-30 * HOUR), "x-ratelimit-reset", epoch(60),        60.0),
+            (Some(30 * HOUR), "retry-after",       http(60),          60.0),
+            (Some(-20 * HOUR), "x-ratelimit-reset", epoch(20 * HOUR), 26.0 * 3600.0),
+            (Some(HOUR),      "x-ratelimit-reset", "1e300".into(),    26.0 * 3600.0),
+        ];
+        let now = now();
+        for (clock, name, told, expected) in rows {
+            let date = clock.map(http);
+            let pairs = date.iter().map(|date| ("date", date.as_str()));
+            let pairs: Vec<_> = pairs.chain([(name, told.as_str())]).collect();
+            let wait = left(asked(&headers(&pairs), None, now), now);
+            assert_eq!(wait, Some(expected), "{clock:?} {name} {told}");
+        }
+        for date in [
+            "",
+            "yesterday",
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
+            let pairs = [("date", date), ("retry-after", &*http(60))];
+            assert_eq!(
+                left(asked(&headers(&pairs), None, now), now),
+                Some(60.0),
+                "{date}"
             );
         }
     }

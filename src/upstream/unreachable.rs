@@ -89,17 +89,16 @@ impl Unreachable {
     /// Whether another try in a moment may do better (spec §10.4).
     #[must_use]
     pub fn may_pass(self) -> bool {
-        match self {
-            Self::Timeout | Self::TlsCertificate | Self::Proxy407 | Self::ProxyRefused => false,
-            Self::Dns
-            | Self::Refused
-            | Self::Reset
-            | Self::NoRoute
-            | Self::Tls
-            | Self::Proxy
-            | Self::NoSocket
-            | Self::Other => true,
-        }
+        self != Self::Timeout && !self.is_settled()
+    }
+
+    /// Whether it stays so until whoever runs the proxy mends it.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        matches!(
+            self,
+            Self::TlsCertificate | Self::Proxy407 | Self::ProxyRefused
+        )
     }
 }
 

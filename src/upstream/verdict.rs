@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Secret;
 use crate::model::Capability;
+use crate::request::Routing;
 
 /// How an attempt ended, as log lines and metrics spell it (spec §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +73,8 @@ pub enum AccountLimit {
     Day,
     /// There is no credit left, which blocks free models too.
     Credit,
+    /// Its key is refused.
+    Key,
 }
 
 impl AccountLimit {
@@ -82,6 +85,7 @@ impl AccountLimit {
             Self::Minute => "minute",
             Self::Day => "day",
             Self::Credit => "credit",
+            Self::Key => "key",
         }
     }
 }
@@ -115,6 +119,13 @@ pub enum Rest {
     Until(SystemTime),
     /// Until the list is read again.
     UntilNextList,
+    /// Twice as long as the last time, if that did not help.
+    Doubling {
+        /// How long at first.
+        first: Duration,
+        /// How long at the most.
+        most: Duration,
+    },
 }
 
 /// A failed attempt.
@@ -132,6 +143,8 @@ pub struct Failure {
     pub cause: Cause,
     /// What it teaches about the model.
     pub lesson: Option<Lesson>,
+    /// It may be owed to the request's own routing: it says nothing of anybody (spec §9.2).
+    pub owed: bool,
     /// What it says about the account's free requests.
     pub free_requests: Option<FreeRequests>,
     /// The upstream's own answer, where the client may get it.
@@ -139,12 +152,25 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The same of a request that steers who serves it: whatever failed may be owed to that.
+    #[must_use]
+    pub fn owed_to(self, routing: Routing) -> Self {
+        if routing < Routing::Steers || self.scope != Scope::Model {
+            return self;
+        }
+        Self {
+            rest: Rest::None,
+            owed: true,
+            ..self
+        }
+    }
+
     /// The verdict on the legacy endpoint's answer: a 404 that says nothing of the model says that
     /// the endpoint is not there, which no other model would change.
     #[must_use]
     pub fn or_not_offered(self) -> Self {
         const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
-        let of_the_model = matches!(self.rest, Rest::None | Rest::UntilNextList);
+        let of_the_model = self.owed || matches!(self.rest, Rest::None | Rest::UntilNextList);
         if self.status != Some(404) || self.scope != Scope::Model || of_the_model {
             return self;
         }
@@ -229,6 +255,8 @@ pub enum Cause {
     NotJson,
     /// An event, an answer or what is held back is larger than its limit.
     TooLarge,
+    /// The model stopped at once and said nothing.
+    Silent,
     /// A stream that ended without a finish reason and without `[DONE]`.
     CutShort,
     /// The proxy had to stop before the answer was whole.
@@ -250,6 +278,7 @@ impl Cause {
             Self::NotACompletion => "not_a_completion",
             Self::NotJson => "not_json",
             Self::TooLarge => "too_large",
+            Self::Silent => "empty_answer",
             Self::CutShort => "cut_short",
             Self::ShuttingDown => "shutting_down",
         }

@@ -100,8 +100,8 @@ async fn i6_1_the_state_tells_models_rests_and_requests() {
         (&json!(3), &json!(2), &json!("ranking"))
     );
     assert_eq!(
-        (&known["account"]["state"], &known["account"]["asked_today"]),
-        (&json!("awake"), &json!(2))
+        (&known["account"]["state"], &known["account"]["limit"]),
+        (&json!("awake"), &Value::Null)
     );
     let a = model(&known, "a:free");
     assert_eq!(

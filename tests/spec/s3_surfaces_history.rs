@@ -211,6 +211,25 @@ async fn s3_the_only_choice_is_the_choice_whatever_its_index() {
 }
 
 #[tokio::test]
+async fn s3_an_answer_that_cannot_be_translated_leads_to_the_next_model() {
+    let call = |n: usize| json!({"id": format!("c{n}"), "function": {"name": "f"}});
+    let calls: Vec<Value> = (0..2_000).map(call).collect();
+    let choice = json!({"message": {"tool_calls": calls}, "finish_reason": "tool_calls"});
+    let step = pieces(JSON, [json!({"choices": [choice]}).to_string()]);
+    for path in [RESPONSES, MESSAGES] {
+        let rig = Rig::start(abc().model("a:free", step.clone())).await;
+        let answer = rig.post(path, &hello(path, false)).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.header("x-free-llm-proxy-model"), "b:free");
+        let line = rig.done();
+        assert_eq!(
+            Rig::trail(&line),
+            ["a:free upstream_error", "b:free success"]
+        );
+    }
+}
+
+#[tokio::test]
 async fn s3_the_start_of_a_message_tells_an_estimate_of_its_tokens() {
     let rig = Rig::start(abc()).await;
     let messages = json!([{"role": "user", "content": "x".repeat(400)}]);

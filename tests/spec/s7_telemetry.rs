@@ -39,8 +39,8 @@ async fn s7_request_done_has_these_fields() {
         (breaks(StreamFault::Error),           stream(),  "WARNING", 200,    &a,           2,      &json!("upstream_error"), broke),
         (breaks(StreamFault::Cut),             stream(),  "WARNING", 200,    &a,           2,      &json!("upstream_error"), cut),
         (abc().model("a:free", refused()),     plain(),   "INFO",    422,    &no,          0,      &no,              json!([{"model": "a:free", "outcome": "client_error", "status": 422}])),
-        (abc().model("a:free", Step::from(Failure::UserNotFound)), plain(), "ERROR", 502, &no, 0, &no,             json!([{"model": "a:free", "outcome": "upstream_auth_error", "status": 401}])),
-        (abc().model("a:free", Step::from(Failure::Forbidden)), stream(), "ERROR", 502, &no, 0,   &no,              json!([{"model": "a:free", "outcome": "upstream_auth_error", "status": 403}])),
+        (abc().model("a:free", Step::from(Failure::UserNotFound)), plain(), "ERROR", 502, &no, 0, &no,             json!([{"model": "a:free", "outcome": "upstream_auth_error", "status": 401, "rests": true}])),
+        (abc().model("a:free", Step::from(Failure::Forbidden)), stream(), "ERROR", 502, &no, 0,   &no,              json!([{"model": "a:free", "outcome": "upstream_auth_error", "status": 403, "rests": true}])),
     ];
     let rig = Rig::paused(abc(), &[]).await;
     for (script, body, level, status, chosen, chunks, mid, attempts) in rows {

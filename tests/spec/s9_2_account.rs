@@ -156,7 +156,7 @@ async fn s9_2_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it
     }
 }
 
-/// A sentence with the quota, and when it returns, as a date and in seconds.
+/// A sentence with the quota, and when it returns, in units of people's and by the clock.
 #[track_caller]
 pub fn says_which(answer: &Answer, quota: &str) {
     let error = &answer.json()["error"];
@@ -170,11 +170,12 @@ pub fn says_which(answer: &Answer, quota: &str) {
         words.iter().all(|word| sentence.contains(word)),
         "{sentence}"
     );
+    let wait = free_llm_proxy::units::wait(retry_after(answer));
     assert!(
-        sentence.contains(&format!("{} s", retry_after(answer))),
+        sentence.contains(&format!("It returns in {wait}, at ")),
         "{sentence}"
     );
-    assert!(sentence.contains("Z"), "a date: {sentence}");
+    assert!(sentence.contains(" UTC on "), "a date: {sentence}");
     assert!(!answer.text().contains("user_x"), "{answer:?}");
 }
 

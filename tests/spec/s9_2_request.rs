@@ -65,8 +65,6 @@ async fn s9_2_a_401_and_an_unrecognised_403_are_the_keys() {
         (error(401, "a:free is not a valid model ID", json!({"reasons": ["x"]})), 401),
         (Step::status(401, &[], ""),            401),
         (Failure::Forbidden.into(),             403),
-        (Step::status(403, &[], ""),            403),
-        (Step::status(403, &[], "<html>Sorry</html>"), 403),
         (error(403, "Key lacks permission", json!({"error_type": "permission_denied"})), 403),
     ];
     let rig = Rig::paused(abc(), &[]).await;
@@ -84,12 +82,22 @@ async fn s9_2_a_401_and_an_unrecognised_403_are_the_keys() {
                 format!("a upstream_auth_error {status}"),
                 "{step:?}"
             );
-            rig.chat(&body).await;
-            assert_eq!(
-                rig.asked(),
-                "a a",
-                "asked once each, and nothing rests: {step:?}"
-            );
+            rig.chat(&body).await.is_error(502, "upstream_auth_error");
+            assert_eq!(rig.asked(), "a", "told again without a call: {step:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_the_403_of_an_edge_before_the_upstream_stops_this_request_and_no_other() {
+    let rig = Rig::paused(abc(), &[]).await;
+    for page in ["", "<html>Sorry</html>", "{}"] {
+        rig.anew(abc().model("a:free", Step::status(403, &[], page)))
+            .await;
+        for _ in 0..2 {
+            let answer = rig.chat(&Rig::hello()).await;
+            answer.is_error(502, "upstream_auth_error");
+            assert_eq!(rig.asked(), "a", "{page}");
         }
     }
 }

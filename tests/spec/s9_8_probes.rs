@@ -218,10 +218,10 @@ async fn s9_8_after_the_accounts_rest_one_request_probes_and_all_wait_for_it() {
     #[rustfmt::skip]
     let rows = [
         // what the probe meets          asked       200     503
-        (slow(5),                        MANY,       MANY,   0),
-        (minute("30", 5_000),            1,          0,      MANY),
+        (slow(1),                        MANY,       MANY,   0),
+        (minute("30", 1_000),            1,          0,      MANY),
         // The model fails, and with that the account is known to be well.
-        (late(500, &[], 5_000),          MANY + 1,   MANY,   0),
+        (late(500, &[], 1_000),          MANY + 1,   MANY,   0),
     ];
     for (probe, asked, well, unwell) in rows {
         let why = format!("{probe:?}");
@@ -235,7 +235,7 @@ async fn s9_8_after_the_accounts_rest_one_request_probes_and_all_wait_for_it() {
         );
         assert_eq!(rig.asked().split(' ').count(), asked, "{why}");
         for (answer, took) in &answers {
-            assert_eq!(*took, 5, "{why}");
+            assert_eq!(*took, 1, "{why}");
             if answer.status == 503 {
                 answer.is_error(503, "account_rate_limited");
                 assert_eq!(answer.header("retry-after"), "30", "{why}");
@@ -273,11 +273,79 @@ async fn s9_8_the_wait_for_the_accounts_probe_is_bounded_by_the_budget() {
     let script = abc().account(Plan::from([minute, STALL]).then(PlanEnd::Last));
     let settings = [("REQUEST_BUDGET_SEC", "7"), ("STREAM_KEEPALIVE_SEC", "0")];
     let rig = waking(script, &settings).await;
-    let answers = timeout(Duration::from_secs(31), at_once(&rig, MANY))
+    let answers = timeout(Duration::from_secs(35), at_once(&rig, MANY))
         .await
         .unwrap();
     assert_eq!(statuses(&answers, 503), MANY);
-    assert_eq!(rig.asked(), "a");
+    assert_eq!(rig.asked(), "a b c", "one more with each that is late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_8_a_probe_of_the_account_that_hangs_holds_nobody_for_long() {
+    let minute = || {
+        let body = json!({"error": {"message": "free-models-per-min"}});
+        Step::status(429, &[("Retry-After", "10")], body)
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // what the probes meet                 asked until one answers   the others wait, s
+        (vec![STALL],                           "a b",                    2),
+        (vec![STALL, STALL],                    "a b c",                  4),
+        (vec![slow(20), slow(20)],              "a b c",                  4),
+        (vec![slow(1)],                         "a",                      1),
+    ];
+    for (probes, asked, seconds) in rows {
+        let why = format!("{probes:?}");
+        let steps: Vec<_> = std::iter::once(minute()).chain(probes).collect();
+        let script = abc().account(Plan::from(steps).then(PlanEnd::Ok));
+        let rig = waking(script, &[("STREAM_KEEPALIVE_SEC", "0")]).await;
+        let answers = at_once(&rig, MANY).await;
+        assert_eq!(statuses(&answers, 200), MANY, "{why}");
+        let all = rig.asked();
+        assert!(all.starts_with(asked), "{why}: {all}");
+        let on_time = answers.iter().filter(|(_, took)| *took == seconds).count();
+        let probes = asked.split(' ').count();
+        assert!(on_time > MANY - probes, "{why}: {on_time}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_8_how_long_a_probe_may_take_is_told_by_the_models_own_streams() {
+    let first_token = |ms| {
+        Step::from(Said {
+            first_delay_ms: ms,
+            ..Said::text("back")
+        })
+    };
+    let minute = Step::status(
+        429,
+        &[("Retry-After", "10")],
+        json!({"error": {"message": "free-models-per-min"}}),
+    );
+    #[rustfmt::skip]
+    let rows = [
+        // `a` begins after, ms   the others wait, s: figures are right to within an eighth
+        (600,                     0..=0),
+        (5_500,                   4..=6),
+    ];
+    for (ms, seconds) in rows {
+        let usual = [first_token(ms), first_token(ms), first_token(ms)];
+        let steps: Vec<_> = usual.into_iter().chain([minute.clone(), STALL]).collect();
+        let script = abc().account(Plan::from(steps).then(PlanEnd::Ok));
+        let rig = Rig::paused(script, &[("STREAM_KEEPALIVE_SEC", "0")]).await;
+        for _ in 0..3 {
+            assert_eq!(rig.chat(&Rig::hello_stream()).await.status, 200);
+        }
+        rig.chat(&Rig::hello())
+            .await
+            .is_error(503, "account_rate_limited");
+        sleep(Duration::from_millis(10_100)).await;
+        rig.simulator.clear_requests();
+        let answers = at_once(&rig, MANY).await;
+        assert!(rig.asked().starts_with("a b"), "{ms}");
+        let on_time = answers.iter().filter(|(_, took)| seconds.contains(took));
+        assert_eq!(on_time.count(), MANY - 1, "{ms}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,7 +131,7 @@ async fn s9_1_an_error_inside_a_200_that_is_the_keys_is_a_502() {
                 pieces(STREAM, [format!("data: {error}\n\n")]),
             ),
         ] {
-            rig.simulator.set_model("a:free", step);
+            rig.anew(abc().model("a:free", step)).await;
             let answer = rig.chat(&body).await;
             assert_eq!(
                 (answer.status, answer.code().as_str()),

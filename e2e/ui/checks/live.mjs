@@ -68,7 +68,7 @@ check('live: nobody is awake, the quota is gone', async (demo, { page, open }) =
 
   await demo.situation({ account: { steps: ['daily_limit'], then: 'ok' } });
   await demo.ask();
-  await reads(page, '#sentence', /free quota of today is used up/);
+  await reads(page, '#sentence', /free requests of today are used up/);
   await reads(page, '[data-tile=quota]', /Used up.*back at/);
   await page.click('#clear-account');
   await reads(page, '#sentence', /next|being answered/);
@@ -136,5 +136,5 @@ check('live: open streams are counted', async (demo, { page, open }) => {
   await page.reload();
   await reads(page, '[data-tile=streams] dd', /^1$/);
   await going;
-  holds(/\d/.test(await text(page, '[data-tile=today] dd')), 'asked today');
+  holds(/\d/.test(await text(page, '[data-tile=today] dd')), 'used today');
 });

@@ -10,7 +10,7 @@ mod show;
 use std::io::{self, IsTerminal as _};
 
 use super::launch::is_open;
-use super::{Ending, say};
+use super::{Ending, say, window};
 use crate::agents::merge::{Merged, merge};
 use crate::agents::{About, Agent, Edit, Places};
 use crate::clock::Now;
@@ -52,7 +52,7 @@ struct Change {
 #[must_use]
 pub fn run(sources: &Sources, setup: &Setup) -> Ending {
     let door = match sources.door(setup.url.as_deref()) {
-        Ok(door) => door,
+        Ok(door) => window::asked(door),
         Err(error) => {
             say::problem(no_door(&error));
             return Ending::Settings;

@@ -26,6 +26,11 @@ fn because() -> Because {
     }
 }
 
+/// A request asks; the numbers of the probe that it is.
+fn ask(cooldowns: &mut Cooldowns, now: Now) -> [Option<u64>; 2] {
+    cooldowns.ask(&id(), || seconds(2), now)
+}
+
 fn left(cooldowns: &Cooldowns, now: Now) -> Duration {
     match cooldowns.standing(&id(), now) {
         Standing::Resting(wake) => wake.left(now),
@@ -91,21 +96,95 @@ fn s9_8_one_probe_after_a_rest() {
     let start = now();
     let later = start.plus(seconds(10));
     let mut cooldowns = Cooldowns::default();
-    assert_eq!(
-        cooldowns.ask(&id()),
-        (false, false),
-        "who never rested needs no probe"
-    );
+    let nothing = ask(&mut cooldowns, start);
+    assert_eq!(nothing, [None; 2], "who never rested needs no probe");
     cooldowns.rest(because(), Rest::For(seconds(10)), start);
     assert_eq!(cooldowns.standing(&id(), later), Standing::Awake);
-    assert_eq!(cooldowns.ask(&id()), (true, false));
+    let [Some(first), None] = ask(&mut cooldowns, later) else {
+        panic!("it is a probe of the model")
+    };
     assert_eq!(cooldowns.standing(&id(), later), Standing::Probing);
     // The client of the probe left: the next one probes.
-    cooldowns.probed(&id(), false);
-    assert_eq!(cooldowns.ask(&id()), (true, false));
-    cooldowns.probed(&id(), true);
+    cooldowns.probed(&id(), first, false);
+    let [Some(second), None] = ask(&mut cooldowns, later) else {
+        panic!("it is a probe of the model")
+    };
+    cooldowns.probed(&id(), first, true);
+    assert_eq!(
+        cooldowns.standing(&id(), later),
+        Standing::Probing,
+        "an old one says nothing"
+    );
+    cooldowns.probed(&id(), second, true);
     assert_eq!(cooldowns.standing(&id(), later), Standing::Awake);
-    assert_eq!(cooldowns.ask(&id()), (false, false), "proven well");
+    assert_eq!(ask(&mut cooldowns, later), [None; 2], "proven well");
+}
+
+#[test]
+fn s9_8_with_each_probe_that_is_late_one_more_may_probe_the_account() {
+    let start = now();
+    let at = |n| start.plus(seconds(n));
+    let mut known = Cooldowns::default();
+    let why = AccountRest {
+        limit: AccountLimit::Minute,
+        answer: None,
+        free_requests: None,
+    };
+    known.rest_account(because(), why, Rest::For(seconds(10)), start);
+    let [a, b] = ["a", "b"].map(|id| ModelId::try_from(id).unwrap());
+    let [None, Some(first)] = known.ask(&a, || seconds(2), at(10)) else {
+        panic!("it probes the account")
+    };
+    assert_eq!(known.account(at(11)), Standing::Probing);
+    assert_eq!(known.next_account_probe_in(at(11)), seconds(1));
+    assert_eq!(known.next_account_probe_in(at(12)), Duration::ZERO);
+    assert!(known.probes_account(&a) && !known.probes_account(&b));
+    let [None, Some(second)] = known.ask(&b, || seconds(5), at(12)) else {
+        panic!("it probes the account too")
+    };
+    assert_eq!(
+        known.next_account_probe_in(at(12)),
+        seconds(5),
+        "its own time"
+    );
+    // The first ends without telling anything; the second brings an answer.
+    known.account_probed(first, false);
+    assert_eq!(known.account(at(13)), Standing::Probing);
+    known.account_probed(second, true);
+    assert_eq!(known.account(at(13)), Standing::Awake);
+    assert_eq!(known.ask(&a, || seconds(2), at(13)), [None; 2]);
+}
+
+#[test]
+fn s10_4_a_refused_key_rests_twice_as_long_each_time_up_to_an_hour() {
+    let mut at = now();
+    let mut known = Cooldowns::default();
+    let why = || AccountRest {
+        limit: AccountLimit::Key,
+        answer: None,
+        free_requests: None,
+    };
+    let rest = Rest::Doubling {
+        first: seconds(60),
+        most: seconds(3600),
+    };
+    let left = |known: &Cooldowns, at| known.account_rest(at).unwrap().1.left(at).as_secs();
+    for expected in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
+        known.rest_account(because(), why(), rest, at);
+        assert_eq!(left(&known, at), expected);
+        // Others that were under way are refused as well: that is the same refusal.
+        let later = at.plus(seconds(5));
+        known.rest_account(because(), why(), rest, later);
+        assert_eq!(left(&known, later), expected - 5);
+        at = at.plus(seconds(expected));
+        assert_eq!(known.account(at), Standing::Awake);
+    }
+    let [_, Some(probe)] = ask(&mut known, at) else {
+        panic!("it probes the account")
+    };
+    known.account_probed(probe, true);
+    known.rest_account(because(), why(), rest, at);
+    assert_eq!(left(&known, at), 60, "a success begins anew");
 }
 
 #[test]
@@ -114,9 +193,11 @@ fn s4_3_an_older_success_does_not_cut_a_newer_rest() {
     let later = start.plus(seconds(10));
     let mut cooldowns = Cooldowns::default();
     cooldowns.rest(because(), Rest::For(seconds(10)), start);
-    cooldowns.ask(&id());
+    let [Some(probe), None] = ask(&mut cooldowns, later) else {
+        panic!("it is a probe of the model")
+    };
     cooldowns.rest(because(), Rest::For(seconds(300)), later);
-    cooldowns.probed(&id(), true);
+    cooldowns.probed(&id(), probe, true);
     assert_eq!(left(&cooldowns, later), seconds(300));
 }
 
@@ -163,11 +244,14 @@ fn i6_1_a_cleared_model_is_awake_and_the_probe_of_its_old_rest_changes_nothing()
     let start = now();
     let mut cooldowns = Cooldowns::default();
     cooldowns.rest(because(), Rest::For(seconds(10)), start);
-    cooldowns.ask(&id());
+    let later = start.plus(seconds(10));
+    let [Some(probe), None] = ask(&mut cooldowns, later) else {
+        panic!("it is a probe of the model")
+    };
     cooldowns.learn(&id(), Capability::Tools);
     cooldowns.clear_model(&id());
     assert_eq!(cooldowns.standing(&id(), start), Standing::Awake);
     assert!(cooldowns.found_lacking(&id()).is_empty());
-    cooldowns.probed(&id(), false);
-    assert_eq!(cooldowns.ask(&id()), (false, false));
+    cooldowns.probed(&id(), probe, false);
+    assert_eq!(ask(&mut cooldowns, later), [None; 2]);
 }

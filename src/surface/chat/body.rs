@@ -12,6 +12,7 @@ use super::part::{self, Part};
 use super::results::Results;
 use super::turn::{Arguments, Turn};
 use crate::json::write;
+use crate::request::MAX_PARTS;
 
 /// A request in the making.
 #[derive(Debug, Default)]
@@ -28,7 +29,12 @@ pub(in crate::surface) struct Body {
     shown: Vec<u8>,
     /// The model has had its say: what the system says now comes later.
     answered: bool,
+    /// How many parts there are, calls and results among them.
+    pieces: usize,
 }
+
+/// One more part than a body may have: of a longer list no more has to be read.
+pub(in crate::surface) const TOO_MANY: usize = MAX_PARTS + 1;
 
 impl Body {
     /// Adds a field: its value as JSON.
@@ -52,6 +58,7 @@ impl Body {
             self.messages
                 .extend_from_slice(br#",{"role":"user","content":"<system-reminder>"#);
             for text in text {
+                self.pieces += 1;
                 self.messages.extend_from_slice(br"\n");
                 self.messages.extend_from_slice(text.as_bytes());
             }
@@ -60,6 +67,7 @@ impl Body {
             return;
         }
         for text in text {
+            self.pieces += 1;
             if !self.system.is_empty() {
                 self.system.extend_from_slice(br"\n\n");
             }
@@ -69,6 +77,9 @@ impl Body {
 
     /// Adds what the user says.
     pub(in crate::surface) fn user(&mut self, parts: &[Part<'_>]) {
+        if !self.has_room(parts.len()) {
+            return;
+        }
         self.end_turn();
         self.user_message(parts);
     }
@@ -76,6 +87,9 @@ impl Body {
     /// Adds a tool's result. One whose call is not there, or has one already, is told as what
     /// the user says: hosts refuse it as a result.
     pub(in crate::surface) fn result(&mut self, call: &str, parts: &[Part<'_>], failed: bool) {
+        if !self.has_room(parts.len()) {
+            return;
+        }
         self.end_turn();
         self.answered = true;
         let shown = &mut self.shown;
@@ -143,6 +157,9 @@ impl Body {
         name: &str,
         arguments: Arguments<'_>,
     ) {
+        if !self.has_room(1) {
+            return;
+        }
         self.said();
         let id = self.results.expect(id, alias);
         self.turn.call(id, name, arguments);
@@ -152,6 +169,18 @@ impl Body {
     pub(in crate::surface) fn end_turn(&mut self) {
         let settled = self.turn.end(&mut self.messages);
         self.results.place(self.messages.len(), settled);
+    }
+
+    /// Counts what has so many parts, or is one. Each costs more than its few bytes, so that beyond
+    /// the limit none is kept.
+    fn has_room(&mut self, parts: usize) -> bool {
+        self.pieces = self.pieces.saturating_add(parts.max(1));
+        !self.is_too_much()
+    }
+
+    /// It has more parts than a body may have.
+    pub(in crate::surface) fn is_too_much(&self) -> bool {
+        self.pieces > MAX_PARTS
     }
 
     /// The whole request.

@@ -22,7 +22,7 @@ mod turn;
 mod usage;
 
 pub(super) use arguments::write_object;
-pub(super) use body::Body;
+pub(super) use body::{Body, TOO_MANY};
 pub(super) use calls::{Calls, Fragment};
 pub(super) use chunk::{Chunk, Finish};
 pub(super) use details::{Details, text_of};

@@ -1,5 +1,6 @@
 //! A part of a message's content.
 
+use super::name::fitting;
 use super::told::tell;
 use crate::json::{Raw, write};
 use crate::surface::place::{Invalid, Place};
@@ -18,7 +19,7 @@ pub(in crate::surface) enum Part<'a> {
     },
     /// The JSON object `{"data", "format"}`.
     Audio(&'a str),
-    /// The name of a tool that a search has found.
+    /// The name of a tool that a search has found, told as it goes up.
     Tool(&'a str),
     /// What has no part of its own: told in words.
     Told(Raw<'a>),
@@ -113,7 +114,7 @@ impl Part<'_> {
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
             Self::Tool(name) => {
                 out.extend_from_slice(b"This tool can be called now: ");
-                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(fitting(name).as_bytes());
             }
             Self::Told(value) => tell(value, out),
             Self::Image { .. } | Self::File { .. } | Self::Audio(_) => return false,

@@ -6,7 +6,8 @@
 
 use super::document::{document, image, search_result};
 use crate::json::{Kind, Raw};
-use crate::surface::chat::{Arguments, Body, Part, fitting, unseal};
+use crate::request::{MAX_MESSAGES, MAX_PARTS};
+use crate::surface::chat::{Arguments, Body, Part, TOO_MANY, fitting, unseal};
 use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
@@ -20,8 +21,8 @@ pub(super) fn carry<'a>(
     let place = Place::top("messages");
     let mut tools = Vec::new();
     let mut unfit = Unfit::new(dropped);
-    for (n, message) in place.array(messages)?.elements().enumerate() {
-        let place = place.at(n);
+    for message in place.each(place.array(messages)?, MAX_MESSAGES) {
+        let (place, message) = message?;
         let [role, content] = message.pick(["role", "content"]);
         let role = match place.object(message) {
             Ok(_) => place.required("role", role),
@@ -62,8 +63,8 @@ pub(super) fn texts<'a>(content: Raw<'a>, place: &Place<'_>) -> Result<Vec<&'a s
         return Ok(vec![text]);
     }
     let mut texts = Vec::new();
-    for (n, block) in place.array(content)?.elements().enumerate() {
-        let place = place.at(n);
+    for block in place.each(place.array(content)?, MAX_PARTS) {
+        let (place, block) = block?;
         let [kind, text] = place.object(block)?.pick(["type", "text"]);
         match place.required("type", kind)? {
             "text" => texts.push(place.required("text", text)?),
@@ -87,7 +88,7 @@ fn system<'a>(
         return body.system([text]);
     }
     let mut texts = Vec::new();
-    for block in content.elements() {
+    for block in content.elements().take(TOO_MANY) {
         let [kind, text, tool] = block.pick(["type", "text", "tool"]);
         match (kind.and_then(Raw::escaped), text.and_then(Raw::escaped)) {
             (Some("text"), Some(text)) => texts.push(text),
@@ -107,7 +108,7 @@ fn user(content: Raw<'_>, place: &Place<'_>, body: &mut Body, unfit: &mut Unfit<
         return body.user(&[Part::Text(text)]);
     }
     let mut parts = Vec::new();
-    for (n, whole) in content.elements().enumerate() {
+    for (n, whole) in content.elements().take(TOO_MANY).enumerate() {
         let place = place.at(n);
         let before = parts.len();
         let read = Block::read(whole, &place).and_then(|block| {
@@ -208,7 +209,7 @@ fn result(block: &Block<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     match block.content {
         None => {}
         Some(list) if list.kind() == Kind::Array => {
-            for element in list.elements() {
+            for element in list.elements().take(TOO_MANY) {
                 returned(element, &mut parts, unfit);
             }
         }
@@ -252,6 +253,9 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
         return body.text(text);
     }
     for block in content.elements() {
+        if body.is_too_much() {
+            return;
+        }
         let keys = [
             "type",
             "text",

@@ -2,6 +2,7 @@
 
 use super::blocks::{Block, part};
 use crate::json::Raw;
+use crate::request::MAX_PARTS;
 use crate::surface::chat::{Part, Url};
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
@@ -67,8 +68,8 @@ pub(super) fn document<'a>(
         parts.push(Part::Text(text));
         return Ok(());
     }
-    for (n, block) in place.array(inner)?.elements().enumerate() {
-        let place = place.at(n);
+    for block in place.each(place.array(inner)?, MAX_PARTS) {
+        let (place, block) = block?;
         let block = Block::read(block, &place)?;
         // A document has no documents in it.
         if block.kind == "document" {
@@ -91,8 +92,9 @@ pub(super) fn search_result<'a>(
     }
     let place = place.field("content");
     let content = place.array(block.content.ok_or_else(|| place.missing())?)?;
-    for (n, text) in content.elements().enumerate() {
-        parts.push(Part::Text(place.at(n).required("text", text.get("text"))?));
+    for text in place.each(content, MAX_PARTS) {
+        let (place, text) = text?;
+        parts.push(Part::Text(place.required("text", text.get("text"))?));
     }
     Ok(())
 }

@@ -128,6 +128,11 @@ impl Stream {
     /// The upstream failed within its answer. What is open stays so: a call that is closed would
     /// be carried out by the client, half of it missing.
     pub(in crate::surface) fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+        if failure.behind_a_block && !self.begun {
+            self.begin("", out);
+            event::block_start(self.index, &Block::Text, out);
+            event::block_stop(self.index, out);
+        }
         self.begun = true;
         error::event(failure, out);
     }

@@ -5,6 +5,7 @@
 //! insists on one. A name that strict hosts refuse goes up cut, and comes back as it was given.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::json::Raw;
 use crate::request::MAX_TOOLS;
@@ -42,28 +43,37 @@ pub(super) fn carry(
     let mut out = Vec::new();
     let mut left_out = Vec::new();
     let mut renamed = Vec::new();
-    if let Some(list) = fields.take("tools") {
-        let place = Place::top("tools");
-        for tool in place.each(place.array(list)?, MAX_TOOLS) {
-            let (place, tool) = tool?;
-            match carry_one(tool, &place, &mut out, dropped)? {
-                Carried::As { name, up } if up == name => {}
-                Carried::As { name, up } => renamed.push((up.into_owned(), name.to_owned())),
-                Carried::Not(name) => left_out.push(name),
-            }
+    let mut known = HashSet::new();
+    let place = Place::top("tools");
+    let mut count = 0;
+    let mut carry = |tool, place: &Place<'_>, again: bool, dropped: &mut Dropped| {
+        count += 1;
+        if count > MAX_TOOLS {
+            return Err(Place::top("tools").too_many(MAX_TOOLS));
         }
-    }
-    for tool in more {
         let before = out.len();
-        match carry_one(*tool, &Place::top("tools"), &mut out, dropped) {
+        match carry_one(tool, place, &mut out, dropped) {
+            // It has been defined before; two of a name are refused by many.
+            Ok(Carried::As { name, .. }) if !known.insert(name) && again => out.truncate(before),
             Ok(Carried::As { name, up }) if up == name => {}
             Ok(Carried::As { name, up }) => renamed.push((up.into_owned(), name.to_owned())),
             Ok(Carried::Not(name)) => left_out.push(name),
-            Err(_) => {
+            Err(invalid) => {
                 out.truncate(before);
-                let kind = tool.get("type").and_then(Raw::escaped);
-                dropped.note(kind.unwrap_or_default());
+                return Err(invalid);
             }
+        }
+        Ok(())
+    };
+    if let Some(list) = fields.take("tools") {
+        for (n, tool) in place.array(list)?.elements().enumerate() {
+            carry(tool, &place.at(n), false, dropped)?;
+        }
+    }
+    for tool in more {
+        if carry(*tool, &place, true, dropped).is_err() {
+            let kind = tool.get("type").and_then(Raw::escaped);
+            dropped.note(kind.unwrap_or_default());
         }
     }
     let choice = fields.take("tool_choice");

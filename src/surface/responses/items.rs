@@ -7,6 +7,7 @@ use super::foreign;
 use super::parts::{asked, returned, texts};
 use super::tools::joined;
 use crate::json::{Kind, Raw};
+use crate::request::MAX_MESSAGES;
 use crate::surface::chat::{Arguments, Body, Part, unseal};
 use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
@@ -29,8 +30,8 @@ pub(super) fn carry<'a>(
     }
     let mut tools = Vec::new();
     let mut unfit = Unfit::new(dropped);
-    for (n, item) in input.elements().enumerate() {
-        let place = place.at(n);
+    for item in place.each(input, MAX_MESSAGES) {
+        let (place, item) = item?;
         match Item::read(item, &place) {
             Ok(item) => item.carry(&place, body, &mut tools, &mut unfit),
             Err(invalid) => {

@@ -1,7 +1,7 @@
 //! The content of an item: a string, or a list of parts.
 
 use crate::json::{Kind, Raw};
-use crate::surface::chat::{Part, Url};
+use crate::surface::chat::{Part, TOO_MANY, Url};
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 
@@ -17,7 +17,7 @@ pub(super) fn asked<'a>(
     } else if let Err(invalid) = place.array(content) {
         unfit.refuse(content, invalid);
     }
-    for (n, part) in content.elements().enumerate() {
+    for (n, part) in content.elements().take(TOO_MANY).enumerate() {
         match read(part, &place.at(n)) {
             Ok(part) => parts.push(part),
             Err(invalid) => unfit.refuse(part, invalid),
@@ -32,7 +32,9 @@ pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
     let part = |value| read(value, &place).unwrap_or(Part::Told(value));
     match output {
         None => Vec::new(),
-        Some(list) if list.kind() == Kind::Array => list.elements().map(part).collect(),
+        Some(list) if list.kind() == Kind::Array => {
+            list.elements().take(TOO_MANY).map(part).collect()
+        }
         Some(value) => vec![value.escaped().map_or_else(|| part(value), Part::Text)],
     }
 }
@@ -43,7 +45,7 @@ pub(super) fn texts<'a>(content: Raw<'a>, unfit: &mut Unfit<'_>) -> Vec<&'a str>
         return vec![text];
     }
     let mut texts = Vec::new();
-    for part in content.elements() {
+    for part in content.elements().take(TOO_MANY) {
         match read(part, &Place::top("content")) {
             Ok(Part::Text(text)) => texts.push(text),
             Ok(_) | Err(_) => unfit.leave_out(part),

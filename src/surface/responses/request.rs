@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::reply::{Echo, Reply};
 use super::{items, parts, tools};
 use crate::json::{Kind, Raw, write};
-use crate::surface::chat::Body;
+use crate::surface::chat::{Body, write_schema};
 use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
@@ -87,7 +87,7 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let text = fields.take("text");
     let unasked = [("format", r#"{"type":"text"}"#)];
     echo.add_object("text", text, &unasked);
-    carry_text(text, &mut body)?;
+    carry_text(text, &mut body, &mut dropped)?;
     let include = Include::read(fields.take("include"))?;
     let top_logprobs = fields.take("top_logprobs");
     if include.logprobs || top_logprobs.is_some() {
@@ -145,7 +145,11 @@ fn carry_reasoning(reasoning: Option<Raw<'_>>, body: &mut Body) -> Result<(), In
     Ok(())
 }
 
-fn carry_text(text: Option<Raw<'_>>, body: &mut Body) -> Result<(), Invalid> {
+fn carry_text(
+    text: Option<Raw<'_>>,
+    body: &mut Body,
+    dropped: &mut Dropped,
+) -> Result<(), Invalid> {
     let Some(text) = text else {
         return Ok(());
     };
@@ -163,19 +167,21 @@ fn carry_text(text: Option<Raw<'_>>, body: &mut Body) -> Result<(), Invalid> {
         "text" => {}
         "json_object" => body.field("response_format", r#"{"type":"json_object"}"#),
         "json_schema" => {
-            let mut value = String::from(r#"{"type":"json_schema","json_schema":{"#);
+            let mut value = br#"{"type":"json_schema","json_schema":{"#.to_vec();
             let inner = format.members().filter(|(key, _)| key != "type");
             for (n, (key, member)) in inner.enumerate() {
                 if n > 0 {
-                    value.push(',');
+                    value.push(b',');
                 }
-                let mut name = Vec::new();
-                write::string(&mut name, &key);
-                value.push_str(&String::from_utf8_lossy(&name));
-                value.push(':');
-                value.push_str(member.text());
+                write::string(&mut value, &key);
+                value.push(b':');
+                if key == "schema" {
+                    write_schema(member, &mut value, dropped);
+                } else {
+                    value.extend_from_slice(member.text().as_bytes());
+                }
             }
-            value.push_str("}}");
+            value.extend_from_slice(b"}}");
             body.field("response_format", value);
         }
         other => return Err(place.field("type").not_carried(other)),

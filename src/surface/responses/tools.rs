@@ -6,7 +6,6 @@
 //! `tool_choice` insists on one.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::reply::{Form, Special};
@@ -76,7 +75,10 @@ pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str>
 /// The names, for the upstream, of the tools that a search has found.
 pub(super) fn found(item: Raw<'_>) -> Vec<String> {
     let mut tools = Vec::new();
-    read_more(item.get("tools"), &mut tools, &mut Dropped::default());
+    let list = item.get("tools").into_iter().flat_map(Raw::elements);
+    for tool in list.take(MAX_TOOLS) {
+        read_another(tool, &mut tools, &mut Dropped::default());
+    }
     let names = tools.iter().map(|tool| joined(tool.namespace, tool.name));
     names.map(Cow::into_owned).collect()
 }
@@ -92,31 +94,12 @@ pub(super) fn carry<'a>(
     let place = Place::top("tools");
     let mut tools = Vec::new();
     if let Some(list) = fields.take("tools") {
-        for tool in place.each(place.array(list)?, MAX_TOOLS) {
-            let (place, tool) = tool?;
-            read(tool, None, &place, &mut tools, dropped)?;
+        for (n, tool) in place.array(list)?.elements().enumerate() {
+            read(tool, None, &place.at(n), &mut tools, dropped)?;
         }
     }
     if !more.is_empty() {
-        let mut known: HashMap<_, usize> = HashMap::new();
-        for (at, tool) in tools.iter().enumerate() {
-            known.insert((tool.namespace, tool.name), at);
-        }
-        let mut added = Vec::new();
-        read_more(more.iter().copied(), &mut added, dropped);
-        for tool in added {
-            // What is defined again is meant so, and keeps its place: prefixes are cached.
-            match known.entry((tool.namespace, tool.name)) {
-                Entry::Occupied(at) => tools[*at.get()] = tool,
-                Entry::Vacant(free) => {
-                    free.insert(tools.len());
-                    tools.push(tool);
-                }
-            }
-        }
-    }
-    if tools.len() > MAX_TOOLS {
-        return Err(Place::top("tools").too_many(MAX_TOOLS));
+        add(more, &mut tools, dropped);
     }
     let choice = Choice::read(fields.take("tool_choice"))?;
     if let Some(allowed) = &choice.allowed {
@@ -166,6 +149,9 @@ fn read<'a>(
         inner,
         execution,
     ] = place.object(tool)?.pick(KEYS);
+    if tools.len() == MAX_TOOLS {
+        return Err(Place::top("tools").too_many(MAX_TOOLS));
+    }
     let kind = place.required("type", kind)?;
     let mut push = |name, form| {
         tools.push(Tool {
@@ -186,9 +172,8 @@ fn read<'a>(
             let name = place.name("name", name)?;
             let list = place.field("tools");
             let inner = list.array(inner.ok_or_else(|| list.missing())?)?;
-            for tool in list.each(inner, MAX_TOOLS) {
-                let (place, tool) = tool?;
-                read(tool, Some(name), &place, tools, dropped)?;
+            for (n, tool) in inner.elements().enumerate() {
+                read(tool, Some(name), &list.at(n), tools, dropped)?;
             }
         }
         _ if BUILT_IN.iter().any(|known| kind.starts_with(known)) => dropped.note(kind),
@@ -197,18 +182,38 @@ fn read<'a>(
     Ok(())
 }
 
-/// Reads lists that stand in the conversation: what is no tool in them is left out.
-fn read_more<'a>(
-    lists: impl IntoIterator<Item = Raw<'a>>,
-    tools: &mut Vec<Tool<'a>>,
-    dropped: &mut Dropped,
-) {
-    let place = Place::top("tools");
-    for tool in lists.into_iter().flat_map(Raw::elements) {
-        if read(tool, None, &place, tools, dropped).is_err() {
-            let kind = tool.get("type").and_then(Raw::escaped);
-            dropped.note(kind.unwrap_or_default());
+/// Adds the tools of lists that stand in the conversation. What is defined again is meant so, and
+/// keeps its place: the beginnings of prompts are cached.
+fn add<'a>(lists: &[Raw<'a>], tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) {
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for (at, tool) in tools.iter().enumerate() {
+        known.insert((tool.namespace, tool.name), at);
+    }
+    let mut another = Vec::new();
+    for tool in lists.iter().flat_map(|list| list.elements()) {
+        read_another(tool, &mut another, dropped);
+        for tool in another.drain(..) {
+            match known.get(&(tool.namespace, tool.name)) {
+                Some(at) => {
+                    if let Some(known) = tools.get_mut(*at) {
+                        *known = tool;
+                    }
+                }
+                None if tools.len() < MAX_TOOLS => {
+                    known.insert((tool.namespace, tool.name), tools.len());
+                    tools.push(tool);
+                }
+                None => dropped.note("tools"),
+            }
         }
+    }
+}
+
+/// Reads a tool that stands in the conversation: what is none is left out.
+fn read_another<'a>(tool: Raw<'a>, tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) {
+    if read(tool, None, &Place::top("tools"), tools, dropped).is_err() {
+        let kind = tool.get("type").and_then(Raw::escaped);
+        dropped.note(kind.unwrap_or_default());
     }
 }
 

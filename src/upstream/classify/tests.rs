@@ -15,6 +15,10 @@ fn now() -> Now {
 }
 
 fn classify(status: u16, headers: &[(&str, &str)], body: &str) -> Failure {
+    classify_of(Routing::Ours, status, headers, body)
+}
+
+fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &str) -> Failure {
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
@@ -26,7 +30,10 @@ fn classify(status: u16, headers: &[(&str, &str)], body: &str) -> Failure {
         .collect();
     let model = ModelId::try_from(MODEL).unwrap();
     rules.classify(
-        &model,
+        Asked {
+            model: &model,
+            routing,
+        },
         status,
         &headers,
         &Bytes::copy_from_slice(body.as_bytes()),
@@ -51,6 +58,7 @@ fn in_words(failure: &Failure) -> String {
             date.duration_since(now().wall).unwrap().as_secs()
         ),
         Rest::UntilNextList => "next list".to_owned(),
+        Rest::Doubling { first, most } => format!("{}s to {}s", first.as_secs(), most.as_secs()),
     };
     let lesson = match failure.lesson {
         None => String::new(),
@@ -75,8 +83,7 @@ fn s4_2_where_the_body_says_nothing_the_status_decides() {
         (524, None,      "upstream_error, model, 60s"),
         (529, None,      "upstream_error, model, 60s"),
         (302, None,      "upstream_error, model, 60s"),
-        (401, None,      "upstream_auth_error, key, none"),
-        (403, None,      "upstream_auth_error, key, none"),
+        (401, None,      "upstream_auth_error, key, 60s to 3600s"),
         (402, None,      "upstream_error, account credit, 300s"),
         (402, Some("7"), "upstream_error, account credit, 7s"),
         (404, None,      "upstream_error, model, 60s"),
@@ -122,9 +129,9 @@ fn s9_2_every_recorded_failure_has_its_scope() {
         (InvalidImage,             "client_error, request, none"),
         (Zod,                      "client_error, request, none"),
         (AvailabilityModelNotFound, "upstream_error, model, next list"),
-        (NoCredentials,            "upstream_auth_error, key, none"),
-        (MissingAuthentication,    "upstream_auth_error, key, none"),
-        (UserNotFound,             "upstream_auth_error, key, none"),
+        (NoCredentials,            "upstream_auth_error, key, 60s to 3600s"),
+        (MissingAuthentication,    "upstream_auth_error, key, 60s to 3600s"),
+        (UserNotFound,             "upstream_auth_error, key, 60s to 3600s"),
         (InsufficientCredits,      "upstream_error, account credit, 300s"),
         (CannotAfford,             "upstream_error, account credit, 300s"),
         (KeyLimit,                 "upstream_error, account credit, 300s"),
@@ -133,7 +140,7 @@ fn s9_2_every_recorded_failure_has_its_scope() {
         (Moderation,               "client_error, request, none"),
         (Guardrail,                "client_error, request, none"),
         (Region,                   "upstream_error, model, none"),
-        (Forbidden,                "upstream_auth_error, key, none"),
+        (Forbidden,                "upstream_auth_error, key, 60s to 3600s"),
         (NoEndpoints,              "upstream_error, model, next list"),
         (NotFreeAnymore,           "upstream_error, model, next list"),
         (NoToolUse,                "upstream_error, model, none, lacks tools"),
@@ -204,7 +211,7 @@ fn s9_2_the_quota_is_told_by_the_body_alone() {
         (429, r#"{"error":"free-models-per-day"}"#,                                               "rate_limited, account day, 300s"),
         (503, r#"{"error":{"message":"vendor/model-x:free is overloaded"}}"#,                     "upstream_error, model, 60s"),
         (403, r#"{"error":{"message":"vendor/model-x:free may not be used here"}}"#,              "upstream_error, model, none"),
-        (403, r#"{"error":{"message":"other/model may not be used here"}}"#,                      "upstream_auth_error, key, none"),
+        (403, r#"{"error":{"message":"other/model may not be used here"}}"#,                      "upstream_auth_error, key, 60s to 3600s"),
         (404, r#"{"error":{"message":"x","metadata":{"error_type":"invalid_prompt"}}}"#,          "client_error, request, none"),
         (400, r#"{"error":{"message":"Provider returned error","metadata":{"error_type":"content_policy_violation"}}}"#, "client_error, request, none"),
     ];
@@ -259,4 +266,152 @@ fn s9_2_the_free_requests_are_read_where_they_are_told() {
         None,
         "a provider's own limit"
     );
+}
+
+#[test]
+fn s9_2_a_403_that_says_nothing_is_the_keys_and_rests_it_only_in_the_upstreams_own_words() {
+    #[rustfmt::skip]
+    let rows = [
+        ("",                                      "upstream_auth_error, key, none"),
+        ("{}",                                    "upstream_auth_error, key, none"),
+        ("<html>You have been blocked</html>",    "upstream_auth_error, key, none"),
+        (r#"{"error":null}"#,                     "upstream_auth_error, key, none"),
+        (r#"{"error":{"code":1}}"#,               "upstream_auth_error, key, 60s to 3600s"),
+        (r#"{"error":"Forbidden"}"#,              "upstream_auth_error, key, 60s to 3600s"),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(in_words(&classify(403, &[], body)), expected, "{body}");
+    }
+}
+
+#[test]
+fn s9_2_a_provider_that_refuses_is_the_models() {
+    const NAMED: &str = r#""provider_name":"SomeHost""#;
+    const RAW: &str = r#""raw":"unprocessable""#;
+    let error = |message: &str, metadata: &str| {
+        format!(r#"{{"error":{{"message":"{message}","metadata":{{{metadata}}}}}}}"#)
+    };
+    const RETURNED: &str = "Provider returned error";
+    #[rustfmt::skip]
+    let rows = [
+        (400, error(RETURNED, ""),     "upstream_error, model, none"),
+        (403, error(RETURNED, ""),     "upstream_error, model, none"),
+        (404, error(RETURNED, ""),     "upstream_error, model, 60s"),
+        (404, error("x", NAMED),       "upstream_error, model, 60s"),
+        (404, error("x", RAW),         "upstream_error, model, 60s"),
+        (400, error("x", NAMED),       "upstream_error, model, none"),
+        (403, error("x", NAMED),       "upstream_error, model, none"),
+        (413, error("x", NAMED),       "upstream_error, model, none"),
+        (413, error("x", RAW),         "upstream_error, model, none"),
+        (422, error("x", RAW),         "upstream_error, model, none"),
+        (422, error(RETURNED, ""),     "upstream_error, model, none"),
+        (409, error("x", RAW),         "upstream_error, model, none"),
+        (422, error("x", r#""raw":"no","error_type":"unprocessable""#), "upstream_error, model, none"),
+        (413, error("x", r#""provider_name":"A","error_type":"payload_too_large""#), "upstream_error, model, none"),
+        (400, error("x", r#""provider_name":"A","error_type":"content_policy_violation""#), "client_error, request, none"),
+        (400, error("x", r#""provider_name":null,"raw":null"#),        "client_error, request, none"),
+        (422, error("x", r#""provider_name":"","raw":"""#),            "client_error, request, none"),
+        (400, error(RETURNED, r#""raw":"{\"message\":\"prompt is too long: 9 > 8\"}""#), "upstream_error, model, none, too long"),
+        (413, error(RETURNED, r#""raw":{"message":"maximum context length is 8"}"#), "upstream_error, model, none, too long"),
+        (422, error("This model's maximum context length is 8", ""),   "upstream_error, model, none, too long"),
+        (408, error(RETURNED, NAMED),  "upstream_error, model, 60s"),
+        (401, error(RETURNED, NAMED),  "upstream_auth_error, key, 60s to 3600s"),
+    ];
+    for (status, body, expected) in rows {
+        let failure = classify(status, &[], &body);
+        assert_eq!(in_words(&failure), expected, "{status} {body}");
+        let passed = expected.ends_with("none") || expected.ends_with("too long");
+        assert_eq!(failure.answer.is_some(), passed, "{status} {body}");
+    }
+}
+
+#[test]
+fn s9_2_what_a_caller_writes_names_no_cause() {
+    // Each stands where an upstream quotes it: within a sentence, or at the end of one.
+    #[rustfmt::skip]
+    let echoed = [
+        "is not a valid model ID",
+        "vendor/model-x:free is not a valid model ID",
+        "This model is unavailable for free",
+        "No endpoints found for vendor/model-x:free.",
+        "No endpoints found that support tool use",
+        "No endpoints found that support the provided 'tool_choice' value",
+        "No endpoints found that support image input",
+        "vendor/model-x:free is only available on agentic harnesses",
+        "Rate limit exceeded: free-models-per-day",
+        "free-models-per-min",
+        "Reasoning is mandatory",
+        "Provider returned error",
+        "No allowed providers are available",
+        "0 endpoints out of 1 requested",
+        "vendor/model-x:free",
+    ];
+    #[rustfmt::skip]
+    let rows = [
+        // status   what it is, whatever is quoted
+        (400,       "client_error, request, none"),
+        (404,       "upstream_error, model, 60s"),
+        (413,       "client_error, request, none"),
+        (422,       "client_error, request, none"),
+        (429,       "rate_limited, model, 300s"),
+        (503,       "upstream_error, model, 60s"),
+    ];
+    for words in echoed {
+        for (status, expected) in rows {
+            for message in [
+                format!("Invalid role: '{words}'"),
+                format!("messages.0.role: \"{words}\" is not one of user, assistant"),
+                format!("'{words}' is not valid"),
+            ] {
+                let body = serde_json::json!({"error": {"message": message, "code": status}});
+                let failure = classify(status, &[], &body.to_string());
+                assert_eq!(in_words(&failure), expected, "{status} {message}");
+            }
+        }
+    }
+    // A role that is all of the sentence but its end.
+    let body = r#"{"error":{"message":"vendor/model-x:free is not a valid model ID is not a valid role"}}"#;
+    assert_eq!(
+        in_words(&classify(404, &[], body)),
+        "upstream_error, model, none"
+    );
+}
+
+#[test]
+fn s9_2_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_nothing() {
+    use Recorded::*;
+    const SPARED: &str = "upstream_error, model, none";
+    #[rustfmt::skip]
+    let rows = [
+        // what comes           to one that asks                     to one that steers
+        (NoEndpoints,           SPARED,                              SPARED),
+        (AllowedProviders,      SPARED,                              SPARED),
+        (NoToolUse,             SPARED,                              SPARED),
+        (NoToolChoice,          SPARED,                              SPARED),
+        (NotFound,              SPARED,                              SPARED),
+        (NotFreeAnymore,        SPARED,                              SPARED),
+        (InsufficientCredits,   SPARED,                              SPARED),
+        (Harness,               SPARED,                              SPARED),
+        (Forbidden,             SPARED,                              SPARED),
+        (Unavailable,           SPARED,                              SPARED),
+        (UnavailableRetryAfter, SPARED,                              SPARED),
+        (ContextLength,         "upstream_error, model, none, too long", "upstream_error, model, none, too long"),
+        (ProviderLimit,         "rate_limited, model, 300s",         "rate_limited, model, none"),
+        (BadGateway,            "upstream_error, model, 60s",        SPARED),
+        (TimedOut,              "upstream_error, model, 60s",        SPARED),
+        // The quota is the account's whatever is asked for, and the key's refusal the key's.
+        (DailyLimit,            "rate_limited, account day, at +43200s", "rate_limited, account day, at +43200s"),
+        (UserNotFound,          "upstream_auth_error, key, 60s to 3600s", "upstream_auth_error, key, 60s to 3600s"),
+        (InvalidImage,          "client_error, request, none",       "client_error, request, none"),
+    ];
+    for (recorded, asks, steers) in rows {
+        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now());
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        for (routing, expected) in [(Routing::Asks, asks), (Routing::Steers, steers)] {
+            let failure = classify_of(routing, status, &headers, &body);
+            assert_eq!(in_words(&failure), expected, "{recorded:?} {routing:?}");
+            let passed = expected.contains("model, none") || expected.contains("request");
+            assert_eq!(failure.answer.is_some(), passed, "{recorded:?} {routing:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::translate;
+use crate::surface::chat::fitting;
 
 /// The messages that these become with a user's `Go on.` behind them, less that, and what was
 /// left out.
@@ -31,6 +32,8 @@ fn what_a_server_did_is_a_call_and_its_result() {
     let used = |kind: &str, name: &str| json!({"type": kind, "id": "1", "name": name, "input": {"q": 1}, "server_name": "s"});
     let of =
         |kind: &str, content: Value| json!({"type": kind, "tool_use_id": "1", "content": content});
+    let long = "n".repeat(90);
+    let cut = format!("This tool can be called now: {}", fitting(&long));
     let document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "D"}});
     #[rustfmt::skip]
     let rows = [
@@ -59,6 +62,7 @@ fn what_a_server_did_is_a_call_and_its_result() {
         // The client's own, with parts that only its maker knows.
         ("tool_use",        "ToolSearch", of("tool_result", json!([{"type": "tool_reference", "tool_name": "mcp__a"}, {"type": "tool_reference", "tool_name": "mcp__b"}])),
          "This tool can be called now: mcp__a\nThis tool can be called now: mcp__b"),
+        ("tool_use",        "ToolSearch", of("tool_result", json!([{"type": "tool_reference", "tool_name": long}])), cut.as_str()),
         ("tool_use",        "f",       of("tool_result", json!([{"type": "browser_state", "tabs": []}, "bare", 7])), "{\"type\":\"browser_state\",\"tabs\":[]}\nbare\n7"),
         ("tool_use",        "f",       of("tool_result", json!([{"type": "search_result", "title": "T", "source": "https://a", "content": [{"type": "text", "text": "x"}]}])),
          "T\nhttps://a\nx"),
@@ -183,6 +187,7 @@ fn tools_that_are_defined_in_the_conversation_are_tools() {
     #[rustfmt::skip]
     let rows = [
         (json!([f]), added(g.clone()),                                  "f g", ""),
+        (json!([f]), added(f.clone()),                                  "f",   ""),
         (json!(null), added(g),                                         "g",   ""),
         (json!([f]), added(json!({"type": "web_search_20250305", "name": "web_search"})), "f", "web_search_20250305"),
         (json!([f]), added(json!({"type": "telepathy", "name": "t"})),  "f",   "telepathy"),

@@ -232,3 +232,21 @@ fn only_what_is_asked_last_is_refused() {
         assert_eq!(refused, param, "{input}");
     }
 }
+
+#[test]
+fn tools_that_are_found_again_count_once() {
+    let found = |from: usize| {
+        let tool = |n: usize| json!({"type": "function", "name": format!("f{n}")});
+        let tools: Vec<Value> = (from..from + 1_500).map(tool).collect();
+        json!({"type": "tool_search_output", "call_id": "c", "tools": tools})
+    };
+    let counted = |items: Vec<Value>| {
+        let translated = translate(&json!({"input": items})).unwrap();
+        let chat: Value = serde_json::from_slice(&translated.chat).unwrap();
+        let names: Vec<&str> = translated.dropped.names().collect();
+        (chat["tools"].as_array().unwrap().len(), names.join(" "))
+    };
+    assert_eq!(counted(vec![found(0); 9]), (1_500, String::new()));
+    let many = [0, 1_500, 3_000, 4_500].map(found).to_vec();
+    assert_eq!(counted(many), (4_096, "tools".to_owned()));
+}

@@ -70,6 +70,29 @@ fn a_failure_is_the_last_event() {
 }
 
 #[test]
+fn s3_a_failure_that_no_retry_helps_comes_behind_a_whole_block() {
+    let failure = Failure {
+        code: "not_retryable",
+        kind: "invalid_request_error",
+        message: "All rest.",
+        behind_a_block: true,
+    };
+    let mut out = Vec::new();
+    reply(&json!({})).stream(ids()).fail(&failure, &mut out);
+    let events = transcript::events(&out);
+    let kinds: Vec<_> = events.iter().map(|event| &event["type"]).collect();
+    let expected = [
+        "message_start",
+        "content_block_start",
+        "content_block_stop",
+        "error",
+    ];
+    assert_eq!(kinds, expected);
+    let error = json!({"type": "invalid_request_error", "message": "All rest."});
+    assert_eq!(events.last().unwrap()["error"], error);
+}
+
+#[test]
 fn a_choice_that_nobody_asked_for_is_left_out() {
     check_one_choice_alone(&reply(&thinking()));
 }

@@ -118,6 +118,7 @@ fn a_failure_has_a_code_that_clients_know() {
         code,
         kind,
         message,
+        behind_a_block: false,
     };
     #[rustfmt::skip]
     let rows = [

@@ -1,0 +1,70 @@
+//! Whether a request meddles with who serves it: what an upstream says of it then may be owed to
+//! that, and says nothing of the model (spec §9.2).
+
+use crate::json::{Error, Kind, Raw, Reader};
+
+/// How far a request goes into what is otherwise left to the upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Routing {
+    /// Not at all.
+    #[default]
+    Ours,
+    /// It asks something of the upstream's router: a refusal may be owed to that.
+    Asks,
+    /// It says who is to serve it, or wants more done than a completion: any failure may be owed
+    /// to that.
+    Steers,
+}
+
+impl Routing {
+    /// What a top-level field makes of it. Those that say nothing are as good as absent.
+    pub(super) fn of(name: &str, value: Raw<'_>) -> Self {
+        let level = match name {
+            "provider" | "preset" | "plugins" | "web_search_options" => Self::Steers,
+            // What models do not differ in is no lesson about one of them.
+            "tool_choice" if !is_usual(value) => Self::Asks,
+            // `models` and `route` do not go up; whoever sends them expects another router than ours.
+            "models" | "route" | "transforms" | "service_tier" => Self::Asks,
+            _ => return Self::Ours,
+        };
+        if value.is_null() || value.is_empty() {
+            Self::Ours
+        } else {
+            level
+        }
+    }
+
+    /// Steps over `tools`, counts them, and answers what they make of it: any kind but a function is
+    /// run by the upstream itself.
+    pub(super) fn of_tools(tools: &mut Reader<'_>, count: &mut usize) -> Result<Self, Error> {
+        let mut routing = Self::Ours;
+        *count = 0;
+        tools.array(|tool| {
+            *count += 1;
+            tool.object(|name, value| {
+                let value = value.value()?;
+                if name == "type" && value.as_str().as_deref() != Some("function") {
+                    routing = Self::Steers;
+                }
+                Ok(())
+            })
+        })?;
+        Ok(routing)
+    }
+}
+
+/// A `tool_choice` that every model with tools knows, if it knows any.
+fn is_usual(choice: Raw<'_>) -> bool {
+    match choice.kind() {
+        Kind::String => matches!(
+            choice.as_str().as_deref(),
+            Some("auto" | "none" | "required" | "any")
+        ),
+        Kind::Object => {
+            let kind = choice.get("type").and_then(Raw::as_str);
+            kind.as_deref() == Some("function")
+        }
+        Kind::Null => true,
+        Kind::Array | Kind::Number | Kind::Bool => false,
+    }
+}
