@@ -77,5 +77,6 @@ def python_examples(rig):
 def qwen_settings(rig, file):
     """The settings that a document gives for Qwen Code, with this demo's address and key."""
     (block,) = [one for one in blocks(file, "json") if "modelProviders" in one]
-    mine = block.replace("http://localhost:8080", rig.demo.address).replace("<PROXY_API_KEY>", KEY)
+    mine = block.replace(f"http://{WRITTEN}", rig.demo.address).replace("<PROXY_API_KEY>", KEY)
+    assert rig.demo.address in mine, f"{file} gives Qwen Code another address"
     return json.loads(mine)

@@ -7,6 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const KEY = 'demo-key';
 
+// Each world ends with this process.
+process.setMaxListeners(0);
+
 /** The first answer of `ask` that is truthy. */
 export async function eventually(ask, what, limitMs = 8000) {
   const until = Date.now() + limitMs;

@@ -9,14 +9,15 @@ use free_llm_proxy::clock::Now;
 use free_llm_proxy::config::Secret;
 use free_llm_proxy::json::{Kind, Raw};
 use free_llm_proxy::model::ModelId;
-use free_llm_proxy::request::Endpoint;
-use free_llm_proxy::upstream::{Cause, Rest, Rules, Scope, read_answer, without_heartbeat};
+use free_llm_proxy::request::{Endpoint, Routing};
+use free_llm_proxy::upstream::{Asked, Cause, Rest, Rules, Scope, read_answer, without_heartbeat};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
 const KEY: &str = "sk-or-v1-0123456789";
 const LONGEST: Duration = Duration::from_secs(26 * 3600);
-const HEADERS: [&str; 4] = [
+const HEADERS: [&str; 5] = [
+    "date",
     "retry-after",
     "x-ratelimit-reset",
     "x-ratelimit-limit",
@@ -33,7 +34,7 @@ fn texts(value: Raw<'_>, all: &mut Vec<String>) {
     value.elements().for_each(|value| texts(value, all));
 }
 
-fn check(status: u16, headers: &HeaderMap, body: Vec<u8>, now: Now) {
+fn check(routing: Routing, status: u16, headers: &HeaderMap, body: Vec<u8>, now: Now) {
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
@@ -42,9 +43,18 @@ fn check(status: u16, headers: &HeaderMap, body: Vec<u8>, now: Now) {
     let model = ModelId::try_from("maker/model:free").expect("an id");
     let body = Bytes::from(body);
     drop(read_answer(&without_heartbeat(&body), Endpoint::Chat));
-    let failure = rules.classify(&model, status, headers, &body, Cause::Status, now);
+    let asked = Asked {
+        model: &model,
+        routing,
+    };
+    let failure = rules.classify(asked, status, headers, &body, Cause::Status, now);
+    if failure.owed {
+        assert!(failure.rest == Rest::None && routing != Routing::Ours);
+        assert!(failure.answer.is_some() && failure.scope == Scope::Model);
+    }
     match failure.rest {
         Rest::None | Rest::UntilNextList => {}
+        Rest::Doubling { .. } => assert_eq!(failure.scope, Scope::Key),
         Rest::For(length) => assert!(length <= LONGEST, "{length:?}"),
         Rest::Until(date) => assert!(date <= now.wall + LONGEST, "{date:?}"),
     }
@@ -87,7 +97,8 @@ fuzz_target!(|data: &[u8]| {
         steady: Instant::now(),
         wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
     };
-    check(status, &headers, body.to_vec(), now);
+    let routing = [Routing::Ours, Routing::Asks, Routing::Steers][usize::from(*kind) / 64 % 3];
+    check(routing, status, &headers, body.to_vec(), now);
     for (before, after) in [
         (r#"{"error":{"code":429,"metadata":{"headers":{"#, "}}}}"),
         (r#"{"error":{"metadata":{"retry_after_seconds":"#, "}}}"),
@@ -97,6 +108,7 @@ fuzz_target!(|data: &[u8]| {
         ),
     ] {
         check(
+            routing,
             status,
             &headers,
             [before.as_bytes(), body, after.as_bytes()].concat(),

@@ -31,7 +31,12 @@ fn the_clients_page_shows_what_setup_writes_for_qwen_code() {
 }
 
 /// The pages that show settings for Qwen Code.
-const PAGES: [&str; 2] = ["docs/agents.md", "docs/clients.md"];
+const PAGES: [&str; 4] = [
+    "README.md",
+    "README.ru.md",
+    "docs/agents.md",
+    "docs/clients.md",
+];
 
 #[test]
 fn no_page_shows_other_settings_for_qwen_code_than_setup_writes() {

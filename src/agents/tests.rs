@@ -66,6 +66,31 @@ fn a_launch_shows_the_key_to_the_agent_alone() {
 }
 
 #[test]
+fn s12_1_what_a_projects_file_could_lead_away_is_known() {
+    let leads_away = |agent: Agent, text: &str| {
+        let file = agent.about().of_project.as_ref().unwrap();
+        (file.leads_away)(&merge::said(file.format, text).unwrap()).is_some()
+    };
+    #[rustfmt::skip]
+    let rows = [
+        ("{}",                                                                                             false),
+        (r#"{"model": {"name": "x"}, "env": {"OPENAI_BASE_URL": "http://evil.test"}}"#,                    false),
+        (r#"{"modelProviders": {}}"#,                                                                      false),
+        (r#"{"modelProviders": {"openai": [{"id": "x", "envKey": "X_API_KEY"}]}}"#,                        false),
+        (r#"{"modelProviders": {"openai": [{"id": "auto", "envKey": "X_API_KEY"}]}}"#,                     true),
+        (r#"{"modelProviders": {"openai": [{"id": "x", "envKey": "OPENAI_API_KEY"}]}}"#,                   true),
+        (r#"{"modelProviders": {"gemini": [], "openai": [{"id": "x", "envKey": "FREE_LLM_PROXY_API_KEY"}]}}"#, true),
+        (r#"{"modelProviders": {"openai": [{"id": "x"}]}}"#,                                               true),
+        ("\u{feff}{/* */ \"model\\u0050roviders\": {\"openai\": [{\"id\": \"auto\"}]},}",                   true),
+        (r#"{"modelProviders": {"openai": {"id": "x", "envKey": "X_API_KEY"}}}"#,                          true),
+        (r#"{"modelProviders": "x"}"#,                                                                     true),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(leads_away(Agent::Qwen, text), expected, "{text}");
+    }
+}
+
+#[test]
 fn every_agent_is_told_how_much_the_models_hold() {
     use Agent::{Aider, Claude, Codex, Opencode, Qwen};
     // In its files, and in a launch: Qwen Code reads it from its files alone.
@@ -94,31 +119,6 @@ fn every_agent_is_told_how_much_the_models_hold() {
             in_launch.is_none_or(|wanted| told.contains(wanted)),
             "{agent:?}: {told}"
         );
-    }
-}
-
-#[test]
-fn s12_1_what_a_projects_file_could_lead_away_is_known() {
-    let leads_away = |agent: Agent, text: &str| {
-        let file = agent.about().of_project.as_ref().unwrap();
-        (file.leads_away)(&merge::said(file.format, text).unwrap()).is_some()
-    };
-    #[rustfmt::skip]
-    let rows = [
-        ("{}",                                                                                             false),
-        (r#"{"model": {"name": "x"}, "env": {"OPENAI_BASE_URL": "http://evil.test"}}"#,                    false),
-        (r#"{"modelProviders": {}}"#,                                                                      false),
-        (r#"{"modelProviders": {"openai": [{"id": "x", "envKey": "X_API_KEY"}]}}"#,                        false),
-        (r#"{"modelProviders": {"openai": [{"id": "auto", "envKey": "X_API_KEY"}]}}"#,                     true),
-        (r#"{"modelProviders": {"openai": [{"id": "x", "envKey": "OPENAI_API_KEY"}]}}"#,                   true),
-        (r#"{"modelProviders": {"gemini": [], "openai": [{"id": "x", "envKey": "FREE_LLM_PROXY_API_KEY"}]}}"#, true),
-        (r#"{"modelProviders": {"openai": [{"id": "x"}]}}"#,                                               true),
-        ("\u{feff}{/* */ \"model\\u0050roviders\": {\"openai\": [{\"id\": \"auto\"}]},}",                   true),
-        (r#"{"modelProviders": {"openai": {"id": "x", "envKey": "X_API_KEY"}}}"#,                          true),
-        (r#"{"modelProviders": "x"}"#,                                                                     true),
-    ];
-    for (text, expected) in rows {
-        assert_eq!(leads_away(Agent::Qwen, text), expected, "{text}");
     }
 }
 

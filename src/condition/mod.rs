@@ -10,10 +10,11 @@ mod words;
 
 use std::time::{Duration, SystemTime};
 
+use crate::attempt::Unavailable;
 use crate::live::{How, Streak};
 use crate::model::ModelId;
 use crate::registry::{Outside, TodayView};
-use crate::upstream::{AccountLimit, Cause};
+use crate::upstream::{AccountLimit, Unreachable};
 
 pub use told::{About, Told};
 pub use words::Names;
@@ -56,12 +57,8 @@ pub struct Listed {
     pub models: usize,
     /// Somebody is awake, the fallback router counted.
     pub somebody_is_awake: bool,
-    /// Of all that rest, the fallback router counted: for being gone, for a 429, for anything else.
-    pub gone: usize,
-    /// See `gone`.
-    pub limited: usize,
-    /// See `gone`.
-    pub failing: usize,
+    /// Why the listed ones that rest do.
+    pub why: Unavailable,
     /// When the first of them returns.
     pub first_back: Option<SystemTime>,
 }
@@ -109,7 +106,7 @@ pub enum Condition {
     /// No connection to the upstream.
     NotReached {
         /// Why.
-        cause: Cause,
+        cause: Unreachable,
         /// When that was found out.
         at: SystemTime,
         /// That is news.
@@ -294,7 +291,9 @@ fn account(known: &Known<'_>) -> Option<Condition> {
 
 /// That is known of the catalogue before anybody asks, and of the models once they were asked.
 fn none_there(known: &Known<'_>, list: &Listed) -> Option<Condition> {
-    let all_gone = !list.somebody_is_awake && list.limited + list.failing == 0 && list.gone > 0;
+    let all_gone = !list.somebody_is_awake
+        && list.why.rate_limited + list.why.failing == 0
+        && list.why.gone > 0;
     let none_listed = known
         .outside
         .there

@@ -151,7 +151,7 @@ impl Condition {
             },
             Self::AllRest { list } => About {
                 count: Some(list.models as u64),
-                rests: Some([list.gone, list.limited, list.failing]),
+                rests: Some([list.why.gone, list.why.rate_limited, list.why.failing]),
                 until: list.first_back.map(rfc3339),
                 ..none
             },

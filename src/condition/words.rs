@@ -7,7 +7,6 @@ use crate::clock::{Now, rfc3339};
 use crate::config::{Config, Secret};
 use crate::registry::FailedRead;
 use crate::units;
-use crate::upstream::Cause;
 
 /// What things outside are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +92,7 @@ impl Condition {
                 names.base
             ),
             Self::NotReached { cause, at, fresh } => {
-                let why = unreached(*cause);
+                let why = cause.in_words();
                 if *fresh {
                     format!("{upstream} cannot be reached: {why}.")
                 } else {
@@ -185,37 +184,11 @@ fn no_list(ranking: Option<&FailedRead>, catalogue: Option<&FailedRead>, names: 
 }
 
 fn all_rest(list: Listed, now: Now) -> String {
-    let Listed {
-        models,
-        gone,
-        limited,
-        failing,
-        ..
-    } = list;
-    let are = |count: usize, what: &str| {
-        let verb = if count == 1 { "is" } else { "are" };
-        (count > 0).then(|| format!("{count} {verb} {what}"))
-    };
-    let failed = (failing > 0).then(|| format!("{failing} failed"));
-    let reasons = [are(limited, "rate limited"), failed, are(gone, "gone")];
-    let reasons: Vec<_> = reasons.into_iter().flatten().collect();
-    let all = match models {
-        1 => "The only model rests".to_owned(),
-        n => format!("Every model is resting ({n} of {n})"),
-    };
+    let why = list.why.in_words().unwrap_or_default();
     let first = list.first_back.map_or(String::new(), |at| {
         format!("; the first returns in {}", units::wait(left(at, now)))
     });
-    format!("{all}: {}{first}.", reasons.join(", "))
-}
-
-/// What kept the upstream from being reached.
-fn unreached(cause: Cause) -> &'static str {
-    if cause == Cause::NoSocket {
-        "this machine has no socket left"
-    } else {
-        "there is no connection"
-    }
+    format!("Every model is resting: {why}{first}.")
 }
 
 /// When something returns: how long that is, and the time of day.

@@ -161,6 +161,7 @@ fn s3_a_body_that_is_no_request_is_refused_in_words() {
 
 #[test]
 fn s6_of_everything_a_body_may_hold_so_many() {
+    type Row<'a> = (&'a dyn Fn(usize) -> String, usize, &'a str);
     let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
     let with = |field: &str, item: &str, count| {
         let value = list(item, count);
@@ -169,7 +170,7 @@ fn s6_of_everything_a_body_may_hold_so_many() {
     let messages = |item: &str, count| format!(r#"{{"messages":{}}}"#, list(item, count));
     let parts = |count| messages(&format!(r#"{{"content":{}}}"#, list("0", count / 64)), 64);
     #[rustfmt::skip]
-    let rows: [(&dyn Fn(usize) -> String, usize, &str); 6] = [
+    let rows: [Row<'_>; 6] = [
         (&|n| with("tools", "{}", n),     MAX_TOOLS,    "\"tools\" has more than 4096 entries"),
         (&|n| with("functions", "1", n),  MAX_TOOLS,    "\"functions\" has more than 4096 entries"),
         (&|n| with("stop", "\"\"", n),    MAX_STOPS,    "\"stop\" has more than 1024 entries"),

@@ -85,8 +85,9 @@ mod tests {
 
     #[test]
     fn s13_from_the_21st_wrong_key_a_minute_an_address_is_slowed() {
+        type Row<'a> = (&'a str, &'a [(u64, usize)], usize);
         #[rustfmt::skip]
-        let rows: [(&str, &[(u64, usize)], usize); 6] = [
+        let rows: [Row<'_>; 6] = [
             // what comes                              at s, so many         of them slowed
             ("so many are mistakes",                   &[(0, 20)],           0),
             ("the 21st is not",                        &[(0, 21)],           1),

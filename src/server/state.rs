@@ -193,13 +193,13 @@ impl ListState {
                 continue;
             }
             match rest.because.outcome {
-                _ if rest.until_next_list => numbers.gone += 1,
-                Outcome::RateLimited => numbers.limited += 1,
+                _ if rest.until_next_list => numbers.why.gone += 1,
+                Outcome::RateLimited => numbers.why.rate_limited += 1,
                 Outcome::Success
                 | Outcome::UpstreamAuthError
                 | Outcome::ClientError
                 | Outcome::ClientDisconnected
-                | Outcome::UpstreamError => numbers.failing += 1,
+                | Outcome::UpstreamError => numbers.why.failing += 1,
             }
         }
         numbers

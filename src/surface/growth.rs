@@ -192,8 +192,19 @@ fn an_answer_of_more_than_any_model_gives_is_none() {
                 let list = plain["output"].as_array().or(plain["content"].as_array());
                 list.unwrap().len()
             };
-            let got = reply.plain(answer.as_bytes(), &ids()).map(count);
-            assert_eq!(got, expected, "{answer:.60}");
+            // Whatever else it says.
+            for content in ["", "\"content\":\"\",", "\"refusal\":null,"] {
+                let answer = answer.replace("\"message\":{", &format!("\"message\":{{{content}"));
+                let got = reply.plain(answer.as_bytes(), &ids()).map(count);
+                assert_eq!(got, expected, "{answer:.60}");
+            }
+            if expected.is_err() {
+                let said = "\"delta\":{\"content\":\"x\",";
+                let mut stream = reply.stream(ids());
+                let event = answer.replace("\"message\":{", said);
+                stream.event(event.as_bytes(), &mut Vec::new()).unwrap();
+                assert_eq!(stream.held(), usize::MAX, "{event:.60}");
+            }
         }
     }
 }

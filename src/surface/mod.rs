@@ -11,6 +11,12 @@
 //!    it writes are whole events. Comments of the upstream's pass beside it.
 //! 3. An error before the first byte goes through [`Surface::error`].
 //!
+//! What is built of a body is at most four times the body, and 256 bytes for each of the tools,
+//! parts and messages that are counted ([`crate::request::MAX_PARTS`] and the like); of an answer,
+//! or of an event and what was held until then, four times that and 1 MiB. What a client or an
+//! upstream sends is the only measure of what it costs: nothing of it is repeated as often as they
+//! please. The multiples are tested in `growth`.
+//!
 //! An event is read in one pass and never built: its strings go out escaped as they came. What is
 //! carried, what is left out and what is refused is in `docs/surfaces.md`.
 

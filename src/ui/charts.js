@@ -1,7 +1,7 @@
 // The last hour and day: requests by outcome, and the time to the first token. Drawn by uPlot.
 
 import { at, el, say } from './dom.js';
-import { count, ms, percent, time } from './format.js';
+import { count, ms, time } from './format.js';
 import { lang, t } from './i18n.js';
 import { live } from './live.js';
 import { chosenSpan } from './models.js';
@@ -119,9 +119,8 @@ function ttftLegend(step) {
 /** What the charts show, in words: for those who do not see them, and at a glance. */
 function summarise(series) {
   const all = Object.fromEntries(OUTCOMES.map((name) => [name, sum(column(name, series))]));
-  const served = all.answered + all.broken + all.failed;
-  say(at('requests-summary'), served === 0 ? t('charts.none') : t('charts.served', { n: sum(Object.values(all)),
-    share: percent(all.answered / served) }));
+  const ended = sum(Object.values(all));
+  say(at('requests-summary'), ended === 0 ? t('charts.none') : t('charts.served', { n: count(all.answered), of: count(ended) }));
   const last = (name) => column(name, series).findLast((each) => each != null);
   say(at('ttft-summary'), last('ttft_p50_ms') == null ? t('charts.none')
     : t('charts.last', { p50: ms(last('ttft_p50_ms')), p95: ms(last('ttft_p95_ms')) }));

@@ -26,6 +26,7 @@ const WRONG: &[(&str, &str)] = &[
     ("STREAM_KEEPALIVE_SEC",       "never"),
     ("RATE_LIMIT_COOLDOWN_SEC",    "-0.5"),
     ("GENERIC_ERROR_COOLDOWN_SEC", "a minute"),
+    ("LONG_WAIT_SEC",              "soon"),
     ("OPENROUTER_REFERER",         "при\nвет"),
     ("OPENROUTER_TITLE",           "a\r\nb"),
     ("LOG_LEVEL",                  "verbose"),

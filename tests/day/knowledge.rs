@@ -42,6 +42,9 @@ pub fn tells(fault: Fault, now: Ms, until: Ms) -> Tells {
 /// The clocks of proxy and upstream agree to within this: dates are written in milliseconds.
 const TOLERANCE: Ms = 20;
 
+/// No probe is late sooner than this after it began.
+const SOONEST_LATE: Ms = 250 - TOLERANCE;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     until: Ms,
@@ -51,6 +54,8 @@ struct Known {
     /// It failed, and nobody has seen it well since; so many have been sent to find out.
     suspect: bool,
     probes: u32,
+    /// The last of them began then.
+    probed_at: Ms,
 }
 
 #[derive(Debug, Default)]
@@ -95,17 +100,22 @@ impl Knowledge {
         now < self.account.until + TOLERANCE
     }
 
-    /// An attempt begins; also how many are already finding out whether that one is well again.
-    pub fn begins(&mut self, model: usize) -> (Probing, u32) {
+    /// An attempt begins; also how many are already finding out whether that one is well again, those
+    /// apart that may be late.
+    pub fn begins(&mut self, model: usize, now: Ms) -> (Probing, u32) {
         let probing = Probing {
             model: self.models[model].suspect,
             account: self.account.suspect,
         };
         let (model, account) = (&mut self.models[model], &mut self.account);
+        let in_time = now < account.probed_at + SOONEST_LATE;
         let already = u32::from(probing.model && model.probes > 0)
-            + u32::from(probing.account && account.probes > 0);
+            + u32::from(probing.account && account.probes > 0 && in_time);
         model.probes += u32::from(probing.model);
         account.probes += u32::from(probing.account);
+        if probing.account {
+            account.probed_at = now;
+        }
         (probing, already)
     }
 

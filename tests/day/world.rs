@@ -119,7 +119,9 @@ impl World {
             }
         });
         drop(
+            // hyper's `Date` would be the real one, hours behind the day that is played.
             hyper::server::conn::http1::Builder::new()
+                .auto_date_header(false)
                 .serve_connection(TokioIo::new(io), service)
                 .await,
         );
@@ -255,7 +257,7 @@ impl World {
     ) -> (Attempt, Option<(Failure, Ms)>) {
         let mut state = self.state();
         let rests = state.knowledge.account_rests(now) || state.knowledge.rests(model, now, tools);
-        let (probing, already) = state.knowledge.begins(model);
+        let (probing, already) = state.knowledge.begins(model, now);
         state.counts.attempts += 1;
         state.counts.wasted += u64::from(rests);
         state.counts.herd += u64::from(already > 0);

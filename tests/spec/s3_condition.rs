@@ -90,18 +90,22 @@ async fn s3_what_makes_every_request_fail_is_told_and_is_not_ready() {
     };
     let policy = "No endpoints available matching your guardrail restrictions and data policy";
     let catalogue = Step::status(200, &[], json!({"data": [{"id": "llama3"}]}));
+    let invalid = ["a:free", "b:free", "c:free"].into_iter();
+    let invalid = invalid.fold(abc(), |script, id| {
+        script.model(id, refused(400, &format!("{id} is not a valid model ID")))
+    });
     #[rustfmt::skip]
     let rows = [
         // what is so                                                              requests  ready  code            in the sentence
         (abc().key(no_key_endpoint()).others(refused(401, "no")),                  1,        503,   "key_refused",  SENTENCE),
         (abc().catalogue(catalogue),                                               0,        503,   "none_there",   "0 of 3 models exist there"),
-        (abc().others(refused(400, "c is not a valid model ID")),                  3,        503,   "none_there",   "0 of 3 models exist there"),
+        (invalid,                                                                  3,        503,   "none_there",   "0 of 3 models exist there"),
         (abc().others(refused(404, policy)),                                       3,        503,   "refused",      "the last 3 requests (HTTP 404)"),
         (abc().key(no_key_endpoint()).account(Step::failure(Failure::DailyLimit)), 1,        503,   "quota_day",    "used up (50 of 50); they are back in"),
         (abc().account(Step::failure(Failure::InsufficientCredits)),               1,        503,   "no_credit",    "out of credit (HTTP 402)"),
         (abc().key(today(50)),                                                     0,        503,   "quota_day",    "used up (50 of 50)"),
-        (abc().others(Step::status(500, &[], "")),                                 1,        503,   "all_rest",     "(3 of 3): 3 failed; the first returns in"),
-        (abc().others(Step::status(429, &[("Retry-After", "2520")], "")),          1,        503,   "all_rest",     "3 are rate limited; the first returns in 42 min"),
+        (abc().others(Step::status(500, &[], "")),                                 1,        503,   "all_rest",     "3 models are failing; the first returns in"),
+        (abc().others(Step::status(429, &[("Retry-After", "2520")], "")),          1,        503,   "all_rest",     "3 models are rate limited; the first returns in 42 min"),
         // The request's own fault says nothing of others.
         (abc().others(refused(400, "temperature is too hot")),                     5,        200,   "ready",        "none was asked yet"),
         (abc().others(refused(400, "This model's maximum context length is 5")),   5,        200,   "ready",        "none was asked yet"),

@@ -97,7 +97,7 @@ check('live: figures of the hour and of the day, and charts', async (demo, { pag
   await demo.ask({ stream: true });
   await demo.ask({ stream: true });
   await page.reload();
-  await reads(page, '#requests-summary', /\d+, [\d.]+% answered/);
+  await reads(page, '#requests-summary', /\d+ of \d+ answered/);
   for (const chart of ['#requests-chart', '#ttft-chart']) {
     const drawn = await page.locator(`${chart} canvas`).evaluate((canvas) => {
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -108,7 +108,7 @@ check('live: figures of the hour and of the day, and charts', async (demo, { pag
   await page.hover('#requests-chart .u-over');
   await reads(page, '#requests-legend', /at \d\d:\d\d/);
   await page.click('#span label:last-child');
-  await reads(page, '#requests-summary', /\d+, [\d.]+% answered/);
+  await reads(page, '#requests-summary', /\d+ of \d+ answered/);
   equal(await page.isChecked('input[value=day]'), true, 'the day');
 });
 

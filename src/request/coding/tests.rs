@@ -61,8 +61,9 @@ fn s6_a_coding_is_known_by_its_name() {
     use Coding::{Brotli, Deflate, Gzip, Zstd};
     let long = "x".repeat(100);
     let cut = "x".repeat(64);
+    type Row<'a> = (&'a [&'a str], Result<Option<Coding>, &'a str>);
     #[rustfmt::skip]
-    let rows: [(&[&str], Result<Option<Coding>, &str>); 14] = [
+    let rows: [Row<'_>; 14] = [
         (&[],                    Ok(None)),
         (&[""],                  Ok(None)),
         (&["identity"],          Ok(None)),

@@ -69,6 +69,14 @@ impl Details {
         self.too_many
     }
 
+    /// What has come so far; what comes now begins anew. That there was too much of it stays known.
+    pub(in crate::surface) fn taken(&mut self) -> Self {
+        let too_many = self.too_many;
+        let taken = std::mem::take(self);
+        self.too_many = too_many;
+        taken
+    }
+
     /// Takes one fragment; answers the place of the detail that it is of.
     fn take(&mut self, fragment: Raw<'_>) -> usize {
         let [kind, index] = fragment.pick(["type", "index"]);

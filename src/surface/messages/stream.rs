@@ -278,7 +278,7 @@ impl Stream {
             Some(Kind::Thinking) => {
                 let mut signature = Vec::new();
                 let thought = std::mem::take(&mut self.thought);
-                seal(&mut signature, &std::mem::take(&mut self.details), &thought);
+                seal(&mut signature, &self.details.taken(), &thought);
                 event::block_delta(self.index, Delta::Signature, &signature, out);
             }
             Some(Kind::Call(at)) => {
@@ -301,7 +301,7 @@ impl Stream {
             return;
         }
         let mut data = Vec::new();
-        seal(&mut data, &std::mem::take(&mut self.details), "");
+        seal(&mut data, &self.details.taken(), "");
         event::block_start(self.index, &Block::Redacted(&data), out);
         event::block_stop(self.index, out);
         self.index += 1;

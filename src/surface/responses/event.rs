@@ -52,21 +52,20 @@ impl<'o> Event<'o> {
 
     /// A member whose value is a string, still escaped.
     pub(super) fn text(self, name: &str, escaped: &[u8]) -> Self {
-        for piece in [name.as_bytes(), b"\"", escaped, b"\""] {
-            self.out.extend_from_slice(piece);
-        }
-        self
+        self.raw(name.as_bytes()).raw(b"\"").raw(escaped).raw(b"\"")
     }
 
     /// Text as it stands.
     pub(super) fn raw(self, text: &[u8]) -> Self {
-        self.out.extend_from_slice(text);
-        self
+        self.with(|out| out.extend_from_slice(text))
     }
 
     /// What only somebody else can write.
     pub(super) fn with(self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
-        write(self.out);
+        // What is forgotten may be as large as the answer.
+        if self.forget.is_none() {
+            write(self.out);
+        }
         self
     }
 

@@ -2,8 +2,6 @@
 //! and whatever is invented next. Told by their shape, not by their names: an item whose type ends
 //! in `_call` is a call, with its result in it or in an item whose type ends in `_output`.
 
-use std::borrow::Cow;
-
 use super::parts::returned;
 use super::tools::{found, joined};
 use crate::json::{Kind, Raw, write};
@@ -79,7 +77,7 @@ fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body) {
     let text = |value: Option<Raw<'a>>| value.and_then(Raw::escaped);
     let name = match text(name) {
         Some(name) => joined(text(namespace).or_else(|| text(server)), name),
-        None => Cow::Borrowed(tool),
+        None => joined(None, tool),
     };
     let (id, alias) = id_of(item);
     let made;

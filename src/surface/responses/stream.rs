@@ -213,7 +213,7 @@ impl Stream {
             return;
         };
         let sealed = open.kind == Kind::Reasoning && self.reply.encrypted;
-        let details = sealed.then(|| std::mem::take(&mut self.details));
+        let details = sealed.then(|| self.details.taken());
         let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
         let (at, item) = (open.at, open.end(status, details.as_ref(), sink));
         self.keep(at, item);
@@ -227,7 +227,7 @@ impl Stream {
         let at = self.next;
         self.next += 1;
         let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
-        let item = item::sealed(at, &std::mem::take(&mut self.details), sink);
+        let item = item::sealed(at, &self.details.taken(), sink);
         self.keep(at, item);
     }
 

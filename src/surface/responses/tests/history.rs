@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::translate;
+use crate::surface::chat::fitting;
 
 /// The messages that these items become with a user's `Go on.` behind them, less that, and what
 /// was left out.
@@ -46,6 +47,7 @@ fn what_others_tools_did_is_a_call_and_its_result() {
         {"type": "text", "text": "What the tools above have returned:"},
         {"type": "image_url", "image_url": {"url": "https://a/s.png"}},
         {"type": "text", "text": "Go on."}]});
+    let long = "n".repeat(90);
     let attached = "(attached to the next user message)";
     #[rustfmt::skip]
     let rows: Vec<(Vec<Value>, Vec<Value>)> = vec![
@@ -109,6 +111,7 @@ fn what_others_tools_did_is_a_call_and_its_result() {
          vec![call("t", "telepathy", r#"{"thought":"x"}"#), result("t", "7")]),
         // Names that no function can have.
         (vec![json!({"type": "a b\"_call", "id": "t"})], vec![call("t", "ab", "{}"), result("t", UNKNOWN)]),
+        (vec![json!({"type": format!("{long}_call"), "id": "t"})], vec![call("t", &fitting(&long), "{}"), result("t", UNKNOWN)]),
     ];
     for (items, expected) in rows {
         assert_eq!(
