@@ -7,65 +7,80 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer};
-use super::walk::Walker;
+use super::walk::{Times, Walker};
 use crate::clock::Now;
 use crate::model::Model;
 use crate::request::{ChatRequest, Endpoint, Routing};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    AnswerBody, AnswerHead, Asked, Cause, Failure, ReadError, Rest, Said, SendError, UpstreamError,
-    as_stream, read_answer, read_body, read_counted, without_heartbeat, without_key,
+    AnswerBody, AnswerHead, Answered, Asked, Cause, ConnectError, Failure, ReadError, Rest, Said,
+    SendError, UpstreamError, as_stream, read_answer, read_body, read_counted, without_heartbeat,
+    without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why a model that was to be asked gives no answer.
+pub(super) enum Unanswered {
+    /// The way's failure: the model was never asked.
+    Unreached(ConnectError),
+    /// The attempt's.
+    Failed(Failure),
+}
+
 impl Walker {
-    /// Asks one model. Bounded by `UPSTREAM_TIMEOUT_SEC` for a stream, `PLAIN_TIMEOUT_SEC`
-    /// for a plain answer, from the start of the attempt.
+    /// Asks one model. Its limits run from the moment there is a connection: the wait for one has
+    /// a limit of its own, and nothing to do with the model (spec §9.3).
     pub(super) async fn ask(
         &self,
         model: &Arc<Model>,
         request: &ChatRequest,
-    ) -> Result<Opened, Failure> {
-        let limit = if request.stream {
-            self.times.first_event
-        } else {
-            self.times.plain
-        };
-        timeout(limit, self.open(model, request))
-            .await
-            .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))
-    }
-
-    async fn open(&self, model: &Arc<Model>, request: &ChatRequest) -> Result<Opened, Failure> {
+    ) -> Result<Opened, Unanswered> {
         let body = request.body_for(&model.id);
-        let response = self
+        let limit = match self.times.plain {
+            Some(whole) if !request.stream => whole,
+            Some(_) | None => self.times.first_event,
+        };
+        let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
+        let answered = self
             .upstream
-            .complete(request.endpoint, body, request.stream)
+            .complete(request.endpoint, body, request.stream, limit)
             .await
             .map_err(|e| match e {
-                SendError::Connect(_) => self.rules.broken(None, Cause::Connect),
-                SendError::NoSocket(_) => Failure {
-                    rest: Rest::None,
-                    ..self.rules.broken(None, Cause::NoSocket)
-                },
-                SendError::Broken(_) => self.rules.broken(None, Cause::Broken),
+                SendError::Connect(error) => Unanswered::Unreached(error),
+                SendError::Late => failed(Cause::Timeout),
+                SendError::Broken(_) => failed(Cause::Broken),
             })?;
+        self.open(model, request, answered)
+            .await
+            .map_err(Unanswered::Failed)
+    }
+
+    async fn open(
+        &self,
+        model: &Arc<Model>,
+        request: &ChatRequest,
+        Answered { response, asked_at }: Answered,
+    ) -> Result<Opened, Failure> {
         let (heard, body) = Heard::new(model, request, response);
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body).await);
         }
         if !request.stream {
-            return self.plain(&heard, body).await.map(Opened::Plain);
+            return self.plain(&heard, body, asked_at).await.map(Opened::Plain);
         }
         let stream = if is_event_stream(&heard.headers) {
-            self.first_useful_event(heard, body).await?
+            let begun = self.first_useful_event(heard, body);
+            timeout_at(asked_at + self.times.first_event, begun)
+                .await
+                .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))?
         } else {
-            let plain = self.plain(&heard, body).await?;
+            let plain = self.plain(&heard, body, asked_at).await?;
             StreamAnswer::of(plain, heard, request.wants_usage)
         };
         Ok(Opened::Stream(stream))
@@ -102,17 +117,14 @@ impl Walker {
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
-    async fn plain(&self, heard: &Heard, body: AnswerBody) -> Result<PlainAnswer, Failure> {
+    async fn plain(
+        &self,
+        heard: &Heard,
+        body: AnswerBody,
+        asked_at: Instant,
+    ) -> Result<PlainAnswer, Failure> {
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
-        let body = read_body(&heard.headers, body, self.limits.max_answer_bytes)
-            .await
-            .map_err(|e| {
-                broken(match e {
-                    ReadError::TooLarge => Cause::TooLarge,
-                    ReadError::Broken => Cause::Broken,
-                    ReadError::Packed => Cause::NotJson,
-                })
-            })?;
+        let body = self.whole(heard, body, asked_at).await?;
         let body = without_heartbeat(&body);
         match read_counted(&body, heard.endpoint) {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
@@ -128,6 +140,34 @@ impl Walker {
             Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
             Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
             Err(_) => Err(broken(Cause::NotJson)),
+        }
+    }
+
+    /// The whole body of a plain answer. `PLAIN_TIMEOUT_SEC`, where it is set, bounds it alone;
+    /// else `STREAM_IDLE_TIMEOUT_SEC` each silence, and `REQUEST_BUDGET_SEC` the whole.
+    async fn whole(
+        &self,
+        heard: &Heard,
+        body: AnswerBody,
+        asked_at: Instant,
+    ) -> Result<Bytes, Failure> {
+        let Times { plain, idle, .. } = self.times;
+        let due = asked_at + plain.unwrap_or(self.times.budget);
+        let mut body = Listened::new(body, idle, plain.is_none());
+        let read = read_body(&heard.headers, &mut body, self.limits.max_answer_bytes);
+        let broken = |cause| self.rules.broken(Some(heard.status), cause);
+        match timeout_at(due, read).await {
+            Ok(Ok(whole)) => Ok(whole),
+            Ok(Err(ReadError::Broken)) if body.is_cut() => Err(broken(Cause::Idle)),
+            Ok(Err(ReadError::Broken)) => Err(broken(Cause::Broken)),
+            Ok(Err(ReadError::TooLarge)) => Err(broken(Cause::TooLarge)),
+            Ok(Err(ReadError::Packed)) => Err(broken(Cause::NotJson)),
+            // It is well, and long: nobody has to rest for what our patience is.
+            Err(_) if body.flows() => Err(Failure {
+                rest: Rest::None,
+                ..broken(Cause::Overrun)
+            }),
+            Err(_) => Err(broken(Cause::Timeout)),
         }
     }
 

@@ -371,9 +371,7 @@ fn is_whole(event: &Event) -> bool {
 fn in_words(cause: Cause) -> &'static str {
     match cause {
         Cause::Idle | Cause::Timeout => "the model fell silent in the middle of its answer",
-        Cause::Broken | Cause::Connect | Cause::CutShort => {
-            "the model's answer broke off before its end"
-        }
+        Cause::Broken | Cause::CutShort => "the model's answer broke off before its end",
         Cause::TooLarge => "the model sent an event that is too large",
         Cause::NotJson => "the model sent an event that is not JSON",
         Cause::ErrorInside
@@ -381,7 +379,7 @@ fn in_words(cause: Cause) -> &'static str {
         | Cause::NotACompletion
         | Cause::Status
         | Cause::Redirect
-        | Cause::NoSocket
+        | Cause::Overrun
         | Cause::ShuttingDown => "the model failed in the middle of its answer",
     }
 }

@@ -9,11 +9,13 @@ mod ask;
 mod committed;
 mod explain;
 mod idle;
+mod listened;
 mod opened;
 mod outgoing;
 mod refusal;
 mod rendering;
 mod walk;
+mod way;
 mod why;
 mod wording;
 

@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::model::{Capability, ModelId};
 use crate::registry::Cooldowns;
 use crate::units::whole_seconds;
-use crate::upstream::{AccountLimit, Outcome, PassedAnswer};
+use crate::upstream::{AccountLimit, Outcome, PassedAnswer, Unreachable};
 
 /// Why a request gets no answer of a model's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,13 @@ pub enum Refusal {
         /// The first of them wakes then, and nobody who could be asked is left until it does.
         returns: bool,
         /// What was tried.
+        tried: Vec<Tried>,
+    },
+    /// The way to the upstream is broken, which is no model's failure.
+    Unreachable {
+        /// What keeps a connection from coming about.
+        why: Unreachable,
+        /// What was tried before.
         tried: Vec<Tried>,
     },
     /// The free quota of the account is used up.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use super::ask::Unanswered;
 use super::refusal::{account_refusal, seconds};
+use super::way::Way;
 use super::{Opened, Refusal, Tried, Unavailable, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
@@ -17,7 +19,7 @@ use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::{
-    AccountLimit, Cause, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,
+    AccountLimit, Cause, ConnectError, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,
 };
 
 /// Walks requests over the candidates.
@@ -39,15 +41,16 @@ pub struct Walker {
 /// The time limits of an attempt and of the walk (spec §6, §9.3).
 pub(super) struct Times {
     pub(super) first_event: Duration,
-    pub(super) plain: Duration,
+    pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
-    budget: Duration,
+    pub(super) budget: Duration,
 }
 
 /// How far a walk has come.
 #[derive(Default)]
 pub(super) struct Progress {
     tried: Vec<ModelId>,
+    way: Way,
     above_context: Option<u64>,
     /// What the last model said to this request that has no answer, while all of them did so.
     last: Option<LastWord>,
@@ -138,10 +141,10 @@ impl Walker {
                     record.attempt_begins(&model.id);
                     progress.tried.push(model.id.clone());
                     let asked = match self.ask(model, request).await {
-                        Ok(opened) => self.put(opened, wording).await,
+                        Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
                     };
-                    match asked.map_err(|failure| failure.owed_to(request.routing)) {
+                    match asked {
                         Ok(opened) if opened.is_silent() => {
                             // It has answered, and another may have more to say.
                             let failure = Failure {
@@ -156,7 +159,22 @@ impl Walker {
                             claim.is_well();
                             return Ok(opened);
                         }
-                        Err(failure) => {
+                        Err(Unanswered::Unreached(error)) => {
+                            // It was not asked after all, and nothing is known of it.
+                            drop(claim);
+                            progress.tried.pop();
+                            let wait = self.unreached(&error, &mut progress.way, record);
+                            let until = wait.map(|wait| Now::read().plus(wait).steady);
+                            let Some(until) = until.filter(|until| *until < deadline) else {
+                                return Err(Refusal::Unreachable {
+                                    why: error.why,
+                                    tried: tried(record.attempts()),
+                                });
+                            };
+                            sleep_until(until.into()).await;
+                        }
+                        Err(Unanswered::Failed(failure)) => {
+                            let failure = failure.owed_to(request.routing);
                             if let Some(refusal) =
                                 self.after(model, request, failure, claim, &mut progress, record)
                             {
@@ -234,6 +252,27 @@ impl Walker {
             tried: &progress.tried,
             above_context: progress.above_context,
         }
+    }
+
+    /// There was no connection: tells the operator, and answers how long to wait before the next
+    /// try, if there is to be one.
+    fn unreached(
+        &self,
+        error: &ConnectError,
+        way: &mut Way,
+        record: &mut RequestRecord,
+    ) -> Option<Duration> {
+        let wait = way.fails(error.why);
+        self.log.emit(
+            LogLevel::Debug,
+            "connect_failed",
+            &serde_json::json!({
+                "cause": error.why.as_str(), "error": error.said,
+                "again_in_ms": wait.map(|wait| wait.as_millis() as u64),
+            }),
+        );
+        record.unreached(error.why);
+        wait
     }
 
     /// Draws the consequences of a failure: a rest, a lesson, and an end of the walk where
@@ -408,19 +447,24 @@ impl Walker {
             | Selection::NotListed
             | Selection::NoSnapshot => None,
         };
-        let tried = attempts.iter().map(|attempt| Tried {
-            model: attempt.model.clone(),
-            outcome: attempt.outcome,
-            status: attempt.status,
-            available_at: attempt.cooldown_until,
-        });
         Refusal::AllUnavailable {
             retry_after: seconds(wakes_in.unwrap_or_default()),
             returns: wakes_in.is_some(),
             why: why.unwrap_or_default(),
-            tried: tried.collect(),
+            tried: tried(attempts),
         }
     }
+}
+
+/// The attempts as the caller sees them.
+fn tried(attempts: &[AttemptRecord]) -> Vec<Tried> {
+    let tried = attempts.iter().map(|attempt| Tried {
+        model: attempt.model.clone(),
+        outcome: attempt.outcome,
+        status: attempt.status,
+        available_at: attempt.cooldown_until,
+    });
+    tried.collect()
 }
 
 /// A long prompt is weighed before choosing, not under the lock that choosing takes.

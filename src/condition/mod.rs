@@ -14,7 +14,7 @@ use crate::attempt::Unavailable;
 use crate::live::{How, Streak};
 use crate::model::ModelId;
 use crate::registry::{Outside, TodayView};
-use crate::upstream::{AccountLimit, Cause};
+use crate::upstream::{AccountLimit, Unreachable};
 
 pub use told::{About, Told};
 pub use words::Names;
@@ -106,7 +106,7 @@ pub enum Condition {
     /// No connection to the upstream.
     NotReached {
         /// Why.
-        cause: Cause,
+        cause: Unreachable,
         /// When that was found out.
         at: SystemTime,
         /// That is news.

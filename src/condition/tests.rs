@@ -5,6 +5,7 @@ use crate::account::{KeySaid, Today};
 use crate::clock::Now;
 use crate::config::Secret;
 use crate::registry::{FailedRead, There};
+use crate::upstream::Unreachable;
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;
@@ -148,13 +149,13 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
         ("one is there",                |o, _| o.there = Some(There { models: 1, of: 6, fallback: false }),         "ready good ready", ANSWERED, ""),
         ("all turned out to be gone",   |_, k| k.list = rests(6, 0, 0),                                            "none_there bad", NONE_THERE, NOT_THERE),
 
-        ("no connection",               |_, k| k.streak = streak(How::NotReached(Cause::Connect), 1, 990),
-            "not_reached bad",            "OpenRouter cannot be reached: there is no connection.", NETWORK),
-        ("no connection before",        |_, k| { k.streak = streak(How::NotReached(Cause::Connect), 2, 700); k.last_answer = Some((id("a:free"), at(1))); },
-            "was_not_reached warn ready", "OpenRouter could not be reached 5 min ago, when somebody last asked: there is no connection.", NETWORK),
-        ("no socket",                   |_, k| k.streak = streak(How::NotReached(Cause::NoSocket), 1, 990),
-            "not_reached bad",            "OpenRouter cannot be reached: this machine has no socket left.", NETWORK),
-        ("its catalogue was read since", |o, k| { k.streak = streak(How::NotReached(Cause::Connect), 1, 990); o.reached_at = Some(at(991)); }, "ready good ready", ANSWERED, ""),
+        ("no connection",               |_, k| k.streak = streak(How::NotReached(Unreachable::Refused), 1, 990),
+            "not_reached bad",            "OpenRouter cannot be reached: it refuses the connection.", NETWORK),
+        ("no connection before",        |_, k| { k.streak = streak(How::NotReached(Unreachable::Refused), 2, 700); k.last_answer = Some((id("a:free"), at(1))); },
+            "was_not_reached warn ready", "OpenRouter could not be reached 5 min ago, when somebody last asked: it refuses the connection.", NETWORK),
+        ("no socket",                   |_, k| k.streak = streak(How::NotReached(Unreachable::NoSocket), 1, 990),
+            "not_reached bad",            "OpenRouter cannot be reached: the proxy's machine has no socket left.", NETWORK),
+        ("its catalogue was read since", |o, k| { k.streak = streak(How::NotReached(Unreachable::Refused), 1, 990); o.reached_at = Some(at(991)); }, "ready good ready", ANSWERED, ""),
 
         ("all rest",                    |_, k| { k.list = rests(1, 4, 1); k.first_choice = None; },
             "all_rest bad",               "Every model is resting: 4 models are rate limited, 1 is failing, 1 is gone; the first returns in 42 min.", ""),

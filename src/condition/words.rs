@@ -7,7 +7,6 @@ use crate::clock::{Now, rfc3339};
 use crate::config::{Config, Secret};
 use crate::registry::FailedRead;
 use crate::units;
-use crate::upstream::Cause;
 
 /// What things outside are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +92,7 @@ impl Condition {
                 names.base
             ),
             Self::NotReached { cause, at, fresh } => {
-                let why = unreached(*cause);
+                let why = cause.in_words();
                 if *fresh {
                     format!("{upstream} cannot be reached: {why}.")
                 } else {
@@ -190,15 +189,6 @@ fn all_rest(list: Listed, now: Now) -> String {
         format!("; the first returns in {}", units::wait(left(at, now)))
     });
     format!("Every model is resting: {why}{first}.")
-}
-
-/// What kept the upstream from being reached.
-fn unreached(cause: Cause) -> &'static str {
-    if cause == Cause::NoSocket {
-        "this machine has no socket left"
-    } else {
-        "there is no connection"
-    }
 }
 
 /// When something returns: how long that is, and the time of day.

@@ -63,8 +63,8 @@ pub struct Config {
     pub upstream_timeout: Duration,
     /// `STREAM_IDLE_TIMEOUT_SEC`: silence within a stream.
     pub stream_idle_timeout: Duration,
-    /// `PLAIN_TIMEOUT_SEC`: a whole plain answer.
-    pub plain_timeout: Duration,
+    /// `PLAIN_TIMEOUT_SEC`: a whole plain answer, where that has a limit of its own.
+    pub plain_timeout: Option<Duration>,
     /// `STREAM_KEEPALIVE_SEC`; `None` never waits aloud.
     pub stream_keepalive: Option<Duration>,
     /// `LONG_WAIT_SEC`: a longer one is told in the client's own form; `None` is never so.

@@ -129,7 +129,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             connect_timeout: connect_timeout?.min(upstream_timeout?),
             upstream_timeout: upstream_timeout?,
             stream_idle_timeout: stream_idle_timeout?,
-            plain_timeout: plain_timeout?,
+            plain_timeout,
             stream_keepalive: stream_keepalive?,
             long_wait: long_wait?,
             rate_limit_cooldown: rate_limit_cooldown?,

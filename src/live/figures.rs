@@ -12,8 +12,6 @@ use crate::upstream::Outcome;
 pub struct Attempted {
     /// How it ended.
     pub outcome: Outcome,
-    /// The upstream was asked: it counts on the account's quota.
-    pub counted: bool,
     /// It failed because no model of the account would have answered.
     pub of_account: bool,
     /// How long it took, in milliseconds.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::clock::rfc3339;
 use crate::model::ModelId;
-use crate::upstream::{Cause, Outcome};
+use crate::upstream::{Cause, Outcome, Unreachable};
 
 /// One attempt, as the log and the last requests show it.
 #[derive(Clone, Debug, Serialize)]
@@ -114,6 +114,12 @@ pub struct Finished {
     pub had_tools: bool,
     /// It had a `response_format`.
     pub had_response_format: bool,
+    /// What kept the upstream from being reached, where the request ended for that.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "unreachable_cause"
+    )]
+    pub unreachable: Option<Unreachable>,
     /// How many attempts were made.
     pub attempt_count: usize,
     /// The last of them, in their order.
@@ -131,6 +137,11 @@ fn request_outcome<S: Serializer>(outcome: &RequestOutcome, s: S) -> Result<S::O
 #[expect(clippy::ref_option, reason = "serde hands it over so")]
 fn cause<S: Serializer>(cause: &Option<Cause>, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(cause.map_or("", Cause::as_str))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn unreachable_cause<S: Serializer>(why: &Option<Unreachable>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(why.map_or("", Unreachable::as_str))
 }
 
 fn date<S: Serializer>(at: &SystemTime, s: S) -> Result<S::Ok, S::Error> {

@@ -50,9 +50,7 @@ impl Live {
     /// An attempt has ended.
     pub fn attempt(&mut self, model: &ModelId, attempt: Attempted, now: Now) {
         let now = now.unix_seconds();
-        if attempt.counted {
-            self.attempts += 1;
-        }
+        self.attempts += 1;
         match self.models.get_mut(model) {
             Some(seen) => seen.add(attempt, now),
             None => {

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use super::finished::{Finished, RequestOutcome};
-use crate::upstream::Cause;
+use crate::upstream::Unreachable;
 
 /// How the last of them failed, as far as it tells of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum How {
     /// The account is out of credit.
     Credit,
     /// No connection to the upstream.
-    NotReached(Cause),
+    NotReached(Unreachable),
     /// Every model refused it in the upstream's own words, though the request was not at fault.
     Refused(u16),
     /// Anything else: models that rest for it by now, an answer that broke off.
@@ -80,10 +80,7 @@ fn how(request: &Finished) -> Option<How> {
         "upstream_auth_error" => Some(How::Key(status)),
         _ if request.status == 402 => Some(How::Credit),
         _ if (400..500).contains(&request.status) => Some(How::Refused(request.status)),
-        _ => Some(match last.and_then(|attempt| attempt.cause) {
-            Some(cause @ (Cause::Connect | Cause::NoSocket)) => How::NotReached(cause),
-            _ => How::Otherwise,
-        }),
+        _ => Some(request.unreachable.map_or(How::Otherwise, How::NotReached)),
     }
 }
 

@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::upstream::Cause;
 use crate::upstream::Outcome::{
     self, ClientDisconnected, ClientError, RateLimited, Success, UpstreamError,
 };
+use crate::upstream::{Cause, Unreachable};
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;
@@ -25,7 +25,6 @@ fn id(name: &str) -> ModelId {
 fn ended(outcome: Outcome) -> Attempted {
     Attempted {
         outcome,
-        counted: true,
         of_account: false,
         duration_ms: 1000,
         ttft_ms: None,
@@ -48,6 +47,7 @@ fn finished(outcome: RequestOutcome, ttft_ms: Option<u64>, now: Now) -> Arc<Fini
         chunks_emitted: 1,
         had_tools: false,
         had_response_format: false,
+        unreachable: None,
         attempt_count: 1,
         attempts: Vec::new(),
     })
@@ -227,11 +227,6 @@ fn i6_1_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quar
 #[test]
 fn i11_the_attempts_that_the_upstream_saw_are_counted() {
     let mut live = Live::default();
-    let unseen = Attempted {
-        counted: false,
-        ..ended(UpstreamError)
-    };
-    live.attempt(&id("a"), unseen, at(0));
     live.attempt(&id("a"), ended(Success), at(0));
     live.attempt(&id("b"), ended(RateLimited), at(16 * 3600));
     assert_eq!(live.attempts(), 2);
@@ -243,6 +238,7 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
     type Ended = (RequestOutcome, u16, &'static str, Option<Cause>);
     let how = |row: Ended| {
         let (outcome, status, code, cause) = row;
+        let unreachable = (row == DOWN).then_some(Unreachable::Dns);
         let attempt = AttemptRecord {
             model: id("a"),
             outcome: UpstreamError,
@@ -255,6 +251,7 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
             outcome,
             status,
             code: (!code.is_empty()).then(|| code.into()),
+            unreachable,
             attempts: cause.map(|_| attempt).into_iter().collect(),
             ..(*finished(outcome, None, at(0))).clone()
         })
@@ -262,7 +259,7 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
     const OK: Ended = (Answered, 200, "", None);
     const KEY: Ended = (Failed, 401, "upstream_auth_error", Some(Cause::Status));
     const KEY_AT_REST: Ended = (Failed, 502, "upstream_auth_error", None);
-    const DOWN: Ended = (Failed, 503, "all_models_unavailable", Some(Cause::Connect));
+    const DOWN: Ended = (Failed, 503, "all_models_unavailable", None);
     const REST: Ended = (Failed, 503, "all_models_unavailable", Some(Cause::Status));
     const REFUSED: Ended = (Failed, 404, "upstream_404", Some(Cause::Status));
     const CREDIT: Ended = (Failed, 402, "upstream_402", Some(Cause::Status));
@@ -282,8 +279,14 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
             &[KEY, KEY_AT_REST, KEY_AT_REST],
             Some((How::Key(Some(401)), 3, 3)),
         ),
-        (&[DOWN, DOWN], Some((How::NotReached(Cause::Connect), 2, 2))),
-        (&[REST, DOWN], Some((How::NotReached(Cause::Connect), 2, 1))),
+        (
+            &[DOWN, DOWN],
+            Some((How::NotReached(Unreachable::Dns), 2, 2)),
+        ),
+        (
+            &[REST, DOWN],
+            Some((How::NotReached(Unreachable::Dns), 2, 1)),
+        ),
         (
             &[REFUSED, ITS_OWN, LEFT, REFUSED],
             Some((How::Refused(404), 2, 2)),

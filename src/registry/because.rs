@@ -40,11 +40,10 @@ impl Because {
         let what = match (self.outcome, self.cause) {
             (Outcome::RateLimited, _) => "rate limited",
             (_, Cause::Status) => "an error answer",
-            (_, Cause::Connect) => "the upstream could not be reached",
-            (_, Cause::NoSocket) => "this machine had no socket left",
             (_, Cause::Broken) => "the connection broke",
             (_, Cause::Timeout) => "no answer in time",
             (_, Cause::Idle) => "silence in the middle of an answer",
+            (_, Cause::Overrun) => "an answer longer than the time for it",
             (_, Cause::Redirect) => "a redirect, which is not followed",
             (_, Cause::ErrorInside) => "an error inside the answer",
             (_, Cause::NotACompletion) => "an answer that is no completion",

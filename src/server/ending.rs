@@ -22,7 +22,7 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
     let status = if aloud { 200 } else { error.status() };
     let mid_stream_error = aloud.then(|| error.code());
     record.failed_with(error.reason());
-    let ending = if record.attempt_count() == 0 {
+    let ending = if record.attempt_count() == 0 && !is_unreachable(error) {
         Ending::Rejected {
             status,
             mid_stream_error,
@@ -55,6 +55,14 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
         }
     };
     record.ends(ending);
+}
+
+/// Whether the upstream could not be reached: no attempt, and yet a failure of ours.
+fn is_unreachable(error: &ProxyError) -> bool {
+    let ProxyError::Refused { refusal, .. } = error else {
+        return false;
+    };
+    matches!(refusal, Refusal::Unreachable { .. })
 }
 
 /// Where a body stops being JSON.

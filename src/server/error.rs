@@ -251,7 +251,7 @@ impl ProxyError {
         } = self.view();
         let mut error = json!({"message": message, "type": kind, "param": param, "code": code});
         if let Self::Refused {
-            refusal: Refusal::AllUnavailable { tried, .. },
+            refusal: Refusal::AllUnavailable { tried, .. } | Refusal::Unreachable { tried, .. },
             ..
         } = self
         {
@@ -312,7 +312,7 @@ impl ProxyError {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
             Self::Refused {
-                refusal: Refusal::NotReady,
+                refusal: Refusal::NotReady | Refusal::Unreachable { .. },
                 ..
             } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(1));
@@ -405,6 +405,22 @@ fn refused(refusal: &Refusal, key: &Secret) -> View {
             SERVER,
             all_unavailable(*why, returns.then_some(*retry_after)),
         ),
+        Refusal::Unreachable { why, .. } => {
+            let then = if why.is_settled() {
+                "Whoever runs the proxy has to put that right."
+            } else {
+                "Try again in 1 s."
+            };
+            view(
+                503,
+                "all_models_unavailable",
+                SERVER,
+                format!(
+                    "The proxy cannot reach its upstream: {}. {then}",
+                    why.in_words()
+                ),
+            )
+        }
         Refusal::AccountLimited {
             limit,
             requests,

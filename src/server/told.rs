@@ -96,6 +96,8 @@ fn returns(error: &ProxyError, unlisted: bool) -> Returns {
         ProxyError::MissingKey | ProxyError::InvalidKey => Returns::WhenMended,
         ProxyError::Refused { refusal, .. } => match refusal {
             Refusal::UpstreamAuth { .. } => Returns::WhenMended,
+            Refusal::Unreachable { why, .. } if why.is_settled() => Returns::WhenMended,
+            Refusal::Unreachable { .. } => Returns::In(1),
             Refusal::Passed(answer) if answer.status == 402 => credit_returns(answer),
             Refusal::AllUnavailable { retry_after, .. }
             | Refusal::AccountLimited { retry_after, .. } => Returns::In(*retry_after),

@@ -10,7 +10,7 @@ use prometheus::{
 
 use crate::model::ModelId;
 use crate::surface::Surface;
-use crate::upstream::Outcome;
+use crate::upstream::{Outcome, Unreachable};
 
 /// All metrics of the process.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct Metrics {
     duration: Histogram,
     first_event: Histogram,
     attempts: IntCounterVec,
+    unreached: IntCounterVec,
     open_streams: IntGauge,
     unauthorized: IntCounterVec,
     refused: IntCounter,
@@ -89,6 +90,17 @@ impl Metrics {
             ),
             &["model_id", "outcome"],
         )?;
+        let unreached = IntCounterVec::new(
+            Opts::new(
+                "freellm_connect_failures_total",
+                "Tries of chat requests that brought no connection to the upstream.",
+            ),
+            &["cause"],
+        )?;
+        // A rate needs a zero to begin with.
+        for why in Unreachable::ALL {
+            unreached.with_label_values(&[why.as_str()]).inc_by(0);
+        }
         let open_streams = IntGauge::new("freellm_open_streams", "Streamed answers under way.")?;
         let unauthorized = IntCounterVec::new(
             Opts::new(
@@ -113,12 +125,13 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 9] = [
+        let all: [Box<dyn Collector>; 10] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(duration.clone()),
             Box::new(first_event.clone()),
             Box::new(attempts.clone()),
+            Box::new(unreached.clone()),
             Box::new(open_streams.clone()),
             Box::new(unauthorized.clone()),
             Box::new(refused.clone()),
@@ -134,6 +147,7 @@ impl Metrics {
             duration,
             first_event,
             attempts,
+            unreached,
             open_streams,
             unauthorized,
             refused,
@@ -159,6 +173,11 @@ impl Metrics {
         self.attempts
             .with_label_values(&[model.as_str(), outcome.as_str()])
             .inc();
+    }
+
+    /// There was no connection to ask over.
+    pub fn unreached(&self, cause: Unreachable) {
+        self.unreached.with_label_values(&[cause.as_str()]).inc();
     }
 
     /// A request's needs ruled a model out.
@@ -314,6 +333,7 @@ mod tests {
             metrics.attempt(&a, outcome);
         }
         metrics.filtered_out(&a);
+        metrics.unreached(Unreachable::Dns);
         metrics.attempt(&b, Outcome::Success);
         metrics.retain_models(|id| id != "gone");
         let text = metrics.render(Gauges {
@@ -345,6 +365,8 @@ mod tests {
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_disconnected\"} 1",
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_error\"} 1",
             "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"filtered_out\"} 1",
+            "# TYPE freellm_connect_failures_total counter",
+            "freellm_connect_failures_total{cause=\"dns\"} 1",
             "freellm_active_models 6",
             "freellm_cooldown_models 1",
             "freellm_open_connections 3",

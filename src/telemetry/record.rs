@@ -18,7 +18,7 @@ use crate::config::LogLevel;
 use crate::live::{AttemptRecord, Attempted};
 use crate::model::ModelId;
 use crate::surface::Surface;
-use crate::upstream::{Cause, Failure, Outcome, Scope};
+use crate::upstream::{Cause, Failure, Outcome, Scope, Unreachable};
 
 /// What a request brought along, as far as the log says it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +88,7 @@ pub struct RequestRecord {
     attempts: Vec<AttemptRecord>,
     under_way: Option<(ModelId, Instant)>,
     begun: Arc<AtomicUsize>,
+    unreached: Option<Unreached>,
     streaming: bool,
     /// From the request's head, and from asking the model, to the first useful event.
     ttft_ms: Option<(u64, u64)>,
@@ -127,6 +128,7 @@ impl RequestRecord {
             attempts: Vec::new(),
             under_way: None,
             begun: Arc::default(),
+            unreached: None,
             streaming: false,
             ttft_ms: None,
             completion_tokens: None,
@@ -161,6 +163,20 @@ impl RequestRecord {
     pub fn attempt_begins(&mut self, model: &ModelId) {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.under_way = Some((model.clone(), Now::steady()));
+    }
+
+    /// The attempt under way was none: there was no connection.
+    pub fn unreached(&mut self, cause: Unreachable) {
+        if self.under_way.take().is_some() {
+            self.begun.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.metrics.unreached(cause);
+        let before = self.unreached.map_or(0, |before| before.count);
+        self.unreached = Some(Unreached {
+            count: before + 1,
+            cause,
+            attempts: self.attempts.len(),
+        });
     }
 
     /// The attempt under way has ended.
@@ -354,6 +370,10 @@ impl RequestRecord {
             chunks_emitted: self.chunks_emitted,
             mid_stream_error: end.mid_stream_error,
             attempts: &self.attempts,
+            connect_failures: self.unreached.map(|unreached| ConnectFailures {
+                count: unreached.count,
+                cause: unreached.cause.as_str(),
+            }),
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,
             model_ignored: self.traits.model_ignored,
@@ -394,6 +414,22 @@ impl RequestRecord {
     }
 }
 
+/// The tries that brought no connection.
+#[derive(Clone, Copy, Debug)]
+struct Unreached {
+    count: usize,
+    /// What the last of them failed of.
+    cause: Unreachable,
+    /// How many attempts there had been before it.
+    attempts: usize,
+}
+
+#[derive(Serialize)]
+struct ConnectFailures {
+    count: usize,
+    cause: &'static str,
+}
+
 #[derive(Serialize)]
 struct Done<'a> {
     request_id: &'a str,
@@ -407,6 +443,8 @@ struct Done<'a> {
     chunks_emitted: u64,
     mid_stream_error: Option<&'static str>,
     attempts: &'a [AttemptRecord],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_failures: Option<ConnectFailures>,
     had_tools: bool,
     had_response_format: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -1,26 +1,27 @@
 //! The HTTP client under every call to the outside.
 //!
-//! It follows no redirect and retries nothing but a connection that had gone stale in the
-//! pool. What an answer means is not its business.
+//! It follows no redirect, and sends a request again only where the other side cannot have seen it.
+//! What an answer means is not its business.
 
-use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use rustix::io::Errno;
+use tokio::time::Instant;
 
-use super::connect::{Connector, Limited};
+use super::connect::{Connector, Tls};
 use super::lease::AnswerBody;
 use super::pool::Pool;
+use super::unreachable::{ConnectError, chain};
 use crate::request::UpstreamBody;
 
 /// Sends requests to the outside.
 #[derive(Clone)]
 pub struct HttpClient {
-    connector: Limited<HttpsConnector<Connector>>,
+    connector: Connector,
+    tls: Tls,
 }
 
 /// Sends requests to one origin, over connections that it keeps.
@@ -29,15 +30,24 @@ pub struct Origin {
     pub(super) pool: Pool,
 }
 
+/// An answer whose head is here.
+#[derive(Debug)]
+pub struct Answered {
+    /// Its body is still on its way.
+    pub response: Response<AnswerBody>,
+    /// When the request went out, on a connection that was open.
+    pub asked_at: Instant,
+}
+
 /// Why there is no answer at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// No connection.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// This machine has no socket left to connect with, which is nobody's failure out there.
-    #[error("no socket is left: {0}")]
-    NoSocket(String),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No answer's head in time.
+    #[error("no answer in time")]
+    Late,
     /// The connection broke before the answer's head was there.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -63,42 +73,40 @@ impl HttpClient {
     /// # Errors
     /// When the TLS library refuses its own defaults.
     pub fn new(connector: Connector) -> Result<Self, rustls::Error> {
-        let limit = connector.limit;
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls()?)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(connector);
-        let connector = Limited {
-            inner: https,
-            limit,
-        };
-        Ok(Self { connector })
+        let tls = Tls::new()?;
+        Ok(Self { connector, tls })
+    }
+
+    /// A client that trusts those whom `tls` trusts.
+    #[cfg(test)]
+    pub(super) fn trusting(connector: Connector, tls: Tls) -> Self {
+        Self { connector, tls }
     }
 
     /// The origin of an address.
     #[must_use]
     pub fn origin(&self, address: &Uri) -> Origin {
         Origin {
-            pool: Pool::new(self.connector.clone(), address.clone()),
+            pool: Pool::new(self.connector.clone(), self.tls.clone(), address.clone()),
         }
     }
 }
 
 impl Origin {
     /// Sends the request that `make` makes, which is told whether over HTTP/2; the answer's body
-    /// is still on its way.
+    /// is still on its way. Its head has `limit` from the moment there is a connection.
     ///
     /// # Errors
     /// When no answer's head arrives.
     pub async fn send(
         &self,
         make: impl Fn(bool) -> Request<UpstreamBody>,
-    ) -> Result<Response<AnswerBody>, SendError> {
-        match self.pool.send(&make, false).await {
-            Ok(response) => Ok(response),
-            Err(none) if none.stale => {
-                let again = self.pool.send(&make, true).await;
+        limit: Duration,
+    ) -> Result<Answered, SendError> {
+        match self.pool.send(&make, limit, false).await {
+            Ok(answered) => Ok(answered),
+            Err(none) if none.may_be_sent_again() => {
+                let again = self.pool.send(&make, limit, true).await;
                 again.map_err(|none| none.error)
             }
             Err(none) => Err(none.error),
@@ -107,54 +115,15 @@ impl Origin {
 }
 
 impl SendError {
-    /// From what a connector says.
-    pub(super) fn connecting(error: &(dyn std::error::Error + 'static)) -> Self {
-        let chain = || std::iter::successors(Some(error), |error| error.source());
-        let exhausted = chain().any(|e| e.downcast_ref().is_some_and(is_exhausted));
-        let cause = chain().last().unwrap_or(error).to_string();
-        if exhausted {
-            Self::NoSocket(cause)
-        } else {
-            Self::Connect(cause)
-        }
-    }
-
     /// From what a connection says.
     pub(super) fn broken(error: &hyper::Error) -> Self {
-        let error: &(dyn std::error::Error + 'static) = error;
-        let chain = std::iter::successors(Some(error), |error| error.source());
-        Self::Broken(chain.last().unwrap_or(error).to_string())
+        Self::Broken(
+            chain(error)
+                .last()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        )
     }
-}
-
-/// Whether this machine is out of descriptors, ports or memory for one more connection.
-fn is_exhausted(error: &std::io::Error) -> bool {
-    Errno::from_io_error(error).is_some_and(|errno| {
-        [
-            Errno::MFILE,
-            Errno::NFILE,
-            Errno::NOBUFS,
-            Errno::NOMEM,
-            Errno::ADDRNOTAVAIL,
-        ]
-        .contains(&errno)
-    })
-}
-
-/// Roots inside the binary, so that an empty container image works; the system's as well. They
-/// are read once a process.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    static ROOTS: LazyLock<Arc<rustls::RootCertStore>> = LazyLock::new(|| {
-        let built_in = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
-        let mut roots = rustls::RootCertStore::from_iter(built_in);
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    });
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(Arc::clone(&ROOTS))
-        .with_no_client_auth())
 }
 
 /// Reads a body of at most `limit` bytes, and unpacks it, as `headers` say, within the same limit.
@@ -163,7 +132,7 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
 /// When it is too large, cut short, or packed in a way that cannot be undone.
 pub async fn read_body(
     headers: &HeaderMap,
-    mut body: AnswerBody,
+    mut body: impl Body<Data = Bytes> + Unpin,
     limit: usize,
 ) -> Result<Bytes, ReadError> {
     if body.size_hint().lower() > limit as u64 {

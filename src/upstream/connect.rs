@@ -1,39 +1,43 @@
-//! Opens connections: straight, or through the user's own proxy (`HTTPS_PROXY` and friends).
+//! Opens connections that are ready for HTTP: straight, or through the user's own proxy
+//! (`HTTPS_PROXY` and friends), with TLS where the address wants it.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
+use super::dial::{Dialer, Names, bare_host, why};
+use super::unreachable::{ConnectError, Unreachable, chain};
 use super::wire::Wire;
 use crate::config::OutboundProxy;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Opens connections, straight or through a proxy.
 #[derive(Clone)]
 pub struct Connector {
     way: Way,
     /// How long a connection may take until it is ready for a request, TLS included.
-    pub(super) limit: Duration,
+    limit: Duration,
 }
+
+type Dial = dyn Fn() -> io::Result<DuplexStream> + Send + Sync;
 
 #[derive(Clone)]
 enum Way {
     Network {
-        tcp: HttpConnector,
+        dialer: Dialer,
         proxies: Arc<Matcher>,
     },
-    Memory(Arc<dyn Fn() -> DuplexStream + Send + Sync>),
+    Memory(Arc<Dial>),
 }
 
 impl Connector {
@@ -41,13 +45,6 @@ impl Connector {
     /// and TLS.
     #[must_use]
     pub fn network(proxy: &OutboundProxy, limit: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
-        // A connection that slept with its laptop is dead: bytes that nobody acknowledges end the connection.
-        #[cfg(target_os = "linux")]
-        tcp.set_tcp_user_timeout(Some(Duration::from_secs(10)));
         // The matcher's `*` stands for names, not for addresses; curl's for both.
         let none = proxy.no.as_deref().is_some_and(|no| no.trim() == "*");
         let text = |value: &Option<String>| value.clone().filter(|_| !none).unwrap_or_default();
@@ -59,105 +56,209 @@ impl Connector {
             .build();
         Self {
             way: Way::Network {
-                tcp,
+                dialer: Dialer {
+                    names: Names::System,
+                },
                 proxies: Arc::new(proxies),
             },
             limit,
         }
     }
 
+    /// The same, for tests: `names` knows the addresses of every name.
+    #[must_use]
+    pub fn with_names(
+        mut self,
+        names: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        if let Way::Network { dialer, .. } = &mut self.way {
+            dialer.names = Names::Given(Arc::new(names));
+        }
+        self
+    }
+
     /// To a simulator in the same process, for tests under a paused clock.
     #[must_use]
-    pub fn memory(dial: impl Fn() -> DuplexStream + Send + Sync + 'static) -> Self {
+    pub fn memory(dial: impl Fn() -> io::Result<DuplexStream> + Send + Sync + 'static) -> Self {
         Self {
             way: Way::Memory(Arc::new(dial)),
             limit: Duration::from_secs(10),
         }
     }
+
+    /// A connection to the scheme, host and port of `origin`, ready for a request.
+    pub(super) async fn open(&self, origin: &Uri, tls: &Tls) -> Result<Wire, ConnectError> {
+        let opened = async {
+            let secured = origin.scheme_str() == Some("https");
+            match (&self.way, secured) {
+                (Way::Memory(dial), secured) => {
+                    let pipe = dial().map_err(|error| ConnectError::new(why(&error), &error))?;
+                    if secured {
+                        Ok(tls.over(pipe, origin).await?.into())
+                    } else {
+                        Ok(pipe.into())
+                    }
+                }
+                (Way::Network { dialer, proxies }, secured) => {
+                    let socket = match proxies.intercept(origin) {
+                        None => dialer.dial(origin).await?,
+                        Some(proxy) => through(&proxy, dialer.clone(), origin).await?,
+                    };
+                    if secured {
+                        Ok(tls.over(socket, origin).await?.into())
+                    } else {
+                        Ok(socket.into())
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(self.limit, opened)
+            .await
+            .unwrap_or_else(|_| {
+                Err(ConnectError {
+                    why: Unreachable::Timeout,
+                    said: format!("no connection within {} s", self.limit.as_secs_f64()),
+                })
+            })
+    }
 }
 
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Wire>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Wire>, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, target: Uri) -> Self::Future {
-        let way = self.way.clone();
-        Box::pin(async move { Ok(TokioIo::new(open(way, target).await?)) })
-    }
-}
-
-/// Another connector (TLS over [`Connector`]), within a time limit.
+/// What counts as the other side of a TLS connection.
 #[derive(Clone)]
-pub(super) struct Limited<C> {
-    pub(super) inner: C,
-    pub(super) limit: Duration,
-}
+pub(super) struct Tls(Arc<rustls::ClientConfig>);
 
-impl<C> Service<Uri> for Limited<C>
-where
-    C: Service<Uri, Error = BoxError>,
-    C::Future: Send + 'static,
-    C::Response: Send,
-{
-    type Response = C::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+impl Tls {
+    /// Roots inside the binary, so that an empty container image works; the system's as well. They
+    /// are read once a process.
+    pub(super) fn new() -> Result<Self, rustls::Error> {
+        static ROOTS: LazyLock<Arc<rustls::RootCertStore>> = LazyLock::new(|| {
+            let built_in = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+            let mut roots = rustls::RootCertStore::from_iter(built_in);
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            Arc::new(roots)
+        });
+        Self::trusting(Arc::clone(&ROOTS))
     }
 
-    fn call(&mut self, target: Uri) -> Self::Future {
-        let opened = tokio::time::timeout(self.limit, self.inner.call(target));
-        Box::pin(async move { opened.await? })
+    pub(super) fn trusting(roots: Arc<rustls::RootCertStore>) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+
+    async fn over<S>(&self, socket: S, origin: &Uri) -> Result<TlsStream<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = ServerName::try_from(bare_host(origin).to_owned())
+            .map_err(|error| ConnectError::new(Unreachable::Tls, &error))?;
+        let connector = TlsConnector::from(Arc::clone(&self.0));
+        let shaken = connector.connect(name, socket).await;
+        shaken.map_err(|error| unshaken(&error))
     }
 }
 
-async fn open(way: Way, target: Uri) -> Result<Wire, BoxError> {
-    let (mut tcp, proxies) = match way {
-        Way::Network { tcp, proxies } => (tcp, proxies),
-        Way::Memory(dial) => return Ok(dial().into()),
+fn unshaken(error: &io::Error) -> ConnectError {
+    let of_certificate = |error: &rustls::Error| {
+        matches!(
+            error,
+            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
+        )
     };
-    let Some(proxy) = proxies.intercept(&target) else {
-        return Ok(tcp.call(target).await?.into_inner().into());
+    let why = match chain(error).find_map(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(error) if of_certificate(error) => Unreachable::TlsCertificate,
+        Some(_) | None => Unreachable::Tls,
     };
-    let target = with_port(target)?;
+    ConnectError::new(why, error)
+}
+
+/// A connection to `target` through a proxy.
+async fn through(
+    proxy: &Intercept,
+    dialer: Dialer,
+    target: &Uri,
+) -> Result<TcpStream, ConnectError> {
+    let target = with_port(target).map_err(|e| ConnectError::new(Unreachable::Other, &e))?;
     let at = proxy.uri().clone();
     let socket = match at.scheme_str() {
         Some(scheme @ ("socks5" | "socks5h")) => {
-            let mut socks = SocksV5::new(at.clone(), tcp).local_dns(scheme == "socks5");
+            let mut socks = SocksV5::new(at.clone(), dialer).local_dns(scheme == "socks5");
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
-            socks.call(target).await?
+            socks.call(target).await.map_err(|e| in_socks(&e))
         }
         Some(_) | None => {
-            let mut tunnel = Tunnel::new(at, tcp);
+            let mut tunnel = Tunnel::new(at, dialer);
             if let Some(auth) = proxy.basic_auth() {
                 tunnel = tunnel.with_auth(auth.clone());
             }
-            tunnel.call(target).await?
+            tunnel.call(target).await.map_err(|e| in_tunnel(&e))
         }
     };
-    Ok(socket.into_inner().into())
+    Ok(socket?.into_inner())
+}
+
+type InSocks = <SocksV5<Dialer> as Service<Uri>>::Error;
+type InTunnel = <Tunnel<Dialer> as Service<Uri>>::Error;
+
+fn in_socks(error: &InSocks) -> ConnectError {
+    match error {
+        InSocks::Inner(dialled) => not_at_the_proxy(dialled),
+        InSocks::DnsFailure => ConnectError::new(Unreachable::Dns, error),
+        InSocks::Io(broken) => ConnectError::new(Unreachable::Proxy, broken),
+        InSocks::MissingHost
+        | InSocks::MissingPort
+        | InSocks::V4(_)
+        | InSocks::V5(_)
+        | InSocks::Parsing(_)
+        | InSocks::Serialize(_) => ConnectError::new(Unreachable::ProxyRefused, error),
+    }
+}
+
+fn in_tunnel(error: &InTunnel) -> ConnectError {
+    let why = match error {
+        InTunnel::ConnectFailed(dialled) => match dialled.downcast_ref() {
+            Some(dialled) => return not_at_the_proxy(dialled),
+            None => Unreachable::Proxy,
+        },
+        InTunnel::Io(_) | InTunnel::TunnelUnexpectedEof => Unreachable::Proxy,
+        InTunnel::ProxyAuthRequired => Unreachable::Proxy407,
+        InTunnel::MissingHost | InTunnel::ProxyHeadersTooLong | InTunnel::TunnelUnsuccessful => {
+            Unreachable::ProxyRefused
+        }
+    };
+    ConnectError::new(why, error)
+}
+
+/// There is no connection to the proxy itself.
+fn not_at_the_proxy(dialled: &ConnectError) -> ConnectError {
+    let is_ours = dialled.why == Unreachable::NoSocket;
+    let why = if is_ours {
+        dialled.why
+    } else {
+        Unreachable::Proxy
+    };
+    ConnectError {
+        why,
+        said: format!("to the outbound proxy: {}", dialled.said),
+    }
 }
 
 /// The target with its port spelt out: a tunnel takes 443 for granted, whatever the scheme.
-fn with_port(target: Uri) -> Result<Uri, http::Error> {
+fn with_port(target: &Uri) -> Result<Uri, http::Error> {
     let (Some(host), None, Some("http")) = (target.host(), target.port(), target.scheme_str())
     else {
-        return Ok(target);
+        return Ok(target.clone());
     };
-    let authority = format!("{host}:80");
-    let path = target.path_and_query().cloned();
-    let builder = Uri::builder().scheme("http").authority(authority);
-    match path {
-        Some(path) => builder.path_and_query(path).build(),
-        None => builder.path_and_query("/").build(),
-    }
+    let path = target.path_and_query().map_or("/", |path| path.as_str());
+    Uri::builder()
+        .scheme("http")
+        .authority(format!("{host}:80"))
+        .path_and_query(path)
+        .build()
 }

@@ -10,15 +10,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 use hyper::client::conn::http1;
-use hyper_rustls::HttpsConnector;
+use hyper_util::rt::TokioIo;
 use tokio::task::coop;
-use tower_service::Service;
 
-use super::connect::Connector;
+use super::wire::Wire;
 use crate::request::UpstreamBody;
-
-/// What a connector opens.
-type Io = <HttpsConnector<Connector> as Service<http::Uri>>::Response;
 
 /// How often a connection is driven within one turn of the task. What it has then is the next
 /// turn's, so that others have theirs.
@@ -27,7 +23,7 @@ const TURNS: u8 = 4;
 /// The part of a connection that reads and writes.
 pub(super) struct Driver {
     /// `None` once it has ended.
-    connection: Option<Box<http1::Connection<Io, UpstreamBody>>>,
+    connection: Option<Box<http1::Connection<TokioIo<Wire>, UpstreamBody>>>,
     called: Arc<Called>,
     /// Wakes `called`.
     waker: Waker,
@@ -58,7 +54,7 @@ impl Wake for Called {
 }
 
 impl Driver {
-    pub(super) fn new(connection: http1::Connection<Io, UpstreamBody>) -> Self {
+    pub(super) fn new(connection: http1::Connection<TokioIo<Wire>, UpstreamBody>) -> Self {
         let called = Arc::new(Called {
             yes: AtomicBool::new(true),
             ..Called::default()
@@ -132,7 +128,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
-    use crate::upstream::{HttpClient, Origin};
+    use crate::upstream::{Connector, HttpClient, Origin};
 
     const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
@@ -140,7 +136,8 @@ mod tests {
     async fn an_answer_is_found_although_the_tasks_budget_ends_with_it() {
         for left in 1..=8 {
             let (origin, _upstream) = upstream(64 * 1024, &[HEAD, "2\r\nHi\r\n"].concat());
-            let mut sent = pin!(origin.send(|_| Request::new(UpstreamBody::default())));
+            let mut sent =
+                pin!(origin.send(|_| Request::new(UpstreamBody::default()), Duration::MAX));
             // A turn of its own, with the whole budget.
             tokio::task::yield_now().await;
             let answer = poll_fn(|cx| {
@@ -149,7 +146,7 @@ mod tests {
             });
             let begun = Instant::now();
             let answer = timeout(Duration::from_secs(1), answer).await.unwrap();
-            assert_eq!(answer.unwrap().status(), 200);
+            assert_eq!(answer.unwrap().response.status(), 200);
             assert_eq!(begun.elapsed(), Duration::ZERO, "{left}: not by the timer");
         }
     }
@@ -169,8 +166,8 @@ mod tests {
         for (what, pipe, says) in rows {
             let (origin, _upstream) = upstream(pipe, says);
             let mut asked = pin!(async {
-                let answer = origin.send(|_| Request::new(UpstreamBody::default()));
-                let mut body = answer.await.unwrap().into_body();
+                let answer = origin.send(|_| Request::new(UpstreamBody::default()), Duration::MAX);
+                let mut body = answer.await.unwrap().response.into_body();
                 while body.frame().await.is_some() {}
             });
             let mut turns = 0;
@@ -191,7 +188,7 @@ mod tests {
         let connector = Connector::memory(move || {
             let (near, far) = duplex(pipe);
             dialled.send(far).unwrap();
-            near
+            Ok(near)
         });
         let says = says.to_owned();
         let mut tasks = JoinSet::new();

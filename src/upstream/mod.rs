@@ -9,14 +9,18 @@ mod classify;
 mod client;
 mod connect;
 mod connection;
+mod dial;
 mod driver;
 mod error_body;
 mod lease;
 mod passed;
 mod pool;
 mod retry_after;
+mod unreachable;
 mod verdict;
 mod wire;
+
+use std::time::Duration;
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
@@ -29,10 +33,11 @@ pub use answer::{
 };
 pub use as_stream::as_stream;
 pub use classify::{Asked, Rules};
-pub use client::{HttpClient, Origin, ReadError, SendError, read_body};
+pub use client::{Answered, HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;
 pub use lease::AnswerBody;
 pub use passed::{may_hold_key, without_key};
+pub use unreachable::{ConnectError, Unreachable};
 pub use verdict::{
     AccountLimit, AnswerHead, Cause, Failure, FreeRequests, Lesson, Outcome, PassedAnswer, Rest,
     Scope,
@@ -130,7 +135,8 @@ impl Upstream {
         })
     }
 
-    /// Sends one request for a completion.
+    /// Sends one request for a completion, whose answer's head has `limit` from the moment there is
+    /// a connection.
     ///
     /// # Errors
     /// When no answer's head arrives.
@@ -139,7 +145,8 @@ impl Upstream {
         endpoint: Endpoint,
         body: UpstreamBody,
         stream: bool,
-    ) -> Result<Response<AnswerBody>, SendError> {
+        limit: Duration,
+    ) -> Result<Answered, SendError> {
         let route = match endpoint {
             Endpoint::Chat => &self.chat,
             Endpoint::Completions => &self.completions,
@@ -152,7 +159,7 @@ impl Upstream {
             }
             request
         };
-        self.origin.send(make).await
+        self.origin.send(make, limit).await
     }
 
     /// Gets one of its other routes, such as `models`, without a key. The connection is kept for
@@ -210,12 +217,13 @@ impl HttpClient {
     }
 }
 
+/// Whoever asks so has a limit for the whole.
 async fn get(
     address: &str,
     key: Option<&Secret>,
     origin: impl FnOnce(&Uri) -> Origin,
 ) -> Result<Response<AnswerBody>, SendError> {
-    let unfit = |e: http::Error| SendError::Connect(e.to_string());
+    let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -225,5 +233,6 @@ async fn get(
     }
     let route = Route::new(address, headers).map_err(unfit)?;
     let make = |http2| route.request(Method::GET, UpstreamBody::default(), http2);
-    origin(&route.absolute).send(make).await
+    let answered = origin(&route.absolute).send(make, Duration::MAX).await?;
+    Ok(answered.response)
 }

@@ -8,16 +8,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper_rustls::HttpsConnector;
+use http::Request;
 use tokio::task::coop;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::client::SendError;
-use super::connect::{Connector, Limited};
+use super::client::Answered;
+use super::connect::{Connector, Tls};
 use super::connection::{Many, One, Unanswered, Way};
-use super::lease::AnswerBody;
+use super::unreachable::ConnectError;
 use crate::request::UpstreamBody;
 
 /// How long an unused connection is kept; servers close theirs after a minute or so.
@@ -33,7 +32,8 @@ pub(super) struct Pool {
 }
 
 struct Shared {
-    connector: Limited<HttpsConnector<Connector>>,
+    connector: Connector,
+    tls: Tls,
     origin: http::Uri,
     /// A std lock, held to take a connection or to put one back.
     open: Mutex<Open>,
@@ -64,9 +64,10 @@ struct Multiplexed {
 impl Pool {
     /// A pool of connections to the scheme and authority of `origin`, which open through
     /// `connector`.
-    pub(super) fn new(connector: Limited<HttpsConnector<Connector>>, origin: http::Uri) -> Self {
+    pub(super) fn new(connector: Connector, tls: Tls, origin: http::Uri) -> Self {
         let shared = Shared {
             connector,
+            tls,
             origin,
             open: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -77,16 +78,18 @@ impl Pool {
     }
 
     /// Sends what `make` makes; it is told whether over HTTP/2. With `fresh`, on a new connection.
+    /// On a connection the answer's head has `limit`.
     pub(super) async fn send(
         &self,
         make: &impl Fn(bool) -> Request<UpstreamBody>,
+        limit: Duration,
         fresh: bool,
-    ) -> Result<Response<AnswerBody>, Unanswered> {
+    ) -> Result<Answered, Unanswered> {
         for _ in 0..if fresh { 0 } else { KEPT_TRIED } {
             let Some(way) = self.lock().take() else {
                 break;
             };
-            match way.send(make, self).await {
+            match way.send(make, self, limit).await {
                 Err(Unanswered { unsent: true, .. }) => {}
                 answered => return answered,
             }
@@ -94,21 +97,22 @@ impl Pool {
         // Boxed: rare, and with TLS and HTTP/2 in it ten times as large as all the rest of a request.
         let way = Box::pin(self.connect()).await;
         let way = way.map_err(|error| Unanswered {
-            error,
+            error: error.into(),
             unsent: true,
             stale: false,
         })?;
-        way.send(make, self).await
+        way.send(make, self, limit).await
     }
 
-    async fn connect(&self) -> Result<Way, SendError> {
+    async fn connect(&self) -> Result<Way, ConnectError> {
         let Shared {
             connector,
+            tls,
             origin,
             tasks,
             ..
         } = &*self.shared;
-        let way = Way::open(connector.clone(), origin.clone(), tasks).await?;
+        let way = Way::over(connector.open(origin, tls).await?, tasks).await?;
         if let Way::Many(many) = &way {
             self.lock().shared.push(Multiplexed {
                 many: many.clone(),
@@ -229,7 +233,7 @@ mod tests {
         let connector = Connector::memory(move || {
             let (near, far) = duplex(1024);
             dialled.send(far).unwrap();
-            near
+            Ok(near)
         });
         let client = HttpClient::new(connector).unwrap();
         let origin = http::Uri::from_static("http://upstream.test");
@@ -244,7 +248,7 @@ mod tests {
         many: usize,
     ) -> Vec<DuplexStream> {
         let make = |_| Request::new(UpstreamBody::default());
-        let requests = join_all((0..many).map(|_| pool.send(&make, false)));
+        let requests = join_all((0..many).map(|_| pool.send(&make, KEPT, false)));
         let answers = async {
             let mut opened = Vec::new();
             for _ in 0..many {

@@ -237,16 +237,14 @@ impl AnswerHead {
 pub enum Cause {
     /// The status says it all.
     Status,
-    /// No connection, or none in time.
-    Connect,
-    /// This machine has no socket left.
-    NoSocket,
     /// The connection broke before the answer was whole.
     Broken,
-    /// No useful event, or no whole plain answer, in time.
+    /// No useful event, or no head of a plain answer, in time.
     Timeout,
-    /// Silence within a stream.
+    /// Silence within an answer.
     Idle,
+    /// A plain answer that was still flowing when the time for the whole was over.
+    Overrun,
     /// A redirect, which is never followed.
     Redirect,
     /// An error inside a 200.
@@ -271,11 +269,10 @@ impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Status => "status",
-            Self::Connect => "connect",
-            Self::NoSocket => "no_socket",
             Self::Broken => "broken",
             Self::Timeout => "timeout",
             Self::Idle => "idle",
+            Self::Overrun => "overrun",
             Self::Redirect => "redirect",
             Self::ErrorInside => "error_inside",
             Self::NotACompletion => "not_a_completion",

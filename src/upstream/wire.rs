@@ -1,18 +1,19 @@
-//! One connection to the outside: a socket, or a pipe to a simulator in the same process.
+//! One connection to the outside: a socket, or a pipe to a simulator in the same process, with or
+//! without TLS over it.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-/// A connection below TLS.
+/// A connection as HTTP sees it.
 #[derive(Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     io: Io,
     past: Past,
 }
@@ -21,18 +22,20 @@ pub struct Wire {
 enum Io {
     Socket(TcpStream),
     Pipe(DuplexStream),
+    SecureSocket(Box<TlsStream<TcpStream>>),
+    SecurePipe(Box<TlsStream<DuplexStream>>),
 }
 
-/// What a connection has been through. One that served before and then dies in silence had
-/// gone stale in the pool, which is nobody's failure.
+/// What a connection has been through.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past(Arc<Events>);
 
 #[derive(Debug, Default)]
 struct Events {
     served: AtomicBool,
-    /// Something was read since the last write.
-    heard: AtomicBool,
+    /// How often something was read: of HTTP, not of TLS, which says goodbye on a connection that
+    /// it closes.
+    heard: AtomicU64,
 }
 
 impl Past {
@@ -41,44 +44,48 @@ impl Past {
         self.0.served.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it served before, and said nothing to the last request.
-    pub(super) fn is_stale(&self) -> bool {
-        self.0.served.load(Ordering::Relaxed) && !self.0.heard.load(Ordering::Relaxed)
-    }
-
-    /// Whether it served before. Over HTTP/2 silence tells nothing: others write in between, and
-    /// a server moves its windows on before it has looked at a request.
+    /// Whether it brought an answer before.
     pub(super) fn served(&self) -> bool {
         self.0.served.load(Ordering::Relaxed)
     }
 
-    fn heard(&self, something: bool) {
-        self.0.heard.store(something, Ordering::Relaxed);
+    /// Who compares two looks knows whether the other side has said anything in between.
+    pub(super) fn heard(&self) -> u64 {
+        self.0.heard.load(Ordering::Relaxed)
     }
 }
 
-impl From<TcpStream> for Wire {
-    fn from(socket: TcpStream) -> Self {
-        Self {
-            io: Io::Socket(socket),
-            past: Past::default(),
+impl Wire {
+    pub(super) fn past(&self) -> Past {
+        self.past.clone()
+    }
+
+    /// Whether both sides have agreed on HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        let agreed = match &self.io {
+            Io::Socket(_) | Io::Pipe(_) => None,
+            Io::SecureSocket(tls) => tls.get_ref().1.alpn_protocol(),
+            Io::SecurePipe(tls) => tls.get_ref().1.alpn_protocol(),
+        };
+        agreed == Some(b"h2")
+    }
+}
+
+macro_rules! from {
+    ($($io:ty, $value:ident => $made:expr;)*) => {$(
+        impl From<$io> for Wire {
+            fn from($value: $io) -> Self {
+                Self { io: $made, past: Past::default() }
+            }
         }
-    }
+    )*};
 }
 
-impl From<DuplexStream> for Wire {
-    fn from(pipe: DuplexStream) -> Self {
-        Self {
-            io: Io::Pipe(pipe),
-            past: Past::default(),
-        }
-    }
-}
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new().extra(self.past.clone())
-    }
+from! {
+    TcpStream, socket => Io::Socket(socket);
+    DuplexStream, pipe => Io::Pipe(pipe);
+    TlsStream<TcpStream>, tls => Io::SecureSocket(Box::new(tls));
+    TlsStream<DuplexStream>, tls => Io::SecurePipe(Box::new(tls));
 }
 
 macro_rules! each {
@@ -86,6 +93,8 @@ macro_rules! each {
         match &mut $wire.get_mut().io {
             Io::Socket($io) => $call,
             Io::Pipe($io) => $call,
+            Io::SecureSocket($io) => $call,
+            Io::SecurePipe($io) => $call,
         }
     };
 }
@@ -99,7 +108,7 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         let read = each!(self.as_mut(), io => Pin::new(io).poll_read(cx, buf));
         if buf.filled().len() > before {
-            self.past.heard(true);
+            self.past.0.heard.fetch_add(1, Ordering::Relaxed);
         }
         read
     }
@@ -111,7 +120,6 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.past.heard(false);
         each!(self, io => Pin::new(io).poll_write(cx, buf))
     }
 
@@ -120,12 +128,16 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.past.heard(false);
         each!(self, io => Pin::new(io).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        match &self.io {
+            Io::Socket(io) => io.is_write_vectored(),
+            Io::Pipe(io) => io.is_write_vectored(),
+            Io::SecureSocket(io) => io.is_write_vectored(),
+            Io::SecurePipe(io) => io.is_write_vectored(),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

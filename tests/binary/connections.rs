@@ -50,6 +50,35 @@ async fn s4_2_a_full_http2_connection_is_joined_by_a_second_one() {
 }
 
 #[tokio::test]
+async fn s9_3_a_request_that_was_taken_along_is_not_sent_again() {
+    let upstream = Secured::http2(&[Act::Serve, Act::TakeAlong, Act::Serve], 100).await;
+    let serving = upstream.trusted().ready().await;
+    for attempts in ["1", "2"] {
+        let answer = serving.chat(&json!({"messages": []})).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["x-free-llm-proxy-attempts"], attempts);
+    }
+    let ready: Value = serving.get("/ready").await.json().await.unwrap();
+    assert_eq!(ready["available"], ready["models"].as_u64().unwrap() - 1);
+}
+
+#[tokio::test]
+async fn s9_3_a_client_that_does_not_read_holds_no_other_stream_back() {
+    let upstream = Secured::http2(&[Act::Flood, Act::Flood], 100).await;
+    let serving = upstream.trusted().ready().await;
+    let stream = json!({"stream": true, "messages": []});
+    let (_unread, _either) = (serving.chat(&stream).await, serving.chat(&stream).await);
+    upstream.stalled().await;
+    upstream.stalled().await;
+    for _ in 0..20 {
+        let answer = serving.chat(&json!({"messages": []})).await;
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!(upstream.connections(), 1, "all of it over one");
+    nobody_rests(&serving, "a client that does not read").await;
+}
+
+#[tokio::test]
 async fn s6_a_certificate_counts_if_the_systems_roots_vouch_for_it() {
     for (version, upstream) in [
         ("HTTP/1.1", Secured::http1().await),
@@ -63,7 +92,14 @@ async fn s6_a_certificate_counts_if_the_systems_roots_vouch_for_it() {
         let serving = upstream.program().ready().await;
         let answer = serving.chat(&json!({"messages": []})).await;
         assert_eq!(answer.status(), 503, "{version}");
+        assert!(
+            !answer.headers().contains_key("x-free-llm-proxy-attempts"),
+            "{version}"
+        );
+        let told = answer.text().await.unwrap();
+        assert!(told.contains("its certificate is not trusted"), "{told}");
         assert_eq!(upstream.connections(), 1, "{version}: nothing was said");
+        nobody_rests(&serving, version).await;
     }
 }
 

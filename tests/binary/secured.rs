@@ -1,8 +1,10 @@
 //! An upstream behind TLS that speaks HTTP/2 and does as it is told, and one that speaks HTTP/1.1.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use free_llm_proxy::simulator::{Script, Simulator};
@@ -12,12 +14,13 @@ use http::{Method, Response};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::program::Program;
+use crate::program::{LONG, Program};
 use crate::upstream::Outside;
 
 /// What becomes of a completion request over HTTP/2.
@@ -31,8 +34,12 @@ pub enum Act {
     Refuse,
     /// The server leaves, and says that it has not looked at it.
     Leave,
+    /// The server leaves, having taken the request, and the connection ends.
+    TakeAlong,
     /// The connection ends without a word.
     Die,
+    /// Events without end, as many as are let in.
+    Flood,
 }
 
 /// The upstream. The list comes from a simulator, without TLS.
@@ -42,6 +49,7 @@ pub struct Secured {
     list: Outside,
     base_url: String,
     connections: Arc<AtomicUsize>,
+    stalled: Arc<Notify>,
     _tasks: JoinSet<()>,
 }
 
@@ -49,6 +57,7 @@ struct Told {
     acts: Mutex<VecDeque<Act>>,
     most_streams: u32,
     meeting: Barrier,
+    stalled: Arc<Notify>,
 }
 
 impl Secured {
@@ -59,8 +68,11 @@ impl Secured {
             acts: Mutex::new(acts.iter().copied().collect()),
             most_streams,
             meeting: Barrier::new(2),
+            stalled: Arc::default(),
         });
-        Self::start(b"h2", move |socket| play(socket, Arc::clone(&told))).await
+        let stalled = Arc::clone(&told.stalled);
+        let started = Self::start(b"h2", move |socket| play(socket, Arc::clone(&told))).await;
+        Self { stalled, ..started }
     }
 
     /// Over HTTP/1.1.
@@ -110,6 +122,7 @@ impl Secured {
             list: Outside::with(Script::new()).await,
             base_url: format!("https://localhost:{port}{}", Simulator::UPSTREAM_PATH),
             connections,
+            stalled: Arc::default(),
             _tasks: tasks,
         }
     }
@@ -131,6 +144,12 @@ impl Secured {
     /// How many connections came so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Until a flood is let in no further.
+    pub async fn stalled(&self) {
+        let stalled = tokio::time::timeout(LONG, self.stalled.notified());
+        stalled.await.expect("somebody does not read");
     }
 }
 
@@ -162,7 +181,16 @@ async fn play(socket: TlsStream<TcpStream>, told: Arc<Told>) {
                 respond.send_reset(Reason::REFUSED_STREAM);
                 connection.graceful_shutdown();
             }
+            Act::TakeAlong => {
+                connection.abrupt_shutdown(Reason::NO_ERROR);
+                drop(poll_fn(|cx| connection.poll_closed(cx)).await);
+                return;
+            }
             Act::Die => return,
+            Act::Flood => {
+                let told = Arc::clone(&told);
+                answers.spawn(async move { flood(respond, &told.stalled).await });
+            }
         }
     }
 }
@@ -177,4 +205,31 @@ fn answer(mut respond: SendResponse<Bytes>) {
     stream
         .send_data(Bytes::from_static(body.as_bytes()), true)
         .unwrap();
+}
+
+async fn flood(mut respond: SendResponse<Bytes>, stalled: &Notify) {
+    let head = Response::builder()
+        .header("content-type", "text/event-stream")
+        .body(())
+        .unwrap();
+    let mut stream = respond.send_response(head, false).unwrap();
+    let event = r#"data: {"choices":[{"delta":{"content":"hello"}}]}"#;
+    let events = Bytes::from([event, "\n\n"].concat().repeat(1_000));
+    let mut left = events.clone();
+    loop {
+        stream.reserve_capacity(left.len());
+        // Nothing takes this long but a reader that does not read.
+        let room = poll_fn(|cx| stream.poll_capacity(cx));
+        match timeout(Duration::from_secs(1), room).await {
+            Ok(Some(Ok(room))) => {
+                let piece = left.split_to(room.min(left.len()));
+                stream.send_data(piece, false).unwrap();
+                if left.is_empty() {
+                    left = events.clone();
+                }
+            }
+            Ok(_) => return,
+            Err(_) => stalled.notify_one(),
+        }
+    }
 }

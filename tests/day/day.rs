@@ -240,7 +240,7 @@ fn proxy(world: &Arc<World>, tasks: &TaskTracker) -> (Arc<App>, Lines, JoinSet<(
     let connector = Connector::memory(move || {
         let (near, far) = duplex(16 * 1024);
         serving.spawn(Arc::clone(&dialled).serve(far));
-        near
+        Ok(near)
     });
     let (log, lines) = Log::memory(LogLevel::Info);
     let proxy = Proxy::build(&config.unwrap(), connector, log).unwrap();

@@ -1,6 +1,7 @@
 //! A proxy in front of a simulator, and the means to talk to both.
 
-use std::sync::Arc;
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,9 +43,11 @@ pub struct Rig {
     pub log: Lines,
     /// The proxy.
     pub app: Arc<App>,
+    /// So many connections to the simulator fail from here on, in this way; over pipes only.
+    pub outage: Arc<Mutex<(usize, ErrorKind)>>,
     way: Way,
     stop: watch::Sender<bool>,
-    tasks: std::sync::Mutex<JoinSet<()>>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 enum Way {
@@ -122,6 +125,15 @@ impl Rig {
 
     /// Over loopback sockets; the list may not have been read yet.
     pub async fn cold(script: Script, settings: &[(&str, &str)]) -> Self {
+        Self::cold_over(script, settings, |connector| connector).await
+    }
+
+    /// The same, over another connector.
+    pub async fn cold_over(
+        script: Script,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(Connector) -> Connector,
+    ) -> Self {
         let simulator = Simulator::new(script);
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -132,7 +144,7 @@ impl Rig {
         let mut tasks = JoinSet::new();
         let serving = simulator.clone();
         tasks.spawn(async move { serving.serve(upstream).await });
-        let rig = Self::put_together(simulator, &config, connector, way, tasks);
+        let rig = Self::put_together(simulator, &config, change(connector), way, tasks);
         let (app, stop) = (Arc::clone(&rig.app), rig.stop.subscribe());
         rig.spawn(async move {
             server::serve(listener, app, Face::Main, until(stop)).await;
@@ -152,13 +164,23 @@ impl Rig {
         let simulator = Simulator::new(script);
         let config = config("http://simulator.test", settings);
         let dialled = simulator.clone();
+        let outage = Arc::new(Mutex::new((0, ErrorKind::Other)));
+        let failing = Arc::clone(&outage);
         let connector = Connector::memory(move || {
+            let (left, kind) = &mut *failing.lock().unwrap();
+            if *left > 0 {
+                *left -= 1;
+                return Err((*kind).into());
+            }
             let (near, far) = duplex(64 * 1024);
             let simulator = dialled.clone();
             spawn_detached(async move { simulator.serve_connection(far).await });
-            near
+            Ok(near)
         });
-        Self::put_together(simulator, &config, connector, Way::Pipes, JoinSet::new())
+        Self {
+            outage,
+            ..Self::put_together(simulator, &config, connector, Way::Pipes, JoinSet::new())
+        }
     }
 
     fn put_together(
@@ -176,6 +198,7 @@ impl Rig {
             simulator,
             log: lines,
             app: proxy.app,
+            outage: Arc::new(Mutex::new((0, ErrorKind::Other))),
             way,
             stop,
             tasks: tasks.into(),

@@ -86,23 +86,6 @@ async fn s4_2_what_is_the_models_failure_rests_it_and_leads_to_the_next() {
 }
 
 #[tokio::test]
-async fn s4_2_an_upstream_that_refuses_the_connection_fails_like_a_model() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}/api/v1", closed.local_addr().unwrap());
-    drop(closed);
-    let rig = Rig::with(abc(), &[("UPSTREAM_BASE_URL", &base)]).await;
-    for body in [Rig::hello(), Rig::hello_stream()] {
-        rig.anew(abc()).await;
-        let answer = rig.chat(&body).await;
-        assert_eq!((answer.status, answer.header("retry-after")), (503, "60"));
-        assert_eq!(
-            rig.attempts(&answer),
-            "a upstream_error, b upstream_error, c upstream_error"
-        );
-    }
-}
-
-#[tokio::test]
 async fn s4_2_a_connection_that_breaks_on_a_real_socket_leads_to_the_next() {
     let rig = Rig::start(abc()).await;
     let points = [

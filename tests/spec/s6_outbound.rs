@@ -107,18 +107,21 @@ async fn s6_an_https_target_goes_through_https_proxy_as_a_tunnel() {
 }
 
 #[tokio::test]
-async fn s6_a_proxy_that_does_not_help_is_a_failed_connection_and_its_password_stays_ours() {
+async fn s4_2_a_proxy_that_does_not_help_is_no_models_failure_and_its_password_stays_ours() {
     #[rustfmt::skip]
     let rows = [
-        // what it does               proxy                                    what it says
-        ("refuses",                   "http://user:hush-hush@@",               Some("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")),
-        ("fails",                     "http://user:hush-hush@@",               Some("HTTP/1.1 502 Bad Gateway\r\n\r\n")),
-        ("talks nonsense",            "socks5h://user:hush-hush@@",            Some("hello")),
-        ("hangs up",                  "http://user:hush-hush@@",               Some("")),
-        ("says nothing",              "http://user:hush-hush@@",               None),
-        ("says nothing in SOCKS",     "socks5h://user:hush-hush@@",            None),
+        // what it does               proxy                                    what it says                                           cause            tries
+        ("wants a password",          "http://user:hush-hush@@",               Some("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "proxy_407",     1),
+        ("fails",                     "http://user:hush-hush@@",               Some("HTTP/1.1 502 Bad Gateway\r\n\r\n"),             "proxy_refused", 1),
+        ("talks nonsense",            "http://user:hush-hush@@",               Some("hello\r\n\r\n"),                                "proxy_refused", 1),
+        ("talks nonsense in SOCKS",   "socks5h://user:hush-hush@@",            Some("hello"),                                         "proxy_refused", 1),
+        ("refuses SOCKS credentials", "socks5h://user:hush-hush@@",            Some("\x05\x02\x01\x01"),                              "proxy_refused", 1),
+        ("hangs up",                  "http://user:hush-hush@@",               Some(""),                                              "proxy",         3),
+        ("hangs up in SOCKS",         "socks5h://user:hush-hush@@",            Some(""),                                              "proxy",         3),
+        ("says nothing",              "http://user:hush-hush@@",               None,                                                  "timeout",       1),
+        ("says nothing in SOCKS",     "socks5h://user:hush-hush@@",            None,                                                  "timeout",       1),
     ];
-    for (what, proxy, says) in rows {
+    for (what, proxy, says, cause, tries) in rows {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let value = proxy.replace("@@", &format!("@{}", listener.local_addr().unwrap()));
         let mut tasks = JoinSet::new();
@@ -134,14 +137,16 @@ async fn s6_a_proxy_that_does_not_help_is_a_failed_connection_and_its_password_s
                 }
             }
         });
-        let settings = [
-            ("ALL_PROXY", value.as_str()),
-            ("CONNECT_TIMEOUT_SEC", "0.2"),
-        ];
-        let rig = Rig::cold(Script::new(), &elsewhere(&settings)).await;
-        let failed = soon(&rig, "snapshot_refresh_failed").await;
-        assert_eq!(failed["type"], json!("network"), "it {what}: {failed}");
-        assert!(rig.simulator.requests().is_empty(), "nothing goes past it");
+        let rig = behind(&value).await;
+        let answer = rig.chat(&Rig::hello()).await;
+        answer.is_error(503, "all_models_unavailable");
+        assert_eq!(answer.header("x-free-llm-proxy-attempts"), "", "it {what}");
+        let told = &rig.line(&answer)["connect_failures"];
+        assert_eq!(*told, json!({"count": tries, "cause": cause}), "it {what}");
+        assert!(
+            rig.simulator.models_asked().is_empty(),
+            "nothing goes past it"
+        );
         assert!(
             !rig.log.all().join("").contains("hush-hush"),
             "{:#?}",
@@ -151,7 +156,21 @@ async fn s6_a_proxy_that_does_not_help_is_a_failed_connection_and_its_password_s
 }
 
 #[tokio::test]
-async fn s6_a_proxy_that_fails_at_a_model_leads_to_the_next_one_and_the_request_ends() {
+async fn s4_2_a_proxy_that_is_not_there_is_told_apart_from_its_target() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let value = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let rig = behind(&value).await;
+    let answer = rig.chat(&Rig::hello()).await;
+    let told = &rig.line(&answer)["connect_failures"];
+    assert_eq!(*told, json!({"count": 3, "cause": "proxy"}));
+    let message = answer.json()["error"]["message"].clone();
+    let words = "The proxy cannot reach its upstream: the outbound proxy cannot be reached.";
+    assert!(message.as_str().unwrap().starts_with(words), "{message}");
+}
+
+#[tokio::test]
+async fn s4_2_a_proxy_that_opens_no_way_to_the_upstream_rests_nobody() {
     let stand_in = StandIn::start().await;
     let value = stand_in.at("http://@");
     let settings = [
@@ -163,7 +182,24 @@ async fn s6_a_proxy_that_fails_at_a_model_leads_to_the_next_one_and_the_request_
     soon(&rig, "snapshot_refreshed").await;
     let answer = rig.chat(&Rig::hello()).await;
     answer.is_error(503, "all_models_unavailable");
-    assert_eq!(answer.header("x-free-llm-proxy-attempts"), "5");
+    assert_eq!(answer.header("x-free-llm-proxy-attempts"), "");
+    let ready = rig.get("/ready").await.json();
+    assert_eq!(ready["available"], ready["models"]);
+}
+
+/// A proxy of ours that reads its list straight, and reaches its upstream through this one.
+async fn behind(outbound: &str) -> Rig {
+    let settings = [
+        ("ALL_PROXY", outbound),
+        ("NO_PROXY", "127.0.0.1"),
+        ("UPSTREAM_BASE_URL", "http://upstream.test/api/v1"),
+        ("CONNECT_TIMEOUT_SEC", "0.2"),
+        // Three tries have their time in it.
+        ("REQUEST_BUDGET_SEC", "0.6"),
+    ];
+    let rig = Rig::cold(Script::new(), &settings).await;
+    soon(&rig, "snapshot_refreshed").await;
+    rig
 }
 
 /// Settings with targets that only the stand-in knows, unless they say otherwise.

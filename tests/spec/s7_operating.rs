@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use free_llm_proxy::simulator::{Failure, Step};
-use free_llm_proxy::upstream::{Cause, Outcome};
+use free_llm_proxy::upstream::{Cause, Outcome, Unreachable};
 use serde_json::Value;
 
 use crate::rig::{Rig, abc};
@@ -139,6 +139,11 @@ fn s7_the_manual_describes_every_cause() {
     let causes = causes.split('"').skip(1).step_by(2);
     let causes: BTreeSet<_> = causes.map(ToOwned::to_owned).collect();
     assert_eq!(rows("## Causes of failed attempts"), causes);
+    let unreachable = Unreachable::ALL.iter().map(|why| why.as_str().to_owned());
+    assert_eq!(
+        rows("## Causes of failed connections"),
+        unreachable.collect()
+    );
 }
 
 /// Every metric that `/metrics` gives, with its labels.

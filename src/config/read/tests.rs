@@ -38,7 +38,7 @@ fn s6_defaults() {
     assert_eq!(config.connect_timeout, sec(10));
     assert_eq!(config.upstream_timeout, sec(30));
     assert_eq!(config.stream_idle_timeout, sec(30));
-    assert_eq!(config.plain_timeout, sec(30));
+    assert_eq!(config.plain_timeout, None);
     assert_eq!(config.stream_keepalive, Some(sec(15)));
     assert_eq!(config.long_wait, Some(sec(300)));
     assert_eq!(config.rate_limit_cooldown, sec(300));
@@ -143,23 +143,20 @@ fn s6_an_empty_value_is_malformed_or_none() {
 #[test]
 fn s6_time_limits_lean_on_each_other() {
     #[rustfmt::skip]
-    let rows: &[(Set, [u64; 4])] = &[
+    let rows: &[(Set, [u64; 3], Option<u64>)] = &[
         // set                                                           connect, upstream, idle, plain
-        (&[],                                                            [10, 30, 30, 30]),
-        (&[("UPSTREAM_TIMEOUT_SEC", "60")],                              [10, 60, 60, 60]),
-        (&[("UPSTREAM_TIMEOUT_SEC", "5")],                               [5, 5, 5, 5]),
-        (&[("CONNECT_TIMEOUT_SEC", "40")],                               [30, 30, 30, 30]),
-        (&[("STREAM_IDLE_TIMEOUT_SEC", "7"), ("PLAIN_TIMEOUT_SEC", "90")], [10, 30, 7, 90]),
+        (&[],                                                            [10, 30, 30],      None),
+        (&[("UPSTREAM_TIMEOUT_SEC", "60")],                              [10, 60, 60],      None),
+        (&[("UPSTREAM_TIMEOUT_SEC", "5")],                               [5, 5, 5],         None),
+        (&[("CONNECT_TIMEOUT_SEC", "40")],                               [30, 30, 30],      None),
+        (&[("STREAM_IDLE_TIMEOUT_SEC", "7"), ("PLAIN_TIMEOUT_SEC", "90")], [10, 30, 7],     Some(90)),
+        (&[("PLAIN_TIMEOUT_SEC", "")],                                   [10, 30, 30],      None),
     ];
-    for (set, expected) in rows {
+    for (set, expected, plain) in rows {
         let c = Config::read(with(set)).unwrap();
-        let got = [
-            c.connect_timeout,
-            c.upstream_timeout,
-            c.stream_idle_timeout,
-            c.plain_timeout,
-        ];
+        let got = [c.connect_timeout, c.upstream_timeout, c.stream_idle_timeout];
         assert_eq!(got.map(|d| d.as_secs()), *expected, "{set:?}");
+        assert_eq!(c.plain_timeout.map(|d| d.as_secs()), *plain, "{set:?}");
     }
 }
 

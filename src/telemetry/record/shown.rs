@@ -4,14 +4,13 @@ use super::{End, RequestRecord};
 use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted, Finished, MAX_TRAIL, RequestOutcome};
 use crate::telemetry::Happening;
-use crate::upstream::{Cause, Outcome};
+use crate::upstream::Outcome;
 
 impl RequestRecord {
     /// Shows an attempt that has just ended, perhaps by a failure of the whole account.
     pub(super) fn show(&mut self, attempt: &AttemptRecord, of_account: bool) {
         let attempted = Attempted {
             outcome: attempt.outcome,
-            counted: !matches!(attempt.cause, Some(Cause::Connect | Cause::NoSocket)),
             of_account,
             duration_ms: attempt.duration_ms,
             ttft_ms: self.ttft_ms.map(|(_, of_attempt)| of_attempt),
@@ -38,6 +37,7 @@ impl RequestRecord {
         let chosen_model = self.chosen_model().cloned();
         let last = self.attempts.last().map(|attempt| attempt.model.clone());
         let attempt_count = self.attempts.len();
+        let unreachable = self.unreached.filter(|last| last.attempts == attempt_count);
         self.attempts
             .drain(..attempt_count.saturating_sub(MAX_TRAIL));
         let finished = Finished {
@@ -54,6 +54,7 @@ impl RequestRecord {
             chunks_emitted: self.chunks_emitted,
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,
+            unreachable: unreachable.map(|last| last.cause),
             attempt_count,
             attempts: std::mem::take(&mut self.attempts),
         };
