@@ -298,3 +298,17 @@ async fn s10_5_an_upstream_that_tells_nothing_costs_nothing_and_shows_nothing() 
         assert!(rig.log.of("key_refused").is_empty(), "{what}");
     }
 }
+
+#[tokio::test]
+async fn s3_an_upstream_that_cannot_be_reached_is_told_and_is_not_ready() {
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/api/v1", closed.local_addr().unwrap());
+    drop(closed);
+    let rig = Rig::with(abc(), &[("UPSTREAM_BASE_URL", &base)]).await;
+    chat(&rig, 1).await;
+    let (status, condition) = until(&rig, "not_reached").await;
+    assert_eq!((status, &condition["tone"]), (503, &json!("bad")));
+    assert_eq!(condition["about"]["cause"], "refused");
+    let state = rig.get("/admin/state").await.json();
+    assert_eq!(state["list"]["available"], 3, "nobody rests for it");
+}

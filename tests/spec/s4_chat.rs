@@ -108,7 +108,8 @@ async fn s4_s9_7_these_headers_go_up_and_none_of_the_clients() {
             body.to_string(),
         )
         .await;
-        let seen = rig.simulator.requests().remove(0);
+        let mut seen = rig.simulator.requests().into_iter();
+        let seen = seen.find(|seen| seen.model.is_some()).unwrap();
         let bearer = format!("Bearer {UPSTREAM_KEY}");
         let length = seen.body.len().to_string();
         let host = seen.headers["host"].to_str().unwrap().to_owned();
