@@ -264,12 +264,7 @@ impl Walker {
     }
 
     /// There was no connection: tells the operator.
-    fn unreached(
-        &self,
-        error: &ConnectError,
-        wait: Option<Duration>,
-        record: &mut RequestRecord,
-    ) {
+    fn unreached(&self, error: &ConnectError, wait: Option<Duration>, record: &mut RequestRecord) {
         self.log.emit(
             LogLevel::Debug,
             "connect_failed",
@@ -387,15 +382,17 @@ impl Walker {
             answer: failure.answer.clone(),
             free_requests: failure.free_requests,
         };
-        let wake = self.registry.rest_account(because, why, failure.rest, now);
+        let (wake, is_news) = self.registry.rest_account(because, why, failure.rest, now);
         let until = wake.map(|wake| wake.date(now));
-        self.log.emit(
-            LogLevel::Warning,
-            "account_rests",
-            &serde_json::json!({
-                "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
-            }),
-        );
+        if is_news {
+            self.log.emit(
+                LogLevel::Warning,
+                "account_rests",
+                &serde_json::json!({
+                    "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
+                }),
+            );
+        }
         until
     }
 

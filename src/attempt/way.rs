@@ -84,8 +84,7 @@ mod tests {
         for (each, tries, all) in rows {
             let took = Duration::from_millis(each);
             let mut way = Way::default();
-            let waits: Vec<_> =
-                std::iter::from_fn(|| way.fails(Unreachable::Tls, took)).collect();
+            let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Tls, took)).collect();
             assert_eq!(waits.len() + 1, tries, "{each}");
             let whole = waits.iter().sum::<Duration>() + took * (waits.len() as u32 + 1);
             assert_eq!(whole.as_millis(), all, "{each}");
