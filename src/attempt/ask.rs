@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderMap, Response};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer};
 use super::walk::{Times, Walker};
-use crate::clock::Now;
 use crate::model::Model;
-use crate::request::{ChatRequest, Endpoint, Routing};
+use crate::request::{ChatRequest, Endpoint};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
     AnswerBody, AnswerHead, Answered, Asked, Cause, ConnectError, Failure, ReadError, Rest, Said,
@@ -267,44 +267,6 @@ impl Walker {
                 Err(_) => broken(Cause::NotJson),
             },
         }
-    }
-}
-
-/// What an answer is judged by, beside its body.
-#[derive(Clone, Debug)]
-pub(super) struct Heard {
-    model: Arc<Model>,
-    pub(super) routing: Routing,
-    endpoint: Endpoint,
-    status: u16,
-    headers: HeaderMap,
-    /// When its head arrived: its `Date` is of this moment.
-    at: Now,
-}
-
-impl Heard {
-    fn new(
-        model: &Arc<Model>,
-        request: &ChatRequest,
-        response: Response<AnswerBody>,
-    ) -> (Self, AnswerBody) {
-        let (head, body) = response.into_parts();
-        let heard = Self {
-            model: Arc::clone(model),
-            routing: request.routing,
-            endpoint: request.endpoint,
-            status: head.status.as_u16(),
-            headers: head.headers,
-            at: Now::read(),
-        };
-        (heard, body)
-    }
-
-    /// What still counts once the answer flows: the head spoke of its beginning.
-    fn in_mid_stream(self) -> Self {
-        let date = self.headers.get(DATE).cloned();
-        let headers = date.into_iter().map(|date| (DATE, date)).collect();
-        Self { headers, ..self }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ask::Heard;
+use super::heard::Heard;
 use crate::model::Model;
 use crate::sse::Framer;
 use crate::upstream::{AnswerBody, AnswerHead};

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Unavailable;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
 use crate::registry::Cooldowns;
+use crate::select::Unavailable;
 use crate::units::whole_seconds;
 use crate::upstream::{AccountLimit, Outcome, PassedAnswer, Unreachable};
 

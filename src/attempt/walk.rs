@@ -9,14 +9,14 @@ use tokio_util::task::TaskTracker;
 use super::ask::Unanswered;
 use super::refusal::{account_refusal, seconds};
 use super::way::Way;
-use super::{Opened, Refusal, Tried, Unavailable, Wording};
+use super::{Opened, Refusal, Tried, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
 use crate::model::{Model, ModelId};
 use crate::registry::{AccountRest, Because, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{Preference, Selection, Wants, filtered_out, select};
+use crate::select::{Preference, Selection, Unavailable, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::{
     AccountLimit, Cause, ConnectError, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i11_a_moment_is_told_in_the_readers_time() {
+    fn s8_a_moment_is_told_in_the_readers_time() {
         // 2027-01-16 00:00:00 UTC.
         let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_057_600);
         #[rustfmt::skip]

@@ -10,10 +10,10 @@ mod words;
 
 use std::time::{Duration, SystemTime};
 
-use crate::attempt::Unavailable;
 use crate::live::{How, Streak};
 use crate::model::ModelId;
 use crate::registry::{Outside, TodayView};
+use crate::select::Unavailable;
 use crate::upstream::{AccountLimit, Unreachable};
 
 pub use told::{About, Told};

@@ -1,11 +1,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
-use crate::account::{KeySaid, Today};
 use crate::clock::Now;
 use crate::config::Secret;
 use crate::registry::{FailedRead, There};
-use crate::upstream::Unreachable;
+use crate::upstream::{KeySaid, Today, Unreachable};
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;

@@ -22,10 +22,9 @@ pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
 pub use outside::{FailedRead, Outside, There, TodayView};
 pub use snapshot::{Snapshot, Source};
 
-use crate::account::KeySaid;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
-use crate::upstream::{AccountLimit, Rest};
+use crate::upstream::{AccountLimit, KeySaid, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]

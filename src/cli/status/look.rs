@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn i11_what_was_true_before_a_trouble_is_greyed() {
+    fn s3_what_was_true_before_a_trouble_is_greyed() {
         let lines = [vec![(Tone::Good, "well".to_owned())]];
         let shown = outdated("gone", &lines);
         assert_eq!(
