@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use time::{OffsetDateTime, UtcOffset};
 
-/// The time zone of whoever reads; UTC where the system does not tell it.
+/// The reader's time zone; UTC where the system does not tell it.
 #[derive(Clone, Copy, Debug)]
 pub struct Local(Option<UtcOffset>);
 

@@ -51,7 +51,7 @@ pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::
     Ok(stop)
 }
 
-/// Whoever started the program with `nohup` wants it to outlive the terminal.
+/// A program started with `nohup` is meant to outlive the terminal.
 fn hangup() -> std::io::Result<Option<Signal>> {
     let kind = SignalKind::hangup();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -97,7 +97,7 @@ impl Condition {
                     format!("{upstream} cannot be reached: {why}.")
                 } else {
                     let ago = units::length(age(*at, now));
-                    format!("{upstream} could not be reached {ago} ago, when somebody last asked: {why}.")
+                    format!("{upstream} could not be reached {ago} ago, at the last request: {why}.")
                 }
             }
             Self::Refused { status, count, .. } => {

@@ -103,11 +103,11 @@ pub struct Config {
     pub limits: Limits,
     /// Through which proxy the upstream and the list are reached.
     pub outbound_proxy: OutboundProxy,
-    /// What somebody should know about these settings, and what is no mistake; one sentence each.
+    /// What is worth knowing about these settings without being a mistake; one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// A key of fewer characters can be guessed by whoever may try for long enough.
+/// A key of fewer characters can be guessed, given time.
 pub const SAFE_KEY: usize = 16;
 
 impl Config {

@@ -317,7 +317,7 @@ const MOST_COMPLAINTS: usize = 10;
 fn complaint(file: &str, line: usize, odd: Odd) -> String {
     let what = match odd {
         Odd::Line => {
-            "is not NAME=value (a value with spaces, quotes, # or \\ stands in single quotes)"
+            "is not NAME=value (a value with spaces, quotes, # or \\ goes in single quotes)"
         }
         Odd::Variable => {
             "has a $NAME in its value, which is not replaced here: write the value itself, in single \

@@ -36,7 +36,7 @@ pub(super) struct Gate {
     held: Semaphore,
 }
 
-/// Nobody gets in, or so much as an answer: the connection is closed.
+/// Neither let in nor answered: the connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection is closed without an answer")]
 pub(super) struct Closed;

@@ -205,7 +205,7 @@ impl App {
             && let Err(error) = self.gate.check(request.headers())
         {
             self.leave_body(&request, phases);
-            // In a box of its own: nearly nobody is turned away.
+            // In a box of its own: requests are rarely turned away.
             let turned_away = self
                 .gate
                 .turn_away(&error, peer, phases, &self.metrics, &self.log);

@@ -135,7 +135,7 @@ async fn tell(mut socket: TcpStream, app: Arc<App>, _permit: OwnedSemaphorePermi
         while socket.read(&mut scratch).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // Whoever does not listen is not waited for.
+    // A peer that does not read is not waited for.
     drop(tokio::time::timeout(LINGER, said).await);
 }
 

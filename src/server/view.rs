@@ -83,7 +83,7 @@ impl View {
             ),
             Refusal::Unreachable { why, .. } => {
                 let then = if why.is_settled() {
-                    "Whoever runs the proxy has to put that right."
+                    "The operator of the proxy has to fix that."
                 } else {
                     "Try again in 1 s."
                 };

@@ -219,7 +219,7 @@ impl HttpClient {
     }
 }
 
-/// Whoever asks so has a limit for the whole.
+/// The caller sets a limit for the whole.
 async fn get(
     address: &str,
     key: Option<&Secret>,

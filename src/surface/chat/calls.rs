@@ -263,11 +263,7 @@ mod tests {
         };
         assert_eq!(arguments(r#"{"a":"b"}"#).unwrap(), r#"{\"a\":\"b\"}"#);
         assert_eq!(arguments(r#""{ \"a\":1}""#).unwrap(), r#"{ \"a\":1}"#);
-        assert_eq!(
-            arguments("{}"),
-            None,
-            "whoever has none has an empty object"
-        );
+        assert_eq!(arguments("{}"), None, "no arguments are an empty object");
         assert_eq!(arguments(r#""{}""#), None);
         assert_eq!(arguments(r#""""#), None);
         assert_eq!(arguments("null"), None);
