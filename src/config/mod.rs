@@ -36,6 +36,7 @@ pub use secret::Secret;
 pub use sources::{Sources, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
+pub(crate) use upstream::is_openrouters;
 pub use value::is_placeholder;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.

@@ -14,16 +14,13 @@
 
 use std::borrow::Cow;
 
-use super::digest::{digest, is_digest};
+use super::digest::{DIGEST, digest, is_digest};
 use crate::json::{Unescape, write};
 
 const MARK: &str = "flp_";
 
 /// How many digits make it unlike all others.
 const DIGITS: usize = 12;
-
-/// How many stand for an own id that does not fit.
-const DIGEST: usize = 8;
 
 /// An id of the upstream's that is longer is none: it is kept, and looked for among the others.
 pub(super) const MAX_ID: usize = 128;
