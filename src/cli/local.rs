@@ -15,7 +15,7 @@ impl Local {
         Self(UtcOffset::current_local_offset().ok())
     }
 
-    /// So many hours before UTC's.
+    /// This many hours ahead of UTC.
     #[cfg(test)]
     pub(super) fn hours(hours: i8) -> Self {
         Self(UtcOffset::from_hms(hours, 0, 0).ok())
@@ -26,7 +26,7 @@ impl Local {
         format!("{} ({})", self.clock(at, false), self.whose())
     }
 
-    /// Whose time it is.
+    /// The name of the zone.
     pub(super) fn whose(self) -> &'static str {
         match self.0 {
             Some(_) => "your time",

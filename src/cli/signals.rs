@@ -9,7 +9,7 @@ use super::Ending;
 use crate::config::LogLevel;
 use crate::telemetry::Log;
 
-/// They would end the process where it stands, and mean nothing here. Of `SIGVTALRM` and `SIGPROF`
+/// They would end the process at once, and mean nothing here. Of `SIGVTALRM` and `SIGPROF`
 /// Linux, macOS and the BSDs have the same numbers.
 fn meaningless() -> [SignalKind; 7] {
     [

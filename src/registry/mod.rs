@@ -180,7 +180,7 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The key endpoint was asked. Who watches hears of it where the verdict is another one.
+    /// The key endpoint was asked. Watchers hear of it where the verdict has changed.
     pub fn key_said(&self, said: KeySaid, now: Now) {
         let (mut before, mut after) = (false, false);
         self.note(|outside| {

@@ -1,5 +1,5 @@
 //! What the outside services last told of themselves: for people who ask why nothing is answered. No
-//! request is decided by it.
+//! decision about a request depends on it.
 //!
 //! A plain value: the lock around it is the registry's.
 

@@ -1,4 +1,4 @@
-//! Who may call: the key (spec §3), and what becomes of those who guess at it (spec §13).
+//! Who may call: the key (spec §3), and how guessing is slowed down (spec §13).
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -27,7 +27,7 @@ const HELD_FOR: Duration = Duration::from_secs(1);
 /// How many wait at once; a further one gets none.
 const HELD: usize = 64;
 
-/// The keys, and who has tried others.
+/// The keys, and the wrong ones that were tried.
 #[derive(Debug)]
 pub(super) struct Gate {
     keys: Vec<Secret>,

@@ -26,7 +26,7 @@ pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, Pr
     Ok(reply::json(StatusCode::OK, &list))
 }
 
-/// `GET /v1/models/{id}`, or by an alias, which is answered with what it stands for.
+/// `GET /v1/models/{id}`; an alias is answered with what it stands for.
 pub(super) fn one(
     app: &App,
     id: &str,

@@ -98,7 +98,7 @@ async fn all_end_within(limit: Duration, connections: &mut JoinSet<()>) -> bool 
     tokio::time::timeout(limit, ended).await.is_ok()
 }
 
-/// Where those are turned away who find no room.
+/// Where connections beyond the limit are turned away.
 struct Door {
     told: Arc<Semaphore>,
     seldom: Seldom,

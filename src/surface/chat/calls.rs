@@ -43,7 +43,7 @@ pub(in crate::surface) struct Fragment<'a> {
     pub(in crate::surface) whole: bool,
 }
 
-/// A fragment as it stands in the list.
+/// A fragment as the list has it.
 #[derive(Default)]
 struct Told<'a> {
     index: Option<u64>,

@@ -65,7 +65,7 @@ pub(in crate::surface) fn call_id(answer: &str, at: usize, own: &str) -> String 
 pub(super) enum Known<'a> {
     /// The id that goes up: the upstream's own, or the given one where it leads nowhere.
     As(Cow<'a, str>),
-    /// That of which this is the digest, where somebody names it.
+    /// The one with this digest, where the details name it.
     Digest(&'a str),
 }
 

@@ -1,5 +1,5 @@
 //! What has no room of its own in a chat completion, as words: a part of a tool's result that is
-//! neither text nor an image, or the result of a tool that somebody else has run.
+//! neither text nor an image, or the result of a tool that was run elsewhere.
 
 use crate::json::{Kind, Raw, write};
 

@@ -7,7 +7,7 @@ use super::tools::{found, joined};
 use crate::json::{Kind, Raw, write};
 use crate::surface::chat::{Arguments, Body, Part, Url};
 
-/// Where a result stands, in a call or in an item of its own.
+/// Where a result is found, in a call or in an item of its own.
 const RESULTS: [&str; 5] = ["output", "outputs", "result", "results", "error"];
 
 /// What says nothing about what was called with what.
