@@ -157,7 +157,7 @@ pub fn transport() -> Vec<Row> {
     #[rustfmt::skip]
     let rows = vec![
         //  fault                                    played as                                                                plain    stream   rest, s
-        Row("connection refused, by all",            Fault::Refused,                                                          "503 all_models_unavailable", "503 all_models_unavailable", 60),
+        Row("connection refused, by all",            Fault::Refused,                                                          "503 all_models_unavailable", "503 all_models_unavailable", 0),
         Row("reset on accept",                       Fault::Greeting(Greeting::Reset),                                        NEXT,    NEXT,    60),
         Row("closed on accept",                      Fault::Greeting(Greeting::Close),                                        NEXT,    NEXT,    60),
         Row("stale pooled connection",               Fault::Greeting(Greeting::DieAfter(1)),                                  SERVED,  SERVED,  0),
@@ -217,7 +217,7 @@ pub fn content() -> Vec<Row> {
         Row("200, heartbeats only",                  each(Failure::OkBlank, broken(F::CommentsThenEnd, 3)),                   NEXT,    NEXT,    60),
         Row("200, no choices",                       plain(Failure::OkNoChoices),                                             NEXT,    NONE,    60),
         Row("200, no tokens, no finish reason",      plain(Failure::OkZeroTokens),                                            NEXT,    NONE,    60),
-        Row("a plain answer to a stream",            streamed(broken(F::Plain, 0)),                                           NONE,    NEXT,    60),
+        Row("a plain answer to a stream",            streamed(broken(F::Plain, 0)),                                           NONE,    SERVED,  0),
         Row("200, an error in it (429, 7 s)",        each(Step::status(200, &[], json!({"error": {"code": 429, "message": "slow down", "metadata": {"retry_after_seconds": 7}}})), error_event(0)), NEXT, NEXT, 7),
         Row("the same, mid stream",                  streamed(error_event(2)),                                                NONE,    "error frame rate_limited", 7),
         Row("finish reason `error`",                 each(Failure::OkFinishError, broken(F::FinishError, 0)),                 NEXT,    NEXT,    60),
@@ -230,7 +230,7 @@ pub fn content() -> Vec<Row> {
         Row("no finish reason, `[DONE]`",            streamed(broken(F::NoFinish, 0)),                                        NONE,    SERVED,  0),
         Row("no finish reason, no `[DONE]`",         streamed(broken(F::Cut, 2)),                                             NONE,    FRAME,   60),
         Row("`[DONE]` without content",              streamed(broken(F::DoneOnly, 0)),                                        NONE,    NEXT,    60),
-        Row("a finish reason without content",       streamed(broken(F::FinishOnly, 0)),                                      NONE,    SERVED,  0),
+        Row("a finish reason without content",       streamed(broken(F::FinishOnly, 0)),                                      NONE,    NEXT,    0),
         Row("content after `[DONE]`",                streamed(broken(F::ContentAfterDone, 0)),                                NONE,    SERVED,  0),
         Row("garbage for JSON",                      each(Failure::OkInvalidJson, broken(F::Garbage, 0)),                     NEXT,    NEXT,    60),
         Row("garbage for JSON, mid stream",          streamed(broken(F::Garbage, 2)),                                         NONE,    FRAME,   60),

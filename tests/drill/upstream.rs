@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::model::ModelId;
 use free_llm_proxy::registry::Standing;
-use free_llm_proxy::simulator::{Greeting, Plan, PlanEnd, Script, Step};
+use free_llm_proxy::simulator::{Greeting, Plan, PlanEnd, Script, Simulator, Step};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -82,16 +82,27 @@ async fn played(rig: &Rig, step: &Step, body: &Value) -> Seen {
     asked(rig, body).await
 }
 
-/// No connection is left from reading the list, unless it is to be a stale one.
+/// No connection is left from reading list, catalogue and key endpoint, unless it is to be a stale one.
 async fn greeted(greeting: Greeting, body: &Value) -> Seen {
     if matches!(greeting, Greeting::DieAfter(_)) {
         return asked(&Rig::start(abc().connections(greeting)).await, body).await;
     }
     let rig = Rig::start(abc().connections(Greeting::CloseAfter(1))).await;
-    rig.simulator.until(|simulator| simulator.open() == 0).await;
+    all_read(&rig).await;
     let greetings = Plan::from([greeting]).then(PlanEnd::Ok);
     rig.simulator.set_script(abc().connections(greetings));
     asked(&rig, body).await
+}
+
+async fn all_read(rig: &Rig) {
+    // The key endpoint is read last.
+    let key_read = |simulator: &Simulator| {
+        let requests = simulator.requests();
+        requests.iter().any(|seen| seen.path.ends_with("/key"))
+    };
+    rig.simulator
+        .until(|simulator| simulator.open() == 0 && key_read(simulator))
+        .await;
 }
 
 async fn refused(body: &Value) -> Seen {
@@ -107,7 +118,7 @@ async fn refused(body: &Value) -> Seen {
 
 async fn stalled(body: &Value) -> Seen {
     let rig = Rig::paused(abc().connections(Greeting::CloseAfter(1)), &[]).await;
-    rig.simulator.until(|simulator| simulator.open() == 0).await;
+    all_read(&rig).await;
     rig.simulator.set_script(abc().connections(Greeting::Stall));
     asked(&rig, body).await
 }

@@ -106,7 +106,10 @@ fn s7_the_manual_describes_every_error_code() {
             "src/server/view.rs" => Some("Self::new("),
             _ => None,
         };
-        for (at, call) in made_by.iter().flat_map(|made_by| code.match_indices(made_by)) {
+        for (at, call) in made_by
+            .iter()
+            .flat_map(|made_by| code.match_indices(made_by))
+        {
             codes.extend(second_argument(&code, at + call.len()));
         }
         // `fn code` how the refusals of a body are,
