@@ -6,17 +6,17 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::ask::Unanswered;
+use super::opened::Unanswered;
 use super::refusal::{account_refusal, seconds};
 use super::way::Way;
-use super::{Opened, Refusal, Tried, Unavailable, Wording};
+use super::{Opened, Refusal, Tried, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
 use crate::model::{Model, ModelId};
 use crate::registry::{AccountRest, Because, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{Preference, Selection, Wants, filtered_out, select};
+use crate::select::{Preference, Selection, Unavailable, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::{
     AccountLimit, Cause, ConnectError, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,
@@ -314,7 +314,7 @@ impl Walker {
                     }
                     None => {}
                 }
-                // A model that is gone was no candidate in truth.
+                // A model that is gone was never really a candidate.
                 let gone = failure.rest == Rest::UntilNextList;
                 progress.failed |= failure.answer.is_none() && !gone;
                 if gone {
@@ -401,8 +401,8 @@ impl Walker {
         self.registry.with_cooldowns_now(account_refusal)
     }
 
-    /// Whether somebody who rests may answer where all who were asked did not. Who is gone was no
-    /// candidate in truth.
+    /// Whether a resting model may answer where all that were asked did not. A model that is gone was
+    /// never really a candidate.
     fn somebody_may_do_better(
         &self,
         snapshot: Option<&Snapshot>,

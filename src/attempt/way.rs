@@ -1,6 +1,6 @@
-//! The way to the upstream fails: how often one request tries it again, and when (spec §4.2, §10.4).
+//! No connection to the upstream: how often one request tries again, and when (spec §4.2).
 //!
-//! Pure: a cause goes in, a wait comes out. That nobody rests for it is the walk's affair.
+//! Pure: a cause goes in, a wait comes out. That no model rests for it is the walk's rule.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_4_what_does_not_pass_in_a_moment_is_not_tried_again() {
+    fn s4_2_what_does_not_pass_in_a_moment_is_not_tried_again() {
         for why in Unreachable::ALL {
             let settled = [
                 Unreachable::Timeout,

@@ -59,7 +59,7 @@ pub(super) fn add(streak: &mut Option<Streak>, request: &Finished) {
                 } else {
                     1
                 },
-                // Without a call nobody sees the status again.
+                // Without a call the status is not seen again.
                 how: match (before.how, how) {
                     (How::Key(seen), How::Key(None)) => How::Key(seen),
                     (_, how) => how,

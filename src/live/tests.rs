@@ -225,7 +225,7 @@ fn i6_1_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quar
 }
 
 #[test]
-fn i11_the_attempts_that_the_upstream_saw_are_counted() {
+fn s10_5_the_attempts_that_the_upstream_saw_are_counted() {
     let mut live = Live::default();
     live.attempt(&id("a"), ended(Success), at(0));
     live.attempt(&id("b"), ended(RateLimited), at(16 * 3600));
@@ -233,7 +233,7 @@ fn i11_the_attempts_that_the_upstream_saw_are_counted() {
 }
 
 #[test]
-fn i11_failures_in_a_row_are_told_by_how_they_failed() {
+fn s3_failures_in_a_row_are_told_by_how_they_failed() {
     use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
     type Ended = (RequestOutcome, u16, &'static str, Option<Cause>);
     let how = |row: Ended| {

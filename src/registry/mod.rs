@@ -22,10 +22,9 @@ pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
 pub use outside::{FailedRead, Outside, There, TodayView};
 pub use snapshot::{Snapshot, Source};
 
-use crate::account::KeySaid;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
-use crate::upstream::{AccountLimit, Rest};
+use crate::upstream::{AccountLimit, KeySaid, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]
@@ -187,7 +186,7 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The key endpoint was asked. Who watches hears of it where the verdict is another one.
+    /// The key endpoint was asked. Watchers hear of it where the verdict has changed.
     pub fn key_said(&self, said: KeySaid, now: Now) {
         let (mut before, mut after) = (false, false);
         self.note(|outside| {
