@@ -70,7 +70,7 @@ impl Walker {
             return self.plain(&heard, body, asked_at).await.map(Opened::Plain);
         }
         let stream = if is_event_stream(&heard.headers) {
-            let begun = self.first_useful_event(heard, body);
+            let begun = self.first_useful_event(heard, body, request.wants_usage);
             timeout_at(asked_at + self.times.first_event, begun)
                 .await
                 .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))?
@@ -114,9 +114,13 @@ impl Walker {
         body: AnswerBody,
         asked_at: Instant,
     ) -> Result<PlainAnswer, Failure> {
-        let broken = |cause| self.rules.broken(Some(heard.status), cause);
         let body = self.whole(heard, body, asked_at).await?;
-        let body = without_heartbeat(&body);
+        self.judged(heard, without_heartbeat(&body))
+    }
+
+    /// A plain answer, if that is what the body is.
+    fn judged(&self, heard: &Heard, body: Bytes) -> Result<PlainAnswer, Failure> {
+        let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match read_counted(&body, heard.endpoint) {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
                 let body = without_key(body, &self.rules.upstream_key);
@@ -181,6 +185,7 @@ impl Walker {
         &self,
         heard: Heard,
         mut body: AnswerBody,
+        wants_usage: bool,
     ) -> Result<StreamAnswer, Failure> {
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         let mut framer = Framer::new(self.limits.max_event_bytes);
@@ -224,7 +229,7 @@ impl Walker {
                         // Nothing follows it, so even a useful one is no answer; an error in it
                         // still says whose fault it is.
                         self.look(&heard, &last)?;
-                        self.bare_error(&heard, &last)?;
+                        return self.bare(heard, &last, wants_usage);
                     }
                     return Err(broken(Cause::CutShort));
                 }
@@ -232,11 +237,14 @@ impl Walker {
         }
     }
 
-    /// An error that came as it is, although under the name of a stream.
-    fn bare_error(&self, heard: &Heard, rest: &Event) -> Result<(), Failure> {
-        match read_answer(&rest.raw, Endpoint::Chat) {
-            Ok(Said::Error(error)) => Err(self.error_inside(heard, &error, rest.raw.clone())),
-            Ok(Said::Useful { .. } | Said::Stopped | Said::Nothing) | Err(_) => Ok(()),
+    /// What came as it is, although under the name of a stream: an error, or a plain answer.
+    fn bare(&self, heard: Heard, rest: &Event, wants_usage: bool) -> Result<StreamAnswer, Failure> {
+        match self.judged(&heard, without_heartbeat(&rest.raw)) {
+            Ok(plain) => Ok(StreamAnswer::of(plain, heard, wants_usage)),
+            Err(failure) if matches!(failure.cause, Cause::NotJson | Cause::NotACompletion) => {
+                Err(self.rules.broken(Some(heard.status), Cause::CutShort))
+            }
+            Err(failure) => Err(failure),
         }
     }
 

@@ -153,6 +153,10 @@ fn s6_of_everything_a_translated_body_may_hold_so_many() {
             "tools[0].name",
         ),
         (
+            json!({"messages": [], "tools": [{"name": "", "input_schema": {}}]}),
+            "tools[0].name",
+        ),
+        (
             json!({"input": "x", "tools": [{"type": "custom", "name": long}]}),
             "tools[0].name",
         ),

@@ -86,7 +86,7 @@ impl<'p> Place<'p> {
     /// The name of a tool, which is kept, and repeated with each call.
     pub(super) fn name<'a>(&self, name: &str, value: Option<Raw<'a>>) -> Result<&'a str, Invalid> {
         let given = self.required(name, value)?;
-        if given.len() > MAX_NAME {
+        if given.is_empty() || given.len() > MAX_NAME {
             return Err(self.field(name).must_be("a name of at most 512 bytes"));
         }
         Ok(given)

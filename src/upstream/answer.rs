@@ -81,12 +81,15 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
     Ok((said, tokens))
 }
 
+/// The finish reasons of a model that is done, or wants tools called, which it has to name.
+const SAYS_NOTHING: [&str; 3] = ["\"stop\"", "\"tool_calls\"", "\"function_call\""];
+
 /// What the choices say together.
 #[derive(Default)]
 struct Choices {
     useful: bool,
     finished: bool,
-    /// One has the finish reason `stop`, which says nothing by itself.
+    /// One has a finish reason that says nothing by itself.
     stopped: bool,
     error: Option<UpstreamError>,
 }
@@ -118,7 +121,7 @@ impl Choices {
             self.error.get_or_insert_default();
         } else if reason.kind() == Kind::String && !reason.is_empty() {
             self.finished = true;
-            if reason.text() == "\"stop\"" {
+            if SAYS_NOTHING.contains(&reason.text()) {
                 self.stopped = true;
             } else {
                 self.useful = true;
@@ -262,9 +265,11 @@ mod tests {
             (r#"{"choices":[{"delta":{"refusal":"No."}}]}"#,                                    MORE),
             (r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}]}"#,                Stopped),
             (r#"{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[]},"finish_reason":"stop"}],"usage":{"completion_tokens":0}}"#, Stopped),
+            (r#"{"choices":[{"message":{"content":"","tool_calls":[]},"finish_reason":"tool_calls"}]}"#, Stopped),
+            (r#"{"choices":[{"delta":{},"finish_reason":"function_call"}]}"#,                   Stopped),
             (r#"{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}"#,             END),
             (r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"},{"message":{"content":"x"},"finish_reason":"stop"}]}"#, END),
-            (r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,                      END),
+            (r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,                      Stopped),
             (r#"{"choices":[{"message":{"content":null},"finish_reason":"length"}]}"#,          END),
             (r#"{"choices":[{"message":{"content":"x"},"finish_reason":null}]}"#,               MORE),
             (r#"{"choices":[{"delta":{}},{"delta":{"content":"second"}}]}"#,                    MORE),

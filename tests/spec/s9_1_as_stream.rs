@@ -94,6 +94,27 @@ async fn s9_1_so_it_does_through_the_other_apis() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s9_1_a_plain_answer_under_the_name_of_a_stream_is_one() {
+    let answer = completion(json!({"role": "assistant", "content": "Hi"}), "stop").to_string();
+    let rig = Rig::paused(abc(), &[]).await;
+    for pieces_of in [
+        vec![answer.clone()],
+        vec![": wait\n\n".into(), answer + "\n"],
+    ] {
+        rig.anew(abc().model("a:free", pieces(STREAM, pieces_of.clone())))
+            .await;
+        let got = rig.chat(&Rig::hello_stream()).await;
+        assert_eq!((got.status, rig.asked().as_str()), (200, "a"));
+        let text = got.text();
+        assert!(
+            text.contains(r#""delta":{"role":"assistant","content":"Hi"}"#),
+            "{text}"
+        );
+        assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn s9_1_a_plain_answer_that_is_none_is_none_as_a_stream_too() {
     let rig = Rig::paused(abc(), &[]).await;
     for body in [

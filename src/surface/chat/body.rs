@@ -29,8 +29,20 @@ pub(in crate::surface) struct Body {
     shown: Vec<u8>,
     /// The model has had its say: what the system says now comes later.
     answered: bool,
+    last: Last,
     /// How many parts there are, calls and results among them.
     pieces: usize,
+}
+
+/// What was said last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Last {
+    #[default]
+    Something,
+    Result,
+    /// The user's turn, without a word. Hosts refuse such a message, so it is told only if that is
+    /// what is asked.
+    Nothing,
 }
 
 /// One more part than a body may have: of a longer list no more has to be read.
@@ -81,6 +93,13 @@ impl Body {
             return;
         }
         self.end_turn();
+        if self.shown.is_empty() && parts.iter().all(|part| part.is_blank()) {
+            if self.last == Last::Something {
+                self.last = Last::Nothing;
+            }
+            return;
+        }
+        self.last = Last::Something;
         self.user_message(parts);
     }
 
@@ -92,6 +111,7 @@ impl Body {
         }
         self.end_turn();
         self.answered = true;
+        self.last = Last::Result;
         let shown = &mut self.shown;
         let answers = self.results.answer(call, |out| {
             if failed {
@@ -187,6 +207,9 @@ impl Body {
     pub(in crate::surface) fn finish(mut self) -> Bytes {
         self.end_turn();
         self.end_shown();
+        if self.last == Last::Nothing {
+            self.user_message(&[]);
+        }
         let (messages, results) = (&self.messages, &self.results);
         let mut out = Vec::with_capacity(
             64 + self.system.len() + messages.len() + results.len() + self.members.len(),
@@ -209,6 +232,7 @@ impl Body {
     fn said(&mut self) -> &mut Turn {
         self.end_shown();
         self.answered = true;
+        self.last = Last::Something;
         &mut self.turn
     }
 

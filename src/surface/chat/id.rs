@@ -60,6 +60,18 @@ pub(in crate::surface) fn call_id(answer: &str, at: usize, own: &str) -> String 
     id
 }
 
+/// Whether upstreams take an id that is not ours: the longest that strict hosts take, of the
+/// characters that some of them make theirs of.
+pub(super) fn fits(id: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':');
+    id.len() <= LONGEST && id.bytes().all(plain)
+}
+
+/// An id of ours for the call that is number `at` of a conversation, whose own does not do.
+pub(super) fn made(own: &str, at: usize) -> String {
+    format!("{MARK}{}", digest(&[own, &at.to_string()], DIGITS))
+}
+
 /// What an id in a history leads to. All strings are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known<'a> {

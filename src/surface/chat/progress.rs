@@ -15,6 +15,8 @@ pub(super) struct Progress {
     depth: u32,
     in_string: bool,
     escaped: bool,
+    /// How many letters of a `null` have come, which are not handed out.
+    null: usize,
     /// Of what has come so far, less the white space between its values.
     mark: Mark,
 }
@@ -40,16 +42,23 @@ impl Progress {
             State::Closed => return None,
             State::Text => return Some(piece),
             State::Nothing | State::Empty => {
-                match first(&piece) {
+                let held = NULL.get(..self.null).unwrap_or_default();
+                match first(held, &piece) {
                     First::Blank => return None,
+                    First::Null(letters) => {
+                        self.null = letters;
+                        return None;
+                    }
                     First::Empty => {
+                        self.null = 0;
                         self.state = State::Empty;
                         return None;
                     }
                     First::Object => self.state = State::Open,
                     First::Other => {
                         self.state = State::Text;
-                        return Some(piece);
+                        let all = held.is_empty().then_some(piece.clone());
+                        return Some(all.unwrap_or_else(|| format!("{held}{piece}").into()));
                     }
                 };
             }
@@ -112,21 +121,26 @@ impl Progress {
     }
 }
 
-/// What the first piece of arguments shows.
+const NULL: &str = "null";
+
+/// What the first pieces of arguments show.
 enum First {
     Blank,
+    /// So many letters of a `null`, and perhaps more to come.
+    Null(usize),
     Empty,
     Object,
     Other,
 }
 
-fn first(piece: &str) -> First {
-    let mut solid = Unescape::new(piece).filter(|c| !c.is_ascii_whitespace());
+fn first(held: &str, piece: &str) -> First {
+    let solid = Unescape::new(piece).filter(|c| !c.is_ascii_whitespace());
     // One more than `null` has.
-    let start: String = solid.by_ref().take(5).collect();
+    let start: String = held.chars().chain(solid).take(NULL.len() + 1).collect();
     match start.as_str() {
         "" => First::Blank,
-        "{}" | "null" => First::Empty,
+        "{}" | NULL => First::Empty,
+        start if NULL.starts_with(start) => First::Null(start.len()),
         start if start.starts_with('{') => First::Object,
         _ => First::Other,
     }
@@ -194,6 +208,9 @@ mod tests {
             (&["{}"],                                       "",                         true),
             (&["{ }", r#"{\"a\":1}"#],                      r#"{\"a\":1}"#,           true),
             (&["null"],                                     "",                         true),
+            (&["n", "ul", "l"],                             "",                         true),
+            (&["nu", "ll", r#"{\"a\":1}"#],                 r#"{\"a\":1}"#,           true),
+            (&["n", "u", "mber"],                           "number",                   false),
             (&["", "  ", r"\n"],                            "",                         false),
             // What is no object has no end that could be seen.
             (&["*** Begin {x}", " end"],                    "*** Begin {x} end",        false),

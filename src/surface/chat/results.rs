@@ -3,10 +3,10 @@
 //! user's words in between.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::id::{Known, known};
+use super::id::{Known, fits, known, made};
 use super::turn::Settled;
 
 /// What is said in place of a result that is missing.
@@ -18,6 +18,8 @@ pub(super) struct Results {
     calls: Vec<Call>,
     /// How many of the calls stand in messages that are written.
     placed: usize,
+    /// What the calls of the turn in the making are called upstream.
+    taken: HashSet<Box<str>>,
     /// The calls without a result, by the ids they may be answered under: of the last message
     /// that has some the first one comes last.
     open: HashMap<Box<str>, Vec<usize>>,
@@ -40,19 +42,29 @@ struct Call {
 
 impl Results {
     /// Notes a call of the turn in the making, and answers the id it goes by: a client may have
-    /// given none.
+    /// given none, or one that strict hosts refuse, as another proxy has made them.
     pub(super) fn expect(&mut self, id: &str, alias: Option<&str>) -> &str {
-        let (id, alias) = match (id, alias) {
+        let (mut id, mut alias): (Box<str>, Option<Box<str>>) = match (id, alias) {
             ("", Some(alias)) if !alias.is_empty() => (alias.into(), None),
             ("", _) => (
                 format!("call_without_id_{}", self.calls.len()).into(),
-                Some(""),
+                Some("".into()),
             ),
-            (id, alias) => (Box::from(id), alias),
+            (id, alias) => (id.into(), alias.map(Box::from)),
         };
+        let up: Box<str> = match known(&id) {
+            Known::As(up) => up.into(),
+            Known::Digest(_) => id.clone(),
+        };
+        // What an upstream itself has given fits it.
+        let is_fit = up != id || fits(&id);
+        if !self.taken.insert(up) || !is_fit {
+            let anew = made(&id, self.calls.len());
+            alias = Some(std::mem::replace(&mut id, anew.into()));
+        }
         self.calls.push(Call {
             id,
-            alias: alias.map(Box::from),
+            alias,
             behind: 0,
             content: None,
         });
@@ -72,6 +84,7 @@ impl Results {
             }
         }
         self.placed = self.calls.len();
+        self.taken.clear();
     }
 
     /// Takes the content of a result, which `write` writes, unless no call waits for it.

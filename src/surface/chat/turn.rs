@@ -117,11 +117,17 @@ impl Turn {
         }
         let (calls, settled) = settle(calls, &unsettled, &details);
         out.extend_from_slice(br#",{"role":"assistant","content":"#);
-        if text.is_empty() {
+        // Hosts that know no refusals see its words at least.
+        let words = if text.is_empty() && calls.is_empty() {
+            &refusal
+        } else {
+            &text
+        };
+        if words.is_empty() {
             out.extend_from_slice(b"null");
         } else {
             out.push(b'"');
-            out.extend_from_slice(&text);
+            out.extend_from_slice(words);
             out.push(b'"');
         }
         let mut member = |name: &str, around: [&str; 2], value: &[u8]| {

@@ -279,7 +279,7 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
             content,
         ] = block.pick(keys);
         let kind = kind.and_then(Raw::escaped).unwrap_or_default();
-        let name = name.and_then(Raw::escaped);
+        let name = name.and_then(Raw::escaped).filter(|name| !name.is_empty());
         let said = match kind {
             "compaction" => content.and_then(Raw::escaped),
             "text" => text.and_then(Raw::escaped),

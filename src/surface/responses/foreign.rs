@@ -75,7 +75,7 @@ fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body) {
     let [name, namespace, server, arguments, input] =
         item.pick(["name", "namespace", "server_label", "arguments", "input"]);
     let text = |value: Option<Raw<'a>>| value.and_then(Raw::escaped);
-    let name = match text(name) {
+    let name = match text(name).filter(|name| !name.is_empty()) {
         Some(name) => joined(text(namespace).or_else(|| text(server)), name),
         None => joined(None, tool),
     };

@@ -172,7 +172,7 @@ impl<'a> Item<'a> {
 
     fn call(&self, body: &mut Body, unfit: &mut Unfit<'_>) {
         let text = |value: Option<Raw<'a>>| value.and_then(Raw::escaped);
-        let Some(name) = text(self.name) else {
+        let Some(name) = text(self.name).filter(|name| !name.is_empty()) else {
             return unfit.name(self.kind);
         };
         let freeform = self.kind == "custom_tool_call";

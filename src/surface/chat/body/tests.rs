@@ -65,7 +65,7 @@ fn a_turn_is_one_message_with_its_calls() {
         {"role": "tool", "tool_call_id": "a", "content": "1"},
         {"role": "tool", "tool_call_id": "b", "content": ""},
         {"role": "tool", "tool_call_id": "c", "content": "Error: no\nway"},
-        {"role": "assistant", "content": null, "refusal": "I won't."},
+        {"role": "assistant", "content": "I won't.", "refusal": "I won't."},
     ]);
     assert_eq!(got, expected);
 }
@@ -98,7 +98,7 @@ fn a_message_of_the_models_without_a_word_is_left_out() {
 
 /// What is said: `a+b` calls, `=a` a result, `!a` a failure, `U` the user, `S` the system, `T` the
 /// model. What comes of it: the ids of an assistant's calls, of a tool's message its id and its
-/// content, and the others' words.
+/// content, and the others' words. `A` is an id of ours.
 #[test]
 fn each_call_is_answered_once_and_right_behind_its_message() {
     #[rustfmt::skip]
@@ -127,9 +127,13 @@ fn each_call_is_answered_once_and_right_behind_its_message() {
         // Ids that come again: the last message with one that waits is meant, and there the first.
         ("a =a U a =a",       "[a] a:=a U [a] a:=a"),
         ("a U a =a",          "[a] a:none U [a] a:=a"),
-        ("a+a =a !a",         "[aa] a:=a a:Error: !a"),
+        ("a+a =a !a",         "[aA] a:=a A:Error: !a"),
     ];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let id = |value: &Value| match text(value) {
+        made if made.starts_with("flp_") => "A".to_owned(),
+        id => id,
+    };
     for (said, expected) in rows {
         let got = messages(|body| {
             for word in said.split(' ') {
@@ -151,11 +155,11 @@ fn each_call_is_answered_once_and_right_behind_its_message() {
                 let content = text(&message["content"]);
                 let known = content != "No result of this call is known.";
                 let content = if known { content } else { "none".to_owned() };
-                format!("{}:{content}", text(&message["tool_call_id"]))
+                format!("{}:{content}", id(&message["tool_call_id"]))
             }
             Some("assistant") => {
                 let calls = message["tool_calls"].as_array().into_iter().flatten();
-                let ids: String = calls.map(|call| text(&call["id"])).collect();
+                let ids: String = calls.map(|call| id(&call["id"])).collect();
                 let ids = if ids.is_empty() {
                     ids
                 } else {
@@ -200,6 +204,74 @@ fn a_call_without_an_id_gets_one_and_its_result_too() {
     }
     assert_eq!(got[4]["content"][1]["text"], "again");
     assert_eq!(got.as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn an_id_that_hosts_refuse_is_replaced_in_call_and_result_alike() {
+    let long = "x".repeat(65);
+    let fits = "x".repeat(64);
+    #[rustfmt::skip]
+    let rows = [
+        // ids of another maker                           which of them go up
+        (["call_0", "call_1", "call_2"],                  [true,  true,  true]),
+        (["functions.Bash:0", "functions.Bash:1", &fits], [true,  true,  true]),
+        // One of two alike is enough to lead to the other's result.
+        (["call_0", "call_0", "call_0"],                  [true,  false, false]),
+        ([&long, "a b", r"\u00e9"],                       [false, false, false]),
+        (["call|item", &long, &long],                     [false, false, false]),
+    ];
+    for (ids, kept) in rows {
+        let got = messages(|body| {
+            for id in ids {
+                body.call(id, None, "f", Arguments::Json("{}"));
+            }
+            for (n, id) in ids.into_iter().enumerate() {
+                body.result(id, &[Part::Text(["0", "1", "2"][n])], false);
+            }
+        });
+        let mut seen = std::collections::HashSet::new();
+        for (n, id) in ids.into_iter().enumerate() {
+            let call = got[0]["tool_calls"][n]["id"].as_str().unwrap();
+            assert_eq!(call == id, kept[n], "{ids:?}: {call}");
+            assert!(seen.insert(call) && fits_strict_hosts(call), "{call}");
+            let result = &got[n + 1];
+            assert_eq!(result["tool_call_id"], call, "{ids:?}");
+            assert_eq!(result["content"], n.to_string());
+        }
+    }
+    // In another turn the same id is another call's.
+    let got = messages(|body| {
+        for n in ["0", "1"] {
+            body.call("call_0", None, "f", Arguments::Json("{}"));
+            body.result("call_0", &[Part::Text(n)], false);
+        }
+    });
+    assert_eq!(got[2]["tool_calls"][0]["id"], "call_0");
+    assert_eq!(got[3]["content"], "1");
+}
+
+fn fits_strict_hosts(id: &str) -> bool {
+    id.len() <= 64 && id.bytes().all(|b| b.is_ascii_graphic() && b != b'|')
+}
+
+#[test]
+fn a_user_without_a_word_is_told_only_if_that_is_what_is_asked() {
+    type Say = fn(&mut Body);
+    const NOTHING: [Part<'_>; 1] = [Part::Text("")];
+    #[rustfmt::skip]
+    let rows: [(Say, Value); 5] = [
+        (|body| body.user(&NOTHING),                                 json!(["user"])),
+        (|body| { body.text("a"); body.user(&[]) },                  json!(["assistant", "user"])),
+        (|body| { body.user(&NOTHING); body.text("a"); body.user(&[Part::Text("b")]) }, json!(["assistant", "user"])),
+        (|body| { body.user(&NOTHING); body.user(&[Part::Text("b")]) }, json!(["user"])),
+        (|body| { body.call("a", None, "f", Arguments::Json("{}")); body.result("a", &NOTHING, false); body.user(&NOTHING) },
+            json!(["assistant", "tool"])),
+    ];
+    for (n, (said, expected)) in rows.into_iter().enumerate() {
+        let got = messages(said);
+        let roles: Vec<&Value> = got.as_array().unwrap().iter().map(|m| &m["role"]).collect();
+        assert_eq!(json!(roles), expected, "{n}");
+    }
 }
 
 #[test]

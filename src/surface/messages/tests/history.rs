@@ -122,6 +122,7 @@ fn what_is_no_call_is_left_out_and_named() {
         (said(json!("x")),                                                   nothing.clone(), "unnamed"),
         (said(json!({"type": "text", "text": null})),                        nothing.clone(), "text"),
         (said(json!({"type": "tool_use", "id": "1", "input": {}})),          nothing.clone(), "tool_use"),
+        (said(json!({"type": "tool_use", "id": "1", "name": "", "input": {}})), nothing.clone(), "tool_use"),
         (said(json!({"type": "thinking"})),                                  nothing.clone(), ""),
         (said(json!({"type": "thinking", "thinking": "", "signature": "EqQB"})), nothing.clone(), ""),
         (said(json!({"type": "redacted_thinking", "data": "EqQB"})),         nothing.clone(), ""),

@@ -41,7 +41,7 @@ fn items_become_messages() {
         (json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}]),
          json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}])),
         (json!([{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]),
-         json!([{"role": "assistant", "content": null, "refusal": "No."}])),
+         json!([{"role": "assistant", "content": "No.", "refusal": "No."}])),
         // Freeform calls, and calls of a namespace's tools.
         (json!([{"type": "custom_tool_call", "call_id": "1", "name": "apply_patch", "input": "*** Begin\n\"x\""},
                 {"type": "custom_tool_call_output", "call_id": "1", "output": "Done."},
