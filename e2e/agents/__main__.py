@@ -1,6 +1,7 @@
 """Runs the checks of these clients against one demo, and prints the table client x check."""
 
 import argparse
+import os
 from pathlib import Path
 
 import runner  # first: it clears the environment
@@ -15,20 +16,30 @@ TABLE = """\
 What each column means stands in [e2e/agents/README.md](../e2e/agents/README.md). Written by
 `e2e/agents/run --all --table docs/agents-tested.md`.
 """
-TRANSCRIPTS = """\
+THROUGH_429 = """\
 # Through a failover
 
 What an agent says, and what the proxy does meanwhile: seconds, who, what. The models are simulated, all else is real; the best
 one is rate-limited between the first turn and the second. Written by `e2e/agents/run --transcripts docs/transcripts.md` and the
 names of the checks.
 """
+REPEATED = """\
+# With call ids that repeat
+
+The model numbers its calls anew each turn. To Claude Code and Codex, whose ids are translated, it gives both calls of the first turn
+the same one, too; to Qwen Code, whose ids go through as they are, `call_0` and `call_1`. Nothing is lost, and nothing is asked again.
+"""
+
+
+def file(told):
+    return Path(os.environ["STARTED_IN"], told)
 
 
 def arguments():
     told = argparse.ArgumentParser(prog="e2e/agents/run", description="Real SDKs and agents against the built binary.")
     told.add_argument("--all", action="store_true", help="all agents, not the quick two only")
-    told.add_argument("--table", type=Path, metavar="FILE", help="write the table there too, in Markdown")
-    told.add_argument("--transcripts", type=Path, metavar="FILE", help="write there how agents go through a failover")
+    told.add_argument("--table", type=file, metavar="FILE", help="write the table there too, in Markdown")
+    told.add_argument("--transcripts", type=file, metavar="FILE", help="write there how agents go through a failover, and call ids that repeat")
     told.add_argument("words", nargs="*", metavar="WORD", help="only the checks with one of these in their names")
     return told.parse_args()
 
@@ -60,7 +71,8 @@ def main():
     if wanted.table:
         wanted.table.write_text(f"{TABLE}\n{whole}")
     if wanted.transcripts:
-        wanted.transcripts.write_text("\n".join([TRANSCRIPTS, *agent_checks.TRANSCRIPTS]))
+        parts = (THROUGH_429, agent_checks.THROUGH_429), (REPEATED, agent_checks.REPEATED)
+        wanted.transcripts.write_text("\n".join(one for intro, runs in parts if runs for one in (intro, *runs)))
     return runner.close(results)
 
 

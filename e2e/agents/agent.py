@@ -23,6 +23,8 @@ class Agent:
     program = ""
     without = ()
     """The checks that do not apply to it."""
+    ids_as_they_are = False
+    """Whether it speaks Chat Completions, where the model's call ids go through as they are."""
     bin = None
     """The folder of its program."""
 

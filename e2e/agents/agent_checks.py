@@ -2,14 +2,15 @@
 
 from rig import SLOW_FAILURE, check, equal, eventually, limited, outcomes
 
-from .agent import LAST_WORD
+from .agent import DONE, LAST_WORD
 from .agents import Aider, ClaudeCode, Codex, CodexPatch, Opencode, QwenCode
-from .transcript import transcript
+from .transcript import failover, repeated, rounds
 
 PROMPT = "Create the file greeting.txt, read it back, then say done."
 TEXT = "Написано бесплатной моделью.\nquotes \" and \\ and $HOME and 🦀\n"
-TRANSCRIPTS = []
-"""Of the runs through a 429."""
+OTHER = "another one\n"
+THROUGH_429, REPEATED = [], []
+"""Transcripts of the runs through a 429, and of those whose call ids repeat."""
 # Every need of theirs is met by each of these.
 ABLE = {
     f"supports{what}": True
@@ -36,8 +37,8 @@ def fails_between(agent, fault, outcome):
     )
     done(agent, agent.told(PROMPT))
     walks = lambda: [outcomes(line) for line in rig.lines() if line.get("status") == 200]
-    failover = [(first, outcome), (second, "success")]
-    eventually(lambda: failover in walks(), f"a failover in the log: {walks()}")
+    wanted = [(first, outcome), (second, "success")]
+    eventually(lambda: wanted in walks(), f"a failover in the log: {walks()}")
     asked = rig.simulator.asked()
     assert asked[0] == first and asked[-1] == second, f"models asked: {asked}"
     return agent
@@ -45,7 +46,7 @@ def fails_between(agent, fault, outcome):
 
 def rate_limit(kind, rig):
     agent = fails_between(kind(rig, "rate limit"), limited(600), "rate_limited")
-    TRANSCRIPTS.append(transcript(agent, agent.command(PROMPT), rig.lines()))
+    THROUGH_429.append(failover(agent, agent.command(PROMPT), rig.lines()))
 
 
 def silent_death(kind, rig):
@@ -75,10 +76,32 @@ def two_at_once(kind, rig):
     """The model calls two tools in one turn."""
     agent = kind(rig, "two at once")
     other = agent.project / "other.txt"
-    calls = [agent.write(agent.file, TEXT), agent.write(other, "another one\n")]
+    calls = [agent.write(agent.file, TEXT), agent.write(other, OTHER)]
     rig.situation({"default": {"task": [{"tool_call": calls}, *agent.turns(TEXT)[1:]]}}, listed=rig.short_list(3, **ABLE))
     done(agent, agent.told(PROMPT))
-    equal(other.read_text(), "another one\n", "the other file's content")
+    equal(other.read_text(), OTHER, "the other file's content")
+
+
+def ids_repeat(kind, rig):
+    """The model numbers its calls anew each turn; where ids are translated, both calls of one turn have the same one."""
+    for form in "functions.{name}:{at}", "call_{at}":
+        agent = kind(rig, "ids repeat")
+        other = agent.project / "other.txt"
+        work = [[agent.write(agent.file, TEXT), agent.write(other, OTHER)], [agent.read(agent.file)], [agent.read(other)]]
+        step = 1 if kind.ids_as_they_are else 0
+        numbered = lambda calls: [{**call, "id": form.format(name=call["name"], at=at * step)} for at, call in enumerate(calls)]
+        task = [*({"tool_call": numbered(calls)} for calls in work), DONE]
+        rig.situation({"default": {"task": task}}, listed=rig.short_list(3, **ABLE))
+        done(agent, agent.told(PROMPT))
+        equal(other.read_text(), OTHER, "the other file's content")
+        assert agent.seen(OTHER), "the other file's content did not come back"
+        asked = rig.simulator.completions()
+        # One for each turn; a title or a note beside them.
+        assert len(asked) <= 2 * (len(work) + 1), f"it asked {len(asked)} times"
+        equal([len(calls) for calls, _ in rounds(asked)], [len(calls) for calls in work], "calls that came back, by turn")
+        for calls, results in rounds(asked):
+            equal(results, calls, "the results' ids")
+    REPEATED.append(repeated(agent, agent.command(PROMPT), rig.lines(), asked))
 
 
 def breaks(kind, rig):
@@ -110,6 +133,7 @@ CASES = {
     "a death between": silent_death,
     "a slow failure between": slow_failure,
     "two calls at once": two_at_once,
+    "call ids repeat": ids_repeat,
     "stream breaks": breaks,
     "all rest, it waits": all_rest,
     "bad key": bad_key,

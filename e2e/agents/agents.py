@@ -60,6 +60,7 @@ class CodexPatch(Codex):
 class QwenCode(Agent):
     name, program, bin = "Qwen Code", "qwen", NODE
     package = "npm @qwen-code/qwen-code"
+    ids_as_they_are = True
 
     def settings(self):
         self.file_settings(".qwen/settings.json", {
@@ -83,6 +84,7 @@ class QwenCode(Agent):
 class Opencode(Agent):
     name, program, bin = "opencode", "opencode", MORE
     package = "npm opencode-ai"
+    ids_as_they_are = True
 
     def settings(self):
         self.file_settings(".config/opencode/opencode.json", {"autoupdate": False, "share": "disabled"})
@@ -105,7 +107,7 @@ class Aider(Agent):
 
     name, program, bin = "aider", "aider", WORK / "aider" / "bin"
     package = "pip aider-chat"
-    without = ("two calls at once",)
+    without = ("two calls at once", "call ids repeat")
 
     def settings(self):
         (self.project / "notes.txt").write_text("Write a greeting.\n")

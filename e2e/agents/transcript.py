@@ -1,4 +1,4 @@
-"""An agent's run through a failover, as a person would read it: what it said, and what the proxy did meanwhile."""
+"""An agent's run as a person would read it: what it said, and what the proxy did meanwhile."""
 
 import json
 from datetime import datetime
@@ -21,8 +21,8 @@ def walk(line):
     return f"{line['surface']} {line['status']}: {', then '.join(steps)}"
 
 
-def transcript(agent, command, lines):
-    """`lines`: those of the proxy's log."""
+def section(agent, command, lines, why, kind, shown):
+    """`lines`: those of the proxy's log. `shown`, in a block of this kind, is what the run was for."""
     events = [(at, agent.program, word) for at, line in agent.lines for word in agent.readable(line)]
     for line in lines:
         if line["event"] == "request_done":
@@ -32,8 +32,30 @@ def transcript(agent, command, lines):
     said = [f"{(at - begun).total_seconds():5.2f}  {who:8} {word}".rstrip() for at, who, word in events]
     text = "\n".join([f"$ {command}", *said, "$ cat greeting.txt", agent.file.read_text()])
     text = text.replace(str(agent.project), "~/project").replace(str(agent.home), "~")
-    (failover,) = [line for line in lines if len(line.get("attempts", ())) > 1]
-    return (
-        f"## {agent.name} {version(agent.package)}\n\n```text\n{text}```\n\n"
-        f"The failover in the proxy's log:\n\n```json\n{json.dumps(failover, ensure_ascii=False, separators=COMPACT)}\n```\n"
-    )
+    return f"## {agent.name} {version(agent.package)}\n\n```text\n{text}```\n\n{why}\n\n```{kind}\n{shown}\n```\n"
+
+
+def failover(agent, command, lines):
+    """A run with one failover."""
+    (line,) = [line for line in lines if len(line.get("attempts", ())) > 1]
+    shown = json.dumps(line, ensure_ascii=False, separators=COMPACT)
+    return section(agent, command, lines, "The failover in the proxy's log:", "json", shown)
+
+
+def rounds(asked):
+    """The rounds of calls in the longest conversation that a model was sent: the ids of each one's calls, and of the results."""
+    messages = max((one["body"]["messages"] for one in asked), key=len)
+    found = []
+    for message in messages:
+        if calls := message.get("tool_calls"):
+            found.append(([call["id"] for call in calls], []))
+        elif message["role"] == "tool":
+            found[-1][1].append(message["tool_call_id"])
+    return found
+
+
+def repeated(agent, command, lines, asked):
+    """A run whose model gives the same call id again and again."""
+    shown = "\n".join(f"called {' '.join(calls)}, results for {' '.join(results)}" for calls, results in rounds(asked))
+    why = f"What the model was sent back, of {len(asked)} requests in all:"
+    return section(agent, command, lines, why, "text", shown)

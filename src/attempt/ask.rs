@@ -47,9 +47,13 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        self.open(model, request, answered)
-            .await
-            .map_err(Unanswered::Failed)
+        let opened = self.open(model, request, answered).await;
+        opened.map_err(|failure| {
+            Unanswered::Failed(match request.endpoint {
+                Endpoint::Chat => failure,
+                Endpoint::Completions => failure.at_the_legacy_endpoint(),
+            })
+        })
     }
 
     async fn open(
@@ -91,11 +95,7 @@ impl Walker {
         } else {
             Cause::Status
         };
-        let failure = self.classify(heard, heard.status, &body, cause);
-        match heard.endpoint {
-            Endpoint::Chat => failure,
-            Endpoint::Completions => failure.or_not_offered(),
-        }
+        self.classify(heard, heard.status, &body, cause)
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {

@@ -70,7 +70,7 @@ impl Registry {
     /// (`POST /admin/refresh`).
     pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
         self.forget_failures();
-        *self.lock() = Cooldowns::default();
+        self.lock().clear_all();
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.changes.send_replace(());
     }
@@ -133,18 +133,24 @@ impl Registry {
         self.lock().rest(because, rest, now)
     }
 
-    /// Lets the whole account rest; answers when it wakes, if it rests at all.
+    /// Lets the whole account rest; answers when it wakes, if it rests at all, and whether it did not
+    /// rest for that until now.
     pub fn rest_account(
         &self,
         because: Because,
         why: AccountRest,
         rest: Rest,
         now: Now,
-    ) -> Option<Wake> {
+    ) -> (Option<Wake>, bool) {
         if why.limit == AccountLimit::Day {
             self.note(|outside| outside.day_refused(why.free_requests, now));
         }
-        self.lock().rest_account(because, why, rest, now)
+        let rests_for = |known: &Cooldowns| known.account_rest(now).map(|(why, _)| why.limit);
+        let mut cooldowns = self.lock();
+        let before = rests_for(&cooldowns);
+        let wake = cooldowns.rest_account(because, why, rest, now);
+        let after = rests_for(&cooldowns);
+        (wake, after.is_some() && after != before)
     }
 
     /// Ends a model's rest before its time, and forgets what it was found to lack.

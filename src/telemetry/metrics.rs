@@ -18,6 +18,7 @@ pub struct Metrics {
     collectors: Collectors,
     requests: IntCounterVec,
     surfaces: IntCounterVec,
+    sent_as: IntCounterVec,
     duration: Histogram,
     first_event: Histogram,
     attempts: IntCounterVec,
@@ -66,6 +67,13 @@ impl Metrics {
                 "The same by the API they spoke: chat, responses, messages, completions.",
             ),
             &["surface", "status"],
+        )?;
+        let sent_as = IntCounterVec::new(
+            Opts::new(
+                "freellm_requests_sent_as_total",
+                "Those of the requests whose client was sent another status, one that makes it show the error.",
+            ),
+            &["status", "status_sent"],
         )?;
         let duration = Histogram::with_opts(
             HistogramOpts::new(
@@ -125,9 +133,10 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 10] = [
+        let all: [Box<dyn Collector>; 11] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
+            Box::new(sent_as.clone()),
             Box::new(duration.clone()),
             Box::new(first_event.clone()),
             Box::new(attempts.clone()),
@@ -144,6 +153,7 @@ impl Metrics {
             collectors,
             requests,
             surfaces,
+            sent_as,
             duration,
             first_event,
             attempts,
@@ -161,6 +171,13 @@ impl Metrics {
             .with_label_values(&[surface.as_str(), status])
             .inc();
         self.duration.observe(seconds);
+    }
+
+    /// The client of a chat request that ended with `status` was sent another one.
+    pub fn sent_as(&self, status: u16, sent: u16) {
+        self.sent_as
+            .with_label_values(&[status.to_string(), sent.to_string()])
+            .inc();
     }
 
     /// A stream has begun, so many seconds after its request.
@@ -319,6 +336,7 @@ mod tests {
         metrics.request(Surface::Chat, "200", 0.2);
         metrics.request(Surface::Chat, "200/mid_error", 70.0);
         metrics.request(Surface::Chat, "499", 0.01);
+        metrics.sent_as(503, 402);
         metrics.first_event(0.7);
         metrics.unauthorized("invalid_api_key");
         metrics.connection_refused();
@@ -351,6 +369,7 @@ mod tests {
             "freellm_requests_total{status=\"200\"} 1",
             "freellm_requests_total{status=\"200/mid_error\"} 1",
             "freellm_requests_total{status=\"499\"} 1",
+            "freellm_requests_sent_as_total{status=\"503\",status_sent=\"402\"} 1",
             "# TYPE freellm_request_duration_seconds histogram",
             "freellm_request_duration_seconds_bucket{le=\"0.05\"} 1",
             "freellm_request_duration_seconds_bucket{le=\"0.25\"} 2",

@@ -290,6 +290,8 @@ impl RequestRecord {
 #[derive(Clone, Copy)]
 struct End {
     status: u16,
+    /// Where the client was sent another one.
+    status_sent: Option<u16>,
     mid_stream_error: Option<&'static str>,
     duration_ms: u64,
     now: Now,
@@ -333,8 +335,13 @@ impl Drop for RequestRecord {
         let took = now.steady.saturating_duration_since(self.started);
         self.metrics
             .request(self.surface, &label, took.as_secs_f64());
+        let status_sent = self.sent.filter(|sent| *sent != status);
+        if let Some(sent) = status_sent {
+            self.metrics.sent_as(status, sent);
+        }
         let end = End {
             status,
+            status_sent,
             mid_stream_error,
             duration_ms: whole_millis(took),
             now,
@@ -364,7 +371,7 @@ impl RequestRecord {
             surface: self.surface.as_str(),
             duration_ms: end.duration_ms,
             status: end.status,
-            status_sent: self.sent.filter(|sent| *sent != end.status),
+            status_sent: end.status_sent,
             chosen_model: self.chosen_model(),
             stream: self.traits.stream,
             chunks_emitted: self.chunks_emitted,
@@ -405,7 +412,7 @@ impl RequestRecord {
             had_response_format: self.traits.had_response_format,
             had_seed: self.traits.had_seed,
             had_stop: self.traits.had_stop,
-            status_sent: self.sent.filter(|sent| *sent != end.status),
+            status_sent: end.status_sent,
             model_ignored: self.traits.model_ignored,
             snapshot_size: self.snapshot_size,
         };

@@ -115,6 +115,14 @@ async fn s3_an_error_that_no_retry_helps_against_takes_the_clients_form() {
     let metric = |status| format!("freellm_requests_total{{status=\"{status}\"}}");
     // Six clients, twice each: the metrics count our own status.
     assert_eq!(rig.metric(&metric("502")).await, Some(12.0));
+    // And beside it what four of them were sent, where that differs.
+    let sent = |status, sent| {
+        format!("freellm_requests_sent_as_total{{status=\"{status}\",status_sent=\"{sent}\"}}")
+    };
+    assert_eq!(rig.metric(&sent("502", "402")).await, Some(6.0));
+    assert_eq!(rig.metric(&sent("502", "400")).await, Some(2.0));
+    assert_eq!(rig.metric(&sent("402", "402")).await, None);
+    assert_eq!(rig.metric(&sent("502", "502")).await, None);
 }
 
 #[tokio::test(start_paused = true)]

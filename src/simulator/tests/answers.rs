@@ -84,6 +84,28 @@ async fn a_tool_call_comes_in_fragments() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_have_the_ids_that_the_script_gives_them() {
+    let call = |id: Option<&str>| ToolCall {
+        id: id.map(ToOwned::to_owned),
+        ..ToolCall::new("read_file", json!({}))
+    };
+    let chosen = [
+        Some("functions.read_file:0"),
+        Some("functions.read_file:0"),
+        Some(""),
+    ];
+    let calls = chosen.map(call).into_iter().chain([call(None)]).collect();
+    let simulator = Simulator::new(Script::new().model(MODEL, Step::ToolCall(calls)));
+    for streamed in [false, true] {
+        let (_, _, body) = ask(&simulator, &chat(streamed)).await;
+        let times = |text: &str| body.matches(text).count();
+        assert_eq!(times(r#""id":"functions.read_file:0""#), 2, "{body}");
+        assert_eq!(times(r#""id":"""#), 1, "{body}");
+        assert_eq!(times(r#""id":"call_"#), 1, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_recording_off_answers_are_made_once() {
     let script = Script::new()
         .model(MODEL, Step::ok("Hi"))
