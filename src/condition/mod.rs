@@ -3,7 +3,7 @@
 //! is green while what people send fails (spec §3, §7).
 //!
 //! Pure: what is known goes in as values, `now` among them. [`Condition::of`] finds what it comes to;
-//! [`words`] says it.
+//! `words` says it.
 
 mod told;
 mod words;
