@@ -60,7 +60,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
             "model": model(),
             "openai-api-base": v1(door),
             "openai-api-key": door.key.expose(),
-            // It does not know the model by its name, and would say so each time.
+            // It does not know a model of this name, and would say so each time.
             "show-model-warnings": false,
         }),
     };

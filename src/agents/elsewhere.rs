@@ -18,8 +18,11 @@ const WEB_PROXIES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// What stands around an agent that has been set up and would lead it elsewhere, in sentences; `direct`
-/// are the hosts that it must reach without a web proxy, and `settings` its files as they are.
+/// The variables that name the hosts to be reached without one.
+pub const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// What would lead an agent that has been set up elsewhere, in sentences; `direct` are the hosts that it
+/// must reach without a web proxy, and `settings` its files as they are.
 #[must_use]
 pub fn found(
     about: &About,
@@ -47,8 +50,9 @@ pub fn found(
     }
     let between = WEB_PROXIES.iter().any(|name| lookup(name).is_some());
     let exempt = |hosts: &&str| {
-        let exempt = ["NO_PROXY", "no_proxy"].into_iter().filter_map(lookup);
-        exempt.into_iter().any(|list| list == **hosts)
+        NO_PROXY
+            .iter()
+            .any(|name| lookup(name).is_some_and(|list| list == **hosts))
     };
     if let Some(hosts) = direct.filter(|hosts| between && !exempt(hosts)) {
         told.push(format!(
@@ -56,6 +60,31 @@ pub fn found(
         ));
     }
     told
+}
+
+/// The hosts that an agent must reach without a web proxy: those that the environment names, and ours
+/// where TLS does not guard the key on the way.
+#[must_use]
+pub fn direct(base: &str, lookup: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {
+    let url: http::Uri = base.parse().ok()?;
+    let host = url.host().filter(|_| url.scheme_str() == Some("http"))?;
+    let set = |name: &&str| lookup(name)?.into_string().ok();
+    let mut hosts = NO_PROXY.iter().find_map(set);
+    // Readers do not agree on how an IPv6 address is written there.
+    for host in [host.trim_matches(['[', ']']), host] {
+        let named = |hosts: &str| {
+            hosts
+                .split(',')
+                .map(str::trim)
+                .any(|h| h == host || h == "*")
+        };
+        hosts = match hosts {
+            Some(hosts) if named(&hosts) => Some(hosts),
+            Some(hosts) => Some(format!("{hosts},{host}")),
+            None => Some(host.to_owned()),
+        };
+    }
+    hosts
 }
 
 /// Whether settings put this variable into the agent's environment.
@@ -104,6 +133,30 @@ mod tests {
             assert_eq!(told.len(), expected.len(), "{told:?}");
             for (told, expected) in told.iter().zip(*expected) {
                 assert!(told.starts_with(expected), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn s8_the_proxy_is_reached_without_a_web_proxy() {
+        #[rustfmt::skip]
+        let rows: &[(&str, Option<&str>, Option<&str>)] = &[
+            ("http://127.0.0.1:8080",   None,                    Some("127.0.0.1")),
+            ("http://127.0.0.1:8080",   Some("a.test"),          Some("a.test,127.0.0.1")),
+            ("http://127.0.0.1:8080",   Some("a, 127.0.0.1"),    Some("a, 127.0.0.1")),
+            ("http://127.0.0.1:8080",   Some("*"),               Some("*")),
+            ("http://[::1]:8080",       None,                    Some("::1,[::1]")),
+            ("http://proxy.test/free",  None,                    Some("proxy.test")),
+            ("https://proxy.test",      Some("a.test"),          None),
+        ];
+        for (base, set, expected) in rows {
+            for name in ["NO_PROXY", "no_proxy"] {
+                let variable = |asked: &str| set.filter(|_| asked == name).map(OsString::from);
+                assert_eq!(
+                    direct(base, &variable).as_deref(),
+                    *expected,
+                    "{base} {set:?}"
+                );
             }
         }
     }

@@ -4,34 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderMap, Response};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::heard::Heard;
 use super::listened::Listened;
-use super::opened::{Opened, PlainAnswer, StreamAnswer};
+use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
 use super::walk::{Times, Walker};
-use crate::clock::Now;
 use crate::model::Model;
-use crate::request::{ChatRequest, Endpoint, Routing};
+use crate::request::{ChatRequest, Endpoint};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{
-    AnswerBody, AnswerHead, Answered, Asked, Cause, ConnectError, Failure, ReadError, Rest, Said,
-    SendError, UpstreamError, as_stream, read_answer, read_body, read_counted, without_heartbeat,
-    without_key,
+    AnswerBody, AnswerHead, Answered, Asked, Cause, Failure, ReadError, Rest, Said, SendError,
+    UpstreamError, as_stream, read_answer, read_body, read_counted, without_heartbeat, without_key,
 };
 
 /// How long the body of an error answer is waited for: the status says the most of it.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why a model that was to be asked gives no answer.
-pub(super) enum Unanswered {
-    /// The way's failure: the model was never asked.
-    Unreached(ConnectError),
-    /// The attempt's.
-    Failed(Failure),
-}
 
 impl Walker {
     /// Asks one model. Its limits run from the moment there is a connection: the wait for one has
@@ -56,9 +47,13 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        self.open(model, request, answered)
-            .await
-            .map_err(Unanswered::Failed)
+        let opened = self.open(model, request, answered).await;
+        opened.map_err(|failure| {
+            Unanswered::Failed(match request.endpoint {
+                Endpoint::Chat => failure,
+                Endpoint::Completions => failure.at_the_legacy_endpoint(),
+            })
+        })
     }
 
     async fn open(
@@ -100,11 +95,7 @@ impl Walker {
         } else {
             Cause::Status
         };
-        let failure = self.classify(heard, heard.status, &body, cause);
-        match heard.endpoint {
-            Endpoint::Chat => failure,
-            Endpoint::Completions => failure.or_not_offered(),
-        }
+        self.classify(heard, heard.status, &body, cause)
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
@@ -162,7 +153,7 @@ impl Walker {
             Ok(Err(ReadError::Broken)) => Err(broken(Cause::Broken)),
             Ok(Err(ReadError::TooLarge)) => Err(broken(Cause::TooLarge)),
             Ok(Err(ReadError::Packed)) => Err(broken(Cause::NotJson)),
-            // It is well, and long: nobody has to rest for what our patience is.
+            // It was well, and long: our own limit is no reason to rest the model.
             Err(_) if body.flows() => Err(Failure {
                 rest: Rest::None,
                 ..broken(Cause::Overrun)
@@ -267,44 +258,6 @@ impl Walker {
                 Err(_) => broken(Cause::NotJson),
             },
         }
-    }
-}
-
-/// What an answer is judged by, beside its body.
-#[derive(Clone, Debug)]
-pub(super) struct Heard {
-    model: Arc<Model>,
-    pub(super) routing: Routing,
-    endpoint: Endpoint,
-    status: u16,
-    headers: HeaderMap,
-    /// When its head arrived: its `Date` is of this moment.
-    at: Now,
-}
-
-impl Heard {
-    fn new(
-        model: &Arc<Model>,
-        request: &ChatRequest,
-        response: Response<AnswerBody>,
-    ) -> (Self, AnswerBody) {
-        let (head, body) = response.into_parts();
-        let heard = Self {
-            model: Arc::clone(model),
-            routing: request.routing,
-            endpoint: request.endpoint,
-            status: head.status.as_u16(),
-            headers: head.headers,
-            at: Now::read(),
-        };
-        (heard, body)
-    }
-
-    /// What still counts once the answer flows: the head spoke of its beginning.
-    fn in_mid_stream(self) -> Self {
-        let date = self.headers.get(DATE).cloned();
-        let headers = date.into_iter().map(|date| (DATE, date)).collect();
-        Self { headers, ..self }
     }
 }
 

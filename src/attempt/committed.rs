@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 
 use tokio::time::Instant;
 
-use super::ask::Heard;
+use super::heard::Heard;
 use super::idle::{Idle, Silence};
 use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;

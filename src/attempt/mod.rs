@@ -8,6 +8,7 @@
 mod ask;
 mod committed;
 mod explain;
+mod heard;
 mod idle;
 mod listened;
 mod opened;
@@ -16,7 +17,6 @@ mod refusal;
 mod rendering;
 mod walk;
 mod way;
-mod why;
 mod wording;
 
 pub use committed::Committed;
@@ -25,5 +25,4 @@ pub use opened::{Opened, PlainAnswer, StreamAnswer};
 pub use refusal::{Refusal, Tried};
 pub use rendering::Rendering;
 pub use walk::Walker;
-pub use why::Unavailable;
 pub use wording::Wording;

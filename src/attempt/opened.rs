@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ask::Heard;
+use super::heard::Heard;
 use crate::model::Model;
 use crate::sse::Framer;
-use crate::upstream::{AnswerBody, AnswerHead};
+use crate::upstream::{AnswerBody, AnswerHead, ConnectError, Failure};
 
 /// An answer that may still be let go of.
 #[derive(Debug)]
@@ -28,6 +28,14 @@ impl Opened {
             Self::Stream(stream) => stream.silent,
         }
     }
+}
+
+/// Why a model that was to be asked gives no answer.
+pub(super) enum Unanswered {
+    /// There was no connection: the model was never asked.
+    Unreached(ConnectError),
+    /// The attempt failed.
+    Failed(Failure),
 }
 
 /// A whole plain answer.

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Unavailable;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
 use crate::registry::Cooldowns;
+use crate::select::Unavailable;
 use crate::units::whole_seconds;
 use crate::upstream::{AccountLimit, Outcome, PassedAnswer, Unreachable};
 
@@ -29,7 +29,7 @@ pub enum Refusal {
         retry_after: u64,
         /// Why, counted.
         why: Unavailable,
-        /// The first of them wakes then, and nobody who could be asked is left until it does.
+        /// The first of them wakes then, and until it does no model is left to ask.
         returns: bool,
         /// What was tried.
         tried: Vec<Tried>,

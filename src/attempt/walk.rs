@@ -6,17 +6,17 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::ask::Unanswered;
+use super::opened::Unanswered;
 use super::refusal::{account_refusal, seconds};
 use super::way::Way;
-use super::{Opened, Refusal, Tried, Unavailable, Wording};
+use super::{Opened, Refusal, Tried, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
 use crate::model::{Model, ModelId};
 use crate::registry::{AccountRest, Because, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{Preference, Selection, Wants, filtered_out, select};
+use crate::select::{Preference, Selection, Unavailable, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::{
     AccountLimit, Cause, ConnectError, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,
@@ -140,10 +140,15 @@ impl Walker {
                     let Some(model) = models.first() else { break };
                     record.attempt_begins(&model.id);
                     progress.tried.push(model.id.clone());
+                    let begun = Now::steady();
                     let asked = match self.ask(model, request).await {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
                     };
+                    if !matches!(asked, Err(Unanswered::Unreached(_))) {
+                        // Should it break again, that is another outage.
+                        progress.way = Way::default();
+                    }
                     match asked {
                         Ok(opened) if opened.is_silent() => {
                             // It has answered, and another may have more to say.
@@ -163,7 +168,9 @@ impl Walker {
                             // It was not asked after all, and nothing is known of it.
                             drop(claim);
                             progress.tried.pop();
-                            let wait = self.unreached(&error, &mut progress.way, record);
+                            let took = Now::steady().saturating_duration_since(begun);
+                            let wait = progress.way.fails(error.why, took);
+                            self.unreached(&error, wait, record);
                             let until = wait.map(|wait| Now::read().plus(wait).steady);
                             let Some(until) = until.filter(|until| *until < deadline) else {
                                 return Err(Refusal::Unreachable {
@@ -210,12 +217,14 @@ impl Walker {
                 ) => break,
             }
         }
-        let last = progress.last.take().filter(|_| !progress.failed);
-        match last.filter(|_| !self.somebody_may_do_better(snapshot.as_deref(), request, &progress))
-        {
+        match progress.last.take().filter(|_| !progress.failed) {
             Some(LastWord::Silent(opened)) => Ok(*opened),
-            Some(LastWord::Refused(answer)) => Err(Refusal::Passed(answer)),
-            None => {
+            Some(LastWord::Refused(answer))
+                if !self.somebody_may_do_better(snapshot.as_deref(), request, &progress) =>
+            {
+                Err(Refusal::Passed(answer))
+            }
+            Some(LastWord::Refused(_)) | None => {
                 Err(self.nothing_left(snapshot.as_deref(), request, &progress, record.attempts()))
             }
         }
@@ -254,15 +263,8 @@ impl Walker {
         }
     }
 
-    /// There was no connection: tells the operator, and answers how long to wait before the next
-    /// try, if there is to be one.
-    fn unreached(
-        &self,
-        error: &ConnectError,
-        way: &mut Way,
-        record: &mut RequestRecord,
-    ) -> Option<Duration> {
-        let wait = way.fails(error.why);
+    /// There was no connection: tells the operator.
+    fn unreached(&self, error: &ConnectError, wait: Option<Duration>, record: &mut RequestRecord) {
         self.log.emit(
             LogLevel::Debug,
             "connect_failed",
@@ -272,7 +274,6 @@ impl Walker {
             }),
         );
         record.unreached(error.why);
-        wait
     }
 
     /// Draws the consequences of a failure: a rest, a lesson, and an end of the walk where
@@ -313,7 +314,7 @@ impl Walker {
                     }
                     None => {}
                 }
-                // A model that is gone was no candidate in truth.
+                // A model that is gone was never really a candidate.
                 let gone = failure.rest == Rest::UntilNextList;
                 progress.failed |= failure.answer.is_none() && !gone;
                 if gone {
@@ -381,15 +382,17 @@ impl Walker {
             answer: failure.answer.clone(),
             free_requests: failure.free_requests,
         };
-        let wake = self.registry.rest_account(because, why, failure.rest, now);
+        let (wake, is_news) = self.registry.rest_account(because, why, failure.rest, now);
         let until = wake.map(|wake| wake.date(now));
-        self.log.emit(
-            LogLevel::Warning,
-            "account_rests",
-            &serde_json::json!({
-                "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
-            }),
-        );
+        if is_news {
+            self.log.emit(
+                LogLevel::Warning,
+                "account_rests",
+                &serde_json::json!({
+                    "limit": limit.as_str(), "until": until.map(crate::clock::rfc3339),
+                }),
+            );
+        }
         until
     }
 
@@ -398,8 +401,8 @@ impl Walker {
         self.registry.with_cooldowns_now(account_refusal)
     }
 
-    /// Whether somebody who rests may answer where all who were asked did not. Who is gone was no
-    /// candidate in truth.
+    /// Whether a resting model may answer where all that were asked did not. A model that is gone was
+    /// never really a candidate.
     fn somebody_may_do_better(
         &self,
         snapshot: Option<&Snapshot>,

@@ -1,6 +1,6 @@
-//! The way to the upstream fails: how often one request tries it again, and when (spec §4.2, §10.4).
+//! No connection to the upstream: how often one request tries again, and when (spec §4.2).
 //!
-//! Pure: a cause goes in, a wait comes out. That nobody rests for it is the walk's affair.
+//! Pure: a cause goes in, a wait comes out. That no model rests for it is the walk's rule.
 
 use std::time::Duration;
 
@@ -15,18 +15,28 @@ const WAITS: [Duration; 5] = [
     Duration::from_millis(1500),
 ];
 
-/// The tries of one request that brought no connection.
+/// Tries that take long to fail are fewer: no further one begins once this has gone by since the first
+/// failed.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The tries that brought no connection, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Way {
     failures: usize,
+    /// What waits and tries have taken since the first failed.
+    spent: Duration,
 }
 
 impl Way {
-    /// It has failed: how long to wait before the next try, if there is to be one.
-    pub(super) fn fails(&mut self, why: Unreachable) -> Option<Duration> {
-        let wait = WAITS.get(self.failures).copied();
+    /// A try has failed, which took so long: how long to wait before the next, if there is to be one.
+    pub(super) fn fails(&mut self, why: Unreachable, took: Duration) -> Option<Duration> {
+        if self.failures > 0 {
+            self.spent += took;
+        }
+        let wait = WAITS.get(self.failures).copied()?;
         self.failures += 1;
-        wait.filter(|_| why.may_pass())
+        self.spent += wait;
+        (why.may_pass() && self.spent <= PATIENCE).then_some(wait)
     }
 }
 
@@ -37,7 +47,8 @@ mod tests {
     #[test]
     fn s4_2_a_way_that_fails_is_tried_five_times_again_within_3_s() {
         let mut way = Way::default();
-        let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Refused))
+        let took = Duration::from_millis(50);
+        let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Refused, took))
             .map(|wait| wait.as_millis())
             .collect();
         assert_eq!(waits, [100, 200, 400, 800, 1500]);
@@ -45,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_4_what_does_not_pass_in_a_moment_is_not_tried_again() {
+    fn s4_2_what_does_not_pass_in_a_moment_is_not_tried_again() {
         for why in Unreachable::ALL {
             let settled = [
                 Unreachable::Timeout,
@@ -54,7 +65,29 @@ mod tests {
                 Unreachable::ProxyRefused,
             ]
             .contains(&why);
-            assert_eq!(Way::default().fails(why).is_none(), settled, "{why:?}");
+            let wait = Way::default().fails(why, Duration::ZERO);
+            assert_eq!(wait.is_none(), settled, "{why:?}");
+        }
+    }
+
+    #[test]
+    fn s4_2_tries_that_take_long_to_fail_are_fewer() {
+        #[rustfmt::skip]
+        let rows = [
+            // each takes, ms   tries   until the last has failed, ms
+            (0,                 6,      3_000),
+            (100,               6,      3_600),
+            (1_000,             4,      4_700),
+            (4_000,             2,      8_100),
+            (9_900,             2,      19_900),
+        ];
+        for (each, tries, all) in rows {
+            let took = Duration::from_millis(each);
+            let mut way = Way::default();
+            let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Tls, took)).collect();
+            assert_eq!(waits.len() + 1, tries, "{each}");
+            let whole = waits.iter().sum::<Duration>() + took * (waits.len() as u32 + 1);
+            assert_eq!(whole.as_millis(), all, "{each}");
         }
     }
 }

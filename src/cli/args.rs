@@ -57,7 +57,7 @@ pub struct Parsed {
     /// The settings that were given as flags, by the names of their variables, for
     /// [`crate::config::Sources::gather`].
     pub flags: Vec<(&'static str, String)>,
-    /// The file that stands in for those that are looked for.
+    /// The file to read in place of those that are looked for.
     pub env_file: Option<PathBuf>,
 }
 
@@ -105,7 +105,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
     })
 }
 
-/// Whoever tries a flag for a key is told where keys go.
+/// A flag for a key is answered with where keys go.
 fn explained(error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return error;
@@ -259,7 +259,7 @@ fn app() -> clap::Command {
                 url(),
                 switch(
                     "dry-run",
-                    "Only show what would be written; so it is too where nobody can be asked",
+                    "Only show what would be written (the default without a terminal)",
                 )
                 .conflicts_with("write"),
                 switch("write", "Write without asking").visible_alias("yes"),

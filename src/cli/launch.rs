@@ -2,15 +2,12 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use super::setup::no_door;
-use super::{Ending, say, window};
+use super::{Ending, door, say};
 use crate::agents::merge::said;
-use crate::agents::{About, Agent, OfProject};
+use crate::agents::{About, Agent, OfProject, elsewhere};
 use crate::config::{Door, Sources, foreign_variable, text_in_folder};
 
 /// What to launch.
@@ -30,12 +27,12 @@ pub fn run(sources: &Sources, launch: &Launch) -> Ending {
     let door = match sources.door(launch.url.as_deref()) {
         Ok(door) => door,
         Err(error) => {
-            say::problem(no_door(&error));
+            say::problem(door::unknown(&error));
             return Ending::Settings;
         }
     };
     // An agent with a screen of its own would wipe a warning away.
-    if launch.url.is_none() && !is_open(&door) {
+    if launch.url.is_none() && !door::is_open(&door) {
         say::problem(format_args!(
             "nothing listens at {}: start `free-llm-proxy serve` first, or say with --url where \
              the proxy is",
@@ -48,8 +45,8 @@ pub fn run(sources: &Sources, launch: &Launch) -> Ending {
         say::problem(format_args!("{}: {problem}", about.title));
         return Ending::Fault;
     }
-    let door = window::asked(door);
-    let direct = direct_now(&door);
+    let door = door::with_window(door);
+    let direct = door::direct(&door);
     let command = command(about, &door, direct.as_deref(), &launch.arguments);
     replace_by(about, command)
 }
@@ -81,36 +78,6 @@ fn led_away(file: &OfProject) -> Option<String> {
     }
 }
 
-/// The same of this environment.
-pub(super) fn direct_now(door: &Door) -> Option<String> {
-    direct(&door.base, |name| {
-        foreign_variable(name).and_then(|hosts| hosts.into_string().ok())
-    })
-}
-
-/// The hosts that the agent must reach without an outbound proxy: those that the environment names,
-/// and ours where TLS does not guard the key on the way.
-fn direct(base: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let url: http::Uri = base.parse().ok()?;
-    let host = url.host().filter(|_| url.scheme_str() == Some("http"))?;
-    let mut hosts = variable("NO_PROXY").or_else(|| variable("no_proxy"));
-    // Readers do not agree on how an IPv6 address stands there.
-    for host in [host.trim_matches(['[', ']']), host] {
-        let named = |hosts: &str| {
-            hosts
-                .split(',')
-                .map(str::trim)
-                .any(|h| h == host || h == "*")
-        };
-        hosts = match hosts {
-            Some(hosts) if named(&hosts) => Some(hosts),
-            Some(hosts) => Some(format!("{hosts},{host}")),
-            None => Some(host.to_owned()),
-        };
-    }
-    hosts
-}
-
 /// Keys of the proxy's own: no agent needs them.
 const OURS: [&str; 2] = ["OPENROUTER_API_KEY", "PROXY_API_KEY"];
 
@@ -124,7 +91,7 @@ fn command(about: &About, door: &Door, direct: Option<&str>, arguments: &[OsStri
         .args(run.arguments)
         .args(arguments)
         .envs(run.variables);
-    for name in ["NO_PROXY", "no_proxy"] {
+    for name in elsewhere::NO_PROXY {
         command.envs(direct.map(|hosts| (name, hosts)));
     }
     command
@@ -159,50 +126,4 @@ fn failed(about: &About, error: &io::Error) -> Ending {
         say::problem(format_args!("`{program}` cannot be run: {error}"));
     }
     Ending::Fault
-}
-
-/// Whether somebody listens there.
-pub(super) fn is_open(door: &Door) -> bool {
-    const LIMIT: Duration = Duration::from_secs(1);
-    let Ok(url) = door.base.parse::<http::Uri>() else {
-        return false;
-    };
-    let port = url.port_u16().unwrap_or(match url.scheme_str() {
-        Some("https") => 443,
-        _ => 80,
-    });
-    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
-    let addresses = (host, port).to_socket_addrs().into_iter().flatten();
-    addresses
-        .into_iter()
-        .any(|address| TcpStream::connect_timeout(&address, LIMIT).is_ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn i11_b21_the_proxy_is_reached_directly() {
-        #[rustfmt::skip]
-        let rows: &[(&str, Option<&str>, Option<&str>)] = &[
-            ("http://127.0.0.1:8080",   None,                    Some("127.0.0.1")),
-            ("http://127.0.0.1:8080",   Some("a.test"),          Some("a.test,127.0.0.1")),
-            ("http://127.0.0.1:8080",   Some("a, 127.0.0.1"),    Some("a, 127.0.0.1")),
-            ("http://127.0.0.1:8080",   Some("*"),               Some("*")),
-            ("http://[::1]:8080",       None,                    Some("::1,[::1]")),
-            ("http://proxy.test/free",  None,                    Some("proxy.test")),
-            ("https://proxy.test",      Some("a.test"),          None),
-        ];
-        for (base, set, expected) in rows {
-            for name in ["NO_PROXY", "no_proxy"] {
-                let variable = |asked: &str| set.filter(|_| asked == name).map(str::to_owned);
-                assert_eq!(
-                    direct(base, variable).as_deref(),
-                    *expected,
-                    "{base} {set:?}"
-                );
-            }
-        }
-    }
 }

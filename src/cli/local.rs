@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use time::{OffsetDateTime, UtcOffset};
 
-/// The time zone of whoever reads; UTC where the system does not tell it.
+/// The reader's time zone; UTC where the system does not tell it.
 #[derive(Clone, Copy, Debug)]
 pub struct Local(Option<UtcOffset>);
 
@@ -15,7 +15,7 @@ impl Local {
         Self(UtcOffset::current_local_offset().ok())
     }
 
-    /// So many hours before UTC's.
+    /// This many hours ahead of UTC.
     #[cfg(test)]
     pub(super) fn hours(hours: i8) -> Self {
         Self(UtcOffset::from_hms(hours, 0, 0).ok())
@@ -26,7 +26,7 @@ impl Local {
         format!("{} ({})", self.clock(at, false), self.whose())
     }
 
-    /// Whose time it is.
+    /// The name of the zone.
     pub(super) fn whose(self) -> &'static str {
         match self.0 {
             Some(_) => "your time",
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i11_a_moment_is_told_in_the_readers_time() {
+    fn s8_a_moment_is_told_in_the_readers_time() {
         // 2027-01-16 00:00:00 UTC.
         let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_057_600);
         #[rustfmt::skip]

@@ -6,6 +6,7 @@
 mod args;
 pub mod check;
 pub mod demo;
+mod door;
 pub mod explain;
 pub mod health;
 pub mod init;
@@ -18,7 +19,6 @@ pub mod setup;
 mod signals;
 pub mod status;
 mod when;
-mod window;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use super::Ending;
 use crate::config::LogLevel;
 use crate::telemetry::Log;
 
-/// They would end the process where it stands, and mean nothing here. Of `SIGVTALRM` and `SIGPROF`
+/// They would end the process at once, and mean nothing here. Of `SIGVTALRM` and `SIGPROF`
 /// Linux, macOS and the BSDs have the same numbers.
 fn meaningless() -> [SignalKind; 7] {
     [
@@ -51,7 +51,7 @@ pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::
     Ok(stop)
 }
 
-/// Whoever started the program with `nohup` wants it to outlive the terminal.
+/// A program started with `nohup` is meant to outlive the terminal.
 fn hangup() -> std::io::Result<Option<Signal>> {
     let kind = SignalKind::hangup();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -15,7 +15,7 @@ pub struct Known {
     pub speaks_on: &'static [u16],
     /// The one of these that any other of ours becomes.
     pub sent_as: u16,
-    /// What makes it ask again wherever that stands in an answer, the sentence included. In lower case.
+    /// What makes it ask again anywhere in an answer, the sentence included. In lower case.
     pub silenced_by: &'static [&'static str],
     /// The error frame that makes it show the sentence, once a stream is open.
     pub frame: Frame,

@@ -5,7 +5,7 @@ const NO_BREAK_SPACE: &str = "\u{a0}";
 /// Has no width.
 const WORD_JOINER: char = '\u{2060}';
 
-/// Whether any of these stands in the text, in whatever case.
+/// Whether the text has any of these, in whatever case.
 pub(super) fn are_in(text: &str, words: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
     words.iter().any(|words| text.contains(words))

@@ -10,19 +10,19 @@ mod words;
 
 use std::time::{Duration, SystemTime};
 
-use crate::attempt::Unavailable;
 use crate::live::{How, Streak};
 use crate::model::ModelId;
 use crate::registry::{Outside, TodayView};
+use crate::select::Unavailable;
 use crate::upstream::{AccountLimit, Unreachable};
 
 pub use told::{About, Told};
 pub use words::Names;
 
-/// A failure is news for so long: then it is worth asking again, and who balances by `/ready` sends
-/// something again.
+/// How long a failure counts against readiness. After that a request is worth trying, and a load balancer
+/// that goes by `/ready` sends one.
 const FRESH: Duration = Duration::from_secs(60);
-/// So many failures in a row, and being ready is no comfort.
+/// After this many failures in a row it is no longer called well.
 const IN_A_ROW: u32 = 3;
 
 /// All that bears on it.
@@ -74,7 +74,7 @@ pub enum Condition {
     NoList {
         /// Why the ranking could not be.
         ranking: Option<crate::registry::FailedRead>,
-        /// Why the catalogue that stands in for it could not be.
+        /// Why the catalogue, its substitute, could not be.
         catalogue: Option<crate::registry::FailedRead>,
         /// When it is read again.
         next: Option<SystemTime>,
@@ -144,7 +144,7 @@ pub enum Condition {
         /// Who is asked first.
         next: ModelId,
     },
-    /// Nobody has asked yet.
+    /// There has been no request yet.
     Ready {
         /// Who is asked first.
         next: ModelId,

@@ -1,11 +1,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
-use crate::account::{KeySaid, Today};
 use crate::clock::Now;
 use crate::config::Secret;
 use crate::registry::{FailedRead, There};
-use crate::upstream::Unreachable;
+use crate::upstream::{KeySaid, Today, Unreachable};
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;
@@ -36,7 +35,7 @@ fn names() -> Names {
     }
 }
 
-/// Six models, all awake, nobody has asked.
+/// Six models, all awake, and no request yet.
 fn fine(outside: &Outside) -> Known<'_> {
     Known {
         now: now().wall,
@@ -99,7 +98,7 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
     #[rustfmt::skip]
     let rows: Vec<(&str, Change, &str, &str, &str)> = vec![
         // what is known                code, tone                    sentence                                                          next step
-        ("nobody has asked",            |_, _| {},
+        ("no request yet",              |_, _| {},
             "ready good ready",           ANSWERED, ""),
         ("it answers",                  |_, k| k.last_answer = Some((id("b:free"), at(999))),
             "answering good ready",       "Requests are being answered: a:free is asked first; the last answer was by b:free at 08:16:39 UTC.", ""),
@@ -152,7 +151,7 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
         ("no connection",               |_, k| k.streak = streak(How::NotReached(Unreachable::Refused), 1, 990),
             "not_reached bad",            "OpenRouter cannot be reached: it refuses the connection.", NETWORK),
         ("no connection before",        |_, k| { k.streak = streak(How::NotReached(Unreachable::Refused), 2, 700); k.last_answer = Some((id("a:free"), at(1))); },
-            "was_not_reached warn ready", "OpenRouter could not be reached 5 min ago, when somebody last asked: it refuses the connection.", NETWORK),
+            "was_not_reached warn ready", "OpenRouter could not be reached 5 min ago, at the last request: it refuses the connection.", NETWORK),
         ("no socket",                   |_, k| k.streak = streak(How::NotReached(Unreachable::NoSocket), 1, 990),
             "not_reached bad",            "OpenRouter cannot be reached: the proxy's machine has no socket left.", NETWORK),
         ("its catalogue was read since", |o, k| { k.streak = streak(How::NotReached(Unreachable::Refused), 1, 990); o.reached_at = Some(at(991)); }, "ready good ready", ANSWERED, ""),
@@ -191,7 +190,7 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
         assert_eq!(format!("{} {}{ready}", got.code, got.tone), told, "{what}");
         assert_eq!(got.sentence, sentence, "{what}");
         assert_eq!(got.next_step.unwrap_or_default(), next, "{what}");
-        // Nobody is told at once that it is well and that it is not.
+        // It is never well and unwell at once.
         assert!(
             condition.tone() != Tone::Good || condition.is_ready(),
             "{what}"

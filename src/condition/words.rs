@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{Condition, Listed};
 use crate::clock::{Now, rfc3339};
-use crate::config::{Config, Secret};
+use crate::config::{Config, Secret, is_openrouters};
 use crate::registry::FailedRead;
 use crate::units;
 
@@ -38,9 +38,7 @@ impl Names {
         let host = host.split('/').next().unwrap_or_default();
         let name = host.split(':').next().unwrap_or_default();
         // A relay of OpenRouter's passes its words on.
-        let is_openrouter = name == "openrouter.ai"
-            || name.ends_with(".openrouter.ai")
-            || key.expose().starts_with("sk-or-");
+        let is_openrouter = is_openrouters(name) || key.expose().starts_with("sk-or-");
         let (upstream, host) = if is_openrouter {
             ("OpenRouter".to_owned(), "OpenRouter")
         } else {
@@ -97,7 +95,7 @@ impl Condition {
                     format!("{upstream} cannot be reached: {why}.")
                 } else {
                     let ago = units::length(age(*at, now));
-                    format!("{upstream} could not be reached {ago} ago, when somebody last asked: {why}.")
+                    format!("{upstream} could not be reached {ago} ago, at the last request: {why}.")
                 }
             }
             Self::Refused { status, count, .. } => {

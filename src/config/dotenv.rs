@@ -1,6 +1,6 @@
 //! `NAME=value` lines, as people write them in a `.env`. Pure.
 //!
-//! Nothing is put in the place of `$NAME`: a file that somebody else wrote must not be able to draw
+//! Nothing is put in the place of `$NAME`: a file that someone else wrote must not be able to draw
 //! a variable of this machine into a value that is sent somewhere.
 
 /// Why a line is no assignment.

@@ -36,6 +36,7 @@ pub use secret::Secret;
 pub use sources::{Sources, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
+pub(crate) use upstream::is_openrouters;
 pub use value::is_placeholder;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
@@ -103,11 +104,11 @@ pub struct Config {
     pub limits: Limits,
     /// Through which proxy the upstream and the list are reached.
     pub outbound_proxy: OutboundProxy,
-    /// What somebody should know about these settings, and what is no mistake; one sentence each.
+    /// What is worth knowing about these settings without being a mistake; one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// A key of fewer characters can be guessed by whoever may try for long enough.
+/// A key of fewer characters can be guessed, given time.
 pub const SAFE_KEY: usize = 16;
 
 impl Config {

@@ -2,7 +2,7 @@
 
 use super::table::{SETTINGS, Setting};
 
-/// A name at least so long is nobody else's by accident.
+/// A name at least this long is not another program's by accident.
 pub(super) const LONG: usize = 12;
 
 /// Names that other programs read, however near to ours.

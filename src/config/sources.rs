@@ -1,5 +1,5 @@
 //! Where settings come from: flags, then the environment, then `.env` in the working directory,
-//! then the file in the user's home; `--env-file` stands in for both files (spec §12.1).
+//! then the file in the user's home; `--env-file` takes the place of both (spec §12.1).
 //!
 //! The one reader of the process environment, which is never changed.
 
@@ -200,7 +200,7 @@ impl Sources {
     fn read_environment(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
         let mut values = HashMap::new();
         for (name, value) in variables {
-            // A name that is not text is none of ours.
+            // A name that is not text is not ours.
             let Ok(name) = name.into_string() else {
                 continue;
             };
@@ -317,7 +317,7 @@ const MOST_COMPLAINTS: usize = 10;
 fn complaint(file: &str, line: usize, odd: Odd) -> String {
     let what = match odd {
         Odd::Line => {
-            "is not NAME=value (a value with spaces, quotes, # or \\ stands in single quotes)"
+            "is not NAME=value (a value with spaces, quotes, # or \\ goes in single quotes)"
         }
         Odd::Variable => {
             "has a $NAME in its value, which is not replaced here: write the value itself, in single \

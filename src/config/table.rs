@@ -240,7 +240,7 @@ pub const SETTINGS: &[Setting] = {
         setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("15"),
             "Seconds of silence after which a streaming client gets a comment, and again each such period; 0 never"),
         setting(Waiting, "LONG_WAIT_SEC", Text("300"),
-            "Seconds of `Retry-After` above which an agent is told so in the form that makes it show the error at once instead of waiting; 0 never"),
+            "Seconds of `Retry-After` above which an agent is sent the error in the form that it shows at once, instead of waiting; 0 never"),
 
         setting(Cooldowns, "RATE_LIMIT_COOLDOWN_SEC", Text("300"),
             "Seconds a rate-limited model rests when it does not say how long; may be 0"),

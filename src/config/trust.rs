@@ -3,7 +3,7 @@
 /// Who set a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Whoever built this program.
+    /// Built into the program.
     BuiltIn,
     /// A flag, or the demo.
     Flag,

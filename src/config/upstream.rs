@@ -16,10 +16,14 @@ impl Config {
     fn is_openrouter(&self) -> bool {
         let host = self.upstream_base_url.host().unwrap_or_default();
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let own = host == "openrouter.ai" || host.ends_with(".openrouter.ai");
         let has_its_key = self.upstream_key.expose().starts_with("sk-or-v1-");
-        own || (has_its_key && !is_loopback(&host))
+        is_openrouters(&host) || (has_its_key && !is_loopback(&host))
     }
+}
+
+/// Whether a host is OpenRouter's own.
+pub(crate) fn is_openrouters(host: &str) -> bool {
+    host == "openrouter.ai" || host.ends_with(".openrouter.ai")
 }
 
 fn is_loopback(host: &str) -> bool {

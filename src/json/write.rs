@@ -1,5 +1,9 @@
 //! Writes JSON texts: what is not carried over as it came is put together here, byte by byte.
 
+use std::borrow::Cow;
+
+use super::Raw;
+
 /// A string with its quotes.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -34,6 +38,23 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
         rest = after;
     }
     out.extend_from_slice(rest);
+}
+
+/// An object of these members.
+#[must_use]
+pub fn object<'a>(members: impl Iterator<Item = (Cow<'a, str>, Raw<'a>)>) -> String {
+    let mut json = b"{".to_vec();
+    for (name, value) in members {
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        string(&mut json, &name);
+        json.push(b':');
+        json.extend_from_slice(value.text().as_bytes());
+    }
+    json.push(b'}');
+    // It is made of texts.
+    String::from_utf8(json).unwrap_or_default()
 }
 
 /// A whole number.

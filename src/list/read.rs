@@ -103,7 +103,7 @@ impl Reader {
         let asked = self.client.get(&self.list_url, None);
         let body = whole(asked, self.max_list_bytes).await?;
         let mut ranking = Ranking::read(&body, self.any_id)?;
-        // An id goes to clients, logs and metrics: one that holds our key is none.
+        // An id goes to clients, logs and metrics: one that holds our key is refused.
         let is_secret =
             |id: &ModelId| self.key.len() >= 8 && self.key.is_in(id.as_str().as_bytes());
         let skipped = ranking.skipped.len() + ranking.models.len();

@@ -59,7 +59,7 @@ pub(super) fn add(streak: &mut Option<Streak>, request: &Finished) {
                 } else {
                     1
                 },
-                // Without a call nobody sees the status again.
+                // Without a call the status is not seen again.
                 how: match (before.how, how) {
                     (How::Key(seen), How::Key(None)) => How::Key(seen),
                     (_, how) => how,
@@ -77,7 +77,13 @@ fn how(request: &Finished) -> Option<How> {
     let code = request.code.as_deref().unwrap_or_default();
     match code {
         "account_rate_limited" | "not_ready" | "shutting_down" => None,
-        "upstream_auth_error" => Some(How::Key(status)),
+        // Where the key does not rest for it, it was the page of an edge before the upstream.
+        "upstream_auth_error" => Some(match (last, status) {
+            (Some(attempt), Some(status)) if attempt.cooldown_until.is_none() => {
+                How::Refused(status)
+            }
+            (_, status) => How::Key(status),
+        }),
         _ if request.status == 402 => Some(How::Credit),
         _ if (400..500).contains(&request.status) => Some(How::Refused(request.status)),
         _ => Some(request.unreachable.map_or(How::Otherwise, How::NotReached)),

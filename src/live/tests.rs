@@ -225,7 +225,7 @@ fn i6_1_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quar
 }
 
 #[test]
-fn i11_the_attempts_that_the_upstream_saw_are_counted() {
+fn s10_5_the_attempts_that_the_upstream_saw_are_counted() {
     let mut live = Live::default();
     live.attempt(&id("a"), ended(Success), at(0));
     live.attempt(&id("b"), ended(RateLimited), at(16 * 3600));
@@ -233,7 +233,7 @@ fn i11_the_attempts_that_the_upstream_saw_are_counted() {
 }
 
 #[test]
-fn i11_failures_in_a_row_are_told_by_how_they_failed() {
+fn s3_failures_in_a_row_are_told_by_how_they_failed() {
     use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
     type Ended = (RequestOutcome, u16, &'static str, Option<Cause>);
     let how = |row: Ended| {
@@ -245,7 +245,7 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
             status: (cause == Some(Cause::Status)).then_some(status),
             cause,
             duration_ms: 1,
-            cooldown_until: None,
+            cooldown_until: (row == KEY).then(|| at(60).wall),
         };
         Arc::new(Finished {
             outcome,
@@ -258,6 +258,7 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
     };
     const OK: Ended = (Answered, 200, "", None);
     const KEY: Ended = (Failed, 401, "upstream_auth_error", Some(Cause::Status));
+    const EDGE: Ended = (Failed, 403, "upstream_auth_error", Some(Cause::Status));
     const KEY_AT_REST: Ended = (Failed, 502, "upstream_auth_error", None);
     const DOWN: Ended = (Failed, 503, "all_models_unavailable", None);
     const REST: Ended = (Failed, 503, "all_models_unavailable", Some(Cause::Status));
@@ -291,6 +292,7 @@ fn i11_failures_in_a_row_are_told_by_how_they_failed() {
             &[REFUSED, ITS_OWN, LEFT, REFUSED],
             Some((How::Refused(404), 2, 2)),
         ),
+        (&[EDGE, REFUSED, EDGE], Some((How::Refused(403), 3, 3))),
         (&[CREDIT], Some((How::Credit, 1, 1))),
         (&[QUOTA, QUOTA], None),
         (&[CUT, REST, CUT], Some((How::Otherwise, 3, 3))),

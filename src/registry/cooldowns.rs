@@ -191,7 +191,7 @@ impl Cooldowns {
             Rest::Doubling { first, most } => {
                 let length = match standing.and_then(|standing| standing.grown.zip(Some(standing)))
                 {
-                    // Who began before this rest says nothing new.
+                    // A request that began before this rest says nothing new.
                     Some((_, standing)) if !standing.wake.left(now).is_zero() => return None,
                     Some((before, _)) => before.saturating_mul(2).min(most),
                     None => first,

@@ -22,10 +22,9 @@ pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
 pub use outside::{FailedRead, Outside, There, TodayView};
 pub use snapshot::{Snapshot, Source};
 
-use crate::account::KeySaid;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
-use crate::upstream::{AccountLimit, Rest};
+use crate::upstream::{AccountLimit, KeySaid, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]
@@ -71,7 +70,7 @@ impl Registry {
     /// (`POST /admin/refresh`).
     pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
         self.forget_failures();
-        *self.lock() = Cooldowns::default();
+        self.lock().clear_all();
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.changes.send_replace(());
     }
@@ -134,18 +133,24 @@ impl Registry {
         self.lock().rest(because, rest, now)
     }
 
-    /// Lets the whole account rest; answers when it wakes, if it rests at all.
+    /// Lets the whole account rest; answers when it wakes, if it rests at all, and whether it did not
+    /// rest for that until now.
     pub fn rest_account(
         &self,
         because: Because,
         why: AccountRest,
         rest: Rest,
         now: Now,
-    ) -> Option<Wake> {
+    ) -> (Option<Wake>, bool) {
         if why.limit == AccountLimit::Day {
             self.note(|outside| outside.day_refused(why.free_requests, now));
         }
-        self.lock().rest_account(because, why, rest, now)
+        let rests_for = |known: &Cooldowns| known.account_rest(now).map(|(why, _)| why.limit);
+        let mut cooldowns = self.lock();
+        let before = rests_for(&cooldowns);
+        let wake = cooldowns.rest_account(because, why, rest, now);
+        let after = rests_for(&cooldowns);
+        (wake, after.is_some() && after != before)
     }
 
     /// Ends a model's rest before its time, and forgets what it was found to lack.
@@ -181,7 +186,7 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The key endpoint was asked. Who watches hears of it where the verdict is another one.
+    /// The key endpoint was asked. Watchers hear of it where the verdict has changed.
     pub fn key_said(&self, said: KeySaid, now: Now) {
         let (mut before, mut after) = (false, false);
         self.note(|outside| {

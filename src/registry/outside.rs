@@ -1,13 +1,12 @@
 //! What the outside services last told of themselves: for people who ask why nothing is answered. No
-//! request is decided by it.
+//! decision about a request depends on it.
 //!
 //! A plain value: the lock around it is the registry's.
 
 use std::time::SystemTime;
 
-use crate::account::{self, KeySaid, Today};
 use crate::clock::Now;
-use crate::upstream::FreeRequests;
+use crate::upstream::{FreeRequests, KeySaid, Today, next_utc_day, utc_day};
 
 /// What is known.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +123,7 @@ impl Outside {
     }
 
     fn tell(&mut self, today: Today, by_refusal: bool, now: Now) {
-        let day = account::day(now);
+        let day = utc_day(now);
         // The key endpoint lags behind: it gives nothing back that a refusal said is gone.
         let stands = |known: &Told| {
             !by_refusal
@@ -146,13 +145,13 @@ impl Outside {
     /// The free requests of this day; `None` if they are unknown, or were told on another day.
     #[must_use]
     pub fn today(&self, now: Now) -> Option<TodayView> {
-        let day = account::day(now);
+        let day = utc_day(now);
         self.today
             .filter(|told| told.day == day)
             .map(|told| TodayView {
                 today: told.today,
                 at: told.at,
-                resets_at: account::next_day(now),
+                resets_at: next_utc_day(now),
                 by_refusal: told.by_refusal,
             })
     }

@@ -44,7 +44,7 @@ impl Coding {
     /// Those that are undone, as `Accept-Encoding` names them.
     pub const ALL: &str = "gzip, deflate, zstd, br";
 
-    /// The coding that the values of `Content-Encoding` name; `identity` is none.
+    /// The coding that the values of `Content-Encoding` name; `identity` is no coding.
     ///
     /// # Errors
     /// When it is unknown, or more than one.
@@ -116,7 +116,7 @@ impl UnknownCoding {
     }
 }
 
-/// Reads it to its end; `ended` is whether nothing stands behind that.
+/// Reads it to its end; `ended` is whether nothing follows.
 fn all<R: Read>(
     mut decoder: R,
     limit: usize,

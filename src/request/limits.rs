@@ -6,7 +6,7 @@
 
 use super::InvalidRequest;
 
-/// Chat Completions has some fifty fields. Each is remembered to find one that stands twice,
+/// Chat Completions has some fifty fields. Each is remembered to find one that is there twice,
 /// which a body made of millions of them must not make dear.
 pub const MAX_FIELDS: usize = 1_024;
 

@@ -87,7 +87,7 @@ pub enum InvalidRequest {
     TooMany {
         /// The field.
         field: &'static str,
-        /// Of what, as it stands in the sentence.
+        /// Of what, as the sentence names it.
         what: &'static str,
         /// How many there may be.
         limit: usize,

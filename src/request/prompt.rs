@@ -70,7 +70,7 @@ fn text_bytes(part: Raw<'_>) -> u64 {
 }
 
 /// Steps over `messages`, counts them and their parts, and answers whether one of them has an
-/// image. Of a name that stands twice the last one counts, as with [`Raw::get`].
+/// image. Of a name that is there twice the last one counts, as with [`Raw::get`].
 pub(super) fn has_images(messages: &mut Reader<'_>, counts: &mut Counts) -> Result<bool, Error> {
     let mut any = false;
     messages.array(|message| {

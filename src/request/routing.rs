@@ -35,19 +35,27 @@ impl Routing {
     }
 
     /// Steps over `tools`, counts them, and answers what they make of it: any kind but a function is
-    /// run by the upstream itself.
+    /// run by the upstream itself, and what is of no kind asks for who takes it all the same.
     pub(super) fn of_tools(tools: &mut Reader<'_>, count: &mut usize) -> Result<Self, Error> {
         let mut routing = Self::Ours;
         *count = 0;
         tools.array(|tool| {
             *count += 1;
+            let mut of_this = Self::Asks;
             tool.object(|name, value| {
                 let value = value.value()?;
-                if name == "type" && value.as_str().as_deref() != Some("function") {
-                    routing = Self::Steers;
+                if name == "type" {
+                    let is_function = value.as_str().as_deref() == Some("function");
+                    of_this = if is_function {
+                        Self::Ours
+                    } else {
+                        Self::Steers
+                    };
                 }
                 Ok(())
-            })
+            })?;
+            routing = routing.max(of_this);
+            Ok(())
         })?;
         Ok(routing)
     }

@@ -4,11 +4,13 @@
 //! [`Selection`] comes out. No clock, no lock, no log line, no I/O in this room.
 
 mod explain;
+mod unavailable;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use explain::{LeftOut, left_out};
+pub use unavailable::Unavailable;
 
 use crate::clock::Now;
 use crate::config::ModelField;

@@ -3,7 +3,6 @@
 //! Making a response logs nothing: the operator's side of a failure is in the request record.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
@@ -13,13 +12,12 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::reply::{self, ReplyBody};
-use crate::attempt::{Refusal, Tried, Unavailable};
+use super::view::{INVALID, SERVER, View};
+use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
 use crate::config::Secret;
 use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
-use crate::units;
-use crate::upstream::AccountLimit;
 
 /// An answer that is an error of ours, or one of the upstream's that is passed on.
 #[derive(Clone, Debug)]
@@ -57,45 +55,26 @@ pub(super) enum ProxyError {
     },
 }
 
-/// What the client reads of an error.
-struct View {
-    status: u16,
-    code: &'static str,
-    kind: &'static str,
-    message: String,
-    param: Option<String>,
-}
-
 /// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code asks ten times again with a key
 /// that is wrong, and all of them where the upstream's is.
 pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-const INVALID: &str = "invalid_request_error";
-const SERVER: &str = "server_error";
-
 impl ProxyError {
     fn view(&self) -> View {
-        let view = |status, code, kind, message: &str| View {
-            status,
-            code,
-            kind,
-            message: message.to_owned(),
-            param: None,
-        };
         match self {
-            Self::MissingKey => view(
+            Self::MissingKey => View::new(
                 401,
                 "missing_api_key",
                 "authentication_error",
                 "No API key. Send it as \"Authorization: Bearer <PROXY_API_KEY>\" or \"x-api-key: <PROXY_API_KEY>\".",
             ),
-            Self::InvalidKey => view(
+            Self::InvalidKey => View::new(
                 401,
                 "invalid_api_key",
                 "authentication_error",
                 "The API key is not one of this proxy's PROXY_API_KEY.",
             ),
-            Self::Malformed(status) => view(
+            Self::Malformed(status) => View::new(
                 status.as_u16(),
                 "invalid_request",
                 INVALID,
@@ -105,86 +84,83 @@ impl ProxyError {
                 let message = format!("Invalid request: {invalid}.");
                 View {
                     param: invalid.param().map(str::to_owned),
-                    ..view(400, invalid.code(), INVALID, &message)
+                    ..View::new(400, invalid.code(), INVALID, message)
                 }
             }
-            Self::NotFound => view(
+            Self::NotFound => View::new(
                 404,
                 "not_found",
                 INVALID,
                 "There is nothing here. Completions are at /v1/chat/completions.",
             ),
-            Self::ModelNotFound => view(
-                404,
-                "model_not_found",
-                INVALID,
-                "No such model in the current list. GET /v1/models names them.",
-            ),
-            Self::MethodNotAllowed { allow } => view(
+            Self::ModelNotFound => View::model_not_found(),
+            Self::MethodNotAllowed { allow } => View::new(
                 405,
                 "method_not_allowed",
                 INVALID,
-                &format!("This route takes {allow}."),
+                format!("This route takes {allow}."),
             ),
-            Self::RequestTimeout => view(
+            Self::RequestTimeout => View::new(
                 408,
                 "request_timeout",
                 INVALID,
                 "The request did not arrive in time.",
             ),
-            Self::TooLarge { limit } => view(
+            Self::TooLarge { limit } => View::new(
                 413,
                 "request_too_large",
                 INVALID,
-                &format!("The body is larger than {limit} bytes (MAX_BODY_BYTES)."),
+                format!("The body is larger than {limit} bytes (MAX_BODY_BYTES)."),
             ),
-            Self::UnknownCoding(UnknownCoding(named)) => view(
+            Self::UnknownCoding(UnknownCoding(named)) => View::new(
                 415,
                 "unsupported_encoding",
                 INVALID,
-                &format!(
+                format!(
                     "The body's Content-Encoding \"{named}\" is not understood. One of {} is, or none.",
                     Coding::ALL
                 ),
             ),
-            Self::NoWebSocket => view(
+            Self::NoWebSocket => View::new(
                 426,
                 "upgrade_required",
                 INVALID,
                 "This proxy speaks no WebSocket. POST here, with \"stream\": true for events.",
             ),
-            Self::TooManyConnections => view(
+            Self::TooManyConnections => View::new(
                 503,
                 "too_many_connections",
                 SERVER,
                 "As many connections are open as may be (MAX_CONNECTIONS). Try again in a moment.",
             ),
-            Self::ClientGone => view(
+            Self::ClientGone => View::new(
                 400,
                 "invalid_request",
                 INVALID,
                 "The body ended before its end.",
             ),
-            Self::ShuttingDown => view(503, "shutting_down", SERVER, "The proxy is shutting down."),
-            Self::RefreshFailed(why) => view(
+            Self::ShuttingDown => {
+                View::new(503, "shutting_down", SERVER, "The proxy is shutting down.")
+            }
+            Self::RefreshFailed(why) => View::new(
                 502,
                 "refresh_failed",
                 SERVER,
-                &format!("The model list could not be read: {why}. The old one stays."),
+                format!("The model list could not be read: {why}. The old one stays."),
             ),
-            Self::TooManyListeners => view(
+            Self::TooManyListeners => View::new(
                 503,
                 "too_many_listeners",
                 SERVER,
                 "As many listen to /admin/events as may. Close one of them.",
             ),
-            Self::Internal => view(
+            Self::Internal => View::new(
                 500,
                 "internal_error",
                 SERVER,
                 "Something went wrong inside the proxy.",
             ),
-            Self::Refused { refusal, key } => refused(refusal, key),
+            Self::Refused { refusal, key } => View::of_refusal(refusal, key),
         }
     }
 
@@ -207,30 +183,7 @@ impl ProxyError {
 
     /// The status it is answered with.
     pub(super) fn status(&self) -> u16 {
-        match self {
-            Self::Refused {
-                refusal: Refusal::Passed(answer),
-                ..
-            } => answer.status,
-            Self::MissingKey
-            | Self::InvalidKey
-            | Self::Malformed(_)
-            | Self::Invalid(_)
-            | Self::NotFound
-            | Self::ModelNotFound
-            | Self::MethodNotAllowed { .. }
-            | Self::RequestTimeout
-            | Self::TooLarge { .. }
-            | Self::UnknownCoding(_)
-            | Self::NoWebSocket
-            | Self::TooManyConnections
-            | Self::ClientGone
-            | Self::ShuttingDown
-            | Self::RefreshFailed(_)
-            | Self::TooManyListeners
-            | Self::Internal
-            | Self::Refused { .. } => self.view().status,
-        }
+        self.view().status
     }
 
     /// The body: the one shape, or the upstream's own error as it came.
@@ -300,13 +253,9 @@ impl ProxyError {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Refused {
-                refusal: Refusal::AllUnavailable { retry_after, .. },
-                ..
-            } => {
-                headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
-            }
-            Self::Refused {
-                refusal: Refusal::AccountLimited { retry_after, .. },
+                refusal:
+                    Refusal::AllUnavailable { retry_after, .. }
+                    | Refusal::AccountLimited { retry_after, .. },
                 ..
             } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
@@ -364,133 +313,6 @@ fn malformed(status: StatusCode) -> &'static str {
         StatusCode::URI_TOO_LONG => "The request's path is too long.",
         _ => "This is not a well-formed HTTP/1.1 request.",
     }
-}
-
-fn refused(refusal: &Refusal, key: &Secret) -> View {
-    let view = |status, code, kind, message: String| View {
-        status,
-        code,
-        kind,
-        message,
-        param: None,
-    };
-    match refusal {
-        Refusal::NotReady => view(
-            503,
-            "not_ready",
-            SERVER,
-            "The model list has not been read yet. Try again in a moment.".to_owned(),
-        ),
-        Refusal::ModelNotFound => ProxyError::ModelNotFound.view(),
-        Refusal::NoCapableModel { missing } => {
-            let needs: Vec<_> = missing.iter().map(|need| need.as_str()).collect();
-            view(
-                400,
-                "no_capable_model",
-                INVALID,
-                format!(
-                    "No free model in the current list can do what this request needs: {}.",
-                    needs.join(", ")
-                ),
-            )
-        }
-        Refusal::AllUnavailable {
-            retry_after,
-            why,
-            returns,
-            ..
-        } => view(
-            503,
-            "all_models_unavailable",
-            SERVER,
-            all_unavailable(*why, returns.then_some(*retry_after)),
-        ),
-        Refusal::Unreachable { why, .. } => {
-            let then = if why.is_settled() {
-                "Whoever runs the proxy has to put that right."
-            } else {
-                "Try again in 1 s."
-            };
-            view(
-                503,
-                "all_models_unavailable",
-                SERVER,
-                format!(
-                    "The proxy cannot reach its upstream: {}. {then}",
-                    why.in_words()
-                ),
-            )
-        }
-        Refusal::AccountLimited {
-            limit,
-            requests,
-            retry_after,
-            available_at,
-        } => view(
-            503,
-            "account_rate_limited",
-            "rate_limit_error",
-            account_limited(*limit, *requests, *retry_after, *available_at),
-        ),
-        Refusal::Passed(answer) => view(
-            answer.status,
-            "upstream_error",
-            "upstream_error",
-            String::new(),
-        ),
-        Refusal::UpstreamAuth { status } => {
-            let tail = key
-                .tail()
-                .map(|tail| format!("current key tail is {tail}"))
-                .unwrap_or_else(|| "current key is too short to show".to_owned());
-            let message = format!(
-                "Proxy could not authenticate with upstream (HTTP {status}). Check OPENROUTER_API_KEY: {tail} (len={}).",
-                key.len(),
-            );
-            view(
-                502,
-                "upstream_auth_error",
-                "proxy_misconfiguration",
-                message,
-            )
-        }
-    }
-}
-
-/// Why nobody can answer, counted, and when the first returns.
-fn all_unavailable(why: Unavailable, returns: Option<u64>) -> String {
-    let why = why
-        .in_words()
-        .unwrap_or_else(|| "every model that could serve this request failed".to_owned());
-    let returns = returns.map_or(String::new(), |seconds| {
-        format!("; the first returns in {}", units::wait(seconds))
-    });
-    format!("No model can answer now: {why}{returns}.")
-}
-
-/// Which quota is gone, and when it returns.
-fn account_limited(
-    limit: AccountLimit,
-    requests: Option<u64>,
-    retry_after: u64,
-    available_at: SystemTime,
-) -> String {
-    let quota = match limit {
-        AccountLimit::Minute => "of this minute",
-        AccountLimit::Day => "of today",
-        AccountLimit::Credit | AccountLimit::Key => "of this account",
-    };
-    let count = requests
-        .map(|n| format!(" ({n} requests)"))
-        .unwrap_or_default();
-    let wait = units::wait(retry_after);
-    let date = rfc3339(available_at);
-    let (day, time) = (date.get(..10), date.get(11..16));
-    let (day, time) = (day.unwrap_or_default(), time.unwrap_or_default());
-    format!(
-        "The free quota {quota}{count} at the upstream is used up, for all free models alike. \
-         It returns in {wait}, at {time} UTC on {day}."
-    )
 }
 
 fn attempt(tried: &Tried) -> serde_json::Value {

@@ -1,4 +1,4 @@
-//! Who may call: the key (spec §3), and what becomes of those who guess at it (spec §13).
+//! Who may call: the key (spec §3), and how guessing is slowed down (spec §13).
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -27,7 +27,7 @@ const HELD_FOR: Duration = Duration::from_secs(1);
 /// How many wait at once; a further one gets none.
 const HELD: usize = 64;
 
-/// The keys, and who has tried others.
+/// The keys, and the wrong ones that were tried.
 #[derive(Debug)]
 pub(super) struct Gate {
     keys: Vec<Secret>,
@@ -36,7 +36,7 @@ pub(super) struct Gate {
     held: Semaphore,
 }
 
-/// Nobody gets in, or so much as an answer: the connection is closed.
+/// Neither let in nor answered: the connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection is closed without an answer")]
 pub(super) struct Closed;

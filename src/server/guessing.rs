@@ -1,4 +1,4 @@
-//! Who tries keys is slowed down (spec §13): which address has sent too many wrong ones.
+//! Guessing of keys is slowed down (spec §13): which address has sent too many wrong ones.
 //!
 //! Pure, and of bounded size however many addresses there are. What slowing means is `gate`'s.
 
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many wrong keys of one address are mistakes.
+/// Up to this many wrong keys of one address are taken for mistakes.
 const FREE: usize = 20;
-/// Within so long.
+/// Within this time.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How many addresses are told apart; the others count as one.
 const ADDRESSES: usize = 4_096;
@@ -24,7 +24,7 @@ pub(super) struct Guesses {
 }
 
 impl Guesses {
-    /// Takes down a wrong key, and answers whether it is one too many.
+    /// Counts a wrong key, and answers whether it is one too many.
     pub(super) fn wrong(&mut self, peer: IpAddr, now: Instant) -> bool {
         let peer = network(peer);
         if let Some(recent) = self.by.get_mut(&peer) {
@@ -39,7 +39,7 @@ impl Guesses {
         self.by.entry(peer).or_default().add(now)
     }
 
-    /// Forgets whose wrong keys are all old. Once a second at most: it looks at every address.
+    /// Forgets the addresses whose wrong keys are all old. Once a second at most: it looks at every one.
     fn sweep(&mut self, now: Instant) {
         let lately = |swept| now.duration_since(swept) < Duration::from_secs(1);
         if self.swept.is_some_and(lately) {
@@ -50,7 +50,7 @@ impl Guesses {
     }
 }
 
-/// Whose an address is: of IPv6 a household has 2^64 or more.
+/// The network that an address belongs to: of IPv6 a household has 2^64 addresses or more.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),

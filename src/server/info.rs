@@ -1,22 +1,14 @@
-//! The routes that tell something: models, health, readiness, metrics (spec §3).
-
-use std::time::{Duration, UNIX_EPOCH};
+//! What the proxy tells of itself: what it is, health, readiness, metrics (spec §3).
 
 use http::header::{ACCEPT, LOCATION, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::App;
-use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
-use super::routes::ANTHROPIC_VERSION;
 use super::state::State;
-use crate::attempt::Refusal;
 use crate::clock::rfc3339;
 use crate::condition::Tone;
-use crate::config::{ModelField, Target};
-use crate::model::{Capability, Model, window_of_auto};
-use crate::registry::Snapshot;
 
 /// `GET /`, `/v1`, `/api/v1`: agents probe the base URL. A browser at `/` is shown the page.
 pub(super) fn about(path: &str, headers: &HeaderMap) -> Response<ReplyBody> {
@@ -100,132 +92,4 @@ pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
     let classic = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     let text = app.metrics.render(State::read(app).gauges(app));
     reply::text(StatusCode::OK, classic, text)
-}
-
-/// In whose words a model is described.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    OpenAi,
-    Anthropic,
-}
-
-impl Dialect {
-    /// Both have the same paths; Anthropic's clients name a version.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        if headers.contains_key(ANTHROPIC_VERSION) {
-            Self::Anthropic
-        } else {
-            Self::OpenAi
-        }
-    }
-
-    fn entry(self, model: Value) -> Value {
-        match self {
-            Self::OpenAi => model,
-            Self::Anthropic => {
-                let seconds = model["created"].as_u64().unwrap_or_default();
-                let created = UNIX_EPOCH + Duration::from_secs(seconds);
-                json!({
-                    "type": "model",
-                    "id": model["id"],
-                    "display_name": model["name"],
-                    "created_at": rfc3339(created),
-                })
-            }
-        }
-    }
-
-    fn list(self, data: Vec<Value>) -> Value {
-        let id = |entry: Option<&Value>| entry.map(|entry| entry["id"].clone());
-        let (first, last) = (id(data.first()), id(data.last()));
-        match self {
-            Self::OpenAi => json!({"object": "list", "data": data}),
-            Self::Anthropic => {
-                json!({"data": data, "has_more": false, "first_id": first, "last_id": last})
-            }
-        }
-    }
-}
-
-/// `GET /v1/models`.
-pub(super) fn models(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, ProxyError> {
-    let snapshot = snapshot(app)?;
-    let created = created(&snapshot);
-    let auto = offers_auto(app).then(|| auto(&snapshot, created));
-    let listed = snapshot.models.iter().map(|model| describe(model, created));
-    let data = auto.into_iter().chain(listed);
-    let list = dialect.list(data.map(|model| dialect.entry(model)).collect());
-    Ok(reply::json(StatusCode::OK, &list))
-}
-
-/// `GET /v1/models/{id}`, or by an alias, which is answered with what it stands for.
-pub(super) fn model(
-    app: &App,
-    id: &str,
-    dialect: Dialect,
-) -> Result<Response<ReplyBody>, ProxyError> {
-    let snapshot = snapshot(app)?;
-    let created = created(&snapshot);
-    let id = match app.aliases.target(id) {
-        Some(Target::Auto) => "auto",
-        Some(Target::Model(id)) => id.as_str(),
-        None => id,
-    };
-    let found = match id {
-        "auto" => Some(auto(&snapshot, created)),
-        id => snapshot.model(id).map(|model| describe(model, created)),
-    };
-    found
-        .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
-        .ok_or(ProxyError::ModelNotFound)
-}
-
-pub(super) fn snapshot(app: &App) -> Result<std::sync::Arc<Snapshot>, ProxyError> {
-    let not_ready = || ProxyError::Refused {
-        refusal: Refusal::NotReady,
-        key: app.upstream_key.clone(),
-    };
-    app.registry.snapshot().ok_or_else(not_ready)
-}
-
-fn offers_auto(app: &App) -> bool {
-    match app.model_field {
-        ModelField::Ignore => false,
-        ModelField::Prefer | ModelField::Pin => true,
-    }
-}
-
-fn created(snapshot: &Snapshot) -> u64 {
-    snapshot
-        .fetched_at
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
-/// What leaves the choice to the proxy; agents shorten a conversation by its window.
-fn auto(snapshot: &Snapshot, created: u64) -> Value {
-    json!({
-        "id": "auto",
-        "object": "model",
-        "created": created,
-        "owned_by": "openrouter",
-        "name": "The best free model right now",
-        "context_length": window_of_auto(snapshot.models.iter().map(|model| &**model)),
-    })
-}
-
-fn describe(model: &Model, created: u64) -> Value {
-    let able = Capability::ALL
-        .into_iter()
-        .filter(|c| model.capabilities.has(*c))
-        .filter_map(Capability::parameter);
-    json!({
-        "id": model.id,
-        "object": "model",
-        "created": created,
-        "owned_by": "openrouter",
-        "name": model.name,
-        "context_length": model.context_length,
-        "supported_parameters": able.collect::<Vec<_>>(),
-    })
 }

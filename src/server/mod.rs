@@ -9,12 +9,14 @@ mod aloud;
 mod body;
 mod chat;
 mod connection;
+mod dialect;
 mod door;
 mod ending;
 mod error;
 mod gate;
 mod guessing;
 mod info;
+mod models;
 mod open;
 mod phases;
 mod reply;
@@ -24,6 +26,7 @@ mod serve;
 mod state;
 mod told;
 mod ui;
+mod view;
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -48,9 +51,9 @@ use crate::registry::Registry;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
 use body::Sent;
+use dialect::Dialect;
 use error::ProxyError;
 use gate::{Closed, Gate};
-use info::Dialect;
 use open::Open;
 use phases::{Busy, Phases};
 use reply::ReplyBody;
@@ -202,7 +205,7 @@ impl App {
             && let Err(error) = self.gate.check(request.headers())
         {
             self.leave_body(&request, phases);
-            // In a box of its own: nearly nobody is turned away.
+            // In a box of its own: requests are rarely turned away.
             let turned_away = self
                 .gate
                 .turn_away(&error, peer, phases, &self.metrics, &self.log);
@@ -252,8 +255,8 @@ impl App {
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers(), &self.cors)),
             Route::About => Ok(info::about(request.uri().path(), request.headers())),
-            Route::Models => info::models(self, Dialect::of(request.headers())),
-            Route::Model(id) => info::model(self, &id, Dialect::of(request.headers())),
+            Route::Models => models::all(self, Dialect::of(request.headers())),
+            Route::Model(id) => models::one(self, &id, Dialect::of(request.headers())),
             Route::Refresh => self.refresh().await,
             Route::MethodNotAllowed { wanted, .. }
                 if matches!(*wanted, Route::Complete(_)) && wants_websocket(request.headers()) =>

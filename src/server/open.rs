@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Face;
 use super::phases::Phases;
 
-/// `/metrics` at an address of its own may have so many, beside the others: whoever scrapes it gets
-/// in while the proxy is full.
+/// `/metrics` at an address of its own has this many connections beside the others: a scraper gets in
+/// while the proxy is full.
 const MAX_METRICS: usize = 64;
 
 /// The open connections, and whether they are to end.

@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 use super::admin::Admin;
+use super::dialect::Dialect;
 use super::ui;
 use crate::surface::Surface;
 
@@ -116,9 +117,6 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     }
 }
 
-/// What Anthropic's clients send everywhere.
-pub(super) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
-
 /// The API that a client at this path speaks, whether the route exists or not: its errors have
 /// that API's shape. Where several have the path, the headers tell.
 pub(super) fn surface(path: &str, headers: &HeaderMap) -> Surface {
@@ -136,10 +134,11 @@ pub(super) fn surface(path: &str, headers: &HeaderMap) -> Surface {
         Surface::Responses
     } else if is_below("/completions") {
         Surface::Completions
-    } else if headers.contains_key(ANTHROPIC_VERSION) {
-        Surface::Messages
     } else {
-        Surface::Chat
+        match Dialect::of(headers) {
+            Dialect::Anthropic => Surface::Messages,
+            Dialect::OpenAi => Surface::Chat,
+        }
     }
 }
 
@@ -296,7 +295,8 @@ mod tests {
         ];
         let none = HeaderMap::new();
         let version = http::HeaderValue::from_static("2023-06-01");
-        let anthropic = HeaderMap::from_iter([(ANTHROPIC_VERSION, version)]);
+        let anthropic =
+            HeaderMap::from_iter([(http::HeaderName::from_static("anthropic-version"), version)]);
         for (path, expected, with_version) in rows {
             assert_eq!(surface(path, &none), expected, "{path}");
             assert_eq!(surface(path, &anthropic), with_version, "{path}");

@@ -98,7 +98,7 @@ async fn all_end_within(limit: Duration, connections: &mut JoinSet<()>) -> bool 
     tokio::time::timeout(limit, ended).await.is_ok()
 }
 
-/// Where those are turned away who find no room.
+/// Where connections beyond the limit are turned away.
 struct Door {
     told: Arc<Semaphore>,
     seldom: Seldom,
@@ -135,7 +135,7 @@ async fn tell(mut socket: TcpStream, app: Arc<App>, _permit: OwnedSemaphorePermi
         while socket.read(&mut scratch).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // Whoever does not listen is not waited for.
+    // A peer that does not read is not waited for.
     drop(tokio::time::timeout(LINGER, said).await);
 }
 

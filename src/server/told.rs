@@ -11,7 +11,7 @@ use super::reply::ReplyBody;
 use crate::attempt::{Refusal, Rendering};
 use crate::clients::{self, Frame, Known, Own};
 use crate::json::{self, Raw};
-use crate::surface::Surface;
+use crate::surface::{Surface, sentence};
 use crate::upstream::PassedAnswer;
 
 /// Who asks for a completion, as far as that changes how an error looks.
@@ -43,7 +43,7 @@ impl App {
         if !self.is_long(error) {
             return response;
         }
-        // The SDKs obey it, and whoever sits behind one reads the error now.
+        // The SDKs obey it, and the person behind one reads the error now.
         let headers = response.headers_mut();
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         let body = error.body();
@@ -140,13 +140,12 @@ fn credit_returns(answer: &PassedAnswer) -> Returns {
     }
 }
 
-/// The sentence in an error's body, whose ever that is.
+/// The sentence in an error's body, ours or the upstream's.
 fn message(body: &[u8]) -> String {
     let error = Raw::parse(body, json::MAX_DEPTH)
         .ok()
         .and_then(|body| body.get("error"));
-    let text = |value: Option<Raw<'_>>| value.and_then(Raw::as_str).map(String::from);
-    text(error.and_then(|error| error.get("message")))
-        .or_else(|| text(error))
+    error
+        .and_then(sentence)
         .unwrap_or_else(|| "The request failed.".to_owned())
 }

@@ -33,7 +33,7 @@ use bytes::Bytes;
 pub use dropped::Dropped;
 pub use place::{Fault, Invalid};
 
-use crate::json;
+use crate::json::{self, Raw};
 use crate::request::{InvalidRequest, MAX_PARTS};
 use crate::upstream::Said;
 use chat::Chunk;
@@ -282,6 +282,13 @@ fn finish(
         reply,
         dropped,
     })
+}
+
+/// The sentence of an error: its `message`, or the error itself where that is a string.
+#[must_use]
+pub fn sentence(error: Raw<'_>) -> Option<String> {
+    let text = |value: Raw<'_>| value.as_str().map(String::from);
+    error.get("message").and_then(text).or_else(|| text(error))
 }
 
 /// Whether an upstream's words say that the prompt is too long: agents then shorten it, if they

@@ -117,7 +117,7 @@ impl Metrics {
             ),
             &["code"],
         )?;
-        // From the start: an increase from nothing to one is none.
+        // From the start: going from absent to one is no increase.
         for code in ["missing_api_key", "invalid_api_key"] {
             unauthorized.with_label_values(&[code]);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::json::{self, Kind, Members, Raw};
 
-/// What every chunk says of the answer; the rest stands in the first one.
+/// What every chunk says of the answer; the rest is in the first one.
 const REPEATED: [&str; 6] = [
     "id",
     "created",
@@ -140,7 +140,7 @@ fn event<'a>(
         out.push(b',');
         out.extend_from_slice(last.as_bytes());
     }
-    // A line end stands between JSON's tokens only, and would end the event's line.
+    // A line end can only be between JSON's tokens, and would end the event's line.
     for byte in out
         .iter_mut()
         .skip(start)

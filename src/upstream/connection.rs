@@ -72,7 +72,7 @@ pub(super) struct Unanswered {
     pub(super) error: SendError,
     /// Nothing of it went out, or the server did not look at it.
     pub(super) unsent: bool,
-    /// The connection had served before and died at once, without a word: nobody's failure.
+    /// The connection had served before and died at once, without a word: no one's failure.
     pub(super) stale: bool,
 }
 

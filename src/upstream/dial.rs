@@ -23,7 +23,7 @@ use super::unreachable::{ConnectError, Unreachable};
 /// How long an address is waited for before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// So many addresses of a name are tried; no more come to their turn within a usual limit.
+/// How many addresses of a name are tried; more would not get their turn within a usual limit.
 const MOST_ADDRESSES: usize = 32;
 
 /// A silent connection is asked after so long whether it is still there.
@@ -150,7 +150,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 fn watch_over(socket: &TcpSocket) -> rustix::io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
     sockopt::set_tcp_keepidle(socket, KEEPALIVE)?;
-    // A connection that slept with its laptop is dead: bytes that nobody acknowledges end it.
+    // A connection that slept with its laptop is dead: bytes that are never acknowledged end it.
     #[cfg(target_os = "linux")]
     sockopt::set_tcp_user_timeout(socket, 10_000)?;
     Ok(())

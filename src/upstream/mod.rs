@@ -1,7 +1,7 @@
 //! The hop to a provider: how a request gets there, and what its answer means.
 //!
 //! Nothing here knows of other models, of rests that stand, or of the client: `attempt` does.
-//! `classify`, `answer`, `as_stream`, `retry_after` and `passed` are pure.
+//! `classify`, `answer`, `as_stream`, `key_endpoint`, `retry_after` and `passed` are pure.
 
 mod answer;
 mod as_stream;
@@ -12,6 +12,7 @@ mod connection;
 mod dial;
 mod driver;
 mod error_body;
+mod key_endpoint;
 mod lease;
 mod passed;
 mod pool;
@@ -35,6 +36,7 @@ pub use as_stream::as_stream;
 pub use classify::{Asked, Rules};
 pub use client::{Answered, HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;
+pub use key_endpoint::{KeySaid, Today, next_utc_day, utc_day};
 pub use lease::AnswerBody;
 pub use passed::{may_hold_key, without_key};
 pub use unreachable::{ConnectError, Unreachable};
@@ -217,7 +219,7 @@ impl HttpClient {
     }
 }
 
-/// Whoever asks so has a limit for the whole.
+/// The caller sets a limit for the whole.
 async fn get(
     address: &str,
     key: Option<&Secret>,

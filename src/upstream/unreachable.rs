@@ -7,7 +7,7 @@
 pub enum Unreachable {
     /// The name has no address.
     Dns,
-    /// Nobody listens there.
+    /// Nothing listens there.
     Refused,
     /// The connection was reset while it opened.
     Reset,
@@ -92,7 +92,7 @@ impl Unreachable {
         self != Self::Timeout && !self.is_settled()
     }
 
-    /// Whether it stays so until whoever runs the proxy mends it.
+    /// Whether it stays so until the operator fixes it.
     #[must_use]
     pub fn is_settled(self) -> bool {
         matches!(

@@ -165,14 +165,27 @@ impl Failure {
         }
     }
 
-    /// The verdict on the legacy endpoint's answer: a 404 that says nothing of the model says that
-    /// the endpoint is not there, which no other model would change.
+    /// The verdict on an answer of the legacy endpoint, which tells little of the model: chat may be all
+    /// that it, or the upstream, offers. Where the endpoint is not there, no other model would change
+    /// that; and nobody rests for what chat may do well.
     #[must_use]
-    pub fn or_not_offered(self) -> Self {
+    pub fn at_the_legacy_endpoint(self) -> Self {
         const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
         let of_the_model = self.owed || matches!(self.rest, Rest::None | Rest::UntilNextList);
-        if self.status != Some(404) || self.scope != Scope::Model || of_the_model {
+        let (Scope::Model, Some(status), false) = (self.scope, self.status, of_the_model) else {
             return self;
+        };
+        match status {
+            404 | 501 if self.cause == Cause::Status => {}
+            // It was asked too often, is overloaded or too slow, whoever asks.
+            408 | 429 | 503 => return self,
+            _ => {
+                return Self {
+                    rest: Rest::None,
+                    owed: true,
+                    ..self
+                };
+            }
         }
         Self {
             outcome: Outcome::ClientError,

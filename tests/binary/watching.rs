@@ -129,7 +129,7 @@ async fn serving() -> (Outside, Serving) {
 }
 
 #[tokio::test]
-async fn i11_c5_q_ends_it_and_seventy_columns_hold_it() {
+async fn s8_q_ends_it_and_seventy_columns_hold_it() {
     let (_outside, serving) = serving().await;
     let mut person = Person::watching(serving.address.port(), PROXY_KEY);
     person.sees("q ends it").await;
@@ -153,7 +153,7 @@ async fn i11_c5_q_ends_it_and_seventy_columns_hold_it() {
 }
 
 #[tokio::test]
-async fn i11_c5_signals_leave_the_terminal_as_it_was() {
+async fn s8_signals_leave_the_terminal_as_it_was() {
     let (_outside, serving) = serving().await;
     #[rustfmt::skip]
     let rows = [
@@ -172,7 +172,7 @@ async fn i11_c5_signals_leave_the_terminal_as_it_was() {
 }
 
 #[tokio::test]
-async fn i11_c5_while_it_is_stopped_the_terminal_is_the_shells() {
+async fn s8_while_it_is_stopped_the_terminal_is_the_shells() {
     let (_outside, serving) = serving().await;
     let mut person = Person::watching(serving.address.port(), PROXY_KEY);
     person.sees("q ends it").await;
@@ -188,7 +188,7 @@ async fn i11_c5_while_it_is_stopped_the_terminal_is_the_shells() {
 }
 
 #[tokio::test]
-async fn i11_c5_an_error_leaves_the_terminal_as_it_was_and_a_proxy_that_is_gone_is_waited_for() {
+async fn s8_an_error_leaves_the_terminal_as_it_was_and_a_proxy_that_is_gone_is_waited_for() {
     let (_outside, serving) = serving().await;
     let port = serving.address.port();
     let mut person = Person::watching(port, "wrong");

@@ -39,6 +39,7 @@ async fn s10_4_a_refused_key_rests_a_minute_then_twice_as_long_and_is_probed_by_
         }
         assert_eq!(count(&rig), asked, "at {at} s");
     }
+    assert_eq!(rig.log.of("account_rests").len(), 1, "one rest, one line");
     #[rustfmt::skip]
     let rows = [
         // at, s   status   calls     the 31st and the 32nd refusal are the probes'

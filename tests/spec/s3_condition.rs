@@ -106,6 +106,9 @@ async fn s3_what_makes_every_request_fail_is_told_and_is_not_ready() {
         (abc().key(today(50)),                                                     0,        503,   "quota_day",    "used up (50 of 50)"),
         (abc().others(Step::status(500, &[], "")),                                 1,        503,   "all_rest",     "3 models are failing; the first returns in"),
         (abc().others(Step::status(429, &[("Retry-After", "2520")], "")),          1,        503,   "all_rest",     "3 models are rate limited; the first returns in 42 min"),
+        // The page of an edge before the upstream says nothing of the key, and one prompt may be why.
+        (abc().others(Step::status(403, &[], "<html>")),                           1,        200,   "ready",        "none was asked yet"),
+        (abc().others(Step::status(403, &[], "<html>")),                           3,        503,   "refused",      "the last 3 requests (HTTP 403)"),
         // The request's own fault says nothing of others.
         (abc().others(refused(400, "temperature is too hot")),                     5,        200,   "ready",        "none was asked yet"),
         (abc().others(refused(400, "This model's maximum context length is 5")),   5,        200,   "ready",        "none was asked yet"),

@@ -328,6 +328,39 @@ async fn s3_needs_are_read_from_the_words_of_each_api() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn s3_what_fails_at_the_legacy_endpoint_rests_nobody_for_chat() {
+    #[rustfmt::skip]
+    let rows = [
+        (Step::status(404, &[], "Not Found"),         404, "a"),
+        (Step::status(501, &[], "Not Implemented"),   404, "a"),
+        (Step::status(405, &[], "Use chat"),          405, "a"),
+        (Step::status(500, &[], "Oh"),                503, "a b c"),
+        (Step::status(502, &[], ""),                  503, "a b c"),
+        (Failure::OkHtml.into(),                      503, "a b c"),
+        (Step::status(200, &[], json!({"hello": 1})), 503, "a b c"),
+    ];
+    let rig = Rig::paused(abc(), &[]).await;
+    for (step, status, asked) in rows {
+        for stream in [false, true] {
+            rig.anew(abc().others(step.clone())).await;
+            let answer = rig.post(COMPLETIONS, &hello(COMPLETIONS, stream)).await;
+            assert_eq!(answer.status, status, "{step:?}: {answer:?}");
+            assert_eq!(rig.asked(), asked, "{step:?}");
+            rig.simulator.set_script(abc());
+            assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+            assert_eq!(rig.asked(), "a", "{step:?}");
+        }
+    }
+    // Too many requests are too many at either.
+    let limited = Step::status(429, &[("Retry-After", "60")], "");
+    rig.anew(abc().model("a:free", limited)).await;
+    rig.post(COMPLETIONS, &hello(COMPLETIONS, false)).await;
+    rig.asked();
+    rig.chat(&Rig::hello()).await;
+    assert_eq!(rig.asked(), "b");
+}
+
 #[tokio::test]
 async fn s3_a_404_of_the_legacy_endpoint_is_not_available_and_rests_nobody() {
     let nowhere = Step::status(404, &[], "Not Found");

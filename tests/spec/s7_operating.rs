@@ -101,11 +101,17 @@ fn s7_the_manual_describes_every_log_event() {
 fn s7_the_manual_describes_every_error_code() {
     let mut codes = BTreeSet::new();
     for (path, code) in source() {
-        // `view(status, "code", ...)` is how `server::error` spells them,
-        if path == "src/server/error.rs" {
-            for (at, call) in code.match_indices("view(") {
-                codes.extend(second_argument(&code, at + call.len()));
-            }
+        // `View::new(status, "code", ...)` is how `server` spells them,
+        let made_by = match path.as_str() {
+            "src/server/error.rs" => Some("View::new("),
+            "src/server/view.rs" => Some("Self::new("),
+            _ => None,
+        };
+        for (at, call) in made_by
+            .iter()
+            .flat_map(|made_by| code.match_indices(made_by))
+        {
+            codes.extend(second_argument(&code, at + call.len()));
         }
         // `fn code` how the refusals of a body are,
         for (at, _) in code.match_indices("fn code(") {

@@ -190,6 +190,19 @@ async fn s9_1_if_all_have_nothing_to_say_the_client_gets_the_last_of_it() {
         }
         assert_eq!(rig.get("/ready").await.json()["available"], 3, "{why}");
     }
+    // Of all that were tried: who rests was not.
+    let script = [("b:free", "two"), ("c:free", "three")].into_iter().fold(
+        abc().model("a:free", Step::status(429, &[("Retry-After", "60")], "")),
+        |script, (model, id)| script.model(model, silent(false, id)),
+    );
+    rig.anew(script).await;
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "all_models_unavailable");
+    assert_eq!(rig.asked(), "a b c");
+    let answer = rig.chat(&Rig::hello()).await;
+    assert_eq!((answer.status, rig.asked().as_str()), (200, "b c"));
+    assert!(answer.text().contains("three"), "{answer:?}");
     // One that failed for another reason may do it later.
     let script = abc()
         .model("a:free", silent(false, "one"))

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::Finding;
-use crate::account::{self, KeySaid, Today};
 use crate::cli::{Local, when};
 use crate::clock::{Now, rfc3339};
 use crate::condition::{Condition, Names};
 use crate::config::{Config, Secret};
 use crate::units;
+use crate::upstream::{KeySaid, Today, next_utc_day};
 
 /// An expiry nearer than this is worth a word.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -26,7 +26,7 @@ pub fn judge_key(
 ) -> Vec<Finding> {
     let names = Names::of(config);
     let key = &config.upstream_key;
-    let said_today = account::read(status, body);
+    let said_today = KeySaid::read(status, body);
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let finding = match status {
         200 => match body.get("data").filter(|data| data.is_object()) {
@@ -142,7 +142,7 @@ fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
         used,
         remaining,
     } = today;
-    let until = account::next_day(now);
+    let until = next_utc_day(now);
     if remaining == 0 {
         let gone = Condition::QuotaGone {
             day: true,

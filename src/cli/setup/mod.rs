@@ -9,14 +9,12 @@ mod show;
 
 use std::io::{self, IsTerminal as _};
 
-use super::launch::{direct_now, is_open};
-use super::{Ending, say, window};
+use super::{Ending, door, say};
 use crate::agents::merge::{Format, Merged, merge};
 use crate::agents::{About, Agent, Edit, Places, elsewhere};
 use crate::clock::Now;
 use crate::config::{Door, Secret, Sources, foreign_variable};
 use file::File;
-pub(super) use show::no_door;
 
 /// What to set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +51,9 @@ struct Change {
 #[must_use]
 pub fn run(sources: &Sources, setup: &Setup) -> Ending {
     let door = match sources.door(setup.url.as_deref()) {
-        Ok(door) => window::asked(door),
+        Ok(door) => door::with_window(door),
         Err(error) => {
-            say::problem(no_door(&error));
+            say::problem(door::unknown(&error));
             return Ending::Settings;
         }
     };
@@ -79,13 +77,13 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
     let settings: Vec<_> = changes.iter().filter_map(Change::before).collect();
     for found in elsewhere::found(
         about,
-        direct_now(&door).as_deref(),
+        door::direct(&door).as_deref(),
         &foreign_variable,
         &settings,
     ) {
         say::line(format_args!("\n{found}."));
     }
-    say::line(show::next_steps(about, &door, is_open(&door)));
+    say::line(show::next_steps(about, &door, door::is_open(&door)));
     Ending::Fine
 }
 

@@ -7,15 +7,7 @@ use super::Change;
 use super::file::File;
 use crate::agents::About;
 use crate::agents::merge::Refusal;
-use crate::config::{ConfigError, Door};
-
-/// Why nobody knows where the proxy is, and who would.
-pub(in crate::cli) fn no_door(error: &ConfigError) -> String {
-    format!(
-        "{error}\nThe address and the key are those of the proxy's own settings: run this where \
-         its .env is, with its environment, or name its file with --env-file"
-    )
-}
+use crate::config::Door;
 
 /// What is to be written where.
 pub(super) fn plan(about: &About, door: &Door, changes: &[Change]) -> String {

@@ -113,9 +113,9 @@ impl Signals {
     }
 }
 
-/// Whoever changes or reads a terminal from the background is stopped for it.
+/// A process that changes or reads its terminal from the background is stopped for it.
 fn is_in_front() -> bool {
-    // A terminal that controls nobody has no foreground.
+    // A terminal that is not the controlling one has no foreground.
     tcgetpgrp(stdin()).map_or(true, |front| front == getpgrp())
 }
 

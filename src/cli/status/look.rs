@@ -47,7 +47,7 @@ impl Look {
         lines.join("\n")
     }
 
-    /// Draws over what was drawn before, in so many columns and rows; `foot` stands below it.
+    /// Draws over what was drawn before, in so many columns and rows; `foot` goes below it.
     pub(super) fn redraw(self, lines: &[Line], foot: &Line, (columns, rows): (usize, usize)) {
         let mut kept = fitted(lines, columns);
         kept.truncate(rows.saturating_sub(1));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn i11_what_was_true_before_a_trouble_is_greyed() {
+    fn s3_what_was_true_before_a_trouble_is_greyed() {
         let lines = [vec![(Tone::Good, "well".to_owned())]];
         let shown = outdated("gone", &lines);
         assert_eq!(

@@ -21,7 +21,7 @@ use look::{Line, Look, Tone};
 
 /// A countdown moves once a second.
 const SECOND: Duration = Duration::from_secs(1);
-/// Who watches is told within three seconds that the proxy is gone: the second between two questions,
+/// A watcher reads within three seconds that the proxy is gone: the second between two questions,
 /// and this.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Events that come closer together than this are drawn together.

@@ -99,7 +99,7 @@ fn account(account: &Value, local: Local) -> Line {
 }
 
 fn models(state: &Value, columns: usize) -> Vec<Line> {
-    /// What stands beside the id, with the shortest standing.
+    /// The columns beside the id, at their narrowest.
     const BESIDE: usize = "  1    success    ttft  tok/s  awake".len();
     let all = array(&state["models"]);
     let widest = |name: fn(&Value) -> String| {
@@ -130,7 +130,7 @@ fn id(model: &Value) -> String {
     text(&model["id"])
 }
 
-/// The id without who made it and what it costs.
+/// The id without its maker and its price.
 fn short_id(model: &Value) -> String {
     let id = id(model);
     let own = id.rsplit('/').next().unwrap_or_default();

@@ -255,3 +255,20 @@ fn i6_1_a_cleared_model_is_awake_and_the_probe_of_its_old_rest_changes_nothing()
     cooldowns.probed(&id(), probe, false);
     assert_eq!(ask(&mut cooldowns, later), [None; 2]);
 }
+
+#[test]
+fn s9_8_a_probe_from_before_all_was_forgotten_ends_no_later_rest() {
+    let start = now();
+    let mut cooldowns = Cooldowns::default();
+    let rested = |cooldowns: &mut Cooldowns, at: Now| {
+        cooldowns.rest(because(), Rest::For(seconds(1)), at);
+        ask(cooldowns, at.plus(seconds(1)))[0].unwrap()
+    };
+    let old = rested(&mut cooldowns, start);
+    cooldowns.clear_all();
+    let new = rested(&mut cooldowns, start.plus(seconds(10)));
+    assert_ne!(old, new);
+    cooldowns.probed(&id(), old, true);
+    let later = start.plus(seconds(12));
+    assert_eq!(cooldowns.standing(&id(), later), Standing::Probing);
+}

@@ -12,7 +12,7 @@ use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
 use crate::server::state::State;
-use crate::server::{App, chat, info};
+use crate::server::{App, chat, models};
 
 /// What is to be cleared.
 enum Target {
@@ -34,7 +34,7 @@ pub(super) async fn clear(
     let bytes = chat::body_of(app, sent, phases).await?;
     match read(&bytes, app.limits.max_json_depth).map_err(|e| ProxyError::Invalid(e.into()))? {
         Target::Model(id) => {
-            let snapshot = info::snapshot(app)?;
+            let snapshot = models::snapshot(app)?;
             let listed = |model: &&std::sync::Arc<crate::model::Model>| model.id.as_str() == id;
             let id = snapshot.candidates().find(listed).map(|m| m.id.clone());
             let id = id.ok_or(ProxyError::ModelNotFound)?;

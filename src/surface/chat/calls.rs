@@ -43,7 +43,7 @@ pub(in crate::surface) struct Fragment<'a> {
     pub(in crate::surface) whole: bool,
 }
 
-/// A fragment as it stands in the list.
+/// A fragment as the list has it.
 #[derive(Default)]
 struct Told<'a> {
     index: Option<u64>,
@@ -263,11 +263,7 @@ mod tests {
         };
         assert_eq!(arguments(r#"{"a":"b"}"#).unwrap(), r#"{\"a\":\"b\"}"#);
         assert_eq!(arguments(r#""{ \"a\":1}""#).unwrap(), r#"{ \"a\":1}"#);
-        assert_eq!(
-            arguments("{}"),
-            None,
-            "whoever has none has an empty object"
-        );
+        assert_eq!(arguments("{}"), None, "no arguments are an empty object");
         assert_eq!(arguments(r#""{}""#), None);
         assert_eq!(arguments(r#""""#), None);
         assert_eq!(arguments("null"), None);

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::seal::MAX_DEPTH;
 use crate::json::{Kind, Members, Raw, write};
+
+/// A detail cannot nest deeper: no known one has more than two levels.
+pub(super) const MAX_DEPTH: usize = 12;
 
 /// The kinds that come in pieces, as they are written.
 const TEXT: &str = r#""reasoning.text""#;

@@ -2,6 +2,9 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
+/// How many digits tell the names, or the ids, of one conversation apart.
+pub(super) const DIGEST: usize = 8;
+
 /// The digits: lower case only, as a model has to repeat them in a name.
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 

@@ -14,16 +14,13 @@
 
 use std::borrow::Cow;
 
-use super::digest::{digest, is_digest};
+use super::digest::{DIGEST, digest, is_digest};
 use crate::json::{Unescape, write};
 
 const MARK: &str = "flp_";
 
 /// How many digits make it unlike all others.
 const DIGITS: usize = 12;
-
-/// How many stand for an own id that does not fit.
-const DIGEST: usize = 8;
 
 /// An id of the upstream's that is longer is none: it is kept, and looked for among the others.
 pub(super) const MAX_ID: usize = 128;
@@ -68,7 +65,7 @@ pub(in crate::surface) fn call_id(answer: &str, at: usize, own: &str) -> String 
 pub(super) enum Known<'a> {
     /// The id that goes up: the upstream's own, or the given one where it leads nowhere.
     As(Cow<'a, str>),
-    /// That of which this is the digest, where somebody names it.
+    /// The one with this digest, where the details name it.
     Digest(&'a str),
 }
 

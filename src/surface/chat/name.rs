@@ -6,13 +6,11 @@
 
 use std::borrow::Cow;
 
-use super::digest::digest;
+use super::digest::{DIGEST, digest};
 use crate::json::Unescape;
 
 /// What a function's name may have at most.
 const MAX_NAME: usize = 64;
-
-const DIGEST: usize = 8;
 
 /// What is left of each end of a name that is cut.
 const END: usize = (MAX_NAME - DIGEST - 2) / 2;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::id::{Known, known};
 use super::turn::Settled;
 
-/// What stands for a result that nobody has.
+/// What is said in place of a result that is missing.
 const NONE_KNOWN: &[u8] = b"No result of this call is known.";
 
 /// The calls of a conversation, and their results.

@@ -6,14 +6,11 @@
 //! secret, and a client that writes one of its own can say no more than a chat client can. The text
 //! is put back once at most, where it is the only detail's: a seal grows by no more than that.
 
-use super::details::Details;
+use super::details::{Details, MAX_DEPTH};
 use crate::json::{Kind, Raw, Unescape, write};
 
 /// The seal's beginning: whose it is, and how to read it.
 const SEAL: &str = "flp1.";
-
-/// A sealed detail cannot nest deeper: no known one has more than two levels.
-pub(super) const MAX_DEPTH: usize = 12;
 
 /// Writes the seal of the details, escaped, for a client that was `shown` this text.
 pub(in crate::surface) fn seal(out: &mut Vec<u8>, details: &Details, shown: &str) {

@@ -1,5 +1,5 @@
 //! What has no room of its own in a chat completion, as words: a part of a tool's result that is
-//! neither text nor an image, or the result of a tool that somebody else has run.
+//! neither text nor an image, or the result of a tool that was run elsewhere.
 
 use crate::json::{Kind, Raw, write};
 
@@ -31,18 +31,7 @@ pub(super) fn tell(value: Raw<'_>, out: &mut Vec<u8>) {
 
 /// An object's JSON without what cannot be read.
 fn readable(object: Raw<'_>) -> String {
-    let mut json = b"{".to_vec();
-    for (name, value) in object.members().filter(|(name, _)| !is_unreadable(name)) {
-        if json.len() > 1 {
-            json.push(b',');
-        }
-        write::string(&mut json, &name);
-        json.push(b':');
-        json.extend_from_slice(value.text().as_bytes());
-    }
-    json.push(b'}');
-    // It is made of texts.
-    String::from_utf8(json).unwrap_or_default()
+    write::object(object.members().filter(|(name, _)| !is_unreadable(name)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::json::{self, Raw, write};
-use crate::surface::{Failure, is_too_long};
+use crate::surface::{Failure, is_too_long, sentence};
 
 /// How much of a provider's own words is repeated, in characters.
 const LONGEST_RAW: usize = 500;
@@ -13,12 +13,12 @@ pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> 
     let error = Raw::parse(body, json::MAX_DEPTH)
         .ok()
         .and_then(|body| body.get("error"));
-    let [message, code, metadata] = error
-        .map(|error| error.pick(["message", "code", "metadata"]))
+    let [code, metadata] = error
+        .map(|error| error.pick(["code", "metadata"]))
         .unwrap_or_default();
     let text = |value: Option<Raw<'_>>| value.and_then(Raw::as_str).map(String::from);
-    let mut message = text(message)
-        .or_else(|| text(error))
+    let mut message = error
+        .and_then(sentence)
         .unwrap_or_else(|| format!("The request failed with HTTP status {status}."));
     // "Provider returned error" is all that many messages say; the provider said more.
     if let Some(raw) = text(metadata.and_then(|m| m.get("raw"))).filter(|raw| !raw.is_empty()) {

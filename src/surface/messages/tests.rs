@@ -181,7 +181,7 @@ fn blocks_become_messages() {
         (json!([used, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [image]}]}]),
          json!([made, {"role": "tool", "tool_call_id": "1", "content": "(attached to the next user message)"},
                 {"role": "user", "content": [text("What the tools above have returned:"), image_part]}])),
-        // Two turns are two messages; an empty one is none.
+        // Two turns are two messages; an empty one is left out.
         (json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": []}, {"role": "assistant", "content": "b"}]),
          json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}])),
         // Sealed details, and somebody else's.

@@ -7,7 +7,7 @@ use super::tools::{found, joined};
 use crate::json::{Kind, Raw, write};
 use crate::surface::chat::{Arguments, Body, Part, Url};
 
-/// Where a result stands, in a call or in an item of its own.
+/// Where a result is found, in a call or in an item of its own.
 const RESULTS: [&str; 5] = ["output", "outputs", "result", "results", "error"];
 
 /// What says nothing about what was called with what.
@@ -112,21 +112,10 @@ fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body) {
 
 /// What a call was made with, where that is spread over the item.
 fn said(item: Raw<'_>) -> String {
-    let mut json = b"{".to_vec();
     let is_said = |name: &str, value: Raw<'_>| {
         !AROUND.contains(&name) && !RESULTS.contains(&name) && !value.is_null()
     };
-    for (name, value) in item.members().filter(|(name, value)| is_said(name, *value)) {
-        if json.len() > 1 {
-            json.push(b',');
-        }
-        write::string(&mut json, &name);
-        json.push(b':');
-        json.extend_from_slice(value.text().as_bytes());
-    }
-    json.push(b'}');
-    // It is made of texts.
-    String::from_utf8(json).unwrap_or_default()
+    write::object(item.members().filter(|(name, value)| is_said(name, *value)))
 }
 
 /// The picture that an `image_generation_call` has in base64.

@@ -39,7 +39,7 @@ pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
     }
 }
 
-/// What a system says is text; whatever else stands there is left out.
+/// What a system says is text; anything else is left out.
 pub(super) fn texts<'a>(content: Raw<'a>, unfit: &mut Unfit<'_>) -> Vec<&'a str> {
     if let Some(text) = content.escaped() {
         return vec![text];

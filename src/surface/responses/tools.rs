@@ -209,7 +209,7 @@ fn add<'a>(lists: &[Raw<'a>], tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) 
     }
 }
 
-/// Reads a tool that stands in the conversation: what is none is left out.
+/// Reads a tool that is defined in the conversation; what is no tool is left out.
 fn read_another<'a>(tool: Raw<'a>, tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) {
     if read(tool, None, &Place::top("tools"), tools, dropped).is_err() {
         let kind = tool.get("type").and_then(Raw::escaped);

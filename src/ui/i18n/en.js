@@ -41,7 +41,7 @@ export default {
   'is.no_credit': 'No requests are answered: the account at {upstream} is out of credit (HTTP 402), which blocks free models too.',
   'is.none_there': { one: 'No requests are answered: the only model of the ranking does not exist at {base}.', other: 'No requests are answered: 0 of {n} models exist there. {base} has none of the ranking.' },
   'is.not_reached': 'No requests are answered: {upstream} cannot be reached ({cause}).',
-  'is.was_not_reached': '{upstream} could not be reached when somebody last asked, {ago} ago ({cause}).',
+  'is.was_not_reached': '{upstream} could not be reached at the last request, {ago} ago ({cause}).',
   'is.refused': { one: 'Every model refused the last request{status}.', other: 'Every model refused the last {n} requests{status}.' },
   'is.all_rest': { one: 'No requests are answered: the only model rests ({rests}).', other: 'No requests are answered: none of the {n} models is awake ({rests}).' },
   'is.probing': 'A rest is over: one request finds out whether that helped, and the others wait for it.',

@@ -103,7 +103,7 @@ fn s10_5_the_account_says_what_is_left_and_when_it_is_back() {
 }
 
 #[test]
-fn i11_nothing_is_a_hundred_percent_beside_a_failure() {
+fn s3_nothing_is_a_hundred_percent_beside_a_failure() {
     let mut state = state();
     state["models"][0]["hour"]["success_rate"] = 0.999.into();
     assert!(shown(&state).contains("  99%"));

@@ -51,7 +51,7 @@ fn what_others_tools_did_is_a_call_and_its_result() {
     let attached = "(attached to the next user message)";
     #[rustfmt::skip]
     let rows: Vec<(Vec<Value>, Vec<Value>)> = vec![
-        // The result stands in the call, or none is kept.
+        // The result is in the call, or none is kept.
         (vec![json!({"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}})],
          vec![call("ws_1", "web_search", r#"{"action":{"type":"search","query":"q"}}"#), result("ws_1", UNKNOWN)]),
         (vec![json!({"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": ["q"],

@@ -19,7 +19,7 @@ pub enum KeySaid {
         /// The status it says so with.
         status: u16,
     },
-    /// Nothing of either: no such endpoint, an outage, a page of somebody's.
+    /// Neither: no such endpoint, an outage, an unrelated page.
     Nothing,
 }
 
@@ -37,38 +37,40 @@ pub struct Today {
 /// The free quota begins anew with each day in UTC.
 const DAY: u64 = 24 * 3600;
 
-/// Which day it is, since 1970.
+/// The UTC day, counted from 1970.
 #[must_use]
-pub fn day(now: Now) -> u64 {
+pub fn utc_day(now: Now) -> u64 {
     now.unix_seconds() / DAY
 }
 
-/// When the next one begins.
+/// When the next UTC day begins.
 #[must_use]
-pub fn next_day(now: Now) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs((day(now) + 1) * DAY)
+pub fn next_utc_day(now: Now) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs((utc_day(now) + 1) * DAY)
 }
 
 /// No account has more, and a larger number is nonsense.
 const MOST: u64 = 1_000_000_000;
 
-/// Reads one answer. It is hostile until here: whatever makes no sense says nothing.
-#[must_use]
-pub fn read(status: u16, body: &[u8]) -> KeySaid {
-    match status {
-        200 => {}
-        401 | 403 => return KeySaid::Refused { status },
-        _ => return KeySaid::Nothing,
-    }
-    let data = Raw::parse(body, json::MAX_DEPTH)
-        .ok()
-        .and_then(|body| body.get("data"))
-        .filter(|data| data.kind() == Kind::Object);
-    match data {
-        Some(data) => KeySaid::Accepted {
-            today: data.get("free_model_daily_requests").and_then(today),
-        },
-        None => KeySaid::Nothing,
+impl KeySaid {
+    /// Reads one answer. It is untrusted until here: what makes no sense says nothing.
+    #[must_use]
+    pub fn read(status: u16, body: &[u8]) -> Self {
+        match status {
+            200 => {}
+            401 | 403 => return Self::Refused { status },
+            _ => return Self::Nothing,
+        }
+        let data = Raw::parse(body, json::MAX_DEPTH)
+            .ok()
+            .and_then(|body| body.get("data"))
+            .filter(|data| data.kind() == Kind::Object);
+        match data {
+            Some(data) => Self::Accepted {
+                today: data.get("free_model_daily_requests").and_then(today),
+            },
+            None => Self::Nothing,
+        }
     }
 }
 
@@ -138,7 +140,7 @@ mod tests {
         ];
         for (status, body, expected) in rows {
             assert_eq!(
-                read(status, body.as_bytes()),
+                KeySaid::read(status, body.as_bytes()),
                 expected,
                 "{status} {:.99}",
                 body

@@ -1,11 +1,9 @@
-//! Why nobody can answer a request, counted for people.
-//!
-//! Pure: the same rules as `select`'s, asked of each model.
+//! Why no model can answer a request, counted for people.
 
+use super::{LeftOut, Wants, left_out};
 use crate::clock::Now;
 use crate::model::ModelId;
 use crate::registry::{Cooldowns, Snapshot};
-use crate::select::{LeftOut, Wants, left_out};
 use crate::upstream::Outcome;
 
 /// How many of the models that could serve a request cannot do so now, by the reason.
@@ -25,12 +23,8 @@ pub struct Unavailable {
 
 impl Unavailable {
     /// Counts the listed models; `wants` names those that were asked.
-    pub(super) fn count(
-        snapshot: &Snapshot,
-        wants: Wants<'_>,
-        known: &Cooldowns,
-        now: Now,
-    ) -> Self {
+    #[must_use]
+    pub fn count(snapshot: &Snapshot, wants: Wants<'_>, known: &Cooldowns, now: Now) -> Self {
         let mut count = Self::default();
         let untried = Wants {
             tried: &[],
@@ -64,7 +58,7 @@ impl Unavailable {
         }
     }
 
-    /// In words: "5 models are rate limited, 1 is gone". `None` if nobody is counted.
+    /// In words: "5 models are rate limited, 1 is gone". `None` if none is counted.
     #[must_use]
     pub fn in_words(self) -> Option<String> {
         let counts = [

@@ -1,16 +1,19 @@
-//! Asks the key endpoint: with each read of the list, and every five minutes while requests come.
+//! Asks the upstream's key endpoint whether the key is accepted and how many of the day's free requests are
+//! left (spec §10.5): with each read of the list, and every five minutes while requests come.
+//!
+//! It is for people: no request waits for it, and no decision depends on it. What an answer means is
+//! [`KeySaid`]'s to say.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::said::{KeySaid, read};
 use crate::clock::Now;
 use crate::config::{LogLevel, Secret};
 use crate::registry::Registry;
 use crate::telemetry::{Log, Traffic};
-use crate::upstream::{Upstream, read_body};
+use crate::upstream::{KeySaid, Upstream, read_body};
 
 /// How long an answer may take, and how large it may be.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -70,7 +73,7 @@ impl KeyTask {
         let whole = async {
             let (head, body) = self.upstream.key().await.ok()?.into_parts();
             let body = read_body(&head.headers, body, MAX_BYTES).await.ok()?;
-            Some(read(head.status.as_u16(), &body))
+            Some(KeySaid::read(head.status.as_u16(), &body))
         };
         let answered = tokio::time::timeout(LIMIT, whole).await;
         answered.ok().flatten().unwrap_or(KeySaid::Nothing)

@@ -1,0 +1,49 @@
+//! What an answer is judged by, beside its body: who gave it to which request, and its head.
+
+use std::sync::Arc;
+
+use http::header::DATE;
+use http::{HeaderMap, Response};
+
+use crate::clock::Now;
+use crate::model::Model;
+use crate::request::{ChatRequest, Endpoint, Routing};
+use crate::upstream::AnswerBody;
+
+/// What an answer is judged by, beside its body.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    pub(super) model: Arc<Model>,
+    pub(super) routing: Routing,
+    pub(super) endpoint: Endpoint,
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// When its head arrived: its `Date` is of this moment.
+    pub(super) at: Now,
+}
+
+impl Heard {
+    pub(super) fn new(
+        model: &Arc<Model>,
+        request: &ChatRequest,
+        response: Response<AnswerBody>,
+    ) -> (Self, AnswerBody) {
+        let (head, body) = response.into_parts();
+        let heard = Self {
+            model: Arc::clone(model),
+            routing: request.routing,
+            endpoint: request.endpoint,
+            status: head.status.as_u16(),
+            headers: head.headers,
+            at: Now::read(),
+        };
+        (heard, body)
+    }
+
+    /// What still counts once the answer flows: the head spoke of its beginning.
+    pub(super) fn in_mid_stream(self) -> Self {
+        let date = self.headers.get(DATE).cloned();
+        let headers = date.into_iter().map(|date| (DATE, date)).collect();
+        Self { headers, ..self }
+    }
+}

@@ -1,0 +1,100 @@
+//! The models that a client may name (spec §3).
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::App;
+use super::dialect::Dialect;
+use super::error::ProxyError;
+use super::reply::{self, ReplyBody};
+use crate::attempt::Refusal;
+use crate::config::{ModelField, Target};
+use crate::model::{Capability, Model, window_of_auto};
+use crate::registry::Snapshot;
+
+/// `GET /v1/models`.
+pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, ProxyError> {
+    let snapshot = snapshot(app)?;
+    let created = created(&snapshot);
+    let auto = offers_auto(app).then(|| auto(&snapshot, created));
+    let listed = snapshot.models.iter().map(|model| describe(model, created));
+    let data = auto.into_iter().chain(listed);
+    let list = dialect.list(data.map(|model| dialect.entry(model)).collect());
+    Ok(reply::json(StatusCode::OK, &list))
+}
+
+/// `GET /v1/models/{id}`; an alias is answered with what it stands for.
+pub(super) fn one(
+    app: &App,
+    id: &str,
+    dialect: Dialect,
+) -> Result<Response<ReplyBody>, ProxyError> {
+    let snapshot = snapshot(app)?;
+    let created = created(&snapshot);
+    let id = match app.aliases.target(id) {
+        Some(Target::Auto) => "auto",
+        Some(Target::Model(id)) => id.as_str(),
+        None => id,
+    };
+    let found = match id {
+        "auto" => Some(auto(&snapshot, created)),
+        id => snapshot.model(id).map(|model| describe(model, created)),
+    };
+    found
+        .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
+        .ok_or(ProxyError::ModelNotFound)
+}
+
+/// The list of this moment.
+pub(super) fn snapshot(app: &App) -> Result<Arc<Snapshot>, ProxyError> {
+    let not_ready = || ProxyError::Refused {
+        refusal: Refusal::NotReady,
+        key: app.upstream_key.clone(),
+    };
+    app.registry.snapshot().ok_or_else(not_ready)
+}
+
+fn offers_auto(app: &App) -> bool {
+    match app.model_field {
+        ModelField::Ignore => false,
+        ModelField::Prefer | ModelField::Pin => true,
+    }
+}
+
+fn created(snapshot: &Snapshot) -> u64 {
+    snapshot
+        .fetched_at
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// What leaves the choice to the proxy; agents shorten a conversation by its window.
+fn auto(snapshot: &Snapshot, created: u64) -> Value {
+    json!({
+        "id": "auto",
+        "object": "model",
+        "created": created,
+        "owned_by": "openrouter",
+        "name": "The best free model right now",
+        "context_length": window_of_auto(snapshot.models.iter().map(|model| &**model)),
+    })
+}
+
+fn describe(model: &Model, created: u64) -> Value {
+    let able = Capability::ALL
+        .into_iter()
+        .filter(|c| model.capabilities.has(*c))
+        .filter_map(Capability::parameter);
+    json!({
+        "id": model.id,
+        "object": "model",
+        "created": created,
+        "owned_by": "openrouter",
+        "name": model.name,
+        "context_length": model.context_length,
+        "supported_parameters": able.collect::<Vec<_>>(),
+    })
+}

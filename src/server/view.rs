@@ -1,0 +1,171 @@
+//! What a client reads of an error: its status, its code, its type, and a sentence.
+
+use std::time::SystemTime;
+
+use crate::attempt::Refusal;
+use crate::clock::rfc3339;
+use crate::config::Secret;
+use crate::select::Unavailable;
+use crate::units;
+use crate::upstream::AccountLimit;
+
+pub(super) const INVALID: &str = "invalid_request_error";
+pub(super) const SERVER: &str = "server_error";
+
+/// One error, as the client reads it.
+pub(super) struct View {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+    pub(super) param: Option<String>,
+}
+
+impl View {
+    pub(super) fn new(
+        status: u16,
+        code: &'static str,
+        kind: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            kind,
+            message: message.into(),
+            param: None,
+        }
+    }
+
+    pub(super) fn model_not_found() -> Self {
+        Self::new(
+            404,
+            "model_not_found",
+            INVALID,
+            "No such model in the current list. GET /v1/models names them.",
+        )
+    }
+}
+
+impl View {
+    /// What the client reads of a walk that brought no answer.
+    pub(super) fn of_refusal(refusal: &Refusal, key: &Secret) -> Self {
+        match refusal {
+            Refusal::NotReady => Self::new(
+                503,
+                "not_ready",
+                SERVER,
+                "The model list has not been read yet. Try again in a moment.",
+            ),
+            Refusal::ModelNotFound => Self::model_not_found(),
+            Refusal::NoCapableModel { missing } => {
+                let needs: Vec<_> = missing.iter().map(|need| need.as_str()).collect();
+                Self::new(
+                    400,
+                    "no_capable_model",
+                    INVALID,
+                    format!(
+                        "No free model in the current list can do what this request needs: {}.",
+                        needs.join(", ")
+                    ),
+                )
+            }
+            Refusal::AllUnavailable {
+                retry_after,
+                why,
+                returns,
+                ..
+            } => Self::new(
+                503,
+                "all_models_unavailable",
+                SERVER,
+                all_unavailable(*why, returns.then_some(*retry_after)),
+            ),
+            Refusal::Unreachable { why, .. } => {
+                let then = if why.is_settled() {
+                    "The operator of the proxy has to fix that."
+                } else {
+                    "Try again in 1 s."
+                };
+                Self::new(
+                    503,
+                    "all_models_unavailable",
+                    SERVER,
+                    format!(
+                        "The proxy cannot reach its upstream: {}. {then}",
+                        why.in_words()
+                    ),
+                )
+            }
+            Refusal::AccountLimited {
+                limit,
+                requests,
+                retry_after,
+                available_at,
+            } => Self::new(
+                503,
+                "account_rate_limited",
+                "rate_limit_error",
+                account_limited(*limit, *requests, *retry_after, *available_at),
+            ),
+            Refusal::Passed(answer) => Self::new(
+                answer.status,
+                "upstream_error",
+                "upstream_error",
+                String::new(),
+            ),
+            Refusal::UpstreamAuth { status } => {
+                let tail = key
+                    .tail()
+                    .map(|tail| format!("current key tail is {tail}"))
+                    .unwrap_or_else(|| "current key is too short to show".to_owned());
+                let message = format!(
+                    "Proxy could not authenticate with upstream (HTTP {status}). Check OPENROUTER_API_KEY: {tail} (len={}).",
+                    key.len(),
+                );
+                Self::new(
+                    502,
+                    "upstream_auth_error",
+                    "proxy_misconfiguration",
+                    message,
+                )
+            }
+        }
+    }
+}
+
+/// Why no model can answer, counted, and when the first returns.
+fn all_unavailable(why: Unavailable, returns: Option<u64>) -> String {
+    let why = why
+        .in_words()
+        .unwrap_or_else(|| "every model that could serve this request failed".to_owned());
+    let returns = returns.map_or(String::new(), |seconds| {
+        format!("; the first returns in {}", units::wait(seconds))
+    });
+    format!("No model can answer now: {why}{returns}.")
+}
+
+/// Which quota is gone, and when it returns.
+fn account_limited(
+    limit: AccountLimit,
+    requests: Option<u64>,
+    retry_after: u64,
+    available_at: SystemTime,
+) -> String {
+    let quota = match limit {
+        AccountLimit::Minute => "of this minute",
+        AccountLimit::Day => "of today",
+        AccountLimit::Credit | AccountLimit::Key => "of this account",
+    };
+    let count = requests
+        .map(|n| format!(" ({n} requests)"))
+        .unwrap_or_default();
+    let wait = units::wait(retry_after);
+    let date = rfc3339(available_at);
+    let (day, time) = (date.get(..10), date.get(11..16));
+    let (day, time) = (day.unwrap_or_default(), time.unwrap_or_default());
+    format!(
+        "The free quota {quota}{count} at the upstream is used up, for all free models alike. \
+         It returns in {wait}, at {time} UTC on {day}."
+    )
+}
