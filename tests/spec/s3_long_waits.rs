@@ -11,7 +11,7 @@ use crate::scripts::STALL;
 /// A client: where it asks, what it calls itself, and what it asks.
 type Client = (&'static str, &'static str);
 
-const QWEN: Client = ("/v1/chat/completions", "QwenCode/0.24.4 (linux; x64)");
+pub const QWEN: Client = ("/v1/chat/completions", "QwenCode/0.24.4 (linux; x64)");
 const OPENCODE: Client = (
     "/v1/chat/completions",
     "opencode/1.18.33 ai-sdk/provider-utils",

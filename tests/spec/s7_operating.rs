@@ -13,6 +13,7 @@ use free_llm_proxy::upstream::{Cause, Outcome, Unreachable};
 use serde_json::Value;
 
 use crate::rig::{Rig, abc};
+use crate::s3_long_waits;
 
 const MANUAL: &str = "docs/operating.md";
 const DASHBOARD: &str = "deploy/grafana/free-llm-proxy.json";
@@ -154,14 +155,20 @@ fn s7_the_manual_describes_every_cause() {
 
 /// Every metric that `/metrics` gives, with its labels.
 async fn served() -> BTreeMap<String, BTreeSet<String>> {
-    let rig = Rig::start(abc()).await;
+    // The day's end may be near.
+    let rig = Rig::with(abc(), &[("LONG_WAIT_SEC", "1")]).await;
     for body in [Rig::hello(), Rig::hello_stream()] {
         assert_eq!(rig.chat(&body).await.status, 200);
     }
-    // The free requests are told by a refusal only.
+    // The free requests are told by a refusal only, and another status than ours to some clients only.
     rig.simulator
         .set_script(abc().others(Step::failure(Failure::DailyLimit)));
-    assert_eq!(rig.chat(&Rig::hello()).await.status, 503);
+    let (path, client) = s3_long_waits::QWEN;
+    let body = Rig::hello().to_string();
+    let refused = rig
+        .send("POST", path, &[("user-agent", client)], body)
+        .await;
+    assert_eq!(refused.status, 402);
     let text = rig.get("/metrics").await.text();
     let named = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let named = named.map(|line| line.split(' ').next().unwrap().to_owned());
