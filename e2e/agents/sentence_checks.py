@@ -21,7 +21,7 @@ LIMIT_SEC = 10
 
 
 class Relay:
-    """A way to the proxy that notes when it was first asked for an answer."""
+    """A way to the proxy that notes when it was first asked for anything: Codex may end with its first GET."""
 
     def __init__(self, address):
         self.to = (urlsplit(address).hostname, urlsplit(address).port)
@@ -43,7 +43,7 @@ class Relay:
     def pump(self, one, other):
         try:
             while some := one.recv(65536):
-                if self.first is None and some.startswith(b"POST "):
+                if self.first is None:
                     self.first = time.monotonic()
                 other.sendall(some)
             other.shutdown(socket.SHUT_WR)
