@@ -81,8 +81,12 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
     Ok((said, tokens))
 }
 
-/// The finish reasons of a model that is done, or wants tools called, which it has to name.
-const SAYS_NOTHING: [&str; 3] = ["\"stop\"", "\"tool_calls\"", "\"function_call\""];
+/// Whether a finish reason says nothing by itself: the model is done, or wants tools called, which
+/// it has to name.
+#[must_use]
+pub fn says_nothing(finish_reason: Raw<'_>) -> bool {
+    ["\"stop\"", "\"tool_calls\"", "\"function_call\""].contains(&finish_reason.text())
+}
 
 /// What the choices say together.
 #[derive(Default)]
@@ -121,7 +125,7 @@ impl Choices {
             self.error.get_or_insert_default();
         } else if reason.kind() == Kind::String && !reason.is_empty() {
             self.finished = true;
-            if SAYS_NOTHING.contains(&reason.text()) {
+            if says_nothing(reason) {
                 self.stopped = true;
             } else {
                 self.useful = true;

@@ -29,8 +29,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 pub use answer::{
-    MOST_TOKENS, Said, UpstreamError, read as read_answer, read_counted, without_heartbeat,
-    without_mark,
+    MOST_TOKENS, Said, UpstreamError, read as read_answer, read_counted, says_nothing,
+    without_heartbeat, without_mark,
 };
 pub use as_stream::as_stream;
 pub use classify::{Asked, Rules};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::details::text_of;
 use super::usage::Usage;
 use crate::json::{self, Kind, Raw, Reader};
-use crate::upstream::{MOST_TOKENS, Said, UpstreamError};
+use crate::upstream::{MOST_TOKENS, Said, UpstreamError, says_nothing};
 
 /// One choice and what stands around it. Neither surface can ask for more than one: the first that
 /// says something is the choice, whatever its index, and of the others nothing is kept.
@@ -18,6 +18,8 @@ pub(in crate::surface) struct Chunk<'a> {
     is_read: bool,
     useful: bool,
     finished: bool,
+    /// More than a finish reason that says nothing by itself.
+    carries: bool,
     error: Option<UpstreamError>,
 }
 
@@ -96,9 +98,10 @@ impl<'a> Chunk<'a> {
     pub(in crate::surface) fn said(&self) -> Said {
         match &self.error {
             Some(error) => Said::Error(error.clone()),
-            None if self.useful => Said::Useful {
+            None if self.carries => Said::Useful {
                 finished: self.finished,
             },
+            None if self.finished => Said::Stopped,
             None => Said::Nothing,
         }
     }
@@ -157,6 +160,7 @@ impl<'a> Chunk<'a> {
         };
         self.finished = true;
         self.useful = true;
+        self.carries |= !says_nothing(reason);
         Some(finish)
     }
 
@@ -176,6 +180,7 @@ impl<'a> Chunk<'a> {
                 return Ok(());
             }
             self.useful = true;
+            self.carries = true;
             match key {
                 // A provider may send parts, as clients do.
                 "content" if value.kind() == Kind::Array => choice.content = text_of(value),
