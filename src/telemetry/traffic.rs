@@ -28,6 +28,8 @@ pub enum Happening {
         at: std::time::SystemTime,
         /// What came of it.
         record: AttemptRecord,
+        /// It failed for the whole account, which then rests in the model's place.
+        of_account: bool,
     },
     /// A request has ended.
     Request(Arc<Finished>),
@@ -176,6 +178,7 @@ mod tests {
                 duration_ms: 1,
                 cooldown_until: None,
             },
+            of_account: false,
         }
     }
 

@@ -175,7 +175,7 @@ async function take(mine, event, data) {
     live.attempts.push(data);
     if (live.attempts.length > KEEP_ATTEMPTS) live.attempts.shift();
     tell('attempts');
-    if (data.cooldown_until) rests(data);
+    if (data.cooldown_until && !data.of_account) rests(data);
     plan(mine, data.cooldown_until ? SOON_MS : BUSY_MS);
   } else if (event === 'request') {
     if (!live.requests.some((known) => known.request_id === data.request_id)) live.requests.unshift(data);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use free_llm_proxy::simulator::Step;
+use free_llm_proxy::simulator::{Failure, Step};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -100,6 +100,26 @@ async fn i6_1_attempts_and_requests_are_told_as_they_happen() {
     assert_eq!(request, rig.get("/admin/state").await.json()["requests"][0]);
     rig.post("/admin/clear", &json!({"all": true})).await;
     listening.find("changed").await;
+}
+
+/// The page shows the rest of the one or of the other, before it has read the state again.
+#[tokio::test]
+async fn i6_1_an_attempt_says_whose_rest_it_led_to() {
+    #[rustfmt::skip]
+    let rows = [
+        // what the upstream answers                            of the account
+        (Step::status(429, &[("Retry-After", "60")], "no"),     false),
+        (Failure::DailyLimit.into(),                            true),
+        (Failure::UserNotFound.into(),                          true),
+    ];
+    for (step, of_account) in rows {
+        let rig = Rig::start(abc().model("a:free", step)).await;
+        let mut listening = Listening::to(&rig).await;
+        rig.chat(&Rig::hello()).await;
+        let attempt = listening.find("attempt").await;
+        assert!(attempt["cooldown_until"].is_string(), "{attempt}");
+        assert_eq!(attempt["of_account"] == true, of_account, "{attempt}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,6 +157,8 @@ struct Attempt<'a> {
     number: usize,
     #[serde(flatten)]
     record: &'a AttemptRecord,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    of_account: bool,
 }
 
 #[derive(Serialize)]
@@ -176,6 +178,7 @@ fn tell(heard: &Heard) -> Bytes {
             number,
             at,
             record,
+            of_account,
         }) => event(
             "attempt",
             &Attempt {
@@ -183,6 +186,7 @@ fn tell(heard: &Heard) -> Bytes {
                 at: *at,
                 number: *number,
                 record,
+                of_account: *of_account,
             },
         ),
     }

@@ -28,6 +28,7 @@ impl RequestRecord {
                 number: self.attempts.len() + 1,
                 at: Now::read().wall,
                 record: attempt.clone(),
+                of_account,
             });
         }
     }
