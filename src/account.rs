@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::Now;
-use crate::config::{LogLevel, Secret};
+use crate::config::LogLevel;
+use crate::provider::KeySaid;
+use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::telemetry::{Log, Traffic};
-use crate::upstream::{KeySaid, Upstream, read_body};
+use crate::upstream::{Upstream, read_body};
 
 /// How long an answer may take, and how large it may be.
 const LIMIT: Duration = Duration::from_secs(15);

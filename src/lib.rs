@@ -15,6 +15,7 @@
 
 pub mod account;
 pub mod agents;
+pub mod answer;
 pub mod attempt;
 pub mod cli;
 pub mod clients;
@@ -25,7 +26,9 @@ pub mod json;
 pub mod list;
 pub mod live;
 pub mod model;
+pub mod provider;
 pub mod proxy;
+pub mod redact;
 pub mod registry;
 pub mod request;
 pub mod select;
@@ -36,3 +39,4 @@ pub mod surface;
 pub mod telemetry;
 pub mod units;
 pub mod upstream;
+pub mod verdict;

@@ -14,15 +14,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use free_llm_proxy::answer::{Said, read as read_answer};
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::config::Secret;
 use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
+use free_llm_proxy::provider::{Asked, Rules};
+use free_llm_proxy::redact::Secret;
 use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
 use free_llm_proxy::select::{Preference, Selection, Wants, select};
 use free_llm_proxy::sse::{Data, Framer};
 use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
-use free_llm_proxy::upstream::{Asked, Cause, Failure, Rules, Said, read_answer};
+use free_llm_proxy::verdict::{Cause, Failure};
 use http::{HeaderMap, HeaderValue};
 
 /// One path.

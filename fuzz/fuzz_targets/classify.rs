@@ -6,11 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::config::Secret;
+use free_llm_proxy::redact::Secret;
 use free_llm_proxy::json::{Kind, Raw};
 use free_llm_proxy::model::ModelId;
 use free_llm_proxy::request::{Endpoint, Routing};
-use free_llm_proxy::upstream::{Asked, Cause, Rest, Rules, Scope, read_answer, without_heartbeat};
+use free_llm_proxy::answer::{read as read_answer, without_heartbeat};
+use free_llm_proxy::provider::{Asked, Rules};
+use free_llm_proxy::verdict::{Cause, Rest, Scope};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::merge::{Format, merge};
 use super::{Agent, Edit, Places};
-use crate::config::{Door, Secret, USUAL_WINDOW, between, keep};
+use crate::config::{Door, USUAL_WINDOW, between, keep};
+use crate::redact::Secret;
 
 const BEGIN: &str = "<!-- agents: begin (written by `UPDATE=1 cargo test agents`) -->\n";
 const END: &str = "<!-- agents: end -->\n";

@@ -3,7 +3,7 @@ use std::ffi::OsString;
 
 use super::merge::merge;
 use super::*;
-use crate::config::Secret;
+use crate::redact::Secret;
 
 const KEY: &str = "sk-proxy-0123456789abcdef";
 

@@ -13,13 +13,17 @@ use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
 use super::walk::{Times, Walker};
+use crate::answer::{
+    AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
+    without_heartbeat,
+};
 use crate::model::Model;
+use crate::provider::Asked;
+use crate::redact::without_key;
 use crate::request::{ChatRequest, Endpoint};
 use crate::sse::{Data, Event, Framer};
-use crate::upstream::{
-    AnswerBody, AnswerHead, Answered, Asked, Cause, Failure, ReadError, Rest, Said, SendError,
-    UpstreamError, as_stream, read_answer, read_body, read_counted, without_heartbeat, without_key,
-};
+use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
+use crate::verdict::{Cause, Failure, Rest};
 
 /// How long the body of an error answer is waited for: the status says the most of it.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);

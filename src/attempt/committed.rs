@@ -17,15 +17,15 @@ use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
 use super::rendering::Rendering;
 use super::walk::Walker;
+use crate::answer::{Said, UpstreamError};
 use crate::clock::Now;
 use crate::json::{self, Raw};
 use crate::model::Model;
+use crate::redact::{may_hold_key, without_key};
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
-use crate::upstream::{
-    AnswerBody, Cause, Failure, Outcome, Rest, Said, Scope, UpstreamError, may_hold_key,
-    without_key,
-};
+use crate::upstream::AnswerBody;
+use crate::verdict::{Cause, Failure, Outcome, Rest, Scope};
 
 /// How long, and how far, an upstream is read on after its `[DONE]`, so that its connection
 /// can serve again.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::idle::Idle;
-use crate::upstream::{AnswerBody, Cause};
+use crate::upstream::AnswerBody;
+use crate::verdict::Cause;
 
 /// The body of a plain answer, and how long it has been silent. Whatever comes is a sign of life,
 /// blank lines and comments too.

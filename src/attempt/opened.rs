@@ -7,9 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Heard;
+use crate::answer::AnswerHead;
 use crate::model::Model;
 use crate::sse::Framer;
-use crate::upstream::{AnswerBody, AnswerHead, ConnectError, Failure};
+use crate::upstream::{AnswerBody, ConnectError};
+use crate::verdict::Failure;
 
 /// An answer that may still be let go of.
 #[derive(Debug)]

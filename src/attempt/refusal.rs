@@ -4,12 +4,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
 use crate::registry::Cooldowns;
 use crate::select::Unavailable;
 use crate::units::whole_seconds;
-use crate::upstream::{AccountLimit, Outcome, PassedAnswer, Unreachable};
+use crate::upstream::Unreachable;
+use crate::verdict::{AccountLimit, Outcome};
 
 /// Why a request gets no answer of a model's.
 #[derive(Clone, Debug, PartialEq, Eq)]

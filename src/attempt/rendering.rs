@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::answer::{Said, read_counted};
 use crate::clients::Frame;
 use crate::json::{self, Raw};
 use crate::request::Endpoint;
 use crate::surface::{self, Surface};
-use crate::upstream::{Said, read_counted};
 
 /// OpenAI's end of a stream.
 const DONE: &[u8] = b"data: [DONE]\n\n";

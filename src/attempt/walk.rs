@@ -10,17 +10,18 @@ use super::opened::Unanswered;
 use super::refusal::{account_refusal, seconds};
 use super::way::Way;
 use super::{Opened, Refusal, Tried, Wording};
+use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
 use crate::model::{Model, ModelId};
-use crate::registry::{AccountRest, Because, Claim, Cooldowns, Registry, Snapshot};
+use crate::provider::Rules;
+use crate::registry::{AccountRest, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Unavailable, Wants, filtered_out, select};
 use crate::telemetry::{Log, RequestRecord, Traffic};
-use crate::upstream::{
-    AccountLimit, Cause, ConnectError, Failure, Lesson, PassedAnswer, Rest, Rules, Scope, Upstream,
-};
+use crate::upstream::{ConnectError, Upstream};
+use crate::verdict::{AccountLimit, Because, Cause, Failure, Lesson, Rest, Scope};
 
 /// Walks requests over the candidates.
 pub struct Walker {

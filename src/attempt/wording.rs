@@ -5,8 +5,9 @@ use bytes::Bytes;
 
 use super::opened::{Opened, PlainAnswer};
 use super::walk::Walker;
+use crate::redact::without_key;
 use crate::surface::{BadAnswer, Ids, LARGE, Reply};
-use crate::upstream::{Cause, Failure, without_key};
+use crate::verdict::{Cause, Failure};
 
 /// How a whole answer is put.
 #[derive(Clone, Debug)]

@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::{Ending, say};
-use crate::config::{Secret, Sources, reachable};
+use crate::config::{Sources, reachable};
+use crate::redact::Secret;
 
 /// How long a connection and the head of an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -14,7 +14,8 @@ use crate::live::{How, Streak};
 use crate::model::ModelId;
 use crate::registry::{Outside, TodayView};
 use crate::select::Unavailable;
-use crate::upstream::{AccountLimit, Unreachable};
+use crate::upstream::Unreachable;
+use crate::verdict::AccountLimit;
 
 pub use told::{About, Told};
 pub use words::Names;

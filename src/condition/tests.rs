@@ -2,9 +2,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
 use crate::clock::Now;
-use crate::config::Secret;
+use crate::provider::{KeySaid, Today};
+use crate::redact::Secret;
 use crate::registry::{FailedRead, There};
-use crate::upstream::{KeySaid, Today, Unreachable};
+use crate::upstream::Unreachable;
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;

@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use super::{Condition, Listed};
 use crate::clock::{Now, rfc3339};
-use crate::config::{Config, Secret, is_openrouters};
+use crate::config::{Config, is_openrouters};
+use crate::redact::Secret;
 use crate::registry::FailedRead;
 use crate::units;
 

@@ -11,7 +11,6 @@ mod env_file;
 mod error;
 mod near;
 mod read;
-mod secret;
 mod sources;
 mod table;
 mod trust;
@@ -24,6 +23,8 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+use crate::redact::Secret;
+
 pub use address::reachable;
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
@@ -32,7 +33,6 @@ pub use document::{Reach, env_example, env_file, markdown_table};
 pub use env_file::text_in_folder;
 pub use error::ConfigError;
 pub use read::listen_address;
-pub use secret::Secret;
 pub use sources::{Sources, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};

@@ -8,9 +8,8 @@ use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
     seconds, seconds_or_zero, upstream_key,
 };
-use super::{
-    Config, ConfigError, Door, Limits, OutboundProxy, Secret, USUAL_WINDOW, address, error,
-};
+use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
+use crate::redact::Secret;
 
 impl Config {
     /// Reads every setting through `lookup`, which is asked for names of the table.

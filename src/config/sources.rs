@@ -13,7 +13,8 @@ use super::env_file::{self, Found};
 use super::near::{self, near};
 use super::table::{self, Setting};
 use super::trust::{Source, may_go};
-use super::{Config, ConfigError, Door, SETTINGS, Secret, read};
+use super::{Config, ConfigError, Door, SETTINGS, read};
+use crate::redact::Secret;
 
 /// The layers, read once, the one that wins first. A problem on the way waits until
 /// [`Sources::config`] can tell it together with the others.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{LogLevel, ModelField, Secret};
+use super::{LogLevel, ModelField};
+use crate::redact::Secret;
 
 /// The rule that a value breaks.
 pub(super) type Refusal = &'static str;

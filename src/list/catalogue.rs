@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capabilities, Capability, Model, ModelId};
-use crate::upstream::without_mark;
 
 /// What a good catalogue says.
 #[derive(Clone, Debug, Default)]

@@ -2,9 +2,9 @@
 //!
 //! Pure. One bad entry costs itself and nothing else.
 
+use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capabilities, Capability, Model, ModelId};
-use crate::upstream::without_mark;
 
 /// What a good ranking says.
 #[derive(Clone, Debug, PartialEq, Eq)]

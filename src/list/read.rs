@@ -8,8 +8,9 @@ use http::{Response, StatusCode};
 use super::catalogue::{Catalogue, CatalogueError};
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::model::ModelId;
+use crate::redact::Secret;
 use crate::registry::FailedRead;
 use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
 

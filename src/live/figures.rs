@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use super::histogram::Histogram;
 use super::window::Window;
-use crate::upstream::Outcome;
+use crate::verdict::Outcome;
 
 /// An attempt, as far as the figures need it.
 #[derive(Clone, Copy, Debug)]

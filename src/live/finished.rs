@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::clock::rfc3339;
 use crate::model::ModelId;
-use crate::upstream::{Cause, Outcome, Unreachable};
+use crate::upstream::Unreachable;
+use crate::verdict::{Cause, Outcome};
 
 /// One attempt, as the log and the last requests show it.
 #[derive(Clone, Debug, Serialize)]

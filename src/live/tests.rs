@@ -3,10 +3,11 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::upstream::Outcome::{
+use crate::upstream::Unreachable;
+use crate::verdict::Cause;
+use crate::verdict::Outcome::{
     self, ClientDisconnected, ClientError, RateLimited, Success, UpstreamError,
 };
-use crate::upstream::{Cause, Unreachable};
 
 /// 2027-01-15 08:00:00 UTC.
 const START: u64 = 1_800_000_000;

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Because;
+use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::model::{Capabilities, Capability, Model, ModelId};
-use crate::upstream::{AccountLimit, FreeRequests, PassedAnswer, Rest};
+use crate::verdict::{AccountLimit, Because, FreeRequests, Rest};
 
 /// When a rest ends: on the clock it was given on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

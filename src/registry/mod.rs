@@ -3,7 +3,6 @@
 //! Everything that is known about health goes through [`Registry`], so that replicas could
 //! one day share it. No I/O here, and no decision: `select` decides.
 
-mod because;
 mod claim;
 mod cooldowns;
 mod outside;
@@ -16,7 +15,6 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
-pub use because::Because;
 pub use claim::Claim;
 pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
 pub use outside::{FailedRead, Outside, There, TodayView};
@@ -24,7 +22,8 @@ pub use snapshot::{Snapshot, Source};
 
 use crate::clock::Now;
 use crate::model::{Capability, ModelId};
-use crate::upstream::{AccountLimit, KeySaid, Rest};
+use crate::provider::KeySaid;
+use crate::verdict::{AccountLimit, Because, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]

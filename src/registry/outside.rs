@@ -6,7 +6,8 @@
 use std::time::SystemTime;
 
 use crate::clock::Now;
-use crate::upstream::{FreeRequests, KeySaid, Today, next_utc_day, utc_day};
+use crate::provider::{KeySaid, Today, next_utc_day, utc_day};
+use crate::verdict::FreeRequests;
 
 /// What is known.
 #[derive(Clone, Debug, Default)]

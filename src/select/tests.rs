@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::registry::{Because, Source};
-use crate::upstream::{Cause, Outcome, Rest};
+use crate::registry::Source;
+use crate::verdict::{Because, Cause, Outcome, Rest};
 
 fn now() -> Now {
     Now {
@@ -296,7 +296,7 @@ fn s9_9_the_fallback_router_stands_last() {
 #[test]
 fn s9_2_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
     use crate::registry::AccountRest;
-    use crate::upstream::AccountLimit;
+    use crate::verdict::AccountLimit;
     let now = now();
     let needs: Needs = [Tools].into_iter().collect();
     let mut known = Cooldowns::default();

@@ -4,7 +4,7 @@ use super::{LeftOut, Wants, left_out};
 use crate::clock::Now;
 use crate::model::ModelId;
 use crate::registry::{Cooldowns, Snapshot};
-use crate::upstream::Outcome;
+use crate::verdict::Outcome;
 
 /// How many of the models that could serve a request cannot do so now, by the reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

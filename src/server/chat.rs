@@ -17,13 +17,14 @@ use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::told::Asker;
 use super::{App, MODEL_HEADER};
+use crate::answer::AnswerHead;
 use crate::attempt::Opened;
 use crate::config::{ModelField, Target};
 use crate::model::Model;
 use crate::request::Wish;
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
-use crate::upstream::{AnswerHead, Cause, Outcome};
+use crate::verdict::{Cause, Outcome};
 
 /// Answers a request whose key was right.
 pub(super) async fn complete(

@@ -15,7 +15,7 @@ use super::reply::{self, ReplyBody};
 use super::view::{INVALID, SERVER, View};
 use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
-use crate::config::Secret;
+use crate::redact::Secret;
 use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
 

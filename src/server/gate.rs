@@ -16,7 +16,8 @@ use super::error::ProxyError;
 use super::guessing::Guesses;
 use super::phases::Phases;
 use super::seldom::Seldom;
-use crate::config::{LogLevel, Secret};
+use crate::config::LogLevel;
+use crate::redact::Secret;
 use crate::telemetry::{Log, Metrics};
 
 /// Anthropic's header for a key.

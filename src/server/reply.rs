@@ -11,8 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::error::ProxyError;
 use super::phases::Busy;
+use crate::answer::AnswerHead;
 use crate::attempt::Committed;
-use crate::upstream::AnswerHead;
 
 /// A body that is made while it goes out.
 pub(super) trait Flow: Send {

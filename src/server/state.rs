@@ -8,12 +8,12 @@ use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed};
 use crate::model::{Capabilities, Capability, Model, ModelId};
-use crate::registry::{Because, Cooldowns, RestView, Snapshot, Standing};
+use crate::registry::{Cooldowns, RestView, Snapshot, Standing};
 use crate::request::Needs;
 use crate::select::{Preference, Wants, select};
 use crate::telemetry::Gauges;
 use crate::units;
-use crate::upstream::{AccountLimit, FreeRequests, Outcome};
+use crate::verdict::{AccountLimit, Because, FreeRequests, Outcome};
 
 /// The state of models and account at one moment.
 pub(super) struct State {

@@ -8,11 +8,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::App;
 use super::error::{ProxyError, SHOULD_RETRY};
 use super::reply::ReplyBody;
+use crate::answer::PassedAnswer;
 use crate::attempt::{Refusal, Rendering};
 use crate::clients::{self, Frame, Known, Own};
 use crate::json::{self, Raw};
 use crate::surface::{Surface, sentence};
-use crate::upstream::PassedAnswer;
 
 /// Who asks for a completion, as far as that changes how an error looks.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
-use crate::config::Secret;
+use crate::redact::Secret;
 use crate::select::Unavailable;
 use crate::units;
-use crate::upstream::AccountLimit;
+use crate::verdict::AccountLimit;
 
 pub(super) const INVALID: &str = "invalid_request_error";
 pub(super) const SERVER: &str = "server_error";

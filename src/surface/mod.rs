@@ -33,9 +33,9 @@ use bytes::Bytes;
 pub use dropped::Dropped;
 pub use place::{Fault, Invalid};
 
+use crate::answer::Said;
 use crate::json::{self, Raw};
 use crate::request::{InvalidRequest, MAX_PARTS};
-use crate::upstream::Said;
 use chat::Chunk;
 use fields::Fields;
 use place::Place;
@@ -202,7 +202,7 @@ pub enum Stream {
 
 impl Stream {
     /// Takes the payload of the upstream's next event, and answers what it says, as
-    /// [`crate::upstream::read_counted`] would: an event needs no second reader. Of an error
+    /// [`crate::answer::read_counted`] would: an event needs no second reader. Of an error
     /// nothing is written; it is for the caller to end the stream with.
     ///
     /// # Errors

@@ -298,10 +298,10 @@ proptest! {
             for payload in [body.as_bytes(), damaged] {
                 let mut out = Vec::new();
                 let said = reply.clone().stream(ids()).event(payload, &mut out);
-                let same = crate::upstream::read_counted(payload, crate::request::Endpoint::Chat);
+                let same = crate::answer::read_counted(payload, crate::request::Endpoint::Chat);
                 let same = same.map(|(said, tokens)| (said, tokens.filter(|tokens| *tokens > 0)));
                 prop_assert_eq!(&said, &same);
-                if matches!(said, Err(_) | Ok((crate::upstream::Said::Error(_), _))) {
+                if matches!(said, Err(_) | Ok((crate::answer::Said::Error(_), _))) {
                     prop_assert!(out.is_empty());
                 }
             }

@@ -10,7 +10,8 @@ use prometheus::{
 
 use crate::model::ModelId;
 use crate::surface::Surface;
-use crate::upstream::{Outcome, Unreachable};
+use crate::upstream::Unreachable;
+use crate::verdict::Outcome;
 
 /// All metrics of the process.
 #[derive(Debug)]

@@ -18,7 +18,8 @@ use crate::config::LogLevel;
 use crate::live::{AttemptRecord, Attempted};
 use crate::model::ModelId;
 use crate::surface::Surface;
-use crate::upstream::{Cause, Failure, Outcome, Scope, Unreachable};
+use crate::upstream::Unreachable;
+use crate::verdict::{Cause, Failure, Outcome, Scope};
 
 /// What a request brought along, as far as the log says it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -163,7 +163,7 @@ impl Drop for Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::Outcome;
+    use crate::verdict::Outcome;
 
     fn attempt(number: usize) -> Happening {
         Happening::Attempt {

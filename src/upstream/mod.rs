@@ -1,24 +1,16 @@
 //! The hop to a provider: how a request gets there, and what its answer means.
 //!
 //! Nothing here knows of other models, of rests that stand, or of the client: `attempt` does.
-//! `classify`, `answer`, `as_stream`, `key_endpoint`, `retry_after` and `passed` are pure.
+//! What the answer means, `provider` and `answer` say.
 
-mod answer;
-mod as_stream;
-mod classify;
 mod client;
 mod connect;
 mod connection;
 mod dial;
 mod driver;
-mod error_body;
-mod key_endpoint;
 mod lease;
-mod passed;
 mod pool;
-mod retry_after;
 mod unreachable;
-mod verdict;
 mod wire;
 
 use std::time::Duration;
@@ -28,24 +20,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
-pub use answer::{
-    MOST_TOKENS, Said, UpstreamError, read as read_answer, read_counted, says_nothing,
-    without_heartbeat, without_mark,
-};
-pub use as_stream::as_stream;
-pub use classify::{Asked, Rules};
 pub use client::{Answered, HttpClient, Origin, ReadError, SendError, read_body};
 pub use connect::Connector;
-pub use key_endpoint::{KeySaid, Today, next_utc_day, utc_day};
 pub use lease::AnswerBody;
-pub use passed::{may_hold_key, without_key};
 pub use unreachable::{ConnectError, Unreachable};
-pub use verdict::{
-    AccountLimit, AnswerHead, Cause, Failure, FreeRequests, Lesson, Outcome, PassedAnswer, Rest,
-    Scope,
-};
 
-use crate::config::{Config, Secret};
+use crate::config::Config;
+use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
 /// What we call ourselves on the wire.

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use free_llm_proxy::simulator::{Failure, Step};
-use free_llm_proxy::upstream::{Cause, Outcome, Unreachable};
+use free_llm_proxy::upstream::Unreachable;
+use free_llm_proxy::verdict::{Cause, Outcome};
 use serde_json::Value;
 
 use crate::rig::{Rig, abc};

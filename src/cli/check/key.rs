@@ -8,9 +8,10 @@ use super::Finding;
 use crate::cli::{Local, when};
 use crate::clock::{Now, rfc3339};
 use crate::condition::{Condition, Names};
-use crate::config::{Config, Secret};
+use crate::config::Config;
+use crate::provider::{KeySaid, Today, next_utc_day};
+use crate::redact::Secret;
 use crate::units;
-use crate::upstream::{KeySaid, Today, next_utc_day};
 
 /// An expiry nearer than this is worth a word.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -21,7 +21,8 @@ pub use list::judge_list;
 use super::{Ending, Local, say};
 use crate::clock::Now;
 use crate::condition::{Condition, Names};
-use crate::config::{Config, SAFE_KEY, Secret};
+use crate::config::{Config, SAFE_KEY};
+use crate::redact::Secret;
 use crate::upstream::{Connector, HttpClient, read_body};
 
 /// How well something is.

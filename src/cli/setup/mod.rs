@@ -13,7 +13,8 @@ use super::{Ending, door, say};
 use crate::agents::merge::{Format, Merged, merge};
 use crate::agents::{About, Agent, Edit, Places, elsewhere};
 use crate::clock::Now;
-use crate::config::{Door, Secret, Sources, foreign_variable};
+use crate::config::{Door, Sources, foreign_variable};
+use crate::redact::Secret;
 use file::File;
 
 /// What to set up.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::upstream::{Cause, Outcome};
+use crate::verdict::{Cause, Outcome};
 
 fn now() -> Now {
     Now {

@@ -50,7 +50,7 @@ fn i6_3_every_model_that_is_left_out_says_why() {
         assert_eq!(words(preference, &cooldowns), expected);
     }
     let why = crate::registry::AccountRest {
-        limit: crate::upstream::AccountLimit::Day,
+        limit: crate::verdict::AccountLimit::Day,
         answer: None,
         free_requests: None,
     };

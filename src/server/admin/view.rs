@@ -9,10 +9,11 @@ use crate::clock::{Now, rfc3339};
 use crate::condition::Told;
 use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId};
-use crate::registry::{Because, Standing};
+use crate::registry::Standing;
 use crate::server::App;
 use crate::server::state::{AccountState, ListState, ModelState, RestState, State};
 use crate::telemetry::Traffic;
+use crate::verdict::Because;
 
 /// Everything.
 #[derive(Serialize)]

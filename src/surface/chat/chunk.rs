@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::details::text_of;
 use super::usage::Usage;
+use crate::answer::{MOST_TOKENS, Said, UpstreamError, says_nothing};
 use crate::json::{self, Kind, Raw, Reader};
-use crate::upstream::{MOST_TOKENS, Said, UpstreamError, says_nothing};
 
 /// One choice and what stands around it. Neither surface can ask for more than one: the first that
 /// says something is the choice, whatever its index, and of the others nothing is kept.
@@ -93,7 +93,7 @@ impl<'a> Chunk<'a> {
         self.has_choice
     }
 
-    /// What it says to whoever asks only that: the same as [`crate::upstream::read_answer`], so
+    /// What it says to whoever asks only that: the same as [`crate::answer::read`], so
     /// that an event need not be read twice.
     pub(in crate::surface) fn said(&self) -> Said {
         match &self.error {
@@ -329,8 +329,7 @@ mod tests {
         ];
         for body in rows {
             let said =
-                crate::upstream::read_answer(body.as_bytes(), crate::request::Endpoint::Chat)
-                    .unwrap();
+                crate::answer::read(body.as_bytes(), crate::request::Endpoint::Chat).unwrap();
             assert_eq!(read(body.as_bytes()).unwrap().said(), said, "{body}");
         }
     }

@@ -4,7 +4,7 @@ use super::{End, RequestRecord};
 use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted, Finished, MAX_TRAIL, RequestOutcome};
 use crate::telemetry::Happening;
-use crate::upstream::Outcome;
+use crate::verdict::Outcome;
 
 impl RequestRecord {
     /// Shows an attempt that has just ended, perhaps by a failure of the whole account.

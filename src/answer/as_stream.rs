@@ -169,9 +169,9 @@ fn each<'a>(object: &'a [u8], mut member: impl FnMut(&str, Raw<'a>, &'a str)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::{Said, read};
     use crate::request::Endpoint;
     use crate::sse::{Data, Framer};
-    use crate::upstream::answer::{Said, read};
 
     #[test]
     fn s9_1_a_plain_answer_is_turned_into_the_stream_it_stands_for() {

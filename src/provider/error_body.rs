@@ -7,10 +7,10 @@
 
 use http::HeaderMap;
 
-use super::answer::without_mark;
-use super::verdict::FreeRequests;
+use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capability, ModelId};
+use crate::verdict::FreeRequests;
 
 /// An error body, as far as it could be read.
 pub(super) struct ErrorBody<'a> {

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
-use super::verdict::Rest;
 use crate::clock::Now;
 use crate::json::{Kind, Raw};
+use crate::verdict::Rest;
 
 /// The longest rest: a reset that lies further off is a mistake in its unit.
 pub(super) const LONGEST: Duration = Duration::from_secs(26 * 3600);

@@ -1,11 +1,12 @@
-//! What an attempt came to: the words that log, metrics and cooldowns share.
+//! What an attempt came to: the words that log, metrics and rests share. Pure.
+
+mod because;
 
 use std::time::{Duration, SystemTime};
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
+pub use because::Because;
 
-use crate::config::Secret;
+use crate::answer::{AnswerHead, PassedAnswer};
 use crate::model::Capability;
 use crate::request::Routing;
 
@@ -199,49 +200,6 @@ impl Failure {
             }),
             ..self
         }
-    }
-}
-
-/// An error of the upstream's that goes to the client (scope request).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedAnswer {
-    /// Its status.
-    pub status: u16,
-    /// Its headers, as far as they come back.
-    pub head: AnswerHead,
-    /// Its body: JSON with an object `error`, made safe (spec §9.7).
-    pub body: bytes::Bytes,
-    /// Its `Retry-After`.
-    pub retry_after: Option<HeaderValue>,
-}
-
-/// What comes back of the upstream's headers (spec §9.7).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnswerHead {
-    /// `Content-Type`; `None` where the body is not the upstream's own.
-    pub content_type: Option<HeaderValue>,
-    /// `X-Generation-Id`: OpenRouter's id of the answer.
-    pub generation_id: Option<HeaderValue>,
-}
-
-impl AnswerHead {
-    /// The part of `headers` that comes back; a value that echoes our key does not.
-    #[must_use]
-    pub fn of(headers: &HeaderMap, key: &Secret) -> Self {
-        Self {
-            content_type: Self::value(headers, CONTENT_TYPE, key),
-            generation_id: Self::value(headers, HeaderName::from_static("x-generation-id"), key),
-        }
-    }
-
-    /// The value of one header that comes back.
-    pub(super) fn value(
-        headers: &HeaderMap,
-        name: HeaderName,
-        key: &Secret,
-    ) -> Option<HeaderValue> {
-        let value = headers.get(name)?;
-        (!key.is_in(value.as_bytes())).then(|| value.clone())
     }
 }
 

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::error_body::{ErrorBody, Named};
-use super::passed;
 use super::retry_after::asked;
-use super::verdict::{AccountLimit, Cause, Failure, Lesson, Outcome, Rest, Scope};
+use crate::answer;
 use crate::clock::Now;
-use crate::config::Secret;
 use crate::model::{Capability, ModelId};
+use crate::redact::Secret;
 use crate::request::Routing;
+use crate::verdict::{AccountLimit, Cause, Failure, Lesson, Outcome, Rest, Scope};
 
 /// What the verdicts depend on beside the answer itself.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ impl Rules {
             || refused
             || matches!(scope, Scope::Request | Scope::Account(AccountLimit::Credit));
         let answer =
-            for_the_client.then(|| passed::answer(status, headers, body, &self.upstream_key));
+            for_the_client.then(|| answer::pass(status, headers, body, &self.upstream_key));
         let free_requests = read.free_requests(headers);
         Failure {
             outcome,

@@ -3,23 +3,59 @@
 //! Pure. It goes as it came, less the account id and our key; what is no JSON error is wrapped
 //! in one.
 
-use std::sync::LazyLock;
-
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
-use memchr::memmem::Finder;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::without_heartbeat;
-use super::verdict::{AnswerHead, PassedAnswer};
-use crate::config::Secret;
+use super::without_heartbeat;
 use crate::json::{self, Kind, Members, Raw};
+use crate::redact::{Secret, without_key};
 
 /// How much of a text that is no JSON error is passed on, in characters.
 const LONGEST_TEXT: usize = 500;
 
+/// An error of the upstream's that goes to the client (scope request).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, as far as they come back.
+    pub head: AnswerHead,
+    /// Its body: JSON with an object `error`, made safe (spec §9.7).
+    pub body: bytes::Bytes,
+    /// Its `Retry-After`.
+    pub retry_after: Option<HeaderValue>,
+}
+
+/// What comes back of the upstream's headers (spec §9.7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerHead {
+    /// `Content-Type`; `None` where the body is not the upstream's own.
+    pub content_type: Option<HeaderValue>,
+    /// `X-Generation-Id`: OpenRouter's id of the answer.
+    pub generation_id: Option<HeaderValue>,
+}
+
+impl AnswerHead {
+    /// The part of `headers` that comes back; a value that echoes our key does not.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, key: &Secret) -> Self {
+        Self {
+            content_type: Self::value(headers, CONTENT_TYPE, key),
+            generation_id: Self::value(headers, HeaderName::from_static("x-generation-id"), key),
+        }
+    }
+
+    /// The value of one header that comes back.
+    fn value(headers: &HeaderMap, name: HeaderName, key: &Secret) -> Option<HeaderValue> {
+        let value = headers.get(name)?;
+        (!key.is_in(value.as_bytes())).then(|| value.clone())
+    }
+}
+
 /// The answer for the client.
-pub(super) fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secret) -> PassedAnswer {
+#[must_use]
+pub fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secret) -> PassedAnswer {
     // Before anything is cut off: half a key would no longer be found.
     let body = without_key(without_heartbeat(body), key);
     let body = without_account(&body);
@@ -105,79 +141,6 @@ fn wrapped(status: u16, body: &[u8]) -> Bytes {
         "message": message, "type": "upstream_error", "param": null, "code": format!("upstream_{status}"),
     }});
     error.to_string().into()
-}
-
-/// Whether the key may be in the text, however its JSON is escaped.
-#[must_use]
-pub fn may_hold_key(text: &[u8], key: &Secret) -> bool {
-    key.is_in(text) || may_be_escaped(key, text)
-}
-
-/// The text with every occurrence of the key struck out, however its JSON is escaped.
-#[must_use]
-pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
-    if !may_hold_key(&text, key) {
-        return text;
-    }
-    let key = key.expose().as_bytes();
-    let mut clean = Vec::new();
-    let mut copied = 0;
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        match spelt(rest, key) {
-            Some(length) => {
-                clean.extend_from_slice(text.get(copied..at).unwrap_or_default());
-                clean.extend_from_slice(b"***");
-                at += length;
-                copied = at;
-            }
-            // An escape is stepped over whole: what follows a backslash begins nothing.
-            None if rest.first() == Some(&b'\\') => at += 2,
-            None => {
-                at += memchr::memchr2(
-                    *key.first().unwrap_or(&0),
-                    b'\\',
-                    rest.get(1..).unwrap_or_default(),
-                )
-                .map_or(rest.len(), |skip| skip + 1)
-            }
-        }
-    }
-    if copied == 0 {
-        return text;
-    }
-    clean.extend_from_slice(text.get(copied..).unwrap_or_default());
-    clean.into()
-}
-
-/// Whether the key could stand in the text with some of its characters escaped: any by its code,
-/// a few by themselves (RFC 8259 §7).
-fn may_be_escaped(key: &Secret, text: &[u8]) -> bool {
-    static BY_CODE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u00"));
-    let by_itself = || memchr::memchr3(b'"', b'\\', b'/', key.expose().as_bytes()).is_some();
-    !key.is_empty() && (BY_CODE.find(text).is_some() || by_itself())
-}
-
-/// How many bytes of `text` spell the key, if it begins with it.
-fn spelt(text: &[u8], key: &[u8]) -> Option<usize> {
-    key.iter().try_fold(0, |at, wanted| {
-        let (byte, length) = character(text.get(at..)?)?;
-        (byte == *wanted).then_some(at + length)
-    })
-}
-
-/// The first character of a JSON text that may be escaped, if it is ASCII, and its length.
-fn character(text: &[u8]) -> Option<(u8, usize)> {
-    match text {
-        [b'\\', b'u', b'0', b'0', high, low, ..] => {
-            let digit = |hex: u8| char::from(hex).to_digit(16);
-            let code = digit(*high)? * 16 + digit(*low)?;
-            Some((u8::try_from(code).ok()?, 6))
-        }
-        [b'\\', same, ..] => Some((*same, 2)),
-        [byte, ..] => Some((*byte, 1)),
-        [] => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,16 @@
 //!
 //! Pure. A 200 is no success before it was read here.
 
+mod as_stream;
+mod passed;
+
 use bytes::Bytes;
 
 use crate::json::{self, Kind, Raw, Reader};
 use crate::request::Endpoint;
+
+pub use as_stream::as_stream;
+pub use passed::{AnswerHead, PassedAnswer, answer as pass};
 
 /// What one event of a stream, or a whole plain answer, says.
 #[derive(Clone, Debug, PartialEq, Eq)]

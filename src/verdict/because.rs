@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
+use super::{Cause, Failure, Outcome};
 use crate::clock::Now;
 use crate::model::ModelId;
-use crate::upstream::{Cause, Failure, Outcome};
 
 /// Who failed how, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
