@@ -23,6 +23,7 @@ pub mod clock;
 pub mod condition;
 pub mod config;
 pub mod json;
+pub mod ledger;
 pub mod list;
 pub mod live;
 pub mod model;

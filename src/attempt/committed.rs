@@ -242,9 +242,11 @@ impl Committed {
         let failure = walker.error_inside(&self.heard, &error, body);
         // The model took the request and then failed, whatever it says of it (spec §5).
         let failure = match failure.scope {
-            Scope::Model if failure.owed || failure.rest != Rest::None => failure,
-            Scope::Account(_) => failure,
-            Scope::Model | Scope::Request | Scope::Key => {
+            Scope::Model | Scope::Candidate if failure.owed || failure.rest != Rest::None => {
+                failure
+            }
+            Scope::Account(_) | Scope::Provider => failure,
+            Scope::Model | Scope::Candidate | Scope::Request | Scope::Key => {
                 walker.rules.broken(failure.status, Cause::ErrorInside)
             }
         };

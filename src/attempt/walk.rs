@@ -291,7 +291,7 @@ impl Walker {
         let until = self.let_rest(&model.id, &failure, Now::read());
         self.tell(model, &failure, until, record);
         match failure.scope {
-            Scope::Model => {
+            Scope::Model | Scope::Candidate => {
                 // A model that refuses one request has answered, and so has the account; who
                 // was never reached has told nothing of either.
                 match (failure.status, failure.rest) {
@@ -337,7 +337,7 @@ impl Walker {
                 };
                 Some(self.account_refusal().unwrap_or_else(back))
             }
-            Scope::Key => Some(Refusal::UpstreamAuth {
+            Scope::Key | Scope::Provider => Some(Refusal::UpstreamAuth {
                 status: failure.status.unwrap_or(401),
             }),
             Scope::Request => {
@@ -371,12 +371,12 @@ impl Walker {
         let because = Because::of(id, failure, now);
         let limit = match failure.scope {
             Scope::Request => return None,
-            Scope::Model => {
+            Scope::Model | Scope::Candidate => {
                 let wake = self.registry.rest(because, failure.rest, now);
                 return wake.map(|wake| wake.date(now));
             }
             Scope::Account(limit) => limit,
-            Scope::Key => AccountLimit::Key,
+            Scope::Key | Scope::Provider => AccountLimit::Key,
         };
         let why = AccountRest {
             limit,

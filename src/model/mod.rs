@@ -4,10 +4,14 @@
 
 mod capability;
 mod id;
+mod offer;
+mod provider_id;
 mod window;
 
 pub use capability::{Capabilities, Capability};
 pub use id::{InvalidModelId, ModelId};
+pub use offer::{Candidate, CanonicalKey, Offer};
+pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use window::window_of_auto;
 
 /// One model of the snapshot, as the list and the catalogue describe it.

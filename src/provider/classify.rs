@@ -81,9 +81,9 @@ impl Row {
     /// the account's whatever a request asks for, and a 401 the key's.
     fn may_be_owed(&self, status: u16, routing: Routing) -> bool {
         let of_the_upstream = match self.scope {
-            Scope::Model | Scope::Account(AccountLimit::Credit) => true,
+            Scope::Model | Scope::Candidate | Scope::Account(AccountLimit::Credit) => true,
             Scope::Key => status == 403,
-            Scope::Request | Scope::Account(_) => false,
+            Scope::Request | Scope::Account(_) | Scope::Provider => false,
         };
         of_the_upstream
             && match routing {
@@ -128,8 +128,14 @@ impl Rules {
         let outcome = match scope {
             Scope::Key => Outcome::UpstreamAuthError,
             Scope::Request => Outcome::ClientError,
-            Scope::Model | Scope::Account(_) if status == 429 => Outcome::RateLimited,
-            Scope::Model | Scope::Account(_) => Outcome::UpstreamError,
+            Scope::Model | Scope::Candidate | Scope::Account(_) | Scope::Provider
+                if status == 429 =>
+            {
+                Outcome::RateLimited
+            }
+            Scope::Model | Scope::Candidate | Scope::Account(_) | Scope::Provider => {
+                Outcome::UpstreamError
+            }
         };
         // A model that needs no rest refused this request, not every request: if all others do
         // so too, the client gets to read why.

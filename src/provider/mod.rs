@@ -1,10 +1,12 @@
-//! What a provider's answers mean: whose fault an error is, how long to leave it alone, what its
-//! key endpoint says. Pure.
+//! Providers: what is known of each (its row), what its errors mean, how long to leave whom alone, what
+//! its key endpoint says. Pure.
 
 mod classify;
 mod error_body;
 mod key_endpoint;
 mod retry_after;
+mod row;
 
 pub use classify::{Asked, Rules};
 pub use key_endpoint::{KeySaid, Today, next_utc_day, utc_day};
+pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};

@@ -200,7 +200,10 @@ impl RequestRecord {
         cooldown_until: Option<SystemTime>,
     ) {
         let end = (failure.status, Some(failure.cause), cooldown_until);
-        let of_account = matches!(failure.scope, Scope::Account(_) | Scope::Key);
+        let of_account = matches!(
+            failure.scope,
+            Scope::Account(_) | Scope::Key | Scope::Provider
+        );
         // Too long, in want of what the model lacks, or steered by its own routing: another request
         // would have been served.
         self.refused = failure.scope != Scope::Request && failure.lesson.is_none() && !failure.owed;

@@ -57,12 +57,17 @@ impl Outcome {
 pub enum Scope {
     /// Every model would say the same: the client gets the answer as it came.
     Request,
-    /// Another model may do better.
+    /// This offer through this account; the same model elsewhere, or through another account, may do
+    /// better.
+    Candidate,
+    /// The model through every account of its provider.
     Model,
     /// No free model of this account will answer.
     Account(AccountLimit),
-    /// The operator must act.
+    /// Its key is refused: the operator must act.
     Key,
+    /// The provider, for all accounts (a region it does not serve).
+    Provider,
 }
 
 /// Why a whole account gets no answers.

@@ -49,6 +49,8 @@ fn in_words(failure: &Failure) -> String {
         Scope::Model => "model".to_owned(),
         Scope::Account(limit) => format!("account {limit:?}").to_lowercase(),
         Scope::Key => "key".to_owned(),
+        Scope::Candidate => "candidate".to_owned(),
+        Scope::Provider => "provider".to_owned(),
     };
     let rest = match failure.rest {
         Rest::None => "none".to_owned(),

@@ -1,0 +1,115 @@
+//! A limit as a provider's row, a file or an answer states it.
+
+/// So much of a unit within a window (spec §10.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How much. Never zero.
+    pub amount: u64,
+    /// Of what.
+    pub unit: Unit,
+    /// Within which window; [`Per::Moment`] for [`Unit::AtOnce`] alone.
+    pub per: Per,
+    /// Who shares it.
+    pub of: Counted,
+    /// When a fixed window ends; `None` where it rolls.
+    pub ends: Option<Ends>,
+    /// The ids that it is about, `*` standing for any characters; empty for all.
+    pub models: Vec<String>,
+    /// How it is known.
+    pub source: LimitSource,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// Requests.
+    Requests,
+    /// Tokens of prompt and answer together.
+    Tokens,
+    /// Tokens of the prompt.
+    TokensIn,
+    /// Tokens of the answer.
+    TokensOut,
+    /// Cloudflare's measure of work.
+    Neurons,
+    /// Requests under way.
+    AtOnce,
+}
+
+/// A window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Per {
+    /// No window: what is under way now.
+    Moment,
+    /// A second.
+    Second,
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A week, from Monday where its end is fixed.
+    Week,
+    /// A month of the calendar where its end is fixed, else 30 days.
+    Month,
+    /// So many hours.
+    Hours(u32),
+}
+
+/// Who shares a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counted {
+    /// All requests through the account.
+    Account,
+    /// Each model through the account.
+    Model,
+    /// All that comes from this machine's address, through whichever account.
+    Address,
+}
+
+/// The clock by which a fixed window ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ends {
+    /// UTC.
+    Utc,
+    /// California, with its daylight saving.
+    Pacific,
+    /// China.
+    Shanghai,
+}
+
+/// How a limit is known, weakest last (spec §10.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LimitSource {
+    /// The user's file says so.
+    Set,
+    /// A header or an error of this account stated it.
+    Stated,
+    /// A 429 named the window, at this count.
+    Learnt,
+    /// The built-in table says so.
+    Default,
+}
+
+impl LimitSource {
+    /// Whether what would go beyond it is not sent at all; otherwise it is only asked last.
+    #[must_use]
+    pub fn is_certain(self) -> bool {
+        match self {
+            Self::Set | Self::Stated => true,
+            Self::Learnt | Self::Default => false,
+        }
+    }
+
+    /// As JSON, log and page spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Stated => "stated",
+            Self::Learnt => "learnt",
+            Self::Default => "default",
+        }
+    }
+}

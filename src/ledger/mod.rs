@@ -1,0 +1,8 @@
+//! What each account may still be asked: limits as data, and the buckets that count against them
+//! (spec §10.5).
+//!
+//! Pure: `now` is passed in.
+
+mod limit;
+
+pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};

@@ -1,0 +1,111 @@
+//! The name of a provider, and of an account there.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A provider's name: 1 to 32 of `a-z0-9-`, and not `auto` (spec §10.1).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderId(Arc<str>);
+
+/// Why a string is no [`ProviderId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a provider's name is 1 to 32 of a-z, 0-9 and -, and not \"auto\"")]
+pub struct InvalidProviderId;
+
+impl ProviderId {
+    /// The provider whose ids stand alone, without its name before them (spec §10.2).
+    pub const OPENROUTER: &str = "openrouter";
+    /// The user's own server.
+    pub const LOCAL: &str = "local";
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is OpenRouter.
+    #[must_use]
+    pub fn is_openrouter(&self) -> bool {
+        self.as_str() == Self::OPENROUTER
+    }
+}
+
+impl TryFrom<&str> for ProviderId {
+    type Error = InvalidProviderId;
+
+    fn try_from(name: &str) -> Result<Self, InvalidProviderId> {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let is_name = (1..=32).contains(&name.len()) && name.bytes().all(fits) && name != "auto";
+        is_name.then(|| Self(name.into())).ok_or(InvalidProviderId)
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProviderId({})", self.0)
+    }
+}
+
+impl serde::Serialize for ProviderId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for ProviderId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A provider under one key, or under none where it takes none (spec §10).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId {
+    /// Whose account it is.
+    pub provider: ProviderId,
+    /// `groq`, `groq#2`, or what the file calls it: of its provider's accounts each has another.
+    pub label: Arc<str>,
+}
+
+impl AccountId {
+    /// The account of a provider that has one.
+    #[must_use]
+    pub fn only(provider: ProviderId) -> Self {
+        Self {
+            label: provider.as_str().into(),
+            provider,
+        }
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_1_what_a_provider_may_be_called() {
+        let longest = "x".repeat(32);
+        let long = "x".repeat(33);
+        #[rustfmt::skip]
+        let rows = [
+            ("groq", true), ("my-box-2", true), (longest.as_str(), true),
+            ("", false), ("auto", false), ("Groq", false), ("a.b", false), ("a/b", false), (long.as_str(), false),
+        ];
+        for (name, fits) in rows {
+            assert_eq!(ProviderId::try_from(name).is_ok(), fits, "{name:?}");
+        }
+    }
+}

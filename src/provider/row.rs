@@ -1,0 +1,188 @@
+//! What is known of one provider: a row of the table (spec §10.1).
+
+use crate::ledger::{Ends, Limit};
+use crate::model::{Capabilities, ModelId, ProviderId};
+
+/// One provider, as the built-in table and `CONFIG_FILE` describe it.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name.
+    pub id: ProviderId,
+    /// How people call it.
+    pub name: String,
+    /// The address that `/chat/completions` is put behind, without a slash at its end.
+    /// `{account_id}` in it is the account's.
+    pub base_url: String,
+    /// How a key is shown to it.
+    pub auth: Auth,
+    /// The variables that may hold its key, the usual one first.
+    pub key_names: Vec<String>,
+    /// Those of them that other programs use too: a key there counts only where `PROVIDERS` names
+    /// the provider.
+    pub shared_names: Vec<String>,
+    /// The variable of the account id that goes with the key, where it takes one.
+    pub account_id_name: Option<String>,
+    /// How a key usually begins: a hint for a warning, never a reason to refuse one.
+    pub key_prefix: Option<String>,
+    /// It answers without a key.
+    pub keyless: bool,
+    /// It is on only where `PROVIDERS` names it.
+    pub only_when_named: bool,
+    /// What is asked under a key is paid for (`ALLOW_PAID`).
+    pub billed: bool,
+    /// Its list of models.
+    pub list: List,
+    /// What tells whether a key is taken.
+    pub key_test: KeyTest,
+    /// Its free limits.
+    pub limits: Vec<Limit>,
+    /// When its day ends, where that is fixed.
+    pub day_ends: Option<Ends>,
+    /// The offers that are known without its list, or that alone are free.
+    pub models: Vec<OfferRow>,
+    /// What must change in a request before it goes there.
+    pub fields: Fields,
+    /// What its answers break of OpenAI's shape.
+    pub mends: bool,
+    /// What its errors mean, where the common reader would be wrong; the first that fits counts.
+    pub errors: Vec<ErrorRow>,
+    /// Whether its free tier may train on prompts.
+    pub training: Training,
+    /// `max_tokens` counts towards its limits on tokens.
+    pub counts_max_tokens: bool,
+    /// `UPSTREAM_TIMEOUT_SEC` for it alone, in seconds.
+    pub timeout_sec: Option<u64>,
+    /// Connections to it at once, at the most.
+    pub connections: Option<usize>,
+    /// Where a person gets a key.
+    pub sign_up: String,
+    /// What to know before relying on it, for `docs/providers.md`.
+    pub caveats: String,
+    /// Where and when the facts of the row were read.
+    pub source: String,
+}
+
+/// How a key is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer <key>`.
+    Bearer,
+    /// Not at all.
+    None,
+    /// In a header of this name.
+    Header(String),
+}
+
+/// How its list of models is read, and what it decides (spec §10.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// Its address; `None` is `/models` behind the base.
+    pub url: Option<String>,
+    /// The list decides what is offered; else only the row's or the file's ids are, as far as the
+    /// list still has them.
+    pub decides: bool,
+    /// It is read with the key.
+    pub with_key: bool,
+    /// Only entries whose price is zero are free.
+    pub priced: bool,
+}
+
+/// What tells whether a key is taken (reference §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyTest {
+    /// A GET of this address with the key, which spends no quota.
+    Get(String),
+    /// Nothing is free of charge: the shortest of chats.
+    Chat,
+}
+
+/// One offer, as row or file describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferRow {
+    /// The id there.
+    pub id: ModelId,
+    /// The largest prompt plus answer, in tokens.
+    pub context: Option<u64>,
+    /// The longest answer, in tokens.
+    pub output: Option<u64>,
+    /// What it can do, as far as known.
+    pub capabilities: Capabilities,
+}
+
+/// What must change in a request before it goes there (spec §10.6).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`.
+    pub remove: Vec<String>,
+    /// Old name, new name.
+    pub rename: Vec<(String, String)>,
+    /// Fields that are sent where the request has none, with their JSON.
+    pub defaults: Vec<(String, String)>,
+    /// Explicit nulls go.
+    pub no_nulls: bool,
+    /// Content parts that are all text become one string.
+    pub text_only: bool,
+    /// Keywords that leave the schemas of tools, at every depth.
+    pub schema_remove: Vec<String>,
+    /// Call ids must be nine letters or digits.
+    pub short_call_ids: bool,
+    /// A call without its thought signature gets Google's placeholder.
+    pub thought_signatures: bool,
+    /// Reasoning fields of earlier turns are taken.
+    pub takes_reasoning: bool,
+    /// `max_tokens` above the offer's output limit is refused, and so lowered to it.
+    pub caps_max_tokens: bool,
+}
+
+/// What an error means (spec §10.1, `[[errors]]`). All members that are set must fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorRow {
+    /// The status.
+    pub status: Option<u16>,
+    /// The error's code, whichever member holds it.
+    pub code: Option<String>,
+    /// Part of its message, any case.
+    pub matches: Option<String>,
+    /// What it means.
+    pub means: Means,
+}
+
+/// What an error may mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Means {
+    /// The minute's quota is spent.
+    MinuteSpent,
+    /// The day's quota is spent.
+    DaySpent,
+    /// The month's quota is spent.
+    MonthSpent,
+    /// No credit, or a quota of the account whose end is not known.
+    AccountOut,
+    /// The key is refused.
+    KeyDead,
+    /// The model is gone.
+    ModelGone,
+    /// The model is not there for this account.
+    NotForThisAccount,
+    /// The request is too large for it.
+    TooLarge,
+    /// The model is overloaded or broken.
+    Overloaded,
+    /// The provider does not serve this region.
+    Region,
+    /// Too many requests of ours are under way.
+    Busy,
+    /// The model failed at this answer, and needs no rest.
+    Failed,
+}
+
+/// Whether a free tier may train on prompts (reference §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Training {
+    /// It says it does not.
+    No,
+    /// It may.
+    May,
+    /// Nobody knows, which counts as may.
+    Unknown,
+}
