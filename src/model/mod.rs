@@ -2,6 +2,7 @@
 //!
 //! Pure values. Who is awake, who is best and where models come from is told elsewhere.
 
+mod canonical;
 mod capability;
 mod id;
 mod offer;
