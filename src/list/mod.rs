@@ -5,11 +5,18 @@
 //! read.
 
 mod catalogue;
+mod chat_models;
+mod facts;
+mod provider_list;
+mod quality;
 mod ranking;
 mod read;
 mod refresh;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use facts::Facts;
+pub use provider_list::{Entry, ListError, Price, ProviderList};
+pub use quality::{BUILT_IN, Qualities, Quality, extract};
 pub use ranking::{Ranking, RankingError, Skipped};
 pub use read::RefreshError;
 pub use refresh::{RefreshTask, Refreshed, Refresher};

@@ -5,13 +5,17 @@
 mod canonical;
 mod capability;
 mod id;
+mod named;
 mod offer;
+mod order;
 mod provider_id;
 mod window;
 
 pub use capability::{Capabilities, Capability};
 pub use id::{InvalidModelId, ModelId};
+pub use named::{Named, resolve};
 pub use offer::{Candidate, CanonicalKey, Offer};
+pub use order::ModelOrder;
 pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use window::window_of_auto;
 

@@ -29,6 +29,12 @@ impl CanonicalKey {
     }
 }
 
+impl std::borrow::Borrow<str> for CanonicalKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for CanonicalKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
