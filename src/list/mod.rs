@@ -7,6 +7,10 @@
 mod catalogue;
 mod chat_models;
 mod facts;
+mod known;
+mod merge;
+mod offered;
+mod place;
 mod provider_list;
 mod quality;
 mod ranking;
@@ -15,6 +19,10 @@ mod refresh;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use facts::Facts;
+pub use known::{Known, ToldBy};
+pub use merge::{Lists, Merged, merge};
+pub use offered::{NotOffered, Offered, Source, WhyNot};
+pub use place::{Placed, Tier};
 pub use provider_list::{Entry, ListError, Price, ProviderList};
 pub use quality::{BUILT_IN, Qualities, Quality, extract};
 pub use ranking::{Ranking, RankingError, Skipped};

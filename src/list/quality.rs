@@ -51,6 +51,16 @@ impl Quality {
         *self == Self::default()
     }
 
+    /// Whether it can be compared with another at all, for requests with tools or without.
+    #[must_use]
+    pub fn is_known_for(&self, with_tools: bool) -> bool {
+        if with_tools {
+            !self.is_unknown()
+        } else {
+            self.intelligence.is_some()
+        }
+    }
+
     /// What is known here, and where nothing is, what is known there.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
