@@ -1,13 +1,15 @@
-//! Which models exist: reads the public ranking and the upstream's catalogue, and keeps the
-//! snapshot fresh (spec §2, §9.4).
+//! Which models exist, and in which order they are asked: reads the public ranking, the upstream's catalogue
+//! and the providers' own lists, makes one of them, and keeps the snapshot fresh (spec §2, §9.4, §10.3,
+//! §10.7).
 //!
-//! `ranking` and `catalogue` are pure. Nothing here chooses a model, and no request waits for a
+//! All but `read` and `refresh` is pure. Nothing here chooses a model, and no request waits for a
 //! read.
 
 mod catalogue;
 mod chat_models;
 mod facts;
 mod known;
+mod local;
 mod merge;
 mod offered;
 mod place;
@@ -20,6 +22,7 @@ mod refresh;
 pub use catalogue::{Catalogue, CatalogueError};
 pub use facts::Facts;
 pub use known::{Known, ToldBy};
+pub use local::{of_llama_props, of_ollama_show};
 pub use merge::{Lists, Merged, merge};
 pub use offered::{NotOffered, Offered, Source, WhyNot};
 pub use place::{Placed, Tier};
