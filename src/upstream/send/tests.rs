@@ -15,10 +15,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
-use super::{CONNECTION_WINDOW, STREAM_WINDOW, STREAMS};
+use super::{Answered, SendError};
 use crate::request::UpstreamBody;
-use crate::upstream::client::{Answered, SendError};
 use crate::upstream::connect::Tls;
+use crate::upstream::connection::{CONNECTION_WINDOW, STREAM_WINDOW, STREAMS};
 use crate::upstream::{Connector, HttpClient, Origin, Unreachable};
 
 /// What becomes of a request.
