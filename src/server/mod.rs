@@ -8,6 +8,7 @@ mod admin;
 mod aloud;
 mod body;
 mod chat;
+mod committed;
 mod connection;
 mod dialect;
 mod door;

@@ -1,6 +1,5 @@
-//! Images, documents, and what was found in a search.
+//! One block of a message, and what it says: a text, an image, a document, what was found in a search.
 
-use super::blocks::{Block, part};
 use crate::json::Raw;
 use crate::request::MAX_PARTS;
 use crate::surface::chat::{Part, Url};
@@ -9,8 +8,81 @@ use crate::surface::unfit::Unfit;
 
 const STORED: &str = "names a stored file, and nothing is stored here: send the data itself";
 
+/// A block of the user's or a tool's, as far as any kind of block is read.
+pub(super) struct Block<'a> {
+    pub(super) kind: &'a str,
+    pub(super) source: Option<Raw<'a>>,
+    pub(super) title: Option<Raw<'a>>,
+    pub(super) context: Option<Raw<'a>>,
+    pub(super) citations: Option<Raw<'a>>,
+    pub(super) content: Option<Raw<'a>>,
+    text: Option<Raw<'a>>,
+    pub(super) tool_use_id: Option<Raw<'a>>,
+    pub(super) is_error: Option<Raw<'a>>,
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn read(block: Raw<'a>, place: &Place<'_>) -> Result<Self, Invalid> {
+        let keys = [
+            "type",
+            "source",
+            "title",
+            "context",
+            "citations",
+            "text",
+            "tool_use_id",
+            "content",
+            "is_error",
+        ];
+        let [
+            kind,
+            source,
+            title,
+            context,
+            citations,
+            text,
+            tool_use_id,
+            content,
+            is_error,
+        ] = place.object(block)?.pick(keys);
+        Ok(Self {
+            kind: place.required("type", kind)?,
+            source,
+            title,
+            context,
+            citations,
+            content,
+            text,
+            tool_use_id,
+            is_error,
+        })
+    }
+
+    /// The result of a tool: the client's, or one that a server has run.
+    pub(super) fn is_result(&self) -> bool {
+        self.kind.ends_with("tool_result")
+    }
+}
+
+/// A text, an image, a document, or what was found in a search.
+pub(super) fn part<'a>(
+    block: &Block<'a>,
+    place: &Place<'_>,
+    parts: &mut Vec<Part<'a>>,
+    unfit: &mut Unfit<'_>,
+) -> Result<(), Invalid> {
+    match block.kind {
+        "text" => parts.push(Part::Text(place.required("text", block.text)?)),
+        "image" => parts.push(image(block, place)?),
+        "document" => document(block, place, parts, unfit)?,
+        "search_result" => search_result(block, place, parts)?,
+        other => return Err(place.field("type").not_carried(other)),
+    }
+    Ok(())
+}
+
 /// An `image` block.
-pub(super) fn image<'a>(block: &Block<'a>, place: &Place<'_>) -> Result<Part<'a>, Invalid> {
+fn image<'a>(block: &Block<'a>, place: &Place<'_>) -> Result<Part<'a>, Invalid> {
     let place = place.field("source");
     let source = place.object(block.source.ok_or_else(|| place.missing())?)?;
     let kind = place.required("type", source.get("type"))?;
@@ -24,7 +96,7 @@ pub(super) fn image<'a>(block: &Block<'a>, place: &Place<'_>) -> Result<Part<'a>
 }
 
 /// A `document` block: its title and context are said before it, where it has no name of its own.
-pub(super) fn document<'a>(
+fn document<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
@@ -81,7 +153,7 @@ pub(super) fn document<'a>(
 }
 
 /// A `search_result` block: its title and its address are said before its texts.
-pub(super) fn search_result<'a>(
+fn search_result<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
     parts: &mut Vec<Part<'a>>,
