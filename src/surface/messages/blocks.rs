@@ -167,7 +167,7 @@ fn returned<'a>(piece: Raw<'a>, parts: &mut Vec<Part<'a>>, unfit: &mut Unfit<'_>
                 .is_err()
             {
                 parts.truncate(before);
-                parts.push(Part::Told(piece));
+                parts.push(Part::Foreign(piece));
             }
         }
     }

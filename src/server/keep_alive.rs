@@ -10,15 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::asker::Asker;
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
-use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::attempt::{Committed, Opened, Rendering};
 
 /// A stream whose 200 has gone out before a model was found.
-pub(super) struct Aloud {
+pub(super) struct KeepAlive {
     state: State,
     ready: VecDeque<Bytes>,
     asker: Asker,
@@ -36,7 +36,7 @@ enum State {
     Ended,
 }
 
-impl Aloud {
+impl KeepAlive {
     /// Goes on with `walk`; the first comment goes out at once, a further one each `period`.
     pub(super) fn new(
         walk: Walk,
@@ -76,13 +76,15 @@ impl Aloud {
             Err(error) => error,
         };
         ends(&mut record, &error, true);
-        let frame = self.app.refuse_aloud(self.asker, &error, &mut rendering);
+        let frame = self
+            .app
+            .refuse_in_stream(self.asker, &error, &mut rendering);
         self.ready.push_back(frame);
         State::Ended
     }
 }
 
-impl Flow for Aloud {
+impl Flow for KeepAlive {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {

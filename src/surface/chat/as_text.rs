@@ -10,7 +10,7 @@ fn is_unreadable(name: &str) -> bool {
 
 /// Writes a value as text, escaped. A string is what it says, an object its text if it has one,
 /// else its JSON; the elements of a list follow each other line by line.
-pub(super) fn tell(value: Raw<'_>, out: &mut Vec<u8>) {
+pub(super) fn write_text(value: Raw<'_>, out: &mut Vec<u8>) {
     match value.kind() {
         Kind::String => out.extend_from_slice(value.escaped().unwrap_or_default().as_bytes()),
         Kind::Array => {
@@ -18,7 +18,7 @@ pub(super) fn tell(value: Raw<'_>, out: &mut Vec<u8>) {
                 if n > 0 {
                     out.extend_from_slice(br"\n");
                 }
-                tell(element, out);
+                write_text(element, out);
             }
         }
         Kind::Object => match value.get("text").and_then(Raw::escaped) {
@@ -56,7 +56,7 @@ mod tests {
         ];
         for (value, expected) in rows {
             let mut told = b"\"".to_vec();
-            tell(Raw::parse(value.as_bytes(), 9).unwrap(), &mut told);
+            write_text(Raw::parse(value.as_bytes(), 9).unwrap(), &mut told);
             told.push(b'"');
             let told: String = serde_json::from_slice(&told).unwrap();
             assert_eq!(told, expected, "{value}");

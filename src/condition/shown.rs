@@ -10,7 +10,7 @@ use crate::model::ModelId;
 
 /// What is told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct Shown {
     /// Which condition it is.
     pub code: &'static str,
     /// `good`, `warn` or `bad`.
@@ -67,8 +67,8 @@ pub struct About {
 impl Condition {
     /// As JSON tells it.
     #[must_use]
-    pub fn told(&self, names: &Names, now: Now) -> Told {
-        Told {
+    pub fn shown(&self, names: &Names, now: Now) -> Shown {
+        Shown {
             code: self.name(),
             tone: match self.tone() {
                 Tone::Good => "good",

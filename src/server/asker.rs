@@ -64,7 +64,7 @@ impl App {
     }
 
     /// An error in a stream that has been waiting aloud.
-    pub(super) fn refuse_aloud(
+    pub(super) fn refuse_in_stream(
         &self,
         asker: Asker,
         error: &ProxyError,
