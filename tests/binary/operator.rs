@@ -1,7 +1,7 @@
 //! Issue 6, items 3 and 6: `status` and `explain` ask a proxy that runs.
 
-use free_llm_proxy::simulator::{Script, Step};
 use serde_json::{Value, json};
+use simulator::{Script, Step};
 use tokio::net::TcpListener;
 
 use crate::program::{LONG, PROXY_KEY, Program, Ran, Serving};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use free_llm_proxy::simulator::{Failure, Step};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use simulator::{Failure, Step};
 
 use crate::rig::{Rig, abc};
 

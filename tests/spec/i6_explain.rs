@@ -1,7 +1,7 @@
 //! Issue 6, item 3: `POST /admin/explain`.
 
-use free_llm_proxy::simulator::{Failure, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Step};
 
 use crate::rig::{Rig, abc};
 use crate::scripts::ranking_with;

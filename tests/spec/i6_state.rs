@@ -1,7 +1,7 @@
 //! Issue 6, items 1 and 2: `GET /admin/state`, `POST /admin/clear`.
 
-use free_llm_proxy::simulator::{Failure, Point, Step, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Failure, Point, Step, StreamFault};
 
 use crate::rig::{Answer, MODELS, PROXY_KEY, Rig, UPSTREAM_KEY, abc, ranking};
 
@@ -316,7 +316,7 @@ async fn i6_2_models_that_left_the_list_leave_no_figures() {
         ranking(&["b:free", "c:free"]),
         ranking(&["a:free"]),
     ];
-    let rig = Rig::start(abc().list(free_llm_proxy::simulator::Plan::from(list.to_vec()))).await;
+    let rig = Rig::start(abc().list(simulator::Plan::from(list.to_vec()))).await;
     rig.chat(&Rig::hello()).await;
     assert_eq!(
         attempts(&model(&after(&rig, 1).await, "a:free")["hour"]),
@@ -352,7 +352,7 @@ async fn i6_1_before_the_first_list_and_with_the_fallback_router() {
     );
     let answer = rig.post("/admin/clear", &json!({"model": "a:free"})).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "not_ready"));
-    let rig = Rig::start(free_llm_proxy::simulator::Script::new()).await;
+    let rig = Rig::start(simulator::Script::new()).await;
     let known = state(&rig).await;
     let models = known["models"].as_array().unwrap();
     let ids: Vec<_> = models

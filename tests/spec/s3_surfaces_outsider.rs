@@ -1,7 +1,7 @@
 //! §3: the APIs beside chat completions, under answers that no well-meaning upstream gives.
 
-use free_llm_proxy::simulator::Step;
 use serde_json::{Value, json};
+use simulator::Step;
 
 use crate::rig::{Answer, Rig, UPSTREAM_KEY, abc};
 use crate::scripts::{JSON, STREAM, pieces};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::act::{Act, Reply};
-use super::answers::{Answer, ToolCall, Usage};
+use crate::act::{Act, Reply};
+use crate::answers::{Answer, ToolCall, Usage};
 
 /// An answer with everything settled, ready to be laid out.
 pub(super) struct Said<'a> {

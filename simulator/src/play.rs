@@ -5,15 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::act::{Act, Framing, Reply};
-use super::answers::Answer;
-use super::asked::Asked;
-use super::list::TOP_MODELS_NEXT;
-use super::said::plain;
-use super::step::{Point, Raw, RawPart, Status, Step, Then};
-use super::stream_faults::Stream;
-use super::streams::COMMENT;
+use crate::act::{Act, Framing, Reply};
+use crate::answers::Answer;
+use crate::asked::Asked;
 use crate::clock::Now;
+use crate::list::TOP_MODELS_NEXT;
+use crate::said::plain;
+use crate::step::{Point, Raw, RawPart, Status, Step, Then};
+use crate::stream_faults::Stream;
+use crate::streams::COMMENT;
 
 /// What a request is about, so far as steps care.
 pub(super) enum Subject<'a> {
@@ -182,7 +182,7 @@ fn broken_off(mut reply: Reply, point: Point, last: Act) -> Vec<Act> {
     }
     let head = reply.head().len();
     let beat = if is_stream {
-        super::act::chunk(COMMENT.as_bytes())
+        crate::act::chunk(COMMENT.as_bytes())
     } else {
         Bytes::from_static(b"\n")
     };

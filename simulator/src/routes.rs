@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Simulator;
-use super::act::{Act, Framing, Reply};
-use super::answers::Answer;
-use super::asked::Asked;
-use super::failed::Failed;
-use super::failures::Failure;
-use super::list;
-use super::play::{Played, Subject};
-use super::program::Program;
-use super::record::Seen;
-use super::script::{Recording, Script};
-use super::step::Step;
-use super::wire::Request;
+use crate::Simulator;
+use crate::act::{Act, Framing, Reply};
+use crate::answers::Answer;
+use crate::asked::Asked;
 use crate::clock::Now;
+use crate::failed::Failed;
+use crate::failures::Failure;
+use crate::list;
+use crate::play::{Played, Subject};
+use crate::program::Program;
+use crate::record::Seen;
+use crate::script::{Recording, Script};
+use crate::step::Step;
+use crate::wire::Request;
 
 /// An answer ready to be played.
 pub(super) struct Answered {

@@ -58,7 +58,7 @@ async fn a_limit_names_the_reset_it_is_told_and_else_a_coming_one() {
         .as_str()
         .unwrap();
     let reset: u64 = reset.parse().unwrap();
-    let now = crate::clock::Now::read().unix_seconds() * 1000;
+    let now = crate::clock::unix_seconds(crate::clock::Now::read().wall) * 1000;
     assert!(reset.is_multiple_of(86_400_000) && reset > now && reset <= now + 86_401_000);
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::act::{Act, Reply};
-use super::answers::Usage;
-use super::said::{Said, cut, reasoning_details};
+use crate::act::{Act, Reply};
+use crate::answers::Usage;
+use crate::said::{Said, cut, reasoning_details};
 
 /// The line OpenRouter sends while a stream waits.
 pub(super) const COMMENT: &str = ": OPENROUTER PROCESSING\n\n";

@@ -1,10 +1,10 @@
 //! The script of `demo`: everything works, and now and then a model does not.
 
-use super::answers::Answer;
-use super::failed::Failed;
-use super::failures::Failure;
-use super::script::Script;
-use super::step::Step;
+use crate::answers::Answer;
+use crate::failed::Failed;
+use crate::failures::Failure;
+use crate::script::Script;
+use crate::step::Step;
 
 impl Script {
     /// The best model is rate-limited after every few answers, the second fails inside a 200 now

@@ -1,13 +1,13 @@
 //! Sends a row of the table of failures, with its times filled in.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::act::Reply;
-use super::failures::{Failure, Kind};
-use super::words::{number_or_text, quoted};
-use crate::clock::Now;
+use crate::act::Reply;
+use crate::clock::{Now, unix_seconds};
+use crate::failures::{Failure, Kind};
+use crate::words::{number_or_text, quoted};
 
 /// A recorded failure, and what a script changes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -50,11 +50,11 @@ impl Failed {
         self
     }
 
-    /// What is sent for `model` at `now`: status, headers, body.
+    /// What is sent for `model` at this moment: status, headers, body.
     #[must_use]
-    pub fn sent(&self, model: &str, now: Now) -> (u16, Vec<(&'static str, String)>, String) {
+    pub fn sent(&self, model: &str, at: SystemTime) -> (u16, Vec<(&'static str, String)>, String) {
         let row = self.name.row();
-        let until = |period: u64| self.reset.clone().unwrap_or_else(|| next(period, now));
+        let until = |period: u64| self.reset.clone().unwrap_or_else(|| next(period, at));
         let retry_after = self.retry_after.as_deref().unwrap_or("1");
         // Inside JSON it is a number where it can be one.
         let retry_json = match retry_after.parse::<f64>() {
@@ -87,7 +87,7 @@ impl Failed {
 
     /// The answer. A 200 that is an error comes as an event where a stream was asked for.
     pub(super) fn reply(&self, model: &str, streamed: bool, now: Now) -> Reply {
-        let (status, headers, body) = self.sent(model, now);
+        let (status, headers, body) = self.sent(model, now.wall);
         let is_event = status == 200 && streamed && body.starts_with("{\"error\"");
         let reply = if is_event {
             Reply::new(200, "text/event-stream", format!("data: {body}\n\n"))
@@ -106,10 +106,6 @@ impl Failed {
 }
 
 /// The next multiple of `period` seconds of UTC, in milliseconds since 1970.
-fn next(period: u64, now: Now) -> String {
-    let since = now
-        .wall
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    ((since.as_secs() / period + 1) * period * 1000).to_string()
+fn next(period: u64, at: SystemTime) -> String {
+    ((unix_seconds(at) / period + 1) * period * 1000).to_string()
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::act::Act;
-use super::script::{Greeting, Plan, Script};
-use super::step::Step;
+use crate::act::Act;
+use crate::script::{Greeting, Plan, Script};
+use crate::step::Step;
 
 /// What has a count of attempts of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::act::{Act, Ending, Framing, Reply};
-use super::said::Said;
-use super::stream_faults::{Stream, StreamFault};
-use super::streams::{
+use crate::act::{Act, Ending, Framing, Reply};
+use crate::said::Said;
+use crate::stream_faults::{Stream, StreamFault};
+use crate::streams::{
     COMMENT, Chunks, DONE, choice, event, forever, opened, pause, sse, write, write_bytes,
 };
 

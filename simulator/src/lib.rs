@@ -11,6 +11,7 @@ mod act;
 mod answers;
 mod asked;
 mod broken;
+mod clock;
 mod demo;
 mod failed;
 mod failures;
@@ -40,6 +41,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 pub use answers::{Answer, ToolCall, Usage};
+pub use clock::Now;
 pub use failed::Failed;
 pub use failures::Failure;
 pub use list::{TOP_MODELS, TOP_MODELS_NEXT, list_of};

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::words::one_or_many;
+use crate::words::one_or_many;
 
 /// What a model says, and how. Without a text it answers what the request needs: a forced tool
 /// call, JSON for a `response_format`, or a sentence.

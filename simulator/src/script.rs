@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::step::Step;
+use crate::step::Step;
 
 /// What everything does. The default does everything well.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -4,11 +4,11 @@ use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 
-use super::answers::{Answer, ToolCall};
-use super::failed::Failed;
-use super::failures::Failure;
-use super::stream_faults::{Stream, StreamFault};
-use super::words::one_or_many;
+use crate::answers::{Answer, ToolCall};
+use crate::failed::Failed;
+use crate::failures::Failure;
+use crate::stream_faults::{Stream, StreamFault};
+use crate::words::one_or_many;
 
 /// What one attempt meets.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::clock::Now;
+use crate::clock::{Now, rfc3339};
 
 const MAX_KEPT: usize = 10_000;
 
@@ -58,7 +58,7 @@ impl Seen {
             "model": self.model, "method": self.method, "path": self.path,
             "headers": self.headers.iter().map(header).collect::<serde_json::Map<_, _>>(),
             "body": body, "connection": self.connection,
-            "at": crate::clock::rfc3339(self.at.wall),
+            "at": rfc3339(self.at.wall),
             "closed_early": self.closed_early, "finished": self.finished,
         })
     }

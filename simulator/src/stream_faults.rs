@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answers::Answer;
+use crate::answers::Answer;
 
 /// A stream with something wrong in it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::answers::{Answer, ToolCall};
-use super::failures::Failure;
-use super::said::Said;
-use super::schema::example;
-use super::step::Step;
-use crate::clock::Now;
+use crate::answers::{Answer, ToolCall};
+use crate::clock::{Now, unix_seconds};
+use crate::failures::Failure;
+use crate::said::Said;
+use crate::schema::example;
+use crate::step::Step;
 
 /// The fields of a chat request that shape the answer. The rest is skipped, not kept.
 #[derive(Debug, Deserialize)]
@@ -87,7 +87,7 @@ impl<'a> Asked<'a> {
         prompt_bytes: usize,
         now: Now,
     ) -> Said<'s> {
-        let created = now.unix_seconds();
+        let created = unix_seconds(now.wall);
         let mut tool_calls = answer.tool_calls.clone();
         let mut text = answer.text.clone();
         if text.is_none() && tool_calls.is_empty() {
