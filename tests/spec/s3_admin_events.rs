@@ -60,7 +60,7 @@ impl Listening {
 }
 
 #[tokio::test]
-async fn i6_1_attempts_and_requests_are_told_as_they_happen() {
+async fn s3_attempts_and_requests_are_told_as_they_happen() {
     let script = abc().model("a:free", Step::status(429, &[("Retry-After", "60")], "no"));
     let rig = Rig::start(script).await;
     let mut listening = Listening::to(&rig).await;
@@ -104,7 +104,7 @@ async fn i6_1_attempts_and_requests_are_told_as_they_happen() {
 
 /// The page shows the rest of the one or of the other, before it has read the state again.
 #[tokio::test]
-async fn i6_1_an_attempt_says_whose_rest_it_led_to() {
+async fn s3_an_attempt_says_whose_rest_it_led_to() {
     #[rustfmt::skip]
     let rows = [
         // what the upstream answers                            of the account
@@ -123,7 +123,7 @@ async fn i6_1_an_attempt_says_whose_rest_it_led_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i6_1_a_comment_comes_while_nothing_happens() {
+async fn s3_a_comment_comes_while_nothing_happens() {
     let rig = Rig::paused(abc(), &[]).await;
     let mut listening = Listening::to(&rig).await;
     listening.next().await;
@@ -136,7 +136,7 @@ async fn i6_1_a_comment_comes_while_nothing_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i6_1_a_slow_reader_slows_nobody_and_learns_what_it_lost() {
+async fn s3_a_slow_reader_slows_nobody_and_learns_what_it_lost() {
     let rig = Rig::paused(abc(), &[]).await;
     let mut listening = Listening::to(&rig).await;
     listening.next().await;
@@ -156,7 +156,7 @@ async fn i6_1_a_slow_reader_slows_nobody_and_learns_what_it_lost() {
 }
 
 #[tokio::test]
-async fn i6_1_the_stream_ends_when_the_proxy_drains() {
+async fn s3_the_stream_ends_when_the_proxy_drains() {
     let rig = Rig::start(abc()).await;
     let mut listening = Listening::to(&rig).await;
     listening.next().await;
@@ -167,7 +167,7 @@ async fn i6_1_the_stream_ends_when_the_proxy_drains() {
 }
 
 #[tokio::test]
-async fn i6_1_sixteen_may_listen_and_who_leaves_makes_room() {
+async fn s3_sixteen_may_listen_and_who_leaves_makes_room() {
     let rig = Rig::start(abc()).await;
     let mut all = Vec::new();
     for _ in 0..16 {

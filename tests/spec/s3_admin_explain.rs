@@ -17,7 +17,7 @@ fn limited() -> Step {
 }
 
 #[tokio::test]
-async fn i6_3_each_model_that_is_left_out_says_why() {
+async fn s3_each_model_that_is_left_out_says_why() {
     let list = ranking_with(&["a:free", "b:free", "c:free", "d:free"], |list| {
         list["models"][1]["supportsTools"] = false.into();
         list["models"][2]["contextLength"] = 100.into();
@@ -81,7 +81,7 @@ async fn i6_3_each_model_that_is_left_out_says_why() {
 }
 
 #[tokio::test]
-async fn i6_3_what_would_be_answered_at_once_is_what_chat_answers() {
+async fn s3_what_would_be_answered_at_once_is_what_chat_answers() {
     let day = Step::Failure(Failure::DailyLimit.into());
     let images = json!({"messages": [], "seed": 1});
     let no_seed = ranking_with(&["a:free"], |list| {
@@ -127,7 +127,7 @@ async fn i6_3_what_would_be_answered_at_once_is_what_chat_answers() {
 }
 
 #[tokio::test]
-async fn i6_3_a_bad_body_gets_the_same_4xx_as_chat() {
+async fn s3_a_bad_body_gets_the_same_4xx_as_chat() {
     let rig = Rig::with(
         abc(),
         &[("MAX_JSON_DEPTH", "5"), ("MAX_BODY_BYTES", "1000")],
@@ -163,7 +163,7 @@ async fn i6_3_a_bad_body_gets_the_same_4xx_as_chat() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i6_3_no_probe_is_claimed() {
+async fn s3_no_probe_is_claimed() {
     let rig = Rig::paused(abc().model("a:free", vec![limited(), Step::ok("Hi.")]), &[]).await;
     rig.chat(&Rig::hello()).await;
     tokio::time::sleep(std::time::Duration::from_secs(61)).await;

@@ -39,7 +39,7 @@ fn attempts(figures: &Value) -> &Value {
 }
 
 #[tokio::test]
-async fn i6_1_the_admin_routes_want_the_key() {
+async fn s3_the_admin_routes_want_the_key() {
     let rig = Rig::start(abc()).await;
     #[rustfmt::skip]
     let rows = [
@@ -66,7 +66,7 @@ async fn i6_1_the_admin_routes_want_the_key() {
 }
 
 #[tokio::test]
-async fn i6_1_the_state_tells_models_rests_and_requests() {
+async fn s3_the_state_tells_models_rests_and_requests() {
     let script = abc().model("a:free", limited("60"));
     let rig = Rig::start(script).await;
     let fresh = state(&rig).await;
@@ -154,7 +154,7 @@ async fn i6_1_the_state_tells_models_rests_and_requests() {
 }
 
 #[tokio::test]
-async fn i6_2_a_stream_tells_its_first_event_and_its_tokens() {
+async fn s3_a_stream_tells_its_first_event_and_its_tokens() {
     let rig = Rig::start(abc()).await;
     assert_eq!(rig.chat(&Rig::hello_stream()).await.status, 200);
     let known = after(&rig, 1).await;
@@ -178,7 +178,7 @@ async fn i6_2_a_stream_tells_its_first_event_and_its_tokens() {
 }
 
 #[tokio::test]
-async fn i6_1_every_way_a_request_can_end_is_told() {
+async fn s3_every_way_a_request_can_end_is_told() {
     let stall = Step::Stall(Point::BeforeHeaders);
     let bad = json!({"error": {"message": "no", "code": 400}});
     let hello = Rig::hello_stream();
@@ -212,7 +212,7 @@ async fn i6_1_every_way_a_request_can_end_is_told() {
 }
 
 #[tokio::test]
-async fn i6_1_the_accounts_rest_tells_which_quota_is_gone() {
+async fn s3_the_accounts_rest_tells_which_quota_is_gone() {
     let script = abc().account(Step::Failure(Failure::DailyLimit.into()));
     let rig = Rig::start(script).await;
     assert_eq!(rig.chat(&Rig::hello()).await.status, 503);
@@ -251,7 +251,7 @@ async fn i6_1_the_accounts_rest_tells_which_quota_is_gone() {
 }
 
 #[tokio::test]
-async fn i6_1_a_rest_can_be_cleared_of_one_model_or_of_all() {
+async fn s3_a_rest_can_be_cleared_of_one_model_or_of_all() {
     let rig = Rig::start(
         abc()
             .model("a:free", limited("60"))
@@ -310,7 +310,7 @@ async fn i6_1_a_rest_can_be_cleared_of_one_model_or_of_all() {
 }
 
 #[tokio::test]
-async fn i6_2_models_that_left_the_list_leave_no_figures() {
+async fn s3_models_that_left_the_list_leave_no_figures() {
     let list = [
         ranking(&["a:free", "b:free"]),
         ranking(&["b:free", "c:free"]),
@@ -329,7 +329,7 @@ async fn i6_2_models_that_left_the_list_leave_no_figures() {
 }
 
 #[tokio::test]
-async fn i6_1_a_thousand_models_are_told_quickly() {
+async fn s3_a_thousand_models_are_told_quickly() {
     let ids: Vec<String> = (0..1000)
         .map(|n| format!("vendor/model-{n}:free"))
         .collect();
@@ -342,7 +342,7 @@ async fn i6_1_a_thousand_models_are_told_quickly() {
 }
 
 #[tokio::test]
-async fn i6_1_before_the_first_list_and_with_the_fallback_router() {
+async fn s3_before_the_first_list_and_with_the_fallback_router() {
     let down = || Step::status(500, &[], "");
     let rig = Rig::cold(abc().list(down()).catalogue(down()), &[]).await;
     let known = state(&rig).await;
