@@ -11,6 +11,6 @@ mod row;
 mod table;
 
 pub use classify::{Asked, Rules};
-pub use key_endpoint::{KeySaid, Today, next_utc_day, utc_day};
+pub use key_endpoint::{KeySaid, Today};
 pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};
 pub use table::{built_in, find};
