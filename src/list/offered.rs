@@ -8,8 +8,8 @@ use super::facts::Facts;
 use super::known::{Gathered, Known, ToldBy};
 use super::provider_list::{Entry, Price, ProviderList};
 use super::ranking::Ranking;
-use crate::model::{CanonicalKey, Model, ModelId, Offer, ProviderId};
-use crate::provider::{List, OfferRow};
+use crate::model::{CanonicalKey, Capabilities, Capability, Model, ModelId, Offer, ProviderId};
+use crate::provider::{List, OfferRow, Provider};
 
 /// A provider that is on, and what it was last heard to offer.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,44 @@ pub struct Source<'a> {
     pub list: Option<&'a ProviderList>,
     /// Ids that do not end in `:free` could be billed: OpenRouter, and a relay of it.
     pub named_free: bool,
+    /// What its row refuses and may not be dropped: nobody there can do it, whatever a list says.
+    pub lacks: Capabilities,
+}
+
+impl<'a> Source<'a> {
+    /// A provider by its row, with its list as it was last read. `named_free` says whether the `:free`
+    /// rule holds for its address and key (spec §10.7).
+    #[must_use]
+    pub fn new(row: &'a Provider, list: Option<&'a ProviderList>, named_free: bool) -> Self {
+        Self {
+            provider: &row.id,
+            rule: &row.list,
+            row: &row.models,
+            file: row.only.as_deref(),
+            list,
+            named_free,
+            lacks: lacks(&row.fields.remove),
+        }
+    }
+}
+
+/// What changes the answer's form is never dropped: who refuses the field lacks the ability
+/// (spec §10.6).
+fn lacks(refused: &[String]) -> Capabilities {
+    use Capability::{ResponseFormat, StructuredOutputs, ToolChoice, Tools};
+    let mut lacks = Capabilities::default();
+    for (field, abilities) in [
+        ("response_format", &[ResponseFormat, StructuredOutputs][..]),
+        ("tools", &[Tools, ToolChoice]),
+        ("tool_choice", &[ToolChoice]),
+    ] {
+        if refused.iter().any(|name| name == field) {
+            abilities
+                .iter()
+                .for_each(|ability| lacks.set(*ability, Some(false)));
+        }
+    }
+    lacks
 }
 
 /// An offer, and who told what of it.
@@ -234,9 +272,14 @@ impl Source<'_> {
         let twin = catalogue
             .filter(|_| !is_local)
             .and_then(|catalogue| catalogue.facts_of_twin(&CanonicalKey::of(id.as_str())));
+        let refused = Facts {
+            capabilities: self.lacks,
+            ..Facts::default()
+        };
         let mut gathered = Gathered::default();
         for (facts, by) in [
             (file.map(of_offer_row), ToldBy::File),
+            (Some(refused), ToldBy::Row),
             (entry.map(|entry| entry.facts), ToldBy::List),
             (of_row.map(of_offer_row), ToldBy::Row),
             (twin, ToldBy::Catalogue),

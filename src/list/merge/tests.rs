@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::list::provider_list::ProviderList;
 use crate::list::{Tier, ToldBy};
-use crate::model::Capability;
+use crate::model::{Capabilities, Capability};
 use crate::provider::{List, OfferRow};
 
 /// 2026-10-02
@@ -70,6 +70,7 @@ impl World {
                 file: None,
                 list: list.as_ref(),
                 named_free: false,
+                lacks: Capabilities::default(),
             })
             .collect();
         merge(Lists {
@@ -201,6 +202,7 @@ fn s10_7_a_list_that_was_never_read_falls_back_to_the_row() {
         file: None,
         list: None,
         named_free: false,
+        lacks: Capabilities::default(),
     };
     let merged = merge(Lists {
         ranking: None,

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::model::{Capabilities, Capability};
+use crate::provider::find;
 
 /// 2026-10-02
 fn now() -> SystemTime {
@@ -80,6 +80,7 @@ fn s10_7_what_each_provider_of_the_reference_offers() {
             file: None,
             list: Some(&list),
             named_free: false,
+            lacks: Capabilities::default(),
         };
         assert_eq!(told(&offered(source, None, false)), expected, "{provider}");
     }
@@ -151,6 +152,7 @@ fn s10_7_list_row_and_file_decide_what_is_offered() {
             file: file.as_deref(),
             list: list.as_ref(),
             named_free: case.named_free,
+            lacks: Capabilities::default(),
         };
         assert_eq!(
             told(&offered(source, None, case.allow_paid)),
@@ -217,6 +219,7 @@ fn s10_7_the_nearest_to_a_model_says_what_it_is() {
             file: file.as_deref(),
             list: list.as_ref(),
             named_free: false,
+            lacks: Capabilities::default(),
         };
         let (offered, _) = offered(source, Some(&twin), false);
         assert_eq!(
@@ -233,6 +236,7 @@ fn s10_7_the_nearest_to_a_model_says_what_it_is() {
         file: None,
         list: None,
         named_free: false,
+        lacks: Capabilities::default(),
     };
     let (unknown, _) = offered(source, None, false);
     assert_eq!(facts(&unknown[0]), "? unknown, ? unknown, None unknown");
@@ -269,6 +273,7 @@ fn s10_7_openrouter_offers_what_ranking_or_catalogue_say() {
         file: None,
         list: None,
         named_free: true,
+        lacks: Capabilities::default(),
     };
     for (ranking, catalogue, file, expected) in cases {
         let file = file.map(rows);
@@ -291,4 +296,102 @@ fn s10_7_openrouter_offers_what_ranking_or_catalogue_say() {
     let router = fallback(source, ranking.unwrap(), catalogue).unwrap();
     assert_eq!(facts(&router), "5 catalogue, ? unknown, None unknown");
     assert_eq!(router.offer.public_id.as_str(), "openrouter/free");
+}
+
+/// The rows that are built in, each with the list of reference "provider cases" §3.
+#[test]
+fn s10_7_the_rows_that_are_built_in_make_of_each_list_what_they_should() {
+    const KILO: &str = r#"{"id":"stepfun/step-3.7-flash:free","canonical_slug":"x","context_length":131072,"pricing":{"prompt":"0","completion":"0"},"supported_parameters":["tools","response_format","structured_outputs"]},
+        {"id":"openai/gpt-5","pricing":{"prompt":"0.000001","completion":"0"}},{"id":"evil/not-zero:free","pricing":{"prompt":"0.1","completion":"0.1"}},{"id":"kilo-auto/free","pricing":{"prompt":"0","completion":"0"}}"#;
+    #[rustfmt::skip]
+    let rows = [
+        ("groq",     r#"{"id":"openai/gpt-oss-120b","active":true},{"id":"qwen/qwen3.8-27b","active":false},{"id":"whisper-large-v3"}"#, "openai/gpt-oss-120b"),
+        ("kilo",     KILO, "stepfun/step-3.7-flash:free"),
+        ("ovh",      r#"{"id":"gpt-oss-120b"},{"id":"bge-m3"},{"id":"stable-diffusion-xl-base-v10"}"#, "gpt-oss-120b"),
+        ("local",    r#"{"id":"qwen3:8b"},{"id":"llama3.2:3b"},{"id":"nomic-embed-text:latest"}"#, "qwen3:8b llama3.2:3b"),
+        ("requesty", r#"{"id":"nvidia/nemotron-3-super-120b-a12b","input_price":0,"output_price":0},{"id":"openai/gpt-5","input_price":1,"output_price":1}"#,
+                     "nvidia/nemotron-3-super-120b-a12b"),
+    ];
+    for (name, entries, expected) in rows {
+        let list = list(entries);
+        let row = find(name).unwrap();
+        let (there, not_there) = offered(Source::new(row, Some(&list), false), None, false);
+        assert_eq!(told(&(there, Vec::new())), expected, "{name}");
+        assert_eq!(not_there, [], "{name}");
+    }
+    // Where ids decide, what the list has beside them is not offered, and what it lacks is not either.
+    #[rustfmt::skip]
+    let rows = [
+        ("gemini", r#"{"id":"models/gemini-3.5-flash"},{"id":"models/gemini-3.5-pro"},{"id":"models/aqa"}"#, "gemini-3.5-flash"),
+        ("nvidia", r#"{"id":"openai/gpt-oss-20b"},{"id":"nvidia/nv-embedqa-e5-v5"},{"id":"some/never-heard-of-model"}"#, "openai/gpt-oss-20b"),
+    ];
+    for (name, entries, expected) in rows {
+        let list = list(entries);
+        let row = find(name).unwrap();
+        let (there, not_there) = offered(Source::new(row, Some(&list), false), None, false);
+        assert_eq!(told(&(there, Vec::new())), expected, "{name}");
+        assert_eq!(not_there.len(), row.models.len() - 1, "{name}");
+    }
+    let cloudflare = ProviderList::read(
+        br#"{"success":true,"errors":[],"messages":[],"result":[{"id":"u","name":"@cf/openai/gpt-oss-120b","task":{"name":"Text Generation"},"properties":[{"property_id":"context_window","value":"128000"},{"property_id":"function_calling","value":"true"}]}]}"#,
+        false,
+        now(),
+    )
+    .unwrap();
+    let source = Source::new(find("cloudflare").unwrap(), Some(&cloudflare), false);
+    let (there, _) = offered(source, None, false);
+    assert_eq!(
+        told(&(there.clone(), Vec::new())),
+        "@cf/openai/gpt-oss-120b"
+    );
+    assert_eq!(facts(&there[0]), "128000 list, ? unknown, Some(true) list");
+    // Every provider has offers before its list was ever read, but for those whose list alone knows.
+    for row in crate::provider::built_in() {
+        let (there, _) = offered(Source::new(row, None, false), None, false);
+        assert_eq!(there.is_empty(), row.models.is_empty(), "{}", row.id);
+    }
+}
+
+#[test]
+fn s10_6_who_refuses_a_field_that_may_not_be_dropped_lacks_the_ability() {
+    let listed = list(
+        r#"{"id":"a:free","pricing":{"prompt":"0"},"supported_parameters":["tools","response_format","structured_outputs"]}"#,
+    );
+    let (there, _) = offered(
+        Source::new(find("kilo").unwrap(), Some(&listed), false),
+        None,
+        false,
+    );
+    let able = |capability| there[0].offer.capabilities.get(capability);
+    assert_eq!(able(Capability::Tools), Some(true));
+    assert_eq!(able(Capability::ResponseFormat), Some(false));
+    assert_eq!(able(Capability::StructuredOutputs), Some(false));
+    assert_eq!(
+        there[0].known.capability(Capability::ResponseFormat),
+        ToldBy::Row
+    );
+    #[rustfmt::skip]
+    let rows = [
+        (&["tools"][..],                  [Some(false), Some(false), None, None]),
+        (&["tool_choice", "logit_bias"],  [None, Some(false), None, None]),
+        (&["response_format"],            [None, None, Some(false), Some(false)]),
+        (&["tools[].$schema"],            [None; 4]),
+    ];
+    for (refused, expected) in rows {
+        let refused: Vec<String> = refused.iter().map(|name| (*name).to_owned()).collect();
+        let lacks = lacks(&refused);
+        let [tools, choice, schema, json] = expected;
+        for (capability, expected) in [
+            (Capability::Tools, tools),
+            (Capability::ToolChoice, choice),
+            (Capability::StructuredOutputs, schema),
+            (Capability::ResponseFormat, json),
+        ] {
+            assert_eq!(
+                lacks.get(capability),
+                expected,
+                "{refused:?} {capability:?}"
+            );
+        }
+    }
 }
