@@ -13,7 +13,7 @@ use super::offered::{self, NotOffered, Offered, Source};
 use super::place::{Placed, places};
 use super::quality::{BUILT_IN, Qualities, Quality};
 use super::ranking::Ranking;
-use crate::model::{CanonicalKey, Model, ModelId, ModelOrder, Offer, ProviderId};
+use crate::model::{CanonicalKey, ModelId, ModelOrder, Offer, ProviderId};
 
 /// What is merged: each list as it was last read.
 #[derive(Clone, Copy, Debug)]
@@ -103,18 +103,22 @@ pub fn merge(lists: Lists<'_>) -> Merged {
 /// The ranking, best first. While there is none, the catalogue's order counts where OpenRouter is alone:
 /// with another provider beside it nobody is ranked.
 fn ranked(lists: Lists<'_>) -> Vec<(ModelId, CanonicalKey, i64)> {
-    let is_beside =
-        |provider: &ProviderId| !provider.is_openrouter() && provider.as_str() != ProviderId::LOCAL;
+    let is_beside = |provider: &ProviderId| !provider.is_openrouter() && !provider.is_local();
     let openrouter_alone = !lists.sources.iter().any(|s| is_beside(s.provider));
-    let models: &[Model] = match (lists.ranking, lists.catalogue) {
+    let models: &[Offer] = match (lists.ranking, lists.catalogue) {
         (Some(ranking), _) => &ranking.models,
         (None, Some(catalogue)) if openrouter_alone => catalogue.free_models(),
         (None, _) => &[],
     };
-    let key = |model: &Model| CanonicalKey::of(model.id.as_str());
     models
         .iter()
-        .map(|model| (model.id.clone(), key(model), model.rank))
+        .map(|model| {
+            (
+                model.id.clone(),
+                model.canonical.clone(),
+                model.rank.unwrap_or(i64::MAX),
+            )
+        })
         .collect()
 }
 

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::known::{Gathered, Known, ToldBy};
 use super::provider_list::{Entry, Price, ProviderList};
 use super::ranking::Ranking;
-use crate::model::{CanonicalKey, Capabilities, Capability, Model, ModelId, Offer, ProviderId};
+use crate::model::{CanonicalKey, Capabilities, Capability, ModelId, Offer, ProviderId};
 use crate::provider::{List, OfferRow, Provider};
 
 /// A provider that is on, and what it was last heard to offer.
@@ -173,12 +173,12 @@ pub(super) fn at_openrouter(
     catalogue: Option<&Catalogue>,
     allow_paid: bool,
 ) -> (Vec<Offered>, Vec<NotOffered>) {
-    let listed: &[Model] = match (ranking, catalogue) {
+    let listed: &[Offer] = match (ranking, catalogue) {
         (Some(ranking), _) => &ranking.models,
         (None, Some(catalogue)) => catalogue.free_models(),
         (None, None) => &[],
     };
-    let offer = |id: &ModelId, listed: Option<&Model>, file: Option<&OfferRow>| {
+    let offer = |id: &ModelId, listed: Option<&Offer>, file: Option<&OfferRow>| {
         let of_row = source.row.iter().find(|model| model.id == *id);
         let mut gathered = Gathered::default();
         for (facts, by) in [
@@ -267,7 +267,7 @@ impl Source<'_> {
     fn offer(&self, named: Named<'_>, catalogue: Option<&Catalogue>) -> Offered {
         let Named { id, entry, file } = named;
         let of_row = self.row.iter().find(|model| bare(&model.id) == id);
-        let is_local = self.provider.as_str() == ProviderId::LOCAL;
+        let is_local = self.provider.is_local();
         // What others serve tells nothing of a machine of the user's own.
         let twin = catalogue
             .filter(|_| !is_local)
@@ -326,7 +326,7 @@ fn of_offer_row(row: &OfferRow) -> Facts {
     }
 }
 
-fn of_model(model: &Model) -> Facts {
+fn of_model(model: &Offer) -> Facts {
     Facts {
         context_length: model.context_length,
         max_output: None,

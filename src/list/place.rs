@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::quality::Quality;
-use crate::model::{CanonicalKey, ModelId, ModelOrder, Named, Offer, ProviderId, resolve};
+use crate::model::{CanonicalKey, ModelId, ModelOrder, Named, Offer, resolve};
 
 /// The tiers, best first. What a request itself names comes before all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ pub(super) fn places(
         .iter()
         .enumerate()
         .map(|(at, offer)| {
-            let is_local = offer.provider.as_str() == ProviderId::LOCAL;
+            let is_local = offer.provider.is_local();
             let is_wished = |wish: &Named| match wish {
                 // A model's name does not lift the copy on the user's own machine.
                 Named::Model(_) => !is_local && wish.is(offer),

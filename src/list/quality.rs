@@ -114,10 +114,11 @@ pub fn extract(text: &str) -> Result<Qualities, String> {
             let number = figure.as_float().and_then(sane);
             *slot = Some(number.ok_or_else(|| format!("{key}: {index} is not 0.0 to 100.0"))?);
         }
-        if CanonicalKey::of(key).as_str() != key {
+        let canonical = CanonicalKey::of(key);
+        if canonical.as_str() != key {
             return Err(format!("{key} is no canonical key"));
         }
-        qualities.insert(CanonicalKey::new(key), quality);
+        qualities.insert(canonical, quality);
     }
     Ok(qualities)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::Capabilities;
+use crate::model::{Capabilities, ProviderId};
 
 fn offer(name: &str) -> Arc<Offer> {
     let (provider, id) = name.split_once(' ').unwrap();
