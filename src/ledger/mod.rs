@@ -4,5 +4,7 @@
 //! Pure: `now` is passed in.
 
 mod limit;
+mod stated;
 
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
+pub use stated::Stated;

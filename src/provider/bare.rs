@@ -1,0 +1,95 @@
+//! A provider of which only the name and the address are known.
+
+use super::row::{Auth, Fields, KeyTest, List, Provider, Training};
+use crate::model::ProviderId;
+use crate::redact::Secret;
+
+/// How a key of OpenRouter's begins.
+const OPENROUTER_KEY: &str = "sk-or-v1-";
+
+impl Provider {
+    /// The row of a provider that is in no table: OpenAI's habits, its own list, no limits.
+    #[must_use]
+    pub fn bare(id: ProviderId, base_url: &str) -> Self {
+        Self {
+            name: id.as_str().to_owned(),
+            id,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            auth: Auth::Bearer,
+            key_names: Vec::new(),
+            shared_names: Vec::new(),
+            account_id_name: None,
+            key_prefix: None,
+            keyless: false,
+            only_when_named: false,
+            billed: false,
+            list: List {
+                url: None,
+                decides: true,
+                with_key: true,
+                priced: false,
+            },
+            key_test: KeyTest::Chat,
+            limits: Vec::new(),
+            day_ends: None,
+            models: Vec::new(),
+            fields: Fields::default(),
+            mends: false,
+            errors: Vec::new(),
+            training: Training::Unknown,
+            counts_max_tokens: false,
+            timeout_sec: None,
+            connections: None,
+            sign_up: String::new(),
+            caveats: String::new(),
+            source: String::new(),
+        }
+    }
+
+    /// Whether its errors are in OpenRouter's words: it is OpenRouter by its name or its host, or a
+    /// relay of it, which takes its keys and is not on this machine (spec §10.7).
+    #[must_use]
+    pub fn speaks_openrouter(&self, key: Option<&Secret>) -> bool {
+        let address = self.base_url.parse::<http::Uri>().ok();
+        let host = address.as_ref().and_then(http::Uri::host).unwrap_or("");
+        let host = host.to_ascii_lowercase();
+        let is_theirs = host == "openrouter.ai" || host.ends_with(".openrouter.ai");
+        let takes_its_keys = key.is_some_and(|key| key.expose().starts_with(OPENROUTER_KEY));
+        self.id.is_openrouter() || is_theirs || (takes_its_keys && !is_loopback(&host))
+    }
+}
+
+/// Whether a host is this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = |ip: std::net::IpAddr| ip.is_loopback();
+    host == "localhost" || host.ends_with(".localhost") || address.parse().is_ok_and(is_loopback)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_7_who_speaks_openrouters_words() {
+        #[rustfmt::skip]
+        let rows = [
+            ("openrouter", "http://127.0.0.1:8000/v1",       None,                   true),
+            ("relay",      "https://openrouter.ai/api/v1",   None,                   true),
+            ("relay",      "https://eu.OpenRouter.ai/api",   Some("k"),              true),
+            ("relay",      "https://notopenrouter.ai/v1",    Some("k"),              false),
+            ("relay",      "https://relay.example/v1",       Some("sk-or-v1-0123"),  true),
+            ("relay",      "http://127.0.0.1:8000/v1",       Some("sk-or-v1-0123"),  false),
+            ("relay",      "http://[::1]:8000/v1",           Some("sk-or-v1-0123"),  false),
+            ("relay",      "http://localhost/v1",            Some("sk-or-v1-0123"),  false),
+            ("groq",       "https://api.groq.com/openai/v1", Some("gsk_0123456789"), false),
+            ("odd",        "::",                             None,                   false),
+        ];
+        for (id, base_url, key, expected) in rows {
+            let provider = Provider::bare(ProviderId::try_from(id).unwrap(), base_url);
+            let key = key.map(Secret::new);
+            let speaks = provider.speaks_openrouter(key.as_ref());
+            assert_eq!(speaks, expected, "{id} {base_url} {key:?}");
+        }
+    }
+}
