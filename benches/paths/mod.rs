@@ -16,9 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use free_llm_proxy::answer::{Said, read as read_answer};
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
-use free_llm_proxy::provider::{Asked, Rules};
-use free_llm_proxy::redact::Secret;
+use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId, ProviderId};
+use free_llm_proxy::provider::{Asked, Provider, Rules};
+use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
 use free_llm_proxy::select::{Preference, Selection, Wants, select};
@@ -182,13 +182,18 @@ fn classification(name: &'static str) -> Path {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
         upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789abcdef")]),
     };
     let body = Bytes::from_static(input::RATE_LIMITED);
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
+    let openrouter = ProviderId::try_from(ProviderId::OPENROUTER).unwrap();
+    let openrouter = Provider::bare(openrouter, "https://openrouter.ai/api/v1");
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
+            provider: &openrouter,
+            key: None,
             model: &model,
             routing: Routing::Ours,
         };

@@ -103,12 +103,18 @@ impl Walker {
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
-        let asked = Asked {
-            model: &heard.model.id,
-            routing: heard.routing,
-        };
+        let asked = self.asked(heard);
         self.rules
             .classify(asked, status, &heard.headers, body, cause, heard.at)
+    }
+
+    fn asked<'a>(&'a self, heard: &'a Heard) -> Asked<'a> {
+        Asked {
+            provider: &self.provider,
+            key: Some(&self.rules.upstream_key),
+            model: &heard.model.id,
+            routing: heard.routing,
+        }
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -130,14 +136,14 @@ impl Walker {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
                     model: Arc::clone(&heard.model),
-                    head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                    head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
                     silent: said == Said::Stopped,
                 })
             }
             Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
-            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, &body)),
             Err(_) => Err(broken(Cause::NotJson)),
         }
     }
@@ -175,13 +181,11 @@ impl Walker {
         &self,
         heard: &Heard,
         error: &UpstreamError,
-        body: Bytes,
+        body: &Bytes,
     ) -> Failure {
-        let body = error.body.clone().unwrap_or(body);
-        match error.status {
-            Some(status) => self.classify(heard, status, &body, Cause::ErrorInside),
-            None => self.rules.broken(Some(200), Cause::ErrorInside),
-        }
+        let asked = self.asked(heard);
+        self.rules
+            .error_inside(asked, error, &heard.headers, body, heard.at)
     }
 
     /// Holds events back until one carries something a client would use.
@@ -207,7 +211,7 @@ impl Walker {
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
                         model: Arc::clone(&heard.model),
-                        head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                        head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                         body,
                         framer,
                         held: held.freeze(),
@@ -265,7 +269,7 @@ impl Walker {
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    Err(self.error_inside(heard, &error, body))
+                    Err(self.error_inside(heard, &error, &body))
                 }
                 Err(_) => broken(Cause::NotJson),
             },

@@ -14,8 +14,9 @@ use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
-use crate::model::{Model, ModelId};
-use crate::provider::Rules;
+use crate::model::{Model, ModelId, ProviderId};
+use crate::provider::{Provider, Rules};
+use crate::redact::Redactor;
 use crate::registry::{AccountRest, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Preference, Selection, Unavailable, Wants, filtered_out, select};
@@ -28,6 +29,7 @@ pub struct Walker {
     pub(super) upstream: Upstream,
     pub(super) registry: Arc<Registry>,
     pub(super) rules: Rules,
+    pub(super) provider: Provider,
     pub(super) limits: Limits,
     pub(super) times: Times,
     /// Owns what outlives a request: upstream bodies read to their end.
@@ -73,6 +75,13 @@ const USUAL: Duration = Duration::from_secs(2);
 /// No model is expected to begin sooner than this: a slow moment is no sign.
 const SOONEST: Duration = Duration::from_millis(250);
 
+/// The one provider that there is.
+fn openrouter(config: &Config) -> Provider {
+    let name = ProviderId::try_from(ProviderId::OPENROUTER);
+    #[expect(clippy::unwrap_used, reason = "a name of our own")]
+    Provider::bare(name.unwrap(), &config.upstream_base_url.to_string())
+}
+
 impl Walker {
     /// A walker over the models that `registry` knows.
     #[must_use]
@@ -91,7 +100,9 @@ impl Walker {
                 rate_limit_cooldown: config.rate_limit_cooldown,
                 generic_error_cooldown: config.generic_error_cooldown,
                 upstream_key: config.upstream_key.clone(),
+                redactor: Redactor::new([config.upstream_key.clone()]),
             },
+            provider: openrouter(config),
             limits: config.limits.clone(),
             times: Times {
                 first_event: config.upstream_timeout,
@@ -313,7 +324,8 @@ impl Walker {
                     Some(Lesson::TooLong) => {
                         progress.above_context = progress.above_context.max(model.context_length);
                     }
-                    None => {}
+                    // Its window is not what the request is too large for.
+                    Some(Lesson::OverLimit) | None => {}
                 }
                 // A model that is gone was never really a candidate.
                 let gone = failure.rest == Rest::UntilNextList;
@@ -326,7 +338,10 @@ impl Walker {
             }
             Scope::Account(AccountLimit::Credit) => failure.answer.map(Refusal::Passed),
             Scope::Account(
-                limit @ (AccountLimit::Minute | AccountLimit::Day | AccountLimit::Key),
+                limit @ (AccountLimit::Minute
+                | AccountLimit::Day
+                | AccountLimit::Quota
+                | AccountLimit::Key),
             ) => {
                 // A quota that is back already ends this request all the same, and no other.
                 let back = || Refusal::AccountLimited {

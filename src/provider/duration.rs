@@ -57,10 +57,21 @@ fn leading(text: &str) -> Option<(f64, &str)> {
     let mut total = None;
     while text.len() - rest.len() < LONGEST {
         // `5 hours 3 minutes`, too.
-        let number = if total.is_some() { rest.trim_start_matches(' ') } else { rest };
-        let digits = number.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
-        let Some((digits, behind)) = number.split_at_checked(digits) else { break };
-        let Ok(amount) = digits.parse::<f64>() else { break };
+        let number = if total.is_some() {
+            rest.trim_start_matches(' ')
+        } else {
+            rest
+        };
+        let digits = number
+            .bytes()
+            .take_while(|b| b.is_ascii_digit() || *b == b'.')
+            .count();
+        let Some((digits, behind)) = number.split_at_checked(digits) else {
+            break;
+        };
+        let Ok(amount) = digits.parse::<f64>() else {
+            break;
+        };
         let behind = behind.strip_prefix(' ').unwrap_or(behind);
         let unit = UNITS.iter().find_map(|(unit, seconds)| {
             let behind = behind.strip_prefix(unit)?;

@@ -1,12 +1,24 @@
 //! Providers: what is known of each (its row), what its errors mean, how long to leave whom alone, what
 //! its key endpoint says. Pure.
 
+mod bare;
+mod case;
 mod classify;
-mod error_body;
+mod duration;
+mod inside;
 mod key_endpoint;
+mod key_verdict;
+mod means;
+mod openrouter;
+mod quota;
 mod retry_after;
 mod row;
+mod ruling;
+mod said;
+mod spent;
+mod wait;
 
 pub use classify::{Asked, Rules};
 pub use key_endpoint::{KeySaid, Today};
+pub use key_verdict::{KeyVerdict, key_verdict};
 pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};

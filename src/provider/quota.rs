@@ -114,11 +114,19 @@ fn violated(said: &ErrorSaid<'_>) -> Option<Quota> {
     let longest = violations
         .inspect(|quota| is_nothing |= quota.is_nothing)
         .max_by_key(|quota| quota.per.map(Per::length));
-    longest.map(|quota| Quota { is_nothing, ..quota })
+    longest.map(|quota| Quota {
+        is_nothing,
+        ..quota
+    })
 }
 
 fn violation(of: Raw<'_>) -> Quota {
-    let text = |key| of.get(key).and_then(Raw::as_str).unwrap_or_default().to_lowercase();
+    let text = |key| {
+        of.get(key)
+            .and_then(Raw::as_str)
+            .unwrap_or_default()
+            .to_lowercase()
+    };
     let (id, metric) = (text("quotaId"), text("quotaMetric"));
     let has = |part| id.contains(part);
     let per = [
@@ -138,7 +146,9 @@ fn violation(of: Raw<'_>) -> Quota {
     let value = of.get("quotaValue");
     let value = value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
     Quota {
-        per: per.into_iter().find_map(|(part, per)| has(part).then_some(per)),
+        per: per
+            .into_iter()
+            .find_map(|(part, per)| has(part).then_some(per)),
         unit,
         of: has("permodel").then_some(Counted::Model),
         amount: value.filter(|value| is_plausible(*value)),
@@ -158,8 +168,12 @@ fn in_words(message: &str) -> Quota {
     // What stands next before the window, else next behind it; `input tokens` before `tokens`.
     let last = |(words, unit): &(&str, Unit)| Some((before.rfind(words)? + words.len(), *unit));
     let next = |(words, unit): &(&str, Unit)| Some((behind.find(words)?, *unit));
-    let unit = (UNITS.iter().filter_map(last).rev().max_by_key(|(end, _)| *end))
-        .or_else(|| UNITS.iter().filter_map(next).min_by_key(|(at, _)| *at));
+    let unit = (UNITS
+        .iter()
+        .filter_map(last)
+        .rev()
+        .max_by_key(|(end, _)| *end))
+    .or_else(|| UNITS.iter().filter_map(next).min_by_key(|(at, _)| *at));
     let is_of_the_account = ["you have", "you've", "you are", "you ("]
         .iter()
         .any(|words| message.starts_with(words));
@@ -187,7 +201,10 @@ fn amount(message: &str) -> Option<u64> {
 
 /// The whole number that a text begins with, thousands in commas or not.
 fn whole_number(text: &str) -> Option<u64> {
-    let length = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b',').count();
+    let length = text
+        .bytes()
+        .take_while(|b| b.is_ascii_digit() || *b == b',')
+        .count();
     let digits = text.get(..length)?.trim_end_matches(',').replace(',', "");
     digits.parse().ok()
 }
@@ -213,7 +230,9 @@ mod tests {
         use Counted::{Account, Model};
         use Unit::{Neurons, Requests, Tokens, TokensIn};
         let groq = |axis: &str| {
-            format!("Rate limit reached for model `openai/gpt-oss-120b` in organization `org_x` service tier `on_demand` on {axis}, Used 7999, Requested 3619. Please try again in 1.2s. Need more tokens?")
+            format!(
+                "Rate limit reached for model `openai/gpt-oss-120b` in organization `org_x` service tier `on_demand` on {axis}, Used 7999, Requested 3619. Please try again in 1.2s. Need more tokens?"
+            )
         };
         #[rustfmt::skip]
         let rows = [
@@ -249,10 +268,14 @@ mod tests {
 
     #[test]
     fn s10_5_of_googles_violations_the_longest_window_counts() {
-        let violation = |id: &str, value: &str| serde_json::json!({"quotaId": id, "quotaValue": value});
+        let violation =
+            |id: &str, value: &str| serde_json::json!({"quotaId": id, "quotaValue": value});
         let day = violation("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "20");
         let minute = violation("GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "5");
-        let tokens = violation("GenerateContentInputTokensPerModelPerMinute-FreeTier", "250000");
+        let tokens = violation(
+            "GenerateContentInputTokensPerModelPerMinute-FreeTier",
+            "250000",
+        );
         let nothing = violation("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "0");
         let odd = violation("x", "1e30");
         #[rustfmt::skip]

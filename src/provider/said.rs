@@ -65,7 +65,9 @@ impl<'a> ErrorSaid<'a> {
 
     /// Whether one of its codes, types or reasons is this word.
     pub(super) fn is_marked(&self, word: &str) -> bool {
-        self.marks.iter().any(|mark| mark.eq_ignore_ascii_case(word))
+        self.marks
+            .iter()
+            .any(|mark| mark.eq_ignore_ascii_case(word))
     }
 
     /// Whether one of them is among these.
@@ -92,7 +94,10 @@ impl<'a> ErrorSaid<'a> {
     pub(super) fn status(&self) -> Option<u16> {
         let of = |object: Option<Raw<'_>>| {
             let [code, status, number] = object?.pick(["code", "status", "raw_status_code"]);
-            [code, status, number].into_iter().flatten().find_map(status_of)
+            [code, status, number]
+                .into_iter()
+                .flatten()
+                .find_map(status_of)
         };
         of(self.error).or_else(|| of(self.root))
     }
@@ -100,14 +105,19 @@ impl<'a> ErrorSaid<'a> {
     /// The elements of `error.details`, Google's place for what can be read by machines.
     pub(super) fn details(&self) -> impl Iterator<Item = Raw<'a>> + use<'a> {
         let details = self.error.and_then(|error| error.get("details"));
-        details.into_iter().flat_map(Raw::elements).take(MOST_ELEMENTS)
+        details
+            .into_iter()
+            .flat_map(Raw::elements)
+            .take(MOST_ELEMENTS)
     }
 }
 
 /// A number that is an error's status, or a string of its digits.
 fn status_of(value: Raw<'_>) -> Option<u16> {
     let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
-    u16::try_from(number).ok().filter(|n| (400..600).contains(n))
+    u16::try_from(number)
+        .ok()
+        .filter(|n| (400..600).contains(n))
 }
 
 /// The members of an error's object that say something.
@@ -125,8 +135,24 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn of(root: Raw<'a>) -> Self {
-        let [error, message, detail, title, errors, code, kind, error_type] = root.pick([
-            "error", "message", "detail", "title", "errors", "code", "type", "error_type",
+        let [
+            error,
+            message,
+            detail,
+            title,
+            errors,
+            code,
+            kind,
+            error_type,
+        ] = root.pick([
+            "error",
+            "message",
+            "detail",
+            "title",
+            "errors",
+            "code",
+            "type",
+            "error_type",
         ]);
         Self {
             error,
@@ -155,7 +181,8 @@ impl<'a> Members<'a> {
 
     fn marks(&self) -> Vec<String> {
         let of = |object: Option<Raw<'a>>| {
-            let picked = object.map(|o| o.pick(["code", "status", "type", "error_type", "details"]));
+            let picked =
+                object.map(|o| o.pick(["code", "status", "type", "error_type", "details"]));
             picked.unwrap_or_default()
         };
         let [code, status, kind, error_type, details] = of(self.error);
@@ -163,13 +190,21 @@ impl<'a> Members<'a> {
             let elements = list.into_iter().flat_map(Raw::elements).take(MOST_ELEMENTS);
             elements.map(move |element| element.get(key))
         };
-        [code, status, kind, error_type, self.code, self.kind, self.error_type]
-            .into_iter()
-            .chain(elements(self.errors, "code"))
-            .chain(elements(details, "reason"))
-            .flatten()
-            .filter_map(mark)
-            .collect()
+        [
+            code,
+            status,
+            kind,
+            error_type,
+            self.code,
+            self.kind,
+            self.error_type,
+        ]
+        .into_iter()
+        .chain(elements(self.errors, "code"))
+        .chain(elements(details, "reason"))
+        .flatten()
+        .filter_map(mark)
+        .collect()
     }
 }
 
@@ -190,7 +225,9 @@ fn up_to(bytes: &[u8], longest: usize) -> &[u8] {
 
 /// The beginning of a text, cut between characters.
 fn shortened(text: &str, longest: usize) -> &str {
-    let end = (0..=longest.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    let end = (0..=longest.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
     end.and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
@@ -237,7 +274,8 @@ mod tests {
         let long = "é".repeat(LONGEST_MESSAGE);
         let said = ErrorSaid::read(long.as_bytes());
         assert!(said.message.len() <= LONGEST_MESSAGE + 4);
-        let body = serde_json::json!({"error": {"message": long, "code": "x".repeat(81)}}).to_string();
+        let body =
+            serde_json::json!({"error": {"message": long, "code": "x".repeat(81)}}).to_string();
         let said = ErrorSaid::read(body.as_bytes());
         assert_eq!((said.message.len(), said.marks.len()), (LONGEST_MESSAGE, 0));
     }

@@ -2,6 +2,8 @@
 //!
 //! Pure. What it says is bounded here, whatever it is (spec §4.3).
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use super::duration::{in_prose, seconds};
@@ -28,7 +30,7 @@ pub(super) fn stated(
         .or_else(|| milliseconds(header("retry-after-ms")?))
         .or_else(|| retry_delay(said))
         .or_else(|| in_body(said, clock))
-        .or_else(|| by_header(headers, unit, clock))
+        .or_else(|| by_header(headers, unit, clock, now))
         .or_else(|| {
             let wait = in_prose(&said.message).filter(|_| is_about_a_limit(&said.message));
             wait.map(from_number)
@@ -71,7 +73,7 @@ fn wait(value: Raw<'_>, unit: &str, clock: Clock) -> Option<Rest> {
 
 /// `x-ratelimit-reset`, or one of its kin for requests and tokens: of those the one that counts what
 /// the error names, else the last of those that are used up, else the first.
-fn by_header(headers: &HeaderMap, unit: Option<Unit>, clock: Clock) -> Option<Rest> {
+fn by_header(headers: &HeaderMap, unit: Option<Unit>, clock: Clock, now: Now) -> Option<Rest> {
     const NAME: &str = "x-ratelimit-reset";
     let read = |value: &http::HeaderValue| {
         let text = value.to_str().ok()?;
@@ -91,11 +93,20 @@ fn by_header(headers: &HeaderMap, unit: Option<Unit>, clock: Clock) -> Option<Re
         let remaining = headers.get(format!("x-ratelimit-remaining-{kind}"));
         remaining.is_some_and(|value| value.to_str().is_ok_and(|text| text.trim() == "0"))
     };
-    let later = |rest: &(&str, Rest)| rest.1.left(clock.now());
+    let later = |kin: &(&str, Rest)| left(kin.1, now);
     counted
         .or_else(|| kin().filter(|(kind, _)| is_used_up(kind)).max_by_key(later))
         .or_else(|| kin().min_by_key(later))
         .map(|(_, rest)| rest)
+}
+
+/// How much of a stated wait is left; nothing of a rest that no wait states.
+pub(super) fn left(rest: Rest, now: Now) -> Duration {
+    match rest {
+        Rest::For(length) => length,
+        Rest::Until(date) => date.duration_since(now.wall).unwrap_or_default(),
+        Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => Duration::ZERO,
+    }
 }
 
 /// How headers spell a unit.

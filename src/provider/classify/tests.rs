@@ -1,7 +1,9 @@
 use std::time::{Instant, SystemTime};
 
 use super::*;
+use crate::model::ProviderId;
 use crate::simulator::{Failed, Failure as Recorded};
+use crate::verdict::Lesson;
 
 const MODEL: &str = "vendor/model-x:free";
 /// 2026-10-02 12:00:00 UTC
@@ -23,14 +25,18 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
         upstream_key: Secret::new("sk-or-v1-0123456789"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789")]),
     };
     let headers = headers
         .iter()
         .map(|(k, v)| (k.parse::<http::HeaderName>().unwrap(), v.parse().unwrap()))
         .collect();
     let model = ModelId::try_from(MODEL).unwrap();
+    let openrouter = ProviderId::try_from(ProviderId::OPENROUTER).unwrap();
     rules.classify(
         Asked {
+            provider: &Provider::bare(openrouter, "https://openrouter.ai/api/v1"),
+            key: None,
             model: &model,
             routing,
         },
@@ -66,6 +72,7 @@ fn in_words(failure: &Failure) -> String {
         None => String::new(),
         Some(Lesson::Lacks(capability)) => format!(", lacks {}", capability.as_str()),
         Some(Lesson::TooLong) => ", too long".to_owned(),
+        Some(Lesson::OverLimit) => ", over limit".to_owned(),
     };
     format!("{}, {scope}, {rest}{lesson}", failure.outcome.as_str())
 }
@@ -247,7 +254,7 @@ fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
         assert!(
             failure
                 .answer
-                .is_none_or(|answer| !String::from_utf8_lossy(&answer.body).contains("user_x"))
+                .is_none_or(|answer| !answer.body.to_text().contains("user_x"))
         );
     }
 }
