@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use free_llm_proxy::answer::{Said, read as read_answer};
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId, ProviderId};
-use free_llm_proxy::provider::{Asked, Provider, Rules};
+use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
+use free_llm_proxy::provider::{Asked, Rules, find};
 use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
@@ -188,11 +188,10 @@ fn classification(name: &'static str) -> Path {
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
-    let openrouter = ProviderId::try_from(ProviderId::OPENROUTER).unwrap();
-    let openrouter = Provider::bare(openrouter, "https://openrouter.ai/api/v1");
+    let openrouter = find("openrouter").unwrap();
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
-            provider: &openrouter,
+            provider: openrouter,
             key: None,
             model: &model,
             routing: Routing::Ours,

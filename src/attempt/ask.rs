@@ -17,8 +17,8 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::Model;
-use crate::provider::Asked;
+use crate::model::{Model, ProviderId};
+use crate::provider::{Asked, find};
 use crate::redact::without_key;
 use crate::request::{ChatRequest, Endpoint};
 use crate::sse::{Data, Event, Framer};
@@ -109,8 +109,10 @@ impl Walker {
     }
 
     fn asked<'a>(&'a self, heard: &'a Heard) -> Asked<'a> {
+        #[expect(clippy::expect_used, reason = "a built-in row")]
+        let provider = find(ProviderId::OPENROUTER).expect("OpenRouter has a row");
         Asked {
-            provider: &self.provider,
+            provider,
             key: Some(&self.rules.upstream_key),
             model: &heard.model.id,
             routing: heard.routing,

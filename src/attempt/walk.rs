@@ -14,8 +14,8 @@ use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::live::AttemptRecord;
-use crate::model::{Model, ModelId, ProviderId};
-use crate::provider::{Provider, Rules};
+use crate::model::{Model, ModelId};
+use crate::provider::Rules;
 use crate::redact::Redactor;
 use crate::registry::{AccountRest, Claim, Cooldowns, Registry, Snapshot};
 use crate::request::ChatRequest;
@@ -29,7 +29,6 @@ pub struct Walker {
     pub(super) upstream: Upstream,
     pub(super) registry: Arc<Registry>,
     pub(super) rules: Rules,
-    pub(super) provider: Provider,
     pub(super) limits: Limits,
     pub(super) times: Times,
     /// Owns what outlives a request: upstream bodies read to their end.
@@ -75,13 +74,6 @@ const USUAL: Duration = Duration::from_secs(2);
 /// No model is expected to begin sooner than this: a slow moment is no sign.
 const SOONEST: Duration = Duration::from_millis(250);
 
-/// The one provider that there is.
-fn openrouter(config: &Config) -> Provider {
-    let name = ProviderId::try_from(ProviderId::OPENROUTER);
-    #[expect(clippy::unwrap_used, reason = "a name of our own")]
-    Provider::bare(name.unwrap(), &config.upstream_base_url.to_string())
-}
-
 impl Walker {
     /// A walker over the models that `registry` knows.
     #[must_use]
@@ -102,7 +94,6 @@ impl Walker {
                 upstream_key: config.upstream_key.clone(),
                 redactor: Redactor::new([config.upstream_key.clone()]),
             },
-            provider: openrouter(config),
             limits: config.limits.clone(),
             times: Times {
                 first_event: config.upstream_timeout,

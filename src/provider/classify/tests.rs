@@ -1,7 +1,6 @@
 use std::time::{Instant, SystemTime};
 
 use super::*;
-use crate::model::ProviderId;
 use crate::simulator::{Failed, Failure as Recorded};
 use crate::verdict::Lesson;
 
@@ -32,10 +31,9 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
         .map(|(k, v)| (k.parse::<http::HeaderName>().unwrap(), v.parse().unwrap()))
         .collect();
     let model = ModelId::try_from(MODEL).unwrap();
-    let openrouter = ProviderId::try_from(ProviderId::OPENROUTER).unwrap();
     rules.classify(
         Asked {
-            provider: &Provider::bare(openrouter, "https://openrouter.ai/api/v1"),
+            provider: crate::provider::find("openrouter").unwrap(),
             key: None,
             model: &model,
             routing,

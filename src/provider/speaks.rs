@@ -1,51 +1,12 @@
-//! A provider of which only the name and the address are known.
+//! Whether a provider speaks of its errors as OpenRouter does.
 
-use super::row::{Auth, Fields, KeyTest, List, Provider, Training};
-use crate::model::ProviderId;
+use super::row::Provider;
 use crate::redact::Secret;
 
 /// How a key of OpenRouter's begins.
 const OPENROUTER_KEY: &str = "sk-or-v1-";
 
 impl Provider {
-    /// The row of a provider that is in no table: OpenAI's habits, its own list, no limits.
-    #[must_use]
-    pub fn bare(id: ProviderId, base_url: &str) -> Self {
-        Self {
-            name: id.as_str().to_owned(),
-            id,
-            base_url: base_url.trim_end_matches('/').to_owned(),
-            auth: Auth::Bearer,
-            key_names: Vec::new(),
-            shared_names: Vec::new(),
-            account_id_name: None,
-            key_prefix: None,
-            keyless: false,
-            only_when_named: false,
-            billed: false,
-            list: List {
-                url: None,
-                decides: true,
-                with_key: true,
-                priced: false,
-            },
-            key_test: KeyTest::Chat,
-            limits: Vec::new(),
-            day_ends: None,
-            models: Vec::new(),
-            fields: Fields::default(),
-            mends: false,
-            errors: Vec::new(),
-            training: Training::Unknown,
-            counts_max_tokens: false,
-            timeout_sec: None,
-            connections: None,
-            sign_up: String::new(),
-            caveats: String::new(),
-            source: String::new(),
-        }
-    }
-
     /// Whether its errors are in OpenRouter's words: it is OpenRouter by its name or its host, or a
     /// relay of it, which takes its keys and is not on this machine (spec §10.7).
     #[must_use]
@@ -69,6 +30,7 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ProviderId;
 
     #[test]
     fn s10_7_who_speaks_openrouters_words() {
@@ -86,7 +48,10 @@ mod tests {
             ("odd",        "::",                             None,                   false),
         ];
         for (id, base_url, key, expected) in rows {
-            let provider = Provider::bare(ProviderId::try_from(id).unwrap(), base_url);
+            let provider = Provider {
+                base_url: base_url.to_owned(),
+                ..Provider::unknown(ProviderId::try_from(id).unwrap(), true)
+            };
             let key = key.map(Secret::new);
             let speaks = provider.speaks_openrouter(key.as_ref());
             assert_eq!(speaks, expected, "{id} {base_url} {key:?}");
