@@ -1,3 +1,6 @@
+mod cases;
+mod others;
+
 use std::time::{Instant, SystemTime};
 
 use super::*;
