@@ -65,7 +65,8 @@ impl Walker {
                 let context = candidate.offer.context_length;
                 progress.above_context = progress.above_context.max(context);
             }
-            None => {}
+            // Its window is not what the request is too large for.
+            Some(Lesson::OverLimit) | None => {}
         }
         // A model that refuses one request has answered, and so has the account; who was never reached
         // has told nothing of either.

@@ -17,8 +17,8 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::Candidate;
-use crate::provider::Asked;
+use crate::model::{Candidate, ProviderId};
+use crate::provider::{Asked, find};
 use crate::redact::without_key;
 use crate::request::{ChatRequest, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
@@ -108,12 +108,20 @@ impl Walker {
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
-        let asked = Asked {
-            model: &heard.candidate.offer.id,
-            routing: heard.routing,
-        };
+        let asked = self.asked(heard);
         self.rules
             .classify(asked, status, &heard.headers, body, cause, heard.at)
+    }
+
+    fn asked<'a>(&'a self, heard: &'a Heard) -> Asked<'a> {
+        #[expect(clippy::expect_used, reason = "a built-in row")]
+        let provider = find(ProviderId::OPENROUTER).expect("OpenRouter has a row");
+        Asked {
+            provider,
+            key: Some(&self.rules.upstream_key),
+            model: &heard.candidate.offer.id,
+            routing: heard.routing,
+        }
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -135,14 +143,14 @@ impl Walker {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
                     candidate: Arc::clone(&heard.candidate),
-                    head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                    head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
                     silent: said == Said::Stopped,
                 })
             }
             Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
-            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, &body)),
             Err(_) => Err(broken(Cause::NotJson)),
         }
     }
@@ -180,13 +188,11 @@ impl Walker {
         &self,
         heard: &Heard,
         error: &UpstreamError,
-        body: Bytes,
+        body: &Bytes,
     ) -> Failure {
-        let body = error.body.clone().unwrap_or(body);
-        match error.status {
-            Some(status) => self.classify(heard, status, &body, Cause::ErrorInside),
-            None => self.rules.broken(Some(200), Cause::ErrorInside),
-        }
+        let asked = self.asked(heard);
+        self.rules
+            .error_inside(asked, error, &heard.headers, body, heard.at)
     }
 
     /// Holds events back until one carries something a client would use.
@@ -212,7 +218,7 @@ impl Walker {
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
                         candidate: Arc::clone(&heard.candidate),
-                        head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                        head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                         body,
                         framer,
                         held: held.freeze(),
@@ -270,7 +276,7 @@ impl Walker {
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    Err(self.error_inside(heard, &error, body))
+                    Err(self.error_inside(heard, &error, &body))
                 }
                 Err(_) => broken(Cause::NotJson),
             },

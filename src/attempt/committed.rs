@@ -239,7 +239,7 @@ impl Committed {
     /// An error came as an event.
     fn said_error(&mut self, error: UpstreamError, body: Bytes) {
         let walker = &self.walker;
-        let failure = walker.error_inside(&self.heard, &error, body);
+        let failure = walker.error_inside(&self.heard, &error, &body);
         // The model took the request and then failed, whatever it says of it (spec §5).
         let failure = match failure.scope {
             Scope::Model | Scope::Candidate if failure.owed || failure.rest != Rest::None => {
@@ -345,8 +345,10 @@ impl Committed {
             | Outcome::ClientDisconnected
             | Outcome::UpstreamError => Outcome::UpstreamError,
         };
+        let redactor = &self.walker.rules.redactor;
         let message = error
             .and_then(|e| e.message)
+            .map(|message| redactor.message(&message).to_text())
             .unwrap_or_else(|| in_words(failure.cause).to_owned());
         let error = serde_json::json!({"error": {
             "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,

@@ -14,6 +14,7 @@ use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
 use crate::provider::Rules;
+use crate::redact::Redactor;
 use crate::registry::{Claim, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
@@ -70,6 +71,7 @@ impl Walker {
                 rate_limit_cooldown: config.rate_limit_cooldown,
                 generic_error_cooldown: config.generic_error_cooldown,
                 upstream_key: config.upstream_key.clone(),
+                redactor: Redactor::new([config.upstream_key.clone()]),
             },
             limits: config.limits.clone(),
             times: Times {

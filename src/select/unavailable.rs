@@ -93,7 +93,9 @@ impl Unavailable {
         };
         *match rest.because.limit() {
             Some(AccountLimit::Day) => &mut self.out_today,
-            Some(AccountLimit::Minute | AccountLimit::Credit) => &mut self.out,
+            Some(AccountLimit::Minute | AccountLimit::Quota | AccountLimit::Credit) => {
+                &mut self.out
+            }
             Some(AccountLimit::Key) => &mut self.keys_refused,
             None => &mut self.providers,
         } += 1;
