@@ -96,6 +96,15 @@ pub struct UpstreamBody {
     sent: usize,
 }
 
+impl From<Bytes> for UpstreamBody {
+    fn from(whole: Bytes) -> Self {
+        Self {
+            parts: [whole].into(),
+            sent: 0,
+        }
+    }
+}
+
 impl UpstreamBody {
     fn left(&self) -> &[Bytes] {
         self.parts.get(self.sent..).unwrap_or_default()
