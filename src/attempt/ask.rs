@@ -36,7 +36,7 @@ impl Walker {
         model: &Arc<Model>,
         request: &ChatRequest,
     ) -> Result<Opened, Unanswered> {
-        let body = request.body_for(&model.id);
+        let body = request.body_as_it_came(&model.id);
         let limit = match self.times.plain {
             Some(whole) if !request.stream => whole,
             Some(_) | None => self.times.first_event,
