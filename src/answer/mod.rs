@@ -3,6 +3,7 @@
 //! Pure. A 200 is no success before it was read here.
 
 mod as_stream;
+mod mend;
 mod passed;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use crate::json::{self, Kind, Raw, Reader};
 use crate::request::Endpoint;
 
 pub use as_stream::as_stream;
+pub use mend::Mender;
 pub use passed::{AnswerHead, PassedAnswer, answer as pass};
 
 /// What one event of a stream, or a whole plain answer, says.
