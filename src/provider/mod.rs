@@ -7,7 +7,6 @@ mod key_endpoint;
 mod retry_after;
 mod row;
 
-pub use crate::request::Fields;
 pub use classify::{Asked, Rules};
-pub use key_endpoint::{KeySaid, Today, next_utc_day, utc_day};
-pub use row::{Auth, ErrorRow, KeyTest, List, Means, OfferRow, Provider, Training};
+pub use key_endpoint::{KeySaid, Today};
+pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};

@@ -2,7 +2,7 @@
 
 use crate::ledger::{Ends, Limit};
 use crate::model::{Capabilities, ModelId, ProviderId};
-use crate::request::Fields;
+pub use crate::request::Fields;
 
 /// One provider, as the built-in table and `CONFIG_FILE` describe it.
 #[derive(Clone, Debug)]
