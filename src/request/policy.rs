@@ -6,7 +6,8 @@ use crate::model::{Capabilities, Capability};
 /// What must change in a request before it goes there (spec §10.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
-    /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`.
+    /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`. One that changes
+    /// the answer's form (`n`, `logprobs`, `response_format`) is an ability that its offers lack.
     pub remove: Vec<String>,
     /// Old name, new name.
     pub rename: Vec<(String, String)>,
