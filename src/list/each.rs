@@ -67,6 +67,21 @@ impl EachList {
         }
     }
 
+    /// The same with other keys.
+    #[must_use]
+    pub fn with_keys(self, keys: Vec<Secret>) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// The lists that a read asks for: all of them, or those alone whose last read failed.
+    #[must_use]
+    pub fn due(lists: &[ListAt], kept: &Kept, only_failed: bool) -> Vec<ListAt> {
+        let is_due = |at: &&ListAt| {
+            !only_failed || kept.list(&at.provider).is_none() || kept.failed(&at.provider).is_some()
+        };
+        lists.iter().filter(is_due).cloned().collect()
+    }
+
     /// Reads them beside one another.
     pub async fn read(
         &self,

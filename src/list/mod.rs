@@ -19,6 +19,7 @@ mod quality;
 mod ranking;
 mod read;
 mod refresh;
+mod sources;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use each::{EachList, Kept, ListAt, Way};
@@ -33,3 +34,4 @@ pub use quality::{BUILT_IN, Qualities, Quality, extract};
 pub use ranking::{Ranking, RankingError, Skipped};
 pub use read::RefreshError;
 pub use refresh::{RefreshTask, Refreshed, Refresher};
+pub use sources::{On, Sources};

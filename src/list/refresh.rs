@@ -12,13 +12,16 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::catalogue::Catalogue;
+use super::each::{EachList, Kept};
+use super::provider_list::ProviderList;
 use super::ranking::{Ranking, Skipped};
 use super::read::{Reader, RefreshError};
+use super::sources::Sources;
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
-use crate::model::{AccountId, ModelId, Offer};
-use crate::registry::{Parts, Registry, Snapshot, Source, There, Wake};
+use crate::model::{ModelId, ProviderId};
+use crate::registry::{Registry, Snapshot, Source, There, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
 
@@ -26,8 +29,8 @@ use crate::upstream::{HttpClient, Upstream};
 const TICK: Duration = Duration::from_secs(15);
 /// The first wait after a failed read with a ranking in hand.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
-/// How long a good ranking waits for the catalogue that is read beside it.
-const CATALOGUE_GRACE: Duration = Duration::from_secs(1);
+/// How long a good ranking waits for the catalogue and the lists that are read beside it.
+const GRACE: Duration = Duration::from_secs(1);
 /// How many of the skipped entries a log line names.
 const NAMED: usize = 10;
 
@@ -41,7 +44,8 @@ pub struct Refreshed {
 }
 
 type Answer = Result<Refreshed, String>;
-type Reading<T> = Pin<Box<dyn Future<Output = Result<T, RefreshError>> + Send>>;
+type Reading<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type ReadLists = Vec<(ProviderId, Result<ProviderList, RefreshError>)>;
 
 /// Asks the task for a read (`POST /admin/refresh`). Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +73,8 @@ pub struct RefreshTask {
     key: KeyTask,
     reader: Reader,
     period: Duration,
-    fallback_router: bool,
+    sources: Sources,
+    each: EachList,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
@@ -79,7 +84,11 @@ pub struct RefreshTask {
     ranking: Option<(Ranking, SystemTime)>,
     catalogue: Option<Catalogue>,
     /// A catalogue that was too slow for the ranking read beside it.
-    late: Option<Reading<Catalogue>>,
+    late: Option<Reading<Result<Catalogue, RefreshError>>>,
+    /// The providers' own lists as they were last read.
+    kept: Kept,
+    /// A read of them that is under way.
+    late_lists: Option<Reading<ReadLists>>,
 }
 
 impl RefreshTask {
@@ -103,11 +112,14 @@ impl RefreshTask {
             log: log.clone(),
             list_read: Arc::new(Notify::new()),
         };
+        let sources = Sources::openrouter_alone(config);
+        let max_bytes = config.limits.max_catalogue_bytes;
         let task = Self {
             key,
+            each: EachList::new(client.clone(), max_bytes, sources.keys.clone()),
+            sources,
             reader: Reader::new(config, client, upstream.clone()),
             period: config.models_refresh,
-            fallback_router: config.fallback_router,
             registry,
             log,
             metrics,
@@ -116,8 +128,18 @@ impl RefreshTask {
             ranking: None,
             catalogue: None,
             late: None,
+            kept: Kept::default(),
+            late_lists: None,
         };
         (task, Refresher { ask })
+    }
+
+    /// The same for these providers instead of OpenRouter alone.
+    #[must_use]
+    pub fn reading(mut self, sources: Sources) -> Self {
+        self.each = self.each.with_keys(sources.keys.clone());
+        self.sources = sources;
+        self
     }
 
     /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
@@ -172,13 +194,20 @@ impl RefreshTask {
                         self.publish_again();
                     }
                 }
+                Some(lists) = late(&mut self.late_lists) => {
+                    self.late_lists = None;
+                    if self.note_lists(lists) {
+                        self.publish_again();
+                    }
+                }
             }
         }
     }
 
     async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
-        let (ranking, catalogue) = self.read_both().await;
+        let (ranking, catalogue, lists) = self.read_all().await;
         let news = catalogue.is_some_and(|catalogue| self.note(catalogue));
+        let news = lists.is_some_and(|lists| self.note_lists(lists)) || news;
         let failed = ranking.as_ref().err().map(RefreshError::told);
         self.registry.note(|outside| outside.ranking = failed);
         match ranking {
@@ -190,12 +219,87 @@ impl RefreshTask {
                 };
                 self.log
                     .emit(LogLevel::Warning, "snapshot_refresh_failed", &fields);
-                if news {
+                // The rows of other providers are better than nothing.
+                let nothing = self.registry.snapshot().is_none();
+                if news || nothing {
                     self.publish_again();
                 }
                 Err(error.to_string())
             }
         }
+    }
+
+    /// Reads all sources at once: ranking and catalogue, and the providers' own lists. A good ranking
+    /// waits for none of them for long, and its next read not at all.
+    async fn read_all(
+        &mut self,
+    ) -> (
+        Result<Ranking, RefreshError>,
+        Option<Result<Catalogue, RefreshError>>,
+        Option<ReadLists>,
+    ) {
+        let mut lists = self.late_lists.take().or_else(|| self.begin_lists());
+        let mut read = None;
+        let (ranking, catalogue) = {
+            let mut both = pin!(self.read_both());
+            loop {
+                tokio::select! {
+                    both = &mut both => break both,
+                    Some(got) = late(&mut lists), if read.is_none() => {
+                        lists = None;
+                        read = Some(got);
+                    }
+                }
+            }
+        };
+        if let Some(reading) = &mut lists
+            && let Ok(got) = tokio::time::timeout(GRACE, reading).await
+        {
+            lists = None;
+            read = Some(got);
+        }
+        self.late_lists = lists;
+        (ranking, catalogue, read)
+    }
+
+    /// While the ranking is asked for again and again, only lists that failed are.
+    fn begin_lists(&self) -> Option<Reading<ReadLists>> {
+        let begun = self.ranking.is_none() && self.registry.snapshot().is_some();
+        let due = EachList::due(&self.sources.lists, &self.kept, begun);
+        let each = self.each.clone();
+        (!due.is_empty())
+            .then(|| -> Reading<ReadLists> { Box::pin(async move { each.read(&due).await }) })
+    }
+
+    /// Keeps what was read of the providers' lists; one that was not read keeps its last state.
+    fn note_lists(&mut self, lists: ReadLists) -> bool {
+        let mut news = false;
+        for (provider, read) in lists {
+            match &read {
+                Ok(list) if list.skipped.is_empty() => {}
+                Ok(list) => {
+                    let entries = list.skipped.get(..NAMED).unwrap_or(&list.skipped);
+                    let left = Left {
+                        provider: Some(&provider),
+                        count: list.skipped.len(),
+                        entries,
+                    };
+                    self.log
+                        .emit(LogLevel::Warning, "list_entries_skipped", &left);
+                }
+                Err(error) => {
+                    let fields = ListFailed {
+                        provider: &provider,
+                        error: error.to_string(),
+                        r#type: error.kind(),
+                    };
+                    self.log
+                        .emit(LogLevel::Warning, "provider_list_refresh_failed", &fields);
+                }
+            }
+            news |= self.kept.note(provider, read);
+        }
+        news
     }
 
     /// Reads both at once. The ranking does not wait long for the catalogue, and its next read
@@ -210,7 +314,7 @@ impl RefreshTask {
         let mut ranking = pin!(self.reader.ranking());
         // While the catalogue may be all there is, a slow one is not begun anew with each retry.
         let begun = self.late.take().filter(|_| self.ranking.is_none());
-        let mut catalogue: Reading<Catalogue> =
+        let mut catalogue: Reading<Result<Catalogue, RefreshError>> =
             begun.unwrap_or_else(|| Box::pin(async move { reader.catalogue().await }));
         let mut read = None;
         let ranking = loop {
@@ -220,9 +324,7 @@ impl RefreshTask {
             }
         };
         if read.is_none() && ranking.is_ok() {
-            read = tokio::time::timeout(CATALOGUE_GRACE, &mut catalogue)
-                .await
-                .ok();
+            read = tokio::time::timeout(GRACE, &mut catalogue).await.ok();
         }
         self.late = read.is_none().then_some(catalogue);
         (ranking, read)
@@ -275,6 +377,7 @@ impl RefreshTask {
                 LogLevel::Warning,
                 "list_entries_skipped",
                 &Left {
+                    provider: None,
                     count: skipped.len(),
                     entries,
                 },
@@ -303,19 +406,16 @@ impl RefreshTask {
         }
     }
 
-    /// The second source, while there has never been a ranking.
+    /// The other sources, while there has never been a ranking (spec §9.4, §10.7).
     fn publish_from_catalogue(&self) {
-        let free = self.catalogue.iter().flat_map(Catalogue::free_models);
-        let offers: Vec<_> = free.cloned().collect();
-        let count = offers.len();
+        let merged = self
+            .sources
+            .merged(None, self.catalogue.as_ref(), &self.kept);
+        let count = merged.offers.len();
         if count > 0 {
-            self.registry.publish(Snapshot::new(Parts {
-                offers,
-                fallback: None,
-                accounts: accounts(),
-                fetched_at: Now::read().wall,
-                source: Source::Catalogue,
-            }));
+            let now = Now::read().wall;
+            let snapshot = self.sources.snapshot(merged, now, Source::Catalogue);
+            self.registry.publish(snapshot);
             self.log.emit(
                 LogLevel::Info,
                 "snapshot_from_catalogue",
@@ -325,41 +425,27 @@ impl RefreshTask {
     }
 
     fn snapshot(&self, ranking: &Ranking, fetched_at: SystemTime) -> Snapshot {
-        let filled_in = |model: &Offer| {
-            let mut model = model.clone();
-            if let Some(catalogue) = &self.catalogue {
-                catalogue.fill_in(&mut model);
-            }
-            model
-        };
-        let fallback = ranking.fallback.as_ref().filter(|_| self.fallback_router);
-        let there = self.catalogue.as_ref().map(|catalogue| There {
+        let catalogue = self.catalogue.as_ref();
+        let merged = self.sources.merged(Some(ranking), catalogue, &self.kept);
+        let there = catalogue.map(|catalogue| There {
             models: ranking
                 .models
                 .iter()
                 .filter(|m| catalogue.has(&m.id))
                 .count(),
             of: ranking.models.len(),
-            fallback: fallback.is_some_and(|model| catalogue.has(&model.id)),
+            fallback: merged
+                .fallback
+                .as_ref()
+                .is_some_and(|router| catalogue.has(&router.offer.id)),
         });
         self.registry.note(|outside| outside.there = there);
-        Snapshot::new(Parts {
-            offers: ranking.models.iter().map(filled_in).collect(),
-            fallback: fallback.map(filled_in),
-            accounts: accounts(),
-            fetched_at,
-            source: Source::Ranking,
-        })
+        self.sources.snapshot(merged, fetched_at, Source::Ranking)
     }
 }
 
-/// The accounts through which offers are asked.
-fn accounts() -> Vec<Arc<AccountId>> {
-    vec![Arc::new(AccountId::openrouter())]
-}
-
-/// The late catalogue, if one is awaited.
-async fn late(reading: &mut Option<Reading<Catalogue>>) -> Option<Result<Catalogue, RefreshError>> {
+/// What a late read brings, if one is awaited.
+async fn late<T>(reading: &mut Option<Reading<T>>) -> Option<T> {
     match reading {
         Some(reading) => Some(reading.await),
         None => None,
@@ -375,8 +461,17 @@ struct Done<'a> {
 
 #[derive(Serialize)]
 struct Left<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a ProviderId>,
     count: usize,
     entries: &'a [Skipped],
+}
+
+#[derive(Serialize)]
+struct ListFailed<'a> {
+    provider: &'a ProviderId,
+    error: String,
+    r#type: &'static str,
 }
 
 #[derive(Serialize)]
