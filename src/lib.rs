@@ -35,6 +35,7 @@ pub mod request;
 pub mod select;
 pub mod server;
 pub mod simulator;
+mod spelling;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;

@@ -17,8 +17,8 @@ use bytes::Bytes;
 use free_llm_proxy::answer::{Said, read as read_answer};
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::model::{AccountId, Capabilities, Capability, ModelId, Offer};
-use free_llm_proxy::provider::{Asked, Rules};
-use free_llm_proxy::redact::Secret;
+use free_llm_proxy::provider::{Asked, Rules, find};
+use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Parts, Rests, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
 use free_llm_proxy::select::{Preference, Wants, next};
@@ -179,14 +179,17 @@ fn classification(name: &'static str) -> Path {
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789abcdef")]),
     };
     let body = Bytes::from_static(input::RATE_LIMITED);
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
+    let openrouter = find("openrouter").unwrap();
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
+            provider: openrouter,
+            key: None,
             model: &model,
             routing: Routing::Ours,
         };

@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Account;
 use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
@@ -18,8 +19,6 @@ use crate::answer::{
     without_heartbeat,
 };
 use crate::model::Candidate;
-use crate::provider::Asked;
-use crate::redact::without_key;
 use crate::request::{ChatRequest, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
@@ -42,7 +41,10 @@ impl Walker {
             Some(_) | None => self.times.first_event,
         };
         let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
-        let answered = self
+        let Some(account) = self.account(&candidate.account) else {
+            return Err(failed(Cause::Broken));
+        };
+        let answered = account
             .upstream
             .complete(request.endpoint, body, request.stream, limit)
             .await
@@ -51,7 +53,7 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        let opened = self.open(candidate, request, answered).await;
+        let opened = self.open(candidate, account, request, answered).await;
         opened.map_err(|failure| {
             Unanswered::Failed(match request.endpoint {
                 Endpoint::Chat => failure,
@@ -68,10 +70,11 @@ impl Walker {
     async fn open(
         &self,
         candidate: &Arc<Candidate>,
+        account: &Arc<Account>,
         request: &ChatRequest,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let (heard, body) = Heard::new(candidate, request, response);
+        let (heard, body) = Heard::new(candidate, account, request, response);
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body).await);
         }
@@ -108,12 +111,8 @@ impl Walker {
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
-        let asked = Asked {
-            model: &heard.candidate.offer.id,
-            routing: heard.routing,
-        };
         self.rules
-            .classify(asked, status, &heard.headers, body, cause, heard.at)
+            .classify(heard.asked(), status, &heard.headers, body, cause, heard.at)
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -132,17 +131,17 @@ impl Walker {
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match read_counted(&body, heard.endpoint) {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
-                let body = without_key(body, &self.rules.upstream_key);
+                let body = heard.account.without_key(body);
                 Ok(PlainAnswer {
                     candidate: Arc::clone(&heard.candidate),
-                    head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                    head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
                     silent: said == Said::Stopped,
                 })
             }
             Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
-            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, &body)),
             Err(_) => Err(broken(Cause::NotJson)),
         }
     }
@@ -180,13 +179,10 @@ impl Walker {
         &self,
         heard: &Heard,
         error: &UpstreamError,
-        body: Bytes,
+        body: &Bytes,
     ) -> Failure {
-        let body = error.body.clone().unwrap_or(body);
-        match error.status {
-            Some(status) => self.classify(heard, status, &body, Cause::ErrorInside),
-            None => self.rules.broken(Some(200), Cause::ErrorInside),
-        }
+        self.rules
+            .error_inside(heard.asked(), error, &heard.headers, body, heard.at)
     }
 
     /// Holds events back until one carries something a client would use.
@@ -207,12 +203,12 @@ impl Walker {
                 if carries || event.is_comment() {
                     events += u64::from(carries);
                     // In one piece: many small ones would take many times their bytes.
-                    held.extend_from_slice(&without_key(event.raw, &self.rules.upstream_key));
+                    held.extend_from_slice(&heard.account.without_key(event.raw));
                 }
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
                         candidate: Arc::clone(&heard.candidate),
-                        head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                        head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                         body,
                         framer,
                         held: held.freeze(),
@@ -270,7 +266,7 @@ impl Walker {
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    Err(self.error_inside(heard, &error, body))
+                    Err(self.error_inside(heard, &error, &body))
                 }
                 Err(_) => broken(Cause::NotJson),
             },
