@@ -6,6 +6,7 @@ mod classify;
 mod error_body;
 pub mod file;
 mod key_endpoint;
+pub mod page;
 mod retry_after;
 mod row;
 mod table;
