@@ -205,7 +205,10 @@ fn s10_4_every_recorded_error_has_its_scope_and_rest() {
     for row in &ROWS {
         let words = without_outcome(&row.judged().0);
         if words != row.expected {
-            wrong.push(format!("{} {}: {words}, not {}", row.provider, row.name, row.expected));
+            wrong.push(format!(
+                "{} {}: {words}, not {}",
+                row.provider, row.name, row.expected
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -222,12 +225,17 @@ const WITHOUT_STATUS: [(&str, &str); 3] = [
 fn s10_4_the_same_bodies_within_a_200_have_the_same() {
     let (mut wrong, mut read) = (Vec::new(), 0);
     for row in &ROWS {
-        let Some(failure) = row.judged().1 else { continue };
+        let Some(failure) = row.judged().1 else {
+            continue;
+        };
         let words = without_outcome(&failure);
         let other = WITHOUT_STATUS.iter().find(|(name, _)| *name == row.name);
         let expected = other.map_or(row.expected, |(_, words)| *words);
         if words != expected {
-            wrong.push(format!("{} {}: {words}, not {expected}", row.provider, row.name));
+            wrong.push(format!(
+                "{} {}: {words}, not {expected}",
+                row.provider, row.name
+            ));
         }
         read += 1;
     }
@@ -248,7 +256,11 @@ fn s10_6_whose_account_it_is_goes_to_no_client() {
         };
         let message = redactor.message(&error.message.unwrap()).to_text();
         for seen in [passed.body.to_text(), message] {
-            assert!(!seen.contains(row.cut) && !seen.is_empty(), "{}: {seen}", row.name);
+            assert!(
+                !seen.contains(row.cut) && !seen.is_empty(),
+                "{}: {seen}",
+                row.name
+            );
         }
         cut += 1;
     }

@@ -163,7 +163,15 @@ fn s10_1_a_taught_error_counts_before_all_others() {
     ];
     for row in others {
         let errors = vec![row.clone()];
-        let failure = judge(&Provider { errors, ..provider("my-box") }, 429, &[], body);
+        let failure = judge(
+            &Provider {
+                errors,
+                ..provider("my-box")
+            },
+            429,
+            &[],
+            body,
+        );
         assert_eq!(without_outcome(&failure), "candidate, 300s", "{row:?}");
     }
 }
@@ -172,7 +180,8 @@ fn s10_1_a_taught_error_counts_before_all_others() {
 fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
     use Counted::{Account, Address, Model};
     use Unit::{Requests, Tokens};
-    let says = |axis: &str| format!(r#"{{"error":{{"message":"Rate limit exceeded: too many {axis}"}}}}"#);
+    let says =
+        |axis: &str| format!(r#"{{"error":{{"message":"Rate limit exceeded: too many {axis}"}}}}"#);
     let (utc, pacific) = (Some(Ends::Utc), Some(Ends::Pacific));
     #[rustfmt::skip]
     let rows = [
@@ -196,20 +205,36 @@ fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
         (vec![limit(9, Requests, Per::Month, Account, utc)],                             "requests per month", "20",  "account quota, at +2548800s"),
     ];
     for (limits, axis, stated, expected) in rows {
-        let row = Provider { limits, ..provider("my-box") };
-        let headers: Vec<_> = Some(("retry-after", stated)).filter(|_| !stated.is_empty()).into_iter().collect();
+        let row = Provider {
+            limits,
+            ..provider("my-box")
+        };
+        let headers: Vec<_> = Some(("retry-after", stated))
+            .filter(|_| !stated.is_empty())
+            .into_iter()
+            .collect();
         let failure = judge(&row, 429, &headers, &says(axis));
         assert_eq!(without_outcome(&failure), expected, "{axis} {stated}");
     }
-    let row = Provider { day_ends: pacific, ..provider("my-box") };
-    let failure = judge(&row, 429, &[("retry-after", "20")], &says("requests per day"));
+    let row = Provider {
+        day_ends: pacific,
+        ..provider("my-box")
+    };
+    let failure = judge(
+        &row,
+        429,
+        &[("retry-after", "20")],
+        &says("requests per day"),
+    );
     assert_eq!(without_outcome(&failure), "candidate, at +68400s");
 }
 
 #[test]
 fn s10_5_a_quota_that_is_named_is_handed_on() {
     let groq = |axis: &str, numbers: &str| {
-        format!(r#"{{"error":{{"message":"Rate limit reached for model `m` in organization `org_x` on {axis}: {numbers}. Please try again in 20s.","code":"rate_limit_exceeded"}}}}"#)
+        format!(
+            r#"{{"error":{{"message":"Rate limit reached for model `m` in organization `org_x` on {axis}: {numbers}. Please try again in 20s.","code":"rate_limit_exceeded"}}}}"#
+        )
     };
     let stated = |amount, unit, per, of, seconds: Option<u64>| Stated {
         amount,
@@ -239,7 +264,10 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
     for (name, status, body, expected) in rows {
         let quota = judge(&provider(name), status, &[], &body).quota;
         // Lengths of time are counted on from the moment of the call.
-        let rounded = quota.map(|quota| Stated { until: quota.until.map(whole), ..quota });
+        let rounded = quota.map(|quota| Stated {
+            until: quota.until.map(whole),
+            ..quota
+        });
         assert_eq!(rounded, expected, "{body}");
     }
 }
@@ -304,7 +332,11 @@ fn i11_what_may_be_owed_to_the_requests_own_routing_rests_nobody_anywhere() {
     for (name, status, body, asks, steers) in rows {
         for (routing, expected) in [(Routing::Asks, asks), (Routing::Steers, steers)] {
             let failure = judge_of(&provider(name), routing, status, &[], body);
-            assert_eq!(without_outcome(&failure), expected, "{name} {status} {routing:?}");
+            assert_eq!(
+                without_outcome(&failure),
+                expected,
+                "{name} {status} {routing:?}"
+            );
         }
     }
 }
