@@ -17,10 +17,10 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::{Model, ProviderId};
+use crate::model::{Candidate, ProviderId};
 use crate::provider::{Asked, find};
 use crate::redact::without_key;
-use crate::request::{ChatRequest, Endpoint};
+use crate::request::{ChatRequest, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
 use crate::verdict::{Cause, Failure, Rest};
@@ -29,14 +29,14 @@ use crate::verdict::{Cause, Failure, Rest};
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Walker {
-    /// Asks one model. Its limits run from the moment there is a connection: the wait for one has
+    /// Asks one candidate. Its limits run from the moment there is a connection: the wait for one has
     /// a limit of its own, and nothing to do with the model (spec §9.3).
     pub(super) async fn ask(
         &self,
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
         request: &ChatRequest,
     ) -> Result<Opened, Unanswered> {
-        let body = request.body_for(&model.id);
+        let body = self.body_for(candidate, request);
         let limit = match self.times.plain {
             Some(whole) if !request.stream => whole,
             Some(_) | None => self.times.first_event,
@@ -51,7 +51,7 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        let opened = self.open(model, request, answered).await;
+        let opened = self.open(candidate, request, answered).await;
         opened.map_err(|failure| {
             Unanswered::Failed(match request.endpoint {
                 Endpoint::Chat => failure,
@@ -60,13 +60,18 @@ impl Walker {
         })
     }
 
+    /// What is sent to a candidate: the client's body, as far as its provider takes it.
+    fn body_for(&self, candidate: &Candidate, request: &ChatRequest) -> UpstreamBody {
+        request.body_for(&candidate.offer.id)
+    }
+
     async fn open(
         &self,
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
         request: &ChatRequest,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let (heard, body) = Heard::new(model, request, response);
+        let (heard, body) = Heard::new(candidate, request, response);
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body).await);
         }
@@ -114,7 +119,7 @@ impl Walker {
         Asked {
             provider,
             key: Some(&self.rules.upstream_key),
-            model: &heard.model.id,
+            model: &heard.candidate.offer.id,
             routing: heard.routing,
         }
     }
@@ -137,7 +142,7 @@ impl Walker {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
-                    model: Arc::clone(&heard.model),
+                    candidate: Arc::clone(&heard.candidate),
                     head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
@@ -212,7 +217,7 @@ impl Walker {
                 }
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
-                        model: Arc::clone(&heard.model),
+                        candidate: Arc::clone(&heard.candidate),
                         head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                         body,
                         framer,
@@ -286,7 +291,7 @@ impl StreamAnswer {
         let mut framer = Framer::new(events.len());
         framer.push(events);
         Self {
-            model: plain.model,
+            candidate: plain.candidate,
             head: AnswerHead {
                 content_type: None,
                 ..plain.head

@@ -114,7 +114,7 @@ impl View {
                 "upstream_error",
                 String::new(),
             ),
-            Refusal::UpstreamAuth { status } => {
+            Refusal::UpstreamAuth { status, .. } => {
                 let tail = key
                     .tail()
                     .map(|tail| format!("current key tail is {tail}"))

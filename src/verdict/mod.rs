@@ -4,7 +4,7 @@ mod because;
 
 use std::time::{Duration, SystemTime};
 
-pub use because::Because;
+pub use because::{Because, OutOf};
 
 use crate::answer::{AnswerHead, PassedAnswer};
 use crate::ledger::Stated;
