@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use free_llm_proxy::answer::Mender;
 use free_llm_proxy::json::{MAX_DEPTH, Raw};
-use free_llm_proxy::model::{CanonicalKey, Capabilities, ModelId, Offer};
+use free_llm_proxy::model::{ModelId, Offer};
 use free_llm_proxy::provider::built_in;
 use free_llm_proxy::request::ChatRequest;
 use free_llm_proxy::sse::{Data, Event, Framer};
@@ -22,14 +22,8 @@ fn requests(body: &[u8]) {
     for row in built_in() {
         let offer = Offer {
             provider: row.id.clone(),
-            id: id.clone(),
-            public_id: id.clone(),
-            canonical: CanonicalKey::new("model"),
-            rank: None,
-            name: None,
-            context_length: None,
             max_output: Some(1000),
-            capabilities: Capabilities::default(),
+            ..Offer::at_openrouter(id.clone())
         };
         let (mut sent, _) = request.body_for(&offer, &row.fields, &[]);
         let promised = sent.size_hint().exact();

@@ -228,7 +228,7 @@ pub struct ErrorRow {
     pub status: Option<u16>,
     /// The error's code, whichever member holds it.
     pub code: Option<String>,
-    /// Part of its message, any case.
+    /// Part of what it says, in any case; behind a `^` how its message begins.
     pub matches: Option<String>,
     /// What it means.
     pub means: Means,
