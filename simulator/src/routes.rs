@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -10,13 +11,14 @@ use crate::Simulator;
 use crate::act::{Act, Framing, Reply};
 use crate::answers::Answer;
 use crate::asked::Asked;
-use crate::clock::Now;
+use crate::clock::{Now, rfc3339};
 use crate::failed::Failed;
 use crate::failures::Failure;
 use crate::list;
 use crate::play::{Played, Subject};
 use crate::program::Program;
-use crate::record::Seen;
+use crate::providers::{Outcome, Place, Running};
+use crate::record::{Seen, Tally};
 use crate::script::{Recording, Script};
 use crate::step::Step;
 use crate::wire::Request;
@@ -26,6 +28,8 @@ pub(super) struct Answered {
     pub(super) acts: Arc<[Act]>,
     /// Its number in the record, if it is kept.
     pub(super) seen: Option<u64>,
+    /// It counts as under way while this lives.
+    pub(super) _running: Option<Running>,
 }
 
 const LIST_HEADERS: &[(&str, &str)] = &[
@@ -41,7 +45,7 @@ const CATALOGUE_HEADERS: &[(&str, &str)] = &[(
 impl Simulator {
     /// The answer to a request on the connection with this number.
     pub(super) fn answer(&self, request: &Request, connection: u64) -> Answered {
-        let now = Now::read();
+        let now = self.read_clock();
         let program = self.shared.program.load_full();
         let method = if request.method == "HEAD" {
             "GET"
@@ -52,45 +56,71 @@ impl Simulator {
             return Answered {
                 acts: finished(request, reply).into(),
                 seen: None,
+                _running: None,
             };
         }
-        let chat = match (method, request.path()) {
-            ("POST", "/api/v1/chat/completions") => Some(Asked::read(&request.body)),
-            ("POST", "/api/v1/completions") => {
+        let place = Place::of(request.path(), method, &program.script);
+        let chat = match (method, request.path(), &place) {
+            ("POST", "/api/v1/chat/completions", _) => Some(Asked::read(&request.body)),
+            ("POST", "/api/v1/completions", _) => {
                 Some(Asked::read(&request.body).map(Asked::at_the_legacy_endpoint))
             }
+            (_, _, Some(place)) => place.asked(&request.body),
             _ => None,
         };
         let model = chat
             .as_ref()
             .and_then(|chat| chat.as_ref().ok())
-            .map(|asked| &*asked.model);
-        let seen = self.keep(&program, request, model, connection, now);
-        let acts = match chat {
-            Some(asked) => self.chat(&program, request, asked, now),
-            None => {
+            .map(|asked| asked.model.to_string());
+        let provider = match (&place, request.path()) {
+            (Some(place), _) => Some(&*place.provider.name),
+            (None, path) => path.starts_with("/api/v1/").then_some("openrouter"),
+        };
+        let outcome = match (&place, chat) {
+            (Some(place), chat) => self.provided(&program, place, request, chat, now),
+            (None, Some(asked)) => self.chat(&program, request, asked, now),
+            (None, None) => {
                 let played = document(&program, method, request, now);
-                settled(request, played).into()
+                Outcome::new(request, None, None, played)
             }
         };
-        Answered { acts, seen }
+        if let (Some(provider), true) = (provider, model.is_some()) {
+            self.shared.record.count(provider, &outcome);
+        }
+        let seen = self.keep(&program, request, connection, now, |seen| Seen {
+            model,
+            provider: provider.map(str::to_owned),
+            account: outcome.account.clone(),
+            status: outcome.status,
+            why: outcome.why.clone(),
+            ..seen
+        });
+        Answered {
+            acts: outcome.acts,
+            seen,
+            _running: outcome.running,
+        }
     }
 
     fn keep(
         &self,
         program: &Program,
         request: &Request,
-        model: Option<&str>,
         connection: u64,
         now: Now,
+        told: impl FnOnce(Seen) -> Seen,
     ) -> Option<u64> {
         let body = match program.script.record {
             Recording::All => request.body.clone(),
             Recording::Heads => Bytes::new(),
             Recording::Off => return None,
         };
-        Some(self.shared.record.push(Seen {
-            model: model.map(str::to_owned),
+        Some(self.shared.record.push(told(Seen {
+            model: None,
+            provider: None,
+            account: None,
+            status: None,
+            why: None,
             method: request.method.clone(),
             path: request.path().to_owned(),
             headers: request.headers.clone(),
@@ -99,7 +129,7 @@ impl Simulator {
             at: now,
             closed_early: false,
             finished: false,
-        }))
+        })))
     }
 
     fn chat(
@@ -108,13 +138,17 @@ impl Simulator {
         request: &Request,
         asked: Result<Asked<'_>, Failure>,
         now: Now,
-    ) -> Arc<[Act]> {
+    ) -> Outcome {
+        let end = |why, played| Outcome::new(request, None, why, played);
         if let Some(refused) = refused(program, request) {
-            return finished(request, refused).into();
+            return end(Some("key".to_owned()), Played::Reply(refused));
         }
         let asked = match asked {
             Ok(asked) => asked,
-            Err(failure) => return finished(request, recorded(failure)).into(),
+            Err(failure) => {
+                let why = Some("malformed".to_owned());
+                return end(why, Played::Reply(recorded(failure)));
+            }
         };
         let number = self.shared.answers.fetch_add(1, Ordering::Relaxed);
         let subject = Subject::Chat {
@@ -123,9 +157,9 @@ impl Simulator {
             prompt_bytes: request.body.len(),
         };
         let Some(step) = program.model(&asked.model) else {
-            return finished(request, subject.good(&Answer::default(), now)).into();
+            let good = subject.good(&Answer::default(), now);
+            return end(None, Played::Reply(good));
         };
-        let make = || settled(request, subject.meets(step, now));
         match step {
             Step::Ok(answer)
                 if program.script.record == Recording::Off
@@ -134,12 +168,18 @@ impl Simulator {
                     && request.keep_alive
                     && (answer.text.is_some() || !answer.tool_calls.is_empty()) =>
             {
-                program.cached(step, &asked.model, asked.streamed(), make)
+                let make = || settled(request, subject.meets(step, now));
+                Outcome {
+                    acts: program.cached(step, &asked.model, asked.streamed(), make),
+                    status: Some(200),
+                    ..Outcome::default()
+                }
             }
             Step::Ok(_)
             | Step::ToolCall(_)
             | Step::Status(_)
             | Step::Failure(_)
+            | Step::Case(_)
             | Step::Stream(_)
             | Step::Stall(_)
             | Step::Close(_)
@@ -147,8 +187,20 @@ impl Simulator {
             | Step::Raw(_)
             | Step::Redirect(_)
             | Step::NextList
-            | Step::Task(_) => make().into(),
+            | Step::Task(_) => end(step.in_words(), subject.meets(step, now)),
         }
+    }
+
+    /// Sets or moves the clock. None: this does neither.
+    fn turn_clock(&self, body: &[u8]) -> Option<()> {
+        let told: Value = serde_json::from_slice(body).ok()?;
+        if let Some(millis) = told["advance_ms"].as_u64() {
+            self.advance(Duration::from_millis(millis));
+            return Some(());
+        }
+        let now: jiff::Timestamp = told["now"].as_str()?.parse().ok()?;
+        self.set_clock(now.try_into().ok()?);
+        Some(())
     }
 
     /// The simulator's own routes.
@@ -164,17 +216,25 @@ impl Simulator {
             ("GET", "/requests") => {
                 let requests: Vec<Value> = self.requests().iter().map(Seen::told).collect();
                 let connections = json!({"accepted": self.accepted(), "open": self.open()});
+                let accounts: Vec<Value> = self.tally().iter().map(told_tally).collect();
                 Reply::json(
                     200,
-                    &json!({"connections": connections, "requests": requests}),
+                    &json!({"connections": connections, "accounts": accounts, "requests": requests}),
                 )
             }
             ("DELETE", "/requests") => {
                 self.clear_requests();
                 Reply::json(200, &json!({"ok": true}))
             }
+            ("PUT", "/clock") => match self.turn_clock(&request.body) {
+                Some(()) => Reply::json(200, &json!({"now": rfc3339(self.now())})),
+                None => Reply::error(
+                    400,
+                    r#"it takes {"now": "2026-..."} or {"advance_ms": 1000}"#,
+                ),
+            },
             ("GET", "/") => Reply::json(200, &json!({"name": "free-llm-proxy simulator"})),
-            (_, "/script" | "/requests") => Reply::error(405, "Method Not Allowed"),
+            (_, "/script" | "/requests" | "/clock") => Reply::error(405, "Method Not Allowed"),
             _ => return None,
         })
     }
@@ -246,6 +306,13 @@ fn refused(program: &Program, request: &Request) -> Option<Reply> {
     (given != Some(right)).then(|| recorded(Failure::UserNotFound))
 }
 
+fn told_tally(((provider, account), tally): (&(String, String), &Tally)) -> Value {
+    json!({
+        "provider": provider, "account": account, "requests": tally.requests,
+        "statuses": tally.statuses, "over": tally.over,
+    })
+}
+
 fn settled(request: &Request, played: Played) -> Vec<Act> {
     match played {
         Played::Reply(reply) => finished(request, reply),
@@ -254,7 +321,7 @@ fn settled(request: &Request, played: Played) -> Vec<Act> {
 }
 
 /// The acts of an answer, as this request can take it.
-fn finished(request: &Request, mut reply: Reply) -> Vec<Act> {
+pub(super) fn finished(request: &Request, mut reply: Reply) -> Vec<Act> {
     if request.method == "HEAD" {
         reply = reply.without_body();
     } else if !request.is_1_1 && reply.framing == Framing::Chunked {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::answers::{Answer, ToolCall};
 use crate::failed::Failed;
 use crate::failures::Failure;
+use crate::providers::Case;
 use crate::stream_faults::{Stream, StreamFault};
 use crate::words::one_or_many;
 
@@ -21,8 +22,10 @@ pub enum Step {
     ToolCall(Vec<ToolCall>),
     /// Any status, headers and body.
     Status(Status),
-    /// A recorded failure.
+    /// A recorded failure of OpenRouter.
     Failure(Failed),
+    /// A recorded error of any provider.
+    Case(Case),
     /// A stream with something wrong in it, whether a stream was asked for or not.
     Stream(Box<Stream>),
     /// Silence from this point on.
@@ -146,6 +149,7 @@ impl Step {
             Self::Stream(stream) => &stream.answer.tool_calls,
             Self::Status(_)
             | Self::Failure(_)
+            | Self::Case(_)
             | Self::Stall(_)
             | Self::Close(_)
             | Self::Reset(_)
@@ -160,6 +164,44 @@ impl Step {
     #[must_use]
     pub fn failure(failure: impl Into<Failed>) -> Self {
         Self::Failure(failure.into())
+    }
+
+    /// A recorded error of any provider, by its name.
+    #[must_use]
+    pub fn case(name: impl Into<String>) -> Self {
+        Self::Case(Case::new(name))
+    }
+
+    /// Whether it is an answer that counts towards a quota by its tokens.
+    pub(super) fn is_an_answer(&self) -> bool {
+        match self {
+            Self::Ok(_) | Self::ToolCall(_) | Self::Stream(_) | Self::Task(_) => true,
+            Self::Status(_)
+            | Self::Failure(_)
+            | Self::Case(_)
+            | Self::Stall(_)
+            | Self::Close(_)
+            | Self::Reset(_)
+            | Self::Raw(_)
+            | Self::Redirect(_)
+            | Self::NextList => false,
+        }
+    }
+
+    /// What the record says of a request that met it, if it was not answered well.
+    pub(super) fn in_words(&self) -> Option<String> {
+        Some(match self {
+            Self::Ok(_) | Self::ToolCall(_) | Self::Stream(_) | Self::Task(_) => return None,
+            Self::Case(case) => format!("case {}", case.name),
+            Self::Failure(failed) => format!("failure {:?}", failed.name),
+            Self::Status(status) => format!("status {}", status.status),
+            Self::Stall(_)
+            | Self::Close(_)
+            | Self::Reset(_)
+            | Self::Raw(_)
+            | Self::Redirect(_)
+            | Self::NextList => "fault".to_owned(),
+        })
     }
 
     /// Any status, headers and body.
@@ -232,7 +274,9 @@ fn spelt_out(written: Value) -> Value {
             .filter(|value| !value.is_object())
             .cloned()
     };
-    if let Some(text) = short("ok") {
+    if let Some(name) = short("case") {
+        json!({"case": {"name": name}})
+    } else if let Some(text) = short("ok") {
         json!({"ok": {"text": text}})
     } else if let Some(name) = short("failure") {
         json!({"failure": {"name": name}})
