@@ -3,6 +3,10 @@
 //!
 //! Pure: `now` is passed in.
 
+mod calendar;
 mod limit;
+mod stated;
 
+pub use calendar::{Window, next_end, window};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
+pub use stated::Stated;

@@ -8,14 +8,14 @@ use std::time::SystemTime;
 
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
-use crate::model::{Capabilities, Capability, Model, ModelId};
+use crate::model::{Capabilities, Capability, ModelId, Offer};
 
 /// What a good catalogue says.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     entries: HashMap<ModelId, Entry>,
     /// Those that cost nothing, best first.
-    free: Vec<Model>,
+    free: Vec<Offer>,
 }
 
 /// What it says of one model.
@@ -82,19 +82,19 @@ impl Catalogue {
         free.dedup_by(|(a, ..), (b, ..)| a == b);
         catalogue.free = (1..)
             .zip(free)
-            .map(|(rank, (id, entry, name))| Model {
-                id,
-                rank,
+            .map(|(rank, (id, entry, name))| Offer {
+                rank: Some(rank),
                 name,
                 context_length: entry.context_length,
                 capabilities: entry.capabilities,
+                ..Offer::at_openrouter(id)
             })
             .collect();
         Ok(catalogue)
     }
 
     /// Fills in what is unknown of a model.
-    pub fn fill_in(&self, model: &mut Model) {
+    pub fn fill_in(&self, model: &mut Offer) {
         if let Some(entry) = self.entries.get(&model.id) {
             model.capabilities = model.capabilities.or(entry.capabilities);
             model.context_length = model.context_length.or(entry.context_length);
@@ -109,7 +109,7 @@ impl Catalogue {
 
     /// The free models, for when there is no ranking.
     #[must_use]
-    pub fn free_models(&self) -> &[Model] {
+    pub fn free_models(&self) -> &[Offer] {
         &self.free
     }
 }
@@ -251,13 +251,7 @@ mod tests {
     #[test]
     fn s9_4_unknown_flags_are_filled_in_and_known_ones_stay() {
         let catalogue = read(&[row("a:free", r#","top_provider":{"context_length":800}"#)]);
-        let mut model = Model {
-            id: ModelId::try_from("a:free").unwrap(),
-            rank: 1,
-            name: None,
-            context_length: None,
-            capabilities: Capabilities::default(),
-        };
+        let mut model = Offer::at_openrouter(ModelId::try_from("a:free").unwrap());
         model.capabilities.set(Capability::Seed, Some(false));
         catalogue.fill_in(&mut model);
         assert_eq!(model.context_length, Some(800));
@@ -277,7 +271,7 @@ mod tests {
             "a:free",
             r#","supported_parameters":[],"architecture":{}"#,
         )]);
-        let mut model = Model {
+        let mut model = Offer {
             capabilities: Capabilities::default(),
             ..model
         };
