@@ -11,8 +11,9 @@ use crate::asked::Asked;
 use crate::clock::Now;
 use crate::list::TOP_MODELS_NEXT;
 use crate::providers::{Case, Within};
+use crate::raw::{Raw, RawPart, Then};
 use crate::said::plain;
-use crate::step::{Point, Raw, RawPart, Status, Step, Then};
+use crate::step::{Point, Status, Step};
 use crate::stream_faults::Stream;
 use crate::streams::COMMENT;
 

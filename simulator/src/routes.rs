@@ -2,24 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Simulator;
 use crate::act::{Act, Framing, Reply};
 use crate::answers::Answer;
 use crate::asked::Asked;
-use crate::clock::{Now, rfc3339};
+use crate::clock::Now;
 use crate::failed::Failed;
 use crate::failures::Failure;
 use crate::list;
 use crate::play::{Played, Subject};
 use crate::program::Program;
 use crate::providers::{Outcome, Place, Running};
-use crate::record::{Seen, Tally};
-use crate::script::{Recording, Script};
+use crate::record::Seen;
+use crate::script::Recording;
 use crate::step::Step;
 use crate::wire::Request;
 
@@ -190,54 +189,6 @@ impl Simulator {
             | Step::Task(_) => end(step.in_words(), subject.meets(step, now)),
         }
     }
-
-    /// Sets or moves the clock. None: this does neither.
-    fn turn_clock(&self, body: &[u8]) -> Option<()> {
-        let told: Value = serde_json::from_slice(body).ok()?;
-        if let Some(millis) = told["advance_ms"].as_u64() {
-            self.advance(Duration::from_millis(millis));
-            return Some(());
-        }
-        let now: jiff::Timestamp = told["now"].as_str()?.parse().ok()?;
-        self.set_clock(now.try_into().ok()?);
-        Some(())
-    }
-
-    /// The simulator's own routes.
-    fn control(&self, method: &str, request: &Request) -> Option<Reply> {
-        Some(match (method, request.path()) {
-            ("PUT", "/script") => match Script::from_json(&request.body) {
-                Ok(script) => {
-                    self.set_script(script);
-                    Reply::json(200, &json!({"ok": true}))
-                }
-                Err(why) => Reply::error(400, &format!("the script cannot be read: {why}")),
-            },
-            ("GET", "/requests") => {
-                let requests: Vec<Value> = self.requests().iter().map(Seen::told).collect();
-                let connections = json!({"accepted": self.accepted(), "open": self.open()});
-                let accounts: Vec<Value> = self.tally().iter().map(told_tally).collect();
-                Reply::json(
-                    200,
-                    &json!({"connections": connections, "accounts": accounts, "requests": requests}),
-                )
-            }
-            ("DELETE", "/requests") => {
-                self.clear_requests();
-                Reply::json(200, &json!({"ok": true}))
-            }
-            ("PUT", "/clock") => match self.turn_clock(&request.body) {
-                Some(()) => Reply::json(200, &json!({"now": rfc3339(self.now())})),
-                None => Reply::error(
-                    400,
-                    r#"it takes {"now": "2026-..."} or {"advance_ms": 1000}"#,
-                ),
-            },
-            ("GET", "/") => Reply::json(200, &json!({"name": "free-llm-proxy simulator"})),
-            (_, "/script" | "/requests" | "/clock") => Reply::error(405, "Method Not Allowed"),
-            _ => return None,
-        })
-    }
 }
 
 /// The routes that answer with a document.
@@ -304,13 +255,6 @@ fn refused(program: &Program, request: &Request) -> Option<Reply> {
         .ok()
         .and_then(|value| value.strip_prefix("Bearer "));
     (given != Some(right)).then(|| recorded(Failure::UserNotFound))
-}
-
-fn told_tally(((provider, account), tally): (&(String, String), &Tally)) -> Value {
-    json!({
-        "provider": provider, "account": account, "requests": tally.requests,
-        "statuses": tally.statuses, "over": tally.over,
-    })
 }
 
 fn settled(request: &Request, played: Played) -> Vec<Act> {

@@ -4,15 +4,18 @@
 mod accounts;
 mod answer;
 mod case;
+mod control;
 mod limit;
 mod odd;
 mod over;
+mod place;
 mod quota;
 mod refusal;
 mod route;
 mod row;
 mod script;
 mod stand;
+mod window;
 
 pub use accounts::{Account, Limits};
 pub use answer::Told;
@@ -25,6 +28,7 @@ pub use script::ProviderScript;
 pub use stand::Providers;
 
 pub(crate) use odd::reshape;
+pub(crate) use place::Place;
 pub(crate) use quota::{Quotas, Running};
-pub(crate) use route::{Outcome, Place};
+pub(crate) use route::Outcome;
 pub(crate) use row::Provider;

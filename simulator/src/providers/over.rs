@@ -140,8 +140,11 @@ pub(super) fn stated(
     at: SystemTime,
 ) -> Reply {
     for row in &provider.states {
-        let is_it =
-            |state: &&State| (state.limit.unit, state.limit.per) == (row.unit, Some(row.per));
+        let is_it = |state: &&State| {
+            let limit = &state.limit;
+            let own = row.of_model.is_none_or(|own| own == limit.of_model);
+            own && (limit.unit, limit.per) == (row.unit, Some(row.per))
+        };
         if let Some(state) = states.iter().find(is_it) {
             reply = with_headers(row, state, reply, at);
         }

@@ -169,6 +169,9 @@ pub(crate) struct Over {
 pub(crate) struct Stating {
     pub(crate) unit: Unit,
     pub(crate) per: Per,
+    /// Whether it is a limit of each model's own; of either kind without.
+    #[serde(default)]
+    pub(crate) of_model: Option<bool>,
     pub(crate) limit: String,
     pub(crate) remaining: String,
     #[serde(default)]
@@ -261,6 +264,12 @@ const FILES: &[&str] = &[
     include_str!("../../providers/cohere.json"),
     include_str!("../../providers/cerebras.json"),
     include_str!("../../providers/ollama.json"),
+    include_str!("../../providers/llm7.json"),
+    include_str!("../../providers/huggingface.json"),
+    include_str!("../../providers/vercel.json"),
+    include_str!("../../providers/siliconflow.json"),
+    include_str!("../../providers/modelscope.json"),
+    include_str!("../../providers/llmgateway.json"),
     include_str!("../../providers/local.json"),
     include_str!("../../providers/llamacpp.json"),
 ];

@@ -10,8 +10,8 @@ async fn s10_4_every_recorded_error_comes_as_it_was_recorded() {
     let rig = Rig::start(Script::new()).await;
     for case in provider_cases() {
         let provider = match &*case.provider {
-            // Those without a simulated one of their own.
-            "" | "modelscope" => "groq",
+            // That of a provider without a row.
+            "" => "groq",
             named => named,
         };
         let model = case.model.as_deref().unwrap_or(model_of(provider));

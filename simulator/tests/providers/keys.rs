@@ -23,6 +23,12 @@ async fn s10_4_keys_are_taken_and_refused_in_each_dialect() {
         ("cohere",     [200, 401, 401, 401, 401], "invalid api token"),
         ("cerebras",   [200, 401, 401, 401, 401], "wrong_api_key"),
         ("ollama",     [200, 200, 200, 401, 401], "unauthorized"),
+        ("llm7",       [200, 200, 200, 401, 401], "Invalid token"),
+        ("huggingface", [200, 200, 200, 401, 401], "Invalid username or password"),
+        ("vercel",     [200, 200, 200, 401, 401], "Authentication failed"),
+        ("siliconflow", [200, 401, 401, 401, 401], "Invalid token"),
+        ("modelscope", [200, 200, 200, 401, 401], "valid ModelScope token"),
+        ("llmgateway", [200, 200, 200, 401, 401], "invalid_api_key"),
         ("local",      [200, 200, 200, 401, 200], "Invalid API Key"),
     ];
     for (provider, expected, told) in rows {

@@ -43,6 +43,27 @@ async fn s10_2_each_list_has_its_own_shape() {
 }
 
 #[tokio::test]
+async fn s10_1_what_is_not_free_is_refused_as_its_provider_does() {
+    let rig = Rig::start(Script::new()).await;
+    #[rustfmt::skip]
+    let rows = [
+        ("kilo",        "openai/gpt-5",             401, "PAID_MODEL_AUTH_REQUIRED"),
+        ("siliconflow", "zai-org/GLM-5.2",          403, "30001"),
+        ("zai",         "glm-9",                    400, "1211"),
+        ("groq",        "llama-3.3-70b-versatile",  404, "model_not_found"),
+        ("nvidia",      "z-ai/glm4.7",              404, "Not Found"),
+        ("mistral",     "pixtral-12b",              400, "Invalid model"),
+        ("gemini",      "gemini-1.0",               404, "models/gemini-1.0 is not found"),
+        ("modelscope",  "gone/model",               429, "(1008)"),
+    ];
+    for (provider, model, status, told) in rows {
+        let got = rig.chat(provider, model, json!({})).await;
+        assert_eq!(got.status, status, "{provider} {}", got.text);
+        assert!(got.text.contains(told), "{provider} {}", got.text);
+    }
+}
+
+#[tokio::test]
 async fn s10_2_a_script_may_change_a_list() {
     let script = ProviderScript::new()
         .entries(["vendor/new-model"])

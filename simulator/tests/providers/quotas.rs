@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use simulator::{Account, Answer, Ends, Limit, Per, ProviderScript, Script, Step};
 
-use super::rig::{Key, Rig};
+use super::rig::{Key, Rig, model_of};
 
 /// 2026-11-29 12:00:00 UTC.
 const NOON: Duration = Duration::from_secs(1_795_953_600);
@@ -113,6 +113,56 @@ async fn s10_5_tokens_of_prompt_and_max_tokens_count_at_groq() {
         rig.providers.seen("groq")[0].why.as_deref(),
         Some("too large for tokens per minute")
     );
+}
+
+#[tokio::test]
+async fn s10_5_limits_are_stated_in_the_headers_of_each_provider() {
+    let named = [
+        "groq",
+        "mistral",
+        "cerebras",
+        "modelscope",
+        "llmgateway",
+        "gemini",
+    ];
+    let script = named.into_iter().fold(Script::new(), |script, provider| {
+        let account = Account::new("it", "key-0123456789").usual_limits();
+        script.provider(provider, ProviderScript::new().account(account))
+    });
+    let rig = Rig::start(script).await;
+    rig.providers
+        .simulator
+        .set_clock(SystemTime::UNIX_EPOCH + NOON);
+    #[rustfmt::skip]
+    let rows = [
+        // provider, header, how it begins
+        ("groq",       "x-ratelimit-limit-requests",                    "1000"),
+        ("groq",       "x-ratelimit-remaining-requests",                "999"),
+        ("groq",       "x-ratelimit-reset-requests",                    "24h0m0s"),
+        ("groq",       "x-ratelimit-limit-tokens",                      "8000"),
+        ("groq",       "x-ratelimit-reset-tokens",                      "1m0s"),
+        ("mistral",    "x-ratelimit-limit-req-minute",                  "60"),
+        ("mistral",    "x-ratelimit-remaining-req-minute",              "59"),
+        ("mistral",    "x-ratelimit-limit-tokens-minute",               "500000"),
+        ("cerebras",   "x-ratelimit-limit-requests-day",                "14400"),
+        ("cerebras",   "x-ratelimit-remaining-requests-day",            "14399"),
+        ("cerebras",   "x-ratelimit-reset-requests-day",                "86400.0"),
+        ("modelscope", "modelscope-ratelimit-requests-remaining",       "1999"),
+        ("modelscope", "modelscope-ratelimit-model-requests-remaining", "499"),
+        ("llmgateway", "x-ratelimit-remaining",                         "29"),
+        ("llmgateway", "x-ratelimit-reset",                             "17959"),
+        ("gemini",     "x-ratelimit-limit-requests",                    ""),
+    ];
+    for provider in named {
+        let model = model_of(provider);
+        let got = rig.chat(provider, model, json!({"max_tokens": 10})).await;
+        assert_eq!(got.status, 200, "{provider}: {}", got.text);
+        for (_, header, begin) in rows.iter().filter(|(its, ..)| *its == provider) {
+            let value = got.header(header);
+            assert!(value.starts_with(begin), "{provider} {header}: {value}");
+            assert_eq!(value.is_empty(), begin.is_empty(), "{provider} {header}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -126,6 +126,12 @@ const MODELS: &[(&str, &str)] = &[
     ("cohere", "command-a-03-2025"),
     ("cerebras", "gpt-oss-120b"),
     ("ollama", "gpt-oss:120b"),
+    ("llm7", "gpt-oss:20b"),
+    ("huggingface", "openai/gpt-oss-120b"),
+    ("vercel", "zai/glm-4.7-flash"),
+    ("siliconflow", "Qwen/Qwen3-8B"),
+    ("modelscope", "ZhipuAI/GLM-5.1"),
+    ("llmgateway", "gpt-oss-20b-free"),
     ("local", "qwen3:8b"),
     ("llamacpp", "qwen3-8b-q4_k_m.gguf"),
 ];
