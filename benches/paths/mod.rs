@@ -81,7 +81,7 @@ fn envelope(name: &'static str, bytes: usize) -> Path {
     let model = id("maker/model:free");
     path(name, Some(body.len()), move || {
         let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
-        request.body_for(&model)
+        request.body_as_it_came(&model)
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod as_stream;
 mod by_itself;
+mod mend;
 mod passed;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::json::{self, Kind, Raw, Reader};
 use crate::request::Endpoint;
 
 pub use as_stream::as_stream;
+pub use mend::Mender;
 pub use passed::{AnswerHead, PassedAnswer, answer as pass};
 
 /// What one event of a stream, or a whole plain answer, says.

@@ -133,7 +133,10 @@ fn capabilities(row: Raw<'_>) -> Capabilities {
             Some(parameter) => {
                 (!parameters.is_empty()).then(|| parameters.iter().any(|p| p == parameter))
             }
-            None => (!modalities.is_empty()).then(|| modalities.iter().any(|m| m == "image")),
+            None if capability == Capability::Images => {
+                (!modalities.is_empty()).then(|| modalities.iter().any(|m| m == "image"))
+            }
+            None => None,
         };
         known.set(capability, able);
     }

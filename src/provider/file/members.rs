@@ -133,6 +133,7 @@ impl Reading {
             "text_only" => row.fields.text_only = member.switch()?,
             "schema_remove" => row.fields.schema_remove = texts(member)?,
             "short_call_ids" => row.fields.short_call_ids = member.switch()?,
+            "strict_roles" => row.fields.strict_roles = member.switch()?,
             "thought_signatures" => row.fields.thought_signatures = member.switch()?,
             "takes_reasoning" => row.fields.takes_reasoning = member.switch()?,
             "caps_max_tokens" => row.fields.caps_max_tokens = member.switch()?,
