@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_2_the_usage_tells_how_many_tokens_an_answer_has() {
+    fn s3_the_usage_tells_how_many_tokens_an_answer_has() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"usage":{"prompt_tokens":9,"completion_tokens":42}}"#,           Some(42)),

@@ -3,6 +3,8 @@
 //!
 //! Pure: `now` is passed in.
 
+mod calendar;
 mod limit;
 
+pub use calendar::{Window, next_end, window};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};

@@ -1,9 +1,6 @@
 //! What the upstream's key endpoint says of the key and of the day's free requests
 //! (`docs/upstream.md` §7). Pure.
 
-use std::time::{Duration, SystemTime};
-
-use crate::clock::Now;
 use crate::json::{self, Kind, Raw};
 
 /// What an answer of `GET {base}/key` says.
@@ -32,21 +29,6 @@ pub struct Today {
     pub used: u64,
     /// How many are left.
     pub remaining: u64,
-}
-
-/// The free quota begins anew with each day in UTC.
-const DAY: u64 = 24 * 3600;
-
-/// The UTC day, counted from 1970.
-#[must_use]
-pub fn utc_day(now: Now) -> u64 {
-    now.unix_seconds() / DAY
-}
-
-/// When the next UTC day begins.
-#[must_use]
-pub fn next_utc_day(now: Now) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs((utc_day(now) + 1) * DAY)
 }
 
 /// No account has more, and a larger number is nonsense.

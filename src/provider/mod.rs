@@ -8,5 +8,5 @@ mod retry_after;
 mod row;
 
 pub use classify::{Asked, Rules};
-pub use key_endpoint::{KeySaid, Today, next_utc_day, utc_day};
+pub use key_endpoint::{KeySaid, Today};
 pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};

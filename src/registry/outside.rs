@@ -6,7 +6,8 @@
 use std::time::SystemTime;
 
 use crate::clock::Now;
-use crate::provider::{KeySaid, Today, next_utc_day, utc_day};
+use crate::ledger::{Ends, Per, next_end};
+use crate::provider::{KeySaid, Today};
 use crate::verdict::FreeRequests;
 
 /// What is known.
@@ -54,7 +55,8 @@ pub struct There {
 struct Told {
     today: Today,
     at: SystemTime,
-    day: u64,
+    /// When its day ends.
+    resets_at: SystemTime,
     by_refusal: bool,
 }
 
@@ -124,12 +126,12 @@ impl Outside {
     }
 
     fn tell(&mut self, today: Today, by_refusal: bool, now: Now) {
-        let day = utc_day(now);
+        let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
         // The key endpoint lags behind: it gives nothing back that a refusal said is gone.
         let stands = |known: &Told| {
             !by_refusal
                 && known.by_refusal
-                && known.day == day
+                && known.resets_at == resets_at
                 && known.today.limit == today.limit
                 && known.today.remaining <= today.remaining
         };
@@ -137,7 +139,7 @@ impl Outside {
             self.today = Some(Told {
                 today,
                 at: now.wall,
-                day,
+                resets_at,
                 by_refusal,
             });
         }
@@ -146,13 +148,13 @@ impl Outside {
     /// The free requests of this day; `None` if they are unknown, or were told on another day.
     #[must_use]
     pub fn today(&self, now: Now) -> Option<TodayView> {
-        let day = utc_day(now);
+        let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
         self.today
-            .filter(|told| told.day == day)
+            .filter(|told| told.resets_at == resets_at)
             .map(|told| TodayView {
                 today: told.today,
                 at: told.at,
-                resets_at: next_utc_day(now),
+                resets_at,
                 by_refusal: told.by_refusal,
             })
     }

@@ -9,7 +9,8 @@ use crate::cli::{Local, when};
 use crate::clock::{Now, rfc3339};
 use crate::condition::{Condition, Names};
 use crate::config::Config;
-use crate::provider::{KeySaid, Today, next_utc_day};
+use crate::ledger::{Ends, Per, next_end};
+use crate::provider::{KeySaid, Today};
 use crate::redact::Secret;
 use crate::units;
 
@@ -143,7 +144,7 @@ fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
         used,
         remaining,
     } = today;
-    let until = next_utc_day(now);
+    let until = next_end(Per::Day, Ends::Utc, now.wall);
     if remaining == 0 {
         let gone = Condition::QuotaGone {
             day: true,

@@ -221,7 +221,7 @@ fn s9_2_a_new_list_ends_what_was_to_last_until_then() {
     );
 }
 #[test]
-fn i6_1_the_rest_that_stands_tells_its_own_reason() {
+fn s3_the_rest_that_stands_tells_its_own_reason() {
     let now = now();
     let mut cooldowns = Cooldowns::default();
     assert_eq!(cooldowns.rest_of(&id(), now), None);
@@ -240,7 +240,7 @@ fn i6_1_the_rest_that_stands_tells_its_own_reason() {
 }
 
 #[test]
-fn i6_1_a_cleared_model_is_awake_and_the_probe_of_its_old_rest_changes_nothing() {
+fn s3_a_cleared_model_is_awake_and_the_probe_of_its_old_rest_changes_nothing() {
     let start = now();
     let mut cooldowns = Cooldowns::default();
     cooldowns.rest(because(), Rest::For(seconds(10)), start);
