@@ -33,6 +33,7 @@ pub mod registry;
 pub mod request;
 pub mod select;
 pub mod server;
+mod spelling;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;

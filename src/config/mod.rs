@@ -30,7 +30,7 @@ use http::{HeaderValue, Uri};
 use crate::provider::Provider;
 use crate::redact::Secret;
 
-pub use accounts::{Account, Off, Standing, Variable};
+pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
@@ -39,7 +39,7 @@ pub use document::{Reach, env_example, env_file, markdown_table};
 pub use env_file::text_in_folder;
 pub use error::{ConfigError, looks_like_key};
 pub use read::listen_address;
-pub use sources::{Sources, foreign_variable, user_file};
+pub use sources::{Sources, folder_file_is_ours, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
 pub(crate) use upstream::is_openrouters;

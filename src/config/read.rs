@@ -92,6 +92,18 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketA
     reader.end(listener)
 }
 
+/// The outbound proxy alone.
+pub(super) fn outbound_proxy(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<OutboundProxy, ConfigError> {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let proxy = reader.outbound_proxy();
+    reader.end(Some(proxy))
+}
+
 /// Where the proxy listens, and the first key that opens it.
 pub(super) fn running(
     lookup: impl Fn(&str) -> Option<String>,

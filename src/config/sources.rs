@@ -12,9 +12,9 @@ use super::accounts::{self, Standing, Variable};
 use super::dotenv::{self, Odd};
 use super::env_file::{self, Found};
 use super::near::{self, near};
-use super::table::{self, Setting};
+use super::table;
 use super::trust::{Source, may_go};
-use super::{Config, ConfigError, Door, SETTINGS, file, read};
+use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
 
 /// The layers, read once, the one that wins first. A problem on the way waits until
@@ -127,6 +127,29 @@ impl Sources {
         let mut layers = self.layers.iter();
         let layer = layers.find(|layer| layer.source == Source::Environment)?;
         layer.values.get(name).map(String::as_str)
+    }
+
+    /// Who sets this name of the table.
+    #[must_use]
+    pub fn source_of(&self, name: &str) -> Option<Source> {
+        Some(self.layer_of(name)?.source)
+    }
+
+    /// The same flags, with environment and files as they are now.
+    #[must_use]
+    pub fn again(&self, env_file: Option<&Path>) -> Self {
+        let top = self.layers.iter().find(|layer| layer.source == Source::Flag);
+        let flags = top.map(|layer| layer.values.clone());
+        Self::gather(flags.unwrap_or_default(), env_file)
+    }
+
+    /// The outbound proxy alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its variables.
+    pub fn outbound_proxy(&self) -> Result<OutboundProxy, ConfigError> {
+        read::outbound_proxy(|name| self.get(name))
     }
 
     /// Whether `NO_COLOR` is set, as <https://no-color.org> has it: no setting, but the user's
@@ -483,6 +506,12 @@ fn complaint(file: &str, line: usize, odd: Odd) -> String {
 #[must_use]
 pub fn user_file() -> Option<PathBuf> {
     env_file::of_user(|name| foreign_variable(name).map(PathBuf::from))
+}
+
+/// Whether the working directory has a `.env`, and it is ours.
+#[must_use]
+pub fn folder_file_is_ours() -> bool {
+    env_file::is_ours_in_folder(Path::new(".env"))
 }
 
 /// A variable that is no setting of ours but belongs to the system or to another program, such

@@ -303,7 +303,9 @@ mod tests {
         for (key, expected) in rows {
             assert_eq!(is_placeholder(key), expected, "{key:?}");
         }
-        assert!(upstream_key("\"sk-or-v1-0123\"").is_err());
+        for (text, expected) in [("Refuse", Some(true)), ("allow", Some(false)), ("no", None)] {
+            assert_eq!(refuses_training(text).ok(), expected, "{text}");
+        }
     }
 
     #[test]

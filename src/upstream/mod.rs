@@ -29,6 +29,7 @@ pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
 use crate::config::Config;
+use crate::provider::Auth;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
@@ -201,6 +202,36 @@ impl HttpClient {
     ) -> Result<Response<AnswerBody>, SendError> {
         get(address, key, |absolute| self.origin(absolute)).await
     }
+
+    /// A GET with a key, shown as its provider wants it.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub async fn get_as(
+        &self,
+        address: &str,
+        auth: &Auth,
+        key: &Secret,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let header = match auth {
+            Auth::None => None,
+            Auth::Bearer => Some((AUTHORIZATION, bearer(key).map_err(unfit)?)),
+            Auth::Header(name) => Some(named(name, key).map_err(unfit)?),
+        };
+        fetch(address, header, |absolute| self.origin(absolute)).await
+    }
+}
+
+fn unfit(error: http::Error) -> SendError {
+    ConnectError::new(Unreachable::Other, &error).into()
+}
+
+/// A key in a header of this name, marked so that nothing prints it.
+fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
+    let name = HeaderName::try_from(name)?;
+    let mut value = HeaderValue::try_from(key.expose())?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 /// The caller sets a limit for the whole.
@@ -209,14 +240,20 @@ async fn get(
     key: Option<&Secret>,
     origin: impl FnOnce(&Uri) -> Origin,
 ) -> Result<Response<AnswerBody>, SendError> {
-    let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
+    let shown = key.map(bearer).transpose().map_err(unfit)?;
+    fetch(address, shown.map(|value| (AUTHORIZATION, value)), origin).await
+}
+
+async fn fetch(
+    address: &str,
+    shown: Option<(HeaderName, HeaderValue)>,
+    origin: impl FnOnce(&Uri) -> Origin,
+) -> Result<Response<AnswerBody>, SendError> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    if let Some(key) = key {
-        headers.insert(AUTHORIZATION, bearer(key).map_err(unfit)?);
-    }
+    headers.extend(shown);
     let route = Route::new(address, headers).map_err(unfit)?;
     let make = |http2| route.request(Method::GET, UpstreamBody::default(), http2);
     let answered = origin(&route.absolute).send(make, Duration::MAX).await?;

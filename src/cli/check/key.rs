@@ -162,7 +162,7 @@ fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
 }
 
 /// Tail and length, as the 502 of spec §4.2 has them.
-fn shown(key: &Secret) -> String {
+pub(in crate::cli) fn shown(key: &Secret) -> String {
     match key.tail() {
         Some(tail) => format!("key tail is {tail} (len={})", key.len()),
         None => format!("key is of len={}", key.len()),

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
+use crate::redact::Secret;
 
 const KEY: &str = "sk-or-v1-hush-0123456789-WXYZ";
 
@@ -124,7 +125,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
 #[tokio::test]
 async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
     let config = config("https://openrouter.ai/api/v1");
-    let get = async |url: &str, key: Option<&Secret>| match (url, key.map(Secret::expose)) {
+    let get = async |url: &str, shown: Shown<'_>| match (url, shown.map(|(_, key)| key.expose())) {
         ("https://list.example/top", None) => {
             answer(200, r#"{"models":[{"id":"a/b:free","rank":1}]}"#)
         }
@@ -148,7 +149,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
 
 #[tokio::test]
 async fn s8_check_fails_when_nobody_answers() {
-    let get = async |_: &str, _: Option<&Secret>| Err("connection refused".to_owned());
+    let get = async |_: &str, _: Shown<'_>| Err("connection refused".to_owned());
     let report = run(
         &config("http://127.0.0.1:9/v1"),
         Local::hours(3),
@@ -199,7 +200,7 @@ async fn s8_the_models_must_exist_at_the_upstream() {
         (404, LIST,   200, "<html>",                                       no_api.into()),
     ];
     for (key, list, status, body, expected) in rows {
-        let get = async |url: &str, _: Option<&Secret>| match url {
+        let get = async |url: &str, _: Shown<'_>| match url {
             "https://list.example/top" => answer(200, list),
             "http://127.0.0.1:9/models" => answer(status, body),
             _ => answer(key, r#"{"data":{}}"#),

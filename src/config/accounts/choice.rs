@@ -1,7 +1,7 @@
 //! `PROVIDERS`: exactly these, or some more and some fewer than by default (spec §10.1). Pure.
 
 use super::super::error::shown;
-use super::super::near::distance;
+use crate::spelling::distance;
 use crate::model::ProviderId;
 
 /// What `PROVIDERS` asks for.

@@ -38,7 +38,7 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// The keys that variables hold.
-    pub fn by_name(&self) -> Keys {
+    pub(super) fn by_name(&self) -> Keys {
         let mut out = Keys::default();
         for base in self.names() {
             match self.variables.all(base, self.environment) {
@@ -58,7 +58,7 @@ impl Search<'_> {
     }
 
     /// The keys that `CONFIG_FILE` names.
-    pub fn by_file(&self, refs: &[KeyRef], file: &Variable) -> Keys {
+    pub(super) fn by_file(&self, refs: &[KeyRef], file: &Variable) -> Keys {
         let mut out = Keys::default();
         for named in refs {
             let found = match &named.from {
@@ -92,7 +92,7 @@ impl Search<'_> {
     }
 
     /// The names that count for it.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let names = self.provider.key_names.iter();
         let shared = &self.provider.shared_names;
         names

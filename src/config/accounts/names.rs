@@ -67,7 +67,7 @@ pub(in crate::config) fn partner(which: Which, other: &str) -> String {
 }
 
 /// The name of the next variable, where those of these numbers are taken: 1 is the name alone.
-pub(in crate::config) fn next_name(base: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
+pub fn next_name(base: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
     let numbered = (2..=99).map(|number| format!("{base}_{number}"));
     std::iter::once(base.to_owned())
         .chain(numbered)

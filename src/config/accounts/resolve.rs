@@ -185,7 +185,9 @@ impl Stand<'_> {
             return Err(self.without_key());
         }
         let is_there = provider.custom || self.is_local();
-        let needs_name = provider.only_when_named || (keys.is_empty() && !is_there);
+        // A key of its own puts one on that needs none, too.
+        let only_named = provider.only_when_named && !provider.keyless;
+        let needs_name = only_named || (keys.is_empty() && !is_there);
         if needs_name && !self.is_named() {
             return Err(Off::Unnamed);
         }
