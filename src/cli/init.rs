@@ -154,7 +154,10 @@ pub(super) fn write(path: &Path, place: Place, keys: &[(String, String)]) -> io:
     let fresh = fresh_key()?;
     // The place of OpenRouter's key is there, if only empty: most people fill that in.
     let keys = keys.iter().map(|(name, key)| (name.as_str(), key.as_str()));
-    let own = [("PROXY_API_KEY", fresh.as_str()), ("OPENROUTER_API_KEY", "")];
+    let own = [
+        ("PROXY_API_KEY", fresh.as_str()),
+        ("OPENROUTER_API_KEY", ""),
+    ];
     let text = env_file(reach, &keys.chain(own).collect::<Vec<_>>());
     if let (Place::Home, Some(folder)) = (place, path.parent()) {
         DirBuilder::new()
@@ -229,7 +232,10 @@ mod tests {
     fn s8_init_writes_a_file_that_the_reader_takes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        let keys = [("OPENROUTER_API_KEY", "sk-or-v1-0123456789"), ("GROQ_API_KEY", "gsk_0123456789")];
+        let keys = [
+            ("OPENROUTER_API_KEY", "sk-or-v1-0123456789"),
+            ("GROQ_API_KEY", "gsk_0123456789"),
+        ];
         let keys = keys.map(|(name, key)| (name.to_owned(), key.to_owned()));
         write(&path, Place::Here, &keys).unwrap();
         let values = values(&path);

@@ -85,7 +85,10 @@ enum KeyVerdict {
 /// Only a 401, a 403 or a 400 refuses a key, the last where the row's errors say so.
 fn key_verdict(row: &Provider, status: u16, body: &[u8]) -> KeyVerdict {
     let says = |code: &str| memchr::memmem::find(body, code.as_bytes()).is_some();
-    let mut dead = row.errors.iter().filter(|error| error.means == Means::KeyDead);
+    let mut dead = row
+        .errors
+        .iter()
+        .filter(|error| error.means == Means::KeyDead);
     match status {
         200..=299 => KeyVerdict::Accepted,
         401 | 403 => KeyVerdict::Refused,
@@ -109,7 +112,8 @@ mod tests {
         let dead = br#"{"error":{"message":"Invalid API Key","type":"invalid_request_error","code":"invalid_api_key"}}"#;
         let gone = || Err("connection refused".to_owned());
         let ok = |status: u16, body: &[u8]| Ok((status, body.to_vec()));
-        let auth = br#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#;
+        let auth =
+            br#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#;
         type Answers = Vec<(&'static str, Result<(u16, Vec<u8>), String>)>;
         #[rustfmt::skip]
         let rows: Vec<(&str, Answers, Tested)> = vec![

@@ -86,7 +86,9 @@ pub(super) fn why(standing: &Standing) -> String {
     let name = row.key_names.first().map_or("", String::as_str);
     let found = || {
         let all = standing.variables.iter();
-        let all: Vec<_> = all.map(|variable| format!("{} in {}", variable.name, variable.place)).collect();
+        let all: Vec<_> = all
+            .map(|variable| format!("{} in {}", variable.name, variable.place))
+            .collect();
         all.join(", ")
     };
     match &standing.off {
@@ -98,7 +100,10 @@ pub(super) fn why(standing: &Standing) -> String {
             let also = id.map_or(String::new(), |id| format!(" and {id}"));
             format!("no key: set {name}{also}")
         }
-        Some(Off::Unnamed) => format!("needs no key, and is on where PROVIDERS names it (+{})", row.id),
+        Some(Off::Unnamed) => format!(
+            "needs no key, and is on where PROVIDERS names it (+{})",
+            row.id
+        ),
         Some(Off::Shared(names)) => format!(
             "{} is other programs' too, and counts where PROVIDERS names it (+{})",
             names.join(", "),
@@ -120,7 +125,10 @@ pub(super) fn why(standing: &Standing) -> String {
 
 /// The limits that the user's file sets, where it does.
 fn own_limits(row: &Provider) -> Option<String> {
-    let set = row.limits.iter().filter(|limit| limit.source.as_str() == "set");
+    let set = row
+        .limits
+        .iter()
+        .filter(|limit| limit.source.as_str() == "set");
     let set: Vec<_> = set.map(limit_words).collect();
     (!set.is_empty()).then(|| format!("{} (set)", set.join(", ")))
 }
@@ -237,7 +245,10 @@ mod tests {
         }
         for standing in &standings {
             let begins = format!("{:<INDENT$}o", standing.provider.id.as_str());
-            assert!(table.lines().any(|line| line.starts_with(&begins)), "{begins}");
+            assert!(
+                table.lines().any(|line| line.starts_with(&begins)),
+                "{begins}"
+            );
             assert!(table.contains(&standing.provider.sign_up));
         }
     }

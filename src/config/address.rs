@@ -102,7 +102,11 @@ pub(super) fn leads_to(url: &str, listener: SocketAddr) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };
-    let by_scheme = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let by_scheme = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
     let port = uri.port_u16().unwrap_or(by_scheme);
     if listener.port() == 0 || port != listener.port() {
         return false;
@@ -209,7 +213,11 @@ mod tests {
             ("http://127.0.0.1/v1",            "0.0.0.0:0",        false),
         ];
         for (url, listener, ours) in rows {
-            assert_eq!(leads_to(url, listener.parse().unwrap()), ours, "{url} {listener}");
+            assert_eq!(
+                leads_to(url, listener.parse().unwrap()),
+                ours,
+                "{url} {listener}"
+            );
         }
     }
 

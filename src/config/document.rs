@@ -49,7 +49,11 @@ pub fn env_file(reach: Reach, given: &[(&str, &str)]) -> String {
             if let Preset::Required(hint) = setting.preset {
                 out += &format!("# Required: {hint}.\n");
             }
-            out += &assignment(setting.name, setting.default_text().unwrap_or_default(), given);
+            out += &assignment(
+                setting.name,
+                setting.default_text().unwrap_or_default(),
+                given,
+            );
         }
         if group == Group::Keys {
             out += &provider_keys(given);

@@ -10,7 +10,7 @@ pub(super) const LONG: usize = 12;
 /// Names that other programs read, however near to ours.
 #[rustfmt::skip]
 const FOREIGN: &[&str] = &[
-    "AI_API_KEY", "FTP_PROXY", "GOPROXY", "GROK_API_KEY", "HERE_API_KEY", "HOME", "HOSTS", "HTTP_PORT", "KIMI_API_KEY",
+    "AI_API_KEY", "FTP_PROXY", "GH_TOKEN", "GOPROXY", "GROK_API_KEY", "HERE_API_KEY", "HOME", "HOSTS", "HTTP_PORT", "KIMI_API_KEY",
     "LLAMA_API_KEY", "LLM_API_KEY", "LOGLEVEL", "NPM_PROXY", "POST", "RSYNC_PROXY", "WSS_PROXY", "WS_PROXY",
     "XAI_API_KEY",
 ];

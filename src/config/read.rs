@@ -66,9 +66,13 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
     let others = std::mem::replace(&mut reader.problems, problems);
     let problems = [reader.problems.clone(), others.clone()].concat();
     reader.problems.extend(others);
-    let keyed = accounts.iter().filter_map(|account| account.variable.clone());
+    let keyed = accounts
+        .iter()
+        .filter_map(|account| account.variable.clone());
     let spares = accounts.iter().flat_map(|account| &account.spares);
-    let found = keyed.chain(spares.map(|(_, variable)| variable.clone())).collect();
+    let found = keyed
+        .chain(spares.map(|(_, variable)| variable.clone()))
+        .collect();
     let config = reader.config(accounts, &standings, warnings);
     Read {
         config: reader.end(config),
@@ -254,7 +258,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             models_list_url: models_list_url?,
             models_refresh: models_refresh?,
             upstream_base_url: openrouter?.provider.base_url.parse().ok()?,
-            providers: standings.iter().filter(on).map(|s| s.provider.clone()).collect(),
+            providers: standings
+                .iter()
+                .filter(on)
+                .map(|s| s.provider.clone())
+                .collect(),
             accounts,
             model_order,
             worker_threads,
@@ -299,7 +307,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             let base = account.base_url();
             let is_ours = |listener: &&SocketAddr| address::leads_to(&base, **listener);
             let id = account.id.provider.as_str();
-            let Some(listener) = listeners.iter().find(is_ours).filter(|_| !said.contains(&id))
+            let Some(listener) = listeners
+                .iter()
+                .find(is_ours)
+                .filter(|_| !said.contains(&id))
             else {
                 continue;
             };

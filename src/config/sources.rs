@@ -109,7 +109,11 @@ impl Sources {
         }
         let values = values.into_iter();
         let mut top = Layer::new(Source::Flag, "the demo");
-        top.take(values.map(|(name, value)| (name.to_owned(), value)).collect());
+        top.take(
+            values
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        );
         sources.layers.insert(0, top);
         sources.file = file::File::default();
         sources
@@ -138,7 +142,10 @@ impl Sources {
     /// The same flags, with environment and files as they are now.
     #[must_use]
     pub fn again(&self, env_file: Option<&Path>) -> Self {
-        let top = self.layers.iter().find(|layer| layer.source == Source::Flag);
+        let top = self
+            .layers
+            .iter()
+            .find(|layer| layer.source == Source::Flag);
         let flags = top.map(|layer| layer.values.clone());
         Self::gather(flags.unwrap_or_default(), env_file)
     }
@@ -422,7 +429,9 @@ impl Layer {
         let keys = variables
             .iter()
             .filter(|(name, _)| accounts::may_hold_key(name));
-        self.keys = keys.map(|(name, text)| (name.clone(), text.clone())).collect();
+        self.keys = keys
+            .map(|(name, text)| (name.clone(), text.clone()))
+            .collect();
         for setting in SETTINGS {
             let mut spellings = setting.spellings();
             if let Some(value) = spellings.find_map(|name| variables.remove(&name)) {

@@ -101,7 +101,10 @@ fn without_key(account: &Account, tested: &Tested, local: Local, now: SystemTime
 /// Limits and how they are known, the end of the day, and what becomes of prompts.
 fn more(account: &Account, local: Local, now: SystemTime) -> String {
     let row = &account.provider;
-    let set = row.limits.iter().filter(|limit| limit.source == LimitSource::Set);
+    let set = row
+        .limits
+        .iter()
+        .filter(|limit| limit.source == LimitSource::Set);
     let set: Vec<_> = set.map(providers::limit_words).collect();
     let limits = match (set.is_empty(), row.gives.is_empty()) {
         (false, _) => format!("limits (set): {}", set.join(", ")),
@@ -111,7 +114,11 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
     let day = row.day_ends.map(|ends| {
         let at = next_end(Per::Day, ends, now);
         let left = units::whole_seconds(at.duration_since(now).unwrap_or_default());
-        format!("; its day ends at {}, in {}", local.time(at), units::wait(left))
+        format!(
+            "; its day ends at {}, in {}",
+            local.time(at),
+            units::wait(left)
+        )
     });
     let day = day.unwrap_or_default();
     format!("{limits}{day}; {}", providers::training(row.training))
@@ -119,7 +126,9 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
 
 /// The host of an address, which is what can be reached or not. The path may hold an account id.
 fn host(base: &str) -> &str {
-    let end = base.split_once("://").map_or(0, |(scheme, _)| scheme.len() + 3);
+    let end = base
+        .split_once("://")
+        .map_or(0, |(scheme, _)| scheme.len() + 3);
     let rest = base.get(end..).unwrap_or_default();
     let host = rest.split('/').next().unwrap_or_default();
     base.get(..end + host.len()).unwrap_or(base)

@@ -196,8 +196,14 @@ where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
     let names = Names::of(config);
-    let first = config.accounts.iter().find(|a| a.id.provider.is_openrouter());
-    let rest = config.accounts.iter().filter(|a| Some(&a.id) != first.map(|first| &first.id));
+    let first = config
+        .accounts
+        .iter()
+        .find(|a| a.id.provider.is_openrouter());
+    let rest = config
+        .accounts
+        .iter()
+        .filter(|a| Some(&a.id) != first.map(|first| &first.id));
     let rest = rest.map(|account| accounts::check(account, local, now.wall, &get));
     let (list, openrouter, rest) = tokio::join!(
         get(&names.ranking, None),
@@ -256,7 +262,10 @@ where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
     let [key_url, catalogue_url] = ["key", "models"].map(|name| format!("{base}/{name}"));
-    let shown = account.key.as_ref().map(|key| (&account.provider.auth, key));
+    let shown = account
+        .key
+        .as_ref()
+        .map(|key| (&account.provider.auth, key));
     tokio::join!(get(&key_url, shown), get(&catalogue_url, shown))
 }
 

@@ -26,7 +26,9 @@ pub(super) fn put(text: &str, base: &str, value: &str) -> Edit {
     };
     let between = |c: char| c == ',' || c.is_whitespace();
     let holds = |text: &str| text.split(between).any(|word| word == value);
-    let known = set.iter().find(|(_, (name, text))| ours(name) && holds(text));
+    let known = set
+        .iter()
+        .find(|(_, (name, text))| ours(name) && holds(text));
     if let Some((_, (name, _))) = known {
         return Edit::Known((*name).to_owned());
     }
@@ -34,7 +36,9 @@ pub(super) fn put(text: &str, base: &str, value: &str) -> Edit {
         let mut last = set.iter().rev();
         last.find(|(_, (other, _))| *other == name)
             .is_some_and(|(_, (_, text))| !text.trim().is_empty())
-            || set.iter().any(|(_, (other, _))| *other == format!("{name}_FILE"))
+            || set
+                .iter()
+                .any(|(_, (other, _))| *other == format!("{name}_FILE"))
     };
     let Some(name) = next_name(base, filled) else {
         return Edit::Impossible("holds 99 keys of this provider already");
@@ -134,7 +138,11 @@ mod tests {
             let Edit::Put { text, name } = put(before, "G_KEY", "k1") else {
                 panic!("{before:?}");
             };
-            assert_eq!((text.as_str(), name.as_str()), (after, expected), "{before:?}");
+            assert_eq!(
+                (text.as_str(), name.as_str()),
+                (after, expected),
+                "{before:?}"
+            );
         }
     }
 
@@ -148,10 +156,16 @@ mod tests {
             ("G_KEY_7=\"k1\"\n",     "G_KEY_7"),
         ];
         for (text, expected) in rows {
-            assert!(put(text, "G_KEY", "k1") == Edit::Known(expected.to_owned()), "{text:?}");
+            assert!(
+                put(text, "G_KEY", "k1") == Edit::Known(expected.to_owned()),
+                "{text:?}"
+            );
         }
         let put = put("G_KEY=k10\n", "G_KEY", "k1");
-        assert!(matches!(put, Edit::Put { .. }), "a part of a key is not that key");
+        assert!(
+            matches!(put, Edit::Put { .. }),
+            "a part of a key is not that key"
+        );
     }
 
     #[test]

@@ -86,7 +86,10 @@ fn row(sources: &Sources, name: &str) -> Result<Arc<Provider>, Stop> {
                 Some((_, near)) => format!("is {near} meant?"),
                 None => "`free-llm-proxy providers` lists them".to_owned(),
             };
-            Err((Ending::Settings, format!("{name}: there is no such provider; {hint}")))
+            Err((
+                Ending::Settings,
+                format!("{name}: there is no such provider; {hint}"),
+            ))
         }
     }
 }
@@ -96,7 +99,9 @@ fn variable(row: &Provider) -> Result<String, Stop> {
     let told = || {
         let id = &row.id;
         if row.custom {
-            format!("{id} stands in CONFIG_FILE: name the variable of its key there, as keys = [{{ env = \"...\" }}]")
+            format!(
+                "{id} stands in CONFIG_FILE: name the variable of its key there, as keys = [{{ env = \"...\" }}]"
+            )
         } else {
             format!("{id} takes no key: PROVIDERS=+{id} puts it on")
         }
@@ -184,10 +189,14 @@ async fn verify(
         return Ok(());
     }
     if row.base_url.is_empty() {
-        say::line(format_args!("Not tested ({shown}): the address of {name} is not set."));
+        say::line(format_args!(
+            "Not tested ({shown}): the address of {name} is not set."
+        ));
         return Ok(());
     }
-    let proxy = sources.outbound_proxy().map_err(|e| (Ending::Settings, e.to_string()))?;
+    let proxy = sources
+        .outbound_proxy()
+        .map_err(|e| (Ending::Settings, e.to_string()))?;
     let getter = check::Getter::new(&proxy, CONNECT).map_err(|e| (Ending::Fault, e))?;
     let get = async |url: &str, shown: Shown<'_>| {
         let (status, _, body) = getter.get(url, shown).await?;
@@ -250,7 +259,9 @@ fn write((path, place): &(PathBuf, Place), name: &str, value: &Secret) -> Result
         Edit::Put { text, name } => {
             replace(path, &text)
                 .map_err(|error| fault(&format_args!("cannot be written: {error}")))?;
-            Ok(format!("Wrote {name} to {told}{made}; only you can read it."))
+            Ok(format!(
+                "Wrote {name} to {told}{made}; only you can read it."
+            ))
         }
         Edit::Known(name) => Ok(format!("{told} has it already, as {name}.")),
         Edit::Impossible(why) => Err(fault(&format_args!("{why}; nothing was written"))),
@@ -263,7 +274,9 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = real.parent().unwrap_or_else(|| Path::new("."));
     let mut fresh = NamedTempFile::new_in(folder)?;
     fresh.write_all(text.as_bytes())?;
-    fresh.as_file().set_permissions(Permissions::from_mode(0o600))?;
+    fresh
+        .as_file()
+        .set_permissions(Permissions::from_mode(0o600))?;
     fresh.as_file().sync_all()?;
     fresh.persist(&real).map_err(|error| error.error)?;
     Ok(())

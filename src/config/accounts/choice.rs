@@ -1,8 +1,8 @@
 //! `PROVIDERS`: exactly these, or some more and some fewer than by default (spec §10.1). Pure.
 
 use super::super::error::shown;
-use crate::spelling::distance;
 use crate::model::ProviderId;
+use crate::spelling::distance;
 
 /// What `PROVIDERS` asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,10 @@ impl Choice {
     /// Sentences that begin with the variable's name.
     pub(in crate::config) fn read(text: &str, known: &[ProviderId]) -> Result<Self, Vec<String>> {
         let between = |c: char| c == ',' || c.is_whitespace();
-        let words: Vec<_> = text.split(between).filter(|word| !word.is_empty()).collect();
+        let words: Vec<_> = text
+            .split(between)
+            .filter(|word| !word.is_empty())
+            .collect();
         let is_change = |word: &&&str| word.starts_with(['+', '-']);
         let changes = words.iter().filter(is_change).count();
         if words.is_empty() {

@@ -76,7 +76,10 @@ pub fn next_name(base: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> 
 
 fn numbered(name: &str) -> Option<(&str, Which)> {
     let (base, digits) = name.rsplit_once('_')?;
-    let is_number = matches!(digits.as_bytes(), [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9']);
+    let is_number = matches!(
+        digits.as_bytes(),
+        [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9']
+    );
     let number = digits.parse().ok().filter(|_| is_number)?;
     Some((base, Which::Number(number)))
 }

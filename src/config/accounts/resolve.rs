@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Account;
 use super::choice::Choice;
 use super::keys::{Key, Keys, Search};
 use super::split;
 use super::variables::{Environment, Variable, Variables};
-use super::Account;
 use crate::model::{AccountId, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
@@ -252,7 +252,12 @@ impl Stand<'_> {
                 .push(format!("PROVIDERS names {id}, which has no key: {hint}"));
             return Off::NoKey;
         }
-        if self.asked.file.get(provider.id.as_str()).is_some_and(|named| named.keys.is_some()) {
+        if self
+            .asked
+            .file
+            .get(provider.id.as_str())
+            .is_some_and(|named| named.keys.is_some())
+        {
             return Off::NoKey;
         }
         let named = |environment, with_shared| {
@@ -334,7 +339,8 @@ fn nobody(asked: &Asked<'_>, variables: &Variables<'_>, standings: &[Standing]) 
         ids.join(", ")
     };
     let key_of = |provider: &&Arc<Provider>| {
-        let is_usual = !provider.only_when_named && !provider.billed && !provider.id.is_openrouter();
+        let is_usual =
+            !provider.only_when_named && !provider.billed && !provider.id.is_openrouter();
         let is_usual = is_usual && provider.id.as_str() != ProviderId::LOCAL;
         let names = provider.key_names.iter();
         let mut own = names.filter(|name| !provider.shared_names.contains(name));
@@ -355,7 +361,11 @@ fn nobody(asked: &Asked<'_>, variables: &Variables<'_>, standings: &[Standing]) 
         return "PROVIDERS takes away openrouter, and no other provider has a key: nobody is left to ask"
             .to_owned();
     }
-    let others: Vec<_> = asked.providers.iter().filter_map(|provider| key_of(&provider)).collect();
+    let others: Vec<_> = asked
+        .providers
+        .iter()
+        .filter_map(|provider| key_of(&provider))
+        .collect();
     let is_empty = variables.layers.iter().any(|layer| {
         let text = layer.texts.get("OPENROUTER_API_KEY");
         text.is_some_and(|text| text.trim().is_empty())

@@ -148,7 +148,12 @@ impl Variables<'_> {
         let twin = file_twin(name);
         let mut layers = self.layers.iter();
         layers.any(|layer| {
-            let has = |name: &str| layer.texts.get(name).is_some_and(|text| !text.trim().is_empty());
+            let has = |name: &str| {
+                layer
+                    .texts
+                    .get(name)
+                    .is_some_and(|text| !text.trim().is_empty())
+            };
             layer.source == Source::Environment && (has(name) || has(&twin))
         })
     }
@@ -162,7 +167,8 @@ impl Variables<'_> {
                  a file"
             ));
         }
-        let text = (self.read)(Path::new(path)).map_err(|why| format!("{named_by}={path:?} {why}"))?;
+        let text =
+            (self.read)(Path::new(path)).map_err(|why| format!("{named_by}={path:?} {why}"))?;
         if text.trim().is_empty() {
             return Err(format!("{named_by}={path:?} is empty: no key is in it"));
         }
@@ -188,7 +194,9 @@ mod tests {
         Layer {
             source,
             name: format!("{source:?}"),
-            texts: texts.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+            texts: texts
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
         }
     }
 
