@@ -138,7 +138,8 @@ fn explained(error: clap::Error) -> clap::Error {
         )
     } else if words.any(|word| ["KEY", "KEYS", "APIKEY", "TOKEN"].contains(&word)) {
         "keys have no flag, since others can see flags in the process list: put OPENROUTER_API_KEY \
-         and PROXY_API_KEY into .env (`free-llm-proxy init` writes one) or into the environment"
+         and PROXY_API_KEY into .env (`free-llm-proxy init` writes one, `free-llm-proxy key add` puts keys \
+         into it) or into the environment"
             .to_owned()
     } else {
         return error;

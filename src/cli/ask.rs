@@ -27,8 +27,11 @@ pub(super) fn line(question: &str) -> io::Result<String> {
 /// Asks for a line that is not shown while it is typed; `None` where the person gave up (Ctrl-C, or
 /// Ctrl-D at its beginning).
 pub(super) fn secret(question: &str) -> io::Result<Option<String>> {
+    // Whoever types fast must not be seen either.
+    let hidden = Hidden::begin()?;
     say::question(question);
-    let typed = Hidden::begin()?.line();
+    let typed = hidden.line();
+    drop(hidden);
     // What ended the line was not shown either.
     say::line("");
     typed

@@ -219,11 +219,7 @@ fn as_value(standing: &Standing) -> Value {
         "gives": row.gives,
         "limits": limits.collect::<Vec<_>>(),
         "day_ends": row.day_ends.map(day_end),
-        "training": match row.training {
-            Training::No => "no",
-            Training::May => "may",
-            Training::Unknown => "unknown",
-        },
+        "training": row.training.as_str(),
         "billed": row.billed,
         "base_url": row.base_url,
         "sign_up": row.sign_up,

@@ -8,8 +8,8 @@ use super::aliases::aliases;
 use super::sources::Sources;
 use super::table::{self, Group, Preset};
 use super::value::{
-    Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
-    refuses_training, seconds, seconds_or_zero,
+    Refusal, boolean, count, depth, header, log_level, model_field, model_order, period, port,
+    proxy_keys, refuses_training, seconds, seconds_or_zero,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error, rows};
 use crate::model::ProviderId;
@@ -60,12 +60,13 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         standings,
         accounts,
         problems,
+        nobody,
         warnings,
     } = reader.accounts(beside);
     // People begin with the keys; what is wrong with other settings of providers comes behind.
-    let others = std::mem::replace(&mut reader.problems, problems);
-    let problems = [reader.problems.clone(), others.clone()].concat();
-    reader.problems.extend(others);
+    let others = std::mem::take(&mut reader.problems);
+    let problems = [problems, others].concat();
+    reader.problems = nobody.into_iter().chain(problems.clone()).collect();
     let keyed = accounts
         .iter()
         .filter_map(|account| account.variable.clone());
@@ -197,10 +198,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             read: beside.read,
         };
         let mut resolved = accounts::resolve(&asked, &variables);
-        if resolved.accounts.is_empty() && !is_chosen {
-            // Whom PROVIDERS means is not known, so that none is left is no news.
-            resolved.problems.clear();
-        }
+        // Where it is not known whom PROVIDERS means, it is no news that none is left.
+        resolved.nobody = resolved.nobody.filter(|_| is_chosen);
         resolved
     }
 
@@ -221,7 +220,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let model_field = self.get("MODEL_FIELD", model_field);
         let model_aliases = self.get("MODEL_ALIASES", aliases);
         let fallback_router = self.get("FALLBACK_ROUTER", boolean);
-        let model_order = self.get("MODEL_ORDER", |order| Ok(order.to_owned()));
+        let model_order = self.get("MODEL_ORDER", model_order);
         let max_fallback_attempts = match self.given("MAX_FALLBACK_ATTEMPTS") {
             None if accounts.len() > 1 => Some(ATTEMPTS_OF_SEVERAL),
             None | Some(_) => self.get("MAX_FALLBACK_ATTEMPTS", count),

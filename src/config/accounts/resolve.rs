@@ -33,6 +33,8 @@ pub(in crate::config) struct Resolved {
     pub standings: Vec<Standing>,
     pub accounts: Vec<Account>,
     pub problems: Vec<String>,
+    /// What is said where nobody is left and nothing else is wrong.
+    pub nobody: Option<String>,
     pub warnings: Vec<String>,
 }
 
@@ -96,8 +98,7 @@ pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -
         standings.position(|standing| standing.provider.id == account.id.provider)
     });
     if out.accounts.is_empty() && out.problems.is_empty() {
-        let nobody = nobody(asked, variables, &out.standings);
-        out.problems.push(nobody);
+        out.nobody = Some(nobody(asked, variables, &out.standings));
     }
     out
 }
