@@ -16,12 +16,12 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use free_llm_proxy::answer::{Said, read as read_answer};
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::model::{Capabilities, Capability, Model, ModelId};
-use free_llm_proxy::provider::{Asked, Rules};
-use free_llm_proxy::redact::Secret;
-use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
+use free_llm_proxy::model::{AccountId, Capabilities, Capability, ModelId, Offer};
+use free_llm_proxy::provider::{Asked, Rules, find};
+use free_llm_proxy::redact::{Redactor, Secret};
+use free_llm_proxy::registry::{Parts, Rests, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
-use free_llm_proxy::select::{Preference, Selection, Wants, select};
+use free_llm_proxy::select::{Preference, Wants, next};
 use free_llm_proxy::sse::{Data, Framer};
 use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
 use free_llm_proxy::verdict::{Cause, Failure};
@@ -81,7 +81,7 @@ fn envelope(name: &'static str, bytes: usize) -> Path {
     let model = id("maker/model:free");
     path(name, Some(body.len()), move || {
         let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
-        request.body_for(&model)
+        request.body_as_it_came(&model)
     })
 }
 
@@ -145,35 +145,33 @@ fn selection(name: &'static str, count: usize) -> Path {
     for capability in Capability::ALL {
         able.set(capability, Some(true));
     }
-    let model = |rank: usize| {
-        Arc::new(Model {
-            id: id(&format!("maker/model-{rank}:free")),
-            rank: i64::try_from(rank).unwrap_or(0),
-            name: None,
-            context_length: Some(131_072),
-            capabilities: able,
-        })
+    let model = |rank: usize| Offer {
+        rank: i64::try_from(rank).ok(),
+        context_length: Some(131_072),
+        capabilities: able,
+        ..Offer::at_openrouter(id(&format!("maker/model-{rank}:free")))
     };
-    let snapshot = Snapshot {
-        models: (1..=count).map(model).collect(),
+    let snapshot = Snapshot::new(Parts {
+        offers: (1..=count).map(model).collect(),
         fallback: None,
+        accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
         source: Source::Ranking,
-    };
+    });
     let body = Bytes::from(input::body(20_000));
     let request = ChatRequest::read(body, DEPTH).expect("a request");
-    let cooldowns = Cooldowns::default();
+    let rests = Rests::default();
     let now = now();
     path(name, None, move || {
         let wants = Wants {
             needs: &request.needs,
             preference: Preference::None,
-            tried: &[],
+            out: &[],
             above_context: None,
         };
-        let selection = select(Some(&snapshot), wants, &cooldowns, now);
-        assert!(matches!(&selection, Selection::Candidates(all) if all.len() == count));
-        selection
+        let next = next(Some(&snapshot), wants, &rests, now);
+        assert!(next.candidate().is_some());
+        next.candidate().cloned()
     })
 }
 
@@ -182,13 +180,17 @@ fn classification(name: &'static str) -> Path {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
         upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789abcdef")]),
     };
     let body = Bytes::from_static(input::RATE_LIMITED);
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
+    let openrouter = find("openrouter").unwrap();
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
+            provider: openrouter,
+            key: None,
             model: &model,
             routing: Routing::Ours,
         };

@@ -17,10 +17,10 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::Model;
-use crate::provider::Asked;
+use crate::model::{Candidate, ProviderId};
+use crate::provider::{Asked, find};
 use crate::redact::without_key;
-use crate::request::{ChatRequest, Endpoint};
+use crate::request::{ChatRequest, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
 use crate::verdict::{Cause, Failure, Rest};
@@ -29,14 +29,14 @@ use crate::verdict::{Cause, Failure, Rest};
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Walker {
-    /// Asks one model. Its limits run from the moment there is a connection: the wait for one has
+    /// Asks one candidate. Its limits run from the moment there is a connection: the wait for one has
     /// a limit of its own, and nothing to do with the model (spec §9.3).
     pub(super) async fn ask(
         &self,
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
         request: &ChatRequest,
     ) -> Result<Opened, Unanswered> {
-        let body = request.body_for(&model.id);
+        let body = self.body_for(candidate, request);
         let limit = match self.times.plain {
             Some(whole) if !request.stream => whole,
             Some(_) | None => self.times.first_event,
@@ -51,7 +51,7 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        let opened = self.open(model, request, answered).await;
+        let opened = self.open(candidate, request, answered).await;
         opened.map_err(|failure| {
             Unanswered::Failed(match request.endpoint {
                 Endpoint::Chat => failure,
@@ -60,13 +60,18 @@ impl Walker {
         })
     }
 
+    /// What is sent to a candidate: the client's body, as far as its provider takes it.
+    fn body_for(&self, candidate: &Candidate, request: &ChatRequest) -> UpstreamBody {
+        request.body_as_it_came(&candidate.offer.id)
+    }
+
     async fn open(
         &self,
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
         request: &ChatRequest,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let (heard, body) = Heard::new(model, request, response);
+        let (heard, body) = Heard::new(candidate, request, response);
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body).await);
         }
@@ -103,12 +108,20 @@ impl Walker {
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
-        let asked = Asked {
-            model: &heard.model.id,
-            routing: heard.routing,
-        };
+        let asked = self.asked(heard);
         self.rules
             .classify(asked, status, &heard.headers, body, cause, heard.at)
+    }
+
+    fn asked<'a>(&'a self, heard: &'a Heard) -> Asked<'a> {
+        #[expect(clippy::expect_used, reason = "a built-in row")]
+        let provider = find(ProviderId::OPENROUTER).expect("OpenRouter has a row");
+        Asked {
+            provider,
+            key: Some(&self.rules.upstream_key),
+            model: &heard.candidate.offer.id,
+            routing: heard.routing,
+        }
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -129,15 +142,15 @@ impl Walker {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
                 let body = without_key(body, &self.rules.upstream_key);
                 Ok(PlainAnswer {
-                    model: Arc::clone(&heard.model),
-                    head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                    candidate: Arc::clone(&heard.candidate),
+                    head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
                     silent: said == Said::Stopped,
                 })
             }
             Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
-            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, &body)),
             Err(_) => Err(broken(Cause::NotJson)),
         }
     }
@@ -175,13 +188,11 @@ impl Walker {
         &self,
         heard: &Heard,
         error: &UpstreamError,
-        body: Bytes,
+        body: &Bytes,
     ) -> Failure {
-        let body = error.body.clone().unwrap_or(body);
-        match error.status {
-            Some(status) => self.classify(heard, status, &body, Cause::ErrorInside),
-            None => self.rules.broken(Some(200), Cause::ErrorInside),
-        }
+        let asked = self.asked(heard);
+        self.rules
+            .error_inside(asked, error, &heard.headers, body, heard.at)
     }
 
     /// Holds events back until one carries something a client would use.
@@ -206,8 +217,8 @@ impl Walker {
                 }
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
-                        model: Arc::clone(&heard.model),
-                        head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                        candidate: Arc::clone(&heard.candidate),
+                        head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                         body,
                         framer,
                         held: held.freeze(),
@@ -265,7 +276,7 @@ impl Walker {
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    Err(self.error_inside(heard, &error, body))
+                    Err(self.error_inside(heard, &error, &body))
                 }
                 Err(_) => broken(Cause::NotJson),
             },
@@ -280,7 +291,7 @@ impl StreamAnswer {
         let mut framer = Framer::new(events.len());
         framer.push(events);
         Self {
-            model: plain.model,
+            candidate: plain.candidate,
             head: AnswerHead {
                 content_type: None,
                 ..plain.head

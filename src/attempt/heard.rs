@@ -6,14 +6,14 @@ use http::header::DATE;
 use http::{HeaderMap, Response};
 
 use crate::clock::Now;
-use crate::model::Model;
+use crate::model::Candidate;
 use crate::request::{ChatRequest, Endpoint, Routing};
 use crate::upstream::AnswerBody;
 
 /// What an answer is judged by, beside its body.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
-    pub(super) model: Arc<Model>,
+    pub(super) candidate: Arc<Candidate>,
     pub(super) routing: Routing,
     pub(super) endpoint: Endpoint,
     pub(super) status: u16,
@@ -24,13 +24,13 @@ pub(super) struct Heard {
 
 impl Heard {
     pub(super) fn new(
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
         request: &ChatRequest,
         response: Response<AnswerBody>,
     ) -> (Self, AnswerBody) {
         let (head, body) = response.into_parts();
         let heard = Self {
-            model: Arc::clone(model),
+            candidate: Arc::clone(candidate),
             routing: request.routing,
             endpoint: request.endpoint,
             status: head.status.as_u16(),

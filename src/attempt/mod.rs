@@ -5,6 +5,7 @@
 //! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.
 //! Nothing here knows HTTP's server side or the error shape.
 
+mod after;
 mod ask;
 mod committed;
 mod explain;
@@ -13,6 +14,7 @@ mod idle;
 mod listened;
 mod opened;
 mod outgoing;
+mod progress;
 mod refusal;
 mod rendering;
 mod walk;

@@ -270,7 +270,9 @@ fn refused_key(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
 fn account(known: &Known<'_>) -> Option<Condition> {
     let gone = |day, limit, until| Condition::QuotaGone { day, limit, until };
     match known.account {
-        Some((AccountLimit::Day, until, limit)) => return Some(gone(true, limit, until)),
+        Some((AccountLimit::Day | AccountLimit::Quota, until, limit)) => {
+            return Some(gone(true, limit, until));
+        }
         Some((AccountLimit::Minute, until, limit)) => return Some(gone(false, limit, until)),
         Some((AccountLimit::Credit, until, _)) => {
             let until = Some(until);

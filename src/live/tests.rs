@@ -241,6 +241,8 @@ fn s3_failures_in_a_row_are_told_by_how_they_failed() {
         let (outcome, status, code, cause) = row;
         let unreachable = (row == DOWN).then_some(Unreachable::Dns);
         let attempt = AttemptRecord {
+            provider: crate::model::ProviderId::openrouter(),
+            account: crate::model::AccountId::openrouter(),
             model: id("a"),
             outcome: UpstreamError,
             status: (cause == Some(Cause::Status)).then_some(status),

@@ -127,7 +127,7 @@ fn returns(error: &ProxyError, unlisted: bool) -> Returns {
 
 /// Out of credit is a person's to mend; too much in flight names the moment when it is over.
 fn credit_returns(answer: &PassedAnswer) -> Returns {
-    let told = Raw::parse(&answer.body, json::MAX_DEPTH).ok();
+    let told = Raw::parse(answer.body.bytes(), json::MAX_DEPTH).ok();
     let metadata = told.and_then(|told| told.get("error")?.get("metadata"));
     let names_it = metadata.is_some_and(|metadata| metadata.get("retry_after_seconds").is_some());
     let seconds = answer

@@ -71,7 +71,9 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
         body["fetched_at"] = rfc3339(list.snapshot.fetched_at).into();
         body["source"] = list.snapshot.source.as_str().into();
     }
-    if let (Some(limit), Some(rest)) = (state.account.limit, &state.account.rest) {
+    if let Some(account) = state.account()
+        && let (Some(limit), Some(rest)) = (account.limit, &account.rest)
+    {
         body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(rest.until)});
     }
     if condition.tone() != Tone::Good {

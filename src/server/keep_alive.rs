@@ -65,7 +65,7 @@ impl KeepAlive {
         let error = match result {
             Ok(Opened::Stream(stream)) => {
                 // The header went out too early to say it.
-                let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.model.id);
+                let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.candidate.offer.public_id);
                 self.ready.push_back(comment.into());
                 let walker = Arc::clone(&self.app.walker);
                 let committed = stream.commit(rendering, walker, Some(period), record);

@@ -21,7 +21,6 @@
 //! carried, what is left out and what is refused is in `docs/surfaces.md`.
 
 mod chat;
-mod dropped;
 mod fields;
 pub mod messages;
 mod place;
@@ -30,7 +29,7 @@ mod unfit;
 
 use bytes::Bytes;
 
-pub use dropped::Dropped;
+pub use crate::request::Dropped;
 pub use place::{Fault, Invalid};
 
 use crate::answer::Said;

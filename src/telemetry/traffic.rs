@@ -172,6 +172,8 @@ mod tests {
             at: std::time::SystemTime::UNIX_EPOCH,
             record: AttemptRecord {
                 model: ModelId::try_from("a").unwrap(),
+                provider: crate::model::ProviderId::openrouter(),
+                account: crate::model::AccountId::openrouter(),
                 outcome: Outcome::Success,
                 status: None,
                 cause: None,

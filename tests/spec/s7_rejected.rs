@@ -55,7 +55,7 @@ async fn s7_what_is_turned_away_before_any_attempt_leaves_a_request_rejected() {
         let line = rig.line(&answer);
         assert!(is_utc(&line["ts"]), "{line}");
         let models = if has_list {
-            rig.app.registry().snapshot().unwrap().models.len()
+            rig.app.registry().snapshot().unwrap().offers().len()
         } else {
             0
         };

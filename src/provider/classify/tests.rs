@@ -1,6 +1,10 @@
+mod cases;
+mod others;
+
 use std::time::{Instant, SystemTime};
 
 use super::*;
+use crate::verdict::Lesson;
 use simulator::{Failed, Failure as Recorded};
 
 const MODEL: &str = "vendor/model-x:free";
@@ -23,6 +27,7 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
         upstream_key: Secret::new("sk-or-v1-0123456789"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789")]),
     };
     let headers = headers
         .iter()
@@ -31,6 +36,8 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
     let model = ModelId::try_from(MODEL).unwrap();
     rules.classify(
         Asked {
+            provider: crate::provider::find("openrouter").unwrap(),
+            key: None,
             model: &model,
             routing,
         },
@@ -66,6 +73,7 @@ fn in_words(failure: &Failure) -> String {
         None => String::new(),
         Some(Lesson::Lacks(capability)) => format!(", lacks {}", capability.as_str()),
         Some(Lesson::TooLong) => ", too long".to_owned(),
+        Some(Lesson::OverLimit) => ", over limit".to_owned(),
     };
     format!("{}, {scope}, {rest}{lesson}", failure.outcome.as_str())
 }
@@ -247,7 +255,7 @@ fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
         assert!(
             failure
                 .answer
-                .is_none_or(|answer| !String::from_utf8_lossy(&answer.body).contains("user_x"))
+                .is_none_or(|answer| !answer.body.to_text().contains("user_x"))
         );
     }
 }

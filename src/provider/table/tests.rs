@@ -247,8 +247,13 @@ fn s10_1_a_row_moves_to_another_address_whole() {
 #[test]
 fn s10_5_the_default_limits() {
     use {Counted::*, Ends::*, Per::*, Unit::*};
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static [(u64, Unit, Per, Counted, Option<Ends>)],
+    );
     #[rustfmt::skip]
-    let rows: &[(&str, &str, &[(u64, Unit, Per, Counted, Option<Ends>)])] = &[
+    let rows: &[Row] = &[
         ("openrouter", "", &[]),
         ("gemini", "gemini-3.5-flash", &[(5, Requests, Minute, Model, None), (250_000, Tokens, Minute, Model, None), (20, Requests, Day, Model, Some(Pacific))]),
         ("gemini", "gemini-3.1-flash-lite", &[(15, Requests, Minute, Model, None), (250_000, Tokens, Minute, Model, None), (500, Requests, Day, Model, Some(Pacific))]),

@@ -6,9 +6,9 @@
 
 use super::block::{Block, part};
 use crate::json::{Kind, Raw};
+use crate::request::Dropped;
 use crate::request::{MAX_MESSAGES, MAX_PARTS};
 use crate::surface::chat::{Arguments, Body, Part, TOO_MANY, fitting, unseal};
-use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 

@@ -5,12 +5,16 @@
 //! beginning of the message (behind the model's own id, where it is one): what a caller writes
 //! must not be able to speak of a model.
 
+mod table;
+
 use http::HeaderMap;
 
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capability, ModelId};
 use crate::verdict::FreeRequests;
+
+pub(super) use table::Usual;
 
 /// An error body, as far as it could be read.
 pub(super) struct ErrorBody<'a> {

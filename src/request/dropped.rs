@@ -1,4 +1,5 @@
-//! What a translation left out although it was asked for.
+//! What was left out of a request although it was asked for: by a translation (spec §14), or because
+//! a provider refuses it (spec §10.6).
 
 /// The names of what was left out, so that the answer can say so. Short visible ASCII only: they
 /// may stand in a header.
@@ -10,8 +11,8 @@ const MOST: usize = 16;
 
 impl Dropped {
     /// Notes a field or a kind of tool, once. A name that is not plainly a name is not repeated.
-    pub(super) fn note(&mut self, name: &str) {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b':');
+    pub fn note(&mut self, name: &str) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-:[]$".contains(&b);
         let name = if !name.is_empty() && name.len() <= 64 && name.bytes().all(plain) {
             name
         } else {
@@ -22,6 +23,11 @@ impl Dropped {
         if !self.0.iter().any(|known| known == name) {
             self.0.push(name.to_owned());
         }
+    }
+
+    /// Takes over what another has noted.
+    pub fn join(&mut self, other: &Self) {
+        other.names().for_each(|name| self.note(name));
     }
 
     /// The names, in the order in which they were met.
@@ -39,6 +45,22 @@ impl Dropped {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s10_6_two_lists_are_joined_and_each_name_stands_once() {
+        let (mut translated, mut refused) = (Dropped::default(), Dropped::default());
+        translated.note("web_search");
+        translated.note("seed");
+        for name in ["seed", "messages[].name", "tools[].$schema"] {
+            refused.note(name);
+        }
+        translated.join(&refused);
+        let names: Vec<&str> = translated.names().collect();
+        assert_eq!(
+            names,
+            ["web_search", "seed", "messages[].name", "tools[].$schema"]
+        );
+    }
 
     #[test]
     fn only_plain_names_are_repeated_and_each_once() {
