@@ -1,7 +1,7 @@
 //! Whether a provider takes a key: asked where that costs no quota (spec §10.8, reference §3). What an
 //! answer means is judged here, asking is the caller's. No connection is no verdict on a key.
 
-use crate::provider::{Auth, KeyTest, Means, Provider};
+use crate::provider::{Auth, KeyTest, KeyVerdict, Provider, key_verdict};
 use crate::redact::Secret;
 
 /// What goes along with a request: how, and which key.
@@ -72,28 +72,6 @@ where
         Ok((status, _)) if (200..500).contains(&status) => Tested::Untested,
         Ok((status, _)) => Tested::Unknown(status),
         Err(why) => Tested::Unreachable(why),
-    }
-}
-
-/// What the answer to a key test says of the key.
-enum KeyVerdict {
-    Accepted,
-    Refused,
-    Unknown,
-}
-
-/// Only a 401, a 403 or a 400 refuses a key, the last where the row's errors say so.
-fn key_verdict(row: &Provider, status: u16, body: &[u8]) -> KeyVerdict {
-    let says = |code: &str| memchr::memmem::find(body, code.as_bytes()).is_some();
-    let mut dead = row
-        .errors
-        .iter()
-        .filter(|error| error.means == Means::KeyDead);
-    match status {
-        200..=299 => KeyVerdict::Accepted,
-        401 | 403 => KeyVerdict::Refused,
-        400 if dead.any(|error| error.code.as_deref().is_some_and(says)) => KeyVerdict::Refused,
-        _ => KeyVerdict::Unknown,
     }
 }
 
