@@ -47,8 +47,8 @@ where
             },
             Err(why) => Tested::Unreachable(why),
         };
-        // A later address is asked only where this one refused.
-        if !matches!(tested, Tested::Refused(_)) {
+        // A later address is asked only where this one refused, in whatever words.
+        if !matches!(tested, Tested::Refused(_) | Tested::Unknown(401 | 403)) {
             break;
         }
     }
@@ -104,6 +104,7 @@ mod tests {
             ("cloudflare",  vec![(VERIFY, ok(200, b"{}"))],                          Tested::Works),
             ("cloudflare",  vec![(VERIFY, ok(401, auth)), (OWNED, ok(200, b"{}"))],  Tested::Works),
             ("cloudflare",  vec![(VERIFY, ok(401, auth)), (OWNED, ok(401, auth))],   Tested::Refused(401)),
+            ("cloudflare",  vec![(VERIFY, ok(403, b"{}")), (OWNED, ok(200, b"{}"))], Tested::Works),
             ("cloudflare",  vec![(VERIFY, gone())],                                  Tested::Unreachable("connection refused".to_owned())),
             ("nvidia",      vec![("https://integrate.api.nvidia.com/v1/models", ok(200, b""))], Tested::Untested),
             ("nvidia",      vec![("https://integrate.api.nvidia.com/v1/models", gone())], Tested::Unreachable("connection refused".to_owned())),

@@ -3,19 +3,22 @@
 //!
 //! The one reader of the process environment, which is never changed.
 
-use std::collections::{BTreeMap, HashMap};
+mod layer;
+
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::accounts::{self, Standing, Variable};
+use super::accounts::{self, Standing};
 use super::dotenv::{self, Odd};
 use super::env_file::{self, Found};
 use super::near::{self, near};
 use super::table;
-use super::trust::{Source, may_go};
+use super::trust::{Set, Source, misled};
 use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
+use layer::{Layer, is_known};
 
 /// The layers, read once, the one that wins first. A problem on the way waits until
 /// [`Sources::config`] can tell it together with the others.
@@ -29,22 +32,6 @@ pub struct Sources {
     passed_over: Option<&'static str>,
     /// `CONFIG_FILE`, and what is wrong with it.
     file: file::File,
-}
-
-/// What one source sets.
-#[derive(Clone)]
-struct Layer {
-    source: Source,
-    /// What it is called in a sentence.
-    name: String,
-    /// By the table's names.
-    values: HashMap<&'static str, String>,
-    /// The variables that may hold keys, and account ids, by their own names.
-    keys: BTreeMap<String, String>,
-    /// The settings whose value stands in a file that this source names (`PROXY_API_KEY_FILE`).
-    from_files: Vec<&'static str>,
-    /// The names that no setting has, in a file with their lines.
-    strange: Vec<(Option<usize>, String)>,
 }
 
 impl Sources {
@@ -404,96 +391,6 @@ impl Sources {
     }
 }
 
-impl Layer {
-    fn new(source: Source, name: &str) -> Self {
-        Self {
-            source,
-            name: name.to_owned(),
-            values: HashMap::new(),
-            keys: BTreeMap::new(),
-            from_files: Vec::new(),
-            strange: Vec::new(),
-        }
-    }
-
-    fn keys(&self) -> accounts::Layer {
-        accounts::Layer {
-            source: self.source,
-            name: self.name.clone(),
-            texts: self.keys.clone(),
-        }
-    }
-
-    /// Takes these variables; of two spellings of a setting the first of the table counts.
-    fn take(&mut self, mut variables: HashMap<String, String>) {
-        let keys = variables
-            .iter()
-            .filter(|(name, _)| accounts::may_hold_key(name));
-        self.keys = keys
-            .map(|(name, text)| (name.clone(), text.clone()))
-            .collect();
-        for setting in SETTINGS {
-            let mut spellings = setting.spellings();
-            if let Some(value) = spellings.find_map(|name| variables.remove(&name)) {
-                self.values.insert(setting.name, value);
-            }
-        }
-        let mut strange: Vec<_> = variables
-            .into_keys()
-            .filter(|name| !is_known(name))
-            .map(|name| (None, name))
-            .collect();
-        strange.sort();
-        self.strange = strange;
-    }
-}
-
-/// Whether a variable of this name is a setting's, or a provider's key or account id in some spelling.
-fn is_known(name: &str) -> bool {
-    table::spelt(name).is_some() || accounts::is_provider_variable(name)
-}
-
-/// Something that is set, and by whom.
-#[derive(Clone, Debug)]
-struct Set {
-    name: String,
-    source: Source,
-    place: String,
-    /// Its value stands in a file that is named.
-    is_file: bool,
-}
-
-impl Set {
-    fn of(variable: &Variable) -> Self {
-        Self {
-            name: variable.name.clone(),
-            source: variable.source,
-            place: variable.place.clone(),
-            is_file: variable.is_file(),
-        }
-    }
-}
-
-/// What is wrong with these addresses, by who set them and who set these keys. The file that a folder's
-/// `.env` names is not that `.env`: a key in it does not follow its addresses either.
-fn misled(keys: &[Set], addresses: &[Set]) -> Vec<String> {
-    let misled = addresses.iter().filter_map(|address| {
-        let mut keys = keys.iter().filter(|key| key.name != address.name);
-        let from_file = |key: &Set| {
-            key.is_file && !address.is_file && address.source == Source::WorkingDir
-        };
-        let key = keys.find(|key| !may_go(key.source, address.source) || from_file(key))?;
-        let (name, here) = (&address.name, &address.place);
-        let (key, there) = (&key.name, &key.place);
-        Some(format!(
-            "{name} is set by {here} in this folder, and {key} by {there}: a folder's {here} may be \
-             anybody's and does not say where a key goes. Set both in one place or, if you trust this \
-             one, add --env-file {here}"
-        ))
-    });
-    misled.collect()
-}
-
 /// A file of which more lines are odd is no file of settings; its end is told in one sentence.
 const MOST_COMPLAINTS: usize = 10;
 
@@ -528,13 +425,6 @@ pub fn folder_file_is_ours() -> bool {
 #[must_use]
 pub fn foreign_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-impl std::fmt::Debug for Layer {
-    /// Names only: values may be keys.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
-    }
 }
 
 #[cfg(test)]

@@ -386,6 +386,8 @@ async fn s10_8_check_has_a_line_for_every_key() {
                 &format!("PROXY_API_KEY=proxy-key-for-tests\n{settings}\n"),
             )
             .env("MODELS_LIST_URL", "http://127.0.0.1:9/list")
+            // Which nothing on this machine is asked through.
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
             .run()
             .await;
         let code = i32::from(expected.starts_with("BAD"));

@@ -16,12 +16,11 @@ fn now() -> Now {
 #[test]
 fn s8_the_key_is_judged_in_plain_words() {
     let data = |more: &str| format!("{{\"data\":{{\"label\":\"x\",\"usage\":1{more}}}}}");
-    const ACCEPTED: &str =
-        "ok the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)";
+    const ACCEPTED: &str = "ok the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts";
     let refused = |status: u16, said: &str| {
         format!(
             "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env. Then \
-             restart the proxy. It is in OPENROUTER_API_KEY (len=29). Is it deleted, disabled or a \
+             restart the proxy. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
              placeholder? Create one at https://openrouter.ai/settings/keys{said}"
         )
     };
@@ -80,7 +79,7 @@ fn s8_a_short_key_shows_its_length_only() {
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
-         one into .env. Then restart the proxy. It is in OPENROUTER_API_KEY (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+         one into .env. Then restart the proxy. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
     );
 }
 
@@ -141,7 +140,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
         report.to_string(),
         "ok    the settings are complete\n\
          ok    the ranking has 1 model that can be used\n\
-         ok    the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)\n\
+         ok    the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts\n\
          ok    1 of 1 models exist there\n\
          Everything works."
     );

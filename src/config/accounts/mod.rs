@@ -4,6 +4,7 @@
 mod choice;
 mod keys;
 mod names;
+mod nobody;
 mod resolve;
 mod split;
 mod variables;
