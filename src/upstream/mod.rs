@@ -29,6 +29,7 @@ pub use lease::AnswerBody;
 pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
+use crate::provider::Auth;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
@@ -217,6 +218,32 @@ impl HttpClient {
     ) -> Result<Response<AnswerBody>, SendError> {
         ask(address, shown, json, |absolute| self.origin(absolute)).await
     }
+
+    /// A GET with a key, shown as its provider wants it.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub async fn get_as(
+        &self,
+        address: &str,
+        auth: &Auth,
+        key: &Secret,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let header = match auth {
+            Auth::None => None,
+            Auth::Bearer => Some((AUTHORIZATION, bearer(key).map_err(unfit)?)),
+            Auth::Header(name) => Some(named(name, key).map_err(unfit)?),
+        };
+        self.ask(address, header, None).await
+    }
+}
+
+/// A key in a header of this name, marked so that nothing prints it.
+fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
+    let name = HeaderName::try_from(name)?;
+    let mut value = HeaderValue::try_from(key.expose())?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 fn unfit(error: http::Error) -> ConnectError {
