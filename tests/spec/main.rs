@@ -17,6 +17,7 @@ mod i6_events;
 mod i6_explain;
 mod i6_state;
 mod readme;
+mod s10_1_hop;
 mod s10_4_refusals;
 mod s13_guessing;
 mod s2_failed_reads;
