@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Explain { file, json } => {
             run(None, cli::explain::run(&sources, file.as_deref(), json))
         }
+        #[cfg(feature = "demo")]
         Command::Demo => run(None, cli::demo::run(&sources)),
         Command::Check => with(&sources, |config| {
             run(None, cli::check::ask(config, Local::read()))

@@ -4,6 +4,7 @@
 
 mod as_stream;
 mod by_itself;
+mod mend;
 mod passed;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::json::{self, Kind, Raw, Reader};
 use crate::request::Endpoint;
 
 pub use as_stream::as_stream;
+pub use mend::Mender;
 pub use passed::{AnswerHead, PassedAnswer, answer as pass};
 
 /// What one event of a stream, or a whole plain answer, says.
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_2_the_usage_tells_how_many_tokens_an_answer_has() {
+    fn s3_the_usage_tells_how_many_tokens_an_answer_has() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"usage":{"prompt_tokens":9,"completion_tokens":42}}"#,           Some(42)),

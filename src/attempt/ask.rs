@@ -64,7 +64,7 @@ impl Walker {
 
     /// What is sent to a candidate: the client's body, as far as its provider takes it.
     fn body_for(&self, candidate: &Candidate, request: &ChatRequest) -> UpstreamBody {
-        request.body_for(&candidate.offer.id)
+        request.body_as_it_came(&candidate.offer.id)
     }
 
     async fn open(

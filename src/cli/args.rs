@@ -23,6 +23,7 @@ pub enum Command {
     /// Run the proxy. What is done when nothing is said.
     Serve,
     /// Run it on top of a simulated list and upstream.
+    #[cfg(feature = "demo")]
     Demo,
     /// Ask the ranking and the upstream whether all is well.
     Check,
@@ -70,6 +71,7 @@ pub struct Parsed {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
     let matches = app().try_get_matches_from(args).map_err(explained)?;
     let command = match matches.subcommand() {
+        #[cfg(feature = "demo")]
         Some(("demo", _)) => Command::Demo,
         Some(("check", _)) => Command::Check,
         Some(("health", _)) => Command::Health,
@@ -224,6 +226,7 @@ fn app() -> clap::Command {
         )
         .subcommands([
             all_settings("serve", "Run the proxy (the default)"),
+            #[cfg(feature = "demo")]
             command(
                 "demo",
                 "Run it without keys or network, on a simulated list and upstream",

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use simulator::{Script, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, serve};
 use crate::config::{Group, Sources, reachable};
-use crate::simulator::{Script, Simulator};
 
 /// The demo's own key: it opens nothing but the simulator.
 const KEY: &str = "demo-key";

@@ -5,6 +5,7 @@
 
 mod args;
 pub mod check;
+#[cfg(feature = "demo")]
 pub mod demo;
 mod door;
 pub mod explain;

@@ -113,3 +113,26 @@ impl LimitSource {
         }
     }
 }
+
+/// Whether a limit is about this id: `*` in a pattern stands for any characters, no pattern at all for
+/// every id.
+pub(super) fn is_about(patterns: &[String], id: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| fits(pattern, id))
+}
+
+fn fits(pattern: &str, id: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| id.strip_prefix(first)) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, behind)) => rest = behind,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}

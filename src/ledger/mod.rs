@@ -1,12 +1,32 @@
 //! What each account may still be asked: limits as data, and the buckets that count against them
 //! (spec §10.5).
 //!
-//! Pure: `now` is passed in.
+//! Pure: `now` is passed in. Requests, answers and rests are none of its business: it is told what was
+//! sent and what was said, and tells who has headroom.
 
+mod beyond;
+mod book;
+mod bucket;
 mod calendar;
+mod charge;
+mod count;
+mod headers;
+mod learning;
 mod limit;
+mod listing;
+mod numbers;
+mod rolling;
 mod stated;
+#[cfg(test)]
+mod tests;
+mod time;
+mod view;
 
+pub use book::{BucketId, Headroom, Ledger, Reservation, Slot, Terms};
 pub use calendar::{Window, next_end, window};
+pub use charge::{Ask, Used};
+pub use headers::{Correction, QuotaHeaders, read_headers};
+pub use learning::{FreeQuota, Refusal};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
 pub use stated::Stated;
+pub use view::BucketView;

@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn s2_the_recorded_sample_is_read_whole() {
-        let body = include_str!("../simulator/top-models.json");
+        let body = simulator::TOP_MODELS;
         let ranking = Ranking::read(body.as_bytes(), false).unwrap();
         assert_eq!((ranking.models.len(), ranking.skipped.len()), (6, 0));
         assert_eq!(

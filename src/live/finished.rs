@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_1_a_request_ends_in_one_of_five_ways() {
+    fn s3_a_request_ends_in_one_of_five_ways() {
         use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
         #[rustfmt::skip]
         let rows = [

@@ -40,12 +40,30 @@ impl ErrorRow {
     }
 }
 
-/// `^` holds words to the beginning of the message: elsewhere it may quote the request.
+/// `^` holds words to the beginning of the message, where a `*` stands for a name or an id: elsewhere
+/// the message may quote the request.
 fn matches(words: &str, said: &ErrorSaid<'_>) -> bool {
     match words.strip_prefix('^') {
-        Some(beginning) => said.begins(&beginning.to_lowercase()),
+        Some(beginning) => begins(&said.message, &beginning.to_lowercase()),
         None => !words.is_empty() && said.has_anywhere(words),
     }
+}
+
+fn begins(message: &str, pattern: &str) -> bool {
+    /// No name is longer, in bytes.
+    const LONGEST_NAME: usize = 80;
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = message.strip_prefix(first) else {
+        return false;
+    };
+    for part in parts {
+        let Some(at) = rest.find(part).filter(|at| *at <= LONGEST_NAME) else {
+            return false;
+        };
+        rest = rest.get(at + part.len()..).unwrap_or_default();
+    }
+    !pattern.is_empty()
 }
 
 impl Case<'_> {

@@ -3,6 +3,7 @@
 use super::address;
 use crate::ledger::{Ends, Limit};
 use crate::model::{Capabilities, ModelId, ProviderId};
+pub use crate::request::Fields;
 
 /// One provider, as the built-in table and `CONFIG_FILE` describe it.
 #[derive(Clone, Debug)]
@@ -220,32 +221,6 @@ pub struct OfferRow {
     pub capabilities: Capabilities,
 }
 
-/// What must change in a request before it goes there (spec §10.6).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields {
-    /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`. One that changes
-    /// the answer's form (`n`, `logprobs`, `response_format`) is an ability that its offers lack.
-    pub remove: Vec<String>,
-    /// Old name, new name.
-    pub rename: Vec<(String, String)>,
-    /// Fields that are sent where the request has none, with their JSON.
-    pub defaults: Vec<(String, String)>,
-    /// Explicit nulls go.
-    pub no_nulls: bool,
-    /// Content parts that are all text become one string.
-    pub text_only: bool,
-    /// Keywords that leave the schemas of tools, at every depth.
-    pub schema_remove: Vec<String>,
-    /// Call ids must be nine letters or digits.
-    pub short_call_ids: bool,
-    /// A call without its thought signature gets Google's placeholder.
-    pub thought_signatures: bool,
-    /// Reasoning fields of earlier turns are taken.
-    pub takes_reasoning: bool,
-    /// `max_tokens` above the offer's output limit is refused, and so lowered to it.
-    pub caps_max_tokens: bool,
-}
-
 /// What an error means (spec §10.1, `[[errors]]`). All members that are set must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRow {
@@ -253,7 +228,8 @@ pub struct ErrorRow {
     pub status: Option<u16>,
     /// The error's code, whichever member holds it.
     pub code: Option<String>,
-    /// Part of its message, any case.
+    /// Part of the body, any case; behind `^` the beginning of the message, where a `*` stands for a
+    /// name or an id of up to 80 bytes.
     pub matches: Option<String>,
     /// What it means.
     pub means: Means,

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use super::aloud::Aloud;
+use super::asker::Asker;
 use super::body::{self, Sent};
 use super::door::{self, Entered, Voice};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
+use super::keep_alive::KeepAlive;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
-use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
@@ -89,8 +89,9 @@ pub(super) async fn complete(
             Err(_) => {
                 let mut head = HeaderMap::new();
                 voice.name_dropped(&mut head);
-                let aloud = Aloud::new(walk, period, voice.rendering(), asker, Arc::clone(app));
-                let body = ReplyBody::flowing(aloud);
+                let waiting =
+                    KeepAlive::new(walk, period, voice.rendering(), asker, Arc::clone(app));
+                let body = ReplyBody::flowing(waiting);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
                 return with_attempts(response, attempts.count());

@@ -132,7 +132,7 @@ impl ProxyError {
             Self::Loop => View::new(
                 508,
                 "loop_detected",
-                INVALID,
+                SERVER,
                 "The request comes from a free-llm-proxy. One that asks another, or itself, is not served: it would go round.",
             ),
             Self::TooManyConnections => View::new(

@@ -8,8 +8,10 @@ mod connect;
 mod connection;
 mod dial;
 mod driver;
+mod kept;
 mod lease;
 mod pool;
+mod send;
 mod unreachable;
 mod wire;
 
@@ -20,9 +22,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
-pub use client::{Answered, HttpClient, Origin, ReadError, SendError, read_body};
+pub use client::{HttpClient, Origin, ReadError, read_body};
 pub use connect::Connector;
 pub use lease::AnswerBody;
+pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
 use crate::redact::Secret;

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_1_a_rest_says_why_in_a_few_words() {
+    fn s3_a_rest_says_why_in_a_few_words() {
         #[rustfmt::skip]
         let rows = [
             (Outcome::RateLimited,   Some(429), Cause::Status,      "rate limited (HTTP 429)"),

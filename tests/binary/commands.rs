@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use free_llm_proxy::config::SETTINGS;
-use free_llm_proxy::simulator::Script;
 use serde_json::json;
+use simulator::Script;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;

@@ -1,8 +1,8 @@
 //! §6, §8: settings from flags, environment and `.env`; what is wrong with them is said at once.
 
 use free_llm_proxy::config::{Group, Preset, SETTINGS};
-use free_llm_proxy::simulator::Script;
 use serde_json::json;
+use simulator::Script;
 use tokio::net::TcpListener;
 
 use crate::program::{PROXY_KEY, Program, Ran, Serving, UPSTREAM_KEY};

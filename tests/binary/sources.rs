@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use free_llm_proxy::simulator::Script;
 use serde_json::json;
+use simulator::Script;
 use tempfile::TempDir;
 
 use crate::program::{PROXY_KEY, Program, Ran, Serving, UPSTREAM_KEY};

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::model::{ModelId, ProviderId, Subject, Whom};
 use free_llm_proxy::registry::Standing;
-use free_llm_proxy::simulator::{Greeting, Plan, PlanEnd, Script, Simulator, Step};
 use serde_json::{Value, json};
+use simulator::{Greeting, Plan, PlanEnd, Script, Simulator, Step};
 use tokio::net::TcpListener;
 
 use crate::faults::*;

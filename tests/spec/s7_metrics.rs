@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{self, Failure, Point, Script, Step, StreamFault};
 use serde_json::Value;
+use simulator::{Failure, Point, Script, Step, StreamFault};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
 

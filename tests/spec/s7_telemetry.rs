@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{self, Failure, Plan, PlanEnd, Step, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Step, StreamFault};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
 

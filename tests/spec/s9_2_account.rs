@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Step};
 use tokio::time::{Instant, sleep_until};
 
 use crate::rig::{Answer, Rig, abc};
@@ -73,7 +73,7 @@ pub fn once(step: Step) -> Plan<Step> {
 }
 
 /// A script whose account meets this once.
-pub fn account(step: Step) -> free_llm_proxy::simulator::Script {
+pub fn account(step: Step) -> simulator::Script {
     abc().account(once(step))
 }
 

@@ -1,8 +1,11 @@
+mod cases;
+mod others;
+
 use std::time::{Instant, SystemTime};
 
 use super::*;
-use crate::simulator::{Failed, Failure as Recorded};
 use crate::verdict::Lesson;
+use simulator::{Failed, Failure as Recorded};
 
 const MODEL: &str = "vendor/model-x:free";
 /// 2026-10-02 12:00:00 UTC
@@ -186,7 +189,7 @@ fn s9_2_every_recorded_failure_has_its_scope() {
         (Overloaded,               "upstream_error, model, 60s"),
     ];
     for (recorded, expected) in rows {
-        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now());
+        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now().wall);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
         assert_eq!(
             in_words(&classify(status, &headers, &body)),
@@ -196,7 +199,7 @@ fn s9_2_every_recorded_failure_has_its_scope() {
     }
     let inside_a_200 = Recorded::ALL
         .iter()
-        .filter(|f| Failed::from(**f).sent(MODEL, now()).0 == 200);
+        .filter(|f| Failed::from(**f).sent(MODEL, now().wall).0 == 200);
     assert_eq!(
         rows.len() + inside_a_200.count(),
         Recorded::ALL.len(),
@@ -245,7 +248,7 @@ fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
         (Harness, false),
         (ProviderLimit, false),
     ] {
-        let (status, _, body) = Failed::from(recorded).sent(MODEL, now());
+        let (status, _, body) = Failed::from(recorded).sent(MODEL, now().wall);
         let failure = classify(status, &[], &body);
         assert_eq!(failure.answer.is_some(), passed, "{recorded:?}");
         assert!(
@@ -258,11 +261,11 @@ fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
 
 #[test]
 fn s9_2_the_free_requests_are_read_where_they_are_told() {
-    let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now());
+    let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now().wall);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let told = classify(status, &headers, &body).free_requests.unwrap();
     assert_eq!((told.limit, told.remaining), (50, 0));
-    let (status, _, body) = Failed::from(Recorded::DailyLimitMetadata).sent(MODEL, now());
+    let (status, _, body) = Failed::from(Recorded::DailyLimitMetadata).sent(MODEL, now().wall);
     assert_eq!(
         classify(status, &[], &body).free_requests.unwrap().limit,
         50
@@ -411,7 +414,7 @@ fn s9_2_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_no
         (InvalidImage,          "client_error, request, none",       "client_error, request, none"),
     ];
     for (recorded, asks, steers) in rows {
-        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now());
+        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now().wall);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
         for (routing, expected) in [(Routing::Asks, asks), (Routing::Steers, steers)] {
             let failure = classify_of(routing, status, &headers, &body);

@@ -71,7 +71,7 @@ pub(super) fn limit(node: &Node, whose: Whose) -> Result<Limit, Mistake> {
             "of" => of = member.word(COUNTED)?,
             "ends" => ends = Some((member.word(ENDS)?, member)),
             "models" => {
-                let patterns = member.list()?.iter().map(|node| models::pattern(node));
+                let patterns = member.list()?.iter().map(models::pattern);
                 ids = patterns.collect::<Result<_, _>>()?;
             }
             _ => return Err(member.unknown("a limit", MEMBERS)),
@@ -88,10 +88,10 @@ pub(super) fn limit(node: &Node, whose: Whose) -> Result<Limit, Mistake> {
         (_, Some((per, _))) => per,
         (_, None) => return Err(wrong("needs its window: per = \"day\", for example")),
     };
-    if let Some((_, member)) = ends {
-        if !matches!(per, Per::Day | Per::Week | Per::Month) {
-            return Err(member.wrong("is for a day, a week or a month; other windows roll"));
-        }
+    if let Some((_, member)) = ends
+        && !matches!(per, Per::Day | Per::Week | Per::Month)
+    {
+        return Err(member.wrong("is for a day, a week or a month; other windows roll"));
     }
     Ok(Limit {
         amount,

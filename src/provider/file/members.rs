@@ -133,6 +133,7 @@ impl Reading {
             "text_only" => row.fields.text_only = member.switch()?,
             "schema_remove" => row.fields.schema_remove = texts(member)?,
             "short_call_ids" => row.fields.short_call_ids = member.switch()?,
+            "strict_roles" => row.fields.strict_roles = member.switch()?,
             "thought_signatures" => row.fields.thought_signatures = member.switch()?,
             "takes_reasoning" => row.fields.takes_reasoning = member.switch()?,
             "caps_max_tokens" => row.fields.caps_max_tokens = member.switch()?,
@@ -160,11 +161,8 @@ impl Reading {
         }
         if row.takes_account_id() && row.account_id_name.is_none() {
             let line = self.address_line.unwrap_or(line);
-            let sentence = format!(
-                "has {{account_id}} in an address, but only {} has account ids",
-                "cloudflare"
-            );
-            notes.note(Mistake::new(line, shown(row.id.as_str()), sentence));
+            let sentence = format!("is in an address of {}, which has no account ids", row.id);
+            notes.note(Mistake::new(line, address::ACCOUNT_ID, sentence));
         }
         FileProvider {
             provider: row.into(),
@@ -219,25 +217,23 @@ fn auth(member: &Member) -> Result<Auth, Mistake> {
         })
 }
 
-/// An address, several in our own rows, or `chat` where only a chat tells.
+/// An address, several in turn, or `chat` where only a chat tells.
 fn key_test(member: &Member) -> Result<KeyTest, Mistake> {
-    match &member.node.what {
-        What::Text(text) if text == "chat" => Ok(KeyTest::Chat),
-        What::List(_) => {
-            let urls = texts(member)?;
-            let checked = urls.iter().map(|url| address::whole(url));
-            let checked: Result<_, _> = checked.collect();
-            checked.map(KeyTest::Get).map_err(|rule| member.wrong(rule))
-        }
+    if let What::List(_) = member.node.what {
+        let urls = texts(member)?;
+        let checked: Result<_, _> = urls.iter().map(|url| address::whole(url)).collect();
+        return checked.map(KeyTest::Get).map_err(|rule| member.wrong(rule));
+    }
+    match member.text()? {
+        "chat" => Ok(KeyTest::Chat),
         _ => Ok(KeyTest::Get(vec![address(member)?])),
     }
 }
 
 /// `no`, `may` or `unknown`; a switch says the first two.
 fn training(member: &Member) -> Result<Training, Mistake> {
-    match member.node.what {
-        What::Switch(true) => Ok(Training::May),
-        What::Switch(false) => Ok(Training::No),
-        _ => member.word(TRAINING),
+    if let What::Switch(may) = member.node.what {
+        return Ok(if may { Training::May } else { Training::No });
     }
+    member.word(TRAINING)
 }

@@ -32,13 +32,18 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// More mistakes than this are not read by anybody.
+const MOST: usize = 50;
+
 /// The mistakes that were found so far.
 #[derive(Default)]
 pub(super) struct Notes(Vec<Mistake>);
 
 impl Notes {
     pub(super) fn note(&mut self, mistake: Mistake) {
-        self.0.push(mistake);
+        if self.0.len() < MOST {
+            self.0.push(mistake);
+        }
     }
 
     /// What was read, or nothing and a note why.
@@ -71,7 +76,9 @@ pub(super) fn shown(word: &str) -> String {
 /// The name that this one may have been meant for, as the end of a sentence.
 pub(super) fn perhaps(name: &str, known: &[&str]) -> String {
     let most = if name.len() < 4 { 1 } else { 2 };
-    let near = known.iter().map(|known| (distance(name, known), *known));
+    let as_long = |known: &&&str| known.len().abs_diff(name.len()) <= most;
+    let near = known.iter().filter(as_long);
+    let near = near.map(|known| (distance(name, known), *known));
     match near.filter(|(far, _)| *far <= most).min() {
         Some((_, near)) => format!("; perhaps {near:?} is meant"),
         None => String::new(),
@@ -93,10 +100,10 @@ impl Member {
     }
 
     pub(super) fn text(&self) -> Result<&str, Mistake> {
-        match &self.node.what {
-            What::Text(text) => Ok(text),
-            _ => Err(self.wrong("must be a text in quotes")),
-        }
+        let What::Text(text) = &self.node.what else {
+            return Err(self.wrong("must be a text in quotes"));
+        };
+        Ok(text)
     }
 
     /// A text of printable characters, for people.
@@ -109,35 +116,36 @@ impl Member {
     }
 
     pub(super) fn switch(&self) -> Result<bool, Mistake> {
-        match self.node.what {
-            What::Switch(switch) => Ok(switch),
-            _ => Err(self.wrong("must be true or false")),
-        }
+        let What::Switch(switch) = self.node.what else {
+            return Err(self.wrong("must be true or false"));
+        };
+        Ok(switch)
     }
 
     /// A whole number from 1 to the most.
     pub(super) fn count(&self, most: u64) -> Result<u64, Mistake> {
-        let count = match self.node.what {
-            What::Whole(number) => u64::try_from(number).ok(),
-            _ => None,
+        let rule = || self.wrong(format!("must be a whole number from 1 to {most}"));
+        let What::Whole(number) = self.node.what else {
+            return Err(rule());
         };
+        let count = u64::try_from(number).ok();
         count
             .filter(|count| (1..=most).contains(count))
-            .ok_or_else(|| self.wrong(format!("must be a whole number from 1 to {most}")))
+            .ok_or_else(rule)
     }
 
     pub(super) fn list(&self) -> Result<&[Node], Mistake> {
-        match &self.node.what {
-            What::List(nodes) => Ok(nodes),
-            _ => Err(self.wrong("must be a list in [brackets]")),
-        }
+        let What::List(nodes) = &self.node.what else {
+            return Err(self.wrong("must be a list in [brackets]"));
+        };
+        Ok(nodes)
     }
 
     pub(super) fn members(&self) -> Result<&[Member], Mistake> {
-        match &self.node.what {
-            What::Members(members) => Ok(members),
-            _ => Err(self.wrong("must be a table")),
-        }
+        let What::Members(members) = &self.node.what else {
+            return Err(self.wrong("must be a table"));
+        };
+        Ok(members)
     }
 
     /// One of a few words.
@@ -160,17 +168,17 @@ impl Member {
 impl Node {
     /// The members of a table that stands in the list of this name.
     pub(super) fn members(&self, list: &str) -> Result<&[Member], Mistake> {
-        match &self.what {
-            What::Members(members) => Ok(members),
-            _ => Err(Mistake::new(self.line, list, "holds tables in {braces}")),
-        }
+        let What::Members(members) = &self.what else {
+            return Err(Mistake::new(self.line, list, "holds tables in {braces}"));
+        };
+        Ok(members)
     }
 
     /// A text that stands in the list of this name.
     pub(super) fn text(&self, list: &str) -> Result<&str, Mistake> {
-        match &self.what {
-            What::Text(text) => Ok(text),
-            _ => Err(Mistake::new(self.line, list, "holds texts in quotes")),
-        }
+        let What::Text(text) = &self.what else {
+            return Err(Mistake::new(self.line, list, "holds texts in quotes"));
+        };
+        Ok(text)
     }
 }

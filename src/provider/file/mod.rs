@@ -212,3 +212,6 @@ impl Whose {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,10 @@ fn offer(node: &Node) -> Result<OfferRow, Mistake> {
         }
         What::Whole(_) | What::Decimal(_) | What::Switch(_) | What::Date | What::List(_) => {}
     }
+    if found.as_ref().is_some_and(|id| id.as_str().contains('*')) {
+        let rule = "holds ids, and no patterns";
+        return Err(Mistake::new(node.line, "models", rule));
+    }
     let id = found.ok_or_else(|| {
         let rule =
             "holds ids in quotes, or tables such as { id = \"a\", context = 131072, tools = true }";

@@ -34,13 +34,17 @@ pub(super) struct Member {
     pub(super) node: Node,
 }
 
-/// The whole text. The parser's own message is kept, its quotation of the line is not: that may hold a
-/// key.
+/// The whole text. The parser's own words are kept, which are its own; its quotation of the line is not,
+/// which may hold a key.
 pub(super) fn parse(text: &str) -> Result<Vec<Member>, Mistake> {
     let lines = Lines::of(text);
     let document = Document::parse(text).map_err(|error| {
         let line = lines.at(error.span()).unwrap_or(1);
-        Mistake::new(line, "TOML", "this is not valid TOML")
+        Mistake::new(
+            line,
+            "TOML",
+            format!("is not valid here: {}", error.message()),
+        )
     })?;
     Ok(lines.members(document.as_table(), 1))
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn i6_3_every_model_that_is_left_out_says_why() {
+fn s3_every_model_that_is_left_out_says_why() {
     let now = now();
     let body = format!(
         r#"{{"tools":[{{}}],"messages":[{{"content":"{}"}}]}}"#,
@@ -60,7 +60,7 @@ fn i6_3_every_model_that_is_left_out_says_why() {
 proptest! {
     /// Each model is either a candidate or left out for a reason, never both.
     #[test]
-    fn i6_3_candidates_and_those_left_out_are_the_whole_list(
+    fn s3_candidates_and_those_left_out_are_the_whole_list(
         able in prop::collection::vec((prop::collection::vec(0..7_usize, 0..7), prop::option::of(0..3_u64)), 1..12),
         needs in prop::collection::vec(0..7_usize, 0..3),
         rests in prop::collection::vec(0..12_usize, 0..12),

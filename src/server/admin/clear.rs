@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_1_one_model_or_the_account_or_all_is_cleared() {
+    fn s3_one_model_or_the_account_or_all_is_cleared() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"model":"a:free"}"#,                "model a:free"),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::{Now, rfc3339};
-use crate::condition::Told;
+use crate::condition::Shown;
 use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId};
 use crate::registry::Standing;
@@ -25,7 +25,7 @@ pub(super) struct StateView<'a> {
     draining: bool,
     ready: bool,
     reason: Option<String>,
-    condition: Told,
+    condition: Shown,
     first_choice: Option<ModelId>,
     last_answer: Option<LastAnswer>,
     open_streams: i64,
@@ -118,7 +118,7 @@ impl<'a> StateView<'a> {
         let now = state.now;
         let started = app.traffic.started();
         let condition = state.condition(app);
-        let told = condition.told(&app.names, now);
+        let shown = condition.shown(&app.names, now);
         let ready = condition.is_ready();
         let models = state.list.as_ref().map_or(&[][..], |list| &list.models);
         let (requests, series, last_answer) = app
@@ -132,8 +132,8 @@ impl<'a> StateView<'a> {
             draining: state.draining,
             ready,
             first_choice: ready.then(|| state.first_choice(app)).flatten(),
-            reason: (!ready).then(|| told.sentence.clone()),
-            condition: told,
+            reason: (!ready).then(|| shown.sentence.clone()),
+            condition: shown,
             last_answer: last_answer.map(|(model, at)| LastAnswer {
                 model,
                 at: rfc3339(at),

@@ -1,0 +1,268 @@
+//! The ledger: buckets by account, model and address, and which of them each candidate draws from.
+//!
+//! A plain value: the lock around it is the registry's. Whoever asks for headroom and then reserves
+//! does both under one hold of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use slab::Slab;
+
+use super::bucket::{Bucket, Room, Whose};
+use super::charge::{Ask, Charge, Ratio, Used};
+use super::time::{Moment, Running};
+use super::{Ends, Limit, LimitSource};
+use crate::clock::Now;
+use crate::model::{AccountId, ModelId};
+
+/// No request holds on to a list for longer: a candidate that left is forgotten after it.
+pub(super) const GRACE: Duration = Duration::from_secs(3600);
+
+/// Buckets of one kind of holder: what errors and headers name beyond it is not remembered.
+pub(super) const MOST_BUCKETS: usize = 24;
+
+/// What limits a provider's offers, as its row or the file says.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Its limits, all *set* or *default*. Of two that are about the same model and window the first
+    /// counts.
+    pub limits: &'a [Limit],
+    /// `max_tokens` counts towards its limits on tokens.
+    pub counts_max_tokens: bool,
+    /// When its day ends, where that is fixed.
+    pub day_ends: Option<Ends>,
+}
+
+/// A candidate's place in the ledger. It is kept beside the candidate, and good for an hour after that
+/// has left the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+/// Which bucket it is that says no, until the next list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BucketId(pub(super) u32);
+
+/// What the ledger says to a request for a candidate; the worst of its buckets decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Headroom {
+    /// Nothing is against it.
+    Free,
+    /// A number that is not certain is used up: it is asked behind all with headroom.
+    Behind {
+        /// How that number is known.
+        source: LimitSource,
+        /// The bucket.
+        bucket: BucketId,
+    },
+    /// As many of ours are under way as may be.
+    Busy {
+        /// The bucket.
+        bucket: BucketId,
+    },
+    /// A certain number is used up: it would be refused.
+    Out {
+        /// How long until there is room for this request; `None` where time alone brings none.
+        returns_in: Option<Duration>,
+        /// The bucket that keeps it longest.
+        bucket: BucketId,
+    },
+    /// The request by itself exceeds a limit on tokens.
+    TooLarge {
+        /// The bucket.
+        bucket: BucketId,
+    },
+}
+
+/// What a request has drawn. Each is settled or refunded once; one that is lost counts as under way for
+/// ever.
+#[must_use = "what is reserved is settled or refunded"]
+#[derive(Debug)]
+pub struct Reservation {
+    pub(super) slot: Slot,
+    pub(super) number: u64,
+    pub(super) charge: Charge,
+    ask: Ask,
+    then: Moment,
+}
+
+/// An offer through an account.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) account: Arc<AccountId>,
+    pub(super) model: ModelId,
+    /// Those with a number.
+    pub(super) buckets: Vec<u32>,
+    /// Those without one, which only count.
+    pub(super) tallies: Vec<u32>,
+    /// They are there.
+    pub(super) is_tallied: bool,
+    pub(super) ratio: Ratio,
+    pub(super) counts_max_tokens: bool,
+    pub(super) day_ends: Option<Ends>,
+    pub(super) generation: u32,
+    pub(super) under_way: u32,
+    /// When it left the list.
+    pub(super) left: Option<Duration>,
+}
+
+/// All that is counted.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub(super) running: Running,
+    pub(super) lines: Slab<Line>,
+    pub(super) by_candidate: HashMap<(AccountId, ModelId), u32>,
+    pub(super) buckets: Slab<Bucket>,
+    pub(super) by_whose: HashMap<Whose, Vec<u32>>,
+    pub(super) generations: u32,
+    pub(super) reservations: u64,
+}
+
+impl Ledger {
+    pub(super) fn line(&self, slot: Slot) -> Option<&Line> {
+        let line = self.lines.get(slot.index as usize)?;
+        (line.generation == slot.generation).then_some(line)
+    }
+
+    fn line_mut(&mut self, slot: Slot) -> Option<&mut Line> {
+        let line = self.lines.get_mut(slot.index as usize)?;
+        (line.generation == slot.generation).then_some(line)
+    }
+
+    /// Whether a candidate may be sent this request now.
+    #[must_use]
+    pub fn headroom(&self, slot: Slot, ask: Ask, now: Now) -> Headroom {
+        let Some(line) = self.line(slot) else {
+            return Headroom::Free;
+        };
+        let charge = line.ratio.estimate(ask, line.counts_max_tokens);
+        let mut at = None;
+        let mut worst = Headroom::Free;
+        for index in &line.buckets {
+            let Some(bucket) = self.buckets.get(*index as usize) else {
+                continue;
+            };
+            let need = charge.of(bucket.kind.unit);
+            if !bucket.has_plenty(need) {
+                let at = *at.get_or_insert_with(|| self.running.at(now));
+                let room = bucket.room(need, charge.alone(bucket.kind.unit), at);
+                worst = worst.or_worse(room, BucketId(*index));
+            }
+        }
+        worst
+    }
+
+    /// Charges a request that is about to be sent.
+    pub fn reserve(&mut self, slot: Slot, ask: Ask, now: Now) -> Reservation {
+        let then = self.running.advance(now);
+        self.tally(slot);
+        self.reservations += 1;
+        let number = self.reservations;
+        let mut charge = Charge::default();
+        if let Some(line) = self.line_mut(slot) {
+            line.under_way += 1;
+            charge = line.ratio.estimate(ask, line.counts_max_tokens);
+        }
+        self.each_bucket(slot, |bucket| {
+            bucket.charge(charge.of(bucket.kind.unit), then)
+        });
+        Reservation {
+            slot,
+            number,
+            charge,
+            ask,
+            then,
+        }
+    }
+
+    /// The request has ended, well or not: what it used counts either way.
+    pub fn settle(&mut self, reservation: Reservation, used: Used, succeeded: bool, now: Now) {
+        let at = self.running.advance(now);
+        let Reservation {
+            slot,
+            number,
+            charge,
+            ask,
+            then,
+        } = reservation;
+        let Some(line) = self.line_mut(slot) else {
+            return;
+        };
+        line.under_way = line.under_way.saturating_sub(1);
+        let real = line.ratio.settle(ask, charge, used);
+        self.each_bucket(slot, |bucket| {
+            let unit = bucket.kind.unit;
+            if bucket.since < number {
+                bucket.settle(charge.of(unit), real.of(unit), then, at);
+            }
+            if succeeded {
+                bucket.succeeded(at);
+            }
+        });
+    }
+
+    /// The provider was never reached: nothing was used.
+    pub fn refund(&mut self, reservation: Reservation, now: Now) {
+        let at = self.running.advance(now);
+        let Reservation {
+            slot,
+            number,
+            charge,
+            then,
+            ..
+        } = reservation;
+        let Some(line) = self.line_mut(slot) else {
+            return;
+        };
+        line.under_way = line.under_way.saturating_sub(1);
+        self.each_bucket(slot, |bucket| {
+            if bucket.since < number {
+                bucket.settle(charge.of(bucket.kind.unit), 0, then, at);
+            }
+        });
+    }
+
+    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(&mut Bucket)) {
+        let line = self.lines.get(slot.index as usize);
+        let line = line.filter(|line| line.generation == slot.generation);
+        for index in line
+            .into_iter()
+            .flat_map(|line| line.buckets.iter().chain(&line.tallies))
+        {
+            if let Some(bucket) = self.buckets.get_mut(*index as usize) {
+                with(bucket);
+            }
+        }
+    }
+}
+
+impl Headroom {
+    fn or_worse(self, room: Room, bucket: BucketId) -> Self {
+        let other = match room {
+            Room::Free => Self::Free,
+            Room::Behind(source) => Self::Behind { source, bucket },
+            Room::Busy => Self::Busy { bucket },
+            Room::Out(returns_in) => Self::Out { returns_in, bucket },
+            Room::TooLarge => Self::TooLarge { bucket },
+        };
+        if other.weight() > self.weight() {
+            other
+        } else {
+            self
+        }
+    }
+
+    /// The heavier the worse; of two that are out the later one.
+    fn weight(self) -> (u8, Duration) {
+        match self {
+            Self::Free => (0, Duration::ZERO),
+            Self::Behind { .. } => (1, Duration::ZERO),
+            Self::Busy { .. } => (2, Duration::ZERO),
+            Self::Out { returns_in, .. } => (3, returns_in.unwrap_or(Duration::MAX)),
+            Self::TooLarge { .. } => (4, Duration::ZERO),
+        }
+    }
+}

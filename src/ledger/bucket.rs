@@ -1,0 +1,329 @@
+//! One bucket: a count, the numbers that bound it, and what others have used of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::beyond::Beyond;
+use super::count::Count;
+use super::numbers::{Number, Numbers};
+use super::time::{Moment, Until};
+use super::{Counted, Ends, LimitSource, Per, Unit};
+use crate::model::{AccountId, ModelId, ProviderId};
+
+/// Who draws from a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Whose {
+    /// All offers of an account.
+    Account(AccountId),
+    /// One of them.
+    Model(AccountId, ModelId),
+    /// All accounts at a provider, as they share this machine's address.
+    Address(ProviderId),
+}
+
+/// What it counts, and within which window: buckets of the same are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) unit: Unit,
+    pub(super) per: Per,
+    pub(super) ends: Option<Ends>,
+    /// The patterns of the ids that it is about, where several share it; empty for all.
+    pub(super) models: Arc<[String]>,
+}
+
+/// What a bucket says to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Free,
+    Behind(LimitSource),
+    Busy,
+    Out(Option<Duration>),
+    TooLarge,
+}
+
+/// What is known of a bucket's state from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// So much is used by all that draw from it.
+    pub(super) used: u64,
+    /// Of that, what the request that it was told to has drawn.
+    pub(super) own: u64,
+    /// When all of it is back, where that was told.
+    pub(super) reset: Option<Duration>,
+}
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    pub(super) whose: Whose,
+    pub(super) kind: Kind,
+    pub(super) numbers: Numbers,
+    count: Count,
+    /// Of the count, what requests under way have drawn, as estimated.
+    pending: u64,
+    beyond: Option<Beyond>,
+    /// All that was ever drawn, and how much of it when the key endpoint last told of it.
+    drawn: u64,
+    drawn_when_told: u64,
+    /// A refusal said how much is used, which holds until then.
+    refused: Option<Until>,
+    /// The first reservation that draws from it.
+    pub(super) since: u64,
+    /// No less than what is used now or later, and no more than what is ever allowed: where these leave
+    /// room, nothing else need be looked at.
+    used_at_most: u64,
+    allowed_at_least: u64,
+}
+
+impl Bucket {
+    pub(super) fn new(whose: Whose, kind: Kind, since: u64) -> Self {
+        Self {
+            count: Count::new(kind.unit, kind.per, kind.ends),
+            whose,
+            kind,
+            numbers: Numbers::default(),
+            pending: 0,
+            beyond: None,
+            drawn: 0,
+            drawn_when_told: 0,
+            refused: None,
+            since,
+            used_at_most: 0,
+            allowed_at_least: u64::MAX,
+        }
+    }
+
+    /// Of two of the same window: who shares it.
+    pub(super) fn of(&self) -> Counted {
+        match self.whose {
+            Whose::Account(_) => Counted::Account,
+            Whose::Model(..) => Counted::Model,
+            Whose::Address(_) => Counted::Address,
+        }
+    }
+
+    /// Whether there surely is room for so much more, whatever the time.
+    pub(super) fn has_plenty(&self, need: u64) -> bool {
+        self.used_at_most.saturating_add(need) <= self.allowed_at_least
+    }
+
+    /// Whether there is room: for `need` now, for `alone` at all.
+    pub(super) fn room(&self, need: u64, alone: Option<u64>, at: Moment) -> Room {
+        let Some(number) = self.numbers.now(at) else {
+            return Room::Free;
+        };
+        let Number {
+            amount,
+            source,
+            raised,
+        } = number;
+        // Where a 429 came is no sign of how large one request may be.
+        if source != LimitSource::Learnt && alone.is_some_and(|alone| alone > amount) {
+            return Room::TooLarge;
+        }
+        // A guess that exceeds it all waits for an empty bucket, not for ever.
+        let need = need.min(amount.max(1));
+        let used = self.used(at);
+        // What succeeded beyond the number says nothing against one more.
+        if used.saturating_add(need) <= amount || raised && used <= amount {
+            return Room::Free;
+        }
+        if self.kind.unit == Unit::AtOnce {
+            return Room::Busy;
+        }
+        if source.is_certain() {
+            return Room::Out(self.until(amount.saturating_sub(need), at));
+        }
+        Room::Behind(source)
+    }
+
+    /// How long until no more than `most` is used.
+    fn until(&self, most: u64, at: Moment) -> Option<Duration> {
+        match self.beyond(at) {
+            None => self.count.until(most, at),
+            Some(others) => {
+                let both = self.count.until(most, at)?.max(others.left(at));
+                // One of them alone may be enough.
+                let ours = most
+                    .checked_sub(others.now(at))
+                    .and_then(|most| self.count.until(most, at));
+                let theirs = most
+                    .checked_sub(self.count.used(at))
+                    .map(|most| others.until(most, at));
+                [Some(both), ours, theirs].into_iter().flatten().min()
+            }
+        }
+    }
+
+    fn beyond(&self, at: Moment) -> Option<Beyond> {
+        self.beyond.filter(|others| !others.is_over(at))
+    }
+
+    /// What is used now, by us and by others.
+    pub(super) fn used(&self, at: Moment) -> u64 {
+        let others = self.beyond(at).map_or(0, |others| others.now(at));
+        self.count.used(at).saturating_add(others)
+    }
+
+    /// Nothing of it must be remembered.
+    pub(super) fn is_idle(&self, at: Moment) -> bool {
+        self.pending == 0 && self.used(at) == 0
+    }
+
+    /// A request that draws from it goes out.
+    pub(super) fn charge(&mut self, amount: u64, at: Moment) {
+        self.count.add(amount, at);
+        self.pending = self.pending.saturating_add(amount);
+        self.drawn = self.drawn.saturating_add(amount);
+        self.tidy(at);
+    }
+
+    /// It has ended, and used `to` of what was estimated as `from`.
+    pub(super) fn settle(&mut self, from: u64, to: u64, then: Moment, at: Moment) {
+        let to = if self.kind.unit == Unit::AtOnce {
+            0
+        } else {
+            to
+        };
+        self.count.correct(from, to, then, at);
+        self.pending = self.pending.saturating_sub(from);
+        self.tidy(at);
+    }
+
+    /// It succeeded: if that was beyond a number which is no certain one, so much is allowed in this
+    /// window.
+    pub(super) fn succeeded(&mut self, at: Moment) {
+        if self.kind.unit != Unit::AtOnce {
+            let proven = self.used(at).saturating_sub(self.pending);
+            self.numbers.raise(proven, self.count.window_ends(at), at);
+        }
+    }
+
+    /// Quota headers beside an answer, or the key endpoint, tell how much is used.
+    pub(super) fn believe(&mut self, told: Told, at: Moment) {
+        let others_under_way = self.pending.saturating_sub(told.own);
+        let believed = told.used.saturating_add(others_under_way);
+        let until = match told.reset {
+            Some(reset) => {
+                // By then all is back, whenever we used it. A set limit counts what we did ourselves.
+                if !self.numbers.is_set() {
+                    let settled = self.count.used(at).saturating_sub(self.pending);
+                    self.count.give_back(settled, at);
+                }
+                Until::Running(at.running.saturating_add(reset))
+            }
+            None => self.count.window_ends(at),
+        };
+        let ours = self.count.used(at);
+        self.beyond = Beyond::new(believed.saturating_sub(ours), until);
+        if self.refills(told, at) {
+            self.beyond = self.beyond.map(|others| others.refilling(at));
+        }
+        if !self.numbers.is_set() {
+            let too_many = ours.saturating_sub(believed);
+            self.count.give_back(too_many, at);
+        }
+        self.tidy(at);
+    }
+
+    /// Whether the provider fills it up all the time, as Groq and Cerebras do: then the reset that it tells
+    /// is the share of the window that filling up what is used takes.
+    fn refills(&self, told: Told, at: Moment) -> bool {
+        let (Some((used, _)), Some(reset)) = (self.share_of(told.used, at), told.reset) else {
+            return false;
+        };
+        let expected = self.kind.per.length().as_secs_f64() * used;
+        let apart = (reset.as_secs_f64() - expected).abs();
+        self.kind.ends.is_none() && apart <= 1.0 + 0.02 * expected
+    }
+
+    /// At least so much is used of this window: what is known already is not taken back.
+    fn at_least(&mut self, used: u64, until: Option<Duration>, at: Moment) {
+        let until = match until {
+            Some(until) => Until::Running(at.running.saturating_add(until)),
+            None => self.count.window_ends(at),
+        };
+        if used > self.used(at) {
+            let others = used.saturating_sub(self.count.used(at));
+            self.beyond = Beyond::new(others, until);
+        }
+        self.tidy(at);
+    }
+
+    /// The key endpoint tells how much is used. It lags behind: what was drawn since it last told may not
+    /// be in it, and it takes nothing back that a refusal said is gone, unless its limit is a new one.
+    pub(super) fn endpoint(&mut self, used: u64, is_new: bool, at: Moment) {
+        let since_told = self.drawn.saturating_sub(self.drawn_when_told);
+        self.drawn_when_told = self.drawn;
+        let ours = self.used(at).min(used.saturating_add(since_told));
+        if is_new {
+            self.refused = None;
+        }
+        if self.refused.is_some_and(|until| !until.is_past(at)) {
+            self.at_least(used, None, at);
+        } else {
+            let used = used.max(ours);
+            let told = Told {
+                used,
+                // All that is under way is counted already.
+                own: self.pending,
+                reset: None,
+            };
+            self.believe(told, at);
+        }
+    }
+
+    /// A refusal tells how much of this window is used.
+    pub(super) fn refused(&mut self, used: u64, wait: Option<Duration>, at: Moment) {
+        self.at_least(used, wait, at);
+        self.refused = Some(self.count.window_ends(at));
+    }
+
+    /// When this window ends, and the one after it.
+    pub(super) fn window_ends(&self, at: Moment) -> Until {
+        self.count.window_ends(at)
+    }
+
+    pub(super) fn second_end(&self, at: Moment) -> Until {
+        self.count.second_end(at)
+    }
+
+    /// The date at which something comes back, for people.
+    pub(super) fn resets_at(&self, at: Moment) -> Option<SystemTime> {
+        let ours = self.count.resets_at(at);
+        let others = self
+            .beyond(at)
+            .and_then(|others| at.wall.checked_add(others.left(at)));
+        ours.max(others)
+    }
+
+    /// The share that is used of its limit and, of a fixed window, the share of it that is over.
+    pub(super) fn shares(&self, at: Moment) -> Option<(f64, Option<f64>)> {
+        self.share_of(self.used(at), at)
+    }
+
+    fn share_of(&self, used: u64, at: Moment) -> Option<(f64, Option<f64>)> {
+        let amount = self.numbers.now(at)?.amount;
+        let over = self.count.window(at).and_then(|window| {
+            let length = window.end.duration_since(window.start).ok()?;
+            let gone = at.wall.duration_since(window.start).ok()?;
+            (!length.is_zero()).then(|| gone.as_secs_f64() / length.as_secs_f64())
+        });
+        Some((share(used, amount), over))
+    }
+
+    /// Forgets what is over, and notes what the quick look needs. To be called after each change.
+    pub(super) fn tidy(&mut self, at: Moment) {
+        self.beyond = self.beyond(at);
+        self.refused = self.refused.filter(|until| !until.is_past(at));
+        self.numbers.tidy(at);
+        let others = self.beyond.map_or(0, Beyond::at_most);
+        self.used_at_most = self.count.at_most().saturating_add(others);
+        self.allowed_at_least = self.numbers.at_least();
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+fn share(used: u64, amount: u64) -> f64 {
+    used as f64 / amount.max(1) as f64
+}

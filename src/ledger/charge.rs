@@ -1,0 +1,246 @@
+//! What one request draws from the buckets: estimated before it is sent, known after.
+
+use super::Unit;
+
+/// No window and no answer is larger, and a larger number is nonsense.
+const MOST_TOKENS: u64 = 100_000_000;
+
+/// How much of the sums is kept with each answer: the last five or so decide.
+const KEPT: f64 = 0.8;
+
+/// What is known of a request before it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// The bytes of its prompt.
+    pub prompt_bytes: u64,
+    /// The longest answer that it asks for, in tokens.
+    pub max_tokens: Option<u64>,
+}
+
+/// What it has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Used {
+    /// The provider told it.
+    Told {
+        /// Tokens of the prompt.
+        tokens_in: u64,
+        /// Tokens of the answer.
+        tokens_out: u64,
+    },
+    /// Nothing was told: the estimate counts, and what was received.
+    Received {
+        /// Bytes of the answer's text.
+        bytes: u64,
+    },
+}
+
+/// What is drawn from buckets, by unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) tokens_in: u64,
+    pub(super) tokens_out: u64,
+    /// As much of `tokens_out` as the provider counts beforehand: the rest is a guess.
+    pub(super) promised: u64,
+}
+
+impl Charge {
+    pub(super) fn of(self, unit: Unit) -> u64 {
+        match unit {
+            Unit::Requests | Unit::AtOnce => 1,
+            Unit::Tokens => self.tokens_in.saturating_add(self.tokens_out),
+            Unit::TokensIn => self.tokens_in,
+            Unit::TokensOut => self.tokens_out,
+            Unit::Neurons => neurons(self.tokens_in, self.tokens_out),
+        }
+    }
+
+    /// What it needs of a tokens limit by itself, without what is only guessed.
+    pub(super) fn alone(self, unit: Unit) -> Option<u64> {
+        match unit {
+            Unit::Tokens => Some(self.tokens_in.saturating_add(self.promised)),
+            Unit::TokensIn => Some(self.tokens_in),
+            Unit::TokensOut => Some(self.promised),
+            Unit::Requests | Unit::Neurons | Unit::AtOnce => None,
+        }
+    }
+}
+
+/// Cloudflare tells no neurons. By its price list of 2025 a million tokens cost its large models some
+/// 32,000 of them in and 68,000 out: a guess, good for putting it behind in time, and no more.
+fn neurons(tokens_in: u64, tokens_out: u64) -> u64 {
+    let thousandths = tokens_in
+        .saturating_mul(32)
+        .saturating_add(tokens_out.saturating_mul(68));
+    thousandths.div_ceil(1000).max(1)
+}
+
+/// An offer's own ratio of real usage to prompt bytes / 4, decayed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ratio {
+    estimated: f64,
+    tokens_in: f64,
+    tokens_out: f64,
+}
+
+/// A prompt's tokens before anything is known of the offer.
+fn plain(ask: Ask) -> u64 {
+    (ask.prompt_bytes / 4).clamp(1, MOST_TOKENS)
+}
+
+impl Ratio {
+    /// What a request will draw. Where the provider counts `max_tokens` the answer is taken to be that
+    /// long.
+    pub(super) fn estimate(self, ask: Ask, counts_max_tokens: bool) -> Charge {
+        let plain = plain(ask);
+        let max_tokens = ask.max_tokens.map(|most| most.min(MOST_TOKENS));
+        let promised = max_tokens.filter(|_| counts_max_tokens);
+        let (tokens_in, guess) = if self.estimated > 0.0 {
+            let of = |real: f64| (real / self.estimated).min(16.0);
+            let tokens_in = scale(plain, of(self.tokens_in).max(1.0 / 16.0)).max(1);
+            (tokens_in, scale(plain, of(self.tokens_out)))
+        } else {
+            (plain, 0)
+        };
+        let guess = guess.min(max_tokens.unwrap_or(MOST_TOKENS));
+        Charge {
+            tokens_in,
+            tokens_out: promised.unwrap_or(guess),
+            promised: promised.unwrap_or(0),
+        }
+    }
+
+    /// What it has drawn in the end; what was told is learnt from.
+    pub(super) fn settle(&mut self, ask: Ask, estimated: Charge, used: Used) -> Charge {
+        match used {
+            Used::Told {
+                tokens_in,
+                tokens_out,
+            } => {
+                let real = Charge {
+                    tokens_in: tokens_in.min(MOST_TOKENS),
+                    tokens_out: tokens_out.min(MOST_TOKENS),
+                    promised: 0,
+                };
+                if real.tokens_in > 0 {
+                    self.learn(plain(ask), real);
+                }
+                real
+            }
+            Used::Received { bytes } => Charge {
+                tokens_in: estimated.tokens_in,
+                tokens_out: (bytes / 4).min(MOST_TOKENS),
+                promised: 0,
+            },
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "both are far below 2^52, see MOST_TOKENS"
+    )]
+    fn learn(&mut self, plain: u64, real: Charge) {
+        for (sum, new) in [
+            (&mut self.estimated, plain),
+            (&mut self.tokens_in, real.tokens_in),
+            (&mut self.tokens_out, real.tokens_out),
+        ] {
+            *sum = *sum * KEPT + new as f64;
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a float cast saturates, and tokens are far below 2^52"
+)]
+fn scale(tokens: u64, by: f64) -> u64 {
+    ((tokens as f64 * by).ceil() as u64).min(MOST_TOKENS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(tokens_in: u64, tokens_out: u64) -> Used {
+        Used::Told {
+            tokens_in,
+            tokens_out,
+        }
+    }
+
+    #[test]
+    fn s10_5_tokens_are_estimated_and_corrected_by_real_usage() {
+        let ask = |prompt_bytes, max_tokens| Ask {
+            prompt_bytes,
+            max_tokens,
+        };
+        type Row<'a> = (&'a [(u64, Used)], Ask, bool, (u64, u64));
+        #[rustfmt::skip]
+        let rows: [Row<'_>; 13] = [
+            // real usage so far,                     request,             counts max_tokens, in, out
+            (&[],                                     ask(40_000, None),       false, (10_000, 0)),
+            (&[],                                     ask(40_000, Some(500)),  false, (10_000, 0)),
+            (&[],                                     ask(40_000, Some(500)),  true,  (10_000, 500)),
+            (&[],                                     ask(40_000, None),       true,  (10_000, 0)),
+            (&[],                                     ask(0, None),            false, (1, 0)),
+            (&[(4_000, told(500, 250))],              ask(40_000, None),       false, (5_000, 2_500)),
+            (&[(4_000, told(500, 250))],              ask(40_000, Some(100)),  false, (5_000, 100)),
+            (&[(4_000, told(500, 250))],              ask(40_000, Some(100)),  true,  (5_000, 100)),
+            (&[(4_000, told(500, 250)); 9],           ask(40_000, None),       false, (5_000, 2_500)),
+            // Nothing was told: nothing is learnt.
+            (&[(4_000, Used::Received { bytes: 9 })], ask(40_000, None),       false, (10_000, 0)),
+            (&[(4_000, told(0, 0))],                  ask(40_000, None),       false, (10_000, 0)),
+            // Absurd usage moves it no further than by 16.
+            (&[(4_000, told(u64::MAX, u64::MAX))],    ask(400, None),          false, (1_600, 1_600)),
+            (&[],                                     ask(u64::MAX, Some(u64::MAX)), true, (MOST_TOKENS, MOST_TOKENS)),
+        ];
+        for (so_far, next, counts, expected) in rows {
+            let mut ratio = Ratio::default();
+            for (bytes, used) in so_far {
+                let sent = ask(*bytes, None);
+                let estimated = ratio.estimate(sent, false);
+                ratio.settle(sent, estimated, *used);
+            }
+            let charge = ratio.estimate(next, counts);
+            assert_eq!(
+                (charge.tokens_in, charge.tokens_out),
+                expected,
+                "{so_far:?} {next:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn s10_5_what_is_recent_counts_more() {
+        let mut ratio = Ratio::default();
+        let sent = Ask {
+            prompt_bytes: 4_000,
+            max_tokens: None,
+        };
+        for tokens in [2_000, 2_000, 500, 500, 500, 500, 500, 500] {
+            ratio.settle(sent, Charge::default(), told(tokens, 0));
+        }
+        let tokens = ratio.estimate(sent, false).tokens_in;
+        assert!((500..=800).contains(&tokens), "{tokens}");
+    }
+
+    #[test]
+    fn s10_5_without_usage_the_estimate_and_the_bytes_received_count() {
+        let sent = Ask {
+            prompt_bytes: 400,
+            max_tokens: Some(9),
+        };
+        let mut ratio = Ratio::default();
+        let estimated = ratio.estimate(sent, true);
+        let used = ratio.settle(sent, estimated, Used::Received { bytes: 80 });
+        let units = [
+            Unit::Requests,
+            Unit::Tokens,
+            Unit::TokensIn,
+            Unit::TokensOut,
+        ];
+        assert_eq!(units.map(|unit| used.of(unit)), [1, 120, 100, 20]);
+    }
+}

@@ -1,0 +1,161 @@
+//! What was used of a bucket: in a window that rolls, in one of the calendar, or under way.
+
+use std::time::{Duration, SystemTime};
+
+use super::calendar::window;
+use super::rolling::Rolling;
+use super::time::{Moment, Until};
+use super::{Ends, Per, Unit, Window};
+
+/// A counter.
+#[derive(Clone, Debug)]
+pub(super) enum Count {
+    /// Requests under way.
+    UnderWay(u64),
+    /// A window that rolls.
+    Rolling(Rolling),
+    /// A window of the calendar.
+    Fixed {
+        per: Per,
+        ends: Ends,
+        /// The one that `used` was used in.
+        window: Option<Window>,
+        used: u64,
+    },
+}
+
+impl Count {
+    pub(super) fn new(unit: Unit, per: Per, ends: Option<Ends>) -> Self {
+        match (unit, ends) {
+            (Unit::AtOnce, _) => Self::UnderWay(0),
+            (_, None) => Self::Rolling(Rolling::new(per.length())),
+            (_, Some(ends)) => Self::Fixed {
+                per,
+                ends,
+                window: None,
+                used: 0,
+            },
+        }
+    }
+
+    /// No less than what is used at any later moment at which nothing more was used.
+    pub(super) fn at_most(&self) -> u64 {
+        match self {
+            Self::UnderWay(used) | Self::Fixed { used, .. } => *used,
+            Self::Rolling(rolling) => rolling.at_most(),
+        }
+    }
+
+    pub(super) fn used(&self, at: Moment) -> u64 {
+        match self {
+            Self::UnderWay(used) => *used,
+            Self::Rolling(rolling) => rolling.used(at),
+            Self::Fixed { window, used, .. } => {
+                let is_over = window.is_some_and(|window| window.end <= at.wall);
+                if is_over { 0 } else { *used }
+            }
+        }
+    }
+
+    /// How long until no more than `most` is used; `None` where time alone brings nothing back.
+    pub(super) fn until(&self, most: u64, at: Moment) -> Option<Duration> {
+        match self {
+            Self::UnderWay(used) => (*used <= most).then_some(Duration::ZERO),
+            Self::Rolling(rolling) => Some(rolling.until(most, at)),
+            Self::Fixed { .. } if self.used(at) <= most => Some(Duration::ZERO),
+            Self::Fixed { .. } => Some(self.window_ends(at).left(at)),
+        }
+    }
+
+    /// When this window is over: of one that rolls, what is used now counts no longer then.
+    pub(super) fn window_ends(&self, at: Moment) -> Until {
+        match self {
+            Self::UnderWay(_) => Until::Running(at.running),
+            Self::Rolling(rolling) => Until::Running(at.running.saturating_add(rolling.length())),
+            Self::Fixed { window: known, .. } => {
+                let known = known.filter(|known| at.wall < known.end);
+                let ours = known.or_else(|| self.window(at));
+                Until::Wall(ours.map_or(at.wall, |window| window.end))
+            }
+        }
+    }
+
+    /// When the window after this one is over.
+    pub(super) fn second_end(&self, at: Moment) -> Until {
+        match (self.window_ends(at), self) {
+            (Until::Wall(end), Self::Fixed { per, ends, .. }) => {
+                Until::Wall(window(*per, *ends, end).end)
+            }
+            (end, _) => {
+                let twice = end.left(at).saturating_mul(2);
+                Until::Running(at.running.saturating_add(twice))
+            }
+        }
+    }
+
+    /// The date at which something comes back, for people; `None` while nothing is used.
+    pub(super) fn resets_at(&self, at: Moment) -> Option<SystemTime> {
+        match self {
+            Self::UnderWay(_) => None,
+            Self::Rolling(rolling) => at.wall.checked_add(rolling.until_empty(at)?),
+            Self::Fixed { .. } => at.wall.checked_add(self.window_ends(at).left(at)),
+        }
+    }
+
+    /// The window of the calendar that is under way.
+    pub(super) fn window(&self, at: Moment) -> Option<Window> {
+        match self {
+            Self::UnderWay(_) | Self::Rolling(_) => None,
+            Self::Fixed { per, ends, .. } => Some(window(*per, *ends, at.wall)),
+        }
+    }
+
+    pub(super) fn add(&mut self, amount: u64, at: Moment) {
+        self.roll(at);
+        match self {
+            Self::UnderWay(used) | Self::Fixed { used, .. } => *used = used.saturating_add(amount),
+            Self::Rolling(rolling) => rolling.add(amount, at),
+        }
+    }
+
+    /// What was added `then` as `from` was `to` in truth. What has left the window is left alone.
+    pub(super) fn correct(&mut self, from: u64, to: u64, then: Moment, at: Moment) {
+        self.roll(at);
+        match self {
+            Self::UnderWay(used) => *used = used.saturating_sub(from).saturating_add(to),
+            Self::Rolling(rolling) => rolling.correct(from, to, then.running, at),
+            Self::Fixed { window, used, .. } => {
+                if window.is_some_and(|window| window.start <= then.wall) {
+                    *used = used.saturating_sub(from).saturating_add(to);
+                }
+            }
+        }
+    }
+
+    /// Takes so much back, the oldest first.
+    pub(super) fn give_back(&mut self, amount: u64, at: Moment) {
+        self.roll(at);
+        match self {
+            Self::UnderWay(_) => {}
+            Self::Rolling(rolling) => rolling.give_back(amount, at),
+            Self::Fixed { used, .. } => *used = used.saturating_sub(amount),
+        }
+    }
+
+    /// Goes on to the window of this moment. A clock that is put back brings no quota back.
+    fn roll(&mut self, at: Moment) {
+        if let Self::Fixed {
+            per,
+            ends,
+            window: known,
+            used,
+        } = self
+            && known.is_none_or(|known| at.wall < known.start || known.end <= at.wall)
+        {
+            if known.is_some_and(|known| known.end <= at.wall) {
+                *used = 0;
+            }
+            *known = Some(window(*per, *ends, at.wall));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What answers teach the ledger: quota headers, refusals, `OpenRouter`'s key endpoint; and what an
+//! operator's word makes it forget (spec §10.5).
+
+use std::time::Duration;
+
+use super::book::MOST_BUCKETS;
+use super::bucket::{Bucket, Kind, Told, Whose};
+use super::headers::Correction;
+use super::listing::whose;
+use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Unit};
+use crate::clock::Now;
+use crate::model::AccountId;
+
+/// A refusal whose text or headers name the quota that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What of.
+    pub unit: Unit,
+    /// Within which window.
+    pub per: Per,
+    /// Who shares it.
+    pub of: Counted,
+    /// How much there is, where it says so.
+    pub limit: Option<u64>,
+    /// How much of it is used, where it says so.
+    pub used: Option<u64>,
+    /// It is used up. Not so where one request by itself was too large for it.
+    pub spent: bool,
+    /// How long to wait, where it says so; not shorter than the account rests for it.
+    pub wait: Option<Duration>,
+}
+
+/// The free requests of a day or a minute at `OpenRouter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreeQuota {
+    /// [`Per::Day`] or [`Per::Minute`], both by UTC.
+    pub per: Per,
+    /// How many there are.
+    pub limit: u64,
+    /// How many are used, by whatever asks with the account.
+    pub used: u64,
+    /// A refusal said so, not the key endpoint.
+    pub by_refusal: bool,
+}
+
+impl Ledger {
+    /// Quota headers came with a good answer to `reservation`.
+    pub fn correct(&mut self, reservation: &Reservation, corrections: &[Correction], now: Now) {
+        let at = self.running.advance(now);
+        let mut is_first = false;
+        for correction in corrections {
+            let Correction {
+                unit,
+                per,
+                of,
+                limit,
+                remaining,
+                reset,
+            } = *correction;
+            // Without a limit there is nothing to make of what remains.
+            let found = self.find(reservation.slot, unit, per, of, limit.is_some());
+            let Some(bucket) = found.and_then(|index| self.buckets.get_mut(index as usize)) else {
+                continue;
+            };
+            if let Some(limit) = limit {
+                is_first |= bucket.numbers.is_empty();
+                bucket.numbers.header(limit);
+            }
+            let known = limit.or_else(|| bucket.numbers.now(at).map(|number| number.amount));
+            let used = known.zip(remaining).and_then(|(limit, remaining)| {
+                // More remains than there is: one of them is nonsense.
+                limit.checked_sub(remaining)
+            });
+            if let Some(used) = used {
+                let own = own(bucket, reservation);
+                bucket.believe(Told { used, own, reset }, at);
+            }
+            bucket.tidy(at);
+        }
+        if is_first {
+            self.link();
+        }
+    }
+
+    /// `reservation` was refused for a quota that the refusal names.
+    pub fn refused(&mut self, reservation: &Reservation, refusal: Refusal, now: Now) {
+        let at = self.running.advance(now);
+        let Refusal {
+            unit,
+            per,
+            of,
+            limit,
+            used,
+            spent,
+            wait,
+        } = refusal;
+        let slot = reservation.slot;
+        let limit = limit.filter(|limit| *limit > 0);
+        let is_void_later = self
+            .line(slot)
+            .is_some_and(|line| line.account.provider.is_openrouter());
+        let Some(index) = self.find(slot, unit, per, Some(of), true) else {
+            return;
+        };
+        let Some(bucket) = self.buckets.get_mut(index as usize) else {
+            return;
+        };
+        let was_empty = bucket.numbers.is_empty();
+        let ends = bucket.window_ends(at);
+        match limit {
+            Some(limit) => {
+                let until = is_void_later.then_some(ends);
+                bucket.numbers.text(limit, until, at);
+            }
+            None if spent => {
+                let count = bucket.used(at).saturating_sub(own(bucket, reservation));
+                let until = if is_void_later {
+                    ends
+                } else {
+                    bucket.second_end(at)
+                };
+                bucket.numbers.learn(count, until);
+            }
+            None => {}
+        }
+        if let Some(limit) = limit.filter(|_| spent) {
+            let used = used.unwrap_or(limit).min(limit);
+            // A day's end beats a short wait; where the day rolls there is only the wait.
+            if bucket.kind.ends.is_some() {
+                bucket.refused(used, None, at);
+            } else if wait.is_some() {
+                bucket.refused(used, wait, at);
+            }
+        }
+        bucket.tidy(at);
+        if was_empty {
+            self.link();
+        }
+    }
+
+    /// `OpenRouter` told of the account's free requests: its key endpoint, or a refusal with numbers. Void
+    /// once that window ends.
+    pub fn told_free_quota(&mut self, account: &AccountId, told: FreeQuota, now: Now) {
+        let at = self.running.advance(now);
+        let FreeQuota {
+            per,
+            limit,
+            used,
+            by_refusal,
+        } = told;
+        if limit == 0 {
+            return;
+        }
+        let kind = Kind {
+            unit: Unit::Requests,
+            per,
+            ends: Some(Ends::Utc),
+            models: [].into(),
+        };
+        let index = self.bucket(Whose::Account(account.clone()), kind);
+        if let Some(bucket) = self.buckets.get_mut(index as usize) {
+            let until = bucket.window_ends(at);
+            // Credits were bought: what a refusal said is another account's, so to speak.
+            let is_new = bucket
+                .numbers
+                .now(at)
+                .is_some_and(|now| now.amount != limit);
+            bucket.numbers.endpoint(limit, until);
+            if by_refusal {
+                bucket.refused(used, None, at);
+            } else {
+                bucket.endpoint(used, is_new, at);
+            }
+        }
+        self.link();
+    }
+
+    /// The bucket that a header or a text is about. Who shares it need not be said, or may be known better
+    /// here; it is made where there is none and `make` says so.
+    fn find(
+        &mut self,
+        slot: Slot,
+        unit: Unit,
+        per: Per,
+        of: Option<Counted>,
+        make: bool,
+    ) -> Option<u32> {
+        let line = self.line(slot)?;
+        let alike = |index: &u32| {
+            let bucket = self.buckets.get(*index as usize)?;
+            let same = bucket.kind.unit == unit && bucket.kind.per == per;
+            same.then_some((*index, bucket.of()))
+        };
+        let known: Vec<_> = line.buckets.iter().filter_map(alike).collect();
+        let tallies: Vec<_> = line.tallies.iter().filter_map(alike).collect();
+        let by = |of| move |one: &&(u32, Counted)| one.1 == of;
+        let meant = match of {
+            Some(of) => known.iter().chain(&tallies).find(by(of)),
+            None => known.first().or(tallies.iter().find(by(Counted::Model))),
+        };
+        if meant.is_some() || !make {
+            return meant.map(|(index, _)| *index);
+        }
+        let whose = whose(of.unwrap_or(Counted::Model), &line.account, &line.model);
+        let of_whose = self.by_whose.get(&whose).map_or(0, Vec::len);
+        if of_whose >= MOST_BUCKETS {
+            return None;
+        }
+        let by_date = matches!(per, Per::Day | Per::Week | Per::Month);
+        let ends = if line.account.provider.is_openrouter() {
+            Some(Ends::Utc)
+        } else {
+            line.day_ends.filter(|_| by_date)
+        };
+        let kind = Kind {
+            unit,
+            per,
+            ends,
+            models: [].into(),
+        };
+        let index = self.bucket(whose, kind);
+        self.link();
+        Some(index)
+    }
+
+    /// `/admin/refresh`: forgets what was learnt; not what was used, nor what was stated.
+    pub fn forget_lessons(&mut self, now: Now) {
+        let at = self.running.advance(now);
+        for (_, bucket) in &mut self.buckets {
+            bucket.numbers.forget_lessons();
+            bucket.tidy(at);
+        }
+    }
+
+    /// The account has another key: all that was used and stated under the old one is forgotten, but for
+    /// what is counted by this machine's address. To be followed by a new list.
+    pub fn forget_account(&mut self, account: &AccountId) {
+        self.buckets.retain(|_, bucket| match &bucket.whose {
+            Whose::Account(whose) | Whose::Model(whose, _) => whose != account,
+            Whose::Address(_) => true,
+        });
+        let buckets = &self.buckets;
+        for of_whose in self.by_whose.values_mut() {
+            of_whose.retain(|index| buckets.contains(*index as usize));
+        }
+        self.link();
+    }
+}
+
+/// What the request has drawn from a bucket, if it was there then.
+fn own(bucket: &Bucket, reservation: &Reservation) -> u64 {
+    if bucket.since < reservation.number {
+        reservation.charge.of(bucket.kind.unit)
+    } else {
+        0
+    }
+}

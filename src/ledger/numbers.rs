@@ -1,0 +1,170 @@
+//! How large a bucket is, and how that is known (spec §10.5).
+
+use super::LimitSource;
+use super::time::{Moment, Until};
+
+/// The numbers that are known of one bucket. The strongest counts; of a set and a stated one the
+/// smaller.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Numbers {
+    /// Of the user's file.
+    set: Option<u64>,
+    /// Of the table.
+    default: Option<u64>,
+    /// Of this account's headers and errors; some are void once their window ends.
+    stated: Option<(u64, Option<Until>)>,
+    /// The count at which a 429 came.
+    learnt: Option<(u64, Until)>,
+    /// So much was used within a window that ends then, and it succeeded all the same.
+    raised: Option<(u64, Until)>,
+}
+
+/// What counts now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) amount: u64,
+    pub(super) source: LimitSource,
+    /// A success has shown that so much is allowed.
+    pub(super) raised: bool,
+}
+
+impl Numbers {
+    /// Forgets what file and table say, before they are read anew.
+    pub(super) fn clear_base(&mut self) {
+        (self.set, self.default) = (None, None);
+    }
+
+    /// What file or table say; the first counts.
+    pub(super) fn base(&mut self, amount: u64, source: LimitSource) {
+        let base = if source == LimitSource::Set {
+            &mut self.set
+        } else {
+            &mut self.default
+        };
+        base.get_or_insert(amount);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.set.is_some()
+    }
+
+    /// No number is left, whatever the time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.set.is_none()
+            && self.default.is_none()
+            && self.stated.is_none()
+            && self.learnt.is_none()
+    }
+
+    /// Forgets what is over.
+    pub(super) fn tidy(&mut self, at: Moment) {
+        self.stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        self.learnt = self.learnt.filter(|(_, until)| !until.is_past(at));
+        self.raised = self.raised.filter(|(_, until)| !until.is_past(at));
+    }
+
+    /// The least that may count at any moment.
+    pub(super) fn at_least(&self) -> u64 {
+        [
+            self.set,
+            self.default,
+            self.stated.map(|(amount, _)| amount),
+            self.learnt.map(|(amount, _)| amount),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(u64::MAX)
+    }
+
+    /// What counts at `at`.
+    pub(super) fn now(&self, at: Moment) -> Option<Number> {
+        let number = |amount, source| Number {
+            amount,
+            source,
+            raised: false,
+        };
+        let stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        let stated = stated.map(|(amount, _)| number(amount, LimitSource::Stated));
+        let set = self.set.map(|amount| number(amount, LimitSource::Set));
+        if let Some(certain) = least(set, stated) {
+            return Some(certain);
+        }
+        let default = self.default.map(|n| number(n, LimitSource::Default));
+        let learnt = self.learnt.filter(|(_, until)| !until.is_past(at));
+        let learnt = learnt.map(|(amount, _)| number(amount, LimitSource::Learnt));
+        let soft = least(learnt, default)?;
+        let raised = self.raised.filter(|(_, until)| !until.is_past(at));
+        Some(match raised {
+            Some((amount, _)) if amount > soft.amount => Number {
+                amount,
+                raised: true,
+                ..soft
+            },
+            _ => soft,
+        })
+    }
+
+    /// A header states it: that lowers and raises.
+    pub(super) fn header(&mut self, amount: u64) {
+        self.state(amount, None);
+    }
+
+    /// An error's text states it, which lowers only. What is known at `OpenRouter` is void after
+    /// `until`.
+    pub(super) fn text(&mut self, amount: u64, until: Option<Until>, at: Moment) {
+        let known = self.now(at).filter(|known| match known.source {
+            LimitSource::Set | LimitSource::Stated | LimitSource::Default => !known.raised,
+            // Where it ends was a guess.
+            LimitSource::Learnt => false,
+        });
+        if known.is_none_or(|known| amount <= known.amount) {
+            self.state(amount, until);
+        }
+    }
+
+    /// The key endpoint states it until its window ends.
+    pub(super) fn endpoint(&mut self, amount: u64, until: Until) {
+        self.state(amount, Some(until));
+    }
+
+    fn state(&mut self, amount: u64, until: Option<Until>) {
+        self.stated = Some((amount, until));
+        (self.learnt, self.raised) = (None, None);
+    }
+
+    /// A 429 came at this count.
+    pub(super) fn learn(&mut self, amount: u64, until: Until) {
+        if amount > 0 {
+            self.learnt = Some((amount, until));
+            self.raised = None;
+        }
+    }
+
+    /// So much was used, and it succeeded.
+    pub(super) fn raise(&mut self, proven: u64, until: Until, at: Moment) {
+        let beyond = self
+            .now(at)
+            .is_some_and(|known| !known.source.is_certain() && proven > known.amount);
+        if beyond {
+            self.raised = Some((proven, until));
+        }
+    }
+
+    /// Forgets what was learnt, not what was stated.
+    pub(super) fn forget_lessons(&mut self) {
+        (self.learnt, self.raised) = (None, None);
+    }
+}
+
+fn is_good(until: Option<Until>, at: Moment) -> bool {
+    until.is_none_or(|until| !until.is_past(at))
+}
+
+/// The smaller of two; of equals the first.
+fn least(a: Option<Number>, b: Option<Number>) -> Option<Number> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.amount < a.amount { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}

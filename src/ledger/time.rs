@@ -1,0 +1,121 @@
+//! The ledger's own time, by which windows roll.
+
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Now;
+
+/// The wall clock has leapt ahead of the steady one by more than this: the machine slept.
+const SLEPT: Duration = Duration::from_secs(2);
+
+/// A moment as buckets see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// How long the ledger has run, by which windows roll.
+    pub(super) running: Duration,
+    /// The date, by which fixed windows end.
+    pub(super) wall: SystemTime,
+}
+
+/// When something is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// A length of time.
+    Running(Duration),
+    /// A date.
+    Wall(SystemTime),
+}
+
+impl Until {
+    pub(super) fn left(self, at: Moment) -> Duration {
+        match self {
+            Self::Running(end) => end.saturating_sub(at.running),
+            Self::Wall(end) => end.duration_since(at.wall).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn is_past(self, at: Moment) -> bool {
+        self.left(at).is_zero()
+    }
+}
+
+/// How long the ledger has run, with the time that the machine slept: the steady clock stands still
+/// meanwhile, and a provider's windows do not. A wall clock that is put back takes nothing away.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Running {
+    last: Option<Now>,
+    elapsed: Duration,
+}
+
+impl Running {
+    /// What it will be at `now`.
+    pub(super) fn at(self, now: Now) -> Moment {
+        let moved = self.last.map_or(Duration::ZERO, |last| {
+            let steady = now.steady.saturating_duration_since(last.steady);
+            let wall = now.wall.duration_since(last.wall).unwrap_or_default();
+            if wall > steady.saturating_add(SLEPT) {
+                wall
+            } else {
+                steady
+            }
+        });
+        Moment {
+            running: self.elapsed.saturating_add(moved),
+            wall: now.wall,
+        }
+    }
+
+    /// Goes on to `now`.
+    pub(super) fn advance(&mut self, now: Now) -> Moment {
+        let moment = self.at(now);
+        if self.last.is_none_or(|last| last.steady <= now.steady) {
+            self.elapsed = moment.running;
+            self.last = Some(now);
+        }
+        moment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn s10_5_a_night_asleep_counts_and_a_clock_put_back_does_not() {
+        let start = Now {
+            steady: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        };
+        let sec = Duration::from_secs;
+        let mut running = Running::default();
+        let after = |steady: u64, wall: i64| Now {
+            steady: start.steady + sec(steady),
+            wall: match u64::try_from(wall) {
+                Ok(ahead) => start.wall + sec(ahead),
+                Err(_) => start.wall - sec(wall.unsigned_abs()),
+            },
+        };
+        #[rustfmt::skip]
+        let rows = [
+            // steady, wall, running
+            (0,   0,       0),
+            (60,  60,      60),
+            (61,  60,      61),      // the clocks need not agree to the second
+            (70,  28_870,  28_870),  // eight hours asleep
+            (80,  28_880,  28_880),
+            (90,  -9_999,  28_890),  // somebody put the clock back
+            (85,  -9_999,  28_890),  // a moment that was read a little earlier
+            (100, -9_989,  28_900),
+        ];
+        for (steady, wall, expected) in rows {
+            let moment = running.advance(after(steady, wall));
+            let expected = if steady == 61 { 61 } else { expected };
+            assert!(
+                moment.running.abs_diff(sec(expected)) <= sec(1),
+                "{steady} {wall}: {:?}",
+                moment.running
+            );
+        }
+    }
+}
