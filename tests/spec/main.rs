@@ -15,6 +15,7 @@ mod wire;
 
 mod readme;
 mod s10_4_refusals;
+mod s10_simulated;
 mod s13_guessing;
 mod s2_failed_reads;
 mod s2_list;
