@@ -5,6 +5,7 @@
 //! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.
 //! Nothing here knows HTTP's server side or the error shape.
 
+mod account;
 mod after;
 mod ask;
 mod committed;
@@ -21,10 +22,14 @@ mod walk;
 mod way;
 mod wording;
 
+pub use account::Account;
 pub use committed::Committed;
 pub use explain::Explanation;
-pub use opened::{Opened, PlainAnswer, StreamAnswer};
+pub use opened::{Answer, Opened, PlainAnswer, StreamAnswer};
 pub use refusal::{Refusal, Tried};
 pub use rendering::Rendering;
 pub use walk::Walker;
 pub use wording::Wording;
+
+#[cfg(test)]
+mod tests;

@@ -29,19 +29,34 @@ pub use lease::AnswerBody;
 pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
-use crate::config::Config;
+use crate::provider::Auth;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
 /// What we call ourselves on the wire.
 pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 
-/// One provider: its address, our key there, and the way to it.
+/// Marks a request to an address that may be a proxy like this one (spec §10.1).
+pub const HOP: HeaderName = HeaderName::from_static("x-free-llm-proxy-hop");
+
+/// Where an account is asked, and what every request to it carries. A plain description.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// The address that `/chat/completions` is put behind.
+    pub base: Uri,
+    /// The header that shows the key, where there is one; it is marked so that nothing prints it.
+    pub auth: Option<(HeaderName, HeaderValue)>,
+    /// What else goes with a request for a completion: attribution, where it is OpenRouter; the mark of
+    /// a hop, where it may be a proxy like this one.
+    pub headers: HeaderMap,
+}
+
+/// One account's way to its provider.
 #[derive(Clone)]
 pub struct Upstream {
     origin: Origin,
     base: String,
-    key: Secret,
+    auth: Option<(HeaderName, HeaderValue)>,
     chat: Route,
     completions: Route,
 }
@@ -55,6 +70,15 @@ struct Route {
     path: Uri,
     /// Our own: no header of the client's goes up (spec §9.7).
     headers: HeaderMap,
+}
+
+impl Hop {
+    /// Marks what goes this way: the address may be a proxy like this one, or this one.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        self.headers.insert(HOP, HeaderValue::from_static("1"));
+        self
+    }
 }
 
 impl Route {
@@ -93,30 +117,24 @@ impl Route {
 pub struct InvalidUpstream(#[from] http::Error);
 
 impl Upstream {
-    /// The upstream that the settings name.
+    /// The way that `hop` describes.
     ///
     /// # Errors
-    /// When address or key cannot stand in a request.
-    pub fn new(config: &Config, client: &HttpClient) -> Result<Self, InvalidUpstream> {
-        let base = config
-            .upstream_base_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned();
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer(&config.upstream_key)?);
+    /// When its address cannot stand in a request.
+    pub fn new(hop: Hop, client: &HttpClient) -> Result<Self, InvalidUpstream> {
+        let base = hop.base.to_string().trim_end_matches('/').to_owned();
+        let mut headers = hop.headers;
+        headers.extend(hop.auth.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        headers.insert(ATTRIBUTION, config.referer.clone());
-        headers.insert(HeaderName::from_static("x-title"), config.title.clone());
         let chat = Route::new(&format!("{base}/chat/completions"), headers.clone())?;
         let completions = Route::new(&format!("{base}/completions"), headers)?;
         Ok(Self {
             origin: client.origin(&chat.absolute),
             base,
-            key: config.upstream_key.clone(),
+            auth: hop.auth,
             chat,
             completions,
         })
@@ -163,25 +181,18 @@ impl Upstream {
     /// # Errors
     /// When no answer's head arrives.
     pub async fn key(&self) -> Result<Response<AnswerBody>, SendError> {
-        self.fetch("key", Some(&self.key)).await
+        self.fetch("key", self.auth.as_ref()).await
     }
 
     async fn fetch(
         &self,
         name: &str,
-        key: Option<&Secret>,
+        auth: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let address = format!("{}/{name}", self.base);
-        ask(&address, shown_as_bearer(key)?, None, |_| {
-            self.origin.clone()
-        })
-        .await
+        ask(&address, auth.cloned(), None, |_| self.origin.clone()).await
     }
 }
-
-/// OpenRouter's spelling of the attribution header is the standard's `Referer` with a prefix
-/// (`docs/upstream.md` §1).
-const ATTRIBUTION: HeaderName = HeaderName::from_static("http-referer");
 
 /// `Bearer <key>`, marked so that nothing prints it.
 ///
@@ -219,6 +230,32 @@ impl HttpClient {
     ) -> Result<Response<AnswerBody>, SendError> {
         ask(address, shown, json, |absolute| self.origin(absolute)).await
     }
+
+    /// A GET with a key, shown as its provider wants it.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub async fn get_as(
+        &self,
+        address: &str,
+        auth: &Auth,
+        key: &Secret,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let header = match auth {
+            Auth::None => None,
+            Auth::Bearer => Some((AUTHORIZATION, bearer(key).map_err(unfit)?)),
+            Auth::Header(name) => Some(named(name, key).map_err(unfit)?),
+        };
+        self.ask(address, header, None).await
+    }
+}
+
+/// A key in a header of this name, marked so that nothing prints it.
+fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
+    let name = HeaderName::try_from(name)?;
+    let mut value = HeaderValue::try_from(key.expose())?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 fn unfit(error: http::Error) -> ConnectError {

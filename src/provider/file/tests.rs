@@ -183,7 +183,10 @@ means = "too-large"
         .map(|c| only[1].capabilities.get(*c))
         .collect();
     let expected = [true, false, false, true, true, true, false, true].map(Some);
-    assert_eq!(known, expected);
+    // `n` and `logprobs` are what a row refuses, not what a model is.
+    let (said, unsaid) = known.split_at(expected.len());
+    assert_eq!(said, expected);
+    assert_eq!(unsaid, [None, None]);
     // It adds to what the row has, each once.
     let of_the_row = &table::find("groq").unwrap().fields.remove;
     assert_eq!(row.fields.remove[..of_the_row.len()], of_the_row[..]);
@@ -539,6 +542,29 @@ fn s10_1_no_beginning_of_a_file_is_too_odd() {
                     found.iter().all(|m| (1..=lines).contains(&m.line)),
                     "{found:?}"
                 );
+            }
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+    /// Any value under any member: it is read or refused, on its line, and shows no key.
+    #[test]
+    fn s10_1_no_value_is_too_odd(
+        place in 0_usize..64,
+        value in "(gsk_Xw81PlainKey0123456789|-?[0-9]{1,20}|1e30|nan|true|'\\PC{0,20}'|\"[a-z.*\\[\\]{}:/?#@ ]{0,30}\"|\\[('[a-z]{0,4}'|[0-9-]{1,3}|\\{\\}|\\[\\]), *\\{ (id|env|per|requests|file|x) = ('x'|3|0) \\}\\]|\\{ [a-z_]{1,8} = '?[a-z0-9]{0,3}'? \\})",
+    ) {
+        const OTHERS: &[&str] = &["provider", "status", "match", "means", "api_key", "x"];
+        let names: Vec<&str> = members::MEMBERS.iter().chain(OTHERS).copied().collect();
+        let name = names[place % names.len()];
+        for head in ["[providers.groq]", "[providers.box]\nbase_url = 'http://h/v1'", "[[errors]]\nprovider = 'groq'"] {
+            let text = format!("{head}\n{name} = {value}\n");
+            if let Err(found) = read(text.as_bytes()) {
+                for mistake in &found {
+                    assert!((1..=text.matches('\n').count() + 1).contains(&mistake.line), "{text}: {mistake}");
+                    assert!(!mistake.to_string().contains("Xw81"), "{text}: {mistake}");
+                }
             }
         }
     }
