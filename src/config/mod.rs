@@ -42,7 +42,7 @@ pub use read::listen_address;
 pub use sources::{Sources, folder_file_is_ours, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
-pub(crate) use upstream::is_openrouters;
+pub(crate) use upstream::{is_openrouters, names_what_is_free};
 pub use value::is_placeholder;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.

@@ -3,6 +3,7 @@
 //! Pure. A rule that is broken is told as the end of a sentence that begins with the
 //! variable's name. URLs and addresses stand in `address`.
 
+use crate::model::ModelOrder;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -102,15 +103,7 @@ pub(super) fn model_field(text: &str) -> Result<ModelField, Refusal> {
 
 /// `MODEL_ORDER`, which is taken apart where models are known.
 pub(super) fn model_order(text: &str) -> Result<String, Refusal> {
-    let fits = |part: &str| {
-        let star = part.strip_suffix('*').unwrap_or(part);
-        !part.is_empty() && star.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
-    };
-    let mut parts = text.trim_end_matches(',').split(',').map(str::trim);
-    parts
-        .all(fits)
-        .then(|| text.to_owned())
-        .ok_or("must be names and ids of models, comma-separated, each perhaps with a * at its end")
+    ModelOrder::read(text).map(|_| text.to_owned())
 }
 
 /// What may stand in a header.

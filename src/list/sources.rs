@@ -6,16 +6,20 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Uri};
+
 use super::catalogue::Catalogue;
-use super::each::{Kept, ListAt};
+use super::each::{Kept, ListAt, Way};
 use super::merge::{Lists, Merged, merge};
 use super::offered::Source;
 use super::ranking::Ranking;
-use crate::config::Config;
+use crate::config::{Account, Config, names_what_is_free};
 use crate::model::{AccountId, ModelOrder, Offer};
-use crate::provider::{self, Provider};
+use crate::provider::{self, Auth, Provider};
 use crate::redact::Secret;
 use crate::registry::{self, Parts, Snapshot};
+use crate::upstream::bearer;
 
 /// What is read and asked.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +72,49 @@ impl Sources {
         }
     }
 
+    /// All that are on, each list through the accounts that may read it.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let of_row = |row: &Arc<Provider>| {
+            let accounts = config.accounts.iter();
+            let id = row.id.clone();
+            accounts.filter(move |account| account.id.provider == id)
+        };
+        let on = |row: &Arc<Provider>| On {
+            named_free: of_row(row).any(|account| {
+                let host = Uri::try_from(account.base_url());
+                let host = host.as_ref().ok().and_then(Uri::host).unwrap_or_default();
+                names_what_is_free(host, account.key.as_ref())
+            }),
+            row: Arc::clone(row),
+        };
+        let beside = config
+            .providers
+            .iter()
+            .filter(|row| !row.id.is_openrouter());
+        let list = |row: &Arc<Provider>| ListAt {
+            provider: row.id.clone(),
+            ways: of_row(row).filter_map(way).collect(),
+        };
+        let order = config.model_order.as_deref().map(ModelOrder::read);
+        let ids = config.accounts.iter().map(|account| account.id.clone());
+        Self {
+            providers: config.providers.iter().map(on).collect(),
+            lists: beside.map(list).filter(|at| !at.ways.is_empty()).collect(),
+            accounts: ids.map(Arc::new).collect(),
+            keys: config
+                .accounts
+                .iter()
+                .flat_map(Account::secrets)
+                .cloned()
+                .collect(),
+            // Checked with the other settings.
+            order: order.and_then(Result::ok).unwrap_or_default(),
+            allow_paid: config.allow_paid,
+            fallback_router: config.fallback_router,
+        }
+    }
+
     /// The offers that come of what was read.
     #[must_use]
     pub fn merged(
@@ -109,6 +156,24 @@ impl Sources {
             source,
         })
     }
+}
+
+/// How an account reads its provider's list; `None` where its key cannot stand in a header.
+fn way(account: &Account) -> Option<Way> {
+    let row = &account.provider;
+    let account_id = account.account_id.as_ref().map(Secret::expose);
+    let key = account.key.as_ref().filter(|_| row.list.with_key);
+    let shown = match (key, &row.auth) {
+        (None, _) | (_, Auth::None) => None,
+        (Some(key), Auth::Bearer) => Some((AUTHORIZATION, bearer(key).ok()?)),
+        (Some(key), Auth::Header(name)) => {
+            let mut value = HeaderValue::from_str(key.expose()).ok()?;
+            value.set_sensitive(true);
+            Some((HeaderName::try_from(name.as_str()).ok()?, value))
+        }
+    };
+    let url = row.list_for(account_id)?;
+    Some(Way { url, shown })
 }
 
 #[cfg(test)]
@@ -213,5 +278,57 @@ mod tests {
         };
         assert_eq!(due(false), "read failed never failed-later");
         assert_eq!(due(true), "failed never failed-later");
+    }
+
+    #[test]
+    fn s10_7_each_list_is_read_through_the_accounts_that_may() {
+        let config = Config::read(|name| match name {
+            "OPENROUTER_API_KEY" => Some("sk-or-v1-0123456789abcdef".into()),
+            "PROXY_API_KEY" => Some("sk-proxy-0123456789".into()),
+            "GROQ_API_KEY" => Some("gsk_first0123456789,gsk_second0123456789".into()),
+            "PROVIDERS" => Some("openrouter,groq,ovh".into()),
+            "MODEL_ORDER" => Some("gpt-oss-120b,*".into()),
+            _ => None,
+        })
+        .unwrap();
+        let sources = Sources::of(&config);
+        let on: Vec<_> = sources
+            .providers
+            .iter()
+            .map(|on| (on.row.id.as_str(), on.named_free))
+            .collect();
+        assert_eq!(on, [("openrouter", true), ("groq", false), ("ovh", false)]);
+        assert_eq!(sources.order, ModelOrder::read("gpt-oss-120b").unwrap());
+        assert_eq!(sources.keys.len(), 3);
+        let lists: Vec<_> = sources
+            .lists
+            .iter()
+            .map(|at| {
+                let ways = at.ways.iter().map(|way| {
+                    let key = way
+                        .shown
+                        .as_ref()
+                        .map_or("no key", |(_, value)| value.to_str().unwrap());
+                    format!("{} {key}", way.url)
+                });
+                (at.provider.as_str(), ways.collect::<Vec<_>>())
+            })
+            .collect();
+        let groq = |key: &str| format!("https://api.groq.com/openai/v1/models Bearer {key}");
+        assert_eq!(
+            lists,
+            [
+                (
+                    "groq",
+                    vec![groq("gsk_first0123456789"), groq("gsk_second0123456789")]
+                ),
+                (
+                    "ovh",
+                    vec![
+                        "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1/models no key".to_owned()
+                    ]
+                ),
+            ]
+        );
     }
 }
