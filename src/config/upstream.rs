@@ -22,7 +22,7 @@ impl Config {
 
 /// Whether the `:free` rule holds for a host that is asked with this key: OpenRouter's own, or a relay
 /// that is given its key (spec §10.7).
-pub(crate) fn names_what_is_free(host: &str, key: Option<&Secret>) -> bool {
+fn names_what_is_free(host: &str, key: Option<&Secret>) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let has_its_key = key.is_some_and(|key| key.expose().starts_with("sk-or-v1-"));
     is_openrouters(&host) || (has_its_key && !is_loopback(&host))

@@ -3,7 +3,6 @@
 //! Pure. A rule that is broken is told as the end of a sentence that begins with the
 //! variable's name. URLs and addresses stand in `address`.
 
-use crate::model::ModelOrder;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -99,11 +98,6 @@ pub(super) fn model_field(text: &str) -> Result<ModelField, Refusal> {
         "pin" => Ok(ModelField::Pin),
         _ => Err("must be ignore, prefer or pin"),
     }
-}
-
-/// `MODEL_ORDER`, which is taken apart where models are known.
-pub(super) fn model_order(text: &str) -> Result<String, Refusal> {
-    ModelOrder::read(text).map(|_| text.to_owned())
 }
 
 /// What may stand in a header.
@@ -308,14 +302,6 @@ mod tests {
         ];
         for (key, expected) in rows {
             assert_eq!(is_placeholder(key), expected, "{key:?}");
-        }
-        #[rustfmt::skip]
-        let orders = [
-            ("gpt-oss-120b", true), ("groq/*, glm-4.7-flash,", true), ("*", true), ("a b", false), ("a,,b", false),
-            ("a*b", false), ("мой", false),
-        ];
-        for (text, fits) in orders {
-            assert_eq!(model_order(text).is_ok(), fits, "{text}");
         }
         for (text, expected) in [("Refuse", Some(true)), ("allow", Some(false)), ("no", None)] {
             assert_eq!(refuses_training(text).ok(), expected, "{text}");

@@ -19,7 +19,6 @@ mod quality;
 mod ranking;
 mod read;
 mod refresh;
-mod sources;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use each::{EachList, Kept, ListAt, Way};
@@ -33,5 +32,4 @@ pub use provider_list::{Entry, ListError, Price, ProviderList};
 pub use quality::{BUILT_IN, Qualities, Quality, extract};
 pub use ranking::{Ranking, RankingError, Skipped};
 pub use read::RefreshError;
-pub use refresh::{RefreshTask, Refreshed, Refresher};
-pub use sources::{On, Sources};
+pub use refresh::{Outlets, Providers, RefreshTask, Refreshed, Refresher};

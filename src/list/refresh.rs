@@ -8,20 +8,24 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::catalogue::Catalogue;
-use super::each::{EachList, Kept};
+use super::each::{EachList, Kept, ListAt};
+use super::merge::{Lists, Merged, merge};
+use super::offered::Source as Offering;
 use super::provider_list::ProviderList;
 use super::ranking::{Ranking, Skipped};
 use super::read::{Reader, RefreshError};
-use super::sources::Sources;
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
-use crate::model::{ModelId, ProviderId};
-use crate::registry::{Registry, Snapshot, Source, There, Wake};
+use crate::model::{AccountId, ModelId, ModelOrder, ProviderId};
+use crate::provider::Provider;
+use crate::registry::{Parts, Registry, Snapshot, Source, There, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
 
@@ -29,7 +33,7 @@ use crate::upstream::{HttpClient, Upstream};
 const TICK: Duration = Duration::from_secs(15);
 /// The first wait after a failed read with a ranking in hand.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
-/// How long a good ranking waits for the catalogue and the lists that are read beside it.
+/// How long a good ranking waits for what is read beside it, and other providers for the ranking.
 const GRACE: Duration = Duration::from_secs(1);
 /// How many of the skipped entries a log line names.
 const NAMED: usize = 10;
@@ -44,8 +48,25 @@ pub struct Refreshed {
 }
 
 type Answer = Result<Refreshed, String>;
-type Reading<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type ReadLists = Vec<(ProviderId, Result<ProviderList, RefreshError>)>;
+type Reading = Pin<Box<dyn Future<Output = Side> + Send>>;
+
+/// What is read beside the ranking.
+enum Side {
+    Catalogue(Result<Catalogue, RefreshError>),
+    List(ProviderId, Result<ProviderList, RefreshError>),
+}
+
+/// The providers that are on, with whom they are asked, and what decides among their models.
+pub struct Providers {
+    /// Their rows, in the order in which twins are asked.
+    pub rows: Vec<Arc<Provider>>,
+    /// Where their lists are; OpenRouter's are ranking and catalogue.
+    pub lists: Vec<ListAt>,
+    /// The accounts, in the order in which those of one provider are asked.
+    pub accounts: Vec<Arc<AccountId>>,
+    /// `MODEL_ORDER`.
+    pub order: ModelOrder,
+}
 
 /// Asks the task for a read (`POST /admin/refresh`). Cheap to clone.
 #[derive(Clone, Debug)]
@@ -70,84 +91,80 @@ impl Refresher {
 /// The task that makes all reads.
 pub struct RefreshTask {
     /// Reads what is left of the quota, after each read of the list.
-    key: KeyTask,
+    key: Option<KeyTask>,
     reader: Reader,
-    period: Duration,
-    sources: Sources,
     each: EachList,
+    providers: Providers,
+    period: Duration,
+    fallback_router: bool,
+    allow_paid: bool,
+    /// At OpenRouter only ids that end in `:free` cost nothing.
+    named_free: bool,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
-    /// The last good ranking and catalogue; what is published is made of both.
+    /// The last good ranking, catalogue and lists; what is published is made of all.
     ranking: Option<(Ranking, SystemTime)>,
     catalogue: Option<Catalogue>,
-    /// A catalogue that was too slow for the ranking read beside it.
-    late: Option<Reading<Result<Catalogue, RefreshError>>>,
-    /// The providers' own lists as they were last read.
     kept: Kept,
-    /// A read of them that is under way.
-    late_lists: Option<Reading<ReadLists>>,
+    /// What was too slow for the ranking read beside it, and whose it is: the catalogue's or a
+    /// provider's.
+    late: FuturesUnordered<Reading>,
+    under_way: HashSet<Option<ProviderId>>,
 }
 
 impl RefreshTask {
-    /// The task and the handle to ask it with.
+    /// The task and the handle to ask it with. `catalogue` is the way to OpenRouter's, which takes no
+    /// key; `key` is asked for what is left of its day.
     #[must_use]
     pub fn new(
         config: &Config,
         client: HttpClient,
-        upstream: &Upstream,
-        registry: Arc<Registry>,
-        log: Log,
-        metrics: Arc<Metrics>,
-        traffic: Arc<Traffic>,
+        catalogue: Upstream,
+        key: Option<KeyTask>,
+        providers: Providers,
+        outlets: Outlets,
     ) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
-        let key = KeyTask {
-            upstream: upstream.clone(),
-            key: config.upstream_key.clone(),
-            registry: Arc::clone(&registry),
-            traffic: Arc::clone(&traffic),
-            log: log.clone(),
-            list_read: Arc::new(Notify::new()),
-        };
-        let sources = Sources::openrouter_alone(config);
+        let secrets = config.accounts.iter().flat_map(|account| account.secrets());
         let max_bytes = config.limits.max_catalogue_bytes;
         let task = Self {
             key,
-            each: EachList::new(client.clone(), max_bytes, sources.keys.clone()),
-            sources,
-            reader: Reader::new(config, client, upstream.clone()),
+            each: EachList::new(client.clone(), max_bytes, secrets.cloned().collect()),
+            reader: Reader::new(config, client, catalogue),
+            providers,
             period: config.models_refresh,
-            registry,
-            log,
-            metrics,
-            traffic,
+            fallback_router: config.fallback_router,
+            allow_paid: config.allow_paid,
+            named_free: !config.takes_any_id(),
+            registry: outlets.registry,
+            log: outlets.log,
+            metrics: outlets.metrics,
+            traffic: outlets.traffic,
             asked,
             ranking: None,
             catalogue: None,
-            late: None,
             kept: Kept::default(),
-            late_lists: None,
+            late: FuturesUnordered::new(),
+            under_way: HashSet::new(),
         };
         (task, Refresher { ask })
-    }
-
-    /// The same for these providers instead of OpenRouter alone.
-    #[must_use]
-    pub fn reading(mut self, sources: Sources) -> Self {
-        self.each = self.each.with_keys(sources.keys.clone());
-        self.sources = sources;
-        self
     }
 
     /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
     pub async fn run(self) {
         let key = self.key.clone();
+        let ask_about_the_key = async {
+            match key {
+                Some(key) => key.run().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.read_lists() => {}
-            () = key.run() => {}
+            () = ask_about_the_key => {}
         }
     }
 
@@ -155,7 +172,9 @@ impl RefreshTask {
         let mut failures = 0;
         let mut answered = self.read_and_publish(false).await;
         loop {
-            self.key.list_read.notify_one();
+            if let Some(key) = &self.key {
+                key.list_read.notify_one();
+            }
             failures = if answered.is_ok() { 0 } else { failures + 1 };
             let wait = next_read(failures, self.ranking.is_some(), self.period);
             self.registry
@@ -188,15 +207,8 @@ impl RefreshTask {
             tokio::select! {
                 () = &mut due => return Some(Vec::new()),
                 first = self.asked.recv() => return first.map(|first| vec![first]),
-                Some(catalogue) = late(&mut self.late) => {
-                    self.late = None;
-                    if self.note(catalogue) {
-                        self.publish_again();
-                    }
-                }
-                Some(lists) = late(&mut self.late_lists) => {
-                    self.late_lists = None;
-                    if self.note_lists(lists) {
+                Some(side) = self.late.next(), if !self.late.is_empty() => {
+                    if self.note(side) {
                         self.publish_again();
                     }
                 }
@@ -205,23 +217,14 @@ impl RefreshTask {
     }
 
     async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
-        let (ranking, catalogue, lists) = self.read_all().await;
-        let news = catalogue.is_some_and(|catalogue| self.note(catalogue));
-        let news = lists.is_some_and(|lists| self.note_lists(lists)) || news;
+        let (ranking, news) = self.read_all(wake_all).await;
         let failed = ranking.as_ref().err().map(RefreshError::told);
         self.registry.note(|outside| outside.ranking = failed);
         match ranking {
             Ok(ranking) => Ok(self.publish(ranking, wake_all)),
             Err(error) => {
-                let fields = Failed {
-                    error: error.to_string(),
-                    r#type: error.kind(),
-                };
-                self.log
-                    .emit(LogLevel::Warning, "snapshot_refresh_failed", &fields);
-                // The rows of other providers are better than nothing.
-                let nothing = self.registry.snapshot().is_none();
-                if news || nothing {
+                self.warn("snapshot_refresh_failed", &error, None);
+                if news || !self.is_published() {
                     self.publish_again();
                 }
                 Err(error.to_string())
@@ -229,109 +232,104 @@ impl RefreshTask {
         }
     }
 
-    /// Reads all sources at once: ranking and catalogue, and the providers' own lists. A good ranking
-    /// waits for none of them for long, and its next read not at all.
-    async fn read_all(
-        &mut self,
-    ) -> (
-        Result<Ranking, RefreshError>,
-        Option<Result<Catalogue, RefreshError>>,
-        Option<ReadLists>,
-    ) {
-        let mut lists = self.late_lists.take().or_else(|| self.begin_lists());
-        let mut read = None;
-        let (ranking, catalogue) = {
-            let mut both = pin!(self.read_both());
-            loop {
-                tokio::select! {
-                    both = &mut both => break both,
-                    Some(got) = late(&mut lists), if read.is_none() => {
-                        lists = None;
-                        read = Some(got);
+    /// Reads all at once, and says whether anything came beside the ranking. The ranking does not wait
+    /// long for the others, and its next read not at all; and where another provider stands beside
+    /// OpenRouter, nobody waits long for the ranking.
+    async fn read_all(&mut self, anew: bool) -> (Result<Ranking, RefreshError>, bool) {
+        self.begin(anew);
+        let reader = self.reader.clone();
+        let mut ranking = pin!(reader.ranking());
+        let mut grace = pin!(tokio::time::sleep(GRACE));
+        let (mut news, mut waited) = (false, false);
+        let ranking = loop {
+            tokio::select! {
+                ranking = &mut ranking => break ranking,
+                Some(side) = self.late.next(), if !self.late.is_empty() => {
+                    news |= self.note(side);
+                    if waited && self.is_beside() && !self.is_published() {
+                        self.publish_again();
+                    }
+                }
+                () = &mut grace, if !waited => {
+                    waited = true;
+                    if self.is_beside() && !self.is_published() {
+                        self.publish_again();
                     }
                 }
             }
         };
-        if let Some(reading) = &mut lists
-            && let Ok(got) = tokio::time::timeout(GRACE, reading).await
-        {
-            lists = None;
-            read = Some(got);
-        }
-        self.late_lists = lists;
-        (ranking, catalogue, read)
-    }
-
-    /// While the ranking is asked for again and again, only lists that failed are.
-    fn begin_lists(&self) -> Option<Reading<ReadLists>> {
-        let begun = self.ranking.is_none() && self.registry.snapshot().is_some();
-        let due = EachList::due(&self.sources.lists, &self.kept, begun);
-        let each = self.each.clone();
-        (!due.is_empty())
-            .then(|| -> Reading<ReadLists> { Box::pin(async move { each.read(&due).await }) })
-    }
-
-    /// Keeps what was read of the providers' lists; one that was not read keeps its last state.
-    fn note_lists(&mut self, lists: ReadLists) -> bool {
-        let mut news = false;
-        for (provider, read) in lists {
-            match &read {
-                Ok(list) if list.skipped.is_empty() => {}
-                Ok(list) => {
-                    let entries = list.skipped.get(..NAMED).unwrap_or(&list.skipped);
-                    let left = Left {
-                        provider: Some(&provider),
-                        count: list.skipped.len(),
-                        entries,
-                    };
-                    self.log
-                        .emit(LogLevel::Warning, "list_entries_skipped", &left);
-                }
-                Err(error) => {
-                    let fields = ListFailed {
-                        provider: &provider,
-                        error: error.to_string(),
-                        r#type: error.kind(),
-                    };
-                    self.log
-                        .emit(LogLevel::Warning, "provider_list_refresh_failed", &fields);
-                }
+        if ranking.is_ok() {
+            let until = tokio::time::Instant::now() + GRACE;
+            while !self.late.is_empty()
+                && let Ok(Some(side)) = tokio::time::timeout_at(until, self.late.next()).await
+            {
+                news |= self.note(side);
             }
-            news |= self.kept.note(provider, read);
         }
-        news
+        (ranking, news)
     }
 
-    /// Reads both at once. The ranking does not wait long for the catalogue, and its next read
-    /// not at all.
-    async fn read_both(
-        &mut self,
-    ) -> (
-        Result<Ranking, RefreshError>,
-        Option<Result<Catalogue, RefreshError>>,
-    ) {
-        let reader = self.reader.clone();
-        let mut ranking = pin!(self.reader.ranking());
-        // While the catalogue may be all there is, a slow one is not begun anew with each retry.
-        let begun = self.late.take().filter(|_| self.ranking.is_none());
-        let mut catalogue: Reading<Result<Catalogue, RefreshError>> =
-            begun.unwrap_or_else(|| Box::pin(async move { reader.catalogue().await }));
-        let mut read = None;
-        let ranking = loop {
-            tokio::select! {
-                ranking = &mut ranking => break ranking,
-                catalogue = &mut catalogue, if read.is_none() => read = Some(catalogue),
+    /// Begins to read what stands beside the ranking. While there is none, what is slow is not begun
+    /// anew with each retry, and what has been read is not read again so soon.
+    fn begin(&mut self, anew: bool) {
+        let is_retry = self.ranking.is_none() && !anew;
+        if !is_retry {
+            self.late.clear();
+            self.under_way.clear();
+        }
+        if self.under_way.insert(None) {
+            let reader = self.reader.clone();
+            let read = async move { Side::Catalogue(reader.catalogue().await) };
+            self.late.push(Box::pin(read));
+        }
+        for at in &self.providers.lists {
+            let is_read = is_retry && self.kept.list(&at.provider).is_some();
+            if !is_read && self.under_way.insert(Some(at.provider.clone())) {
+                let (each, at) = (self.each.clone(), at.clone());
+                let read = async move { Side::List(at.provider.clone(), each.one(&at).await) };
+                self.late.push(Box::pin(read));
             }
+        }
+    }
+
+    /// Whether another provider stands beside OpenRouter.
+    fn is_beside(&self) -> bool {
+        let mut rows = self.providers.rows.iter();
+        rows.any(|row| !row.id.is_openrouter())
+    }
+
+    fn is_published(&self) -> bool {
+        self.registry.snapshot().is_some()
+    }
+
+    /// Keeps what was read; a failure to read one list costs no other anything. Says whether it is
+    /// news.
+    fn note(&mut self, side: Side) -> bool {
+        match side {
+            Side::Catalogue(catalogue) => {
+                self.under_way.remove(&None);
+                self.note_catalogue(catalogue)
+            }
+            Side::List(provider, read) => {
+                self.under_way.remove(&Some(provider.clone()));
+                if let Err(error) = &read {
+                    self.warn("list_refresh_failed", error, Some(&provider));
+                }
+                self.kept.note(provider, read)
+            }
+        }
+    }
+
+    fn warn(&self, event: &'static str, error: &RefreshError, provider: Option<&ProviderId>) {
+        let fields = Failed {
+            error: error.to_string(),
+            r#type: error.kind(),
+            provider,
         };
-        if read.is_none() && ranking.is_ok() {
-            read = tokio::time::timeout(GRACE, &mut catalogue).await.ok();
-        }
-        self.late = read.is_none().then_some(catalogue);
-        (ranking, read)
+        self.log.emit(LogLevel::Warning, event, &fields);
     }
 
-    /// Keeps a good catalogue; a failure to read one costs nothing else.
-    fn note(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
+    fn note_catalogue(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
         let failed = catalogue.as_ref().err().map(RefreshError::told);
         let now = Now::read().wall;
         self.registry.note(|outside| {
@@ -346,12 +344,7 @@ impl RefreshTask {
                 true
             }
             Err(error) => {
-                let fields = Failed {
-                    error: error.to_string(),
-                    r#type: error.kind(),
-                };
-                self.log
-                    .emit(LogLevel::Warning, "catalogue_refresh_failed", &fields);
+                self.warn("catalogue_refresh_failed", &error, None);
                 false
             }
         }
@@ -359,7 +352,7 @@ impl RefreshTask {
 
     fn publish(&mut self, ranking: Ranking, wake_all: bool) -> Refreshed {
         let fetched_at = Now::read().wall;
-        let snapshot = self.snapshot(&ranking, fetched_at);
+        let snapshot = self.snapshot(Some(&ranking), fetched_at);
         let count = snapshot.offers().len();
         let candidates = snapshot.candidates().iter();
         let ids: HashSet<ModelId> = candidates.map(|c| c.offer.public_id.clone()).collect();
@@ -377,7 +370,6 @@ impl RefreshTask {
                 LogLevel::Warning,
                 "list_entries_skipped",
                 &Left {
-                    provider: None,
                     count: skipped.len(),
                     entries,
                 },
@@ -396,38 +388,71 @@ impl RefreshTask {
         }
     }
 
-    /// The same ranking with what a late catalogue fills in.
+    /// The same ranking with what a late list brings.
     fn publish_again(&self) {
         match &self.ranking {
             Some((ranking, fetched_at)) => {
-                self.registry.enrich(self.snapshot(ranking, *fetched_at))
+                let snapshot = self.snapshot(Some(ranking), *fetched_at);
+                self.registry.enrich(snapshot);
             }
-            None => self.publish_from_catalogue(),
+            None => self.publish_unranked(),
         }
     }
 
-    /// The other sources, while there has never been a ranking (spec §9.4, §10.7).
-    fn publish_from_catalogue(&self) {
-        let merged = self
-            .sources
-            .merged(None, self.catalogue.as_ref(), &self.kept);
-        let count = merged.offers.len();
+    /// What there is while there has never been a ranking: the second source, and what other providers
+    /// offer.
+    fn publish_unranked(&self) {
+        let snapshot = self.snapshot(None, Now::read().wall);
+        let count = snapshot.offers().len();
         if count > 0 {
-            let now = Now::read().wall;
-            let snapshot = self.sources.snapshot(merged, now, Source::Catalogue);
+            let event = match snapshot.source {
+                Source::Providers => "snapshot_from_providers",
+                Source::Catalogue | Source::Ranking => "snapshot_from_catalogue",
+            };
             self.registry.publish(snapshot);
-            self.log.emit(
-                LogLevel::Info,
-                "snapshot_from_catalogue",
-                &serde_json::json!({"count": count}),
-            );
+            let fields = serde_json::json!({"count": count});
+            self.log.emit(LogLevel::Info, event, &fields);
         }
     }
 
-    fn snapshot(&self, ranking: &Ranking, fetched_at: SystemTime) -> Snapshot {
-        let catalogue = self.catalogue.as_ref();
-        let merged = self.sources.merged(Some(ranking), catalogue, &self.kept);
-        let there = catalogue.map(|catalogue| There {
+    fn snapshot(&self, ranking: Option<&Ranking>, fetched_at: SystemTime) -> Snapshot {
+        let kept = |row: &Provider| self.kept.list(&row.id);
+        let of = |row| Offering::new(row, kept(row), self.named_free && row.id.is_openrouter());
+        let sources: Vec<_> = self.providers.rows.iter().map(|row| of(row)).collect();
+        let merged = merge(Lists {
+            ranking,
+            catalogue: self.catalogue.as_ref(),
+            sources: &sources,
+            order: &self.providers.order,
+            allow_paid: self.allow_paid,
+            fallback_router: self.fallback_router,
+        });
+        if let Some(ranking) = ranking {
+            self.note_what_is_there(ranking, &merged);
+        }
+        let order = |with_tools| {
+            merged
+                .in_order(with_tools)
+                .map(|(offer, _)| Arc::clone(offer))
+        };
+        let source = match (ranking, self.is_beside()) {
+            (Some(_), _) => Source::Ranking,
+            (None, true) => Source::Providers,
+            (None, false) => Source::Catalogue,
+        };
+        Snapshot::new(Parts {
+            offers: order(false).collect(),
+            with_tools: (merged.plain != merged.with_tools).then(|| order(true).collect()),
+            fallback: merged.fallback.map(|offered| offered.offer),
+            accounts: self.providers.accounts.clone(),
+            fetched_at,
+            source,
+        })
+    }
+
+    /// How many of the ranking's models the upstream's own catalogue has.
+    fn note_what_is_there(&self, ranking: &Ranking, merged: &Merged) {
+        let there = self.catalogue.as_ref().map(|catalogue| There {
             models: ranking
                 .models
                 .iter()
@@ -440,15 +465,6 @@ impl RefreshTask {
                 .is_some_and(|router| catalogue.has(&router.offer.id)),
         });
         self.registry.note(|outside| outside.there = there);
-        self.sources.snapshot(merged, fetched_at, Source::Ranking)
-    }
-}
-
-/// What a late read brings, if one is awaited.
-async fn late<T>(reading: &mut Option<Reading<T>>) -> Option<T> {
-    match reading {
-        Some(reading) => Some(reading.await),
-        None => None,
     }
 }
 
@@ -461,23 +477,28 @@ struct Done<'a> {
 
 #[derive(Serialize)]
 struct Left<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a ProviderId>,
     count: usize,
     entries: &'a [Skipped],
 }
 
 #[derive(Serialize)]
-struct ListFailed<'a> {
-    provider: &'a ProviderId,
+struct Failed<'a> {
     error: String,
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a ProviderId>,
 }
 
-#[derive(Serialize)]
-struct Failed {
-    error: String,
-    r#type: &'static str,
+/// What the reads change and tell.
+pub struct Outlets {
+    /// Where the snapshot goes.
+    pub registry: Arc<Registry>,
+    /// Where what failed is said.
+    pub log: Log,
+    /// Forgets the models that left.
+    pub metrics: Arc<Metrics>,
+    /// Forgets them, too.
+    pub traffic: Arc<Traffic>,
 }
 
 /// How long until the next read (spec §2).
