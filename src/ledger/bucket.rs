@@ -50,6 +50,19 @@ pub(super) struct Told {
     pub(super) own: u64,
     /// When all of it is back, where that was told.
     pub(super) reset: Option<Duration>,
+    /// It is known to come back steadily until then.
+    pub(super) steadily: bool,
+}
+
+/// What a refusal tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) limit: u64,
+    /// `None`: all of it, more or less.
+    pub(super) used: Option<u64>,
+    /// What the request that was refused would have drawn.
+    pub(super) own: u64,
+    pub(super) wait: Option<Duration>,
 }
 
 /// A bucket.
@@ -178,15 +191,21 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// It has ended, and used `to` of what was estimated as `from`.
-    pub(super) fn settle(&mut self, from: u64, to: u64, then: Moment, at: Moment) {
-        let to = if self.kind.unit == Unit::AtOnce {
-            0
-        } else {
-            to
-        };
-        self.count.correct(from, to, then, at);
-        self.pending = self.pending.saturating_sub(from);
+    /// It has ended: of what was estimated, `sent` was used when it was sent and `after` with the answer.
+    pub(super) fn settle(
+        &mut self,
+        estimated: u64,
+        (sent, after): (u64, u64),
+        then: Moment,
+        at: Moment,
+    ) {
+        let is_over = self.kind.unit == Unit::AtOnce;
+        let sent = if is_over { 0 } else { sent };
+        self.count.correct(estimated, sent, then, at);
+        if after > 0 {
+            self.count.add(after, at);
+        }
+        self.pending = self.pending.saturating_sub(estimated);
         self.tidy(at);
     }
 
@@ -216,7 +235,7 @@ impl Bucket {
         };
         let ours = self.count.used(at);
         self.beyond = Beyond::new(believed.saturating_sub(ours), until);
-        if self.refills(told, at) {
+        if told.steadily || self.refills(told, at) {
             self.beyond = self.beyond.map(|others| others.refilling(at));
         }
         if !self.numbers.is_set() {
@@ -268,15 +287,45 @@ impl Bucket {
                 // All that is under way is counted already.
                 own: self.pending,
                 reset: None,
+                steadily: false,
             };
             self.believe(told, at);
         }
     }
 
-    /// A refusal tells how much of this window is used.
-    pub(super) fn refused(&mut self, used: u64, wait: Option<Duration>, at: Moment) {
-        self.at_least(used, wait, at);
-        self.refused = Some(self.count.window_ends(at));
+    /// A refusal tells how much of this window is used, and how long to wait.
+    pub(super) fn refused(&mut self, told: Refused, at: Moment) {
+        let Refused {
+            limit,
+            used,
+            own,
+            wait,
+        } = told;
+        let told_used = used.map(|used| used.min(limit));
+        let used = told_used.unwrap_or(limit);
+        if self.kind.ends.is_some() {
+            // The day's end beats a short wait.
+            self.at_least(used, None, at);
+            self.refused = Some(self.count.window_ends(at));
+        } else if let Some(wait) = wait {
+            if self.numbers.is_set() {
+                return self.at_least(used, Some(wait), at);
+            }
+            // Quotas that roll fill up steadily. Where it is told how much is used, the wait tells the pace:
+            // there is room for this one after it.
+            let length = self.kind.per.length();
+            let missing = used.saturating_add(own).saturating_sub(limit).max(1);
+            let all = wait.as_secs_f64() * share(used, missing);
+            let paced = told_used.map(|_| Duration::from_secs_f64(all.min(length.as_secs_f64())));
+            let told = Told {
+                used,
+                // It was refused, so it is not among what is used.
+                own: 0,
+                reset: Some(paced.unwrap_or(length)),
+                steadily: true,
+            };
+            self.believe(told, at);
+        }
     }
 
     /// When this window ends, and the one after it.
