@@ -12,7 +12,7 @@ COPY . .
 # `touch` a checkout that is older than the cache is built all the same.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
-    touch src/lib.rs src/main.rs \
+    touch src/lib.rs src/main.rs simulator/src/lib.rs \
     && cargo build --release --locked --bin free-llm-proxy \
     && cp target/release/free-llm-proxy /free-llm-proxy
 

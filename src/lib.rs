@@ -8,8 +8,7 @@
 //! Beside it: [`list`] keeps the snapshot of models fresh, [`account`] asks what is left of the
 //! quota, [`live`] knows how the models do, [`condition`] says of it all whether requests are
 //! answered, [`config`] reads the settings, [`proxy`] puts the parts together, [`cli`] is what a person
-//! types, and [`simulator`] plays the outside world for demo and tests. [`json`], [`sse`],
-//! [`model`] and [`clock`] are what all of them stand on.
+//! types. [`json`], [`sse`], [`model`] and [`clock`] are what all of them stand on.
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 
@@ -34,7 +33,7 @@ pub mod registry;
 pub mod request;
 pub mod select;
 pub mod server;
-pub mod simulator;
+mod spelling;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;

@@ -15,20 +15,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use free_llm_proxy::answer::{Said, read as read_answer};
+use free_llm_proxy::answer::{Mender, Said, read as read_answer};
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::ledger::{
     Ask, Counted, Headroom, Ledger, Limit, LimitSource, Per, Slot, Terms, Unit, Used,
 };
 use free_llm_proxy::model::{
-    AccountId, Candidate, CanonicalKey, Capabilities, Capability, Model, ModelId, Offer, ProviderId,
+    AccountId, Candidate, CanonicalKey, Capabilities, Capability, ModelId, Offer, ProviderId,
 };
-use free_llm_proxy::provider::{Asked, Rules};
-use free_llm_proxy::redact::Secret;
-use free_llm_proxy::registry::{Cooldowns, Snapshot, Source};
+use free_llm_proxy::provider::{Asked, Rules, find};
+use free_llm_proxy::redact::{Redactor, Secret};
+use free_llm_proxy::registry::{Parts, Rests, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
-use free_llm_proxy::select::{Preference, Selection, Wants, select};
-use free_llm_proxy::sse::{Data, Framer};
+use free_llm_proxy::select::{Preference, Wants, next};
+use free_llm_proxy::sse::{Data, Event, Framer};
 use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
 use free_llm_proxy::verdict::{Cause, Failure};
 use http::{HeaderMap, HeaderValue};
@@ -50,6 +50,9 @@ pub(crate) fn all() -> Vec<Path> {
         envelope("envelope/20 KB", 20_000),
         envelope("envelope/200 KB", 200_000),
         envelope("envelope/2000 KB", 2_000_000),
+        rewriting("rewrite/200 KB for groq", 200_000, "groq"),
+        rewriting("rewrite/200 KB for mistral", 200_000, "mistral"),
+        mending("mend/20 events", 20),
         framing("sse/20 events, whole", usize::MAX, false),
         framing("sse/20 events, cut", 100, false),
         framing("sse/20 events, whole and read", usize::MAX, true),
@@ -89,7 +92,34 @@ fn envelope(name: &'static str, bytes: usize) -> Path {
     let model = id("maker/model:free");
     path(name, Some(body.len()), move || {
         let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
-        request.body_for(&model)
+        request.body_as_it_came(&model)
+    })
+}
+
+/// The same for a provider whose row has demands.
+fn rewriting(name: &'static str, bytes: usize, provider: &str) -> Path {
+    let body = Bytes::from(input::body(bytes));
+    let row = find(provider).expect("a built-in provider");
+    let offer = Offer {
+        provider: row.id.clone(),
+        ..Offer::at_openrouter(id("maker/model"))
+    };
+    let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
+    path(name, Some(body.len()), move || {
+        request.body_for(&offer, &row.fields, &[])
+    })
+}
+
+/// A stream that breaks nothing, looked at for what it may break.
+fn mending(name: &'static str, count: usize) -> Path {
+    let events = input::events(count);
+    let bytes = events.iter().map(Bytes::len).sum();
+    path(name, Some(bytes), move || {
+        let mut mender = Mender::new("0123456789abcdef");
+        for raw in &events {
+            let event = mender.event(Event { raw: raw.clone() });
+            assert_eq!(event.raw.as_ptr(), raw.as_ptr());
+        }
     })
 }
 
@@ -153,35 +183,33 @@ fn selection(name: &'static str, count: usize) -> Path {
     for capability in Capability::ALL {
         able.set(capability, Some(true));
     }
-    let model = |rank: usize| {
-        Arc::new(Model {
-            id: id(&format!("maker/model-{rank}:free")),
-            rank: i64::try_from(rank).unwrap_or(0),
-            name: None,
-            context_length: Some(131_072),
-            capabilities: able,
-        })
+    let model = |rank: usize| Offer {
+        rank: i64::try_from(rank).ok(),
+        context_length: Some(131_072),
+        capabilities: able,
+        ..Offer::at_openrouter(id(&format!("maker/model-{rank}:free")))
     };
-    let snapshot = Snapshot {
-        models: (1..=count).map(model).collect(),
+    let snapshot = Snapshot::new(Parts {
+        offers: (1..=count).map(model).collect(),
         fallback: None,
+        accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
         source: Source::Ranking,
-    };
+    });
     let body = Bytes::from(input::body(20_000));
     let request = ChatRequest::read(body, DEPTH).expect("a request");
-    let cooldowns = Cooldowns::default();
+    let rests = Rests::default();
     let now = now();
     path(name, None, move || {
         let wants = Wants {
             needs: &request.needs,
             preference: Preference::None,
-            tried: &[],
+            out: &[],
             above_context: None,
         };
-        let selection = select(Some(&snapshot), wants, &cooldowns, now);
-        assert!(matches!(&selection, Selection::Candidates(all) if all.len() == count));
-        selection
+        let next = next(Some(&snapshot), wants, &rests, now);
+        assert!(next.candidate().is_some());
+        next.candidate().cloned()
     })
 }
 
@@ -189,14 +217,17 @@ fn classification(name: &'static str) -> Path {
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789abcdef")]),
     };
     let body = Bytes::from_static(input::RATE_LIMITED);
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
+    let openrouter = find("openrouter").unwrap();
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
+            provider: openrouter,
+            key: None,
             model: &model,
             routing: Routing::Ours,
         };
@@ -231,23 +262,22 @@ fn ledger() -> (Ledger, Vec<Slot>) {
             let provider = format!("provider-{}", n / 100);
             let provider = ProviderId::try_from(provider.as_str()).expect("a name");
             let id = id(&format!("a/model-{}", n % 50));
-            Candidate {
-                account: Arc::new(AccountId {
-                    label: format!("account-{}", n / 50).into(),
-                    provider: provider.clone(),
-                }),
-                offer: Arc::new(Offer {
-                    provider,
-                    public_id: id.clone(),
-                    canonical: CanonicalKey::new(id.as_str()),
-                    id,
-                    rank: None,
-                    name: None,
-                    context_length: None,
-                    max_output: None,
-                    capabilities: Capabilities::default(),
-                }),
-            }
+            let account = AccountId {
+                label: format!("account-{}", n / 50).into(),
+                provider: provider.clone(),
+            };
+            let offer = Offer {
+                provider,
+                public_id: id.clone(),
+                canonical: CanonicalKey::of(id.as_str()),
+                id,
+                rank: None,
+                name: None,
+                context_length: None,
+                max_output: None,
+                capabilities: Capabilities::default(),
+            };
+            Candidate::new(Arc::new(offer), Arc::new(account), true)
         })
         .collect();
     let mut ledger = Ledger::default();

@@ -28,7 +28,7 @@ fn check(body: &[u8]) {
         return;
     };
     let id = ModelId::try_from("maker/model:free").expect("an id");
-    let mut sent = request.body_for(&id);
+    let mut sent = request.body_as_it_came(&id);
     let promised = sent.size_hint().exact();
     let mut upstream = Vec::new();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -3,6 +3,8 @@
 //! Pure. A 200 is no success before it was read here.
 
 mod as_stream;
+mod by_itself;
+mod mend;
 mod passed;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use crate::json::{self, Kind, Raw, Reader};
 use crate::request::Endpoint;
 
 pub use as_stream::as_stream;
+pub use mend::Mender;
 pub use passed::{AnswerHead, PassedAnswer, answer as pass};
 
 /// What one event of a stream, or a whole plain answer, says.
@@ -60,19 +63,27 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
     let mut error = None;
     let mut tokens = None;
     let mut choices = Choices::default();
+    // Of a completion there is one of these in every event.
+    let mut is_completion = false;
     reader.object(|key, reader| match key {
         "error" => reader
             .value()
             .map(|value| error = UpstreamError::told(value)),
-        "choices" => reader.array(|reader| choices.take(reader, endpoint.text())),
+        "choices" => {
+            is_completion = true;
+            reader.array(|reader| choices.take(reader, endpoint.text()))
+        }
         // Stepped through, not looked into: every byte is read once.
-        "usage" => reader.object(|key, reader| {
-            let value = reader.value()?;
-            if key == "completion_tokens" {
-                tokens = value.as_u64().filter(|tokens| *tokens <= MOST_TOKENS);
-            }
-            Ok(())
-        }),
+        "usage" => {
+            is_completion = true;
+            reader.object(|key, reader| {
+                let value = reader.value()?;
+                if key == "completion_tokens" {
+                    tokens = value.as_u64().filter(|tokens| *tokens <= MOST_TOKENS);
+                }
+                Ok(())
+            })
+        }
         _ => reader.value().map(drop),
     })?;
     reader.end()?;
@@ -82,7 +93,8 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
         None if choices.useful => Said::Useful {
             finished: choices.finished,
         },
-        None => Said::Nothing,
+        None if is_completion => Said::Nothing,
+        None => UpstreamError::by_itself(body).map_or(Said::Nothing, Said::Error),
     };
     Ok((said, tokens))
 }
@@ -241,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_2_the_usage_tells_how_many_tokens_an_answer_has() {
+    fn s3_the_usage_tells_how_many_tokens_an_answer_has() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"usage":{"prompt_tokens":9,"completion_tokens":42}}"#,           Some(42)),

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::without_heartbeat;
 use crate::json::{self, Kind, Members, Raw};
-use crate::redact::{Secret, without_key};
+use crate::redact::{Redacted, Redactor};
 
 /// How much of a text that is no JSON error is passed on, in characters.
 const LONGEST_TEXT: usize = 500;
@@ -22,7 +22,7 @@ pub struct PassedAnswer {
     /// Its headers, as far as they come back.
     pub head: AnswerHead,
     /// Its body: JSON with an object `error`, made safe (spec §9.7).
-    pub body: bytes::Bytes,
+    pub body: Redacted,
     /// Its `Retry-After`.
     pub retry_after: Option<HeaderValue>,
 }
@@ -37,40 +37,36 @@ pub struct AnswerHead {
 }
 
 impl AnswerHead {
-    /// The part of `headers` that comes back; a value that echoes our key does not.
+    /// The part of `headers` that comes back; a value that echoes a key of ours does not.
     #[must_use]
-    pub fn of(headers: &HeaderMap, key: &Secret) -> Self {
+    pub fn of(headers: &HeaderMap, redactor: &Redactor) -> Self {
+        let value = |name| headers.get(name).and_then(|value| redactor.header(value));
         Self {
-            content_type: Self::value(headers, CONTENT_TYPE, key),
-            generation_id: Self::value(headers, HeaderName::from_static("x-generation-id"), key),
+            content_type: value(CONTENT_TYPE),
+            generation_id: value(HeaderName::from_static("x-generation-id")),
         }
-    }
-
-    /// The value of one header that comes back.
-    fn value(headers: &HeaderMap, name: HeaderName, key: &Secret) -> Option<HeaderValue> {
-        let value = headers.get(name)?;
-        (!key.is_in(value.as_bytes())).then(|| value.clone())
     }
 }
 
 /// The answer for the client.
 #[must_use]
-pub fn answer(status: u16, headers: &HeaderMap, body: &Bytes, key: &Secret) -> PassedAnswer {
+pub fn answer(status: u16, headers: &HeaderMap, body: &Bytes, redactor: &Redactor) -> PassedAnswer {
     // Before anything is cut off: half a key would no longer be found.
-    let body = without_key(without_heartbeat(body), key);
+    let body = redactor.error(without_heartbeat(body)).into_bytes();
     let body = without_account(&body);
-    let mut head = AnswerHead::of(headers, key);
+    let mut head = AnswerHead::of(headers, redactor);
     let body = if is_error(&body) {
         body
     } else {
         head.content_type = None;
         wrapped(status, &without_account_in_words(&body))
     };
+    let retry_after = headers.get(RETRY_AFTER);
     PassedAnswer {
         status,
         head,
-        body: without_key(body, key),
-        retry_after: AnswerHead::value(headers, RETRY_AFTER, key),
+        body: redactor.error(body),
+        retry_after: retry_after.and_then(|value| redactor.header(value)),
     }
 }
 
@@ -94,13 +90,13 @@ fn without_account_in_words(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     while let Some(at) = memchr::memmem::find(rest, NAME) {
         let (before, behind) = rest.split_at(at + NAME.len());
-        let between = |b: &u8| !b.is_ascii_alphanumeric();
+        let between = |b: &u8| !b.is_ascii_alphanumeric() && *b != b'*';
         let value = behind
             .iter()
             .position(|b| !between(b))
             .unwrap_or(behind.len());
         let (between, behind) = behind.split_at(value);
-        let in_id = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let in_id = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'*');
         let end = behind
             .iter()
             .position(|b| !in_id(b))
@@ -146,17 +142,22 @@ fn wrapped(status: u16, body: &[u8]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Secret;
+
+    fn redactor(key: &str) -> Redactor {
+        Redactor::new([Secret::new(key)])
+    }
 
     #[test]
     fn s9_7_a_text_that_is_cut_off_holds_no_part_of_the_key() {
         let key = "sk-or-v1-0123456789";
         for before in 470..500 {
             let body = Bytes::from("x".repeat(before) + key);
-            let answer = answer(400, &HeaderMap::new(), &body, &Secret::new(key));
+            let answer = answer(400, &HeaderMap::new(), &body, &redactor(key));
             assert!(
-                memchr::memmem::find(&answer.body, b"sk-").is_none(),
+                memchr::memmem::find(answer.body.bytes(), b"sk-").is_none(),
                 "{before}: {:?}",
-                answer.body
+                answer.body.bytes()
             );
         }
     }
@@ -194,9 +195,9 @@ mod tests {
                 400,
                 &HeaderMap::new(),
                 &body,
-                &Secret::new("sk-or-v1-0123456789"),
+                &redactor("sk-or-v1-0123456789"),
             );
-            assert_eq!(answer.body, expected, "{body:?}");
+            assert_eq!(answer.body.bytes(), expected, "{body:?}");
         }
     }
 }

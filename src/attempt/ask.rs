@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Account;
 use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
@@ -17,10 +18,8 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::Model;
-use crate::provider::Asked;
-use crate::redact::without_key;
-use crate::request::{ChatRequest, Endpoint};
+use crate::model::Candidate;
+use crate::request::{ChatRequest, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
 use crate::verdict::{Cause, Failure, Rest};
@@ -29,20 +28,23 @@ use crate::verdict::{Cause, Failure, Rest};
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Walker {
-    /// Asks one model. Its limits run from the moment there is a connection: the wait for one has
+    /// Asks one candidate. Its limits run from the moment there is a connection: the wait for one has
     /// a limit of its own, and nothing to do with the model (spec §9.3).
     pub(super) async fn ask(
         &self,
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
         request: &ChatRequest,
     ) -> Result<Opened, Unanswered> {
-        let body = request.body_for(&model.id);
+        let body = self.body_for(candidate, request);
         let limit = match self.times.plain {
             Some(whole) if !request.stream => whole,
             Some(_) | None => self.times.first_event,
         };
         let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
-        let answered = self
+        let Some(account) = self.account(&candidate.account) else {
+            return Err(failed(Cause::Broken));
+        };
+        let answered = account
             .upstream
             .complete(request.endpoint, body, request.stream, limit)
             .await
@@ -51,7 +53,7 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        let opened = self.open(model, request, answered).await;
+        let opened = self.open(candidate, account, request, answered).await;
         opened.map_err(|failure| {
             Unanswered::Failed(match request.endpoint {
                 Endpoint::Chat => failure,
@@ -60,13 +62,19 @@ impl Walker {
         })
     }
 
+    /// What is sent to a candidate: the client's body, as far as its provider takes it.
+    fn body_for(&self, candidate: &Candidate, request: &ChatRequest) -> UpstreamBody {
+        request.body_as_it_came(&candidate.offer.id)
+    }
+
     async fn open(
         &self,
-        model: &Arc<Model>,
+        candidate: &Arc<Candidate>,
+        account: &Arc<Account>,
         request: &ChatRequest,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let (heard, body) = Heard::new(model, request, response);
+        let (heard, body) = Heard::new(candidate, account, request, response);
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body).await);
         }
@@ -103,12 +111,8 @@ impl Walker {
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
-        let asked = Asked {
-            model: &heard.model.id,
-            routing: heard.routing,
-        };
         self.rules
-            .classify(asked, status, &heard.headers, body, cause, heard.at)
+            .classify(heard.asked(), status, &heard.headers, body, cause, heard.at)
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -127,17 +131,17 @@ impl Walker {
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match read_counted(&body, heard.endpoint) {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
-                let body = without_key(body, &self.rules.upstream_key);
+                let body = heard.account.without_key(body);
                 Ok(PlainAnswer {
-                    model: Arc::clone(&heard.model),
-                    head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                    candidate: Arc::clone(&heard.candidate),
+                    head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
                     silent: said == Said::Stopped,
                 })
             }
             Ok((Said::Nothing, _)) => Err(broken(Cause::NotACompletion)),
-            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, body)),
+            Ok((Said::Error(error), _)) => Err(self.error_inside(heard, &error, &body)),
             Err(_) => Err(broken(Cause::NotJson)),
         }
     }
@@ -175,13 +179,10 @@ impl Walker {
         &self,
         heard: &Heard,
         error: &UpstreamError,
-        body: Bytes,
+        body: &Bytes,
     ) -> Failure {
-        let body = error.body.clone().unwrap_or(body);
-        match error.status {
-            Some(status) => self.classify(heard, status, &body, Cause::ErrorInside),
-            None => self.rules.broken(Some(200), Cause::ErrorInside),
-        }
+        self.rules
+            .error_inside(heard.asked(), error, &heard.headers, body, heard.at)
     }
 
     /// Holds events back until one carries something a client would use.
@@ -202,12 +203,12 @@ impl Walker {
                 if carries || event.is_comment() {
                     events += u64::from(carries);
                     // In one piece: many small ones would take many times their bytes.
-                    held.extend_from_slice(&without_key(event.raw, &self.rules.upstream_key));
+                    held.extend_from_slice(&heard.account.without_key(event.raw));
                 }
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {
-                        model: Arc::clone(&heard.model),
-                        head: AnswerHead::of(&heard.headers, &self.rules.upstream_key),
+                        candidate: Arc::clone(&heard.candidate),
+                        head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                         body,
                         framer,
                         held: held.freeze(),
@@ -265,7 +266,7 @@ impl Walker {
                 Ok(Said::Nothing) => Ok(None),
                 Ok(Said::Error(error)) => {
                     let body = Bytes::copy_from_slice(&payload);
-                    Err(self.error_inside(heard, &error, body))
+                    Err(self.error_inside(heard, &error, &body))
                 }
                 Err(_) => broken(Cause::NotJson),
             },
@@ -280,7 +281,7 @@ impl StreamAnswer {
         let mut framer = Framer::new(events.len());
         framer.push(events);
         Self {
-            model: plain.model,
+            candidate: plain.candidate,
             head: AnswerHead {
                 content_type: None,
                 ..plain.head

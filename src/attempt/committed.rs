@@ -20,8 +20,7 @@ use super::walk::Walker;
 use crate::answer::{Said, UpstreamError};
 use crate::clock::Now;
 use crate::json::{self, Raw};
-use crate::model::Model;
-use crate::redact::{may_hold_key, without_key};
+use crate::model::Candidate;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
 use crate::upstream::AnswerBody;
@@ -43,7 +42,7 @@ const BURST: Duration = Duration::from_millis(1);
 /// upstream's connection.
 pub struct Committed {
     walker: Arc<Walker>,
-    model: Arc<Model>,
+    candidate: Arc<Candidate>,
     heard: Box<Heard>,
     record: RequestRecord,
     /// `None` once the stream has ended.
@@ -77,7 +76,7 @@ impl StreamAnswer {
         let idle = Idle::new(walker.times.idle, keepalive);
         let mut committed = Committed {
             walker,
-            model: self.model,
+            candidate: self.candidate,
             heard: self.heard,
             record,
             body: Some(self.body),
@@ -239,7 +238,7 @@ impl Committed {
     /// An error came as an event.
     fn said_error(&mut self, error: UpstreamError, body: Bytes) {
         let walker = &self.walker;
-        let failure = walker.error_inside(&self.heard, &error, body);
+        let failure = walker.error_inside(&self.heard, &error, &body);
         // The model took the request and then failed, whatever it says of it (spec §5).
         let failure = match failure.scope {
             Scope::Model | Scope::Candidate if failure.owed || failure.rest != Rest::None => {
@@ -268,10 +267,8 @@ impl Committed {
     /// together what came in pieces.
     fn search(&mut self, start: usize) {
         let open = self.ready.open();
-        if may_hold_key(
-            open.get(start..).unwrap_or_default(),
-            &self.walker.rules.upstream_key,
-        ) {
+        let rendered = open.get(start..).unwrap_or_default();
+        if self.heard.account.may_hold_key(rendered) {
             let rendered = open.split_off(start);
             self.forward(rendered.into());
         }
@@ -283,7 +280,7 @@ impl Committed {
     }
 
     fn without_key(&self, raw: Bytes) -> Bytes {
-        without_key(raw, &self.walker.rules.upstream_key)
+        self.heard.account.without_key(raw)
     }
 
     /// No more will come. After a finish reason that is an end, before it a failure.
@@ -335,7 +332,7 @@ impl Committed {
     fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
         self.body = None;
         let failure = &failure.clone().owed_to(self.heard.routing);
-        let until = self.walker.let_rest(&self.model.id, failure, Now::read());
+        let until = self.walker.let_rest(&self.candidate, failure, Now::read());
         // After the commit every failure is one of these two (spec §5).
         let outcome = match failure.outcome {
             Outcome::RateLimited => Outcome::RateLimited,
@@ -345,8 +342,10 @@ impl Committed {
             | Outcome::ClientDisconnected
             | Outcome::UpstreamError => Outcome::UpstreamError,
         };
+        let redactor = &self.walker.rules.redactor;
         let message = error
             .and_then(|e| e.message)
+            .map(|message| redactor.message(&message).to_text())
             .unwrap_or_else(|| in_words(failure.cause).to_owned());
         let error = serde_json::json!({"error": {
             "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,

@@ -3,22 +3,26 @@
 use std::sync::Arc;
 
 use super::Refusal;
-use super::refusal::account_refusal;
-use super::walk::{Progress, Walker};
+use super::progress::Progress;
+use super::refusal::{Walked, nobody_left};
+use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::ModelField;
-use crate::model::Model;
-use crate::registry::{Cooldowns, Snapshot};
+use crate::model::Candidate;
+use crate::registry::{Rests, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{LeftOut, Selection, left_out, select};
+use crate::select::{LeftOut, Next, Why, awake, left_out, next};
 
 /// What would become of a request.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// Who would be asked, or why nobody.
-    pub selection: Selection,
+    /// In a word: `candidates`, `probing`, `all_cooling`, `account_resting`, `exhausted`,
+    /// `none_capable`, `not_listed`, `no_snapshot`.
+    pub selection: &'static str,
+    /// Who would be asked, in this order.
+    pub candidates: Vec<Arc<Candidate>>,
     /// Who would not, and why.
-    pub left_out: Vec<(Arc<Model>, LeftOut)>,
+    pub left_out: Vec<(Arc<Candidate>, LeftOut)>,
     /// How many of the candidates would be asked at the most.
     pub max_attempts: usize,
     /// What its `model` counts for.
@@ -34,28 +38,42 @@ impl Walker {
         &self,
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
-        known: &Cooldowns,
+        known: &Rests,
         now: Now,
     ) -> Explanation {
         let progress = Progress::default();
         let wants = self.wants(request, &progress);
-        let selection = select(snapshot, wants, known, now);
-        let left_out = snapshot.map(|snapshot| left_out(snapshot, wants, known, now));
-        let refusal = match &selection {
-            Selection::Candidates(_) | Selection::Probing { .. } => None,
-            Selection::AccountResting => account_refusal(known, now),
-            Selection::NoneCapable { missing } => Some(Refusal::NoCapableModel {
-                missing: missing.clone(),
-            }),
-            Selection::NotListed => Some(Refusal::ModelNotFound),
-            Selection::NoSnapshot => Some(Refusal::NotReady),
-            Selection::AllCooling { .. } | Selection::Exhausted => {
-                Some(self.nothing_left(snapshot, request, &progress, &[]))
-            }
+        let walked = Walked {
+            wants,
+            told: None,
+            last: None,
+            unreached: None,
+            attempts: &[],
         };
+        let nobody = || nobody_left(snapshot, walked, known, now).err();
+        let (selection, refusal) = match next(snapshot, wants, known, now) {
+            Next::Ask(_) => ("candidates", None),
+            Next::Wait { .. } => ("probing", None),
+            Next::None(Why::NoneCapable { missing }) => {
+                ("none_capable", Some(Refusal::NoCapableModel { missing }))
+            }
+            Next::None(Why::NotListed) => ("not_listed", Some(Refusal::ModelNotFound)),
+            Next::None(Why::NoSnapshot) => ("no_snapshot", Some(Refusal::NotReady)),
+            Next::None(Why::Exhausted) => ("exhausted", nobody()),
+            Next::None(Why::Resting { .. }) => match nobody() {
+                refusal @ Some(Refusal::AllUnavailable { .. }) => ("all_cooling", refusal),
+                refusal => ("account_resting", refusal),
+            },
+        };
+        let of = |snapshot| {
+            let left_out = left_out(snapshot, wants, known, now);
+            (awake(snapshot, wants, known, now), left_out)
+        };
+        let (candidates, left_out) = snapshot.map(of).unwrap_or_default();
         Explanation {
             selection,
-            left_out: left_out.unwrap_or_default(),
+            candidates,
+            left_out,
             max_attempts: self.max_attempts,
             model_field: self.model_field,
             refusal,

@@ -5,6 +5,8 @@
 //! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.
 //! Nothing here knows HTTP's server side or the error shape.
 
+mod account;
+mod after;
 mod ask;
 mod committed;
 mod explain;
@@ -13,12 +15,14 @@ mod idle;
 mod listened;
 mod opened;
 mod outgoing;
+mod progress;
 mod refusal;
 mod rendering;
 mod walk;
 mod way;
 mod wording;
 
+pub use account::Account;
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};

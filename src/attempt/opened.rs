@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::heard::Heard;
 use crate::answer::AnswerHead;
-use crate::model::Model;
+use crate::model::Candidate;
 use crate::sse::Framer;
 use crate::upstream::{AnswerBody, ConnectError};
 use crate::verdict::Failure;
@@ -44,7 +44,7 @@ pub(super) enum Unanswered {
 #[derive(Debug)]
 pub struct PlainAnswer {
     /// Who gave it.
-    pub model: Arc<Model>,
+    pub candidate: Arc<Candidate>,
     /// Its headers.
     pub head: AnswerHead,
     /// Its JSON, as it came.
@@ -59,7 +59,7 @@ pub struct PlainAnswer {
 #[derive(Debug)]
 pub struct StreamAnswer {
     /// Who gives it.
-    pub model: Arc<Model>,
+    pub candidate: Arc<Candidate>,
     /// Its headers.
     pub head: AnswerHead,
     pub(super) body: AnswerBody,

@@ -4,11 +4,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::Opened;
+use super::progress::LastWord;
 use crate::answer::PassedAnswer;
 use crate::clock::Now;
-use crate::model::{Capability, ModelId};
-use crate::registry::Cooldowns;
-use crate::select::Unavailable;
+use crate::live::AttemptRecord;
+use crate::model::{AccountId, Capability, ModelId};
+use crate::registry::{Rests, Snapshot};
+use crate::select::{LeftOut, Next, Ruled, Unavailable, Wants, Why, left_out, next, ruled};
 use crate::units::whole_seconds;
 use crate::upstream::Unreachable;
 use crate::verdict::{AccountLimit, Outcome};
@@ -60,6 +63,8 @@ pub enum Refusal {
     UpstreamAuth {
         /// The status it said so with.
         status: u16,
+        /// Whose key it is.
+        account: AccountId,
     },
 }
 
@@ -76,28 +81,121 @@ pub struct Tried {
     pub available_at: Option<SystemTime>,
 }
 
-/// What is told while the account rests; `None` if it does not.
-pub(super) fn account_refusal(known: &Cooldowns, now: Now) -> Option<Refusal> {
-    let (why, wake) = known.account_rest(now)?;
-    let retry_after = seconds(wake.left(now));
-    Some(match (&why.answer, why.limit) {
-        (Some(answer), _) => Refusal::Passed(PassedAnswer {
+/// How a walk came to its end.
+pub(super) struct Walked<'a> {
+    /// What was wanted, and whom the walk has ruled out.
+    pub(super) wants: Wants<'a>,
+    /// What an account was refused with, in the words for a proxy that has no other.
+    pub(super) told: Option<&'a Refusal>,
+    /// What the last model said, where all that were asked found the request at fault, or nothing to say.
+    pub(super) last: Option<LastWord>,
+    /// What kept a provider from being reached.
+    pub(super) unreached: Option<Unreachable>,
+    /// The attempts that were made.
+    pub(super) attempts: &'a [AttemptRecord],
+}
+
+/// What is told when nobody is left, or no attempt (spec §10.4). An answer without anything in it is
+/// better than none.
+pub(super) fn nobody_left(
+    snapshot: Option<&Snapshot>,
+    walked: Walked<'_>,
+    known: &Rests,
+    now: Now,
+) -> Result<Opened, Refusal> {
+    let Some(snapshot) = snapshot else {
+        return Err(Refusal::NotReady);
+    };
+    let Walked {
+        wants,
+        told,
+        last,
+        unreached,
+        attempts,
+    } = walked;
+    if let Some(ruled) = ruled(snapshot, wants, known, now) {
+        let alone = snapshot.accounts().len() == 1;
+        let told = told.filter(|_| alone).cloned();
+        return Err(told.unwrap_or_else(|| of_accounts(&ruled, alone, known, now)));
+    }
+    match last {
+        Some(LastWord::Silent(opened)) => return Ok(*opened),
+        Some(LastWord::Refused(answer)) if !somebody_may_do_better(snapshot, wants, known, now) => {
+            return Err(Refusal::Passed(answer));
+        }
+        Some(LastWord::Refused(_)) | None => {}
+    }
+    let tried = tried(attempts);
+    if let (Some(why), true) = (unreached, tried.is_empty()) {
+        return Err(Refusal::Unreachable { why, tried });
+    }
+    let untried = Wants { out: &[], ..wants };
+    let wakes_in = match next(Some(snapshot), untried, known, now) {
+        Next::None(Why::Resting { wakes_in }) => Some(wakes_in),
+        Next::Wait { wakes_in } => wakes_in,
+        Next::Ask(_) | Next::None(_) => None,
+    };
+    Err(Refusal::AllUnavailable {
+        retry_after: seconds(wakes_in.unwrap_or_default()),
+        returns: wakes_in.is_some(),
+        why: Unavailable::count(snapshot, wants, known, now),
+        tried,
+    })
+}
+
+/// Whether a resting model may answer where all that were asked did not. A model that is gone was
+/// never really a candidate.
+fn somebody_may_do_better(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> bool {
+    let Next::None(Why::Resting { .. }) = next(Some(snapshot), wants, known, now) else {
+        return false;
+    };
+    let returns = |(_, why): &(_, LeftOut)| match why {
+        LeftOut::Resting(whose) | LeftOut::Account(whose) => {
+            let rest = known.rest_of(whose, now);
+            rest.is_some_and(|rest| !rest.until_next_list)
+        }
+        LeftOut::NotWanted
+        | LeftOut::Lacks(_)
+        | LeftOut::TooSmall { .. }
+        | LeftOut::Tried
+        | LeftOut::Probing => false,
+    };
+    left_out(snapshot, wants, known, now).iter().any(returns)
+}
+
+/// What is told while all are ruled out by their accounts. The upstream's own words are told again
+/// where it is `alone`.
+fn of_accounts(ruled: &Ruled, alone: bool, known: &Rests, now: Now) -> Refusal {
+    let rest = known.rest_of(ruled.candidate.of_account(), now);
+    let out = rest.and_then(|rest| rest.because.out_of.as_ref());
+    let retry_after = seconds(ruled.left);
+    match (out.and_then(|out| out.answer.as_ref()), ruled.limit) {
+        (Some(answer), _) if alone => Refusal::Passed(PassedAnswer {
             retry_after: Some(retry_after.into()),
             ..answer.clone()
         }),
-        (None, AccountLimit::Key) => {
-            let status = known.account_view(now).and_then(|rest| rest.because.status);
-            Refusal::UpstreamAuth {
-                status: status.unwrap_or(401),
-            }
-        }
-        (None, limit) => Refusal::AccountLimited {
-            limit,
-            requests: why.free_requests.map(|free| free.limit),
-            retry_after,
-            available_at: wake.date(now),
+        (_, AccountLimit::Key) => Refusal::UpstreamAuth {
+            status: rest.and_then(|rest| rest.because.status).unwrap_or(401),
+            account: ruled.candidate.account.as_ref().clone(),
         },
-    })
+        (_, limit) => Refusal::AccountLimited {
+            limit,
+            requests: out.and_then(|out| out.free_requests).map(|free| free.limit),
+            retry_after,
+            available_at: now.plus(ruled.left).wall,
+        },
+    }
+}
+
+/// The attempts as the caller sees them.
+pub(super) fn tried(attempts: &[AttemptRecord]) -> Vec<Tried> {
+    let tried = attempts.iter().map(|attempt| Tried {
+        model: attempt.model.clone(),
+        outcome: attempt.outcome,
+        status: attempt.status,
+        available_at: attempt.cooldown_until,
+    });
+    tried.collect()
 }
 
 /// For `Retry-After`: rounded up, at least 1.

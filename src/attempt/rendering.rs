@@ -78,7 +78,7 @@ impl Rendering {
             Self::Translated { stream, .. } => {
                 let mut out = Vec::new();
                 let told = Told::read(error);
-                let failure = surface::Failure {
+                let failure = surface::StreamError {
                     behind_a_block: frame == Frame::BehindABlock,
                     ..told.failure()
                 };
@@ -138,8 +138,8 @@ impl Told {
         }
     }
 
-    fn failure(&self) -> surface::Failure<'_> {
-        surface::Failure {
+    fn failure(&self) -> surface::StreamError<'_> {
+        surface::StreamError {
             code: &self.code,
             kind: &self.kind,
             message: &self.message,

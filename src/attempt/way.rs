@@ -19,6 +19,9 @@ const WAITS: [Duration; 5] = [
 /// failed.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How many tries there are where somebody else could be asked.
+const QUICK: usize = 2;
+
 /// The tries that brought no connection, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Way {
@@ -29,14 +32,21 @@ pub(super) struct Way {
 
 impl Way {
     /// A try has failed, which took so long: how long to wait before the next, if there is to be one.
-    pub(super) fn fails(&mut self, why: Unreachable, took: Duration) -> Option<Duration> {
+    /// Where somebody `elsewhere` could be asked, two are enough (spec §10.4).
+    pub(super) fn fails(
+        &mut self,
+        why: Unreachable,
+        took: Duration,
+        elsewhere: bool,
+    ) -> Option<Duration> {
         if self.failures > 0 {
             self.spent += took;
         }
         let wait = WAITS.get(self.failures).copied()?;
         self.failures += 1;
         self.spent += wait;
-        (why.may_pass() && self.spent <= PATIENCE).then_some(wait)
+        let again = why.may_pass() && self.spent <= PATIENCE;
+        (again && (!elsewhere || self.failures < QUICK)).then_some(wait)
     }
 }
 
@@ -48,11 +58,24 @@ mod tests {
     fn s4_2_a_way_that_fails_is_tried_five_times_again_within_3_s() {
         let mut way = Way::default();
         let took = Duration::from_millis(50);
-        let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Refused, took))
+        let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Refused, took, false))
             .map(|wait| wait.as_millis())
             .collect();
         assert_eq!(waits, [100, 200, 400, 800, 1500]);
         assert_eq!(waits.iter().sum::<u128>(), 3000);
+    }
+
+    #[test]
+    fn s10_4_two_quick_tries_are_enough_where_somebody_else_can_be_asked() {
+        let mut way = Way::default();
+        let mut fails = |elsewhere| way.fails(Unreachable::Refused, Duration::ZERO, elsewhere);
+        assert_eq!(fails(true), Some(Duration::from_millis(100)));
+        assert_eq!(fails(true), None);
+        assert_eq!(
+            fails(false),
+            Some(Duration::from_millis(400)),
+            "all others failed"
+        );
     }
 
     #[test]
@@ -65,7 +88,7 @@ mod tests {
                 Unreachable::ProxyRefused,
             ]
             .contains(&why);
-            let wait = Way::default().fails(why, Duration::ZERO);
+            let wait = Way::default().fails(why, Duration::ZERO, false);
             assert_eq!(wait.is_none(), settled, "{why:?}");
         }
     }
@@ -84,7 +107,8 @@ mod tests {
         for (each, tries, all) in rows {
             let took = Duration::from_millis(each);
             let mut way = Way::default();
-            let waits: Vec<_> = std::iter::from_fn(|| way.fails(Unreachable::Tls, took)).collect();
+            let waits: Vec<_> =
+                std::iter::from_fn(|| way.fails(Unreachable::Tls, took, false)).collect();
             assert_eq!(waits.len() + 1, tries, "{each}");
             let whole = waits.iter().sum::<Duration>() + took * (waits.len() as u32 + 1);
             assert_eq!(whole.as_millis(), all, "{each}");

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use simulator::{Script, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, serve};
 use crate::config::{Group, Sources, reachable};
-use crate::simulator::{Script, Simulator};
 
 /// The demo's own key: it opens nothing but the simulator.
 const KEY: &str = "demo-key";
@@ -43,6 +43,13 @@ pub async fn run(sources: &Sources) -> Ending {
             format!("{simulated}{}", Simulator::UPSTREAM_PATH),
         ),
     ];
+    // No other provider plays along, whatever the user's settings say.
+    own.extend([
+        ("PROVIDERS", "openrouter".to_owned()),
+        ("TRAINING", "allow".to_owned()),
+        ("LOCAL_BASE_URL", String::new()),
+        ("CONFIG_FILE", String::new()),
+    ]);
     // The simulator is on this machine: no proxy leads there.
     own.extend(
         Group::Outbound

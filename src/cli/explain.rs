@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_3_an_explanation_reads_like_one() {
+    fn s3_an_explanation_reads_like_one() {
         let told = json!({
             "needs": {"capabilities": ["tools"], "prompt_tokens_at_least": 125},
             "model_field": "ignore", "model_asked_for": "gpt\u{1b}[31m", "max_attempts": 5,

@@ -4,14 +4,19 @@
 //! by it.
 
 mod args;
+mod ask;
 pub mod check;
+#[cfg(feature = "demo")]
 pub mod demo;
 mod door;
 pub mod explain;
 pub mod health;
 pub mod init;
+pub mod key;
+mod key_test;
 pub mod launch;
 mod local;
+pub mod providers;
 mod running;
 pub mod say;
 pub mod serve;

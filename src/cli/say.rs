@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_6_what_a_terminal_might_obey_is_left_out_of_texts_and_escaped_in_json() {
+    fn s8_what_a_terminal_might_obey_is_left_out_of_texts_and_escaped_in_json() {
         #[rustfmt::skip]
         let rows = [
             ("a б 漢 😀",       "a б 漢 😀", "\"a б 漢 😀\""),

@@ -5,7 +5,7 @@
 //! Pure: what is known goes in as values, `now` among them. [`Condition::of`] finds what it comes to;
 //! `words` says it.
 
-mod told;
+mod shown;
 mod words;
 
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use crate::select::Unavailable;
 use crate::upstream::Unreachable;
 use crate::verdict::AccountLimit;
 
-pub use told::{About, Told};
+pub use shown::{About, Shown};
 pub use words::Names;
 
 /// How long a failure counts against readiness. After that a request is worth trying, and a load balancer
@@ -270,7 +270,9 @@ fn refused_key(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
 fn account(known: &Known<'_>) -> Option<Condition> {
     let gone = |day, limit, until| Condition::QuotaGone { day, limit, until };
     match known.account {
-        Some((AccountLimit::Day, until, limit)) => return Some(gone(true, limit, until)),
+        Some((AccountLimit::Day | AccountLimit::Quota, until, limit)) => {
+            return Some(gone(true, limit, until));
+        }
         Some((AccountLimit::Minute, until, limit)) => return Some(gone(false, limit, until)),
         Some((AccountLimit::Credit, until, _)) => {
             let until = Some(until);

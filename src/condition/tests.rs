@@ -186,7 +186,7 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
         let mut known = fine(&seen);
         change(&mut outside, &mut known);
         let condition = Condition::of(&known);
-        let got = condition.told(&names(), now());
+        let got = condition.shown(&names(), now());
         let ready = if condition.is_ready() { " ready" } else { "" };
         assert_eq!(format!("{} {}{ready}", got.code, got.tone), told, "{what}");
         assert_eq!(got.sentence, sentence, "{what}");

@@ -7,6 +7,7 @@
 //! Pure. No tree, no I/O. Whoever needs a typed document uses serde instead.
 
 mod members;
+mod patch;
 mod reader;
 mod scan;
 mod stops;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use members::{Member, Members};
+pub use patch::{Cuts, Patch};
 pub use reader::Reader;
 use scan::Scanner;
 pub use unescape::Unescape;
@@ -196,6 +198,18 @@ impl<'a> Raw<'a> {
         (self.kind() == Kind::Number)
             .then(|| self.0.parse().ok())
             .flatten()
+    }
+
+    /// The members with the places where they stand in [`Raw::text`], if this is an object.
+    #[must_use]
+    pub fn object(self) -> Option<Members<'a>> {
+        Members::nested(self)
+    }
+
+    /// A reader in front of it; places are counted from its first byte.
+    #[must_use]
+    pub fn reader(self) -> Reader<'a> {
+        Reader::at(Scanner::new(self.0, MAX_DEPTH), MAX_DEPTH)
     }
 
     /// The members in their order; none if this is no object.

@@ -49,13 +49,25 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(&str, &mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.object_at(|name, _, reader| member(name, reader))
+    }
+
+    /// As [`Reader::object`]; `member` hears too where the name's opening quote stands.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn object_at(
+        &mut self,
+        mut member: impl FnMut(&str, usize, &mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.scanner.peek() != Some(b'{') {
             return self.value().map(drop);
         }
         let mut more = self.enter(b'{', b'}')?;
         while more {
+            let start = self.scanner.at();
             let key = self.scanner.name()?;
-            member(&key, self)?;
+            member(&key, start, self)?;
             more = self.scanner.more(b'}')?;
         }
         self.depth -= 1;
@@ -94,6 +106,12 @@ impl<'a> Reader<'a> {
             element.value().map(drop)
         })?;
         Ok(count)
+    }
+
+    /// How far it has come, in bytes from the start of the text.
+    #[must_use]
+    pub fn at_byte(&self) -> usize {
+        self.scanner.at()
     }
 
     /// What the next value is, told by its first character.

@@ -16,6 +16,7 @@ mod limit;
 mod listing;
 mod numbers;
 mod rolling;
+mod stated;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -27,4 +28,5 @@ pub use charge::{Ask, Used};
 pub use headers::{Correction, QuotaHeaders, read_headers};
 pub use learning::{FreeQuota, Refusal};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
+pub use stated::Stated;
 pub use view::BucketView;

@@ -160,23 +160,20 @@ fn spelt(headroom: Headroom) -> String {
 fn candidate(provider: &str, label: &str, model: &str) -> Candidate {
     let provider = ProviderId::try_from(provider).unwrap();
     let id = ModelId::try_from(model).unwrap();
-    Candidate {
-        offer: Arc::new(Offer {
-            provider: provider.clone(),
-            public_id: id.clone(),
-            id,
-            canonical: CanonicalKey::new(model),
-            rank: None,
-            name: None,
-            context_length: None,
-            max_output: None,
-            capabilities: Capabilities::default(),
-        }),
-        account: Arc::new(AccountId {
-            provider,
-            label: label.into(),
-        }),
-    }
+    let offer = Offer {
+        provider: provider.clone(),
+        public_id: id.clone(),
+        id,
+        canonical: CanonicalKey::of(model),
+        rank: None,
+        name: None,
+        context_length: None,
+        max_output: None,
+        capabilities: Capabilities::default(),
+    };
+    let label = label.into();
+    let account = AccountId { provider, label };
+    Candidate::new(Arc::new(offer), Arc::new(account), true)
 }
 
 fn limit(amount: u64, unit: Unit, per: Per, of: Counted, source: LimitSource) -> Limit {

@@ -4,15 +4,15 @@
 
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
-use crate::model::{Capabilities, Capability, Model, ModelId};
+use crate::model::{Capabilities, Capability, ModelId, Offer};
 
 /// What a good ranking says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranking {
     /// By rank, best first, no id twice.
-    pub models: Vec<Model>,
+    pub models: Vec<Offer>,
     /// The router it names to fall back on (spec §9.9).
-    pub fallback: Option<Model>,
+    pub fallback: Option<Offer>,
     /// Entries that were left out.
     pub skipped: Vec<Skipped>,
 }
@@ -97,19 +97,13 @@ impl Ranking {
 /// OpenRouter's own router among free models: the one id without `:free` that costs nothing.
 const FREE_ROUTER: &str = "openrouter/free";
 
-fn read_fallback(fallback: Raw<'_>, any_id: bool) -> Option<Model> {
+fn read_fallback(fallback: Raw<'_>, any_id: bool) -> Option<Offer> {
     let id = ModelId::try_from(&*fallback.get("id")?.as_str()?).ok()?;
     let free = id.is_named_free() || id.as_str() == FREE_ROUTER;
-    (free || any_id).then(|| Model {
-        id,
-        rank: i64::MAX,
-        name: None,
-        context_length: None,
-        capabilities: Capabilities::default(),
-    })
+    (free || any_id).then(|| Offer::at_openrouter(id))
 }
 
-fn read_entry(entry: Raw<'_>, any_id: bool) -> Result<Model, &'static str> {
+fn read_entry(entry: Raw<'_>, any_id: bool) -> Result<Offer, &'static str> {
     if entry.kind() != Kind::Object {
         return Err("the entry is not an object");
     }
@@ -135,12 +129,12 @@ fn read_entry(entry: Raw<'_>, any_id: bool) -> Result<Model, &'static str> {
         let flag = capability.flag().and_then(|flag| entry.get(flag));
         capabilities.set(capability, flag.and_then(Raw::as_bool));
     }
-    Ok(Model {
-        id,
-        rank,
+    Ok(Offer {
+        rank: Some(rank),
         name: entry.get("name").and_then(Raw::as_str).map(Into::into),
         context_length: entry.get("contextLength").and_then(Raw::as_u64),
         capabilities,
+        ..Offer::at_openrouter(id)
     })
 }
 
@@ -260,7 +254,7 @@ mod tests {
 
     #[test]
     fn s2_the_recorded_sample_is_read_whole() {
-        let body = include_str!("../simulator/top-models.json");
+        let body = simulator::TOP_MODELS;
         let ranking = Ranking::read(body.as_bytes(), false).unwrap();
         assert_eq!((ranking.models.len(), ranking.skipped.len()), (6, 0));
         assert_eq!(

@@ -17,8 +17,8 @@ use super::read::{Reader, RefreshError};
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
-use crate::model::ModelId;
-use crate::registry::{Registry, Snapshot, Source, There, Wake};
+use crate::model::{AccountId, ModelId, Offer};
+use crate::registry::{Parts, Registry, Snapshot, Source, There, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
 
@@ -258,8 +258,9 @@ impl RefreshTask {
     fn publish(&mut self, ranking: Ranking, wake_all: bool) -> Refreshed {
         let fetched_at = Now::read().wall;
         let snapshot = self.snapshot(&ranking, fetched_at);
-        let count = snapshot.models.len();
-        let ids: HashSet<ModelId> = snapshot.candidates().map(|m| m.id.clone()).collect();
+        let count = snapshot.offers().len();
+        let candidates = snapshot.candidates().iter();
+        let ids: HashSet<ModelId> = candidates.map(|c| c.offer.public_id.clone()).collect();
         if wake_all {
             self.registry.publish_and_wake_all(snapshot);
         } else {
@@ -305,15 +306,16 @@ impl RefreshTask {
     /// The second source, while there has never been a ranking.
     fn publish_from_catalogue(&self) {
         let free = self.catalogue.iter().flat_map(Catalogue::free_models);
-        let models: Vec<_> = free.cloned().map(Arc::new).collect();
-        let count = models.len();
+        let offers: Vec<_> = free.cloned().collect();
+        let count = offers.len();
         if count > 0 {
-            self.registry.publish(Snapshot {
-                models,
+            self.registry.publish(Snapshot::new(Parts {
+                offers,
                 fallback: None,
+                accounts: accounts(),
                 fetched_at: Now::read().wall,
                 source: Source::Catalogue,
-            });
+            }));
             self.log.emit(
                 LogLevel::Info,
                 "snapshot_from_catalogue",
@@ -323,12 +325,12 @@ impl RefreshTask {
     }
 
     fn snapshot(&self, ranking: &Ranking, fetched_at: SystemTime) -> Snapshot {
-        let filled_in = |model: &crate::model::Model| {
+        let filled_in = |model: &Offer| {
             let mut model = model.clone();
             if let Some(catalogue) = &self.catalogue {
                 catalogue.fill_in(&mut model);
             }
-            Arc::new(model)
+            model
         };
         let fallback = ranking.fallback.as_ref().filter(|_| self.fallback_router);
         let there = self.catalogue.as_ref().map(|catalogue| There {
@@ -341,13 +343,19 @@ impl RefreshTask {
             fallback: fallback.is_some_and(|model| catalogue.has(&model.id)),
         });
         self.registry.note(|outside| outside.there = there);
-        Snapshot {
-            models: ranking.models.iter().map(filled_in).collect(),
+        Snapshot::new(Parts {
+            offers: ranking.models.iter().map(filled_in).collect(),
             fallback: fallback.map(filled_in),
+            accounts: accounts(),
             fetched_at,
             source: Source::Ranking,
-        }
+        })
     }
+}
+
+/// The accounts through which offers are asked.
+fn accounts() -> Vec<Arc<AccountId>> {
+    vec![Arc::new(AccountId::openrouter())]
 }
 
 /// The late catalogue, if one is awaited.

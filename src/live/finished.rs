@@ -6,15 +6,19 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 
 use crate::clock::rfc3339;
-use crate::model::ModelId;
+use crate::model::{AccountId, ModelId, ProviderId};
 use crate::upstream::Unreachable;
 use crate::verdict::{Cause, Outcome};
 
 /// One attempt, as the log and the last requests show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct AttemptRecord {
-    /// The model that was asked.
+    /// The model that was asked, by its public id.
     pub model: ModelId,
+    /// At which provider.
+    pub provider: ProviderId,
+    /// Through which account.
+    pub account: AccountId,
     /// How it ended.
     #[serde(serialize_with = "outcome")]
     pub outcome: Outcome,
@@ -159,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_1_a_request_ends_in_one_of_five_ways() {
+    fn s3_a_request_ends_in_one_of_five_ways() {
         use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
         #[rustfmt::skip]
         let rows = [

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_2_the_median_of_few_is_one_of_them() {
+    fn s3_the_median_of_few_is_one_of_them() {
         #[rustfmt::skip]
         let rows: &[(&[u64], u64, Option<u64>)] = &[
             (&[],                   50, None),
@@ -95,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn i6_2_a_percentile_is_right_to_within_an_eighth(
+        fn s3_a_percentile_is_right_to_within_an_eighth(
             mut lengths in prop::collection::vec(4..131_072_u64, 1..200),
             percent in 1..=100_u64,
         ) {
@@ -109,7 +109,7 @@ mod tests {
         }
 
         #[test]
-        fn i6_2_every_length_has_a_class_and_longer_ones_no_earlier(a: u64, b: u64) {
+        fn s3_every_length_has_a_class_and_longer_ones_no_earlier(a: u64, b: u64) {
             let (short, long) = (a.min(b), a.max(b));
             prop_assert!(class(short) <= class(long));
             prop_assert!(class(long) < CLASSES);

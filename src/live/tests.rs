@@ -55,7 +55,7 @@ fn finished(outcome: RequestOutcome, ttft_ms: Option<u64>, now: Now) -> Arc<Fini
 }
 
 #[test]
-fn i6_2_the_success_rate_is_of_what_the_model_decided() {
+fn s3_the_success_rate_is_of_what_the_model_decided() {
     #[rustfmt::skip]
     let rows: &[(&[Outcome], Option<f64>)] = &[
         (&[Success],                                              Some(1.0)),
@@ -78,7 +78,7 @@ fn i6_2_the_success_rate_is_of_what_the_model_decided() {
 }
 
 #[test]
-fn i6_2_a_failure_of_the_account_is_no_models() {
+fn s3_a_failure_of_the_account_is_no_models() {
     type Ended<'a> = &'a [(Outcome, bool)];
     let [by_model, by_account] = [false, true];
     #[rustfmt::skip]
@@ -109,7 +109,7 @@ fn i6_2_a_failure_of_the_account_is_no_models() {
 }
 
 #[test]
-fn i6_2_speed_is_tokens_by_the_time_of_the_attempts_that_told_them() {
+fn s3_speed_is_tokens_by_the_time_of_the_attempts_that_told_them() {
     let mut live = Live::default();
     let attempts = [
         (Some(300), Some(100), 2000),
@@ -135,7 +135,7 @@ fn i6_2_speed_is_tokens_by_the_time_of_the_attempts_that_told_them() {
 }
 
 #[test]
-fn i6_2_the_hour_and_the_day_forget() {
+fn s3_the_hour_and_the_day_forget() {
     let mut live = Live::default();
     live.attempt(&id("a"), ended(UpstreamError), at(0));
     live.attempt(&id("a"), ended(Success), at(3600));
@@ -158,7 +158,7 @@ fn i6_2_the_hour_and_the_day_forget() {
 }
 
 #[test]
-fn i6_2_memory_is_fixed_whatever_models_come_and_go() {
+fn s3_memory_is_fixed_whatever_models_come_and_go() {
     let mut live = Live::default();
     for n in 0..3 * MAX_MODELS as u64 {
         live.attempt(&id(&format!("m{n}")), ended(Success), at(n));
@@ -178,7 +178,7 @@ fn i6_2_memory_is_fixed_whatever_models_come_and_go() {
 }
 
 #[test]
-fn i6_1_the_last_requests_come_newest_first_and_name_who_answered_last() {
+fn s3_the_last_requests_come_newest_first_and_name_who_answered_last() {
     let mut live = Live::default();
     for n in 0..60 {
         let gone = live.request(finished(RequestOutcome::Answered, None, at(n)), at(n));
@@ -192,7 +192,7 @@ fn i6_1_the_last_requests_come_newest_first_and_name_who_answered_last() {
 }
 
 #[test]
-fn i6_1_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quarter() {
+fn s3_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quarter() {
     let mut live = Live::default();
     let ends = [
         (0, RequestOutcome::Answered, Some(100)),
@@ -241,6 +241,8 @@ fn s3_failures_in_a_row_are_told_by_how_they_failed() {
         let (outcome, status, code, cause) = row;
         let unreachable = (row == DOWN).then_some(Unreachable::Dns);
         let attempt = AttemptRecord {
+            provider: crate::model::ProviderId::openrouter(),
+            account: crate::model::AccountId::openrouter(),
             model: id("a"),
             outcome: UpstreamError,
             status: (cause == Some(Cause::Status)).then_some(status),
@@ -311,7 +313,7 @@ fn s3_failures_in_a_row_are_told_by_how_they_failed() {
 proptest! {
     /// Whatever comes in whatever order, the counts of an hour are those of its attempts.
     #[test]
-    fn i6_2_nothing_within_the_window_is_lost_or_counted_twice(
+    fn s3_nothing_within_the_window_is_lost_or_counted_twice(
         mut seconds in prop::collection::vec(0..3000_u64, 1..100),
     ) {
         seconds.sort_unstable();

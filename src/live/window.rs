@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_2_what_is_older_than_the_window_does_not_count() {
+    fn s3_what_is_older_than_the_window_does_not_count() {
         let mut window: Window<u32> = Window::new(10, 3);
         for now in [100, 105, 119, 129] {
             *window.at(now) += 1;
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_2_a_clock_that_was_set_back_is_believed_and_a_moment_out_of_order_is_not_lost() {
+    fn s3_a_clock_that_was_set_back_is_believed_and_a_moment_out_of_order_is_not_lost() {
         let mut window: Window<u32> = Window::new(10, 3);
         *window.at(1000) += 1;
         *window.at(999) += 1;
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn i6_2_it_never_grows_beyond_its_steps(seconds in prop::collection::vec(any::<u32>(), 0..200)) {
+        fn s3_it_never_grows_beyond_its_steps(seconds in prop::collection::vec(any::<u32>(), 0..200)) {
             let mut window: Window<u32> = Window::new(60, 4);
             for now in seconds {
                 *window.at(now.into()) += 1;

@@ -1,5 +1,7 @@
 //! What a request may need of a model (spec §4.1), and what is known of each.
 
+use super::ProviderId;
+
 /// One thing a model can or cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -20,11 +22,15 @@ pub enum Capability {
     Reasoning,
     /// Sees images in the prompt.
     Images,
+    /// Gives several answers at once (`n` above 1).
+    Several,
+    /// Tells how likely its tokens were.
+    Logprobs,
 }
 
 impl Capability {
     /// All of them, in the order of the spec's table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Tools,
         Self::ToolChoice,
         Self::StructuredOutputs,
@@ -33,9 +39,12 @@ impl Capability {
         Self::Stop,
         Self::Reasoning,
         Self::Images,
+        Self::Several,
+        Self::Logprobs,
     ];
 
-    /// The ranking's flag for it (`docs/upstream.md` §12.3); it has none for images.
+    /// The ranking's flag for it (`docs/upstream.md` §12.3); it has none for images, nor for what is no
+    /// need at OpenRouter.
     #[must_use]
     pub fn flag(self) -> Option<&'static str> {
         match self {
@@ -46,15 +55,16 @@ impl Capability {
             Self::Seed => Some("supportsSeed"),
             Self::Stop => Some("supportsStop"),
             Self::Reasoning => Some("supportsReasoning"),
-            Self::Images => None,
+            Self::Images | Self::Several | Self::Logprobs => None,
         }
     }
 
     /// OpenRouter's word for it in `supported_parameters` (`docs/upstream.md` §8); images are
-    /// an input modality instead.
+    /// an input modality instead, and what is no need there is not asked of it.
     #[must_use]
     pub fn parameter(self) -> Option<&'static str> {
-        (self != Self::Images).then(|| self.as_str())
+        let asked = !matches!(self, Self::Images | Self::Several | Self::Logprobs);
+        asked.then(|| self.as_str())
     }
 
     /// How people read it in messages.
@@ -69,10 +79,12 @@ impl Capability {
             Self::Stop => "stop",
             Self::Reasoning => "reasoning",
             Self::Images => "images",
+            Self::Several => "n",
+            Self::Logprobs => "logprobs",
         }
     }
 
-    fn bit(self) -> u8 {
+    fn bit(self) -> u16 {
         1 << (self as u8)
     }
 }
@@ -80,8 +92,8 @@ impl Capability {
 /// A set of [`Capability`] with three values each: yes, no, unknown (spec §9.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    yes: u8,
-    no: u8,
+    yes: u16,
+    no: u16,
 }
 
 impl Capabilities {
@@ -114,12 +126,14 @@ impl Capabilities {
         self.yes & capability.bit() != 0
     }
 
-    /// Whether a request that needs it may be tried here. What is unknown counts as not able
-    /// (spec §9.4), but for images: there the upstream refuses cleanly (spec §9.5).
+    /// Whether a request that needs it may be tried at OpenRouter. What is unknown counts as not able
+    /// (spec §9.4), but for images: there the upstream refuses cleanly (spec §9.5). `n` and `logprobs`
+    /// are no needs there.
     #[must_use]
     pub fn allows(self, capability: Capability) -> bool {
         match capability {
-            Capability::Images => self.no & capability.bit() == 0,
+            Capability::Images => !self.lacks(capability),
+            Capability::Several | Capability::Logprobs => true,
             Capability::Tools
             | Capability::ToolChoice
             | Capability::StructuredOutputs
@@ -128,6 +142,33 @@ impl Capabilities {
             | Capability::Stop
             | Capability::Reasoning => self.has(capability),
         }
+    }
+
+    /// The same at any provider. Elsewhere `seed`, `stop` and reasoning are left out where they are
+    /// refused, so that they are no needs; `n` and `logprobs` are needs that count as met until a row or
+    /// an answer denies them (spec §10.6). At `local` whatever is unknown counts as present (spec §10.1).
+    #[must_use]
+    pub fn allows_at(self, provider: &ProviderId, capability: Capability) -> bool {
+        if provider.is_openrouter() {
+            return self.allows(capability);
+        }
+        match capability {
+            Capability::Seed | Capability::Stop | Capability::Reasoning => true,
+            Capability::Images | Capability::Several | Capability::Logprobs => {
+                !self.lacks(capability)
+            }
+            Capability::Tools
+            | Capability::ToolChoice
+            | Capability::StructuredOutputs
+            | Capability::ResponseFormat => {
+                let unknown_counts = provider.as_str() == ProviderId::LOCAL;
+                self.has(capability) || (unknown_counts && !self.lacks(capability))
+            }
+        }
+    }
+
+    fn lacks(self, capability: Capability) -> bool {
+        self.no & capability.bit() != 0
     }
 
     /// What is known here, and where nothing is, what is known there.
@@ -147,5 +188,52 @@ impl FromIterator<Capability> for Capabilities {
         able.into_iter()
             .for_each(|capability| set.set(capability, Some(true)));
         set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_1_s10_6_what_counts_as_able_where() {
+        use Capability::{
+            Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop, StructuredOutputs,
+            ToolChoice, Tools,
+        };
+        const YES: Option<bool> = Some(true);
+        const NO: Option<bool> = Some(false);
+        #[rustfmt::skip]
+        let rows = [
+            // what is known             openrouter  groq   local
+            (Tools,             YES,  [true,  true,  true]),
+            (Tools,             NO,   [false, false, false]),
+            (Tools,             None, [false, false, true]),
+            (ToolChoice,        None, [false, false, true]),
+            (StructuredOutputs, None, [false, false, true]),
+            (ResponseFormat,    None, [false, false, true]),
+            (ResponseFormat,    NO,   [false, false, false]),
+            (Seed,              None, [false, true,  true]),
+            (Seed,              NO,   [false, true,  true]),
+            (Stop,              NO,   [false, true,  true]),
+            (Reasoning,         None, [false, true,  true]),
+            (Images,            None, [true,  true,  true]),
+            (Images,            NO,   [false, false, false]),
+            (Several,           None, [true,  true,  true]),
+            (Several,           NO,   [true,  false, false]),
+            (Logprobs,          NO,   [true,  false, false]),
+        ];
+        for (capability, known, expected) in rows {
+            let mut able = Capabilities::default();
+            able.set(capability, known);
+            let allowed = ["openrouter", "groq", "local"]
+                .map(|name| able.allows_at(&ProviderId::try_from(name).unwrap(), capability));
+            assert_eq!(allowed, expected, "{capability:?} {known:?}");
+            assert_eq!(
+                able.allows(capability),
+                expected[0],
+                "{capability:?} {known:?}"
+            );
+        }
     }
 }

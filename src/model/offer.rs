@@ -3,14 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{AccountId, Capabilities, ModelId, ProviderId};
+use super::{AccountId, Capabilities, ModelId, ProviderId, Subject, Whom};
 
-/// Whose weights they are, whoever serves them: `gpt-oss-120b` (spec §10.2). Made by its rule, in
-/// `list`.
+/// Whose weights they are, whoever serves them: `gpt-oss-120b` (spec §10.2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CanonicalKey(Arc<str>);
 
 impl CanonicalKey {
+    /// The key of the model that has this id, or this name, at whatever provider.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        Self(super::canonical::key(id).into())
+    }
+
     /// Takes a key that the rule has made.
     #[must_use]
     pub fn new(key: &str) -> Self {
@@ -21,6 +26,24 @@ impl CanonicalKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for CanonicalKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CanonicalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl serde::Serialize for CanonicalKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -53,6 +76,30 @@ pub struct Offer {
     pub capabilities: Capabilities,
 }
 
+impl Offer {
+    /// Whether two are the same offer, whatever is known of either.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.id == other.id && self.provider == other.provider
+    }
+
+    /// An offer of OpenRouter's, of which nothing is known yet but its id.
+    #[must_use]
+    pub fn at_openrouter(id: ModelId) -> Self {
+        Self {
+            provider: ProviderId::openrouter(),
+            canonical: CanonicalKey::of(id.as_str()),
+            public_id: id.clone(),
+            id,
+            rank: None,
+            name: None,
+            context_length: None,
+            max_output: None,
+            capabilities: Capabilities::default(),
+        }
+    }
+}
+
 /// An offer through an account: what selection chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -60,4 +107,60 @@ pub struct Candidate {
     pub offer: Arc<Offer>,
     /// The account, of the offer's provider.
     pub account: Arc<AccountId>,
+    /// The list has it: the fallback router is in no list and in no count (spec §9.9).
+    pub is_listed: bool,
+    subjects: [Subject; 4],
+}
+
+impl Candidate {
+    /// An offer through an account.
+    #[must_use]
+    pub fn new(offer: Arc<Offer>, account: Arc<AccountId>, is_listed: bool) -> Self {
+        let subjects = [
+            Whom::Provider(account.provider.clone()),
+            Whom::Account((*account).clone()),
+            Whom::Model(offer.provider.clone(), offer.id.clone()),
+            Whom::Candidate((*account).clone(), offer.id.clone()),
+        ];
+        Self {
+            offer,
+            account,
+            is_listed,
+            subjects: subjects.map(Subject::new),
+        }
+    }
+
+    /// All whose verdicts concern it: provider, account, model, and itself.
+    #[must_use]
+    pub fn subjects(&self) -> &[Subject; 4] {
+        &self.subjects
+    }
+
+    /// Its provider.
+    #[must_use]
+    pub fn provider(&self) -> &Subject {
+        let [provider, ..] = &self.subjects;
+        provider
+    }
+
+    /// Its account.
+    #[must_use]
+    pub fn of_account(&self) -> &Subject {
+        let [_, account, ..] = &self.subjects;
+        account
+    }
+
+    /// Its offer, through whatever account.
+    #[must_use]
+    pub fn model(&self) -> &Subject {
+        let [_, _, model, _] = &self.subjects;
+        model
+    }
+
+    /// The offer through this account.
+    #[must_use]
+    pub fn itself(&self) -> &Subject {
+        let [_, _, _, itself] = &self.subjects;
+        itself
+    }
 }

@@ -18,6 +18,12 @@ impl ProviderId {
     /// The user's own server.
     pub const LOCAL: &str = "local";
 
+    /// OpenRouter.
+    #[must_use]
+    pub fn openrouter() -> Self {
+        Self(Self::OPENROUTER.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -28,6 +34,12 @@ impl ProviderId {
     #[must_use]
     pub fn is_openrouter(&self) -> bool {
         self.as_str() == Self::OPENROUTER
+    }
+
+    /// Whether it is the user's own server.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.as_str() == Self::LOCAL
     }
 }
 
@@ -75,6 +87,12 @@ pub struct AccountId {
 }
 
 impl AccountId {
+    /// The one account of OpenRouter.
+    #[must_use]
+    pub fn openrouter() -> Self {
+        Self::only(ProviderId::openrouter())
+    }
+
     /// The account of a provider that has one.
     #[must_use]
     pub fn only(provider: ProviderId) -> Self {
@@ -82,6 +100,12 @@ impl AccountId {
             label: provider.as_str().into(),
             provider,
         }
+    }
+}
+
+impl serde::Serialize for AccountId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.label)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much a request may hold that leaves the choice of the model to the proxy.
 
-use super::{Capability, Model};
+use super::{Capability, Offer};
 
 /// How many models must be left for a prompt that fills the window.
 const ENOUGH: usize = 3;
@@ -9,7 +9,7 @@ const ENOUGH: usize = 3;
 /// than six: an agent that fills it still has somewhere to fail over to. `None` where nothing is known.
 ///
 /// A model whose window is not known counts for nothing.
-pub fn window_of_auto<'a>(models: impl IntoIterator<Item = &'a Model>) -> Option<u64> {
+pub fn window_of_auto<'a>(models: impl IntoIterator<Item = &'a Offer>) -> Option<u64> {
     let able = models
         .into_iter()
         .filter(|model| model.capabilities.has(Capability::Tools));
@@ -54,15 +54,13 @@ mod tests {
         }
     }
 
-    fn model(thousands: i64) -> Model {
+    fn model(thousands: i64) -> Offer {
         let mut capabilities = Capabilities::default();
         capabilities.set(Capability::Tools, Some(thousands >= 0));
-        Model {
-            id: ModelId::try_from("a/b:free").unwrap(),
-            rank: 1,
-            name: None,
+        Offer {
             context_length: Some(thousands.unsigned_abs() * 1000).filter(|tokens| *tokens > 0),
             capabilities,
+            ..Offer::at_openrouter(ModelId::try_from("a/b:free").unwrap())
         }
     }
 }

@@ -1,21 +1,29 @@
-//! Whose fault a failed answer is, and how long to leave the model alone (spec §4.2, §9.2).
+//! Whose fault a failed answer is, and how long to leave whom alone (spec §4.2, §9.2, §10.4).
 //!
 //! Pure: status, headers, body and `now` go in, a [`Failure`] comes out. The status is what
-//! counts where the body says nothing more; where the body names the cause, the body wins.
+//! counts where the body says nothing more; where the body names the cause, the body wins. First
+//! the provider's rows are asked, then OpenRouter's own words where it speaks them, then the rules
+//! that hold for all others.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::error_body::{ErrorBody, Named};
+use super::case::Case;
+use super::inside;
+use super::openrouter::{ErrorBody, Usual};
 use super::retry_after::asked;
-use crate::answer;
+use super::row::Provider;
+use super::ruling::Ruling;
+use super::said::ErrorSaid;
+use crate::answer::{self, UpstreamError};
 use crate::clock::Now;
-use crate::model::{Capability, ModelId};
-use crate::redact::Secret;
+use crate::model::ModelId;
+use crate::redact::{Redactor, Secret};
 use crate::request::Routing;
-use crate::verdict::{AccountLimit, Cause, Failure, Lesson, Outcome, Rest, Scope};
+use crate::verdict::{AccountLimit, Cause, Failure, FreeRequests, Outcome, Rest, Scope};
 
 /// What the verdicts depend on beside the answer itself.
 #[derive(Clone, Debug)]
@@ -24,83 +32,29 @@ pub struct Rules {
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`: for every other failure of a model.
     pub generic_error_cooldown: Duration,
-    /// The key that must not come down, whatever the upstream echoes.
-    pub upstream_key: Secret,
+    /// What must be in no error and no header, whatever an upstream echoes.
+    pub redactor: Redactor,
 }
-
-/// A model that serves only coding agents does so for months.
-const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
-
-/// A refused key: how long it is left alone at first, and at the most (spec §10.4).
-const KEY_REST: Rest = Rest::Doubling {
-    first: Duration::from_secs(60),
-    most: Duration::from_secs(3600),
-};
 
 /// Whom an attempt asked, and what of that may be behind its failure.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// The model.
+    /// The provider.
+    pub provider: &'a Provider,
+    /// The account's key, where it has one: it tells a relay of OpenRouter (spec §10.7).
+    pub key: Option<&'a Secret>,
+    /// The model, by its id there.
     pub model: &'a ModelId,
     /// How far the request goes into who serves it.
     pub routing: Routing,
 }
 
-/// Scope, rest and lesson: what a row of the tables decides.
-struct Row {
-    scope: Scope,
-    rest: Rest,
-    lesson: Option<Lesson>,
-}
-
-impl Row {
-    fn model(rest: Rest) -> Self {
-        Self {
-            scope: Scope::Model,
-            rest,
-            lesson: None,
-        }
-    }
-
-    fn lacks(capability: Capability) -> Self {
-        Self {
-            lesson: Some(Lesson::Lacks(capability)),
-            ..Self::model(Rest::None)
-        }
-    }
-
-    fn beyond_the_model(scope: Scope) -> Self {
-        Self {
-            scope,
-            rest: Rest::None,
-            lesson: None,
-        }
-    }
-
-    /// Whether an answer with this status may be owed to the request's own routing. The quota is
-    /// the account's whatever a request asks for, and a 401 the key's.
-    fn may_be_owed(&self, status: u16, routing: Routing) -> bool {
-        let of_the_upstream = match self.scope {
-            Scope::Model | Scope::Candidate | Scope::Account(AccountLimit::Credit) => true,
-            Scope::Key => status == 403,
-            Scope::Request | Scope::Account(_) | Scope::Provider => false,
-        };
-        of_the_upstream
-            && match routing {
-                Routing::Ours => false,
-                Routing::Asks => matches!(status, 503 | 400..=407 | 409..=428 | 430..=499),
-                Routing::Steers => true,
-            }
-    }
-
-    /// What is left of it then: this request goes on to the next model, and no other is touched.
-    fn owed(self) -> Self {
-        Self {
-            scope: Scope::Model,
-            rest: Rest::None,
-            lesson: self.lesson.filter(|lesson| *lesson == Lesson::TooLong),
-        }
-    }
+/// An error answer, or an error inside a 200 with the status that it stands for.
+#[derive(Clone, Copy)]
+struct ErrorAnswer<'a> {
+    status: u16,
+    headers: &'a HeaderMap,
+    body: &'a Bytes,
 }
 
 impl Rules {
@@ -116,15 +70,19 @@ impl Rules {
         cause: Cause,
         now: Now,
     ) -> Failure {
-        let read = ErrorBody::read(body);
-        let asked = || asked(headers, read.error, now);
-        let row = self.row(whom.model, status, &read, asked);
-        let owed = row.may_be_owed(status, whom.routing);
-        let Row {
+        let answer = ErrorAnswer {
+            status,
+            headers,
+            body,
+        };
+        let (ruling, free_requests) = self.ruling(whom, answer, now);
+        let owed = ruling.may_be_owed(status, whom.routing);
+        let Ruling {
             scope,
             rest,
             lesson,
-        } = if owed { row.owed() } else { row };
+            quota,
+        } = if owed { ruling.owed() } else { ruling };
         let outcome = match scope {
             Scope::Key => Outcome::UpstreamAuthError,
             Scope::Request => Outcome::ClientError,
@@ -139,13 +97,12 @@ impl Rules {
         };
         // A model that needs no rest refused this request, not every request: if all others do
         // so too, the client gets to read why.
-        let refused = status < 500 && scope == Scope::Model && rest == Rest::None;
+        let refused =
+            status < 500 && matches!(scope, Scope::Model | Scope::Candidate) && rest == Rest::None;
         let for_the_client = owed
             || refused
             || matches!(scope, Scope::Request | Scope::Account(AccountLimit::Credit));
-        let answer =
-            for_the_client.then(|| answer::pass(status, headers, body, &self.upstream_key));
-        let free_requests = read.free_requests(headers);
+        let answer = for_the_client.then(|| answer::pass(status, headers, body, &self.redactor));
         Failure {
             outcome,
             scope,
@@ -155,56 +112,70 @@ impl Rules {
             lesson,
             owed,
             free_requests,
+            quota,
             answer,
         }
     }
 
-    fn row(
+    /// The verdict on an error inside a 200: as the status that it stands for would be, and a broken
+    /// answer where that cannot be told.
+    #[must_use]
+    pub fn error_inside(
         &self,
-        model: &ModelId,
-        status: u16,
-        body: &ErrorBody<'_>,
-        asked: impl Fn() -> Option<Rest>,
-    ) -> Row {
-        let generic = Rest::For(self.generic_error_cooldown);
-        let rate_limit = Rest::For(self.rate_limit_cooldown);
-        let account = |limit| Row {
-            scope: Scope::Account(limit),
-            rest: asked().unwrap_or(rate_limit),
-            lesson: None,
+        whom: Asked<'_>,
+        error: &UpstreamError,
+        headers: &HeaderMap,
+        body: &Bytes,
+        now: Now,
+    ) -> Failure {
+        let body = error.body.as_ref().unwrap_or(body);
+        let status = if whom.provider.speaks_openrouter(whom.key) {
+            error.status
+        } else {
+            inside::status(whom.provider, whom.model, &ErrorSaid::read(body))
         };
-        let key = |rest| Row {
-            scope: Scope::Key,
-            rest,
-            lesson: None,
-        };
-        match (status, body.named(model)) {
-            (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
-            (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
-            (429, _) => Row::model(asked().unwrap_or(rate_limit)),
-            (402, _) => account(AccountLimit::Credit),
-            (401, _) => key(KEY_REST),
-            (400..=499, Some(Named::Request)) => Row::beyond_the_model(Scope::Request),
-            (408, _) => Row::model(generic),
-            (400 | 403 | 404, Some(Named::Gone)) => Row::model(Rest::UntilNextList),
-            (400 | 404, Some(Named::Lacks(capability))) => Row::lacks(capability),
-            (400 | 404 | 413 | 422, Some(Named::TooLong)) => Row {
-                lesson: Some(Lesson::TooLong),
-                ..Row::model(Rest::None)
-            },
-            (403, Some(Named::Harness)) => Row::model(Rest::For(HARNESS_REST)),
-            (404, Some(Named::Provider)) => Row::model(generic),
-            (400..=499, Some(Named::Provider)) => Row::model(Rest::None),
-            (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Row::model(Rest::None),
-            // The page of an edge before the upstream says nothing of the key: some prompts are
-            // enough for one.
-            (403, _) if body.error.is_none() => key(Rest::None),
-            (403, _) => key(KEY_REST),
-            (404, _) => Row::model(generic),
-            (400..=499, _) => Row::beyond_the_model(Scope::Request),
-            (503, _) => Row::model(asked().unwrap_or(generic)),
-            _ => Row::model(generic),
+        match status {
+            Some(status) => self.classify(whom, status, headers, body, Cause::ErrorInside, now),
+            None => self.broken(Some(200), Cause::ErrorInside),
         }
+    }
+
+    fn ruling(
+        &self,
+        whom: Asked<'_>,
+        answer: ErrorAnswer<'_>,
+        now: Now,
+    ) -> (Ruling, Option<FreeRequests>) {
+        let ErrorAnswer {
+            status,
+            headers,
+            body,
+        } = answer;
+        let case = || Case {
+            provider: whom.provider,
+            model: whom.model,
+            status,
+            headers,
+            said: ErrorSaid::read(body),
+            now,
+            rate_limit: self.rate_limit_cooldown,
+            generic: self.generic_error_cooldown,
+            quota: OnceCell::new(),
+        };
+        if !whom.provider.speaks_openrouter(whom.key) {
+            return (case().ruling(), None);
+        }
+        let read = ErrorBody::read(body);
+        let taught = (!whom.provider.errors.is_empty())
+            .then(|| case().ruling_by_row())
+            .flatten();
+        let usual = Usual {
+            rate_limit: self.rate_limit_cooldown,
+            generic: self.generic_error_cooldown,
+            asked: || asked(headers, read.error, now),
+        };
+        let ruling = taught.unwrap_or_else(|| read.ruling(whom.model, status, &usual));
+        (ruling, read.free_requests(headers))
     }
 
     /// The verdict on an attempt that brought no readable answer: the model's failure.
@@ -219,6 +190,7 @@ impl Rules {
             lesson: None,
             owed: false,
             free_requests: None,
+            quota: None,
             answer: None,
         }
     }

@@ -1,12 +1,29 @@
 //! Providers: what is known of each (its row), what its errors mean, how long to leave whom alone, what
 //! its key endpoint says. Pure.
 
+mod address;
+mod case;
 mod classify;
-mod error_body;
+mod duration;
+pub mod file;
+mod inside;
 mod key_endpoint;
+mod key_verdict;
+mod means;
+mod openrouter;
+pub mod page;
+mod quota;
 mod retry_after;
 mod row;
+mod ruling;
+mod said;
+mod speaks;
+mod spent;
+mod table;
+mod wait;
 
 pub use classify::{Asked, Rules};
 pub use key_endpoint::{KeySaid, Today};
+pub use key_verdict::{KeyVerdict, key_verdict};
 pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};
+pub use table::{built_in, find};

@@ -1,6 +1,6 @@
-//! How long an upstream asks to be left alone (spec §4.3).
+//! How long OpenRouter asks to be left alone (spec §4.3), and how waits are spelt in headers.
 //!
-//! Pure.
+//! Pure. `wait` has the order in which other providers' are read.
 
 use std::time::{Duration, SystemTime};
 
@@ -45,7 +45,7 @@ pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Op
 }
 
 /// A string or a number, as text.
-fn scalar(value: Raw<'_>) -> Option<String> {
+pub(super) fn scalar(value: Raw<'_>) -> Option<String> {
     match value.kind() {
         Kind::String => value.as_str().map(Into::into),
         Kind::Number => Some(value.text().to_owned()),
@@ -54,7 +54,7 @@ fn scalar(value: Raw<'_>) -> Option<String> {
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, here with decimals too, or an HTTP date.
-fn retry_after(value: &str, clock: Clock) -> Option<Rest> {
+pub(super) fn retry_after(value: &str, clock: Clock) -> Option<Rest> {
     from_seconds(value).or_else(|| {
         httpdate::parse_http_date(value.trim())
             .ok()
@@ -64,12 +64,17 @@ fn retry_after(value: &str, clock: Clock) -> Option<Rest> {
 
 /// Seconds from now, decimals rounded up.
 fn from_seconds(value: &str) -> Option<Rest> {
-    number(value).map(|seconds| Rest::For(length(seconds.ceil())))
+    number(value).map(from_number)
+}
+
+/// So many seconds from now, rounded up.
+pub(super) fn from_number(seconds: f64) -> Rest {
+    Rest::For(length(seconds.ceil()))
 }
 
 /// `X-RateLimit-Reset`: epoch milliseconds, epoch seconds, or seconds from now, told apart by
 /// their size.
-fn reset(value: &str, clock: Clock) -> Option<Rest> {
+pub(super) fn reset(value: &str, clock: Clock) -> Option<Rest> {
     let value = number(value)?;
     let epoch = |seconds: f64| {
         let since = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
@@ -88,7 +93,7 @@ fn reset(value: &str, clock: Clock) -> Option<Rest> {
 }
 
 /// A decimal number as people write it; not `inf`, `nan` or hexadecimal.
-fn number(value: &str) -> Option<f64> {
+pub(super) fn number(value: &str) -> Option<f64> {
     let value = value.trim();
     let plain = !value.is_empty()
         && value
@@ -112,7 +117,7 @@ fn length(seconds: f64) -> Duration {
 
 /// The upstream's clock, by which its dates are meant: a laptop's may be an hour off.
 #[derive(Clone, Copy)]
-struct Clock {
+pub(super) struct Clock {
     now: Now,
     /// What the answer's `Date` says of this moment, where that tells more than our own clock.
     theirs: Option<SystemTime>,
@@ -121,7 +126,7 @@ struct Clock {
 impl Clock {
     /// A `Date` is good to a second, and one that is further off than any wait may be is a mistake:
     /// of an upstream, or of a cache between.
-    fn of(date: Option<&str>, now: Now) -> Self {
+    pub(super) fn of(date: Option<&str>, now: Now) -> Self {
         let apart = |date: &SystemTime| {
             let behind = now.wall.duration_since(*date);
             behind.unwrap_or_else(|e| e.duration())

@@ -1,7 +1,9 @@
 //! What is known of one provider: a row of the table (spec §10.1).
 
+use super::address;
 use crate::ledger::{Ends, Limit};
 use crate::model::{Capabilities, ModelId, ProviderId};
+pub use crate::request::Fields;
 
 /// One provider, as the built-in table and `CONFIG_FILE` describe it.
 #[derive(Clone, Debug)]
@@ -10,8 +12,10 @@ pub struct Provider {
     pub id: ProviderId,
     /// How people call it.
     pub name: String,
+    /// It is not built in: the file brought it.
+    pub custom: bool,
     /// The address that `/chat/completions` is put behind, without a slash at its end.
-    /// `{account_id}` in it is the account's.
+    /// `{account_id}` in it is the account's. Empty for `local`, whose address only the user knows.
     pub base_url: String,
     /// How a key is shown to it.
     pub auth: Auth,
@@ -38,8 +42,11 @@ pub struct Provider {
     pub limits: Vec<Limit>,
     /// When its day ends, where that is fixed.
     pub day_ends: Option<Ends>,
-    /// The offers that are known without its list, or that alone are free.
+    /// The offers that are known without its list, or that alone are free, as the row has them.
     pub models: Vec<OfferRow>,
+    /// The file's `models`: these alone are offered, and what it says of them counts before
+    /// everything else.
+    pub only: Option<Vec<OfferRow>>,
     /// What must change in a request before it goes there.
     pub fields: Fields,
     /// What its answers break of OpenAI's shape.
@@ -54,12 +61,116 @@ pub struct Provider {
     pub timeout_sec: Option<u64>,
     /// Connections to it at once, at the most.
     pub connections: Option<usize>,
+    /// What it gives for nothing, in words.
+    pub gives: String,
     /// Where a person gets a key.
     pub sign_up: String,
     /// What to know before relying on it, for `docs/providers.md`.
     pub caveats: String,
     /// Where and when the facts of the row were read.
     pub source: String,
+}
+
+impl Provider {
+    /// One of which nothing is known but its name: an OpenAI-style server whose list decides what it
+    /// offers, behind a bearer key where it takes one.
+    #[must_use]
+    pub(super) fn unknown(id: ProviderId, custom: bool) -> Self {
+        Self {
+            name: id.as_str().to_owned(),
+            id,
+            custom,
+            base_url: String::new(),
+            auth: Auth::Bearer,
+            key_names: Vec::new(),
+            shared_names: Vec::new(),
+            account_id_name: None,
+            key_prefix: None,
+            keyless: false,
+            only_when_named: false,
+            billed: false,
+            list: List {
+                url: None,
+                decides: true,
+                with_key: true,
+                priced: false,
+            },
+            key_test: KeyTest::Get(Vec::new()),
+            limits: Vec::new(),
+            day_ends: None,
+            models: Vec::new(),
+            only: None,
+            fields: Fields::default(),
+            mends: false,
+            errors: Vec::new(),
+            training: Training::Unknown,
+            counts_max_tokens: false,
+            timeout_sec: None,
+            connections: None,
+            gives: String::new(),
+            sign_up: String::new(),
+            caveats: String::new(),
+            source: String::new(),
+        }
+    }
+
+    /// The same at another address: its own addresses below the base move with it, the others keep
+    /// their path at the new one's scheme, host and port (spec §10.1).
+    #[must_use]
+    pub fn at(mut self, base_url: &str) -> Self {
+        let base_url = base_url.trim_end_matches('/');
+        let moved = |url: &mut String| *url = address::moved(url, &self.base_url, base_url);
+        self.list.url.iter_mut().for_each(moved);
+        if let KeyTest::Get(urls) = &mut self.key_test {
+            urls.iter_mut().for_each(moved);
+        }
+        base_url.clone_into(&mut self.base_url);
+        self
+    }
+
+    /// Its base for this account; `None` where it takes an account id and this is none.
+    #[must_use]
+    pub fn base_for(&self, account_id: Option<&str>) -> Option<String> {
+        address::filled(&self.base_url, account_id)
+    }
+
+    /// Where this account's list of models is read.
+    #[must_use]
+    pub fn list_for(&self, account_id: Option<&str>) -> Option<String> {
+        match &self.list.url {
+            Some(url) => address::filled(url, account_id),
+            None => Some(format!("{}/models", self.base_for(account_id)?)),
+        }
+    }
+
+    /// What is asked, in this order, whether this account's key is taken; empty where only a chat
+    /// tells.
+    #[must_use]
+    pub fn key_test_for(&self, account_id: Option<&str>) -> Option<Vec<String>> {
+        match &self.key_test {
+            KeyTest::Chat => Some(Vec::new()),
+            KeyTest::Get(urls) if urls.is_empty() => {
+                Some(vec![format!("{}/models", self.base_for(account_id)?)])
+            }
+            KeyTest::Get(urls) => urls
+                .iter()
+                .map(|url| address::filled(url, account_id))
+                .collect(),
+        }
+    }
+
+    /// Whether an account id must go with each of its keys.
+    #[must_use]
+    pub fn takes_account_id(&self) -> bool {
+        let tests = match &self.key_test {
+            KeyTest::Get(urls) => urls.as_slice(),
+            KeyTest::Chat => &[],
+        };
+        let mut all = std::iter::once(&self.base_url)
+            .chain(&self.list.url)
+            .chain(tests);
+        all.any(|url| url.contains(address::ACCOUNT_ID))
+    }
 }
 
 /// How a key is shown.
@@ -90,8 +201,9 @@ pub struct List {
 /// What tells whether a key is taken (reference §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTest {
-    /// A GET of this address with the key, which spends no quota.
-    Get(String),
+    /// A GET of this address with the key, which spends no quota. Of several, a later one is
+    /// asked where the one before it refused: the key is dead when all refuse it.
+    Get(Vec<String>),
     /// Nothing is free of charge: the shortest of chats.
     Chat,
 }
@@ -109,31 +221,6 @@ pub struct OfferRow {
     pub capabilities: Capabilities,
 }
 
-/// What must change in a request before it goes there (spec §10.6).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields {
-    /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`.
-    pub remove: Vec<String>,
-    /// Old name, new name.
-    pub rename: Vec<(String, String)>,
-    /// Fields that are sent where the request has none, with their JSON.
-    pub defaults: Vec<(String, String)>,
-    /// Explicit nulls go.
-    pub no_nulls: bool,
-    /// Content parts that are all text become one string.
-    pub text_only: bool,
-    /// Keywords that leave the schemas of tools, at every depth.
-    pub schema_remove: Vec<String>,
-    /// Call ids must be nine letters or digits.
-    pub short_call_ids: bool,
-    /// A call without its thought signature gets Google's placeholder.
-    pub thought_signatures: bool,
-    /// Reasoning fields of earlier turns are taken.
-    pub takes_reasoning: bool,
-    /// `max_tokens` above the offer's output limit is refused, and so lowered to it.
-    pub caps_max_tokens: bool,
-}
-
 /// What an error means (spec §10.1, `[[errors]]`). All members that are set must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRow {
@@ -141,7 +228,8 @@ pub struct ErrorRow {
     pub status: Option<u16>,
     /// The error's code, whichever member holds it.
     pub code: Option<String>,
-    /// Part of its message, any case.
+    /// Part of the body, any case; behind `^` the beginning of the message, where a `*` stands for a
+    /// name or an id of up to 80 bytes.
     pub matches: Option<String>,
     /// What it means.
     pub means: Means,
@@ -183,6 +271,18 @@ pub enum Training {
     No,
     /// It may.
     May,
-    /// Nobody knows, which counts as may.
+    /// Not known, which counts as may.
     Unknown,
+}
+
+impl Training {
+    /// As `CONFIG_FILE`, logs and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::May => "may",
+            Self::Unknown => "unknown",
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! Keys that do not print themselves, and texts with the keys struck out. Pure.
 
+mod names;
+mod redactor;
 mod secret;
 mod text;
 
+pub use redactor::{Redacted, Redactor};
 pub use secret::Secret;
 pub use text::{may_hold_key, without_key};

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
+/// Shorter keys are not searched for, in bytes.
+const SHORTEST: usize = 8;
+
 /// A key. `Debug` shows `***`; reading it takes [`Secret::expose`], which can be searched for.
 #[derive(Clone)]
 pub struct Secret(Arc<Key>);
@@ -31,10 +34,16 @@ impl Secret {
         Self(Arc::new(Key { text, finder }))
     }
 
-    /// Whether it stands in this text as it is.
+    /// Whether texts are searched for it: one of a few characters may stand anywhere (spec §10.6).
+    #[must_use]
+    pub fn is_searched_for(&self) -> bool {
+        self.0.text.len() >= SHORTEST
+    }
+
+    /// Whether it stands in this text as it is, if it is searched for.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
-        !self.is_empty() && self.0.finder.find(text).is_some()
+        self.is_searched_for() && self.0.finder.find(text).is_some()
     }
 
     /// The key itself.

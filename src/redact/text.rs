@@ -55,7 +55,7 @@ pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
 fn may_be_escaped(key: &Secret, text: &[u8]) -> bool {
     static BY_CODE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u00"));
     let by_itself = || memchr::memchr3(b'"', b'\\', b'/', key.expose().as_bytes()).is_some();
-    !key.is_empty() && (BY_CODE.find(text).is_some() || by_itself())
+    key.is_searched_for() && (BY_CODE.find(text).is_some() || by_itself())
 }
 
 /// How many bytes of `text` spell the key, if it begins with it.

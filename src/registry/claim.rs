@@ -1,48 +1,54 @@
-//! A request's hold on the model it asks (spec §9.8).
+//! A request's hold on the candidate it asks (spec §9.8).
 
 use std::sync::Arc;
 
 use super::Registry;
-use crate::model::ModelId;
+use crate::model::{Candidate, Subject};
 
-/// Held while a model is asked. After a rest the holder is the probe, and others wait for how
-/// it ends; dropping the claim lets the next one probe.
+/// Held while a candidate is asked. After a rest of anything of it (its model, its account, ...) the
+/// holder is the probe, and others wait for how it ends; dropping the claim lets the next one probe.
 #[derive(Debug)]
 pub struct Claim {
     registry: Arc<Registry>,
-    id: ModelId,
-    /// The numbers of the probe that it is: of the model, of the account.
-    probes: [Option<u64>; 2],
+    candidate: Arc<Candidate>,
+    /// The number of the probe that it is.
+    probe: Option<u64>,
 }
 
 impl Claim {
-    pub(super) fn new(registry: Arc<Registry>, id: ModelId, probes: [Option<u64>; 2]) -> Self {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        candidate: Arc<Candidate>,
+        probe: Option<u64>,
+    ) -> Self {
         Self {
             registry,
-            id,
-            probes,
+            candidate,
+            probe,
         }
     }
 
-    /// The model, and so the account, answers again.
+    /// Whom it holds.
+    #[must_use]
+    pub fn candidate(&self) -> &Arc<Candidate> {
+        &self.candidate
+    }
+
+    /// The model answers again, and so do its account and its provider.
     pub fn is_well(mut self) {
-        self.end(true, true);
+        self.end(|_| true);
     }
 
-    /// The account answers again; the model rests anew.
+    /// The account and its provider answer again; the model rests anew.
     pub fn account_is_well(mut self) {
-        self.end(false, true);
+        self.end(Subject::is_shared);
     }
 
-    fn end(&mut self, model_well: bool, account_well: bool) {
-        let [model, account] = std::mem::take(&mut self.probes);
-        if model.is_some() || account.is_some() {
-            self.registry.change(|cooldowns| {
-                if let Some(number) = model {
-                    cooldowns.probed(&self.id, number, model_well);
-                }
-                if let Some(number) = account {
-                    cooldowns.account_probed(number, account_well);
+    fn end(&mut self, well: impl Fn(&Subject) -> bool) {
+        if let Some(number) = self.probe.take() {
+            self.registry.change(|rests| {
+                for subject in self.candidate.subjects() {
+                    rests.probed(subject, number, well(subject));
                 }
             });
         }
@@ -51,6 +57,6 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.end(false, false);
+        self.end(|_| false);
     }
 }

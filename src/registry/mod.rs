@@ -1,11 +1,11 @@
-//! What is known now: the snapshot of models, swapped whole, and who is resting.
+//! What is known now: the snapshot of candidates, swapped whole, and who is resting.
 //!
 //! Everything that is known about health goes through [`Registry`], so that replicas could
 //! one day share it. No I/O here, and no decision: `select` decides.
 
 mod claim;
-mod cooldowns;
 mod outside;
+mod rests;
 mod snapshot;
 
 use std::collections::HashSet;
@@ -16,12 +16,12 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 pub use claim::Claim;
-pub use cooldowns::{AccountRest, Cooldowns, RestView, Standing, Wake};
 pub use outside::{FailedRead, Outside, There, TodayView};
-pub use snapshot::{Snapshot, Source};
+pub use rests::{RestView, Rests, Standing, Wake};
+pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
-use crate::model::{Capability, ModelId};
+use crate::model::{Candidate, Capability, Subject, Whom};
 use crate::provider::KeySaid;
 use crate::verdict::{AccountLimit, Because, Rest};
 
@@ -30,7 +30,7 @@ use crate::verdict::{AccountLimit, Because, Rest};
 pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
-    cooldowns: Mutex<Cooldowns>,
+    rests: Mutex<Rests>,
     /// A lock of its own: nothing of it is on a request's way.
     outside: Mutex<Outside>,
     /// Told whenever a probe ends or somebody is woken: who waits looks again.
@@ -42,7 +42,7 @@ impl Default for Registry {
         let (changes, _) = watch::channel(());
         Self {
             snapshot: ArcSwapOption::empty(),
-            cooldowns: Mutex::default(),
+            rests: Mutex::default(),
             outside: Mutex::default(),
             changes,
         }
@@ -56,17 +56,17 @@ impl Registry {
         self.snapshot.load_full()
     }
 
-    /// Puts a new snapshot in place of the old one. Rests of models that left are forgotten;
+    /// Puts a new snapshot in place of the old one. Rests of offers that left are forgotten;
     /// those of models that stayed are kept, unless they were to last until now (spec §2, §9.2).
     pub fn publish(&self, snapshot: Snapshot) {
-        let known: HashSet<_> = snapshot.candidates().map(|m| m.id.clone()).collect();
-        self.lock().new_list(|id| known.contains(id));
+        let candidates = snapshot.candidates().iter();
+        let known: HashSet<_> = candidates.flat_map(|c| c.subjects()).collect();
+        self.lock().new_list(|subject| known.contains(subject));
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.changes.send_replace(());
     }
 
-    /// Puts a new snapshot in place and forgets every rest, the account's too
-    /// (`POST /admin/refresh`).
+    /// Puts a new snapshot in place and forgets every rest (`POST /admin/refresh`).
     pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
         self.forget_failures();
         self.lock().clear_all();
@@ -74,7 +74,7 @@ impl Registry {
         self.changes.send_replace(());
     }
 
-    /// Puts a snapshot in place that knows more of the same models.
+    /// Puts a snapshot in place that knows more of the same offers.
     pub fn enrich(&self, snapshot: Snapshot) {
         self.snapshot.store(Some(Arc::new(snapshot)));
     }
@@ -87,36 +87,36 @@ impl Registry {
     /// Whether there is no list, and not because the first read is still under way.
     #[must_use]
     pub fn first_list_failed(&self) -> bool {
-        self.snapshot.load().is_none() && self.with_cooldowns(Cooldowns::next_list).is_some()
+        self.snapshot.load().is_none() && self.with_rests(Rests::next_list).is_some()
     }
 
     /// Runs `read` on the rests, under the lock: it must be short.
-    pub fn with_cooldowns<T>(&self, read: impl FnOnce(&Cooldowns) -> T) -> T {
+    pub fn with_rests<T>(&self, read: impl FnOnce(&Rests) -> T) -> T {
         read(&self.lock())
     }
 
     /// The same with a moment that no rest that is known was given after: what is left of one is
     /// never longer than it was told.
-    pub fn with_cooldowns_now<T>(&self, read: impl FnOnce(&Cooldowns, Now) -> T) -> T {
-        let cooldowns = self.lock();
-        read(&cooldowns, Now::read())
+    pub fn with_rests_now<T>(&self, read: impl FnOnce(&Rests, Now) -> T) -> T {
+        let rests = self.lock();
+        read(&rests, Now::read())
     }
 
-    /// Chooses under the lock, and claims the model that `choose` names beside its answer, so
-    /// that no two requests probe the same one. `usual` says how long a model takes to begin: a
-    /// probe that takes longer lets one more go (spec §9.8).
+    /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that
+    /// no two requests probe the same one. `usual` says how long it takes to begin: a probe that takes
+    /// longer lets one more go (spec §9.8).
     pub fn claim<T>(
         self: &Arc<Self>,
-        choose: impl FnOnce(&Cooldowns, Now) -> (T, Option<ModelId>),
-        usual: impl FnOnce(&ModelId) -> Duration,
+        choose: impl FnOnce(&Rests, Now) -> (T, Option<Arc<Candidate>>),
+        usual: impl FnOnce(&Candidate) -> Duration,
     ) -> (T, Option<Claim>) {
-        let mut cooldowns = self.lock();
+        let mut rests = self.lock();
         // Under the lock: no rest that is known was given later than this.
         let now = Now::read();
-        let (chosen, id) = choose(&cooldowns, now);
-        let claim = id.map(|id| {
-            let probes = cooldowns.ask(&id, || usual(&id), now);
-            Claim::new(Arc::clone(self), id, probes)
+        let (chosen, candidate) = choose(&rests, now);
+        let claim = candidate.map(|candidate| {
+            let probe = rests.ask(&candidate, || usual(&candidate), now);
+            Claim::new(Arc::clone(self), candidate, probe)
         });
         (chosen, claim)
     }
@@ -127,46 +127,51 @@ impl Registry {
         self.changes.subscribe()
     }
 
-    /// Lets the model that failed rest; answers when it wakes, if it rests at all.
-    pub fn rest(&self, because: Because, rest: Rest, now: Now) -> Option<Wake> {
-        self.lock().rest(because, rest, now)
-    }
-
-    /// Lets the whole account rest; answers when it wakes, if it rests at all, and whether it did not
-    /// rest for that until now.
-    pub fn rest_account(
+    /// Lets a subject rest; answers when it wakes, if it rests at all, and whether it did not rest for
+    /// that until now.
+    pub fn rest(
         &self,
+        subject: &Subject,
         because: Because,
-        why: AccountRest,
         rest: Rest,
         now: Now,
     ) -> (Option<Wake>, bool) {
-        if why.limit == AccountLimit::Day {
-            self.note(|outside| outside.day_refused(why.free_requests, now));
+        if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
+            && account.provider.is_openrouter()
+            && out.limit == AccountLimit::Day
+        {
+            self.note(|outside| outside.day_refused(out.free_requests, now));
         }
-        let rests_for = |known: &Cooldowns| known.account_rest(now).map(|(why, _)| why.limit);
-        let mut cooldowns = self.lock();
-        let before = rests_for(&cooldowns);
-        let wake = cooldowns.rest_account(because, why, rest, now);
-        let after = rests_for(&cooldowns);
+        let rests_for = |known: &Rests| {
+            let rest = known.rest_of(subject, now);
+            rest.map(|rest| rest.because.limit())
+        };
+        let mut rests = self.lock();
+        let before = rests_for(&rests);
+        let wake = rests.rest(subject, because, rest, now);
+        let after = rests_for(&rests);
         (wake, after.is_some() && after != before)
     }
 
-    /// Ends a model's rest before its time, and forgets what it was found to lack.
-    pub fn clear_model(&self, id: &ModelId) {
-        self.change(|known| known.clear_model(id));
-    }
-
-    /// Ends the account's rest before its time.
-    pub fn clear_account(&self) {
-        self.forget_failures();
-        self.change(Cooldowns::clear_account);
+    /// Ends the rests of these before their time, and forgets what they were found to lack.
+    pub fn clear<'a>(&self, subjects: impl IntoIterator<Item = &'a Subject>) {
+        let mut rests = self.lock();
+        let mut of_account = false;
+        for subject in subjects {
+            of_account |= subject.is_shared();
+            rests.clear(subject);
+        }
+        drop(rests);
+        if of_account {
+            self.forget_failures();
+        }
+        self.changes.send_replace(());
     }
 
     /// Ends every rest before its time, and forgets what models were found to lack.
     pub fn clear_all(&self) {
         self.forget_failures();
-        self.change(Cooldowns::clear_all);
+        self.change(Rests::clear_all);
     }
 
     /// What failed before an operator's word tells nothing of what comes after it.
@@ -174,9 +179,19 @@ impl Registry {
         self.note(|outside| outside.forget(Now::read()));
     }
 
-    /// Remembers until the next list that a model cannot do something.
-    pub fn learn(&self, id: &ModelId, lacks: Capability) {
-        self.lock().learn(id, lacks);
+    /// Remembers until the next list that an offer cannot do something.
+    pub fn learn(&self, model: &Subject, lacks: Capability) {
+        self.lock().learn(model, lacks);
+    }
+
+    /// No connection to a provider came about: it is asked last for a while.
+    pub fn way_fails(&self, provider: &Subject, now: Now) {
+        self.lock().way_fails(provider, now);
+    }
+
+    /// A connection to a provider came about.
+    pub fn way_opens(&self, provider: &Subject) {
+        self.lock().way_opens(provider);
     }
 
     /// Writes down what the outside told of itself.
@@ -206,15 +221,13 @@ impl Registry {
     }
 
     /// Changes who rests in a way that waiting requests should look at.
-    fn change(&self, change: impl FnOnce(&mut Cooldowns)) {
+    fn change(&self, change: impl FnOnce(&mut Rests)) {
         change(&mut self.lock());
         self.changes.send_replace(());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Cooldowns> {
+    fn lock(&self) -> MutexGuard<'_, Rests> {
         // Every change is one insert, so a panic elsewhere leaves the table whole.
-        self.cooldowns
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

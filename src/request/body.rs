@@ -13,7 +13,7 @@ use crate::json::Member;
 use crate::model::ModelId;
 
 /// OpenRouter's own routing fields: they would leave the free list behind our back (spec §9.7).
-const REMOVED: [&str; 2] = ["models", "route"];
+pub(super) const REMOVED: [&str; 2] = ["models", "route"];
 
 /// What has to change in a body, found while it is read.
 #[derive(Clone, Debug, Default)]
@@ -82,10 +82,7 @@ impl Edits {
             }
             copy(&mut parts, from, cut.map_or(from, |cut| cut.end));
         }
-        UpstreamBody {
-            parts: parts.into(),
-            sent: 0,
-        }
+        UpstreamBody::of(parts)
     }
 }
 
@@ -96,7 +93,24 @@ pub struct UpstreamBody {
     sent: usize,
 }
 
+impl From<Bytes> for UpstreamBody {
+    fn from(whole: Bytes) -> Self {
+        Self {
+            parts: [whole].into(),
+            sent: 0,
+        }
+    }
+}
+
 impl UpstreamBody {
+    /// The body that these make together.
+    pub(super) fn of(parts: Vec<Bytes>) -> Self {
+        Self {
+            parts: parts.into(),
+            sent: 0,
+        }
+    }
+
     fn left(&self) -> &[Bytes] {
         self.parts.get(self.sent..).unwrap_or_default()
     }

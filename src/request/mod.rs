@@ -1,30 +1,39 @@
 //! The client's body, opened only as far as routing needs (spec §4, §4.1).
 //!
 //! Pure. One pass over the top level checks the whole text; what goes upstream are slices of
-//! the bytes that came in, with `model` replaced. No value is rebuilt.
+//! the bytes that came in, with `model` replaced, and at providers other than OpenRouter what their rows
+//! say (`rewrite`). No value is rebuilt.
 
 mod body;
 mod coding;
+mod dropped;
 mod endpoint;
 mod limits;
 mod names;
 mod needs;
+mod policy;
 mod prompt;
+mod refused;
+mod rewrite;
 mod routing;
 
 use bytes::Bytes;
 
 use crate::json::{self, Members, Raw};
+use crate::model::{ModelId, Offer};
 
 use body::Edits;
 pub use body::UpstreamBody;
 pub use coding::{Coding, UnknownCoding, Unpackable};
+pub use dropped::Dropped;
 pub use endpoint::Endpoint;
 use limits::Counts;
 pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 pub use names::Names;
 pub use needs::Needs;
+pub use policy::Fields;
 use prompt::Prompt;
+pub use refused::FieldName;
 pub use routing::Routing;
 
 /// A request for a completion, read as far as the proxy has to.
@@ -148,7 +157,7 @@ impl InvalidRequest {
 
 /// The top-level fields that are looked at; all others pass unseen.
 #[derive(Default)]
-struct Fields<'a> {
+struct Seen<'a> {
     model: Option<Raw<'a>>,
     /// `messages` or `prompt`.
     input: Option<Raw<'a>>,
@@ -157,7 +166,7 @@ struct Fields<'a> {
     needs: needs::Fields<'a>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> Seen<'a> {
     /// The slot of a field that is looked at, with its name.
     fn slot(
         &mut self,
@@ -197,7 +206,7 @@ impl ChatRequest {
         let mut members = Members::open(&bytes, max_depth)
             .map_err(faulty)?
             .ok_or(InvalidRequest::NotAnObject)?;
-        let mut fields = Fields::default();
+        let mut fields = Seen::default();
         let mut names = Names::default();
         let mut edits = Edits::default();
         let mut has_images = false;
@@ -270,11 +279,55 @@ impl ChatRequest {
         })
     }
 
-    /// The body to send to `model`: the client's, `model` set, `models` and `route` gone
-    /// (spec §9.7).
+    /// The body to send to an offer, and what was left out of it.
+    ///
+    /// To OpenRouter it is [`ChatRequest::body_as_it_came`]. To another provider it is the same but for
+    /// what the provider's `fields` say, and for the fields that this offer was found to refuse (spec
+    /// §10.6).
     #[must_use]
-    pub fn body_for(&self, model: &crate::model::ModelId) -> UpstreamBody {
+    pub fn body_for(
+        &self,
+        offer: &Offer,
+        fields: &Fields,
+        refused: &[FieldName],
+    ) -> (UpstreamBody, Dropped) {
+        if offer.provider.is_openrouter() {
+            return (self.body_as_it_came(&offer.id), Dropped::default());
+        }
+        rewrite::rewrite(&self.bytes, offer, fields, refused)
+    }
+
+    /// The client's body, `model` set, `models` and `route` gone (spec §9.7).
+    #[must_use]
+    pub fn body_as_it_came(&self, model: &ModelId) -> UpstreamBody {
         self.edits.apply(&self.bytes, model)
+    }
+
+    /// The field that an error answer says is unknown, or not supported, at a provider with these
+    /// `fields`: under the name that the request has for it (spec §10.6). It is found in the answer's
+    /// own field or at the beginning of its message, never in what may quote the request.
+    #[must_use]
+    pub fn refused_field(&self, status: u16, body: &[u8], fields: &Fields) -> Option<FieldName> {
+        let members = rewrite::top_level(&self.bytes);
+        let has = |name: &str| members.iter().any(|member| member.key == name);
+        refused::refused_field(status, body, |name| {
+            let name = fields.original(name, has);
+            has(name).then(|| FieldName::new(name)).flatten()
+        })
+    }
+
+    /// Whether the request may be sent without a field: not if that would give its answer another
+    /// form, so that only another offer can serve it.
+    #[must_use]
+    pub fn can_do_without(&self, name: FieldName) -> bool {
+        let members = rewrite::top_level(&self.bytes);
+        let mut of_the_name = members.iter().filter(|member| member.key == name.as_str());
+        let keeps_form = |value: Raw<'_>| {
+            !policy::is_form(name.as_str())
+                || value.is_null()
+                || rewrite::is_default(name.as_str(), value)
+        };
+        of_the_name.all(|member| keeps_form(member.value))
     }
 }
 

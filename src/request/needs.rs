@@ -2,8 +2,9 @@
 
 use super::present;
 use super::prompt::Prompt;
+use super::rewrite::is_default;
 use crate::json::{Kind, Raw};
-use crate::model::{Capabilities, Capability};
+use crate::model::{Capabilities, Capability, ProviderId};
 
 /// What a request needs of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(super) struct Fields<'a> {
     stop: Option<Raw<'a>>,
     reasoning: Option<Raw<'a>>,
     reasoning_effort: Option<Raw<'a>>,
+    n: Option<Raw<'a>>,
+    logprobs: Option<Raw<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -42,6 +45,8 @@ impl<'a> Fields<'a> {
             "stop" => Some(("stop", &mut self.stop)),
             "reasoning" => Some(("reasoning", &mut self.reasoning)),
             "reasoning_effort" => Some(("reasoning_effort", &mut self.reasoning_effort)),
+            "n" => Some(("n", &mut self.n)),
+            "logprobs" => Some(("logprobs", &mut self.logprobs)),
             _ => None,
         }
     }
@@ -67,6 +72,11 @@ impl Needs {
                     || present(fields.reasoning_effort).is_some_and(|e| !is_none(e))
             }
             Capability::Images => prompt.has_images,
+            // Needs at providers other than OpenRouter.
+            Capability::Several => present(fields.n).is_some_and(|n| !is_default("n", n)),
+            Capability::Logprobs => {
+                present(fields.logprobs).is_some_and(|told| !is_default("logprobs", told))
+            }
         };
         Self {
             capabilities: Capability::ALL.into_iter().filter(|c| needed(*c)).collect(),
@@ -100,6 +110,22 @@ impl Needs {
     pub fn unmet_by(&self, able: Capabilities) -> impl Iterator<Item = Capability> {
         let needs = self.capabilities.iter().copied();
         needs.filter(move |need| !able.allows(*need))
+    }
+
+    /// Whether an offer of this provider that can do `able` can serve the request.
+    #[must_use]
+    pub fn met_at(&self, provider: &ProviderId, able: Capabilities) -> bool {
+        self.unmet_at(provider, able).next().is_none()
+    }
+
+    /// What an offer of this provider that can do `able` lacks for the request.
+    pub fn unmet_at(
+        &self,
+        provider: &ProviderId,
+        able: Capabilities,
+    ) -> impl Iterator<Item = Capability> {
+        let needs = self.capabilities.iter().copied();
+        needs.filter(move |need| !able.allows_at(provider, *need))
     }
 
     /// How many tokens the prompt has at the least, as far as that can be guessed (spec §9.5).

@@ -13,7 +13,7 @@ fn sent(body: &str) -> String {
 
 fn sent_bytes(request: &ChatRequest) -> String {
     use http_body_util::BodyExt as _;
-    let body = request.body_for(&ModelId::try_from("a/b:free").unwrap());
+    let body = request.body_as_it_came(&ModelId::try_from("a/b:free").unwrap());
     let declared = http_body::Body::size_hint(&body).exact().unwrap();
     let bytes = futures_util::FutureExt::now_or_never(body.collect())
         .unwrap()

@@ -1,16 +1,16 @@
-//! Why a model is no candidate: the rules of [`select`](super::select), asked of each model.
+//! Why a candidate is not asked: the rules of [`next`](super::next), asked of each.
 //!
 //! The same functions decide as there; a property of the tests holds the two together.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Wants, able, large_enough};
+use super::fate::{Fate, fate};
+use super::{Wants, largest};
 use crate::clock::Now;
-use crate::model::{Capability, Model, ModelId};
-use crate::registry::{Cooldowns, Snapshot, Standing};
+use crate::model::{Candidate, Capability, Subject};
+use crate::registry::{Rests, Snapshot, Standing};
 
-/// What keeps a model from being a candidate: the first of the rules that does.
+/// What keeps a candidate from being asked: the first of the rules that does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftOut {
     /// `MODEL_FIELD=pin`, and the request names another.
@@ -26,60 +26,134 @@ pub enum LeftOut {
     },
     /// It has been asked already.
     Tried,
-    /// The whole account rests, or is being probed.
-    Account,
-    /// It rests; [`Cooldowns::rest_of`] says why.
-    Resting,
+    /// Its account or its provider rests, and [`Rests::rest_of`] says why; or it is being probed.
+    Account(Subject),
+    /// The model rests; [`Rests::rest_of`] says why.
+    Resting(Subject),
     /// Its rest is over, and another request is finding out whether that helped.
     Probing,
 }
 
-/// The models of the snapshot that are no candidates now, in its order, each with the reason.
+/// The candidates that could be asked now, each once, in the order in which they would be.
+#[must_use]
+pub fn awake(
+    snapshot: &Snapshot,
+    wants: Wants<'_>,
+    known: &Rests,
+    now: Now,
+) -> Vec<Arc<Candidate>> {
+    let sieve = Sieve::new(snapshot, wants, known, now);
+    let (mut awake, mut last) = (Vec::<Arc<Candidate>>::new(), Vec::new());
+    for candidate in wants.preference.of(snapshot) {
+        let to = match sieve.passes(candidate) {
+            Ok(Fate::AwakeUnreached) => &mut last,
+            Ok(_) => &mut awake,
+            Err(_) => continue,
+        };
+        // What is put first comes by again in its own place.
+        if !to.iter().any(|known| Arc::ptr_eq(known, candidate)) {
+            to.push(Arc::clone(candidate));
+        }
+    }
+    awake.append(&mut last);
+    awake
+}
+
+/// The candidates that cannot be asked now, in the order of the snapshot, each with the reason.
 #[must_use]
 pub fn left_out(
     snapshot: &Snapshot,
     wants: Wants<'_>,
-    cooldowns: &Cooldowns,
+    known: &Rests,
     now: Now,
-) -> Vec<(Arc<Model>, LeftOut)> {
-    let ids = |models: &[&Arc<Model>]| -> HashSet<ModelId> {
-        models.iter().map(|model| model.id.clone()).collect()
+) -> Vec<(Arc<Candidate>, LeftOut)> {
+    let sieve = Sieve::new(snapshot, wants, known, now);
+    let with_reason = |candidate: &Arc<Candidate>| {
+        let why = sieve.passes(candidate).err()?;
+        Some((Arc::clone(candidate), why))
     };
-    let listed = wants.preference.of(snapshot);
-    let able = able(&listed, wants.needs, cooldowns);
-    let (listed, fitting) = (ids(&listed), ids(&large_enough(&able, wants)));
-    let able = ids(&able);
-    let account_awake = match cooldowns.account(now) {
-        Standing::Awake => true,
-        Standing::Probing => cooldowns.next_account_probe_in(now).is_zero(),
-        Standing::Resting(_) => false,
-    };
-    let why = |model: &Model| {
-        if !listed.contains(&model.id) {
-            return Some(LeftOut::NotWanted);
+    snapshot
+        .candidates()
+        .iter()
+        .filter_map(with_reason)
+        .collect()
+}
+
+/// The rules, with what they say of all together.
+struct Sieve<'a> {
+    snapshot: &'a Snapshot,
+    wants: Wants<'a>,
+    known: &'a Rests,
+    now: Now,
+    /// The model that is asked as the prompt is too long for all.
+    largest: Option<&'a Subject>,
+}
+
+impl<'a> Sieve<'a> {
+    fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Rests, now: Now) -> Self {
+        let able = |c: &&Arc<Candidate>| wants.needs.met_by(known.abilities(c));
+        let mut listed = wants.preference.of(snapshot).filter(able);
+        let none_fits = !listed.any(|candidate| wants.fit(&candidate.offer));
+        let largest = none_fits.then(|| largest(snapshot, wants, known)).flatten();
+        let largest = largest.and_then(|offer| {
+            let mut all = snapshot.candidates().iter();
+            all.find(|candidate| candidate.offer.is(offer))
+                .map(|c| c.model())
+        });
+        Self {
+            snapshot,
+            wants,
+            known,
+            now,
+            largest,
         }
-        if !able.contains(&model.id) {
-            let unmet = wants.needs.unmet_by(cooldowns.abilities(model));
-            return Some(LeftOut::Lacks(unmet.collect()));
+    }
+
+    /// Whether a candidate may be asked, and how; else why not.
+    fn passes(&self, candidate: &Arc<Candidate>) -> Result<Fate, LeftOut> {
+        let Self {
+            wants, known, now, ..
+        } = *self;
+        if !wants.preference.takes(candidate, self.snapshot) {
+            return Err(LeftOut::NotWanted);
         }
-        if !fitting.contains(&model.id) {
-            return Some(LeftOut::TooSmall {
+        let able = known.abilities(candidate);
+        if !wants.needs.met_by(able) {
+            return Err(LeftOut::Lacks(wants.needs.unmet_by(able).collect()));
+        }
+        if !wants.fit(&candidate.offer) && self.largest != Some(candidate.model()) {
+            return Err(LeftOut::TooSmall {
                 needs: wants.needs.prompt_tokens(),
-                has: model.context_length.unwrap_or_default(),
+                has: candidate.offer.context_length.unwrap_or_default(),
             });
         }
-        if wants.tried.contains(&model.id) {
-            return Some(LeftOut::Tried);
+        match fate(candidate, wants, known, now) {
+            fate @ (Fate::Awake | Fate::AwakeUnreached) => Ok(fate),
+            Fate::Out => Err(LeftOut::Tried),
+            Fate::Resting(_) => Err(self.rests(candidate)),
+            Fate::Probing(_) => Err(self.is_probed(candidate)),
         }
-        match cooldowns.standing(&model.id, now) {
-            Standing::Resting(_) => Some(LeftOut::Resting),
-            Standing::Probing => Some(LeftOut::Probing),
-            Standing::Awake if !account_awake => Some(LeftOut::Account),
-            Standing::Awake => cooldowns
-                .probes_account(&model.id)
-                .then_some(LeftOut::Probing),
+    }
+
+    /// Who rests: the model rather than its account.
+    fn rests(&self, candidate: &Candidate) -> LeftOut {
+        let mut subjects = candidate.subjects().iter().rev();
+        let resting = subjects.find(|s| self.known.rest_of(s, self.now).is_some());
+        match resting {
+            Some(subject) if subject.is_shared() => LeftOut::Account(subject.clone()),
+            Some(_) | None => LeftOut::Resting(resting.unwrap_or(candidate.itself()).clone()),
         }
-    };
-    let with_reason = |model: &Arc<Model>| Some((Arc::clone(model), why(model)?));
-    snapshot.candidates().filter_map(with_reason).collect()
+    }
+
+    fn is_probed(&self, candidate: &Candidate) -> LeftOut {
+        let by_others = |subject: &&Subject| {
+            self.known.standing(subject, self.now) == Standing::Probing
+                && !self.known.is_probed_by(subject, candidate)
+        };
+        let mut subjects = candidate.subjects().iter().rev();
+        match subjects.find(by_others) {
+            Some(subject) if subject.is_shared() => LeftOut::Account(subject.clone()),
+            Some(_) | None => LeftOut::Probing,
+        }
+    }
 }

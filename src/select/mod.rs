@@ -1,41 +1,50 @@
-//! Which models may serve this request, best first (spec §4.1, §4.2, §9.5, §9.8).
+//! Who is asked next (spec §4.1, §4.2, §9.5, §9.8, §10.4).
 //!
-//! Pure: a snapshot, what the request wants, what is known of health and `now` go in, a
-//! [`Selection`] comes out. No clock, no lock, no log line, no I/O in this room.
+//! Pure: a snapshot, what the request wants, what is known of rests and `now` go in, a [`Next`] comes
+//! out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and
+//! only as far as it takes: a thousand are usual, and nothing is put together for them.
 
 mod explain;
+mod fate;
 mod unavailable;
+mod wants;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use explain::{LeftOut, left_out};
-pub use unavailable::Unavailable;
+pub use explain::{LeftOut, awake, left_out};
+pub use unavailable::{Ruled, Unavailable, ruled};
+pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
-use crate::config::ModelField;
-use crate::model::{Capability, Model, ModelId};
-use crate::registry::{Cooldowns, Snapshot, Standing};
-use crate::request::{Needs, Wish};
+use crate::model::{Candidate, Capability, Offer};
+use crate::registry::{Rests, Snapshot};
+use crate::request::Needs;
+use fate::{Fate, fate};
 
-/// What may be tried, or exactly why there is nothing.
+/// Who is asked next, or exactly why there is nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Able and awake, best first. Never empty.
-    Candidates(Vec<Arc<Model>>),
+pub enum Next<'s> {
+    /// The best that is able and awake.
+    Ask(&'s Arc<Candidate>),
     /// Nobody is awake, and somebody is being probed: wait for how that ends, or for who wakes.
-    Probing {
-        /// Until the first of those who rest wakes, or one more may probe the account.
+    Wait {
+        /// Until the first of those who rest wakes, or one more may probe an account.
         wakes_in: Option<Duration>,
     },
-    /// Able models exist, and all of them are resting: 503 with `Retry-After`.
-    AllCooling {
+    /// There is nobody to ask or to wait for.
+    None(Why),
+}
+
+/// Why there is nobody to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Able ones are left, and all of them rest: 503 with `Retry-After`.
+    Resting {
         /// Until the first of them wakes.
         wakes_in: Duration,
     },
-    /// The whole account rests; [`Cooldowns::account_rest`] says why.
-    AccountResting,
-    /// Every able model has been tried.
+    /// All that are able have been ruled out by this request.
     Exhausted,
     /// No listed model can do this; waiting will not help: 400.
     NoneCapable {
@@ -48,202 +57,145 @@ pub enum Selection {
     NoSnapshot,
 }
 
-impl Selection {
-    /// Who is asked next, if anybody is.
+impl<'s> Next<'s> {
+    /// Who is asked, if anybody is.
     #[must_use]
-    pub fn first(&self) -> Option<&Arc<Model>> {
+    pub fn candidate(&self) -> Option<&'s Arc<Candidate>> {
         match self {
-            Self::Candidates(models) => models.first(),
-            Self::Probing { .. }
-            | Self::AllCooling { .. }
-            | Self::AccountResting
-            | Self::Exhausted
-            | Self::NoneCapable { .. }
-            | Self::NotListed
-            | Self::NoSnapshot => None,
+            Self::Ask(candidate) => Some(candidate),
+            Self::Wait { .. } | Self::None(_) => None,
         }
     }
 }
 
-/// What a request wants, and how far it has come.
-#[derive(Clone, Copy, Debug)]
-pub struct Wants<'a> {
-    /// What a model must be able to do.
-    pub needs: &'a Needs,
-    /// What its own `model` field comes to.
-    pub preference: Preference<'a>,
-    /// The models that have been asked.
-    pub tried: &'a [ModelId],
-    /// A model with this context found the prompt too long: only larger ones follow.
-    pub above_context: Option<u64>,
-}
-
-/// What a request's own `model` comes to under `MODEL_FIELD`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preference<'a> {
-    /// The proxy chooses.
-    None,
-    /// This one first, if it is there.
-    First(&'a str),
-    /// This one alone.
-    Only(&'a str),
-}
-
-impl<'a> Preference<'a> {
-    /// Applies the setting to what the request says.
-    #[must_use]
-    pub fn new(setting: ModelField, wish: &'a Wish) -> Self {
-        match (setting, wish) {
-            (_, Wish::Auto) | (ModelField::Ignore, Wish::Named(_)) => Self::None,
-            (ModelField::Prefer, Wish::Named(name)) => Self::First(name),
-            (ModelField::Pin, Wish::Named(name)) => Self::Only(name),
-        }
-    }
-
-    /// The models it leaves, in their order.
-    fn of(self, snapshot: &Snapshot) -> Vec<&Arc<Model>> {
-        match self {
-            Self::None => snapshot.candidates().collect(),
-            Self::First(name) => {
-                let mut models: Vec<_> = snapshot.candidates().collect();
-                if snapshot.model(name).is_some() {
-                    models.sort_by_key(|model| model.id.as_str() != name);
-                }
-                models
-            }
-            Self::Only(name) => snapshot.model(name).into_iter().collect(),
-        }
-    }
-}
-
-/// Chooses the candidates for one request.
+/// Chooses whom a request asks next.
 #[must_use]
-pub fn select(
-    snapshot: Option<&Snapshot>,
+pub fn next<'s>(
+    snapshot: Option<&'s Snapshot>,
     wants: Wants<'_>,
-    cooldowns: &Cooldowns,
+    known: &Rests,
     now: Now,
-) -> Selection {
+) -> Next<'s> {
     let Some(snapshot) = snapshot else {
-        return Selection::NoSnapshot;
+        return Next::None(Why::NoSnapshot);
     };
-    let listed = wants.preference.of(snapshot);
-    if listed.is_empty() {
-        return Selection::NotListed;
+    let mut round = Round::default();
+    let (mut is_listed, mut is_able, mut fits) = (false, false, false);
+    for candidate in wants.preference.of(snapshot) {
+        is_listed = true;
+        if !wants.needs.met_by(known.abilities(candidate)) {
+            continue;
+        }
+        is_able = true;
+        if wants.fit(&candidate.offer) {
+            fits = true;
+            if round.asks(candidate, fate(candidate, wants, known, now)) {
+                return Next::Ask(candidate);
+            }
+        }
     }
-    let able = able(&listed, wants.needs, cooldowns);
-    if able.is_empty() {
-        return Selection::NoneCapable {
-            missing: missing(&listed, wants.needs, cooldowns),
+    match (is_listed, is_able) {
+        (false, _) => return Next::None(Why::NotListed),
+        (true, false) => {
+            let missing = missing(snapshot, wants, known);
+            return Next::None(Why::NoneCapable { missing });
+        }
+        (true, true) => {}
+    }
+    if !fits && let Some(largest) = largest(snapshot, wants, known) {
+        for candidate in wants.preference.of(snapshot) {
+            if candidate.offer.is(largest)
+                && round.asks(candidate, fate(candidate, wants, known, now))
+            {
+                return Next::Ask(candidate);
+            }
+        }
+    }
+    round.ends()
+}
+
+/// What a walk past the candidates has seen so far.
+#[derive(Default)]
+struct Round<'s> {
+    /// Awake, but no connection came about lately: asked last (spec §10.4).
+    last: Option<&'s Arc<Candidate>>,
+    probing: bool,
+    wakes_in: Option<Duration>,
+}
+
+impl<'s> Round<'s> {
+    /// Whether this candidate is asked; else what became of it is kept.
+    fn asks(&mut self, candidate: &'s Arc<Candidate>, fate: Fate) -> bool {
+        let mut wakes = |left: Duration| {
+            self.wakes_in = Some(self.wakes_in.map_or(left, |first| first.min(left)));
         };
-    }
-    match cooldowns.account(now) {
-        Standing::Resting(_) => return Selection::AccountResting,
-        Standing::Probing => {
-            // A probe that hangs must not hold everybody: one more goes, to the next model.
-            let late_in = cooldowns.next_account_probe_in(now);
-            if !late_in.is_zero() {
-                return Selection::Probing {
-                    wakes_in: Some(late_in),
-                };
+        match fate {
+            Fate::Awake => return true,
+            Fate::AwakeUnreached => {
+                self.last.get_or_insert(candidate);
+            }
+            Fate::Out => {}
+            Fate::Resting(left) => wakes(left),
+            Fate::Probing(late_in) => {
+                self.probing = true;
+                late_in.into_iter().for_each(wakes);
             }
         }
-        Standing::Awake => {}
+        false
     }
-    let untried = |model: &&Arc<Model>| !wants.tried.contains(&model.id);
-    let left: Vec<_> = large_enough(&able, wants)
-        .into_iter()
-        .filter(untried)
-        .collect();
-    among(&left, cooldowns, now)
+
+    fn ends(self) -> Next<'s> {
+        match (self.last, self.probing, self.wakes_in) {
+            (Some(candidate), _, _) => Next::Ask(candidate),
+            (None, true, wakes_in) => Next::Wait { wakes_in },
+            (None, false, Some(wakes_in)) => Next::None(Why::Resting { wakes_in }),
+            (None, false, None) => Next::None(Why::Exhausted),
+        }
+    }
 }
 
-/// The models of the snapshot that the needs rule out (for `filtered_out`).
-#[must_use]
-pub fn filtered_out(snapshot: &Snapshot, needs: &Needs, cooldowns: &Cooldowns) -> Vec<ModelId> {
-    let unable = |model: &&Arc<Model>| !needs.met_by(cooldowns.abilities(model));
-    snapshot
-        .models
-        .iter()
-        .filter(unable)
-        .map(|model| model.id.clone())
-        .collect()
-}
-
-/// Those that can do what the request needs.
-fn able<'s>(
-    listed: &[&'s Arc<Model>],
+/// The listed offers that the needs rule out (for `filtered_out`).
+pub fn filtered_out<'s>(
+    snapshot: &'s Snapshot,
     needs: &Needs,
-    cooldowns: &Cooldowns,
-) -> Vec<&'s Arc<Model>> {
-    let able = |model: &&Arc<Model>| needs.met_by(cooldowns.abilities(model));
-    listed.iter().copied().filter(able).collect()
+    known: &Rests,
+) -> impl Iterator<Item = &'s Arc<Offer>> {
+    let needs_something = !needs.capabilities().is_empty();
+    let candidates = snapshot.candidates().iter().filter(|c| c.is_listed);
+    let mut before: Option<&Arc<Offer>> = None;
+    // The candidates of an offer stand next to each other.
+    let offers = candidates
+        .take_while(move |_| needs_something)
+        .filter(move |candidate| {
+            let before = before.replace(&candidate.offer);
+            before.is_none_or(|before| !Arc::ptr_eq(before, &candidate.offer))
+        });
+    let unable = |candidate: &&Arc<Candidate>| !needs.met_by(known.abilities(candidate));
+    offers.filter(unable).map(|candidate| &candidate.offer)
 }
 
-/// Those whose context can hold the prompt. If none is known to, the largest is asked: the
-/// prompt's tokens are only guessed here.
-fn large_enough<'s>(able: &[&'s Arc<Model>], wants: Wants<'_>) -> Vec<&'s Arc<Model>> {
-    let above = |model: &&Arc<Model>| {
-        wants
-            .above_context
-            .is_none_or(|limit| model.context_length.is_some_and(|length| length > limit))
+/// The prompt is too long for all: the best of the largest, whose tokens are only guessed here.
+fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Option<&'s Offer> {
+    let able = || {
+        let listed = wants.preference.of(snapshot);
+        listed.filter(|candidate| wants.needs.met_by(known.abilities(candidate)))
     };
-    let holds = |model: &&Arc<Model>| {
-        model
-            .context_length
-            .is_none_or(|length| wants.needs.fits_into(length))
-    };
-    let fitting: Vec<_> = able.iter().copied().filter(holds).filter(above).collect();
-    if !fitting.is_empty() {
-        return fitting;
-    }
-    // By rank among the largest: `max_by_key` would take the last of them.
-    let largest = able.iter().filter_map(|model| model.context_length).max();
-    able.iter()
-        .copied()
-        .filter(above)
-        .find(|model| model.context_length == largest)
-        .into_iter()
-        .collect()
+    let largest = able().filter_map(|c| c.offer.context_length).max();
+    able()
+        .map(|candidate| &*candidate.offer)
+        .filter(|offer| wants.is_above(offer))
+        .find(|offer| offer.context_length == largest)
 }
 
-fn among(models: &[&Arc<Model>], cooldowns: &Cooldowns, now: Now) -> Selection {
-    let mut awake = Vec::with_capacity(models.len());
-    let mut probing = false;
-    let mut wakes_in: Option<Duration> = None;
-    for model in models {
-        match cooldowns.standing(&model.id, now) {
-            Standing::Awake if cooldowns.probes_account(&model.id) => probing = true,
-            Standing::Awake => awake.push(Arc::clone(model)),
-            Standing::Probing => probing = true,
-            Standing::Resting(wake) => {
-                let left = wake.left(now);
-                wakes_in = Some(wakes_in.map_or(left, |first| first.min(left)));
-            }
-        }
-    }
-    match (awake.is_empty(), probing, wakes_in) {
-        (false, _, _) => Selection::Candidates(awake),
-        (true, true, wakes_in) => Selection::Probing { wakes_in },
-        (true, false, Some(wakes_in)) => Selection::AllCooling { wakes_in },
-        (true, false, None) => Selection::Exhausted,
-    }
-}
-
-fn missing(models: &[&Arc<Model>], needs: &Needs, cooldowns: &Cooldowns) -> Vec<Capability> {
-    let nobody_has = |need: &Capability| {
-        !models
-            .iter()
-            .any(|model| cooldowns.abilities(model).allows(*need))
+fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests) -> Vec<Capability> {
+    let has = |need: &Capability| {
+        let mut listed = wants.preference.of(snapshot);
+        listed.any(|candidate| known.abilities(candidate).allows(*need))
     };
-    let missing: Vec<_> = needs
-        .capabilities()
-        .iter()
-        .copied()
-        .filter(nobody_has)
-        .collect();
+    let needs = wants.needs.capabilities();
+    let missing: Vec<_> = needs.iter().copied().filter(|need| !has(need)).collect();
     if missing.is_empty() {
-        needs.capabilities().to_vec()
+        needs.to_vec()
     } else {
         missing
     }

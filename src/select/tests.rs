@@ -1,3 +1,4 @@
+mod accounts;
 mod explain;
 
 use std::time::{Instant, SystemTime};
@@ -5,9 +6,12 @@ use std::time::{Instant, SystemTime};
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::ModelField;
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::registry::Source;
-use crate::verdict::{Because, Cause, Outcome, Rest};
+use crate::model::{AccountId, ModelId, ProviderId, Subject};
+use crate::registry::{Parts, Source, Standing};
+use crate::request::Wish;
+use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
 
 fn now() -> Now {
     Now {
@@ -16,37 +20,55 @@ fn now() -> Now {
     }
 }
 
-fn model(id: &str, rank: i64, able: &[Capability]) -> Arc<Model> {
-    Arc::new(Model {
-        id: ModelId::try_from(id).unwrap(),
-        rank,
-        name: None,
-        context_length: None,
+fn model(id: &str, rank: i64, able: &[Capability]) -> Offer {
+    Offer {
+        rank: Some(rank),
         capabilities: able.iter().copied().collect(),
-    })
+        ..Offer::at_openrouter(ModelId::try_from(id).unwrap())
+    }
 }
 
 /// a: tools, seed. b: tools, schema. c: tools, schema, stop. d: nothing.
-fn snapshot() -> Snapshot {
-    Snapshot {
-        models: vec![
-            model("a", 1, &[Tools, Seed]),
-            model("b", 2, &[Tools, StructuredOutputs]),
-            model("c", 3, &[Tools, StructuredOutputs, Stop]),
-            model("d", 4, &[]),
-        ],
+fn models() -> Vec<Offer> {
+    vec![
+        model("a", 1, &[Tools, Seed]),
+        model("b", 2, &[Tools, StructuredOutputs]),
+        model("c", 3, &[Tools, StructuredOutputs, Stop]),
+        model("d", 4, &[]),
+    ]
+}
+
+fn parts(offers: Vec<Offer>) -> Parts {
+    Parts {
+        offers,
         fallback: None,
+        accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
         source: Source::Ranking,
     }
 }
 
-fn resting(rests: &[(&str, u64)], now: Now) -> Cooldowns {
-    let mut cooldowns = Cooldowns::default();
+fn snapshot() -> Snapshot {
+    Snapshot::new(parts(models()))
+}
+
+fn candidate(id: &str) -> Candidate {
+    let offer = Offer::at_openrouter(ModelId::try_from(id).unwrap());
+    Candidate::new(Arc::new(offer), Arc::new(AccountId::openrouter()), true)
+}
+
+fn resting(rests: &[(&str, u64)], now: Now) -> Rests {
+    let mut known = Rests::default();
     for (id, seconds) in rests {
-        cooldowns.rest(because(id), Rest::For(Duration::from_secs(*seconds)), now);
+        let rest = Rest::For(Duration::from_secs(*seconds));
+        known.rest(candidate(id).model(), because(id), rest, now);
     }
-    cooldowns
+    known
+}
+
+fn out(subject: &Subject, by: OutBy) -> Out {
+    let subject = subject.clone();
+    Out { subject, by }
 }
 
 fn because(id: &str) -> Because {
@@ -56,23 +78,39 @@ fn because(id: &str) -> Because {
         status: Some(429),
         cause: Cause::Status,
         at: SystemTime::UNIX_EPOCH,
+        out_of: None,
     }
 }
 
-fn in_words(selection: &Selection) -> String {
-    match selection {
-        Selection::Candidates(models) => models
-            .iter()
-            .map(|m| m.id.as_str())
-            .collect::<Vec<_>>()
-            .join(" "),
-        Selection::AllCooling { wakes_in } => format!("all cooling, {}s", wakes_in.as_secs()),
-        Selection::Probing { .. } => "probing".to_owned(),
-        Selection::AccountResting => "account resting".to_owned(),
-        Selection::Exhausted => "exhausted".to_owned(),
-        Selection::NoneCapable { missing } => format!("none capable: {missing:?}"),
-        Selection::NotListed => "not listed".to_owned(),
-        Selection::NoSnapshot => "no snapshot".to_owned(),
+/// All that would be asked one after the other, each failing; else why there is nobody.
+fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Rests, now: Now) -> String {
+    let mut tried = wants.out.to_vec();
+    let mut asked = Vec::new();
+    loop {
+        let wants = Wants {
+            out: &tried,
+            ..wants
+        };
+        match next(snapshot, wants, known, now) {
+            Next::Ask(candidate) => {
+                asked.push(candidate.offer.public_id.as_str().to_owned());
+                tried.push(out(candidate.itself(), OutBy::Tried));
+            }
+            _ if !asked.is_empty() => return asked.join(" "),
+            nobody => return in_words(&nobody),
+        }
+    }
+}
+
+fn in_words(next: &Next<'_>) -> String {
+    match next {
+        Next::Ask(candidate) => candidate.offer.public_id.to_string(),
+        Next::Wait { wakes_in } => format!("wait, {wakes_in:?}"),
+        Next::None(Why::Resting { wakes_in }) => format!("all cooling, {}s", wakes_in.as_secs()),
+        Next::None(Why::Exhausted) => "exhausted".to_owned(),
+        Next::None(Why::NoneCapable { missing }) => format!("none capable: {missing:?}"),
+        Next::None(Why::NotListed) => "not listed".to_owned(),
+        Next::None(Why::NoSnapshot) => "no snapshot".to_owned(),
     }
 }
 
@@ -117,23 +155,19 @@ fn s4_1_s4_2_the_able_and_awake_are_tried_by_rank() {
             preference: *preference,
             ..wants(&needs)
         };
-        let selected = select(Some(&snapshot()), wants, &resting(rests, now), now);
-        assert_eq!(
-            in_words(&selected),
-            *expected,
-            "{needs:?} {preference:?} {rests:?}"
-        );
+        let selected = chosen(Some(&snapshot()), wants, &resting(rests, now), now);
+        assert_eq!(selected, *expected, "{needs:?} {preference:?} {rests:?}");
     }
     let needs = Needs::default();
-    let selected = select(Option::None, wants(&needs), &Cooldowns::default(), now);
-    assert_eq!(selected, Selection::NoSnapshot);
+    let selected = next(Option::None, wants(&needs), &Rests::default(), now);
+    assert_eq!(selected, Next::None(Why::NoSnapshot));
 }
 
 fn wants(needs: &Needs) -> Wants<'_> {
     Wants {
         needs,
         preference: Preference::None,
-        tried: &[],
+        out: &[],
         above_context: None,
     }
 }
@@ -141,8 +175,9 @@ fn wants(needs: &Needs) -> Wants<'_> {
 #[test]
 fn s7_the_models_that_the_needs_rule_out_are_named() {
     let needs = [StructuredOutputs].into_iter().collect();
-    let out = filtered_out(&snapshot(), &needs, &Cooldowns::default());
-    let names: Vec<_> = out.iter().map(ModelId::as_str).collect();
+    let (snapshot, known) = (snapshot(), Rests::default());
+    let out = filtered_out(&snapshot, &needs, &known);
+    let names: Vec<_> = out.map(|offer| offer.public_id.as_str()).collect();
     assert_eq!(names, ["a", "d"]);
 }
 
@@ -175,28 +210,29 @@ proptest! {
             let caps: Vec<_> = caps.iter().map(|c| Capability::ALL[*c]).collect();
             model(&format!("m{i}"), i as i64, &caps)
         }).collect();
-        let snapshot = Snapshot { models, ..snapshot() };
+        let snapshot = Snapshot::new(parts(models));
         let needs: Needs = needs.iter().map(|c| Capability::ALL[*c]).collect();
         let ids: Vec<String> = rests.iter().map(|i| format!("m{i}")).collect();
         let rests: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 10)).collect();
-        let cooldowns = resting(&rests, now);
-        let right: Vec<Arc<Model>> = snapshot.models.iter()
-            .filter(|m| needs.met_by(m.capabilities) && cooldowns.standing(&m.id, now) == Standing::Awake).cloned().collect();
-        let selected = select(Some(&snapshot), wants(&needs), &cooldowns, now);
-        match selected {
-            Selection::Candidates(models) => prop_assert_eq!(models, right),
-            Selection::AllCooling { .. } | Selection::NoneCapable { .. } => prop_assert!(right.is_empty()),
-            Selection::NotListed | Selection::NoSnapshot | Selection::Probing { .. }
-            | Selection::AccountResting | Selection::Exhausted => prop_assert!(false),
+        let known = resting(&rests, now);
+        let right: Vec<_> = snapshot.candidates().iter()
+            .filter(|c| needs.met_by(c.offer.capabilities) && known.standing(c.model(), now) == Standing::Awake)
+            .map(|c| c.offer.public_id.as_str()).collect();
+        match next(Some(&snapshot), wants(&needs), &known, now) {
+            Next::Ask(_) => {
+                prop_assert_eq!(chosen(Some(&snapshot), wants(&needs), &known, now), right.join(" "));
+            }
+            Next::None(Why::Resting { .. } | Why::NoneCapable { .. }) => prop_assert!(right.is_empty()),
+            Next::Wait { .. } | Next::None(Why::NotListed | Why::NoSnapshot | Why::Exhausted) => prop_assert!(false),
         }
     }
 }
 
-fn sized(id: &str, rank: i64, context: Option<u64>) -> Arc<Model> {
-    Arc::new(Model {
+fn sized(id: &str, rank: i64, context: Option<u64>) -> Offer {
+    Offer {
         context_length: context,
-        ..(*model(id, rank, &[])).clone()
-    })
+        ..model(id, rank, &[])
+    }
 }
 
 #[test]
@@ -236,42 +272,35 @@ fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
             .zip(1..)
             .zip(*contexts)
             .map(|((id, rank), length)| sized(id, rank, *length));
-        let snapshot = Snapshot {
-            models: models.collect(),
-            ..snapshot()
-        };
+        let snapshot = Snapshot::new(parts(models.collect()));
         let wants = Wants {
             above_context: *above_context,
             ..wants(&long)
         };
-        let selected = select(Some(&snapshot), wants, &Cooldowns::default(), now);
-        assert_eq!(
-            in_words(&selected),
-            *expected,
-            "{contexts:?} {above_context:?}"
-        );
+        let selected = chosen(Some(&snapshot), wants, &Rests::default(), now);
+        assert_eq!(selected, *expected, "{contexts:?} {above_context:?}");
     }
 }
 
 #[test]
 fn s9_9_the_fallback_router_stands_last() {
     let now = now();
-    let snapshot = Snapshot {
+    let snapshot = Snapshot::new(Parts {
         fallback: Some(model("router", i64::MAX, &[Tools])),
-        ..snapshot()
-    };
+        ..parts(models())
+    });
     let choose = |needs: &[Capability], preference, tried: &[&str], rests: &[(&str, u64)]| {
         let needs: Needs = needs.iter().copied().collect();
-        let tried: Vec<_> = tried
+        let tried = tried
             .iter()
-            .map(|id| ModelId::try_from(*id).unwrap())
-            .collect();
+            .map(|id| out(candidate(id).itself(), OutBy::Tried));
+        let tried: Vec<_> = tried.collect();
         let wants = Wants {
             preference,
-            tried: &tried,
+            out: &tried,
             ..wants(&needs)
         };
-        in_words(&select(Some(&snapshot), wants, &resting(rests, now), now))
+        chosen(Some(&snapshot), wants, &resting(rests, now), now)
     };
     assert_eq!(choose(&[], Preference::None, &[], &[]), "a b c d router");
     assert_eq!(
@@ -295,36 +324,34 @@ fn s9_9_the_fallback_router_stands_last() {
 
 #[test]
 fn s9_2_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
-    use crate::registry::AccountRest;
-    use crate::verdict::AccountLimit;
     let now = now();
     let needs: Needs = [Tools].into_iter().collect();
-    let mut known = Cooldowns::default();
-    known.learn(&ModelId::try_from("a").unwrap(), Tools);
-    assert_eq!(
-        in_words(&select(Some(&snapshot()), wants(&needs), &known, now)),
-        "b c"
-    );
-    known.learn(&ModelId::try_from("b").unwrap(), Tools);
-    known.learn(&ModelId::try_from("c").unwrap(), Tools);
-    assert_eq!(
-        in_words(&select(Some(&snapshot()), wants(&needs), &known, now)),
-        "none capable: [Tools]"
-    );
-    let why = AccountRest {
-        limit: AccountLimit::Day,
-        answer: None,
-        free_requests: None,
-    };
-    known.rest_account(because("a"), why, Rest::For(Duration::from_secs(60)), now);
+    let mut known = Rests::default();
+    known.learn(candidate("a").model(), Tools);
+    let list = snapshot();
+    let chosen = |needs: &Needs, known: &Rests, now| chosen(Some(&list), wants(needs), known, now);
+    assert_eq!(chosen(&needs, &known, now), "b c");
+    known.learn(candidate("b").model(), Tools);
+    known.learn(candidate("c").model(), Tools);
+    assert_eq!(chosen(&needs, &known, now), "none capable: [Tools]");
+    let day = out_of("a", AccountLimit::Day);
+    let rest = Rest::For(Duration::from_secs(60));
+    known.rest(candidate("a").of_account(), day, rest, now);
     let plain = Needs::default();
-    assert_eq!(
-        in_words(&select(Some(&snapshot()), wants(&plain), &known, now)),
-        "account resting"
-    );
+    assert_eq!(chosen(&plain, &known, now), "all cooling, 60s");
+    let ruled = ruled(&list, wants(&plain), &known, now).unwrap();
+    assert_eq!((ruled.limit, ruled.left.as_secs()), (AccountLimit::Day, 60));
     let later = now.plus(Duration::from_secs(60));
-    assert_eq!(
-        in_words(&select(Some(&snapshot()), wants(&plain), &known, later)),
-        "a b c d"
-    );
+    assert_eq!(chosen(&plain, &known, later), "a b c d");
+}
+
+fn out_of(id: &str, limit: AccountLimit) -> Because {
+    Because {
+        out_of: Some(OutOf {
+            limit,
+            answer: None,
+            free_requests: None,
+        }),
+        ..because(id)
+    }
 }

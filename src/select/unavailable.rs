@@ -1,91 +1,207 @@
-//! Why no model can answer a request, counted for people.
+//! Why nobody can answer a request: counted for people, and whether it is the accounts alone.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::{LeftOut, Wants, left_out};
 use crate::clock::Now;
-use crate::model::ModelId;
-use crate::registry::{Cooldowns, Snapshot};
-use crate::verdict::Outcome;
+use crate::model::{Candidate, Subject};
+use crate::registry::{Rests, Snapshot};
+use crate::verdict::{AccountLimit, Outcome};
 
-/// How many of the models that could serve a request cannot do so now, by the reason.
+/// How many of those that could serve a request cannot do so now, by the reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unavailable {
-    /// They rest because they were asked too often.
+    /// Models that rest because they were asked too often.
     pub rate_limited: usize,
-    /// They rest because they failed.
+    /// Models that rest because they failed.
     pub failing: usize,
-    /// They are withdrawn, until the next list at least.
+    /// Models that are withdrawn, until the next list at least.
     pub gone: usize,
-    /// Another request is finding out whether they are well again.
+    /// Models of which another request is finding out whether they are well again.
     pub probing: usize,
-    /// They failed on this request, or refused it, and do not rest for it.
+    /// Models that failed on this request, or refused it, and do not rest for it.
     pub refused: usize,
+    /// Accounts whose quota of the day is used up.
+    pub out_today: usize,
+    /// Accounts that are out of another quota, or of credit.
+    pub out: usize,
+    /// Accounts whose key is refused.
+    pub keys_refused: usize,
+    /// Providers that answer nobody here.
+    pub providers: usize,
 }
 
 impl Unavailable {
-    /// Counts the listed models; `wants` names those that were asked.
+    /// Counts the listed models, each once, and the accounts in the way of others.
     #[must_use]
-    pub fn count(snapshot: &Snapshot, wants: Wants<'_>, known: &Cooldowns, now: Now) -> Self {
+    pub fn count(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Self {
         let mut count = Self::default();
-        let untried = Wants {
-            tried: &[],
-            ..wants
-        };
-        let out = left_out(snapshot, untried, known, now);
-        for model in &snapshot.models {
-            let why = out.iter().find(|(left_out, _)| left_out.id == model.id);
-            match why.map(|(_, why)| why) {
-                None if wants.tried.contains(&model.id) => count.refused += 1,
-                Some(LeftOut::Resting) => count.rests(known, &model.id, now),
-                Some(LeftOut::Probing) => count.probing += 1,
+        let untried = Wants { out: &[], ..wants };
+        let left_out = left_out(snapshot, untried, known, now);
+        let mut accounts: Vec<&Subject> = Vec::new();
+        let mut models: Vec<&Subject> = Vec::new();
+        let mut reasons = left_out.iter().peekable();
+        for candidate in snapshot.candidates() {
+            let own = |(out, _): &&(Arc<Candidate>, LeftOut)| Arc::ptr_eq(out, candidate);
+            let why = reasons.next_if(own).map(|(_, why)| why);
+            let is_new = candidate.is_listed && !models.contains(&candidate.model());
+            let counted = match why {
+                Some(LeftOut::Account(whose)) if !accounts.contains(&whose) => {
+                    accounts.push(whose);
+                    count.account_rests(known, whose, now);
+                    false
+                }
+                None if wants.rules_out(candidate) => count.has(is_new, |c| &mut c.refused),
+                Some(LeftOut::Resting(whose)) => {
+                    let of = Self::of_rest(known, whose, now);
+                    count.has(is_new, of)
+                }
+                Some(LeftOut::Probing) => count.has(is_new, |c| &mut c.probing),
                 None
                 | Some(
                     LeftOut::NotWanted
                     | LeftOut::Lacks(_)
                     | LeftOut::TooSmall { .. }
                     | LeftOut::Tried
-                    | LeftOut::Account,
-                ) => {}
+                    | LeftOut::Account(_),
+                ) => false,
+            };
+            if counted {
+                models.push(candidate.model());
             }
         }
         count
     }
 
-    fn rests(&mut self, known: &Cooldowns, id: &ModelId, now: Now) {
-        match known.rest_of(id, now) {
-            Some(rest) if rest.until_next_list => self.gone += 1,
-            Some(rest) if rest.because.outcome == Outcome::RateLimited => self.rate_limited += 1,
-            Some(_) | None => self.failing += 1,
+    fn has(&mut self, is_new: bool, of: impl FnOnce(&mut Self) -> &mut usize) -> bool {
+        *of(self) += usize::from(is_new);
+        is_new
+    }
+
+    fn of_rest(known: &Rests, whose: &Subject, now: Now) -> fn(&mut Self) -> &mut usize {
+        match known.rest_of(whose, now) {
+            Some(rest) if rest.until_next_list => |c| &mut c.gone,
+            Some(rest) if rest.because.outcome == Outcome::RateLimited => |c| &mut c.rate_limited,
+            Some(_) | None => |c| &mut c.failing,
         }
     }
 
-    /// In words: "5 models are rate limited, 1 is gone". `None` if none is counted.
+    fn account_rests(&mut self, known: &Rests, whose: &Subject, now: Now) {
+        let Some(rest) = known.rest_of(whose, now) else {
+            return;
+        };
+        *match rest.because.limit() {
+            Some(AccountLimit::Day) => &mut self.out_today,
+            Some(AccountLimit::Minute | AccountLimit::Quota | AccountLimit::Credit) => {
+                &mut self.out
+            }
+            Some(AccountLimit::Key) => &mut self.keys_refused,
+            None => &mut self.providers,
+        } += 1;
+    }
+
+    /// In words: "5 models are rate limited, 1 is gone, 2 accounts are out for today". `None` if none
+    /// is counted.
     #[must_use]
     pub fn in_words(self) -> Option<String> {
+        #[rustfmt::skip]
         let counts = [
-            (self.rate_limited, "rate limited"),
-            (self.failing, "failing"),
-            (self.gone, "gone"),
-            (self.probing, "being tried again"),
+            (self.rate_limited, "model",    ["is rate limited", "are rate limited"]),
+            (self.failing,      "model",    ["is failing", "are failing"]),
+            (self.gone,         "model",    ["is gone", "are gone"]),
+            (self.probing,      "model",    ["is being tried again", "are being tried again"]),
+            (self.refused,      "model",    ["failed on this request"; 2]),
+            (self.out_today,    "account",  ["is out for today", "are out for today"]),
+            (self.out,          "account",  ["is out of its quota", "are out of their quota"]),
+            (self.keys_refused, "key",      ["is refused", "are refused"]),
+            (self.providers,    "provider", ["answers nobody here", "answer nobody here"]),
         ];
         let mut words = Vec::new();
-        let mut say = |count: usize, what: [&str; 2]| {
-            let noun = match (words.is_empty(), count) {
-                (false, _) => "",
-                (true, 1) => " model",
-                (true, _) => " models",
-            };
-            let what = what[usize::from(count > 1)];
-            words.push(format!("{count}{noun} {what}"));
-        };
-        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            say(count, [&format!("is {what}"), &format!("are {what}")]);
-        }
-        if self.refused > 0 {
-            say(self.refused, ["failed on this request"; 2]);
+        let mut before = "";
+        for (count, noun, [one, many]) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+            let plural = if count > 1 { "s" } else { "" };
+            let what = if count > 1 { many } else { one };
+            words.push(if noun == before {
+                format!("{count} {what}")
+            } else {
+                format!("{count} {noun}{plural} {what}")
+            });
+            before = noun;
         }
         (!words.is_empty()).then(|| words.join(", "))
     }
 }
+
+/// Who stands for all where each able candidate is ruled out by its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruled {
+    /// The one that returns first; of those with a quota, where there is one.
+    pub candidate: Arc<Candidate>,
+    /// What is used up there; a refused key where that is so of all.
+    pub limit: AccountLimit,
+    /// How long until it returns.
+    pub left: Duration,
+}
+
+/// Whether every candidate that is able is ruled out by an account's quota, a per-model one too, or by a
+/// refused key (spec §10.4); the walk's own attempts count.
+#[must_use]
+pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Option<Ruled> {
+    let mut first: Option<Ruled> = None;
+    for candidate in wants.preference.of(snapshot) {
+        if !wants.needs.met_by(known.abilities(candidate)) {
+            continue;
+        }
+        let Some((limit, left)) = spent(candidate, wants, known, now) else {
+            if wants.fit(&candidate.offer) {
+                return None;
+            }
+            continue;
+        };
+        let is_key = |limit| limit == AccountLimit::Key;
+        let sooner = first
+            .as_ref()
+            .is_none_or(|first| (is_key(limit), left) < (is_key(first.limit), first.left));
+        if sooner {
+            first = Some(Ruled {
+                candidate: Arc::clone(candidate),
+                limit,
+                left,
+            });
+        }
+    }
+    first
+}
+
+/// What rules a candidate out, where it is its account or a quota of its own, and for how long.
+fn spent(
+    candidate: &Candidate,
+    wants: Wants<'_>,
+    known: &Rests,
+    now: Now,
+) -> Option<(AccountLimit, Duration)> {
+    if let Some(rest) = known.rest_of(candidate.of_account(), now)
+        && let Some(limit) = rest.because.limit()
+    {
+        return Some((limit, rest.wake.left(now)));
+    }
+    // A quota may be back already: it ends this request all the same, and no other.
+    if let Some(limit) = wants.found_out_of(candidate) {
+        return Some((limit, Duration::ZERO));
+    }
+    let own = known.rest_of(candidate.itself(), now)?;
+    let left = own.wake.left(now);
+    let limit = if left > SHORT {
+        AccountLimit::Day
+    } else {
+        AccountLimit::Minute
+    };
+    (own.because.outcome == Outcome::RateLimited).then_some((limit, left))
+}
+
+/// A quota of one model that returns later than this is told as the day's.
+const SHORT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +218,8 @@ mod tests {
             (Unavailable { probing: 1, ..none },                     Some("1 model is being tried again")),
             (Unavailable { failing: 1, refused: 3, ..none },         Some("1 model is failing, 3 failed on this request")),
             (Unavailable { refused: 1, ..none },                     Some("1 model failed on this request")),
+            (Unavailable { failing: 3, out_today: 2, keys_refused: 1, ..none }, Some("3 models are failing, 2 accounts are out for today, 1 key is refused")),
+            (Unavailable { out_today: 1, out: 2, providers: 1, ..none }, Some("1 account is out for today, 2 are out of their quota, 1 provider answers nobody here")),
         ];
         for (count, expected) in rows {
             assert_eq!(count.in_words().as_deref(), expected);

@@ -8,19 +8,19 @@ use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use super::aloud::Aloud;
+use super::asker::Asker;
 use super::body::{self, Sent};
 use super::door::{self, Entered, Voice};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
+use super::keep_alive::KeepAlive;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
-use super::told::Asker;
 use super::{App, MODEL_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::Opened;
 use crate::config::{ModelField, Target};
-use crate::model::Model;
+use crate::model::Offer;
 use crate::request::Wish;
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
@@ -43,7 +43,7 @@ pub(super) async fn complete(
         surface,
         app.registry
             .snapshot()
-            .map_or(0, |snapshot| snapshot.models.len()),
+            .map_or(0, |snapshot| snapshot.offers().len()),
     );
     let entered = read(app, surface, sent, phases, request_id, &mut record).await;
     let Entered { request, voice } = match entered {
@@ -88,8 +88,9 @@ pub(super) async fn complete(
             Err(_) => {
                 let mut head = HeaderMap::new();
                 voice.name_dropped(&mut head);
-                let aloud = Aloud::new(walk, period, voice.rendering(), asker, Arc::clone(app));
-                let body = ReplyBody::flowing(aloud);
+                let waiting =
+                    KeepAlive::new(walk, period, voice.rendering(), asker, Arc::clone(app));
+                let body = ReplyBody::flowing(waiting);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
                 return with_attempts(response, attempts.load(Ordering::Relaxed));
@@ -163,15 +164,15 @@ fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<Rep
             record.ends(Ending::Answered { status: 200 });
             let mut response = reply::with_room(ReplyBody::full(plain.body));
             reply::head(response.headers_mut(), &plain.head, "application/json");
-            name_model(response.headers_mut(), &plain.model);
+            name_model(response.headers_mut(), &plain.candidate.offer);
             response
         }
         Ok(Opened::Stream(stream)) => {
-            let (answer_head, model) = (stream.head.clone(), Arc::clone(&stream.model));
+            let (answer_head, candidate) = (stream.head.clone(), Arc::clone(&stream.candidate));
             let walker = Arc::clone(&app.walker);
             let committed = stream.commit(voice.rendering(), walker, app.stream_keepalive, record);
             let mut response = stream_response(ReplyBody::flowing(committed), &answer_head);
-            name_model(response.headers_mut(), &model);
+            name_model(response.headers_mut(), &candidate.offer);
             response
         }
         Err(error) => fails(app, asker, &mut record, &error),
@@ -215,9 +216,9 @@ fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyB
     response
 }
 
-fn name_model(headers: &mut HeaderMap, model: &Model) {
+fn name_model(headers: &mut HeaderMap, offer: &Offer) {
     // A ModelId is visible ASCII by its making.
-    if let Ok(id) = HeaderValue::from_str(model.id.as_str()) {
+    if let Ok(id) = HeaderValue::from_str(offer.public_id.as_str()) {
         headers.insert(MODEL_HEADER, id);
     }
 }

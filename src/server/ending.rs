@@ -17,10 +17,10 @@ pub(super) struct Walked {
 /// A walk under way, as a future that owns all it needs.
 pub(super) type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
 
-/// Writes down how a request ended that got an error; `aloud` if its 200 had gone out before.
-pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) {
-    let status = if aloud { 200 } else { error.status() };
-    let mid_stream_error = aloud.then(|| error.code());
+/// Writes down how a request ended that got an error; `in_stream` if its 200 had gone out before.
+pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, in_stream: bool) {
+    let status = if in_stream { 200 } else { error.status() };
+    let mid_stream_error = in_stream.then(|| error.code());
     record.failed_with(error.reason());
     let ending = if record.attempt_count() == 0 && !is_unreachable(error) {
         Ending::Rejected {
@@ -45,7 +45,7 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, aloud: bool) 
             ..
         },
         false,
-    ) = (error, aloud)
+    ) = (error, in_stream)
     {
         Ending::Answered { status }
     } else {

@@ -193,7 +193,7 @@ impl ProxyError {
             ..
         } = self
         {
-            return answer.body.clone();
+            return answer.body.bytes().clone();
         }
         let View {
             code,

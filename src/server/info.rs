@@ -62,7 +62,7 @@ pub(super) fn health() -> Response<ReplyBody> {
 pub(super) fn ready(app: &App) -> Response<ReplyBody> {
     let state = State::read(app);
     let condition = state.condition(app);
-    let told = condition.told(&app.names, state.now);
+    let shown = condition.shown(&app.names, state.now);
     let ready = condition.is_ready();
     let mut body = json!({"status": if ready { "ready" } else { "not_ready" }});
     if let Some(list) = &state.list {
@@ -71,13 +71,15 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
         body["fetched_at"] = rfc3339(list.snapshot.fetched_at).into();
         body["source"] = list.snapshot.source.as_str().into();
     }
-    if let (Some(limit), Some(rest)) = (state.account.limit, &state.account.rest) {
+    if let Some(account) = state.account()
+        && let (Some(limit), Some(rest)) = (account.limit, &account.rest)
+    {
         body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(rest.until)});
     }
     if condition.tone() != Tone::Good {
-        body["code"] = told.code.into();
-        body["reason"] = told.sentence.into();
-        body["next_step"] = told.next_step.into();
+        body["code"] = shown.code.into();
+        body["reason"] = shown.sentence.into();
+        body["next_step"] = shown.next_step.into();
     }
     let status = if ready {
         StatusCode::OK

@@ -5,9 +5,10 @@
 
 mod access;
 mod admin;
-mod aloud;
+mod asker;
 mod body;
 mod chat;
+mod committed;
 mod connection;
 mod dialect;
 mod door;
@@ -16,6 +17,7 @@ mod error;
 mod gate;
 mod guessing;
 mod info;
+mod keep_alive;
 mod models;
 mod open;
 mod phases;
@@ -24,7 +26,6 @@ mod routes;
 mod seldom;
 mod serve;
 mod state;
-mod told;
 mod ui;
 mod view;
 
@@ -51,6 +52,7 @@ use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
+use asker::Asker;
 use body::Sent;
 use dialect::Dialect;
 use error::ProxyError;
@@ -59,7 +61,6 @@ use open::Open;
 use phases::{Busy, Phases};
 use reply::ReplyBody;
 use routes::{Route, route};
-use told::Asker;
 
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");

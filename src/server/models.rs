@@ -12,7 +12,7 @@ use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
 use crate::attempt::Refusal;
 use crate::config::{ModelField, Target};
-use crate::model::{Capability, Model, window_of_auto};
+use crate::model::{Capability, Offer, window_of_auto};
 use crate::registry::Snapshot;
 
 /// `GET /v1/models`.
@@ -20,7 +20,8 @@ pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, Pr
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
     let auto = offers_auto(app).then(|| auto(&snapshot, created));
-    let listed = snapshot.models.iter().map(|model| describe(model, created));
+    let offers = snapshot.offers().iter();
+    let listed = offers.map(|offer| describe(offer, created));
     let data = auto.into_iter().chain(listed);
     let list = dialect.list(data.map(|model| dialect.entry(model)).collect());
     Ok(reply::json(StatusCode::OK, &list))
@@ -41,7 +42,7 @@ pub(super) fn one(
     };
     let found = match id {
         "auto" => Some(auto(&snapshot, created)),
-        id => snapshot.model(id).map(|model| describe(model, created)),
+        id => snapshot.offer(id).map(|offer| describe(offer, created)),
     };
     found
         .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
@@ -79,22 +80,22 @@ fn auto(snapshot: &Snapshot, created: u64) -> Value {
         "created": created,
         "owned_by": "openrouter",
         "name": "The best free model right now",
-        "context_length": window_of_auto(snapshot.models.iter().map(|model| &**model)),
+        "context_length": window_of_auto(snapshot.offers().iter().map(|offer| &**offer)),
     })
 }
 
-fn describe(model: &Model, created: u64) -> Value {
+fn describe(offer: &Offer, created: u64) -> Value {
     let able = Capability::ALL
         .into_iter()
-        .filter(|c| model.capabilities.has(*c))
+        .filter(|c| offer.capabilities.has(*c))
         .filter_map(Capability::parameter);
     json!({
-        "id": model.id,
+        "id": offer.public_id,
         "object": "model",
         "created": created,
-        "owned_by": "openrouter",
-        "name": model.name,
-        "context_length": model.context_length,
+        "owned_by": offer.provider,
+        "name": offer.name,
+        "context_length": offer.context_length,
         "supported_parameters": able.collect::<Vec<_>>(),
     })
 }

@@ -9,10 +9,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use super::error::ProxyError;
 use super::phases::Busy;
 use crate::answer::AnswerHead;
-use crate::attempt::Committed;
 
 /// A body that is made while it goes out.
 pub(super) trait Flow: Send {
@@ -23,25 +21,14 @@ pub(super) trait Flow: Send {
     fn cut(&mut self);
 }
 
-impl Flow for Committed {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        Committed::poll_next(self, cx)
-    }
-
-    fn cut(&mut self) {
-        let error = ProxyError::ShuttingDown;
-        self.cut_off(&error.body(), error.code());
-    }
-}
-
 /// The body of an answer; when it is dropped, the answer has ended.
 pub(super) struct ReplyBody {
-    kind: Kind,
+    content: Content,
     /// Told when the answer has ended, however it did; tells when it must.
     busy: Option<Busy>,
 }
 
-enum Kind {
+enum Content {
     Full(Bytes),
     Flowing(Box<dyn Flow>),
 }
@@ -49,25 +36,25 @@ enum Kind {
 impl ReplyBody {
     pub(super) fn full(bytes: impl Into<Bytes>) -> Self {
         Self {
-            kind: Kind::Full(bytes.into()),
+            content: Content::Full(bytes.into()),
             busy: None,
         }
     }
 
     pub(super) fn flowing(flow: impl Flow + 'static) -> Self {
         Self {
-            kind: Kind::Flowing(Box::new(flow)),
+            content: Content::Flowing(Box::new(flow)),
             busy: None,
         }
     }
 
     /// Puts other bytes in the place of those that are all there.
     pub(super) fn map_full(self, change: impl FnOnce(&Bytes) -> Bytes) -> Self {
-        let kind = match self.kind {
-            Kind::Full(bytes) => Kind::Full(change(&bytes)),
-            flowing @ Kind::Flowing(_) => flowing,
+        let content = match self.content {
+            Content::Full(bytes) => Content::Full(change(&bytes)),
+            flowing @ Content::Flowing(_) => flowing,
         };
-        Self { kind, ..self }
+        Self { content, ..self }
     }
 
     /// Keeps `busy` until the answer has ended.
@@ -88,10 +75,10 @@ impl Body for ReplyBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        let next = match &mut this.kind {
-            Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Kind::Full(bytes) => Poll::Ready(Some(std::mem::take(bytes))),
-            Kind::Flowing(flow) => {
+        let next = match &mut this.content {
+            Content::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Full(bytes) => Poll::Ready(Some(std::mem::take(bytes))),
+            Content::Flowing(flow) => {
                 if this.busy.as_ref().is_some_and(Busy::is_cut) {
                     flow.cut();
                 }
@@ -102,16 +89,16 @@ impl Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Full(bytes) => bytes.is_empty(),
-            Kind::Flowing(_) => false,
+        match &self.content {
+            Content::Full(bytes) => bytes.is_empty(),
+            Content::Flowing(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Flowing(_) => SizeHint::default(),
+        match &self.content {
+            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Flowing(_) => SizeHint::default(),
         }
     }
 }

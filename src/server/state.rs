@@ -7,20 +7,20 @@ use std::time::{Duration, SystemTime};
 use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed};
-use crate::model::{Capabilities, Capability, Model, ModelId};
-use crate::registry::{Cooldowns, RestView, Snapshot, Standing};
+use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer, Subject};
+use crate::registry::{RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
-use crate::select::{Preference, Wants, select};
-use crate::telemetry::Gauges;
+use crate::select::{Preference, Wants, next};
+use crate::telemetry::{AccountGauges, Gauges};
 use crate::units;
 use crate::verdict::{AccountLimit, Because, FreeRequests, Outcome};
 
-/// The state of models and account at one moment.
+/// The state of models and accounts at one moment.
 pub(super) struct State {
     pub(super) now: Now,
     /// The snapshot; `None` before the first.
     pub(super) list: Option<ListState>,
-    pub(super) account: AccountState,
+    pub(super) accounts: Vec<AccountState>,
     pub(super) draining: bool,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct ListState {
 }
 
 pub(super) struct ModelState {
-    pub(super) model: Arc<Model>,
+    pub(super) offer: Arc<Offer>,
     /// It is the fallback router.
     pub(super) fallback: bool,
     /// What it can do, less what it was found to lack.
@@ -42,6 +42,7 @@ pub(super) struct ModelState {
 }
 
 pub(super) struct AccountState {
+    pub(super) account: Arc<AccountId>,
     pub(super) standing: Standing,
     pub(super) rest: Option<RestState>,
     /// What is used up, while it rests.
@@ -61,29 +62,31 @@ impl State {
     pub(super) fn read(app: &App) -> Self {
         let snapshot = app.registry.snapshot();
         // A copy: a thousand models are too many to look at under the lock.
-        let copy = |known: &Cooldowns, now| (known.clone(), now);
-        let (known, now) = app.registry.with_cooldowns_now(copy);
-        Self::of(snapshot, &known, app.is_draining(), now)
+        let copy = |known: &Rests, now| (known.clone(), now);
+        let (known, now) = app.registry.with_rests_now(copy);
+        Self::of(app, snapshot, &known, app.is_draining(), now)
     }
 
     pub(super) fn of(
+        app: &App,
         snapshot: Option<Arc<Snapshot>>,
-        known: &Cooldowns,
+        known: &Rests,
         draining: bool,
         now: Now,
     ) -> Self {
-        let account_rest = known.account_rest(now).map(|(why, _)| why);
+        let accounts = app.walker.accounts();
         Self {
             now,
             list: snapshot.map(|snapshot| ListState::of(snapshot, known, now)),
-            account: AccountState {
-                standing: known.account(now),
-                rest: known.account_view(now).map(|view| RestState::of(view, now)),
-                limit: account_rest.map(|why| why.limit),
-                free_requests: account_rest.and_then(|why| why.free_requests),
-            },
+            accounts: accounts.map(|a| AccountState::of(a, known, now)).collect(),
             draining,
         }
+    }
+
+    /// The account that speaks for all: the first that is awake, else the one that returns first.
+    pub(super) fn account(&self) -> Option<&AccountState> {
+        let left = |account: &&AccountState| account.rest.as_ref().map(|rest| rest.left);
+        self.accounts.iter().min_by_key(left)
     }
 
     /// Whether requests are answered, and why not.
@@ -91,15 +94,17 @@ impl State {
         let now = self.now;
         let outside = app.registry.outside();
         let (streak, last_answer) = app.traffic.read(|live| (live.streak(), live.last_answer()));
-        let rest = self.account.rest.as_ref();
-        let next_list = app.registry.with_cooldowns(Cooldowns::next_list);
+        let account = self.account();
+        let rest = account.and_then(|account| account.rest.as_ref());
+        let next_list = app.registry.with_rests(Rests::next_list);
         Condition::of(&Known {
             now: now.wall,
             draining: self.draining,
             list: self.list.as_ref().map(ListState::in_numbers),
-            account: self.account.limit.zip(rest).map(|(limit, rest)| {
-                let free = self.account.free_requests;
-                (limit, rest.until, free.map(|free| free.limit))
+            account: account.and_then(|account| {
+                let free = account.free_requests;
+                let (limit, rest) = account.limit.zip(rest)?;
+                Some((limit, rest.until, free.map(|free| free.limit)))
             }),
             today: outside.today(now),
             outside: &outside,
@@ -115,18 +120,17 @@ impl State {
         let wants = Wants {
             needs: &Needs::default(),
             preference: Preference::None,
-            tried: &[],
+            out: &[],
             above_context: None,
         };
         let snapshot = self.list.as_ref().map(|list| &*list.snapshot);
-        let selection = app
-            .registry
-            .with_cooldowns(|known| select(snapshot, wants, known, self.now));
-        selection.first().map(|model| model.id.clone())
+        let rests = &app.registry;
+        let next = rests.with_rests(|known| next(snapshot, wants, known, self.now));
+        next.candidate()
+            .map(|candidate| candidate.offer.public_id.clone())
     }
 
     pub(super) fn gauges(&self, app: &App) -> Gauges {
-        let free = self.account.free_requests;
         let today = app.registry.outside().today(self.now);
         let list = self.list.as_ref();
         Gauges {
@@ -134,37 +138,25 @@ impl State {
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),
-            account_cooldown_seconds: self
-                .account
-                .rest
-                .as_ref()
-                .map_or(0.0, |rest| rest.left.as_secs_f64()),
-            free_requests: free.map(|free| (free.limit.saturating_sub(free.remaining), free.limit)),
+            accounts: self.accounts.iter().map(AccountState::gauges).collect(),
             quota_of_the_day: today.map(|view| (view.today.used, view.today.limit)),
         }
     }
 }
 
 impl ListState {
-    fn of(snapshot: Arc<Snapshot>, known: &Cooldowns, now: Now) -> Self {
-        let listed = snapshot.models.len();
-        let state = |(place, model): (usize, &Arc<Model>)| ModelState {
-            model: Arc::clone(model),
-            fallback: place >= listed,
-            able: known.abilities(model),
-            found_lacking: known.found_lacking(&model.id).to_vec(),
-            standing: known.standing(&model.id, now),
-            rest: known
-                .rest_of(&model.id, now)
-                .map(|view| RestState::of(view, now)),
-        };
-        let models = snapshot.candidates().enumerate().map(state).collect();
+    fn of(snapshot: Arc<Snapshot>, known: &Rests, now: Now) -> Self {
+        let same = |a: &Arc<Candidate>, b: &Arc<Candidate>| Arc::ptr_eq(&a.offer, &b.offer);
+        let offers = snapshot.candidates().chunk_by(same);
+        let models = offers
+            .filter_map(|own| ModelState::of(own, known, now))
+            .collect();
         Self { snapshot, models }
     }
 
     /// How many models are listed; the fallback router is none of them.
     pub(super) fn listed(&self) -> usize {
-        self.snapshot.models.len()
+        self.snapshot.offers().len()
     }
 
     /// How many of them do not rest.
@@ -208,6 +200,67 @@ impl ListState {
     pub(super) fn age(&self, now: Now) -> Duration {
         let age = now.wall.duration_since(self.snapshot.fetched_at);
         age.unwrap_or_default()
+    }
+}
+
+impl ModelState {
+    /// An offer, through all its accounts: it rests while it does so through each of them.
+    fn of(own: &[Arc<Candidate>], known: &Rests, now: Now) -> Option<Self> {
+        let first = own.first()?;
+        let through = |candidate: &Arc<Candidate>| {
+            let subjects = [candidate.model(), candidate.itself()];
+            let last = |subject: &&Subject| match known.standing(subject, now) {
+                Standing::Awake => (0, Duration::ZERO),
+                Standing::Probing => (1, Duration::ZERO),
+                Standing::Resting(wake) => (2, wake.left(now)),
+            };
+            // The model before the candidate where both stand alike.
+            let which = if last(&subjects[1]) > last(&subjects[0]) {
+                subjects[1]
+            } else {
+                subjects[0]
+            };
+            (last(&which), which.clone())
+        };
+        let (_, whose) = own
+            .iter()
+            .map(through)
+            .min_by_key(|(standing, _)| *standing)?;
+        Some(Self {
+            offer: Arc::clone(&first.offer),
+            fallback: !first.is_listed,
+            able: known.abilities(first),
+            found_lacking: known.found_lacking(first.model()).to_vec(),
+            standing: known.standing(&whose, now),
+            rest: known
+                .rest_of(&whose, now)
+                .map(|view| RestState::of(view, now)),
+        })
+    }
+}
+
+impl AccountState {
+    fn of(account: &Arc<AccountId>, known: &Rests, now: Now) -> Self {
+        let subject = Subject::account(account);
+        let rest = known.rest_of(&subject, now);
+        let out = rest.and_then(|rest| rest.because.out_of.as_ref());
+        Self {
+            account: Arc::clone(account),
+            standing: known.standing(&subject, now),
+            rest: rest.map(|view| RestState::of(view, now)),
+            limit: out.map(|out| out.limit),
+            free_requests: out.and_then(|out| out.free_requests),
+        }
+    }
+
+    fn gauges(&self) -> AccountGauges {
+        let rest = self.rest.as_ref();
+        let used = |free: FreeRequests| (free.limit.saturating_sub(free.remaining), free.limit);
+        AccountGauges {
+            account: (*self.account).clone(),
+            cooldown_seconds: rest.map_or(0.0, |rest| rest.left.as_secs_f64()),
+            free_requests: self.free_requests.map(used),
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl View {
                 "upstream_error",
                 String::new(),
             ),
-            Refusal::UpstreamAuth { status } => {
+            Refusal::UpstreamAuth { status, .. } => {
                 let tail = key
                     .tail()
                     .map(|tail| format!("current key tail is {tail}"))
@@ -155,7 +155,7 @@ fn account_limited(
     let quota = match limit {
         AccountLimit::Minute => "of this minute",
         AccountLimit::Day => "of today",
-        AccountLimit::Credit | AccountLimit::Key => "of this account",
+        AccountLimit::Quota | AccountLimit::Credit | AccountLimit::Key => "of this account",
     };
     let count = requests
         .map(|n| format!(" ({n} requests)"))

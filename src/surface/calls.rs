@@ -8,14 +8,14 @@ use super::transcript::{End, delta, id, ids, play};
 use super::{messages, responses};
 
 /// What a client is told of a call: its id, its name and its arguments.
-type Told = (String, String, String);
+type CallSeen = (String, String, String);
 
-fn told(id: &Value, name: &Value, arguments: &str) -> Told {
+fn told(id: &Value, name: &Value, arguments: &str) -> CallSeen {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     (text(id), text(name), arguments.to_owned())
 }
 
-fn of_response(response: &Value) -> Vec<Told> {
+fn of_response(response: &Value) -> Vec<CallSeen> {
     let output = response["output"].as_array().unwrap().iter();
     let calls = output.filter(|item| item["type"] == "function_call");
     calls
@@ -27,7 +27,7 @@ fn of_response(response: &Value) -> Vec<Told> {
 }
 
 /// The messages of what goes up when a client sends these calls back, each with a result.
-fn next_turn(calls: &[Told]) -> [Value; 2] {
+fn next_turn(calls: &[CallSeen]) -> [Value; 2] {
     let mut items = Vec::new();
     let (mut said, mut results) = (Vec::new(), Vec::new());
     for (id, name, arguments) in calls {
@@ -55,7 +55,7 @@ fn next_turn(calls: &[Told]) -> [Value; 2] {
 }
 
 /// What each surface tells of these calls, in a stream of the fragments and in a plain answer.
-fn answered(fragments: &[Value]) -> [Vec<Told>; 4] {
+fn answered(fragments: &[Value]) -> [Vec<CallSeen>; 4] {
     let chunks: Vec<String> = fragments
         .iter()
         .map(|fragment| delta(&format!("\"tool_calls\":[{fragment}]")))
@@ -70,7 +70,7 @@ fn answered(fragments: &[Value]) -> [Vec<Told>; 4] {
 
     let events = play(as_response.clone(), &chunks, End::Done);
     let streamed = of_response(&events.last().unwrap()["response"]);
-    let mut blocks: Vec<Told> = Vec::new();
+    let mut blocks: Vec<CallSeen> = Vec::new();
     for event in play(as_message.clone(), &chunks, End::Done) {
         let block = &event["content_block"];
         if block["type"] == "tool_use" {
@@ -122,7 +122,7 @@ fn every_call_has_an_id_of_its_own_and_the_upstream_gets_back_its_own() {
                 }
                 fragment
             };
-            let expected: Vec<Told> = (0..2)
+            let expected: Vec<CallSeen> = (0..2)
                 .map(|at| (id(at, own[at]), "f".to_owned(), format!("{{\"n\":{at}}}")))
                 .collect();
             for told in answered(&[fragment(0), fragment(1)]) {

@@ -21,7 +21,6 @@
 //! carried, what is left out and what is refused is in `docs/surfaces.md`.
 
 mod chat;
-mod dropped;
 mod fields;
 pub mod messages;
 mod place;
@@ -30,7 +29,7 @@ mod unfit;
 
 use bytes::Bytes;
 
-pub use dropped::Dropped;
+pub use crate::request::Dropped;
 pub use place::{Fault, Invalid};
 
 use crate::answer::Said;
@@ -179,7 +178,7 @@ pub enum BadAnswer {
 
 /// How a stream failed, in the words that a chat client would read (spec §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure<'a> {
+pub struct StreamError<'a> {
     /// The error's `code`.
     pub code: &'a str,
     /// The error's `type`.
@@ -235,7 +234,7 @@ impl Stream {
     }
 
     /// Ends it with an error. Nothing may follow.
-    pub fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+    pub fn fail(&mut self, failure: &StreamError<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Responses(stream) => stream.fail(failure, out),
             Self::Messages(stream) => stream.fail(failure, out),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Failure, Ids, Reply};
+use super::{Ids, Reply, StreamError};
 
-pub(super) const FAILURE: Failure<'_> = Failure {
+pub(super) const FAILURE: StreamError<'_> = StreamError {
     code: "upstream_error",
     kind: "upstream_error",
     message: "the model's answer broke off before its end",

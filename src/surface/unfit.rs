@@ -3,9 +3,9 @@
 //! A conversation can always go on: of a history such things are left out and named. Only what is
 //! asked last is refused, because there the caller can still ask for something else.
 
-use super::dropped::Dropped;
 use super::place::Invalid;
 use crate::json::Raw;
+use crate::request::Dropped;
 
 /// What did not fit so far.
 pub(super) struct Unfit<'d> {

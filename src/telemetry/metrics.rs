@@ -3,12 +3,13 @@
 //! Every label's set of values is bounded: statuses, outcomes, and the ids of the list.
 
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry as Collectors, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry as Collectors, TextEncoder,
 };
 
-use crate::model::ModelId;
+use crate::model::{AccountId, Offer};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
@@ -30,7 +31,7 @@ pub struct Metrics {
 }
 
 /// What the gauges show, read when somebody asks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Gauges {
     /// Models of the snapshot.
     pub active_models: usize,
@@ -40,12 +41,21 @@ pub struct Gauges {
     pub open_connections: usize,
     /// Age of the snapshot in seconds; `None` while there is none.
     pub snapshot_age_seconds: Option<f64>,
-    /// Seconds until the account wakes; 0 while it is awake.
-    pub account_cooldown_seconds: f64,
-    /// Used and all free requests of the period, as far as the upstream has told them.
-    pub free_requests: Option<(u64, u64)>,
+    /// Of each account.
+    pub accounts: Vec<AccountGauges>,
     /// Used and all free requests of this UTC day, as far as they are known.
     pub quota_of_the_day: Option<(u64, u64)>,
+}
+
+/// What the gauges of an account show.
+#[derive(Clone, Debug)]
+pub struct AccountGauges {
+    /// Which account.
+    pub account: AccountId,
+    /// Seconds until it wakes; 0 while it is awake.
+    pub cooldown_seconds: f64,
+    /// Used and all free requests of the period, as far as the upstream has told them.
+    pub free_requests: Option<(u64, u64)>,
 }
 
 impl Metrics {
@@ -97,7 +107,7 @@ impl Metrics {
                 "freellm_upstream_attempts_total",
                 "Attempts by model and outcome; filtered_out is counted per request.",
             ),
-            &["model_id", "outcome"],
+            &["model_id", "outcome", "provider"],
         )?;
         let unreached = IntCounterVec::new(
             Opts::new(
@@ -187,10 +197,8 @@ impl Metrics {
     }
 
     /// An attempt has ended.
-    pub fn attempt(&self, model: &ModelId, outcome: Outcome) {
-        self.attempts
-            .with_label_values(&[model.as_str(), outcome.as_str()])
-            .inc();
+    pub fn attempt(&self, offer: &Offer, outcome: Outcome) {
+        self.attempts_of(offer, outcome.as_str()).inc();
     }
 
     /// There was no connection to ask over.
@@ -199,10 +207,13 @@ impl Metrics {
     }
 
     /// A request's needs ruled a model out.
-    pub fn filtered_out(&self, model: &ModelId) {
-        self.attempts
-            .with_label_values(&[model.as_str(), "filtered_out"])
-            .inc();
+    pub fn filtered_out(&self, offer: &Offer) {
+        self.attempts_of(offer, "filtered_out").inc();
+    }
+
+    fn attempts_of(&self, offer: &Offer, outcome: &str) -> IntCounter {
+        let labels = [offer.public_id.as_str(), outcome, offer.provider.as_str()];
+        self.attempts.with_label_values(&labels)
     }
 
     /// A request had no good key, and got this code.
@@ -237,13 +248,14 @@ impl Metrics {
                         .find(|l| l.name() == name)
                         .map(|l| l.value().to_owned())
                 };
-                if let (Some(model), Some(outcome)) = (label("model_id"), label("outcome"))
-                    && !stays(&model)
+                let labels = ["model_id", "outcome", "provider"].map(label);
+                if let [Some(model), Some(outcome), Some(provider)] = &labels
+                    && !stays(model)
                 {
                     // It is gone already if two refreshes meet.
                     drop(
                         self.attempts
-                            .remove_label_values(&[model.as_str(), outcome.as_str()]),
+                            .remove_label_values(&[model, outcome, provider]),
                     );
                 }
             }
@@ -254,7 +266,6 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, gauges: Gauges) -> String {
         let mut families = self.collectors.gather();
-        let free = gauges.free_requests;
         let day = gauges.quota_of_the_day;
         let now = [
             (
@@ -276,21 +287,6 @@ impl Metrics {
                 "freellm_snapshot_age_seconds",
                 "Seconds since the snapshot was read; absent while there is none.",
                 gauges.snapshot_age_seconds,
-            ),
-            (
-                "freellm_account_cooldown_seconds",
-                "Seconds until the account's quota or credit is asked for again; 0 while it is awake.",
-                Some(gauges.account_cooldown_seconds),
-            ),
-            (
-                "freellm_free_requests_used",
-                "Free requests used of the period; absent unless the upstream has told.",
-                free.map(|(used, _)| used as f64),
-            ),
-            (
-                "freellm_free_requests_limit",
-                "Free requests of the period; absent unless the upstream has told.",
-                free.map(|(_, limit)| limit as f64),
             ),
         ];
         let quota = [
@@ -317,22 +313,61 @@ impl Metrics {
                 families.extend(gauge.collect());
             }
         }
+        families.extend(of_accounts(&gauges.accounts));
         TextEncoder::new()
             .encode_to_string(&families)
             .unwrap_or_default()
     }
 }
 
+/// The gauges of the accounts; one of which nothing is known has no series.
+fn of_accounts(accounts: &[AccountGauges]) -> Vec<MetricFamily> {
+    type Value = fn(&AccountGauges) -> Option<f64>;
+    let families: [(&str, &str, Value); 3] = [
+        (
+            "freellm_account_cooldown_seconds",
+            "Seconds until the account's quota or credit is asked for again; 0 while it is awake.",
+            |account| Some(account.cooldown_seconds),
+        ),
+        (
+            "freellm_free_requests_used",
+            "Free requests used of the period; absent unless the upstream has told.",
+            |account| account.free_requests.map(|(used, _)| used as f64),
+        ),
+        (
+            "freellm_free_requests_limit",
+            "Free requests of the period; absent unless the upstream has told.",
+            |account| account.free_requests.map(|(_, limit)| limit as f64),
+        ),
+    ];
+    let mut all = Vec::new();
+    for (name, help, value) in families {
+        let Ok(gauges) = GaugeVec::new(Opts::new(name, help), &["account"]) else {
+            continue;
+        };
+        for account in accounts {
+            if let Some(value) = value(account) {
+                let label = &account.account.label;
+                gauges.with_label_values(&[label]).set(value);
+            }
+        }
+        let families = gauges.collect().into_iter();
+        all.extend(families.filter(|family| !family.get_metric().is_empty()));
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ModelId;
 
     #[test]
     fn s7_metrics_are_spelt_as_the_contract_has_them() {
         let metrics = Metrics::new().unwrap();
         let (a, b) = (
-            ModelId::try_from("a/b:free").unwrap(),
-            ModelId::try_from("gone").unwrap(),
+            Offer::at_openrouter(ModelId::try_from("a/b:free").unwrap()),
+            Offer::at_openrouter(ModelId::try_from("gone").unwrap()),
         );
         metrics.request(Surface::Chat, "200", 0.2);
         metrics.request(Surface::Chat, "200/mid_error", 70.0);
@@ -360,8 +395,11 @@ mod tests {
             cooldown_models: 1,
             open_connections: 3,
             snapshot_age_seconds: Some(1.5),
-            account_cooldown_seconds: 0.0,
-            free_requests: Some((50, 50)),
+            accounts: vec![AccountGauges {
+                account: AccountId::openrouter(),
+                cooldown_seconds: 0.0,
+                free_requests: Some((50, 50)),
+            }],
             quota_of_the_day: Some((2, 50)),
         });
         #[rustfmt::skip]
@@ -378,13 +416,13 @@ mod tests {
             "freellm_request_duration_seconds_bucket{le=\"+Inf\"} 3",
             "freellm_time_to_first_token_seconds_bucket{le=\"0.5\"} 0",
             "freellm_time_to_first_token_seconds_bucket{le=\"1\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"success\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"rate_limited\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_auth_error\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_error\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_disconnected\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_error\"} 1",
-            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"filtered_out\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"success\",provider=\"openrouter\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"rate_limited\",provider=\"openrouter\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_auth_error\",provider=\"openrouter\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_error\",provider=\"openrouter\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"client_disconnected\",provider=\"openrouter\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"upstream_error\",provider=\"openrouter\"} 1",
+            "freellm_upstream_attempts_total{model_id=\"a/b:free\",outcome=\"filtered_out\",provider=\"openrouter\"} 1",
             "# TYPE freellm_connect_failures_total counter",
             "freellm_connect_failures_total{cause=\"dns\"} 1",
             "freellm_active_models 6",
@@ -393,9 +431,9 @@ mod tests {
             "freellm_unauthorized_total{code=\"invalid_api_key\"} 1",
             "freellm_connections_refused_total 1",
             "freellm_snapshot_age_seconds 1.5",
-            "freellm_account_cooldown_seconds 0",
-            "freellm_free_requests_used 50",
-            "freellm_free_requests_limit 50",
+            "freellm_account_cooldown_seconds{account=\"openrouter\"} 0",
+            "freellm_free_requests_used{account=\"openrouter\"} 50",
+            "freellm_free_requests_limit{account=\"openrouter\"} 50",
             "freellm_quota_used{per=\"day\",unit=\"requests\"} 2",
             "freellm_quota_limit{per=\"day\",unit=\"requests\"} 50",
         ];

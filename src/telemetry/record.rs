@@ -16,7 +16,7 @@ use super::{Log, Metrics, Traffic};
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::live::{AttemptRecord, Attempted};
-use crate::model::ModelId;
+use crate::model::{Candidate, ModelId, Offer};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::{Cause, Failure, Outcome, Scope};
@@ -87,7 +87,7 @@ pub struct RequestRecord {
     traits: Traits,
     snapshot_size: usize,
     attempts: Vec<AttemptRecord>,
-    under_way: Option<(ModelId, Instant)>,
+    under_way: Option<(Arc<Candidate>, Instant)>,
     begun: Arc<AtomicUsize>,
     unreached: Option<Unreached>,
     streaming: bool,
@@ -148,9 +148,9 @@ impl RequestRecord {
     }
 
     /// Counts the models that its needs ruled out.
-    pub fn filtered_out(&self, models: &[ModelId]) {
-        for model in models {
-            self.metrics.filtered_out(model);
+    pub fn filtered_out<'o>(&self, offers: impl IntoIterator<Item = &'o Arc<Offer>>) {
+        for offer in offers {
+            self.metrics.filtered_out(offer);
         }
     }
 
@@ -161,9 +161,9 @@ impl RequestRecord {
     }
 
     /// An attempt begins.
-    pub fn attempt_begins(&mut self, model: &ModelId) {
+    pub fn attempt_begins(&mut self, candidate: &Arc<Candidate>) {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        self.under_way = Some((model.clone(), Now::steady()));
+        self.under_way = Some((Arc::clone(candidate), Now::steady()));
     }
 
     /// The attempt under way was none: there was no connection.
@@ -216,12 +216,14 @@ impl RequestRecord {
         (status, cause, cooldown_until): (Option<u16>, Option<Cause>, Option<SystemTime>),
         of_account: bool,
     ) {
-        let Some((model, begun)) = self.under_way.take() else {
+        let Some((candidate, begun)) = self.under_way.take() else {
             return;
         };
-        self.metrics.attempt(&model, outcome);
+        self.metrics.attempt(&candidate.offer, outcome);
         let attempt = AttemptRecord {
-            model,
+            model: candidate.offer.public_id.clone(),
+            provider: candidate.account.provider.clone(),
+            account: (*candidate.account).clone(),
             outcome,
             status,
             cause,

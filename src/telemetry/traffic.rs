@@ -172,6 +172,8 @@ mod tests {
             at: std::time::SystemTime::UNIX_EPOCH,
             record: AttemptRecord {
                 model: ModelId::try_from("a").unwrap(),
+                provider: crate::model::ProviderId::openrouter(),
+                account: crate::model::AccountId::openrouter(),
                 outcome: Outcome::Success,
                 status: None,
                 cause: None,
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn i6_1_a_slow_listener_is_told_how_much_it_lost_and_holds_nobody_up() {
+    async fn s3_a_slow_listener_is_told_how_much_it_lost_and_holds_nobody_up() {
         let traffic = Traffic::new(Now::read());
         assert!(!traffic.is_heard());
         let mut slow = traffic.listen().unwrap();
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_1_there_is_a_limit_of_listeners_and_who_leaves_makes_room() {
+    fn s3_there_is_a_limit_of_listeners_and_who_leaves_makes_room() {
         let traffic = Traffic::new(Now::read());
         let mut all: Vec<_> = (0..MAX_LISTENERS)
             .filter_map(|_| traffic.listen())

@@ -6,15 +6,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Request, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
-use tokio::time::Instant;
 
 use super::connect::{Connector, Tls};
-use super::lease::AnswerBody;
 use super::pool::Pool;
-use super::unreachable::{ConnectError, chain};
+use super::send::{Answered, SendError};
 use crate::request::UpstreamBody;
 
 /// Sends requests to the outside.
@@ -28,29 +26,6 @@ pub struct HttpClient {
 #[derive(Clone)]
 pub struct Origin {
     pub(super) pool: Pool,
-}
-
-/// An answer whose head is here.
-#[derive(Debug)]
-pub struct Answered {
-    /// Its body is still on its way.
-    pub response: Response<AnswerBody>,
-    /// When the request went out, on a connection that was open.
-    pub asked_at: Instant,
-}
-
-/// Why there is no answer at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// No connection.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// No answer's head in time.
-    #[error("no answer in time")]
-    Late,
-    /// The connection broke before the answer's head was there.
-    #[error("the connection broke: {0}")]
-    Broken(String),
 }
 
 /// Why a body could not be read.
@@ -111,18 +86,6 @@ impl Origin {
             }
             Err(none) => Err(none.error),
         }
-    }
-}
-
-impl SendError {
-    /// From what a connection says.
-    pub(super) fn broken(error: &hyper::Error) -> Self {
-        Self::Broken(
-            chain(error)
-                .last()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        )
     }
 }
 

@@ -1,6 +1,6 @@
-//! One connection to an origin, and what it says to a request.
+//! One connection to an origin: HTTP/1.1, or HTTP/2.
 //!
-//! Which connection a request gets, and how long one is kept, is the pool's affair.
+//! Which connection a request gets is the pool's affair, what comes of the request `send`'s.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -12,115 +12,69 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{self, TrySendError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::client::{Answered, SendError};
 use super::driver::Driver;
-use super::lease::{AnswerBody, Lease};
-use super::pool::Pool;
 use super::unreachable::{ConnectError, Unreachable};
 use super::wire::{Past, Wire};
 use crate::request::UpstreamBody;
 
 /// How many streams one HTTP/2 connection carries before the next is opened, if the server allows
 /// as many (RFC 9113 §6.5.2 asks it to).
-const STREAMS: u16 = 100;
+pub(super) const STREAMS: u16 = 100;
 
 /// How much of a stream may lie here unread. At 150 ms to the server and back that is 1.7 MB a
 /// second, a hundred times what a fast model writes; and it is what a reader that does not read
 /// costs in memory.
-const STREAM_WINDOW: u32 = 256 * 1024;
+pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 
 /// How much of all streams may lie here unread. As much as all of them may leave unread together,
 /// so that one that is not read stops itself and no other; it must not grow, as then it would not
 /// be.
-const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
-
-/// A connection that dies so soon after a request was sent, without a word, had died before: the
-/// other side has not seen the request. Later it may have worked on it.
-const UNSEEN: Duration = Duration::from_secs(1);
+pub(super) const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
 
 /// An HTTP/1.1 connection, in the hands of one request at a time.
-pub(super) struct One {
-    sender: http1::SendRequest<UpstreamBody>,
+pub(super) struct Http1 {
+    sender: conn::http1::SendRequest<UpstreamBody>,
     driver: Driver,
-    past: Past,
+    pub(super) past: Past,
 }
 
 /// An HTTP/2 connection. Clones are the same one.
 #[derive(Clone)]
-pub(super) struct Many {
-    sender: http2::SendRequest<UpstreamBody>,
-    past: Past,
+pub(super) struct Http2 {
+    pub(super) sender: conn::http2::SendRequest<UpstreamBody>,
+    pub(super) past: Past,
     /// Each request holds a clone.
-    streams: Arc<()>,
+    pub(super) streams: Arc<()>,
     /// How many streams the server allows.
     allowed: Arc<AtomicUsize>,
 }
 
 /// A connection that a request may be sent on.
-pub(super) enum Way {
-    One(One),
-    Many(Many),
+pub(super) enum Connection {
+    Http1(Http1),
+    Http2(Http2),
 }
 
-/// A request that no answer came to.
-pub(super) struct Unanswered {
-    pub(super) error: SendError,
-    /// Nothing of it went out, or the server did not look at it.
-    pub(super) unsent: bool,
-    /// The connection had served before and died at once, without a word: no one's failure.
-    pub(super) stale: bool,
-}
-
-impl Unanswered {
-    /// Whether the other side cannot have seen it, on a connection that there was.
-    pub(super) fn may_be_sent_again(&self) -> bool {
-        let is_connected = !matches!(self.error, SendError::Connect(_));
-        is_connected && (self.unsent || self.stale)
-    }
-}
-
-/// A request that has just been sent.
-struct Sent {
-    at: Instant,
-    /// What had been heard until then, of a connection that had served before.
-    heard: Option<u64>,
-}
-
-impl Sent {
-    fn now(past: &Past) -> Self {
-        Self {
-            at: Instant::now(),
-            heard: past.served().then(|| past.heard()),
-        }
-    }
-
-    /// Whether the connection, which has died, had done so before.
-    fn is_stale(&self, past: &Past) -> bool {
-        self.heard == Some(past.heard()) && self.at.elapsed() < UNSEEN
-    }
-}
-
-impl Way {
+impl Connection {
     /// HTTP over a connection that has just opened; `tasks` owns its task.
     pub(super) async fn over(wire: Wire, tasks: &TaskTracker) -> Result<Self, ConnectError> {
         let broken = |error: hyper::Error| ConnectError::new(Unreachable::Reset, &error);
         let (past, is_http2) = (wire.past(), wire.is_http2());
         let io = TokioIo::new(wire);
         if !is_http2 {
-            let (sender, connection) = http1::handshake(io).await.map_err(broken)?;
+            let (sender, connection) = conn::http1::handshake(io).await.map_err(broken)?;
             let driver = Driver::new(connection);
-            return Ok(Self::One(One {
+            return Ok(Self::Http1(Http1 {
                 sender,
                 driver,
                 past,
             }));
         }
-        let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
+        let (sender, mut connection) = conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             // A connection that slept with its laptop is found dead soon after it woke.
             .keep_alive_interval(Duration::from_secs(5))
@@ -132,86 +86,24 @@ impl Way {
             .handshake(io)
             .await
             .map_err(broken)?;
-        let many = Many {
+        let http2 = Http2 {
             sender,
             past,
             streams: Arc::new(()),
             allowed: Arc::new(AtomicUsize::new(1)),
         };
-        let allowed = Arc::clone(&many.allowed);
+        let allowed = Arc::clone(&http2.allowed);
         tasks.spawn(poll_fn(move |cx| {
             let ended = Pin::new(&mut connection).poll(cx).map(drop);
             allowed.store(connection.current_max_send_streams(), Ordering::Relaxed);
             ended
         }));
-        Ok(Self::Many(many))
-    }
-
-    /// Sends what `make` makes, which is told whether over HTTP/2; the answer's head has `limit`.
-    /// With the end of its answer an HTTP/1.1 connection goes back to `pool`.
-    pub(super) async fn send(
-        self,
-        make: &impl Fn(bool) -> Request<UpstreamBody>,
-        pool: &Pool,
-        limit: Duration,
-    ) -> Result<Answered, Unanswered> {
-        timeout(limit, self.send_at_leisure(make, pool))
-            .await
-            .unwrap_or(Err(Unanswered {
-                error: SendError::Late,
-                unsent: false,
-                stale: false,
-            }))
-    }
-
-    async fn send_at_leisure(
-        self,
-        make: &impl Fn(bool) -> Request<UpstreamBody>,
-        pool: &Pool,
-    ) -> Result<Answered, Unanswered> {
-        match self {
-            Self::One(mut one) => {
-                let sent = Sent::now(&one.past);
-                match one.send(make(false)).await {
-                    Ok(response) => {
-                        one.past.has_served();
-                        let lease = Lease::One(one, pool.clone());
-                        Ok(Answered {
-                            response: response.map(|body| AnswerBody::new(body, lease)),
-                            asked_at: sent.at,
-                        })
-                    }
-                    Err(error) => Err(Unanswered {
-                        unsent: error.message().is_some(),
-                        stale: sent.is_stale(&one.past),
-                        error: SendError::broken(error.error()),
-                    }),
-                }
-            }
-            Self::Many(mut many) => {
-                let sent = Sent::now(&many.past);
-                match many.sender.try_send_request(make(true)).await {
-                    Ok(response) => {
-                        many.past.has_served();
-                        let lease = Lease::Stream(many.streams);
-                        Ok(Answered {
-                            response: response.map(|body| AnswerBody::new(body, lease)),
-                            asked_at: sent.at,
-                        })
-                    }
-                    Err(error) => Err(Unanswered {
-                        unsent: error.message().is_some() || is_refused(error.error()),
-                        stale: is_dead(error.error()) && sent.is_stale(&many.past),
-                        error: SendError::broken(error.error()),
-                    }),
-                }
-            }
-        }
+        Ok(Self::Http2(http2))
     }
 }
 
-impl One {
-    async fn send(
+impl Http1 {
+    pub(super) async fn send(
         &mut self,
         request: Request<UpstreamBody>,
     ) -> Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>> {
@@ -234,7 +126,7 @@ impl One {
     }
 }
 
-impl Many {
+impl Http2 {
     /// How many requests it carries.
     pub(super) fn streams(&self) -> usize {
         Arc::strong_count(&self.streams) - 1
@@ -248,22 +140,3 @@ impl Many {
         self.sender.is_closed()
     }
 }
-
-/// Whether the whole connection broke.
-fn is_dead(error: &hyper::Error) -> bool {
-    let mut chain = std::iter::successors(std::error::Error::source(error), |e| e.source());
-    chain.any(|e| e.is::<std::io::Error>() || e.downcast_ref().is_some_and(h2::Error::is_io))
-}
-
-/// Whether the server says that it has not looked at the request, which may then be sent again
-/// (RFC 9113 §8.7). A GOAWAY is an error of those streams alone that lie above the one it names.
-fn is_refused(error: &hyper::Error) -> bool {
-    let h2 = std::error::Error::source(error).and_then(|e| e.downcast_ref::<h2::Error>());
-    h2.is_some_and(|error| {
-        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        error.is_remote() && (refused || error.is_go_away())
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::connection::One;
-use super::pool::Pool;
+use super::connection::Http1;
+use super::kept::Kept;
 
 /// What an answer holds of its connection.
 pub(super) enum Lease {
     /// All of it, until the answer has ended.
-    One(One, Pool),
+    Http1(Http1, Kept),
     /// One stream of many.
     Stream(#[expect(dead_code, reason = "counted, not read")] Arc<()>),
 }
@@ -59,7 +59,7 @@ impl AnswerBody {
 
     fn end(&mut self) {
         match self.lease.take() {
-            Some(Lease::One(one, pool)) => pool.put_back(one),
+            Some(Lease::Http1(http1, kept)) => kept.put_back(http1),
             Some(Lease::Stream(_)) | None => {}
         }
     }
@@ -78,7 +78,7 @@ impl Body for AnswerBody {
             return Poll::Ready(None);
         };
         let frame = match &mut this.lease {
-            Some(Lease::One(one, _)) => one.poll_frame(incoming, cx),
+            Some(Lease::Http1(http1, _)) => http1.poll_frame(incoming, cx),
             Some(Lease::Stream(_)) | None => Pin::new(incoming).poll_frame(cx),
         };
         match &frame {

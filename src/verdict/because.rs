@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::{Cause, Failure, Outcome};
+use super::{AccountLimit, Cause, Failure, FreeRequests, Outcome, Scope};
+use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::model::ModelId;
 
@@ -19,6 +20,36 @@ pub struct Because {
     pub cause: Cause,
     /// When.
     pub at: SystemTime,
+    /// What the account has no more of, where it is the account's failure.
+    pub out_of: Option<OutOf>,
+}
+
+/// Why an account gets no answers, and what to tell meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOf {
+    /// What is used up.
+    pub limit: AccountLimit,
+    /// The upstream's own words, which are told again (out of credit).
+    pub answer: Option<PassedAnswer>,
+    /// The free requests of the period, where it told them.
+    pub free_requests: Option<FreeRequests>,
+}
+
+impl OutOf {
+    /// What a failure says an account is out of; `None` if it is not an account's.
+    #[must_use]
+    pub fn of(failure: &Failure) -> Option<Self> {
+        let limit = match failure.scope {
+            Scope::Account(limit) => limit,
+            Scope::Key => AccountLimit::Key,
+            Scope::Request | Scope::Candidate | Scope::Model | Scope::Provider => return None,
+        };
+        Some(Self {
+            limit,
+            answer: failure.answer.clone(),
+            free_requests: failure.free_requests,
+        })
+    }
 }
 
 impl Because {
@@ -31,7 +62,14 @@ impl Because {
             status: failure.status,
             cause: failure.cause,
             at: now.wall,
+            out_of: OutOf::of(failure),
         }
+    }
+
+    /// What the account is out of.
+    #[must_use]
+    pub fn limit(&self) -> Option<AccountLimit> {
+        self.out_of.as_ref().map(|out| out.limit)
     }
 
     /// A few words of our own: the upstream's are nowhere kept.
@@ -66,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_1_a_rest_says_why_in_a_few_words() {
+    fn s3_a_rest_says_why_in_a_few_words() {
         #[rustfmt::skip]
         let rows = [
             (Outcome::RateLimited,   Some(429), Cause::Status,      "rate limited (HTTP 429)"),
@@ -83,6 +121,7 @@ mod tests {
                 status,
                 cause,
                 at: SystemTime::UNIX_EPOCH,
+                out_of: None,
             };
             assert_eq!(because.in_words(), expected);
         }

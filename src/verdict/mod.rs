@@ -4,10 +4,12 @@ mod because;
 
 use std::time::{Duration, SystemTime};
 
-pub use because::Because;
+pub use because::{Because, OutOf};
 
 use crate::answer::{AnswerHead, PassedAnswer};
+use crate::ledger::Stated;
 use crate::model::Capability;
+use crate::redact::Redacted;
 use crate::request::Routing;
 
 /// How an attempt ended, as log lines and metrics spell it (spec §7).
@@ -77,6 +79,9 @@ pub enum AccountLimit {
     Minute,
     /// The free requests of the day are used up.
     Day,
+    /// Another quota of the account's is used up: the hour's, the week's, the month's, or one whose
+    /// window is not known.
+    Quota,
     /// There is no credit left, which blocks free models too.
     Credit,
     /// Its key is refused.
@@ -90,6 +95,7 @@ impl AccountLimit {
         match self {
             Self::Minute => "minute",
             Self::Day => "day",
+            Self::Quota => "quota",
             Self::Credit => "credit",
             Self::Key => "key",
         }
@@ -103,6 +109,9 @@ pub enum Lesson {
     Lacks(Capability),
     /// The prompt is too long for it: only models with a larger context follow.
     TooLong,
+    /// The request alone is more than a limit on tokens lets through at once. Its window is another
+    /// matter: any other offer may take the request.
+    OverLimit,
 }
 
 /// The free requests of the period, as the upstream told them with a refusal.
@@ -153,6 +162,8 @@ pub struct Failure {
     pub owed: bool,
     /// What it says about the account's free requests.
     pub free_requests: Option<FreeRequests>,
+    /// The quota that it names, for the ledger.
+    pub quota: Option<Stated>,
     /// The upstream's own answer, where the client may get it.
     pub answer: Option<PassedAnswer>,
 }
@@ -161,7 +172,7 @@ impl Failure {
     /// The same of a request that steers who serves it: whatever failed may be owed to that.
     #[must_use]
     pub fn owed_to(self, routing: Routing) -> Self {
-        if routing < Routing::Steers || self.scope != Scope::Model {
+        if routing < Routing::Steers || !matches!(self.scope, Scope::Model | Scope::Candidate) {
             return self;
         }
         Self {
@@ -178,7 +189,9 @@ impl Failure {
     pub fn at_the_legacy_endpoint(self) -> Self {
         const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
         let of_the_model = self.owed || matches!(self.rest, Rest::None | Rest::UntilNextList);
-        let (Scope::Model, Some(status), false) = (self.scope, self.status, of_the_model) else {
+        let (Scope::Model | Scope::Candidate, Some(status), false) =
+            (self.scope, self.status, of_the_model)
+        else {
             return self;
         };
         match status {
@@ -200,7 +213,7 @@ impl Failure {
             answer: Some(PassedAnswer {
                 status: 404,
                 head: AnswerHead::default(),
-                body: bytes::Bytes::from_static(BODY),
+                body: Redacted::ours(BODY),
                 retry_after: None,
             }),
             ..self

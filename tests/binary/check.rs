@@ -1,7 +1,7 @@
 //! §8: `check` says in plain words what works and what does not.
 
-use free_llm_proxy::simulator::{Failure, Point, Script, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Point, Script, Step};
 
 use crate::program::{PROXY_KEY, Program, UPSTREAM_KEY};
 use crate::upstream::Outside;

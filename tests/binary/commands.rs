@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use free_llm_proxy::config::SETTINGS;
-use free_llm_proxy::simulator::Script;
 use serde_json::json;
+use simulator::Script;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -55,6 +55,8 @@ async fn s8_help_names_every_setting_and_no_value_of_the_environment() {
         "explain",
         "health",
         "init",
+        "providers",
+        "key",
         "setup",
         "launch",
         "settings",

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::Script;
 use serde_json::{Value, json};
+use simulator::Script;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 

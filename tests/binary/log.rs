@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Answer, Plan, Script, Step, Stream, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Answer, Plan, Script, Step, Stream, StreamFault};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 

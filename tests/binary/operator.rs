@@ -1,7 +1,7 @@
 //! Issue 6, items 3 and 6: `status` and `explain` ask a proxy that runs.
 
-use free_llm_proxy::simulator::{Script, Step};
 use serde_json::{Value, json};
+use simulator::{Script, Step};
 use tokio::net::TcpListener;
 
 use crate::program::{LONG, PROXY_KEY, Program, Ran, Serving};
@@ -36,7 +36,7 @@ fn failed(ran: &Ran, code: i32, words: &str) {
 }
 
 #[tokio::test]
-async fn i6_6_status_shows_a_table_and_no_escapes_where_there_is_no_terminal() {
+async fn s8_status_shows_a_table_and_no_escapes_where_there_is_no_terminal() {
     let (_outside, serving) = serving().await;
     assert_eq!(serving.chat(&hello()).await.status(), 200);
     let ran = asking(&serving, "status").run().await;
@@ -58,7 +58,7 @@ async fn i6_6_status_shows_a_table_and_no_escapes_where_there_is_no_terminal() {
 }
 
 #[tokio::test]
-async fn i6_6_status_watch_shows_what_happens() {
+async fn s8_status_watch_shows_what_happens() {
     let (_outside, serving) = serving().await;
     let watching = asking(&serving, "status --watch").start(serving.address);
     watching
@@ -81,7 +81,7 @@ async fn i6_6_status_watch_shows_what_happens() {
 }
 
 #[tokio::test]
-async fn i6_6_status_watch_says_into_a_pipe_once_that_nobody_answers() {
+async fn s8_status_watch_says_into_a_pipe_once_that_nobody_answers() {
     // It takes every connection, and says nothing.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = mute.local_addr().unwrap();
@@ -106,7 +106,7 @@ async fn i6_6_status_watch_says_into_a_pipe_once_that_nobody_answers() {
 }
 
 #[tokio::test]
-async fn i6_6_who_cannot_ask_is_told_why_in_one_line() {
+async fn s8_who_cannot_ask_is_told_why_in_one_line() {
     let (_outside, serving) = serving().await;
     for command in ["status", "status --watch", "explain -f body.json"] {
         let program = |arguments| asking(&serving, arguments).file("body.json", "{}");
@@ -131,7 +131,7 @@ async fn i6_6_who_cannot_ask_is_told_why_in_one_line() {
 }
 
 #[tokio::test]
-async fn i6_3_explain_says_who_would_be_asked_and_who_not() {
+async fn s3_explain_says_who_would_be_asked_and_who_not() {
     let (outside, serving) = serving().await;
     assert_eq!(serving.chat(&hello()).await.status(), 200);
     outside.simulator.clear_requests();

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use free_llm_proxy::simulator::{Script, Simulator};
 use h2::Reason;
 use h2::server::SendResponse;
 use http::{Method, Response};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use simulator::{Script, Simulator};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;

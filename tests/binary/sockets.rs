@@ -1,8 +1,8 @@
 //! Promises 7 and 14: what happens when this machine has no socket left for the upstream.
 
-use free_llm_proxy::simulator::{Answer, Script, Step};
 use futures_util::future::join_all;
 use serde_json::Value;
+use simulator::{Answer, Script, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use free_llm_proxy::simulator::{Point, Script, Step};
 use futures_util::future::join_all;
 use serde_json::Value;
+use simulator::{Point, Script, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,6 +1,6 @@
 //! The outside of the program under test.
 
-use free_llm_proxy::simulator::{Script, Simulator};
+use simulator::{Script, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc, watch};

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::ExitStatus;
 
-use free_llm_proxy::simulator::{Script, Step};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
+use simulator::{Script, Step};
 use tokio::process::Child;
 use tokio::sync::mpsc;
 

@@ -298,7 +298,7 @@ async fn ask(
     let now = world.now();
     let state = world.state();
     let awake = (0..MODELS).filter(|m| {
-        let listed = snapshot.model(&world.schedule.models[*m].id).is_some();
+        let listed = snapshot.offer(&world.schedule.models[*m].id).is_some();
         listed
             && world.schedule.is_capable(*m, &request)
             && !state.knowledge.may_rest(*m, now, request.tools)

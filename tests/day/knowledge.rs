@@ -3,7 +3,7 @@
 //! The tests' own book-keeping, made from what the upstream sent, not from what the proxy made of it.
 
 use super::schedule::*;
-use free_llm_proxy::simulator::Failure;
+use simulator::Failure;
 
 /// What a failure tells.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use free_llm_proxy::simulator::Failure;
+use simulator::Failure;
 
 use super::knowledge::{Knowledge, Probing, Tells, tells};
 use super::schedule::*;

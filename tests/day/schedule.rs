@@ -1,6 +1,6 @@
 //! The day as it is decided beforehand: a seed goes in, faults and requests come out. Pure.
 
-use free_llm_proxy::simulator::Failure;
+use simulator::Failure;
 
 /// Milliseconds of the day.
 pub type Ms = u64;

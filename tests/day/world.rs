@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::simulator::{Failed, Failure};
 use http::{Request as HttpRequest, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
@@ -17,6 +16,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use simulator::{Failed, Failure};
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
@@ -319,7 +319,7 @@ fn reply(status: u16, kind: &str, body: impl Into<Bytes>) -> Answer {
 }
 
 fn recorded(failed: Failed, model: &str, stream: bool) -> Answer {
-    let (status, headers, body) = failed.sent(model, Now::read());
+    let (status, headers, body) = failed.sent(model, Now::read().wall);
     let mut answer = if status == 200 && stream && body.starts_with("{\"error\"") {
         reply(200, "text/event-stream", format!("data: {body}\n\n"))
     } else if body.starts_with('<') {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use free_llm_proxy::simulator::{Answer, Recording, Script, Step, Stream, StreamFault};
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
+use simulator::{Answer, Recording, Script, Step, Stream, StreamFault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};

@@ -4,10 +4,10 @@
 use std::time::{Duration, SystemTime};
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::simulator::{
+use serde_json::{Value, json};
+use simulator::{
     Answer as Says, Failure, Greeting, Point, Raw, RawPart, Step, Stream, StreamFault, Then,
 };
-use serde_json::{Value, json};
 
 use crate::scripts::{JSON, STREAM, pieces};
 

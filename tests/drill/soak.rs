@@ -8,8 +8,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use free_llm_proxy::simulator::{Answer, Recording, Script, Step};
 use http_body_util::BodyExt as _;
+use simulator::{Answer, Recording, Script, Step};
 use tokio::task::JoinSet;
 
 use crate::load::{Client, Costs, Program};
@@ -100,7 +100,7 @@ async fn round(program: &Program, (count, leaving): (usize, usize)) -> Costs {
 
 fn script() -> Script {
     // Only one model has a `seed`: it streams for minutes.
-    let mut list = free_llm_proxy::simulator::list_of(&["quick:free", "slow:free"]);
+    let mut list = simulator::list_of(&["quick:free", "slow:free"]);
     list["models"][0]["supportsSeed"] = false.into();
     let slow = Answer {
         chunks: 1000,

@@ -8,10 +8,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::model::ModelId;
+use free_llm_proxy::model::{ModelId, ProviderId, Subject, Whom};
 use free_llm_proxy::registry::Standing;
-use free_llm_proxy::simulator::{Greeting, Plan, PlanEnd, Script, Simulator, Step};
 use serde_json::{Value, json};
+use simulator::{Greeting, Plan, PlanEnd, Script, Simulator, Step};
 use tokio::net::TcpListener;
 
 use crate::faults::*;
@@ -143,13 +143,18 @@ async fn asked(rig: &Rig, body: &Value) -> Seen {
     Seen { what, rest, took }
 }
 
+fn openrouters(id: &str) -> Subject {
+    let id = ModelId::try_from(id).unwrap();
+    Subject::new(Whom::Model(ProviderId::openrouter(), id))
+}
+
 /// How long the model that failed rests from now on, in whole seconds (the last one, if all did).
 fn rest(rig: &Rig) -> u64 {
     let now = Now::read();
     let left = |id| match rig
         .app
         .registry()
-        .with_cooldowns(|cooldowns| cooldowns.standing(&ModelId::try_from(id).unwrap(), now))
+        .with_rests(|rests| rests.standing(&openrouters(id), now))
     {
         Standing::Resting(wake) => wake.left(now),
         Standing::Awake | Standing::Probing => Duration::ZERO,

@@ -176,18 +176,17 @@ pub fn rows() -> Vec<Row> {
 pub fn candidate(provider: &str, model: &str) -> Candidate {
     let provider = ProviderId::try_from(provider).unwrap();
     let id = ModelId::try_from(model).unwrap();
-    Candidate {
-        account: Arc::new(AccountId::only(provider.clone())),
-        offer: Arc::new(Offer {
-            provider,
-            public_id: id.clone(),
-            id,
-            canonical: CanonicalKey::new(model),
-            rank: None,
-            name: None,
-            context_length: None,
-            max_output: None,
-            capabilities: Capabilities::default(),
-        }),
-    }
+    let account = AccountId::only(provider.clone());
+    let offer = Offer {
+        provider,
+        public_id: id.clone(),
+        id,
+        canonical: CanonicalKey::of(model),
+        rank: None,
+        name: None,
+        context_length: None,
+        max_output: None,
+        capabilities: Capabilities::default(),
+    };
+    Candidate::new(Arc::new(offer), Arc::new(account), true)
 }

@@ -8,14 +8,14 @@ const ENGLISH: &str = "README.md";
 const RUSSIAN: &str = "README.ru.md";
 
 #[test]
-fn i6_readme_each_language_links_the_other_at_the_top() {
+fn s8_readme_each_language_links_the_other_at_the_top() {
     let line = |path| read(path).lines().nth(2).unwrap().to_owned();
     assert_eq!(line(ENGLISH), format!("English | [Русский]({RUSSIAN})"));
     assert_eq!(line(RUSSIAN), format!("[English]({ENGLISH}) | Русский"));
 }
 
 #[test]
-fn i6_readme_has_the_same_headings_in_both_languages() {
+fn s8_readme_has_the_same_headings_in_both_languages() {
     let levels = |page: &[Section]| page.iter().map(|one| one.level).collect::<Vec<_>>();
     let (english, russian) = both();
     assert_eq!(levels(&russian), levels(&english));
@@ -23,12 +23,12 @@ fn i6_readme_has_the_same_headings_in_both_languages() {
 }
 
 #[test]
-fn i6_readme_has_the_same_commands_in_both_languages() {
+fn s8_readme_has_the_same_commands_in_both_languages() {
     assert!(same(|section| section.blocks.clone()) > 6);
 }
 
 #[test]
-fn i6_readme_has_the_same_links_and_images_in_both_languages() {
+fn s8_readme_has_the_same_links_and_images_in_both_languages() {
     assert!(same(|section| sorted(links(&section.prose))) > 12);
     for link in both().1.iter().flat_map(|one| links(&one.prose)) {
         let path = link.trim_start_matches('!').split('#').next().unwrap();
@@ -38,14 +38,14 @@ fn i6_readme_has_the_same_links_and_images_in_both_languages() {
 }
 
 #[test]
-fn i6_readme_has_the_same_rows_in_its_tables_in_both_languages() {
+fn s8_readme_has_the_same_rows_in_its_tables_in_both_languages() {
     assert!(same(|section| first_cells(&section.prose)) > 3);
 }
 
 /// The names of settings, headers, routes and codes, wherever they stand: in a sentence their
 /// order is the language's.
 #[test]
-fn i6_readme_names_the_same_things_in_both_languages() {
+fn s8_readme_names_the_same_things_in_both_languages() {
     assert!(same(|section| sorted(spans(&section.prose))) > 15);
 }
 

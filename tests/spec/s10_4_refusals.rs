@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Point, Script, Step};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Point, Script, Step};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc, ranking};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::Script;
+use simulator::Script;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 

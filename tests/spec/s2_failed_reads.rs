@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::rig::{MODELS, Rig};
 use crate::s2_list::{days, ids, listed, pass, reads};
-use free_llm_proxy::simulator::{Greeting, Plan, PlanEnd, Point, Raw, RawPart, Script, Step, Then};
 use serde_json::json;
+use simulator::{Greeting, Plan, PlanEnd, Point, Raw, RawPart, Script, Step, Then};
 use tokio::net::TcpListener;
 
 /// What no log line may quote.

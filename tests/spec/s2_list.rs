@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use crate::rig::{MODELS, Rig, UPSTREAM_KEY};
-use free_llm_proxy::simulator::{
-    Answer, Plan, PlanEnd, Point, Raw, RawPart, Script, Simulator, Status, Step, Then, list_of,
-};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use simulator::{
+    Answer, Plan, PlanEnd, Point, Raw, RawPart, Script, Simulator, Status, Step, Then, list_of,
+};
 use tokio::net::TcpListener;
 
 #[tokio::test(start_paused = true)]

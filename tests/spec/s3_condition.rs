@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Point, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Point, Step};
 
 use crate::rig::{Rig, UPSTREAM_KEY, abc};
 
@@ -239,8 +239,7 @@ async fn s10_5_it_is_read_with_the_list_and_every_five_minutes_while_requests_co
             format!("Bearer {UPSTREAM_KEY}")
         );
     }
-    let with_key =
-        |seen: &&free_llm_proxy::simulator::Seen| seen.headers.contains_key("authorization");
+    let with_key = |seen: &&simulator::Seen| seen.headers.contains_key("authorization");
     let others = seen
         .iter()
         .filter(with_key)

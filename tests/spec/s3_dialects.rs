@@ -1,7 +1,7 @@
 //! §3, §14: what clients of another API find where they look first.
 
-use free_llm_proxy::simulator::Script;
 use serde_json::{Value, json};
+use simulator::Script;
 use tokio::net::TcpStream;
 
 use crate::rig::{PROXY_KEY, Rig, abc};

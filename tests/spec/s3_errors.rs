@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::rig::{Answer, Rig, abc};
 use crate::s2_list::listed;
 use crate::wire::{only, say};
-use free_llm_proxy::simulator::{Failure, Script, Step};
 use serde_json::json;
+use simulator::{Failure, Script, Step};
 use tokio::net::TcpStream;
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! §3, long waits: an error that no retry helps against takes the form that makes the client at hand
 //! show it; everybody else gets it as it is.
 
-use free_llm_proxy::simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
 use serde_json::{Value, json};
+use simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
 
 use crate::rig::{Answer, Rig, abc};
 use crate::s9_2_account::{DAY, DAY_SOURCE, Shape, Told, once, used_up};

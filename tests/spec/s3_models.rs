@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::rig::{MODELS, Rig, ranking};
 use crate::s2_list::{days, ids, pass, reads};
-use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Point, Script, Status, Step, list_of};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Point, Script, Status, Step, list_of};
 use tokio::time::Instant;
 
 #[tokio::test]

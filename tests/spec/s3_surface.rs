@@ -4,7 +4,7 @@
 use crate::rig::{Answer, PROXY_KEY, Rig};
 use crate::wire::{answers, only, say};
 use free_llm_proxy::server::Face;
-use free_llm_proxy::simulator::Script;
+use simulator::Script;
 use tokio::net::TcpStream;
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 //! of `src/surface`; here it is that the whole machinery works behind them: the walk, the commit
 //! rule, the wait aloud, the record, and the errors in the shape of the API.
 
-use free_llm_proxy::simulator::{self, Failure, Script, Step, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Failure, Script, Step, StreamFault};
 
 use crate::rig::{Answer, PROXY_KEY, Rig, UPSTREAM_KEY, abc};
 use crate::scripts::STALL;

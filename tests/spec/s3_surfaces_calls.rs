@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use free_llm_proxy::simulator::Step;
 use serde_json::{Value, json};
+use simulator::Step;
 
 use crate::rig::{Answer, Rig, abc};
 use crate::scripts::{JSON, STREAM, pieces};

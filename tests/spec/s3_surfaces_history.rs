@@ -1,8 +1,8 @@
 //! §3: a conversation can always go on. Whatever a history holds goes up as a chat completion that
 //! strict hosts take; answers that only a translation cannot use lead to the next model.
 
-use free_llm_proxy::simulator::Step;
 use serde_json::{Value, json};
+use simulator::Step;
 
 use crate::rig::{Answer, Rig, abc};
 use crate::scripts::{JSON, STREAM, pieces};

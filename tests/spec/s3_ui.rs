@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use free_llm_proxy::simulator::Script;
+use simulator::Script;
 
 use crate::rig::{PROXY_KEY, Rig};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Script, Step};
 use serde_json::{Value, json};
+use simulator::{Script, Step};
 
 use crate::rig::{Rig, abc};
 use crate::scripts::ranking_with;

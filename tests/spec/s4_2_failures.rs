@@ -1,7 +1,7 @@
 //! §4.2: what each kind of failure leads to.
 
-use free_llm_proxy::simulator::{Failure, Point, Step, Then};
 use serde_json::json;
+use simulator::{Failure, Point, Step, Then};
 
 use crate::rig::{Rig, UPSTREAM_KEY, abc};
 use crate::scripts::{STALL, rest_of, said};

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Answer as Said, Greeting, Plan, PlanEnd, Script, Step, Then};
 use serde_json::{Value, json};
+use simulator::{Answer as Said, Greeting, Plan, PlanEnd, Script, Step, Then};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};

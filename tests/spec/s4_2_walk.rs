@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Answer, Point, Script, Step};
 use serde_json::{Value, json};
+use simulator::{Answer, Point, Script, Step};
 use tokio::time::Instant;
 
 use crate::rig::{Rig, abc, ranking};

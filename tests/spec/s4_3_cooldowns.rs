@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::simulator::{Answer, Plan, PlanEnd, Step};
 use serde_json::{Value, json};
+use simulator::{Answer, Plan, PlanEnd, Step};
 use tokio::time::sleep;
 
 use crate::rig::{Rig, abc};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Answer, Plan, PlanEnd, Script, Step, Then};
 use serde_json::{Value, json};
+use simulator::{Answer, Plan, PlanEnd, Script, Step, Then};
 
 use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc};
 use crate::scripts::{JSON, STREAM, pieces};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{self, Failure, Script, Step, StreamFault};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use simulator::{Failure, Script, Step, StreamFault};
 use tokio::time::Instant;
 
 use crate::rig::{Rig, UPSTREAM_KEY, abc, ranking};

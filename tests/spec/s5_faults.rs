@@ -1,7 +1,7 @@
 //! §5: where failover ends, and how a broken stream does.
 
-use free_llm_proxy::simulator::{Point, Step, Stream, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Point, Step, Stream, StreamFault};
 
 use crate::rig::{Rig, abc};
 use crate::s5_streaming::outline;

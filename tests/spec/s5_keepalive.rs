@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use free_llm_proxy::simulator::{Answer, Step, Stream, StreamFault};
 use http_body_util::BodyExt as _;
 use serde_json::json;
+use simulator::{Answer, Step, Stream, StreamFault};
 use tokio::time::Instant;
 
 use crate::rig::{Rig, abc};

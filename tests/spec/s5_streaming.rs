@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{self, RawPart, Step, Stream, StreamFault, Then};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use simulator::{RawPart, Step, Stream, StreamFault, Then};
 use tokio::time::{Instant, sleep};
 
 use crate::rig::{Answer, Rig, abc};

@@ -1,7 +1,7 @@
 //! §6: how large a request's head may be, and how many connections.
 
-use free_llm_proxy::simulator::Script;
 use futures_util::future::join_all;
+use simulator::Script;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use free_llm_proxy::simulator::Script;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use simulator::Script;
 
 use crate::rig::Rig;
 

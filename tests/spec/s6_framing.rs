@@ -2,7 +2,7 @@
 
 use crate::rig::{Answer, Rig};
 use crate::wire::{answers, chat_head, only, say};
-use free_llm_proxy::simulator::Script;
+use simulator::Script;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 

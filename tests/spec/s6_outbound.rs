@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::rig::Rig;
-use free_llm_proxy::simulator::{Script, Simulator, Step};
 use serde_json::json;
+use simulator::{Script, Simulator, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

@@ -1,8 +1,8 @@
 //! §6, §9.3: how much of an upstream's answer is taken in before another model is asked.
 
 use crate::rig::{MODELS, Rig, abc};
-use free_llm_proxy::simulator::{Answer, Plan, PlanEnd, Script, Step, Stream, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Answer, Plan, PlanEnd, Script, Step, Stream, StreamFault};
 
 #[tokio::test(start_paused = true)]
 async fn s6_an_answer_beyond_a_limit_leads_to_the_next_model() {

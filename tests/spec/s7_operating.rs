@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use free_llm_proxy::simulator::{Failure, Step};
 use free_llm_proxy::upstream::Unreachable;
 use free_llm_proxy::verdict::{Cause, Outcome};
 use serde_json::Value;
+use simulator::{Failure, Step};
 
 use crate::rig::{Rig, abc};
 use crate::s3_long_waits;
@@ -253,7 +253,7 @@ fn second_argument(code: &str, at: usize) -> Option<String> {
     Some(word.to_owned())
 }
 
-/// The program's source, without tests and without the simulator's.
+/// The program's source, without tests.
 fn source() -> Vec<(String, String)> {
     let files = files(&root().join("src"), &["rs"]).into_iter();
     let files = files.map(|path| {
@@ -262,9 +262,7 @@ fn source() -> Vec<(String, String)> {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         (short, code.to_owned())
     });
-    files
-        .filter(|(path, _)| !path.contains("/simulator/") && !path.contains("tests"))
-        .collect()
+    files.filter(|(path, _)| !path.contains("tests")).collect()
 }
 
 fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {

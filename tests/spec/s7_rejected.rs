@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{self, Script, Step};
 use serde_json::json;
+use simulator::{Script, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -55,7 +55,7 @@ async fn s7_what_is_turned_away_before_any_attempt_leaves_a_request_rejected() {
         let line = rig.line(&answer);
         assert!(is_utc(&line["ts"]), "{line}");
         let models = if has_list {
-            rig.app.registry().snapshot().unwrap().models.len()
+            rig.app.registry().snapshot().unwrap().offers().len()
         } else {
             0
         };

@@ -1,7 +1,7 @@
 //! §7: prompts, answers and keys never appear in any log, at any level, nor in the metrics.
 
-use free_llm_proxy::simulator::{self, Failure, Point, Script, Step, Stream, StreamFault};
 use serde_json::{Value, json};
+use simulator::{Failure, Point, Script, Step, Stream, StreamFault};
 
 use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc};
 

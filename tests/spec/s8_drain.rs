@@ -1,6 +1,6 @@
 //! §8: what is open when the proxy is told to stop (the rest is in `tests/binary/stopping.rs`).
 
-use free_llm_proxy::simulator::{Point, Step, StreamFault};
+use simulator::{Point, Step, StreamFault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,7 +1,7 @@
 //! §9.1: a plain answer where a stream was asked for, and answers without anything in them.
 
-use free_llm_proxy::simulator::{Plan, Step};
 use serde_json::{Value, json};
+use simulator::{Plan, Step};
 
 use crate::rig::{Rig, abc};
 use crate::s9_2_model::with;

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::simulator::{Failure, Plan, PlanEnd, Status, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Status, Step};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Failure, Script, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Script, Step};
 use tokio::time::sleep;
 
 use crate::rig::{Rig, abc, ranking};

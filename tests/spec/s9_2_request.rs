@@ -1,7 +1,7 @@
 //! §9.2: what is the request's or the key's, and what is never followed.
 
-use free_llm_proxy::simulator::{Failure, Script, Step, list_of};
 use serde_json::json;
+use simulator::{Failure, Script, Step, list_of};
 
 use crate::rig::{Rig, abc};
 use crate::s9_2_model::*;

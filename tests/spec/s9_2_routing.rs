@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Failure, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Step};
 use tokio::time::sleep;
 
 use crate::rig::{Rig, abc};
@@ -33,11 +33,11 @@ fn asking() -> Vec<Value> {
 }
 
 /// No catalogue, so that whether they take images is unknown.
-fn blind() -> free_llm_proxy::simulator::Script {
+fn blind() -> simulator::Script {
     abc().catalogue(Step::status(500, &[], ""))
 }
 
-fn all(step: &Step) -> free_llm_proxy::simulator::Script {
+fn all(step: &Step) -> simulator::Script {
     blind().others(step.clone())
 }
 
@@ -111,10 +111,7 @@ async fn s9_2_whoever_says_who_serves_it_rests_nobody_by_any_failure() {
         }
     }
     // Within a stream, too.
-    let cut = Step::from(free_llm_proxy::simulator::Stream::new(
-        free_llm_proxy::simulator::StreamFault::Cut,
-        2,
-    ));
+    let cut = Step::from(simulator::Stream::new(simulator::StreamFault::Cut, 2));
     rig.anew(abc().model("a:free", cut)).await;
     rig.chat(&streamed(&steering()[0])).await;
     assert_eq!(rig.asked(), "a");
@@ -142,10 +139,7 @@ async fn s9_2_what_a_request_brought_upon_itself_does_not_prove_a_model_well() {
     // `a` rested, and the request that would find out whether that helped steers itself into a wall.
     let rest = Step::status(429, &[("Retry-After", "10")], "");
     let wall: Step = Failure::AllowedProviders.into();
-    let script = abc().model(
-        "a:free",
-        free_llm_proxy::simulator::Plan::from([rest, wall]),
-    );
+    let script = abc().model("a:free", simulator::Plan::from([rest, wall]));
     let rig = Rig::paused(script, &[]).await;
     rig.chat(&Rig::hello()).await;
     sleep(Duration::from_secs(11)).await;

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Plan, PlanEnd, Point, Raw, RawPart, Script, Step, Then};
 use serde_json::{Value, json};
+use simulator::{Plan, PlanEnd, Point, Raw, RawPart, Script, Step, Then};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::Rig;
@@ -229,10 +229,7 @@ async fn s9_4_a_late_catalogue_leaves_rests_as_they_are() {
     let script = Script::new()
         .list(open("supportsStop"))
         .catalogue(delayed(known, 5_000))
-        .model(
-            "a:free",
-            Step::from(free_llm_proxy::simulator::Failure::NoEndpoints),
-        );
+        .model("a:free", Step::from(simulator::Failure::NoEndpoints));
     let rig = Rig::paused(script, &[]).await;
     rig.chat(&Rig::hello()).await;
     sleep(Duration::from_secs(6)).await;

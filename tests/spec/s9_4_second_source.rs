@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Plan, PlanEnd, Point, Script, Step};
 use serde_json::{Value, json};
+use simulator::{Plan, PlanEnd, Point, Script, Step};
 use tokio::time::{Instant, sleep};
 
 use crate::rig::{Rig, ranking};
@@ -137,7 +137,7 @@ fn reads_now(rig: &Rig) -> usize {
     let requests = rig.simulator.requests();
     requests
         .iter()
-        .filter(|seen| seen.path == free_llm_proxy::simulator::Simulator::LIST_PATH)
+        .filter(|seen| seen.path == simulator::Simulator::LIST_PATH)
         .count()
 }
 

@@ -1,7 +1,7 @@
 //! §9.5: images and size are needs too.
 
-use free_llm_proxy::simulator::{Failure, Script, Step};
 use serde_json::{Value, json};
+use simulator::{Failure, Script, Step};
 
 use crate::rig::{Rig, ranking};
 use crate::s9_4_catalogue::{catalogue, entry};

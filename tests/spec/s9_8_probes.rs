@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Answer as Said, Failure, Plan, PlanEnd, Script, Step};
 use futures_util::future::join_all;
 use serde_json::json;
+use simulator::{Answer as Said, Failure, Plan, PlanEnd, Script, Step};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -359,7 +359,7 @@ async fn s9_8_requests_that_begin_after_a_failure_was_learnt_never_run_into_it()
         Failure::TimedOut.into(),
         Failure::OkZeroTokens.into(),
         Failure::OkHtml.into(),
-        Step::Reset(free_llm_proxy::simulator::Point::AfterHeaders),
+        Step::Reset(simulator::Point::AfterHeaders),
         STALL,
     ];
     for step in rows {

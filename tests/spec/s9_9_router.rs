@@ -1,7 +1,7 @@
 //! §9.9: the fallback router that the ranking names.
 
-use free_llm_proxy::simulator::{Answer, Failure, Plan, PlanEnd, Script, Step, list_of};
 use serde_json::{Value, json};
+use simulator::{Answer, Failure, Plan, PlanEnd, Script, Step, list_of};
 
 use crate::rig::Rig;
 use crate::s2_list::ids;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{self, Point, Step, Stream, StreamFault};
+use simulator::{Point, Step, Stream, StreamFault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};

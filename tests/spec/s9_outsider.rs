@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Point, Raw, RawPart, Step};
 use serde_json::{Value, json};
+use simulator::{Point, Raw, RawPart, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout};
 

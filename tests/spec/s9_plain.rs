@@ -1,7 +1,7 @@
 //! §9.3: how long a plain answer may take.
 
-use free_llm_proxy::simulator::{Answer, Point, Raw, RawPart, Step, Then};
 use serde_json::json;
+use simulator::{Answer, Point, Raw, RawPart, Step, Then};
 use tokio::time::Instant;
 
 use crate::rig::{Rig, abc};

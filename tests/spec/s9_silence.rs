@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{Answer, Point, Raw, RawPart, Step, Stream, StreamFault, Then};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use simulator::{Answer, Point, Raw, RawPart, Step, Stream, StreamFault, Then};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout_at};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use free_llm_proxy::simulator::{
+use serde_json::{Value, json};
+use simulator::{
     self, Greeting, Plan, PlanEnd, Point, Raw, RawPart, Script, Simulator, Step, Stream,
     StreamFault, ToolCall,
 };
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::sleep;

@@ -1,7 +1,7 @@
 //! §9.1: a 200 can be an error.
 
-use free_llm_proxy::simulator::{Failure, RawPart, Step};
 use serde_json::json;
+use simulator::{Failure, RawPart, Step};
 
 use crate::rig::{Rig, UPSTREAM_KEY, abc};
 use crate::scripts::{JSON, STREAM, parts, pieces};

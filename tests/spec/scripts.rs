@@ -1,14 +1,14 @@
 //! What upstreams are told to do, byte for byte, and what is looked at in lines and answers.
 
 use bytes::Bytes;
-use free_llm_proxy::simulator::{Raw, RawPart, Step, Then};
 use serde_json::{Map, Value};
+use simulator::{Raw, RawPart, Step, Then};
 
 use crate::rig::{Answer, Rig, ranking};
 use crate::wire::chat_head;
 
 /// Says nothing at all.
-pub const STALL: Step = Step::Stall(free_llm_proxy::simulator::Point::BeforeHeaders);
+pub const STALL: Step = Step::Stall(simulator::Point::BeforeHeaders);
 /// The header line of a plain answer.
 pub const JSON: &str = "Content-Type: application/json\r\n";
 /// The header line of a stream.

@@ -10,6 +10,7 @@ fn s6_flags_stand_before_or_behind_the_command() {
         ("serve",                               Command::Serve,  &[]),
         ("--port 1",                            Command::Serve,  &[("PORT", "1")]),
         ("--port=1 check",                      Command::Check,  &[("PORT", "1")]),
+        #[cfg(feature = "demo")]
         ("demo --port 1",                       Command::Demo,   &[("PORT", "1")]),
         ("--log-level debug health --port 1",   Command::Health, &[("PORT", "1"), ("LOG_LEVEL", "debug")]),
         ("status",                              Command::Status(Show::Once),  &[]),
@@ -111,6 +112,7 @@ fn s8_a_commands_help_shows_its_own_options_and_one_line_on_settings() {
     #[rustfmt::skip]
     let rows: &[(&str, &[&str])] = &[
         ("",            &["--env-file <FILE>", "--version", "  status ", "  init ", "Exit codes"]),
+        #[cfg(feature = "demo")]
         ("demo",        &["--env-file <FILE>"]),
         ("check",       &["--env-file <FILE>"]),
         ("health",      &["--env-file <FILE>"]),
@@ -188,7 +190,7 @@ fn s8_completion_scripts_know_flags_and_commands() {
     ] {
         let script = String::from_utf8(completions(shell)).unwrap();
         assert!(
-            script.contains("models-refresh-sec") && script.contains("demo"),
+            script.contains("models-refresh-sec") && script.contains("explain"),
             "{shell}"
         );
     }

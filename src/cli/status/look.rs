@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_6_without_colours_there_is_not_one_escape() {
+    fn s8_without_colours_there_is_not_one_escape() {
         let lines = [vec![
             (Tone::Good, "a".to_owned()),
             (Tone::Faint, "b".to_owned()),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_6_a_line_that_is_too_long_goes_on_below_by_pieces_words_and_letters() {
+    fn s8_a_line_that_is_too_long_goes_on_below_by_pieces_words_and_letters() {
         #[rustfmt::skip]
         let rows: &[(&[&str], usize, &[&str])] = &[
             (&["аб", "вг"],                   4, &["абвг"]),

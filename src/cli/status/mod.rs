@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_6_a_pipe_is_told_what_is_new() {
+    fn s8_a_pipe_is_told_what_is_new() {
         let state = |ready: bool, uptime: u64| {
             Told::State(news(&json!({"ready": ready, "uptime_sec": uptime})))
         };

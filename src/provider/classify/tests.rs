@@ -1,7 +1,11 @@
+mod cases;
+mod others;
+
 use std::time::{Instant, SystemTime};
 
 use super::*;
-use crate::simulator::{Failed, Failure as Recorded};
+use crate::verdict::Lesson;
+use simulator::{Failed, Failure as Recorded};
 
 const MODEL: &str = "vendor/model-x:free";
 /// 2026-10-02 12:00:00 UTC
@@ -22,7 +26,7 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789"),
+        redactor: Redactor::new([Secret::new("sk-or-v1-0123456789")]),
     };
     let headers = headers
         .iter()
@@ -31,6 +35,8 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
     let model = ModelId::try_from(MODEL).unwrap();
     rules.classify(
         Asked {
+            provider: crate::provider::find("openrouter").unwrap(),
+            key: None,
             model: &model,
             routing,
         },
@@ -66,6 +72,7 @@ fn in_words(failure: &Failure) -> String {
         None => String::new(),
         Some(Lesson::Lacks(capability)) => format!(", lacks {}", capability.as_str()),
         Some(Lesson::TooLong) => ", too long".to_owned(),
+        Some(Lesson::OverLimit) => ", over limit".to_owned(),
     };
     format!("{}, {scope}, {rest}{lesson}", failure.outcome.as_str())
 }
@@ -182,7 +189,7 @@ fn s9_2_every_recorded_failure_has_its_scope() {
         (Overloaded,               "upstream_error, model, 60s"),
     ];
     for (recorded, expected) in rows {
-        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now());
+        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now().wall);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
         assert_eq!(
             in_words(&classify(status, &headers, &body)),
@@ -192,7 +199,7 @@ fn s9_2_every_recorded_failure_has_its_scope() {
     }
     let inside_a_200 = Recorded::ALL
         .iter()
-        .filter(|f| Failed::from(**f).sent(MODEL, now()).0 == 200);
+        .filter(|f| Failed::from(**f).sent(MODEL, now().wall).0 == 200);
     assert_eq!(
         rows.len() + inside_a_200.count(),
         Recorded::ALL.len(),
@@ -241,24 +248,24 @@ fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
         (Harness, false),
         (ProviderLimit, false),
     ] {
-        let (status, _, body) = Failed::from(recorded).sent(MODEL, now());
+        let (status, _, body) = Failed::from(recorded).sent(MODEL, now().wall);
         let failure = classify(status, &[], &body);
         assert_eq!(failure.answer.is_some(), passed, "{recorded:?}");
         assert!(
             failure
                 .answer
-                .is_none_or(|answer| !String::from_utf8_lossy(&answer.body).contains("user_x"))
+                .is_none_or(|answer| !answer.body.to_text().contains("user_x"))
         );
     }
 }
 
 #[test]
 fn s9_2_the_free_requests_are_read_where_they_are_told() {
-    let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now());
+    let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now().wall);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let told = classify(status, &headers, &body).free_requests.unwrap();
     assert_eq!((told.limit, told.remaining), (50, 0));
-    let (status, _, body) = Failed::from(Recorded::DailyLimitMetadata).sent(MODEL, now());
+    let (status, _, body) = Failed::from(Recorded::DailyLimitMetadata).sent(MODEL, now().wall);
     assert_eq!(
         classify(status, &[], &body).free_requests.unwrap().limit,
         50
@@ -407,7 +414,7 @@ fn s9_2_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_no
         (InvalidImage,          "client_error, request, none",       "client_error, request, none"),
     ];
     for (recorded, asks, steers) in rows {
-        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now());
+        let (status, headers, body) = Failed::from(recorded).sent(MODEL, now().wall);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
         for (routing, expected) in [(Routing::Asks, asks), (Routing::Steers, steers)] {
             let failure = classify_of(routing, status, &headers, &body);

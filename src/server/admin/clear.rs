@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::view::{ModelView, StateView};
 use crate::json::{self, Members, Raw};
-use crate::model::ModelId;
+use crate::model::{ModelId, Subject};
 use crate::request::{InvalidRequest, Names};
 use crate::server::body::Sent;
 use crate::server::error::ProxyError;
@@ -35,14 +35,24 @@ pub(super) async fn clear(
     match read(&bytes, app.limits.max_json_depth).map_err(|e| ProxyError::Invalid(e.into()))? {
         Target::Model(id) => {
             let snapshot = models::snapshot(app)?;
-            let listed = |model: &&std::sync::Arc<crate::model::Model>| model.id.as_str() == id;
-            let id = snapshot.candidates().find(listed).map(|m| m.id.clone());
+            let candidates = snapshot.candidates().iter();
+            let own = candidates.filter(|candidate| candidate.offer.public_id.as_str() == id);
+            let id = own.clone().next().map(|one| one.offer.public_id.clone());
             let id = id.ok_or(ProxyError::ModelNotFound)?;
-            app.registry.clear_model(&id);
+            let subjects = own.flat_map(|candidate| candidate.subjects());
+            app.registry
+                .clear(subjects.filter(|subject| !subject.is_shared()));
             tell_model(app, &id)
         }
         Target::Account => {
-            app.registry.clear_account();
+            let accounts = app.walker.accounts();
+            let subjects = accounts.flat_map(|account| {
+                [
+                    Subject::account(account),
+                    Subject::provider(&account.provider),
+                ]
+            });
+            app.registry.clear(&subjects.collect::<Vec<_>>());
             super::json(&StateView::of(app, &State::read(app)))
         }
         Target::All => {
@@ -57,7 +67,7 @@ fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError
     let mut models = state.list.iter().flat_map(|list| &list.models);
     // A new list may have come in between.
     let model = models
-        .find(|state| state.model.id == *id)
+        .find(|state| state.offer.public_id == *id)
         .ok_or(ProxyError::ModelNotFound)?;
     super::json(&Cleared {
         model: ModelView::of(&app.traffic, model, state.now),
@@ -107,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i6_1_one_model_or_the_account_or_all_is_cleared() {
+    fn s3_one_model_or_the_account_or_all_is_cleared() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"model":"a:free"}"#,                "model a:free"),

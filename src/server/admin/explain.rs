@@ -11,15 +11,15 @@ use super::view::{AccountView, BecauseView};
 use crate::attempt::Explanation;
 use crate::clock::{Now, rfc3339};
 use crate::config::ModelField;
-use crate::model::{Capability, Model, ModelId};
-use crate::registry::Cooldowns;
+use crate::model::{Candidate, Capability, ModelId};
+use crate::registry::Rests;
 use crate::request::{ChatRequest, Wish};
-use crate::select::{LeftOut, Selection};
+use crate::select::LeftOut;
 use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
-use crate::server::state::{RestState, State};
+use crate::server::state::{ModelState, RestState, State};
 use crate::server::{App, chat};
 use crate::surface::Surface;
 
@@ -32,11 +32,11 @@ pub(super) async fn explain(
     let request = entered.request;
     let now = Now::read();
     let snapshot = app.registry.snapshot();
-    let known = app.registry.with_cooldowns(Cooldowns::clone);
+    let known = app.registry.with_rests(Rests::clone);
     let explained = app
         .walker
         .explain(snapshot.as_deref(), &request, &known, now);
-    let state = State::of(snapshot, &known, false, now);
+    let state = State::of(app, snapshot, &known, false, now);
     super::json(&View::of(app, &request, &explained, &state))
 }
 
@@ -94,21 +94,16 @@ impl<'a> View<'a> {
         state: &'a State,
     ) -> Self {
         let needs = request.needs.capabilities();
-        let candidates = match &explained.selection {
-            Selection::Candidates(models) => models.as_slice(),
-            Selection::Probing { .. }
-            | Selection::AllCooling { .. }
-            | Selection::AccountResting
-            | Selection::Exhausted
-            | Selection::NoneCapable { .. }
-            | Selection::NotListed
-            | Selection::NoSnapshot => &[],
-        };
+        let candidates = explained.candidates.iter();
+        let candidates = candidates.map(|candidate| &candidate.offer.public_id);
         // Both are in the order of the snapshot.
-        let mut rests = state.list.iter().flat_map(|list| &list.models);
-        let left_out = explained.left_out.iter().map(|(model, why)| {
-            let known = rests.find(|state| state.model.id == model.id);
-            left_out(model, why, known.and_then(|state| state.rest.as_ref()))
+        let rests = state.list.iter().flat_map(|list| &list.models);
+        let mut rests = rests.peekable();
+        let left_out = explained.left_out.iter().map(|(candidate, why)| {
+            let other = |state: &&ModelState| !Arc::ptr_eq(&state.offer, &candidate.offer);
+            while rests.next_if(|state| other(state)).is_some() {}
+            let known = rests.peek();
+            left_out(candidate, why, known.and_then(|state| state.rest.as_ref()))
         });
         Self {
             needs: NeedsView {
@@ -125,11 +120,11 @@ impl<'a> View<'a> {
                 Wish::Auto => None,
                 Wish::Named(name) => Some(name),
             },
-            selection: in_a_word(&explained.selection),
+            selection: explained.selection,
             max_attempts: explained.max_attempts,
-            candidates: candidates.iter().map(|model| &model.id).collect(),
+            candidates: candidates.collect(),
             left_out: left_out.collect(),
-            account: AccountView::of(app, &state.account, state.now),
+            account: AccountView::of(app, state.account(), state.now),
             would_answer: explained.refusal.clone().map(|refusal| {
                 AnswerView::of(&ProxyError::Refused {
                     refusal,
@@ -154,12 +149,12 @@ impl AnswerView {
 }
 
 fn left_out<'a>(
-    model: &'a Arc<Model>,
+    candidate: &'a Candidate,
     why: &LeftOut,
     rest: Option<&'a RestState>,
 ) -> LeftOutView<'a> {
     let view = |why, reason: String| LeftOutView {
-        model: &model.id,
+        model: &candidate.offer.public_id,
         why,
         reason,
         lacks: Vec::new(),
@@ -190,8 +185,8 @@ fn left_out<'a>(
             )
         },
         LeftOut::Tried => view("tried", "it has been asked already".to_owned()),
-        LeftOut::Account => view("account", "the account rests or is being probed".to_owned()),
-        LeftOut::Resting => LeftOutView {
+        LeftOut::Account(_) => view("account", "the account rests or is being probed".to_owned()),
+        LeftOut::Resting(_) => LeftOutView {
             resting_until: rest.map(|rest| rfc3339(rest.until)),
             resting_sec: rest.map(RestState::seconds_left),
             because: rest.map(|rest| BecauseView::of(&rest.because)),
@@ -201,18 +196,5 @@ fn left_out<'a>(
             "probing",
             "another request finds out whether it is well again".to_owned(),
         ),
-    }
-}
-
-fn in_a_word(selection: &Selection) -> &'static str {
-    match selection {
-        Selection::Candidates(_) => "candidates",
-        Selection::Probing { .. } => "probing",
-        Selection::AllCooling { .. } => "all_cooling",
-        Selection::AccountResting => "account_resting",
-        Selection::Exhausted => "exhausted",
-        Selection::NoneCapable { .. } => "none_capable",
-        Selection::NotListed => "not_listed",
-        Selection::NoSnapshot => "no_snapshot",
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::{Now, rfc3339};
-use crate::condition::Told;
+use crate::condition::Shown;
 use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId};
 use crate::registry::Standing;
@@ -25,7 +25,7 @@ pub(super) struct StateView<'a> {
     draining: bool,
     ready: bool,
     reason: Option<String>,
-    condition: Told,
+    condition: Shown,
     first_choice: Option<ModelId>,
     last_answer: Option<LastAnswer>,
     open_streams: i64,
@@ -118,7 +118,7 @@ impl<'a> StateView<'a> {
         let now = state.now;
         let started = app.traffic.started();
         let condition = state.condition(app);
-        let told = condition.told(&app.names, now);
+        let shown = condition.shown(&app.names, now);
         let ready = condition.is_ready();
         let models = state.list.as_ref().map_or(&[][..], |list| &list.models);
         let (requests, series, last_answer) = app
@@ -132,15 +132,15 @@ impl<'a> StateView<'a> {
             draining: state.draining,
             ready,
             first_choice: ready.then(|| state.first_choice(app)).flatten(),
-            reason: (!ready).then(|| told.sentence.clone()),
-            condition: told,
+            reason: (!ready).then(|| shown.sentence.clone()),
+            condition: shown,
             last_answer: last_answer.map(|(model, at)| LastAnswer {
                 model,
                 at: rfc3339(at),
             }),
             open_streams: app.metrics.streams_open(),
             list: state.list.as_ref().map(|list| ListView::of(list, now)),
-            account: AccountView::of(app, &state.account, now),
+            account: AccountView::of(app, state.account(), now),
             models: models
                 .iter()
                 .map(|model| ModelView::of(&app.traffic, model, now))
@@ -173,17 +173,19 @@ impl ListView {
 }
 
 impl<'a> AccountView<'a> {
-    pub(super) fn of(app: &App, account: &'a AccountState, now: Now) -> Self {
-        let rest = account.rest.as_ref();
+    pub(super) fn of(app: &App, account: Option<&'a AccountState>, now: Now) -> Self {
+        let rest = account.and_then(|account| account.rest.as_ref());
+        let limit = account.and_then(|account| account.limit);
+        let free = account.and_then(|account| account.free_requests);
         let today = app.registry.outside().today(now);
         Self {
-            state: in_a_word(account.standing),
-            limit: account.limit.map(|limit| limit.as_str()),
+            state: in_a_word(account.map_or(Standing::Awake, |account| account.standing)),
+            limit: limit.map(|limit| limit.as_str()),
             resting_until: rest.map(|rest| rfc3339(rest.until)),
             resting_sec: rest.map(RestState::seconds_left),
             reason: rest.map(RestState::reason),
             because: rest.map(|rest| BecauseView::of(&rest.because)),
-            free_requests: account.free_requests.map(|free| FreeRequestsView {
+            free_requests: free.map(|free| FreeRequestsView {
                 limit: free.limit,
                 remaining: free.remaining,
             }),
@@ -202,17 +204,17 @@ impl<'a> AccountView<'a> {
 
 impl<'a> ModelView<'a> {
     pub(super) fn of(traffic: &Traffic, state: &'a ModelState, now: Now) -> Self {
-        let model = &state.model;
+        let offer = &state.offer;
         let rest = state.rest.as_ref();
         // One look under the lock for each model: requests come in between.
-        let [hour, day] = traffic.read(|live| live.figures(&model.id, now));
+        let [hour, day] = traffic.read(|live| live.figures(&offer.public_id, now));
         let able = Capability::ALL.into_iter().filter(|c| state.able.has(*c));
         Self {
-            id: &model.id,
-            name: model.name.as_deref(),
-            rank: (!state.fallback).then_some(model.rank),
+            id: &offer.public_id,
+            name: offer.name.as_deref(),
+            rank: offer.rank,
             fallback: state.fallback,
-            context_length: model.context_length,
+            context_length: offer.context_length,
             capabilities: able.map(Capability::as_str).collect(),
             found_lacking: state.found_lacking.iter().map(|c| c.as_str()).collect(),
             state: in_a_word(state.standing),

@@ -258,7 +258,7 @@ impl Body {
                 | Part::File { .. }
                 | Part::Audio(_)
                 | Part::Tool(_)
-                | Part::Told(_),
+                | Part::Foreign(_),
             ) => None,
         };
         if let Some(text) = only_text.filter(|_| shown.is_empty()) {

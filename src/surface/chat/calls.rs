@@ -45,7 +45,7 @@ pub(in crate::surface) struct Fragment<'a> {
 
 /// A fragment as the list has it.
 #[derive(Default)]
-struct Told<'a> {
+struct Piece<'a> {
     index: Option<u64>,
     id: Option<&'a str>,
     name: Option<&'a str>,
@@ -79,7 +79,7 @@ impl Calls {
             if self.too_many || reader.kind() != Some(Kind::Object) {
                 return reader.value().map(drop);
             }
-            if let Some(fragment) = self.place(Told::read(reader)?) {
+            if let Some(fragment) = self.place(Piece::read(reader)?) {
                 take(&fragment);
             }
             Ok(())
@@ -89,28 +89,28 @@ impl Calls {
         debug_assert!(read.is_ok(), "it has been checked");
     }
 
-    fn place<'a>(&mut self, told: Told<'a>) -> Option<Fragment<'a>> {
-        let at = self.belongs_to(&told);
+    fn place<'a>(&mut self, piece: Piece<'a>) -> Option<Fragment<'a>> {
+        let at = self.belongs_to(&piece);
         if at >= MAX_CALLS {
             self.too_many = true;
             return None;
         }
         if self.seen.len() <= at {
-            self.last.insert(told.index.unwrap_or(at as u64), at);
+            self.last.insert(piece.index.unwrap_or(at as u64), at);
             self.seen.resize_with(at + 1, Seen::default);
         }
         let other = |id: &&str| self.seen.iter().take(at).any(|seen| seen.id == *id);
-        let own = told.id.filter(|id| !other(id));
+        let own = piece.id.filter(|id| !other(id));
         let seen = self.seen.get_mut(at)?;
-        if let (Some(id), true) = (told.id, seen.id.is_empty()) {
+        if let (Some(id), true) = (piece.id, seen.id.is_empty()) {
             id.clone_into(&mut seen.id);
         }
-        seen.name = seen.name.or(told.name.map(mark));
-        let arguments = told.arguments.and_then(|more| seen.arguments.take(more));
+        seen.name = seen.name.or(piece.name.map(mark));
+        let arguments = piece.arguments.and_then(|more| seen.arguments.take(more));
         Some(Fragment {
             call: at,
             id: own,
-            name: told.name,
+            name: piece.name,
             arguments,
             whole: seen.arguments.are_whole(),
         })
@@ -120,23 +120,23 @@ impl Calls {
     /// then another id with a name begins another call, and without any id another name. Some
     /// give every call the same id as well: then what is named and differs from a call whose
     /// arguments are whole is another.
-    fn belongs_to(&self, told: &Told<'_>) -> usize {
+    fn belongs_to(&self, piece: &Piece<'_>) -> usize {
         let next = self.seen.len();
         if self.are_whole {
             return next;
         }
-        let known = match told.index {
+        let known = match piece.index {
             Some(index) => self.last.get(&index).copied(),
             None => next.checked_sub(1),
         };
         let Some((at, seen)) = known.and_then(|at| Some((at, self.seen.get(at)?))) else {
             return next;
         };
-        let named = told.name.is_some();
-        let another = match (told.id, told.index) {
+        let named = piece.name.is_some();
+        let another = match (piece.id, piece.index) {
             (Some(id), index) if !seen.id.is_empty() && seen.id != id => named || index.is_none(),
             (_, None) if seen.id.is_empty() && named && seen.name.is_some() => true,
-            (Some(_) | None, Some(_) | None) => seen.is_followed_by(told),
+            (Some(_) | None, Some(_) | None) => seen.is_followed_by(piece),
         };
         if another { next } else { at }
     }
@@ -144,30 +144,30 @@ impl Calls {
 
 impl Seen {
     /// Whether it is over, and this no repetition of it.
-    fn is_followed_by(&self, told: &Told<'_>) -> bool {
-        let (Some(known), Some(name)) = (self.name, told.name) else {
+    fn is_followed_by(&self, piece: &Piece<'_>) -> bool {
+        let (Some(known), Some(name)) = (self.name, piece.name) else {
             return false;
         };
-        let arguments = told.arguments.as_ref();
+        let arguments = piece.arguments.as_ref();
         let others = || arguments.is_some_and(|more| !self.arguments.are(more));
         self.arguments.are_whole()
             && (known != mark(name) || (self.arguments.are_closed() && others()))
     }
 }
 
-impl<'a> Told<'a> {
+impl<'a> Piece<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, json::Error> {
         let text = |value: Raw<'a>| value.escaped().filter(|text| !text.is_empty());
-        let mut told = Self::default();
+        let mut piece = Self::default();
         reader.object(|key, reader| {
             match key {
-                "index" => told.index = reader.value()?.as_u64(),
-                "id" => told.id = text(reader.value()?).filter(|id| id.len() <= MAX_ID),
+                "index" => piece.index = reader.value()?.as_u64(),
+                "id" => piece.id = text(reader.value()?).filter(|id| id.len() <= MAX_ID),
                 "function" => reader.object(|key, reader| {
                     let value = reader.value()?;
                     match key {
-                        "name" => told.name = text(value),
-                        "arguments" => told.arguments = as_text(value),
+                        "name" => piece.name = text(value),
+                        "arguments" => piece.arguments = as_text(value),
                         _ => {}
                     }
                     Ok(())
@@ -176,7 +176,7 @@ impl<'a> Told<'a> {
             }
             Ok(())
         })?;
-        Ok(told)
+        Ok(piece)
     }
 }
 

@@ -61,14 +61,19 @@ impl<'a> Chunk<'a> {
     ) -> Result<Self, json::Error> {
         let mut chunk = Self::default();
         let mut error = None;
+        let mut is_completion = false;
         let mut reader = Reader::new(body, json::MAX_DEPTH)?;
         reader.object(|key, reader| match key {
-            "choices" => reader.array(|reader| chunk.choice(reader, choice)),
+            "choices" => {
+                is_completion = true;
+                reader.array(|reader| chunk.choice(reader, choice))
+            }
             "model" => reader.value().map(|value| chunk.model = text(value)),
             "error" => reader
                 .value()
                 .map(|value| error = UpstreamError::told(value)),
             "usage" => {
+                is_completion = true;
                 let usage = reader.value()?;
                 if usage.kind() == Kind::Object {
                     chunk.usage = Some(Usage::read(usage));
@@ -79,6 +84,9 @@ impl<'a> Chunk<'a> {
         })?;
         reader.end()?;
         chunk.error = error.or(chunk.error);
+        if !is_completion && chunk.error.is_none() {
+            chunk.error = UpstreamError::by_itself(body);
+        }
         Ok(chunk)
     }
 
@@ -210,10 +218,33 @@ fn list(value: Raw<'_>) -> Option<Raw<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Endpoint;
 
     /// A chunk by itself.
     fn read(body: &[u8]) -> Result<Chunk<'_>, json::Error> {
         Chunk::read(body, &mut None)
+    }
+
+    #[test]
+    fn s10_4_an_error_of_any_shape_is_read_here_too() {
+        #[rustfmt::skip]
+        let rows = [
+            (r#"{"success":false,"errors":[{"message":"used up"}]}"#, true),
+            (r#"[{"error":{"code":429,"message":"Slow"}}]"#,          true),
+            (r#"{"message":"invalid api token"}"#,                    true),
+            (r#""you (a) have reached""#,                             true),
+            (r#"{"choices":[],"message":"x"}"#,                       false),
+            (r#"{"usage":{},"message":"x"}"#,                         false),
+            (r#"{"type":"ping"}"#,                                    false),
+        ];
+        for (body, is_error) in rows {
+            let said = read(body.as_bytes()).unwrap().said();
+            assert_eq!(matches!(said, Said::Error(_)), is_error, "{body}");
+            assert_eq!(
+                said,
+                crate::answer::read(body.as_bytes(), Endpoint::Chat).unwrap()
+            );
+        }
     }
 
     #[test]

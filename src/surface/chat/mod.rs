@@ -5,6 +5,7 @@
 //! of it, in that one's room. Strings travel escaped, as they came.
 
 mod arguments;
+mod as_text;
 mod body;
 mod calls;
 mod chunk;
@@ -17,7 +18,6 @@ mod progress;
 mod results;
 mod schema;
 mod seal;
-mod told;
 mod turn;
 mod usage;
 

@@ -1,7 +1,7 @@
 //! A part of a message's content.
 
+use super::as_text::write_text;
 use super::name::fitting;
-use super::told::tell;
 use crate::json::{Raw, write};
 use crate::surface::place::{Invalid, Place};
 
@@ -22,7 +22,7 @@ pub(in crate::surface) enum Part<'a> {
     /// The name of a tool that a search has found, told as it goes up.
     Tool(&'a str),
     /// What has no part of its own: told in words.
-    Told(Raw<'a>),
+    Foreign(Raw<'a>),
 }
 
 /// Where the bytes of an image or a file are.
@@ -100,7 +100,7 @@ impl Part<'_> {
                 out.extend_from_slice(audio.as_bytes());
                 out.push(b'}');
             }
-            Self::Tool(_) | Self::Told(_) => {
+            Self::Tool(_) | Self::Foreign(_) => {
                 out.extend_from_slice(br#"{"type":"text","text":""#);
                 self.say(out);
                 out.extend_from_slice(br#""}"#);
@@ -116,7 +116,7 @@ impl Part<'_> {
                 out.extend_from_slice(b"This tool can be called now: ");
                 out.extend_from_slice(fitting(name).as_bytes());
             }
-            Self::Told(value) => tell(value, out),
+            Self::Foreign(value) => write_text(value, out),
             Self::Image { .. } | Self::File { .. } | Self::Audio(_) => return false,
         }
         true

@@ -4,7 +4,7 @@
 //! `\p{...}`. A pattern is a hint to the model; a schema says enough without it.
 
 use crate::json::{self, Kind, Raw, Reader, write};
-use crate::surface::dropped::Dropped;
+use crate::request::Dropped;
 
 /// What is noted of a schema that lost something.
 const NOTE: &str = "pattern";

@@ -4,11 +4,11 @@
 //! of a history is refused: what is no block, or lacks what it has to have, is left out and named.
 //! What the user asks last has to be as it should.
 
-use super::document::{document, image, search_result};
+use super::block::{Block, part};
 use crate::json::{Kind, Raw};
+use crate::request::Dropped;
 use crate::request::{MAX_MESSAGES, MAX_PARTS};
 use crate::surface::chat::{Arguments, Body, Part, TOO_MANY, fitting, unseal};
-use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 
@@ -129,79 +129,6 @@ fn user(content: Raw<'_>, place: &Place<'_>, body: &mut Body, unfit: &mut Unfit<
     }
 }
 
-/// A block of the user's or a tool's, as far as any kind of block is read.
-pub(super) struct Block<'a> {
-    pub(super) kind: &'a str,
-    pub(super) source: Option<Raw<'a>>,
-    pub(super) title: Option<Raw<'a>>,
-    pub(super) context: Option<Raw<'a>>,
-    pub(super) citations: Option<Raw<'a>>,
-    pub(super) content: Option<Raw<'a>>,
-    text: Option<Raw<'a>>,
-    tool_use_id: Option<Raw<'a>>,
-    is_error: Option<Raw<'a>>,
-}
-
-impl<'a> Block<'a> {
-    pub(super) fn read(block: Raw<'a>, place: &Place<'_>) -> Result<Self, Invalid> {
-        let keys = [
-            "type",
-            "source",
-            "title",
-            "context",
-            "citations",
-            "text",
-            "tool_use_id",
-            "content",
-            "is_error",
-        ];
-        let [
-            kind,
-            source,
-            title,
-            context,
-            citations,
-            text,
-            tool_use_id,
-            content,
-            is_error,
-        ] = place.object(block)?.pick(keys);
-        Ok(Self {
-            kind: place.required("type", kind)?,
-            source,
-            title,
-            context,
-            citations,
-            content,
-            text,
-            tool_use_id,
-            is_error,
-        })
-    }
-
-    /// The result of a tool: the client's, or one that a server has run.
-    fn is_result(&self) -> bool {
-        self.kind.ends_with("tool_result")
-    }
-}
-
-/// A text, an image, a document, or what was found in a search.
-pub(super) fn part<'a>(
-    block: &Block<'a>,
-    place: &Place<'_>,
-    parts: &mut Vec<Part<'a>>,
-    unfit: &mut Unfit<'_>,
-) -> Result<(), Invalid> {
-    match block.kind {
-        "text" => parts.push(Part::Text(place.required("text", block.text)?)),
-        "image" => parts.push(image(block, place)?),
-        "document" => document(block, place, parts, unfit)?,
-        "search_result" => search_result(block, place, parts)?,
-        other => return Err(place.field("type").not_carried(other)),
-    }
-    Ok(())
-}
-
 fn result(block: &Block<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     let id = block.tool_use_id.and_then(Raw::escaped);
     let mut parts = Vec::new();
@@ -240,7 +167,7 @@ fn returned<'a>(piece: Raw<'a>, parts: &mut Vec<Part<'a>>, unfit: &mut Unfit<'_>
                 .is_err()
             {
                 parts.truncate(before);
-                parts.push(Part::Told(piece));
+                parts.push(Part::Foreign(piece));
             }
         }
     }

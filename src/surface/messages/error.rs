@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::json::{self, Raw, write};
-use crate::surface::{Failure, is_too_long, sentence};
+use crate::surface::{StreamError, is_too_long, sentence};
 
 /// How much of a provider's own words is repeated, in characters.
 const LONGEST_RAW: usize = 500;
@@ -35,7 +35,7 @@ pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> 
 }
 
 /// The event that ends a stream which failed.
-pub(super) fn event(failure: &Failure<'_>, out: &mut Vec<u8>) {
+pub(super) fn event(failure: &StreamError<'_>, out: &mut Vec<u8>) {
     let status = match failure.kind {
         "invalid_request_error" => 400,
         "authentication_error" => 401,

@@ -1,6 +1,6 @@
 //! The events of a message's stream.
 
-use super::reply::{Ending, Reply, write_usage};
+use super::reply::{Reply, Stopped, write_usage};
 use crate::json::write;
 use crate::surface::Ids;
 use crate::surface::chat::Usage;
@@ -96,7 +96,7 @@ pub(super) fn block_stop(index: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n\n");
 }
 
-pub(super) fn message_end(reply: &Reply, ending: &Ending, out: &mut Vec<u8>) {
+pub(super) fn message_end(reply: &Reply, ending: &Stopped, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{");
     reply.write_stop(ending, out);
     out.extend_from_slice(br#"},"usage":"#);

@@ -2,10 +2,11 @@
 //!
 //! Claude Code and Anthropic's SDKs speak it. What becomes of each field is in `docs/surfaces.md`.
 
+mod block;
 mod blocks;
 mod call;
 mod count;
-mod document;
+
 mod error;
 mod event;
 mod plain;

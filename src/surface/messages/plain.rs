@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::reply::{Ending, Reply, write_usage};
+use super::reply::{Reply, Stopped, write_usage};
 use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of, write_object};
 use crate::surface::{BadAnswer, Ids};
 
@@ -13,7 +13,7 @@ impl Reply {
         if !chunk.has_choice() {
             return Err(BadAnswer::NoChoice);
         }
-        let mut ending = Ending::default();
+        let mut ending = Stopped::default();
         ending.hear(&chunk);
         let mut blocks = Vec::new();
         if self.thinking {

@@ -21,7 +21,7 @@ pub struct Reply {
 
 /// How an answer ended, put together as its chunks tell it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ending {
+pub(super) struct Stopped {
     finish: Option<Finish>,
     stopped_at: Option<String>,
     /// The provider says that it was a stop sequence, and not which.
@@ -82,7 +82,7 @@ impl Reply {
     }
 
     /// `stop_reason` and `stop_sequence`.
-    pub(super) fn write_stop(&self, ending: &Ending, out: &mut Vec<u8>) {
+    pub(super) fn write_stop(&self, ending: &Stopped, out: &mut Vec<u8>) {
         let named = ending.stopped_at.as_deref();
         let met = match self.stops.as_slice() {
             [only] if ending.stopped => Some(only),
@@ -112,7 +112,7 @@ impl Reply {
     }
 }
 
-impl Ending {
+impl Stopped {
     /// The end may be told twice; what is told last counts.
     pub(super) fn hear(&mut self, chunk: &Chunk<'_>) {
         self.finish = chunk.first.finish.or(self.finish);

@@ -8,9 +8,9 @@
 use super::call::Call;
 use super::error;
 use super::event::{self, Block, Delta, PING};
-use super::reply::{Ending, Reply};
+use super::reply::{Reply, Stopped};
 use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of};
-use crate::surface::{Failure, Ids};
+use crate::surface::{Ids, StreamError};
 
 /// A message in the making.
 #[derive(Debug)]
@@ -22,9 +22,9 @@ pub struct Stream {
     begun: bool,
     /// The index of the open block, or of the next one.
     index: u64,
-    open: Option<Kind>,
+    open: Option<BlockKind>,
     /// What waits for the open block to be closed.
-    held: Vec<(Kind, String)>,
+    held: Vec<(BlockKind, String)>,
     /// How many bytes that is, roughly.
     held_bytes: usize,
     fragments: Calls,
@@ -32,7 +32,7 @@ pub struct Stream {
     details: Details,
     /// What has been thought in the open block, escaped.
     thought: String,
-    ending: Ending,
+    ending: Stopped,
 }
 
 /// What a held piece takes beside its text.
@@ -40,7 +40,7 @@ const OVERHEAD: usize = 64;
 
 /// What a block is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum BlockKind {
     Text,
     Thinking,
     Call(usize),
@@ -61,7 +61,7 @@ impl Stream {
             calls: Vec::new(),
             details: Details::default(),
             thought: String::new(),
-            ending: Ending::default(),
+            ending: Stopped::default(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Stream {
         };
         if self.reply.thinking {
             if let Some(text) = thought {
-                self.piece(Kind::Thinking, text, out);
+                self.piece(BlockKind::Thinking, text, out);
             }
             if let Some(details) = chunk.first.details {
                 self.details.add(details);
@@ -89,7 +89,7 @@ impl Stream {
             .into_iter()
             .flatten()
         {
-            self.piece(Kind::Text, text, out);
+            self.piece(BlockKind::Text, text, out);
         }
         if let Some(calls) = chunk.first.calls {
             let mut fragments = std::mem::take(&mut self.fragments);
@@ -116,7 +116,7 @@ impl Stream {
             // No name ever came. A client tells the model better than we could.
             let nameless = self.calls.get(at).is_some_and(|call| call.name.is_empty());
             if nameless {
-                self.switch(Kind::Call(at), out);
+                self.switch(BlockKind::Call(at), out);
                 self.early(at, out);
             }
         }
@@ -127,7 +127,7 @@ impl Stream {
 
     /// The upstream failed within its answer. What is open stays so: a call that is closed would
     /// be carried out by the client, half of it missing.
-    pub(in crate::surface) fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+    pub(in crate::surface) fn fail(&mut self, failure: &StreamError<'_>, out: &mut Vec<u8>) {
         if failure.behind_a_block && !self.begun {
             self.begin("", out);
             event::block_start(self.index, &Block::Text, out);
@@ -172,15 +172,15 @@ impl Stream {
             if let Some(name) = fragment.name {
                 self.reply.given(name).clone_into(&mut call.name);
                 let early = std::mem::take(&mut call.early);
-                self.piece(Kind::Call(at), &early, out);
+                self.piece(BlockKind::Call(at), &early, out);
             }
         } else {
-            self.piece(Kind::Call(at), arguments, out);
+            self.piece(BlockKind::Call(at), arguments, out);
         }
     }
 
     /// A piece of a block: sent if it can be, held if another must be closed first and cannot be.
-    fn piece(&mut self, kind: Kind, text: &str, out: &mut Vec<u8>) {
+    fn piece(&mut self, kind: BlockKind, text: &str, out: &mut Vec<u8>) {
         if self.open == Some(kind) {
             self.delta(kind, text, out);
             if !self.held.is_empty() && self.may_close() {
@@ -196,8 +196,8 @@ impl Stream {
             // A call's pieces are one block, whatever came between; texts stay apart.
             let last = self.held.len().saturating_sub(1);
             let from = match kind {
-                Kind::Call(_) => 0,
-                Kind::Text | Kind::Thinking => last,
+                BlockKind::Call(_) => 0,
+                BlockKind::Text | BlockKind::Thinking => last,
             };
             let mut known = self.held.iter_mut().skip(from);
             self.held_bytes += text.len();
@@ -212,24 +212,24 @@ impl Stream {
 
     fn may_close(&self) -> bool {
         match self.open {
-            Some(Kind::Call(at)) => self.calls.get(at).is_some_and(|call| call.whole),
-            Some(Kind::Text | Kind::Thinking) | None => true,
+            Some(BlockKind::Call(at)) => self.calls.get(at).is_some_and(|call| call.whole),
+            Some(BlockKind::Text | BlockKind::Thinking) | None => true,
         }
     }
 
     /// Makes this the open block.
-    fn switch(&mut self, kind: Kind, out: &mut Vec<u8>) {
+    fn switch(&mut self, kind: BlockKind, out: &mut Vec<u8>) {
         if self.open == Some(kind) {
             return;
         }
         self.close(out);
         match kind {
-            Kind::Thinking => event::block_start(self.index, &Block::Thinking, out),
-            Kind::Text => {
+            BlockKind::Thinking => event::block_start(self.index, &Block::Thinking, out),
+            BlockKind::Text => {
                 self.redact(out);
                 event::block_start(self.index, &Block::Text, out);
             }
-            Kind::Call(at) => {
+            BlockKind::Call(at) => {
                 self.redact(out);
                 let Some(call) = self.calls.get(at) else {
                     return;
@@ -243,17 +243,17 @@ impl Stream {
     }
 
     /// Sends a piece of the open block.
-    fn delta(&mut self, kind: Kind, text: &str, out: &mut Vec<u8>) {
+    fn delta(&mut self, kind: BlockKind, text: &str, out: &mut Vec<u8>) {
         if text.is_empty() {
             return;
         }
         let delta = match kind {
-            Kind::Text => Delta::Text,
-            Kind::Thinking => {
+            BlockKind::Text => Delta::Text,
+            BlockKind::Thinking => {
                 self.thought.push_str(text);
                 Delta::Thinking
             }
-            Kind::Call(at) => {
+            BlockKind::Call(at) => {
                 if let Some(call) = self.calls.get_mut(at) {
                     call.sent = true;
                 }
@@ -268,20 +268,20 @@ impl Stream {
             .calls
             .get_mut(at)
             .map(|call| std::mem::take(&mut call.early));
-        self.delta(Kind::Call(at), &early.unwrap_or_default(), out);
+        self.delta(BlockKind::Call(at), &early.unwrap_or_default(), out);
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
         match self.open.take() {
             None => return,
-            Some(Kind::Text) => {}
-            Some(Kind::Thinking) => {
+            Some(BlockKind::Text) => {}
+            Some(BlockKind::Thinking) => {
                 let mut signature = Vec::new();
                 let thought = std::mem::take(&mut self.thought);
                 seal(&mut signature, &self.details.taken(), &thought);
                 event::block_delta(self.index, Delta::Signature, &signature, out);
             }
-            Some(Kind::Call(at)) => {
+            Some(BlockKind::Call(at)) => {
                 if let Some(call) = self.calls.get_mut(at) {
                     call.closed = true;
                     // No arguments are an empty object, and some clients have to be told.

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::json::Raw;
+use crate::request::Dropped;
 use crate::request::MAX_TOOLS;
 use crate::surface::chat::{Body, fitting, write_schema};
-use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
 

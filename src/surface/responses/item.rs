@@ -7,7 +7,7 @@ use crate::surface::chat::{Details, seal};
 
 /// What an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ItemKind {
     Text,
     Refusal,
     Reasoning,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 /// The item that is open.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) kind: Kind,
+    pub(super) kind: ItemKind,
     pub(super) at: usize,
     /// All its text so far, escaped.
     pub(super) text: Vec<u8>,
@@ -47,7 +47,7 @@ impl<'s> Sink<'s> {
     }
 }
 
-impl Kind {
+impl ItemKind {
     fn prefix(self) -> &'static str {
         match self {
             Self::Text | Self::Refusal => "msg",
@@ -112,7 +112,7 @@ struct Words {
 }
 
 impl Open {
-    pub(super) fn begin(kind: Kind, at: usize, sink: &mut Sink<'_>) -> Self {
+    pub(super) fn begin(kind: ItemKind, at: usize, sink: &mut Sink<'_>) -> Self {
         let id = sink.id(kind.prefix(), at);
         sink.event("response.output_item.added")
             .index(&id)
@@ -144,7 +144,7 @@ impl Open {
             .item(&id)
             .raw(words.place.as_bytes())
             .text(r#","delta":"#, text.as_bytes());
-        if self.kind == Kind::Text {
+        if self.kind == ItemKind::Text {
             event = event.raw(br#","logprobs":"#).raw(logprobs.as_bytes());
             let inner = logprobs.strip_prefix('[').and_then(|l| l.strip_suffix(']'));
             if let Some(inner) = inner.map(str::trim).filter(|inner| !inner.is_empty()) {
@@ -177,7 +177,7 @@ impl Open {
             .item(&id)
             .raw(words.place.as_bytes())
             .text(words.whole, &self.text);
-        if self.kind == Kind::Text {
+        if self.kind == ItemKind::Text {
             event = event.raw(br#","logprobs":["#).raw(&self.logprobs).raw(b"]");
         }
         event.end();
@@ -207,9 +207,9 @@ impl Open {
 
 /// An item without a text, for details that came after what the model thought was over.
 pub(super) fn sealed(at: usize, details: &Details, sink: &mut Sink<'_>) -> Vec<u8> {
-    let id = sink.id(Kind::Reasoning.prefix(), at);
+    let id = sink.id(ItemKind::Reasoning.prefix(), at);
     let mut item = Vec::new();
-    head(Kind::Reasoning, &id, "completed", &mut item);
+    head(ItemKind::Reasoning, &id, "completed", &mut item);
     item.push(b']');
     write_seal(details, b"", &mut item);
     item.push(b'}');
@@ -224,11 +224,11 @@ pub(super) fn sealed(at: usize, details: &Details, sink: &mut Sink<'_>) -> Vec<u
 }
 
 /// The item up to its parts.
-fn head(kind: Kind, id: &ItemId<'_>, status: &str, out: &mut Vec<u8>) {
+fn head(kind: ItemKind, id: &ItemId<'_>, status: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"id":""#);
     id.write(out);
     match kind {
-        Kind::Text | Kind::Refusal => {
+        ItemKind::Text | ItemKind::Refusal => {
             for piece in [
                 r#"","type":"message","status":""#,
                 status,
@@ -237,7 +237,7 @@ fn head(kind: Kind, id: &ItemId<'_>, status: &str, out: &mut Vec<u8>) {
                 out.extend_from_slice(piece.as_bytes());
             }
         }
-        Kind::Reasoning => out.extend_from_slice(br#"","type":"reasoning","summary":["#),
+        ItemKind::Reasoning => out.extend_from_slice(br#"","type":"reasoning","summary":["#),
     }
 }
 

@@ -7,9 +7,9 @@ use super::foreign;
 use super::parts::{asked, returned, texts};
 use super::tools::joined;
 use crate::json::{Kind, Raw};
+use crate::request::Dropped;
 use crate::request::MAX_MESSAGES;
 use crate::surface::chat::{Arguments, Body, Part, unseal};
-use crate::surface::dropped::Dropped;
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 

@@ -21,7 +21,7 @@ pub use request::read;
 pub use stream::Stream;
 
 use super::chat::Chunk;
-use super::{BadAnswer, Failure, Ids, is_too_long};
+use super::{BadAnswer, Ids, StreamError, is_too_long};
 
 impl Reply {
     /// Translates a whole answer. It is read as a stream of one chunk, so that the two agree.
@@ -46,7 +46,7 @@ impl Reply {
 }
 
 /// The codes that a failed response can have; what a client does next depends on them.
-fn code_of(failure: &Failure<'_>) -> &'static str {
+fn code_of(failure: &StreamError<'_>) -> &'static str {
     match failure.code {
         _ if is_too_long(failure.message) => "context_length_exceeded",
         "rate_limited" | "account_rate_limited" => "rate_limit_exceeded",

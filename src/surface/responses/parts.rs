@@ -29,7 +29,7 @@ pub(super) fn asked<'a>(
 /// What a tool has returned: what is no part is told in words.
 pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
     let place = Place::top("output");
-    let part = |value| read(value, &place).unwrap_or(Part::Told(value));
+    let part = |value| read(value, &place).unwrap_or(Part::Foreign(value));
     match output {
         None => Vec::new(),
         Some(list) if list.kind() == Kind::Array => {

@@ -5,11 +5,11 @@
 //! each carries its place. Nothing is held back but what has no name yet.
 
 use super::call::Call;
-use super::item::{self, Kind, Open, Sink};
+use super::item::{self, ItemKind, Open, Sink};
 use super::reply::{Reply, Response, Status};
 use crate::json;
 use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
-use crate::surface::{Failure, Ids};
+use crate::surface::{Ids, StreamError};
 
 /// A response in the making.
 #[derive(Debug)]
@@ -83,17 +83,17 @@ impl Stream {
             (reasoning, _) => reasoning,
         };
         if let Some(text) = reasoning {
-            self.text(Kind::Reasoning, text, "[]", out);
+            self.text(ItemKind::Reasoning, text, "[]", out);
         }
         if let Some(details) = chunk.first.details.filter(|_| self.reply.encrypted) {
             self.details.add(details);
         }
         if let Some(text) = &chunk.first.content {
             let logprobs = chunk.first.logprobs.map_or("[]", json::Raw::text);
-            self.text(Kind::Text, text, logprobs, out);
+            self.text(ItemKind::Text, text, logprobs, out);
         }
         if let Some(text) = chunk.first.refusal {
-            self.text(Kind::Refusal, text, "[]", out);
+            self.text(ItemKind::Refusal, text, "[]", out);
         }
         if let Some(calls) = chunk.first.calls {
             self.close("completed", out);
@@ -127,7 +127,7 @@ impl Stream {
 
     /// The upstream failed within its answer. What is open stays so: a call that is closed would
     /// be carried out by the client, half of it missing.
-    pub(in crate::surface) fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+    pub(in crate::surface) fn fail(&mut self, failure: &StreamError<'_>, out: &mut Vec<u8>) {
         self.begin(out);
         let status = Status::Failed(super::code_of(failure), failure.message);
         self.with_response("response.failed", status, out);
@@ -191,10 +191,10 @@ impl Stream {
         }
     }
 
-    fn text(&mut self, kind: Kind, text: &str, logprobs: &str, out: &mut Vec<u8>) {
+    fn text(&mut self, kind: ItemKind, text: &str, logprobs: &str, out: &mut Vec<u8>) {
         if self.open.as_ref().is_none_or(|open| open.kind != kind) {
             self.close("completed", out);
-            if kind != Kind::Reasoning {
+            if kind != ItemKind::Reasoning {
                 self.seal(out);
             }
             let at = self.next;
@@ -212,7 +212,7 @@ impl Stream {
         let Some(open) = self.open.take() else {
             return;
         };
-        let sealed = open.kind == Kind::Reasoning && self.reply.encrypted;
+        let sealed = open.kind == ItemKind::Reasoning && self.reply.encrypted;
         let details = sealed.then(|| self.details.taken());
         let sink = &mut sink(out, &mut self.sequence, &self.ids, self.is_plain);
         let (at, item) = (open.at, open.end(status, details.as_ref(), sink));

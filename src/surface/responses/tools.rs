@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::reply::{Form, Special};
 use crate::json::{Raw, write};
+use crate::request::Dropped;
 use crate::request::MAX_TOOLS;
 use crate::surface::chat::{Body, cut, fitting, write_schema};
-use crate::surface::dropped::Dropped;
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
 

@@ -32,7 +32,7 @@ fn state() -> Value {
 }
 
 #[test]
-fn i6_6_the_table_says_who_answers_and_who_rests_how_long_and_why() {
+fn s8_the_table_says_who_answers_and_who_rests_how_long_and_why() {
     let expected = "\
 Requests are being answered.
 free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min ago
@@ -50,7 +50,7 @@ last requests (your time)
 }
 
 #[test]
-fn i6_6_seventy_columns_hold_all_of_it() {
+fn s8_seventy_columns_hold_all_of_it() {
     let mut state = state();
     state["models"][0]["id"] = "nvidia/llama-3.1-nemotron-ultra-253b-v1:free".into();
     let lines = table(&state, Local::hours(3), 70);
@@ -110,7 +110,7 @@ fn s3_nothing_is_a_hundred_percent_beside_a_failure() {
 }
 
 #[test]
-fn i6_6_hostile_text_is_text_and_a_stranger_breaks_nothing() {
+fn s8_hostile_text_is_text_and_a_stranger_breaks_nothing() {
     let mut state = state();
     state["models"][0]["reason"] = "\u{1b}]0;evil\u{7}\r\n\u{202e}x".into();
     state["version"] = "\u{1b}[2J".into();
@@ -130,7 +130,7 @@ fn i6_6_hostile_text_is_text_and_a_stranger_breaks_nothing() {
 }
 
 #[test]
-fn i6_6_a_thousand_models_are_named_up_to_a_point() {
+fn s8_a_thousand_models_are_named_up_to_a_point() {
     let mut state = state();
     let model = state["models"][1].clone();
     state["models"] = vec![model; 1000].into();

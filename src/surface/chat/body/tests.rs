@@ -332,7 +332,7 @@ fn what_the_user_says_is_as_plain_as_can_be() {
              json!([{"type": "file", "file": {"file_data": "https://a"}}])),
         (vec![Part::Audio(r#"{"data":"A","format":"wav"}"#)],
              json!([{"type": "input_audio", "input_audio": {"data": "A", "format": "wav"}}])),
-        (vec![Part::Told(Raw::parse(br#"{"type":"x","n":1}"#, 9).unwrap())],
+        (vec![Part::Foreign(Raw::parse(br#"{"type":"x","n":1}"#, 9).unwrap())],
              json!([{"type": "text", "text": r#"{"type":"x","n":1}"#}])),
     ];
     for (parts, content) in rows {

@@ -6,7 +6,7 @@ use super::{reply, thinking};
 use crate::surface::transcript::{
     End, FAILURE, call, check_message, check_one_choice_alone, delta, id, ids, play, text,
 };
-use crate::surface::{Failure, transcript};
+use crate::surface::{StreamError, transcript};
 
 #[test]
 fn the_end_says_why() {
@@ -57,7 +57,7 @@ fn a_failure_is_the_last_event() {
     assert_eq!(*events.last().unwrap(), error);
     let none: [&str; 0] = [];
     assert_eq!(play(reply(&json!({})), &none, End::Failed), [error]);
-    let failure = Failure {
+    let failure = StreamError {
         code: "rate_limited",
         ..FAILURE
     };
@@ -71,7 +71,7 @@ fn a_failure_is_the_last_event() {
 
 #[test]
 fn s3_a_failure_that_no_retry_helps_comes_behind_a_whole_block() {
-    let failure = Failure {
+    let failure = StreamError {
         code: "not_retryable",
         kind: "invalid_request_error",
         message: "All rest.",

@@ -114,7 +114,7 @@ fn a_choice_that_nobody_asked_for_is_left_out() {
 
 #[test]
 fn a_failure_has_a_code_that_clients_know() {
-    let failure = |code, kind, message| crate::surface::Failure {
+    let failure = |code, kind, message| crate::surface::StreamError {
         code,
         kind,
         message,

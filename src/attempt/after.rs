@@ -1,0 +1,155 @@
+//! What follows from a failed attempt: a rest, a lesson, whom it rules out for the request (spec §10.4).
+
+use std::time::SystemTime;
+
+use super::Refusal;
+use super::progress::{LastWord, Progress};
+use super::walk::Walker;
+use crate::clock::{Now, rfc3339};
+use crate::config::LogLevel;
+use crate::model::{Candidate, Subject};
+use crate::registry::Claim;
+use crate::request::ChatRequest;
+use crate::select::OutBy;
+use crate::telemetry::RequestRecord;
+use crate::verdict::{AccountLimit, Because, Failure, Lesson, Rest, Scope};
+
+impl Walker {
+    /// Draws the consequences of a failure. Only one that is the request's ends the walk.
+    pub(super) fn after(
+        &self,
+        request: &ChatRequest,
+        failure: Failure,
+        claim: Claim,
+        progress: &mut Progress,
+        record: &mut RequestRecord,
+    ) -> Option<Refusal> {
+        let candidate = &**claim.candidate();
+        let until = self.let_rest(candidate, &failure, Now::read());
+        self.tell(candidate, &failure, until, record);
+        match failure.scope {
+            Scope::Request => {
+                claim.is_well();
+                return failure.answer.map(Refusal::Passed);
+            }
+            Scope::Model => progress.is_out(candidate.model(), OutBy::Tried),
+            Scope::Candidate => {}
+            Scope::Account(limit) => {
+                progress.is_out(candidate.of_account(), OutBy::Limit(limit));
+                progress.told = failure.answer.map(Refusal::Passed);
+                progress.failed = true;
+                return None;
+            }
+            Scope::Key => {
+                progress.is_out(candidate.of_account(), OutBy::Limit(AccountLimit::Key));
+                progress.told = Some(Refusal::UpstreamAuth {
+                    status: failure.status.unwrap_or(401),
+                    account: candidate.account.as_ref().clone(),
+                });
+                progress.failed = true;
+                return None;
+            }
+            Scope::Provider => {
+                progress.is_out(candidate.provider(), OutBy::Tried);
+                progress.failed = true;
+                return None;
+            }
+        }
+        match failure.lesson {
+            // Only of what was asked of it.
+            Some(Lesson::Lacks(capability)) if request.needs.has(capability) => {
+                self.registry.learn(candidate.model(), capability);
+            }
+            Some(Lesson::Lacks(_)) | None => {}
+            // Its window is not what the request is too large for.
+            Some(Lesson::OverLimit) => {}
+            Some(Lesson::TooLong) => {
+                let context = candidate.offer.context_length;
+                progress.above_context = progress.above_context.max(context);
+            }
+        }
+        // A model that refuses one request has answered, and so has the account; who was never reached
+        // has told nothing of either.
+        match (failure.status, failure.rest) {
+            (None, _) => {}
+            // What the request brought upon itself says as little.
+            (Some(_), _) if failure.owed => {}
+            (Some(_), Rest::None) => claim.is_well(),
+            (
+                Some(_),
+                Rest::For(_) | Rest::Until(_) | Rest::UntilNextList | Rest::Doubling { .. },
+            ) => claim.account_is_well(),
+        }
+        // A model that is gone was never really a candidate.
+        let gone = failure.rest == Rest::UntilNextList;
+        progress.failed |= failure.answer.is_none() && !gone;
+        if !gone {
+            progress.last = failure.answer.map(LastWord::Refused);
+        }
+        None
+    }
+
+    /// Log and record learn of a failed attempt.
+    pub(super) fn tell(
+        &self,
+        candidate: &Candidate,
+        failure: &Failure,
+        until: Option<SystemTime>,
+        record: &mut RequestRecord,
+    ) {
+        self.log.emit(
+            LogLevel::Debug,
+            "attempt_failed",
+            &serde_json::json!({
+                "model": candidate.offer.public_id, "provider": candidate.account.provider,
+                "account": *candidate.account, "outcome": failure.outcome.as_str(),
+                "status": failure.status, "cause": failure.cause.as_str(),
+            }),
+        );
+        record.attempt_fails(failure.outcome, failure, until);
+    }
+
+    /// Lets whom a failure concerns rest; answers until when.
+    pub(super) fn let_rest(
+        &self,
+        candidate: &Candidate,
+        failure: &Failure,
+        now: Now,
+    ) -> Option<SystemTime> {
+        let subject = concerned(candidate, failure.scope)?;
+        let because = Because::of(&candidate.offer.public_id, failure, now);
+        let limit = because.limit();
+        let (wake, is_news) = self.registry.rest(subject, because, failure.rest, now);
+        let until = wake.map(|wake| wake.date(now));
+        if is_news && subject.is_shared() {
+            let event = match failure.scope {
+                Scope::Provider => "provider_rests",
+                Scope::Account(_)
+                | Scope::Key
+                | Scope::Request
+                | Scope::Candidate
+                | Scope::Model => "account_rests",
+            };
+            self.log.emit(
+                LogLevel::Warning,
+                event,
+                &serde_json::json!({
+                    "provider": candidate.account.provider, "account": *candidate.account,
+                    "limit": limit.map(AccountLimit::as_str), "until": until.map(rfc3339),
+                }),
+            );
+        }
+        until
+    }
+}
+
+/// Whom a failure of a candidate concerns; `None` where it is the request's own.
+fn concerned(candidate: &Candidate, scope: Scope) -> Option<&Subject> {
+    match scope {
+        Scope::Request => None,
+        Scope::Candidate => Some(candidate.itself()),
+        Scope::Model => Some(candidate.model()),
+        Scope::Account(_) | Scope::Key => Some(candidate.of_account()),
+        Scope::Provider => Some(candidate.provider()),
+    }
+}

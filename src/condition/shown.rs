@@ -1,0 +1,175 @@
+//! A condition as the JSON of `/ready` and `/admin/state` has it: a code and what it is about, for who
+//! says it in other words (the page, in its reader's language), and the sentence in English.
+
+use serde::Serialize;
+
+use super::words::Names;
+use super::{Condition, Tone};
+use crate::clock::{Now, rfc3339};
+use crate::model::ModelId;
+
+/// What is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// Which condition it is.
+    pub code: &'static str,
+    /// `good`, `warn` or `bad`.
+    pub tone: &'static str,
+    /// In a sentence, or two.
+    pub sentence: String,
+    /// What to do about it.
+    pub next_step: Option<String>,
+    /// What the sentence is about, for other languages.
+    pub about: About,
+}
+
+/// The parts of the sentence that are not words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// The upstream's name, or its host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// The upstream's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The tail of our key there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The ranking's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<String>,
+    /// An HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What went wrong: the log's word for a failed read or attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
+    /// How many models, requests or failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Of all that rest: how many are gone, rate limited, failing otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rests: Option<[usize; 3]>,
+    /// Who answered last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<ModelId>,
+    /// Who is asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<ModelId>,
+    /// When it was found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// When it is over by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+impl Condition {
+    /// As JSON tells it.
+    #[must_use]
+    pub fn shown(&self, names: &Names, now: Now) -> Shown {
+        Shown {
+            code: self.name(),
+            tone: match self.tone() {
+                Tone::Good => "good",
+                Tone::Warn => "warn",
+                Tone::Bad => "bad",
+            },
+            sentence: self.sentence(names, now),
+            next_step: self.next_step(names, now),
+            about: self.about(names),
+        }
+    }
+
+    /// Its name in the JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Draining => "draining",
+            Self::Starting => "starting",
+            Self::NoList { .. } => "no_list",
+            Self::KeyRefused { .. } => "key_refused",
+            Self::QuotaGone { day: true, .. } => "quota_day",
+            Self::QuotaGone { day: false, .. } => "quota_minute",
+            Self::NoCredit { .. } => "no_credit",
+            Self::NoneThere { .. } => "none_there",
+            Self::NotReached { fresh: true, .. } => "not_reached",
+            Self::NotReached { fresh: false, .. } => "was_not_reached",
+            Self::Refused { .. } => "refused",
+            Self::AllRest { .. } => "all_rest",
+            Self::Probing => "probing",
+            Self::Failing { .. } => "failing",
+            Self::Answering { .. } => "answering",
+            Self::Ready { .. } => "ready",
+        }
+    }
+
+    fn about(&self, names: &Names) -> About {
+        let upstream = Some(names.host.clone());
+        let none = About::default();
+        match self {
+            Self::Draining | Self::Starting | Self::Probing => none,
+            Self::NoList { ranking, next, .. } => About {
+                upstream,
+                ranking: Some(names.ranking.clone()),
+                status: ranking.as_ref().and_then(|failed| failed.status),
+                cause: ranking.as_ref().map(|failed| failed.kind),
+                until: next.map(rfc3339),
+                ..none
+            },
+            Self::KeyRefused { status } => About {
+                upstream,
+                key: names.key.clone(),
+                status: *status,
+                ..none
+            },
+            Self::QuotaGone { limit, until, .. } => About {
+                count: *limit,
+                until: Some(rfc3339(*until)),
+                ..none
+            },
+            Self::NoCredit { until } => About {
+                upstream,
+                until: until.map(rfc3339),
+                ..none
+            },
+            Self::NoneThere { of } => About {
+                base: Some(names.base.clone()),
+                count: Some(*of as u64),
+                ..none
+            },
+            Self::NotReached { cause, at, .. } => About {
+                upstream,
+                cause: Some(cause.as_str()),
+                at: Some(rfc3339(*at)),
+                ..none
+            },
+            Self::Refused { status, count, .. } => About {
+                status: Some(*status),
+                count: Some((*count).into()),
+                ..none
+            },
+            Self::AllRest { list } => About {
+                count: Some(list.models as u64),
+                rests: Some([list.why.gone, list.why.rate_limited, list.why.failing]),
+                until: list.first_back.map(rfc3339),
+                ..none
+            },
+            Self::Failing { count, next } => About {
+                count: Some((*count).into()),
+                next: Some(next.clone()),
+                ..none
+            },
+            Self::Answering { last, at, next } => About {
+                last: Some(last.clone()),
+                next: Some(next.clone()),
+                at: Some(rfc3339(*at)),
+                ..none
+            },
+            Self::Ready { next } => About {
+                next: Some(next.clone()),
+                ..none
+            },
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A quota as an error names it.
+
+use std::time::SystemTime;
+
+use super::{Counted, Per, Unit};
+
+/// What an error says of a quota: for a limit that is *stated*, or *learnt* where only its window is
+/// named (spec §10.5). It comes from outside, and is bounded where it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stated {
+    /// How much the limit is, where the error says so; neither zero nor more than [`Stated::MOST`].
+    pub amount: Option<u64>,
+    /// Of what, where it says so.
+    pub unit: Option<Unit>,
+    /// Within which window.
+    pub per: Per,
+    /// Who shares it, as far as it can be told; never [`Counted::Address`], which no text names.
+    pub of: Counted,
+    /// When it returns, where that is known.
+    pub until: Option<SystemTime>,
+}
+
+impl Stated {
+    /// No limit is larger: a larger number is not believed.
+    pub const MOST: u64 = 1_000_000_000_000;
+}

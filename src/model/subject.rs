@@ -1,0 +1,150 @@
+//! Whom a verdict concerns: a provider, an account, an offer, or an offer through an account.
+//!
+//! Subjects are looked up for every candidate that a request walks past, so each is hashed when it is
+//! made and never again.
+
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
+
+use super::{AccountId, ModelId, ProviderId};
+
+/// Whom a verdict concerns (spec §10.4).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Whom {
+    /// A provider with all its accounts.
+    Provider(ProviderId),
+    /// An account with all its offers.
+    Account(AccountId),
+    /// An offer through every account of its provider: the provider, and the id there.
+    Model(ProviderId, ModelId),
+    /// An offer through one account.
+    Candidate(AccountId, ModelId),
+}
+
+/// Whom a verdict concerns, as a key of tables.
+#[derive(Clone, Eq)]
+pub struct Subject {
+    hash: u64,
+    whom: Whom,
+}
+
+/// A table of subjects.
+pub type SubjectMap<T> = std::collections::HashMap<Subject, T, BuildHasherDefault<AsItIs>>;
+
+/// One for the whole process: ids come from outside, and nobody there may know where they collide.
+static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+impl Subject {
+    /// The subject.
+    #[must_use]
+    pub fn new(whom: Whom) -> Self {
+        Self {
+            hash: KEYS.hash_one(&whom),
+            whom,
+        }
+    }
+
+    /// An account.
+    #[must_use]
+    pub fn account(account: &AccountId) -> Self {
+        Self::new(Whom::Account(account.clone()))
+    }
+
+    /// A provider.
+    #[must_use]
+    pub fn provider(provider: &ProviderId) -> Self {
+        Self::new(Whom::Provider(provider.clone()))
+    }
+
+    /// Whom it is.
+    #[must_use]
+    pub fn whom(&self) -> &Whom {
+        &self.whom
+    }
+
+    /// Whether many offers stand or fall with it: an account, a provider.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match self.whom {
+            Whom::Provider(_) | Whom::Account(_) => true,
+            Whom::Model(..) | Whom::Candidate(..) => false,
+        }
+    }
+}
+
+impl PartialEq for Subject {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.whom == other.whom
+    }
+}
+
+impl Hash for Subject {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.whom {
+            Whom::Provider(provider) => write!(f, "provider {provider}"),
+            Whom::Account(account) => write!(f, "account {account}"),
+            Whom::Model(provider, id) => write!(f, "model {id} at {provider}"),
+            Whom::Candidate(account, id) => write!(f, "model {id} through {account}"),
+        }
+    }
+}
+
+/// Takes a hash that was made before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        // Not used by a subject; right for whatever else is hashed.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_4_subjects_are_told_apart() {
+        let provider = |name| ProviderId::try_from(name).unwrap();
+        let account = |name, label: &str| AccountId {
+            provider: provider(name),
+            label: label.into(),
+        };
+        let id = |id| ModelId::try_from(id).unwrap();
+        let all = [
+            Whom::Provider(provider("groq")),
+            Whom::Provider(provider("ovh")),
+            Whom::Account(account("groq", "groq")),
+            Whom::Account(account("groq", "groq#2")),
+            Whom::Account(account("ovh", "groq")),
+            Whom::Model(provider("groq"), id("a")),
+            Whom::Model(provider("ovh"), id("a")),
+            Whom::Candidate(account("groq", "groq"), id("a")),
+            Whom::Candidate(account("groq", "groq#2"), id("a")),
+        ];
+        let mut table = SubjectMap::default();
+        for (n, whom) in all.iter().enumerate() {
+            assert_eq!(table.insert(Subject::new(whom.clone()), n), None);
+        }
+        for (n, whom) in all.into_iter().enumerate() {
+            assert_eq!(table.get(&Subject::new(whom)), Some(&n));
+        }
+    }
+}

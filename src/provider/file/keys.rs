@@ -1,0 +1,128 @@
+//! Where keys are (spec §10.1): named by variable or by file, never in plain text. Pure.
+
+use super::mistake::Mistake;
+use super::tree::{Member, Node, What};
+use crate::provider::{Provider, table};
+
+/// Where one key of a provider is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRef {
+    /// In what.
+    pub from: KeySource,
+    /// What its account is called; keys of one label are one account's.
+    pub account: Option<String>,
+    /// The line that names it.
+    pub line: usize,
+}
+
+/// What a key is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A variable of this name.
+    Env(String),
+    /// A file at this path, as it was written.
+    File(String),
+}
+
+const HOW: &str = "are named, not written here: put the key into a variable of .env and write \
+                   keys = [{ env = \"SOME_API_KEY\" }], or into a file and write keys = [{ file = \"/path\" }]";
+const MEMBERS: &[&str] = &["env", "file", "account"];
+/// Members that people would put a key under.
+pub(super) const PLAIN: &[&str] = &[
+    "key", "api_key", "apikey", "apiKey", "token", "secret", "value",
+];
+
+/// The keys of a provider.
+pub(super) fn keys(member: &Member, provider: &Provider) -> Result<Vec<KeyRef>, Mistake> {
+    let What::List(nodes) = &member.node.what else {
+        return Err(Mistake::new(member.node.line, "keys", HOW));
+    };
+    nodes.iter().map(|node| key(node, provider)).collect()
+}
+
+/// A member that holds a key in plain text, whatever else it may be called.
+pub(super) fn plain(member: &Member) -> Mistake {
+    Mistake::new(member.line, "keys", HOW)
+}
+
+fn key(node: &Node, provider: &Provider) -> Result<KeyRef, Mistake> {
+    let What::Members(members) = &node.what else {
+        return Err(Mistake::new(node.line, "keys", HOW));
+    };
+    let (mut from, mut account) = (None, None);
+    for member in members {
+        let found = match member.name.as_str() {
+            "env" => KeySource::Env(variable(member, provider)?),
+            "file" => KeySource::File(path(member)?),
+            "account" => {
+                account = Some(label(member)?);
+                continue;
+            }
+            name if PLAIN.contains(&name) => return Err(plain(member)),
+            _ => return Err(member.unknown("a key", MEMBERS)),
+        };
+        if from.replace(found).is_some() {
+            let rule = "hold either env or file each";
+            return Err(Mistake::new(member.line, "keys", rule));
+        }
+    }
+    let from = from.ok_or_else(|| Mistake::new(node.line, "keys", "hold env or file each"))?;
+    Ok(KeyRef {
+        from,
+        account,
+        line: node.line,
+    })
+}
+
+/// A name that ends as keys do and is no other provider's, so that a file cannot send what it likes of
+/// the environment where it likes. What is no such name may be a key, and is not shown.
+fn variable(member: &Member, provider: &Provider) -> Result<String, Mistake> {
+    let name = member.text()?;
+    let bare = without_number(name);
+    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let is_name = name.len() <= 128
+        && name.bytes().all(fits)
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if !is_name || !(bare.ends_with("_KEY") || bare.ends_with("_TOKEN")) {
+        return Err(member.wrong(
+            "must name a variable that ends in _KEY or _TOKEN, perhaps with a number behind it",
+        ));
+    }
+    if bare == "PROXY_API_KEY" {
+        return Err(member.wrong("names PROXY_API_KEY, which is for clients of the proxy"));
+    }
+    let its = |row: &Provider| row.key_names.iter().any(|name| name == bare);
+    let other = table::built_in().iter().find(|row| its(row));
+    match other {
+        Some(other) if !its(provider) => {
+            Err(member.wrong(format!("names {name}, which is {}'s", other.id)))
+        }
+        _ => Ok(name.to_owned()),
+    }
+}
+
+/// `GROQ_API_KEY` of `GROQ_API_KEY_2`.
+fn without_number(name: &str) -> &str {
+    let cut = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    match cut.strip_suffix('_') {
+        Some(bare) if cut.len() < name.len() => bare,
+        _ => name,
+    }
+}
+
+fn path(member: &Member) -> Result<String, Mistake> {
+    let path = member.text()?;
+    if path.trim().is_empty() || path.len() > 4096 || path.chars().any(char::is_control) {
+        return Err(member.wrong("must be the path of a file"));
+    }
+    Ok(path.to_owned())
+}
+
+fn label(member: &Member) -> Result<String, Mistake> {
+    let label = member.text()?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.#@".contains(&b);
+    if !(1..=64).contains(&label.len()) || !label.bytes().all(fits) {
+        return Err(member.wrong("must be 1 to 64 letters, digits or any of - _ . # @"));
+    }
+    Ok(label.to_owned())
+}

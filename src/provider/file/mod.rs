@@ -1,0 +1,217 @@
+//! Reads `CONFIG_FILE` (spec §10.1), and the built-in rows, which have the same form and a few members
+//! more. Pure: a text goes in, providers come out, or every mistake with its line.
+//!
+//! No file is opened here, no variable read and no key seen: keys are named only.
+
+mod errors;
+mod fields;
+mod keys;
+mod limits;
+mod members;
+mod mistake;
+mod models;
+mod tree;
+
+use std::sync::Arc;
+
+pub use keys::{KeyRef, KeySource};
+pub use mistake::Mistake;
+
+use super::row::Provider;
+use super::table;
+use crate::ledger::LimitSource;
+use crate::model::ProviderId;
+use mistake::{Notes, perhaps, shown};
+use tree::Member;
+
+/// A file larger than this is no file of ours.
+const MAX_BYTES: usize = 1 << 20;
+
+/// What a file says.
+#[derive(Clone, Debug, Default)]
+pub struct ConfigFile {
+    /// The providers that it names, in its order: new ones, and known ones as they are after what it
+    /// changes of them.
+    pub providers: Vec<FileProvider>,
+}
+
+/// A provider that a file names.
+#[derive(Clone, Debug)]
+pub struct FileProvider {
+    /// The whole row: what is built in, with what the file says over it.
+    pub provider: Arc<Provider>,
+    /// Where its keys are, in place of what variables gave; `None` where the file does not say.
+    pub keys: Option<Vec<KeyRef>>,
+    /// The line that names an address for it, where one does: a key from a less trusted source must
+    /// not go there (spec §12.1).
+    pub address_line: Option<usize>,
+    /// The line that names it first.
+    pub line: usize,
+}
+
+impl ConfigFile {
+    /// What it says of one provider.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&FileProvider> {
+        let mut all = self.providers.iter();
+        all.find(|named| named.provider.id.as_str() == name)
+    }
+}
+
+/// Whose text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// The built-in table's: every provider is new, and may say more.
+    Ours,
+    /// The user's, which changes what is built in or adds to it.
+    Users,
+}
+
+/// Reads a user's file.
+///
+/// # Errors
+///
+/// Everything that is wrong, by line. No key stands in it, nor any other value that could be one.
+pub fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
+    read_as(text, Whose::Users)
+}
+
+/// Reads built-in rows.
+pub(super) fn read_rows(text: &str) -> Result<Vec<Provider>, Vec<Mistake>> {
+    let file = read_as(text.as_bytes(), Whose::Ours)?;
+    let rows = file.providers.into_iter();
+    Ok(rows.map(|row| Arc::unwrap_or_clone(row.provider)).collect())
+}
+
+fn read_as(text: &[u8], whose: Whose) -> Result<ConfigFile, Vec<Mistake>> {
+    let alone = |mistake| vec![mistake];
+    let members = tree::parse(decoded(text).map_err(alone)?).map_err(alone)?;
+    let mut notes = Notes::default();
+    let mut file = ConfigFile::default();
+    for member in &members {
+        match member.name.as_str() {
+            "providers" => file.read_providers(member, whose, &mut notes),
+            // An error may be of a provider that stands further down.
+            "errors" => {}
+            _ => notes.note(member.unknown("the file", &["providers", "errors"])),
+        }
+    }
+    for member in members.iter().filter(|member| member.name == "errors") {
+        file.read_errors(member, whose, &mut notes);
+    }
+    notes.end(file)
+}
+
+/// The text behind a mark that some editors put before it.
+fn decoded(text: &[u8]) -> Result<&str, Mistake> {
+    if text.len() > MAX_BYTES {
+        let sentence = format!("is larger than {MAX_BYTES} bytes");
+        return Err(Mistake::new(1, "the file", sentence));
+    }
+    let read = std::str::from_utf8(text).map_err(|error| {
+        let before = text.get(..error.valid_up_to()).unwrap_or_default();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
+        Mistake::new(line, "the file", "is not UTF-8")
+    })?;
+    Ok(read.strip_prefix('\u{feff}').unwrap_or(read))
+}
+
+impl ConfigFile {
+    fn read_providers(&mut self, member: &Member, whose: Whose, notes: &mut Notes) {
+        let named = notes.keep(member.members()).unwrap_or_default();
+        for member in named {
+            let known = notes.keep(whose.known(&member.name, member.line));
+            let members = notes.keep(member.members());
+            if let (Some(known), Some(members)) = (known, members) {
+                let line = member.line;
+                self.providers
+                    .push(members::provider(known, members, whose, line, notes));
+            }
+        }
+    }
+
+    /// What it teaches counts before what is built in, in its own order.
+    fn read_errors(&mut self, member: &Member, whose: Whose, notes: &mut Notes) {
+        let rows = notes.keep(member.list()).unwrap_or_default();
+        for row in rows.iter().rev() {
+            let Some((provider, error)) = notes.keep(errors::error(row, whose)) else {
+                continue;
+            };
+            let line = row.line;
+            if let Some(named) = notes.keep(self.taught(provider, whose, line)) {
+                Arc::make_mut(&mut named.provider).errors.insert(0, error);
+            }
+        }
+    }
+
+    /// The provider that an error is of.
+    fn taught(
+        &mut self,
+        member: &Member,
+        whose: Whose,
+        line: usize,
+    ) -> Result<&mut FileProvider, Mistake> {
+        let name = member.text()?;
+        let is_it = |named: &FileProvider| named.provider.id.as_str() == name;
+        let at = self.providers.iter().position(is_it);
+        let at = match at {
+            Some(at) => at,
+            None => {
+                let mut all = table::names();
+                all.extend(
+                    self.providers
+                        .iter()
+                        .map(|named| named.provider.id.as_str()),
+                );
+                let built_in = (whose == Whose::Users).then(|| table::find(name)).flatten();
+                let provider = built_in.ok_or_else(|| {
+                    Mistake::new(
+                        member.node.line,
+                        shown(name),
+                        format!(
+                            "is no provider that is built in or that the file names{}",
+                            perhaps(name, &all)
+                        ),
+                    )
+                })?;
+                self.providers.push(FileProvider {
+                    provider: Arc::clone(provider),
+                    keys: None,
+                    address_line: None,
+                    line,
+                });
+                self.providers.len() - 1
+            }
+        };
+        self.providers
+            .get_mut(at)
+            .ok_or_else(|| Mistake::new(line, shown(name), "is no provider that the file names"))
+    }
+}
+
+impl Whose {
+    /// What is known of a provider before the text says more.
+    fn known(self, name: &str, line: usize) -> Result<Provider, Mistake> {
+        let built_in = match self {
+            Self::Ours => None,
+            Self::Users => table::find(name),
+        };
+        if let Some(provider) = built_in {
+            return Ok(Provider::clone(provider));
+        }
+        let id = ProviderId::try_from(name)
+            .map_err(|error| Mistake::new(line, shown(name), error.to_string()))?;
+        Ok(Provider::unknown(id, self == Self::Users))
+    }
+
+    /// How certain the limits of such a text are.
+    fn source(self) -> LimitSource {
+        match self {
+            Self::Ours => LimitSource::Default,
+            Self::Users => LimitSource::Set,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! What OpenRouter's errors come to: `docs/upstream.md` §4-§6 as one table.
+
+use std::time::Duration;
+
+use super::{ErrorBody, Named};
+use crate::model::ModelId;
+use crate::provider::ruling::{KEY_REST, Ruling};
+use crate::verdict::{AccountLimit, Rest, Scope};
+
+/// A model that serves only coding agents does so for months.
+const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
+
+/// What a ruling takes from the settings and from the answer's waits.
+pub(in crate::provider) struct Usual<F> {
+    /// `RATE_LIMIT_COOLDOWN_SEC`.
+    pub(in crate::provider) rate_limit: Duration,
+    /// `GENERIC_ERROR_COOLDOWN_SEC`.
+    pub(in crate::provider) generic: Duration,
+    /// The wait that the answer names.
+    pub(in crate::provider) asked: F,
+}
+
+impl ErrorBody<'_> {
+    /// The ruling on an answer with this status and body.
+    pub(in crate::provider) fn ruling(
+        &self,
+        model: &ModelId,
+        status: u16,
+        usual: &Usual<impl Fn() -> Option<Rest>>,
+    ) -> Ruling {
+        let generic = Rest::For(usual.generic);
+        let rate_limit = Rest::For(usual.rate_limit);
+        let asked = || (usual.asked)();
+        let account = |limit| Ruling::of(Scope::Account(limit), asked().unwrap_or(rate_limit));
+        let key = |rest| Ruling::of(Scope::Key, rest);
+        match (status, self.named(model)) {
+            (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
+            (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
+            (429, _) => Ruling::model(asked().unwrap_or(rate_limit)),
+            (402, _) => account(AccountLimit::Credit),
+            (401, _) => key(KEY_REST),
+            (400..=499, Some(Named::Request)) => Ruling::request(),
+            (408, _) => Ruling::model(generic),
+            (400 | 403 | 404, Some(Named::Gone)) => Ruling::model(Rest::UntilNextList),
+            (400 | 404, Some(Named::Lacks(capability))) => Ruling::lacks(capability),
+            (400 | 404 | 413 | 422, Some(Named::TooLong)) => Ruling::too_long(),
+            (403, Some(Named::Harness)) => Ruling::model(Rest::For(HARNESS_REST)),
+            (404, Some(Named::Provider)) => Ruling::model(generic),
+            (400..=499, Some(Named::Provider)) => Ruling::model(Rest::None),
+            (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Ruling::model(Rest::None),
+            // The page of an edge before the upstream says nothing of the key: some prompts are
+            // enough for one.
+            (403, _) if self.error.is_none() => key(Rest::None),
+            (403, _) => key(KEY_REST),
+            (404, _) => Ruling::model(generic),
+            (400..=499, _) => Ruling::request(),
+            (503, _) => Ruling::model(asked().unwrap_or(generic)),
+            _ => Ruling::model(generic),
+        }
+    }
+}

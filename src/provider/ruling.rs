@@ -1,0 +1,85 @@
+//! What an error comes to: whose it is, how long to leave whom alone, what it teaches.
+
+use std::time::Duration;
+
+use crate::ledger::Stated;
+use crate::model::Capability;
+use crate::request::Routing;
+use crate::verdict::{AccountLimit, Lesson, Rest, Scope};
+
+/// A refused key: how long it is left alone at first, and at the most (spec §10.4).
+pub(super) const KEY_REST: Rest = Rest::Doubling {
+    first: Duration::from_secs(60),
+    most: Duration::from_secs(3600),
+};
+
+/// Scope, rest, lesson and quota: what a rule decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ruling {
+    pub(super) scope: Scope,
+    pub(super) rest: Rest,
+    pub(super) lesson: Option<Lesson>,
+    pub(super) quota: Option<Stated>,
+}
+
+impl Ruling {
+    pub(super) fn of(scope: Scope, rest: Rest) -> Self {
+        Self {
+            scope,
+            rest,
+            lesson: None,
+            quota: None,
+        }
+    }
+
+    pub(super) fn model(rest: Rest) -> Self {
+        Self::of(Scope::Model, rest)
+    }
+
+    pub(super) fn candidate(rest: Rest) -> Self {
+        Self::of(Scope::Candidate, rest)
+    }
+
+    pub(super) fn request() -> Self {
+        Self::of(Scope::Request, Rest::None)
+    }
+
+    pub(super) fn lacks(capability: Capability) -> Self {
+        Self {
+            lesson: Some(Lesson::Lacks(capability)),
+            ..Self::model(Rest::None)
+        }
+    }
+
+    pub(super) fn too_long() -> Self {
+        Self {
+            lesson: Some(Lesson::TooLong),
+            ..Self::model(Rest::None)
+        }
+    }
+
+    /// Whether an answer with this status may be owed to the request's own routing. The quota is
+    /// the account's whatever a request asks for, and a 401 the key's.
+    pub(super) fn may_be_owed(&self, status: u16, routing: Routing) -> bool {
+        let of_the_upstream = match self.scope {
+            Scope::Model | Scope::Candidate | Scope::Account(AccountLimit::Credit) => true,
+            Scope::Key => status == 403,
+            Scope::Request | Scope::Account(_) | Scope::Provider => false,
+        };
+        of_the_upstream
+            && match routing {
+                Routing::Ours => false,
+                Routing::Asks => matches!(status, 503 | 400..=407 | 409..=428 | 430..=499),
+                Routing::Steers => true,
+            }
+    }
+
+    /// What is left of it then: this request goes on to the next model, and no other is touched.
+    pub(super) fn owed(self) -> Self {
+        let of_the_size = |lesson: &Lesson| matches!(lesson, Lesson::TooLong | Lesson::OverLimit);
+        Self {
+            lesson: self.lesson.filter(of_the_size),
+            ..Self::model(Rest::None)
+        }
+    }
+}

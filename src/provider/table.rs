@@ -1,0 +1,61 @@
+//! The built-in providers: a row of data each, in the form that `CONFIG_FILE` takes (spec §10.1).
+
+use std::sync::{Arc, LazyLock};
+
+use super::file::{self, Mistake};
+use super::row::Provider;
+
+/// The rows in the order of spec §10.1, which is their order of preference; `local` is last of all.
+#[rustfmt::skip]
+const ROWS: &[(&str, &str)] = &[
+    ("openrouter",  include_str!("rows/openrouter.toml")),
+    ("gemini",      include_str!("rows/gemini.toml")),
+    ("groq",        include_str!("rows/groq.toml")),
+    ("nvidia",      include_str!("rows/nvidia.toml")),
+    ("cloudflare",  include_str!("rows/cloudflare.toml")),
+    ("zai",         include_str!("rows/zai.toml")),
+    ("requesty",    include_str!("rows/requesty.toml")),
+    ("kilo",        include_str!("rows/kilo.toml")),
+    ("ovh",         include_str!("rows/ovh.toml")),
+    ("mistral",     include_str!("rows/mistral.toml")),
+    ("cohere",      include_str!("rows/cohere.toml")),
+    ("llm7",        include_str!("rows/llm7.toml")),
+    ("huggingface", include_str!("rows/huggingface.toml")),
+    ("vercel",      include_str!("rows/vercel.toml")),
+    ("cerebras",    include_str!("rows/cerebras.toml")),
+    ("ollama",      include_str!("rows/ollama.toml")),
+    ("siliconflow", include_str!("rows/siliconflow.toml")),
+    ("modelscope",  include_str!("rows/modelscope.toml")),
+    ("local",       include_str!("rows/local.toml")),
+];
+
+/// All of them, in their order.
+#[must_use]
+pub fn built_in() -> &'static [Arc<Provider>] {
+    static TABLE: LazyLock<Vec<Arc<Provider>>> = LazyLock::new(|| {
+        // A test reads them, so none is ever left out.
+        let rows = ROWS
+            .iter()
+            .flat_map(|(_, text)| read(text).unwrap_or_default());
+        rows.map(Arc::new).collect()
+    });
+    &TABLE
+}
+
+/// One of them.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Arc<Provider>> {
+    built_in().iter().find(|row| row.id.as_str() == name)
+}
+
+/// What they are called, without reading them.
+pub(super) fn names() -> Vec<&'static str> {
+    ROWS.iter().map(|(name, _)| *name).collect()
+}
+
+fn read(text: &str) -> Result<Vec<Provider>, Vec<Mistake>> {
+    file::read_rows(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! The one gate between an upstream's text and whoever reads it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::{Secret, may_hold_key, names, without_key};
+
+/// Knows every configured key and account id. What an upstream says in an error, a header or a text of
+/// its own becomes a client's or a log's byte through it alone (spec §10.6).
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    /// The longer before those that they may hold.
+    secrets: Arc<[Secret]>,
+}
+
+/// A text with nothing in it that must not be seen. Only a [`Redactor`] makes one of what comes from
+/// outside.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Redacted(Bytes);
+
+impl Redactor {
+    /// One that knows these keys and account ids. What is too short to be searched for is left out.
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        let mut secrets: Vec<_> = secrets
+            .into_iter()
+            .filter(Secret::is_searched_for)
+            .collect();
+        secrets.sort_by(|a, b| {
+            let longer = b.expose().len().cmp(&a.expose().len());
+            longer.then_with(|| a.expose().cmp(b.expose()))
+        });
+        secrets.dedup();
+        Self {
+            secrets: secrets.into(),
+        }
+    }
+
+    /// An error's body, or any other text of an upstream's: less every key and account id, and less
+    /// the names of accounts that upstreams put into their errors.
+    #[must_use]
+    pub fn error(&self, text: Bytes) -> Redacted {
+        Redacted(self.without_secrets(names::without_names(self.without_secrets(text))))
+    }
+
+    /// The same of a message.
+    #[must_use]
+    pub fn message(&self, text: &str) -> Redacted {
+        self.error(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    /// A header's value, unless there is a key or an account id in it.
+    #[must_use]
+    pub fn header(&self, value: &HeaderValue) -> Option<HeaderValue> {
+        let holds = |secret: &Secret| may_hold_key(value.as_bytes(), secret);
+        (!self.secrets.iter().any(holds)).then(|| value.clone())
+    }
+
+    /// What is left when one is struck out may spell another: once more, until there is none. Each
+    /// turn makes the text shorter, as no secret is as short as what stands in its place.
+    fn without_secrets(&self, mut text: Bytes) -> Bytes {
+        loop {
+            let before = text.len();
+            for secret in self.secrets.iter() {
+                text = without_key(text, secret);
+            }
+            if text.len() == before {
+                return text;
+            }
+        }
+    }
+}
+
+impl Redacted {
+    /// A text of our own.
+    #[must_use]
+    pub const fn ours(text: &'static [u8]) -> Self {
+        Self(Bytes::from_static(text))
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// As text; what is no UTF-8 is replaced.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+/// Its length alone: an error may quote a prompt.
+impl fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redacted({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn redactor(keys: &[&str]) -> Redactor {
+        Redactor::new(keys.iter().copied().map(Secret::new))
+    }
+
+    #[test]
+    fn s10_6_every_configured_key_is_cut_and_short_ones_are_not_searched_for() {
+        let keys = redactor(&[
+            "gsk_0123456789",
+            "AIza0123456789",
+            "short77",
+            "gsk_0123456789-long",
+        ]);
+        #[rustfmt::skip]
+        let rows = [
+            ("gsk_0123456789 and AIza0123456789",      "*** and ***"),
+            ("gsk_0123456789-long",                    "***"),
+            (r"\u0067sk_012345678\u0039",              "***"),
+            ("short77 stays",                          "short77 stays"),
+            ("nothing",                                "nothing"),
+            ("",                                       ""),
+            // What is left of one spells the other.
+            ("AIzagsk_01234567890123456789",           "AIza***0123456789"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(keys.message(text).to_text(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn s10_6_a_header_with_a_key_does_not_come_back() {
+        let keys = redactor(&["gsk_0123456789"]);
+        for (value, comes) in [("gen-1", true), ("x gsk_0123456789", false), ("", true)] {
+            let value = HeaderValue::from_static(value);
+            assert_eq!(keys.header(&value).is_some(), comes, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn s10_6_no_text_of_an_upstreams_is_in_debug_output() {
+        let text = redactor(&[]).message("a prompt");
+        assert_eq!(format!("{text:?}"), "Redacted(8 bytes)");
+    }
+
+    /// The key with each of its characters as it is or escaped, by its code or by itself.
+    fn escaped(key: &str, how: &[u8]) -> String {
+        let spelt = |(c, how): (char, &u8)| match how % 4 {
+            0 => format!("\\u{:04x}", u32::from(c)),
+            1 => format!("\\u{:04X}", u32::from(c)),
+            2 if c == '/' => "\\/".to_owned(),
+            _ => c.to_string(),
+        };
+        key.chars().zip(how.iter().cycle()).map(spelt).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn s10_6_no_key_survives_any_cut(
+            keys in prop::collection::vec("[A-Za-z0-9_./-]{8,24}", 1..4),
+            parts in prop::collection::vec("[ -!#-\\[\\]-~é]{0,6}", 4),
+            how in prop::collection::vec(any::<u8>(), 1..9),
+            overlap in 0_usize..24,
+        ) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let mut text = String::new();
+            for (key, part) in keys.iter().zip(parts.iter().cycle()) {
+                text += part;
+                text += &escaped(key, &how);
+                // And one that runs into the next.
+                text += key;
+                text += key.get(overlap..).unwrap_or_default();
+            }
+            let redactor = redactor(&keys);
+            for body in [text.clone(), serde_json::json!({"error": text}).to_string()] {
+                let clean = redactor.message(&body).to_text();
+                for key in &keys {
+                    prop_assert!(!clean.contains(key), "{key} in {clean}");
+                }
+                let unescaped: Result<serde_json::Value, _> = serde_json::from_str(&clean);
+                if let Some(text) = unescaped.ok().and_then(|v| v["error"].as_str().map(str::to_owned)) {
+                    for key in &keys {
+                        prop_assert!(!text.contains(key), "{key} in {text}");
+                    }
+                }
+            }
+        }
+    }
+}

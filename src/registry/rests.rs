@@ -1,0 +1,337 @@
+//! Who rests until when and why, who is finding out whether that helped, and what offers were found to
+//! lack (spec §4.3, §9.2, §9.8, §10.4): one table by [`Subject`].
+//!
+//! A plain value: the lock around it is the registry's. Nothing here decides who is asked.
+
+mod unreached;
+mod wake;
+
+use std::time::{Duration, Instant};
+
+use unreached::Unreached;
+pub use wake::Wake;
+
+use crate::clock::Now;
+use crate::model::{Candidate, Capabilities, Capability, Subject, SubjectMap};
+use crate::verdict::{Because, Rest};
+
+/// How somebody who had to rest stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Awake, as far as anybody knows.
+    Awake,
+    /// Told to rest.
+    Resting(Wake),
+    /// The rest is over, and a request is finding out whether that helped.
+    Probing,
+}
+
+/// A rest, and what follows it: after it one request proves that all is well, not a herd.
+#[derive(Clone, Debug)]
+struct Cooling {
+    wake: Wake,
+    until_next_list: bool,
+    /// How long it is, where the next one is to be longer ([`Rest::Doubling`]).
+    grown: Option<Duration>,
+    because: Because,
+    /// Those that find out whether it helped, oldest first: of a model one, of an account or a
+    /// provider one more with each that is late.
+    probes: Vec<Probe>,
+}
+
+/// A request that finds out whether a rest has helped.
+#[derive(Clone, Debug)]
+struct Probe {
+    number: u64,
+    /// Whom it asks: a candidate.
+    asks: Subject,
+    /// It should have brought something by then.
+    late_at: Instant,
+}
+
+impl Cooling {
+    /// The probe with this number has ended: whether it was one of this rest's.
+    fn ended(&mut self, number: u64) -> bool {
+        let before = self.probes.len();
+        self.probes.retain(|probe| probe.number != number);
+        self.probes.len() < before
+    }
+
+    fn is_over(&self, now: Now) -> bool {
+        self.wake.left(now).is_zero()
+    }
+
+    fn view(&self, now: Now) -> Option<RestView<'_>> {
+        (!self.is_over(now)).then_some(RestView {
+            wake: self.wake,
+            until_next_list: self.until_next_list,
+            because: &self.because,
+        })
+    }
+
+    fn standing(&self, now: Now) -> Standing {
+        if !self.is_over(now) {
+            Standing::Resting(self.wake)
+        } else if !self.probes.is_empty() {
+            Standing::Probing
+        } else {
+            Standing::Awake
+        }
+    }
+}
+
+/// A rest that is not over, for people who ask why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestView<'a> {
+    /// When it ends.
+    pub wake: Wake,
+    /// It was to last until the next list: the model is gone.
+    pub until_next_list: bool,
+    /// The failure that led to it.
+    pub because: &'a Because,
+}
+
+/// The table.
+#[derive(Clone, Debug, Default)]
+pub struct Rests {
+    table: SubjectMap<Cooling>,
+    /// By the model: of an offer, not of an account.
+    lacks: SubjectMap<Vec<Capability>>,
+    /// Providers to which no connection came about lately.
+    unreached: SubjectMap<Unreached>,
+    /// When the list will be read again.
+    next_list: Option<Wake>,
+    /// How many probes there have been.
+    probes: u64,
+}
+
+/// How long "until the next list" is while nobody has said when that is.
+const NEXT_LIST: Duration = Duration::from_secs(3600);
+
+impl Rests {
+    /// Lets a subject rest. A longer rest is never shortened by a shorter one. Answers when it wakes,
+    /// if it rests at all.
+    pub fn rest(
+        &mut self,
+        subject: &Subject,
+        because: Because,
+        rest: Rest,
+        now: Now,
+    ) -> Option<Wake> {
+        let before = self.table.get(subject).cloned();
+        let new = self.cooling(because, rest, before.as_ref(), now);
+        let longer = longer(before, new, now)?;
+        let wake = longer.wake;
+        self.table.insert(subject.clone(), longer);
+        Some(wake)
+    }
+
+    fn cooling(
+        &self,
+        because: Because,
+        rest: Rest,
+        before: Option<&Cooling>,
+        now: Now,
+    ) -> Option<Cooling> {
+        let mut grown = None;
+        let next_list = || {
+            self.next_list
+                .unwrap_or(Wake::Steady(now.plus(NEXT_LIST).steady))
+        };
+        let wake = match rest {
+            Rest::None => return None,
+            Rest::For(length) => Wake::Steady(now.plus(length).steady),
+            Rest::Until(date) => Wake::Wall(date),
+            Rest::UntilNextList => next_list(),
+            Rest::Doubling { first, most } => {
+                let length = match before.and_then(|before| before.grown.zip(Some(before))) {
+                    // A request that began before this rest says nothing new.
+                    Some((_, before)) if !before.is_over(now) => return None,
+                    Some((length, _)) => length.saturating_mul(2).min(most),
+                    None => first,
+                };
+                grown = Some(length);
+                Wake::Steady(now.plus(length).steady)
+            }
+        };
+        let until_next_list = rest == Rest::UntilNextList;
+        (!wake.left(now).is_zero()).then_some(Cooling {
+            wake,
+            until_next_list,
+            grown,
+            because,
+            probes: Vec::new(),
+        })
+    }
+
+    /// Whether nobody has rested, and every way is open: the usual case, and the quickest.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty() && self.unreached.is_empty()
+    }
+
+    /// How a subject stands.
+    #[must_use]
+    pub fn standing(&self, subject: &Subject, now: Now) -> Standing {
+        self.table
+            .get(subject)
+            .map_or(Standing::Awake, |cooling| cooling.standing(now))
+    }
+
+    /// The rest of a subject, and why, while it lasts.
+    #[must_use]
+    pub fn rest_of(&self, subject: &Subject, now: Now) -> Option<RestView<'_>> {
+        self.table
+            .get(subject)
+            .and_then(|cooling| cooling.view(now))
+    }
+
+    /// While a subject is being probed: how long until one more may join, because what the last probe
+    /// should have brought is late. Of a model there is one probe, however late.
+    #[must_use]
+    pub fn next_probe_in(&self, subject: &Subject, now: Now) -> Option<Duration> {
+        let last = self.table.get(subject)?.probes.last()?;
+        let left = last.late_at.saturating_duration_since(now.steady);
+        subject.is_shared().then_some(left)
+    }
+
+    /// Whether a subject is being probed by asking this candidate.
+    #[must_use]
+    pub fn is_probed_by(&self, subject: &Subject, candidate: &Candidate) -> bool {
+        let cooling = self.table.get(subject);
+        let mut probes = cooling.iter().flat_map(|cooling| &cooling.probes);
+        probes.any(|probe| probe.asks == *candidate.itself())
+    }
+
+    /// What an offer was found to lack, in the order in which that was learnt.
+    #[must_use]
+    pub fn found_lacking(&self, model: &Subject) -> &[Capability] {
+        self.lacks.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a candidate can do, less what its offer was found to lack.
+    #[must_use]
+    pub fn abilities(&self, candidate: &Candidate) -> Capabilities {
+        let mut able = candidate.offer.capabilities;
+        if !self.lacks.is_empty() {
+            for capability in self.found_lacking(candidate.model()) {
+                able.set(*capability, Some(false));
+            }
+        }
+        able
+    }
+
+    /// Remembers that an offer cannot do something, until the next list.
+    pub fn learn(&mut self, model: &Subject, lacks: Capability) {
+        let known = self.lacks.entry(model.clone()).or_default();
+        if !known.contains(&lacks) {
+            known.push(lacks);
+        }
+    }
+
+    /// No connection to a provider came about: it is asked last for a while.
+    pub(crate) fn way_fails(&mut self, provider: &Subject, now: Now) {
+        let known = self.unreached.entry(provider.clone()).or_default();
+        known.again(now);
+    }
+
+    /// A connection to a provider came about.
+    pub(super) fn way_opens(&mut self, provider: &Subject) {
+        self.unreached.remove(provider);
+    }
+
+    /// Whether a provider is to be asked last, as no connection came about lately.
+    #[must_use]
+    pub fn is_unreached(&self, provider: &Subject, now: Now) -> bool {
+        let known = self.unreached.get(provider);
+        known.is_some_and(|known| known.lasts(now))
+    }
+
+    /// Whether no connection to a provider has come about since one failed.
+    #[must_use]
+    pub fn was_unreached(&self, provider: &Subject) -> bool {
+        self.unreached.contains_key(provider)
+    }
+
+    /// A request is about to ask a candidate, which usually takes so long to begin. Where a rest of
+    /// anything of it has just ended, it is a probe, and gets a number.
+    pub(super) fn ask(
+        &mut self,
+        candidate: &Candidate,
+        usual: impl FnOnce() -> Duration,
+        now: Now,
+    ) -> Option<u64> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let rested = |subject: &&Subject| self.table.contains_key(subject);
+        candidate.subjects().iter().find(rested)?;
+        self.probes += 1;
+        let probe = Probe {
+            number: self.probes,
+            asks: candidate.itself().clone(),
+            late_at: now.plus(usual()).steady,
+        };
+        for subject in candidate.subjects() {
+            if let Some(cooling) = self.table.get_mut(subject) {
+                cooling.probes.push(probe.clone());
+            }
+        }
+        Some(probe.number)
+    }
+
+    /// A probe of a subject ended: well, or without telling anything.
+    pub(super) fn probed(&mut self, subject: &Subject, number: u64, well: bool) {
+        // A rest that was given meanwhile remains: an older success does not cut it.
+        let was_one = self.table.get_mut(subject).is_some_and(|c| c.ended(number));
+        if was_one && well {
+            self.table.remove(subject);
+        }
+    }
+
+    /// A new list: rests that were given until then, what offers were found to lack, and all about
+    /// offers that `stays` does not know are forgotten. Accounts and providers are in no list.
+    pub(super) fn new_list(&mut self, stays: impl Fn(&Subject) -> bool) {
+        self.lacks.clear();
+        self.table.retain(|subject, cooling| {
+            subject.is_shared() || (stays(subject) && !cooling.until_next_list)
+        });
+    }
+
+    /// Ends a subject's rest, and forgets what it was found to lack.
+    pub(super) fn clear(&mut self, subject: &Subject) {
+        self.table.remove(subject);
+        self.lacks.remove(subject);
+    }
+
+    /// Ends every rest, and forgets what offers were found to lack.
+    pub(super) fn clear_all(&mut self) {
+        self.table.clear();
+        self.lacks.clear();
+        self.unreached.clear();
+    }
+
+    /// When the list will be read again.
+    #[must_use]
+    pub fn next_list(&self) -> Option<Wake> {
+        self.next_list
+    }
+
+    /// Says when the list will be read again.
+    pub(super) fn next_list_at(&mut self, wake: Wake) {
+        self.next_list = Some(wake);
+    }
+}
+
+/// The longer of two rests; `None` if there is neither.
+fn longer(before: Option<Cooling>, new: Option<Cooling>, now: Now) -> Option<Cooling> {
+    let before = before.filter(|cooling| !cooling.is_over(now));
+    match (before, new) {
+        (Some(before), Some(new)) if before.wake.left(now) < new.wake.left(now) => Some(new),
+        (Some(before), _) => Some(before),
+        (None, new) => new,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+//! Several providers and accounts (spec §10.4).
+
+use super::*;
+
+/// One of `provider:label`.
+fn account(name: &str) -> Arc<AccountId> {
+    let (provider, label) = name.split_once(':').unwrap_or((name, name));
+    Arc::new(AccountId {
+        provider: ProviderId::try_from(provider).unwrap(),
+        label: label.into(),
+    })
+}
+
+fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
+    Offer {
+        provider: ProviderId::try_from(provider).unwrap(),
+        public_id: ModelId::try_from(format!("{provider}/{id}").as_str()).unwrap(),
+        context_length: context,
+        ..model(id, 1, &[Tools])
+    }
+}
+
+/// x at Groq (two accounts) and at OVH, y at Groq, z on the user's own server; a router at OpenRouter.
+fn house() -> Snapshot {
+    let names = ["openrouter", "groq", "groq:groq#2", "ovh", "local"];
+    Snapshot::new(Parts {
+        offers: vec![
+            offer("local", "z", None),
+            offer("groq", "x", Some(8_000)),
+            offer("ovh", "x", Some(32_000)),
+            offer("groq", "y", None),
+            offer("mistral", "q", None),
+        ],
+        fallback: Some(model("router", i64::MAX, &[])),
+        accounts: names.map(account).into(),
+        ..parts(Vec::new())
+    })
+}
+
+/// Whom all verdicts in the rows below concern.
+fn subject(house: &Snapshot, name: &str) -> Subject {
+    let (kind, name) = name.split_once(' ').unwrap();
+    let through = |c: &&Arc<Candidate>| format!("{}@{}", c.offer.public_id, c.account.label);
+    let all = house.candidates().iter();
+    let found = match kind {
+        "candidate" => all.clone().find(|c| through(c) == name).map(|c| c.itself()),
+        "model" => all
+            .clone()
+            .find(|c| c.offer.public_id.as_str() == name)
+            .map(|c| c.model()),
+        "account" => all
+            .clone()
+            .find(|c| &*c.account.label == name)
+            .map(|c| c.of_account()),
+        _ => all
+            .clone()
+            .find(|c| c.account.provider.as_str() == name)
+            .map(|c| c.provider()),
+    };
+    found.unwrap_or_else(|| panic!("{kind} {name}")).clone()
+}
+
+fn walk(house: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> String {
+    let awake = awake(house, wants, known, now);
+    let names = awake.iter().map(|c| match &*c.account.label {
+        "groq#2" => format!("{}#2", c.offer.public_id),
+        _ => c.offer.public_id.to_string(),
+    });
+    names.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn s10_3_offers_in_order_through_each_account_then_the_router_then_the_own_server() {
+    let (house, needs) = (house(), Needs::default());
+    let all = walk(&house, wants(&needs), &Rests::default(), now());
+    assert_eq!(all, "groq/x groq/x#2 ovh/x groq/y groq/y#2 router local/z");
+    assert_eq!(house.offers().len(), 4, "nobody has an account at mistral");
+    let pinned = Wants {
+        preference: Preference::Only("groq/x"),
+        ..wants(&needs)
+    };
+    assert_eq!(
+        walk(&house, pinned, &Rests::default(), now()),
+        "groq/x groq/x#2"
+    );
+    let first = Wants {
+        preference: Preference::First("ovh/x"),
+        ..wants(&needs)
+    };
+    let preferred = walk(&house, first, &Rests::default(), now());
+    assert_eq!(
+        preferred,
+        "ovh/x groq/x groq/x#2 groq/y groq/y#2 router local/z"
+    );
+}
+
+#[test]
+fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
+    let (house, needs, now) = (house(), Needs::default(), now());
+    #[rustfmt::skip]
+    let rows = [
+        ("candidate groq/x@groq", "groq/x#2 ovh/x groq/y groq/y#2 router local/z"),
+        ("model groq/x",          "ovh/x groq/y groq/y#2 router local/z"),
+        ("account groq",          "groq/x#2 ovh/x groq/y#2 router local/z"),
+        ("account groq#2",        "groq/x ovh/x groq/y router local/z"),
+        ("provider groq",         "ovh/x router local/z"),
+        ("provider openrouter",   "groq/x groq/x#2 ovh/x groq/y groq/y#2 local/z"),
+    ];
+    for (whom, expected) in rows {
+        let subject = subject(&house, whom);
+        // Whether it rests, or only this request has ruled it out.
+        let mut known = Rests::default();
+        known.rest(
+            &subject,
+            because("a"),
+            Rest::For(Duration::from_secs(9)),
+            now,
+        );
+        assert_eq!(walk(&house, wants(&needs), &known, now), expected, "{whom}");
+        let out = [out(&subject, OutBy::Tried)];
+        let wants = Wants {
+            out: &out,
+            ..wants(&needs)
+        };
+        assert_eq!(
+            walk(&house, wants, &Rests::default(), now),
+            expected,
+            "{whom}"
+        );
+        let first = next(Some(&house), wants, &Rests::default(), now).candidate();
+        let first = first.map(|c| c.offer.public_id.as_str()).unwrap();
+        assert!(
+            expected.replace("#2", "").starts_with(first),
+            "{whom}: {first}"
+        );
+    }
+}
+
+#[test]
+fn s10_4_who_is_resting_twice_wakes_with_the_longer_rest() {
+    let (house, needs, now) = (house(), Needs::default(), now());
+    let mut known = Rests::default();
+    let mut rest = |whom: &str, seconds| {
+        let length = Rest::For(Duration::from_secs(seconds));
+        known.rest(&subject(&house, whom), because("a"), length, now);
+    };
+    rest("model ovh/x", 20);
+    rest("account ovh", 50);
+    rest("provider groq", 90);
+    rest("provider openrouter", 99);
+    rest("provider local", 70);
+    let next = next(Some(&house), wants(&needs), &known, now);
+    assert_eq!(in_words(&next), "all cooling, 50s");
+}
+
+#[test]
+fn s10_4_an_unreached_provider_is_asked_last() {
+    let (house, needs, now) = (house(), Needs::default(), now());
+    let mut known = Rests::default();
+    known.way_fails(&subject(&house, "provider groq"), now);
+    let walked = walk(&house, wants(&needs), &known, now);
+    assert_eq!(
+        walked,
+        "ovh/x router local/z groq/x groq/x#2 groq/y groq/y#2"
+    );
+    assert_eq!(
+        in_words(&next(Some(&house), wants(&needs), &known, now)),
+        "ovh/x"
+    );
+    let later = now.plus(Duration::from_secs(5));
+    assert_eq!(
+        in_words(&next(Some(&house), wants(&needs), &known, later)),
+        "groq/x"
+    );
+}
+
+#[test]
+fn s9_8_a_probed_account_holds_up_its_own_candidates_alone() {
+    let (house, needs, now) = (house(), Needs::default(), now());
+    let registry = Arc::new(crate::registry::Registry::default());
+    let groq = subject(&house, "account groq");
+    let short = Rest::For(Duration::from_millis(1));
+    registry.rest(&groq, out_of("a", AccountLimit::Minute), short, now);
+    let later = now.plus(Duration::from_secs(1));
+    let first = Arc::clone(&house.candidates()[0]);
+    let choose = |_: &Rests, _| ((), Some(first));
+    let (_, _claim) = registry.claim(choose, |_| Duration::from_secs(60));
+    let walked = registry.with_rests(|known| walk(&house, wants(&needs), known, later));
+    assert_eq!(walked, "groq/x#2 ovh/x groq/y#2 router local/z");
+    // With nobody else, the request waits until one more may probe.
+    let pinned = [out(&subject(&house, "account groq#2"), OutBy::Tried)];
+    let wants = Wants {
+        preference: Preference::Only("groq/x"),
+        out: &pinned,
+        ..wants(&needs)
+    };
+    let next = registry.with_rests(|known| in_words(&next(Some(&house), wants, known, later)));
+    assert!(next.starts_with("wait, Some("), "{next}");
+}
+
+#[test]
+fn s10_4_who_is_told_when_all_are_ruled_out_by_their_accounts() {
+    use AccountLimit::{Credit, Day, Key, Minute};
+    let (house, needs, now) = (house(), Needs::default(), now());
+    let all = ["openrouter", "groq", "groq#2", "ovh", "local"];
+    #[rustfmt::skip]
+    let rows: &[(&[(AccountLimit, u64); 5], Option<(AccountLimit, &str, u64)>)] = &[
+        // openrouter    groq          groq#2         ovh           local          told
+        (&[(Day, 900),   (Day, 800),   (Minute, 30),  (Day, 500),   (Day, 600)],   Some((Minute, "groq#2", 30))),
+        (&[(Key, 10),    (Key, 20),    (Minute, 30),  (Key, 40),    (Key, 50)],    Some((Minute, "groq#2", 30))),
+        (&[(Key, 50),    (Key, 20),    (Key, 30),     (Key, 40),    (Key, 90)],    Some((Key, "groq", 20))),
+        (&[(Credit, 50), (Key, 20),    (Key, 30),     (Day, 400),   (Key, 90)],    Some((Credit, "openrouter", 50))),
+        (&[(Day, 900),   (Day, 800),   (Minute, 30),  (Day, 0),     (Day, 600)],   None),
+    ];
+    for (limits, expected) in rows {
+        let mut known = Rests::default();
+        for (label, (limit, seconds)) in all.iter().zip(*limits) {
+            let account = subject(&house, &format!("account {label}"));
+            let rest = Rest::For(Duration::from_secs(*seconds));
+            known.rest(&account, out_of("a", *limit), rest, now);
+        }
+        let ruled = ruled(&house, wants(&needs), &known, now);
+        let told = ruled
+            .as_ref()
+            .map(|r| (r.limit, &*r.candidate.account.label, r.left.as_secs()));
+        assert_eq!(told, *expected, "{limits:?}");
+    }
+}
+
+#[test]
+fn s10_4_a_quota_of_one_model_counts_as_a_quota_and_a_failing_model_does_not() {
+    let (house, needs, now) = (house(), Needs::default(), now());
+    let pinned = Wants {
+        preference: Preference::Only("groq/x"),
+        ..wants(&needs)
+    };
+    let rest = |known: &mut Rests, whom, because, seconds| {
+        let rest = Rest::For(Duration::from_secs(seconds));
+        known.rest(&subject(&house, whom), because, rest, now);
+    };
+    let told = |known: &Rests| {
+        let ruled = ruled(&house, pinned, known, now)?;
+        Some((ruled.limit, ruled.left.as_secs()))
+    };
+    let mut known = Rests::default();
+    rest(
+        &mut known,
+        "account groq",
+        out_of("a", AccountLimit::Key),
+        60,
+    );
+    assert_eq!(told(&known), None, "another account is awake");
+    rest(&mut known, "candidate groq/x@groq#2", because("x"), 40);
+    assert_eq!(told(&known), Some((AccountLimit::Minute, 40)));
+    rest(&mut known, "candidate groq/x@groq#2", because("x"), 9000);
+    assert_eq!(told(&known), Some((AccountLimit::Day, 9000)));
+    let mut known = Rests::default();
+    rest(
+        &mut known,
+        "account groq",
+        out_of("a", AccountLimit::Day),
+        60,
+    );
+    rest(&mut known, "model groq/x", because("x"), 9);
+    assert_eq!(told(&known), None, "groq#2 is kept out by the model alone");
+}
+
+#[test]
+fn s10_4_the_reasons_are_counted_by_models_accounts_and_keys() {
+    use AccountLimit::{Credit, Day, Key};
+    let (house, needs, now) = (house(), Needs::default(), now());
+    let mut known = Rests::default();
+    let mut rest = |whom: &str, because| {
+        let rest = Rest::For(Duration::from_secs(60));
+        known.rest(&subject(&house, whom), because, rest, now);
+    };
+    rest("account openrouter", out_of("a", Day));
+    rest("account groq", out_of("a", Key));
+    rest("account groq#2", out_of("a", Credit));
+    rest("model ovh/x", because("x"));
+    let failed = [out(
+        &subject(&house, "candidate local/z@local"),
+        OutBy::Tried,
+    )];
+    let wants = Wants {
+        out: &failed,
+        ..wants(&needs)
+    };
+    let words = Unavailable::count(&house, wants, &known, now).in_words();
+    assert_eq!(
+        words.as_deref(),
+        Some(
+            "1 model is rate limited, 1 failed on this request, 1 account is out for today, \
+             1 is out of its quota, 1 key is refused"
+        )
+    );
+}

@@ -1,0 +1,113 @@
+//! What a request wants, and whom it has ruled out so far.
+
+use std::sync::Arc;
+
+use crate::config::ModelField;
+use crate::model::{Candidate, Offer, Subject};
+use crate::registry::Snapshot;
+use crate::request::{Needs, Wish};
+use crate::verdict::AccountLimit;
+
+/// What a request wants, and how far it has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants<'a> {
+    /// What a model must be able to do.
+    pub needs: &'a Needs,
+    /// What its own `model` field comes to.
+    pub preference: Preference<'a>,
+    /// Whom its own attempts have ruled out.
+    pub out: &'a [Out],
+    /// An offer with this context found the prompt too long: only larger ones follow.
+    pub above_context: Option<u64>,
+}
+
+/// Whom an attempt has ruled out for its request, whatever rests beyond it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Out {
+    /// Whom: a candidate, an offer, an account, a provider.
+    pub subject: Subject,
+    /// By what.
+    pub by: OutBy,
+}
+
+/// What rules a subject out for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutBy {
+    /// It has been asked.
+    Tried,
+    /// An account is out of this.
+    Limit(AccountLimit),
+    /// No connection comes about.
+    Unreached,
+}
+
+impl Wants<'_> {
+    /// Whether this request has ruled a candidate out.
+    pub(super) fn rules_out(&self, candidate: &Candidate) -> bool {
+        let concerns = |out: &Out| candidate.subjects().contains(&out.subject);
+        self.out.iter().any(concerns)
+    }
+
+    /// What this request has found the candidate's account to be out of.
+    pub(super) fn found_out_of(&self, candidate: &Candidate) -> Option<AccountLimit> {
+        self.out.iter().find_map(|out| match out.by {
+            OutBy::Limit(limit) if out.subject == *candidate.of_account() => Some(limit),
+            OutBy::Limit(_) | OutBy::Tried | OutBy::Unreached => None,
+        })
+    }
+
+    /// Whether the prompt may fit into what an offer can hold.
+    pub(super) fn fit(&self, offer: &Offer) -> bool {
+        let holds = offer.context_length.is_none_or(|c| self.needs.fits_into(c));
+        holds && self.is_above(offer)
+    }
+
+    /// Whether it holds more than those that found the prompt too long.
+    pub(super) fn is_above(&self, offer: &Offer) -> bool {
+        let larger = |limit| offer.context_length.is_some_and(|length| length > limit);
+        self.above_context.is_none_or(larger)
+    }
+}
+
+/// What a request's own `model` comes to under `MODEL_FIELD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference<'a> {
+    /// The proxy chooses.
+    None,
+    /// This one first, if it is there.
+    First(&'a str),
+    /// This one alone.
+    Only(&'a str),
+}
+
+impl<'a> Preference<'a> {
+    /// Applies the setting to what the request says.
+    #[must_use]
+    pub fn new(setting: ModelField, wish: &'a Wish) -> Self {
+        match (setting, wish) {
+            (_, Wish::Auto) | (ModelField::Ignore, Wish::Named(_)) => Self::None,
+            (ModelField::Prefer, Wish::Named(name)) => Self::First(name),
+            (ModelField::Pin, Wish::Named(name)) => Self::Only(name),
+        }
+    }
+
+    /// Whether it leaves this one.
+    pub(super) fn takes(self, candidate: &Arc<Candidate>, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::None | Self::First(_) => true,
+            Self::Only(name) => snapshot.named(name).any(|one| Arc::ptr_eq(one, candidate)),
+        }
+    }
+
+    /// The candidates it leaves, in its order. What it puts first comes by again in its own place,
+    /// where the same rules find the same.
+    pub(super) fn of(self, snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Candidate>> {
+        let (name, all) = match self {
+            Self::None => (None, snapshot.candidates()),
+            Self::First(name) => (Some(name), snapshot.candidates()),
+            Self::Only(name) => (Some(name), &[][..]),
+        };
+        let named = name.into_iter().flat_map(|name| snapshot.named(name));
+        named.chain(all)
+    }
+}
