@@ -302,26 +302,34 @@ impl Bucket {
             wait,
         } = told;
         let told_used = used.map(|used| used.min(limit));
-        let used = told_used.unwrap_or(limit);
         if self.kind.ends.is_some() {
             // The day's end beats a short wait.
-            self.at_least(used, None, at);
+            self.at_least(told_used.unwrap_or(limit), None, at);
             self.refused = Some(self.count.window_ends(at));
         } else if let Some(wait) = wait {
             if self.numbers.is_set() {
-                return self.at_least(used, Some(wait), at);
+                return self.at_least(told_used.unwrap_or(limit), Some(wait), at);
             }
-            // Quotas that roll fill up steadily. Where it is told how much is used, the wait tells the pace:
-            // there is room for this one after it.
+            // Quotas that roll fill up steadily, so that there is room for this one after the wait: use and
+            // wait tell the pace or, where no use is told, the window's pace and the wait tell the use.
             let length = self.kind.per.length();
-            let missing = used.saturating_add(own).saturating_sub(limit).max(1);
-            let all = wait.as_secs_f64() * share(used, missing);
-            let paced = told_used.map(|_| Duration::from_secs_f64(all.min(length.as_secs_f64())));
+            let (used, back_in) = match told_used {
+                Some(used) => {
+                    let missing = used.saturating_add(own).saturating_sub(limit).max(1);
+                    let back_in = wait.as_secs_f64() * share(used, missing);
+                    (used, back_in.min(length.as_secs_f64()))
+                }
+                None => {
+                    let returns = part(limit, wait.as_secs_f64() / length.as_secs_f64().max(1e-3));
+                    let used = limit.saturating_sub(own).saturating_add(returns).min(limit);
+                    (used, length.as_secs_f64() * share(used, limit))
+                }
+            };
             let told = Told {
                 used,
                 // It was refused, so it is not among what is used.
                 own: 0,
-                reset: Some(paced.unwrap_or(length)),
+                reset: Some(Duration::from_secs_f64(back_in)),
                 steadily: true,
             };
             self.believe(told, at);
@@ -375,4 +383,14 @@ impl Bucket {
 #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
 fn share(used: u64, amount: u64) -> f64 {
     used as f64 / amount.max(1) as f64
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part need not be exact, and a float cast saturates"
+)]
+fn part(amount: u64, share: f64) -> u64 {
+    (amount as f64 * share) as u64
 }

@@ -7,7 +7,7 @@ use super::book::MOST_BUCKETS;
 use super::bucket::{Bucket, Kind, Refused, Told, Whose};
 use super::headers::Correction;
 use super::listing::whose;
-use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Unit};
+use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Stated, Unit};
 use crate::clock::Now;
 use crate::model::AccountId;
 
@@ -41,6 +41,30 @@ pub struct FreeQuota {
     pub used: u64,
     /// A refusal said so, not the key endpoint.
     pub by_refusal: bool,
+}
+
+impl Refusal {
+    /// What the error reader found. `spent` is not so where the request by itself was too large. A unit
+    /// that is not named is requests.
+    #[must_use]
+    pub fn of(stated: Stated, spent: bool, now: Now) -> Self {
+        let Stated {
+            amount,
+            unit,
+            per,
+            of,
+            until,
+        } = stated;
+        Self {
+            unit: unit.unwrap_or(Unit::Requests),
+            per,
+            of,
+            limit: amount,
+            used: None,
+            spent,
+            wait: until.and_then(|until| until.duration_since(now.wall).ok()),
+        }
+    }
 }
 
 impl Ledger {

@@ -226,6 +226,23 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
     );
     world.at = 580.0;
     assert_eq!(world.said(0, tokens(3619)), "free");
+    // Where no use is told, the window's pace and the wait tell it.
+    let mut world = World::new(&groq());
+    let reservation = world.reserve(0, tokens(3619));
+    let now = world.now();
+    let stated = Stated {
+        amount: Some(200_000),
+        unit: Some(Unit::Tokens),
+        per: Per::Day,
+        of: MODEL,
+        until: Some(now.wall + Duration::from_secs(579)),
+    };
+    let spent = Refusal::of(stated, true, now);
+    world.ledger.refused(&reservation, spent, now);
+    world.ledger.refund(reservation, now);
+    assert_eq!(world.said(0, tokens(3619)), "out 579");
+    world.at = 580.0;
+    assert_eq!(world.said(0, tokens(3619)), "free");
     // "Request too large ... Limit 8000, Requested 34041": nothing is spent.
     let mut world = World::new(&groq());
     world.refused(Refusal {
