@@ -60,9 +60,10 @@ impl Meter {
     /// The number of the fixed window at `at`. No month ends on that day.
     fn window(&self, at: f64) -> Option<i64> {
         let offset = offset(self.limit.ends?);
-        Some(match self.limit.per {
-            Per::Month => 0,
-            _ => ((START + at + offset) / self.seconds).floor() as i64,
+        Some(if self.limit.per == Per::Month {
+            0
+        } else {
+            ((START + at + offset) / self.seconds).floor() as i64
         })
     }
 
@@ -116,9 +117,10 @@ impl Meter {
         }
         let mut used = self.used(at);
         if let Some(ends) = self.limit.ends {
-            let end = match self.limit.per {
-                Per::Month => f64::MAX,
-                _ => (self.window(at).unwrap() + 1) as f64 * self.seconds - offset(ends) - START,
+            let end = if self.limit.per == Per::Month {
+                f64::MAX
+            } else {
+                (self.window(at).unwrap() + 1) as f64 * self.seconds - offset(ends) - START
             };
             return end - at;
         }
@@ -222,7 +224,9 @@ impl Truth {
             match unit {
                 Unit::AtOnce => meter.sum -= 1.0,
                 Unit::Requests => {}
-                _ => meter.add(answer.of(unit) - none.of(unit), at),
+                Unit::Tokens | Unit::TokensIn | Unit::TokensOut | Unit::Neurons => {
+                    meter.add(answer.of(unit) - none.of(unit), at)
+                }
             }
         });
     }
