@@ -23,4 +23,10 @@ pub struct Stated {
 impl Stated {
     /// No limit is larger: a larger number is not believed.
     pub const MOST: u64 = 1_000_000_000_000;
+
+    /// Whether a limit may be so much.
+    #[must_use]
+    pub fn is_plausible(amount: u64) -> bool {
+        (1..=Self::MOST).contains(&amount)
+    }
 }
