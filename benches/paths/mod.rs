@@ -179,7 +179,6 @@ fn classification(name: &'static str) -> Path {
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
         redactor: Redactor::new([Secret::new("sk-or-v1-0123456789abcdef")]),
     };
     let body = Bytes::from_static(input::RATE_LIMITED);

@@ -51,7 +51,6 @@ fn check(
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new(KEY),
         redactor: Redactor::new([Secret::new(KEY)]),
     };
     let model = ModelId::try_from("maker/model:free").expect("an id");

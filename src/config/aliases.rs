@@ -56,7 +56,7 @@ pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
             target: match target {
                 "auto" => Target::Auto,
                 id => Target::Model(
-                    ModelId::try_from(id).map_err(|_| "has a target that is no model id")?,
+                    ModelId::written(id).map_err(|_| "has a target that is no model id")?,
                 ),
             },
         };

@@ -164,7 +164,7 @@ fn candidate(provider: &str, label: &str, model: &str) -> Candidate {
         provider: provider.clone(),
         public_id: id.clone(),
         id,
-        canonical: CanonicalKey::new(model),
+        canonical: CanonicalKey::of(model),
         rank: None,
         name: None,
         context_length: None,

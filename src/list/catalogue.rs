@@ -1,28 +1,30 @@
 //! The upstream's own catalogue of models (`docs/upstream.md` §8; spec §9.4): what fills in the
-//! flags that the ranking leaves open, and the second source of models.
+//! flags that the ranking leaves open, the second source of models, and what is known of a model elsewhere
+//! by its key: how good it is, and facts where nobody nearer tells any (spec §10.3, §10.7).
 //!
 //! Pure.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use super::chat_models::is_past;
+use super::facts::{Facts, words};
+use super::provider_list::amount;
+use super::quality::{Qualities, Quality};
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
-use crate::model::{Capabilities, Capability, ModelId, Offer};
+use crate::model::{CanonicalKey, Capability, ModelId, Offer};
 
 /// What a good catalogue says.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    entries: HashMap<ModelId, Entry>,
+    entries: HashMap<ModelId, Facts>,
     /// Those that cost nothing, best first.
     free: Vec<Offer>,
-}
-
-/// What it says of one model.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    capabilities: Capabilities,
-    context_length: Option<u64>,
+    /// What it says of a model, whatever its id: of the paid row, where there is one.
+    twins: HashMap<CanonicalKey, (Facts, bool)>,
+    /// How good models are, paid ones too.
+    qualities: Qualities,
 }
 
 /// Why a catalogue is of no use.
@@ -57,10 +59,8 @@ impl Catalogue {
             else {
                 continue;
             };
-            let entry = Entry {
-                capabilities: capabilities(row),
-                context_length: context_length(row),
-            };
+            let entry = Facts::of(row);
+            catalogue.note_twin(&id, entry, row);
             if is_free(&id, row, now) {
                 free.push((
                     id.clone(),
@@ -72,7 +72,7 @@ impl Catalogue {
         }
         // Those with tools first, then the larger context, then by id.
         free.sort_by(|(a, x, _), (b, y, _)| {
-            let tools = |entry: &Entry| !entry.capabilities.has(Capability::Tools);
+            let tools = |entry: &Facts| !entry.capabilities.has(Capability::Tools);
             (tools(x), std::cmp::Reverse(x.context_length), a).cmp(&(
                 tools(y),
                 std::cmp::Reverse(y.context_length),
@@ -91,6 +91,41 @@ impl Catalogue {
             })
             .collect();
         Ok(catalogue)
+    }
+
+    /// What a row says of its model wherever that is offered. The paid row describes the model, a free one
+    /// also what is held back; of equals the first counts.
+    fn note_twin(&mut self, id: &ModelId, facts: Facts, row: Raw<'_>) {
+        let key = CanonicalKey::of(id.as_str());
+        let is_free = id.is_named_free();
+        if let Some(quality) = row.get("benchmarks").map(Quality::read)
+            && !quality.is_unknown()
+        {
+            let known = self.qualities.entry(key.clone()).or_default();
+            *known = known.or(quality);
+        }
+        let known = self.twins.entry(key).or_insert((facts, is_free));
+        if known.1 && !is_free {
+            *known = (facts, is_free);
+        }
+    }
+
+    /// What it says of the model with that id.
+    #[must_use]
+    pub fn facts(&self, id: &ModelId) -> Option<Facts> {
+        self.entries.get(id).copied()
+    }
+
+    /// What it says of that model, under whatever id.
+    #[must_use]
+    pub fn facts_of_twin(&self, key: &CanonicalKey) -> Option<Facts> {
+        self.twins.get(key).map(|(facts, _)| *facts)
+    }
+
+    /// How good models are.
+    #[must_use]
+    pub fn qualities(&self) -> &Qualities {
+        &self.qualities
     }
 
     /// Fills in what is unknown of a model.
@@ -114,71 +149,21 @@ impl Catalogue {
     }
 }
 
-/// An empty or absent list of parameters says nothing; one that is there says all.
-fn capabilities(row: Raw<'_>) -> Capabilities {
-    let mut known = Capabilities::default();
-    let words = |list: Option<Raw<'_>>| -> Vec<String> {
-        list.into_iter()
-            .flat_map(Raw::elements)
-            .filter_map(|w| w.as_str().map(Into::into))
-            .collect()
-    };
-    let parameters = words(row.get("supported_parameters"));
-    let modalities = words(
-        row.get("architecture")
-            .and_then(|a| a.get("input_modalities")),
-    );
-    for capability in Capability::ALL {
-        let able = match capability.parameter() {
-            Some(parameter) => {
-                (!parameters.is_empty()).then(|| parameters.iter().any(|p| p == parameter))
-            }
-            None if capability == Capability::Images => {
-                (!modalities.is_empty()).then(|| modalities.iter().any(|m| m == "image"))
-            }
-            None => None,
-        };
-        known.set(capability, able);
-    }
-    known
-}
-
-/// The smaller of the model's own context and its provider's.
-fn context_length(row: Raw<'_>) -> Option<u64> {
-    let own = row.get("context_length").and_then(Raw::as_u64);
-    let provided = row
-        .get("top_provider")
-        .and_then(|p| p.get("context_length"))
-        .and_then(Raw::as_u64);
-    own.into_iter().chain(provided).min()
-}
-
 fn is_free(id: &ModelId, row: Raw<'_>, now: SystemTime) -> bool {
     let outputs = row
         .get("architecture")
-        .and_then(|a| a.get("output_modalities"));
-    let writes = outputs
-        .into_iter()
-        .flat_map(Raw::elements)
-        .any(|m| m.as_str().is_some_and(|m| m == "text"));
+        .and_then(|a| a.get("output_modalities"))
+        .map(words);
+    let writes = outputs.is_some_and(|outputs| outputs.iter().any(|word| word == "text"));
     let prices = row.get("pricing").into_iter().flat_map(Raw::members);
     let costs_nothing = prices
         .filter(|(name, _)| name != "discount")
         .filter_map(|(_, price)| amount(price))
         .all(|p| p == 0.0);
-    let today = crate::clock::rfc3339(now);
     let expired = row
         .get("expiration_date")
-        .and_then(Raw::as_str)
-        .is_some_and(|date| today.get(..10).is_some_and(|today| &*date < today));
+        .is_some_and(|date| is_past(date, now));
     id.is_named_free() && writes && costs_nothing && !expired
-}
-
-/// A price, written as a string or a number (`"0"`, `"0.0"`, `"0E-10"`).
-fn amount(price: Raw<'_>) -> Option<f64> {
-    price
-        .as_f64()
-        .or_else(|| price.as_str()?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -186,6 +171,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::Capabilities;
 
     /// 2026-10-02
     fn now() -> SystemTime {
@@ -302,5 +288,60 @@ mod tests {
                 expected
             );
         }
+    }
+
+    #[test]
+    fn s10_3_how_good_a_model_is_comes_by_its_key_from_paid_rows_too() {
+        let judged = |figures: &str| {
+            format!(r#","benchmarks":{{"artificial_analysis":{{{figures}}},"design_arena":[]}}"#)
+        };
+        let catalogue = read(&[
+            row("openai/gpt-oss-120b:free", ""),
+            row(
+                "openai/gpt-oss-120b",
+                &judged(r#""intelligence_index":33.0,"coding_index":28.5"#),
+            ),
+            row(
+                "vendor/gpt-oss-120b",
+                &judged(r#""intelligence_index":1.0,"agentic_index":36.0"#),
+            ),
+            row(
+                "google/gemini-3.5-flash",
+                &judged(r#""intelligence_index":50.5"#),
+            ),
+            row("a:free", &judged("")),
+        ]);
+        let found = |key: &str| {
+            let quality = catalogue.qualities().get(key)?;
+            Some([quality.intelligence, quality.coding, quality.agentic])
+        };
+        #[rustfmt::skip]
+        let rows = [
+            ("gpt-oss-120b",     Some([Some(33.0), Some(28.5), Some(36.0)])),
+            ("gemini-3.5-flash", Some([Some(50.5), None, None])),
+            ("a",                None),
+        ];
+        for (key, expected) in rows {
+            assert_eq!(found(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn s10_7_what_is_known_of_a_model_elsewhere_is_its_paid_rows() {
+        let with = |context: u64| format!(r#","context_length":{context}"#);
+        let catalogue = read(&[
+            row("openai/gpt-oss-120b:free", &with(10)),
+            row("openai/gpt-oss-120b", &with(20)),
+            row("other/gpt-oss-120b", &with(30)),
+            row("b:free", &with(40)),
+        ]);
+        let found = |key: &str| {
+            let facts = catalogue.facts_of_twin(&CanonicalKey::of(key))?;
+            facts.context_length
+        };
+        assert_eq!(
+            [found("gpt-oss:120b"), found("b"), found("c")],
+            [Some(20), Some(40), None]
+        );
     }
 }

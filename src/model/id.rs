@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::ProviderId;
+
 /// A model's id, such as `vendor/model-x:free`.
 ///
-/// Made only by [`TryFrom<&str>`], which lets through 1 to 128 characters that may stand
-/// unescaped in a header value, a URL, a JSON string and a metric label alike.
+/// Made by [`TryFrom<&str>`], which lets through 1 to 128 characters that may stand unescaped in a
+/// header value, a URL, a JSON string and a metric label alike; and of such a one by
+/// [`ModelId::public`], which may be longer by a provider's name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId(Arc<str>);
 
@@ -23,6 +26,39 @@ pub enum InvalidModelId {
 
 impl ModelId {
     const MAX_LEN: usize = 128;
+    /// The longest public id: a provider's name of 32, a slash, an id.
+    const MAX_PUBLIC_LEN: usize = 32 + 1 + Self::MAX_LEN;
+
+    /// The id that is shown for one at a provider: at OpenRouter the same, elsewhere behind the
+    /// provider's name; a `models/` in front is dropped (spec §10.2).
+    #[must_use]
+    pub fn public(provider: &ProviderId, id: &Self) -> Self {
+        if provider.is_openrouter() {
+            return id.clone();
+        }
+        let id = id.as_str();
+        let id = id.strip_prefix("models/").unwrap_or(id);
+        Self(format!("{provider}/{id}").into())
+    }
+
+    /// A public id that somebody wrote, which may be longer than an id at a provider.
+    ///
+    /// # Errors
+    /// As [`TryFrom<&str>`], from 162 characters on.
+    pub fn written(id: &str) -> Result<Self, InvalidModelId> {
+        Self::checked(id, Self::MAX_PUBLIC_LEN)
+    }
+
+    fn checked(id: &str, longest: usize) -> Result<Self, InvalidModelId> {
+        if id.is_empty() || id.len() > longest {
+            return Err(InvalidModelId::Length);
+        }
+        let fits = |b: u8| b.is_ascii_graphic() && !b"\"\\<>^`{|}?#".contains(&b);
+        if !id.bytes().all(fits) {
+            return Err(InvalidModelId::Character);
+        }
+        Ok(Self(id.into()))
+    }
 
     /// The id as it is sent.
     #[must_use]
@@ -41,14 +77,7 @@ impl TryFrom<&str> for ModelId {
     type Error = InvalidModelId;
 
     fn try_from(id: &str) -> Result<Self, InvalidModelId> {
-        if id.is_empty() || id.len() > Self::MAX_LEN {
-            return Err(InvalidModelId::Length);
-        }
-        let fits = |b: u8| b.is_ascii_graphic() && !b"\"\\<>^`{|}?#".contains(&b);
-        if !id.bytes().all(fits) {
-            return Err(InvalidModelId::Character);
-        }
-        Ok(Self(id.into()))
+        Self::checked(id, Self::MAX_LEN)
     }
 }
 
@@ -106,5 +135,30 @@ mod tests {
         for (id, expected) in rows {
             assert_eq!(ModelId::try_from(*id).map(|_| ()), *expected, "{id:?}");
         }
+    }
+
+    #[test]
+    fn s10_2_the_public_id_of_an_offer() {
+        let longest = "x".repeat(128);
+        let longest_provider = "p".repeat(32);
+        let both = format!("{longest_provider}/{longest}");
+        #[rustfmt::skip]
+        let rows = [
+            ("openrouter",      "openai/gpt-oss-20b:free", "openai/gpt-oss-20b:free"),
+            ("groq",            "openai/gpt-oss-120b",     "groq/openai/gpt-oss-120b"),
+            ("gemini",          "models/gemini-3.5-flash", "gemini/gemini-3.5-flash"),
+            ("gemini",          "gemini-3.5-flash",        "gemini/gemini-3.5-flash"),
+            ("cloudflare",      "@cf/openai/gpt-oss-120b", "cloudflare/@cf/openai/gpt-oss-120b"),
+            ("local",           "qwen3:8b",                "local/qwen3:8b"),
+            (&longest_provider, &longest,                  &both),
+        ];
+        for (provider, id, expected) in rows {
+            let provider = ProviderId::try_from(provider).unwrap();
+            let public = ModelId::public(&provider, &ModelId::try_from(id).unwrap());
+            assert_eq!(public.as_str(), expected);
+            assert_eq!(ModelId::written(expected), Ok(public));
+        }
+        let too_long = format!("{both}x");
+        assert_eq!(ModelId::written(&too_long), Err(InvalidModelId::Length));
     }
 }

@@ -2,16 +2,21 @@
 //!
 //! Pure values. Who is awake, who is best and where models come from is told elsewhere.
 
+mod canonical;
 mod capability;
 mod id;
+mod named;
 mod offer;
+mod order;
 mod provider_id;
 mod subject;
 mod window;
 
 pub use capability::{Capabilities, Capability};
 pub use id::{InvalidModelId, ModelId};
+pub use named::{Named, resolve};
 pub use offer::{Candidate, CanonicalKey, Offer};
+pub use order::ModelOrder;
 pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
 pub use window::window_of_auto;

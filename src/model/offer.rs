@@ -5,22 +5,39 @@ use std::sync::Arc;
 
 use super::{AccountId, Capabilities, ModelId, ProviderId, Subject, Whom};
 
-/// Whose weights they are, whoever serves them: `gpt-oss-120b` (spec §10.2). Made by its rule, in
-/// `list`.
+/// Whose weights they are, whoever serves them: `gpt-oss-120b` (spec §10.2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CanonicalKey(Arc<str>);
 
 impl CanonicalKey {
-    /// Takes a key that the rule has made.
+    /// The key of the model that has this id, or this name, at whatever provider.
     #[must_use]
-    pub fn new(key: &str) -> Self {
-        Self(key.into())
+    pub fn of(id: &str) -> Self {
+        Self(super::canonical::key(id).into())
     }
 
     /// The key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for CanonicalKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CanonicalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl serde::Serialize for CanonicalKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -65,7 +82,7 @@ impl Offer {
     pub fn at_openrouter(id: ModelId) -> Self {
         Self {
             provider: ProviderId::openrouter(),
-            canonical: CanonicalKey::new(id.as_str()),
+            canonical: CanonicalKey::of(id.as_str()),
             public_id: id.clone(),
             id,
             rank: None,

@@ -11,6 +11,7 @@ mod key_endpoint;
 mod key_verdict;
 mod means;
 mod openrouter;
+pub mod page;
 mod quota;
 mod retry_after;
 mod row;

@@ -28,19 +28,30 @@ pub use lease::AnswerBody;
 pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
-use crate::config::Config;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
 /// What we call ourselves on the wire.
 pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 
-/// One provider: its address, our key there, and the way to it.
+/// Where an account is asked, and what every request to it carries. A plain description.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// The address that `/chat/completions` is put behind.
+    pub base: Uri,
+    /// The header that shows the key, where there is one; it is marked so that nothing prints it.
+    pub auth: Option<(HeaderName, HeaderValue)>,
+    /// What else goes with a request for a completion: attribution, where it is OpenRouter; the mark of
+    /// a hop, where it may be a proxy like this one.
+    pub headers: HeaderMap,
+}
+
+/// One account's way to its provider.
 #[derive(Clone)]
 pub struct Upstream {
     origin: Origin,
     base: String,
-    key: Secret,
+    auth: Option<(HeaderName, HeaderValue)>,
     chat: Route,
     completions: Route,
 }
@@ -92,30 +103,24 @@ impl Route {
 pub struct InvalidUpstream(#[from] http::Error);
 
 impl Upstream {
-    /// The upstream that the settings name.
+    /// The way that `hop` describes.
     ///
     /// # Errors
-    /// When address or key cannot stand in a request.
-    pub fn new(config: &Config, client: &HttpClient) -> Result<Self, InvalidUpstream> {
-        let base = config
-            .upstream_base_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned();
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer(&config.upstream_key)?);
+    /// When its address cannot stand in a request.
+    pub fn new(hop: Hop, client: &HttpClient) -> Result<Self, InvalidUpstream> {
+        let base = hop.base.to_string().trim_end_matches('/').to_owned();
+        let mut headers = hop.headers;
+        headers.extend(hop.auth.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        headers.insert(ATTRIBUTION, config.referer.clone());
-        headers.insert(HeaderName::from_static("x-title"), config.title.clone());
         let chat = Route::new(&format!("{base}/chat/completions"), headers.clone())?;
         let completions = Route::new(&format!("{base}/completions"), headers)?;
         Ok(Self {
             origin: client.origin(&chat.absolute),
             base,
-            key: config.upstream_key.clone(),
+            auth: hop.auth,
             chat,
             completions,
         })
@@ -162,22 +167,18 @@ impl Upstream {
     /// # Errors
     /// When no answer's head arrives.
     pub async fn key(&self) -> Result<Response<AnswerBody>, SendError> {
-        self.fetch("key", Some(&self.key)).await
+        self.fetch("key", self.auth.as_ref()).await
     }
 
     async fn fetch(
         &self,
         name: &str,
-        key: Option<&Secret>,
+        auth: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let address = format!("{}/{name}", self.base);
-        get(&address, key, |_| self.origin.clone()).await
+        get(&address, auth.cloned(), |_| self.origin.clone()).await
     }
 }
-
-/// OpenRouter's spelling of the attribution header is the standard's `Referer` with a prefix
-/// (`docs/upstream.md` §1).
-const ATTRIBUTION: HeaderName = HeaderName::from_static("http-referer");
 
 /// `Bearer <key>`, marked so that nothing prints it.
 ///
@@ -199,14 +200,17 @@ impl HttpClient {
         address: &str,
         key: Option<&Secret>,
     ) -> Result<Response<AnswerBody>, SendError> {
-        get(address, key, |absolute| self.origin(absolute)).await
+        let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
+        let auth = key.map(bearer).transpose().map_err(unfit)?;
+        let auth = auth.map(|value| (AUTHORIZATION, value));
+        get(address, auth, |absolute| self.origin(absolute)).await
     }
 }
 
 /// The caller sets a limit for the whole.
 async fn get(
     address: &str,
-    key: Option<&Secret>,
+    auth: Option<(HeaderName, HeaderValue)>,
     origin: impl FnOnce(&Uri) -> Origin,
 ) -> Result<Response<AnswerBody>, SendError> {
     let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
@@ -214,9 +218,7 @@ async fn get(
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    if let Some(key) = key {
-        headers.insert(AUTHORIZATION, bearer(key).map_err(unfit)?);
-    }
+    headers.extend(auth);
     let route = Route::new(address, headers).map_err(unfit)?;
     let make = |http2| route.request(Method::GET, UpstreamBody::default(), http2);
     let answered = origin(&route.absolute).send(make, Duration::MAX).await?;

@@ -344,3 +344,62 @@ fn s10_7_whose_list_decides_and_what_is_known_without_it() {
         Some(false)
     );
 }
+
+/// Reference §8, as far as it names fields.
+#[test]
+fn s10_6_what_each_refuses() {
+    #[rustfmt::skip]
+    let rows: &[(&str, &[&str])] = &[
+        ("groq",       &["logit_bias", "logprobs", "top_logprobs", "n", "messages[].name"]),
+        ("gemini",     &["min_p", "repetition_penalty", "logit_bias", "logprobs"]),
+        ("mistral",    &["top_k", "min_p", "logit_bias", "logprobs", "reasoning_effort"]),
+        ("nvidia",     &["parallel_tool_calls"]),
+        ("cloudflare", &["logprobs", "logit_bias", "min_p", "reasoning_effort"]),
+        ("cohere",     &["top_k", "logit_bias", "logprobs", "reasoning_effort"]),
+        ("kilo",       &["response_format", "store", "previous_response_id"]),
+        ("cerebras",   &["frequency_penalty", "presence_penalty"]),
+    ];
+    for (name, refused) in rows {
+        let fields = &find(name).unwrap().fields;
+        for field in *refused {
+            assert!(
+                fields.remove.iter().any(|removed| removed == field),
+                "{name}: {field}"
+            );
+        }
+    }
+    let fields = |name: &str| &find(name).unwrap().fields;
+    let pairs = |pairs: &[(String, String)]| {
+        let pairs = pairs.iter().map(|(a, b)| format!("{a} {b}"));
+        pairs.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        pairs(&fields("mistral").rename),
+        ["seed random_seed", "max_completion_tokens max_tokens"]
+    );
+    assert_eq!(pairs(&fields("cloudflare").defaults), ["max_tokens 8192"]);
+    assert!(
+        fields("gemini")
+            .schema_remove
+            .contains(&"exclusiveMinimum".to_owned())
+    );
+    assert_eq!(
+        fields("cohere").schema_remove,
+        ["additionalProperties", "$schema"]
+    );
+    let with = |has: fn(&Provider) -> bool| {
+        let rows = built_in().iter().filter(|row| has(row));
+        rows.map(|row| row.id.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(with(|row| row.fields.thought_signatures), ["gemini"]);
+    assert_eq!(with(|row| row.fields.short_call_ids), ["mistral"]);
+    assert_eq!(with(|row| row.fields.text_only), ["groq", "cloudflare"]);
+    assert_eq!(with(|row| row.counts_max_tokens), ["groq", "cerebras"]);
+    assert_eq!(with(|row| row.mends), ["gemini", "mistral"]);
+    // What goes to OpenRouter goes byte for byte.
+    let openrouter = crate::provider::Fields {
+        takes_reasoning: true,
+        ..Default::default()
+    };
+    assert_eq!(fields("openrouter"), &openrouter);
+}

@@ -10,7 +10,7 @@ fn offer(provider: &str) -> Offer {
         provider: ProviderId::try_from(provider).unwrap(),
         public_id: id.clone(),
         id,
-        canonical: CanonicalKey::new("m"),
+        canonical: CanonicalKey::of("m"),
         rank: None,
         name: None,
         context_length: None,

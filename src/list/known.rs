@@ -1,0 +1,108 @@
+//! What is known of an offer, and who told each fact (spec §10.7).
+//!
+//! Pure. The nearest to the model counts: what the user wrote, the provider's own list, its row, then the
+//! OpenRouter catalogue's word on the same model.
+
+use super::facts::Facts;
+use crate::model::{Capabilities, Capability};
+
+/// Who told a fact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ToldBy {
+    /// `CONFIG_FILE`.
+    File,
+    /// The provider's own list; at OpenRouter the ranking.
+    List,
+    /// The provider's row.
+    Row,
+    /// OpenRouter's catalogue.
+    Catalogue,
+    /// Nobody; where a value is there all the same, it is assumed.
+    #[default]
+    Unknown,
+}
+
+impl ToldBy {
+    /// As `explain` spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::List => "list",
+            Self::Row => "row",
+            Self::Catalogue => "catalogue",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Who told which fact of an offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its window.
+    pub context_length: ToldBy,
+    /// Its longest answer.
+    pub max_output: ToldBy,
+    capabilities: [ToldBy; Capability::ALL.len()],
+}
+
+impl Known {
+    /// Who told whether it is able.
+    #[must_use]
+    pub fn capability(&self, capability: Capability) -> ToldBy {
+        let told = self.capabilities.get(capability as usize);
+        told.copied().unwrap_or_default()
+    }
+}
+
+/// Facts as they gather, the nearest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) facts: Facts,
+    pub(super) known: Known,
+}
+
+impl Gathered {
+    /// Adds what somebody further away tells, where nothing is known yet.
+    pub(super) fn add(mut self, told: Facts, by: ToldBy) -> Self {
+        let number = |known: &mut Option<u64>, who: &mut ToldBy, told: Option<u64>| {
+            if known.is_none() && told.is_some() {
+                (*known, *who) = (told, by);
+            }
+        };
+        let (facts, known) = (&mut self.facts, &mut self.known);
+        number(
+            &mut facts.context_length,
+            &mut known.context_length,
+            told.context_length,
+        );
+        number(
+            &mut facts.max_output,
+            &mut known.max_output,
+            told.max_output,
+        );
+        for (capability, who) in Capability::ALL.into_iter().zip(&mut known.capabilities) {
+            let told = told.capabilities.get(capability);
+            if facts.capabilities.get(capability).is_none() && told.is_some() {
+                facts.capabilities.set(capability, told);
+                *who = by;
+            }
+        }
+        self
+    }
+
+    /// What is unknown of the user's own server counts as present, and at Ollama a window as its
+    /// usual one (spec §10.1).
+    pub(super) fn assume_local(self, is_ollama: bool) -> Self {
+        let all: Capabilities = Capability::ALL.into_iter().collect();
+        let assumed = Facts {
+            context_length: is_ollama.then_some(OLLAMA_WINDOW),
+            max_output: None,
+            capabilities: all,
+        };
+        self.add(assumed, ToldBy::Unknown)
+    }
+}
+
+/// Where Ollama says nothing else it cuts prompts to this many tokens.
+const OLLAMA_WINDOW: u64 = 4096;

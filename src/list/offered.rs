@@ -1,0 +1,338 @@
+//! Which models a provider offers, and what is known of each (spec §10.1, §10.7).
+//!
+//! Pure. Three things decide: what the user's file names, what the provider's row says of its list, and
+//! what nobody would bill. The order of offers is not this file's.
+
+use super::catalogue::Catalogue;
+use super::facts::Facts;
+use super::known::{Gathered, Known, ToldBy};
+use super::provider_list::{Entry, Price, ProviderList};
+use super::ranking::Ranking;
+use crate::model::{CanonicalKey, Capabilities, Capability, ModelId, Offer, ProviderId};
+use crate::provider::{List, OfferRow, Provider};
+
+/// A provider that is on, and what it was last heard to offer.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Which.
+    pub provider: &'a ProviderId,
+    /// What its list decides.
+    pub rule: &'a List,
+    /// The models of its row.
+    pub row: &'a [OfferRow],
+    /// The file's models, which alone are offered then.
+    pub file: Option<&'a [OfferRow]>,
+    /// Its list as it was last read; `None` while it never was. OpenRouter's are ranking and
+    /// catalogue.
+    pub list: Option<&'a ProviderList>,
+    /// Ids that do not end in `:free` could be billed: OpenRouter, and a relay of it.
+    pub named_free: bool,
+    /// What its row refuses and may not be dropped: nobody there can do it, whatever a list says.
+    pub lacks: Capabilities,
+}
+
+impl<'a> Source<'a> {
+    /// A provider by its row, with its list as it was last read. `named_free` says whether the `:free`
+    /// rule holds for its address and key (spec §10.7).
+    #[must_use]
+    pub fn new(row: &'a Provider, list: Option<&'a ProviderList>, named_free: bool) -> Self {
+        Self {
+            provider: &row.id,
+            rule: &row.list,
+            row: &row.models,
+            file: row.only.as_deref(),
+            list,
+            named_free,
+            lacks: lacks(&row.fields.remove),
+        }
+    }
+}
+
+/// What changes the answer's form is never dropped: who refuses the field lacks the ability
+/// (spec §10.6).
+fn lacks(refused: &[String]) -> Capabilities {
+    use Capability::{ResponseFormat, StructuredOutputs, ToolChoice, Tools};
+    let mut lacks = Capabilities::default();
+    for (field, abilities) in [
+        ("response_format", &[ResponseFormat, StructuredOutputs][..]),
+        ("tools", &[Tools, ToolChoice]),
+        ("tool_choice", &[ToolChoice]),
+    ] {
+        if refused.iter().any(|name| name == field) {
+            abilities
+                .iter()
+                .for_each(|ability| lacks.set(*ability, Some(false)));
+        }
+    }
+    lacks
+}
+
+/// An offer, and who told what of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offered {
+    /// The offer.
+    pub offer: Offer,
+    /// Who told which fact.
+    pub known: Known,
+}
+
+/// A model that somebody named and that is not offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOffered {
+    /// Where.
+    pub provider: ProviderId,
+    /// The id there.
+    pub id: ModelId,
+    /// Why.
+    pub why: WhyNot,
+}
+
+/// Why a model is not offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WhyNot {
+    /// The provider's list does not have it, or not as a model to chat with.
+    NotListed,
+    /// It could be billed, and `ALLOW_PAID` is off.
+    Costs,
+}
+
+impl WhyNot {
+    /// In words, for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotListed => "the provider's list does not have it",
+            Self::Costs => "it could be billed, and ALLOW_PAID is off",
+        }
+    }
+}
+
+/// A model somebody names or lists, before anything is decided.
+struct Named<'a> {
+    id: ModelId,
+    entry: Option<&'a Entry>,
+    file: Option<&'a OfferRow>,
+}
+
+/// What a provider other than OpenRouter offers, in the order of its list or of who names it.
+pub(super) fn offered(
+    source: Source<'_>,
+    catalogue: Option<&Catalogue>,
+    allow_paid: bool,
+) -> (Vec<Offered>, Vec<NotOffered>) {
+    let mut not_offered = Vec::new();
+    let mut taken = Vec::new();
+    let named = source.file.map(|file| (file, true)).or_else(|| {
+        let row_decides = !source.rule.decides || source.list.is_none();
+        row_decides.then_some((source.row, false))
+    });
+    match (named, source.list) {
+        (None, list) => {
+            let entries = list.into_iter().flat_map(|list| &list.entries);
+            let free = entries.filter(|entry| allow_paid || source.is_free(&entry.id, Some(entry)));
+            taken.extend(free.map(|entry| Named {
+                id: entry.id.clone(),
+                entry: Some(entry),
+                file: None,
+            }));
+        }
+        (Some((models, of_file)), list) => {
+            for model in models {
+                let entry = list.and_then(|list| list.entry(&model.id));
+                let mut refuse = |why| {
+                    not_offered.push(NotOffered {
+                        provider: source.provider.clone(),
+                        id: model.id.clone(),
+                        why,
+                    });
+                };
+                if list.is_some() && entry.is_none() {
+                    refuse(WhyNot::NotListed);
+                } else if allow_paid || source.is_free(&model.id, entry) {
+                    taken.push(Named {
+                        id: entry.map_or_else(|| bare(&model.id), |entry| entry.id.clone()),
+                        entry,
+                        file: of_file.then_some(model),
+                    });
+                } else {
+                    refuse(WhyNot::Costs);
+                }
+            }
+        }
+    }
+    let offered = taken
+        .into_iter()
+        .map(|named| source.offer(named, catalogue));
+    (offered.collect(), not_offered)
+}
+
+/// What OpenRouter offers: the ranking's models, and while there is none the catalogue's free ones.
+pub(super) fn at_openrouter(
+    source: Source<'_>,
+    ranking: Option<&Ranking>,
+    catalogue: Option<&Catalogue>,
+    allow_paid: bool,
+) -> (Vec<Offered>, Vec<NotOffered>) {
+    let listed: &[Offer] = match (ranking, catalogue) {
+        (Some(ranking), _) => &ranking.models,
+        (None, Some(catalogue)) => catalogue.free_models(),
+        (None, None) => &[],
+    };
+    let offer = |id: &ModelId, listed: Option<&Offer>, file: Option<&OfferRow>| {
+        let of_row = source.row.iter().find(|model| model.id == *id);
+        let mut gathered = Gathered::default();
+        for (facts, by) in [
+            (file.map(of_offer_row), ToldBy::File),
+            (listed.map(of_model), ToldBy::List),
+            (of_row.map(of_offer_row), ToldBy::Row),
+            (catalogue.and_then(|c| c.facts(id)), ToldBy::Catalogue),
+        ] {
+            gathered = gathered.add(facts.unwrap_or_default(), by);
+        }
+        let name = listed.and_then(|model| model.name.clone());
+        Offered {
+            known: gathered.known,
+            offer: made(source.provider, id.clone(), name, gathered.facts),
+        }
+    };
+    let Some(file) = source.file else {
+        let all = listed.iter();
+        return (
+            all.map(|model| offer(&model.id, Some(model), None))
+                .collect(),
+            Vec::new(),
+        );
+    };
+    let (mut offered, mut not_offered) = (Vec::new(), Vec::new());
+    for model in file {
+        let entry = listed.iter().find(|listed| listed.id == model.id);
+        let there = entry.is_some() || catalogue.is_some_and(|c| c.has(&model.id));
+        let read = ranking.is_some() || catalogue.is_some();
+        let why = if !there && read {
+            WhyNot::NotListed
+        } else if allow_paid || source.is_free(&model.id, None) {
+            offered.push(offer(&model.id, entry, Some(model)));
+            continue;
+        } else {
+            WhyNot::Costs
+        };
+        not_offered.push(NotOffered {
+            provider: source.provider.clone(),
+            id: model.id.clone(),
+            why,
+        });
+    }
+    (offered, not_offered)
+}
+
+/// The router that the ranking falls back on, with what the catalogue knows of it.
+pub(super) fn fallback(
+    source: Source<'_>,
+    ranking: &Ranking,
+    catalogue: Option<&Catalogue>,
+) -> Option<Offered> {
+    let router = ranking.fallback.as_ref()?;
+    let known = catalogue.and_then(|c| c.facts(&router.id));
+    let gathered = Gathered::default()
+        .add(of_model(router), ToldBy::List)
+        .add(known.unwrap_or_default(), ToldBy::Catalogue);
+    Some(Offered {
+        known: gathered.known,
+        offer: made(
+            source.provider,
+            router.id.clone(),
+            router.name.clone(),
+            gathered.facts,
+        ),
+    })
+}
+
+impl Source<'_> {
+    /// Whether nobody would bill it, as far as names and prices tell.
+    fn is_free(&self, id: &ModelId, entry: Option<&Entry>) -> bool {
+        let in_row = || self.row.iter().any(|model| bare(&model.id) == bare(id));
+        let by_price = match entry {
+            Some(entry) => entry.price == Price::Zero,
+            // While the list is not readable, what the built-in row knows to be free.
+            None => in_row(),
+        };
+        (!self.named_free || id.is_named_free())
+            && (!self.rule.priced || self.is_openrouters() || by_price)
+    }
+
+    fn is_openrouters(&self) -> bool {
+        self.provider.is_openrouter()
+    }
+
+    fn offer(&self, named: Named<'_>, catalogue: Option<&Catalogue>) -> Offered {
+        let Named { id, entry, file } = named;
+        let of_row = self.row.iter().find(|model| bare(&model.id) == id);
+        let is_local = self.provider.is_local();
+        // What others serve tells nothing of a machine of the user's own.
+        let twin = catalogue
+            .filter(|_| !is_local)
+            .and_then(|catalogue| catalogue.facts_of_twin(&CanonicalKey::of(id.as_str())));
+        let refused = Facts {
+            capabilities: self.lacks,
+            ..Facts::default()
+        };
+        let mut gathered = Gathered::default();
+        for (facts, by) in [
+            (file.map(of_offer_row), ToldBy::File),
+            (Some(refused), ToldBy::Row),
+            (entry.map(|entry| entry.facts), ToldBy::List),
+            (of_row.map(of_offer_row), ToldBy::Row),
+            (twin, ToldBy::Catalogue),
+        ] {
+            gathered = gathered.add(facts.unwrap_or_default(), by);
+        }
+        if is_local {
+            gathered = gathered.assume_local(self.list.is_some_and(|list| list.is_ollama));
+        }
+        let name = entry.and_then(|entry| entry.name.clone());
+        Offered {
+            known: gathered.known,
+            offer: made(self.provider, id, name, gathered.facts),
+        }
+    }
+}
+
+fn made(provider: &ProviderId, id: ModelId, name: Option<String>, facts: Facts) -> Offer {
+    Offer {
+        public_id: ModelId::public(provider, &id),
+        canonical: CanonicalKey::of(id.as_str()),
+        provider: provider.clone(),
+        id,
+        rank: None,
+        name,
+        context_length: facts.context_length,
+        max_output: facts.max_output,
+        capabilities: facts.capabilities,
+    }
+}
+
+/// Google's ids come and go with `models/` in front.
+fn bare(id: &ModelId) -> ModelId {
+    let bare = id.as_str().strip_prefix("models/");
+    let bare = bare.and_then(|bare| ModelId::try_from(bare).ok());
+    bare.unwrap_or_else(|| id.clone())
+}
+
+fn of_offer_row(row: &OfferRow) -> Facts {
+    Facts {
+        context_length: row.context,
+        max_output: row.output,
+        capabilities: row.capabilities,
+    }
+}
+
+fn of_model(model: &Offer) -> Facts {
+    Facts {
+        context_length: model.context_length,
+        max_output: None,
+        capabilities: model.capabilities,
+    }
+}
+
+#[cfg(test)]
+mod tests;

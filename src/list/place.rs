@@ -1,0 +1,156 @@
+//! Who is asked before whom (spec §10.3): tiers, and within the rest the ranking with the models that it
+//! does not list put where their quality says.
+//!
+//! Pure, and worked out once with each list: a request finds its order ready.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::quality::Quality;
+use crate::model::{CanonicalKey, ModelId, ModelOrder, Named, Offer, resolve};
+
+/// The tiers, best first. What a request itself names comes before all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// `MODEL_ORDER` names it.
+    Ordered,
+    /// All others.
+    Rest,
+    /// The router that the ranking falls back on.
+    Fallback,
+    /// The user's own server.
+    Local,
+}
+
+/// An offer's place for requests of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Which offer, as an index into the merged offers.
+    pub at: usize,
+    /// Its tier.
+    pub tier: Tier,
+    /// How many models stand before it in its tier; twins share a place, and so do models of which
+    /// nothing is known.
+    pub place: usize,
+}
+
+/// What the ranking says: its ids at OpenRouter and their models, best first.
+pub(super) type Ranked = [(ModelId, CanonicalKey)];
+
+/// Orders the offers. They come by provider, the first provider's first, which is the order of twins.
+pub(super) fn places(
+    offers: &[std::sync::Arc<Offer>],
+    ranked: &Ranked,
+    order: &ModelOrder,
+    quality: impl Fn(&CanonicalKey) -> Quality,
+    with_tools: bool,
+) -> Vec<Placed> {
+    let slots = Slots::new(offers, ranked, quality, with_tools);
+    let wishes: Vec<Named> = order.names().map(|name| resolve(name, offers)).collect();
+    let mut keyed: Vec<_> = offers
+        .iter()
+        .enumerate()
+        .map(|(at, offer)| {
+            let is_local = offer.provider.is_local();
+            let is_wished = |wish: &Named| match wish {
+                // A model's name does not lift the copy on the user's own machine.
+                Named::Model(_) => !is_local && wish.is(offer),
+                Named::Auto | Named::Offer(_) | Named::Provider(_) | Named::Unknown => {
+                    wish.is(offer)
+                }
+            };
+            let slot = slots.of(offer);
+            match wishes.iter().position(is_wished) {
+                Some(wish) => (Tier::Ordered, wish, slot, at),
+                None if is_local => (Tier::Local, 0, at, at),
+                None => (Tier::Rest, 0, slot, at),
+            }
+        })
+        .collect();
+    // The index makes the order total.
+    keyed.sort_unstable();
+    let mut placed: Vec<Placed> = Vec::with_capacity(keyed.len());
+    let mut last = None;
+    for (tier, wish, slot, at) in keyed {
+        let place = match (placed.last(), last) {
+            (Some(before), Some((t, w, s))) if t == tier => {
+                before.place + usize::from((w, s) != (wish, slot))
+            }
+            _ => 0,
+        };
+        last = Some((tier, wish, slot));
+        placed.push(Placed { at, tier, place });
+    }
+    placed
+}
+
+/// A slot for each ranked entry and for each model between them; what nothing is known of shares the
+/// last.
+struct Slots<'a> {
+    by_id: HashMap<&'a ModelId, usize>,
+    by_key: HashMap<&'a CanonicalKey, usize>,
+    last: usize,
+}
+
+impl<'a> Slots<'a> {
+    fn new(
+        offers: &'a [std::sync::Arc<Offer>],
+        ranked: &'a Ranked,
+        quality: impl Fn(&CanonicalKey) -> Quality,
+        with_tools: bool,
+    ) -> Self {
+        let ranked_keys: BTreeSet<&CanonicalKey> = ranked.iter().map(|(_, key)| key).collect();
+        let ranked_qualities: Vec<Quality> = ranked.iter().map(|(_, key)| quality(key)).collect();
+        let is_lower = |one: &Quality, other: &Quality| {
+            one.compare(other, with_tools) == Some(Ordering::Greater)
+        };
+        // By key first, so that the same models always come out the same.
+        let unlisted: BTreeSet<&CanonicalKey> = offers
+            .iter()
+            .map(|offer| &offer.canonical)
+            .filter(|key| !ranked_keys.contains(key))
+            .collect();
+        let mut before: BTreeMap<usize, Vec<(&CanonicalKey, Quality)>> = BTreeMap::new();
+        for key in unlisted {
+            let own = quality(key);
+            if !own.is_known_for(with_tools) {
+                continue;
+            }
+            let at = ranked_qualities
+                .iter()
+                .position(|ranked| is_lower(&own, ranked));
+            let among = before.entry(at.unwrap_or(ranked.len())).or_default();
+            let place = among.iter().position(|(_, other)| is_lower(&own, other));
+            among.insert(place.unwrap_or(among.len()), (key, own));
+        }
+        let mut slots = Self {
+            by_id: HashMap::new(),
+            by_key: HashMap::new(),
+            last: 0,
+        };
+        for at in 0..=ranked.len() {
+            for (key, _) in before.get(&at).into_iter().flatten() {
+                slots.by_key.insert(key, slots.last);
+                slots.last += 1;
+            }
+            if let Some((id, key)) = ranked.get(at) {
+                slots.by_id.insert(id, slots.last);
+                slots.by_key.entry(key).or_insert(slots.last);
+                slots.last += 1;
+            }
+        }
+        slots
+    }
+
+    fn of(&self, offer: &Offer) -> usize {
+        let own = self
+            .by_id
+            .get(&offer.id)
+            .filter(|_| offer.provider.is_openrouter());
+        let slot = own.or_else(|| self.by_key.get(&offer.canonical));
+        slot.copied().unwrap_or(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests;
