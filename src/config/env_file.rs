@@ -69,10 +69,14 @@ pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
 /// The text of a file that holds a key and nothing else, or the end of a sentence that says why there is
 /// none. Never waits for a file that is a pipe.
 pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
-    let told = |error: &io::Error| match error.kind() {
-        ErrorKind::NotFound => "is not there".to_owned(),
-        ErrorKind::PermissionDenied => "may not be read by you".to_owned(),
-        _ => format!("cannot be read: {error}"),
+    let told = |error: &io::Error| {
+        if error.kind() == ErrorKind::NotFound {
+            "is not there".to_owned()
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            "may not be read by you".to_owned()
+        } else {
+            format!("cannot be read: {error}")
+        }
     };
     match open_at_once(path) {
         Ok(Some(file)) => match text(bounded(file).map_err(|error| told(&error))?) {

@@ -70,7 +70,7 @@ pub fn looks_like_key(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let mixed = digits >= 4 && text.bytes().any(|b| b.is_ascii_alphabetic());
     lower.starts_with("sk-")
-        || BEGINNINGS.iter().any(|beginning| begins(beginning))
+        || BEGINNINGS.iter().any(begins)
         || (text.len() >= LONG && text.bytes().all(plain) && mixed && !text.contains(".."))
 }
 

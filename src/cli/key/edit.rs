@@ -51,9 +51,9 @@ pub(super) fn put(text: &str, base: &str, value: &str) -> Edit {
         None => appended(text, &line),
     };
     // A quote that is left open somewhere would swallow it.
-    let reread = dotenv::entries(&new).into_iter();
-    let values = reread.filter_map(|(_, read)| read.ok());
-    match values.filter(|(other, _)| *other == name).last() {
+    let reread = dotenv::entries(&new).into_iter().rev();
+    let mut values = reread.filter_map(|(_, read)| read.ok());
+    match values.find(|(other, _)| *other == name) {
         Some((_, read)) if read == value => Edit::Put { text: new, name },
         Some(_) | None => Edit::Impossible("is written so that a line added to it is not read"),
     }

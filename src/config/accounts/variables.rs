@@ -212,7 +212,7 @@ mod tests {
     fn s10_1_which_variables_count_and_in_which_order() {
         use Environment::{Counts, PassedOver};
         #[rustfmt::skip]
-        let rows: &[(Set, Set, Environment, &[(&str, &str)])] = &[
+        let rows: &[(Set, Set, Environment, Set)] = &[
             // environment                .env                                         counts       found
             (&[],                         &[],                                         Counts,      &[]),
             (&[("G_KEY", "e")],           &[("G_KEY", "f")],                           Counts,      &[("G_KEY", "e")]),
