@@ -36,6 +36,9 @@ use crate::request::{Endpoint, UpstreamBody};
 /// What we call ourselves on the wire.
 pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 
+/// Marks a request to an address that may be a proxy like this one (spec §10.1).
+pub const HOP: HeaderName = HeaderName::from_static("x-free-llm-proxy-hop");
+
 /// Where an account is asked, and what every request to it carries. A plain description.
 #[derive(Clone, Debug)]
 pub struct Hop {
@@ -67,6 +70,15 @@ struct Route {
     path: Uri,
     /// Our own: no header of the client's goes up (spec §9.7).
     headers: HeaderMap,
+}
+
+impl Hop {
+    /// Marks what goes this way: the address may be a proxy like this one, or this one.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        self.headers.insert(HOP, HeaderValue::from_static("1"));
+        self
+    }
 }
 
 impl Route {
