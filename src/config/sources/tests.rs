@@ -668,3 +668,37 @@ fn s10_1_which_file_may_configure_us() {
         assert!(fits, "{named:?}: {told}");
     }
 }
+
+#[test]
+fn s12_1_no_providers_key_follows_an_address_of_a_folders() {
+    const FOLDER: &str = "PROXY_API_KEY=own-0123456\nMODELS_LIST_URL=http://evil.test\n";
+    let mut names = 0;
+    for row in crate::provider::built_in() {
+        let at = ("LOCAL_BASE_URL", "http://127.0.0.1:1/v1");
+        for name in &row.key_names {
+            names += 1;
+            let environment = [
+                (name.as_str(), "key-0123456789"),
+                ("PROVIDERS", row.id.as_str()),
+                ("ALLOW_PAID", "on"),
+                ("CLOUDFLARE_ACCOUNT_ID", "one"),
+                at,
+            ];
+            let told = told(&layers(&[], &environment, FOLDER, ""));
+            let expected = format!(
+                "MODELS_LIST_URL is set by .env in this folder, and {name} by the environment: "
+            );
+            assert!(told.starts_with(&expected), "{told}");
+            assert!(!told.contains("0123456789"), "{told}");
+            // Without that address all is well.
+            let own = "PROXY_API_KEY=own-0123456\n";
+            let config = layers(&[], &environment, own, "").config().unwrap();
+            let [account] = config.accounts.as_slice() else {
+                panic!("{:?}", config.accounts);
+            };
+            assert_eq!(account.variable.as_ref().unwrap().name, *name);
+            assert_eq!(account.id.provider, row.id);
+        }
+    }
+    assert!(names > 20, "{names}");
+}
