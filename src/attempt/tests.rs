@@ -214,7 +214,7 @@ async fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
         ([&[BROKEN],  &[OK],      &[OK]],      "x@groq x@mistral -> mistral answers",            "x@mistral -> mistral answers"),
         ([&[DEAD],    &[DEAD],    &[DEAD]],    "x@groq x@groq#2 x@mistral -> key of groq",       " -> key of groq"),
         ([&[DEAD],    &[DAY],     &[DEAD]],    "x@groq x@groq#2 x@mistral -> out: quota",       " -> out: quota"),
-        ([&[DEAD],    &[DAY],     &[BROKEN]],  "x@groq x@groq#2 x@mistral -> 2 models are failing, 1 key is refused", ""),
+        ([&[DEAD],    &[DAY],     &[BROKEN]],  "x@groq x@groq#2 x@mistral -> 1 model is rate limited, 1 is failing, 1 key is refused", ""),
     ];
     for ([groq, groq2, mistral], first, then) in rows {
         let played = [(GROQ, groq), (GROQ2, groq2), (MISTRAL, mistral)];
