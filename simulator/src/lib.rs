@@ -1,9 +1,13 @@
-//! A scripted list server and a scripted OpenRouter on real sockets.
+//! A scripted list server, a scripted OpenRouter and its like on real sockets.
 //!
 //! `demo`, the tests and the fault drills all use this one; only `bench/` has a cheaper stand-in. A [`Script`] says what
 //! each model does on each attempt; every step comes down to bytes, pauses and endings, so that
-//! any fault of a network or a provider can be played. It follows `reference/openrouter.md` and
+//! any fault of a network or a provider can be played. It follows `docs/upstream.md` and
 //! knows nothing of the proxy.
+//!
+//! The other providers are at paths of their own ([`addresses`]), each in its own dialect, with accounts
+//! whose limits are counted; what one says is data, in `providers/*.json`. [`Providers`] starts them for a
+//! test.
 //!
 //! A peer that shuts down its sending half counts as gone, as it does for hyper.
 
@@ -12,12 +16,15 @@ mod answers;
 mod asked;
 mod broken;
 mod clock;
+mod control;
 mod demo;
 mod failed;
 mod failures;
 mod list;
 mod play;
 mod program;
+mod providers;
+mod raw;
 mod record;
 mod routes;
 mod said;
@@ -31,8 +38,9 @@ mod tests;
 mod wire;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -45,9 +53,15 @@ pub use clock::Now;
 pub use failed::Failed;
 pub use failures::Failure;
 pub use list::{TOP_MODELS, TOP_MODELS_NEXT, list_of};
-pub use record::Seen;
+pub use providers::{
+    Account, Addresses, Case, Ends, Is, Limit, Limits, Odd, Per, ProviderCase, ProviderScript,
+    Providers, Refusal, Told, Unit, Within, addresses, provider_case, provider_cases,
+    provider_names,
+};
+pub use raw::{Raw, RawPart, Then};
+pub use record::{Seen, Tally};
 pub use script::{Greeting, Plan, PlanEnd, Recording, Script};
-pub use step::{Point, Raw, RawPart, Status, Step, Then};
+pub use step::{Point, Status, Step};
 pub use stream_faults::{Stream, StreamFault};
 
 use act::{Act, Reply};
@@ -66,6 +80,8 @@ struct Shared {
     record: Record,
     /// How many chat answers were begun: tells their ids apart.
     answers: AtomicU64,
+    /// How far ahead of the real one the simulator's wall clock is, in milliseconds.
+    ahead: AtomicI64,
 }
 
 impl Simulator {
@@ -82,6 +98,7 @@ impl Simulator {
             program,
             record: Record::new(),
             answers: AtomicU64::new(0),
+            ahead: AtomicI64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -225,6 +242,13 @@ impl Simulator {
             .into_iter()
             .filter_map(|seen| seen.model)
             .collect()
+    }
+
+    /// What each account was asked and told since the last [`Self::clear_requests`], by provider and
+    /// account; of all requests, not only of those that are kept.
+    #[must_use]
+    pub fn tally(&self) -> BTreeMap<(String, String), Tally> {
+        self.shared.record.tally()
     }
 
     /// Forgets the requests seen.

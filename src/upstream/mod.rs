@@ -17,6 +17,7 @@ mod wire;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
 };
@@ -28,6 +29,7 @@ pub use lease::AnswerBody;
 pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
+use crate::provider::Auth;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
@@ -188,7 +190,7 @@ impl Upstream {
         auth: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let address = format!("{}/{name}", self.base);
-        get(&address, auth.cloned(), |_| self.origin.clone()).await
+        ask(&address, auth.cloned(), None, |_| self.origin.clone()).await
     }
 }
 
@@ -212,27 +214,80 @@ impl HttpClient {
         address: &str,
         key: Option<&Secret>,
     ) -> Result<Response<AnswerBody>, SendError> {
-        let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
-        let auth = key.map(bearer).transpose().map_err(unfit)?;
-        let auth = auth.map(|value| (AUTHORIZATION, value));
-        get(address, auth, |absolute| self.origin(absolute)).await
+        self.ask(address, shown_as_bearer(key)?, None).await
+    }
+
+    /// A GET, or a POST where there is JSON to send, with our own name and one header of the caller's:
+    /// how an account shows its key.
+    ///
+    /// # Errors
+    /// When the address makes no request, or no answer's head arrives.
+    pub async fn ask(
+        &self,
+        address: &str,
+        shown: Option<(HeaderName, HeaderValue)>,
+        json: Option<Bytes>,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        ask(address, shown, json, |absolute| self.origin(absolute)).await
+    }
+
+    /// A GET with a key, shown as its provider wants it.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub async fn get_as(
+        &self,
+        address: &str,
+        auth: &Auth,
+        key: &Secret,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let header = match auth {
+            Auth::None => None,
+            Auth::Bearer => Some((AUTHORIZATION, bearer(key).map_err(unfit)?)),
+            Auth::Header(name) => Some(named(name, key).map_err(unfit)?),
+        };
+        self.ask(address, header, None).await
     }
 }
 
+/// A key in a header of this name, marked so that nothing prints it.
+fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
+    let name = HeaderName::try_from(name)?;
+    let mut value = HeaderValue::try_from(key.expose())?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn unfit(error: http::Error) -> ConnectError {
+    ConnectError::new(Unreachable::Other, &error)
+}
+
+fn shown_as_bearer(
+    key: Option<&Secret>,
+) -> Result<Option<(HeaderName, HeaderValue)>, ConnectError> {
+    let shown = key.map(|key| Ok((AUTHORIZATION, bearer(key)?)));
+    shown.transpose().map_err(unfit)
+}
+
 /// The caller sets a limit for the whole.
-async fn get(
+async fn ask(
     address: &str,
-    auth: Option<(HeaderName, HeaderValue)>,
+    shown: Option<(HeaderName, HeaderValue)>,
+    json: Option<Bytes>,
     origin: impl FnOnce(&Uri) -> Origin,
 ) -> Result<Response<AnswerBody>, SendError> {
-    let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    headers.extend(auth);
+    if json.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    headers.extend(shown);
+    let method = json.as_ref().map_or(Method::GET, |_| Method::POST);
+    let body = json.map(UpstreamBody::from).unwrap_or_default();
     let route = Route::new(address, headers).map_err(unfit)?;
-    let make = |http2| route.request(Method::GET, UpstreamBody::default(), http2);
+    let make = |http2| route.request(method.clone(), body.clone(), http2);
     let answered = origin(&route.absolute).send(make, Duration::MAX).await?;
     Ok(answered.response)
 }
