@@ -215,7 +215,7 @@ fn classification(name: &'static str) -> Path {
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
-    let openrouter = find("openrouter").unwrap();
+    let openrouter = find("openrouter").expect("it has a row");
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
             provider: openrouter,

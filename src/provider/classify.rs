@@ -112,7 +112,7 @@ impl Rules {
             lesson,
             owed,
             free_requests,
-            quota,
+            quota: quota.map(Box::new),
             answer,
         }
     }
