@@ -126,7 +126,8 @@ async fn house(played: &[Played]) -> House {
     }
     let registry = Arc::new(Registry::default());
     registry.publish(Snapshot::new(Parts {
-        offers,
+        offers: offers.into_iter().map(Arc::new).collect(),
+        with_tools: None,
         fallback: None,
         accounts: accounts
             .iter()

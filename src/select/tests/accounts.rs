@@ -24,16 +24,15 @@ fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
 fn house() -> Snapshot {
     let names = ["openrouter", "groq", "groq:groq#2", "ovh", "local"];
     Snapshot::new(Parts {
-        offers: vec![
+        fallback: Some(model("router", i64::MAX, &[])),
+        accounts: names.map(account).into(),
+        ..parts(vec![
             offer("local", "z", None),
             offer("groq", "x", Some(8_000)),
             offer("ovh", "x", Some(32_000)),
             offer("groq", "y", None),
             offer("mistral", "q", None),
-        ],
-        fallback: Some(model("router", i64::MAX, &[])),
-        accounts: names.map(account).into(),
-        ..parts(Vec::new())
+        ])
     })
 }
 
