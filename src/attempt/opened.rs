@@ -51,7 +51,7 @@ pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),
     /// The attempt failed.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 /// A whole plain answer.
