@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "ollama",
     "siliconflow",
     "modelscope",
+    "llmgateway",
     "local",
 ];
 
@@ -272,6 +273,7 @@ fn s10_5_the_default_limits() {
         ("llm7", "", &[(1, Requests, Second, Account, None), (60, Requests, Minute, Account, None), (250, Requests, Hour, Account, None), (100_000, Tokens, Day, Account, None)]),
         ("modelscope", "", &[(2000, Requests, Day, Account, Some(Shanghai)), (500, Requests, Day, Model, Some(Shanghai))]),
         ("siliconflow", "", &[(1000, Requests, Minute, Model, None), (50_000, Tokens, Minute, Model, None)]),
+        ("llmgateway", "", &[(30, Requests, Hour, Account, None)]),
         ("local", "", &[(1, AtOnce, Moment, Account, None)]),
     ];
     for (name, model, expected) in rows {
@@ -306,7 +308,7 @@ fn s10_1_who_may_train_and_when_days_end() {
         ("cloudflare", No, Some(Ends::Utc)), ("zai", Unknown, None), ("requesty", May, None), ("kilo", May, None), ("ovh", No, None),
         ("mistral", May, None), ("cohere", Unknown, Some(Ends::Utc)), ("llm7", Unknown, None), ("huggingface", No, None), ("vercel", No, None),
         ("cerebras", Unknown, None), ("ollama", Unknown, None), ("siliconflow", Unknown, None), ("modelscope", Unknown, Some(Ends::Shanghai)),
-        ("local", No, None),
+        ("llmgateway", Unknown, None), ("local", No, None),
     ];
     for (name, training, day_ends) in rows {
         let row = find(name).unwrap();
@@ -319,8 +321,8 @@ fn s10_1_who_may_train_and_when_days_end() {
 #[test]
 fn s10_7_whose_list_decides_and_what_is_known_without_it() {
     #[rustfmt::skip]
-    let decides = ["openrouter", "groq", "requesty", "kilo", "ovh", "mistral", "cohere", "local"];
-    let priced = ["openrouter", "requesty", "kilo"];
+    let decides = ["openrouter", "groq", "requesty", "kilo", "ovh", "mistral", "cohere", "llmgateway", "local"];
+    let priced = ["openrouter", "requesty", "kilo", "llmgateway"];
     for row in rows() {
         let name = row.id.as_str();
         assert_eq!(row.list.decides, decides.contains(&name), "{name}");
