@@ -36,7 +36,7 @@ pub struct Provider {
     pub billed: bool,
     /// Its list of models.
     pub list: List,
-    /// What tells whether a key is taken.
+    /// How to find out whether a key is taken.
     pub key_test: KeyTest,
     /// Its free limits.
     pub limits: Vec<Limit>,
@@ -198,7 +198,7 @@ pub struct List {
     pub priced: bool,
 }
 
-/// What tells whether a key is taken (reference §3).
+/// How to find out whether a key is taken (reference §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTest {
     /// A GET of this address with the key, which spends no quota. Of several, a later one is

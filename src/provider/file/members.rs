@@ -217,7 +217,7 @@ fn auth(member: &Member) -> Result<Auth, Mistake> {
         })
 }
 
-/// An address, several in turn, or `chat` where only a chat tells.
+/// An address, several in turn, or `chat` where only a chat shows it.
 fn key_test(member: &Member) -> Result<KeyTest, Mistake> {
     if let What::List(_) = member.node.what {
         let urls = texts(member)?;

@@ -12,7 +12,7 @@ pub struct Mistake {
     pub line: usize,
     /// The member or the value that is wrong, where it may be shown.
     pub named: String,
-    /// What is wrong with it, to stand behind its name.
+    /// What is wrong with it, said after its name.
     pub sentence: String,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// More mistakes than this are not read by anybody.
+/// More mistakes than this help no reader.
 const MOST: usize = 50;
 
 /// The mistakes that were found so far.
@@ -69,7 +69,7 @@ pub(super) fn shown(word: &str) -> String {
     if is_word && digits < 4 && !word.starts_with("sk-") {
         word.to_owned()
     } else {
-        "what stands here".to_owned()
+        "this".to_owned()
     }
 }
 
@@ -166,7 +166,7 @@ impl Member {
 }
 
 impl Node {
-    /// The members of a table that stands in the list of this name.
+    /// The members of a table in the list of this name.
     pub(super) fn members(&self, list: &str) -> Result<&[Member], Mistake> {
         let What::Members(members) = &self.what else {
             return Err(Mistake::new(self.line, list, "holds tables in {braces}"));
@@ -174,7 +174,7 @@ impl Node {
         Ok(members)
     }
 
-    /// A text that stands in the list of this name.
+    /// A text in the list of this name.
     pub(super) fn text(&self, list: &str) -> Result<&str, Mistake> {
         let What::Text(text) = &self.what else {
             return Err(Mistake::new(self.line, list, "holds texts in quotes"));

@@ -371,8 +371,8 @@ fn s10_1_near_misses() {
         // Names.
         ("[providers.Groq]\nbase_url = 'http://a'",             1, "Groq", "a-z"),
         ("[providers.auto]\nbase_url = 'http://a'",             1, "auto", "not \"auto\""),
-        ("[providers.\"\"]\nbase_url = 'http://a'",             1, "what stands here", "a-z"),
-        ("[providers.\"a\\nb\"]\nbase_url = 'http://a'",        1, "what stands here", "a-z"),
+        ("[providers.\"\"]\nbase_url = 'http://a'",             1, "this", "a-z"),
+        ("[providers.\"a\\nb\"]\nbase_url = 'http://a'",        1, "this", "a-z"),
         // Addresses.
         ("[providers.box]\nbase_url = 'http://me:pw@h/v1'",     2, "base_url", "user name"),
         ("[providers.box]\nbase_url = 'http://h/v1?a=b'",       2, "base_url", "?query"),
@@ -419,7 +419,7 @@ fn s10_1_near_misses() {
     }
 }
 
-/// Where a key stands in plain text, the sentence says what to do and shows nothing of it.
+/// Where a key is written in plain text, the sentence says what to do and shows nothing of it.
 #[test]
 fn s10_1_keys_are_named_and_never_shown() {
     const KEY: &str = "gsk_Xw81PlainKey0123456789";
@@ -430,18 +430,18 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [\n 'GROQ_API_KEY']".to_owned(),             3, "keys", "env ="),
         (format!("[providers.groq]\nkeys = [{{ key = '{KEY}' }}]"),           2, "keys", "env ="),
         (format!("[providers.groq]\nkeys = [{{ env = '{KEY}' }}]"),           2, "env", "_KEY or _TOKEN"),
-        (format!("[providers.groq]\nkeys = [{{ {KEY} = 'a' }}]"),             2, "what stands here", "env, file"),
+        (format!("[providers.groq]\nkeys = [{{ {KEY} = 'a' }}]"),             2, "this", "env, file"),
         (format!("[providers.groq]\nkeys = [{{ env = 'A_KEY', account = '{KEY} {KEY}' }}]"), 2, "account", "letters"),
         (format!("[providers.groq]\napi_key = '{KEY}'"),                      2, "keys", "env ="),
         (format!("[providers.groq]\nkey = '{KEY}'"),                          2, "keys", "env ="),
-        (format!("[providers.groq]\n{KEY} = 1"),                              2, "what stands here", "base_url"),
-        (format!("[providers.groq]\ntraining = '{KEY}'"),                     2, "what stands here", "may"),
-        (format!("[providers.{KEY}]\nkeys = []"),                             1, "what stands here", "a-z"),
+        (format!("[providers.groq]\n{KEY} = 1"),                              2, "this", "base_url"),
+        (format!("[providers.groq]\ntraining = '{KEY}'"),                     2, "this", "may"),
+        (format!("[providers.{KEY}]\nkeys = []"),                             1, "this", "a-z"),
         (format!("[providers.groq]\nauth = 'Bearer {KEY}'"),                  2, "auth", "bearer"),
         (format!("[providers.groq]\nkeys = [{{ env = '{KEY}"),                2, "TOML", ""),
         (format!("[providers.groq]\nkeys = [{KEY}]"),                         2, "TOML", ""),
-        (format!("[providers.groq]\nremove = ['{KEY}{KEY}{KEY}']"),           2, "what stands here", "remove"),
-        (format!("[[errors]]\nprovider = '{KEY}'\nmatch = 'x'\nmeans = 'region'"), 2, "what stands here", "no provider"),
+        (format!("[providers.groq]\nremove = ['{KEY}{KEY}{KEY}']"),           2, "this", "remove"),
+        (format!("[[errors]]\nprovider = '{KEY}'\nmatch = 'x'\nmeans = 'region'"), 2, "this", "no provider"),
         // Which variables may be named.
         ("[providers.groq]\nkeys = [{ env = 'HOME' }]".to_owned(),            2, "env", "_KEY or _TOKEN"),
         ("[providers.groq]\nkeys = [{ env = 'AWS_SECRET' }]".to_owned(),      2, "env", "_KEY or _TOKEN"),
@@ -451,6 +451,7 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ env = '' }]".to_owned(),                2, "env", "_KEY or _TOKEN"),
         ("[providers.groq]\nkeys = [{ env = 'GEMINI_API_KEY' }]".to_owned(),  2, "env", "gemini's"),
         ("[providers.groq]\nkeys = [{ env = 'HF_TOKEN_3' }]".to_owned(),      2, "env", "huggingface's"),
+        ("[providers.groq]\nkeys = [{ env = 'HF_TOKEN3' }]".to_owned(),       2, "env", "huggingface's"),
         ("[providers.box]\nbase_url = 'http://h'\nkeys = [{ env = 'OPENROUTER_API_KEY' }]".to_owned(), 3, "env", "openrouter's"),
         ("[providers.box]\nbase_url = 'http://h'\nkeys = [{ env = 'PROXY_API_KEY' }]".to_owned(),      3, "env", "PROXY_API_KEY"),
         ("[providers.box]\nbase_url = 'http://h'\nkeys = [{ env = 'PROXY_API_KEY_2' }]".to_owned(),    3, "env", "PROXY_API_KEY"),
@@ -478,7 +479,7 @@ fn s10_1_keys_are_named_and_never_shown() {
     }
     #[rustfmt::skip]
     let fine = [
-        "GROQ_API_KEY", "GROQ_API_KEY_2", "GROQ_API_KEY_99", "MY_GROQ_KEY", "SOME_TOKEN", "SOME_TOKEN_1", "_KEY",
+        "GROQ_API_KEY", "GROQ_API_KEY_2", "GROQ_API_KEY_99", "MY_GROQ_KEY", "SOME_TOKEN", "SOME_TOKEN_1", "MY_KEY2", "_KEY",
     ];
     for name in fine {
         let text = format!("[providers.groq]\nkeys = [{{ env = '{name}' }}]");
