@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use free_llm_proxy::answer::{Said, read as read_answer};
+use free_llm_proxy::answer::{Mender, Said, read as read_answer};
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::model::{AccountId, Capabilities, Capability, ModelId, Offer};
 use free_llm_proxy::provider::{Asked, Rules, find};
@@ -22,7 +22,7 @@ use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Parts, Rests, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
 use free_llm_proxy::select::{Preference, Wants, next};
-use free_llm_proxy::sse::{Data, Framer};
+use free_llm_proxy::sse::{Data, Event, Framer};
 use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
 use free_llm_proxy::verdict::{Cause, Failure};
 use http::{HeaderMap, HeaderValue};
@@ -44,6 +44,9 @@ pub(crate) fn all() -> Vec<Path> {
         envelope("envelope/20 KB", 20_000),
         envelope("envelope/200 KB", 200_000),
         envelope("envelope/2000 KB", 2_000_000),
+        rewriting("rewrite/200 KB for groq", 200_000, "groq"),
+        rewriting("rewrite/200 KB for mistral", 200_000, "mistral"),
+        mending("mend/20 events", 20),
         framing("sse/20 events, whole", usize::MAX, false),
         framing("sse/20 events, cut", 100, false),
         framing("sse/20 events, whole and read", usize::MAX, true),
@@ -82,6 +85,33 @@ fn envelope(name: &'static str, bytes: usize) -> Path {
     path(name, Some(body.len()), move || {
         let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
         request.body_as_it_came(&model)
+    })
+}
+
+/// The same for a provider whose row has demands.
+fn rewriting(name: &'static str, bytes: usize, provider: &str) -> Path {
+    let body = Bytes::from(input::body(bytes));
+    let row = find(provider).expect("a built-in provider");
+    let offer = Offer {
+        provider: row.id.clone(),
+        ..Offer::at_openrouter(id("maker/model"))
+    };
+    let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
+    path(name, Some(body.len()), move || {
+        request.body_for(&offer, &row.fields, &[])
+    })
+}
+
+/// A stream that breaks nothing, looked at for what it may break.
+fn mending(name: &'static str, count: usize) -> Path {
+    let events = input::events(count);
+    let bytes = events.iter().map(Bytes::len).sum();
+    path(name, Some(bytes), move || {
+        let mut mender = Mender::new("0123456789abcdef");
+        for raw in &events {
+            let event = mender.event(Event { raw: raw.clone() });
+            assert_eq!(event.raw.as_ptr(), raw.as_ptr());
+        }
     })
 }
 
@@ -179,7 +209,6 @@ fn classification(name: &'static str) -> Path {
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789abcdef"),
         redactor: Redactor::new([Secret::new("sk-or-v1-0123456789abcdef")]),
     };
     let body = Bytes::from_static(input::RATE_LIMITED);

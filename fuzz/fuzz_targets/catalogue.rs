@@ -12,7 +12,7 @@ fn check(body: &[u8]) {
         return;
     };
     for (before, model) in (1..).zip(catalogue.free_models()) {
-        assert_eq!(model.rank, before);
+        assert_eq!(model.rank, Some(before));
         assert!(model.id.is_named_free());
         let mut filled = model.clone();
         catalogue.fill_in(&mut filled);

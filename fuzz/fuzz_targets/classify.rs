@@ -40,7 +40,6 @@ fn check(routing: Routing, status: u16, headers: &HeaderMap, body: Vec<u8>, now:
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new(KEY),
     };
     let model = ModelId::try_from("maker/model:free").expect("an id");
     let body = Bytes::from(body);

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::providers::Odd;
 use crate::words::one_or_many;
 
 /// What a model says, and how. Without a text it answers what the request needs: a forced tool
@@ -41,6 +42,8 @@ pub struct Answer {
     pub usage: Usage,
     /// Whether a stream ends with `[DONE]`.
     pub done: bool,
+    /// What is odd about its form, beside what its provider's answers always have.
+    pub odd: Vec<Odd>,
     /// Whether a plain answer is packed.
     pub gzip: bool,
     /// More headers.
@@ -66,6 +69,7 @@ impl Default for Answer {
             comment_delay_ms: 0,
             usage: Usage::Repeat,
             done: true,
+            odd: Vec::new(),
             gzip: false,
             headers: Vec::new(),
             extra: serde_json::Map::new(),

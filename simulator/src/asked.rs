@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::answers::{Answer, ToolCall};
 use crate::clock::{Now, unix_seconds};
 use crate::failures::Failure;
+use crate::providers::{Odd, Provider};
 use crate::said::Said;
 use crate::schema::example;
 use crate::step::Step;
@@ -19,6 +20,9 @@ pub(super) struct Asked<'a> {
     /// It came to the legacy endpoint, `/completions`.
     #[serde(skip)]
     pub(super) legacy: bool,
+    /// The provider that it came to, if that is not OpenRouter.
+    #[serde(skip)]
+    foreign: Option<&'static Provider>,
     #[serde(borrow, default)]
     pub(super) model: Cow<'a, str>,
     #[serde(default)]
@@ -33,6 +37,12 @@ pub(super) struct Asked<'a> {
     tool_choice: Option<&'a RawValue>,
     #[serde(borrow, default)]
     response_format: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    stream_options: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_completion_tokens: Option<&'a RawValue>,
 }
 
 fn tree(raw: Option<&RawValue>) -> Value {
@@ -53,6 +63,23 @@ impl<'a> Asked<'a> {
     pub(super) fn at_the_legacy_endpoint(mut self) -> Self {
         self.legacy = true;
         self
+    }
+
+    /// The same, at this provider.
+    pub(super) fn to(mut self, provider: &'static Provider) -> Self {
+        self.foreign = (provider.name != "openrouter").then_some(provider);
+        self
+    }
+
+    /// How long the answer may be, in tokens, where the request says.
+    pub(super) fn max_tokens(&self) -> Option<u64> {
+        let told = [self.max_completion_tokens, self.max_tokens];
+        told.into_iter().find_map(|told| tree(told).as_u64())
+    }
+
+    /// Whether a stream is to tell its usage.
+    fn wants_usage(&self) -> bool {
+        !self.streamed() || tree(self.stream_options)["include_usage"] == true
     }
 
     pub(super) fn streamed(&self) -> bool {
@@ -96,13 +123,33 @@ impl<'a> Asked<'a> {
                 text = Some(self.document().unwrap_or_else(|| self.sentence()));
             }
         }
+        let mut odds = answer.odd.clone();
+        odds.extend(self.foreign.into_iter().flat_map(|p| &p.odd));
+        let mut reasoning = answer.reasoning.clone();
+        if odds.contains(&Odd::ThinkTags)
+            && let Some(thought) = reasoning.take()
+        {
+            text = text.map(|text| format!("<think>\n{thought}\n</think>\n\n{text}"));
+        }
+        let most = self.foreign.and_then(|provider| provider.cuts_at_tokens);
+        let most = most.filter(|_| self.max_tokens().is_none());
+        let cut = most.zip(text.as_ref()).and_then(|(most, text)| {
+            let end = text.char_indices().nth(most.saturating_mul(4))?.0;
+            Some(text.split_at(end).0.to_owned())
+        });
+        let is_cut = cut.is_some();
         Said {
             answer,
+            foreign: self.foreign.is_some(),
+            tells_usage: self.wants_usage() || !odds.contains(&Odd::UsageWhenAsked),
+            odds,
+            reasoning,
+            is_cut,
             legacy: self.legacy,
             id: format!("gen-{created}-sim{number:017}"),
             created,
             model: answer.model.as_deref().unwrap_or(&self.model),
-            text,
+            text: cut.or(text),
             tool_calls,
             prompt_tokens: prompt_bytes.div_ceil(4).max(1),
         }

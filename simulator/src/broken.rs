@@ -23,6 +23,16 @@ impl Said<'_> {
         ))
     }
 
+    /// A stream that this body ends as an event of its own, after so many content events.
+    pub(super) fn broken_by(&self, body: &str, after: usize) -> Reply {
+        let mut reply = opened(self);
+        let chunks = Chunks::of(self);
+        let before = chunks.content.get(..after).unwrap_or(&chunks.content);
+        reply.body.extend(self.paced(before));
+        reply.body.push(write(&format!("data: {body}\n\n")));
+        reply
+    }
+
     /// A broken one. The events before the fault are paced and framed like those of a good one.
     pub(super) fn broken(&self, stream: &Stream) -> Reply {
         let mut reply = opened(self);

@@ -1,6 +1,6 @@
 //! The simulator's clock: the one place that reads one.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A moment on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,21 @@ impl Now {
         Self {
             steady,
             wall: real.checked_add(ahead).unwrap_or(real),
+        }
+    }
+}
+
+impl Now {
+    /// The same with the wall clock so many milliseconds ahead, or behind.
+    pub(crate) fn ahead(self, millis: i64) -> Self {
+        let by = Duration::from_millis(millis.unsigned_abs());
+        let moved = match millis < 0 {
+            true => self.wall.checked_sub(by),
+            false => self.wall.checked_add(by),
+        };
+        Self {
+            wall: moved.unwrap_or(self.wall),
+            ..self
         }
     }
 }

@@ -12,12 +12,15 @@ mod answers;
 mod asked;
 mod broken;
 mod clock;
+mod control;
 mod demo;
 mod failed;
 mod failures;
 mod list;
 mod play;
 mod program;
+mod providers;
+mod raw;
 mod record;
 mod routes;
 mod said;
@@ -31,8 +34,9 @@ mod tests;
 mod wire;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -45,9 +49,15 @@ pub use clock::Now;
 pub use failed::Failed;
 pub use failures::Failure;
 pub use list::{TOP_MODELS, TOP_MODELS_NEXT, list_of};
-pub use record::Seen;
+pub use providers::{
+    Account, Addresses, Case, Ends, Is, Limit, Limits, Odd, Per, ProviderCase, ProviderScript,
+    Providers, Refusal, Told, Unit, Within, addresses, provider_case, provider_cases,
+    provider_names,
+};
+pub use raw::{Raw, RawPart, Then};
+pub use record::{Seen, Tally};
 pub use script::{Greeting, Plan, PlanEnd, Recording, Script};
-pub use step::{Point, Raw, RawPart, Status, Step, Then};
+pub use step::{Point, Status, Step};
 pub use stream_faults::{Stream, StreamFault};
 
 use act::{Act, Reply};
@@ -66,6 +76,8 @@ struct Shared {
     record: Record,
     /// How many chat answers were begun: tells their ids apart.
     answers: AtomicU64,
+    /// How far ahead of the real one the simulator's wall clock is, in milliseconds.
+    ahead: AtomicI64,
 }
 
 impl Simulator {
@@ -82,6 +94,7 @@ impl Simulator {
             program,
             record: Record::new(),
             answers: AtomicU64::new(0),
+            ahead: AtomicI64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -225,6 +238,13 @@ impl Simulator {
             .into_iter()
             .filter_map(|seen| seen.model)
             .collect()
+    }
+
+    /// What each account was asked and told since the last [`Self::clear_requests`], by provider and
+    /// account; of all requests, not only of those that are kept.
+    #[must_use]
+    pub fn tally(&self) -> BTreeMap<(String, String), Tally> {
+        self.shared.record.tally()
     }
 
     /// Forgets the requests seen.

@@ -10,8 +10,10 @@ use crate::answers::Answer;
 use crate::asked::Asked;
 use crate::clock::Now;
 use crate::list::TOP_MODELS_NEXT;
+use crate::providers::{Case, Within};
+use crate::raw::{Raw, RawPart, Then};
 use crate::said::plain;
-use crate::step::{Point, Raw, RawPart, Status, Step, Then};
+use crate::step::{Point, Status, Step};
 use crate::stream_faults::Stream;
 use crate::streams::COMMENT;
 
@@ -85,6 +87,65 @@ impl Subject<'_> {
         }
     }
 
+    /// A stream that a provider's error ends after so many content events.
+    fn broken_by(&self, case: &Case, after: usize, now: Now) -> Reply {
+        match self {
+            Self::Chat {
+                asked,
+                number,
+                prompt_bytes,
+            } => {
+                let body = case.body(self.model(), now.wall);
+                let answer = Answer::text("one two three four five six seven eight");
+                let said = asked.settle(&answer, *number, *prompt_bytes, now);
+                said.broken_by(&body, after)
+            }
+            Self::Document { .. } => Reply::error(500, "only a model can stream"),
+        }
+    }
+
+    /// The tokens of the prompt and of the answer that this step gives.
+    pub(super) fn cost(&self, step: &Step, now: Now) -> (u64, u64) {
+        let Self::Chat {
+            asked,
+            number,
+            prompt_bytes,
+        } = self
+        else {
+            return (0, 0);
+        };
+        let called;
+        let answer = match step {
+            Step::Ok(answer) => answer,
+            Step::Stream(stream) => &stream.answer,
+            Step::ToolCall(calls) => {
+                called = Answer {
+                    tool_calls: calls.clone(),
+                    ..Answer::default()
+                };
+                &called
+            }
+            Step::Task(task) => {
+                return match asked.turn_of(task) {
+                    Some(step) => self.cost(step, now),
+                    None => self.cost(&Step::fitting(), now),
+                };
+            }
+            Step::Status(_)
+            | Step::Failure(_)
+            | Step::Case(_)
+            | Step::Stall(_)
+            | Step::Close(_)
+            | Step::Reset(_)
+            | Step::Raw(_)
+            | Step::Redirect(_)
+            | Step::NextList => return (0, 0),
+        };
+        let usage = asked.settle(answer, *number, *prompt_bytes, now).usage();
+        let tokens = |name: &str| usage[name].as_u64().unwrap_or(0);
+        (tokens("prompt_tokens"), tokens("completion_tokens"))
+    }
+
     /// What this step does to this request.
     pub(super) fn meets(&self, step: &Step, now: Now) -> Played {
         let cut =
@@ -99,6 +160,18 @@ impl Subject<'_> {
                 now,
             ),
             Step::Status(status) => status.reply(),
+            Step::Case(case) => match (case.within, self) {
+                (Within::Status, _) => case.reply(self.model(), now.wall),
+                (Within::After(after), Self::Chat { asked, .. }) if asked.streamed() => {
+                    self.broken_by(case, after, now)
+                }
+                (Within::Answer | Within::After(_), _) if self.streamed() => {
+                    self.broken_by(case, 0, now)
+                }
+                (Within::Answer | Within::After(_), _) => {
+                    Reply::new(200, "application/json", case.body(self.model(), now.wall))
+                }
+            },
             Step::Failure(failed) => failed.reply(self.model(), self.streamed(), now),
             Step::Stream(stream) => self.broken(stream, now),
             Step::Stall(point) => return cut(*point, Act::Hang),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::act::Act;
+use crate::providers::Quotas;
 use crate::script::{Greeting, Plan, Script};
 use crate::step::Step;
 
@@ -16,6 +17,8 @@ pub(super) enum Slot {
     Catalogue,
     Key,
     Connections,
+    /// Something of a provider: `model ...`, `account ...`, `list`, `key`.
+    Provider(String, String),
 }
 
 type Cache = HashMap<(usize, bool), HashMap<String, Arc<[Act]>>>;
@@ -25,6 +28,8 @@ pub(super) struct Program {
     pub(super) script: Script,
     attempts: Mutex<BTreeMap<Slot, usize>>,
     cache: Mutex<Cache>,
+    /// What accounts of providers have used.
+    pub(super) quotas: Arc<Quotas>,
 }
 
 impl Program {
@@ -33,6 +38,7 @@ impl Program {
             script,
             attempts: Mutex::default(),
             cache: Mutex::default(),
+            quotas: Arc::default(),
         }
     }
 
@@ -50,6 +56,7 @@ impl Program {
             script,
             attempts: Mutex::new(attempts),
             cache: Mutex::default(),
+            quotas: Arc::clone(&self.quotas),
         }
     }
 
@@ -71,6 +78,17 @@ impl Program {
         }
         let plan = self.script.models.get(id).unwrap_or(&self.script.default);
         self.next(|| Slot::Model(id.to_owned()), plan)
+    }
+
+    /// The next step of something of a provider.
+    pub(super) fn provider<'p>(
+        &self,
+        provider: &str,
+        what: &str,
+        plan: &'p Plan<Step>,
+    ) -> Option<&'p Step> {
+        let slot = || Slot::Provider(provider.to_owned(), what.to_owned());
+        self.next(slot, plan)
     }
 
     pub(super) fn list(&self) -> Option<&Step> {

@@ -1,6 +1,6 @@
 //! What the simulator has seen: its requests, kept up to a bound, and its connections.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::clock::{Now, rfc3339};
+use crate::providers::Outcome;
 
 const MAX_KEPT: usize = 10_000;
 
@@ -18,6 +19,15 @@ const MAX_KEPT: usize = 10_000;
 pub struct Seen {
     /// The model it names, of a chat completion.
     pub model: Option<String>,
+    /// The provider that it came to.
+    pub provider: Option<String>,
+    /// The account whose key it had, where the provider has accounts.
+    pub account: Option<String>,
+    /// The status that it got; none where a script plays bytes or breaks off.
+    pub status: Option<u16>,
+    /// Why it was not answered well, in a few words: `key`, `over requests per day`, `too large for
+    /// tokens per minute`, `field logit_bias`, `no such model`, `case groq key dead`, `status 500`.
+    pub why: Option<String>,
     /// Its method.
     pub method: String,
     /// Its path, without the query.
@@ -46,7 +56,7 @@ impl Seen {
     /// As `GET /requests` tells it: with no key in it.
     pub(super) fn told(&self) -> Value {
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            let shown = match name == http::header::AUTHORIZATION {
+            let shown = match is_key(name) {
                 true => "***".into(),
                 false => String::from_utf8_lossy(value.as_bytes()).into_owned(),
             };
@@ -55,13 +65,31 @@ impl Seen {
         let body = serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&self.body)));
         json!({
-            "model": self.model, "method": self.method, "path": self.path,
+            "model": self.model, "provider": self.provider, "account": self.account,
+            "status": self.status, "why": self.why, "method": self.method, "path": self.path,
             "headers": self.headers.iter().map(header).collect::<serde_json::Map<_, _>>(),
             "body": body, "connection": self.connection,
             "at": rfc3339(self.at.wall),
             "closed_early": self.closed_early, "finished": self.finished,
         })
     }
+}
+
+/// Whether this header may hold a key.
+fn is_key(name: &http::HeaderName) -> bool {
+    let name = name.as_str();
+    name == "authorization" || name.contains("key") || name.contains("token")
+}
+
+/// What an account was asked for, and what it was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many chat requests came.
+    pub requests: u64,
+    /// How many got which status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// How many were refused by the account's limits: the 429s that were provoked.
+    pub over: u64,
 }
 
 /// How an answer ended.
@@ -73,6 +101,7 @@ pub(super) enum Ended {
 /// The record. Its lock is held for a push or a copy, never across an await.
 pub(super) struct Record {
     kept: Mutex<VecDeque<(u64, Seen)>>,
+    tally: Mutex<BTreeMap<(String, String), Tally>>,
     next: AtomicU64,
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicUsize,
@@ -83,6 +112,7 @@ impl Record {
     pub(super) fn new() -> Self {
         Self {
             kept: Mutex::default(),
+            tally: Mutex::default(),
             next: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             open: AtomicUsize::new(0),
@@ -127,6 +157,28 @@ impl Record {
 
     pub(super) fn clear(&self) {
         self.kept().clear();
+        self.tallied().clear();
+    }
+
+    fn tallied(&self) -> MutexGuard<'_, BTreeMap<(String, String), Tally>> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a chat request to the account that it was for.
+    pub(super) fn count(&self, provider: &str, outcome: &Outcome) {
+        let account = outcome.account.clone().unwrap_or_default();
+        let mut tallied = self.tallied();
+        let tally = tallied.entry((provider.to_owned(), account)).or_default();
+        tally.requests += 1;
+        if let Some(status) = outcome.status {
+            *tally.statuses.entry(status).or_default() += 1;
+        }
+        let over = |why: &String| why.starts_with("over ") || why.starts_with("too large");
+        tally.over += u64::from(outcome.why.as_ref().is_some_and(over));
+    }
+
+    pub(super) fn tally(&self) -> BTreeMap<(String, String), Tally> {
+        self.tallied().clone()
     }
 
     /// A connection begins; it ends when what is returned is dropped.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Simulator;
 use crate::act::{Act, Framing, Reply};
@@ -16,8 +16,9 @@ use crate::failures::Failure;
 use crate::list;
 use crate::play::{Played, Subject};
 use crate::program::Program;
+use crate::providers::{Outcome, Place, Running};
 use crate::record::Seen;
-use crate::script::{Recording, Script};
+use crate::script::Recording;
 use crate::step::Step;
 use crate::wire::Request;
 
@@ -26,6 +27,8 @@ pub(super) struct Answered {
     pub(super) acts: Arc<[Act]>,
     /// Its number in the record, if it is kept.
     pub(super) seen: Option<u64>,
+    /// It counts as under way while this lives.
+    pub(super) _running: Option<Running>,
 }
 
 const LIST_HEADERS: &[(&str, &str)] = &[
@@ -41,7 +44,7 @@ const CATALOGUE_HEADERS: &[(&str, &str)] = &[(
 impl Simulator {
     /// The answer to a request on the connection with this number.
     pub(super) fn answer(&self, request: &Request, connection: u64) -> Answered {
-        let now = Now::read();
+        let now = self.read_clock();
         let program = self.shared.program.load_full();
         let method = if request.method == "HEAD" {
             "GET"
@@ -52,45 +55,71 @@ impl Simulator {
             return Answered {
                 acts: finished(request, reply).into(),
                 seen: None,
+                _running: None,
             };
         }
-        let chat = match (method, request.path()) {
-            ("POST", "/api/v1/chat/completions") => Some(Asked::read(&request.body)),
-            ("POST", "/api/v1/completions") => {
+        let place = Place::of(request.path(), method, &program.script);
+        let chat = match (method, request.path(), &place) {
+            ("POST", "/api/v1/chat/completions", _) => Some(Asked::read(&request.body)),
+            ("POST", "/api/v1/completions", _) => {
                 Some(Asked::read(&request.body).map(Asked::at_the_legacy_endpoint))
             }
+            (_, _, Some(place)) => place.asked(&request.body),
             _ => None,
         };
         let model = chat
             .as_ref()
             .and_then(|chat| chat.as_ref().ok())
-            .map(|asked| &*asked.model);
-        let seen = self.keep(&program, request, model, connection, now);
-        let acts = match chat {
-            Some(asked) => self.chat(&program, request, asked, now),
-            None => {
+            .map(|asked| asked.model.to_string());
+        let provider = match (&place, request.path()) {
+            (Some(place), _) => Some(&*place.provider.name),
+            (None, path) => path.starts_with("/api/v1/").then_some("openrouter"),
+        };
+        let outcome = match (&place, chat) {
+            (Some(place), chat) => self.provided(&program, place, request, chat, now),
+            (None, Some(asked)) => self.chat(&program, request, asked, now),
+            (None, None) => {
                 let played = document(&program, method, request, now);
-                settled(request, played).into()
+                Outcome::new(request, None, None, played)
             }
         };
-        Answered { acts, seen }
+        if let (Some(provider), true) = (provider, model.is_some()) {
+            self.shared.record.count(provider, &outcome);
+        }
+        let seen = self.keep(&program, request, connection, now, |seen| Seen {
+            model,
+            provider: provider.map(str::to_owned),
+            account: outcome.account.clone(),
+            status: outcome.status,
+            why: outcome.why.clone(),
+            ..seen
+        });
+        Answered {
+            acts: outcome.acts,
+            seen,
+            _running: outcome.running,
+        }
     }
 
     fn keep(
         &self,
         program: &Program,
         request: &Request,
-        model: Option<&str>,
         connection: u64,
         now: Now,
+        told: impl FnOnce(Seen) -> Seen,
     ) -> Option<u64> {
         let body = match program.script.record {
             Recording::All => request.body.clone(),
             Recording::Heads => Bytes::new(),
             Recording::Off => return None,
         };
-        Some(self.shared.record.push(Seen {
-            model: model.map(str::to_owned),
+        Some(self.shared.record.push(told(Seen {
+            model: None,
+            provider: None,
+            account: None,
+            status: None,
+            why: None,
             method: request.method.clone(),
             path: request.path().to_owned(),
             headers: request.headers.clone(),
@@ -99,7 +128,7 @@ impl Simulator {
             at: now,
             closed_early: false,
             finished: false,
-        }))
+        })))
     }
 
     fn chat(
@@ -108,13 +137,17 @@ impl Simulator {
         request: &Request,
         asked: Result<Asked<'_>, Failure>,
         now: Now,
-    ) -> Arc<[Act]> {
+    ) -> Outcome {
+        let end = |why, played| Outcome::new(request, None, why, played);
         if let Some(refused) = refused(program, request) {
-            return finished(request, refused).into();
+            return end(Some("key".to_owned()), Played::Reply(refused));
         }
         let asked = match asked {
             Ok(asked) => asked,
-            Err(failure) => return finished(request, recorded(failure)).into(),
+            Err(failure) => {
+                let why = Some("malformed".to_owned());
+                return end(why, Played::Reply(recorded(failure)));
+            }
         };
         let number = self.shared.answers.fetch_add(1, Ordering::Relaxed);
         let subject = Subject::Chat {
@@ -123,9 +156,9 @@ impl Simulator {
             prompt_bytes: request.body.len(),
         };
         let Some(step) = program.model(&asked.model) else {
-            return finished(request, subject.good(&Answer::default(), now)).into();
+            let good = subject.good(&Answer::default(), now);
+            return end(None, Played::Reply(good));
         };
-        let make = || settled(request, subject.meets(step, now));
         match step {
             Step::Ok(answer)
                 if program.script.record == Recording::Off
@@ -134,12 +167,18 @@ impl Simulator {
                     && request.keep_alive
                     && (answer.text.is_some() || !answer.tool_calls.is_empty()) =>
             {
-                program.cached(step, &asked.model, asked.streamed(), make)
+                let make = || settled(request, subject.meets(step, now));
+                Outcome {
+                    acts: program.cached(step, &asked.model, asked.streamed(), make),
+                    status: Some(200),
+                    ..Outcome::default()
+                }
             }
             Step::Ok(_)
             | Step::ToolCall(_)
             | Step::Status(_)
             | Step::Failure(_)
+            | Step::Case(_)
             | Step::Stream(_)
             | Step::Stall(_)
             | Step::Close(_)
@@ -147,36 +186,8 @@ impl Simulator {
             | Step::Raw(_)
             | Step::Redirect(_)
             | Step::NextList
-            | Step::Task(_) => make().into(),
+            | Step::Task(_) => end(step.in_words(), subject.meets(step, now)),
         }
-    }
-
-    /// The simulator's own routes.
-    fn control(&self, method: &str, request: &Request) -> Option<Reply> {
-        Some(match (method, request.path()) {
-            ("PUT", "/script") => match Script::from_json(&request.body) {
-                Ok(script) => {
-                    self.set_script(script);
-                    Reply::json(200, &json!({"ok": true}))
-                }
-                Err(why) => Reply::error(400, &format!("the script cannot be read: {why}")),
-            },
-            ("GET", "/requests") => {
-                let requests: Vec<Value> = self.requests().iter().map(Seen::told).collect();
-                let connections = json!({"accepted": self.accepted(), "open": self.open()});
-                Reply::json(
-                    200,
-                    &json!({"connections": connections, "requests": requests}),
-                )
-            }
-            ("DELETE", "/requests") => {
-                self.clear_requests();
-                Reply::json(200, &json!({"ok": true}))
-            }
-            ("GET", "/") => Reply::json(200, &json!({"name": "free-llm-proxy simulator"})),
-            (_, "/script" | "/requests") => Reply::error(405, "Method Not Allowed"),
-            _ => return None,
-        })
     }
 }
 
@@ -254,7 +265,7 @@ fn settled(request: &Request, played: Played) -> Vec<Act> {
 }
 
 /// The acts of an answer, as this request can take it.
-fn finished(request: &Request, mut reply: Reply) -> Vec<Act> {
+pub(super) fn finished(request: &Request, mut reply: Reply) -> Vec<Act> {
     if request.method == "HEAD" {
         reply = reply.without_body();
     } else if !request.is_1_1 && reply.framing == Framing::Chunked {

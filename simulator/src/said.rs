@@ -8,10 +8,21 @@ use serde_json::{Value, json};
 
 use crate::act::{Act, Reply};
 use crate::answers::{Answer, ToolCall, Usage};
+use crate::providers::{Odd, reshape};
 
 /// An answer with everything settled, ready to be laid out.
 pub(super) struct Said<'a> {
     pub(super) answer: &'a Answer,
+    /// It is not OpenRouter that says it.
+    pub(super) foreign: bool,
+    /// What is odd about its form.
+    pub(super) odds: Vec<Odd>,
+    /// Whether the usage is told at all.
+    pub(super) tells_usage: bool,
+    /// What it thinks first.
+    pub(super) reasoning: Option<String>,
+    /// It ends where it may not be longer.
+    pub(super) is_cut: bool,
     /// As the legacy endpoint has it.
     pub(super) legacy: bool,
     pub(super) id: String,
@@ -25,7 +36,9 @@ pub(super) struct Said<'a> {
 
 impl Said<'_> {
     pub(super) fn finish(&self) -> &str {
-        let usual = if self.tool_calls.is_empty() {
+        let usual = if self.is_cut {
+            "length"
+        } else if self.tool_calls.is_empty() {
             "stop"
         } else {
             "tool_calls"
@@ -35,7 +48,7 @@ impl Said<'_> {
 
     pub(super) fn usage(&self) -> Value {
         let words = |text: Option<&str>| text.map_or(0, |text| text.len().div_ceil(4));
-        let reasoning = words(self.answer.reasoning.as_deref());
+        let reasoning = words(self.reasoning.as_deref());
         let called: usize = self
             .tool_calls
             .iter()
@@ -70,6 +83,10 @@ impl Said<'_> {
         if self.legacy {
             make_legacy(&mut whole);
         }
+        if let (Some(whole), true) = (whole.as_object_mut(), self.foreign || !self.odds.is_empty())
+        {
+            reshape(whole, self.foreign, &self.odds);
+        }
         whole
     }
 
@@ -77,7 +94,7 @@ impl Said<'_> {
     pub(super) fn plain(&self) -> Reply {
         let mut message = json!({"role": "assistant", "content": self.text, "refusal": null});
         if let Some(message) = message.as_object_mut() {
-            if let Some(thought) = &self.answer.reasoning {
+            if let Some(thought) = &self.reasoning {
                 message.insert("reasoning".into(), json!(thought));
                 message.insert("reasoning_details".into(), reasoning_details(thought));
             }
@@ -97,11 +114,31 @@ impl Said<'_> {
             "choices": [{"index": 0, "logprobs": null, "finish_reason": self.finish(),
                          "native_finish_reason": self.finish(), "message": message}],
         });
-        if let (Some(rest), true) = (rest.as_object_mut(), self.answer.usage != Usage::None) {
+        if let (Some(rest), true) = (rest.as_object_mut(), self.usage_form() != Usage::None) {
             rest.insert("usage".into(), self.usage());
         }
         let body = self.envelope("chat.completion", rest).to_string();
-        plain(self.answer, "application/json", body.into()).set("X-Generation-Id", &self.id)
+        let reply = plain(self.answer, "application/json", body.into());
+        self.with_id(reply)
+    }
+
+    /// With the header that OpenRouter names an answer in.
+    pub(super) fn with_id(&self, reply: Reply) -> Reply {
+        match self.foreign {
+            true => reply,
+            false => reply.set("X-Generation-Id", &self.id),
+        }
+    }
+
+    /// How the usage is told, if it is.
+    pub(super) fn usage_form(&self) -> Usage {
+        match (self.tells_usage, self.answer.usage) {
+            (false, _) => Usage::None,
+            // The repeated finish reason is OpenRouter's alone.
+            (true, Usage::Repeat) if self.odds.contains(&Odd::XGroq) => Usage::Finish,
+            (true, Usage::Repeat) if self.foreign => Usage::EmptyChoices,
+            (true, form) => form,
+        }
     }
 }
 

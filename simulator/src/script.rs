@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::providers::{Provider, ProviderScript};
 use crate::step::Step;
 
 /// What everything does. The default does everything well.
@@ -25,6 +26,9 @@ pub struct Script {
     pub catalogue: Plan<Step>,
     /// What the upstream's key endpoint does.
     pub key: Plan<Step>,
+    /// What providers do, by their names (see [`crate::provider_names`]); one that is not named does
+    /// everything well.
+    pub providers: BTreeMap<String, ProviderScript>,
     /// What becomes of each accepted connection.
     pub connections: Plan<Greeting>,
     /// The only key that is right, if not any is.
@@ -171,7 +175,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Plan<T> {
     }
 }
 
-fn plans<'de, D>(deserializer: D) -> Result<BTreeMap<String, Plan<Step>>, D::Error>
+/// Plans by model; a mistake is named with its model.
+pub(super) fn plans<'de, D>(deserializer: D) -> Result<BTreeMap<String, Plan<Step>>, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -196,7 +201,12 @@ impl Script {
     ///
     /// What is wrong with it, in words.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(json).map_err(|e| e.to_string())
+        let script: Self = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        let unknown = |name: &&String| Provider::named(name).is_none();
+        match script.providers.keys().find(unknown) {
+            Some(name) => Err(format!("there is no provider `{name}`")),
+            None => Ok(script),
+        }
     }
 
     /// With this plan for this model.
@@ -238,6 +248,13 @@ impl Script {
     #[must_use]
     pub fn key(mut self, plan: impl Into<Plan<Step>>) -> Self {
         self.key = plan.into();
+        self
+    }
+
+    /// With this for this provider.
+    #[must_use]
+    pub fn provider(mut self, name: impl Into<String>, script: ProviderScript) -> Self {
+        self.providers.insert(name.into(), script);
         self
     }
 

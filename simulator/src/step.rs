@@ -1,12 +1,13 @@
 //! One step of a script: what one attempt meets.
 
-use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, ToolCall};
 use crate::failed::Failed;
 use crate::failures::Failure;
+use crate::providers::Case;
+use crate::raw::{Raw, RawPart, Then};
 use crate::stream_faults::{Stream, StreamFault};
 use crate::words::one_or_many;
 
@@ -21,8 +22,10 @@ pub enum Step {
     ToolCall(Vec<ToolCall>),
     /// Any status, headers and body.
     Status(Status),
-    /// A recorded failure.
+    /// A recorded failure of OpenRouter.
     Failure(Failed),
+    /// A recorded error of any provider.
+    Case(Case),
     /// A stream with something wrong in it, whether a stream was asked for or not.
     Stream(Box<Stream>),
     /// Silence from this point on.
@@ -78,47 +81,6 @@ pub enum Point {
     MidBody,
 }
 
-/// Exact bytes, and how the connection ends after them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Raw {
-    /// What is sent.
-    pub send: Vec<RawPart>,
-    /// What follows.
-    #[serde(default)]
-    pub then: Then,
-}
-
-/// A piece of exact bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(remote = "Self", rename_all = "snake_case")]
-pub enum RawPart {
-    /// A text.
-    Text(String),
-    /// Bytes in hexadecimal.
-    #[serde(deserialize_with = "hex")]
-    Hex(Bytes),
-    /// A pause.
-    SleepMs(u64),
-    /// A text many times.
-    Repeat(String, usize),
-}
-
-/// How a connection goes on after exact bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Then {
-    /// It is closed.
-    #[default]
-    Close,
-    /// It is reset.
-    Reset,
-    /// It stays open, in silence.
-    Hang,
-    /// It takes the next request.
-    Keep,
-}
-
 impl Step {
     /// A good answer that fits the request.
     #[must_use]
@@ -146,6 +108,7 @@ impl Step {
             Self::Stream(stream) => &stream.answer.tool_calls,
             Self::Status(_)
             | Self::Failure(_)
+            | Self::Case(_)
             | Self::Stall(_)
             | Self::Close(_)
             | Self::Reset(_)
@@ -160,6 +123,44 @@ impl Step {
     #[must_use]
     pub fn failure(failure: impl Into<Failed>) -> Self {
         Self::Failure(failure.into())
+    }
+
+    /// A recorded error of any provider, by its name.
+    #[must_use]
+    pub fn case(name: impl Into<String>) -> Self {
+        Self::Case(Case::new(name))
+    }
+
+    /// Whether it is an answer that counts towards a quota by its tokens.
+    pub(super) fn is_an_answer(&self) -> bool {
+        match self {
+            Self::Ok(_) | Self::ToolCall(_) | Self::Stream(_) | Self::Task(_) => true,
+            Self::Status(_)
+            | Self::Failure(_)
+            | Self::Case(_)
+            | Self::Stall(_)
+            | Self::Close(_)
+            | Self::Reset(_)
+            | Self::Raw(_)
+            | Self::Redirect(_)
+            | Self::NextList => false,
+        }
+    }
+
+    /// What the record says of a request that met it, if it was not answered well.
+    pub(super) fn in_words(&self) -> Option<String> {
+        Some(match self {
+            Self::Ok(_) | Self::ToolCall(_) | Self::Stream(_) | Self::Task(_) => return None,
+            Self::Case(case) => format!("case {}", case.name),
+            Self::Failure(failed) => format!("failure {:?}", failed.name),
+            Self::Status(status) => format!("status {}", status.status),
+            Self::Stall(_)
+            | Self::Close(_)
+            | Self::Reset(_)
+            | Self::Raw(_)
+            | Self::Redirect(_)
+            | Self::NextList => "fault".to_owned(),
+        })
     }
 
     /// Any status, headers and body.
@@ -232,7 +233,9 @@ fn spelt_out(written: Value) -> Value {
             .filter(|value| !value.is_object())
             .cloned()
     };
-    if let Some(text) = short("ok") {
+    if let Some(name) = short("case") {
+        json!({"case": {"name": name}})
+    } else if let Some(text) = short("ok") {
         json!({"ok": {"text": text}})
     } else if let Some(name) = short("failure") {
         json!({"failure": {"name": name}})
@@ -247,31 +250,4 @@ fn spelt_out(written: Value) -> Value {
     } else {
         written
     }
-}
-
-impl<'de> Deserialize<'de> for RawPart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Value::deserialize(deserializer)?;
-        match written.as_str() {
-            Some(text) => Ok(Self::Text(text.to_owned())),
-            None => Self::deserialize(written).map_err(D::Error::custom),
-        }
-    }
-}
-
-fn hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let digits: Option<Vec<u32>> = text
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_digit(16))
-        .collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0);
-    let digits = digits.ok_or_else(|| D::Error::custom("hex wants pairs of hexadecimal digits"))?;
-    let byte = |pair: &[u32]| pair.iter().fold(0, |byte, digit| byte * 16 + digit);
-    Ok(digits
-        .chunks(2)
-        .map(|pair| u8::try_from(byte(pair)).unwrap_or(0))
-        .collect::<BytesMut>()
-        .freeze())
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::act::{Act, Reply};
 use crate::answers::Usage;
+use crate::providers::Odd;
 use crate::said::{Said, cut, reasoning_details};
 
 /// The line OpenRouter sends while a stream waits.
@@ -16,9 +17,8 @@ pub(super) const DONE: &str = "data: [DONE]\n\n";
 /// The head and comments of a stream, with nothing said yet.
 pub(super) fn opened(said: &Said<'_>) -> Reply {
     let answer = said.answer;
-    let mut reply = Reply::new(200, "text/event-stream", "")
-        .set("Cache-Control", "no-cache")
-        .set("X-Generation-Id", &said.id);
+    let mut reply = Reply::new(200, "text/event-stream", "").set("Cache-Control", "no-cache");
+    reply = said.with_id(reply);
     reply = answer
         .headers
         .iter()
@@ -48,10 +48,7 @@ impl Chunks {
         let mut content = Vec::new();
         let mut push = |delta: Value| content.push(said.chunk(&[choice(delta, None)], None));
         let answer = said.answer;
-        for piece in cut(
-            answer.reasoning.as_deref().unwrap_or_default(),
-            answer.chunks,
-        ) {
+        for piece in cut(said.reasoning.as_deref().unwrap_or_default(), answer.chunks) {
             let details = reasoning_details(&piece);
             push(
                 json!({"role": "assistant", "content": "", "reasoning": piece, "reasoning_details": details}),
@@ -61,6 +58,12 @@ impl Chunks {
             push(json!({"role": "assistant", "content": piece}));
         }
         for (index, call) in said.tool_calls.iter().enumerate() {
+            if said.odds.contains(&Odd::WholeCalls) {
+                let whole = json!({"index": index, "id": said.call_id(index), "type": "function",
+                                   "function": {"name": call.name, "arguments": call.arguments()}});
+                push(json!({"role": "assistant", "content": null, "tool_calls": [whole]}));
+                continue;
+            }
             let first = json!({"index": index, "id": said.call_id(index), "type": "function",
                                "function": {"name": call.name, "arguments": ""}});
             push(json!({"role": "assistant", "content": null, "tool_calls": [first]}));
@@ -73,7 +76,7 @@ impl Chunks {
             json!({"role": "assistant", "content": ""}),
             Some(said.finish()),
         );
-        let (finish, usage) = match answer.usage {
+        let (finish, usage) = match said.usage_form() {
             Usage::Repeat => (
                 said.chunk(std::slice::from_ref(&last), None),
                 Some(said.chunk(&[last], Some(said.usage()))),
@@ -115,7 +118,8 @@ impl Said<'_> {
         let mut reply = opened(self);
         let chunks = Chunks::of(self);
         reply.body.extend(self.paced(&chunks.content));
-        reply.body.extend(chunks.end(self.answer.done));
+        let done = self.answer.done && !self.odds.contains(&Odd::NoDone);
+        reply.body.extend(chunks.end(done));
         reply
     }
 

@@ -60,13 +60,13 @@ impl Walker {
             Some(Lesson::Lacks(capability)) if request.needs.has(capability) => {
                 self.registry.learn(candidate.model(), capability);
             }
-            Some(Lesson::Lacks(_)) => {}
+            Some(Lesson::Lacks(_)) | None => {}
+            // Its window is not what the request is too large for.
+            Some(Lesson::OverLimit) => {}
             Some(Lesson::TooLong) => {
                 let context = candidate.offer.context_length;
                 progress.above_context = progress.above_context.max(context);
             }
-            // Its window is not what the request is too large for.
-            Some(Lesson::OverLimit) | None => {}
         }
         // A model that refuses one request has answered, and so has the account; who was never reached
         // has told nothing of either.

@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Account;
 use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
@@ -17,9 +18,7 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::{Candidate, ProviderId};
-use crate::provider::{Asked, find};
-use crate::redact::without_key;
+use crate::model::Candidate;
 use crate::request::{ChatRequest, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
@@ -42,7 +41,10 @@ impl Walker {
             Some(_) | None => self.times.first_event,
         };
         let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
-        let answered = self
+        let Some(account) = self.account(&candidate.account) else {
+            return Err(failed(Cause::Broken));
+        };
+        let answered = account
             .upstream
             .complete(request.endpoint, body, request.stream, limit)
             .await
@@ -51,7 +53,7 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        let opened = self.open(candidate, request, answered).await;
+        let opened = self.open(candidate, account, request, answered).await;
         opened.map_err(|failure| {
             Unanswered::Failed(match request.endpoint {
                 Endpoint::Chat => failure,
@@ -68,10 +70,11 @@ impl Walker {
     async fn open(
         &self,
         candidate: &Arc<Candidate>,
+        account: &Arc<Account>,
         request: &ChatRequest,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let (heard, body) = Heard::new(candidate, request, response);
+        let (heard, body) = Heard::new(candidate, account, request, response);
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body).await);
         }
@@ -108,20 +111,8 @@ impl Walker {
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
-        let asked = self.asked(heard);
         self.rules
-            .classify(asked, status, &heard.headers, body, cause, heard.at)
-    }
-
-    fn asked<'a>(&'a self, heard: &'a Heard) -> Asked<'a> {
-        #[expect(clippy::expect_used, reason = "a built-in row")]
-        let provider = find(ProviderId::OPENROUTER).expect("OpenRouter has a row");
-        Asked {
-            provider,
-            key: Some(&self.rules.upstream_key),
-            model: &heard.candidate.offer.id,
-            routing: heard.routing,
-        }
+            .classify(heard.asked(), status, &heard.headers, body, cause, heard.at)
     }
 
     /// Reads a plain answer whole: a 200 is no success before that.
@@ -140,7 +131,7 @@ impl Walker {
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match read_counted(&body, heard.endpoint) {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
-                let body = without_key(body, &self.rules.upstream_key);
+                let body = heard.account.without_key(body);
                 Ok(PlainAnswer {
                     candidate: Arc::clone(&heard.candidate),
                     head: AnswerHead::of(&heard.headers, &self.rules.redactor),
@@ -190,9 +181,8 @@ impl Walker {
         error: &UpstreamError,
         body: &Bytes,
     ) -> Failure {
-        let asked = self.asked(heard);
         self.rules
-            .error_inside(asked, error, &heard.headers, body, heard.at)
+            .error_inside(heard.asked(), error, &heard.headers, body, heard.at)
     }
 
     /// Holds events back until one carries something a client would use.
@@ -213,7 +203,7 @@ impl Walker {
                 if carries || event.is_comment() {
                     events += u64::from(carries);
                     // In one piece: many small ones would take many times their bytes.
-                    held.extend_from_slice(&without_key(event.raw, &self.rules.upstream_key));
+                    held.extend_from_slice(&heard.account.without_key(event.raw));
                 }
                 if let Some(Began { finished, silent }) = began {
                     return Ok(StreamAnswer {

@@ -21,7 +21,6 @@ use crate::answer::{Said, UpstreamError};
 use crate::clock::Now;
 use crate::json::{self, Raw};
 use crate::model::Candidate;
-use crate::redact::{may_hold_key, without_key};
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Ending, RequestRecord};
 use crate::upstream::AnswerBody;
@@ -268,10 +267,8 @@ impl Committed {
     /// together what came in pieces.
     fn search(&mut self, start: usize) {
         let open = self.ready.open();
-        if may_hold_key(
-            open.get(start..).unwrap_or_default(),
-            &self.walker.rules.upstream_key,
-        ) {
+        let rendered = open.get(start..).unwrap_or_default();
+        if self.heard.account.may_hold_key(rendered) {
             let rendered = open.split_off(start);
             self.forward(rendered.into());
         }
@@ -283,7 +280,7 @@ impl Committed {
     }
 
     fn without_key(&self, raw: Bytes) -> Bytes {
-        without_key(raw, &self.walker.rules.upstream_key)
+        self.heard.account.without_key(raw)
     }
 
     /// No more will come. After a finish reason that is an end, before it a failure.

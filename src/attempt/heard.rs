@@ -5,8 +5,10 @@ use std::sync::Arc;
 use http::header::DATE;
 use http::{HeaderMap, Response};
 
+use super::Account;
 use crate::clock::Now;
 use crate::model::Candidate;
+use crate::provider::Asked;
 use crate::request::{ChatRequest, Endpoint, Routing};
 use crate::upstream::AnswerBody;
 
@@ -14,6 +16,7 @@ use crate::upstream::AnswerBody;
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
     pub(super) candidate: Arc<Candidate>,
+    pub(super) account: Arc<Account>,
     pub(super) routing: Routing,
     pub(super) endpoint: Endpoint,
     pub(super) status: u16,
@@ -25,12 +28,14 @@ pub(super) struct Heard {
 impl Heard {
     pub(super) fn new(
         candidate: &Arc<Candidate>,
+        account: &Arc<Account>,
         request: &ChatRequest,
         response: Response<AnswerBody>,
     ) -> (Self, AnswerBody) {
         let (head, body) = response.into_parts();
         let heard = Self {
             candidate: Arc::clone(candidate),
+            account: Arc::clone(account),
             routing: request.routing,
             endpoint: request.endpoint,
             status: head.status.as_u16(),
@@ -38,6 +43,11 @@ impl Heard {
             at: Now::read(),
         };
         (heard, body)
+    }
+
+    /// Whom the attempt asked, for the verdict.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        self.account.asked(&self.candidate.offer.id, self.routing)
     }
 
     /// What still counts once the answer flows: the head spoke of its beginning.

@@ -5,6 +5,7 @@
 //! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.
 //! Nothing here knows HTTP's server side or the error shape.
 
+mod account;
 mod after;
 mod ask;
 mod committed;
@@ -21,6 +22,7 @@ mod walk;
 mod way;
 mod wording;
 
+pub use account::Account;
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Opened, PlainAnswer, StreamAnswer};

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
-use super::{Opened, Refusal, Wording};
+use super::{Account, Opened, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
@@ -19,12 +19,11 @@ use crate::registry::{Claim, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
 use crate::telemetry::{Log, RequestRecord, Traffic};
-use crate::upstream::{ConnectError, Upstream};
+use crate::upstream::ConnectError;
 use crate::verdict::{Cause, Failure, Rest};
 
 /// Walks requests over the candidates.
 pub struct Walker {
-    pub(super) upstream: Upstream,
     pub(super) registry: Arc<Registry>,
     pub(super) rules: Rules,
     pub(super) limits: Limits,
@@ -34,7 +33,7 @@ pub struct Walker {
     pub(super) log: Log,
     /// How long models take to begin.
     traffic: Arc<Traffic>,
-    accounts: Vec<Arc<AccountId>>,
+    accounts: Vec<Arc<Account>>,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
 }
@@ -58,20 +57,19 @@ impl Walker {
     #[must_use]
     pub fn new(
         config: &Config,
-        upstream: Upstream,
+        accounts: Vec<Account>,
+        redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
         traffic: Arc<Traffic>,
         tasks: TaskTracker,
     ) -> Self {
         Self {
-            upstream,
             registry,
             rules: Rules {
                 rate_limit_cooldown: config.rate_limit_cooldown,
                 generic_error_cooldown: config.generic_error_cooldown,
-                upstream_key: config.upstream_key.clone(),
-                redactor: Redactor::new([config.upstream_key.clone()]),
+                redactor,
             },
             limits: config.limits.clone(),
             times: Times {
@@ -83,7 +81,7 @@ impl Walker {
             tasks,
             log,
             traffic,
-            accounts: vec![Arc::new(AccountId::openrouter())],
+            accounts: accounts.into_iter().map(Arc::new).collect(),
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
         }
@@ -218,7 +216,13 @@ impl Walker {
 
     /// The accounts that are asked.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountId>> {
-        self.accounts.iter()
+        self.accounts.iter().map(|account| &account.id)
+    }
+
+    /// One of them; `None` if a snapshot speaks of an account that this walker does not know.
+    pub(super) fn account(&self, id: &Arc<AccountId>) -> Option<&Arc<Account>> {
+        let is_it = |account: &&Arc<Account>| Arc::ptr_eq(&account.id, id) || account.id == *id;
+        self.accounts.iter().find(is_it)
     }
 
     /// Chooses and claims the next candidate.

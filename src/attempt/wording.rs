@@ -5,7 +5,6 @@ use bytes::Bytes;
 
 use super::opened::{Opened, PlainAnswer};
 use super::walk::Walker;
-use crate::redact::without_key;
 use crate::surface::{BadAnswer, Ids, LARGE, Reply};
 use crate::verdict::{Cause, Failure};
 
@@ -31,11 +30,17 @@ impl Walker {
         let translated = wording.translate(answer.body.clone()).await;
         let body = translated.map_err(|_| self.rules.broken(Some(200), Cause::NotACompletion))?;
         Ok(match opened {
-            Opened::Plain(answer) => Opened::Plain(PlainAnswer {
-                // What came in pieces is put together, and what was a string may be JSON now.
-                body: without_key(body, &self.rules.upstream_key),
-                ..answer
-            }),
+            Opened::Plain(answer) => {
+                let account = self.account(&answer.candidate.account);
+                Opened::Plain(PlainAnswer {
+                    // What came in pieces is put together, and what was a string may be JSON now.
+                    body: match account {
+                        Some(account) => account.without_key(body),
+                        None => body,
+                    },
+                    ..answer
+                })
+            }
             Opened::Stream(stream) => Opened::Stream(stream),
         })
     }

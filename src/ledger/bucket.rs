@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::beyond::Beyond;
 use super::count::Count;
 use super::numbers::{Number, Numbers};
 use super::time::{Moment, Until};
@@ -60,8 +61,7 @@ pub(super) struct Bucket {
     count: Count,
     /// Of the count, what requests under way have drawn, as estimated.
     pending: u64,
-    /// What others have used beyond our count, and when it is back.
-    beyond: Option<(u64, Until)>,
+    beyond: Option<Beyond>,
     /// All that was ever drawn, and how much of it when the key endpoint last told of it.
     drawn: u64,
     drawn_when_told: u64,
@@ -141,23 +141,27 @@ impl Bucket {
     fn until(&self, most: u64, at: Moment) -> Option<Duration> {
         match self.beyond(at) {
             None => self.count.until(most, at),
-            Some((others, until)) => {
-                let after = self.count.until(most, at)?.max(until.left(at));
-                let before = most
-                    .checked_sub(others)
+            Some(others) => {
+                let both = self.count.until(most, at)?.max(others.left(at));
+                // One of them alone may be enough.
+                let ours = most
+                    .checked_sub(others.now(at))
                     .and_then(|most| self.count.until(most, at));
-                Some(before.map_or(after, |before| before.min(after)))
+                let theirs = most
+                    .checked_sub(self.count.used(at))
+                    .map(|most| others.until(most, at));
+                [Some(both), ours, theirs].into_iter().flatten().min()
             }
         }
     }
 
-    fn beyond(&self, at: Moment) -> Option<(u64, Until)> {
-        self.beyond.filter(|(_, until)| !until.is_past(at))
+    fn beyond(&self, at: Moment) -> Option<Beyond> {
+        self.beyond.filter(|others| !others.is_over(at))
     }
 
     /// What is used now, by us and by others.
     pub(super) fn used(&self, at: Moment) -> u64 {
-        let others = self.beyond(at).map_or(0, |(others, _)| others);
+        let others = self.beyond(at).map_or(0, |others| others.now(at));
         self.count.used(at).saturating_add(others)
     }
 
@@ -211,15 +215,26 @@ impl Bucket {
             None => self.count.window_ends(at),
         };
         let ours = self.count.used(at);
-        self.beyond = match believed.checked_sub(ours) {
-            None | Some(0) => None,
-            Some(others) => Some((others, until)),
-        };
+        self.beyond = Beyond::new(believed.saturating_sub(ours), until);
+        if self.refills(told, at) {
+            self.beyond = self.beyond.map(|others| others.refilling(at));
+        }
         if !self.numbers.is_set() {
             let too_many = ours.saturating_sub(believed);
             self.count.give_back(too_many, at);
         }
         self.tidy(at);
+    }
+
+    /// Whether the provider fills it up all the time, as Groq and Cerebras do: then the reset that it tells
+    /// is the share of the window that filling up what is used takes.
+    fn refills(&self, told: Told, at: Moment) -> bool {
+        let (Some((used, _)), Some(reset)) = (self.share_of(told.used, at), told.reset) else {
+            return false;
+        };
+        let expected = self.kind.per.length().as_secs_f64() * used;
+        let apart = (reset.as_secs_f64() - expected).abs();
+        self.kind.ends.is_none() && apart <= 1.0 + 0.02 * expected
     }
 
     /// At least so much is used of this window: what is known already is not taken back.
@@ -230,7 +245,7 @@ impl Bucket {
         };
         if used > self.used(at) {
             let others = used.saturating_sub(self.count.used(at));
-            self.beyond = Some((others, until));
+            self.beyond = Beyond::new(others, until);
         }
         self.tidy(at);
     }
@@ -278,19 +293,23 @@ impl Bucket {
         let ours = self.count.resets_at(at);
         let others = self
             .beyond(at)
-            .and_then(|(_, until)| at.wall.checked_add(until.left(at)));
+            .and_then(|others| at.wall.checked_add(others.left(at)));
         ours.max(others)
     }
 
     /// The share that is used of its limit and, of a fixed window, the share of it that is over.
     pub(super) fn shares(&self, at: Moment) -> Option<(f64, Option<f64>)> {
+        self.share_of(self.used(at), at)
+    }
+
+    fn share_of(&self, used: u64, at: Moment) -> Option<(f64, Option<f64>)> {
         let amount = self.numbers.now(at)?.amount;
         let over = self.count.window(at).and_then(|window| {
             let length = window.end.duration_since(window.start).ok()?;
             let gone = at.wall.duration_since(window.start).ok()?;
             (!length.is_zero()).then(|| gone.as_secs_f64() / length.as_secs_f64())
         });
-        Some((share(self.used(at), amount), over))
+        Some((share(used, amount), over))
     }
 
     /// Forgets what is over, and notes what the quick look needs. To be called after each change.
@@ -298,7 +317,7 @@ impl Bucket {
         self.beyond = self.beyond(at);
         self.refused = self.refused.filter(|until| !until.is_past(at));
         self.numbers.tidy(at);
-        let others = self.beyond.map_or(0, |(others, _)| others);
+        let others = self.beyond.map_or(0, Beyond::at_most);
         self.used_at_most = self.count.at_most().saturating_add(others);
         self.allowed_at_least = self.numbers.at_least();
     }

@@ -176,8 +176,9 @@ mod tests {
             prompt_bytes,
             max_tokens,
         };
+        type Row<'a> = (&'a [(u64, Used)], Ask, bool, (u64, u64));
         #[rustfmt::skip]
-        let rows: [(&[(u64, Used)], Ask, bool, (u64, u64)); 13] = [
+        let rows: [Row<'_>; 13] = [
             // real usage so far,                     request,             counts max_tokens, in, out
             (&[],                                     ask(40_000, None),       false, (10_000, 0)),
             (&[],                                     ask(40_000, Some(500)),  false, (10_000, 0)),

@@ -200,8 +200,13 @@ mod tests {
         const LIMIT: &str = "x-ratelimit-limit-requests";
         const LEFT: &str = "x-ratelimit-remaining-requests";
         const RESET: &str = "x-ratelimit-reset-requests";
+        type Row = (
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            &'static str,
+        );
         #[rustfmt::skip]
-        let rows: [(&str, &[(&str, &str)], &str); 25] = [
+        let rows: [Row; 25] = [
             ("groq", &[(LIMIT, "1000"), (LEFT, "0"), (RESET, "2m59.56s")],   "Requests/Day 0/1000 180"),
             ("groq", &[(LIMIT, "1000"), (LEFT, "0"), (RESET, "1h2m3s")],     "Requests/Day 0/1000 3723"),
             ("groq", &[("x-ratelimit-limit-tokens", "8000"), ("x-ratelimit-remaining-tokens", "150"), ("x-ratelimit-reset-tokens", "58.8s")],

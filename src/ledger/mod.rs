@@ -4,6 +4,7 @@
 //! Pure: `now` is passed in. Requests, answers and rests are none of its business: it is told what was
 //! sent and what was said, and tells who has headroom.
 
+mod beyond;
 mod book;
 mod bucket;
 mod calendar;

@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod chat_models;
+mod each;
 mod facts;
 mod known;
 mod local;
@@ -20,6 +21,7 @@ mod read;
 mod refresh;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use each::{EachList, Kept, ListAt, Way};
 pub use facts::Facts;
 pub use known::{Known, ToldBy};
 pub use local::{of_llama_props, of_ollama_show};

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::known::{Gathered, Known, ToldBy};
 use super::provider_list::{Entry, Price, ProviderList};
 use super::ranking::Ranking;
-use crate::model::{CanonicalKey, Capabilities, Capability, ModelId, Offer, ProviderId};
+use crate::model::{CanonicalKey, Capabilities, ModelId, Offer, ProviderId};
 use crate::provider::{List, OfferRow, Provider};
 
 /// A provider that is on, and what it was last heard to offer.
@@ -43,28 +43,9 @@ impl<'a> Source<'a> {
             file: row.only.as_deref(),
             list,
             named_free,
-            lacks: lacks(&row.fields.remove),
+            lacks: row.fields.bound(Capabilities::default()),
         }
     }
-}
-
-/// What changes the answer's form is never dropped: who refuses the field lacks the ability
-/// (spec §10.6).
-fn lacks(refused: &[String]) -> Capabilities {
-    use Capability::{ResponseFormat, StructuredOutputs, ToolChoice, Tools};
-    let mut lacks = Capabilities::default();
-    for (field, abilities) in [
-        ("response_format", &[ResponseFormat, StructuredOutputs][..]),
-        ("tools", &[Tools, ToolChoice]),
-        ("tool_choice", &[ToolChoice]),
-    ] {
-        if refused.iter().any(|name| name == field) {
-            abilities
-                .iter()
-                .for_each(|ability| lacks.set(*ability, Some(false)));
-        }
-    }
-    lacks
 }
 
 /// An offer, and who told what of it.

@@ -132,6 +132,14 @@ impl ProviderList {
         })
     }
 
+    /// Drops what holds a key of ours: an id goes to clients, logs and metrics, a name to people.
+    pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) {
+        self.entries.retain(|entry| !is_secret(entry.id.as_str()));
+        for entry in &mut self.entries {
+            entry.name = entry.name.take().filter(|name| !is_secret(name));
+        }
+    }
+
     /// Fills in what was asked of each model apart; what the list itself tells counts before it.
     pub fn learn(&mut self, told: &HashMap<ModelId, Facts>) {
         for entry in &mut self.entries {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::catalogue::{Catalogue, CatalogueError};
+use super::provider_list::ListError;
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
 use crate::config::Config;
@@ -38,6 +39,9 @@ pub enum RefreshError {
     /// Nothing in the catalogue that could be used.
     #[error("{0}")]
     Catalogue(#[from] CatalogueError),
+    /// Nothing in a provider's list that could be used.
+    #[error("{0}")]
+    List(#[from] ListError),
 }
 
 impl RefreshError {
@@ -51,7 +55,8 @@ impl RefreshError {
                 | Self::Body(_)
                 | Self::Timeout
                 | Self::Ranking(_)
-                | Self::Catalogue(_) => None,
+                | Self::Catalogue(_)
+                | Self::List(_) => None,
             },
             why: self.to_string(),
         }
@@ -63,13 +68,14 @@ impl RefreshError {
             Self::Send(_) | Self::Body(_) => "network",
             Self::Timeout => "timeout",
             Self::Status(_) => "status",
-            Self::Ranking(RankingError::Json(_)) | Self::Catalogue(CatalogueError::Json(_)) => {
-                "invalid_json"
-            }
-            Self::Ranking(RankingError::Shape) | Self::Catalogue(CatalogueError::Shape) => {
-                "wrong_shape"
-            }
-            Self::Ranking(RankingError::NoUsableModel { .. }) => "no_usable_model",
+            Self::Ranking(RankingError::Json(_))
+            | Self::Catalogue(CatalogueError::Json(_))
+            | Self::List(ListError::Json(_)) => "invalid_json",
+            Self::Ranking(RankingError::Shape)
+            | Self::Catalogue(CatalogueError::Shape)
+            | Self::List(ListError::Shape) => "wrong_shape",
+            Self::Ranking(RankingError::NoUsableModel { .. })
+            | Self::List(ListError::NoUsableModel { .. }) => "no_usable_model",
         }
     }
 }
@@ -124,7 +130,7 @@ impl Reader {
 }
 
 /// The whole body of a 200, of at most `limit` bytes.
-async fn whole(
+pub(super) async fn whole(
     asked: impl Future<Output = Result<Response<AnswerBody>, SendError>>,
     limit: usize,
 ) -> Result<Bytes, RefreshError> {

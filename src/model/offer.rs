@@ -16,6 +16,12 @@ impl CanonicalKey {
         Self(super::canonical::key(id).into())
     }
 
+    /// Takes a key that the rule has made.
+    #[must_use]
+    pub fn new(key: &str) -> Self {
+        Self(key.into())
+    }
+
     /// The key.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -32,8 +32,6 @@ pub struct Rules {
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`: for every other failure of a model.
     pub generic_error_cooldown: Duration,
-    /// The account's own key, which is cut from all of its answers.
-    pub upstream_key: Secret,
     /// What must be in no error and no header, whatever an upstream echoes.
     pub redactor: Redactor,
 }

@@ -228,7 +228,8 @@ pub struct ErrorRow {
     pub status: Option<u16>,
     /// The error's code, whichever member holds it.
     pub code: Option<String>,
-    /// Part of what it says, in any case; behind a `^` how its message begins.
+    /// Part of the body, any case; behind `^` the beginning of the message, where a `*` stands for a
+    /// name or an id of up to 80 bytes.
     pub matches: Option<String>,
     /// What it means.
     pub means: Means,

@@ -117,3 +117,79 @@ fn spelling(unit: Unit) -> &'static str {
         Unit::Neurons => "neurons",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use super::*;
+
+    /// 2026-10-02 12:00:00 UTC
+    const NOW: u64 = 1_790_942_400;
+
+    fn now() -> Now {
+        Now {
+            steady: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW),
+        }
+    }
+
+    /// The wait, in seconds.
+    fn wait(headers: &[(&str, &str)], unit: Option<Unit>, body: &str) -> Option<u64> {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(k, v)| (k.parse::<http::HeaderName>().unwrap(), v.parse().unwrap()))
+            .collect();
+        let now = now();
+        let rest = stated(&headers, &ErrorSaid::read(body.as_bytes()), unit, now);
+        rest.map(|rest| left(rest, now).as_secs())
+    }
+
+    #[test]
+    fn s10_4_waits_are_read_in_the_references_order() {
+        const CAP: u64 = 26 * 3600;
+        const PROSE: &str =
+            r#"{"error":{"message":"Rate limit reached. Please try again in 9m38.016s."}}"#;
+        const DELAY: &str = r#"[{"error":{"message":"You exceeded your current quota. Please retry in 9s.","details":[{"x":1},{"retryDelay":"22s"}]}}]"#;
+        const AFTER: &str =
+            r#"{"error":{"message":"Rate limit. Try again in 9s","retry_after":7}}"#;
+        #[rustfmt::skip]
+        let rows: Vec<(Vec<(&str, &str)>, Option<Unit>, &str, Option<u64>)> = vec![
+            (vec![("retry-after", "2"), ("retry-after-ms", "9000"), ("x-ratelimit-reset", "5")], None, DELAY, Some(2)),
+            (vec![("retry-after", "Fri, 02 Oct 2026 12:05:00 GMT")],  None, PROSE, Some(300)),
+            (vec![("retry-after", "1m30s")],                          None, PROSE, Some(90)),
+            (vec![("retry-after", "soon")],                           None, PROSE, Some(579)),
+            (vec![("retry-after-ms", "1500"), ("x-ratelimit-reset", "5")], None, DELAY, Some(2)),
+            (vec![("x-ratelimit-reset", "5")],                        None, DELAY, Some(22)),
+            (vec![("x-ratelimit-reset", "5")],                        None, AFTER, Some(7)),
+            (vec![("x-ratelimit-reset", "5")],                        None, PROSE, Some(5)),
+            (vec![("x-ratelimit-reset", "1790942460000")],            None, PROSE, Some(60)),
+            (vec![("x-ratelimit-reset", "1790942460")],               None, PROSE, Some(60)),
+            (vec![("x-ratelimit-reset", "2m59.56s")],                 None, PROSE, Some(180)),
+            (vec![("x-ratelimit-reset-requests", "1h"), ("x-ratelimit-reset-tokens", "7.66s")], None, "{}", Some(8)),
+            (vec![("x-ratelimit-reset-requests", "1h"), ("x-ratelimit-reset-tokens", "7.66s")], Some(Unit::Requests), "{}", Some(3600)),
+            (vec![("x-ratelimit-reset-requests", "1h"), ("x-ratelimit-reset-tokens", "7.66s"), ("x-ratelimit-remaining-requests", "0")], None, "{}", Some(3600)),
+            (vec![("x-ratelimit-reset-requests-day", "4021.7")],      None, "{}", Some(4022)),
+            (vec![],                                                  None, PROSE, Some(579)),
+            (vec![],                                                  None, DELAY, Some(22)),
+            (vec![],                                                  None, AFTER, Some(7)),
+            (vec![], None, r#"{"error":{"message":"x"},"retry_after_ms":1500}"#,                         Some(2)),
+            (vec![], None, r#"{"error":{"message":"x","metadata":{"retry_after_seconds":5}}}"#,          Some(5)),
+            (vec![], None, r#"{"error":{"message":"x"},"retryAfter":"12s"}"#,                            Some(12)),
+            (vec![], None, r#"{"message":"Rate limit for your plan: try again in 5 hours"}"#,            Some(18_000)),
+            (vec![], None, r#"{"message":"Rate limit: try again in 400000h"}"#,                          Some(CAP)),
+            (vec![], None, r#"{"error":{"details":[{"retryDelay":"-5s"}]}}"#,                            Some(0)),
+            (vec![], None, r#"{"error":{"details":[{"retryDelay":"1e30s"}]}}"#,                          None),
+            (vec![], None, r#"{"retry_after":1e30}"#,                                                    Some(CAP)),
+            (vec![], None, r#"{"retry_after":-1}"#,                                                      Some(0)),
+            (vec![], None, r#"{"retry_after":null}"#,                                                    None),
+            (vec![], None, r#"{"retry_after":{"a":1}}"#,                                                 None),
+            // It quotes the request, for all that its beginning says.
+            (vec![], None, r#"{"message":"Invalid role: 'try again in 9h'"}"#,                           None),
+            (vec![], None, "",                                                                           None),
+        ];
+        for (headers, unit, body, expected) in rows {
+            assert_eq!(wait(&headers, unit, body), expected, "{headers:?} {body}");
+        }
+    }
+}

@@ -93,6 +93,15 @@ pub struct UpstreamBody {
     sent: usize,
 }
 
+impl From<Bytes> for UpstreamBody {
+    fn from(whole: Bytes) -> Self {
+        Self {
+            parts: [whole].into(),
+            sent: 0,
+        }
+    }
+}
+
 impl UpstreamBody {
     /// The body that these make together.
     pub(super) fn of(parts: Vec<Bytes>) -> Self {

@@ -25,7 +25,7 @@ pub(super) enum Fate {
 
 /// What a candidate comes to now.
 pub(super) fn fate(candidate: &Candidate, wants: Wants<'_>, known: &Rests, now: Now) -> Fate {
-    if wants.out_by(candidate).is_some() {
+    if wants.rules_out(candidate) {
         return Fate::Out;
     }
     if known.is_empty() {

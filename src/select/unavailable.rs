@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LeftOut, OutBy, Wants, left_out};
+use super::{LeftOut, Wants, left_out};
 use crate::clock::Now;
 use crate::model::{Candidate, Subject};
 use crate::registry::{Rests, Snapshot};
@@ -52,7 +52,7 @@ impl Unavailable {
                     count.account_rests(known, whose, now);
                     false
                 }
-                None if wants.out_by(candidate).is_some() => count.has(is_new, |c| &mut c.refused),
+                None if wants.rules_out(candidate) => count.has(is_new, |c| &mut c.refused),
                 Some(LeftOut::Resting(whose)) => {
                     let of = Self::of_rest(known, whose, now);
                     count.has(is_new, of)
@@ -187,7 +187,7 @@ fn spent(
         return Some((limit, rest.wake.left(now)));
     }
     // A quota may be back already: it ends this request all the same, and no other.
-    if let Some(OutBy::Limit(limit)) = wants.out_by(candidate) {
+    if let Some(limit) = wants.found_out_of(candidate) {
         return Some((limit, Duration::ZERO));
     }
     let own = known.rest_of(candidate.itself(), now)?;

@@ -42,11 +42,18 @@ pub enum OutBy {
 }
 
 impl Wants<'_> {
-    /// What this request has ruled a candidate out by: the first that did.
-    #[must_use]
-    pub fn out_by(&self, candidate: &Candidate) -> Option<OutBy> {
-        let concerns = |out: &&Out| candidate.subjects().contains(&out.subject);
-        self.out.iter().find(concerns).map(|out| out.by)
+    /// Whether this request has ruled a candidate out.
+    pub(super) fn rules_out(&self, candidate: &Candidate) -> bool {
+        let concerns = |out: &Out| candidate.subjects().contains(&out.subject);
+        self.out.iter().any(concerns)
+    }
+
+    /// What this request has found the candidate's account to be out of.
+    pub(super) fn found_out_of(&self, candidate: &Candidate) -> Option<AccountLimit> {
+        self.out.iter().find_map(|out| match out.by {
+            OutBy::Limit(limit) if out.subject == *candidate.of_account() => Some(limit),
+            OutBy::Limit(_) | OutBy::Tried | OutBy::Unreached => None,
+        })
     }
 
     /// Whether the prompt may fit into what an offer can hold.

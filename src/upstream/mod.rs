@@ -17,6 +17,7 @@ mod wire;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
 };
@@ -28,19 +29,30 @@ pub use lease::AnswerBody;
 pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
-use crate::config::Config;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
 /// What we call ourselves on the wire.
 pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 
-/// One provider: its address, our key there, and the way to it.
+/// Where an account is asked, and what every request to it carries. A plain description.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// The address that `/chat/completions` is put behind.
+    pub base: Uri,
+    /// The header that shows the key, where there is one; it is marked so that nothing prints it.
+    pub auth: Option<(HeaderName, HeaderValue)>,
+    /// What else goes with a request for a completion: attribution, where it is OpenRouter; the mark of
+    /// a hop, where it may be a proxy like this one.
+    pub headers: HeaderMap,
+}
+
+/// One account's way to its provider.
 #[derive(Clone)]
 pub struct Upstream {
     origin: Origin,
     base: String,
-    key: Secret,
+    auth: Option<(HeaderName, HeaderValue)>,
     chat: Route,
     completions: Route,
 }
@@ -92,30 +104,24 @@ impl Route {
 pub struct InvalidUpstream(#[from] http::Error);
 
 impl Upstream {
-    /// The upstream that the settings name.
+    /// The way that `hop` describes.
     ///
     /// # Errors
-    /// When address or key cannot stand in a request.
-    pub fn new(config: &Config, client: &HttpClient) -> Result<Self, InvalidUpstream> {
-        let base = config
-            .upstream_base_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned();
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer(&config.upstream_key)?);
+    /// When its address cannot stand in a request.
+    pub fn new(hop: Hop, client: &HttpClient) -> Result<Self, InvalidUpstream> {
+        let base = hop.base.to_string().trim_end_matches('/').to_owned();
+        let mut headers = hop.headers;
+        headers.extend(hop.auth.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        headers.insert(ATTRIBUTION, config.referer.clone());
-        headers.insert(HeaderName::from_static("x-title"), config.title.clone());
         let chat = Route::new(&format!("{base}/chat/completions"), headers.clone())?;
         let completions = Route::new(&format!("{base}/completions"), headers)?;
         Ok(Self {
             origin: client.origin(&chat.absolute),
             base,
-            key: config.upstream_key.clone(),
+            auth: hop.auth,
             chat,
             completions,
         })
@@ -162,22 +168,18 @@ impl Upstream {
     /// # Errors
     /// When no answer's head arrives.
     pub async fn key(&self) -> Result<Response<AnswerBody>, SendError> {
-        self.fetch("key", Some(&self.key)).await
+        self.fetch("key", self.auth.as_ref()).await
     }
 
     async fn fetch(
         &self,
         name: &str,
-        key: Option<&Secret>,
+        auth: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let address = format!("{}/{name}", self.base);
-        get(&address, key, |_| self.origin.clone()).await
+        ask(&address, auth.cloned(), None, |_| self.origin.clone()).await
     }
 }
-
-/// OpenRouter's spelling of the attribution header is the standard's `Referer` with a prefix
-/// (`docs/upstream.md` §1).
-const ATTRIBUTION: HeaderName = HeaderName::from_static("http-referer");
 
 /// `Bearer <key>`, marked so that nothing prints it.
 ///
@@ -199,26 +201,54 @@ impl HttpClient {
         address: &str,
         key: Option<&Secret>,
     ) -> Result<Response<AnswerBody>, SendError> {
-        get(address, key, |absolute| self.origin(absolute)).await
+        self.ask(address, shown_as_bearer(key)?, None).await
+    }
+
+    /// A GET, or a POST where there is JSON to send, with our own name and one header of the caller's:
+    /// how an account shows its key.
+    ///
+    /// # Errors
+    /// When the address makes no request, or no answer's head arrives.
+    pub async fn ask(
+        &self,
+        address: &str,
+        shown: Option<(HeaderName, HeaderValue)>,
+        json: Option<Bytes>,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        ask(address, shown, json, |absolute| self.origin(absolute)).await
     }
 }
 
-/// The caller sets a limit for the whole.
-async fn get(
-    address: &str,
+fn unfit(error: http::Error) -> ConnectError {
+    ConnectError::new(Unreachable::Other, &error)
+}
+
+fn shown_as_bearer(
     key: Option<&Secret>,
+) -> Result<Option<(HeaderName, HeaderValue)>, ConnectError> {
+    let shown = key.map(|key| Ok((AUTHORIZATION, bearer(key)?)));
+    shown.transpose().map_err(unfit)
+}
+
+/// The caller sets a limit for the whole.
+async fn ask(
+    address: &str,
+    shown: Option<(HeaderName, HeaderValue)>,
+    json: Option<Bytes>,
     origin: impl FnOnce(&Uri) -> Origin,
 ) -> Result<Response<AnswerBody>, SendError> {
-    let unfit = |e: http::Error| ConnectError::new(Unreachable::Other, &e);
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    if let Some(key) = key {
-        headers.insert(AUTHORIZATION, bearer(key).map_err(unfit)?);
+    if json.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    headers.extend(shown);
+    let method = json.as_ref().map_or(Method::GET, |_| Method::POST);
+    let body = json.map(UpstreamBody::from).unwrap_or_default();
     let route = Route::new(address, headers).map_err(unfit)?;
-    let make = |http2| route.request(Method::GET, UpstreamBody::default(), http2);
+    let make = |http2| route.request(method.clone(), body.clone(), http2);
     let answered = origin(&route.absolute).send(make, Duration::MAX).await?;
     Ok(answered.response)
 }

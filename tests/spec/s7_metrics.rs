@@ -40,7 +40,7 @@ async fn s7_every_attempt_counts_under_its_model_and_outcome() {
         rig.chat(&Rig::hello_stream()).await;
         let mut counted = series(&rig, "freellm_upstream_attempts_total").await;
         counted.retain(|(labels, _)| labels.contains("a:free"));
-        let labels = format!("model_id=\"a:free\",outcome=\"{outcome}\"");
+        let labels = format!("model_id=\"a:free\",outcome=\"{outcome}\",provider=\"openrouter\"");
         assert_eq!(counted, [(labels, 1.0)], "{step:?}");
     }
 }
@@ -122,7 +122,7 @@ async fn s7_filtered_out_counts_each_model_of_the_snapshot_that_the_needs_ruled_
                     Some((
                         labels
                             .strip_prefix("model_id=\"")?
-                            .strip_suffix("\",outcome=\"filtered_out\"")?,
+                            .strip_suffix("\",outcome=\"filtered_out\",provider=\"openrouter\"")?,
                         *n,
                     ))
                 })
@@ -252,7 +252,8 @@ async fn s7_a_client_that_left_counts_as_499_whatever_it_had_seen() {
         let expected = [
             vec![("status=\"499\"".to_owned(), 1.0)],
             vec![(
-                "model_id=\"a:free\",outcome=\"client_disconnected\"".to_owned(),
+                "model_id=\"a:free\",outcome=\"client_disconnected\",provider=\"openrouter\""
+                    .to_owned(),
                 1.0,
             )],
         ];

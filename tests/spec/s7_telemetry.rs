@@ -295,6 +295,9 @@ fn tidy_attempts(line: &mut Value) {
     for attempt in line["attempts"].as_array_mut().unwrap() {
         let attempt = attempt.as_object_mut().unwrap();
         assert!(attempt.remove("duration_ms").is_some_and(|ms| ms.is_u64()));
+        for of in ["provider", "account"] {
+            assert_eq!(attempt.remove(of).unwrap(), "openrouter");
+        }
         attempt.remove("cause");
         if let Some(until) = attempt.remove("cooldown_until") {
             assert!(is_utc(&until), "{until}");

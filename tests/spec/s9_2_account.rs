@@ -148,7 +148,8 @@ async fn s9_2_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it
                 assert_eq!(rig.chat(body).await.status, 200, "{why}");
                 assert_eq!(rig.asked(), "a", "no model rests for it: {why}");
                 assert_eq!(
-                    rig.metric("freellm_account_cooldown_seconds").await,
+                    rig.metric("freellm_account_cooldown_seconds{account=\"openrouter\"}")
+                        .await,
                     Some(0.0)
                 );
             }
@@ -195,7 +196,7 @@ pub async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
     );
     assert_eq!(body["available"], 3, "no model of its own rests: {why}");
     let left = rig
-        .metric("freellm_account_cooldown_seconds")
+        .metric("freellm_account_cooldown_seconds{account=\"openrouter\"}")
         .await
         .unwrap();
     assert!(
@@ -204,12 +205,14 @@ pub async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
     );
     assert_eq!(rig.metric("freellm_cooldown_models").await, Some(0.0));
     assert_eq!(
-        rig.metric("freellm_free_requests_used").await,
+        rig.metric("freellm_free_requests_used{account=\"openrouter\"}")
+            .await,
         Some(50.0),
         "{why}"
     );
     assert_eq!(
-        rig.metric("freellm_free_requests_limit").await,
+        rig.metric("freellm_free_requests_limit{account=\"openrouter\"}")
+            .await,
         Some(50.0),
         "{why}"
     );
@@ -237,13 +240,16 @@ async fn s9_2_the_free_requests_are_told_as_far_as_they_are_known() {
     for (step, used, limit) in rows {
         rig.anew(account(step.clone())).await;
         assert_eq!(
-            rig.metric("freellm_account_cooldown_seconds").await,
+            rig.metric("freellm_account_cooldown_seconds{account=\"openrouter\"}")
+                .await,
             Some(0.0)
         );
         rig.chat(&Rig::hello()).await;
         let told = (
-            rig.metric("freellm_free_requests_used").await,
-            rig.metric("freellm_free_requests_limit").await,
+            rig.metric("freellm_free_requests_used{account=\"openrouter\"}")
+                .await,
+            rig.metric("freellm_free_requests_limit{account=\"openrouter\"}")
+                .await,
         );
         assert_eq!(told, (used, limit), "{step:?}");
     }

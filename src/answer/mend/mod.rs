@@ -262,11 +262,11 @@ impl Mender {
     }
 
     fn remember(&mut self, state: Choice) {
-        let mut choices = self.choices.iter();
-        match choices.position(|choice| choice.index == state.index) {
-            Some(at) => self.choices.splice(at..=at, [state]).for_each(drop),
-            None if self.choices.len() < MOST_CHOICES => self.choices.push(state),
-            None => {}
+        let mut choices = self.choices.iter_mut();
+        if let Some(known) = choices.find(|choice| choice.index == state.index) {
+            *known = state;
+        } else if self.choices.len() < MOST_CHOICES {
+            self.choices.push(state);
         }
     }
 }

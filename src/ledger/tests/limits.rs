@@ -28,11 +28,11 @@ fn s10_5_windows_roll_or_end_by_their_clock() {
     #[rustfmt::skip]
     let rows = [
         // limit, how long it is out after it was used up at noon
-        (set(1, Per::Second),                          1.02),
-        (set(1, Per::Minute),                          61.0),
-        (set(1, Per::Hour),                            3660.0),
-        (set(1, Per::Day),                             hours(24) + 1440.0),
-        (set(1, Per::Hours(5)),                        hours(5) + 300.0),
+        (set(1, Per::Second),                          1.001),
+        (set(1, Per::Minute),                          60.06),
+        (set(1, Per::Hour),                            3603.6),
+        (set(1, Per::Day),                             hours(24) * 1.001),
+        (set(1, Per::Hours(5)),                        hours(5) * 1.001),
         (ending(set(1, Per::Day), Utc),                hours(12)),
         (ending(set(1, Per::Day), Pacific),            hours(20)),
         (ending(set(1, Per::Day), Shanghai),           hours(4)),
@@ -151,7 +151,7 @@ fn s10_5_one_request_draws_on_several_buckets_and_they_are_shared() {
         let shown = world.shown();
         assert!(shown.contains("9/9 set"), "{shared:?} {shown}");
         assert!(
-            world.room(0).starts_with("out 87"),
+            world.room(0).starts_with("out 86"),
             "for a day, less the four minutes"
         );
     }

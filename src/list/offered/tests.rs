@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::model::Capability;
 use crate::provider::find;
 
 /// 2026-10-02
@@ -370,28 +371,4 @@ fn s10_6_who_refuses_a_field_that_may_not_be_dropped_lacks_the_ability() {
         there[0].known.capability(Capability::ResponseFormat),
         ToldBy::Row
     );
-    #[rustfmt::skip]
-    let rows = [
-        (&["tools"][..],                  [Some(false), Some(false), None, None]),
-        (&["tool_choice", "logit_bias"],  [None, Some(false), None, None]),
-        (&["response_format"],            [None, None, Some(false), Some(false)]),
-        (&["tools[].$schema"],            [None; 4]),
-    ];
-    for (refused, expected) in rows {
-        let refused: Vec<String> = refused.iter().map(|name| (*name).to_owned()).collect();
-        let lacks = lacks(&refused);
-        let [tools, choice, schema, json] = expected;
-        for (capability, expected) in [
-            (Capability::Tools, tools),
-            (Capability::ToolChoice, choice),
-            (Capability::StructuredOutputs, schema),
-            (Capability::ResponseFormat, json),
-        ] {
-            assert_eq!(
-                lacks.get(capability),
-                expected,
-                "{refused:?} {capability:?}"
-            );
-        }
-    }
 }

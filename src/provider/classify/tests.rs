@@ -26,7 +26,6 @@ fn classify_of(routing: Routing, status: u16, headers: &[(&str, &str)], body: &s
     let rules = Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789"),
         redactor: Redactor::new([Secret::new("sk-or-v1-0123456789")]),
     };
     let headers = headers

@@ -122,7 +122,7 @@ impl Rewrite<'_> {
                     out.push(b'"');
                 });
             }
-            _ => {}
+            Kind::Object | Kind::Array | Kind::String | Kind::Number | Kind::Bool | Kind::Null => {}
         }
     }
 }

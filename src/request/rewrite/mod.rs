@@ -201,15 +201,15 @@ impl<'a> Plan<'a> {
 
     /// The fields that are sent although the request has none.
     fn defaults(&self) -> impl Iterator<Item = Vec<u8>> {
-        let absent = |name: &str| {
-            let is_length = LENGTHS.contains(&name);
-            let mut renames = self.fields.rename.iter();
-            !self.has(name)
-                && !(is_length && LENGTHS.iter().any(|twin| self.has(twin)))
-                && !renames.any(|(old, new)| new == name && self.has(old))
+        let is_there = |name: &str| {
+            // A length is one under either name.
+            let twins = LENGTHS.iter().filter(|_| LENGTHS.contains(&name));
+            let renamed = self.fields.rename.iter().filter(|(_, new)| new == name);
+            let mut others = twins.copied().chain(renamed.map(|(old, _)| old.as_str()));
+            name == "model" || self.has(name) || others.any(|other| self.has(other))
         };
         let rows = self.fields.defaults.iter();
-        rows.filter(move |(name, _)| absent(name))
+        rows.filter(move |(name, _)| !is_there(name))
             .filter_map(|(name, json)| {
                 let value = Raw::parse(json.as_bytes(), json::MAX_DEPTH).ok()?;
                 let most = self

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{CanonicalKey, Capabilities, ModelId, ProviderId};
+use crate::provider::find;
 use crate::request::ChatRequest;
 
 fn offer(provider: &str) -> Offer {
@@ -30,51 +31,10 @@ fn removing(list: &[&str]) -> Fields {
     }
 }
 
-/// What the rows of the reference (§8) say, as far as fields go.
+/// What a built-in row says, or one that there is only here.
 fn fields(provider: &str) -> Fields {
-    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
     match provider {
-        "groq" => Fields {
-            text_only: true,
-            ..removing(&[
-                "logprobs",
-                "logit_bias",
-                "top_logprobs",
-                "messages[].name",
-                "n",
-            ])
-        },
-        "gemini" => Fields {
-            schema_remove: strings(&["$schema", "exclusiveMinimum"]),
-            thought_signatures: true,
-            ..removing(&["min_p", "repetition_penalty", "logit_bias", "logprobs"])
-        },
-        "mistral" => Fields {
-            rename: vec![
-                pair("max_completion_tokens", "max_tokens"),
-                pair("seed", "random_seed"),
-            ],
-            short_call_ids: true,
-            strict_roles: true,
-            ..removing(&[
-                "top_k",
-                "min_p",
-                "logit_bias",
-                "logprobs",
-                "reasoning_effort",
-            ])
-        },
-        "cloudflare" => Fields {
-            defaults: vec![pair("max_tokens", "8192")],
-            no_nulls: true,
-            text_only: true,
-            ..removing(&["logprobs", "logit_bias", "min_p", "reasoning_effort"])
-        },
-        "cohere" => Fields {
-            schema_remove: strings(&["additionalProperties"]),
-            ..removing(&["top_k", "logit_bias", "tools[].$schema"])
-        },
-        "kilo" => removing(&["response_format", "store"]),
+        "plain" => Fields::default(),
         "capped" => Fields {
             caps_max_tokens: true,
             ..Fields::default()
@@ -83,7 +43,11 @@ fn fields(provider: &str) -> Fields {
             takes_reasoning: true,
             ..Fields::default()
         },
-        _ => Fields::default(),
+        "keywords" => Fields {
+            schema_remove: strings(&["additionalProperties"]),
+            ..removing(&["tools[].$schema"])
+        },
+        built_in => find(built_in).unwrap().fields.clone(),
     }
 }
 
@@ -298,13 +262,14 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
         ("cohere", r#"{"$schema":"http://s","type":"object","properties":{"$schema":{"type":"string","additionalProperties":false},"additionalProperties":{"type":"object","additionalProperties":{"type":"string"}}},"additionalProperties":false,"required":["$schema"]}"#,
                    r#"{"type":"object","properties":{"$schema":{"type":"string"},"additionalProperties":{"type":"object"}},"required":["$schema"]}"#,
                    "tools[].$schema,tools[].additionalProperties"),
-        ("gemini", r#"{"properties":{"n":{"type":"integer","exclusiveMinimum":0,"minimum":1}},"$schema":"s","additionalProperties":false}"#,
-                   r#"{"properties":{"n":{"type":"integer","minimum":1}},"additionalProperties":false}"#, "tools[].exclusiveMinimum,tools[].$schema"),
+        ("gemini", r#"{"properties":{"n":{"type":"integer","exclusiveMinimum":0,"minimum":1}},"$schema":"s","title":"t"}"#,
+                   r#"{"properties":{"n":{"type":"integer","minimum":1}},"title":"t"}"#, "tools[].exclusiveMinimum,tools[].$schema"),
         ("cohere", r#"{"anyOf":[{"additionalProperties":false},{"items":{"allOf":[{"not":{"additionalProperties":{}}}]}}],"$defs":{"additionalProperties":{"additionalProperties":true,"type":"null"}}}"#,
                    r#"{"anyOf":[{},{"items":{"allOf":[{"not":{}}]}}],"$defs":{"additionalProperties":{"type":"null"}}}"#, "tools[].additionalProperties"),
         // Data and strange shapes are no schemas.
         ("cohere", r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{"$schema":1}}]}"#,
                    r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{}}]}"#, "tools[].$schema"),
+        ("keywords", r#"{"$schema":"s","items":{"additionalProperties":1,"$schema":"s"}}"#, r#"{"items":{}}"#, "tools[].$schema,tools[].additionalProperties"),
         ("cohere", "7", "7", ""),
         ("groq",   r#"{"$schema":"s","additionalProperties":false}"#, r#"{"$schema":"s","additionalProperties":false}"#, ""),
     ];

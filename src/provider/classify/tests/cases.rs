@@ -152,7 +152,6 @@ pub(super) fn rules() -> Rules {
     Rules {
         rate_limit_cooldown: Duration::from_secs(300),
         generic_error_cooldown: Duration::from_secs(60),
-        upstream_key: Secret::new("sk-or-v1-0123456789"),
         redactor: Redactor::new([Secret::new("sk-or-v1-0123456789")]),
     }
 }

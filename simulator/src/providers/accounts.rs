@@ -1,0 +1,148 @@
+//! The accounts of a simulated provider, and which of them a request is for.
+
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::limit::Limit;
+use super::row::Provider;
+use crate::script::Plan;
+use crate::step::Step;
+
+/// Who may ask a provider.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Account {
+    /// How records call it; like the provider if it has no name.
+    pub name: String,
+    /// The keys that are its own. None: whoever comes without a key.
+    pub keys: Vec<String>,
+    /// What `{account_id}` of an address is.
+    pub id: String,
+    /// What it may use.
+    pub limits: Limits,
+    /// Unless empty: what every request of it meets, whatever is said of the model.
+    pub meets: Plan<Step>,
+}
+
+/// What an account may use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Limits {
+    /// Exactly this.
+    These(Vec<Limit>),
+    /// What the provider usually gives (`"usual"`).
+    Usual(Usual),
+}
+
+/// The word `usual`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Usual {
+    /// What the provider's file says.
+    Usual,
+}
+
+impl Default for Limits {
+    /// No limits.
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+impl Account {
+    /// An account of this name under this key, without limits.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            keys: vec![key.into()],
+            ..Self::default()
+        }
+    }
+
+    /// An account for those who come without a key.
+    #[must_use]
+    pub fn keyless(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// With these limits.
+    #[must_use]
+    pub fn limits(mut self, limits: impl Into<Vec<Limit>>) -> Self {
+        self.limits = Limits::These(limits.into());
+        self
+    }
+
+    /// With the limits that the provider usually has.
+    #[must_use]
+    pub fn usual_limits(mut self) -> Self {
+        self.limits = Limits::Usual(Usual::Usual);
+        self
+    }
+
+    /// With this as its id in addresses.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// With this plan for all its requests together.
+    #[must_use]
+    pub fn meets(mut self, plan: impl Into<Plan<Step>>) -> Self {
+        self.meets = plan.into();
+        self
+    }
+
+    pub(super) fn limits_at<'l>(&'l self, provider: &'l Provider) -> &'l [Limit] {
+        match &self.limits {
+            Limits::These(limits) => limits,
+            Limits::Usual(Usual::Usual) => &provider.limits,
+        }
+    }
+
+    /// How records call it.
+    pub(super) fn label<'l>(&'l self, provider: &'l Provider) -> &'l str {
+        match self.name.as_str() {
+            "" => &provider.name,
+            name => name,
+        }
+    }
+}
+
+/// Whose request this is.
+pub(super) enum Asking<'a> {
+    Account(&'a Account),
+    WrongKey,
+    NoKey,
+}
+
+/// The account of the key in these headers.
+pub(super) fn asking<'a>(
+    provider: &Provider,
+    accounts: &'a [Account],
+    headers: &HeaderMap,
+) -> Asking<'a> {
+    let bearer = headers.get(http::header::AUTHORIZATION);
+    let own = provider.key_header.as_deref();
+    let own = own.and_then(|name| headers.get(name));
+    let key = match (bearer, own) {
+        (Some(value), _) => value
+            .to_str()
+            .ok()
+            .map(|v| v.strip_prefix("Bearer ").unwrap_or(v)),
+        (None, Some(value)) => value.to_str().ok(),
+        (None, None) => {
+            let keyless = accounts.iter().find(|account| account.keys.is_empty());
+            return keyless.map_or(Asking::NoKey, Asking::Account);
+        }
+    };
+    let has = |account: &&Account| account.keys.iter().any(|own| Some(own.as_str()) == key);
+    accounts
+        .iter()
+        .find(has)
+        .map_or(Asking::WrongKey, Asking::Account)
+}

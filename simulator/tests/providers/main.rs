@@ -1,0 +1,15 @@
+//! The providers' dialects over real sockets; a test's name begins with the section of
+//! `docs/spec.md` that it is about.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod rig;
+
+mod answers;
+mod errors;
+mod fields;
+mod keys;
+mod lists;
+mod quotas;
+mod scripts;

@@ -1,0 +1,185 @@
+//! The providers' own lists, read beside one another. One that cannot be read keeps its last state and
+//! costs no other anything (spec §10.7).
+//!
+//! When to read is the refresh's to say, and what is made of the lists the merge's.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{HeaderName, HeaderValue};
+
+use super::facts::Facts;
+use super::local::{of_llama_props, of_ollama_show};
+use super::provider_list::ProviderList;
+use super::read::{RefreshError, whole};
+use crate::clock::Now;
+use crate::model::{ModelId, ProviderId};
+use crate::redact::Secret;
+use crate::registry::FailedRead;
+use crate::upstream::HttpClient;
+
+/// How long a server of the user's own is asked about its models, after its list.
+const DETAILS_TIMEOUT: Duration = Duration::from_secs(5);
+/// About so many of them.
+const DETAILS: usize = 64;
+/// A key below this length is not searched for (spec §10.6).
+const SHORTEST_KEY: usize = 8;
+
+/// Where a provider's list is.
+#[derive(Clone, Debug)]
+pub struct ListAt {
+    /// Whose.
+    pub provider: ProviderId,
+    /// The ways to it, one for each account: while a key is refused, the next is taken. One without a
+    /// key where the list takes none.
+    pub ways: Vec<Way>,
+}
+
+/// An address, and how a key is shown there.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The whole address.
+    pub url: String,
+    /// The header that shows the key, marked so that nothing prints it.
+    pub shown: Option<(HeaderName, HeaderValue)>,
+}
+
+/// Reads all lists.
+#[derive(Clone)]
+pub struct EachList {
+    client: HttpClient,
+    /// A list has at most this many bytes.
+    max_bytes: usize,
+    /// Every key of ours: no id may hold one.
+    keys: Vec<Secret>,
+}
+
+impl EachList {
+    /// Reads through `client`, lists of at most `max_bytes` each; what holds one of `keys` is dropped.
+    #[must_use]
+    pub fn new(client: HttpClient, max_bytes: usize, keys: Vec<Secret>) -> Self {
+        Self {
+            client,
+            max_bytes,
+            keys,
+        }
+    }
+
+    /// Reads them beside one another.
+    pub async fn read(
+        &self,
+        lists: &[ListAt],
+    ) -> Vec<(ProviderId, Result<ProviderList, RefreshError>)> {
+        let reads = lists
+            .iter()
+            .map(|at| async { (at.provider.clone(), self.one(at).await) });
+        join_all(reads).await
+    }
+
+    async fn one(&self, at: &ListAt) -> Result<ProviderList, RefreshError> {
+        let is_local = at.provider.is_local();
+        let mut refused = RefreshError::Status(401);
+        for way in &at.ways {
+            let asked = self.client.ask(&way.url, way.shown.clone(), None);
+            match whole(asked, self.max_bytes).await {
+                // Google's dead key is a 400.
+                Err(RefreshError::Status(status @ (400 | 401 | 403))) => {
+                    refused = RefreshError::Status(status);
+                }
+                Err(error) => return Err(error),
+                Ok(body) => {
+                    let mut list = ProviderList::read(&body, is_local, Now::read().wall)?;
+                    let is_secret = |text: &str| {
+                        let mut keys = self.keys.iter().filter(|key| key.len() >= SHORTEST_KEY);
+                        keys.any(|key| key.is_in(text.as_bytes()))
+                    };
+                    list.drop_secrets(is_secret);
+                    if is_local {
+                        self.ask_about(&mut list, way).await;
+                    }
+                    return Ok(list);
+                }
+            }
+        }
+        Err(refused)
+    }
+
+    /// Asks a server of the user's own for what its list leaves out. No answer is no fault: the facts
+    /// stay unknown.
+    async fn ask_about(&self, list: &mut ProviderList, way: &Way) {
+        let base = way.url.strip_suffix("/models").unwrap_or(&way.url);
+        let root = base.strip_suffix("/v1").unwrap_or(base);
+        let mut told = HashMap::new();
+        let ask = async {
+            if list.is_ollama {
+                for entry in list.entries.iter().take(DETAILS) {
+                    let facts = self.ollama(root, &entry.id, way).await;
+                    told.extend(facts.map(|facts| (entry.id.clone(), facts)));
+                }
+            } else if let [only] = list.entries.as_slice()
+                && only.facts.context_length.is_none()
+            {
+                let address = format!("{root}/props");
+                let asked = self.client.ask(&address, way.shown.clone(), None);
+                let body = whole(asked, self.max_bytes).await.ok();
+                let facts = body.and_then(|body| of_llama_props(&body));
+                told.extend(facts.map(|facts| (only.id.clone(), facts)));
+            }
+        };
+        // What was told until then counts.
+        let _in_time = tokio::time::timeout(DETAILS_TIMEOUT, ask).await.is_ok();
+        list.learn(&told);
+    }
+
+    async fn ollama(&self, root: &str, id: &ModelId, way: &Way) -> Option<Facts> {
+        let asked = serde_json::json!({"model": id.as_str()}).to_string();
+        let address = format!("{root}/api/show");
+        let asked = self
+            .client
+            .ask(&address, way.shown.clone(), Some(Bytes::from(asked)));
+        of_ollama_show(&whole(asked, self.max_bytes).await.ok()?)
+    }
+}
+
+/// Each list as it was last read.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    lists: HashMap<ProviderId, ProviderList>,
+    failed: HashMap<ProviderId, FailedRead>,
+}
+
+impl Kept {
+    /// Keeps what was read; what was not read keeps its last state. Says whether anything is new.
+    pub fn note(&mut self, provider: ProviderId, read: Result<ProviderList, RefreshError>) -> bool {
+        match read {
+            Ok(list) => {
+                self.failed.remove(&provider);
+                let before = self.lists.get(&provider);
+                let is_news = before != Some(&list);
+                self.lists.insert(provider, list);
+                is_news
+            }
+            Err(error) => {
+                self.failed.insert(provider, error.told());
+                false
+            }
+        }
+    }
+
+    /// A provider's list as it was last read.
+    #[must_use]
+    pub fn list(&self, provider: &ProviderId) -> Option<&ProviderList> {
+        self.lists.get(provider)
+    }
+
+    /// Why a provider's list could not be read the last time, if so.
+    #[must_use]
+    pub fn failed(&self, provider: &ProviderId) -> Option<&FailedRead> {
+        self.failed.get(provider)
+    }
+}
+
+#[cfg(test)]
+mod tests;
