@@ -1,5 +1,7 @@
 //! What is known of one provider: a row of the table (spec §10.1).
 
+use std::time::Duration;
+
 use super::address;
 use crate::ledger::{Ends, Limit};
 use crate::model::{Capabilities, ModelId, ProviderId};
@@ -57,8 +59,8 @@ pub struct Provider {
     pub training: Training,
     /// `max_tokens` counts towards its limits on tokens.
     pub counts_max_tokens: bool,
-    /// `UPSTREAM_TIMEOUT_SEC` for it alone, in seconds.
-    pub timeout_sec: Option<u64>,
+    /// `UPSTREAM_TIMEOUT_SEC` for it alone.
+    pub timeout: Option<Duration>,
     /// Connections to it at once, at the most.
     pub connections: Option<usize>,
     /// What it gives for nothing, in words.
@@ -105,7 +107,7 @@ impl Provider {
             errors: Vec::new(),
             training: Training::Unknown,
             counts_max_tokens: false,
-            timeout_sec: None,
+            timeout: None,
             connections: None,
             gives: String::new(),
             sign_up: String::new(),

@@ -1,6 +1,7 @@
 //! What is wrong with a file, by line, and what may be shown of it. Pure.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::tree::{Member, Node, What};
 use crate::spelling::distance;
@@ -32,6 +33,8 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Ten years, as everywhere (spec §6).
+const MOST_SEC: u64 = 315_360_000;
 /// More mistakes than this help no reader.
 const MOST: usize = 50;
 
@@ -132,6 +135,19 @@ impl Member {
         count
             .filter(|count| (1..=most).contains(count))
             .ok_or_else(rule)
+    }
+
+    /// Seconds, a decimal above 0.
+    pub(super) fn seconds(&self) -> Result<Duration, Mistake> {
+        let seconds = match self.node.what {
+            What::Whole(number) => i32::try_from(number).ok().map(f64::from),
+            What::Decimal(number) => Some(number),
+            What::Text(_) | What::Switch(_) | What::Date | What::List(_) | What::Members(_) => None,
+        };
+        seconds
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .filter(|time| !time.is_zero() && time.as_secs() <= MOST_SEC)
+            .ok_or_else(|| self.wrong("must be seconds, above 0 and at most ten years"))
     }
 
     pub(super) fn list(&self) -> Result<&[Node], Mistake> {

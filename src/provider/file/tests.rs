@@ -1,5 +1,7 @@
 //! What a file may say, and every mistake with its line.
 
+use std::time::Duration;
+
 use super::*;
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 use crate::model::Capability;
@@ -126,7 +128,7 @@ training = "no"
 billed = true
 list = "https://lists.example/groq?x=1"
 key_test = "chat"
-timeout_sec = 300
+timeout_sec = 2.5
 connections = 4
 [[errors]]
 provider = "groq"
@@ -216,7 +218,10 @@ means = "too-large"
         Some("https://lists.example/groq?x=1")
     );
     assert_eq!(row.key_test, KeyTest::Chat);
-    assert_eq!((row.timeout_sec, row.connections), (Some(300), Some(4)));
+    assert_eq!(
+        (row.timeout, row.connections),
+        (Some(Duration::from_millis(2500)), Some(4))
+    );
     let taught: Vec<_> = row
         .errors
         .iter()
@@ -342,9 +347,16 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nlimits = [{ tokens = 1000000000000001, per = 'day' }]",    2, "tokens", "whole number"),
         ("[providers.groq]\nlimits = [{ tokens = 9223372036854775807, per = 'day' }]", 2, "tokens", "whole number"),
         ("[providers.groq]\nlimits = [{ tokens = 9223372036854775808, per = 'day' }]", 2, "TOML", ""),
-        ("[providers.groq]\ntimeout_sec = 0",                   2, "timeout_sec", "whole number"),
-        ("[providers.groq]\ntimeout_sec = 2.5",                 2, "timeout_sec", "whole number"),
-        ("[providers.groq]\ntimeout_sec = 315360001",           2, "timeout_sec", "whole number"),
+        ("[providers.groq]\ntimeout_sec = 0",                   2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = -1",                  2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = 0.0",                 2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = 1e-30",               2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = 1e30",                2, "timeout_sec", "ten years"),
+        ("[providers.groq]\ntimeout_sec = nan",                 2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = inf",                 2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = '30'",                2, "timeout_sec", "seconds"),
+        ("[providers.groq]\ntimeout_sec = 315360001",           2, "timeout_sec", "ten years"),
+        ("[providers.groq]\ntimeout_sec = 9223372036854775807", 2, "timeout_sec", "ten years"),
         ("[providers.groq]\nconnections = 10001",               2, "connections", "whole number"),
         ("[providers.groq]\nmodels = [{ id = 'a', context = 0 }]", 2, "context", "whole number"),
         ("[[errors]]\nprovider = 'groq'\nstatus = 99\nmatch = 'x'\nmeans = 'region'",    3, "status", "100 to 599"),
