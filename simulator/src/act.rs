@@ -102,6 +102,12 @@ impl Reply {
         self
     }
 
+    /// Whether it has a header of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let mut names = self.headers.iter().map(|(name, _)| name);
+        names.any(|present| present.eq_ignore_ascii_case(name))
+    }
+
     /// The head alone, as it would stand before the whole answer.
     pub(super) fn without_body(mut self) -> Self {
         self.body.clear();

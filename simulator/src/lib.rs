@@ -1,9 +1,13 @@
-//! A scripted list server and a scripted OpenRouter on real sockets.
+//! A scripted list server, a scripted OpenRouter and its like on real sockets.
 //!
 //! `demo`, the tests and the fault drills all use this one; only `bench/` has a cheaper stand-in. A [`Script`] says what
 //! each model does on each attempt; every step comes down to bytes, pauses and endings, so that
-//! any fault of a network or a provider can be played. It follows `reference/openrouter.md` and
+//! any fault of a network or a provider can be played. It follows `docs/upstream.md` and
 //! knows nothing of the proxy.
+//!
+//! The other providers are at paths of their own ([`addresses`]), each in its own dialect, with accounts
+//! whose limits are counted; what one says is data, in `providers/*.json`. [`Providers`] starts them for a
+//! test.
 //!
 //! A peer that shuts down its sending half counts as gone, as it does for hyper.
 

@@ -100,6 +100,19 @@ pub(super) fn model_field(text: &str) -> Result<ModelField, Refusal> {
     }
 }
 
+/// `MODEL_ORDER`, which is taken apart where models are known.
+pub(super) fn model_order(text: &str) -> Result<String, Refusal> {
+    let fits = |part: &str| {
+        let star = part.strip_suffix('*').unwrap_or(part);
+        !part.is_empty() && star.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
+    };
+    let mut parts = text.trim_end_matches(',').split(',').map(str::trim);
+    parts
+        .all(fits)
+        .then(|| text.to_owned())
+        .ok_or("must be names and ids of models, comma-separated, each perhaps with a * at its end")
+}
+
 /// What may stand in a header.
 pub(super) fn header(text: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_str(text)
@@ -108,15 +121,13 @@ pub(super) fn header(text: &str) -> Result<HeaderValue, Refusal> {
         .ok_or("must be plain ASCII text, and not empty")
 }
 
-/// The key that goes upstream.
-pub(super) fn upstream_key(text: &str) -> Result<Secret, Refusal> {
-    if is_placeholder(text) {
-        return Err("is a placeholder: create a key at https://openrouter.ai/settings/keys");
+/// `TRAINING`: whether providers that may train on prompts are left out.
+pub(super) fn refuses_training(text: &str) -> Result<bool, Refusal> {
+    match text.to_ascii_lowercase().as_str() {
+        "allow" => Ok(false),
+        "refuse" => Ok(true),
+        _ => Err("must be allow or refuse"),
     }
-    if text.starts_with(['"', '\'']) {
-        return Err("begins with a quote: write it without quotes");
-    }
-    sendable(text)
 }
 
 /// The keys that open the door.
@@ -305,7 +316,17 @@ mod tests {
         for (key, expected) in rows {
             assert_eq!(is_placeholder(key), expected, "{key:?}");
         }
-        assert!(upstream_key("\"sk-or-v1-0123\"").is_err());
+        #[rustfmt::skip]
+        let orders = [
+            ("gpt-oss-120b", true), ("groq/*, glm-4.7-flash,", true), ("*", true), ("a b", false), ("a,,b", false),
+            ("a*b", false), ("мой", false),
+        ];
+        for (text, fits) in orders {
+            assert_eq!(model_order(text).is_ok(), fits, "{text}");
+        }
+        for (text, expected) in [("Refuse", Some(true)), ("allow", Some(false)), ("no", None)] {
+            assert_eq!(refuses_training(text).ok(), expected, "{text}");
+        }
     }
 
     #[test]

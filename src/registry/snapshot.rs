@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::model::{AccountId, Candidate, Offer};
+use crate::model::{AccountId, Candidate, Offer, Subject};
 
 /// One read of the lists, whole; nobody edits it.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct Snapshot {
     offers: Vec<Arc<Offer>>,
     candidates: Vec<Arc<Candidate>>,
     accounts: Vec<Arc<AccountId>>,
+    /// Provider and account of each of them.
+    doors: Vec<[Subject; 2]>,
     /// The places of the listed candidates that have a name.
     names: HashMap<Box<str>, Vec<usize>>,
     least_context: Option<u64>,
@@ -76,11 +78,12 @@ impl Snapshot {
             .map(Arc::new)
             .collect();
         let of = |offer: Arc<Offer>, is_listed| {
-            let own = |account: &&Arc<AccountId>| account.provider == offer.provider;
-            let candidate = |account: &Arc<AccountId>| {
-                Candidate::new(Arc::clone(&offer), Arc::clone(account), is_listed)
-            };
-            let through = accounts.iter().filter(own).map(candidate);
+            let own = accounts.iter().enumerate();
+            let own = own.filter(|(_, account)| account.provider == offer.provider);
+            let through = own.map(|(place, account)| {
+                let (offer, account) = (Arc::clone(&offer), Arc::clone(account));
+                Candidate::new(offer, account, is_listed).in_place(place)
+            });
             through.collect::<Vec<_>>()
         };
         let (own, others): (Vec<_>, Vec<_>) = offers
@@ -104,8 +107,13 @@ impl Snapshot {
             }
         }
         let contexts = candidates.iter().filter_map(|c| c.offer.context_length);
+        let door = |account: &Arc<AccountId>| {
+            let provider = Subject::provider(&account.provider);
+            [provider, Subject::account(account)]
+        };
         Self {
             least_context: contexts.min(),
+            doors: accounts.iter().map(door).collect(),
             offers,
             candidates,
             accounts,
@@ -132,6 +140,12 @@ impl Snapshot {
     #[must_use]
     pub fn accounts(&self) -> &[Arc<AccountId>] {
         &self.accounts
+    }
+
+    /// Whom the verdicts on each account concern: its provider, itself.
+    #[must_use]
+    pub fn doors(&self) -> &[[Subject; 2]] {
+        &self.doors
     }
 
     /// The listed offer of that public id.

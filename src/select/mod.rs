@@ -6,6 +6,7 @@
 
 mod explain;
 mod fate;
+mod shut;
 mod unavailable;
 mod wants;
 
@@ -21,6 +22,7 @@ use crate::model::{Candidate, Capability, Offer};
 use crate::registry::{Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
+use shut::Shut;
 
 /// Who is asked next, or exactly why there is nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,17 +83,25 @@ pub fn next<'s>(
     };
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
-    for candidate in wants.preference.of(snapshot) {
-        is_listed = true;
-        if !wants.needs.met_by(known.abilities(candidate)) {
-            continue;
-        }
-        is_able = true;
-        if wants.fit(&candidate.offer) {
-            fits = true;
-            if round.asks(candidate, fate(candidate, wants, known, now)) {
-                return Next::Ask(candidate);
+    let shut = Shut::of(snapshot, known, now);
+    // Those whose account rests are looked at only where nobody else is found, for when they return.
+    for is_shut in [false, true] {
+        let candidates = wants.preference.of(snapshot);
+        for candidate in candidates.filter(|candidate| shut.has(candidate) == is_shut) {
+            is_listed = true;
+            if !wants.needs.met_by(known.abilities(candidate)) {
+                continue;
             }
+            is_able = true;
+            if wants.fit(&candidate.offer) {
+                fits = true;
+                if round.asks(candidate, fate(candidate, wants, known, now)) {
+                    return Next::Ask(candidate);
+                }
+            }
+        }
+        if shut.is_empty() || round.last.is_some() {
+            break;
         }
     }
     match (is_listed, is_able) {

@@ -14,7 +14,9 @@ mod scripts;
 mod wire;
 
 mod readme;
+mod s10_1_hop;
 mod s10_4_refusals;
+mod s10_simulated;
 mod s13_guessing;
 mod s2_failed_reads;
 mod s2_list;

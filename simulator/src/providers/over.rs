@@ -66,6 +66,7 @@ fn fill(state: &State, model: &str, at: SystemTime) -> Fill {
         .with("WAIT_S", whole_seconds(state.wait).to_string())
         .with("WAIT_GO", go(state.wait))
         .with("RESET_MS", epoch(at + state.wait))
+        .with("PER", word(state.limit.per))
         .with("AXIS", axis(state))
 }
 
@@ -152,20 +153,27 @@ pub(super) fn stated(
     reply
 }
 
-fn with_headers(row: &Stating, state: &State, reply: Reply, at: SystemTime) -> Reply {
-    let remaining = state.limit.amount.saturating_sub(state.used);
-    let mut reply = reply
-        .set(&row.limit, state.limit.amount.to_string())
-        .set(&row.remaining, remaining.to_string());
-    if let Some(name) = &row.reset {
+/// What a script says of a header counts.
+fn with_headers(row: &Stating, state: &State, mut reply: Reply, at: SystemTime) -> Reply {
+    let reset = || {
         let end = at + state.wait;
         let epoch = end.duration_since(SystemTime::UNIX_EPOCH);
-        let reset = match row.form {
+        match row.form {
             Form::Go => go(state.wait),
             Form::Seconds => format!("{:.1}", state.wait.as_secs_f64()),
             Form::Epoch => whole_seconds(epoch.unwrap_or_default()).to_string(),
-        };
-        reply = reply.set(name, reset);
+        }
+    };
+    let remaining = state.limit.amount.saturating_sub(state.used);
+    let stated = [
+        (Some(&row.limit), state.limit.amount.to_string()),
+        (Some(&row.remaining), remaining.to_string()),
+        (row.reset.as_ref(), reset()),
+    ];
+    for (name, value) in stated {
+        if let Some(name) = name.filter(|name| !reply.has(name)) {
+            reply = reply.set(name, value);
+        }
     }
     reply
 }

@@ -16,6 +16,8 @@ fn usual() -> Script {
         "openrouter",
         "gemini",
         "groq",
+        "nvidia",
+        "requesty",
         "mistral",
         "cohere",
         "kilo",
@@ -43,6 +45,8 @@ async fn s10_5_limits_are_counted_and_said_in_each_dialect() {
         ("gemini",     "gemini-3.5-flash-lite", 0, 15,  "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"),
         ("gemini",     "gemini-3.5-pro",        0, 0,   "limit: 0"),
         ("groq",       "qwen/qwen3.8-27b",      0, 30,  "requests per minute (RPM): Limit 30, Used 30, Requested 1. Please try again in 1m"),
+        ("requesty",   "google/gemma-4-31b-it", 0, 200, "200 free requests per day"),
+        ("nvidia",     "openai/gpt-oss-20b",    0, 40,  "Too Many Requests"),
         ("kilo",       "tencent/hy3:free",      0, 200, "Free model usage limit reached"),
         ("ovh",        "gpt-oss-120b",          0, 2,   "API rate limit exceeded"),
         ("mistral",    "mistral-small-2603",    0, 1,   "\"code\":\"1300\""),
@@ -70,6 +74,7 @@ async fn s10_5_limits_are_counted_and_said_in_each_dialect() {
         let got = rig.chat_as(provider, model, json!({}), key).await;
         assert_eq!(got.status, 429, "{provider} {model}");
         assert!(got.text.contains(told), "{provider} {model}: {}", got.text);
+        assert!(!got.text.contains('%'), "all is filled in: {}", got.text);
         let tally = rig.providers.tally(provider, "it");
         assert_eq!((tally.requests, tally.over), (most + 1, 1), "{provider}");
         assert_eq!(tally.statuses.get(&429), Some(&1));
@@ -162,6 +167,25 @@ async fn s10_5_limits_are_stated_in_the_headers_of_each_provider() {
             assert!(value.starts_with(begin), "{provider} {header}: {value}");
             assert_eq!(value.is_empty(), begin.is_empty(), "{provider} {header}");
         }
+    }
+}
+
+#[tokio::test]
+async fn s10_5_a_script_may_state_what_it_likes() {
+    let absurd = Answer {
+        headers: vec![("x-ratelimit-remaining-requests".into(), "-1e30".into())],
+        ..Answer::text("Hi")
+    };
+    let account = Account::new("it", "key-0123456789").usual_limits();
+    let script = ProviderScript::new()
+        .account(account)
+        .others(Step::from(absurd));
+    let rig = Rig::start(Script::new().provider("groq", script)).await;
+    for stream in [false, true] {
+        let more = json!({"stream": stream, "max_tokens": 10});
+        let got = rig.chat("groq", "openai/gpt-oss-20b", more).await;
+        assert_eq!(got.header("x-ratelimit-remaining-requests"), "-1e30");
+        assert_eq!(got.header("x-ratelimit-limit-requests"), "1000");
     }
 }
 

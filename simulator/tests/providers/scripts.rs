@@ -6,6 +6,24 @@ use simulator::Script;
 use super::rig::{Key, Rig};
 
 #[tokio::test]
+async fn the_demo_of_accounts_runs_out_one_by_one() {
+    let rig = Rig::start(Script::demo_of_accounts("key-0123456789")).await;
+    let first = rig.providers.keys("groq").next();
+    assert!(first.is_some_and(|key| key.starts_with("gsk_")));
+    #[rustfmt::skip]
+    let rows = [("openrouter", "a:free", 6), ("groq", "openai/gpt-oss-20b", 4), ("gemini", "gemini-3.5-flash", 5)];
+    for (provider, model, most) in rows {
+        for at in 0..=most {
+            let status = rig
+                .chat(provider, model, json!({"max_tokens": 10}))
+                .await
+                .status;
+            assert_eq!(status == 200, at < most, "{provider} {at}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn scripts_of_providers_are_put_over_http() {
     let rig = Rig::start(Script::new()).await;
     let put = |path: &str, body: &str| {
