@@ -607,7 +607,7 @@ fn s10_1_the_settings_win_over_the_file() {
             "{} {} {} {}",
             openrouter.base_url,
             local.base_url,
-            local.timeout_sec.unwrap(),
+            local.timeout.unwrap().as_secs_f64(),
             at_once.collect::<String>()
         );
         assert_eq!(found, expected, "{settings}");
