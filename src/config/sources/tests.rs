@@ -593,7 +593,7 @@ fn s10_1_the_settings_win_over_the_file() {
         ("",                                                              "http://10.0.0.1/v1 http://10.0.0.2/v1 7 3"),
         ("UPSTREAM_BASE_URL=http://10.0.0.3/v1/",                         "http://10.0.0.3/v1 http://10.0.0.2/v1 7 3"),
         ("LOCAL_BASE_URL=http://10.0.0.4/v1",                             "http://10.0.0.1/v1 http://10.0.0.4/v1 7 3"),
-        ("LOCAL_TIMEOUT_SEC=1.5\nLOCAL_CONCURRENCY=4",                    "http://10.0.0.1/v1 http://10.0.0.2/v1 2 4"),
+        ("LOCAL_TIMEOUT_SEC=1.5\nLOCAL_CONCURRENCY=4",                    "http://10.0.0.1/v1 http://10.0.0.2/v1 1.5 4"),
     ];
     for (settings, expected) in rows {
         let config = configured(&format!("{BOTH}{settings}\n"), "", text)
@@ -607,7 +607,7 @@ fn s10_1_the_settings_win_over_the_file() {
             "{} {} {} {}",
             openrouter.base_url,
             local.base_url,
-            local.timeout_sec.unwrap(),
+            local.timeout.unwrap().as_secs_f64(),
             at_once.collect::<String>()
         );
         assert_eq!(found, expected, "{settings}");
