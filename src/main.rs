@@ -10,6 +10,8 @@ fn main() -> ExitCode {
     let sources = Sources::gather(parsed.flags, parsed.env_file.as_deref());
     let ending = match parsed.command {
         Command::Init(place) => cli::init::run(&sources, place),
+        Command::Providers { json } => cli::providers::run(&sources, json),
+        Command::KeyAdd(add) => run(None, cli::key::run(&sources, &add)),
         Command::Completions(shell) => {
             say::raw(&cli::completions(shell));
             Ending::Fine

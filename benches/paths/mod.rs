@@ -182,7 +182,8 @@ fn selection(name: &'static str, count: usize) -> Path {
         ..Offer::at_openrouter(id(&format!("maker/model-{rank}:free")))
     };
     let snapshot = Snapshot::new(Parts {
-        offers: (1..=count).map(model).collect(),
+        offers: (1..=count).map(model).map(Arc::new).collect(),
+        with_tools: None,
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,

@@ -11,7 +11,7 @@ use crate::model::{Candidate, Subject};
 use crate::registry::Claim;
 use crate::request::ChatRequest;
 use crate::select::OutBy;
-use crate::telemetry::RequestRecord;
+use crate::telemetry::Attempt;
 use crate::verdict::{AccountLimit, Because, Failure, Lesson, Rest, Scope};
 
 impl Walker {
@@ -22,11 +22,11 @@ impl Walker {
         failure: Failure,
         claim: Claim,
         progress: &mut Progress,
-        record: &mut RequestRecord,
+        attempt: Attempt,
     ) -> Option<Refusal> {
         let candidate = &**claim.candidate();
         let until = self.let_rest(candidate, &failure, Now::read());
-        self.tell(candidate, &failure, until, record);
+        self.tell(candidate, &failure, until, attempt);
         match failure.scope {
             Scope::Request => {
                 claim.is_well();
@@ -95,7 +95,7 @@ impl Walker {
         candidate: &Candidate,
         failure: &Failure,
         until: Option<SystemTime>,
-        record: &mut RequestRecord,
+        attempt: Attempt,
     ) {
         self.log.emit(
             LogLevel::Debug,
@@ -106,7 +106,7 @@ impl Walker {
                 "status": failure.status, "cause": failure.cause.as_str(),
             }),
         );
-        record.attempt_fails(failure.outcome, failure, until);
+        attempt.fails(failure.outcome, failure, until);
     }
 
     /// Lets whom a failure concerns rest; answers until when.

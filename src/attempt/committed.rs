@@ -22,7 +22,7 @@ use crate::clock::Now;
 use crate::json::{self, Raw};
 use crate::model::Candidate;
 use crate::sse::{Data, Event, Framer};
-use crate::telemetry::{Ending, RequestRecord};
+use crate::telemetry::{Attempt, Ending, RequestRecord};
 use crate::upstream::AnswerBody;
 use crate::verdict::{Cause, Failure, Outcome, Rest, Scope};
 
@@ -44,6 +44,8 @@ pub struct Committed {
     walker: Arc<Walker>,
     candidate: Arc<Candidate>,
     heard: Box<Heard>,
+    /// Before the record: it ends first.
+    attempt: Option<Attempt>,
     record: RequestRecord,
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
@@ -70,14 +72,16 @@ impl StreamAnswer {
         rendering: Rendering,
         walker: Arc<Walker>,
         keepalive: Option<Duration>,
+        attempt: Option<Attempt>,
         mut record: RequestRecord,
     ) -> Committed {
-        record.stream_begins();
+        record.stream_begins(attempt.as_ref().map(Attempt::begun));
         let idle = Idle::new(walker.times.idle, keepalive);
         let mut committed = Committed {
             walker,
             candidate: self.candidate,
             heard: self.heard,
+            attempt,
             record,
             body: Some(self.body),
             framer: self.framer,
@@ -304,7 +308,9 @@ impl Committed {
                 .tasks
                 .spawn(tokio::time::timeout(LINGER, read_to_end(body)));
         }
-        self.record.attempt_ends(Outcome::Success, None, None, None);
+        if let Some(attempt) = self.attempt.take() {
+            attempt.ends(Outcome::Success, None, None, None);
+        }
         self.record.ends(Ending::Answered { status: 200 });
     }
 
@@ -320,8 +326,9 @@ impl Committed {
         let failed = self.rendering.failed(error);
         self.forward(failed);
         let cause = Some(Cause::ShuttingDown);
-        self.record
-            .attempt_ends(Outcome::UpstreamError, None, cause, None);
+        if let Some(attempt) = self.attempt.take() {
+            attempt.ends(Outcome::UpstreamError, None, cause, None);
+        }
         self.record.ends(Ending::Failed {
             status: 200,
             mid_stream_error: Some(code),
@@ -352,7 +359,9 @@ impl Committed {
         }});
         let failed = self.rendering.failed(error.to_string().as_bytes());
         self.forward(failed);
-        self.record.attempt_fails(outcome, failure, until);
+        if let Some(attempt) = self.attempt.take() {
+            attempt.fails(outcome, failure, until);
+        }
         self.record.ends(Ending::Failed {
             status: 200,
             mid_stream_error: Some(outcome.as_str()),

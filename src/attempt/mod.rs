@@ -25,8 +25,11 @@ mod wording;
 pub use account::Account;
 pub use committed::Committed;
 pub use explain::Explanation;
-pub use opened::{Opened, PlainAnswer, StreamAnswer};
+pub use opened::{Answer, Opened, PlainAnswer, StreamAnswer};
 pub use refusal::{Refusal, Tried};
 pub use rendering::Rendering;
 pub use walk::Walker;
 pub use wording::Wording;
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use super::heard::Heard;
 use crate::answer::AnswerHead;
 use crate::model::Candidate;
 use crate::sse::Framer;
+use crate::telemetry::Attempt;
 use crate::upstream::{AnswerBody, ConnectError};
 use crate::verdict::Failure;
 
@@ -30,6 +31,15 @@ impl Opened {
             Self::Stream(stream) => stream.silent,
         }
     }
+}
+
+/// What a walk has found.
+#[derive(Debug)]
+pub struct Answer {
+    /// The answer.
+    pub opened: Opened,
+    /// The attempt that brought it, which ends with it; `None` where that was written down already.
+    pub attempt: Option<Attempt>,
 }
 
 /// Why a model that was to be asked gives no answer.

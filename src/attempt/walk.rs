@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
-use super::{Account, Opened, Refusal, Wording};
+use super::{Account, Answer, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
@@ -97,15 +97,13 @@ impl Walker {
         request: &ChatRequest,
         wording: Option<&Wording>,
         record: &mut RequestRecord,
-    ) -> Result<Opened, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let snapshot = self.registry.snapshot();
-        let snapshot = snapshot.as_deref();
-        if let Some(snapshot) = snapshot {
-            self.registry.with_rests(|known| {
-                record.filtered_out(filtered_out(snapshot, &request.needs, known));
-            });
+        if let Some(snapshot) = &snapshot {
+            self.filter(snapshot, request, record);
             weigh(snapshot, request);
         }
+        let snapshot = snapshot.as_deref();
         let mut deadline = None;
         let mut progress = Progress::default();
         loop {
@@ -119,8 +117,7 @@ impl Walker {
             match (next, claim) {
                 (Next::Ask(_), Some(claim)) => {
                     let candidate = Arc::clone(claim.candidate());
-                    record.attempt_begins(&candidate);
-                    let begun = Now::steady();
+                    let attempt = record.attempt(&candidate);
                     let asked = match self.ask(&candidate, request).await {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
@@ -140,19 +137,20 @@ impl Walker {
                                 rest: Rest::None,
                                 ..self.rules.broken(Some(200), Cause::Silent)
                             };
-                            self.tell(&candidate, &failure, None, record);
+                            self.tell(&candidate, &failure, None, attempt);
                             claim.is_well();
                             progress.is_out(candidate.model(), OutBy::Tried);
                             progress.last = Some(LastWord::Silent(Box::new(opened)));
                         }
                         Ok(Ok(opened)) => {
                             claim.is_well();
-                            return Ok(opened);
+                            let attempt = Some(attempt);
+                            return Ok(Answer { opened, attempt });
                         }
                         Ok(Err(failure)) => {
                             let failure = failure.owed_to(request.routing);
                             if let Some(refusal) =
-                                self.after(request, failure, claim, &mut progress, record)
+                                self.after(request, failure, claim, &mut progress, attempt)
                             {
                                 return Err(refusal);
                             }
@@ -161,7 +159,8 @@ impl Walker {
                             // It was not asked after all, and nothing is known of it.
                             drop(claim);
                             progress.take_back();
-                            let took = Now::steady().saturating_duration_since(begun);
+                            let took = Now::steady().saturating_duration_since(attempt.begun());
+                            attempt.was_none();
                             let wants = self.wants(request, &progress);
                             let elsewhere = self.is_elsewhere(snapshot, wants, &candidate);
                             let wait = progress.way(candidate.provider());
@@ -181,7 +180,7 @@ impl Walker {
                                 None => {
                                     return Err(Refusal::Unreachable {
                                         why: error.why,
-                                        tried: tried(record.attempts()),
+                                        tried: tried(&record.attempts()),
                                     });
                                 }
                             }
@@ -208,10 +207,25 @@ impl Walker {
             told: progress.told.as_ref(),
             last: last.filter(|_| !progress.failed),
             unreached: progress.unreached,
-            attempts: record.attempts(),
+            attempts: &record.attempts(),
         };
         let end = |known: &Rests, now| nobody_left(snapshot, walked, known, now);
-        self.registry.with_rests_now(end)
+        let opened = self.registry.with_rests_now(end)?;
+        Ok(Answer {
+            opened,
+            attempt: None,
+        })
+    }
+
+    /// Counts whom the needs rule out.
+    fn filter(&self, snapshot: &Arc<Snapshot>, request: &ChatRequest, record: &RequestRecord) {
+        let needs = &request.needs;
+        if !needs.capabilities().is_empty() {
+            let find = |known: &Rests| filtered_out(snapshot, needs, known).cloned().collect();
+            let capabilities = needs.capabilities();
+            let out = self.registry.filtered_out(snapshot, capabilities, find);
+            record.filtered_out(&out);
+        }
     }
 
     /// The accounts that are asked.

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use clap_complete::Shell;
 
 use super::init::Place;
+use super::key::Add;
 use super::launch::Launch;
 use super::setup::{Mode, Setup};
 use super::status::Show;
@@ -40,6 +41,13 @@ pub enum Command {
     },
     /// Write a file of settings.
     Init(Place),
+    /// Ask for a provider's key, test it and write it down.
+    KeyAdd(Add),
+    /// Print every provider that is known.
+    Providers {
+        /// For programs.
+        json: bool,
+    },
     /// Write an agent's settings.
     Setup(Setup),
     /// Run an agent without writing any.
@@ -92,6 +100,13 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
             Place::Here
         }),
         Some(("settings", _)) => Command::Settings,
+        Some(("providers", its)) => Command::Providers {
+            json: its.get_flag("json"),
+        },
+        Some(("key", its)) => match its.subcommand() {
+            Some((_, its)) => key_add(its).map_or(Command::Serve, Command::KeyAdd),
+            None => Command::Serve,
+        },
         Some(("completions", its)) => its
             .get_one("shell")
             .copied()
@@ -123,7 +138,8 @@ fn explained(error: clap::Error) -> clap::Error {
         )
     } else if words.any(|word| ["KEY", "KEYS", "APIKEY", "TOKEN"].contains(&word)) {
         "keys have no flag, since others can see flags in the process list: put OPENROUTER_API_KEY \
-         and PROXY_API_KEY into .env (`free-llm-proxy init` writes one) or into the environment"
+         and PROXY_API_KEY into .env (`free-llm-proxy init` writes one, `free-llm-proxy key add` puts keys \
+         into it) or into the environment"
             .to_owned()
     } else {
         return error;
@@ -166,6 +182,14 @@ fn launch(its: &ArgMatches) -> Option<Launch> {
         agent: *its.get_one("agent")?,
         url: its.get_one("url").cloned(),
         arguments: arguments.into_iter().flatten().cloned().collect(),
+    })
+}
+
+fn key_add(its: &ArgMatches) -> Option<Add> {
+    Some(Add {
+        provider: its.get_one::<String>("provider")?.clone(),
+        too_much: its.contains_id("rest"),
+        env_file: its.get_one("env-file").cloned(),
     })
 }
 
@@ -253,6 +277,28 @@ fn app() -> clap::Command {
                 "user",
                 "Write it into the home directory instead, for use in every folder",
             )),
+            command(
+                "providers",
+                "List the providers: which are on, what each gives, where to get a key",
+            )
+            .arg(switch("json", "Print them as JSON")),
+            command("key", "Add a provider's key to .env")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommand(
+                    command(
+                        "add",
+                        "Ask for a key without showing it, test it, and write it into .env",
+                    )
+                    .args([
+                        Arg::new("provider")
+                            .value_name("PROVIDER")
+                            .required(true)
+                            .help("Whose key: `free-llm-proxy providers` lists them"),
+                        // What does not belong here is taken, so that nothing repeats it.
+                        Arg::new("rest").num_args(0..).hide(true),
+                    ]),
+                ),
             command(
                 "setup",
                 "Write an agent's settings, so that it finds the proxy",

@@ -43,6 +43,13 @@ pub async fn run(sources: &Sources) -> Ending {
             format!("{simulated}{}", Simulator::UPSTREAM_PATH),
         ),
     ];
+    // No other provider plays along, whatever the user's settings say.
+    own.extend([
+        ("PROVIDERS", "openrouter".to_owned()),
+        ("TRAINING", "allow".to_owned()),
+        ("LOCAL_BASE_URL", String::new()),
+        ("CONFIG_FILE", String::new()),
+    ]);
     // The simulator is on this machine: no proxy leads there.
     own.extend(
         Group::Outbound

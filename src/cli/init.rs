@@ -1,12 +1,14 @@
-//! `init`: a file of settings with a fresh proxy key, never over an existing one.
+//! `init`: a file of settings with a fresh proxy key, and with the keys that the user has, never over an
+//! existing one.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Ending, say};
-use crate::config::{Reach, Sources, env_file, is_placeholder, user_file};
+use super::{Ending, ask, say};
+use crate::config::{Reach, Sources, env_file, is_placeholder, looks_like_key, pasted, user_file};
+use crate::provider::{self, Provider};
 
 /// Where `init` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +32,28 @@ pub fn run(sources: &Sources, place: Place) -> Ending {
             }
         },
     };
+    // Before anything is asked: a person would type keys for nothing.
+    if std::fs::symlink_metadata(&path).is_ok() {
+        let error = io::Error::from(ErrorKind::AlreadyExists);
+        say::problem(not_written(place, &path, &error));
+        return Ending::Fault;
+    }
     let upstream_key = sources.environment("OPENROUTER_API_KEY").and_then(usable);
-    match write(&path, place, upstream_key) {
+    let mut keys = Vec::new();
+    keys.extend(upstream_key.map(|key| ("OPENROUTER_API_KEY".to_owned(), key.to_owned())));
+    if ask::has_person() {
+        match asked(upstream_key.is_some()) {
+            Ok(typed) => keys.extend(typed),
+            Err(error) => {
+                say::problem(format_args!("nothing was written: {error}"));
+                return Ending::Fault;
+            }
+        }
+    }
+    match write(&path, place, &keys) {
         Ok(()) => {
-            say::line(next_steps(sources, place, &path, upstream_key.is_some()));
+            let from = upstream_key.is_some();
+            say::line(next_steps(sources, place, &path, &keys, from));
             Ending::Fine
         }
         Err(error) => {
@@ -41,6 +61,65 @@ pub fn run(sources: &Sources, place: Place) -> Ending {
             Ending::Fault
         }
     }
+}
+
+/// Asks which keys the user has, and for those.
+fn asked(has_openrouters: bool) -> io::Result<Vec<(String, String)>> {
+    let rows: Vec<_> = provider::built_in()
+        .iter()
+        .filter(|row| !row.key_names.is_empty() && row.id.as_str() != "local")
+        .filter(|row| !(has_openrouters && row.id.is_openrouter()))
+        .collect();
+    let names: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
+    say::line(format_args!(
+        "Of which of these have you a key? Names with blanks between them, Enter for none; `free-llm-proxy \n\
+         providers` says what each gives and where to get a key.\n  {}",
+        names.join(" ")
+    ));
+    let mut keys = Vec::new();
+    for word in ask::line(">")?.split([',', ' ', '\t']) {
+        let word = word.trim().to_ascii_lowercase();
+        match rows.iter().find(|row| row.id.as_str() == word) {
+            Some(row) => keys.extend(key_of(row)?),
+            None if word.is_empty() => {}
+            None if looks_like_key(&word) => {
+                say::line("A name belongs here, not a key: it was left out.");
+            }
+            None => say::line(format_args!("{word}: there is no such provider; left out.")),
+        }
+    }
+    Ok(keys)
+}
+
+/// Asks for one provider's key, and for the account id that goes with it.
+fn key_of(row: &Provider) -> io::Result<Vec<(String, String)>> {
+    let Some(name) = row.key_names.first() else {
+        return Ok(Vec::new());
+    };
+    let question = format!("Key of {} (not shown; Enter to leave it out):", row.name);
+    let Some(typed) = ask::secret(&question)? else {
+        return Err(io::Error::other("stopped"));
+    };
+    if typed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = match pasted(&typed, name, row.key_prefix.as_deref()) {
+        Ok(key) if usable(key.expose()).is_some() => key,
+        Ok(_) => {
+            say::line("It has characters that need quotes: `free-llm-proxy key add` takes it.");
+            return Ok(Vec::new());
+        }
+        Err(why) => {
+            say::line(format_args!("That {why}; left out."));
+            return Ok(Vec::new());
+        }
+    };
+    let mut keys = vec![(name.clone(), key.expose().to_owned())];
+    if let Some(id_name) = &row.account_id_name {
+        let id = ask::line(&format!("{id_name}, the account id that goes with it:"))?;
+        keys.extend(usable(&id).map(|id| (id_name.clone(), id.to_owned())));
+    }
+    Ok(keys)
 }
 
 fn not_written(place: Place, path: &Path, error: &io::Error) -> String {
@@ -66,12 +145,20 @@ fn usable(key: &str) -> Option<&str> {
     (plain && !key.is_empty() && !is_placeholder(key)).then_some(key)
 }
 
-fn write(path: &Path, place: Place, upstream_key: Option<&str>) -> io::Result<()> {
+/// Writes a new file with these values and a fresh proxy key, for its owner alone.
+pub(super) fn write(path: &Path, place: Place, keys: &[(String, String)]) -> io::Result<()> {
     let reach = match place {
         Place::Here => Reach::Folder,
         Place::Home => Reach::User,
     };
-    let text = env_file(reach, upstream_key.unwrap_or_default(), &fresh_key()?);
+    let fresh = fresh_key()?;
+    // The place of OpenRouter's key is there, if only empty: most people fill that in.
+    let keys = keys.iter().map(|(name, key)| (name.as_str(), key.as_str()));
+    let own = [
+        ("PROXY_API_KEY", fresh.as_str()),
+        ("OPENROUTER_API_KEY", ""),
+    ];
+    let text = env_file(reach, &keys.chain(own).collect::<Vec<_>>());
     if let (Place::Home, Some(folder)) = (place, path.parent()) {
         DirBuilder::new()
             .recursive(true)
@@ -90,12 +177,25 @@ fn fresh_key() -> io::Result<String> {
     Ok(format!("sk-proxy-{hex}"))
 }
 
-fn next_steps(sources: &Sources, place: Place, path: &Path, has_upstream_key: bool) -> String {
-    let upstream_key = if has_upstream_key {
-        "OPENROUTER_API_KEY was taken from the environment."
-    } else {
-        "Put your OpenRouter key behind OPENROUTER_API_KEY= in it; \
-         create one at https://openrouter.ai/settings/keys."
+fn next_steps(
+    sources: &Sources,
+    place: Place,
+    path: &Path,
+    keys: &[(String, String)],
+    from_environment: bool,
+) -> String {
+    let typed = keys.iter().skip(usize::from(from_environment));
+    let typed: Vec<_> = typed.map(|(name, _)| name.as_str()).collect();
+    let upstream_key = match (from_environment, typed.as_slice()) {
+        (true, []) => "OPENROUTER_API_KEY was taken from the environment.".to_owned(),
+        (true, typed) => format!(
+            "OPENROUTER_API_KEY was taken from the environment; {} as you typed it.",
+            typed.join(", ")
+        ),
+        (false, []) => "Put your OpenRouter key behind OPENROUTER_API_KEY= in it; create one at \
+             https://openrouter.ai/settings/keys. Or add another provider's: `free-llm-proxy key add`."
+            .to_owned(),
+        (false, typed) => format!("It holds {} as you typed it.", typed.join(", ")),
     };
     let proxy_key = match sources.environment("PROXY_API_KEY") {
         Some(_) => "\nPROXY_API_KEY is set in the environment too, and wins over the file.",
@@ -132,10 +232,17 @@ mod tests {
     fn s8_init_writes_a_file_that_the_reader_takes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        write(&path, Place::Here, Some("sk-or-v1-0123456789")).unwrap();
+        let keys = [
+            ("OPENROUTER_API_KEY", "sk-or-v1-0123456789"),
+            ("GROQ_API_KEY", "gsk_0123456789"),
+        ];
+        let keys = keys.map(|(name, key)| (name.to_owned(), key.to_owned()));
+        write(&path, Place::Here, &keys).unwrap();
         let values = values(&path);
         let config = crate::config::Config::read(|name| values.get(name).cloned()).unwrap();
         assert_eq!(config.upstream_key.expose(), "sk-or-v1-0123456789");
+        let labels: Vec<_> = config.accounts.iter().map(|a| a.id.to_string()).collect();
+        assert_eq!(labels, ["openrouter", "groq"]);
         let key = config.proxy_keys.first().unwrap().expose();
         assert_eq!(key.len(), "sk-proxy-".len() + 64);
         assert!(key.starts_with("sk-proxy-"));
@@ -151,7 +258,7 @@ mod tests {
             (Place::Here, dir.path().join(".env")),
             (Place::Home, folder.join("env")),
         ] {
-            write(&path, place, None).unwrap();
+            write(&path, place, &[]).unwrap();
             assert_eq!(mode(&path), 0o600);
         }
         assert_eq!(mode(&folder), 0o700);
@@ -163,7 +270,7 @@ mod tests {
         let path = dir.path().join(".env");
         fs::write(&path, "PORT=1\n").unwrap();
         assert_eq!(
-            write(&path, Place::Here, None).unwrap_err().kind(),
+            write(&path, Place::Here, &[]).unwrap_err().kind(),
             ErrorKind::AlreadyExists
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "PORT=1\n");
@@ -173,7 +280,7 @@ mod tests {
     fn s8_init_without_an_upstream_key_leaves_its_place_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        write(&path, Place::Here, None).unwrap();
+        write(&path, Place::Here, &[]).unwrap();
         assert_eq!(
             values(&path).get("OPENROUTER_API_KEY").map(String::as_str),
             Some("")

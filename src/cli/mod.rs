@@ -4,6 +4,7 @@
 //! by it.
 
 mod args;
+mod ask;
 pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -11,8 +12,11 @@ mod door;
 pub mod explain;
 pub mod health;
 pub mod init;
+pub mod key;
+mod key_test;
 pub mod launch;
 mod local;
+pub mod providers;
 mod running;
 pub mod say;
 pub mod serve;

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, signals};
-use crate::config::{Config, LogLevel, reachable};
+use crate::config::{Account, Config, LogLevel, reachable};
 use crate::proxy::Proxy;
+use crate::redact::Secret;
 use crate::server::{self, Face};
 use crate::telemetry::Log;
 use crate::upstream::Connector;
@@ -80,6 +81,9 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
             "max_connections": config.limits.max_connections,
         }),
     );
+    for account in &config.accounts {
+        log.emit(LogLevel::Info, "account_found", &account_found(account));
+    }
     if let Some(length) = config.short_key() {
         log.emit(
             LogLevel::Warning,
@@ -107,6 +111,20 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
     log.emit(LogLevel::Info, "stopped", &json!({"drained": drained}));
     writer.finish();
     Ending::Fine
+}
+
+/// Whose account it is, where its key was found and what to know about it (spec §10.8).
+fn account_found(account: &Account) -> serde_json::Value {
+    let variable = account.variable.as_ref();
+    json!({
+        "provider": account.id.provider,
+        "account": &*account.id.label,
+        "variable": variable.map(|variable| &variable.name),
+        "place": variable.map(|variable| &variable.place),
+        "key_shape": account.key.as_ref().map(|_| if account.odd_shape { "odd" } else { "fine" }),
+        "key_tail": account.key.as_ref().and_then(Secret::tail),
+        "training": account.provider.training.as_str(),
+    })
 }
 
 /// Takes all the descriptors that the system gives, and answers how many that are: the usual soft

@@ -96,6 +96,59 @@ pub fn reachable(listener: SocketAddr) -> SocketAddr {
     (host, listener.port()).into()
 }
 
+/// Whether this address is that listener of ours, as far as can be seen without asking: who listens
+/// everywhere listens at home.
+pub(super) fn leads_to(url: &str, listener: SocketAddr) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let by_scheme = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
+    let port = uri.port_u16().unwrap_or(by_scheme);
+    if listener.port() == 0 || port != listener.port() {
+        return false;
+    }
+    let ours = listener.ip().to_canonical();
+    let everywhere = ours.is_unspecified();
+    match literal(uri.host().unwrap_or_default()) {
+        Host::Name(name) => is_home(&name) && (everywhere || ours.is_loopback()),
+        Host::Address(ip) => ip == ours || ip.is_unspecified() || (everywhere && ip.is_loopback()),
+    }
+}
+
+/// Whether a host is this machine or one of its own network: it is reached directly, whatever the
+/// outbound proxy is (spec §10.1).
+#[must_use]
+pub fn is_private_host(host: &str) -> bool {
+    match literal(host) {
+        Host::Name(name) => is_home(&name),
+        Host::Address(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Host::Address(IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+    }
+}
+
+enum Host {
+    Name(String),
+    Address(IpAddr),
+}
+
+fn literal(host: &str) -> Host {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => Host::Address(ip.to_canonical()),
+        Err(_) => Host::Name(host.trim_end_matches('.').to_ascii_lowercase()),
+    }
+}
+
+fn is_home(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// `*`, or origins as browsers send them: a scheme, a host, perhaps a port, and no path.
 pub(super) fn origins(text: &str) -> Result<AllowOrigins, Refusal> {
     if text == "*" {
@@ -135,6 +188,51 @@ mod tests {
         ];
         for (listener, expected) in rows {
             assert_eq!(reachable(listener.parse().unwrap()).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn s10_1_an_address_that_is_our_own() {
+        #[rustfmt::skip]
+        let rows = [
+            // address                         listener            ours
+            ("http://127.0.0.1:8080/v1",       "0.0.0.0:8080",     true),
+            ("http://localhost:8080/v1",       "0.0.0.0:8080",     true),
+            ("http://LocalHost.:8080/v1",      "127.0.0.1:8080",   true),
+            ("http://[::1]:8080/v1",           "[::]:8080",        true),
+            ("http://127.1.2.3:8080/v1",       "0.0.0.0:8080",     true),
+            ("http://0.0.0.0:8080/v1",         "127.0.0.1:8080",   true),
+            ("http://[::ffff:127.0.0.1]:8080", "127.0.0.1:8080",   true),
+            ("http://10.0.0.7:8080/v1",        "10.0.0.7:8080",    true),
+            ("http://127.0.0.1/v1",            "0.0.0.0:80",       true),
+            ("https://127.0.0.1/v1",           "0.0.0.0:443",      true),
+            ("http://127.0.0.1:8081/v1",       "0.0.0.0:8080",     false),
+            ("http://10.0.0.8:8080/v1",        "10.0.0.7:8080",    false),
+            ("http://localhost:8080/v1",       "10.0.0.7:8080",    false),
+            ("http://other.example:8080/v1",   "0.0.0.0:8080",     false),
+            ("http://127.0.0.1/v1",            "0.0.0.0:0",        false),
+        ];
+        for (url, listener, ours) in rows {
+            assert_eq!(
+                leads_to(url, listener.parse().unwrap()),
+                ours,
+                "{url} {listener}"
+            );
+        }
+    }
+
+    #[test]
+    fn s10_1_whom_the_outbound_proxy_never_sees() {
+        #[rustfmt::skip]
+        let rows = [
+            ("127.0.0.1", true), ("localhost", true), ("LOCALHOST.", true), ("a.localhost", true), ("[::1]", true),
+            ("10.0.0.5", true), ("172.16.0.1", true), ("172.31.255.255", true), ("192.168.1.2", true),
+            ("169.254.1.1", true), ("[fd00::1]", true), ("[fe80::1]", true), ("[::ffff:10.0.0.5]", true),
+            ("172.32.0.1", false), ("8.8.8.8", false), ("openrouter.ai", false), ("[2001:db8::1]", false),
+            ("localhost.example", false), ("my-box", false), ("", false),
+        ];
+        for (host, expected) in rows {
+            assert_eq!(is_private_host(host), expected, "{host}");
         }
     }
 

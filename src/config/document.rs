@@ -2,13 +2,18 @@
 //!
 //! Run the tests with `UPDATE=1` to write both files anew.
 
-use super::table::{Group, Preset, Setting};
+use super::table::{self, Group, Preset, Setting};
+use crate::provider::built_in;
 
 /// `.env.example`: every setting with its default, and placeholders for the keys, which the
 /// reader refuses.
 #[must_use]
 pub fn env_example() -> String {
-    let settings = env_file(Reach::Folder, "sk-or-v1-...", "changeme");
+    let keys = [
+        ("OPENROUTER_API_KEY", "sk-or-v1-..."),
+        ("PROXY_API_KEY", "changeme"),
+    ];
+    let settings = env_file(Reach::Folder, &keys);
     format!(
         "# Copy this to `.env` and put in your keys, or let `free-llm-proxy init` write one.\n\
          {settings}"
@@ -24,9 +29,9 @@ pub enum Reach {
     User,
 }
 
-/// A file of settings with these keys.
+/// A file of settings with these values, by the names of their variables.
 #[must_use]
-pub fn env_file(reach: Reach, upstream_key: &str, proxy_key: &str) -> String {
+pub fn env_file(reach: Reach, given: &[(&str, &str)]) -> String {
     let mut out = String::from(match reach {
         Reach::Folder => {
             "# Settings of free-llm-proxy, read from `.env` in the working directory. Flags and real\n\
@@ -44,14 +49,48 @@ pub fn env_file(reach: Reach, upstream_key: &str, proxy_key: &str) -> String {
             if let Preset::Required(hint) = setting.preset {
                 out += &format!("# Required: {hint}.\n");
             }
-            out += &match setting.name {
-                "OPENROUTER_API_KEY" => format!("OPENROUTER_API_KEY={upstream_key}\n"),
-                "PROXY_API_KEY" => format!("PROXY_API_KEY={proxy_key}\n"),
-                name => format!("#{name}={}\n", setting.default_text().unwrap_or_default()),
-            };
+            out += &assignment(
+                setting.name,
+                setting.default_text().unwrap_or_default(),
+                given,
+            );
+        }
+        if group == Group::Keys {
+            out += &provider_keys(given);
         }
     }
     out
+}
+
+/// The keys of the table of providers: each puts its provider on.
+fn provider_keys(given: &[(&str, &str)]) -> String {
+    let mut out = String::from(
+        "\n# --- Keys of more providers: a key puts its provider on (`free-llm-proxy providers`) ---\n\n\
+         # Several keys of one: commas between them, or GROQ_API_KEY_2 and so on. A name with _FILE behind\n\
+         # it (GROQ_API_KEY_FILE) names a file that holds the key.\n",
+    );
+    for row in built_in() {
+        let (Some(name), None) = (row.key_names.first(), find(&row.key_names)) else {
+            continue;
+        };
+        out += &format!("# {}: {}\n", row.name, row.sign_up);
+        for name in std::iter::once(name).chain(&row.account_id_name) {
+            out += &assignment(name, "", given);
+        }
+    }
+    out
+}
+
+/// The setting of the table that is one of these, where there is one.
+fn find(names: &[String]) -> Option<&'static Setting> {
+    names.iter().find_map(|name| table::find(name))
+}
+
+fn assignment(name: &str, default: &str, given: &[(&str, &str)]) -> String {
+    match given.iter().find(|(given, _)| *given == name) {
+        Some((_, value)) => format!("{name}={value}\n"),
+        None => format!("#{name}={default}\n"),
+    }
 }
 
 /// The settings as Markdown tables, one under each group's heading.
@@ -90,6 +129,15 @@ pub(super) mod tests {
     const BEGIN: &str = "<!-- settings: begin (written by `UPDATE=1 cargo test s6_`) -->\n";
     const END: &str = "<!-- settings: end -->\n";
 
+    /// The first names of the table of providers, and what must go with them.
+    #[rustfmt::skip]
+    const SAMPLE_NAMES: [&str; 18] = [
+        "GEMINI_API_KEY", "GROQ_API_KEY", "NVIDIA_API_KEY", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID",
+        "ZAI_API_KEY", "REQUESTY_API_KEY", "KILO_API_KEY", "OVHCLOUD_API_KEY", "MISTRAL_API_KEY", "COHERE_API_KEY",
+        "LLM7_API_KEY", "HF_TOKEN", "AI_GATEWAY_API_KEY", "CEREBRAS_API_KEY", "OLLAMA_API_KEY", "SILICONFLOW_API_KEY",
+        "MODELSCOPE_API_KEY",
+    ];
+
     #[test]
     fn s6_the_sample_env_file_is_the_table() {
         keep(".env.example", |_| env_example());
@@ -123,8 +171,13 @@ pub(super) mod tests {
             .into_iter()
             .map(|(_, read)| read.unwrap())
             .collect();
-        assert_eq!(values.len(), SETTINGS.len());
-        let error = Config::read(|name| values.get(name).cloned()).unwrap_err();
+        let names = SETTINGS.iter().map(|setting| setting.name);
+        let names: std::collections::BTreeSet<_> = names.chain(SAMPLE_NAMES).collect();
+        let sampled: std::collections::BTreeSet<_> = values.keys().copied().collect();
+        assert_eq!(sampled, names);
+        // Empty, it names nobody, which is a mistake of its own.
+        let set = |name: &str| values.get(name).filter(|_| name != "PROVIDERS");
+        let error = Config::read(|name| set(name).cloned()).unwrap_err();
         assert_eq!(error.problems().len(), 2, "{error}");
         assert!(
             error

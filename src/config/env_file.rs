@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::accounts::key_name;
 use super::dotenv;
 use super::table::{self, Setting};
 
@@ -65,6 +66,31 @@ pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
     Some(text.ok_or("is too large, or not UTF-8 text"))
 }
 
+/// The text of a file that holds a key and nothing else, or the end of a sentence that says why there is
+/// none. Never waits for a file that is a pipe.
+pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
+    let told = |error: &io::Error| {
+        if error.kind() == ErrorKind::NotFound {
+            "is not there".to_owned()
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            "may not be read by you".to_owned()
+        } else {
+            format!("cannot be read: {error}")
+        }
+    };
+    match open_at_once(path) {
+        Ok(Some(file)) => match text(bounded(file).map_err(|error| told(&error))?) {
+            Found::Text(text) => Ok(text),
+            Found::Broken(why) => Err(why),
+            Found::Nothing => Err("is not there".to_owned()),
+            Found::PassedOver(why) => Err(why.to_owned()),
+        },
+        Ok(None) if path.is_dir() => Err("is a directory".to_owned()),
+        Ok(None) => Err("is no file".to_owned()),
+        Err(error) => Err(told(&error)),
+    }
+}
+
 /// A file that the user chose.
 pub(super) fn chosen(path: &Path) -> Found {
     match File::open(path).and_then(bounded) {
@@ -112,8 +138,18 @@ fn text(bytes: Vec<u8>) -> Found {
     }
 }
 
+/// The two keys of ours count in all their spellings; other providers' are other programs' too.
 fn is_ours(text: &str) -> bool {
-    dotenv::names(text).any(|(_, name)| table::find(name).is_some_and(Setting::is_ours_alone))
+    dotenv::names(text).any(|(_, name)| {
+        let base = key_name(name).base;
+        let is_key = matches!(base, "OPENROUTER_API_KEY" | "PROXY_API_KEY");
+        is_key || table::find(name).is_some_and(Setting::is_ours_alone)
+    })
+}
+
+/// Whether the `.env` of this folder is ours.
+pub(super) fn is_ours_in_folder(path: &Path) -> bool {
+    matches!(in_folder(path), Found::Text(_) | Found::Broken(_))
 }
 
 #[cfg(test)]
@@ -129,6 +165,13 @@ mod tests {
             ("PROXY_API_KEY=x",                        true),
             ("OPENROUTER_API_KEY=",                    true),
             ("MODEL_FIELD=pin",                        true),
+            ("PROXY_API_KEY_FILE=/run/secrets/proxy",  true),
+            ("OPENROUTER_API_KEY_2=x",                 true),
+            ("LOCAL_BASE_URL=http://127.0.0.1:1/v1",   true),
+            ("CONFIG_FILE=x",                          true),
+            ("GROQ_API_KEY=x\nGEMINI_API_KEY=y",       false),
+            ("PROVIDERS=groq\nTRAINING=refuse",        false),
+            ("LOCAL_API_KEY=x",                        false),
             ("\u{feff}export PROXY_API_KEY = x\r\n",   true),
             ("what is this\nPROXY_API_KEY=two words",  true),
             ("A='open\nPROXY_API_KEY=x",               true),

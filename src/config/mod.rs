@@ -3,14 +3,17 @@
 //! One table ([`SETTINGS`]) feeds the reader, `--help`, `.env.example` and
 //! `docs/configuration.md`. Nothing outside this room reads the environment.
 
+mod accounts;
 mod address;
 mod aliases;
 mod document;
 pub(crate) mod dotenv;
 mod env_file;
 mod error;
+mod file;
 mod near;
 mod read;
+mod rows;
 mod sources;
 mod table;
 mod trust;
@@ -19,21 +22,25 @@ mod value;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+use crate::model::ModelOrder;
+use crate::provider::Provider;
 use crate::redact::Secret;
 
-pub use address::reachable;
+pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
+pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table};
 pub use env_file::text_in_folder;
-pub use error::ConfigError;
+pub use error::{ConfigError, looks_like_key};
 pub use read::listen_address;
-pub use sources::{Sources, foreign_variable, user_file};
+pub use sources::{Sources, folder_file_is_ours, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
 pub(crate) use upstream::is_openrouters;
@@ -42,7 +49,14 @@ pub use value::is_placeholder;
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `OPENROUTER_API_KEY`: goes upstream, and nowhere else.
+    /// Everybody who may be asked, in the order of their providers. Never empty.
+    pub accounts: Vec<Account>,
+    /// The providers that are on, in the order in which they count (spec §10.3), `local` last; with
+    /// what `CONFIG_FILE` and the settings change of them.
+    pub providers: Vec<Arc<Provider>>,
+    /// `MODEL_ORDER`.
+    pub model_order: ModelOrder,
+    /// The first key at OpenRouter; empty where it is not on.
     pub upstream_key: Secret,
     /// `PROXY_API_KEY`: any of these opens the door. Never empty.
     pub proxy_keys: Vec<Secret>,
@@ -50,11 +64,11 @@ pub struct Config {
     pub models_list_url: Uri,
     /// `MODELS_REFRESH_SEC`.
     pub models_refresh: Duration,
-    /// `UPSTREAM_BASE_URL`, without a trailing slash.
+    /// OpenRouter's address, without a trailing slash.
     pub upstream_base_url: Uri,
     /// `WORKER_THREADS`; `None` is one for each core.
     pub worker_threads: Option<usize>,
-    /// `MAX_FALLBACK_ATTEMPTS`: models per request.
+    /// `MAX_FALLBACK_ATTEMPTS`: models per request; by default more with more than one account.
     pub max_fallback_attempts: usize,
     /// `REQUEST_BUDGET_SEC`: no attempt starts after this.
     pub request_budget: Duration,

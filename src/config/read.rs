@@ -1,29 +1,87 @@
 //! From text to [`Config`]: every setting is read, and every mistake noted, before it ends.
 
-use std::net::SocketAddr;
+mod providers;
 
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::accounts::{self, Account, Resolved, Standing, Variable};
 use super::aliases::aliases;
+use super::sources::Sources;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
-    seconds, seconds_or_zero, upstream_key,
+    seconds, seconds_or_zero,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
+use crate::model::ModelOrder;
+use crate::provider::file::ConfigFile;
 use crate::redact::Secret;
 
 impl Config {
-    /// Reads every setting through `lookup`, which is asked for names of the table.
+    /// Reads every setting through `lookup`, which is asked for names of the table and for the plain
+    /// names of providers' keys.
     ///
     /// # Errors
     ///
     /// Everything that is wrong, at once.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader {
-            lookup,
-            problems: Vec::new(),
-        };
-        let config = reader.config();
-        reader.end(config)
+        Sources::of(lookup).config()
+    }
+}
+
+/// What is read beside the settings of the table.
+pub(super) struct Beside<'a> {
+    /// The variables that may hold keys.
+    pub layers: &'a [accounts::Layer],
+    /// Reads a file that holds a key.
+    pub read: &'a dyn Fn(&Path) -> Result<String, String>,
+    /// `CONFIG_FILE`.
+    pub file: &'a ConfigFile,
+    /// Where that is.
+    pub file_is: &'a Variable,
+}
+
+/// What came of reading everything.
+pub(super) struct Read {
+    pub config: Result<Config, ConfigError>,
+    pub standings: Vec<Standing>,
+    /// Where the accounts' keys were found.
+    pub found: Vec<Variable>,
+    /// What is wrong with the providers' settings alone.
+    pub problems: Vec<String>,
+}
+
+/// Every setting and every account.
+pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_>) -> Read {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let Resolved {
+        standings,
+        accounts,
+        problems,
+        nobody,
+        warnings,
+    } = reader.accounts(beside);
+    // People begin with the keys; what is wrong with other settings of providers comes behind.
+    let others = std::mem::take(&mut reader.problems);
+    let problems = [problems, others].concat();
+    reader.problems = nobody.into_iter().chain(problems.clone()).collect();
+    let keyed = accounts
+        .iter()
+        .filter_map(|account| account.variable.clone());
+    let spares = accounts.iter().flat_map(|account| &account.spares);
+    let found = keyed
+        .chain(spares.map(|(_, variable)| variable.clone()))
+        .collect();
+    let config = reader.config(accounts, &standings, warnings);
+    Read {
+        config: reader.end(config),
+        standings,
+        found,
+        problems,
     }
 }
 
@@ -39,6 +97,18 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketA
     };
     let listener = reader.listener();
     reader.end(listener)
+}
+
+/// The outbound proxy alone.
+pub(super) fn outbound_proxy(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<OutboundProxy, ConfigError> {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let proxy = reader.outbound_proxy();
+    reader.end(Some(proxy))
 }
 
 /// Where the proxy listens, and the first key that opens it.
@@ -77,6 +147,9 @@ pub(super) fn door(
     reader.end(door)
 }
 
+/// How many attempts a request has where there is more than one account (spec §10.3).
+const ATTEMPTS_OF_SEVERAL: usize = 10;
+
 struct Reader<F> {
     lookup: F,
     problems: Vec<String>,
@@ -84,8 +157,12 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// Two steps, so that one mistake does not hide the next: all are read, then put together.
-    fn config(&mut self) -> Option<Config> {
-        let upstream_key = self.get("OPENROUTER_API_KEY", upstream_key);
+    fn config(
+        &mut self,
+        accounts: Vec<Account>,
+        standings: &[Standing],
+        warnings: Vec<String>,
+    ) -> Option<Config> {
         let proxy_keys = self.get("PROXY_API_KEY", proxy_keys);
         let host = self.get("HOST", address::host);
         let port = self.get("PORT", port);
@@ -96,9 +173,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let model_field = self.get("MODEL_FIELD", model_field);
         let model_aliases = self.get("MODEL_ALIASES", aliases);
         let fallback_router = self.get("FALLBACK_ROUTER", boolean);
-        let allow_paid = self.get("ALLOW_PAID", boolean);
-        let upstream_base_url = self.get("UPSTREAM_BASE_URL", address::base_url);
-        let max_fallback_attempts = self.get("MAX_FALLBACK_ATTEMPTS", count);
+        let model_order = match self.given("MODEL_ORDER") {
+            None => Some(ModelOrder::default()),
+            Some(_) => self.get("MODEL_ORDER", ModelOrder::read),
+        };
+        let max_fallback_attempts = match self.given("MAX_FALLBACK_ATTEMPTS") {
+            None if accounts.len() > 1 => Some(ATTEMPTS_OF_SEVERAL),
+            None | Some(_) => self.get("MAX_FALLBACK_ATTEMPTS", count),
+        };
         let referer = self.get("OPENROUTER_REFERER", header);
         let title = self.get("OPENROUTER_TITLE", header);
         let request_budget = self.get("REQUEST_BUDGET_SEC", seconds);
@@ -116,12 +198,28 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let metrics_auth = self.get("METRICS_AUTH", boolean);
         let limits = self.limits();
         let outbound_proxy = self.outbound_proxy();
+        let main = host.zip(port).map(SocketAddr::from);
+        self.lead_elsewhere(&accounts, main.into_iter().chain(metrics_addr));
+        // Noted, where it is wrong, when the accounts were read.
+        let allow_paid = self.given("ALLOW_PAID").map(|text| boolean(&text).ok());
+        let on = |standing: &&Standing| standing.off.is_none();
+        let openrouter = standings.iter().find(|s| s.provider.id.is_openrouter());
+        let openrouter_key = accounts.iter().find(|a| a.id.provider.is_openrouter());
         Some(Config {
-            upstream_key: upstream_key?,
+            upstream_key: openrouter_key
+                .and_then(|account| account.key.clone())
+                .unwrap_or_else(|| Secret::new("")),
             proxy_keys: proxy_keys?,
             models_list_url: models_list_url?,
             models_refresh: models_refresh?,
-            upstream_base_url: upstream_base_url?,
+            upstream_base_url: openrouter?.provider.base_url.parse().ok()?,
+            providers: standings
+                .iter()
+                .filter(on)
+                .map(|s| s.provider.clone())
+                .collect(),
+            accounts,
+            model_order: model_order?,
             worker_threads,
             max_fallback_attempts: max_fallback_attempts?,
             request_budget: request_budget?,
@@ -141,14 +239,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             model_field: model_field?,
             model_aliases: model_aliases.unwrap_or_default(),
             fallback_router: fallback_router?,
-            allow_paid: allow_paid?,
+            allow_paid: allow_paid.unwrap_or(Some(false))?,
             drain_timeout: drain_timeout?,
             metrics_addr,
             metrics_auth: metrics_auth?,
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,
-            warnings: Vec::new(),
+            warnings,
         })
     }
 

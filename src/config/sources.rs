@@ -3,18 +3,22 @@
 //!
 //! The one reader of the process environment, which is never changed.
 
+mod layer;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::accounts::{self, Standing};
 use super::dotenv::{self, Odd};
 use super::env_file::{self, Found};
 use super::near::{self, near};
-use super::table::{self, Setting};
-use super::trust::{Source, may_go};
-use super::{Config, ConfigError, Door, SETTINGS, read};
+use super::table;
+use super::trust::{Set, Source, misled};
+use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
+use layer::{Layer, is_known};
 
 /// The layers, read once, the one that wins first. A problem on the way waits until
 /// [`Sources::config`] can tell it together with the others.
@@ -26,18 +30,8 @@ pub struct Sources {
     warnings: Vec<String>,
     /// Why the working directory's `.env` does not count.
     passed_over: Option<&'static str>,
-}
-
-/// What one source sets.
-#[derive(Clone)]
-struct Layer {
-    source: Source,
-    /// What it is called in a sentence.
-    name: String,
-    /// By the table's names.
-    values: HashMap<&'static str, String>,
-    /// The names that no setting has, in a file with their lines.
-    strange: Vec<(Option<usize>, String)>,
+    /// `CONFIG_FILE`, and what is wrong with it.
+    file: file::File,
 }
 
 impl Sources {
@@ -69,17 +63,46 @@ impl Sources {
                 }
             }
         }
+        sources.read_door_key();
         sources.look_for_slips();
+        let named = sources.layer_of("CONFIG_FILE").map(|layer| {
+            let path = layer.values.get("CONFIG_FILE").cloned();
+            (path.unwrap_or_default(), layer.source, layer.name.clone())
+        });
+        sources.file = file::gather(named, user_file().as_deref());
         sources
     }
 
-    /// The same with these values above all others.
+    /// From one source alone, which has the trust of a file of ours.
+    pub(super) fn of(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
+        let keys = accounts::plain_names().map(str::to_owned);
+        let names = settings.chain(keys);
+        let values = names.filter_map(|name| Some((lookup(&name)?, name)));
+        let mut layer = Layer::new(Source::EnvFile, "the settings");
+        layer.take(values.map(|(value, name)| (name, value)).collect());
+        Self {
+            layers: vec![layer],
+            ..Self::default()
+        }
+    }
+
+    /// The same with these values above all others, and with no key but theirs.
     #[must_use]
     pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut sources = self.clone();
+        for layer in &mut sources.layers {
+            layer.keys.clear();
+        }
+        let values = values.into_iter();
         let mut top = Layer::new(Source::Flag, "the demo");
-        top.values = values.into_iter().collect();
+        top.take(
+            values
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        );
         sources.layers.insert(0, top);
+        sources.file = file::File::default();
         sources
     }
 
@@ -97,6 +120,32 @@ impl Sources {
         layer.values.get(name).map(String::as_str)
     }
 
+    /// Who sets this name of the table.
+    #[must_use]
+    pub fn source_of(&self, name: &str) -> Option<Source> {
+        Some(self.layer_of(name)?.source)
+    }
+
+    /// The same flags, with environment and files as they are now.
+    #[must_use]
+    pub fn again(&self, env_file: Option<&Path>) -> Self {
+        let top = self
+            .layers
+            .iter()
+            .find(|layer| layer.source == Source::Flag);
+        let flags = top.map(|layer| layer.values.clone());
+        Self::gather(flags.unwrap_or_default(), env_file)
+    }
+
+    /// The outbound proxy alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its variables.
+    pub fn outbound_proxy(&self) -> Result<OutboundProxy, ConfigError> {
+        read::outbound_proxy(|name| self.get(name))
+    }
+
     /// Whether `NO_COLOR` is set, as <https://no-color.org> has it: no setting, but the user's
     /// wish for every program.
     #[must_use]
@@ -110,13 +159,40 @@ impl Sources {
     ///
     /// Everything that is wrong, with the sources themselves too.
     pub fn config(&self) -> Result<Config, ConfigError> {
+        let read = self.read();
         let outward = SETTINGS.iter().filter(|setting| setting.leads_out());
-        let misled = self.misled(&["OPENROUTER_API_KEY", "PROXY_API_KEY"], outward);
-        let config = self.told_together(misled, Config::read(|name| self.get(name)))?;
+        let outward = outward.filter_map(|setting| self.set_by(setting.name));
+        let found = read.found.iter().map(Set::of);
+        let keys: Vec<_> = found.chain(self.set_by("PROXY_API_KEY")).collect();
+        let files = keys.iter().filter(|key| key.is_file).cloned();
+        let addresses: Vec<_> = outward.chain(files).collect();
+        let mut problems = misled(&keys, &addresses);
+        problems.extend(self.file.problems.iter().cloned());
+        let config = self.told_together(problems, read.config)?;
         Ok(Config {
-            warnings: self.warnings.clone(),
+            warnings: [self.warnings.clone(), config.warnings].concat(),
             ..config
         })
+    }
+
+    /// How every provider stands, whatever else is wrong with the settings; and what is wrong with
+    /// those of the providers.
+    #[must_use]
+    pub fn providers(&self) -> (Vec<Standing>, Vec<String>) {
+        let read = self.read();
+        let problems = [self.file.problems.clone(), read.problems].concat();
+        (read.standings, problems)
+    }
+
+    fn read(&self) -> read::Read {
+        let layers: Vec<_> = self.layers.iter().map(Layer::keys).collect();
+        let beside = read::Beside {
+            layers: &layers,
+            read: &env_file::of_a_key,
+            file: &self.file.says,
+            file_is: &self.file.is,
+        };
+        read::config(|name| self.get(name), &beside)
     }
 
     /// Where clients find the proxy that these settings describe, and the first key that opens it;
@@ -145,32 +221,49 @@ impl Sources {
 
     /// A client takes the proxy's key to where the proxy should listen.
     fn misled_home(&self) -> Vec<String> {
-        let home = ["HOST", "PORT"].into_iter().filter_map(table::find);
-        self.misled(&["PROXY_API_KEY"], home)
+        let home = ["HOST", "PORT"].into_iter();
+        let home: Vec<_> = home.filter_map(|name| self.set_by(name)).collect();
+        let key: Vec<_> = self.set_by("PROXY_API_KEY").into_iter().collect();
+        misled(&key, &home)
     }
 
-    /// What is wrong with these addresses, by who set them and who set these keys.
-    fn misled(
-        &self,
-        keys: &[&'static str],
-        addresses: impl Iterator<Item = &'static Setting>,
-    ) -> Vec<String> {
-        let keys: Vec<_> = keys
-            .iter()
-            .filter_map(|key| Some((key, self.layer_of(key)?)))
-            .collect();
-        let misled = addresses.filter_map(|address| {
-            let here = self.layer_of(address.name)?;
-            let refused = |(_, key): &&(_, &Layer)| !may_go(key.source, here.source);
-            let (key, there) = keys.iter().find(refused)?;
-            let (address, here, there) = (address.name, &here.name, &there.name);
-            Some(format!(
-                "{address} is set by {here} in this folder, and {key} by {there}: a folder's {here} may be \
-                 anybody's and does not say where a key goes. Set both in one place or, if you trust this \
-                 one, add --env-file {here}"
-            ))
-        });
-        misled.collect()
+    /// Who sets this name of the table.
+    fn set_by(&self, name: &'static str) -> Option<Set> {
+        let layer = self.layer_of(name)?;
+        let is_file = layer.from_files.contains(&name);
+        Some(Set {
+            name: if is_file {
+                format!("{name}_FILE")
+            } else {
+                name.to_owned()
+            },
+            source: layer.source,
+            place: layer.name.clone(),
+            is_file,
+        })
+    }
+
+    /// The text of `PROXY_API_KEY_FILE` is `PROXY_API_KEY`, of the same source.
+    fn read_door_key(&mut self) {
+        const NAME: &str = "PROXY_API_KEY";
+        let layers: Vec<_> = self.layers.iter().map(Layer::keys).collect();
+        let variables = accounts::Variables {
+            layers: &layers,
+            read: &env_file::of_a_key,
+        };
+        match variables.one(NAME, accounts::Environment::Counts) {
+            Ok(Some(found)) if found.variable.name != NAME => {
+                let mut layers = self.layers.iter_mut();
+                let named = layers.find(|layer| layer.name == found.variable.place);
+                if let Some(layer) = named {
+                    let text = found.text.trim().to_owned();
+                    layer.values.insert(NAME, text);
+                    layer.from_files.push(NAME);
+                }
+            }
+            Ok(_) => {}
+            Err(problem) => self.problems.push(problem),
+        }
     }
 
     fn layer_of(&self, name: &str) -> Option<&Layer> {
@@ -188,7 +281,14 @@ impl Sources {
             Ok(value) if problems.is_empty() => return Ok(value),
             Ok(_) => {}
             Err(error) => {
-                problems.extend(error.into_problems());
+                // What is wrong with the file that should hold it was said.
+                let is_said = |problem: &String| {
+                    let names_file = |said: &String| said.contains("PROXY_API_KEY_FILE");
+                    problem.starts_with("PROXY_API_KEY is ") && problems.iter().any(names_file)
+                };
+                let told = error.into_problems().into_iter();
+                let told: Vec<_> = told.filter(|problem| !is_said(problem)).collect();
+                problems.extend(told);
                 let passed_over = self
                     .passed_over
                     .map(|why| format!(".env in this folder {why}, so nothing was taken from it"));
@@ -249,12 +349,20 @@ impl Sources {
         }
         self.problems.extend(complaints);
         let names = dotenv::names(&text);
-        let strange = names.filter(|(_, name)| table::spelt(name).is_none());
+        let strange = names.filter(|(_, name)| !is_known(name));
         let strange = strange.map(|(line, name)| (Some(line), name.to_owned()));
         let mut layer = Layer::new(source, name);
         layer.take(values);
         layer.strange = strange.collect();
         self.layers.push(layer);
+    }
+
+    /// Whether a setting, or a provider's key in any spelling, is set.
+    fn has(&self, name: &str) -> bool {
+        self.layers.iter().any(|layer| {
+            let mut keys = layer.keys.keys();
+            layer.values.contains_key(name) || keys.any(|key| accounts::key_name(key).base == name)
+        })
     }
 
     /// Names that were probably meant for a setting's.
@@ -263,7 +371,7 @@ impl Sources {
         let mut warnings = Vec::new();
         for layer in &self.layers {
             for (line, name) in &layer.strange {
-                let Some(meant) = near(name, |name| self.layer_of(name).is_some()) else {
+                let Some(meant) = near(name, |name| self.has(name)) else {
                     continue;
                 };
                 let place = match line {
@@ -280,34 +388,6 @@ impl Sources {
         }
         self.problems.extend(problems);
         self.warnings.extend(warnings);
-    }
-}
-
-impl Layer {
-    fn new(source: Source, name: &str) -> Self {
-        Self {
-            source,
-            name: name.to_owned(),
-            values: HashMap::new(),
-            strange: Vec::new(),
-        }
-    }
-
-    /// Takes these variables; of two spellings of a setting the first of the table counts.
-    fn take(&mut self, mut variables: HashMap<String, String>) {
-        for setting in SETTINGS {
-            let mut spellings = setting.spellings();
-            if let Some(value) = spellings.find_map(|name| variables.remove(&name)) {
-                self.values.insert(setting.name, value);
-            }
-        }
-        let mut strange: Vec<_> = variables
-            .into_keys()
-            .filter(|name| table::spelt(name).is_none())
-            .map(|name| (None, name))
-            .collect();
-        strange.sort();
-        self.strange = strange;
     }
 }
 
@@ -334,18 +414,17 @@ pub fn user_file() -> Option<PathBuf> {
     env_file::of_user(|name| foreign_variable(name).map(PathBuf::from))
 }
 
+/// Whether the working directory has a `.env`, and it is ours.
+#[must_use]
+pub fn folder_file_is_ours() -> bool {
+    env_file::is_ours_in_folder(Path::new(".env"))
+}
+
 /// A variable that is no setting of ours but belongs to the system or to another program, such
 /// as `HOME`; an empty one counts as none.
 #[must_use]
 pub fn foreign_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-impl std::fmt::Debug for Layer {
-    /// Names only: values may be keys.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
-    }
 }
 
 #[cfg(test)]

@@ -33,8 +33,10 @@ pub enum Preset {
 /// The headings of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// The two keys.
+    /// The keys, but for those of the table of providers.
     Keys,
+    /// Which providers are on.
+    Providers,
     /// Where it listens and who may call.
     Listening,
     /// Which models there are and which is taken.
@@ -55,8 +57,9 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Keys,
+        Self::Providers,
         Self::Listening,
         Self::Models,
         Self::Upstream,
@@ -72,6 +75,7 @@ impl Group {
     pub fn title(self) -> &'static str {
         match self {
             Self::Keys => "Keys",
+            Self::Providers => "Providers",
             Self::Listening => "Listening",
             Self::Models => "Models",
             Self::Upstream => "Upstream",
@@ -97,7 +101,8 @@ impl Setting {
     pub fn flag(&self) -> Option<String> {
         match self.group {
             Group::Keys | Group::Outbound => None,
-            Group::Listening
+            Group::Providers
+            | Group::Listening
             | Group::Models
             | Group::Upstream
             | Group::Waiting
@@ -121,6 +126,10 @@ impl Setting {
             "HOST" | "METRICS_ADDR" => "ADDRESS",
             "PORT" => "PORT",
             "CORS_ALLOW_ORIGINS" => "ORIGINS",
+            "PROVIDERS" => "NAMES",
+            "TRAINING" => "allow|refuse",
+            "CONFIG_FILE" => "FILE",
+            "MODEL_ORDER" => "IDS",
             "MODEL_FIELD" => "ignore|prefer|pin",
             "MODEL_ALIASES" => "NAME=ID,...",
             "FALLBACK_ROUTER" | "ALLOW_PAID" | "METRICS_AUTH" => "on|off",
@@ -141,9 +150,11 @@ impl Setting {
         self.group == Group::Outbound || self.name.ends_with("_URL")
     }
 
-    /// Whether no other program is known to read a variable of this name.
+    /// Whether no other program is known to read a variable of this name (spec §12.1).
     pub(super) fn is_ours_alone(&self) -> bool {
-        self.group != Group::Outbound && !["HOST", "PORT", "LOG_LEVEL"].contains(&self.name)
+        #[rustfmt::skip]
+        const GENERAL: [&str; 6] = ["HOST", "PORT", "LOG_LEVEL", "TRAINING", "PROVIDERS", "LOCAL_API_KEY"];
+        self.group != Group::Outbound && !GENERAL.contains(&self.name)
     }
 
     /// The text that holds when nothing is set, where there is one.
@@ -186,13 +197,30 @@ const fn setting(
 /// Every setting there is.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = {
-    use Group::{Cooldowns, Keys, Limits, Listening, Models, Outbound, Telemetry, Upstream, Waiting};
+    use Group::{
+        Cooldowns, Keys, Limits, Listening, Models, Outbound, Providers, Telemetry, Upstream, Waiting,
+    };
     use Preset::{None, Required, Same, Text};
     &[
         setting(Keys, "OPENROUTER_API_KEY", Required("create one at https://openrouter.ai/settings/keys"),
-            "Key for the upstream; it goes there and nowhere else"),
+            "Key for OpenRouter; needed only while no other provider has a key"),
         setting(Keys, "PROXY_API_KEY", Required("make one up, or let `free-llm-proxy init` do it"),
             "What clients must present; several, comma-separated, allow rotation"),
+        setting(Keys, "LOCAL_API_KEY", None,
+            "Key for LOCAL_BASE_URL, where the server behind it wants one"),
+
+        setting(Providers, "PROVIDERS", None,
+            "Which providers are on: exactly these (openrouter,groq), or some more and some fewer (+kilo,-gemini) than all that have a key"),
+        setting(Providers, "TRAINING", Text("allow"),
+            "`refuse` leaves out every provider whose free tier may train on prompts, OpenRouter too"),
+        setting(Providers, "CONFIG_FILE", None,
+            "What variables cannot say of providers; without it ~/.config/free-llm-proxy/config.toml, where there is one"),
+        setting(Providers, "LOCAL_BASE_URL", None,
+            "A server of your own (Ollama, llama.cpp, vLLM, LM Studio), asked last of all: http://127.0.0.1:11434/v1"),
+        setting(Providers, "LOCAL_CONCURRENCY", Text("1"),
+            "Requests that LOCAL_BASE_URL answers at once"),
+        setting(Providers, "LOCAL_TIMEOUT_SEC", Text("120"),
+            "Seconds of one attempt at LOCAL_BASE_URL until the first useful event"),
 
         setting(Listening, "HOST", Text("0.0.0.0"),
             "IP address to listen on, or `localhost`; 0.0.0.0 is every IPv4 address of the machine"),
@@ -211,6 +239,8 @@ pub const SETTINGS: &[Setting] = {
             "Seconds between two reads of the ranking"),
         setting(Models, "MODEL_FIELD", Text("ignore"),
             "What becomes of a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (tried alone)"),
+        setting(Models, "MODEL_ORDER", None,
+            "Which models are tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin so"),
         setting(Models, "MODEL_ALIASES", None,
             "Other names for models, comma-separated: name=id, name=auto, or name*=... for all that begin so"),
         setting(Models, "FALLBACK_ROUTER", Text("on"),
@@ -219,9 +249,9 @@ pub const SETTINGS: &[Setting] = {
             "Whether models that could be billed may be used"),
 
         setting(Upstream, "UPSTREAM_BASE_URL", Text("https://openrouter.ai/api/v1"),
-            "Where completions go: {this}/chat/completions"),
+            "OpenRouter's address: completions go to {this}/chat/completions"),
         setting(Upstream, "MAX_FALLBACK_ATTEMPTS", Text("5"),
-            "Models tried per request, at most"),
+            "Models tried per request, at most; where there is more than one account, 10 by default"),
         setting(Upstream, "OPENROUTER_REFERER", Text("https://github.com/promsoft/free-llm-proxy"),
             "The `HTTP-Referer` header sent upstream"),
         setting(Upstream, "OPENROUTER_TITLE", Text("free-llm-proxy"),
@@ -316,6 +346,10 @@ mod tests {
             ("MAX_FALLBACK_ATTEMPTS", "COUNT"),
             ("PROXY_API_KEY",         "KEY"),
             ("ALLOW_PAID",            "on|off"),
+            ("LOCAL_BASE_URL",        "URL"),
+            ("LOCAL_API_KEY",         "KEY"),
+            ("LOCAL_CONCURRENCY",     "COUNT"),
+            ("CONFIG_FILE",           "FILE"),
         ];
         for (name, expected) in rows {
             assert_eq!(find(name).unwrap().takes(), expected, "{name}");
@@ -335,6 +369,8 @@ mod tests {
             ("PORT",               Some("port")),
             ("OPENROUTER_API_KEY", None),
             ("PROXY_API_KEY",      None),
+            ("LOCAL_API_KEY",      None),
+            ("PROVIDERS",          Some("providers")),
             ("HTTPS_PROXY",        None),
         ];
         for (name, flag) in rows {

@@ -1,5 +1,7 @@
 //! Where a key may go, by who set the key and who set the address (spec §12.1). Pure.
 
+use super::accounts::Variable;
+
 /// Who set a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -41,6 +43,47 @@ pub fn may_go(key: Source, address: Source) -> bool {
         | Source::UserFile => true,
         Source::WorkingDir => key == Source::WorkingDir,
     }
+}
+
+/// Something that is set, and by whom.
+#[derive(Clone, Debug)]
+pub(super) struct Set {
+    pub name: String,
+    pub source: Source,
+    pub place: String,
+    /// Its value stands in a file that is named.
+    pub is_file: bool,
+}
+
+impl Set {
+    pub(super) fn of(variable: &Variable) -> Self {
+        Self {
+            name: variable.name.clone(),
+            source: variable.source,
+            place: variable.place.clone(),
+            is_file: variable.is_file(),
+        }
+    }
+}
+
+/// What is wrong with these addresses, by who set them and who set these keys. The file that a folder's
+/// `.env` names is not that `.env`: a key in it does not follow its addresses either.
+pub(super) fn misled(keys: &[Set], addresses: &[Set]) -> Vec<String> {
+    let misled = addresses.iter().filter_map(|address| {
+        let mut keys = keys.iter().filter(|key| key.name != address.name);
+        let from_file = |key: &Set| {
+            key.is_file && !address.is_file && address.source == Source::WorkingDir
+        };
+        let key = keys.find(|key| !may_go(key.source, address.source) || from_file(key))?;
+        let (name, here) = (&address.name, &address.place);
+        let (key, there) = (&key.name, &key.place);
+        Some(format!(
+            "{name} is set by {here} in this folder, and {key} by {there}: a folder's {here} may be \
+             anybody's and does not say where a key goes. Set both in one place or, if you trust this \
+             one, add --env-file {here}"
+        ))
+    });
+    misled.collect()
 }
 
 #[cfg(test)]

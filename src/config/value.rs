@@ -108,15 +108,13 @@ pub(super) fn header(text: &str) -> Result<HeaderValue, Refusal> {
         .ok_or("must be plain ASCII text, and not empty")
 }
 
-/// The key that goes upstream.
-pub(super) fn upstream_key(text: &str) -> Result<Secret, Refusal> {
-    if is_placeholder(text) {
-        return Err("is a placeholder: create a key at https://openrouter.ai/settings/keys");
+/// `TRAINING`: whether providers that may train on prompts are left out.
+pub(super) fn refuses_training(text: &str) -> Result<bool, Refusal> {
+    match text.to_ascii_lowercase().as_str() {
+        "allow" => Ok(false),
+        "refuse" => Ok(true),
+        _ => Err("must be allow or refuse"),
     }
-    if text.starts_with(['"', '\'']) {
-        return Err("begins with a quote: write it without quotes");
-    }
-    sendable(text)
 }
 
 /// The keys that open the door.
@@ -305,7 +303,9 @@ mod tests {
         for (key, expected) in rows {
             assert_eq!(is_placeholder(key), expected, "{key:?}");
         }
-        assert!(upstream_key("\"sk-or-v1-0123\"").is_err());
+        for (text, expected) in [("Refuse", Some(true)), ("allow", Some(false)), ("no", None)] {
+            assert_eq!(refuses_training(text).ok(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub struct Candidate {
     pub account: Arc<AccountId>,
     /// The list has it: the fallback router is in no list and in no count (spec §9.9).
     pub is_listed: bool,
+    /// The place of its account among those of its snapshot.
+    pub place: usize,
     subjects: [Subject; 4],
 }
 
@@ -126,8 +128,15 @@ impl Candidate {
             offer,
             account,
             is_listed,
+            place: 0,
             subjects: subjects.map(Subject::new),
         }
+    }
+
+    /// The same, with its account in this place of its snapshot.
+    #[must_use]
+    pub fn in_place(self, place: usize) -> Self {
+        Self { place, ..self }
     }
 
     /// All whose verdicts concern it: provider, account, model, and itself.

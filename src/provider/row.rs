@@ -274,3 +274,15 @@ pub enum Training {
     /// Not known, which counts as may.
     Unknown,
 }
+
+impl Training {
+    /// As `CONFIG_FILE`, logs and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::May => "may",
+            Self::Unknown => "unknown",
+        }
+    }
+}

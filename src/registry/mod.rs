@@ -4,6 +4,7 @@
 //! one day share it. No I/O here, and no decision: `select` decides.
 
 mod claim;
+mod filtered;
 mod outside;
 mod rests;
 mod snapshot;
@@ -16,12 +17,13 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 pub use claim::Claim;
+use filtered::FilteredOut;
 pub use outside::{FailedRead, Outside, There, TodayView};
 pub use rests::{RestView, Rests, Standing, Wake};
 pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
-use crate::model::{Candidate, Capability, Subject, Whom};
+use crate::model::{Candidate, Capability, Offer, Subject, Whom};
 use crate::provider::KeySaid;
 use crate::verdict::{AccountLimit, Because, Rest};
 
@@ -31,6 +33,8 @@ pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
     rests: Mutex<Rests>,
+    /// A lock of its own; where both are taken, this one is first.
+    filtered: Mutex<FilteredOut>,
     /// A lock of its own: nothing of it is on a request's way.
     outside: Mutex<Outside>,
     /// Told whenever a probe ends or somebody is woken: who waits looks again.
@@ -43,6 +47,7 @@ impl Default for Registry {
         Self {
             snapshot: ArcSwapOption::empty(),
             rests: Mutex::default(),
+            filtered: Mutex::default(),
             outside: Mutex::default(),
             changes,
         }
@@ -162,6 +167,7 @@ impl Registry {
             rests.clear(subject);
         }
         drop(rests);
+        self.filtered().forget();
         if of_account {
             self.forget_failures();
         }
@@ -172,6 +178,7 @@ impl Registry {
     pub fn clear_all(&self) {
         self.forget_failures();
         self.change(Rests::clear_all);
+        self.filtered().forget();
     }
 
     /// What failed before an operator's word tells nothing of what comes after it.
@@ -182,6 +189,18 @@ impl Registry {
     /// Remembers until the next list that an offer cannot do something.
     pub fn learn(&self, model: &Subject, lacks: Capability) {
         self.lock().learn(model, lacks);
+        self.filtered().forget();
+    }
+
+    /// The offers of a snapshot that needs rule out; `find` finds them where that is not known yet.
+    pub fn filtered_out(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        needs: &[Capability],
+        find: impl FnOnce(&Rests) -> Vec<Arc<Offer>>,
+    ) -> Arc<[Arc<Offer>]> {
+        let find = || self.with_rests(find);
+        self.filtered().of(snapshot, needs, find)
     }
 
     /// No connection to a provider came about: it is asked last for a while.
@@ -224,6 +243,11 @@ impl Registry {
     fn change(&self, change: impl FnOnce(&mut Rests)) {
         change(&mut self.lock());
         self.changes.send_replace(());
+    }
+
+    fn filtered(&self) -> MutexGuard<'_, FilteredOut> {
+        // Every entry is whole by itself.
+        self.filtered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Rests> {

@@ -6,6 +6,7 @@
 
 mod explain;
 mod fate;
+mod shut;
 mod unavailable;
 mod wants;
 
@@ -21,6 +22,7 @@ use crate::model::{Candidate, Capability, Offer};
 use crate::registry::{Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
+use shut::Shut;
 
 /// Who is asked next, or exactly why there is nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,17 +83,25 @@ pub fn next<'s>(
     };
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
-    for candidate in wants.preference.of(snapshot) {
-        is_listed = true;
-        if !wants.needs.met_by(known.abilities(candidate)) {
-            continue;
-        }
-        is_able = true;
-        if wants.fit(&candidate.offer) {
-            fits = true;
-            if round.asks(candidate, fate(candidate, wants, known, now)) {
-                return Next::Ask(candidate);
+    let shut = Shut::of(snapshot, known, now);
+    // Those whose account rests are looked at only where nobody else is found, for when they return.
+    for is_shut in [false, true] {
+        let candidates = wants.preference.of(snapshot, wants.needs);
+        for candidate in candidates.filter(|candidate| shut.has(candidate) == is_shut) {
+            is_listed = true;
+            if !wants.needs.met_by(known.abilities(candidate)) {
+                continue;
             }
+            is_able = true;
+            if wants.fit(&candidate.offer) {
+                fits = true;
+                if round.asks(candidate, fate(candidate, wants, known, now)) {
+                    return Next::Ask(candidate);
+                }
+            }
+        }
+        if shut.is_empty() || round.last.is_some() {
+            break;
         }
     }
     match (is_listed, is_able) {
@@ -103,7 +113,7 @@ pub fn next<'s>(
         (true, true) => {}
     }
     if !fits && let Some(largest) = largest(snapshot, wants, known) {
-        for candidate in wants.preference.of(snapshot) {
+        for candidate in wants.preference.of(snapshot, wants.needs) {
             if candidate.offer.is(largest)
                 && round.asks(candidate, fate(candidate, wants, known, now))
             {
@@ -177,7 +187,7 @@ pub fn filtered_out<'s>(
 /// The prompt is too long for all: the best of the largest, whose tokens are only guessed here.
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Option<&'s Offer> {
     let able = || {
-        let listed = wants.preference.of(snapshot);
+        let listed = wants.preference.of(snapshot, wants.needs);
         listed.filter(|candidate| wants.needs.met_by(known.abilities(candidate)))
     };
     let largest = able().filter_map(|c| c.offer.context_length).max();
@@ -189,7 +199,7 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Optio
 
 fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests) -> Vec<Capability> {
     let has = |need: &Capability| {
-        let mut listed = wants.preference.of(snapshot);
+        let mut listed = wants.preference.of(snapshot, wants.needs);
         listed.any(|candidate| known.abilities(candidate).allows(*need))
     };
     let needs = wants.needs.capabilities();

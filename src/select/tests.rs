@@ -40,7 +40,8 @@ fn models() -> Vec<Offer> {
 
 fn parts(offers: Vec<Offer>) -> Parts {
     Parts {
-        offers,
+        offers: offers.into_iter().map(Arc::new).collect(),
+        with_tools: None,
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,

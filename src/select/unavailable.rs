@@ -149,7 +149,7 @@ pub struct Ruled {
 #[must_use]
 pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Option<Ruled> {
     let mut first: Option<Ruled> = None;
-    for candidate in wants.preference.of(snapshot) {
+    for candidate in wants.preference.of(snapshot, wants.needs) {
         if !wants.needs.met_by(known.abilities(candidate)) {
             continue;
         }
@@ -192,16 +192,9 @@ fn spent(
     }
     let own = known.rest_of(candidate.itself(), now)?;
     let left = own.wake.left(now);
-    let limit = if left > SHORT {
-        AccountLimit::Day
-    } else {
-        AccountLimit::Minute
-    };
-    (own.because.outcome == Outcome::RateLimited).then_some((limit, left))
+    let is_quota = own.because.outcome == Outcome::RateLimited;
+    is_quota.then_some((AccountLimit::Quota, left))
 }
-
-/// A quota of one model that returns later than this is told as the day's.
-const SHORT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {

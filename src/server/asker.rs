@@ -120,6 +120,7 @@ fn returns(error: &ProxyError, unlisted: bool) -> Returns {
         | ProxyError::TooManyListeners
         | ProxyError::UnknownCoding(_)
         | ProxyError::NoWebSocket
+        | ProxyError::Loop
         | ProxyError::TooManyConnections
         | ProxyError::Internal => Returns::Now,
     }

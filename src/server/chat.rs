@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
@@ -18,13 +17,13 @@ use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::{App, MODEL_HEADER};
 use crate::answer::AnswerHead;
-use crate::attempt::Opened;
+use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
 use crate::model::Offer;
 use crate::request::Wish;
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
-use crate::verdict::{Cause, Outcome};
+use crate::verdict::Outcome;
 
 /// Answers a request whose key was right.
 pub(super) async fn complete(
@@ -39,7 +38,7 @@ pub(super) async fn complete(
         app.log.clone(),
         Arc::clone(&app.metrics),
         Arc::clone(&app.traffic),
-        request_id.to_owned(),
+        request_id,
         surface,
         app.registry
             .snapshot()
@@ -58,24 +57,26 @@ pub(super) async fn complete(
     };
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
-    let attempts = record.attempt_counter();
+    let trail = record.trail();
+    let attempts = Arc::clone(&trail);
     let mut walk: Walk = {
         let (app, phases) = (Arc::clone(app), phases.clone());
         Box::pin(async move {
             let walked = {
                 let walk = pin!(app.walker.walk(&request, wording.as_ref(), &mut record));
-                phases.unless(Phases::is_cut, walk).await
+                let walked = phases.unless(Phases::is_cut, walk).await;
+                if walked.is_none() {
+                    // Before the walk is dropped, and its attempt with it.
+                    trail.cut();
+                }
+                walked
             };
             let result = match walked {
                 Some(walked) => walked.map_err(|refusal| ProxyError::Refused {
                     refusal,
                     key: app.upstream_key.clone(),
                 }),
-                None => {
-                    let cause = Some(Cause::ShuttingDown);
-                    record.attempt_ends(Outcome::UpstreamError, None, cause, None);
-                    Err(ProxyError::ShuttingDown)
-                }
+                None => Err(ProxyError::ShuttingDown),
             };
             Walked { record, result }
         })
@@ -93,7 +94,7 @@ pub(super) async fn complete(
                 let body = ReplyBody::flowing(waiting);
                 let mut response = stream_response(body, &AnswerHead::default());
                 response.headers_mut().extend(head);
-                return with_attempts(response, attempts.load(Ordering::Relaxed));
+                return with_attempts(response, attempts.count());
             }
         },
     };
@@ -158,19 +159,28 @@ fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<Rep
     let mut dropped = HeaderMap::new();
     voice.name_dropped(&mut dropped);
     let mut response = match result {
-        Ok(Opened::Plain(plain)) => {
+        Ok(Answer {
+            opened: Opened::Plain(plain),
+            attempt,
+        }) => {
             record.counted(plain.completion_tokens);
-            record.attempt_ends(Outcome::Success, None, None, None);
+            if let Some(attempt) = attempt {
+                attempt.ends(Outcome::Success, None, None, None);
+            }
             record.ends(Ending::Answered { status: 200 });
             let mut response = reply::with_room(ReplyBody::full(plain.body));
             reply::head(response.headers_mut(), &plain.head, "application/json");
             name_model(response.headers_mut(), &plain.candidate.offer);
             response
         }
-        Ok(Opened::Stream(stream)) => {
+        Ok(Answer {
+            opened: Opened::Stream(stream),
+            attempt,
+        }) => {
             let (answer_head, candidate) = (stream.head.clone(), Arc::clone(&stream.candidate));
             let walker = Arc::clone(&app.walker);
-            let committed = stream.commit(voice.rendering(), walker, app.stream_keepalive, record);
+            let (rendering, keepalive) = (voice.rendering(), app.stream_keepalive);
+            let committed = stream.commit(rendering, walker, keepalive, attempt, record);
             let mut response = stream_response(ReplyBody::flowing(committed), &answer_head);
             name_model(response.headers_mut(), &candidate.offer);
             response

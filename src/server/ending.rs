@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use super::error::ProxyError;
-use crate::attempt::{Opened, Refusal};
+use crate::attempt::{Answer, Refusal};
 use crate::request::InvalidRequest;
 use crate::surface::Invalid;
 use crate::telemetry::{Ending, RequestRecord};
@@ -11,7 +11,7 @@ use crate::telemetry::{Ending, RequestRecord};
 /// What a walk came to.
 pub(super) struct Walked {
     pub(super) record: RequestRecord,
-    pub(super) result: Result<Opened, ProxyError>,
+    pub(super) result: Result<Answer, ProxyError>,
 }
 
 /// A walk under way, as a future that owns all it needs.

@@ -40,6 +40,8 @@ pub(super) enum ProxyError {
     UnknownCoding(UnknownCoding),
     /// A WebSocket is asked for.
     NoWebSocket,
+    /// The request comes from a proxy like this one, perhaps from this one.
+    Loop,
     /// As many connections are open as may be, and none is idle.
     TooManyConnections,
     /// The client left within its own body; nobody may read this.
@@ -126,6 +128,12 @@ impl ProxyError {
                 "upgrade_required",
                 INVALID,
                 "This proxy speaks no WebSocket. POST here, with \"stream\": true for events.",
+            ),
+            Self::Loop => View::new(
+                508,
+                "loop_detected",
+                SERVER,
+                "The request comes from a free-llm-proxy. One that asks another, or itself, is not served: it would go round.",
             ),
             Self::TooManyConnections => View::new(
                 503,
@@ -274,6 +282,7 @@ impl ProxyError {
                 headers.extend(answer.retry_after.clone().map(|v| (RETRY_AFTER, v)));
             }
             Self::Invalid(_)
+            | Self::Loop
             | Self::NotFound
             | Self::ModelNotFound
             | Self::RefreshFailed(_)

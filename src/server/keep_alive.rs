@@ -15,7 +15,7 @@ use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
 use super::{App, MODEL_HEADER};
-use crate::attempt::{Committed, Opened, Rendering};
+use crate::attempt::{Answer, Committed, Opened, Rendering};
 
 /// A stream whose 200 has gone out before a model was found.
 pub(super) struct KeepAlive {
@@ -63,16 +63,19 @@ impl KeepAlive {
     fn walked(&mut self, walked: Walked, mut rendering: Rendering, period: Duration) -> State {
         let Walked { mut record, result } = walked;
         let error = match result {
-            Ok(Opened::Stream(stream)) => {
+            Ok(Answer {
+                opened: Opened::Stream(stream),
+                attempt,
+            }) => {
                 // The header went out too early to say it.
                 let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.candidate.offer.public_id);
                 self.ready.push_back(comment.into());
                 let walker = Arc::clone(&self.app.walker);
-                let committed = stream.commit(rendering, walker, Some(period), record);
+                let committed = stream.commit(rendering, walker, Some(period), attempt, record);
                 return State::Streaming(Box::new(committed));
             }
             // A stream was asked for, and `attempt` answers nothing else.
-            Ok(Opened::Plain(_)) => ProxyError::Internal,
+            Ok(_) => ProxyError::Internal,
             Err(error) => error,
         };
         ends(&mut record, &error, true);

@@ -52,6 +52,7 @@ use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
+use crate::upstream::HOP;
 use asker::Asker;
 use body::Sent;
 use dialect::Dialect;
@@ -216,6 +217,14 @@ impl App {
                 self.refuse(Asker::of(surface, request.headers()), &error)
             } else {
                 error.response()
+            });
+        }
+        if request.headers().contains_key(HOP) && !wanted.is_open(true) {
+            self.leave_body(&request, phases);
+            return Ok(if let Route::Complete(surface) = wanted {
+                self.refuse(Asker::of(surface, request.headers()), &ProxyError::Loop)
+            } else {
+                ProxyError::Loop.response()
             });
         }
         if let Route::Complete(surface) = wanted {

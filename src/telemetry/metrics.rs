@@ -2,6 +2,8 @@
 //!
 //! Every label's set of values is bounded: statuses, outcomes, and the ids of the list.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
@@ -14,6 +16,9 @@ use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
 
+/// How many lists of filtered offers are kept: one for each set of needs that requests have.
+const FILTERED_LISTS: usize = 64;
+
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -24,6 +29,8 @@ pub struct Metrics {
     duration: Histogram,
     first_event: Histogram,
     attempts: IntCounterVec,
+    /// The counters of those that needs rule out, by the list of them.
+    filtered: Mutex<Vec<(Arc<[Arc<Offer>]>, Vec<IntCounter>)>>,
     unreached: IntCounterVec,
     open_streams: IntGauge,
     unauthorized: IntCounterVec,
@@ -168,6 +175,7 @@ impl Metrics {
             duration,
             first_event,
             attempts,
+            filtered: Mutex::default(),
             unreached,
             open_streams,
             unauthorized,
@@ -206,9 +214,27 @@ impl Metrics {
         self.unreached.with_label_values(&[cause.as_str()]).inc();
     }
 
-    /// A request's needs ruled a model out.
-    pub fn filtered_out(&self, offer: &Offer) {
-        self.attempts_of(offer, "filtered_out").inc();
+    /// A request's needs ruled these out. The same list, for as long as it is the same value, finds its
+    /// counters again: hundreds are looked up by their labels once and not with each request.
+    pub fn filtered_out(&self, offers: &Arc<[Arc<Offer>]>) {
+        let mut known = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |(list, _): &(Arc<[Arc<Offer>]>, _)| Arc::ptr_eq(list, offers);
+        let place = known.iter().position(is_it).unwrap_or_else(|| {
+            if known.len() == FILTERED_LISTS {
+                known.clear();
+            }
+            let counter = |offer: &Arc<Offer>| self.attempts_of(offer, "filtered_out");
+            let counters = offers.iter().map(counter).collect();
+            known.push((Arc::clone(offers), counters));
+            known.len() - 1
+        });
+        for counter in known
+            .get(place)
+            .into_iter()
+            .flat_map(|(_, counters)| counters)
+        {
+            counter.inc();
+        }
     }
 
     fn attempts_of(&self, offer: &Offer, outcome: &str) -> IntCounter {
@@ -239,6 +265,9 @@ impl Metrics {
 
     /// Forgets the series of models that left the list, so that they do not pile up.
     pub fn retain_models(&self, stays: impl Fn(&str) -> bool) {
+        let mut filtered = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
+        filtered.clear();
+        drop(filtered);
         for family in self.attempts.collect() {
             for metric in family.get_metric() {
                 let label = |name: &str| {
@@ -386,7 +415,7 @@ mod tests {
         ] {
             metrics.attempt(&a, outcome);
         }
-        metrics.filtered_out(&a);
+        metrics.filtered_out(&[Arc::new(a.clone())].into());
         metrics.unreached(Unreachable::Dns);
         metrics.attempt(&b, Outcome::Success);
         metrics.retain_models(|id| id != "gone");

@@ -3,23 +3,24 @@
 //! Dropping a record ends it, so no way out of a request can forget to: whoever drops it
 //! without an ending was interrupted, which means that the client has left.
 
+mod attempt;
 mod shown;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+pub use attempt::{Attempt, Trail};
 use serde::Serialize;
 
 use super::{Log, Metrics, Traffic};
 use crate::clock::Now;
 use crate::config::LogLevel;
-use crate::live::{AttemptRecord, Attempted};
+use crate::live::AttemptRecord;
 use crate::model::{Candidate, ModelId, Offer};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
-use crate::verdict::{Cause, Failure, Outcome, Scope};
+use crate::verdict::Outcome;
 
 /// What a request brought along, as far as the log says it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,26 +82,18 @@ pub struct RequestRecord {
     log: Log,
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
-    request_id: String,
     surface: Surface,
     started: Instant,
+    trail: Arc<Trail>,
     traits: Traits,
     snapshot_size: usize,
-    attempts: Vec<AttemptRecord>,
-    under_way: Option<(Arc<Candidate>, Instant)>,
-    begun: Arc<AtomicUsize>,
     unreached: Option<Unreached>,
     streaming: bool,
-    /// From the request's head, and from asking the model, to the first useful event.
-    ttft_ms: Option<(u64, u64)>,
-    completion_tokens: Option<u64>,
+    /// From the request's head to the first useful event.
+    ttft_ms: Option<u64>,
     code: Option<Cow<'static, str>>,
     /// The status that went out.
     sent: Option<u16>,
-    /// The last attempt failed, and not by the request's fault.
-    refused: bool,
-    /// The last attempt, while the figures have not been told of it.
-    untold: Option<Attempted>,
     chunks_emitted: u64,
     ending: Option<Ending>,
 }
@@ -113,30 +106,25 @@ impl RequestRecord {
         log: Log,
         metrics: Arc<Metrics>,
         traffic: Arc<Traffic>,
-        request_id: String,
+        request_id: &str,
         surface: Surface,
         snapshot_size: usize,
     ) -> Self {
+        let trail = Trail::new(request_id, Arc::clone(&metrics), Arc::clone(&traffic));
         Self {
             log,
             metrics,
             traffic,
-            request_id,
+            trail: Arc::new(trail),
             surface,
             started: Now::steady(),
             traits: Traits::default(),
             snapshot_size,
-            attempts: Vec::new(),
-            under_way: None,
-            begun: Arc::default(),
             unreached: None,
             streaming: false,
             ttft_ms: None,
-            completion_tokens: None,
             code: None,
             sent: None,
-            refused: false,
-            untold: None,
             chunks_emitted: 0,
             ending: None,
         }
@@ -148,10 +136,8 @@ impl RequestRecord {
     }
 
     /// Counts the models that its needs ruled out.
-    pub fn filtered_out<'o>(&self, offers: impl IntoIterator<Item = &'o Arc<Offer>>) {
-        for offer in offers {
-            self.metrics.filtered_out(offer);
-        }
+    pub fn filtered_out(&self, offers: &Arc<[Arc<Offer>]>) {
+        self.metrics.filtered_out(offers);
     }
 
     /// When the request came in.
@@ -160,115 +146,61 @@ impl RequestRecord {
         self.started
     }
 
-    /// An attempt begins.
-    pub fn attempt_begins(&mut self, candidate: &Arc<Candidate>) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        self.under_way = Some((Arc::clone(candidate), Now::steady()));
+    /// An attempt begins. It must be dropped before the record is.
+    #[must_use]
+    pub fn attempt(&self, candidate: &Arc<Candidate>) -> Attempt {
+        Attempt::begin(&self.trail, candidate)
     }
 
-    /// The attempt under way was none: there was no connection.
+    /// An attempt was none: there was no connection.
     pub fn unreached(&mut self, cause: Unreachable) {
-        if self.under_way.take().is_some() {
-            self.begun.fetch_sub(1, Ordering::Relaxed);
-        }
         self.metrics.unreached(cause);
         let before = self.unreached.map_or(0, |before| before.count);
         self.unreached = Some(Unreached {
             count: before + 1,
             cause,
-            attempts: self.attempts.len(),
+            attempts: self.trail.kept().attempts.len(),
         });
     }
 
-    /// The attempt under way has ended.
-    pub fn attempt_ends(
-        &mut self,
-        outcome: Outcome,
-        status: Option<u16>,
-        cause: Option<Cause>,
-        cooldown_until: Option<SystemTime>,
-    ) {
-        let end = (status, cause, cooldown_until);
-        self.end_attempt(outcome, end, false);
-    }
-
-    /// The attempt under way has failed, which `outcome` says as the client is told.
-    pub fn attempt_fails(
-        &mut self,
-        outcome: Outcome,
-        failure: &Failure,
-        cooldown_until: Option<SystemTime>,
-    ) {
-        let end = (failure.status, Some(failure.cause), cooldown_until);
-        let of_account = matches!(
-            failure.scope,
-            Scope::Account(_) | Scope::Key | Scope::Provider
-        );
-        // Too long, in want of what the model lacks, or steered by its own routing: another request
-        // would have been served.
-        self.refused = failure.scope != Scope::Request && failure.lesson.is_none() && !failure.owed;
-        self.end_attempt(outcome, end, of_account);
-    }
-
-    fn end_attempt(
-        &mut self,
-        outcome: Outcome,
-        (status, cause, cooldown_until): (Option<u16>, Option<Cause>, Option<SystemTime>),
-        of_account: bool,
-    ) {
-        let Some((candidate, begun)) = self.under_way.take() else {
-            return;
-        };
-        self.metrics.attempt(&candidate.offer, outcome);
-        let attempt = AttemptRecord {
-            model: candidate.offer.public_id.clone(),
-            provider: candidate.account.provider.clone(),
-            account: (*candidate.account).clone(),
-            outcome,
-            status,
-            cause,
-            duration_ms: millis(begun),
-            cooldown_until,
-        };
-        self.show(&attempt, of_account);
-        self.attempts.push(attempt);
-    }
-
-    /// The attempts so far, the one under way included.
+    /// How many attempts there are, those under way included.
     #[must_use]
     pub fn attempt_count(&self) -> usize {
-        self.begun.load(Ordering::Relaxed)
+        self.trail.count()
     }
 
-    /// The same count, for whoever must tell it while the walk goes on.
+    /// The attempts, for whoever must count them while the walk goes on.
     #[must_use]
-    pub fn attempt_counter(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.begun)
+    pub fn trail(&self) -> Arc<Trail> {
+        Arc::clone(&self.trail)
     }
 
     /// The attempts that have ended.
     #[must_use]
-    pub fn attempts(&self) -> &[AttemptRecord] {
-        &self.attempts
+    pub fn attempts(&self) -> Vec<AttemptRecord> {
+        self.trail.kept().attempts.clone()
     }
 
-    /// A streamed answer begins.
-    pub fn stream_begins(&mut self) {
+    /// A streamed answer begins, of an attempt that began at `asked`.
+    pub fn stream_begins(&mut self, asked: Option<Instant>) {
         if !self.streaming {
             self.streaming = true;
             self.metrics.open_streams(1);
-            let asked = self.under_way.as_ref().map_or(self.started, |(_, at)| *at);
+            let asked = asked.unwrap_or(self.started);
             let now = Now::steady();
             let of_request = now.saturating_duration_since(self.started);
             let of_attempt = now.saturating_duration_since(asked);
             self.metrics.first_event(of_request.as_secs_f64());
-            self.ttft_ms = Some((whole_millis(of_request), whole_millis(of_attempt)));
+            self.ttft_ms = Some(whole_millis(of_request));
+            self.trail.kept().ttft_ms = Some(whole_millis(of_attempt));
         }
     }
 
     /// How many tokens the answer has, if that was told.
     pub fn counted(&mut self, completion_tokens: Option<u64>) {
-        self.completion_tokens = completion_tokens.or(self.completion_tokens);
+        if completion_tokens.is_some() {
+            self.trail.kept().completion_tokens = completion_tokens;
+        }
     }
 
     /// Events have gone to the client.
@@ -307,9 +239,6 @@ impl Drop for RequestRecord {
     fn drop(&mut self) {
         if self.streaming {
             self.metrics.open_streams(-1);
-        }
-        if self.under_way.is_some() {
-            self.attempt_ends(Outcome::ClientDisconnected, None, None, None);
         }
         let interrupted = if std::thread::panicking() { 500 } else { 499 };
         let ending = self.ending.take().unwrap_or(Ending::Answered {
@@ -372,17 +301,18 @@ impl RequestRecord {
         if !self.log.wants(level) {
             return;
         }
+        let kept = self.trail.kept();
         let done = Done {
-            request_id: &self.request_id,
+            request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
             duration_ms: end.duration_ms,
             status: end.status,
             status_sent: end.status_sent,
-            chosen_model: self.chosen_model(),
+            chosen_model: self.chosen_model(&kept.attempts),
             stream: self.traits.stream,
             chunks_emitted: self.chunks_emitted,
             mid_stream_error: end.mid_stream_error,
-            attempts: &self.attempts,
+            attempts: &kept.attempts,
             connect_failures: self.unreached.map(|unreached| ConnectFailures {
                 count: unreached.count,
                 cause: unreached.cause.as_str(),
@@ -397,7 +327,7 @@ impl RequestRecord {
     }
 
     /// Who answered, or had begun to.
-    fn chosen_model(&self) -> Option<&ModelId> {
+    fn chosen_model<'a>(&self, attempts: &'a [AttemptRecord]) -> Option<&'a ModelId> {
         let answered = |a: &&AttemptRecord| match a.outcome {
             Outcome::Success | Outcome::ClientDisconnected => true,
             Outcome::RateLimited
@@ -405,12 +335,12 @@ impl RequestRecord {
             | Outcome::ClientError
             | Outcome::UpstreamError => self.chunks_emitted > 0,
         };
-        self.attempts.last().filter(answered).map(|a| &a.model)
+        attempts.last().filter(answered).map(|a| &a.model)
     }
 
     fn write_rejected(&self, reason: &str, error: Option<String>, end: End) {
         let rejected = Rejected {
-            request_id: &self.request_id,
+            request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
             reason,
             error,

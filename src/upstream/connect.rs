@@ -19,7 +19,7 @@ use tower_service::Service;
 use super::dial::{Dialer, Names, bare_host, why};
 use super::unreachable::{ConnectError, Unreachable, chain};
 use super::wire::Wire;
-use crate::config::OutboundProxy;
+use crate::config::{OutboundProxy, is_private_host};
 
 /// Opens connections, straight or through a proxy.
 #[derive(Clone)]
@@ -100,7 +100,9 @@ impl Connector {
                     }
                 }
                 (Way::Network { dialer, proxies }, secured) => {
-                    let socket = match proxies.intercept(origin) {
+                    // The proxy may not see what this machine's network alone should (spec §10.1).
+                    let is_private = origin.host().is_some_and(is_private_host);
+                    let socket = match proxies.intercept(origin).filter(|_| !is_private) {
                         None => dialer.dial(origin).await?,
                         Some(proxy) => through(&proxy, dialer.clone(), origin).await?,
                     };

@@ -29,11 +29,15 @@ pub use lease::AnswerBody;
 pub use send::{Answered, SendError};
 pub use unreachable::{ConnectError, Unreachable};
 
+use crate::provider::Auth;
 use crate::redact::Secret;
 use crate::request::{Endpoint, UpstreamBody};
 
 /// What we call ourselves on the wire.
 pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
+
+/// Marks a request to an address that may be a proxy like this one (spec §10.1).
+pub const HOP: HeaderName = HeaderName::from_static("x-free-llm-proxy-hop");
 
 /// Where an account is asked, and what every request to it carries. A plain description.
 #[derive(Clone, Debug)]
@@ -66,6 +70,15 @@ struct Route {
     path: Uri,
     /// Our own: no header of the client's goes up (spec §9.7).
     headers: HeaderMap,
+}
+
+impl Hop {
+    /// Marks what goes this way: the address may be a proxy like this one, or this one.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        self.headers.insert(HOP, HeaderValue::from_static("1"));
+        self
+    }
 }
 
 impl Route {
@@ -217,6 +230,32 @@ impl HttpClient {
     ) -> Result<Response<AnswerBody>, SendError> {
         ask(address, shown, json, |absolute| self.origin(absolute)).await
     }
+
+    /// A GET with a key, shown as its provider wants it.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub async fn get_as(
+        &self,
+        address: &str,
+        auth: &Auth,
+        key: &Secret,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let header = match auth {
+            Auth::None => None,
+            Auth::Bearer => Some((AUTHORIZATION, bearer(key).map_err(unfit)?)),
+            Auth::Header(name) => Some(named(name, key).map_err(unfit)?),
+        };
+        self.ask(address, header, None).await
+    }
+}
+
+/// A key in a header of this name, marked so that nothing prints it.
+fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
+    let name = HeaderName::try_from(name)?;
+    let mut value = HeaderValue::try_from(key.expose())?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 fn unfit(error: http::Error) -> ConnectError {

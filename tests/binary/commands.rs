@@ -55,6 +55,8 @@ async fn s8_help_names_every_setting_and_no_value_of_the_environment() {
         "explain",
         "health",
         "init",
+        "providers",
+        "key",
         "setup",
         "launch",
         "settings",

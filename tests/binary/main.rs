@@ -18,6 +18,7 @@ mod connections;
 mod demo;
 mod log;
 mod operator;
+mod providers;
 mod settings;
 mod setup;
 mod sockets;

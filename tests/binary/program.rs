@@ -107,6 +107,15 @@ impl Program {
         ended.expect("it ends").unwrap().code()
     }
 
+    /// Runs it to its end with this on stdin.
+    pub async fn typed(mut self, text: &str) -> Ran {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
+        drop(writer);
+        self.command.stdin(reader);
+        self.run().await
+    }
+
     /// Prints there, where nothing of it is seen by the test.
     pub fn stdout(mut self, to: std::io::PipeWriter) -> Self {
         self.command.stdout(to);

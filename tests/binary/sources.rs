@@ -346,12 +346,12 @@ async fn s12_1_a_folder_that_is_trusted_by_name_serves() {
 
 #[tokio::test]
 async fn s12_1_a_slip_of_the_hand_is_named() {
-    let file = "PROXY_API_KEY=x\nOPENROUTER_API_KEYS=hush\n";
+    let file = "PROXY_API_KEY=x\nOPENROUTER_API_KYE=hush\n";
     let ran = Program::new("check").file(".env", file).run().await;
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(
         ran.stderr.starts_with(
-            ".env line 2: OPENROUTER_API_KEYS is no setting; is OPENROUTER_API_KEY meant?\n"
+            ".env line 2: OPENROUTER_API_KYE is no setting; is OPENROUTER_API_KEY meant?\n"
         ),
         "{ran:?}"
     );

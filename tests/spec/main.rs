@@ -14,6 +14,7 @@ mod scripts;
 mod wire;
 
 mod readme;
+mod s10_1_hop;
 mod s10_4_refusals;
 mod s10_simulated;
 mod s13_guessing;

@@ -141,7 +141,7 @@ fn s7_the_manual_describes_every_error_code() {
 
 #[test]
 fn s7_the_manual_describes_every_cause() {
-    let verdict = read("src/upstream/verdict.rs");
+    let verdict = read("src/verdict/mod.rs");
     let (_, causes) = verdict.split_once("impl Cause {").unwrap();
     let causes = causes.split("\n}").next().unwrap();
     let causes = causes.split('"').skip(1).step_by(2);

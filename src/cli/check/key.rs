@@ -33,7 +33,8 @@ pub fn judge_key(
     let finding = match status {
         200 => match body.get("data").filter(|data| data.is_object()) {
             Some(data) => {
-                let mut findings = accepted(data, &shown(key), now.wall);
+                let known = format!("{}{}", shown(key), terms(config));
+                let mut findings = accepted(data, &place(config), &known, now.wall);
                 if let KeySaid::Accepted { today: Some(today) } = said_today {
                     findings.push(quota(today, &names, local, now));
                 }
@@ -50,8 +51,9 @@ pub fn judge_key(
             };
             let finding = Finding::of(&refused, &names, now);
             Finding::bad(format!(
-                "{} It is in OPENROUTER_API_KEY (len={}). {}{}",
+                "{} It is {} (len={}). {}{}",
                 finding.sentence,
+                place(config),
                 key.len(),
                 advice(key),
                 said(&body, key),
@@ -82,10 +84,29 @@ pub fn judge_key(
     vec![finding]
 }
 
-fn accepted(data: &Value, shown: &str, now: SystemTime) -> Vec<Finding> {
+/// Where OpenRouter's key was found.
+fn place(config: &Config) -> String {
+    let mut accounts = config.accounts.iter();
+    let first = accounts.find(|account| account.id.provider.is_openrouter());
+    match first.and_then(|account| account.variable.as_ref()) {
+        Some(found) => format!("{} in {}", found.name, found.place),
+        None => "OPENROUTER_API_KEY".to_owned(),
+    }
+}
+
+/// What becomes of prompts there.
+fn terms(config: &Config) -> String {
+    let mut providers = config.providers.iter();
+    let row = providers.find(|row| row.id.is_openrouter());
+    row.map_or(String::new(), |row| {
+        format!("; {}", crate::cli::providers::training(row.training))
+    })
+}
+
+fn accepted(data: &Value, place: &str, shown: &str, now: SystemTime) -> Vec<Finding> {
     let flag = |name: &str| data.get(name).and_then(Value::as_bool) == Some(true);
     let mut findings = vec![Finding::ok(format!(
-        "the upstream accepts OPENROUTER_API_KEY: {shown}"
+        "the upstream accepts {place}: {shown}"
     ))];
     if flag("is_management_key") || flag("is_provisioning_key") {
         findings.push(Finding::bad(
@@ -162,7 +183,7 @@ fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
 }
 
 /// Tail and length, as the 502 of spec §4.2 has them.
-fn shown(key: &Secret) -> String {
+pub(in crate::cli) fn shown(key: &Secret) -> String {
     match key.tail() {
         Some(tail) => format!("key tail is {tail} (len={})", key.len()),
         None => format!("key is of len={}", key.len()),

@@ -5,6 +5,7 @@
 //! the answers come through the client that `serve` uses. What a running proxy would say of it,
 //! `condition` words for both. No key is printed.
 
+mod accounts;
 mod key;
 mod list;
 mod there;
@@ -13,16 +14,18 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::HeaderMap;
 
 pub use key::judge_key;
+pub(super) use key::shown;
 pub use list::judge_list;
 
+pub use super::key_test::Shown;
 use super::{Ending, Local, say};
 use crate::clock::Now;
 use crate::condition::{Condition, Names};
-use crate::config::{Config, SAFE_KEY};
-use crate::redact::Secret;
+use crate::config::{Account, Config, OutboundProxy, SAFE_KEY};
 use crate::upstream::{Connector, HttpClient, read_body};
 
 /// How well something is.
@@ -60,6 +63,15 @@ impl Finding {
             Some(next) => Self::bad(format!("{sentence} {next}")),
             None => Self::bad(sentence),
         }
+    }
+
+    /// A thing without which others go on is no reason to call it broken.
+    fn no_worse(self) -> Self {
+        let weight = match self.weight {
+            Weight::Bad => Weight::Warn,
+            Weight::Ok | Weight::Warn => self.weight,
+        };
+        Self { weight, ..self }
     }
 
     pub(super) fn warn(sentence: impl Into<String>) -> Self {
@@ -127,19 +139,23 @@ impl fmt::Display for Report {
 const LIMIT: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 8 << 20;
 
-/// The command: asks through the client that `serve` uses, and prints what was found.
-pub async fn ask(config: Config, local: Local) -> Ending {
-    let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
-    let client = match HttpClient::new(connector) {
-        Ok(client) => client,
-        Err(error) => {
-            say::problem(error);
-            return Ending::Fault;
-        }
-    };
-    let get = async |url: &str, key: Option<&Secret>| {
+/// Fetches addresses through the client that `serve` uses.
+pub(super) struct Getter(HttpClient);
+
+impl Getter {
+    pub(super) fn new(proxy: &OutboundProxy, connect: Duration) -> Result<Self, String> {
+        let client = HttpClient::new(Connector::network(proxy, connect));
+        client.map(Self).map_err(|error| error.to_string())
+    }
+
+    /// A whole answer, or the end of a sentence that says why there is none.
+    pub(super) async fn get(&self, url: &str, shown: Shown<'_>) -> Result<Answer, String> {
         let whole = async {
-            let response = client.get(url, key).await.map_err(|e| e.to_string())?;
+            let response = match shown {
+                Some((auth, key)) => self.0.get_as(url, auth, key).await,
+                None => self.0.get(url, None).await,
+            };
+            let response = response.map_err(|e| e.to_string())?;
             let (head, body) = response.into_parts();
             let body = read_body(&head.headers, body, MAX_BYTES)
                 .await
@@ -150,7 +166,19 @@ pub async fn ask(config: Config, local: Local) -> Ending {
         tokio::time::timeout(LIMIT, whole)
             .await
             .unwrap_or_else(|_| Err(late()))
+    }
+}
+
+/// The command: asks through the client that `serve` uses, and prints what was found.
+pub async fn ask(config: Config, local: Local) -> Ending {
+    let getter = match Getter::new(&config.outbound_proxy, config.connect_timeout) {
+        Ok(getter) => getter,
+        Err(error) => {
+            say::problem(error);
+            return Ending::Fault;
+        }
     };
+    let get = async |url: &str, shown: Shown<'_>| getter.get(url, shown).await;
     let report = run(&config, local, Now::read(), get).await;
     say::line(&report);
     report.ending()
@@ -159,22 +187,35 @@ pub async fn ask(config: Config, local: Local) -> Ending {
 /// Status, headers and body of an answer.
 pub type Answer = (u16, HeaderMap, Bytes);
 
-/// Asks the ranking and the upstream at once, and judges what they answer.
+/// Asks the ranking and all providers at once, and judges what they answer.
 ///
-/// `get` fetches a URL with or without the bearer key, bounded in time and size, and follows
-/// no redirect; its error is the end of a sentence and holds no key.
+/// `get` fetches a URL with or without a key, bounded in time and size, and follows no redirect; its
+/// error is the end of a sentence and holds no key.
 pub async fn run<F>(config: &Config, local: Local, now: Now, get: F) -> Report
 where
-    F: AsyncFn(&str, Option<&Secret>) -> Result<Answer, String>,
+    F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
     let names = Names::of(config);
-    let (base, key) = (&names.base, &config.upstream_key);
-    let [key_url, catalogue_url] = ["key", "models"].map(|name| format!("{base}/{name}"));
-    let (list, said, catalogue) = tokio::join!(
+    let first = config
+        .accounts
+        .iter()
+        .find(|a| a.id.provider.is_openrouter());
+    let rest = config
+        .accounts
+        .iter()
+        .filter(|a| Some(&a.id) != first.map(|first| &first.id));
+    let rest = rest.map(|account| accounts::check(account, local, now.wall, &get));
+    let (list, openrouter, rest) = tokio::join!(
         get(&names.ranking, None),
-        get(&key_url, Some(key)),
-        get(&catalogue_url, Some(key)),
+        async {
+            match first {
+                Some(account) => Some(asked(&names.base, account, &get).await),
+                None => None,
+            }
+        },
+        join_all(rest),
     );
+    let is_alone = first.is_some() && config.accounts.len() == 1;
     let list_findings = match &list {
         Ok((status, headers, body)) => {
             judge_list(*status, headers, body, config.takes_any_id(), now.wall)
@@ -184,8 +225,14 @@ where
             names.ranking
         ))],
     };
-    let upstream_findings = match said {
-        Ok((status, _, body)) => {
+    let list_findings = match is_alone {
+        true => list_findings,
+        // The others' models are known without it (spec §10.7).
+        false => list_findings.into_iter().map(Finding::no_worse).collect(),
+    };
+    let upstream_findings = match openrouter {
+        None => Vec::new(),
+        Some((Ok((status, _, body)), catalogue)) => {
             let mut findings = judge_key(status, &body, config, local, now);
             // Without a key endpoint it may be another kind of upstream, or a wrong path.
             let no_key_endpoint = matches!(status, 404 | 405);
@@ -194,23 +241,48 @@ where
             findings.extend(there);
             findings
         }
-        Err(error) => vec![Finding::bad(format!(
-            "the upstream at {base} cannot be reached: {error}"
+        Some((Err(error), _)) => vec![Finding::bad(format!(
+            "the upstream at {} cannot be reached: {error}",
+            names.base
         ))],
     };
+    let all = [judge_settings(config), list_findings, upstream_findings];
     Report {
-        findings: [judge_settings(config), list_findings, upstream_findings].concat(),
+        findings: [all.concat(), rest.concat()].concat(),
     }
+}
+
+/// What OpenRouter's key endpoint and its catalogue say.
+async fn asked<F>(
+    base: &str,
+    account: &Account,
+    get: F,
+) -> (Result<Answer, String>, Result<Answer, String>)
+where
+    F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
+{
+    let [key_url, catalogue_url] = ["key", "models"].map(|name| format!("{base}/{name}"));
+    let shown = account
+        .key
+        .as_ref()
+        .map(|key| (&account.provider.auth, key));
+    tokio::join!(get(&key_url, shown), get(&catalogue_url, shown))
 }
 
 fn judge_settings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("the settings are complete")];
     findings.extend(config.warnings.iter().map(Finding::warn));
-    if config.proxy_keys.contains(&config.upstream_key) {
-        findings.push(Finding::warn(
-            "PROXY_API_KEY is the same as OPENROUTER_API_KEY: whoever may call the proxy can use \
-             your OpenRouter account directly",
-        ));
+    for account in &config.accounts {
+        let (Some(key), Some(variable)) = (&account.key, &account.variable) else {
+            continue;
+        };
+        if config.proxy_keys.contains(key) {
+            findings.push(Finding::warn(format!(
+                "PROXY_API_KEY is the same as {}: whoever may call the proxy can use your {} account \
+                 directly",
+                variable.name, account.provider.name
+            )));
+        }
     }
     if let Some(length) = config.short_key() {
         findings.push(Finding::warn(format!(

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
+use crate::redact::Secret;
 
 const KEY: &str = "sk-or-v1-hush-0123456789-WXYZ";
 
@@ -15,12 +16,11 @@ fn now() -> Now {
 #[test]
 fn s8_the_key_is_judged_in_plain_words() {
     let data = |more: &str| format!("{{\"data\":{{\"label\":\"x\",\"usage\":1{more}}}}}");
-    const ACCEPTED: &str =
-        "ok the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)";
+    const ACCEPTED: &str = "ok the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts";
     let refused = |status: u16, said: &str| {
         format!(
             "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env. Then \
-             restart the proxy. It is in OPENROUTER_API_KEY (len=29). Is it deleted, disabled or a \
+             restart the proxy. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
              placeholder? Create one at https://openrouter.ai/settings/keys{said}"
         )
     };
@@ -79,7 +79,7 @@ fn s8_a_short_key_shows_its_length_only() {
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
-         one into .env. Then restart the proxy. It is in OPENROUTER_API_KEY (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+         one into .env. Then restart the proxy. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
     );
 }
 
@@ -124,7 +124,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
 #[tokio::test]
 async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
     let config = config("https://openrouter.ai/api/v1");
-    let get = async |url: &str, key: Option<&Secret>| match (url, key.map(Secret::expose)) {
+    let get = async |url: &str, shown: Shown<'_>| match (url, shown.map(|(_, key)| key.expose())) {
         ("https://list.example/top", None) => {
             answer(200, r#"{"models":[{"id":"a/b:free","rank":1}]}"#)
         }
@@ -140,7 +140,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
         report.to_string(),
         "ok    the settings are complete\n\
          ok    the ranking has 1 model that can be used\n\
-         ok    the upstream accepts OPENROUTER_API_KEY: key tail is ...WXYZ (len=29)\n\
+         ok    the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts\n\
          ok    1 of 1 models exist there\n\
          Everything works."
     );
@@ -148,7 +148,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
 
 #[tokio::test]
 async fn s8_check_fails_when_nobody_answers() {
-    let get = async |_: &str, _: Option<&Secret>| Err("connection refused".to_owned());
+    let get = async |_: &str, _: Shown<'_>| Err("connection refused".to_owned());
     let report = run(
         &config("http://127.0.0.1:9/v1"),
         Local::hours(3),
@@ -199,7 +199,7 @@ async fn s8_the_models_must_exist_at_the_upstream() {
         (404, LIST,   200, "<html>",                                       no_api.into()),
     ];
     for (key, list, status, body, expected) in rows {
-        let get = async |url: &str, _: Option<&Secret>| match url {
+        let get = async |url: &str, _: Shown<'_>| match url {
             "https://list.example/top" => answer(200, list),
             "http://127.0.0.1:9/models" => answer(status, body),
             _ => answer(key, r#"{"data":{}}"#),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{AllowOrigins, LogLevel, ModelField, SETTINGS};
+use crate::model::ModelOrder;
 
 type Set = &'static [(&'static str, &'static str)];
 
@@ -18,7 +19,8 @@ fn s6_the_table_and_the_reader_know_the_same_names() {
     });
     assert!(read.is_ok());
     let names = SETTINGS.iter().map(|s| s.name.to_owned());
-    assert_eq!(asked.into_inner(), names.collect());
+    let keys = accounts::plain_names().map(str::to_owned);
+    assert_eq!(asked.into_inner(), names.chain(keys).collect());
 }
 
 #[test]
@@ -54,6 +56,9 @@ fn s6_defaults() {
     assert!(config.fallback_router);
     assert!(!config.allow_paid);
     assert_eq!(config.drain_timeout, sec(30));
+    let labels = config.accounts.iter().map(|account| account.id.to_string());
+    assert_eq!(labels.collect::<Vec<_>>(), ["openrouter"]);
+    assert_eq!(config.model_order, ModelOrder::default());
     assert_eq!(config.metrics_addr, None);
     assert!(!config.metrics_auth);
     assert_eq!(config.cors_allow_origins, AllowOrigins::Any);
@@ -94,7 +99,11 @@ fn s6_every_problem_is_reported_at_once() {
     };
     assert_eq!(
         Config::read(lookup).unwrap_err().to_string(),
-        "OPENROUTER_API_KEY is required: create one at https://openrouter.ai/settings/keys\n\
+        "OPENROUTER_API_KEY is required: create one at https://openrouter.ai/settings/keys, or set another \
+         provider's (GEMINI_API_KEY, GROQ_API_KEY, NVIDIA_API_KEY, CLOUDFLARE_API_TOKEN, ZAI_API_KEY, \
+         REQUESTY_API_KEY, MISTRAL_API_KEY, COHERE_API_KEY, LLM7_API_KEY, HUGGINGFACE_API_KEY, \
+         AI_GATEWAY_API_KEY, CEREBRAS_API_KEY, OLLAMA_API_KEY, SILICONFLOW_API_KEY, MODELSCOPE_API_KEY); \
+         `free-llm-proxy providers` says where to get them\n\
          PROXY_API_KEY is required: make one up, or let `free-llm-proxy init` do it\n\
          PORT=\"99999\": must be a whole number from 0 to 65535\n\
          UPSTREAM_TIMEOUT_SEC=\"nan\": must be a number of seconds above 0 and at most \
@@ -128,6 +137,11 @@ fn s6_an_empty_value_is_malformed_or_none() {
     for setting in SETTINGS {
         for empty in ["", "  "] {
             let read = Config::read(with(&[(setting.name, empty)]));
+            if setting.name == "PROVIDERS" {
+                let error = read.unwrap_err().to_string();
+                assert!(error.starts_with("PROVIDERS is empty: "), "{error}");
+                continue;
+            }
             match setting.preset {
                 Preset::None => assert!(read.is_ok(), "{}", setting.name),
                 Preset::Required(_) | Preset::Text(_) | Preset::Same(_) => {

@@ -24,16 +24,15 @@ fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
 fn house() -> Snapshot {
     let names = ["openrouter", "groq", "groq:groq#2", "ovh", "local"];
     Snapshot::new(Parts {
-        offers: vec![
+        fallback: Some(model("router", i64::MAX, &[])),
+        accounts: names.map(account).into(),
+        ..parts(vec![
             offer("local", "z", None),
             offer("groq", "x", Some(8_000)),
             offer("ovh", "x", Some(32_000)),
             offer("groq", "y", None),
             offer("mistral", "q", None),
-        ],
-        fallback: Some(model("router", i64::MAX, &[])),
-        accounts: names.map(account).into(),
-        ..parts(Vec::new())
+        ])
     })
 }
 
@@ -153,6 +152,43 @@ fn s10_4_who_is_resting_twice_wakes_with_the_longer_rest() {
     assert_eq!(in_words(&next), "all cooling, 50s");
 }
 
+/// A day at OpenRouter is out, and hundreds of its offers stand before the first that can be asked.
+#[test]
+fn s10_4_who_returns_first_is_found_among_those_whose_account_rests() {
+    let (needs, now) = (Needs::default(), now());
+    let offers = (0..500).map(|n| model(&format!("m{n}"), n, &[Tools]));
+    let offers = offers.chain([offer("groq", "x", None)]).collect();
+    let house = Snapshot::new(Parts {
+        accounts: ["openrouter", "groq"].map(account).into(),
+        ..parts(offers)
+    });
+    let mut known = Rests::default();
+    let rest = |known: &mut Rests, whom: &Subject, because, seconds| {
+        let rest = Rest::For(Duration::from_secs(seconds));
+        known.rest(whom, because, rest, now);
+    };
+    let day = out_of("m0", AccountLimit::Day);
+    rest(&mut known, house.candidates()[0].of_account(), day, 900);
+    rest(
+        &mut known,
+        house.candidates()[7].model(),
+        because("m7"),
+        9000,
+    );
+    let told =
+        |known: &Rests, needs: &Needs| in_words(&next(Some(&house), wants(needs), known, now));
+    assert_eq!(told(&known, &needs), "groq/x");
+    rest(
+        &mut known,
+        house.candidates()[500].itself(),
+        because("x"),
+        5000,
+    );
+    assert_eq!(told(&known, &needs), "all cooling, 900s");
+    let seed = [Seed].into_iter().collect();
+    assert_eq!(told(&known, &seed), "none capable: [Seed]");
+}
+
 #[test]
 fn s10_4_an_unreached_provider_is_asked_last() {
     let (house, needs, now) = (house(), Needs::default(), now());
@@ -251,9 +287,9 @@ fn s10_4_a_quota_of_one_model_counts_as_a_quota_and_a_failing_model_does_not() {
     );
     assert_eq!(told(&known), None, "another account is awake");
     rest(&mut known, "candidate groq/x@groq#2", because("x"), 40);
-    assert_eq!(told(&known), Some((AccountLimit::Minute, 40)));
+    assert_eq!(told(&known), Some((AccountLimit::Quota, 40)));
     rest(&mut known, "candidate groq/x@groq#2", because("x"), 9000);
-    assert_eq!(told(&known), Some((AccountLimit::Day, 9000)));
+    assert_eq!(told(&known), Some((AccountLimit::Quota, 9000)));
     let mut known = Rests::default();
     rest(
         &mut known,

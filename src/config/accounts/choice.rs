@@ -1,0 +1,198 @@
+//! `PROVIDERS`: exactly these, or some more and some fewer than by default (spec §10.1). Pure.
+
+use super::super::error::shown;
+use crate::model::ProviderId;
+use crate::spelling::distance;
+
+/// What `PROVIDERS` asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::config) enum Choice {
+    /// It is not set: those that have a key.
+    #[default]
+    Found,
+    /// Exactly these, in this order.
+    Exactly(Vec<ProviderId>),
+    /// Those that have a key, with these and without those.
+    Changed {
+        /// On in any case.
+        with: Vec<ProviderId>,
+        /// Off in any case.
+        without: Vec<ProviderId>,
+    },
+}
+
+impl Choice {
+    /// Reads `PROVIDERS`, among these providers.
+    ///
+    /// # Errors
+    ///
+    /// Sentences that begin with the variable's name.
+    pub(in crate::config) fn read(text: &str, known: &[ProviderId]) -> Result<Self, Vec<String>> {
+        let between = |c: char| c == ',' || c.is_whitespace();
+        let words: Vec<_> = text
+            .split(between)
+            .filter(|word| !word.is_empty())
+            .collect();
+        let is_change = |word: &&&str| word.starts_with(['+', '-']);
+        let changes = words.iter().filter(is_change).count();
+        if words.is_empty() {
+            return Err(vec![
+                "PROVIDERS is empty: name some, such as openrouter,groq, or leave it out to use all that \
+                 have a key"
+                    .to_owned(),
+            ]);
+        }
+        if changes > 0 && changes < words.len() {
+            return Err(vec![
+                "PROVIDERS mixes two forms: either exactly these (openrouter,groq), or a sign before each \
+                 (+kilo,-gemini)"
+                    .to_owned(),
+            ]);
+        }
+        let (mut exactly, mut with, mut without) = (Vec::new(), Vec::new(), Vec::new());
+        let mut problems = Vec::new();
+        for word in words {
+            let (list, name) = match (word.strip_prefix('+'), word.strip_prefix('-')) {
+                (Some(name), _) => (&mut with, name),
+                (_, Some(name)) => (&mut without, name),
+                (None, None) => (&mut exactly, word),
+            };
+            let name = name.to_ascii_lowercase();
+            match known.iter().find(|id| id.as_str() == name) {
+                Some(id) if list.contains(id) => {}
+                Some(id) => list.push(id.clone()),
+                None => problems.push(unknown(&name, known)),
+            }
+        }
+        if let Some(both) = with.iter().find(|id| without.contains(id)) {
+            problems.push(format!("PROVIDERS both adds and takes away {both}"));
+        }
+        match (problems.is_empty(), changes) {
+            (false, _) => Err(problems),
+            (true, 0) => Ok(Self::Exactly(exactly)),
+            (true, _) => Ok(Self::Changed { with, without }),
+        }
+    }
+
+    /// Whether a provider is on because it is named.
+    pub(in crate::config) fn names(&self, id: &ProviderId) -> bool {
+        match self {
+            Self::Found => false,
+            Self::Exactly(ids) | Self::Changed { with: ids, .. } => ids.contains(id),
+        }
+    }
+
+    /// Whether a provider is off whatever keys there are.
+    pub(in crate::config) fn bars(&self, id: &ProviderId) -> bool {
+        match self {
+            Self::Found => false,
+            Self::Exactly(ids) => !ids.contains(id),
+            Self::Changed { without, .. } => without.contains(id),
+        }
+    }
+
+    /// Where a provider stands in the order that `PROVIDERS` gives, if it gives one.
+    pub(in crate::config) fn place(&self, id: &ProviderId) -> Option<usize> {
+        match self {
+            Self::Found | Self::Changed { .. } => None,
+            Self::Exactly(ids) => ids.iter().position(|other| other == id),
+        }
+    }
+}
+
+/// A name that no provider has; a key in a name's place is not repeated.
+fn unknown(name: &str, known: &[ProviderId]) -> String {
+    let near = known
+        .iter()
+        .map(|id| (distance(name, id.as_str()), id))
+        .filter(|(far, id)| *far <= 2 && *far < id.as_str().len())
+        .min();
+    let hint = match near {
+        Some((_, id)) => format!("is {id} meant?"),
+        None => "`free-llm-proxy providers` lists them".to_owned(),
+    };
+    format!(
+        "PROVIDERS names {}, which is no provider; {hint}",
+        shown(name)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(names: &str) -> Vec<ProviderId> {
+        names
+            .split_whitespace()
+            .map(|name| ProviderId::try_from(name).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn s10_1_providers_are_exactly_these_or_more_and_fewer() {
+        let known = ids("openrouter gemini groq kilo my-box");
+        let exactly = |names| Ok(Choice::Exactly(ids(names)));
+        let changed = |with, without| {
+            Ok(Choice::Changed {
+                with: ids(with),
+                without: ids(without),
+            })
+        };
+        let refused = |why: &'static str| Err(why);
+        #[rustfmt::skip]
+        let rows: Vec<(&str, Result<Choice, &str>)> = vec![
+            ("openrouter,groq",         exactly("openrouter groq")),
+            (" groq , OpenRouter ,",    exactly("groq openrouter")),
+            ("groq groq\nkilo",         exactly("groq kilo")),
+            ("my-box",                  exactly("my-box")),
+            ("+kilo,-gemini",           changed("kilo", "gemini")),
+            ("-gemini",                 changed("", "gemini")),
+            ("+kilo +kilo",             changed("kilo", "")),
+            ("",                        refused("PROVIDERS is empty: ")),
+            (" , ",                     refused("PROVIDERS is empty: ")),
+            ("groq,+kilo",              refused("PROVIDERS mixes two forms")),
+            ("groq,-kilo",              refused("PROVIDERS mixes two forms")),
+            ("+kilo,-kilo",             refused("PROVIDERS both adds and takes away kilo")),
+            ("grok",                    refused("PROVIDERS names \"grok\", which is no provider; is groq meant?")),
+            ("+gemnii",                 refused("PROVIDERS names \"gemnii\", which is no provider; is gemini meant?")),
+            ("llama",                   refused("PROVIDERS names \"llama\", which is no provider; `free-llm-proxy providers`")),
+            ("+",                       refused("PROVIDERS names \"\", which is no provider; `free-llm-proxy providers`")),
+            ("gsk_0123456789abcdefghij", refused("PROVIDERS names \"***\", which is no provider")),
+            ("sk-or-v1-0123456789",     refused("PROVIDERS names \"***\", which is no provider")),
+        ];
+        for (text, expected) in rows {
+            match (Choice::read(text, &known), expected) {
+                (Ok(choice), Ok(expected)) => assert_eq!(choice, expected, "{text:?}"),
+                (Err(problems), Err(expected)) => {
+                    let [problem] = problems.as_slice() else {
+                        panic!("{problems:?}");
+                    };
+                    assert!(problem.starts_with(expected), "{problem}");
+                }
+                (got, _) => panic!("{text:?}: {got:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn s10_1_who_is_named_and_who_is_barred() {
+        let known = ids("openrouter gemini groq kilo");
+        let read = |text| Choice::read(text, &known).unwrap();
+        #[rustfmt::skip]
+        let rows = [
+            // PROVIDERS                     named            barred
+            (Choice::Found,                  "",              ""),
+            (read("groq,openrouter"),        "groq openrouter", "gemini kilo"),
+            (read("+kilo,-gemini"),          "kilo",          "gemini"),
+        ];
+        for (choice, named, barred) in rows {
+            for id in &known {
+                assert_eq!(choice.names(id), ids(named).contains(id), "{choice:?} {id}");
+                assert_eq!(choice.bars(id), ids(barred).contains(id), "{choice:?} {id}");
+            }
+        }
+        let choice = read("groq,openrouter");
+        let places: Vec<_> = known.iter().map(|id| choice.place(id)).collect();
+        assert_eq!(places, [Some(1), None, Some(0), None]);
+    }
+}

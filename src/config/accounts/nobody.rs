@@ -1,0 +1,83 @@
+//! What is said where no account is left, and nothing else is wrong: what to do about it. Pure.
+
+use std::sync::Arc;
+
+use super::choice::Choice;
+use super::resolve::{Asked, Off, Standing};
+use super::variables::Variables;
+use crate::model::ProviderId;
+use crate::provider::{Provider, Training};
+
+/// What is said where nobody is left.
+pub(super) fn nobody(
+    asked: &Asked<'_>,
+    variables: &Variables<'_>,
+    standings: &[Standing],
+) -> String {
+    let off = |fits: &dyn Fn(&Off) -> bool| {
+        let off = standings
+            .iter()
+            .filter(|standing| standing.off.as_ref().is_some_and(fits));
+        let ids: Vec<_> = off.map(|standing| standing.provider.id.as_str()).collect();
+        ids.join(", ")
+    };
+    let key_of = |provider: &&Arc<Provider>| {
+        let is_usual =
+            !provider.only_when_named && !provider.billed && !provider.id.is_openrouter();
+        let is_usual = is_usual && provider.id.as_str() != ProviderId::LOCAL;
+        let names = provider.key_names.iter();
+        let mut own = names.filter(|name| !provider.shared_names.contains(name));
+        own.next().filter(|_| is_usual).cloned()
+    };
+    let trains = off(&|off| *off == Off::Trains);
+    if !trains.is_empty() {
+        let safe = asked.providers.iter();
+        let safe = safe.filter(|provider| provider.training == Training::No);
+        let names: Vec<_> = safe.filter_map(|provider| key_of(&provider)).collect();
+        return format!(
+            "TRAINING=refuse leaves nobody to ask: {trains} may train on prompts. Set TRAINING=allow, or a \
+             key of a provider that does not: {}",
+            names.join(", ")
+        );
+    }
+    if asked.choice.bars_openrouter() {
+        return "PROVIDERS takes away openrouter, and no other provider has a key: nobody is left to ask"
+            .to_owned();
+    }
+    let others: Vec<_> = asked
+        .providers
+        .iter()
+        .filter_map(|provider| key_of(&provider))
+        .collect();
+    let is_empty = variables.layers.iter().any(|layer| {
+        let text = layer.texts.get("OPENROUTER_API_KEY");
+        text.is_some_and(|text| text.trim().is_empty())
+    });
+    let lacks = if is_empty { "empty" } else { "required" };
+    let passed_over: Vec<_> = standings
+        .iter()
+        .filter_map(|standing| match &standing.off {
+            Some(Off::Elsewhere(names) | Off::Shared(names)) => Some(names.join(", ")),
+            _ => None,
+        })
+        .collect();
+    let mut told = format!(
+        "OPENROUTER_API_KEY is {lacks}: create one at https://openrouter.ai/settings/keys, or set another \
+         provider's ({}); `free-llm-proxy providers` says where to get them",
+        others.join(", ")
+    );
+    if !passed_over.is_empty() {
+        let names = passed_over.join(", ");
+        told += &format!(
+            ". {names} of the environment may be meant for another program, and counts where PROXY_API_KEY \
+             is set there too or PROVIDERS names its provider"
+        );
+    }
+    told
+}
+
+impl Choice {
+    fn bars_openrouter(&self) -> bool {
+        ProviderId::try_from(ProviderId::OPENROUTER).is_ok_and(|id| self.bars(&id))
+    }
+}

@@ -1,0 +1,332 @@
+//! Which providers are on, why the others are not, and the accounts there are. Pure.
+
+use std::sync::Arc;
+
+use super::Account;
+use super::choice::Choice;
+use super::keys::{Key, Keys, Search};
+use super::nobody::nobody;
+use super::split;
+use super::variables::{Environment, Variable, Variables};
+use crate::model::{AccountId, ProviderId};
+use crate::provider::file::ConfigFile;
+use crate::provider::{Provider, Training};
+
+/// What decides, beside the keys.
+pub(in crate::config) struct Asked<'a> {
+    /// Every provider that is known, with what the file changes of it, in the order of spec §10.1.
+    pub providers: Vec<Arc<Provider>>,
+    /// `CONFIG_FILE`, and what it is called.
+    pub file: &'a ConfigFile,
+    /// Where that file is, and whose trust it has.
+    pub file_is: Variable,
+    /// `PROVIDERS`.
+    pub choice: &'a Choice,
+    /// `ALLOW_PAID`.
+    pub allow_paid: bool,
+    /// `TRAINING` is `refuse`.
+    pub refuse_training: bool,
+}
+
+/// What came out.
+#[derive(Default)]
+pub(in crate::config) struct Resolved {
+    pub standings: Vec<Standing>,
+    pub accounts: Vec<Account>,
+    pub problems: Vec<String>,
+    /// What is said where nobody is left and nothing else is wrong.
+    pub nobody: Option<String>,
+    pub warnings: Vec<String>,
+}
+
+/// How a provider stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its row.
+    pub provider: Arc<Provider>,
+    /// Why it is off; `None` where it is on.
+    pub off: Option<Off>,
+    /// Where its keys were found.
+    pub variables: Vec<Variable>,
+}
+
+/// Why a provider is not on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Off {
+    /// There is no key.
+    NoKey,
+    /// It is on only where `PROVIDERS` names it.
+    Unnamed,
+    /// Its only key stands in variables that other programs use too.
+    Shared(Vec<String>),
+    /// Its only key stands in variables of the environment that may be meant for other programs.
+    Elsewhere(Vec<String>),
+    /// `PROVIDERS` does not have it.
+    Barred,
+    /// What is asked under its key is billed, and `ALLOW_PAID` is off.
+    Billed,
+    /// It may train on prompts, and `TRAINING` is `refuse`.
+    Trains,
+    /// `LOCAL_BASE_URL` is not set.
+    NoAddress,
+    /// Its settings are wrong.
+    Mistake,
+}
+
+/// Finds every provider's keys and makes accounts of them.
+pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -> Resolved {
+    let mut out = Resolved::default();
+    let in_environment = variables.environment_has("PROXY_API_KEY");
+    for provider in &asked.providers {
+        let mut standing = Stand {
+            asked,
+            variables,
+            provider,
+            in_environment,
+            out: &mut out,
+        };
+        let stands = standing.stand();
+        out.standings.push(stands);
+    }
+    let last = |standing: &Standing| {
+        let id = &standing.provider.id;
+        (id.as_str() == ProviderId::LOCAL, asked.choice.place(id))
+    };
+    // Both sorts are stable: what has no place keeps its own.
+    out.standings.sort_by_key(last);
+    out.accounts.sort_by_key(|account| {
+        let mut standings = out.standings.iter();
+        standings.position(|standing| standing.provider.id == account.id.provider)
+    });
+    if out.accounts.is_empty() && out.problems.is_empty() {
+        out.nobody = Some(nobody(asked, variables, &out.standings));
+    }
+    out
+}
+
+/// One provider on its way.
+struct Stand<'a> {
+    asked: &'a Asked<'a>,
+    variables: &'a Variables<'a>,
+    provider: &'a Arc<Provider>,
+    in_environment: bool,
+    out: &'a mut Resolved,
+}
+
+impl Stand<'_> {
+    fn stand(&mut self) -> Standing {
+        let found = self.find();
+        let mut variables: Vec<_> = found.keys.iter().map(|key| key.variable.clone()).collect();
+        variables.dedup();
+        Standing {
+            provider: Arc::clone(self.provider),
+            off: self.decide(found).err(),
+            variables,
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        self.asked.choice.names(&self.provider.id)
+    }
+
+    fn is_local(&self) -> bool {
+        self.provider.id.as_str() == ProviderId::LOCAL
+    }
+
+    fn find(&self) -> Keys {
+        let search = self.search(self.environment(), self.is_named());
+        let file = self.asked.file.get(self.provider.id.as_str());
+        match file.and_then(|named| named.keys.as_ref()) {
+            Some(refs) => search.by_file(refs, &self.asked.file_is),
+            None => search.by_name(),
+        }
+    }
+
+    fn search(&self, environment: Environment, with_shared: bool) -> Search<'_> {
+        Search {
+            provider: self.provider,
+            variables: self.variables,
+            environment,
+            with_shared,
+        }
+    }
+
+    /// People's shells hold keys for other programs.
+    fn environment(&self) -> Environment {
+        let is_ours = self.provider.id.is_openrouter() || self.is_local();
+        if is_ours || self.in_environment || self.is_named() {
+            Environment::Counts
+        } else {
+            Environment::PassedOver
+        }
+    }
+
+    /// Makes its accounts, or says why it has none.
+    fn decide(&mut self, found: Keys) -> Result<(), Off> {
+        let provider = self.provider;
+        if self.asked.choice.bars(&provider.id) {
+            return Err(Off::Barred);
+        }
+        if provider.base_url.is_empty() {
+            if self.is_named() {
+                self.out.problems.push(format!(
+                    "PROVIDERS names {}, whose address is not set: set LOCAL_BASE_URL",
+                    provider.id
+                ));
+            }
+            return Err(Off::NoAddress);
+        }
+        self.out.warnings.extend(found.warnings);
+        if !found.problems.is_empty() {
+            self.out.problems.extend(found.problems);
+            return Err(Off::Mistake);
+        }
+        let keys = self.affordable(found.keys)?;
+        let needs_no_key = provider.keyless || provider.custom;
+        if keys.is_empty() && !needs_no_key {
+            return Err(self.without_key());
+        }
+        let is_there = provider.custom || self.is_local();
+        // A key of its own puts one on that needs none, too.
+        let only_named = provider.only_when_named && !provider.keyless;
+        let needs_name = only_named || (keys.is_empty() && !is_there);
+        if needs_name && !self.is_named() {
+            return Err(Off::Unnamed);
+        }
+        if self.asked.refuse_training && provider.training != Training::No {
+            if self.is_named() {
+                self.out.warnings.push(format!(
+                    "PROVIDERS names {}, which may train on prompts: TRAINING=refuse leaves it out",
+                    provider.id
+                ));
+            }
+            return Err(Off::Trains);
+        }
+        let accounts = accounts(provider, keys);
+        self.out.accounts.extend(accounts);
+        Ok(())
+    }
+
+    /// The keys that may be used: a billed one only where that is allowed.
+    fn affordable(&mut self, keys: Vec<Key>) -> Result<Vec<Key>, Off> {
+        let provider = self.provider;
+        let (Some(first), true, false) = (keys.first(), provider.billed, self.asked.allow_paid)
+        else {
+            return Ok(keys);
+        };
+        let name = &first.variable.name;
+        let billed = format!(
+            "{name} is left out: what {} answers under a key is billed, and ALLOW_PAID is off",
+            provider.name
+        );
+        match (self.is_named(), provider.keyless) {
+            (true, false) => {
+                let id = &provider.id;
+                self.out.problems.push(format!(
+                    "PROVIDERS names {id}, whose key ({name}) is billed: set ALLOW_PAID=on too, or leave it \
+                     out"
+                ));
+                Err(Off::Billed)
+            }
+            (true, true) => {
+                self.out.warnings.push(billed);
+                Ok(Vec::new())
+            }
+            (false, _) => {
+                self.out.warnings.push(billed);
+                Err(Off::Billed)
+            }
+        }
+    }
+
+    /// Why a provider that needs one has no key.
+    fn without_key(&mut self) -> Off {
+        let provider = self.provider;
+        if self.is_named() {
+            let id = &provider.id;
+            let hint = match provider.key_names.first() {
+                Some(name) if provider.sign_up.is_empty() => format!("set {name}"),
+                Some(name) => format!("set {name} (create one at {})", provider.sign_up),
+                None => "name one in CONFIG_FILE".to_owned(),
+            };
+            self.out
+                .problems
+                .push(format!("PROVIDERS names {id}, which has no key: {hint}"));
+            return Off::NoKey;
+        }
+        if self
+            .asked
+            .file
+            .get(provider.id.as_str())
+            .is_some_and(|named| named.keys.is_some())
+        {
+            return Off::NoKey;
+        }
+        let named = |environment, with_shared| {
+            let found = self.search(environment, with_shared).by_name().keys;
+            let names = found.into_iter().map(|key| key.variable.name);
+            let mut names: Vec<_> = names.collect();
+            names.dedup();
+            names
+        };
+        let elsewhere = named(Environment::Counts, false);
+        let shared = named(Environment::Counts, true);
+        match (elsewhere.is_empty(), shared.is_empty()) {
+            (false, _) => Off::Elsewhere(elsewhere),
+            (true, false) => Off::Shared(shared),
+            (true, true) => Off::NoKey,
+        }
+    }
+}
+
+/// One account for each key, or one for all keys of a label; without a key one alone.
+fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
+    let account = |label: &str| Account {
+        id: AccountId {
+            provider: provider.id.clone(),
+            label: label.into(),
+        },
+        provider: Arc::clone(provider),
+        key: None,
+        account_id: None,
+        variable: None,
+        odd_shape: false,
+        spares: Vec::new(),
+    };
+    if keys.is_empty() {
+        return vec![account(provider.id.as_str())];
+    }
+    let mut accounts: Vec<Account> = Vec::new();
+    let given: Vec<_> = keys.iter().filter_map(|key| key.label.clone()).collect();
+    for key in keys {
+        let same = |account: &&mut Account| key.label.as_deref() == Some(&account.id.label);
+        if let Some(account) = accounts.iter_mut().find(same) {
+            account.spares.push((key.key, key.variable));
+            continue;
+        }
+        let label = key.label.clone().unwrap_or_else(|| {
+            let taken = |label: &String| {
+                given.contains(label) || accounts.iter().any(|other| *other.id.label == **label)
+            };
+            free_label(provider.id.as_str(), accounts.len(), taken)
+        });
+        accounts.push(Account {
+            odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
+            key: Some(key.key),
+            account_id: key.account_id,
+            variable: Some(key.variable),
+            ..account(&label)
+        });
+    }
+    accounts
+}
+
+/// `groq`, `groq#2`, ...: the first that no account of the file has taken.
+fn free_label(provider: &str, before: usize, is_taken: impl Fn(&String) -> bool) -> String {
+    let numbered = (before..).map(|number| match number {
+        0 => provider.to_owned(),
+        _ => format!("{provider}#{}", number + 1),
+    });
+    let mut free = numbered.filter(|label| !is_taken(label));
+    free.next().unwrap_or_default()
+}

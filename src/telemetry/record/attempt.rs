@@ -1,0 +1,197 @@
+//! An attempt under way, as a value: it ends with its record, and one that is dropped was abandoned.
+//!
+//! It knows its request's trail and not the request's record, so several may be under way at once.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use super::millis;
+use crate::clock::Now;
+use crate::live::{AttemptRecord, Attempted};
+use crate::model::Candidate;
+use crate::telemetry::{Happening, Metrics, Traffic};
+use crate::verdict::{Cause, Failure, Outcome, Scope};
+
+/// The attempts of one request, for all who end one or must tell how many there are.
+#[derive(Debug)]
+pub struct Trail {
+    pub(super) request_id: Arc<str>,
+    metrics: Arc<Metrics>,
+    traffic: Arc<Traffic>,
+    begun: AtomicUsize,
+    cut: AtomicBool,
+    kept: Mutex<Kept>,
+}
+
+/// What is kept of them.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Those that have ended.
+    pub(super) attempts: Vec<AttemptRecord>,
+    /// The last one failed, and not by the request's fault.
+    pub(super) refused: bool,
+    /// The last one, while the figures have not been told of it.
+    pub(super) untold: Option<Attempted>,
+    /// From asking the model to its first useful event.
+    pub(super) ttft_ms: Option<u64>,
+    pub(super) completion_tokens: Option<u64>,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub struct Attempt {
+    trail: Arc<Trail>,
+    candidate: Arc<Candidate>,
+    begun: Instant,
+    has_ended: bool,
+}
+
+impl Trail {
+    pub(super) fn new(request_id: &str, metrics: Arc<Metrics>, traffic: Arc<Traffic>) -> Self {
+        Self {
+            request_id: request_id.into(),
+            metrics,
+            traffic,
+            begun: AtomicUsize::new(0),
+            cut: AtomicBool::new(false),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// How many attempts there are, those under way included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The proxy has to stop: an attempt that is abandoned from here on is so for that.
+    pub fn cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Each attempt is added whole, so a panic elsewhere leaves them usable.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an attempt that has just ended, and shows it. Perhaps it failed for the whole account;
+    /// `refused` says of a failure whether the request is not to blame for it.
+    fn add(&self, attempt: AttemptRecord, of_account: bool, refused: Option<bool>) {
+        let mut kept = self.kept();
+        kept.refused = refused.unwrap_or(kept.refused);
+        let attempted = Attempted {
+            outcome: attempt.outcome,
+            of_account,
+            duration_ms: attempt.duration_ms,
+            ttft_ms: kept.ttft_ms,
+            completion_tokens: kept.completion_tokens,
+        };
+        // A success ends with its request: one lock for both.
+        if attempt.outcome == Outcome::Success {
+            kept.untold = Some(attempted);
+        } else {
+            self.traffic.attempt(&attempt.model, attempted, Now::read());
+        }
+        if self.traffic.is_heard() {
+            self.traffic.tell(Happening::Attempt {
+                request_id: Arc::clone(&self.request_id),
+                number: kept.attempts.len() + 1,
+                at: Now::read().wall,
+                record: attempt.clone(),
+                of_account,
+            });
+        }
+        kept.attempts.push(attempt);
+    }
+}
+
+impl Attempt {
+    pub(super) fn begin(trail: &Arc<Trail>, candidate: &Arc<Candidate>) -> Self {
+        trail.begun.fetch_add(1, Ordering::Relaxed);
+        Self {
+            trail: Arc::clone(trail),
+            candidate: Arc::clone(candidate),
+            begun: Now::steady(),
+            has_ended: false,
+        }
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// It was none: there was no connection.
+    pub fn was_none(mut self) {
+        self.has_ended = true;
+        self.trail.begun.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// It has ended.
+    pub fn ends(
+        mut self,
+        outcome: Outcome,
+        status: Option<u16>,
+        cause: Option<Cause>,
+        cooldown_until: Option<SystemTime>,
+    ) {
+        let end = (status, cause, cooldown_until);
+        self.end(outcome, end, false, None);
+    }
+
+    /// It has failed, which `outcome` says as the client is told.
+    pub fn fails(
+        mut self,
+        outcome: Outcome,
+        failure: &Failure,
+        cooldown_until: Option<SystemTime>,
+    ) {
+        let end = (failure.status, Some(failure.cause), cooldown_until);
+        let of_account = matches!(
+            failure.scope,
+            Scope::Account(_) | Scope::Key | Scope::Provider
+        );
+        // Too long, in want of what the model lacks, or steered by its own routing: another request
+        // would have been served.
+        let by_itself = failure.scope == Scope::Request || failure.lesson.is_some();
+        self.end(outcome, end, of_account, Some(!by_itself && !failure.owed));
+    }
+
+    fn end(
+        &mut self,
+        outcome: Outcome,
+        (status, cause, cooldown_until): (Option<u16>, Option<Cause>, Option<SystemTime>),
+        of_account: bool,
+        refused: Option<bool>,
+    ) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        let candidate = &self.candidate;
+        self.trail.metrics.attempt(&candidate.offer, outcome);
+        let attempt = AttemptRecord {
+            model: candidate.offer.public_id.clone(),
+            provider: candidate.account.provider.clone(),
+            account: (*candidate.account).clone(),
+            outcome,
+            status,
+            cause,
+            duration_ms: millis(self.begun),
+            cooldown_until,
+        };
+        self.trail.add(attempt, of_account, refused);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let (outcome, cause) = if self.trail.cut.load(Ordering::Relaxed) {
+            (Outcome::UpstreamError, Some(Cause::ShuttingDown))
+        } else {
+            (Outcome::ClientDisconnected, None)
+        };
+        self.end(outcome, (None, cause, None), false, None);
+    }
+}
