@@ -40,7 +40,7 @@ impl Walker {
             Some(whole) if !request.stream => whole,
             Some(_) | None => self.times.first_event,
         };
-        let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
+        let failed = |cause| Unanswered::Failed(Box::new(self.rules.broken(None, cause)));
         let Some(account) = self.account(&candidate.account) else {
             return Err(failed(Cause::Broken));
         };
@@ -55,10 +55,10 @@ impl Walker {
             })?;
         let opened = self.open(candidate, account, request, answered).await;
         opened.map_err(|failure| {
-            Unanswered::Failed(match request.endpoint {
+            Unanswered::Failed(Box::new(match request.endpoint {
                 Endpoint::Chat => failure,
                 Endpoint::Completions => failure.at_the_legacy_endpoint(),
-            })
+            }))
         })
     }
 

@@ -43,11 +43,15 @@ pub struct Answer {
 }
 
 /// Why a model that was to be asked gives no answer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for a failed attempt, and taken apart at once"
+)]
 pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),
     /// The attempt failed.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 /// A whole plain answer.

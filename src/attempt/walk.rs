@@ -119,7 +119,10 @@ impl Walker {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
                     let asked = match self.ask(&candidate, request).await {
-                        Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
+                        Ok(opened) => {
+                            let put = self.put(opened, wording).await;
+                            put.map_err(|failure| Unanswered::Failed(Box::new(failure)))
+                        }
                         failed => failed,
                     };
                     let asked = match asked {

@@ -97,8 +97,8 @@ fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Rests, now: Now
                 asked.push(candidate.offer.public_id.as_str().to_owned());
                 tried.push(out(candidate.itself(), OutBy::Tried));
             }
-            _ if !asked.is_empty() => return asked.join(" "),
-            nobody => return in_words(&nobody),
+            nobody if asked.is_empty() => return in_words(&nobody),
+            Next::Wait { .. } | Next::None(_) => return asked.join(" "),
         }
     }
 }
