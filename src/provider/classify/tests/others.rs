@@ -273,7 +273,7 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         // Lengths of time are counted on from the moment of the call.
         let rounded = quota.map(|quota| Stated {
             until: quota.until.map(whole),
-            ..*quota
+            ..quota
         });
         assert_eq!(rounded, expected, "{body}");
     }
