@@ -118,7 +118,7 @@ impl Walker {
                 (Next::Ask(_), Some(claim)) => {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
-                    let asked = match self.ask(&candidate, request).await {
+                    let asked = match self.ask(&candidate, request, &attempt, deadline).await {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
                     };
