@@ -25,19 +25,24 @@ const PERIOD: Duration = Duration::from_secs(300);
 
 /// Asks, and writes down what was told.
 #[derive(Clone)]
-pub(crate) struct KeyTask {
-    pub(crate) upstream: Upstream,
-    pub(crate) key: Secret,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) traffic: Arc<Traffic>,
-    pub(crate) log: Log,
+pub struct KeyTask {
+    /// The way there.
+    pub upstream: Upstream,
+    /// The key, for its tail in the log.
+    pub key: Secret,
+    /// Where what it said goes.
+    pub registry: Arc<Registry>,
+    /// Whether requests come.
+    pub traffic: Arc<Traffic>,
+    /// Where a refusal is said.
+    pub log: Log,
     /// Told when the list has been read.
-    pub(crate) list_read: Arc<Notify>,
+    pub list_read: Arc<Notify>,
 }
 
 impl KeyTask {
     /// Asks whenever it is due; never ends.
-    pub(crate) async fn run(self) {
+    pub async fn run(self) {
         let attempts = || self.traffic.read(|live| live.attempts());
         let mut refused = false;
         loop {

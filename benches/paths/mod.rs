@@ -9,6 +9,7 @@
 
 mod input;
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +17,12 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use free_llm_proxy::answer::{Mender, Said, read as read_answer};
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::model::{AccountId, Capabilities, Capability, ModelId, Offer};
+use free_llm_proxy::ledger::{
+    Ask, Counted, Headroom, Ledger, Limit, LimitSource, Per, Slot, Terms, Unit, Used,
+};
+use free_llm_proxy::model::{
+    AccountId, Candidate, CanonicalKey, Capabilities, Capability, ModelId, Offer, ProviderId,
+};
 use free_llm_proxy::provider::{Asked, Rules, find};
 use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Parts, Rests, Snapshot, Source};
@@ -60,6 +66,8 @@ pub(crate) fn all() -> Vec<Path> {
         ),
         selection("select/10 models", 10),
         selection("select/1000 models", 1000),
+        headroom("ledger/500 candidates"),
+        charge("ledger/one request"),
         classification("classify/429"),
     ]
 }
@@ -98,7 +106,7 @@ fn rewriting(name: &'static str, bytes: usize, provider: &str) -> Path {
     };
     let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
     path(name, Some(body.len()), move || {
-        request.body_for(&offer, &row.fields, &[])
+        request.body_for(&offer, offer.capabilities, &row.fields, &[])
     })
 }
 
@@ -182,7 +190,8 @@ fn selection(name: &'static str, count: usize) -> Path {
         ..Offer::at_openrouter(id(&format!("maker/model-{rank}:free")))
     };
     let snapshot = Snapshot::new(Parts {
-        offers: (1..=count).map(model).collect(),
+        offers: (1..=count).map(model).map(Arc::new).collect(),
+        with_tools: None,
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
@@ -215,7 +224,7 @@ fn classification(name: &'static str) -> Path {
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", HeaderValue::from_static("30"));
     let (model, now) = (id("maker/model:free"), now());
-    let openrouter = find("openrouter").unwrap();
+    let openrouter = find("openrouter").expect("a built-in row");
     path(name, Some(body.len()), move || -> Failure {
         let asked = Asked {
             provider: openrouter,
@@ -224,6 +233,91 @@ fn classification(name: &'static str) -> Path {
             routing: Routing::Ours,
         };
         rules.classify(asked, 429, &headers, &body, Cause::Status, now)
+    })
+}
+
+/// Ten accounts at five providers of fifty models each, with the limits that Groq has.
+fn ledger() -> (Ledger, Vec<Slot>) {
+    let limit = |amount, unit, per, of| Limit {
+        amount,
+        unit,
+        per,
+        of,
+        ends: None,
+        models: Vec::new(),
+        source: LimitSource::Default,
+    };
+    let limits = [
+        limit(30, Unit::Requests, Per::Minute, Counted::Model),
+        limit(1000, Unit::Requests, Per::Day, Counted::Account),
+        limit(8000, Unit::Tokens, Per::Minute, Counted::Model),
+        limit(200_000, Unit::Tokens, Per::Day, Counted::Model),
+    ];
+    let terms = Terms {
+        limits: &limits,
+        counts_max_tokens: true,
+        day_ends: None,
+    };
+    let candidates: Vec<Candidate> = (0..500)
+        .map(|n| {
+            let provider = format!("provider-{}", n / 100);
+            let provider = ProviderId::try_from(provider.as_str()).expect("a name");
+            let id = id(&format!("a/model-{}", n % 50));
+            let account = AccountId {
+                label: format!("account-{}", n / 50).into(),
+                provider: provider.clone(),
+            };
+            let offer = Offer {
+                provider,
+                public_id: id.clone(),
+                canonical: CanonicalKey::of(id.as_str()),
+                id,
+                rank: None,
+                name: None,
+                context_length: None,
+                max_output: None,
+                capabilities: Capabilities::default(),
+            };
+            Candidate::new(Arc::new(offer), Arc::new(account), true)
+        })
+        .collect();
+    let mut ledger = Ledger::default();
+    let slots = ledger.list(candidates.iter().map(|c| (c, terms)), now());
+    for slot in &slots {
+        let reservation = ledger.reserve(*slot, ASK, now());
+        ledger.settle(reservation, USED, true, now());
+    }
+    (ledger, slots)
+}
+
+const ASK: Ask = Ask {
+    prompt_bytes: 4000,
+    max_tokens: Some(500),
+};
+
+const USED: Used = Used::Told {
+    tokens_in: 900,
+    tokens_out: 200,
+};
+
+/// Whether each of 500 candidates has headroom, where all have.
+fn headroom(name: &'static str) -> Path {
+    let (ledger, slots) = ledger();
+    path(name, None, move || {
+        let now = now();
+        let room = |slot: &&Slot| ledger.headroom(**slot, ASK, now) == Headroom::Free;
+        slots.iter().filter(room).count()
+    })
+}
+
+/// One request charged and settled.
+fn charge(name: &'static str) -> Path {
+    let (ledger, slots) = ledger();
+    let ledger = RefCell::new(ledger);
+    path(name, None, move || {
+        let mut ledger = ledger.borrow_mut();
+        let reservation = ledger.reserve(slots[250], ASK, now());
+        ledger.settle(reservation, USED, true, now());
     })
 }
 

@@ -10,6 +10,7 @@ mod passed;
 use bytes::Bytes;
 
 use crate::json::{self, Kind, Raw, Reader};
+use crate::redact::{Redacted, Redactor};
 use crate::request::Endpoint;
 
 pub use as_stream::as_stream;
@@ -37,8 +38,7 @@ pub enum Said {
 pub struct UpstreamError {
     /// The status it stands for, if its `code` is one.
     pub status: Option<u16>,
-    /// Its text, for the client. Never logged.
-    pub message: Option<String>,
+    message: Option<String>,
     /// An error body made of it, where it stood within a choice and not by itself.
     pub body: Option<Bytes>,
 }
@@ -170,6 +170,12 @@ fn carries(value: Raw<'_>) -> bool {
 }
 
 impl UpstreamError {
+    /// Its text, for the client. Never logged.
+    #[must_use]
+    pub fn message(&self, redactor: &Redactor) -> Option<Redacted> {
+        self.message.as_deref().map(|text| redactor.message(text))
+    }
+
     /// The error that an `error` member tells of: some say `false` or nothing beside a good
     /// answer.
     #[must_use]

@@ -124,22 +124,16 @@ impl Walker {
         let (wake, is_news) = self.registry.rest(subject, because, failure.rest, now);
         let until = wake.map(|wake| wake.date(now));
         if is_news && subject.is_shared() {
-            let event = match failure.scope {
-                Scope::Provider => "provider_rests",
-                Scope::Account(_)
-                | Scope::Key
-                | Scope::Request
-                | Scope::Candidate
-                | Scope::Model => "account_rests",
-            };
-            self.log.emit(
-                LogLevel::Warning,
-                event,
-                &serde_json::json!({
-                    "provider": candidate.account.provider, "account": *candidate.account,
-                    "limit": limit.map(AccountLimit::as_str), "until": until.map(rfc3339),
-                }),
-            );
+            let until = until.map(rfc3339);
+            let fields = serde_json::json!({
+                "provider": candidate.account.provider, "account": *candidate.account,
+                "limit": limit.map(AccountLimit::as_str), "until": until,
+            });
+            if failure.scope == Scope::Provider {
+                self.log.emit(LogLevel::Warning, "provider_rests", &fields);
+            } else {
+                self.log.emit(LogLevel::Warning, "account_rests", &fields);
+            }
         }
         until
     }

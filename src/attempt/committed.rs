@@ -368,8 +368,8 @@ impl Committed {
         };
         let redactor = &self.walker.rules.redactor;
         let message = error
-            .and_then(|e| e.message)
-            .map(|message| redactor.message(&message).to_text())
+            .and_then(|error| error.message(redactor))
+            .map(|message| message.to_text())
             .unwrap_or_else(|| in_words(failure.cause).to_owned());
         let error = serde_json::json!({"error": {
             "message": message, "code": outcome.as_str(), "type": "upstream_error", "param": null,

@@ -62,6 +62,10 @@ pub struct Answer {
 }
 
 /// Why a model that was to be asked gives no answer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for a failed attempt, and taken apart at once"
+)]
 pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),

@@ -24,10 +24,14 @@ use crate::upstream::{Connector, Hop, HttpClient, Upstream};
 
 const GOOD: &str = r#"{"choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}"#;
 
+type Answers = &'static [(u16, &'static str)];
+/// What groq, groq#2 and mistral answer; what becomes of a first request, and of the next.
+type Row = ([Answers; 3], &'static str, &'static str);
+
 /// What one account answers, request by request; the last answer again and again.
 struct Played {
     account: &'static str,
-    answers: &'static [(u16, &'static str)],
+    answers: Answers,
 }
 
 /// Whom a walk asked, in order, as `model@account`.
@@ -40,15 +44,15 @@ struct House {
 }
 
 /// Answers as the script has it. A script without answers is an address where nobody listens.
-async fn upstream(played: &Played, asked: &Asked) -> String {
+async fn upstream(played: &Played, asked: &Asked, tasks: &TaskTracker) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
     let mut answers: VecDeque<_> = played.answers.iter().copied().collect();
-    if answers.is_empty() {
+    let Some(mut last) = answers.pop_front() else {
         return address;
-    }
+    };
     let (asked, account) = (Arc::clone(asked), played.account);
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut read = Vec::new();
             while !String::from_utf8_lossy(&read).contains(r#""messages":[]}"#) {
@@ -60,10 +64,8 @@ async fn upstream(played: &Played, asked: &Asked) -> String {
             let model = text.split(r#""model":""#).nth(1).unwrap_or("?");
             let model = model.split('"').next().unwrap_or("?");
             asked.lock().unwrap().push(format!("{model}@{account}"));
-            let (status, body) = answers[0];
-            if answers.len() > 1 {
-                answers.pop_front();
-            }
+            let (status, body) = last;
+            last = answers.pop_front().unwrap_or(last);
             let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\n");
             let answer = format!(
                 "{head}content-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -92,14 +94,14 @@ async fn house(played: &[Played]) -> House {
         config.connect_timeout,
     ))
     .unwrap();
-    let asked = Asked::default();
+    let (asked, tasks) = (Asked::default(), TaskTracker::new());
     let mut accounts = Vec::new();
     let mut offers: Vec<Offer> = Vec::new();
     for one in played {
         let provider = one.account.split('#').next().unwrap();
         let row = find(provider).unwrap();
         let hop = Hop {
-            base: upstream(one, &asked).await.parse().unwrap(),
+            base: upstream(one, &asked, &tasks).await.parse().unwrap(),
             auth: None,
             headers: HeaderMap::from_iter([(crate::upstream::HOP, HeaderValue::from_static("1"))]),
         };
@@ -124,7 +126,8 @@ async fn house(played: &[Played]) -> House {
     }
     let registry = Arc::new(Registry::default());
     registry.publish(Snapshot::new(Parts {
-        offers,
+        offers: offers.into_iter().map(Arc::new).collect(),
+        with_tools: None,
         fallback: None,
         accounts: accounts
             .iter()
@@ -140,7 +143,7 @@ async fn house(played: &[Played]) -> House {
         Arc::clone(&registry),
         Log::memory(LogLevel::Error).0,
         Arc::new(Traffic::new(Now::read())),
-        TaskTracker::new(),
+        tasks,
     );
     House {
         walker,
@@ -206,7 +209,7 @@ async fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
     const GROQ2: &str = "groq#2";
     const MISTRAL: &str = "mistral";
     #[rustfmt::skip]
-    let rows: &[([&'static [(u16, &str)]; 3], &str, &str)] = &[
+    let rows: &[Row] = &[
         // groq       groq#2      mistral      first                                             then
         ([&[OK],      &[OK],      &[OK]],      "x@groq -> groq answers",                         "x@groq -> groq answers"),
         ([&[DEAD],    &[OK],      &[OK]],      "x@groq x@groq#2 -> groq#2 answers",              "x@groq#2 -> groq#2 answers"),
@@ -214,7 +217,7 @@ async fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
         ([&[BROKEN],  &[OK],      &[OK]],      "x@groq x@mistral -> mistral answers",            "x@mistral -> mistral answers"),
         ([&[DEAD],    &[DEAD],    &[DEAD]],    "x@groq x@groq#2 x@mistral -> key of groq",       " -> key of groq"),
         ([&[DEAD],    &[DAY],     &[DEAD]],    "x@groq x@groq#2 x@mistral -> out: quota",       " -> out: quota"),
-        ([&[DEAD],    &[DAY],     &[BROKEN]],  "x@groq x@groq#2 x@mistral -> 2 models are failing, 1 key is refused", ""),
+        ([&[DEAD],    &[DAY],     &[BROKEN]],  "x@groq x@groq#2 x@mistral -> 1 model is rate limited, 1 is failing, 1 key is refused", ""),
     ];
     for ([groq, groq2, mistral], first, then) in rows {
         let played = [(GROQ, groq), (GROQ2, groq2), (MISTRAL, mistral)];
@@ -229,7 +232,7 @@ async fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
 #[tokio::test]
 async fn s10_4_only_the_requests_own_failure_ends_a_walk() {
     #[rustfmt::skip]
-    let rows: &[(&'static [(u16, &str)], &str)] = &[
+    let rows: &[(Answers, &str)] = &[
         (&[REQUEST], "x@openrouter -> passed 400"),
         (&[CREDIT],  "x@openrouter x@groq -> groq answers"),
         (&[DEAD],    "x@openrouter x@groq -> groq answers"),

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+use crate::model::ModelOrder;
 use crate::provider::Provider;
 use crate::redact::Secret;
 
@@ -53,8 +54,8 @@ pub struct Config {
     /// The providers that are on, in the order in which they count (spec §10.3), `local` last; with
     /// what `CONFIG_FILE` and the settings change of them.
     pub providers: Vec<Arc<Provider>>,
-    /// `MODEL_ORDER`, as it was written.
-    pub model_order: Option<String>,
+    /// `MODEL_ORDER`.
+    pub model_order: ModelOrder,
     /// The first key at OpenRouter; empty where it is not on.
     pub upstream_key: Secret,
     /// `PROXY_API_KEY`: any of these opens the door. Never empty.

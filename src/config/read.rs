@@ -10,10 +10,11 @@ use super::aliases::aliases;
 use super::sources::Sources;
 use super::table::{self, Group, Preset};
 use super::value::{
-    Refusal, boolean, count, depth, header, log_level, model_field, model_order, period, port,
-    proxy_keys, seconds, seconds_or_zero,
+    Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
+    seconds, seconds_or_zero,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
+use crate::model::ModelOrder;
 use crate::provider::file::ConfigFile;
 use crate::redact::Secret;
 
@@ -172,7 +173,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let model_field = self.get("MODEL_FIELD", model_field);
         let model_aliases = self.get("MODEL_ALIASES", aliases);
         let fallback_router = self.get("FALLBACK_ROUTER", boolean);
-        let model_order = self.get("MODEL_ORDER", model_order);
+        let model_order = match self.given("MODEL_ORDER") {
+            None => Some(ModelOrder::default()),
+            Some(_) => self.get("MODEL_ORDER", ModelOrder::read),
+        };
         let max_fallback_attempts = match self.given("MAX_FALLBACK_ATTEMPTS") {
             None if accounts.len() > 1 => Some(ATTEMPTS_OF_SEVERAL),
             None | Some(_) => self.get("MAX_FALLBACK_ATTEMPTS", count),
@@ -215,7 +219,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 .map(|s| s.provider.clone())
                 .collect(),
             accounts,
-            model_order,
+            model_order: model_order?,
             worker_threads,
             max_fallback_attempts: max_fallback_attempts?,
             request_budget: request_budget?,

@@ -75,10 +75,9 @@ fn own(row: &Provider, local: &Local) -> Provider {
             source: LimitSource::Set,
         });
     }
-    let counts = local.timeout.is_set || row.timeout_sec.is_none();
+    let counts = local.timeout.is_set || row.timeout.is_none();
     if let (Some(timeout), true) = (local.timeout.value, counts) {
-        // A part of a second is rounded up: it must not become none.
-        row.timeout_sec = Some(timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0));
+        row.timeout = Some(timeout);
     }
     row
 }

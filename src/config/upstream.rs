@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Config;
+use crate::redact::Secret;
 
 impl Config {
     /// Whether ids that do not end in `:free` may be asked: the name says what costs nothing at
@@ -15,10 +16,16 @@ impl Config {
     /// Whether requests end up at OpenRouter: its own host, or a relay that is given its key.
     fn is_openrouter(&self) -> bool {
         let host = self.upstream_base_url.host().unwrap_or_default();
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let has_its_key = self.upstream_key.expose().starts_with("sk-or-v1-");
-        is_openrouters(&host) || (has_its_key && !is_loopback(&host))
+        names_what_is_free(host, Some(&self.upstream_key))
     }
+}
+
+/// Whether the `:free` rule holds for a host that is asked with this key: OpenRouter's own, or a relay
+/// that is given its key (spec §10.7).
+fn names_what_is_free(host: &str, key: Option<&Secret>) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let has_its_key = key.is_some_and(|key| key.expose().starts_with("sk-or-v1-"));
+    is_openrouters(&host) || (has_its_key && !is_loopback(&host))
 }
 
 /// Whether a host is OpenRouter's own.

@@ -100,19 +100,6 @@ pub(super) fn model_field(text: &str) -> Result<ModelField, Refusal> {
     }
 }
 
-/// `MODEL_ORDER`, which is taken apart where models are known.
-pub(super) fn model_order(text: &str) -> Result<String, Refusal> {
-    let fits = |part: &str| {
-        let star = part.strip_suffix('*').unwrap_or(part);
-        !part.is_empty() && star.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
-    };
-    let mut parts = text.trim_end_matches(',').split(',').map(str::trim);
-    parts
-        .all(fits)
-        .then(|| text.to_owned())
-        .ok_or("must be names and ids of models, comma-separated, each perhaps with a * at its end")
-}
-
 /// What may stand in a header.
 pub(super) fn header(text: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_str(text)
@@ -315,14 +302,6 @@ mod tests {
         ];
         for (key, expected) in rows {
             assert_eq!(is_placeholder(key), expected, "{key:?}");
-        }
-        #[rustfmt::skip]
-        let orders = [
-            ("gpt-oss-120b", true), ("groq/*, glm-4.7-flash,", true), ("*", true), ("a b", false), ("a,,b", false),
-            ("a*b", false), ("мой", false),
-        ];
-        for (text, fits) in orders {
-            assert_eq!(model_order(text).is_ok(), fits, "{text}");
         }
         for (text, expected) in [("Refuse", Some(true)), ("allow", Some(false)), ("no", None)] {
             assert_eq!(refuses_training(text).ok(), expected, "{text}");

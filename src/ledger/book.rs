@@ -196,7 +196,7 @@ impl Ledger {
         self.each_bucket(slot, |bucket| {
             let unit = bucket.kind.unit;
             if bucket.since < number {
-                bucket.settle(charge.of(unit), real.of(unit), then, at);
+                bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
             }
             if succeeded {
                 bucket.succeeded(at);
@@ -220,7 +220,7 @@ impl Ledger {
         line.under_way = line.under_way.saturating_sub(1);
         self.each_bucket(slot, |bucket| {
             if bucket.since < number {
-                bucket.settle(charge.of(bucket.kind.unit), 0, then, at);
+                bucket.settle(charge.of(bucket.kind.unit), (0, 0), then, at);
             }
         });
     }

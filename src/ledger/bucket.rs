@@ -50,6 +50,19 @@ pub(super) struct Told {
     pub(super) own: u64,
     /// When all of it is back, where that was told.
     pub(super) reset: Option<Duration>,
+    /// It is known to come back steadily until then.
+    pub(super) steadily: bool,
+}
+
+/// What a refusal tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) limit: u64,
+    /// `None`: all of it, more or less.
+    pub(super) used: Option<u64>,
+    /// What the request that was refused would have drawn.
+    pub(super) own: u64,
+    pub(super) wait: Option<Duration>,
 }
 
 /// A bucket.
@@ -178,15 +191,21 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// It has ended, and used `to` of what was estimated as `from`.
-    pub(super) fn settle(&mut self, from: u64, to: u64, then: Moment, at: Moment) {
-        let to = if self.kind.unit == Unit::AtOnce {
-            0
-        } else {
-            to
-        };
-        self.count.correct(from, to, then, at);
-        self.pending = self.pending.saturating_sub(from);
+    /// It has ended: of what was estimated, `sent` was used when it was sent and `after` with the answer.
+    pub(super) fn settle(
+        &mut self,
+        estimated: u64,
+        (sent, after): (u64, u64),
+        then: Moment,
+        at: Moment,
+    ) {
+        let is_over = self.kind.unit == Unit::AtOnce;
+        let sent = if is_over { 0 } else { sent };
+        self.count.correct(estimated, sent, then, at);
+        if after > 0 {
+            self.count.add(after, at);
+        }
+        self.pending = self.pending.saturating_sub(estimated);
         self.tidy(at);
     }
 
@@ -216,7 +235,7 @@ impl Bucket {
         };
         let ours = self.count.used(at);
         self.beyond = Beyond::new(believed.saturating_sub(ours), until);
-        if self.refills(told, at) {
+        if told.steadily || self.refills(told, at) {
             self.beyond = self.beyond.map(|others| others.refilling(at));
         }
         if !self.numbers.is_set() {
@@ -268,15 +287,53 @@ impl Bucket {
                 // All that is under way is counted already.
                 own: self.pending,
                 reset: None,
+                steadily: false,
             };
             self.believe(told, at);
         }
     }
 
-    /// A refusal tells how much of this window is used.
-    pub(super) fn refused(&mut self, used: u64, wait: Option<Duration>, at: Moment) {
-        self.at_least(used, wait, at);
-        self.refused = Some(self.count.window_ends(at));
+    /// A refusal tells how much of this window is used, and how long to wait.
+    pub(super) fn refused(&mut self, told: Refused, at: Moment) {
+        let Refused {
+            limit,
+            used,
+            own,
+            wait,
+        } = told;
+        let told_used = used.map(|used| used.min(limit));
+        if self.kind.ends.is_some() {
+            // The day's end beats a short wait.
+            self.at_least(told_used.unwrap_or(limit), None, at);
+            self.refused = Some(self.count.window_ends(at));
+        } else if let Some(wait) = wait {
+            if self.numbers.is_set() {
+                return self.at_least(told_used.unwrap_or(limit), Some(wait), at);
+            }
+            // Quotas that roll fill up steadily, so that there is room for this one after the wait: use and
+            // wait tell the pace or, where no use is told, the window's pace and the wait tell the use.
+            let length = self.kind.per.length();
+            let (used, back_in) = match told_used {
+                Some(used) => {
+                    let missing = used.saturating_add(own).saturating_sub(limit).max(1);
+                    let back_in = wait.as_secs_f64() * share(used, missing);
+                    (used, back_in.min(length.as_secs_f64()))
+                }
+                None => {
+                    let returns = part(limit, wait.as_secs_f64() / length.as_secs_f64().max(1e-3));
+                    let used = limit.saturating_sub(own).saturating_add(returns).min(limit);
+                    (used, length.as_secs_f64() * share(used, limit))
+                }
+            };
+            let told = Told {
+                used,
+                // It was refused, so it is not among what is used.
+                own: 0,
+                reset: Some(Duration::from_secs_f64(back_in)),
+                steadily: true,
+            };
+            self.believe(told, at);
+        }
     }
 
     /// When this window ends, and the one after it.
@@ -326,4 +383,14 @@ impl Bucket {
 #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
 fn share(used: u64, amount: u64) -> f64 {
     used as f64 / amount.max(1) as f64
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part need not be exact, and a float cast saturates"
+)]
+fn part(amount: u64, share: f64) -> u64 {
+    (amount as f64 * share) as u64
 }

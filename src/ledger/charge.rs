@@ -5,6 +5,9 @@ use super::Unit;
 /// No window and no answer is larger, and a larger number is nonsense.
 const MOST_TOKENS: u64 = 100_000_000;
 
+/// No answer is guessed to be longer.
+const LONGEST_GUESS: u64 = 32_768;
+
 /// How much of the sums is kept with each answer: the last five or so decide.
 const KEPT: f64 = 0.8;
 
@@ -54,6 +57,17 @@ impl Charge {
         }
     }
 
+    /// What of it was used when the request was sent, and what as the answer came: a provider counts an
+    /// answer's tokens once there are any, if not what was promised of them.
+    pub(super) fn by_time(self, estimated: Self, unit: Unit) -> (u64, u64) {
+        let sent = Self {
+            tokens_out: self.tokens_out.min(estimated.promised),
+            ..self
+        };
+        let sent = sent.of(unit);
+        (sent, self.of(unit).saturating_sub(sent))
+    }
+
     /// What it needs of a tokens limit by itself, without what is only guessed.
     pub(super) fn alone(self, unit: Unit) -> Option<u64> {
         match unit {
@@ -74,11 +88,13 @@ fn neurons(tokens_in: u64, tokens_out: u64) -> u64 {
     thousandths.div_ceil(1000).max(1)
 }
 
-/// An offer's own ratio of real usage to prompt bytes / 4, decayed.
+/// An offer's own ratio of real usage to prompt bytes / 4, and the usual length of its answers, which
+/// hardly depends on the prompt's; both decayed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ratio {
     estimated: f64,
     tokens_in: f64,
+    answers: f64,
     tokens_out: f64,
 }
 
@@ -94,14 +110,14 @@ impl Ratio {
         let plain = plain(ask);
         let max_tokens = ask.max_tokens.map(|most| most.min(MOST_TOKENS));
         let promised = max_tokens.filter(|_| counts_max_tokens);
-        let (tokens_in, guess) = if self.estimated > 0.0 {
-            let of = |real: f64| (real / self.estimated).min(16.0);
-            let tokens_in = scale(plain, of(self.tokens_in).max(1.0 / 16.0)).max(1);
-            (tokens_in, scale(plain, of(self.tokens_out)))
+        let (tokens_in, guess) = if self.answers > 0.0 {
+            let ratio = (self.tokens_in / self.estimated).clamp(1.0 / 16.0, 16.0);
+            let guess = scale(1, self.tokens_out / self.answers);
+            (scale(plain, ratio).max(1), guess.min(LONGEST_GUESS))
         } else {
             (plain, 0)
         };
-        let guess = guess.min(max_tokens.unwrap_or(MOST_TOKENS));
+        let guess = guess.min(max_tokens.unwrap_or(LONGEST_GUESS));
         Charge {
             tokens_in,
             tokens_out: promised.unwrap_or(guess),
@@ -142,6 +158,7 @@ impl Ratio {
         for (sum, new) in [
             (&mut self.estimated, plain),
             (&mut self.tokens_in, real.tokens_in),
+            (&mut self.answers, 1),
             (&mut self.tokens_out, real.tokens_out),
         ] {
             *sum = *sum * KEPT + new as f64;
@@ -185,15 +202,15 @@ mod tests {
             (&[],                                     ask(40_000, Some(500)),  true,  (10_000, 500)),
             (&[],                                     ask(40_000, None),       true,  (10_000, 0)),
             (&[],                                     ask(0, None),            false, (1, 0)),
-            (&[(4_000, told(500, 250))],              ask(40_000, None),       false, (5_000, 2_500)),
+            (&[(4_000, told(500, 250))],              ask(40_000, None),       false, (5_000, 250)),
             (&[(4_000, told(500, 250))],              ask(40_000, Some(100)),  false, (5_000, 100)),
             (&[(4_000, told(500, 250))],              ask(40_000, Some(100)),  true,  (5_000, 100)),
-            (&[(4_000, told(500, 250)); 9],           ask(40_000, None),       false, (5_000, 2_500)),
+            (&[(4_000, told(500, 250)); 9],           ask(40_000, None),       false, (5_000, 250)),
             // Nothing was told: nothing is learnt.
             (&[(4_000, Used::Received { bytes: 9 })], ask(40_000, None),       false, (10_000, 0)),
             (&[(4_000, told(0, 0))],                  ask(40_000, None),       false, (10_000, 0)),
             // Absurd usage moves it no further than by 16.
-            (&[(4_000, told(u64::MAX, u64::MAX))],    ask(400, None),          false, (1_600, 1_600)),
+            (&[(4_000, told(u64::MAX, u64::MAX))],    ask(400, None),          false, (1_600, LONGEST_GUESS)),
             (&[],                                     ask(u64::MAX, Some(u64::MAX)), true, (MOST_TOKENS, MOST_TOKENS)),
         ];
         for (so_far, next, counts, expected) in rows {

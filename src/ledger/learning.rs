@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::book::MOST_BUCKETS;
-use super::bucket::{Bucket, Kind, Told, Whose};
+use super::bucket::{Bucket, Kind, Refused, Told, Whose};
 use super::headers::Correction;
 use super::listing::whose;
-use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Unit};
+use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Stated, Unit};
 use crate::clock::Now;
 use crate::model::AccountId;
 
@@ -43,6 +43,30 @@ pub struct FreeQuota {
     pub by_refusal: bool,
 }
 
+impl Refusal {
+    /// What the error reader found. `spent` is not so where the request by itself was too large. A unit
+    /// that is not named is requests.
+    #[must_use]
+    pub fn of(stated: Stated, spent: bool, now: Now) -> Self {
+        let Stated {
+            amount,
+            unit,
+            per,
+            of,
+            until,
+        } = stated;
+        Self {
+            unit: unit.unwrap_or(Unit::Requests),
+            per,
+            of,
+            limit: amount,
+            used: None,
+            spent,
+            wait: until.and_then(|until| until.duration_since(now.wall).ok()),
+        }
+    }
+}
+
 impl Ledger {
     /// Quota headers came with a good answer to `reservation`.
     pub fn correct(&mut self, reservation: &Reservation, corrections: &[Correction], now: Now) {
@@ -73,7 +97,13 @@ impl Ledger {
             });
             if let Some(used) = used {
                 let own = own(bucket, reservation);
-                bucket.believe(Told { used, own, reset }, at);
+                let told = Told {
+                    used,
+                    own,
+                    reset,
+                    steadily: false,
+                };
+                bucket.believe(told, at);
             }
             bucket.tidy(at);
         }
@@ -124,13 +154,13 @@ impl Ledger {
             None => {}
         }
         if let Some(limit) = limit.filter(|_| spent) {
-            let used = used.unwrap_or(limit).min(limit);
-            // A day's end beats a short wait; where the day rolls there is only the wait.
-            if bucket.kind.ends.is_some() {
-                bucket.refused(used, None, at);
-            } else if wait.is_some() {
-                bucket.refused(used, wait, at);
-            }
+            let told = Refused {
+                limit,
+                used,
+                own: own(bucket, reservation),
+                wait,
+            };
+            bucket.refused(told, at);
         }
         bucket.tidy(at);
         if was_empty {
@@ -167,7 +197,13 @@ impl Ledger {
                 .is_some_and(|now| now.amount != limit);
             bucket.numbers.endpoint(limit, until);
             if by_refusal {
-                bucket.refused(used, None, at);
+                let told = Refused {
+                    limit,
+                    used: Some(used),
+                    own: 0,
+                    wait: None,
+                };
+                bucket.refused(told, at);
             } else {
                 bucket.endpoint(used, is_new, at);
             }

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use http::{HeaderName, HeaderValue};
 
 use super::facts::Facts;
@@ -67,18 +66,11 @@ impl EachList {
         }
     }
 
-    /// Reads them beside one another.
-    pub async fn read(
-        &self,
-        lists: &[ListAt],
-    ) -> Vec<(ProviderId, Result<ProviderList, RefreshError>)> {
-        let reads = lists
-            .iter()
-            .map(|at| async { (at.provider.clone(), self.one(at).await) });
-        join_all(reads).await
-    }
-
-    async fn one(&self, at: &ListAt) -> Result<ProviderList, RefreshError> {
+    /// Reads one of them.
+    ///
+    /// # Errors
+    /// When it cannot be read by any of its ways.
+    pub async fn one(&self, at: &ListAt) -> Result<ProviderList, RefreshError> {
         let is_local = at.provider.is_local();
         let mut refused = RefreshError::Status(401);
         for way in &at.ways {

@@ -222,8 +222,10 @@ impl Told {
 
     fn facts(self) -> Facts {
         let mut capabilities = self.by_name.or(self.by_list);
-        // Who takes no tools cannot be made to use one.
-        if capabilities.get(Capability::Tools) == Some(false) {
+        // Who takes no tools cannot be made to use one, as far as nothing else is told.
+        if capabilities.get(Capability::Tools) == Some(false)
+            && capabilities.get(Capability::ToolChoice).is_none()
+        {
             capabilities.set(Capability::ToolChoice, Some(false));
         }
         Facts {

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::quality::Quality;
-use crate::model::{CanonicalKey, ModelId, ModelOrder, Named, Offer, resolve};
+use crate::model::{CanonicalKey, ModelId, ModelOrder, Offer};
 
 /// The tiers, best first. What a request itself names comes before all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,23 +46,15 @@ pub(super) fn places(
     with_tools: bool,
 ) -> Vec<Placed> {
     let slots = Slots::new(offers, ranked, quality, with_tools);
-    let wishes: Vec<Named> = order.names().map(|name| resolve(name, offers)).collect();
+    let lifted = order.among(offers);
     let mut keyed: Vec<_> = offers
         .iter()
         .enumerate()
         .map(|(at, offer)| {
-            let is_local = offer.provider.is_local();
-            let is_wished = |wish: &Named| match wish {
-                // A model's name does not lift the copy on the user's own machine.
-                Named::Model(_) => !is_local && wish.is(offer),
-                Named::Auto | Named::Offer(_) | Named::Provider(_) | Named::Unknown => {
-                    wish.is(offer)
-                }
-            };
             let slot = slots.of(offer);
-            match wishes.iter().position(is_wished) {
-                Some(wish) => (Tier::Ordered, wish, slot, at),
-                None if is_local => (Tier::Local, 0, at, at),
+            match lifted.iter().position(|entry| entry.is(offer)) {
+                Some(entry) => (Tier::Ordered, entry, slot, at),
+                None if offer.provider.is_local() => (Tier::Local, 0, at, at),
                 None => (Tier::Rest, 0, slot, at),
             }
         })
@@ -71,14 +63,14 @@ pub(super) fn places(
     keyed.sort_unstable();
     let mut placed: Vec<Placed> = Vec::with_capacity(keyed.len());
     let mut last = None;
-    for (tier, wish, slot, at) in keyed {
+    for (tier, entry, slot, at) in keyed {
         let place = match (placed.last(), last) {
-            (Some(before), Some((t, w, s))) if t == tier => {
-                before.place + usize::from((w, s) != (wish, slot))
+            (Some(before), Some((t, e, s))) if t == tier => {
+                before.place + usize::from((e, s) != (entry, slot))
             }
             _ => 0,
         };
-        last = Some((tier, wish, slot));
+        last = Some((tier, entry, slot));
         placed.push(Placed { at, tier, place });
     }
     placed

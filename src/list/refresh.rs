@@ -8,16 +8,23 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::catalogue::Catalogue;
+use super::each::{EachList, Kept, ListAt};
+use super::merge::{Lists, Merged, merge};
+use super::offered::Source as Offering;
+use super::provider_list::ProviderList;
 use super::ranking::{Ranking, Skipped};
 use super::read::{Reader, RefreshError};
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
-use crate::model::{AccountId, ModelId, Offer};
+use crate::model::{AccountId, ModelId, ModelOrder, ProviderId};
+use crate::provider::Provider;
 use crate::registry::{Parts, Registry, Snapshot, Source, There, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
@@ -26,8 +33,8 @@ use crate::upstream::{HttpClient, Upstream};
 const TICK: Duration = Duration::from_secs(15);
 /// The first wait after a failed read with a ranking in hand.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
-/// How long a good ranking waits for the catalogue that is read beside it.
-const CATALOGUE_GRACE: Duration = Duration::from_secs(1);
+/// How long a good ranking waits for what is read beside it, and other providers for the ranking.
+const GRACE: Duration = Duration::from_secs(1);
 /// How many of the skipped entries a log line names.
 const NAMED: usize = 10;
 
@@ -41,7 +48,25 @@ pub struct Refreshed {
 }
 
 type Answer = Result<Refreshed, String>;
-type Reading<T> = Pin<Box<dyn Future<Output = Result<T, RefreshError>> + Send>>;
+type Reading = Pin<Box<dyn Future<Output = Side> + Send>>;
+
+/// What is read beside the ranking.
+enum Side {
+    Catalogue(Result<Catalogue, RefreshError>),
+    List(ProviderId, Result<ProviderList, RefreshError>),
+}
+
+/// The providers that are on, with whom they are asked, and what decides among their models.
+pub struct Providers {
+    /// Their rows, in the order in which twins are asked.
+    pub rows: Vec<Arc<Provider>>,
+    /// Where their lists are; OpenRouter's are ranking and catalogue.
+    pub lists: Vec<ListAt>,
+    /// The accounts, in the order in which those of one provider are asked.
+    pub accounts: Vec<Arc<AccountId>>,
+    /// `MODEL_ORDER`.
+    pub order: ModelOrder,
+}
 
 /// Asks the task for a read (`POST /admin/refresh`). Cheap to clone.
 #[derive(Clone, Debug)]
@@ -66,56 +91,64 @@ impl Refresher {
 /// The task that makes all reads.
 pub struct RefreshTask {
     /// Reads what is left of the quota, after each read of the list.
-    key: KeyTask,
+    key: Option<KeyTask>,
     reader: Reader,
+    each: EachList,
+    providers: Providers,
     period: Duration,
     fallback_router: bool,
+    allow_paid: bool,
+    /// At OpenRouter only ids that end in `:free` cost nothing.
+    named_free: bool,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
-    /// The last good ranking and catalogue; what is published is made of both.
+    /// The last good ranking, catalogue and lists; what is published is made of all.
     ranking: Option<(Ranking, SystemTime)>,
     catalogue: Option<Catalogue>,
-    /// A catalogue that was too slow for the ranking read beside it.
-    late: Option<Reading<Catalogue>>,
+    kept: Kept,
+    /// What was too slow for the ranking read beside it, and whose it is: the catalogue's or a
+    /// provider's.
+    late: FuturesUnordered<Reading>,
+    under_way: HashSet<Option<ProviderId>>,
 }
 
 impl RefreshTask {
-    /// The task and the handle to ask it with.
+    /// The task and the handle to ask it with. `catalogue` is the way to OpenRouter's, which takes no
+    /// key; `key` is asked for what is left of its day.
     #[must_use]
     pub fn new(
         config: &Config,
         client: HttpClient,
-        upstream: &Upstream,
-        registry: Arc<Registry>,
-        log: Log,
-        metrics: Arc<Metrics>,
-        traffic: Arc<Traffic>,
+        catalogue: Upstream,
+        key: Option<KeyTask>,
+        providers: Providers,
+        outlets: Outlets,
     ) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
-        let key = KeyTask {
-            upstream: upstream.clone(),
-            key: config.upstream_key.clone(),
-            registry: Arc::clone(&registry),
-            traffic: Arc::clone(&traffic),
-            log: log.clone(),
-            list_read: Arc::new(Notify::new()),
-        };
+        let secrets = config.accounts.iter().flat_map(|account| account.secrets());
+        let max_bytes = config.limits.max_catalogue_bytes;
         let task = Self {
             key,
-            reader: Reader::new(config, client, upstream.clone()),
+            each: EachList::new(client.clone(), max_bytes, secrets.cloned().collect()),
+            reader: Reader::new(config, client, catalogue),
+            providers,
             period: config.models_refresh,
             fallback_router: config.fallback_router,
-            registry,
-            log,
-            metrics,
-            traffic,
+            allow_paid: config.allow_paid,
+            named_free: !config.takes_any_id(),
+            registry: outlets.registry,
+            log: outlets.log,
+            metrics: outlets.metrics,
+            traffic: outlets.traffic,
             asked,
             ranking: None,
             catalogue: None,
-            late: None,
+            kept: Kept::default(),
+            late: FuturesUnordered::new(),
+            under_way: HashSet::new(),
         };
         (task, Refresher { ask })
     }
@@ -123,9 +156,15 @@ impl RefreshTask {
     /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
     pub async fn run(self) {
         let key = self.key.clone();
+        let ask_about_the_key = async {
+            match key {
+                Some(key) => key.run().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.read_lists() => {}
-            () = key.run() => {}
+            () = ask_about_the_key => {}
         }
     }
 
@@ -133,7 +172,9 @@ impl RefreshTask {
         let mut failures = 0;
         let mut answered = self.read_and_publish(false).await;
         loop {
-            self.key.list_read.notify_one();
+            if let Some(key) = &self.key {
+                key.list_read.notify_one();
+            }
             failures = if answered.is_ok() { 0 } else { failures + 1 };
             let wait = next_read(failures, self.ranking.is_some(), self.period);
             self.registry
@@ -166,9 +207,8 @@ impl RefreshTask {
             tokio::select! {
                 () = &mut due => return Some(Vec::new()),
                 first = self.asked.recv() => return first.map(|first| vec![first]),
-                Some(catalogue) = late(&mut self.late) => {
-                    self.late = None;
-                    if self.note(catalogue) {
+                Some(side) = self.late.next(), if !self.late.is_empty() => {
+                    if self.note(side) {
                         self.publish_again();
                     }
                 }
@@ -177,20 +217,14 @@ impl RefreshTask {
     }
 
     async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
-        let (ranking, catalogue) = self.read_both().await;
-        let news = catalogue.is_some_and(|catalogue| self.note(catalogue));
+        let (ranking, news) = self.read_all(wake_all).await;
         let failed = ranking.as_ref().err().map(RefreshError::told);
         self.registry.note(|outside| outside.ranking = failed);
         match ranking {
             Ok(ranking) => Ok(self.publish(ranking, wake_all)),
             Err(error) => {
-                let fields = Failed {
-                    error: error.to_string(),
-                    r#type: error.kind(),
-                };
-                self.log
-                    .emit(LogLevel::Warning, "snapshot_refresh_failed", &fields);
-                if news {
+                self.warn("snapshot_refresh_failed", &error, None);
+                if news || !self.is_published() {
                     self.publish_again();
                 }
                 Err(error.to_string())
@@ -198,38 +232,104 @@ impl RefreshTask {
         }
     }
 
-    /// Reads both at once. The ranking does not wait long for the catalogue, and its next read
-    /// not at all.
-    async fn read_both(
-        &mut self,
-    ) -> (
-        Result<Ranking, RefreshError>,
-        Option<Result<Catalogue, RefreshError>>,
-    ) {
+    /// Reads all at once, and says whether anything came beside the ranking. The ranking does not wait
+    /// long for the others, and its next read not at all; and where another provider stands beside
+    /// OpenRouter, nobody waits long for the ranking.
+    async fn read_all(&mut self, anew: bool) -> (Result<Ranking, RefreshError>, bool) {
+        self.begin(anew);
         let reader = self.reader.clone();
-        let mut ranking = pin!(self.reader.ranking());
-        // While the catalogue may be all there is, a slow one is not begun anew with each retry.
-        let begun = self.late.take().filter(|_| self.ranking.is_none());
-        let mut catalogue: Reading<Catalogue> =
-            begun.unwrap_or_else(|| Box::pin(async move { reader.catalogue().await }));
-        let mut read = None;
+        let mut ranking = pin!(reader.ranking());
+        let mut grace = pin!(tokio::time::sleep(GRACE));
+        let (mut news, mut waited) = (false, false);
         let ranking = loop {
             tokio::select! {
                 ranking = &mut ranking => break ranking,
-                catalogue = &mut catalogue, if read.is_none() => read = Some(catalogue),
+                Some(side) = self.late.next(), if !self.late.is_empty() => {
+                    news |= self.note(side);
+                    if waited && self.is_beside() && !self.is_published() {
+                        self.publish_again();
+                    }
+                }
+                () = &mut grace, if !waited => {
+                    waited = true;
+                    if self.is_beside() && !self.is_published() {
+                        self.publish_again();
+                    }
+                }
             }
         };
-        if read.is_none() && ranking.is_ok() {
-            read = tokio::time::timeout(CATALOGUE_GRACE, &mut catalogue)
-                .await
-                .ok();
+        if ranking.is_ok() {
+            let until = tokio::time::Instant::now() + GRACE;
+            while !self.late.is_empty()
+                && let Ok(Some(side)) = tokio::time::timeout_at(until, self.late.next()).await
+            {
+                news |= self.note(side);
+            }
         }
-        self.late = read.is_none().then_some(catalogue);
-        (ranking, read)
+        (ranking, news)
     }
 
-    /// Keeps a good catalogue; a failure to read one costs nothing else.
-    fn note(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
+    /// Begins to read what stands beside the ranking. While there is none, what is slow is not begun
+    /// anew with each retry, and what has been read is not read again so soon.
+    fn begin(&mut self, anew: bool) {
+        let is_retry = self.ranking.is_none() && !anew;
+        if !is_retry {
+            self.late.clear();
+            self.under_way.clear();
+        }
+        if self.under_way.insert(None) {
+            let reader = self.reader.clone();
+            let read = async move { Side::Catalogue(reader.catalogue().await) };
+            self.late.push(Box::pin(read));
+        }
+        for at in &self.providers.lists {
+            let is_read = is_retry && self.kept.list(&at.provider).is_some();
+            if !is_read && self.under_way.insert(Some(at.provider.clone())) {
+                let (each, at) = (self.each.clone(), at.clone());
+                let read = async move { Side::List(at.provider.clone(), each.one(&at).await) };
+                self.late.push(Box::pin(read));
+            }
+        }
+    }
+
+    /// Whether another provider stands beside OpenRouter.
+    fn is_beside(&self) -> bool {
+        let mut rows = self.providers.rows.iter();
+        rows.any(|row| !row.id.is_openrouter())
+    }
+
+    fn is_published(&self) -> bool {
+        self.registry.snapshot().is_some()
+    }
+
+    /// Keeps what was read; a failure to read one list costs no other anything. Says whether it is
+    /// news.
+    fn note(&mut self, side: Side) -> bool {
+        match side {
+            Side::Catalogue(catalogue) => {
+                self.under_way.remove(&None);
+                self.note_catalogue(catalogue)
+            }
+            Side::List(provider, read) => {
+                self.under_way.remove(&Some(provider.clone()));
+                if let Err(error) = &read {
+                    self.warn("list_refresh_failed", error, Some(&provider));
+                }
+                self.kept.note(provider, read)
+            }
+        }
+    }
+
+    fn warn(&self, event: &'static str, error: &RefreshError, provider: Option<&ProviderId>) {
+        let fields = Failed {
+            error: error.to_string(),
+            r#type: error.kind(),
+            provider,
+        };
+        self.log.emit(LogLevel::Warning, event, &fields);
+    }
+
+    fn note_catalogue(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
         let failed = catalogue.as_ref().err().map(RefreshError::told);
         let now = Now::read().wall;
         self.registry.note(|outside| {
@@ -244,12 +344,7 @@ impl RefreshTask {
                 true
             }
             Err(error) => {
-                let fields = Failed {
-                    error: error.to_string(),
-                    r#type: error.kind(),
-                };
-                self.log
-                    .emit(LogLevel::Warning, "catalogue_refresh_failed", &fields);
+                self.warn("catalogue_refresh_failed", &error, None);
                 false
             }
         }
@@ -257,7 +352,7 @@ impl RefreshTask {
 
     fn publish(&mut self, ranking: Ranking, wake_all: bool) -> Refreshed {
         let fetched_at = Now::read().wall;
-        let snapshot = self.snapshot(&ranking, fetched_at);
+        let snapshot = self.snapshot(Some(&ranking), fetched_at);
         let count = snapshot.offers().len();
         let candidates = snapshot.candidates().iter();
         let ids: HashSet<ModelId> = candidates.map(|c| c.offer.public_id.clone()).collect();
@@ -293,46 +388,70 @@ impl RefreshTask {
         }
     }
 
-    /// The same ranking with what a late catalogue fills in.
+    /// The same ranking with what a late list brings.
     fn publish_again(&self) {
         match &self.ranking {
             Some((ranking, fetched_at)) => {
-                self.registry.enrich(self.snapshot(ranking, *fetched_at))
+                let snapshot = self.snapshot(Some(ranking), *fetched_at);
+                self.registry.enrich(snapshot);
             }
-            None => self.publish_from_catalogue(),
+            None => self.publish_unranked(),
         }
     }
 
-    /// The second source, while there has never been a ranking.
-    fn publish_from_catalogue(&self) {
-        let free = self.catalogue.iter().flat_map(Catalogue::free_models);
-        let offers: Vec<_> = free.cloned().collect();
-        let count = offers.len();
+    /// What there is while there has never been a ranking: the second source, and what other providers
+    /// offer.
+    fn publish_unranked(&self) {
+        let snapshot = self.snapshot(None, Now::read().wall);
+        let count = snapshot.offers().len();
         if count > 0 {
-            self.registry.publish(Snapshot::new(Parts {
-                offers,
-                fallback: None,
-                accounts: accounts(),
-                fetched_at: Now::read().wall,
-                source: Source::Catalogue,
-            }));
-            self.log.emit(
-                LogLevel::Info,
-                "snapshot_from_catalogue",
-                &serde_json::json!({"count": count}),
-            );
+            let event = match snapshot.source {
+                Source::Providers => "snapshot_from_providers",
+                Source::Catalogue | Source::Ranking => "snapshot_from_catalogue",
+            };
+            self.registry.publish(snapshot);
+            let fields = serde_json::json!({"count": count});
+            self.log.emit(LogLevel::Info, event, &fields);
         }
     }
 
-    fn snapshot(&self, ranking: &Ranking, fetched_at: SystemTime) -> Snapshot {
-        let filled_in = |model: &Offer| {
-            let mut model = model.clone();
-            if let Some(catalogue) = &self.catalogue {
-                catalogue.fill_in(&mut model);
-            }
-            model
+    fn snapshot(&self, ranking: Option<&Ranking>, fetched_at: SystemTime) -> Snapshot {
+        let kept = |row: &Provider| self.kept.list(&row.id);
+        let of = |row| Offering::new(row, kept(row), self.named_free && row.id.is_openrouter());
+        let sources: Vec<_> = self.providers.rows.iter().map(|row| of(row)).collect();
+        let merged = merge(Lists {
+            ranking,
+            catalogue: self.catalogue.as_ref(),
+            sources: &sources,
+            order: &self.providers.order,
+            allow_paid: self.allow_paid,
+            fallback_router: self.fallback_router,
+        });
+        if let Some(ranking) = ranking {
+            self.note_what_is_there(ranking, &merged);
+        }
+        let order = |with_tools| {
+            merged
+                .in_order(with_tools)
+                .map(|(offer, _)| Arc::clone(offer))
         };
-        let fallback = ranking.fallback.as_ref().filter(|_| self.fallback_router);
+        let source = match (ranking, self.is_beside()) {
+            (Some(_), _) => Source::Ranking,
+            (None, true) => Source::Providers,
+            (None, false) => Source::Catalogue,
+        };
+        Snapshot::new(Parts {
+            offers: order(false).collect(),
+            with_tools: (merged.plain != merged.with_tools).then(|| order(true).collect()),
+            fallback: merged.fallback.map(|offered| offered.offer),
+            accounts: self.providers.accounts.clone(),
+            fetched_at,
+            source,
+        })
+    }
+
+    /// How many of the ranking's models the upstream's own catalogue has.
+    fn note_what_is_there(&self, ranking: &Ranking, merged: &Merged) {
         let there = self.catalogue.as_ref().map(|catalogue| There {
             models: ranking
                 .models
@@ -340,29 +459,12 @@ impl RefreshTask {
                 .filter(|m| catalogue.has(&m.id))
                 .count(),
             of: ranking.models.len(),
-            fallback: fallback.is_some_and(|model| catalogue.has(&model.id)),
+            fallback: merged
+                .fallback
+                .as_ref()
+                .is_some_and(|router| catalogue.has(&router.offer.id)),
         });
         self.registry.note(|outside| outside.there = there);
-        Snapshot::new(Parts {
-            offers: ranking.models.iter().map(filled_in).collect(),
-            fallback: fallback.map(filled_in),
-            accounts: accounts(),
-            fetched_at,
-            source: Source::Ranking,
-        })
-    }
-}
-
-/// The accounts through which offers are asked.
-fn accounts() -> Vec<Arc<AccountId>> {
-    vec![Arc::new(AccountId::openrouter())]
-}
-
-/// The late catalogue, if one is awaited.
-async fn late(reading: &mut Option<Reading<Catalogue>>) -> Option<Result<Catalogue, RefreshError>> {
-    match reading {
-        Some(reading) => Some(reading.await),
-        None => None,
     }
 }
 
@@ -380,9 +482,23 @@ struct Left<'a> {
 }
 
 #[derive(Serialize)]
-struct Failed {
+struct Failed<'a> {
     error: String,
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a ProviderId>,
+}
+
+/// What the reads change and tell.
+pub struct Outlets {
+    /// Where the snapshot goes.
+    pub registry: Arc<Registry>,
+    /// Where what failed is said.
+    pub log: Log,
+    /// Forgets the models that left.
+    pub metrics: Arc<Metrics>,
+    /// Forgets them, too.
+    pub traffic: Arc<Traffic>,
 }
 
 /// How long until the next read (spec §2).

@@ -16,7 +16,7 @@ pub use capability::{Capabilities, Capability};
 pub use id::{InvalidModelId, ModelId};
 pub use named::{Named, resolve};
 pub use offer::{Candidate, CanonicalKey, Offer};
-pub use order::ModelOrder;
+pub use order::{Lifted, ModelOrder};
 pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
 pub use window::window_of_auto;

@@ -3,23 +3,60 @@
 //! Pure. What the names stand for is looked up with each list; see [`resolve`](super::resolve).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::ModelId;
+use super::{ModelId, Named, Offer, resolve};
 
 /// Canonical keys and public ids, best first. Empty where nothing is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModelOrder(Vec<ModelId>);
+pub struct ModelOrder(Vec<Entry>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Entry {
+    Name(ModelId),
+    /// What keys and public ids begin with, in lower case.
+    Beginning(String),
+}
+
+/// What an entry stands for among the offers of a list.
+#[derive(Clone, Debug)]
+pub struct Lifted<'a>(Stands<'a>);
+
+#[derive(Clone, Debug)]
+enum Stands<'a> {
+    For(Named),
+    ForAll(&'a str),
+}
+
+impl Lifted<'_> {
+    /// Whether it stands for this offer. A model's name does not lift the copy on the user's own
+    /// machine; an id does.
+    #[must_use]
+    pub fn is(&self, offer: &Offer) -> bool {
+        let is_local = offer.provider.is_local();
+        match &self.0 {
+            Stands::For(named @ Named::Model(_)) => !is_local && named.is(offer),
+            Stands::For(named) => named.is(offer),
+            Stands::ForAll(beginning) => {
+                let public = offer.public_id.as_str().to_ascii_lowercase();
+                let key = offer.canonical.as_str();
+                public.starts_with(beginning) || (!is_local && key.starts_with(beginning))
+            }
+        }
+    }
+}
 
 /// More names are an accident.
 const MOST: usize = 256;
 
 impl ModelOrder {
-    /// Reads names with commas between them; a `*` at the end stands for all others, which follow
-    /// with or without it.
+    /// Reads names with commas between them; a `*` at the end of a name stands for all that begin so,
+    /// alone at the end of the list for all others, which follow with or without it.
     ///
     /// # Errors
     /// In words that follow the setting's name.
     pub fn read(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim().trim_end_matches(',');
         let mut names: Vec<_> = text.split(',').map(str::trim).collect();
         if names.last() == Some(&"*") {
             names.pop();
@@ -36,24 +73,36 @@ impl ModelOrder {
             if name == "*" {
                 return Err("has a * that is not at its end: all others stand there");
             }
-            if name.contains('*') {
-                return Err("has a name with a * in it: a * stands alone, at the end");
-            }
             if name == "auto" {
                 return Err("has the name auto, which is no model");
             }
+            let beginning = name.strip_suffix('*');
+            let name = beginning.unwrap_or(name);
+            if name.contains('*') {
+                return Err("has a * that is not at the end of a name");
+            }
             let id = ModelId::written(name).map_err(|_| "has a name that is no model id")?;
-            if !seen.insert(name.to_ascii_lowercase()) {
+            let lower = name.to_ascii_lowercase();
+            if !seen.insert((lower.clone(), beginning.is_some())) {
                 return Err("has the same name twice");
             }
-            order.push(id);
+            order.push(if beginning.is_some() {
+                Entry::Beginning(lower)
+            } else {
+                Entry::Name(id)
+            });
         }
         Ok(Self(order))
     }
 
-    /// The names, best first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(ModelId::as_str)
+    /// What the entries stand for among these offers, best first.
+    #[must_use]
+    pub fn among(&self, offers: &[Arc<Offer>]) -> Vec<Lifted<'_>> {
+        let lifted = self.0.iter().map(|entry| match entry {
+            Entry::Name(name) => Stands::For(resolve(name.as_str(), offers)),
+            Entry::Beginning(beginning) => Stands::ForAll(beginning),
+        });
+        lifted.map(Lifted).collect()
     }
 }
 
@@ -72,10 +121,14 @@ mod tests {
             ("*",                                     Ok("")),
             ("",                                      Err("has an empty name between its commas")),
             ("a,,b",                                  Err("has an empty name between its commas")),
-            ("a,",                                    Err("has an empty name between its commas")),
+            ("a,",                                    Ok("a")),
+            ("groq/*, glm-4.7-flash,",                Ok("groq/* glm-4.7-flash")),
+            ("GPT-*,gpt-",                            Ok("gpt-* gpt-")),
             ("*,a",                                   Err("has a * that is not at its end: all others stand there")),
             ("a,*,*",                                 Err("has a * that is not at its end: all others stand there")),
-            ("gpt-*",                                 Err("has a name with a * in it: a * stands alone, at the end")),
+            ("gpt-*,GPT-*",                           Err("has the same name twice")),
+            ("gpt-*-mini",                            Err("has a * that is not at the end of a name")),
+            ("**",                                    Err("has a * that is not at the end of a name")),
             ("a b",                                   Err("has a name that is no model id")),
             ("a,B,A",                                 Err("has the same name twice")),
             ("auto,a",                                Err("has the name auto, which is no model")),
@@ -83,7 +136,11 @@ mod tests {
         ];
         for (text, expected) in rows {
             let read = ModelOrder::read(text);
-            let names = read.map(|order| order.names().collect::<Vec<_>>().join(" "));
+            let spelt = |entry: &Entry| match entry {
+                Entry::Name(name) => name.to_string(),
+                Entry::Beginning(beginning) => format!("{beginning}*"),
+            };
+            let names = read.map(|order| order.0.iter().map(spelt).collect::<Vec<_>>().join(" "));
             assert_eq!(names, expected.map(str::to_owned), "{text}");
         }
     }

@@ -3,10 +3,10 @@
 
 use http::Uri;
 
-/// What stands for the account's id in an address.
+/// The place of the account's id in an address.
 pub(super) const ACCOUNT_ID: &str = "{account_id}";
 
-/// Why a text is no address; what it must be, to stand behind the member's name.
+/// Why a text is no address; what it must be, said after the member's name.
 pub(super) type Refusal = &'static str;
 
 /// An address that paths are put behind, without its trailing slashes.
@@ -77,8 +77,8 @@ fn origin(address: &str) -> (&str, &str) {
     address.split_at_checked(ends).unwrap_or((address, ""))
 }
 
-/// The address with the account's id in it; `None` where it takes one and this is none that could
-/// stand in a path.
+/// The address with the account's id in it; `None` where it takes one and this is none that a
+/// path could hold.
 pub(super) fn filled(address: &str, account_id: Option<&str>) -> Option<String> {
     if !address.contains(ACCOUNT_ID) {
         return Some(address.to_owned());

@@ -113,7 +113,7 @@ impl Rules {
             lesson,
             owed,
             free_requests,
-            quota,
+            quota: quota.map(Box::new),
             answer,
         }
     }
@@ -176,7 +176,8 @@ impl Rules {
             asked: || asked(headers, read.error, now),
         };
         let ruling = taught.unwrap_or_else(|| read.ruling(whom.model, status, &usual));
-        (ruling, read.free_requests(headers))
+        let free_requests = read.free_requests(headers);
+        (ruling.of_free_requests(free_requests, now), free_requests)
     }
 
     /// The verdict on an attempt that brought no readable answer: the model's failure.

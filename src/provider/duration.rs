@@ -92,7 +92,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "whole multiples")]
     fn s10_4_lengths_as_providers_write_them() {
         #[rustfmt::skip]
         let rows = [
@@ -119,7 +118,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the same parse")]
     fn s10_4_a_wait_in_prose() {
         #[rustfmt::skip]
         let rows = [

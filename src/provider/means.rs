@@ -69,13 +69,11 @@ fn begins(message: &str, pattern: &str) -> bool {
 impl Case<'_> {
     /// What a row comes to that fits.
     pub(super) fn of_row(&self, row: &ErrorRow) -> Ruling {
-        match row.means {
-            // The page of an edge before the provider says nothing of the key.
-            Means::KeyDead if !row.has_words() && !self.said.is_json => {
-                Ruling::of(Scope::Key, Rest::None)
-            }
-            means => self.of_means(means),
+        // The page of an edge before the provider says nothing of the key.
+        if row.means == Means::KeyDead && !row.has_words() && !self.said.is_json {
+            return Ruling::of(Scope::Key, Rest::None);
         }
+        self.of_means(row.means)
     }
 
     pub(super) fn of_means(&self, means: Means) -> Ruling {

@@ -151,7 +151,7 @@ fn violation(of: Raw<'_>) -> Quota {
             .find_map(|(part, per)| has(part).then_some(per)),
         unit,
         of: has("permodel").then_some(Counted::Model),
-        amount: value.filter(|value| is_plausible(*value)),
+        amount: value.filter(|value| Stated::is_plausible(*value)),
         is_nothing: value == Some(0),
     }
 }
@@ -196,7 +196,7 @@ fn amount(message: &str) -> Option<u64> {
         .into_iter()
         .flat_map(|words| message.split(words).skip(1))
         .find_map(whole_number)
-        .filter(|number| is_plausible(*number))
+        .filter(|number| Stated::is_plausible(*number))
 }
 
 /// The whole number that a text begins with, thousands in commas or not.
@@ -215,10 +215,6 @@ fn is_nothing(message: &str) -> bool {
         || message.starts_with("quota exceeded for ");
     let none = |behind: &str| whole_number(behind) == Some(0) && !behind.starts_with("0.");
     google && message.split("limit: ").skip(1).any(none)
-}
-
-fn is_plausible(amount: u64) -> bool {
-    (1..=Stated::MOST).contains(&amount)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What is known of one provider: a row of the table (spec §10.1).
 
+use std::time::Duration;
+
 use super::address;
 use crate::ledger::{Ends, Limit};
 use crate::model::{Capabilities, ModelId, ProviderId};
@@ -36,7 +38,7 @@ pub struct Provider {
     pub billed: bool,
     /// Its list of models.
     pub list: List,
-    /// What tells whether a key is taken.
+    /// How to find out whether a key is taken.
     pub key_test: KeyTest,
     /// Its free limits.
     pub limits: Vec<Limit>,
@@ -57,8 +59,8 @@ pub struct Provider {
     pub training: Training,
     /// `max_tokens` counts towards its limits on tokens.
     pub counts_max_tokens: bool,
-    /// `UPSTREAM_TIMEOUT_SEC` for it alone, in seconds.
-    pub timeout_sec: Option<u64>,
+    /// `UPSTREAM_TIMEOUT_SEC` for it alone.
+    pub timeout: Option<Duration>,
     /// Connections to it at once, at the most.
     pub connections: Option<usize>,
     /// What it gives for nothing, in words.
@@ -105,7 +107,7 @@ impl Provider {
             errors: Vec::new(),
             training: Training::Unknown,
             counts_max_tokens: false,
-            timeout_sec: None,
+            timeout: None,
             connections: None,
             gives: String::new(),
             sign_up: String::new(),
@@ -198,7 +200,7 @@ pub struct List {
     pub priced: bool,
 }
 
-/// What tells whether a key is taken (reference §3).
+/// How to find out whether a key is taken (reference §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTest {
     /// A GET of this address with the key, which spends no quota. Of several, a later one is

@@ -1,11 +1,12 @@
 //! What an error comes to: whose it is, how long to leave whom alone, what it teaches.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::ledger::Stated;
+use crate::clock::Now;
+use crate::ledger::{Counted, Per, Stated, Unit};
 use crate::model::Capability;
 use crate::request::Routing;
-use crate::verdict::{AccountLimit, Lesson, Rest, Scope};
+use crate::verdict::{AccountLimit, FreeRequests, Lesson, Rest, Scope};
 
 /// A refused key: how long it is left alone at first, and at the most (spec §10.4).
 pub(super) const KEY_REST: Rest = Rest::Doubling {
@@ -58,6 +59,31 @@ impl Ruling {
         }
     }
 
+    /// The same, with the quota of free requests that it is about, for the ledger.
+    pub(super) fn of_free_requests(self, free: Option<FreeRequests>, now: Now) -> Self {
+        let per = match self.scope {
+            Scope::Account(AccountLimit::Minute) => Per::Minute,
+            Scope::Account(AccountLimit::Day) => Per::Day,
+            Scope::Account(AccountLimit::Quota | AccountLimit::Credit | AccountLimit::Key)
+            | Scope::Request
+            | Scope::Candidate
+            | Scope::Model
+            | Scope::Key
+            | Scope::Provider => return self,
+        };
+        let amount = free.map(|free| free.limit);
+        Self {
+            quota: self.quota.or(Some(Stated {
+                amount: amount.filter(|amount| Stated::is_plausible(*amount)),
+                unit: Some(Unit::Requests),
+                per,
+                of: Counted::Account,
+                until: date(self.rest, now),
+            })),
+            ..self
+        }
+    }
+
     /// Whether an answer with this status may be owed to the request's own routing. The quota is
     /// the account's whatever a request asks for, and a 401 the key's.
     pub(super) fn may_be_owed(&self, status: u16, routing: Routing) -> bool {
@@ -81,5 +107,14 @@ impl Ruling {
             lesson: self.lesson.filter(of_the_size),
             ..Self::model(Rest::None)
         }
+    }
+}
+
+/// When a rest ends, where that is known.
+pub(super) fn date(rest: Rest, now: Now) -> Option<SystemTime> {
+    match rest {
+        Rest::For(length) => Some(now.plus(length).wall),
+        Rest::Until(date) => Some(date),
+        Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::case::Case;
 use super::quota::Quota;
-use super::ruling::Ruling;
+use super::ruling::{Ruling, date};
 use super::wait::left;
 use crate::ledger::{Counted, Ends, Limit, Per, Stated, next_end};
 use crate::verdict::{AccountLimit, Lesson, Rest, Scope};
@@ -103,11 +103,7 @@ impl Case<'_> {
             unit: quota.unit,
             per,
             of,
-            until: match rest {
-                Rest::For(length) => Some(self.now.plus(length).wall),
-                Rest::Until(date) => Some(date),
-                Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => None,
-            },
+            until: date(rest, self.now),
         }
     }
 

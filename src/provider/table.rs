@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use super::file::{self, Mistake};
 use super::row::Provider;
 
-/// The rows in the order of spec §10.1, which is their order of preference; `local` is last of all.
+/// The rows in the order of spec §10.1, which is their order of preference; then those that it does not
+/// name; `local` is last of all.
 #[rustfmt::skip]
 const ROWS: &[(&str, &str)] = &[
     ("openrouter",  include_str!("rows/openrouter.toml")),
@@ -26,6 +27,7 @@ const ROWS: &[(&str, &str)] = &[
     ("ollama",      include_str!("rows/ollama.toml")),
     ("siliconflow", include_str!("rows/siliconflow.toml")),
     ("modelscope",  include_str!("rows/modelscope.toml")),
+    ("llmgateway",  include_str!("rows/llmgateway.toml")),
     ("local",       include_str!("rows/local.toml")),
 ];
 

@@ -134,6 +134,9 @@ mod tests {
         }
     }
 
+    /// Headers, what the quota counts, body, wait in seconds.
+    type Row<'a> = (Vec<(&'a str, &'a str)>, Option<Unit>, &'a str, Option<u64>);
+
     /// The wait, in seconds.
     fn wait(headers: &[(&str, &str)], unit: Option<Unit>, body: &str) -> Option<u64> {
         let headers: HeaderMap = headers
@@ -154,7 +157,7 @@ mod tests {
         const AFTER: &str =
             r#"{"error":{"message":"Rate limit. Try again in 9s","retry_after":7}}"#;
         #[rustfmt::skip]
-        let rows: Vec<(Vec<(&str, &str)>, Option<Unit>, &str, Option<u64>)> = vec![
+        let rows: Vec<Row<'_>> = vec![
             (vec![("retry-after", "2"), ("retry-after-ms", "9000"), ("x-ratelimit-reset", "5")], None, DELAY, Some(2)),
             (vec![("retry-after", "Fri, 02 Oct 2026 12:05:00 GMT")],  None, PROSE, Some(300)),
             (vec![("retry-after", "1m30s")],                          None, PROSE, Some(90)),

@@ -4,18 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::model::{AccountId, Candidate, Offer, Subject};
+use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, ProviderId, Subject};
 
 /// One read of the lists, whole; nobody edits it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     offers: Vec<Arc<Offer>>,
-    candidates: Vec<Arc<Candidate>>,
+    /// In the order for requests without tools, and for those with.
+    candidates: [Arc<[Arc<Candidate>]>; 2],
     accounts: Vec<Arc<AccountId>>,
     /// Provider and account of each of them.
     doors: Vec<[Subject; 2]>,
     /// The places of the listed candidates that have a name.
     names: HashMap<Box<str>, Vec<usize>>,
+    /// The same by the model that they are of.
+    models: HashMap<CanonicalKey, Vec<usize>>,
     least_context: Option<u64>,
     /// When it was read.
     pub fetched_at: SystemTime,
@@ -27,7 +30,9 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub struct Parts {
     /// The offers of the lists, best first; those of the user's own server behind all others.
-    pub offers: Vec<Offer>,
+    pub offers: Vec<Arc<Offer>>,
+    /// The same in the order for requests with tools, where that is another.
+    pub with_tools: Option<Vec<Arc<Offer>>>,
     /// The router that the list names to fall back on (spec §9.9): behind all but the user's own
     /// server, and no model of the list.
     pub fallback: Option<Offer>,
@@ -46,6 +51,8 @@ pub enum Source {
     Ranking,
     /// The upstream's own catalogue (spec §9.4).
     Catalogue,
+    /// The providers' own lists and rows, while there is no ranking (spec §10.7).
+    Providers,
 }
 
 impl Source {
@@ -55,6 +62,7 @@ impl Source {
         match self {
             Self::Ranking => "ranking",
             Self::Catalogue => "catalogue",
+            Self::Providers => "providers",
         }
     }
 }
@@ -65,48 +73,29 @@ impl Snapshot {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
-            offers,
+            mut offers,
+            with_tools,
             fallback,
             accounts,
             fetched_at,
             source,
         } = parts;
-        let has_account = |offer: &Offer| accounts.iter().any(|a| a.provider == offer.provider);
-        let offers: Vec<_> = offers
-            .into_iter()
-            .filter(has_account)
-            .map(Arc::new)
-            .collect();
-        let of = |offer: Arc<Offer>, is_listed| {
-            let own = accounts.iter().enumerate();
-            let own = own.filter(|(_, account)| account.provider == offer.provider);
-            let through = own.map(|(place, account)| {
-                let (offer, account) = (Arc::clone(&offer), Arc::clone(account));
-                Candidate::new(offer, account, is_listed).in_place(place)
-            });
-            through.collect::<Vec<_>>()
-        };
-        let (own, others): (Vec<_>, Vec<_>) = offers
-            .iter()
-            .cloned()
-            .partition(|offer| offer.provider.is_local());
-        let candidates: Vec<_> = (others.into_iter().flat_map(|offer| of(offer, true)))
-            .chain(
-                fallback
-                    .into_iter()
-                    .flat_map(|offer| of(Arc::new(offer), false)),
-            )
-            .chain(own.into_iter().flat_map(|offer| of(offer, true)))
-            .map(Arc::new)
-            .collect();
-        let mut names = HashMap::<Box<str>, Vec<usize>>::new();
-        for (place, candidate) in candidates.iter().enumerate() {
-            if candidate.is_listed {
-                let name = candidate.offer.public_id.as_str().into();
-                names.entry(name).or_default().push(place);
-            }
+        offers.retain(|offer| accounts.iter().any(|a| a.provider == offer.provider));
+        let fallback = fallback.map(Arc::new);
+        let plain = through_accounts(&offers, fallback.as_ref(), &accounts);
+        let with_tools = with_tools.map(|offers| {
+            // One candidate, wherever it stands.
+            let known: HashMap<_, _> = plain.iter().map(|c| (key(c), Arc::clone(c))).collect();
+            let all = through_accounts(&offers, fallback.as_ref(), &accounts);
+            all.iter()
+                .filter_map(|c| known.get(&key(c)).cloned())
+                .collect()
+        });
+        let mut names = Names::default();
+        for (place, candidate) in plain.iter().enumerate().filter(|(_, c)| c.is_listed) {
+            names.add(place, candidate);
         }
-        let contexts = candidates.iter().filter_map(|c| c.offer.context_length);
+        let contexts = plain.iter().filter_map(|c| c.offer.context_length);
         let door = |account: &Arc<AccountId>| {
             let provider = Subject::provider(&account.provider);
             [provider, Subject::account(account)]
@@ -115,9 +104,10 @@ impl Snapshot {
             least_context: contexts.min(),
             doors: accounts.iter().map(door).collect(),
             offers,
-            candidates,
+            candidates: [Arc::clone(&plain), with_tools.unwrap_or(plain)],
             accounts,
-            names,
+            models: std::mem::take(&mut names.models),
+            names: names.found(),
             fetched_at,
             source,
         }
@@ -129,11 +119,18 @@ impl Snapshot {
         &self.offers
     }
 
-    /// All that may be asked, in order: the listed offers through their accounts, then the fallback
-    /// router, then the user's own server.
+    /// All that may be asked, in the order for requests without tools: the listed offers through their
+    /// accounts, then the fallback router, then the user's own server.
     #[must_use]
     pub fn candidates(&self) -> &[Arc<Candidate>] {
-        &self.candidates
+        self.in_order(false)
+    }
+
+    /// The same in the order for requests with tools, or without (spec §10.3).
+    #[must_use]
+    pub fn in_order(&self, with_tools: bool) -> &[Arc<Candidate>] {
+        let [plain, tools] = &self.candidates;
+        if with_tools { tools } else { plain }
     }
 
     /// The accounts.
@@ -154,17 +151,90 @@ impl Snapshot {
         self.named(public_id).next().map(|named| &named.offer)
     }
 
-    /// The listed candidates that a name means, in order: those of a public id.
+    /// The listed candidates that a name means, in order (spec §10.2): those of a public id, of
+    /// `<provider>/auto`, of `openrouter/<id>`, of a model however it is spelt.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Arc<Candidate>> + Clone {
-        let places = self.names.get(name).map_or(&[][..], Vec::as_slice);
+        let by_name = |name: &str| self.names.get(name);
+        let cut = name.strip_suffix(":latest").unwrap_or(name);
+        let by_model = || self.models.get(&CanonicalKey::of(cut));
+        let places = by_name(name).or_else(|| by_name(cut)).or_else(by_model);
+        let places = places.map_or(&[][..], Vec::as_slice);
         places
             .iter()
-            .filter_map(|place| self.candidates.get(*place))
+            .filter_map(|place| self.candidates().get(*place))
     }
 
     /// The smallest context of any, where one is known.
     #[must_use]
     pub fn least_context(&self) -> Option<u64> {
         self.least_context
+    }
+}
+
+fn key(candidate: &Candidate) -> (Arc<AccountId>, ModelId) {
+    (Arc::clone(&candidate.account), candidate.offer.id.clone())
+}
+
+/// Each offer through each account of its provider; the router, and behind it the user's own server.
+fn through_accounts(
+    offers: &[Arc<Offer>],
+    fallback: Option<&Arc<Offer>>,
+    accounts: &[Arc<AccountId>],
+) -> Arc<[Arc<Candidate>]> {
+    let through = |offer: &Arc<Offer>, is_listed| {
+        let own = accounts.iter().enumerate();
+        let own = own.filter(|(_, account)| account.provider == offer.provider);
+        let candidate = |(place, account): (usize, &Arc<AccountId>)| {
+            let candidate = Candidate::new(Arc::clone(offer), Arc::clone(account), is_listed);
+            Arc::new(candidate.in_place(place))
+        };
+        own.map(candidate).collect::<Vec<_>>()
+    };
+    let local = |offer: &&Arc<Offer>| offer.provider.is_local();
+    let others = offers.iter().filter(|offer| !local(offer));
+    (others.flat_map(|offer| through(offer, true)))
+        .chain(fallback.into_iter().flat_map(|offer| through(offer, false)))
+        .chain(
+            offers
+                .iter()
+                .filter(local)
+                .flat_map(|offer| through(offer, true)),
+        )
+        .collect()
+}
+
+/// What candidates are called, the more exact names first.
+#[derive(Default)]
+struct Names {
+    exact: HashMap<Box<str>, Vec<usize>>,
+    /// `<provider>/auto`, `openrouter/<id>`.
+    broad: HashMap<Box<str>, Vec<usize>>,
+    models: HashMap<CanonicalKey, Vec<usize>>,
+}
+
+impl Names {
+    fn add(&mut self, place: usize, candidate: &Candidate) {
+        let offer = &*candidate.offer;
+        let public = offer.public_id.as_str();
+        let is_openrouter = offer.provider.is_openrouter();
+        let mut broad = vec![format!("{}/auto", offer.provider)];
+        if is_openrouter {
+            broad.push(format!("{}/{}", ProviderId::OPENROUTER, offer.id));
+        }
+        broad.extend(public.strip_suffix(":latest").map(str::to_owned));
+        for name in broad {
+            self.broad.entry(name.into()).or_default().push(place);
+        }
+        self.exact.entry(public.into()).or_default().push(place);
+        self.models
+            .entry(offer.canonical.clone())
+            .or_default()
+            .push(place);
+    }
+
+    fn found(self) -> HashMap<Box<str>, Vec<usize>> {
+        let mut names = self.broad;
+        names.extend(self.exact);
+        names
     }
 }

@@ -44,7 +44,7 @@ pub fn awake(
 ) -> Vec<Arc<Candidate>> {
     let sieve = Sieve::new(snapshot, wants, known, now);
     let (mut awake, mut last) = (Vec::<Arc<Candidate>>::new(), Vec::new());
-    for candidate in wants.preference.of(snapshot) {
+    for candidate in wants.preference.of(snapshot, wants.needs) {
         let to = match sieve.passes(candidate) {
             Ok(Fate::AwakeUnreached) => &mut last,
             Ok(_) => &mut awake,
@@ -92,7 +92,7 @@ struct Sieve<'a> {
 impl<'a> Sieve<'a> {
     fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Rests, now: Now) -> Self {
         let able = |c: &&Arc<Candidate>| wants.are_met(c, known);
-        let mut listed = wants.preference.of(snapshot).filter(able);
+        let mut listed = wants.preference.of(snapshot, wants.needs).filter(able);
         let none_fits = !listed.any(|candidate| wants.fit(&candidate.offer));
         let largest = none_fits.then(|| largest(snapshot, wants, known)).flatten();
         let largest = largest.and_then(|offer| {

@@ -87,7 +87,7 @@ pub fn next<'s>(
     let shut = Shut::of(snapshot, known, now);
     // Those whose account rests are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
-        let candidates = wants.preference.of(snapshot);
+        let candidates = wants.preference.of(snapshot, wants.needs);
         for candidate in candidates.filter(|candidate| shut.has(candidate) == is_shut) {
             is_listed = true;
             if !wants.are_met(candidate, known) {
@@ -114,7 +114,7 @@ pub fn next<'s>(
         (true, true) => {}
     }
     if !fits && let Some(largest) = largest(snapshot, wants, known) {
-        for candidate in wants.preference.of(snapshot) {
+        for candidate in wants.preference.of(snapshot, wants.needs) {
             if candidate.offer.is(largest)
                 && round.asks(candidate, fate(candidate, wants, known, now))
             {
@@ -188,7 +188,7 @@ pub fn filtered_out<'s>(
 /// The prompt is too long for all: the best of the largest, whose tokens are only guessed here.
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Option<&'s Offer> {
     let able = || {
-        let listed = wants.preference.of(snapshot);
+        let listed = wants.preference.of(snapshot, wants.needs);
         listed.filter(|candidate| wants.are_met(candidate, known))
     };
     let largest = able().filter_map(|c| c.offer.context_length).max();
@@ -200,7 +200,7 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Optio
 
 fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests) -> Vec<Capability> {
     let has = |need: &Capability| {
-        let mut listed = wants.preference.of(snapshot);
+        let mut listed = wants.preference.of(snapshot, wants.needs);
         listed.any(|candidate| {
             let able = known.abilities(candidate);
             able.allows_at(&candidate.offer.provider, *need)

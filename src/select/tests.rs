@@ -40,7 +40,8 @@ fn models() -> Vec<Offer> {
 
 fn parts(offers: Vec<Offer>) -> Parts {
     Parts {
-        offers,
+        offers: offers.into_iter().map(Arc::new).collect(),
+        with_tools: None,
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
@@ -96,8 +97,8 @@ fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Rests, now: Now
                 asked.push(candidate.offer.public_id.as_str().to_owned());
                 tried.push(out(candidate.itself(), OutBy::Tried));
             }
-            _ if !asked.is_empty() => return asked.join(" "),
-            nobody => return in_words(&nobody),
+            nobody if asked.is_empty() => return in_words(&nobody),
+            Next::Wait { .. } | Next::None(_) => return asked.join(" "),
         }
     }
 }

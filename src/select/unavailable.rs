@@ -149,7 +149,7 @@ pub struct Ruled {
 #[must_use]
 pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Option<Ruled> {
     let mut first: Option<Ruled> = None;
-    for candidate in wants.preference.of(snapshot) {
+    for candidate in wants.preference.of(snapshot, wants.needs) {
         if !wants.are_met(candidate, known) {
             continue;
         }

@@ -111,10 +111,15 @@ impl<'a> Preference<'a> {
 
     /// The candidates it leaves, in its order. What it puts first comes by again in its own place,
     /// where the same rules find the same.
-    pub(super) fn of(self, snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Candidate>> {
+    pub(super) fn of<'s>(
+        self,
+        snapshot: &'s Snapshot,
+        needs: &Needs,
+    ) -> impl Iterator<Item = &'s Arc<Candidate>> + use<'a, 's> {
+        let all = snapshot.in_order(needs.had_tools);
         let (name, all) = match self {
-            Self::None => (None, snapshot.candidates()),
-            Self::First(name) => (Some(name), snapshot.candidates()),
+            Self::None => (None, all),
+            Self::First(name) => (Some(name), all),
             Self::Only(name) => (Some(name), &[][..]),
         };
         let named = name.into_iter().flat_map(|name| snapshot.named(name));

@@ -19,6 +19,9 @@ use crate::verdict::Outcome;
 /// How many lists of filtered offers are kept: one for each set of needs that requests have.
 const FILTERED_LISTS: usize = 64;
 
+/// Offers that needs rule out, and the counter of each.
+type Filtered = (Arc<[Arc<Offer>]>, Vec<IntCounter>);
+
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -30,7 +33,7 @@ pub struct Metrics {
     first_event: Histogram,
     attempts: IntCounterVec,
     /// The counters of those that needs rule out, by the list of them.
-    filtered: Mutex<Vec<(Arc<[Arc<Offer>]>, Vec<IntCounter>)>>,
+    filtered: Mutex<Vec<Filtered>>,
     unreached: IntCounterVec,
     open_streams: IntGauge,
     unauthorized: IntCounterVec,
@@ -218,7 +221,7 @@ impl Metrics {
     /// counters again: hundreds are looked up by their labels once and not with each request.
     pub fn filtered_out(&self, offers: &Arc<[Arc<Offer>]>) {
         let mut known = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |(list, _): &(Arc<[Arc<Offer>]>, _)| Arc::ptr_eq(list, offers);
+        let is_it = |(list, _): &Filtered| Arc::ptr_eq(list, offers);
         let place = known.iter().position(is_it).unwrap_or_else(|| {
             if known.len() == FILTERED_LISTS {
                 known.clear();

@@ -166,7 +166,7 @@ pub struct Failure {
     /// What it says about the account's free requests.
     pub free_requests: Option<FreeRequests>,
     /// The quota that it names, for the ledger.
-    pub quota: Option<Stated>,
+    pub quota: Option<Box<Stated>>,
     /// The upstream's own answer, where the client may get it.
     pub answer: Option<Box<PassedAnswer>>,
 }

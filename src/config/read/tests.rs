@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{AllowOrigins, LogLevel, ModelField, SETTINGS};
+use crate::model::ModelOrder;
 
 type Set = &'static [(&'static str, &'static str)];
 
@@ -57,7 +58,7 @@ fn s6_defaults() {
     assert_eq!(config.drain_timeout, sec(30));
     let labels = config.accounts.iter().map(|account| account.id.to_string());
     assert_eq!(labels.collect::<Vec<_>>(), ["openrouter"]);
-    assert_eq!(config.model_order, None);
+    assert_eq!(config.model_order, ModelOrder::default());
     assert_eq!(config.metrics_addr, None);
     assert!(!config.metrics_auth);
     assert_eq!(config.cors_allow_origins, AllowOrigins::Any);

@@ -593,7 +593,7 @@ fn s10_1_the_settings_win_over_the_file() {
         ("",                                                              "http://10.0.0.1/v1 http://10.0.0.2/v1 7 3"),
         ("UPSTREAM_BASE_URL=http://10.0.0.3/v1/",                         "http://10.0.0.3/v1 http://10.0.0.2/v1 7 3"),
         ("LOCAL_BASE_URL=http://10.0.0.4/v1",                             "http://10.0.0.1/v1 http://10.0.0.4/v1 7 3"),
-        ("LOCAL_TIMEOUT_SEC=1.5\nLOCAL_CONCURRENCY=4",                    "http://10.0.0.1/v1 http://10.0.0.2/v1 2 4"),
+        ("LOCAL_TIMEOUT_SEC=1.5\nLOCAL_CONCURRENCY=4",                    "http://10.0.0.1/v1 http://10.0.0.2/v1 1.5 4"),
     ];
     for (settings, expected) in rows {
         let config = configured(&format!("{BOTH}{settings}\n"), "", text)
@@ -607,7 +607,7 @@ fn s10_1_the_settings_win_over_the_file() {
             "{} {} {} {}",
             openrouter.base_url,
             local.base_url,
-            local.timeout_sec.unwrap(),
+            local.timeout.unwrap().as_secs_f64(),
             at_once.collect::<String>()
         );
         assert_eq!(found, expected, "{settings}");
@@ -667,4 +667,38 @@ fn s10_1_which_file_may_configure_us() {
         let fits = told == expected || (expected.len() > 9 && told.contains(expected));
         assert!(fits, "{named:?}: {told}");
     }
+}
+
+#[test]
+fn s12_1_no_providers_key_follows_an_address_of_a_folders() {
+    const FOLDER: &str = "PROXY_API_KEY=own-0123456\nMODELS_LIST_URL=http://evil.test\n";
+    let mut names = 0;
+    for row in crate::provider::built_in() {
+        let at = ("LOCAL_BASE_URL", "http://127.0.0.1:1/v1");
+        for name in &row.key_names {
+            names += 1;
+            let environment = [
+                (name.as_str(), "key-0123456789"),
+                ("PROVIDERS", row.id.as_str()),
+                ("ALLOW_PAID", "on"),
+                ("CLOUDFLARE_ACCOUNT_ID", "one"),
+                at,
+            ];
+            let told = told(&layers(&[], &environment, FOLDER, ""));
+            let expected = format!(
+                "MODELS_LIST_URL is set by .env in this folder, and {name} by the environment: "
+            );
+            assert!(told.starts_with(&expected), "{told}");
+            assert!(!told.contains("0123456789"), "{told}");
+            // Without that address all is well.
+            let own = "PROXY_API_KEY=own-0123456\n";
+            let config = layers(&[], &environment, own, "").config().unwrap();
+            let [account] = config.accounts.as_slice() else {
+                panic!("{:?}", config.accounts);
+            };
+            assert_eq!(account.variable.as_ref().unwrap().name, *name);
+            assert_eq!(account.id.provider, row.id);
+        }
+    }
+    assert!(names > 20, "{names}");
 }

@@ -208,12 +208,38 @@ fn s10_5_a_429_that_names_its_window_is_learnt_at_this_count_for_two_windows() {
 fn s10_5_a_refusal_with_numbers_is_believed() {
     // reference §6: "on tokens per day (TPD): Limit 200000, Used 199999, Requested 3619"
     let mut world = World::new(&groq());
-    world.refused(Refusal {
+    let reservation = world.reserve(0, tokens(3619));
+    let spent = Refusal {
         limit: Some(200_000),
         used: Some(199_999),
         wait: Some(Duration::from_secs(579)),
         ..refusal(Unit::Tokens, Per::Day)
-    });
+    };
+    let now = world.now();
+    world.ledger.refused(&reservation, spent, now);
+    world.ledger.refund(reservation, now);
+    assert_eq!(world.said(0, tokens(3619)), "out 579");
+    assert_eq!(
+        world.said(0, tokens(1000)),
+        "out 160",
+        "it fills up at that pace"
+    );
+    world.at = 580.0;
+    assert_eq!(world.said(0, tokens(3619)), "free");
+    // Where no use is told, the window's pace and the wait tell it.
+    let mut world = World::new(&groq());
+    let reservation = world.reserve(0, tokens(3619));
+    let now = world.now();
+    let stated = Stated {
+        amount: Some(200_000),
+        unit: Some(Unit::Tokens),
+        per: Per::Day,
+        of: MODEL,
+        until: Some(now.wall + Duration::from_secs(579)),
+    };
+    let spent = Refusal::of(stated, true, now);
+    world.ledger.refused(&reservation, spent, now);
+    world.ledger.refund(reservation, now);
     assert_eq!(world.said(0, tokens(3619)), "out 579");
     world.at = 580.0;
     assert_eq!(world.said(0, tokens(3619)), "free");

@@ -143,7 +143,7 @@ async fn s10_7_a_list_that_cannot_be_read_costs_no_other_anything() {
     ];
     let each = each(100, &["key-of-groq", "a"]);
     let read = tokio::select! {
-        read = each.read(&lists) => read,
+        read = each_of(&each, &lists) => read,
         () = server.serve() => unreachable!(),
     };
     let told = told(&read);
@@ -208,7 +208,7 @@ async fn s10_1_a_server_of_the_users_own_is_asked_about_its_models() {
     let windows = async |server: &Server, name: &str| {
         let lists = [at(name, server.address(), &[])];
         let read = tokio::select! {
-            read = each.read(&lists) => read,
+            read = each_of(&each, &lists) => read,
             () = server.serve() => unreachable!(),
         };
         let list = read[0].1.as_ref().unwrap();
@@ -254,4 +254,16 @@ fn s10_7_a_list_that_cannot_be_read_keeps_its_last_state() {
         (false, (a(), Some(502)))
     );
     assert_eq!(step(Ok(list("b"))), (true, (Some("b".to_owned()), None)));
+}
+
+/// Reads them beside one another.
+async fn each_of(
+    each: &EachList,
+    lists: &[ListAt],
+) -> Vec<(ProviderId, Result<ProviderList, RefreshError>)> {
+    let one = |at: &ListAt| {
+        let at = at.clone();
+        async move { (at.provider.clone(), each.one(&at).await) }
+    };
+    futures_util::future::join_all(lists.iter().map(one)).await
 }

@@ -101,12 +101,12 @@ fn variable(member: &Member, provider: &Provider) -> Result<String, Mistake> {
     }
 }
 
-/// `GROQ_API_KEY` of `GROQ_API_KEY_2`.
+/// `GROQ_API_KEY` of `GROQ_API_KEY_2` and `GROQ_API_KEY2`.
 fn without_number(name: &str) -> &str {
     let cut = name.trim_end_matches(|c: char| c.is_ascii_digit());
     match cut.strip_suffix('_') {
         Some(bare) if cut.len() < name.len() => bare,
-        _ => name,
+        _ => cut,
     }
 }
 

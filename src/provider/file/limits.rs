@@ -5,7 +5,7 @@ use super::tree::{Member, Node, What};
 use super::{Whose, models};
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 
-/// More than anybody counts, and far below what arithmetic bears.
+/// More than any provider gives, and far below what arithmetic bears.
 const MOST: u64 = 1_000_000_000_000_000;
 /// A year.
 const MOST_HOURS: u64 = 366 * 24;

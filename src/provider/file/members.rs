@@ -6,8 +6,6 @@ use super::{FileProvider, Whose, fields, keys, limits, models};
 use crate::provider::row::{Auth, KeyTest, Provider, Training};
 use crate::provider::{address, table};
 
-/// Ten years, as everywhere (spec §6).
-const MOST_SEC: u64 = 315_360_000;
 const MOST_CONNECTIONS: u64 = 10_000;
 
 /// What a user's file may say of a provider.
@@ -103,7 +101,7 @@ impl Reading {
             "defaults" => row.fields.defaults = fields::defaults(member)?,
             "training" => row.training = training(member)?,
             "billed" => row.billed = member.switch()?,
-            "timeout_sec" => row.timeout_sec = Some(member.count(MOST_SEC)?),
+            "timeout_sec" => row.timeout = Some(member.seconds()?),
             "connections" => {
                 row.connections = usize::try_from(member.count(MOST_CONNECTIONS)?).ok();
             }
@@ -217,7 +215,7 @@ fn auth(member: &Member) -> Result<Auth, Mistake> {
         })
 }
 
-/// An address, several in turn, or `chat` where only a chat tells.
+/// An address, several in turn, or `chat` where only a chat shows it.
 fn key_test(member: &Member) -> Result<KeyTest, Mistake> {
     if let What::List(_) = member.node.what {
         let urls = texts(member)?;

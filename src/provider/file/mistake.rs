@@ -1,6 +1,7 @@
 //! What is wrong with a file, by line, and what may be shown of it. Pure.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::tree::{Member, Node, What};
 use crate::spelling::distance;
@@ -12,7 +13,7 @@ pub struct Mistake {
     pub line: usize,
     /// The member or the value that is wrong, where it may be shown.
     pub named: String,
-    /// What is wrong with it, to stand behind its name.
+    /// What is wrong with it, said after its name.
     pub sentence: String,
 }
 
@@ -32,7 +33,9 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// More mistakes than this are not read by anybody.
+/// Ten years, as everywhere (spec §6).
+const MOST_SEC: u64 = 315_360_000;
+/// More mistakes than this help no reader.
 const MOST: usize = 50;
 
 /// The mistakes that were found so far.
@@ -69,7 +72,7 @@ pub(super) fn shown(word: &str) -> String {
     if is_word && digits < 4 && !word.starts_with("sk-") {
         word.to_owned()
     } else {
-        "what stands here".to_owned()
+        "this".to_owned()
     }
 }
 
@@ -134,6 +137,19 @@ impl Member {
             .ok_or_else(rule)
     }
 
+    /// Seconds, a decimal above 0.
+    pub(super) fn seconds(&self) -> Result<Duration, Mistake> {
+        let seconds = match self.node.what {
+            What::Whole(number) => i32::try_from(number).ok().map(f64::from),
+            What::Decimal(number) => Some(number),
+            What::Text(_) | What::Switch(_) | What::Date | What::List(_) | What::Members(_) => None,
+        };
+        seconds
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .filter(|time| !time.is_zero() && time.as_secs() <= MOST_SEC)
+            .ok_or_else(|| self.wrong("must be seconds, above 0 and at most ten years"))
+    }
+
     pub(super) fn list(&self) -> Result<&[Node], Mistake> {
         let What::List(nodes) = &self.node.what else {
             return Err(self.wrong("must be a list in [brackets]"));
@@ -166,7 +182,7 @@ impl Member {
 }
 
 impl Node {
-    /// The members of a table that stands in the list of this name.
+    /// The members of a table in the list of this name.
     pub(super) fn members(&self, list: &str) -> Result<&[Member], Mistake> {
         let What::Members(members) = &self.what else {
             return Err(Mistake::new(self.line, list, "holds tables in {braces}"));
@@ -174,7 +190,7 @@ impl Node {
         Ok(members)
     }
 
-    /// A text that stands in the list of this name.
+    /// A text in the list of this name.
     pub(super) fn text(&self, list: &str) -> Result<&str, Mistake> {
         let What::Text(text) = &self.what else {
             return Err(Mistake::new(self.line, list, "holds texts in quotes"));

@@ -71,7 +71,7 @@ enum Whose {
 ///
 /// # Errors
 ///
-/// Everything that is wrong, by line. No key stands in it, nor any other value that could be one.
+/// Everything that is wrong, by line. None of them quotes a key, nor any other value that could be one.
 pub fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
     read_as(text, Whose::Users)
 }
@@ -91,7 +91,7 @@ fn read_as(text: &[u8], whose: Whose) -> Result<ConfigFile, Vec<Mistake>> {
     for member in &members {
         match member.name.as_str() {
             "providers" => file.read_providers(member, whose, &mut notes),
-            // An error may be of a provider that stands further down.
+            // An error may be of a provider that comes further down.
             "errors" => {}
             _ => notes.note(member.unknown("the file", &["providers", "errors"])),
         }

@@ -1,5 +1,7 @@
 //! What a file may say, and every mistake with its line.
 
+use std::time::Duration;
+
 use super::*;
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 use crate::model::Capability;
@@ -126,7 +128,7 @@ training = "no"
 billed = true
 list = "https://lists.example/groq?x=1"
 key_test = "chat"
-timeout_sec = 300
+timeout_sec = 2.5
 connections = 4
 [[errors]]
 provider = "groq"
@@ -177,16 +179,13 @@ means = "too-large"
     assert_eq!(row.limits[1].models, ["openai/*"]);
     let only = row.only.as_ref().unwrap();
     assert_eq!((only[1].context, only[1].output), (Some(1), Some(2)));
-    let told_by_the_file = &Capability::ALL[..8];
-    let known: Vec<_> = told_by_the_file
+    let known: Vec<_> = Capability::ALL
         .iter()
         .map(|c| only[1].capabilities.get(*c))
         .collect();
     let expected = [true, false, false, true, true, true, false, true].map(Some);
-    // `n` and `logprobs` are what a row refuses, not what a model is.
-    let (said, unsaid) = known.split_at(expected.len());
-    assert_eq!(said, expected);
-    assert_eq!(unsaid, [None, None]);
+    assert_eq!(known[..8], expected);
+    assert!(known[8..].iter().all(Option::is_none));
     // It adds to what the row has, each once.
     let of_the_row = &table::find("groq").unwrap().fields.remove;
     assert_eq!(row.fields.remove[..of_the_row.len()], of_the_row[..]);
@@ -219,7 +218,10 @@ means = "too-large"
         Some("https://lists.example/groq?x=1")
     );
     assert_eq!(row.key_test, KeyTest::Chat);
-    assert_eq!((row.timeout_sec, row.connections), (Some(300), Some(4)));
+    assert_eq!(
+        (row.timeout, row.connections),
+        (Some(Duration::from_millis(2500)), Some(4))
+    );
     let taught: Vec<_> = row
         .errors
         .iter()
@@ -345,9 +347,16 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nlimits = [{ tokens = 1000000000000001, per = 'day' }]",    2, "tokens", "whole number"),
         ("[providers.groq]\nlimits = [{ tokens = 9223372036854775807, per = 'day' }]", 2, "tokens", "whole number"),
         ("[providers.groq]\nlimits = [{ tokens = 9223372036854775808, per = 'day' }]", 2, "TOML", ""),
-        ("[providers.groq]\ntimeout_sec = 0",                   2, "timeout_sec", "whole number"),
-        ("[providers.groq]\ntimeout_sec = 2.5",                 2, "timeout_sec", "whole number"),
-        ("[providers.groq]\ntimeout_sec = 315360001",           2, "timeout_sec", "whole number"),
+        ("[providers.groq]\ntimeout_sec = 0",                   2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = -1",                  2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = 0.0",                 2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = 1e-30",               2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = 1e30",                2, "timeout_sec", "ten years"),
+        ("[providers.groq]\ntimeout_sec = nan",                 2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = inf",                 2, "timeout_sec", "above 0"),
+        ("[providers.groq]\ntimeout_sec = '30'",                2, "timeout_sec", "seconds"),
+        ("[providers.groq]\ntimeout_sec = 315360001",           2, "timeout_sec", "ten years"),
+        ("[providers.groq]\ntimeout_sec = 9223372036854775807", 2, "timeout_sec", "ten years"),
         ("[providers.groq]\nconnections = 10001",               2, "connections", "whole number"),
         ("[providers.groq]\nmodels = [{ id = 'a', context = 0 }]", 2, "context", "whole number"),
         ("[[errors]]\nprovider = 'groq'\nstatus = 99\nmatch = 'x'\nmeans = 'region'",    3, "status", "100 to 599"),
@@ -374,8 +383,8 @@ fn s10_1_near_misses() {
         // Names.
         ("[providers.Groq]\nbase_url = 'http://a'",             1, "Groq", "a-z"),
         ("[providers.auto]\nbase_url = 'http://a'",             1, "auto", "not \"auto\""),
-        ("[providers.\"\"]\nbase_url = 'http://a'",             1, "what stands here", "a-z"),
-        ("[providers.\"a\\nb\"]\nbase_url = 'http://a'",        1, "what stands here", "a-z"),
+        ("[providers.\"\"]\nbase_url = 'http://a'",             1, "this", "a-z"),
+        ("[providers.\"a\\nb\"]\nbase_url = 'http://a'",        1, "this", "a-z"),
         // Addresses.
         ("[providers.box]\nbase_url = 'http://me:pw@h/v1'",     2, "base_url", "user name"),
         ("[providers.box]\nbase_url = 'http://h/v1?a=b'",       2, "base_url", "?query"),
@@ -422,7 +431,7 @@ fn s10_1_near_misses() {
     }
 }
 
-/// Where a key stands in plain text, the sentence says what to do and shows nothing of it.
+/// Where a key is written in plain text, the sentence says what to do and shows nothing of it.
 #[test]
 fn s10_1_keys_are_named_and_never_shown() {
     const KEY: &str = "gsk_Xw81PlainKey0123456789";
@@ -433,18 +442,18 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [\n 'GROQ_API_KEY']".to_owned(),             3, "keys", "env ="),
         (format!("[providers.groq]\nkeys = [{{ key = '{KEY}' }}]"),           2, "keys", "env ="),
         (format!("[providers.groq]\nkeys = [{{ env = '{KEY}' }}]"),           2, "env", "_KEY or _TOKEN"),
-        (format!("[providers.groq]\nkeys = [{{ {KEY} = 'a' }}]"),             2, "what stands here", "env, file"),
+        (format!("[providers.groq]\nkeys = [{{ {KEY} = 'a' }}]"),             2, "this", "env, file"),
         (format!("[providers.groq]\nkeys = [{{ env = 'A_KEY', account = '{KEY} {KEY}' }}]"), 2, "account", "letters"),
         (format!("[providers.groq]\napi_key = '{KEY}'"),                      2, "keys", "env ="),
         (format!("[providers.groq]\nkey = '{KEY}'"),                          2, "keys", "env ="),
-        (format!("[providers.groq]\n{KEY} = 1"),                              2, "what stands here", "base_url"),
-        (format!("[providers.groq]\ntraining = '{KEY}'"),                     2, "what stands here", "may"),
-        (format!("[providers.{KEY}]\nkeys = []"),                             1, "what stands here", "a-z"),
+        (format!("[providers.groq]\n{KEY} = 1"),                              2, "this", "base_url"),
+        (format!("[providers.groq]\ntraining = '{KEY}'"),                     2, "this", "may"),
+        (format!("[providers.{KEY}]\nkeys = []"),                             1, "this", "a-z"),
         (format!("[providers.groq]\nauth = 'Bearer {KEY}'"),                  2, "auth", "bearer"),
         (format!("[providers.groq]\nkeys = [{{ env = '{KEY}"),                2, "TOML", ""),
         (format!("[providers.groq]\nkeys = [{KEY}]"),                         2, "TOML", ""),
-        (format!("[providers.groq]\nremove = ['{KEY}{KEY}{KEY}']"),           2, "what stands here", "remove"),
-        (format!("[[errors]]\nprovider = '{KEY}'\nmatch = 'x'\nmeans = 'region'"), 2, "what stands here", "no provider"),
+        (format!("[providers.groq]\nremove = ['{KEY}{KEY}{KEY}']"),           2, "this", "remove"),
+        (format!("[[errors]]\nprovider = '{KEY}'\nmatch = 'x'\nmeans = 'region'"), 2, "this", "no provider"),
         // Which variables may be named.
         ("[providers.groq]\nkeys = [{ env = 'HOME' }]".to_owned(),            2, "env", "_KEY or _TOKEN"),
         ("[providers.groq]\nkeys = [{ env = 'AWS_SECRET' }]".to_owned(),      2, "env", "_KEY or _TOKEN"),
@@ -454,6 +463,7 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ env = '' }]".to_owned(),                2, "env", "_KEY or _TOKEN"),
         ("[providers.groq]\nkeys = [{ env = 'GEMINI_API_KEY' }]".to_owned(),  2, "env", "gemini's"),
         ("[providers.groq]\nkeys = [{ env = 'HF_TOKEN_3' }]".to_owned(),      2, "env", "huggingface's"),
+        ("[providers.groq]\nkeys = [{ env = 'HF_TOKEN3' }]".to_owned(),       2, "env", "huggingface's"),
         ("[providers.box]\nbase_url = 'http://h'\nkeys = [{ env = 'OPENROUTER_API_KEY' }]".to_owned(), 3, "env", "openrouter's"),
         ("[providers.box]\nbase_url = 'http://h'\nkeys = [{ env = 'PROXY_API_KEY' }]".to_owned(),      3, "env", "PROXY_API_KEY"),
         ("[providers.box]\nbase_url = 'http://h'\nkeys = [{ env = 'PROXY_API_KEY_2' }]".to_owned(),    3, "env", "PROXY_API_KEY"),
@@ -481,7 +491,7 @@ fn s10_1_keys_are_named_and_never_shown() {
     }
     #[rustfmt::skip]
     let fine = [
-        "GROQ_API_KEY", "GROQ_API_KEY_2", "GROQ_API_KEY_99", "MY_GROQ_KEY", "SOME_TOKEN", "SOME_TOKEN_1", "_KEY",
+        "GROQ_API_KEY", "GROQ_API_KEY_2", "GROQ_API_KEY_99", "MY_GROQ_KEY", "SOME_TOKEN", "SOME_TOKEN_1", "MY_KEY2", "_KEY",
     ];
     for name in fine {
         let text = format!("[providers.groq]\nkeys = [{{ env = '{name}' }}]");

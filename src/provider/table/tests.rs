@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "ollama",
     "siliconflow",
     "modelscope",
+    "llmgateway",
     "local",
 ];
 
@@ -99,7 +100,7 @@ fn s10_1_every_row_is_whole() {
                 .all(|shared| row.key_names.contains(shared)),
             "{name}"
         );
-        // A keyless one is on only when named, and so is asked by nobody's leave; `local` has its address.
+        // A keyless one is on only where it is named; `local` where its address is.
         assert!(is_local || row.keyless == row.only_when_named, "{name}");
         for words in [&row.name, &row.gives, &row.caveats, &row.source] {
             assert!(
@@ -132,11 +133,13 @@ fn s10_1_a_variable_is_one_providers() {
         .into_iter()
         .flat_map(|row| row.shared_names)
         .collect();
-    assert_eq!(shared, ["GOOGLE_API_KEY", "HF_TOKEN"]);
+    assert_eq!(
+        shared,
+        ["GOOGLE_API_KEY", "HF_TOKEN", "LLM_GATEWAY_API_KEY"]
+    );
 }
 
-/// Comments carry when and where a fact was read: each line that states one has its own or stands in a
-/// list or a comment's care that has.
+/// Comments say when and where a fact was read: on its line, or above it in the same table.
 #[test]
 fn s10_1_every_fact_has_its_date_and_source() {
     #[rustfmt::skip]
@@ -272,6 +275,7 @@ fn s10_5_the_default_limits() {
         ("llm7", "", &[(1, Requests, Second, Account, None), (60, Requests, Minute, Account, None), (250, Requests, Hour, Account, None), (100_000, Tokens, Day, Account, None)]),
         ("modelscope", "", &[(2000, Requests, Day, Account, Some(Shanghai)), (500, Requests, Day, Model, Some(Shanghai))]),
         ("siliconflow", "", &[(1000, Requests, Minute, Model, None), (50_000, Tokens, Minute, Model, None)]),
+        ("llmgateway", "", &[(30, Requests, Hour, Account, None)]),
         ("local", "", &[(1, AtOnce, Moment, Account, None)]),
     ];
     for (name, model, expected) in rows {
@@ -306,7 +310,7 @@ fn s10_1_who_may_train_and_when_days_end() {
         ("cloudflare", No, Some(Ends::Utc)), ("zai", Unknown, None), ("requesty", May, None), ("kilo", May, None), ("ovh", No, None),
         ("mistral", May, None), ("cohere", Unknown, Some(Ends::Utc)), ("llm7", Unknown, None), ("huggingface", No, None), ("vercel", No, None),
         ("cerebras", Unknown, None), ("ollama", Unknown, None), ("siliconflow", Unknown, None), ("modelscope", Unknown, Some(Ends::Shanghai)),
-        ("local", No, None),
+        ("llmgateway", Unknown, None), ("local", No, None),
     ];
     for (name, training, day_ends) in rows {
         let row = find(name).unwrap();
@@ -319,8 +323,8 @@ fn s10_1_who_may_train_and_when_days_end() {
 #[test]
 fn s10_7_whose_list_decides_and_what_is_known_without_it() {
     #[rustfmt::skip]
-    let decides = ["openrouter", "groq", "requesty", "kilo", "ovh", "mistral", "cohere", "local"];
-    let priced = ["openrouter", "requesty", "kilo"];
+    let decides = ["openrouter", "groq", "requesty", "kilo", "ovh", "mistral", "cohere", "llmgateway", "local"];
+    let priced = ["openrouter", "requesty", "kilo", "llmgateway"];
     for row in rows() {
         let name = row.id.as_str();
         assert_eq!(row.list.decides, decides.contains(&name), "{name}");

@@ -467,7 +467,7 @@ fn s10_6_which_field_of_the_request_an_answer_refuses() {
         ("random_seed",  Some(("seed", None))),
         ("seed",         Some(("seed", None))),
         ("service_tier", Some(("service_tier", None))),
-        ("logprobs",     Some(("logprobs", Some(Logprobs)))),
+        ("logprobs",     Some(("logprobs", Some(Capability::Logprobs)))),
         ("top_k",        None),
         ("n",            None),
         ("messages",     None),

@@ -24,16 +24,15 @@ fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
 fn house() -> Snapshot {
     let names = ["openrouter", "groq", "groq:groq#2", "ovh", "local"];
     Snapshot::new(Parts {
-        offers: vec![
+        fallback: Some(model("router", i64::MAX, &[])),
+        accounts: names.map(account).into(),
+        ..parts(vec![
             offer("local", "z", None),
             offer("groq", "x", Some(8_000)),
             offer("ovh", "x", Some(32_000)),
             offer("groq", "y", None),
             offer("mistral", "q", None),
-        ],
-        fallback: Some(model("router", i64::MAX, &[])),
-        accounts: names.map(account).into(),
-        ..parts(Vec::new())
+        ])
     })
 }
 
@@ -235,13 +234,19 @@ fn s9_8_a_probed_account_holds_up_its_own_candidates_alone() {
     assert!(next.starts_with("wait, Some("), "{next}");
 }
 
+/// What each account is out of, for how many seconds; of which account that is told.
+type Row<'a> = (
+    &'a [(AccountLimit, u64); 5],
+    Option<(AccountLimit, &'a str, u64)>,
+);
+
 #[test]
 fn s10_4_who_is_told_when_all_are_ruled_out_by_their_accounts() {
     use AccountLimit::{Credit, Day, Key, Minute};
     let (house, needs, now) = (house(), Needs::default(), now());
     let all = ["openrouter", "groq", "groq#2", "ovh", "local"];
     #[rustfmt::skip]
-    let rows: &[(&[(AccountLimit, u64); 5], Option<(AccountLimit, &str, u64)>)] = &[
+    let rows: &[Row<'_>] = &[
         // openrouter    groq          groq#2         ovh           local          told
         (&[(Day, 900),   (Day, 800),   (Minute, 30),  (Day, 500),   (Day, 600)],   Some((Minute, "groq#2", 30))),
         (&[(Key, 10),    (Key, 20),    (Minute, 30),  (Key, 40),    (Key, 50)],    Some((Minute, "groq#2", 30))),

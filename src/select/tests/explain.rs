@@ -17,14 +17,13 @@ fn s3_every_model_that_is_left_out_says_why() {
         ..model(id, rank, &[Tools])
     };
     let snapshot = Snapshot::new(Parts {
-        offers: vec![
+        fallback: Some(model("router", i64::MAX, &[Tools])),
+        ..parts(vec![
             with_context("small", 1, 9_999),
             with_context("large", 2, 10_000),
             with_context("resting", 3, 10_000),
             model("unable", 4, &[]),
-        ],
-        fallback: Some(model("router", i64::MAX, &[Tools])),
-        ..parts(Vec::new())
+        ])
     });
     let words = |preference, known: &Rests| {
         let wants = Wants {

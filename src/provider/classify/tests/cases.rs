@@ -253,7 +253,7 @@ fn s10_6_whose_account_it_is_goes_to_no_client() {
         let Ok(Said::Error(error)) = read(row.body.as_bytes(), Endpoint::Chat) else {
             panic!("{}", row.name);
         };
-        let message = redactor.message(&error.message.unwrap()).to_text();
+        let message = error.message(&redactor).unwrap().to_text();
         for seen in [passed.body.to_text(), message] {
             assert!(
                 !seen.contains(row.cut) && !seen.is_empty(),

@@ -258,11 +258,18 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
             Some(stated(Some(10_000), Some(Neurons), Per::Day, Account, Some(43_200)))),
         ("cohere", 429, r#"{"message":"You are using a Trial key, which is limited to 20 API calls / minute."}"#.into(),
             Some(stated(Some(20), Some(Requests), Per::Minute, Account, Some(300)))),
+        ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","Retry-After":"60"}}}}"#.into(),
+            Some(stated(Some(50), Some(Requests), Per::Day, Account, Some(60)))),
+        ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-min","metadata":{"headers":{"X-RateLimit-Limit":"0","Retry-After":"60"}}}}"#.into(),
+            Some(stated(None, Some(Requests), Per::Minute, Account, Some(60)))),
+        ("openrouter", 429, "{}".into(),                                         None),
         ("groq", 429, "{}".into(),                                               None),
         ("groq", 503, groq("tokens per day (TPD)", "Limit 5"),                   None),
     ];
     for (name, status, body, expected) in rows {
-        let quota = judge(&provider(name), status, &[], &body).quota;
+        let quota = judge(&provider(name), status, &[], &body)
+            .quota
+            .map(|quota| *quota);
         // Lengths of time are counted on from the moment of the call.
         let rounded = quota.map(|quota| Stated {
             until: quota.until.map(whole),
@@ -395,7 +402,7 @@ proptest! {
                 Rest::Until(date) => prop_assert!(date <= now().wall + month),
                 Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => {}
             }
-            if let Some(amount) = failure.quota.and_then(|quota| quota.amount) {
+            if let Some(amount) = failure.quota.as_ref().and_then(|quota| quota.amount) {
                 prop_assert!((1..=Stated::MOST).contains(&amount));
             }
         }

@@ -1,0 +1,125 @@
+//! The accounts of the settings, each with the way to its provider and to its list.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+use super::BuildError;
+use crate::attempt::Account;
+use crate::config::{Account as Configured, Config};
+use crate::list::{ListAt, Way};
+use crate::provider::{Auth, Provider};
+use crate::redact::{Redactor, Secret};
+use crate::upstream::{HOP, Hop, HttpClient, InvalidUpstream, Upstream, bearer};
+
+/// OpenRouter's spelling of the attribution header is the standard's `Referer` with a prefix
+/// (`docs/upstream.md` §1).
+const ATTRIBUTION: HeaderName = HeaderName::from_static("http-referer");
+const TITLE: HeaderName = HeaderName::from_static("x-title");
+
+/// Each account, with its way.
+pub(super) fn asked(config: &Config, client: &HttpClient) -> Result<Vec<Account>, BuildError> {
+    let accounts = config.accounts.iter();
+    accounts
+        .map(|account| one(account, config, client))
+        .collect()
+}
+
+fn one(account: &Configured, config: &Config, client: &HttpClient) -> Result<Account, BuildError> {
+    let hop = Hop {
+        base: account
+            .base_url()
+            .parse()
+            .map_err(http::Error::from)
+            .map_err(InvalidUpstream::from)?,
+        auth: shown(&account.provider, account.key.as_ref())?,
+        headers: headers(&account.provider, config),
+    };
+    Ok(Account {
+        id: Arc::new(account.id.clone()),
+        provider: Arc::clone(&account.provider),
+        key: account.key.clone(),
+        upstream: Upstream::new(hop, client)?,
+    })
+}
+
+/// What goes with a request beside the key: attribution to OpenRouter alone (spec §10.6), the mark of a
+/// hop where the other side may be a proxy like this one (spec §10.1).
+fn headers(provider: &Provider, config: &Config) -> HeaderMap {
+    if provider.id.is_openrouter() {
+        let attribution = [
+            (ATTRIBUTION, config.referer.clone()),
+            (TITLE, config.title.clone()),
+        ];
+        attribution.into_iter().collect()
+    } else if provider.custom || provider.id.is_local() {
+        HeaderMap::from_iter([(HOP, HeaderValue::from_static("1"))])
+    } else {
+        HeaderMap::new()
+    }
+}
+
+/// The header that shows a key to its provider, marked so that nothing prints it.
+fn shown(
+    provider: &Provider,
+    key: Option<&Secret>,
+) -> Result<Option<(HeaderName, HeaderValue)>, InvalidUpstream> {
+    let Some(key) = key else { return Ok(None) };
+    let header = match &provider.auth {
+        Auth::None => return Ok(None),
+        Auth::Bearer => (AUTHORIZATION, bearer(key)?),
+        Auth::Header(name) => {
+            let mut value = HeaderValue::from_str(key.expose()).map_err(http::Error::from)?;
+            value.set_sensitive(true);
+            let name = HeaderName::try_from(name.as_str()).map_err(http::Error::from)?;
+            (name, value)
+        }
+    };
+    Ok(Some(header))
+}
+
+/// The way to OpenRouter's catalogue, which takes no key.
+pub(super) fn catalogue(config: &Config, client: &HttpClient) -> Result<Upstream, BuildError> {
+    let hop = Hop {
+        base: config.upstream_base_url.clone(),
+        auth: None,
+        headers: HeaderMap::new(),
+    };
+    Ok(Upstream::new(hop, client)?)
+}
+
+/// Where the list of each provider but OpenRouter is, by each of its accounts.
+pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
+    let others = config
+        .providers
+        .iter()
+        .filter(|row| !row.id.is_openrouter());
+    let mut lists = Vec::new();
+    for row in others {
+        let mut ways: Vec<Way> = Vec::new();
+        for account in config.accounts.iter().filter(|a| a.id.provider == row.id) {
+            let id = account.account_id.as_ref().map(Secret::expose);
+            let Some(url) = row.list_for(id) else {
+                continue;
+            };
+            let key = account.key.as_ref().filter(|_| row.list.with_key);
+            let shown = shown(row, key)?;
+            // Without a key all ways to one address are the same.
+            if shown.is_some() || !ways.iter().any(|way| way.url == url) {
+                ways.push(Way { url, shown });
+            }
+        }
+        if !ways.is_empty() {
+            let provider = row.id.clone();
+            lists.push(ListAt { provider, ways });
+        }
+    }
+    Ok(lists)
+}
+
+/// What must be in no text that leaves: every key, and every account id.
+pub(super) fn redactor(config: &Config) -> Redactor {
+    let secrets = config.accounts.iter().flat_map(Configured::secrets);
+    Redactor::new(secrets.cloned())
+}

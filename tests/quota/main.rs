@@ -1,0 +1,68 @@
+//! The quota drill: a day of agents on ten accounts with the limits of the table, walking through the
+//! ledger in a fixed order, beside a walk that knows every provider's own count.
+//!
+//! No network and no clock: seconds of a made-up day. `--nocapture` prints the table.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test that cannot go on fails; its figures are small"
+)]
+
+mod day;
+mod table;
+mod truth;
+
+use day::{Figures, Knows, World, live};
+
+/// Five agents, and three times as many: then all quotas together are not enough.
+const BUSY: [f64; 2] = [1.0, 3.0];
+
+#[test]
+fn s10_5_no_429_is_provoked_where_limits_are_set() {
+    for busy in BUSY {
+        let ours = drill(Knows::Set, World::AsSet, busy);
+        assert_eq!(ours.refused_requests, 0, "of limits on requests");
+        // How many tokens a prompt has, only the provider knows for sure.
+        assert!(ours.refused * 1000 <= ours.attempts, "{ours:?}");
+    }
+}
+
+#[test]
+fn s10_5_the_tables_numbers_serve_as_well() {
+    for busy in BUSY {
+        drill(Knows::Default, World::AsTable, busy);
+    }
+}
+
+#[test]
+fn s10_5_wrong_numbers_are_found_out() {
+    let ours = drill(Knows::Default, World::Other, 1.0);
+    assert!(ours.refused * 100 <= ours.attempts, "{ours:?}");
+}
+
+/// Lives the day with the ledger, and once more with all the knowledge there is.
+fn drill(knows: Knows, world: World, busy: f64) -> Figures {
+    let ours = live(knows, world, busy);
+    let best = live(Knows::Everything, world, busy);
+    println!("\n{}", Figures::HEAD);
+    println!("{}", ours.row(&format!("{world:?} x{busy}")));
+    println!("{}", best.row("all-knowing"));
+    for line in ours.beside(&best) {
+        println!("{line}");
+    }
+    assert!(
+        ours.answered as f64 >= 0.999 * best.answered as f64,
+        "{ours:?}\n{best:?}"
+    );
+    // What rolls comes back a thousandth of its window late, and after a storm all ask at that moment.
+    assert!(
+        ours.idle * 50 <= ours.requests,
+        "accounts were idle while requests failed: {ours:?}"
+    );
+    ours
+}
