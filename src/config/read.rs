@@ -173,8 +173,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let model_field = self.get("MODEL_FIELD", model_field);
         let model_aliases = self.get("MODEL_ALIASES", aliases);
         let fallback_router = self.get("FALLBACK_ROUTER", boolean);
-        let model_order = match self.given("MODEL_ORDER") {
-            None => Some(ModelOrder::default()),
+        let model_order = match self.given("MODEL_ORDER").as_deref() {
+            None | Some("") => Some(ModelOrder::default()),
             Some(_) => self.get("MODEL_ORDER", ModelOrder::read),
         };
         let max_fallback_attempts = match self.given("MAX_FALLBACK_ATTEMPTS") {

@@ -56,7 +56,11 @@ impl ModelOrder {
     /// # Errors
     /// In words that follow the setting's name.
     pub fn read(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim().trim_end_matches(',');
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let text = text.trim_end_matches(',');
         let mut names: Vec<_> = text.split(',').map(str::trim).collect();
         if names.last() == Some(&"*") {
             names.pop();
@@ -119,7 +123,8 @@ mod tests {
             ("gpt-oss-120b, groq/qwen/qwen3.8-27b,*", Ok("gpt-oss-120b groq/qwen/qwen3.8-27b")),
             ("a/b:free , groq/auto , *",              Ok("a/b:free groq/auto")),
             ("*",                                     Ok("")),
-            ("",                                      Err("has an empty name between its commas")),
+            ("  ",                                      Ok("")),
+            (",", Err("has an empty name between its commas")),
             ("a,,b",                                  Err("has an empty name between its commas")),
             ("a,",                                    Ok("a")),
             ("groq/*, glm-4.7-flash,",                Ok("groq/* glm-4.7-flash")),
