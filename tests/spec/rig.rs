@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use free_llm_proxy::config::{Config, LogLevel};
+use free_llm_proxy::provider::Provider;
 use free_llm_proxy::proxy::Proxy;
 use free_llm_proxy::server::{self, App, Face};
 use free_llm_proxy::telemetry::{Lines, Log};
@@ -443,13 +444,14 @@ impl Rig {
     }
 }
 
-/// The settings of a test: those of the program, but for addresses and keys.
+/// The settings of a test: those of the program, but for addresses and keys. Providers that are on are
+/// the simulator's; `{base}` in a setting is its address.
 pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
     let read = |name: &str| {
         let given = settings
             .iter()
             .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned());
+            .map(|(_, value)| value.replace("{base}", base));
         given.or_else(|| match name {
             "OPENROUTER_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
             "PROXY_API_KEY" => Some(PROXY_KEY.to_owned()),
@@ -458,7 +460,26 @@ pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
             _ => None,
         })
     };
-    Config::read(read).unwrap()
+    let mut config = Config::read(read).unwrap();
+    for row in &mut config.providers {
+        *row = simulated(row, base);
+    }
+    for account in &mut config.accounts {
+        account.provider = simulated(&account.provider, base);
+    }
+    config
+}
+
+/// The same provider, at the simulator.
+fn simulated(row: &Arc<Provider>, base: &str) -> Arc<Provider> {
+    match simulator::addresses(base, row.id.as_str()) {
+        Some(there) if !row.id.is_openrouter() => {
+            let mut row = (**row).clone().at(&there.base_url);
+            row.list.url = Some(there.list_url);
+            Arc::new(row)
+        }
+        Some(_) | None => Arc::clone(row),
+    }
 }
 
 async fn handshake<S>(socket: S) -> SendRequest<Full<Bytes>>
