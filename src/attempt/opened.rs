@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Heard;
-use crate::answer::AnswerHead;
+use crate::answer::{AnswerHead, Mender};
 use crate::model::Candidate;
+use crate::request::Dropped;
 use crate::sse::Framer;
 use crate::telemetry::Attempt;
 use crate::upstream::{AnswerBody, ConnectError};
@@ -31,6 +32,24 @@ impl Opened {
             Self::Stream(stream) => stream.silent,
         }
     }
+
+    /// What its provider was not sent of the request (spec §10.6).
+    #[must_use]
+    pub fn dropped(&self) -> &Dropped {
+        match self {
+            Self::Plain(plain) => &plain.dropped,
+            Self::Stream(stream) => &stream.dropped,
+        }
+    }
+
+    /// The answer to a request from which this was left out.
+    pub(super) fn to_less(mut self, dropped: Dropped) -> Self {
+        match &mut self {
+            Self::Plain(plain) => plain.dropped = dropped,
+            Self::Stream(stream) => stream.dropped = dropped,
+        }
+        self
+    }
 }
 
 /// What a walk has found.
@@ -51,7 +70,7 @@ pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),
     /// The attempt failed.
-    Failed(Box<Failure>),
+    Failed(Failure),
 }
 
 /// A whole plain answer.
@@ -65,6 +84,8 @@ pub struct PlainAnswer {
     pub body: Bytes,
     /// How many tokens it has, where it says so.
     pub completion_tokens: Option<u64>,
+    /// What its provider was not sent of the request.
+    pub dropped: Dropped,
     /// It says nothing but `stop`.
     pub(super) silent: bool,
 }
@@ -76,9 +97,13 @@ pub struct StreamAnswer {
     pub candidate: Arc<Candidate>,
     /// Its headers.
     pub head: AnswerHead,
+    /// What its provider was not sent of the request.
+    pub dropped: Dropped,
     pub(super) body: AnswerBody,
     pub(super) framer: Framer,
-    /// All that came up to the first useful event, and that one.
+    /// What comes out of `framer` is mended by this, where its provider's answers have to be.
+    pub(super) mender: Option<Box<Mender>>,
+    /// All that came up to the first useful event, and that one: mended already.
     pub(super) held: Bytes,
     /// How many events are in it; the others are comments.
     pub(super) events: u64,

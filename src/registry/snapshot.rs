@@ -182,10 +182,11 @@ fn through_accounts(
     accounts: &[Arc<AccountId>],
 ) -> Arc<[Arc<Candidate>]> {
     let through = |offer: &Arc<Offer>, is_listed| {
-        let own = accounts.iter().filter(|a| a.provider == offer.provider);
-        let candidate = |account: &Arc<AccountId>| {
+        let own = accounts.iter().enumerate();
+        let own = own.filter(|(_, account)| account.provider == offer.provider);
+        let candidate = |(place, account): (usize, &Arc<AccountId>)| {
             let candidate = Candidate::new(Arc::clone(offer), Arc::clone(account), is_listed);
-            Arc::new(candidate)
+            Arc::new(candidate.in_place(place))
         };
         own.map(candidate).collect::<Vec<_>>()
     };
