@@ -106,6 +106,12 @@ impl Sources {
         sources
     }
 
+    /// The same with a `CONFIG_FILE` of this text.
+    pub(super) fn with_file(mut self, text: &str) -> Self {
+        self.file = file::of(text);
+        self
+    }
+
     /// What is set under this name of the table.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
