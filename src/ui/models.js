@@ -6,12 +6,13 @@ import { post } from './api.js';
 import { at, el, say } from './dom.js';
 import { NONE, clock, compact, count, ms, outcome, percent, rate } from './format.js';
 import { t, tOr } from './i18n.js';
+import { keyed } from './keyed.js';
 import { live, secondsUntil } from './live.js';
 import { plain, why } from './words.js';
 
 const COLUMNS = ['rank', 'model', 'state', 'success', 'ttft', 'speed', 'asked'];
 
-/** By id: the row, what it was made of, and the node that counts down. */
+/** By id: the row, and the node that counts down. */
 let rows = new Map();
 let made = '';
 
@@ -31,26 +32,12 @@ export function showModels() {
   }
   const group = box.querySelector('.rows');
   const hours = chosenSpan();
-  const kept = new Map();
-  let before = null;
-  for (const model of state.models) {
-    const mark = JSON.stringify([model, hours, model.id === state.first_choice]);
-    let row = rows.get(model.id);
-    if (row?.mark !== mark) {
-      const fresh = makeRow(model, hours, model.id === state.first_choice);
-      const focused = row?.node.contains(document.activeElement);
-      row?.node.replaceWith(fresh.node);
-      row = { ...fresh, mark };
-      // Who has just woken a model with the keyboard goes on from there.
-      if (focused) (row.node.querySelector('button') ?? row.node).focus();
-    }
-    const place = before ? before.nextSibling : group.firstChild;
-    if (place !== row.node) group.insertBefore(row.node, place);
-    before = row.node;
-    kept.set(model.id, row);
-  }
-  while (before ? before.nextSibling : group.firstChild) (before ? before.nextSibling : group.firstChild).remove();
-  rows = kept;
+  const isFirst = (model) => model.id === state.first_choice;
+  rows = keyed(group, rows, state.models, {
+    key: (model) => model.id,
+    mark: (model) => [model, hours, isFirst(model)],
+    make: (model) => makeRow(model, hours, isFirst(model)),
+  });
   filterModels();
   tickModels();
 }
