@@ -8,7 +8,7 @@ import { clock, count } from './format.js';
 import { t, tOr } from './i18n.js';
 import { keyed } from './keyed.js';
 import { live, secondsUntil } from './live.js';
-import { isAway } from './quota.js';
+import { goneOf, isAway, stateOf } from './quota.js';
 import { momentOf, why } from './words.js';
 
 const TONES = { awake: 'good', probing: 'warn', resting: 'warn', out: 'bad', key_refused: 'bad' };
@@ -34,7 +34,8 @@ export function showAccounts() {
 }
 
 function makeCard(account) {
-  const { label, name, state, variable, key_tail: tail, training, until, buckets } = account;
+  const { label, provider, variable, key_tail: tail, training, until, buckets } = account;
+  const state = stateOf(account);
   const left = el('b', { class: 'left' });
   const { node: own, ticks } = bars(buckets);
   if (until) {
@@ -46,7 +47,7 @@ function makeCard(account) {
   const clear = () => act(() => post('admin/clear', { account: label }), t('account.cleared', { account: label }), at('accounts-note'));
   const node = el('li', { class: 'account', 'data-label': label, 'data-state': state, tabIndex: -1 },
     el('header', {},
-      el('h3', {}, label, name && el('span', {}, name)),
+      el('h3', {}, label, label !== provider && el('span', {}, provider)),
       el('span', { class: 'mark', 'data-tone': TONES[state] ?? '' }, tOr(`account.${state}`, state), ' ', left)),
     el('p', { class: 'hint' },
       variable ? el('code', {}, variable) : t('account.keyless'),
@@ -61,9 +62,10 @@ function makeCard(account) {
 }
 
 /** Why it takes nothing, and until when. */
-function reasonOf({ because, reason, until }) {
-  const words = typeof because === 'string' ? because : why({ because, reason });
-  return [words, until && t('account.back', { time: momentOf(until) })].filter(Boolean).join(' · ');
+function reasonOf(account) {
+  const gone = goneOf(account);
+  const words = gone ? t(`gone.${gone}`) : why(account);
+  return [words, account.until && t('account.back', { time: momentOf(account.until) })].filter(Boolean).join(' · ');
 }
 
 /** The countdowns. */

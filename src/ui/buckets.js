@@ -12,10 +12,13 @@ const SEEN = 4;
 const share = ({ used, limit }) => (limit > 0 ? Math.min(used / limit, 1) : 1);
 
 /** `requests a day`. */
-export const nameOfBucket = ({ unit, per }) => [tOr(`bucket.${unit}`, unit), tOr(`per.${per}`, per)].filter(Boolean).join(' ');
+const nameOf = ({ unit, per }) => [tOr(`bucket.${unit.replace(' ', '_')}`, unit), windowOf(per)].filter(Boolean).join(' ');
 
-/** The one that is nearest to its limit. */
-export const nearest = (buckets) => buckets.reduce((most, each) => (!most || share(each) > share(most) ? each : most), null);
+/** What is under way has none; several hours are `{hours}`. */
+function windowOf(per) {
+  if (per == null) return '';
+  return per.hours ? t('per.hours', { n: per.hours }) : tOr(`per.${per}`, per);
+}
 
 /** The bars of an account's buckets, the account's own first, and what has to be said again each second. */
 export function bars(buckets) {
@@ -34,7 +37,7 @@ export function bars(buckets) {
 
 function bar(bucket, ticks) {
   const { used, limit, model, source, of, resets_at: resetsAt } = bucket;
-  const name = nameOfBucket(bucket);
+  const name = nameOf(bucket);
   const part = share(bucket);
   const tone = part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : '';
   const fill = el('i');

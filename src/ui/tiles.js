@@ -24,7 +24,8 @@ function quota({ accounts }) {
 function today({ accounts }) {
   const day = dayOf(accounts);
   if (!day) return [NONE, t('tile.quota.unknown'), ''];
-  return [count(day.used), t('tile.today.of', { n: day.accounts }), ''];
+  const note = day.told ? t('tile.today.told', { time: time(day.told, false) }) : t('tile.today.of', { n: day.accounts });
+  return [count(day.used), note, ''];
 }
 
 function list(state) {

@@ -28,6 +28,7 @@ pub(super) fn lines(state: &Value, local: Local) -> Vec<Line> {
 pub(in crate::cli::status) fn news(account: &Value) -> Value {
     let days = array(&account["buckets"]).iter();
     let days = days.filter(|bucket| bucket["per"] == "day");
+    let days = std::iter::once(&account["today"]).chain(days);
     let used = days.map(|bucket| bucket["used"].clone());
     std::iter::once(account["state"].clone())
         .chain(used)
@@ -41,15 +42,18 @@ fn alone(account: &Value, now: Option<SystemTime>, local: Local) -> Line {
             .iter()
             .any(|each| each["per"] == *per && left(each) == Some(0))
     };
-    let what = match account["state"].as_str() {
-        Some("key_refused") => Some("the key is refused".to_owned()),
-        Some("probing") => Some("being probed after a rest".to_owned()),
-        Some("out") if spent("day") => Some("the free requests of today are used up".to_owned()),
-        Some("out") if spent("minute") => {
-            Some("the free requests of this minute are used up".to_owned())
-        }
-        Some("out" | "resting") => Some(why(account)),
-        _ => None,
+    const DAY: &str = "the free requests of today are used up";
+    const MINUTE: &str = "the free requests of this minute are used up";
+    let what = match (state_of(account), account["limit"].as_str()) {
+        (Some("probing"), _) => Some("being probed after a rest".to_owned()),
+        (Some("key_refused"), _) | (_, Some("key")) => Some("the key is refused".to_owned()),
+        (_, Some("credit")) => Some("out of credit".to_owned()),
+        (_, Some("day")) => Some(DAY.to_owned()),
+        (_, Some("minute")) => Some(MINUTE.to_owned()),
+        (Some("out"), _) if spent("day") => Some(DAY.to_owned()),
+        (Some("out"), _) if spent("minute") => Some(MINUTE.to_owned()),
+        (Some("out" | "resting"), _) => Some(why(account)),
+        (_, _) => None,
     };
     let back = match (&what, seconds_left(account, now)) {
         (Some(_), Some(left)) => format!(", back in {}", wait(left)),
@@ -58,7 +62,9 @@ fn alone(account: &Value, now: Option<SystemTime>, local: Local) -> Line {
     let mut pieces = vec![(Tone::Plain, "account: ".to_owned())];
     pieces.extend(what.iter().map(|what| (Tone::Bad, format!("{what}{back}"))));
     let own = buckets.iter().filter(|each| each["model"].is_null());
-    let mut days = own.filter(|each| each["per"] == "day" && each["unit"] == "requests");
+    let days = own.filter(|each| each["per"] == "day" && each["unit"] == "requests");
+    // What the provider says of the day counts before our own count.
+    let mut days = std::iter::once(&account["today"]).chain(days);
     if let Some((day, remaining)) = days.find_map(|day| Some((day, left(day)?))) {
         let gap = if what.is_some() { "; " } else { "" };
         let limit = &day["limit"];
@@ -76,7 +82,7 @@ fn alone(account: &Value, now: Option<SystemTime>, local: Local) -> Line {
 const ACCOUNTS: usize = 30;
 
 fn table(accounts: &[Value], now: Option<SystemTime>, local: Local) -> Vec<Line> {
-    let takes = |each: &&Value| matches!(each["state"].as_str(), Some("awake" | "probing"));
+    let takes = |each: &&Value| matches!(state_of(each), Some("awake" | "probing"));
     let awake = accounts.iter().filter(takes).count();
     let all = accounts.len();
     let mut lines = vec![line(format!("accounts: {awake} of {all} take requests"))];
@@ -98,7 +104,7 @@ fn table(accounts: &[Value], now: Option<SystemTime>, local: Local) -> Vec<Line>
 /// Its state, the bucket that is nearest to its limit, and when it returns.
 fn row(account: &Value, width: usize, now: Option<SystemTime>, local: Local) -> Line {
     let label = text(&account["label"]);
-    let (tone, state) = match account["state"].as_str() {
+    let (tone, state) = match state_of(account) {
         Some("awake") => (Tone::Good, "awake"),
         Some("probing") => (Tone::Waiting, "being probed"),
         Some("out") => (Tone::Bad, "used up"),
@@ -150,12 +156,13 @@ fn nearest(account: &Value) -> Option<&Value> {
 /// `12 of 1000 requests a day left`.
 fn bucket_in_words(bucket: &Value, local: Local) -> String {
     let remaining = left(bucket).unwrap_or_default();
-    let unit = text(&bucket["unit"]).replace('_', " ");
-    let per = match text(&bucket["per"]).as_str() {
-        "" | "moment" => String::new(),
-        "hour" => " an hour".to_owned(),
-        per @ ("second" | "minute" | "day" | "week" | "month") => format!(" a {per}"),
-        per => format!(" in {per}"),
+    let unit = text(&bucket["unit"]);
+    let per = match (&bucket["per"], bucket["per"]["hours"].as_u64()) {
+        (_, Some(hours)) => format!(" in {hours} hours"),
+        (Value::String(hour), _) if hour == "hour" => " an hour".to_owned(),
+        (per @ Value::String(_), _) => format!(" a {}", text(per)),
+        // Of requests under way.
+        (_, None) => String::new(),
     };
     let of = match bucket["model"].as_str() {
         Some(_) => format!(" of {}", text(&bucket["model"])),
@@ -170,6 +177,14 @@ fn bucket_in_words(bucket: &Value, local: Local) -> String {
         "{remaining} of {} {unit}{per}{of} left{back}",
         bucket["limit"]
     )
+}
+
+/// Its state, or that one request finds out whether a rest helped.
+fn state_of(account: &Value) -> Option<&str> {
+    match account["probing"].as_bool() {
+        Some(true) => Some("probing"),
+        _ => account["state"].as_str(),
+    }
 }
 
 fn left(bucket: &Value) -> Option<u64> {

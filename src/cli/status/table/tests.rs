@@ -93,17 +93,30 @@ fn s3_the_first_lines_say_why_nobody_answers_and_what_to_do() {
 #[test]
 fn s10_8_one_account_says_what_is_left_and_when_it_is_back() {
     let account = |state: &str, until: Option<&str>, buckets: &[Value]| json!({"state": state, "until": until, "because": "rate limited (HTTP 429)", "buckets": buckets});
+    // What the provider says of an account that is out of something.
+    let told = |mut account: Value, limit: &str| {
+        account["limit"] = limit.into();
+        if limit == "day" {
+            account["today"] = json!({"limit": 60, "used": 58, "remaining": 2, "resets_at": "2026-11-26T00:00:00Z"});
+        }
+        account
+    };
     let minute = json!({"unit": "requests", "limit": 20, "used": 20, "per": "minute"});
     let strange =
         json!({"unit": "requests", "limit": "x", "used": 1, "per": "day", "resets_at": "soon"});
+    let mut probing = account("resting", None, &[]);
+    probing["probing"] = true.into();
     let (soon, later) = ("2026-11-25T20:40:42.000Z", "2026-11-26T04:22:00.000Z");
     #[rustfmt::skip]
     let rows = [
         (account("awake", None, &[]),                              "account: fine"),
         (account("awake", None, &[day(2, 50)]),                    "account: 48 of 50 left today, back at 03:00 (your time)"),
-        (account("probing", None, &[]),                            "account: being probed after a rest"),
+        (account("awake", None, &[json!({"unit": "requests", "limit": 5, "used": 1, "per": {"hours": 5}})]), "account: fine"),
+        (probing,                                                  "account: being probed after a rest"),
         (account("out", Some(later), &[day(50, 50)]),              "account: the free requests of today are used up, back in 7 h 42 min; 0 of 50 left today, back at 03:00 (your time)"),
         (account("out", Some(soon), &[day(20, 50), minute]),       "account: the free requests of this minute are used up, back in 42 s; 30 of 50 left today, back at 03:00 (your time)"),
+        (told(account("out", Some(soon), &[]), "credit"),          "account: out of credit, back in 42 s"),
+        (told(account("out", Some(later), &[day(1, 50)]), "day"),  "account: the free requests of today are used up, back in 7 h 42 min; 2 of 60 left today, back at 03:00 (your time)"),
         (account("resting", Some(soon), &[]),                      "account: rate limited (HTTP 429), back in 42 s"),
         (account("key_refused", Some(soon), &[]),                  "account: the key is refused, back in 42 s"),
         (account("awake", None, &[strange]),                       "account: fine"),
@@ -126,7 +139,11 @@ fn s10_8_several_accounts_are_a_table_within_seventy_columns() {
         {"label": "groq#2", "state": "resting", "until": "2026-11-25T20:40:42.000Z",
          "reason": "rate limited (HTTP 429)", "buckets": [day(0, 1000)]},
         {"label": "gemini", "state": "awake", "until": null, "buckets": [day(3, 20), of_model]},
-        {"label": "kilo", "state": "awake", "until": null, "buckets": []},
+        {"label": "kilo", "state": "awake", "until": null, "buckets": [
+            {"unit": "requests", "limit": 5, "used": 1, "per": {"hours": 5}},
+            {"unit": "at once", "limit": 2, "used": 0, "per": null}]},
+        {"label": "local", "state": "resting", "probing": true, "until": null, "buckets": [
+            {"unit": "at once", "limit": 1, "used": 1, "per": null}]},
     ]);
     state["models"][0]["provider"] = "openrouter".into();
     state["models"][1] =
@@ -137,7 +154,7 @@ fn s10_8_several_accounts_are_a_table_within_seventy_columns() {
 Requests are being answered.
 free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake,
      ranking read 40 min ago
-accounts: 2 of 5 take requests
+accounts: 3 of 6 take requests
   openrouter  used up      back at 03:00 (your time);
      0 of 50 requests a day left
   groq        key refused  back in 3 min
@@ -145,7 +162,8 @@ accounts: 2 of 5 take requests
      1000 of 1000 requests a day left, all back at 03:00
   gemini      awake        1000 of 100000 tokens a day of
      gemini-3-flash left, all back at 11:00
-  kilo        awake
+  kilo        awake        4 of 5 requests in 5 hours left
+  local       being probed 0 of 1 at once left
 
   #  model         provider    success    ttft  tok/s  state
   1  xx            openrouter      95%  640 ms   71.5
