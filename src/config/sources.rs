@@ -87,9 +87,14 @@ impl Sources {
         }
     }
 
-    /// The same with these values above all others, and with no key but theirs.
+    /// The same with these values above all others, with no key but theirs, and with this text in place of
+    /// `CONFIG_FILE`.
     #[must_use]
-    pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+    pub fn with(
+        &self,
+        values: impl IntoIterator<Item = (&'static str, String)>,
+        config_file: &str,
+    ) -> Self {
         let mut sources = self.clone();
         for layer in &mut sources.layers {
             layer.keys.clear();
@@ -102,7 +107,7 @@ impl Sources {
                 .collect(),
         );
         sources.layers.insert(0, top);
-        sources.file = file::File::default();
+        sources.file = file::of_ours(config_file, "the demo");
         sources
     }
 
