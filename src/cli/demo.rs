@@ -40,7 +40,9 @@ pub async fn run(sources: &Sources) -> Ending {
             return Ending::Fault;
         }
     };
-    let demo = sources.with(settings(sources, &simulated), &providers(&simulated));
+    let demo = sources
+        .with(settings(sources, &simulated))
+        .with_file(&providers(&simulated));
     let config = match demo.config() {
         Ok(config) => config,
         Err(error) => {

@@ -58,37 +58,39 @@ pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<
     }
 }
 
-/// A text of ours in place of a file.
-pub(super) fn of_ours(text: &str, name: &str) -> File {
-    of_text(text, name, Source::Flag)
+/// A file of this text, with the trust of the user's own.
+pub(super) fn of(text: &str) -> File {
+    let mut file = File::default();
+    file.take(text, "CONFIG_FILE");
+    file
 }
 
-fn of_text(text: &str, name: &str, source: Source) -> File {
-    let mut file = File::default();
-    match read(text.as_bytes()) {
-        Ok(says) => file.says = says,
-        Err(mistakes) => {
-            let told = mistakes.iter().map(|mistake| format!("{name} {mistake}"));
-            file.problems = told.collect();
+impl File {
+    fn take(&mut self, text: &str, name: &str) {
+        match read(text.as_bytes()) {
+            Ok(says) => self.says = says,
+            Err(mistakes) => {
+                let told = mistakes.iter().map(|mistake| format!("{name} {mistake}"));
+                self.problems = told.collect();
+            }
         }
     }
-    file.is = Variable {
-        name: name.to_owned(),
-        source,
-        place: name.to_owned(),
-    };
-    file
 }
 
 fn at(path: &Path, source: Source, is_named: bool) -> File {
     let name = path.display().to_string();
-    let mut file = of_text("", &name, source);
+    let mut file = File::default();
     match env_file::of_a_key(path) {
-        Ok(text) => return of_text(&text, &name, source),
+        Ok(text) => file.take(&text, &name),
         Err(_) if !is_named && !path.exists() => {}
         Err(why) if is_named => file.problems.push(format!("CONFIG_FILE={name:?} {why}")),
         Err(why) => file.problems.push(format!("{name} {why}")),
     }
+    file.is = Variable {
+        place: name.clone(),
+        name,
+        source,
+    };
     file
 }
 

@@ -87,14 +87,9 @@ impl Sources {
         }
     }
 
-    /// The same with these values above all others, with no key but theirs, and with this text in place of
-    /// `CONFIG_FILE`.
+    /// The same with these values above all others, with no key but theirs, and without `CONFIG_FILE`.
     #[must_use]
-    pub fn with(
-        &self,
-        values: impl IntoIterator<Item = (&'static str, String)>,
-        config_file: &str,
-    ) -> Self {
+    pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut sources = self.clone();
         for layer in &mut sources.layers {
             layer.keys.clear();
@@ -107,8 +102,15 @@ impl Sources {
                 .collect(),
         );
         sources.layers.insert(0, top);
-        sources.file = file::of_ours(config_file, "the demo");
+        sources.file = file::File::default();
         sources
+    }
+
+    /// The same with a `CONFIG_FILE` of this text.
+    #[must_use]
+    pub fn with_file(mut self, text: &str) -> Self {
+        self.file = file::of(text);
+        self
     }
 
     /// What is set under this name of the table.

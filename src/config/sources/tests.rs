@@ -106,7 +106,7 @@ fn s8_a_demo_puts_its_own_values_over_the_sources() {
         &addresses,
         &[("GROQ_API_KEY", "gsk_demo-0123".to_owned())],
     ];
-    let config = sources.with(own.concat(), file).config().unwrap();
+    let config = sources.with(own.concat()).with_file(file).config().unwrap();
     let bases: Vec<_> = config.accounts.iter().map(|a| a.base_url()).collect();
     assert_eq!(bases, ["http://127.0.0.1:1", "http://127.0.0.1:2/v1"]);
     assert_eq!(config.port, 9000);
