@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 use simulator::{
-    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Script, Step, StreamFault,
-    ToolCall,
+    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Step, StreamFault, ToolCall,
 };
 
 use crate::rig::{Answer, Rig, abc};
