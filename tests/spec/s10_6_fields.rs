@@ -1,9 +1,11 @@
 //! §10.6, §4.1: what goes to a provider other than OpenRouter, what is told of what was left out, what a
 //! refused field teaches, and how answers come back.
 
+use free_llm_proxy::model::Capability;
 use serde_json::{Value, json};
 use simulator::{
-    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Step, StreamFault, ToolCall,
+    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Status, Step, StreamFault,
+    ToolCall,
 };
 
 use crate::rig::{Answer, Rig, abc};
@@ -254,6 +256,44 @@ async fn s10_6_a_refused_field_is_learnt_where_the_request_succeeds_without_it()
         200
     );
     check(&[&whole, &less]).await;
+}
+
+#[tokio::test]
+async fn s10_6_what_an_offer_was_found_to_lack_is_left_out_too() {
+    let rig = Rig::with(abc(), &SETTINGS).await;
+    let snapshot = rig.app.registry().snapshot().unwrap();
+    let model = snapshot.named(LOCAL).next().unwrap().model();
+    for capability in [Capability::Seed, Capability::Reasoning] {
+        rig.app.registry().learn(model, capability);
+    }
+    let more = json!({"seed": 1, "stop": "x", "reasoning_effort": "low", "reasoning": {}});
+    let answer = rig.chat(&request(LOCAL, &more)).await;
+    assert_eq!(answer.header(DROPPED), "seed, reasoning_effort, reasoning");
+    assert_eq!(went(&rig), [json!({"stop": "x"})]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_6_past_the_budget_nobody_is_asked_a_second_time() {
+    for (delay_ms, asked, status) in [(2_500, 2, 200), (3_500, 1, 400)] {
+        let late = Step::Status(Status {
+            status: 400,
+            headers: Vec::new(),
+            body: json!({"error": {"message": UNKNOWN.replace("%FIELD%", "service_tier")}}),
+            delay_ms,
+        });
+        let late = Plan::from(vec![late]).then(PlanEnd::Ok);
+        let local = ProviderScript::new().model("qwen3:8b", late);
+        let settings = [&SETTINGS[..], &[("REQUEST_BUDGET_SEC", "3")]].concat();
+        let rig = Rig::paused(abc().provider("local", local), &settings).await;
+        let answer = rig
+            .chat(&request(LOCAL, &json!({"service_tier": "auto"})))
+            .await;
+        assert_eq!(
+            (answer.status, went(&rig).len()),
+            (status, asked),
+            "{delay_ms}"
+        );
+    }
 }
 
 #[tokio::test]
