@@ -67,7 +67,10 @@ def http(method, url, body=None, key=None):
 
 
 class Demo:
-    """`free-llm-proxy demo` in a folder and an environment of its own: no `.env`, no settings but these."""
+    """`free-llm-proxy demo` in a folder and an environment of its own: no `.env`, no settings but these.
+
+    With OpenRouter alone: what the checks count is not spread over several accounts.
+    """
 
     def __init__(self, name, **settings):
         folder = WORK / name
@@ -76,7 +79,7 @@ class Demo:
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [os.environ["FREE_LLM_PROXY_BIN"], "demo"],
+                [os.environ["FREE_LLM_PROXY_BIN"], "demo", "--providers", "openrouter"],
                 cwd=folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -84,7 +84,7 @@ impl Walker {
             let plain = self.plain(&heard, body, asked_at).await?;
             StreamAnswer::of(plain, heard, request.wants_usage)
         };
-        Ok(Opened::Stream(stream))
+        Ok(Opened::Stream(Box::new(stream)))
     }
 
     /// The verdict on an answer with an error status.

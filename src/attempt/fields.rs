@@ -67,7 +67,7 @@ impl Walker {
                     if let Some((field, _)) = taught {
                         self.registry.learn_refused(candidate.model(), field);
                     }
-                    return Ok(opened.to_less(dropped));
+                    return Ok(opened.without(dropped));
                 }
                 (Err(Unanswered::Failed(failure)), None) => match failure.lesson {
                     Some(Lesson::Refuses(field)) if Now::steady() < deadline => (field, failure),

@@ -22,7 +22,7 @@ pub enum Opened {
     /// Whole, and known to be a completion.
     Plain(PlainAnswer),
     /// A stream whose first useful event is here.
-    Stream(StreamAnswer),
+    Stream(Box<StreamAnswer>),
 }
 
 impl Opened {
@@ -56,7 +56,7 @@ impl Opened {
     }
 
     /// The answer to a request from which this was left out.
-    pub(super) fn to_less(mut self, dropped: Dropped) -> Self {
+    pub(super) fn without(mut self, dropped: Dropped) -> Self {
         match &mut self {
             Self::Plain(plain) => plain.dropped = dropped,
             Self::Stream(stream) => stream.dropped = dropped,
@@ -75,10 +75,6 @@ pub struct Answer {
 }
 
 /// Why a model that was to be asked gives no answer.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made for a failed attempt, and taken apart at once"
-)]
 pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),

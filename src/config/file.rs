@@ -58,17 +58,30 @@ pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<
     }
 }
 
+/// A file of this text, with the trust of the user's own.
+pub(super) fn of(text: &str) -> File {
+    let mut file = File::default();
+    file.take(text, "CONFIG_FILE");
+    file
+}
+
+impl File {
+    fn take(&mut self, text: &str, name: &str) {
+        match read(text.as_bytes()) {
+            Ok(says) => self.says = says,
+            Err(mistakes) => {
+                let told = mistakes.iter().map(|mistake| format!("{name} {mistake}"));
+                self.problems = told.collect();
+            }
+        }
+    }
+}
+
 fn at(path: &Path, source: Source, is_named: bool) -> File {
     let name = path.display().to_string();
     let mut file = File::default();
     match env_file::of_a_key(path) {
-        Ok(text) => match read(text.as_bytes()) {
-            Ok(says) => file.says = says,
-            Err(mistakes) => {
-                let told = mistakes.iter().map(|mistake| format!("{name} {mistake}"));
-                file.problems = told.collect();
-            }
-        },
+        Ok(text) => file.take(&text, &name),
         Err(_) if !is_named && !path.exists() => {}
         Err(why) if is_named => file.problems.push(format!("CONFIG_FILE={name:?} {why}")),
         Err(why) => file.problems.push(format!("{name} {why}")),

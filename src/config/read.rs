@@ -28,6 +28,18 @@ impl Config {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Sources::of(lookup).config()
     }
+
+    /// The same beside a `CONFIG_FILE` of this text.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn read_with_file(
+        lookup: impl Fn(&str) -> Option<String>,
+        text: &str,
+    ) -> Result<Self, ConfigError> {
+        Sources::of(lookup).with_file(text).config()
+    }
 }
 
 /// What is read beside the settings of the table.

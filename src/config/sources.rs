@@ -87,7 +87,7 @@ impl Sources {
         }
     }
 
-    /// The same with these values above all others, and with no key but theirs.
+    /// The same with these values above all others, with no key but theirs, and without `CONFIG_FILE`.
     #[must_use]
     pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut sources = self.clone();
@@ -104,6 +104,13 @@ impl Sources {
         sources.layers.insert(0, top);
         sources.file = file::File::default();
         sources
+    }
+
+    /// The same with a `CONFIG_FILE` of this text.
+    #[must_use]
+    pub fn with_file(mut self, text: &str) -> Self {
+        self.file = file::of(text);
+        self
     }
 
     /// What is set under this name of the table.

@@ -164,7 +164,8 @@ impl Snapshot {
     /// The listed offer of that public id.
     #[must_use]
     pub fn offer(&self, public_id: &str) -> Option<&Arc<Offer>> {
-        self.named(public_id).next().map(|named| &named.offer)
+        let is_it = |named: &&Arc<Candidate>| named.offer.public_id.as_str() == public_id;
+        self.named(public_id).find(is_it).map(|named| &named.offer)
     }
 
     /// The listed candidates that a name means, in order (spec §10.2): those of a public id, of

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use free_llm_proxy::config::{Config, LogLevel};
+use free_llm_proxy::provider::{Provider, built_in};
 use free_llm_proxy::proxy::Proxy;
 use free_llm_proxy::server::{self, App, Face};
 use free_llm_proxy::telemetry::{Lines, Log};
@@ -14,7 +15,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use simulator::{Script, Simulator, Step, list_of};
+use simulator::{Account, Script, Simulator, Step, list_of};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -134,12 +135,22 @@ impl Rig {
         settings: &[(&str, &str)],
         change: impl FnOnce(Connector) -> Connector,
     ) -> Self {
+        let at = |base: &str| config(base, settings);
+        Self::cold_at(script, at, change).await
+    }
+
+    /// The same, with the settings of an address.
+    async fn cold_at(
+        script: Script,
+        settings: impl FnOnce(&str) -> Config,
+        change: impl FnOnce(Connector) -> Connector,
+    ) -> Self {
         let simulator = Simulator::new(script);
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", upstream.local_addr().unwrap());
         let way = Way::Sockets(listener.local_addr().unwrap());
-        let config = config(&base, settings);
+        let config = settings(&base);
         let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
         let mut tasks = JoinSet::new();
         let serving = simulator.clone();
@@ -159,10 +170,46 @@ impl Rig {
         rig
     }
 
+    /// Over loopback sockets with these providers on, each with so many accounts, the lists already
+    /// read. What the script says of their accounts counts; the others get a key each. `CONFIG_FILE`
+    /// among the settings is its text.
+    ///
+    /// ```ignore
+    /// let rig = Rig::with_providers(abc(), &[("openrouter", 1), ("groq", 2)], &[]).await;
+    /// ```
+    pub async fn with_providers(
+        script: Script,
+        providers: &[(&str, usize)],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let script = script_of(script, providers);
+        let keyed = script.clone();
+        let at = |base: &str| config_of(base, &keyed, providers, settings);
+        let rig = Self::cold_at(script, at, |connector| connector).await;
+        rig.until_ready().await;
+        rig
+    }
+
+    /// The same over in-memory pipes, for a paused clock.
+    pub async fn paused_with_providers(
+        script: Script,
+        providers: &[(&str, usize)],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let script = script_of(script, providers);
+        let config = config_of("http://simulator.test", &script, providers, settings);
+        let rig = Self::paused_at(script, &config);
+        rig.until_ready().await;
+        rig
+    }
+
     /// Over in-memory pipes, for a paused clock; the list is yet to be read.
     pub fn paused_cold(script: Script, settings: &[(&str, &str)]) -> Self {
+        Self::paused_at(script, &config("http://simulator.test", settings))
+    }
+
+    fn paused_at(script: Script, config: &Config) -> Self {
         let simulator = Simulator::new(script);
-        let config = config("http://simulator.test", settings);
         let dialled = simulator.clone();
         let outage = Arc::new(Mutex::new((0, ErrorKind::Other)));
         let failing = Arc::clone(&outage);
@@ -179,7 +226,7 @@ impl Rig {
         });
         Self {
             outage,
-            ..Self::put_together(simulator, &config, connector, Way::Pipes, JoinSet::new())
+            ..Self::put_together(simulator, config, connector, Way::Pipes, JoinSet::new())
         }
     }
 
@@ -443,22 +490,139 @@ impl Rig {
     }
 }
 
-/// The settings of a test: those of the program, but for addresses and keys.
+/// The settings of a test: those of the program, but for addresses and keys. Providers that are on are
+/// the simulator's; `{base}` in a setting is its address.
 pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
     let read = |name: &str| {
-        let given = settings
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned());
-        given.or_else(|| match name {
-            "OPENROUTER_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
-            "PROXY_API_KEY" => Some(PROXY_KEY.to_owned()),
-            "MODELS_LIST_URL" => Some(format!("{base}{}", Simulator::LIST_PATH)),
-            "UPSTREAM_BASE_URL" => Some(format!("{base}{}", Simulator::UPSTREAM_PATH)),
-            _ => None,
-        })
+        let given = given(settings, name).map(|value| value.replace("{base}", base));
+        given.or_else(|| usual(base, name))
     };
-    Config::read(read).unwrap()
+    let mut config = Config::read(read).unwrap();
+    for row in &mut config.providers {
+        *row = simulated(row, base);
+    }
+    for account in &mut config.accounts {
+        account.provider = simulated(&account.provider, base);
+    }
+    config
+}
+
+/// The same provider, at the simulator.
+fn simulated(row: &Arc<Provider>, base: &str) -> Arc<Provider> {
+    match simulator::addresses(base, row.id.as_str()) {
+        Some(there) if !row.id.is_openrouter() => {
+            let mut row = (**row).clone().at(&there.base_url);
+            row.list.url = Some(there.list_url);
+            Arc::new(row)
+        }
+        Some(_) | None => Arc::clone(row),
+    }
+}
+
+fn given(settings: &[(&str, &str)], name: &str) -> Option<String> {
+    let mut settings = settings.iter();
+    let given = settings.find(|(key, _)| *key == name);
+    given.map(|(_, value)| (*value).to_owned())
+}
+
+fn usual(base: &str, name: &str) -> Option<String> {
+    match name {
+        "OPENROUTER_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
+        "PROXY_API_KEY" => Some(PROXY_KEY.to_owned()),
+        "MODELS_LIST_URL" => Some(format!("{base}{}", Simulator::LIST_PATH)),
+        "UPSTREAM_BASE_URL" => Some(format!("{base}{}", Simulator::UPSTREAM_PATH)),
+        _ => None,
+    }
+}
+
+/// The label of a provider's account, counted from 1.
+fn label(provider: &str, number: usize) -> String {
+    match number {
+        1 => provider.to_owned(),
+        _ => format!("{provider}#{number}"),
+    }
+}
+
+/// The key that a test gives an account.
+pub fn key_of(provider: &str, number: usize) -> String {
+    match (provider, number) {
+        ("openrouter", 1) => UPSTREAM_KEY.to_owned(),
+        _ => format!("{provider}-key-for-tests-number-{number}-K{number:03}"),
+    }
+}
+
+/// The script with accounts for these providers, where it does not name theirs.
+fn script_of(mut script: Script, providers: &[(&str, usize)]) -> Script {
+    for (name, count) in providers {
+        let row = row_of(name);
+        if *name == "openrouter" && *count == 1 {
+            continue;
+        }
+        let own = script.providers.entry((*name).to_owned()).or_default();
+        if own.accounts.is_empty() {
+            own.accounts = (1..=*count)
+                .map(|n| match row.keyless {
+                    true => Account::keyless(label(name, n)),
+                    false => Account::new(label(name, n), key_of(name, n)).id(format!("id-{n}")),
+                })
+                .collect();
+        }
+    }
+    script
+}
+
+fn row_of(provider: &str) -> Arc<Provider> {
+    let row = built_in().iter().find(|row| row.id.as_str() == provider);
+    Arc::clone(row.unwrap_or_else(|| panic!("there is no row {provider}")))
+}
+
+/// The settings of a test with several providers, each at the simulator's address.
+fn config_of(
+    base: &str,
+    script: &Script,
+    providers: &[(&str, usize)],
+    settings: &[(&str, &str)],
+) -> Config {
+    let names: Vec<_> = providers.iter().map(|(name, _)| *name).collect();
+    let mut values = vec![("PROVIDERS".to_owned(), names.join(","))];
+    let file = given(settings, "CONFIG_FILE").unwrap_or_default();
+    let mut file: toml_edit::DocumentMut = file.parse().unwrap();
+    for name in names {
+        let row = row_of(name);
+        let at = simulator::addresses(base, name).unwrap().base_url;
+        match name {
+            "openrouter" => {}
+            "local" => values.push(("LOCAL_BASE_URL".to_owned(), at)),
+            _ => {
+                let rows = file.entry("providers").or_insert(toml_edit::table());
+                let row = rows.as_table_like_mut().unwrap().entry(name);
+                row.or_insert(toml_edit::table())["base_url"] = toml_edit::value(at);
+            }
+        }
+        let accounts = script.providers.get(name).map(|own| &own.accounts[..]);
+        let accounts = accounts.unwrap_or_default();
+        let keys: Vec<_> = accounts.iter().filter_map(|a| a.keys.first()).collect();
+        if let (Some(variable), false) = (row.key_names.first(), keys.is_empty()) {
+            let keys: Vec<_> = keys.into_iter().map(String::as_str).collect();
+            values.push((variable.clone(), keys.join(",")));
+        }
+        if let (Some(variable), Some(account)) = (&row.account_id_name, accounts.first()) {
+            values.push((variable.clone(), account.id.clone()));
+        }
+    }
+    let values = |name: &str| {
+        let mut values = values.iter();
+        values
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+    };
+    let read = |name: &str| match name {
+        "CONFIG_FILE" => None,
+        _ => given(settings, name)
+            .or_else(|| values(name))
+            .or_else(|| usual(base, name)),
+    };
+    Config::read_with_file(read, &file.to_string()).unwrap()
 }
 
 async fn handshake<S>(socket: S) -> SendRequest<Full<Bytes>>
