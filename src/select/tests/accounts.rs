@@ -217,7 +217,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
     ];
     for (needs, asked, out) in rows {
         let needs: Needs = needs.iter().copied().collect();
-        let known = Rests::default();
+        let known = Knowledge::default();
         assert_eq!(
             walk(&house, wants(&needs), &known, now()),
             asked,
@@ -235,7 +235,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
         }
     }
     // What an offer was found to lack is no need either: the field is left out.
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     known.learn(house.candidates()[1].model(), Seed);
     let seed = [Seed].into_iter().collect();
     assert_eq!(
