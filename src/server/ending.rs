@@ -37,8 +37,7 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, in_stream: bo
         Ending::UpstreamKey {
             status,
             mid_stream_error,
-            key_tail: (whose.as_ref())
-                .and_then(|facts| facts.key.as_ref()?.tail.clone()),
+            key_tail: (whose.as_ref()).and_then(|facts| facts.key.as_ref()?.tail.clone()),
         }
     } else if let (
         ProxyError::Refused {

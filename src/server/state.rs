@@ -220,7 +220,10 @@ impl ModelState {
     /// An offer, through all its accounts: it rests while it does so through each of them.
     fn of(own: &[Arc<Candidate>], known: &Rests, now: Now) -> Option<Self> {
         let first = own.first()?;
-        let through: Vec<_> = own.iter().map(|c| ThroughState::of(c, known, now)).collect();
+        let through: Vec<_> = own
+            .iter()
+            .map(|c| ThroughState::of(c, known, now))
+            .collect();
         let best = through.iter().min_by_key(|through| through.order(now))?;
         Some(Self {
             offer: Arc::clone(&first.offer),
@@ -240,7 +243,11 @@ impl ThroughState {
         let [model, own] = [candidate.model(), candidate.itself()];
         let order = |subject| order(known.standing(subject, now), now);
         // The model before the candidate where both stand alike.
-        let whose = if order(own) > order(model) { own } else { model };
+        let whose = if order(own) > order(model) {
+            own
+        } else {
+            model
+        };
         let rest = known.rest_of(whose, now);
         Self {
             account: Arc::clone(&candidate.account),

@@ -117,9 +117,8 @@ impl View {
             Refusal::UpstreamAuth { status, .. } => {
                 let called = whose.map_or("upstream", Facts::called);
                 let check = whose.map_or_else(String::new, |facts| format!(" {}.", facts.check()));
-                let message = format!(
-                    "Proxy could not authenticate with {called} (HTTP {status}).{check}"
-                );
+                let message =
+                    format!("Proxy could not authenticate with {called} (HTTP {status}).{check}");
                 Self::new(
                     502,
                     "upstream_auth_error",

@@ -100,7 +100,10 @@ async fn s3_the_state_tells_models_rests_and_requests() {
         (&json!(3), &json!(2), &json!("ranking"))
     );
     assert_eq!(
-        (&known["accounts"][0]["state"], &known["accounts"][0]["limit"]),
+        (
+            &known["accounts"][0]["state"],
+            &known["accounts"][0]["limit"]
+        ),
         (&json!("awake"), &Value::Null)
     );
     let a = model(&known, "a:free");

@@ -72,10 +72,7 @@ struct TodayView {
 }
 
 /// All accounts, in the order of the settings.
-pub(in crate::server::admin) fn accounts<'a>(
-    app: &App,
-    state: &'a State,
-) -> Vec<AccountView<'a>> {
+pub(in crate::server::admin) fn accounts<'a>(app: &App, state: &'a State) -> Vec<AccountView<'a>> {
     let today = app.registry.outside().today(state.now);
     let mut accounts: Vec<_> = state.accounts.iter().map(AccountView::of).collect();
     // Both tell of the first of OpenRouter's.
@@ -178,7 +175,10 @@ mod tests {
              json!({"unit": "neurons", "limit": 20, "used": 7, "per": "month", "of": "account", "model": null, "ends": "utc", "resets_at": null, "source": "learnt"})),
         ];
         for (bucket, expected) in rows {
-            assert_eq!(serde_json::to_value(LimitView::of(&bucket)).unwrap(), expected);
+            assert_eq!(
+                serde_json::to_value(LimitView::of(&bucket)).unwrap(),
+                expected
+            );
         }
     }
 }
