@@ -72,10 +72,7 @@ pub(super) async fn complete(
                 walked
             };
             let result = match walked {
-                Some(walked) => walked.map_err(|refusal| ProxyError::Refused {
-                    refusal,
-                    key: app.upstream_key.clone(),
-                }),
+                Some(walked) => walked.map_err(|refusal| app.refused(refusal)),
                 None => Err(ProxyError::ShuttingDown),
             };
             Walked { record, result }

@@ -51,10 +51,7 @@ pub(super) fn one(
 
 /// The list of this moment.
 pub(super) fn snapshot(app: &App) -> Result<Arc<Snapshot>, ProxyError> {
-    let not_ready = || ProxyError::Refused {
-        refusal: Refusal::NotReady,
-        key: app.upstream_key.clone(),
-    };
+    let not_ready = || app.refused(Refusal::NotReady);
     app.registry.snapshot().ok_or_else(not_ready)
 }
 

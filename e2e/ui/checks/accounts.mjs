@@ -1,5 +1,7 @@
 // Several accounts: who takes requests, what is left, what returns when, how to add a key.
 
+import { mkdirSync } from 'node:fs';
+
 import { check, equal, holds, reads } from '../checks.mjs';
 
 const soon = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
@@ -100,3 +102,21 @@ check('accounts: a key to add has its variable, its site and what it gives', asy
   holds(links.length >= 15, `${links.length} links`);
   equal([...new Set(links)], ['https: noopener noreferrer _blank'], 'the links');
 });
+
+for (const [name, options] of Object.entries({
+  light: { viewport: { width: 1280, height: 800 } },
+  dark: { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
+  phone: { viewport: { width: 360, height: 844 }, locale: 'ru-RU', hasTouch: true },
+})) {
+  check(`accounts: a picture, ${name}, where nothing sticks out`, async (demo, { page, open }) => {
+    await tells(page, ALL());
+    await open();
+    await page.click('#add-key > summary');
+    equal(await page.evaluate(() => [...document.querySelectorAll('#accounts *')].filter((node) => {
+      const box = node.getBoundingClientRect();
+      return box.width > 1 && box.right > innerWidth + 1;
+    }).map((node) => node.outerHTML.slice(0, 80))), [], 'what sticks out');
+    mkdirSync(`${process.env.UI_WORK}/pictures`, { recursive: true });
+    await page.locator('#accounts').screenshot({ path: `${process.env.UI_WORK}/pictures/${name}-accounts-all.png` });
+  }, options);
+}
