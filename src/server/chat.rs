@@ -15,7 +15,7 @@ use super::error::ProxyError;
 use super::keep_alive::KeepAlive;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
-use super::{App, MODEL_HEADER};
+use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
@@ -85,7 +85,8 @@ pub(super) async fn complete(
             Ok(walked) => walked,
             Err(_) => {
                 let mut head = HeaderMap::new();
-                voice.name_dropped(&mut head);
+                // Who answers, and what it will not have been sent, is yet to be seen.
+                voice.name_dropped(&mut head, None);
                 let waiting =
                     KeepAlive::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(waiting);
@@ -154,7 +155,8 @@ fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<Rep
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
-    voice.name_dropped(&mut dropped);
+    let by_provider = result.as_ref().ok().map(|answer| answer.opened.dropped());
+    voice.name_dropped(&mut dropped, by_provider);
     let mut response = match result {
         Ok(Answer {
             opened: Opened::Plain(plain),
@@ -227,5 +229,9 @@ fn name_model(headers: &mut HeaderMap, offer: &Offer) {
     // A ModelId is visible ASCII by its making.
     if let Ok(id) = HeaderValue::from_str(offer.public_id.as_str()) {
         headers.insert(MODEL_HEADER, id);
+    }
+    // And so is a provider's name.
+    if let Ok(provider) = HeaderValue::from_str(offer.provider.as_str()) {
+        headers.insert(PROVIDER_HEADER, provider);
     }
 }

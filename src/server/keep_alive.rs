@@ -11,10 +11,11 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::asker::Asker;
+use super::door::{self, DROPPED_HEADER};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
-use super::{App, MODEL_HEADER};
+use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::attempt::{Answer, Committed, Opened, Rendering};
 
 /// A stream whose 200 has gone out before a model was found.
@@ -67,9 +68,17 @@ impl KeepAlive {
                 opened: Opened::Stream(stream),
                 attempt,
             }) => {
-                // The header went out too early to say it.
-                let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.candidate.offer.public_id);
+                // The headers went out too early to say it.
+                let offer = &stream.candidate.offer;
+                let mut comment = format!(": {MODEL_HEADER}: {}\n\n", offer.public_id);
+                if !offer.provider.is_openrouter() {
+                    comment.push_str(&format!(": {PROVIDER_HEADER}: {}\n\n", offer.provider));
+                }
                 self.ready.push_back(comment.into());
+                if let Some(names) = door::in_words(&stream.dropped) {
+                    let comment = format!(": {DROPPED_HEADER}: {names}\n\n");
+                    self.ready.push_back(comment.into());
+                }
                 let walker = Arc::clone(&self.app.walker);
                 let committed = stream.commit(rendering, walker, Some(period), attempt, record);
                 return State::Streaming(Box::new(committed));
