@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+pub(super) use account::{AccountView, accounts};
+
 use super::providers_off::{ProviderOff, providers_off};
 use crate::clock::{Now, rfc3339};
 use crate::condition::Shown;
@@ -17,7 +19,6 @@ use crate::server::App;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
-pub(super) use account::{AccountView, accounts};
 
 /// Everything.
 #[derive(Serialize)]
