@@ -106,7 +106,7 @@ fn rewriting(name: &'static str, bytes: usize, provider: &str) -> Path {
     };
     let request = ChatRequest::read(body.clone(), DEPTH).expect("a request");
     path(name, Some(body.len()), move || {
-        request.body_for(&offer, &row.fields, &[])
+        request.body_for(&offer, offer.capabilities, &row.fields, &[])
     })
 }
 

@@ -25,7 +25,7 @@ fn requests(body: &[u8]) {
             max_output: Some(1000),
             ..Offer::at_openrouter(id.clone())
         };
-        let (mut sent, _) = request.body_for(&offer, &row.fields, &[]);
+        let (mut sent, _) = request.body_for(&offer, offer.capabilities, &row.fields, &[]);
         let promised = sent.size_hint().exact();
         let mut went = Vec::new();
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -30,13 +30,13 @@ impl Walker {
         match failure.scope {
             Scope::Request => {
                 claim.is_well();
-                return failure.answer.map(Refusal::Passed);
+                return failure.answer.map(|answer| Refusal::Passed(*answer));
             }
             Scope::Model => progress.is_out(candidate.model(), OutBy::Tried),
             Scope::Candidate => {}
             Scope::Account(limit) => {
                 progress.is_out(candidate.of_account(), OutBy::Limit(limit));
-                progress.told = failure.answer.map(Refusal::Passed);
+                progress.told = failure.answer.map(|answer| Refusal::Passed(*answer));
                 progress.failed = true;
                 return None;
             }
@@ -61,6 +61,8 @@ impl Walker {
                 self.registry.learn(candidate.model(), capability);
             }
             Some(Lesson::Lacks(_)) | None => {}
+            // Only a success without the field would have shown that.
+            Some(Lesson::Refuses(_)) => {}
             // Its window is not what the request is too large for.
             Some(Lesson::OverLimit) => {}
             Some(Lesson::TooLong) => {
@@ -84,7 +86,7 @@ impl Walker {
         let gone = failure.rest == Rest::UntilNextList;
         progress.failed |= failure.answer.is_none() && !gone;
         if !gone {
-            progress.last = failure.answer.map(LastWord::Refused);
+            progress.last = failure.answer.map(|answer| LastWord::Refused(*answer));
         }
         None
     }

@@ -1,4 +1,5 @@
-//! One attempt: one model is asked, and its answer read until it has really begun to speak.
+//! One candidate is asked, and its answer read until it has really begun to speak. What it is asked is
+//! the affair of `fields`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Account;
+use super::fields::{Asking, taught};
 use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
@@ -18,8 +19,7 @@ use crate::answer::{
     AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
-use crate::model::Candidate;
-use crate::request::{ChatRequest, Endpoint, UpstreamBody};
+use crate::request::{ChatRequest, Dropped, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
 use crate::verdict::{Cause, Failure, Rest};
@@ -28,22 +28,21 @@ use crate::verdict::{Cause, Failure, Rest};
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Walker {
-    /// Asks one candidate. Its limits run from the moment there is a connection: the wait for one has
-    /// a limit of its own, and nothing to do with the model (spec §9.3).
-    pub(super) async fn ask(
+    /// Asks one candidate with this body. Its limits run from the moment there is a connection: the wait
+    /// for one has a limit of its own, and nothing to do with the model (spec §9.3).
+    pub(super) async fn ask_with(
         &self,
-        candidate: &Arc<Candidate>,
-        request: &ChatRequest,
+        asking: Asking<'_>,
+        body: UpstreamBody,
     ) -> Result<Opened, Unanswered> {
-        let body = self.body_for(candidate, request);
+        let Asking {
+            account, request, ..
+        } = asking;
         let limit = match self.times.plain {
             Some(whole) if !request.stream => whole,
             Some(_) | None => self.times.first_event,
         };
-        let failed = |cause| Unanswered::Failed(Box::new(self.rules.broken(None, cause)));
-        let Some(account) = self.account(&candidate.account) else {
-            return Err(failed(Cause::Broken));
-        };
+        let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
         let answered = account
             .upstream
             .complete(request.endpoint, body, request.stream, limit)
@@ -53,30 +52,23 @@ impl Walker {
                 SendError::Late => failed(Cause::Timeout),
                 SendError::Broken(_) => failed(Cause::Broken),
             })?;
-        let opened = self.open(candidate, account, request, answered).await;
-        opened.map_err(|failure| {
-            Unanswered::Failed(Box::new(match request.endpoint {
+        self.open(asking, answered).await.map_err(|failure| {
+            Unanswered::Failed(match request.endpoint {
                 Endpoint::Chat => failure,
                 Endpoint::Completions => failure.at_the_legacy_endpoint(),
-            }))
+            })
         })
-    }
-
-    /// What is sent to a candidate: the client's body, as far as its provider takes it.
-    fn body_for(&self, candidate: &Candidate, request: &ChatRequest) -> UpstreamBody {
-        request.body_as_it_came(&candidate.offer.id)
     }
 
     async fn open(
         &self,
-        candidate: &Arc<Candidate>,
-        account: &Arc<Account>,
-        request: &ChatRequest,
+        asking: Asking<'_>,
         Answered { response, asked_at }: Answered,
     ) -> Result<Opened, Failure> {
-        let (heard, body) = Heard::new(candidate, account, request, response);
+        let request = asking.request;
+        let (heard, body) = Heard::new(asking, response);
         if !(200..300).contains(&heard.status) {
-            return Err(self.refused(&heard, body).await);
+            return Err(self.refused(&heard, body, request).await);
         }
         if !request.stream {
             return self.plain(&heard, body, asked_at).await.map(Opened::Plain);
@@ -90,11 +82,11 @@ impl Walker {
             let plain = self.plain(&heard, body, asked_at).await?;
             StreamAnswer::of(plain, heard, request.wants_usage)
         };
-        Ok(Opened::Stream(stream))
+        Ok(Opened::Stream(Box::new(stream)))
     }
 
     /// The verdict on an answer with an error status.
-    async fn refused(&self, heard: &Heard, body: AnswerBody) -> Failure {
+    async fn refused(&self, heard: &Heard, body: AnswerBody, request: &ChatRequest) -> Failure {
         let read = timeout(
             ERROR_BODY_TIMEOUT,
             read_body(&heard.headers, body, self.limits.max_held_bytes),
@@ -107,7 +99,8 @@ impl Walker {
         } else {
             Cause::Status
         };
-        self.classify(heard, heard.status, &body, cause)
+        let failure = self.classify(heard, heard.status, &body, cause);
+        taught(failure, heard, &body, request)
     }
 
     fn classify(&self, heard: &Heard, status: u16, body: &Bytes, cause: Cause) -> Failure {
@@ -128,6 +121,10 @@ impl Walker {
 
     /// A plain answer, if that is what the body is.
     fn judged(&self, heard: &Heard, body: Bytes) -> Result<PlainAnswer, Failure> {
+        let body = match heard.mender() {
+            Some(mut mender) => mender.plain(body),
+            None => body,
+        };
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match read_counted(&body, heard.endpoint) {
             Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
@@ -137,6 +134,7 @@ impl Walker {
                     head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
                     completion_tokens,
+                    dropped: Dropped::default(),
                     silent: said == Said::Stopped,
                 })
             }
@@ -194,10 +192,15 @@ impl Walker {
     ) -> Result<StreamAnswer, Failure> {
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         let mut framer = Framer::new(self.limits.max_event_bytes);
+        let mut mender = heard.mender();
         let mut held = BytesMut::new();
         let mut events = 0;
         loop {
             while let Some(event) = framer.next().map_err(|_| broken(Cause::TooLarge))? {
+                let event = match &mut mender {
+                    Some(mender) => mender.event(event),
+                    None => event,
+                };
                 let began = self.look(&heard, &event)?;
                 let carries = event.data() != Data::None;
                 if carries || event.is_comment() {
@@ -209,8 +212,10 @@ impl Walker {
                     return Ok(StreamAnswer {
                         candidate: Arc::clone(&heard.candidate),
                         head: AnswerHead::of(&heard.headers, &self.rules.redactor),
+                        dropped: Dropped::default(),
                         body,
                         framer,
+                        mender,
                         held: held.freeze(),
                         events,
                         finished,
@@ -286,8 +291,11 @@ impl StreamAnswer {
                 content_type: None,
                 ..plain.head
             },
+            dropped: plain.dropped,
             body: AnswerBody::ended(),
             framer,
+            // It was mended whole.
+            mender: None,
             held: Bytes::new(),
             events: 0,
             finished: false,

@@ -17,7 +17,7 @@ use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
 use super::rendering::Rendering;
 use super::walk::Walker;
-use crate::answer::{Said, UpstreamError};
+use crate::answer::{Mender, Said, UpstreamError};
 use crate::clock::Now;
 use crate::json::{self, Raw};
 use crate::model::Candidate;
@@ -50,6 +50,7 @@ pub struct Committed {
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
     framer: Framer,
+    mender: Option<Box<Mender>>,
     rendering: Rendering,
     ready: Outgoing,
     idle: Idle,
@@ -85,6 +86,7 @@ impl StreamAnswer {
             record,
             body: Some(self.body),
             framer: self.framer,
+            mender: self.mender,
             rendering,
             ready: Outgoing::default(),
             idle,
@@ -126,7 +128,7 @@ impl Committed {
                     // Half an event behind a finish reason takes nothing from the answer.
                     let last = self.framer.finish();
                     if let Some(last) = last.filter(|last| !self.finished || is_whole(last)) {
-                        self.take(last);
+                        self.take_fresh(last);
                     }
                     self.upstream_ended(Cause::CutShort);
                 }
@@ -181,10 +183,25 @@ impl Committed {
     fn take_events(&mut self) {
         while self.body.is_some() {
             match self.framer.next() {
-                Ok(Some(event)) => self.take(event),
+                Ok(Some(event)) => self.take_fresh(event),
                 Ok(None) => return,
                 Err(_) => self.fail(&self.walker.rules.broken(Some(200), Cause::TooLarge), None),
             }
+        }
+    }
+
+    /// Takes an event that has just come, mended where that is needed.
+    fn take_fresh(&mut self, event: Event) {
+        let Some(mender) = &mut self.mender else {
+            return self.take(event);
+        };
+        let event = mender.event(event);
+        let is_done = event.data() == Data::Done;
+        if let Some(missing) = is_done.then(|| mender.done()).flatten() {
+            self.take(missing);
+        }
+        if self.body.is_some() {
+            self.take(event);
         }
     }
 

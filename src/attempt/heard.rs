@@ -6,10 +6,12 @@ use http::header::DATE;
 use http::{HeaderMap, Response};
 
 use super::Account;
+use super::fields::Asking;
+use crate::answer::Mender;
 use crate::clock::Now;
 use crate::model::Candidate;
 use crate::provider::Asked;
-use crate::request::{ChatRequest, Endpoint, Routing};
+use crate::request::{Endpoint, Routing};
 use crate::upstream::AnswerBody;
 
 /// What an answer is judged by, beside its body.
@@ -19,6 +21,8 @@ pub(super) struct Heard {
     pub(super) account: Arc<Account>,
     pub(super) routing: Routing,
     pub(super) endpoint: Endpoint,
+    /// Where its provider's answers have to be mended: what missing ids are made of.
+    mends: Option<Arc<str>>,
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     /// When its head arrived: its `Date` is of this moment.
@@ -26,18 +30,21 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    pub(super) fn new(
-        candidate: &Arc<Candidate>,
-        account: &Arc<Account>,
-        request: &ChatRequest,
-        response: Response<AnswerBody>,
-    ) -> (Self, AnswerBody) {
+    pub(super) fn new(asking: Asking<'_>, response: Response<AnswerBody>) -> (Self, AnswerBody) {
+        let Asking {
+            candidate,
+            account,
+            request,
+            request_id,
+        } = asking;
         let (head, body) = response.into_parts();
         let heard = Self {
             candidate: Arc::clone(candidate),
             account: Arc::clone(account),
             routing: request.routing,
             endpoint: request.endpoint,
+            mends: (account.provider.mends && request.endpoint == Endpoint::Chat)
+                .then(|| Arc::clone(request_id)),
             status: head.status.as_u16(),
             headers: head.headers,
             at: Now::read(),
@@ -48,6 +55,12 @@ impl Heard {
     /// Whom the attempt asked, for the verdict.
     pub(super) fn asked(&self) -> Asked<'_> {
         self.account.asked(&self.candidate.offer.id, self.routing)
+    }
+
+    /// What mends the answer from its beginning on; `None` where it goes on as it came (spec §10.6).
+    pub(super) fn mender(&self) -> Option<Box<Mender>> {
+        let seed = self.mends.as_deref()?;
+        Some(Box::new(Mender::new(seed)))
     }
 
     /// What still counts once the answer flows: the head spoke of its beginning.

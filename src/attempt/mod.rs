@@ -10,6 +10,7 @@ mod after;
 mod ask;
 mod committed;
 mod explain;
+mod fields;
 mod heard;
 mod idle;
 mod listened;

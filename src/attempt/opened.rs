@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Heard;
-use crate::answer::AnswerHead;
+use crate::answer::{AnswerHead, Mender};
 use crate::model::Candidate;
+use crate::request::Dropped;
 use crate::sse::Framer;
 use crate::telemetry::Attempt;
 use crate::upstream::{AnswerBody, ConnectError};
@@ -20,7 +21,7 @@ pub enum Opened {
     /// Whole, and known to be a completion.
     Plain(PlainAnswer),
     /// A stream whose first useful event is here.
-    Stream(StreamAnswer),
+    Stream(Box<StreamAnswer>),
 }
 
 impl Opened {
@@ -30,6 +31,24 @@ impl Opened {
             Self::Plain(plain) => plain.silent,
             Self::Stream(stream) => stream.silent,
         }
+    }
+
+    /// What its provider was not sent of the request (spec §10.6).
+    #[must_use]
+    pub fn dropped(&self) -> &Dropped {
+        match self {
+            Self::Plain(plain) => &plain.dropped,
+            Self::Stream(stream) => &stream.dropped,
+        }
+    }
+
+    /// The answer to a request from which this was left out.
+    pub(super) fn without(mut self, dropped: Dropped) -> Self {
+        match &mut self {
+            Self::Plain(plain) => plain.dropped = dropped,
+            Self::Stream(stream) => stream.dropped = dropped,
+        }
+        self
     }
 }
 
@@ -43,15 +62,11 @@ pub struct Answer {
 }
 
 /// Why a model that was to be asked gives no answer.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made for a failed attempt, and taken apart at once"
-)]
 pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),
     /// The attempt failed.
-    Failed(Box<Failure>),
+    Failed(Failure),
 }
 
 /// A whole plain answer.
@@ -65,6 +80,8 @@ pub struct PlainAnswer {
     pub body: Bytes,
     /// How many tokens it has, where it says so.
     pub completion_tokens: Option<u64>,
+    /// What its provider was not sent of the request.
+    pub dropped: Dropped,
     /// It says nothing but `stop`.
     pub(super) silent: bool,
 }
@@ -76,9 +93,13 @@ pub struct StreamAnswer {
     pub candidate: Arc<Candidate>,
     /// Its headers.
     pub head: AnswerHead,
+    /// What its provider was not sent of the request.
+    pub dropped: Dropped,
     pub(super) body: AnswerBody,
     pub(super) framer: Framer,
-    /// All that came up to the first useful event, and that one.
+    /// What comes out of `framer` is mended by this, where its provider's answers have to be.
+    pub(super) mender: Option<Box<Mender>>,
+    /// All that came up to the first useful event, and that one: mended already.
     pub(super) held: Bytes,
     /// How many events are in it; the others are comments.
     pub(super) events: u64,

@@ -55,7 +55,7 @@ async fn upstream(played: &Played, asked: &Asked, tasks: &TaskTracker) -> String
     tasks.spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut read = Vec::new();
-            while !String::from_utf8_lossy(&read).contains(r#""messages":[]}"#) {
+            while !String::from_utf8_lossy(&read).ends_with('}') {
                 if socket.read_buf(&mut read).await.unwrap_or(0) == 0 {
                     break;
                 }

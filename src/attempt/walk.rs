@@ -118,11 +118,8 @@ impl Walker {
                 (Next::Ask(_), Some(claim)) => {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
-                    let asked = match self.ask(&candidate, request).await {
-                        Ok(opened) => {
-                            let put = self.put(opened, wording).await;
-                            put.map_err(|failure| Unanswered::Failed(Box::new(failure)))
-                        }
+                    let asked = match self.ask(&candidate, request, &attempt, deadline).await {
+                        Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
                     };
                     let asked = match asked {

@@ -131,11 +131,12 @@ pub(super) mod tests {
 
     /// The first names of the table of providers, and what must go with them.
     #[rustfmt::skip]
-    const SAMPLE_NAMES: [&str; 18] = [
+    const SAMPLE_NAMES: [&str; 19] = [
         "GEMINI_API_KEY", "GROQ_API_KEY", "NVIDIA_API_KEY", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID",
         "ZAI_API_KEY", "REQUESTY_API_KEY", "KILO_API_KEY", "OVHCLOUD_API_KEY", "MISTRAL_API_KEY", "COHERE_API_KEY",
         "LLM7_API_KEY", "HF_TOKEN", "AI_GATEWAY_API_KEY", "CEREBRAS_API_KEY", "OLLAMA_API_KEY", "SILICONFLOW_API_KEY",
         "MODELSCOPE_API_KEY",
+        "LLM_GATEWAY_API_KEY",
     ];
 
     #[test]

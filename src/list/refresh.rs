@@ -223,7 +223,11 @@ impl RefreshTask {
         match ranking {
             Ok(ranking) => Ok(self.publish(ranking, wake_all)),
             Err(error) => {
-                self.warn("snapshot_refresh_failed", &error, None);
+                self.log.emit(
+                    LogLevel::Warning,
+                    "snapshot_refresh_failed",
+                    &Failed::of(&error, None),
+                );
                 if news || !self.is_published() {
                     self.publish_again();
                 }
@@ -313,20 +317,13 @@ impl RefreshTask {
             Side::List(provider, read) => {
                 self.under_way.remove(&Some(provider.clone()));
                 if let Err(error) = &read {
-                    self.warn("list_refresh_failed", error, Some(&provider));
+                    let fields = Failed::of(error, Some(&provider));
+                    self.log
+                        .emit(LogLevel::Warning, "list_refresh_failed", &fields);
                 }
                 self.kept.note(provider, read)
             }
         }
-    }
-
-    fn warn(&self, event: &'static str, error: &RefreshError, provider: Option<&ProviderId>) {
-        let fields = Failed {
-            error: error.to_string(),
-            r#type: error.kind(),
-            provider,
-        };
-        self.log.emit(LogLevel::Warning, event, &fields);
     }
 
     fn note_catalogue(&mut self, catalogue: Result<Catalogue, RefreshError>) -> bool {
@@ -344,7 +341,11 @@ impl RefreshTask {
                 true
             }
             Err(error) => {
-                self.warn("catalogue_refresh_failed", &error, None);
+                self.log.emit(
+                    LogLevel::Warning,
+                    "catalogue_refresh_failed",
+                    &Failed::of(&error, None),
+                );
                 false
             }
         }
@@ -405,13 +406,16 @@ impl RefreshTask {
         let snapshot = self.snapshot(None, Now::read().wall);
         let count = snapshot.offers().len();
         if count > 0 {
-            let event = match snapshot.source {
-                Source::Providers => "snapshot_from_providers",
-                Source::Catalogue | Source::Ranking => "snapshot_from_catalogue",
-            };
+            let source = snapshot.source;
             self.registry.publish(snapshot);
             let fields = serde_json::json!({"count": count});
-            self.log.emit(LogLevel::Info, event, &fields);
+            if source == Source::Providers {
+                self.log
+                    .emit(LogLevel::Info, "snapshot_from_providers", &fields);
+            } else {
+                self.log
+                    .emit(LogLevel::Info, "snapshot_from_catalogue", &fields);
+            }
         }
     }
 
@@ -487,6 +491,16 @@ struct Failed<'a> {
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<&'a ProviderId>,
+}
+
+impl<'a> Failed<'a> {
+    fn of(error: &RefreshError, provider: Option<&'a ProviderId>) -> Self {
+        Self {
+            error: error.to_string(),
+            r#type: error.kind(),
+            provider,
+        }
+    }
 }
 
 /// What the reads change and tell.

@@ -102,7 +102,8 @@ impl Rules {
         let for_the_client = owed
             || refused
             || matches!(scope, Scope::Request | Scope::Account(AccountLimit::Credit));
-        let answer = for_the_client.then(|| answer::pass(status, headers, body, &self.redactor));
+        let pass = || Box::new(answer::pass(status, headers, body, &self.redactor));
+        let answer = for_the_client.then(pass);
         Failure {
             outcome,
             scope,

@@ -25,6 +25,7 @@ pub use snapshot::{Parts, Snapshot, Source};
 use crate::clock::Now;
 use crate::model::{Candidate, Capability, Offer, Subject, Whom};
 use crate::provider::KeySaid;
+use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
@@ -190,6 +191,11 @@ impl Registry {
     pub fn learn(&self, model: &Subject, lacks: Capability) {
         self.lock().learn(model, lacks);
         self.filtered().forget();
+    }
+
+    /// Remembers until the next list that an offer refuses a field.
+    pub fn learn_refused(&self, model: &Subject, field: FieldName) {
+        self.lock().learn_refused(model, field);
     }
 
     /// The offers of a snapshot that needs rule out; `find` finds them where that is not known yet.

@@ -3,16 +3,19 @@
 //!
 //! A plain value: the lock around it is the registry's. Nothing here decides who is asked.
 
+mod lessons;
 mod unreached;
 mod wake;
 
 use std::time::{Duration, Instant};
 
+use lessons::Lessons;
 use unreached::Unreached;
 pub use wake::Wake;
 
 use crate::clock::Now;
 use crate::model::{Candidate, Capabilities, Capability, Subject, SubjectMap};
+use crate::request::FieldName;
 use crate::verdict::{Because, Rest};
 
 /// How somebody who had to rest stands now.
@@ -95,8 +98,7 @@ pub struct RestView<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Rests {
     table: SubjectMap<Cooling>,
-    /// By the model: of an offer, not of an account.
-    lacks: SubjectMap<Vec<Capability>>,
+    lessons: Lessons,
     /// Providers to which no connection came about lately.
     unreached: SubjectMap<Unreached>,
     /// When the list will be read again.
@@ -206,14 +208,14 @@ impl Rests {
     /// What an offer was found to lack, in the order in which that was learnt.
     #[must_use]
     pub fn found_lacking(&self, model: &Subject) -> &[Capability] {
-        self.lacks.get(model).map_or(&[], Vec::as_slice)
+        self.lessons.lacks(model)
     }
 
     /// What a candidate can do, less what its offer was found to lack.
     #[must_use]
     pub fn abilities(&self, candidate: &Candidate) -> Capabilities {
         let mut able = candidate.offer.capabilities;
-        if !self.lacks.is_empty() {
+        if !self.lessons.is_empty() {
             for capability in self.found_lacking(candidate.model()) {
                 able.set(*capability, Some(false));
             }
@@ -223,10 +225,18 @@ impl Rests {
 
     /// Remembers that an offer cannot do something, until the next list.
     pub fn learn(&mut self, model: &Subject, lacks: Capability) {
-        let known = self.lacks.entry(model.clone()).or_default();
-        if !known.contains(&lacks) {
-            known.push(lacks);
-        }
+        self.lessons.lack(model, lacks);
+    }
+
+    /// The fields that an offer was found to refuse.
+    #[must_use]
+    pub fn found_refusing(&self, model: &Subject) -> &[FieldName] {
+        self.lessons.refuses(model)
+    }
+
+    /// Remembers that an offer refuses a field, until the next list.
+    pub fn learn_refused(&mut self, model: &Subject, field: FieldName) {
+        self.lessons.refuse(model, field);
     }
 
     /// No connection to a provider came about: it is asked last for a while.
@@ -292,7 +302,7 @@ impl Rests {
     /// A new list: rests that were given until then, what offers were found to lack, and all about
     /// offers that `stays` does not know are forgotten. Accounts and providers are in no list.
     pub(super) fn new_list(&mut self, stays: impl Fn(&Subject) -> bool) {
-        self.lacks.clear();
+        self.lessons.forget_all();
         self.table.retain(|subject, cooling| {
             subject.is_shared() || (stays(subject) && !cooling.until_next_list)
         });
@@ -301,13 +311,13 @@ impl Rests {
     /// Ends a subject's rest, and forgets what it was found to lack.
     pub(super) fn clear(&mut self, subject: &Subject) {
         self.table.remove(subject);
-        self.lacks.remove(subject);
+        self.lessons.forget(subject);
     }
 
     /// Ends every rest, and forgets what offers were found to lack.
     pub(super) fn clear_all(&mut self) {
         self.table.clear();
-        self.lacks.clear();
+        self.lessons.forget_all();
         self.unreached.clear();
     }
 

@@ -148,7 +148,8 @@ impl Snapshot {
     /// The listed offer of that public id.
     #[must_use]
     pub fn offer(&self, public_id: &str) -> Option<&Arc<Offer>> {
-        self.named(public_id).next().map(|named| &named.offer)
+        let is_it = |named: &&Arc<Candidate>| named.offer.public_id.as_str() == public_id;
+        self.named(public_id).find(is_it).map(|named| &named.offer)
     }
 
     /// The listed candidates that a name means, in order (spec §10.2): those of a public id, of
@@ -182,10 +183,11 @@ fn through_accounts(
     accounts: &[Arc<AccountId>],
 ) -> Arc<[Arc<Candidate>]> {
     let through = |offer: &Arc<Offer>, is_listed| {
-        let own = accounts.iter().filter(|a| a.provider == offer.provider);
-        let candidate = |account: &Arc<AccountId>| {
+        let own = accounts.iter().enumerate();
+        let own = own.filter(|(_, account)| account.provider == offer.provider);
+        let candidate = |(place, account): (usize, &Arc<AccountId>)| {
             let candidate = Candidate::new(Arc::clone(offer), Arc::clone(account), is_listed);
-            Arc::new(candidate)
+            Arc::new(candidate.in_place(place))
         };
         own.map(candidate).collect::<Vec<_>>()
     };

@@ -20,7 +20,7 @@ mod routing;
 use bytes::Bytes;
 
 use crate::json::{self, Members, Raw};
-use crate::model::{ModelId, Offer};
+use crate::model::{Capabilities, Capability, ModelId, Offer};
 
 use body::Edits;
 pub use body::UpstreamBody;
@@ -282,19 +282,20 @@ impl ChatRequest {
     /// The body to send to an offer, and what was left out of it.
     ///
     /// To OpenRouter it is [`ChatRequest::body_as_it_came`]. To another provider it is the same but for
-    /// what the provider's `fields` say, and for the fields that this offer was found to refuse (spec
-    /// §10.6).
+    /// what the provider's `fields` say, for what the offer is known not to be `able` of, and for the
+    /// fields that it was found to refuse (spec §10.6).
     #[must_use]
     pub fn body_for(
         &self,
         offer: &Offer,
+        able: Capabilities,
         fields: &Fields,
         refused: &[FieldName],
     ) -> (UpstreamBody, Dropped) {
         if offer.provider.is_openrouter() {
             return (self.body_as_it_came(&offer.id), Dropped::default());
         }
-        rewrite::rewrite(&self.bytes, offer, fields, refused)
+        rewrite::rewrite(&self.bytes, offer, able, fields, refused)
     }
 
     /// The client's body, `model` set, `models` and `route` gone (spec §9.7).
@@ -316,18 +317,16 @@ impl ChatRequest {
         })
     }
 
-    /// Whether the request may be sent without a field: not if that would give its answer another
-    /// form, so that only another offer can serve it.
+    /// What an offer lacks that refuses a field, where the answer would have another form without it,
+    /// so that only another offer can serve the request; `None` where it may be sent without.
     #[must_use]
-    pub fn can_do_without(&self, name: FieldName) -> bool {
+    pub fn lost_without(&self, name: FieldName) -> Option<Capability> {
+        let lost = policy::form(name.as_str())?;
         let members = rewrite::top_level(&self.bytes);
         let mut of_the_name = members.iter().filter(|member| member.key == name.as_str());
-        let keeps_form = |value: Raw<'_>| {
-            !policy::is_form(name.as_str())
-                || value.is_null()
-                || rewrite::is_default(name.as_str(), value)
-        };
-        of_the_name.all(|member| keeps_form(member.value))
+        let asks = |value: Raw<'_>| !value.is_null() && !rewrite::is_default(name.as_str(), value);
+        let is_lost = of_the_name.any(|member| asks(member.value));
+        is_lost.then(|| lost.first().copied())?
     }
 }
 

@@ -100,18 +100,6 @@ impl Needs {
         self.capabilities.contains(&capability)
     }
 
-    /// Whether a model that can do `able` can serve the request.
-    #[must_use]
-    pub fn met_by(&self, able: Capabilities) -> bool {
-        self.unmet_by(able).next().is_none()
-    }
-
-    /// What a model that can do `able` lacks for the request.
-    pub fn unmet_by(&self, able: Capabilities) -> impl Iterator<Item = Capability> {
-        let needs = self.capabilities.iter().copied();
-        needs.filter(move |need| !able.allows(*need))
-    }
-
     /// Whether an offer of this provider that can do `able` can serve the request.
     #[must_use]
     pub fn met_at(&self, provider: &ProviderId, able: Capabilities) -> bool {

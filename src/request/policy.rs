@@ -45,9 +45,16 @@ const FORMS: [(&str, &[Capability]); 5] = [
     ("logprobs", &[Capability::Logprobs]),
 ];
 
+/// What an offer lacks that refuses a field which changes the answer's form; `None` for any other.
+pub(super) fn form(name: &str) -> Option<&'static [Capability]> {
+    let mut forms = FORMS.iter();
+    let form = forms.find(|(form, _)| *form == name);
+    form.map(|(_, lost)| *lost)
+}
+
 /// Whether a field changes the answer's form.
 pub(super) fn is_form(name: &str) -> bool {
-    FORMS.iter().any(|(form, _)| *form == name)
+    form(name).is_some()
 }
 
 impl Fields {

@@ -91,7 +91,7 @@ struct Sieve<'a> {
 
 impl<'a> Sieve<'a> {
     fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Rests, now: Now) -> Self {
-        let able = |c: &&Arc<Candidate>| wants.needs.met_by(known.abilities(c));
+        let able = |c: &&Arc<Candidate>| wants.are_met(c, known);
         let mut listed = wants.preference.of(snapshot, wants.needs).filter(able);
         let none_fits = !listed.any(|candidate| wants.fit(&candidate.offer));
         let largest = none_fits.then(|| largest(snapshot, wants, known)).flatten();
@@ -117,9 +117,10 @@ impl<'a> Sieve<'a> {
         if !wants.preference.takes(candidate, self.snapshot) {
             return Err(LeftOut::NotWanted);
         }
-        let able = known.abilities(candidate);
-        if !wants.needs.met_by(able) {
-            return Err(LeftOut::Lacks(wants.needs.unmet_by(able).collect()));
+        if !wants.are_met(candidate, known) {
+            let provider = &candidate.offer.provider;
+            let unmet = wants.needs.unmet_at(provider, known.abilities(candidate));
+            return Err(LeftOut::Lacks(unmet.collect()));
         }
         if !wants.fit(&candidate.offer) && self.largest != Some(candidate.model()) {
             return Err(LeftOut::TooSmall {

@@ -23,6 +23,7 @@ use crate::registry::{Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use shut::Shut;
+use wants::are_met;
 
 /// Who is asked next, or exactly why there is nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub fn next<'s>(
         let candidates = wants.preference.of(snapshot, wants.needs);
         for candidate in candidates.filter(|candidate| shut.has(candidate) == is_shut) {
             is_listed = true;
-            if !wants.needs.met_by(known.abilities(candidate)) {
+            if !wants.are_met(candidate, known) {
                 continue;
             }
             is_able = true;
@@ -180,7 +181,7 @@ pub fn filtered_out<'s>(
             let before = before.replace(&candidate.offer);
             before.is_none_or(|before| !Arc::ptr_eq(before, &candidate.offer))
         });
-    let unable = |candidate: &&Arc<Candidate>| !needs.met_by(known.abilities(candidate));
+    let unable = |candidate: &&Arc<Candidate>| !are_met(needs, candidate, known);
     offers.filter(unable).map(|candidate| &candidate.offer)
 }
 
@@ -188,7 +189,7 @@ pub fn filtered_out<'s>(
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Option<&'s Offer> {
     let able = || {
         let listed = wants.preference.of(snapshot, wants.needs);
-        listed.filter(|candidate| wants.needs.met_by(known.abilities(candidate)))
+        listed.filter(|candidate| wants.are_met(candidate, known))
     };
     let largest = able().filter_map(|c| c.offer.context_length).max();
     able()
@@ -200,7 +201,10 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Optio
 fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests) -> Vec<Capability> {
     let has = |need: &Capability| {
         let mut listed = wants.preference.of(snapshot, wants.needs);
-        listed.any(|candidate| known.abilities(candidate).allows(*need))
+        listed.any(|candidate| {
+            let able = known.abilities(candidate);
+            able.allows_at(&candidate.offer.provider, *need)
+        })
     };
     let needs = wants.needs.capabilities();
     let missing: Vec<_> = needs.iter().copied().filter(|need| !has(need)).collect();

@@ -217,7 +217,7 @@ proptest! {
         let rests: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 10)).collect();
         let known = resting(&rests, now);
         let right: Vec<_> = snapshot.candidates().iter()
-            .filter(|c| needs.met_by(c.offer.capabilities) && known.standing(c.model(), now) == Standing::Awake)
+            .filter(|c| needs.met_at(&c.offer.provider, c.offer.capabilities) && known.standing(c.model(), now) == Standing::Awake)
             .map(|c| c.offer.public_id.as_str()).collect();
         match next(Some(&snapshot), wants(&needs), &known, now) {
             Next::Ask(_) => {

@@ -150,7 +150,7 @@ pub struct Ruled {
 pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Option<Ruled> {
     let mut first: Option<Ruled> = None;
     for candidate in wants.preference.of(snapshot, wants.needs) {
-        if !wants.needs.met_by(known.abilities(candidate)) {
+        if !wants.are_met(candidate, known) {
             continue;
         }
         let Some((limit, left)) = spent(candidate, wants, known, now) else {

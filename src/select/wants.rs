@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::ModelField;
 use crate::model::{Candidate, Offer, Subject};
-use crate::registry::Snapshot;
+use crate::registry::{Rests, Snapshot};
 use crate::request::{Needs, Wish};
 use crate::verdict::AccountLimit;
 
@@ -41,7 +41,17 @@ pub enum OutBy {
     Unreached,
 }
 
+/// Whether a candidate can do what these needs come to at its provider (spec §10.6).
+pub(super) fn are_met(needs: &Needs, candidate: &Candidate, known: &Rests) -> bool {
+    needs.met_at(&candidate.offer.provider, known.abilities(candidate))
+}
+
 impl Wants<'_> {
+    /// Whether a candidate can do what this request needs.
+    pub(super) fn are_met(&self, candidate: &Candidate, known: &Rests) -> bool {
+        are_met(self.needs, candidate, known)
+    }
+
     /// Whether this request has ruled a candidate out.
     pub(super) fn rules_out(&self, candidate: &Candidate) -> bool {
         let concerns = |out: &Out| candidate.subjects().contains(&out.subject);

@@ -88,7 +88,8 @@ pub(super) async fn complete(
             Ok(walked) => walked,
             Err(_) => {
                 let mut head = HeaderMap::new();
-                voice.name_dropped(&mut head);
+                // Who answers, and what it will not have been sent, is yet to be seen.
+                voice.name_dropped(&mut head, None);
                 let waiting =
                     KeepAlive::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(waiting);
@@ -157,7 +158,8 @@ fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<Rep
     let Walked { mut record, result } = walked;
     let attempts = record.attempt_count();
     let mut dropped = HeaderMap::new();
-    voice.name_dropped(&mut dropped);
+    let by_provider = result.as_ref().ok().map(|answer| answer.opened.dropped());
+    voice.name_dropped(&mut dropped, by_provider);
     let mut response = match result {
         Ok(Answer {
             opened: Opened::Plain(plain),

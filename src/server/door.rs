@@ -79,6 +79,12 @@ fn read(surface: Surface, bytes: Bytes, limits: &Limits) -> Result<Read, surface
     Ok((request, Some(reply), dropped))
 }
 
+/// What was left out, as a header has it; `None` where everything was carried.
+pub(super) fn in_words(dropped: &Dropped) -> Option<String> {
+    let names = || dropped.names().collect::<Vec<_>>().join(", ");
+    (!dropped.is_empty()).then(names)
+}
+
 impl Voice {
     /// Where the stream of this request's answer goes through.
     pub(super) fn rendering(self) -> Rendering {
@@ -100,13 +106,14 @@ impl Voice {
         Some(Wording { reply, ids })
     }
 
-    /// Says in an answer's head what was left out.
-    pub(super) fn name_dropped(&self, headers: &mut HeaderMap) {
-        if self.dropped.is_empty() {
-            return;
-        }
-        let names = self.dropped.names().collect::<Vec<_>>().join(", ");
-        if let Ok(names) = HeaderValue::from_str(&names) {
+    /// Says in an answer's head what was left out: by the translation, and of what the provider was
+    /// sent, where one has answered.
+    pub(super) fn name_dropped(&self, headers: &mut HeaderMap, by_provider: Option<&Dropped>) {
+        let mut dropped = self.dropped.clone();
+        by_provider.into_iter().for_each(|more| dropped.join(more));
+        if let Some(names) = in_words(&dropped)
+            && let Ok(names) = HeaderValue::from_str(&names)
+        {
             headers.insert(DROPPED_HEADER, names);
         }
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::asker::Asker;
+use super::door::{self, DROPPED_HEADER};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
@@ -67,9 +68,13 @@ impl KeepAlive {
                 opened: Opened::Stream(stream),
                 attempt,
             }) => {
-                // The header went out too early to say it.
+                // The headers went out too early to say it.
                 let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.candidate.offer.public_id);
                 self.ready.push_back(comment.into());
+                if let Some(names) = door::in_words(&stream.dropped) {
+                    let comment = format!(": {DROPPED_HEADER}: {names}\n\n");
+                    self.ready.push_back(comment.into());
+                }
                 let walker = Arc::clone(&self.app.walker);
                 let committed = stream.commit(rendering, walker, Some(period), attempt, record);
                 return State::Streaming(Box::new(committed));

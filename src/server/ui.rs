@@ -32,10 +32,13 @@ macro_rules! files {
 
 files! {
     "index.html"
+    "accounts.js"
     "act.js"
+    "addkey.js"
     "agents.js"
     "api.js"
     "banner.js"
+    "buckets.js"
     "charts.js"
     "colours.css"
     "dom.js"
@@ -43,6 +46,7 @@ files! {
     "format.js"
     "i18n.js"
     "icon.svg"
+    "keyed.js"
     "live.js"
     "main.js"
     "models.js"

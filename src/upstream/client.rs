@@ -3,6 +3,8 @@
 //! It follows no redirect, and sends a request again only where the other side cannot have seen it.
 //! What an answer means is not its business.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +22,9 @@ use crate::request::UpstreamBody;
 pub struct HttpClient {
     connector: Connector,
     tls: Tls,
+    /// By scheme and authority: accounts of one provider, its list and its key test share connections.
+    /// As many as the settings name.
+    origins: Arc<Mutex<HashMap<String, Origin>>>,
 }
 
 /// Sends requests to one origin, over connections that it keeps.
@@ -49,21 +54,36 @@ impl HttpClient {
     /// When the TLS library refuses its own defaults.
     pub fn new(connector: Connector) -> Result<Self, rustls::Error> {
         let tls = Tls::new()?;
-        Ok(Self { connector, tls })
+        Ok(Self::over(connector, tls))
     }
 
     /// A client that trusts those whom `tls` trusts.
     #[cfg(test)]
     pub(super) fn trusting(connector: Connector, tls: Tls) -> Self {
-        Self { connector, tls }
+        Self::over(connector, tls)
     }
 
-    /// The origin of an address.
+    fn over(connector: Connector, tls: Tls) -> Self {
+        Self {
+            connector,
+            tls,
+            origins: Arc::default(),
+        }
+    }
+
+    /// The origin of an address: the same one each time.
     #[must_use]
     pub fn origin(&self, address: &Uri) -> Origin {
-        Origin {
+        let scheme = address.scheme_str().unwrap_or_default();
+        let authority = address
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        let name = format!("{scheme}://{authority}").to_ascii_lowercase();
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Origin {
             pool: Pool::new(self.connector.clone(), self.tls.clone(), address.clone()),
-        }
+        };
+        origins.entry(name).or_insert_with(new).clone()
     }
 }
 

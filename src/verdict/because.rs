@@ -46,7 +46,7 @@ impl OutOf {
         };
         Some(Self {
             limit,
-            answer: failure.answer.clone(),
+            answer: failure.answer.as_deref().cloned(),
             free_requests: failure.free_requests,
         })
     }

@@ -10,7 +10,7 @@ use crate::answer::{AnswerHead, PassedAnswer};
 use crate::ledger::Stated;
 use crate::model::Capability;
 use crate::redact::Redacted;
-use crate::request::Routing;
+use crate::request::{FieldName, Routing};
 
 /// How an attempt ended, as log lines and metrics spell it (spec §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,9 @@ pub enum Lesson {
     Lacks(Capability),
     /// The prompt is too long for it: only models with a larger context follow.
     TooLong,
+    /// It may refuse this field, of which the answer says that its name is unknown: a request without
+    /// it tells (spec §10.6).
+    Refuses(FieldName),
     /// The request alone is more than a limit on tokens lets through at once. Its window is another
     /// matter: any other offer may take the request.
     OverLimit,
@@ -165,7 +168,7 @@ pub struct Failure {
     /// The quota that it names, for the ledger.
     pub quota: Option<Box<Stated>>,
     /// The upstream's own answer, where the client may get it.
-    pub answer: Option<PassedAnswer>,
+    pub answer: Option<Box<PassedAnswer>>,
 }
 
 impl Failure {
@@ -210,12 +213,12 @@ impl Failure {
             outcome: Outcome::ClientError,
             scope: Scope::Request,
             rest: Rest::None,
-            answer: Some(PassedAnswer {
+            answer: Some(Box::new(PassedAnswer {
                 status: 404,
                 head: AnswerHead::default(),
                 body: Redacted::ours(BODY),
                 retry_after: None,
-            }),
+            })),
             ..self
         }
     }

@@ -490,9 +490,33 @@ impl Rig {
     }
 }
 
-/// The settings of a test: those of the program, but for addresses and keys.
+/// The settings of a test: those of the program, but for addresses and keys. Providers that are on are
+/// the simulator's; `{base}` in a setting is its address.
 pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
-    Config::read(|name| given(settings, name).or_else(|| usual(base, name))).unwrap()
+    let read = |name: &str| {
+        let given = given(settings, name).map(|value| value.replace("{base}", base));
+        given.or_else(|| usual(base, name))
+    };
+    let mut config = Config::read(read).unwrap();
+    for row in &mut config.providers {
+        *row = simulated(row, base);
+    }
+    for account in &mut config.accounts {
+        account.provider = simulated(&account.provider, base);
+    }
+    config
+}
+
+/// The same provider, at the simulator.
+fn simulated(row: &Arc<Provider>, base: &str) -> Arc<Provider> {
+    match simulator::addresses(base, row.id.as_str()) {
+        Some(there) if !row.id.is_openrouter() => {
+            let mut row = (**row).clone().at(&there.base_url);
+            row.list.url = Some(there.list_url);
+            Arc::new(row)
+        }
+        Some(_) | None => Arc::clone(row),
+    }
 }
 
 fn given(settings: &[(&str, &str)], name: &str) -> Option<String> {

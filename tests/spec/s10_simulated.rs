@@ -58,7 +58,7 @@ async fn sent(row: &Provider, request: &Value) -> Bytes {
         capabilities: row.models.first().unwrap().capabilities,
     };
     let request = ChatRequest::read(request.to_string().into(), 64).unwrap();
-    let (body, _) = request.body_for(&offer, &row.fields, &[]);
+    let (body, _) = request.body_for(&offer, offer.capabilities, &row.fields, &[]);
     body.collect().await.unwrap().to_bytes()
 }
 

@@ -331,13 +331,14 @@ async fn s4_whose_choice_the_model_is() {
         ("prefer",      json!("c:free"),  well,       "c",     200),
         ("prefer",      json!("c:free"),  c_is_down,  "c a",   200),
         ("prefer",      json!("gpt-4o"),  well,       "a",     200),
-        ("prefer",      json!("C:FREE"),  well,       "a",     200),
+        // However it is spelt (§10.2).
+        ("prefer",      json!("C:FREE"),  well,       "c",     200),
         ("pin",         Value::Null,      well,       "a",     200),
         ("pin",         json!("auto"),    well,       "a",     200),
         ("pin",         json!("c:free"),  well,       "c",     200),
         ("pin",         json!("c:free"),  c_is_down,  "c",     503),
         ("pin",         json!("gpt-4o"),  well,       "",      404),
-        ("pin",         json!("c"),       well,       "",      404),
+        ("pin",         json!("c"),       well,       "c",     200),
     ];
     for (setting, model, upstream, asked, status) in rows {
         let rig = Rig::with(upstream(), &[("MODEL_FIELD", setting)]).await;

@@ -55,17 +55,20 @@ async fn s6_list_and_completions_go_through_the_proxy_that_is_set() {
 
 #[tokio::test]
 async fn s6_which_targets_go_through_which_proxy() {
+    const NAMED: (&str, &str) = ("UPSTREAM_BASE_URL", "http://upstream.test/api/v1");
     #[rustfmt::skip]
-    let rows: [(&[(&str, &str)], bool); 8] = [
-        // settings (@ is the stand-in; the target is http://127.0.0.1)      through it
-        (&[("HTTP_PROXY", "http://@")],                                      true),
-        (&[("ALL_PROXY", "http://@")],                                       true),
-        (&[("ALL_PROXY", "socks5://@")],                                     true),
-        (&[("HTTPS_PROXY", "http://@")],                                     false),
-        (&[("HTTP_PROXY", "")],                                              false),
-        (&[("ALL_PROXY", "http://@"), ("NO_PROXY", "127.0.0.1")],            false),
-        (&[("HTTP_PROXY", "http://@"), ("NO_PROXY", "a.test, 127.0.0.0/8")], false),
-        (&[("ALL_PROXY", "http://@"), ("NO_PROXY", "other.test,10.0.0.1")],  true),
+    let rows: [(&[(&str, &str)], bool); 9] = [
+        // settings (@ is the stand-in; the target is http://127.0.0.1 but where it is named)     through it
+        (&[NAMED, ("HTTP_PROXY", "http://@")],                                        true),
+        (&[NAMED, ("ALL_PROXY", "http://@")],                                         true),
+        (&[NAMED, ("ALL_PROXY", "socks5h://@")],                                      true),
+        (&[NAMED, ("ALL_PROXY", "http://@"), ("NO_PROXY", "other.test,10.0.0.1")],    true),
+        (&[("HTTPS_PROXY", "http://@")],                                              false),
+        (&[("HTTP_PROXY", "")],                                                       false),
+        // Loopback and private addresses never go through it (§10.1).
+        (&[("HTTP_PROXY", "http://@")],                                               false),
+        (&[("ALL_PROXY", "socks5://@")],                                              false),
+        (&[("HTTP_PROXY", "http://@"), ("NO_PROXY", "a.test, 127.0.0.0/8")],          false),
     ];
     for (settings, through) in rows {
         let stand_in = StandIn::start().await;

@@ -394,7 +394,9 @@ async fn s9_7_what_comes_behind_an_answer_answers_nobody() {
             sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(heard, ["one", "three", "three"], "{what}");
-        assert_eq!(rig.simulator.accepted() - before, 1, "{what}: one instead");
+        // The list was read over another one, which may serve instead.
+        let opened = rig.simulator.accepted() - before;
+        assert!(opened <= 1, "{what}: {opened} instead of one");
     }
 }
 

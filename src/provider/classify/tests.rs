@@ -73,6 +73,7 @@ fn in_words(failure: &Failure) -> String {
         Some(Lesson::Lacks(capability)) => format!(", lacks {}", capability.as_str()),
         Some(Lesson::TooLong) => ", too long".to_owned(),
         Some(Lesson::OverLimit) => ", over limit".to_owned(),
+        Some(Lesson::Refuses(field)) => format!(", refuses {field}"),
     };
     format!("{}, {scope}, {rest}{lesson}", failure.outcome.as_str())
 }

@@ -342,7 +342,7 @@ fn s9_2_a_new_list_ends_what_was_to_last_until_then() {
     rests.rest(&model(), because(), Rest::UntilNextList, now);
     rests.new_list(|_| true);
     assert_eq!(rests.standing(&model(), now), Standing::Awake);
-    assert!(rests.lacks.is_empty());
+    assert!(rests.lessons.is_empty());
     rests.rest(&model(), because(), Rest::For(seconds(600)), now);
     rests.new_list(|_| true);
     assert_eq!(left(&rests, now), seconds(600), "another rest is kept");

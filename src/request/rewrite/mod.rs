@@ -16,7 +16,7 @@ use super::body::{REMOVED, UpstreamBody};
 use super::policy::{Fields, is_form};
 use super::{Dropped, FieldName};
 use crate::json::{self, Cuts, Kind, Member, Members, Patch, Raw, write};
-use crate::model::{Capability, Offer};
+use crate::model::{Capabilities, Capability, Offer};
 
 /// Names of a limit on the answer's length.
 const LENGTHS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
@@ -28,10 +28,12 @@ struct Rewrite<'a> {
     dropped: Dropped,
 }
 
-/// The body for an offer, and what was left out of it; `refused` was found to be refused there.
+/// The body for an offer that is known to be `able` of this, and what was left out of it; `refused` was
+/// found to be refused there.
 pub(super) fn rewrite(
     bytes: &Bytes,
     offer: &Offer,
+    able: Capabilities,
     fields: &Fields,
     refused: &[FieldName],
 ) -> (UpstreamBody, Dropped) {
@@ -39,6 +41,7 @@ pub(super) fn rewrite(
     let plan = Plan {
         members: &members,
         offer,
+        able,
         fields,
         refused,
     };
@@ -88,6 +91,7 @@ enum Fate<'a> {
 struct Plan<'a> {
     members: &'a [Member<'a>],
     offer: &'a Offer,
+    able: Capabilities,
     fields: &'a Fields,
     refused: &'a [FieldName],
 }
@@ -180,9 +184,9 @@ impl<'a> Plan<'a> {
             "reasoning" | "reasoning_effort" => Some(Capability::Reasoning),
             _ => None,
         };
-        let listed = needed.and_then(|capability| self.offer.capabilities.get(capability));
+        let able = needed.and_then(|capability| self.able.get(capability));
         self.fields.refuses(name)
-            || listed == Some(false)
+            || able == Some(false)
             || self.refused.iter().any(|refused| refused.as_str() == name)
     }
 

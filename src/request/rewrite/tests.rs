@@ -68,7 +68,7 @@ fn sent_to(offer: &Offer, fields: &Fields, refused: &[&str], body: &str) -> (Str
         .iter()
         .filter_map(|name| FieldName::new(name))
         .collect();
-    let (body, dropped) = request.body_for(offer, fields, &refused);
+    let (body, dropped) = request.body_for(offer, offer.capabilities, fields, &refused);
     let names: Vec<&str> = dropped.names().collect();
     (collected(body), names.join(","))
 }
@@ -463,21 +463,21 @@ fn s10_6_which_field_of_the_request_an_answer_refuses() {
     .unwrap();
     #[rustfmt::skip]
     let rows = [
-        // The request's name of it, and whether it may go without.
-        ("random_seed",  Some(("seed", true))),
-        ("seed",         Some(("seed", true))),
-        ("service_tier", Some(("service_tier", true))),
-        ("logprobs",     Some(("logprobs", false))),
+        // The request's name of it, and what the offer lacks that refuses it.
+        ("random_seed",  Some(("seed", None))),
+        ("seed",         Some(("seed", None))),
+        ("service_tier", Some(("service_tier", None))),
+        ("logprobs",     Some(("logprobs", Some(Capability::Logprobs)))),
         ("top_k",        None),
         ("n",            None),
         ("messages",     None),
     ];
     for (name, expected) in rows {
         let found = request.refused_field(422, mistral(name).as_bytes(), &fields("mistral"));
-        let told = found.map(|name| (name.to_string(), request.can_do_without(name)));
+        let told = found.map(|name| (name.to_string(), request.lost_without(name)));
         assert_eq!(
             told,
-            expected.map(|(name, may)| (name.to_owned(), may)),
+            expected.map(|(name, lost)| (name.to_owned(), lost)),
             "{name}"
         );
     }

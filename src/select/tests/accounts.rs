@@ -185,8 +185,61 @@ fn s10_4_who_returns_first_is_found_among_those_whose_account_rests() {
         5000,
     );
     assert_eq!(told(&known, &needs), "all cooling, 900s");
+    let strict = [StructuredOutputs].into_iter().collect();
+    assert_eq!(told(&known, &strict), "none capable: [StructuredOutputs]");
+}
+
+#[test]
+fn s10_6_s10_1_a_need_is_one_by_provider() {
+    let offers = [
+        model("a", 1, &[Tools]),
+        offer("groq", "x", None),
+        offer("local", "z", None),
+    ];
+    let mut denied = offer("local", "y", None);
+    for capability in [Seed, Stop, StructuredOutputs] {
+        denied.capabilities.set(capability, Some(false));
+    }
+    let house = Snapshot::new(Parts {
+        accounts: ["openrouter", "groq", "local"].map(account).into(),
+        ..parts(offers.into_iter().chain([denied]).collect())
+    });
+    #[rustfmt::skip]
+    let rows: [(&[Capability], &str, &str); 5] = [
+        // the request needs     who is asked                    whom it rules out
+        (&[],                    "a groq/x local/z local/y",      ""),
+        (&[Tools],               "a groq/x local/z local/y",      ""),
+        (&[Seed],                "groq/x local/z local/y",        "a"),
+        (&[Seed, Stop, Tools],   "groq/x local/z local/y",        "a"),
+        (&[StructuredOutputs],   "local/z",                       "a groq/x local/y"),
+    ];
+    for (needs, asked, out) in rows {
+        let needs: Needs = needs.iter().copied().collect();
+        let known = Rests::default();
+        assert_eq!(
+            walk(&house, wants(&needs), &known, now()),
+            asked,
+            "{needs:?}"
+        );
+        let ids = filtered_out(&house, &needs, &known).map(|offer| offer.public_id.as_str());
+        assert_eq!(ids.collect::<Vec<_>>().join(" "), out, "{needs:?}");
+        for (candidate, why) in left_out(&house, wants(&needs), &known, now()) {
+            let unmet = LeftOut::Lacks(
+                needs
+                    .unmet_at(&candidate.offer.provider, candidate.offer.capabilities)
+                    .collect(),
+            );
+            assert_eq!(why, unmet, "{needs:?}");
+        }
+    }
+    // What an offer was found to lack is no need either: the field is left out.
+    let mut known = Rests::default();
+    known.learn(house.candidates()[1].model(), Seed);
     let seed = [Seed].into_iter().collect();
-    assert_eq!(told(&known, &seed), "none capable: [Seed]");
+    assert_eq!(
+        walk(&house, wants(&seed), &known, now()),
+        "groq/x local/z local/y"
+    );
 }
 
 #[test]

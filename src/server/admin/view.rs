@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::providers_off::{ProviderOff, providers_off};
 use crate::clock::{Now, rfc3339};
 use crate::condition::Shown;
 use crate::live::{Charts, Figures, Finished};
@@ -35,6 +36,7 @@ pub(super) struct StateView<'a> {
     #[serde(serialize_with = "each")]
     requests: Vec<Arc<Finished>>,
     series: Charts,
+    providers_off: Vec<ProviderOff>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +149,7 @@ impl<'a> StateView<'a> {
                 .collect(),
             requests,
             series,
+            providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
         }
     }
 }

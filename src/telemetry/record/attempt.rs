@@ -117,6 +117,12 @@ impl Attempt {
         }
     }
 
+    /// The request that it is of.
+    #[must_use]
+    pub fn request_id(&self) -> &Arc<str> {
+        &self.trail.request_id
+    }
+
     /// When it began.
     #[must_use]
     pub fn begun(&self) -> Instant {

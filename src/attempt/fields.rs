@@ -1,0 +1,144 @@
+//! What a candidate is asked: the client's body as far as its provider takes it, and once more without
+//! a field that the answer says is unknown there (spec §10.6).
+//!
+//! It is one attempt all the same: the log's DEBUG line `field_refused` tells of the second time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Account;
+use super::heard::Heard;
+use super::opened::{Opened, Unanswered};
+use super::walk::Walker;
+use crate::clock::Now;
+use crate::config::LogLevel;
+use crate::model::{Candidate, Capabilities};
+use crate::registry::Rests;
+use crate::request::{ChatRequest, Endpoint, FieldName};
+use crate::telemetry::Attempt;
+use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
+
+/// Who is asked what.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) candidate: &'a Arc<Candidate>,
+    pub(super) account: &'a Arc<Account>,
+    pub(super) request: &'a ChatRequest,
+    pub(super) request_id: &'a Arc<str>,
+}
+
+/// What is known of an offer by what it answered, beside what lists and rows say.
+struct Known {
+    able: Capabilities,
+    refused: Vec<FieldName>,
+}
+
+impl Walker {
+    /// Asks one candidate. Past `deadline` it is not asked a second time.
+    pub(super) async fn ask(
+        &self,
+        candidate: &Arc<Candidate>,
+        request: &ChatRequest,
+        attempt: &Attempt,
+        deadline: Instant,
+    ) -> Result<Opened, Unanswered> {
+        let Some(account) = self.account(&candidate.account) else {
+            let failure = self.rules.broken(None, Cause::Broken);
+            return Err(Unanswered::Failed(failure));
+        };
+        let asking = Asking {
+            candidate,
+            account,
+            request,
+            request_id: attempt.request_id(),
+        };
+        let mut known = self.known(candidate);
+        let mut first: Option<(FieldName, Failure)> = None;
+        loop {
+            let fields = &account.provider.fields;
+            let (body, dropped) =
+                request.body_for(&candidate.offer, known.able, fields, &known.refused);
+            let answered = self.ask_with(asking, body).await;
+            let (field, failure) = match (answered, first.take()) {
+                (Ok(opened), taught) => {
+                    if let Some((field, _)) = taught {
+                        self.registry.learn_refused(candidate.model(), field);
+                    }
+                    return Ok(opened.without(dropped));
+                }
+                (Err(Unanswered::Failed(failure)), None) => match failure.lesson {
+                    Some(Lesson::Refuses(field)) if Now::steady() < deadline => (field, failure),
+                    _ => return Err(Unanswered::Failed(failure)),
+                },
+                // It was reached before, and what it said then counts.
+                (Err(Unanswered::Unreached(_)), Some((_, failure))) => {
+                    return Err(Unanswered::Failed(failure));
+                }
+                (Err(unanswered), _) => return Err(unanswered),
+            };
+            self.log.emit(
+                LogLevel::Debug,
+                "field_refused",
+                &serde_json::json!({
+                    "model": candidate.offer.public_id, "provider": candidate.account.provider,
+                    "account": *candidate.account, "field": field.as_str(), "status": failure.status,
+                }),
+            );
+            known.refused.push(field);
+            first = Some((field, failure));
+        }
+    }
+
+    /// What an offer has taught. OpenRouter's get the body as it came, whatever they teach.
+    fn known(&self, candidate: &Candidate) -> Known {
+        let learnt = |known: &Rests| Known {
+            able: known.abilities(candidate),
+            refused: known.found_refusing(candidate.model()).to_vec(),
+        };
+        if candidate.offer.provider.is_openrouter() {
+            return Known {
+                able: candidate.offer.capabilities,
+                refused: Vec::new(),
+            };
+        }
+        self.registry.with_rests(learnt)
+    }
+}
+
+/// What a refusal teaches beyond its verdict, where it says that the name of a field is unknown. The
+/// legacy endpoint tells little of the model, and who has to rest for it has another trouble.
+pub(super) fn taught(
+    failure: Failure,
+    heard: &Heard,
+    body: &[u8],
+    request: &ChatRequest,
+) -> Failure {
+    let provider = &heard.account.provider;
+    let of_the_request = match failure.scope {
+        Scope::Request | Scope::Model | Scope::Candidate => failure.rest == Rest::None,
+        Scope::Account(_) | Scope::Key | Scope::Provider => false,
+    };
+    if provider.id.is_openrouter()
+        || request.endpoint != Endpoint::Chat
+        || failure.lesson.is_some()
+        || !of_the_request
+    {
+        return failure;
+    }
+    let Some(field) = request.refused_field(heard.status, body, &provider.fields) else {
+        return failure;
+    };
+    match request.lost_without(field) {
+        None => Failure {
+            lesson: Some(Lesson::Refuses(field)),
+            ..failure
+        },
+        // Only another offer can serve the request.
+        Some(capability) => Failure {
+            outcome: Outcome::UpstreamError,
+            scope: Scope::Model,
+            lesson: Some(Lesson::Lacks(capability)),
+            ..failure
+        },
+    }
+}

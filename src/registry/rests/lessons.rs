@@ -1,0 +1,57 @@
+//! What offers were found to lack, and which fields they were found to refuse (spec §9.2, §10.6): by the
+//! offer, through whatever account, until the next list.
+
+use crate::model::{Capability, Subject, SubjectMap};
+use crate::request::FieldName;
+
+/// No more fields of one offer are remembered: an upstream could name a new one with each answer.
+const MOST_FIELDS: usize = 32;
+
+/// The table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lessons(SubjectMap<Learnt>);
+
+/// What one offer has taught.
+#[derive(Clone, Debug, Default)]
+struct Learnt {
+    lacks: Vec<Capability>,
+    refuses: Vec<FieldName>,
+}
+
+impl Lessons {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn lacks(&self, model: &Subject) -> &[Capability] {
+        self.0.get(model).map_or(&[], |learnt| &learnt.lacks)
+    }
+
+    pub(super) fn refuses(&self, model: &Subject) -> &[FieldName] {
+        self.0.get(model).map_or(&[], |learnt| &learnt.refuses)
+    }
+
+    /// An offer cannot do something.
+    pub(super) fn lack(&mut self, model: &Subject, capability: Capability) {
+        let known = &mut self.0.entry(model.clone()).or_default().lacks;
+        if !known.contains(&capability) {
+            known.push(capability);
+        }
+    }
+
+    /// An offer refuses a field.
+    pub(super) fn refuse(&mut self, model: &Subject, field: FieldName) {
+        let known = &mut self.0.entry(model.clone()).or_default().refuses;
+        if !known.contains(&field) && known.len() < MOST_FIELDS {
+            known.push(field);
+        }
+    }
+
+    pub(super) fn forget(&mut self, model: &Subject) {
+        self.0.remove(model);
+    }
+
+    pub(super) fn forget_all(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,463 @@
+//! §10.6, §4.1: what goes to a provider other than OpenRouter, what is told of what was left out, what a
+//! refused field teaches, and how answers come back.
+
+use serde_json::{Value, json};
+use simulator::{
+    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Script, Step, StreamFault,
+    ToolCall,
+};
+
+use crate::rig::{Answer, Rig, abc};
+
+const DROPPED: &str = "x-free-llm-proxy-dropped";
+const GROQ: &str = "groq/openai/gpt-oss-120b";
+const MISTRAL: &str = "mistral/mistral-small-2603";
+const GEMINI: &str = "gemini/gemini-3.5-flash";
+const LOCAL: &str = "local/qwen3:8b";
+
+/// All of these are on, and a request says who is asked.
+const SETTINGS: [(&str, &str); 7] = [
+    ("PROVIDERS", "openrouter,groq,mistral,gemini,local"),
+    ("MODEL_FIELD", "pin"),
+    // The simulator's.
+    (
+        "GROQ_API_KEY",
+        "gsk_Xw81mB3nV5cX7zL9kJ1hG4fD6sA8pO0iU2yT3rE5wQ7mN9bV1cX4z",
+    ),
+    ("MISTRAL_API_KEY", "h7Kp2Wq9Zx4Vb6Nm1Lc8Rt3Yd5Fg0JsA"),
+    ("GEMINI_API_KEY", "AIzaSyD4mN8pQ2rT6vX0zB3cF7hK1lO5sU9wE4y"),
+    ("LOCAL_BASE_URL", "{base}/providers/local/v1"),
+    ("STREAM_KEEPALIVE_SEC", "1"),
+];
+
+/// A request for this model with these fields beside.
+fn request(model: &str, more: &Value) -> Value {
+    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// What went up since the last look: of each request the fields beside model and messages.
+fn went(rig: &Rig) -> Vec<Value> {
+    let bodies = rig.sent_up().into_iter();
+    let fields = bodies.map(|body| {
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        let all = body.as_object_mut().unwrap();
+        all.retain(|name, _| !["model", "messages"].contains(&name.as_str()));
+        body
+    });
+    fields.collect()
+}
+
+#[tokio::test]
+async fn s10_6_what_is_left_out_is_named_and_the_rest_goes_as_it_came() {
+    let rig = Rig::with(abc(), &SETTINGS).await;
+    let tools = |keywords: &str| {
+        let parameters = format!(r#"{{{keywords}"type":"object"}}"#);
+        let parameters: Value = serde_json::from_str(&parameters).unwrap();
+        json!([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // asked     the request has                                          goes                                        named
+        (GROQ,      json!({"logit_bias": {"1": -1}, "seed": 1}),              json!({"seed": 1}),                         "logit_bias"),
+        (GROQ,      json!({"n": 1, "logprobs": false, "store": null}),        json!({}),                                  ""),
+        (GROQ,      json!({"x": {"y": 1.0e2}, "stop": ["a"]}),                json!({"x": {"y": 1.0e2}, "stop": ["a"]}),  ""),
+        (MISTRAL,   json!({"seed": 7, "max_completion_tokens": 9, "top_k": 5, "user": null, "min_p": 0.1}),
+                                                                              json!({"random_seed": 7, "max_tokens": 9}), "top_k, min_p"),
+        (GEMINI,    json!({"tools": tools(r#""$schema":"x","#)}),             json!({"tools": tools("")}),                "tools[].$schema"),
+        (LOCAL,     json!({"logit_bias": {}, "seed": 7, "n": 2}),             json!({"logit_bias": {}, "seed": 7, "n": 2}), ""),
+        ("a:free",  json!({"logit_bias": {}, "n": 2, "store": null}),         json!({"logit_bias": {}, "n": 2, "store": null}), ""),
+    ];
+    for (model, more, goes, named) in rows {
+        for stream in [false, true] {
+            let mut body = request(model, &more);
+            let mut goes = goes.clone();
+            if stream {
+                body["stream"] = json!(true);
+                goes["stream"] = json!(true);
+            }
+            let answer = rig.chat(&body).await;
+            assert_eq!(answer.status, 200, "{body}: {}", answer.text());
+            assert_eq!(answer.header(DROPPED), named, "{body}");
+            assert_eq!(answer.header("x-free-llm-proxy-model"), model);
+            assert_eq!(went(&rig), [goes], "{body}");
+        }
+    }
+    // OpenRouter gets each byte as it came.
+    let body =
+        r#"{ "model":"a:free","messages":[{"content":"hi","role":"user"}] ,"seed":1.0,"x":[ ] }"#;
+    assert_eq!(
+        rig.send("POST", "/v1/chat/completions", &[], body)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(rig.sent_up(), [body]);
+}
+
+#[tokio::test]
+async fn s10_6_what_changes_the_answers_form_is_never_left_out() {
+    let rig = Rig::with(abc(), &SETTINGS).await;
+    #[rustfmt::skip]
+    let rows = [
+        // asked     the request has                 who can
+        (GROQ,      json!({"n": 2}),                 false),
+        (GROQ,      json!({"logprobs": true}),       false),
+        (GROQ,      json!({"seed": 1, "stop": "x", "reasoning_effort": "low"}), true),
+        (LOCAL,     json!({"n": 2, "logprobs": true, "response_format": {"type": "json_object"}}), true),
+        ("a:free",  json!({"n": 2, "logprobs": true}), true),
+    ];
+    for (model, more, able) in rows {
+        let answer = rig.chat(&request(model, &more)).await;
+        let sent = went(&rig);
+        if able {
+            assert_eq!(
+                (answer.status, sent),
+                (200, vec![more.clone()]),
+                "{model} {more}"
+            );
+        } else {
+            answer.is_error(400, "no_capable_model");
+            assert!(sent.is_empty(), "{model} {more}");
+        }
+        assert_eq!(answer.header(DROPPED), "", "{model} {more}");
+    }
+}
+
+#[tokio::test]
+async fn s10_6_s14_1_both_lists_of_what_was_left_out_are_one() {
+    let rig = Rig::with(abc(), &SETTINGS).await;
+    let body = json!({"model": MISTRAL, "input": "hi", "reasoning": {"effort": "low"},
+        "tools": [{"type": "image_generation"}, {"type": "function", "name": "f", "parameters": {"type": "object"}}]});
+    for stream in [false, true] {
+        let mut body = body.clone();
+        body["stream"] = json!(stream);
+        let answer = rig.post("/v1/responses", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let named: Vec<_> = answer.header(DROPPED).split(", ").collect();
+        assert_eq!(named.first(), Some(&"image_generation"), "{named:?}");
+        assert!(
+            named.iter().any(|name| name.starts_with("reasoning")),
+            "{named:?}"
+        );
+        let mut once = named.clone();
+        once.dedup();
+        assert_eq!(named, once);
+    }
+    // Only the attempt that answered counts.
+    let rig = Rig::with(abc().provider("mistral", failing()), &SETTINGS).await;
+    let answer = rig.chat(&request(MISTRAL, &json!({"top_k": 5}))).await;
+    assert_eq!((answer.status, answer.header(DROPPED)), (503, ""));
+    let answer = rig.post("/v1/responses", &body).await;
+    assert_eq!(
+        (answer.status, answer.header(DROPPED)),
+        (503, "image_generation")
+    );
+}
+
+fn failing() -> ProviderScript {
+    ProviderScript::new().others(Step::status(
+        500,
+        &[],
+        json!({"error": {"message": "broken"}}),
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_6_a_stream_that_waits_aloud_names_it_in_a_comment() {
+    let late = Step::from(Says {
+        headers_delay_ms: 2500,
+        ..Says::default()
+    });
+    let script = abc().provider("mistral", ProviderScript::new().others(late));
+    let rig = Rig::paused(script, &SETTINGS).await;
+    let more = json!({"stream": true, "top_k": 5, "min_p": 0.1});
+    let answer = rig.chat(&request(MISTRAL, &more)).await;
+    assert_eq!(answer.header(DROPPED), "");
+    let comment = format!(": {DROPPED}: top_k, min_p\n\n");
+    assert_eq!(
+        answer.text().matches(&comment).count(),
+        1,
+        "{}",
+        answer.text()
+    );
+    assert_eq!(answer.events().last().unwrap(), "[DONE]");
+}
+
+/// The user's own server, which refuses fields in these words.
+fn picky(refused: &[&str], words: &str) -> ProviderScript {
+    let error = json!({"error": {"message": words, "type": "invalid_request_error", "param": null, "code": null}});
+    let told = || simulator::Told::new(400, error.clone());
+    let refusals = refused.iter().map(|field| Refusal::of(*field, told()));
+    refusals.fold(ProviderScript::new(), ProviderScript::refuses)
+}
+
+const UNKNOWN: &str = "Unrecognized request argument supplied: %FIELD%";
+
+#[tokio::test]
+async fn s10_6_a_refused_field_is_learnt_where_the_request_succeeds_without_it() {
+    let script = || abc().provider("local", picky(&["service_tier"], UNKNOWN));
+    let rig = Rig::with(script(), &SETTINGS).await;
+    let body = request(LOCAL, &json!({"service_tier": "auto", "seed": 1}));
+    let (whole, less) = (
+        json!({"service_tier": "auto", "seed": 1}),
+        json!({"seed": 1}),
+    );
+    let check = async |sent: &[&Value]| {
+        for stream in [false, true] {
+            let mut body = body.clone();
+            body["stream"] = json!(stream);
+            let answer = rig.chat(&body).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.header(DROPPED), "service_tier");
+            // One attempt, whatever it took.
+            assert_eq!(answer.header("x-free-llm-proxy-attempts"), "1");
+            assert_eq!(rig.attempts(&answer), format!("{LOCAL} success"));
+            let went: Vec<_> = went(&rig)
+                .into_iter()
+                .map(|mut sent| {
+                    sent.as_object_mut().unwrap().remove("stream");
+                    sent
+                })
+                .collect();
+            let sent = if stream {
+                &sent[sent.len() - 1..]
+            } else {
+                sent
+            };
+            assert_eq!(went.iter().collect::<Vec<_>>(), sent);
+        }
+    };
+    check(&[&whole, &less]).await;
+    check(&[&less]).await;
+    let told = rig.log.of("field_refused");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (&told[0]["field"], &told[0]["status"], &told[0]["model"]),
+        (&json!("service_tier"), &json!(400), &json!(LOCAL))
+    );
+    // Another model there has taught nothing.
+    let other = rig
+        .chat(&request(
+            "local/gemma3:4b",
+            &json!({"service_tier": "auto"}),
+        ))
+        .await;
+    assert_eq!((other.status, went(&rig).len()), (200, 2));
+    // The next list forgets it, and so does an operator.
+    rig.anew(script()).await;
+    check(&[&whole, &less]).await;
+    assert_eq!(
+        rig.post("/admin/clear", &json!({"all": true})).await.status,
+        200
+    );
+    check(&[&whole, &less]).await;
+}
+
+#[tokio::test]
+async fn s10_6_what_teaches_nothing() {
+    #[rustfmt::skip]
+    let rows: [(&[&str], &str, Value, usize); 6] = [
+        // refused                    in these words                               the request has                                  asked
+        (&["service_tier", "store"],  UNKNOWN,                                     json!({"service_tier": "auto", "store": true}),   2),
+        (&["service_tier"],           "service_tier must be one of: auto",         json!({"service_tier": "x"}),                     1),
+        (&["service_tier"],           "Unrecognized request argument supplied: x", json!({"service_tier": "auto"}),                  1),
+        (&["stop"],                   UNKNOWN,                                     json!({"stop": "x"}),                             1),
+        (&["temperature"],            UNKNOWN,                                     json!({"temperature": 1}),                        1),
+        (&["logprobs"],               UNKNOWN,                                     json!({"logprobs": true}),                        1),
+    ];
+    for (refused, words, more, asked) in rows {
+        let rig = Rig::with(abc().provider("local", picky(refused, words)), &SETTINGS).await;
+        let is_form = refused == ["logprobs"];
+        for again in [false, true] {
+            let answer = rig.chat(&request(LOCAL, &more)).await;
+            let asked = if is_form && again { 0 } else { asked };
+            assert_eq!(
+                (answer.status, went(&rig).len()),
+                (400, asked),
+                "{more}: {}",
+                answer.text()
+            );
+            assert_eq!(answer.header(DROPPED), "");
+            // The offer lacks what it refuses, where the answer would have another form without it.
+            if is_form && again {
+                answer.is_error(400, "no_capable_model");
+            }
+        }
+    }
+    // OpenRouter gets the body as it came, and once.
+    let error = json!({"error": {"message": "Unrecognized request argument supplied: service_tier", "code": 400}});
+    let script = abc().model("a:free", Step::status(400, &[], error));
+    let rig = Rig::with(script, &SETTINGS).await;
+    let more = json!({"service_tier": "auto"});
+    for _ in 0..2 {
+        let answer = rig.chat(&request("a:free", &more)).await;
+        assert_eq!((answer.status, went(&rig)), (400, vec![more.clone()]));
+    }
+}
+
+#[tokio::test]
+async fn s10_6_a_second_refusal_is_the_one_that_counts() {
+    let unknown =
+        json!({"error": {"message": "Unrecognized request argument supplied: service_tier"}});
+    let steps = vec![
+        Step::status(400, &[], unknown),
+        Step::status(500, &[], json!({"error": {"message": "broken"}})),
+    ];
+    let local = ProviderScript::new().model("qwen3:8b", Plan::from(steps).then(PlanEnd::Ok));
+    let rig = Rig::with(abc().provider("local", local), &SETTINGS).await;
+    let body = request(LOCAL, &json!({"service_tier": "auto"}));
+    let answer = rig.chat(&body).await;
+    answer.is_error(503, "all_models_unavailable");
+    assert_eq!(rig.attempts(&answer), format!("{LOCAL} upstream_error 500"));
+    assert_eq!(went(&rig).len(), 2);
+    // It was not learnt: that took a success.
+    rig.post("/admin/clear", &json!({"all": true})).await;
+    assert_eq!(rig.chat(&body).await.status, 200);
+    assert_eq!(went(&rig), [json!({"service_tier": "auto"})]);
+}
+
+/// An answer that breaks OpenAI's shape in all ways that are mended.
+fn odd(calls: Vec<ToolCall>) -> Step {
+    Step::from(Says {
+        text: calls.is_empty().then(|| "well done".to_owned()),
+        reasoning: Some("hm".to_owned()),
+        tool_calls: calls,
+        chunks: 1,
+        odd: vec![
+            Odd::ContentParts,
+            Odd::NoIndex,
+            Odd::NoId,
+            Odd::NoFinish,
+            Odd::NoCallIndex,
+            Odd::NoCallId,
+            Odd::NoCallType,
+        ],
+        ..Says::default()
+    })
+}
+
+#[tokio::test]
+async fn s10_6_what_breaks_openais_shape_is_mended_by_the_row() {
+    let tool =
+        json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    let call = ToolCall {
+        fragments: 1,
+        ..ToolCall::new("f", json!({"a": 1}))
+    };
+    let script =
+        |calls: Vec<ToolCall>| abc().provider("mistral", ProviderScript::new().others(odd(calls)));
+    let rig = Rig::with(script(vec![]), &SETTINGS).await;
+    // Plain.
+    let plain = rig.chat(&request(MISTRAL, &json!({}))).await.json();
+    let choice = &plain["choices"][0];
+    assert_eq!(choice["message"]["content"], "well done", "{plain}");
+    assert_eq!(choice["message"]["reasoning_content"], "hm", "{plain}");
+    assert_eq!(
+        (&choice["index"], &choice["finish_reason"]),
+        (&json!(0), &json!("stop"))
+    );
+    assert_eq!(plain["object"], "chat.completion");
+    // Streamed.
+    let answer = rig.chat(&request(MISTRAL, &json!({"stream": true}))).await;
+    assert_eq!(answer.content(), "well done", "{}", answer.text());
+    let (chunks, finished) = chunks(&answer);
+    assert_eq!(finished, "stop", "{}", answer.text());
+    let id = &chunks[0]["id"];
+    assert!(id.as_str().unwrap().starts_with("chatcmpl-"));
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk["id"] == *id && chunk["object"] == "chat.completion.chunk")
+    );
+    // In the words of other doors.
+    for path in ["/v1/responses", "/v1/messages"] {
+        for stream in [false, true] {
+            let body = json!({"model": MISTRAL, "max_tokens": 99, "stream": stream, "input": "hi",
+                              "messages": [{"role": "user", "content": "hi"}]});
+            let answer = rig.post(path, &body).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            let said = answer.text();
+            assert!(said.contains("well done"), "{path}: {said}");
+        }
+    }
+    // Calls.
+    rig.anew(script(vec![call.clone(), call])).await;
+    let plain = rig
+        .chat(&request(MISTRAL, &json!({"tools": tool})))
+        .await
+        .json();
+    let calls = plain["choices"][0]["message"]["tool_calls"]
+        .as_array()
+        .unwrap();
+    assert!(
+        calls.iter().all(|call| call["type"] == "function"),
+        "{plain}"
+    );
+    assert_ne!(calls[0]["id"], calls[1]["id"]);
+    assert_eq!(plain["choices"][0]["finish_reason"], "tool_calls");
+    let answer = rig
+        .chat(&request(MISTRAL, &json!({"tools": tool, "stream": true})))
+        .await;
+    let (chunks, finished) = self::chunks(&answer);
+    assert_eq!(finished, "tool_calls", "{}", answer.text());
+    let places = chunks.iter().flat_map(|chunk| {
+        chunk["choices"][0]["delta"]["tool_calls"]
+            .as_array()
+            .into_iter()
+            .flatten()
+    });
+    let places: Vec<_> = places
+        .map(|call| (call["index"].as_u64(), call["id"].is_string()))
+        .collect();
+    assert_eq!(
+        places,
+        [(Some(0), true), (Some(1), true)],
+        "{}",
+        answer.text()
+    );
+    // What is not told to be mended goes as it came.
+    let script = abc().provider("local", ProviderScript::new().others(odd(vec![])));
+    rig.anew(script).await;
+    let plain = rig.chat(&request(LOCAL, &json!({}))).await.json();
+    assert!(
+        plain["choices"][0]["message"]["content"].is_array(),
+        "{plain}"
+    );
+    assert!(plain.get("id").is_none() && plain["choices"][0].get("index").is_none());
+}
+
+/// The chunks of a stream, and the one finish reason in them, which comes before the end.
+fn chunks(answer: &Answer) -> (Vec<Value>, String) {
+    let mut events = answer.events();
+    assert_eq!(events.pop().as_deref(), Some("[DONE]"), "{}", answer.text());
+    let chunks: Vec<Value> = events
+        .iter()
+        .map(|event| serde_json::from_str(event).unwrap())
+        .collect();
+    let reasons = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str());
+    let reasons: Vec<_> = reasons.collect();
+    assert_eq!(reasons.len(), 1, "{}", answer.text());
+    let reason = reasons[0].to_owned();
+    (chunks, reason)
+}
+
+#[tokio::test]
+async fn s10_6_a_mended_stream_that_breaks_off_is_no_answer() {
+    let cut = Step::stream(StreamFault::Cut, 3);
+    let script = abc().provider("mistral", ProviderScript::new().others(cut));
+    let rig = Rig::with(script, &SETTINGS).await;
+    let answer = rig.chat(&request(MISTRAL, &json!({"stream": true}))).await;
+    let error: Value = serde_json::from_str(&answer.events()[answer.events().len() - 2]).unwrap();
+    assert_eq!(
+        error["error"]["code"],
+        "upstream_error",
+        "{}",
+        answer.text()
+    );
+}
