@@ -13,7 +13,7 @@ use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::model::{Candidate, Capabilities, Offer};
-use crate::registry::Rests;
+use crate::registry::{Drawn, Rests};
 use crate::request::{ChatRequest, Dropped, Endpoint, FieldName, UpstreamBody};
 use crate::surface::LARGE;
 use crate::telemetry::Attempt;
@@ -26,6 +26,7 @@ pub(super) struct Asking<'a> {
     pub(super) account: &'a Arc<Account>,
     pub(super) request: &'a ChatRequest,
     pub(super) request_id: &'a Arc<str>,
+    pub(super) drawn: &'a Drawn,
 }
 
 /// What is known of an offer by what it answered, beside what lists and rows say.
@@ -42,21 +43,23 @@ impl Walker {
         candidate: &Arc<Candidate>,
         request: &ChatRequest,
         attempt: &Attempt,
+        drawn: &mut Drawn,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
         let Some(account) = self.account(&candidate.account) else {
             let failure = self.rules.broken(None, Cause::Broken);
             return Err(Unanswered::Failed(failure));
         };
-        let asking = Asking {
-            candidate,
-            account,
-            request,
-            request_id: attempt.request_id(),
-        };
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;
         loop {
+            let asking = Asking {
+                candidate,
+                account,
+                request,
+                request_id: attempt.request_id(),
+                drawn: &*drawn,
+            };
             let (body, dropped) = body_for(asking, &known).await;
             let answered = self.ask_with(asking, body).await;
             let (field, failure) = match (answered, first.take()) {
@@ -67,11 +70,14 @@ impl Walker {
                     return Ok(opened.without(dropped));
                 }
                 (Err(Unanswered::Failed(failure)), None) => match failure.lesson {
-                    Some(Lesson::Refuses(field)) if Now::steady() < deadline => (field, failure),
+                    Some(Lesson::Refuses(field)) if Now::steady() < deadline && drawn.again() => {
+                        (field, failure)
+                    }
                     _ => return Err(Unanswered::Failed(failure)),
                 },
                 // It was reached before, and what it said then counts.
                 (Err(Unanswered::Unreached(_)), Some((_, failure))) => {
+                    drawn.refund();
                     return Err(Unanswered::Failed(failure));
                 }
                 (Err(unanswered), _) => return Err(unanswered),

@@ -21,6 +21,7 @@ mod stated;
 mod tests;
 mod time;
 mod view;
+mod words;
 
 pub use book::{BucketId, Headroom, Ledger, Reservation, Slot, Terms};
 pub use calendar::{Window, next_end, window};

@@ -9,10 +9,11 @@ use serde_json::value::RawValue;
 
 use super::view::{AccountView, BecauseView};
 use crate::attempt::Explanation;
-use crate::clock::{Now, rfc3339};
+use crate::clock::rfc3339;
 use crate::config::ModelField;
+use crate::ledger::{BucketId, BucketView, Counted, Per};
 use crate::model::{Candidate, Capability, ModelId};
-use crate::registry::Rests;
+use crate::registry::Knowledge;
 use crate::request::{ChatRequest, Wish};
 use crate::select::LeftOut;
 use crate::server::body::Sent;
@@ -22,6 +23,7 @@ use crate::server::reply::ReplyBody;
 use crate::server::state::{ModelState, RestState, State};
 use crate::server::{App, chat};
 use crate::surface::Surface;
+use crate::units::whole_seconds;
 
 pub(super) async fn explain(
     app: &App,
@@ -30,14 +32,15 @@ pub(super) async fn explain(
 ) -> Result<Response<ReplyBody>, ProxyError> {
     let entered = chat::enter(app, Surface::Chat, sent, phases, "").await?;
     let request = entered.request;
-    let now = Now::read();
     let snapshot = app.registry.snapshot();
-    let known = app.registry.with_rests(Rests::clone);
+    let (known, now) = app
+        .registry
+        .with_known_now(|known, now| (known.clone(), now));
     let explained = app
         .walker
         .explain(snapshot.as_deref(), &request, &known, now);
     let state = State::of(app, snapshot, &known, false, now);
-    super::json(&View::of(app, &request, &explained, &state))
+    super::json(&View::of(app, &request, &explained, &state, &known))
 }
 
 #[derive(Serialize)]
@@ -92,6 +95,7 @@ impl<'a> View<'a> {
         request: &'a ChatRequest,
         explained: &'a Explanation,
         state: &'a State,
+        known: &Knowledge,
     ) -> Self {
         let needs = request.needs.capabilities();
         let candidates = explained.candidates.iter();
@@ -102,8 +106,9 @@ impl<'a> View<'a> {
         let left_out = explained.left_out.iter().map(|(candidate, why)| {
             let other = |state: &&ModelState| !Arc::ptr_eq(&state.offer, &candidate.offer);
             while rests.next_if(|state| other(state)).is_some() {}
-            let known = rests.peek();
-            left_out(candidate, why, known.and_then(|state| state.rest.as_ref()))
+            let rest = rests.peek().and_then(|state| state.rest.as_ref());
+            let bucket = |id| known.ledger.bucket_view(id, state.now);
+            left_out(candidate, why, rest, bucket)
         });
         Self {
             needs: NeedsView {
@@ -152,6 +157,7 @@ fn left_out<'a>(
     candidate: &'a Candidate,
     why: &LeftOut,
     rest: Option<&'a RestState>,
+    bucket: impl Fn(BucketId) -> Option<BucketView>,
 ) -> LeftOutView<'a> {
     let view = |why, reason: String| LeftOutView {
         model: &candidate.offer.public_id,
@@ -196,5 +202,49 @@ fn left_out<'a>(
             "probing",
             "another request finds out whether it is well again".to_owned(),
         ),
+        LeftOut::Spent {
+            returns_in,
+            bucket: id,
+        } => {
+            let returns = returns_in.map_or(String::new(), |left| {
+                format!("; there is room again in {} s", whole_seconds(left))
+            });
+            let quota = quota(candidate, bucket(*id));
+            view("quota", format!("{quota} is used up{returns}"))
+        }
+        LeftOut::Busy(id) => view(
+            "busy",
+            format!("{} is under way", quota(candidate, bucket(*id))),
+        ),
+        LeftOut::OverLimit(id) => view(
+            "over_limit",
+            format!(
+                "the request by itself exceeds {}",
+                quota(candidate, bucket(*id))
+            ),
+        ),
     }
+}
+
+/// A quota in words: how much, of what, within which window, whose, and how that is known.
+fn quota(candidate: &Candidate, bucket: Option<BucketView>) -> String {
+    let account = &candidate.account;
+    let Some(bucket) = bucket else {
+        return format!("a quota of account {account}");
+    };
+    let whose = match bucket.of {
+        Counted::Account => format!("account {account}"),
+        Counted::Model => format!("this model through account {account}"),
+        Counted::Address => format!("{} from this address", account.provider),
+    };
+    let window = match bucket.per {
+        Per::Moment => String::new(),
+        per => format!(" per {}", per.in_words()),
+    };
+    format!(
+        "the limit of {} {}{window} of {whose} ({})",
+        bucket.limit,
+        bucket.unit.as_str(),
+        bucket.source.as_str(),
+    )
 }
