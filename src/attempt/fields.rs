@@ -13,7 +13,7 @@ use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::model::{Candidate, Capabilities};
-use crate::registry::Rests;
+use crate::registry::{Drawn, Rests};
 use crate::request::{ChatRequest, Endpoint, FieldName};
 use crate::telemetry::Attempt;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
@@ -25,6 +25,7 @@ pub(super) struct Asking<'a> {
     pub(super) account: &'a Arc<Account>,
     pub(super) request: &'a ChatRequest,
     pub(super) request_id: &'a Arc<str>,
+    pub(super) drawn: &'a Drawn,
 }
 
 /// What is known of an offer by what it answered, beside what lists and rows say.
@@ -40,6 +41,7 @@ impl Walker {
         candidate: &Arc<Candidate>,
         request: &ChatRequest,
         attempt: &Attempt,
+        drawn: &Drawn,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
         let Some(account) = self.account(&candidate.account) else {
@@ -51,6 +53,7 @@ impl Walker {
             account,
             request,
             request_id: attempt.request_id(),
+            drawn,
         };
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;

@@ -138,7 +138,7 @@ impl State {
         };
         let snapshot = self.list.as_ref().map(|list| &*list.snapshot);
         let rests = &app.registry;
-        let next = rests.with_rests(|known| next(snapshot, wants, known, self.now));
+        let next = rests.with_known_now(|known, _| next(snapshot, wants, known, self.now));
         next.candidate()
             .map(|candidate| candidate.offer.public_id.clone())
     }

@@ -17,6 +17,7 @@ mod readme;
 mod s10_1_hop;
 mod s10_4_refusals;
 mod s10_6_fields;
+mod s10_8_explained;
 mod s10_8_shown;
 mod s10_simulated;
 mod s13_guessing;
