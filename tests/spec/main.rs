@@ -16,6 +16,7 @@ mod wire;
 mod readme;
 mod s10_1_hop;
 mod s10_4_refusals;
+mod s10_4_scopes;
 mod s10_6_fields;
 mod s10_8_explained;
 mod s10_8_shown;

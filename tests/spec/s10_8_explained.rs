@@ -5,10 +5,10 @@ use simulator::{Account, ProviderScript, Step};
 
 use crate::rig::{Rig, abc, key_of};
 
-/// Groq with an account that is out for today and one that is well.
+/// Groq with an account whose key is dead and one that is well.
 async fn rig() -> Rig {
     let groq = ProviderScript::new()
-        .account(Account::new("groq", key_of("groq", 1)).meets(Step::case("groq tokens per day")))
+        .account(Account::new("groq", key_of("groq", 1)).meets(Step::case("groq key dead")))
         .account(Account::new("groq#2", key_of("groq", 2)));
     let mut script = abc();
     script.providers.insert("groq".to_owned(), groq);
@@ -37,7 +37,7 @@ fn left_out(told: &Value, account: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn s10_8_an_explanation_names_the_account_that_is_out_and_until_when() {
+async fn s10_8_an_explanation_names_the_account_that_rests_and_until_when() {
     let rig = rig().await;
     let told = explained(&rig).await;
     let out = left_out(&told, "groq");
