@@ -19,6 +19,7 @@ mod s10_4_refusals;
 mod s10_4_scopes;
 mod s10_5_ledger;
 mod s10_6_fields;
+mod s10_8_explained;
 mod s10_8_shown;
 mod s10_simulated;
 mod s13_guessing;
