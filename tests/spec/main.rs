@@ -18,6 +18,7 @@ mod s10_1_hop;
 mod s10_4_refusals;
 mod s10_4_scopes;
 mod s10_6_fields;
+mod s10_7_lists;
 mod s10_8_shown;
 mod s10_simulated;
 mod s13_guessing;
