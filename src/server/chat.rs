@@ -15,7 +15,7 @@ use super::error::ProxyError;
 use super::keep_alive::KeepAlive;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
-use super::{App, MODEL_HEADER};
+use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
@@ -72,10 +72,7 @@ pub(super) async fn complete(
                 walked
             };
             let result = match walked {
-                Some(walked) => walked.map_err(|refusal| ProxyError::Refused {
-                    refusal,
-                    key: app.upstream_key.clone(),
-                }),
+                Some(walked) => walked.map_err(|refusal| app.refused(refusal)),
                 None => Err(ProxyError::ShuttingDown),
             };
             Walked { record, result }
@@ -232,5 +229,9 @@ fn name_model(headers: &mut HeaderMap, offer: &Offer) {
     // A ModelId is visible ASCII by its making.
     if let Ok(id) = HeaderValue::from_str(offer.public_id.as_str()) {
         headers.insert(MODEL_HEADER, id);
+    }
+    // And so is a provider's name.
+    if let Ok(provider) = HeaderValue::from_str(offer.provider.as_str()) {
+        headers.insert(PROVIDER_HEADER, provider);
     }
 }

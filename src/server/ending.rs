@@ -31,13 +31,13 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, in_stream: bo
         }
     } else if let ProxyError::Refused {
         refusal: Refusal::UpstreamAuth { .. },
-        key,
+        whose,
     } = error
     {
         Ending::UpstreamKey {
             status,
             mid_stream_error,
-            key_tail: key.tail(),
+            key_tail: (whose.as_ref()).and_then(|facts| facts.key.as_ref()?.tail.clone()),
         }
     } else if let (
         ProxyError::Refused {

@@ -3,6 +3,7 @@
 //! Making a response logs nothing: the operator's side of a failure is in the request record.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
@@ -11,11 +12,11 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
+use super::accounts::Facts;
 use super::reply::{self, ReplyBody};
 use super::view::{INVALID, SERVER, View};
 use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
-use crate::redact::Secret;
 use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
 
@@ -53,7 +54,8 @@ pub(super) enum ProxyError {
     Internal,
     Refused {
         refusal: Refusal,
-        key: Secret,
+        /// The account whose key is refused, where that is why.
+        whose: Option<Arc<Facts>>,
     },
 }
 
@@ -168,7 +170,7 @@ impl ProxyError {
                 SERVER,
                 "Something went wrong inside the proxy.",
             ),
-            Self::Refused { refusal, key } => View::of_refusal(refusal, key),
+            Self::Refused { refusal, whose } => View::of_refusal(refusal, whose.as_deref()),
         }
     }
 

@@ -15,7 +15,7 @@ use super::door::{self, DROPPED_HEADER};
 use super::ending::{Walk, Walked, ends};
 use super::error::ProxyError;
 use super::reply::Flow;
-use super::{App, MODEL_HEADER};
+use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::attempt::{Answer, Committed, Opened, Rendering};
 
 /// A stream whose 200 has gone out before a model was found.
@@ -69,7 +69,11 @@ impl KeepAlive {
                 attempt,
             }) => {
                 // The headers went out too early to say it.
-                let comment = format!(": {MODEL_HEADER}: {}\n\n", stream.candidate.offer.public_id);
+                let offer = &stream.candidate.offer;
+                let mut comment = format!(": {MODEL_HEADER}: {}\n\n", offer.public_id);
+                if !offer.provider.is_openrouter() {
+                    comment.push_str(&format!(": {PROVIDER_HEADER}: {}\n\n", offer.provider));
+                }
                 self.ready.push_back(comment.into());
                 if let Some(names) = door::in_words(&stream.dropped) {
                     let comment = format!(": {DROPPED_HEADER}: {names}\n\n");

@@ -4,6 +4,7 @@
 //! decided below.
 
 mod access;
+mod accounts;
 mod admin;
 mod asker;
 mod body;
@@ -43,16 +44,16 @@ use serde_json::json;
 
 pub use serve::{Face, serve, serve_connection};
 
-use crate::attempt::Walker;
+use crate::attempt::{Refusal, Walker};
 use crate::clock::rfc3339;
 use crate::condition::Names;
 use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField};
 use crate::list::Refresher;
-use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::HOP;
+use accounts::Accounts;
 use asker::Asker;
 use body::Sent;
 use dialect::Dialect;
@@ -64,6 +65,7 @@ use reply::ReplyBody;
 use routes::{Route, route};
 
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
+const PROVIDER_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-provider");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");
 /// What Anthropic's SDKs take a request's id from.
 const ANTHROPIC_ID_HEADER: HeaderName = HeaderName::from_static("request-id");
@@ -78,7 +80,8 @@ pub struct App {
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     gate: Gate,
-    upstream_key: Secret,
+    /// What people may know of the accounts.
+    accounts: Accounts,
     /// What the outside is called where people read of it.
     names: Names,
     limits: Limits,
@@ -113,7 +116,7 @@ impl App {
             metrics,
             traffic,
             gate: Gate::new(config.proxy_keys.clone()),
-            upstream_key: config.upstream_key.clone(),
+            accounts: Accounts::of(config),
             names: Names::of(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
@@ -132,6 +135,25 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// A walk that brought no answer, as an error.
+    fn refused(&self, refusal: Refusal) -> ProxyError {
+        let whose = match &refusal {
+            Refusal::UpstreamAuth { account, .. } => self.accounts.get(account).cloned(),
+            _ => None,
+        };
+        ProxyError::Refused { refusal, whose }
+    }
+
+    /// The key endpoint refused OpenRouter's key when it was last asked, and no answer has come since.
+    fn key_is_refused(&self) -> bool {
+        let Some((Some(_), at)) = self.registry.outside().key else {
+            return false;
+        };
+        // With several accounts it may be another's.
+        let last = self.traffic.read(|live| live.last_answer());
+        self.accounts.len() > 1 || last.is_none_or(|(_, answered)| answered < at)
     }
 
     fn is_draining(&self) -> bool {

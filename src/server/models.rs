@@ -35,26 +35,27 @@ pub(super) fn one(
 ) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
-    let id = match app.aliases.target(id) {
-        Some(Target::Auto) => "auto",
-        Some(Target::Model(id)) => id.as_str(),
-        None => id,
+    // An alias may stand for whatever a request may name; here an id is spelt as the list has it.
+    let found = match app.aliases.target(id) {
+        Some(Target::Auto) => None,
+        Some(Target::Model(name)) => snapshot.offer(name.as_str()),
+        None => {
+            let mut named = snapshot.named(id).map(|candidate| &candidate.offer);
+            named.find(|offer| offer.public_id.as_str() == id)
+        }
     };
-    let found = match id {
-        "auto" => Some(auto(&snapshot, created)),
-        id => snapshot.offer(id).map(|offer| describe(offer, created)),
-    };
+    let is_auto = id == "auto" || app.aliases.target(id) == Some(&Target::Auto);
+    let auto = || is_auto.then(|| auto(&snapshot, created));
     found
+        .map(|offer| describe(offer, created))
+        .or_else(auto)
         .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
         .ok_or(ProxyError::ModelNotFound)
 }
 
 /// The list of this moment.
 pub(super) fn snapshot(app: &App) -> Result<Arc<Snapshot>, ProxyError> {
-    let not_ready = || ProxyError::Refused {
-        refusal: Refusal::NotReady,
-        key: app.upstream_key.clone(),
-    };
+    let not_ready = || app.refused(Refusal::NotReady);
     app.registry.snapshot().ok_or_else(not_ready)
 }
 
@@ -78,10 +79,19 @@ fn auto(snapshot: &Snapshot, created: u64) -> Value {
         "id": "auto",
         "object": "model",
         "created": created,
-        "owned_by": "openrouter",
+        "owned_by": owner_of_auto(snapshot),
         "name": "The best free model right now",
         "context_length": window_of_auto(snapshot.offers().iter().map(|offer| &**offer)),
     })
+}
+
+/// The provider where there is one, else the proxy itself.
+fn owner_of_auto(snapshot: &Snapshot) -> &str {
+    let mut providers = snapshot.accounts().iter().map(|account| &account.provider);
+    match providers.next() {
+        Some(first) if providers.all(|other| other == first) => first.as_str(),
+        _ => env!("CARGO_PKG_NAME"),
+    }
 }
 
 fn describe(offer: &Offer, created: u64) -> Value {
@@ -94,6 +104,7 @@ fn describe(offer: &Offer, created: u64) -> Value {
         "object": "model",
         "created": created,
         "owned_by": offer.provider,
+        "canonical": offer.canonical.as_str(),
         "name": offer.name,
         "context_length": offer.context_length,
         "supported_parameters": able.collect::<Vec<_>>(),

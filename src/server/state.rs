@@ -1,19 +1,22 @@
 //! What is known now, in one struct that feeds `/ready`, `/metrics`, `/admin/state` and so the
 //! page and the terminal. What it comes to, `condition` says.
 
+mod account;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed};
-use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer, Subject};
+use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
 use crate::registry::{RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
 use crate::select::{Preference, Wants, next};
-use crate::telemetry::{AccountGauges, Gauges};
+use crate::telemetry::Gauges;
 use crate::units;
-use crate::verdict::{AccountLimit, Because, FreeRequests, Outcome};
+use crate::verdict::{Because, Outcome};
+pub(super) use account::AccountState;
 
 /// The state of models and accounts at one moment.
 pub(super) struct State {
@@ -39,18 +42,19 @@ pub(super) struct ModelState {
     pub(super) found_lacking: Vec<Capability>,
     pub(super) standing: Standing,
     pub(super) rest: Option<RestState>,
+    /// The same through each of its accounts.
+    pub(super) through: Vec<ThroughState>,
 }
 
-pub(super) struct AccountState {
+/// An offer through one account.
+pub(super) struct ThroughState {
     pub(super) account: Arc<AccountId>,
     pub(super) standing: Standing,
     pub(super) rest: Option<RestState>,
-    /// What is used up, while it rests.
-    pub(super) limit: Option<AccountLimit>,
-    pub(super) free_requests: Option<FreeRequests>,
 }
 
 /// A rest that stands.
+#[derive(Clone)]
 pub(super) struct RestState {
     pub(super) until: SystemTime,
     pub(super) left: Duration,
@@ -75,10 +79,19 @@ impl State {
         now: Now,
     ) -> Self {
         let accounts = app.walker.accounts();
+        let mut refused = app.key_is_refused();
+        let accounts = accounts.map(|account| {
+            let facts = app.accounts.get(account).cloned();
+            let buckets = account::buckets(&app.registry, account, now);
+            // The key endpoint is asked about the first of OpenRouter's.
+            let refused = account.provider.is_openrouter() && std::mem::take(&mut refused);
+            AccountState::of(account, facts, known, buckets, refused, now)
+        });
+        let accounts = accounts.collect();
         Self {
             now,
             list: snapshot.map(|snapshot| ListState::of(snapshot, known, now)),
-            accounts: accounts.map(|a| AccountState::of(a, known, now)).collect(),
+            accounts,
             draining,
         }
     }
@@ -207,60 +220,53 @@ impl ModelState {
     /// An offer, through all its accounts: it rests while it does so through each of them.
     fn of(own: &[Arc<Candidate>], known: &Rests, now: Now) -> Option<Self> {
         let first = own.first()?;
-        let through = |candidate: &Arc<Candidate>| {
-            let subjects = [candidate.model(), candidate.itself()];
-            let last = |subject: &&Subject| match known.standing(subject, now) {
-                Standing::Awake => (0, Duration::ZERO),
-                Standing::Probing => (1, Duration::ZERO),
-                Standing::Resting(wake) => (2, wake.left(now)),
-            };
-            // The model before the candidate where both stand alike.
-            let which = if last(&subjects[1]) > last(&subjects[0]) {
-                subjects[1]
-            } else {
-                subjects[0]
-            };
-            (last(&which), which.clone())
-        };
-        let (_, whose) = own
+        let through: Vec<_> = own
             .iter()
-            .map(through)
-            .min_by_key(|(standing, _)| *standing)?;
+            .map(|c| ThroughState::of(c, known, now))
+            .collect();
+        let best = through.iter().min_by_key(|through| through.order(now))?;
         Some(Self {
             offer: Arc::clone(&first.offer),
             fallback: !first.is_listed,
             able: known.abilities(first),
             found_lacking: known.found_lacking(first.model()).to_vec(),
-            standing: known.standing(&whose, now),
-            rest: known
-                .rest_of(&whose, now)
-                .map(|view| RestState::of(view, now)),
+            standing: best.standing,
+            rest: best.rest.clone(),
+            through,
         })
     }
 }
 
-impl AccountState {
-    fn of(account: &Arc<AccountId>, known: &Rests, now: Now) -> Self {
-        let subject = Subject::account(account);
-        let rest = known.rest_of(&subject, now);
-        let out = rest.and_then(|rest| rest.because.out_of.as_ref());
+impl ThroughState {
+    /// The rest of the candidate or, where that is longer, of its model.
+    fn of(candidate: &Candidate, known: &Rests, now: Now) -> Self {
+        let [model, own] = [candidate.model(), candidate.itself()];
+        let order = |subject| order(known.standing(subject, now), now);
+        // The model before the candidate where both stand alike.
+        let whose = if order(own) > order(model) {
+            own
+        } else {
+            model
+        };
+        let rest = known.rest_of(whose, now);
         Self {
-            account: Arc::clone(account),
-            standing: known.standing(&subject, now),
+            account: Arc::clone(&candidate.account),
+            standing: known.standing(whose, now),
             rest: rest.map(|view| RestState::of(view, now)),
-            limit: out.map(|out| out.limit),
-            free_requests: out.and_then(|out| out.free_requests),
         }
     }
 
-    fn gauges(&self) -> AccountGauges {
-        let rest = self.rest.as_ref();
-        let used = |free: FreeRequests| (free.limit.saturating_sub(free.remaining), free.limit);
-        AccountGauges {
-            account: (*self.account).clone(),
-            cooldown_seconds: rest.map_or(0.0, |rest| rest.left.as_secs_f64()),
-            free_requests: self.free_requests.map(used),
-        }
+    fn order(&self, now: Now) -> (u8, Duration) {
+        order(self.standing, now)
+    }
+}
+
+/// How far a standing is from awake.
+fn order(standing: Standing, now: Now) -> (u8, Duration) {
+    match standing {
+        Standing::Awake => (0, Duration::ZERO),
+        Standing::Probing => (1, Duration::ZERO),
+        Standing::Resting(wake) => (2, wake.left(now)),
     }
 }
 

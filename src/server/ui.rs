@@ -52,6 +52,7 @@ files! {
     "models.js"
     "parts.css"
     "play.js"
+    "quota.js"
     "requests.js"
     "sse.js"
     "style.css"

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
+use super::accounts::Facts;
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
-use crate::redact::Secret;
 use crate::select::Unavailable;
 use crate::units;
 use crate::verdict::AccountLimit;
@@ -49,7 +49,7 @@ impl View {
 
 impl View {
     /// What the client reads of a walk that brought no answer.
-    pub(super) fn of_refusal(refusal: &Refusal, key: &Secret) -> Self {
+    pub(super) fn of_refusal(refusal: &Refusal, whose: Option<&Facts>) -> Self {
         match refusal {
             Refusal::NotReady => Self::new(
                 503,
@@ -115,14 +115,10 @@ impl View {
                 String::new(),
             ),
             Refusal::UpstreamAuth { status, .. } => {
-                let tail = key
-                    .tail()
-                    .map(|tail| format!("current key tail is {tail}"))
-                    .unwrap_or_else(|| "current key is too short to show".to_owned());
-                let message = format!(
-                    "Proxy could not authenticate with upstream (HTTP {status}). Check OPENROUTER_API_KEY: {tail} (len={}).",
-                    key.len(),
-                );
+                let called = whose.map_or("upstream", Facts::called);
+                let check = whose.map_or_else(String::new, |facts| format!(" {}.", facts.check()));
+                let message =
+                    format!("Proxy could not authenticate with {called} (HTTP {status}).{check}");
                 Self::new(
                     502,
                     "upstream_auth_error",

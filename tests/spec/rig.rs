@@ -493,10 +493,7 @@ impl Rig {
 /// The settings of a test: those of the program, but for addresses and keys. Providers that are on are
 /// the simulator's; `{base}` in a setting is its address.
 pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
-    let read = |name: &str| {
-        let given = given(settings, name).map(|value| value.replace("{base}", base));
-        given.or_else(|| usual(base, name))
-    };
+    let read = |name: &str| given(base, settings, name).or_else(|| usual(base, name));
     let mut config = Config::read(read).unwrap();
     for row in &mut config.providers {
         *row = simulated(row, base);
@@ -519,10 +516,10 @@ fn simulated(row: &Arc<Provider>, base: &str) -> Arc<Provider> {
     }
 }
 
-fn given(settings: &[(&str, &str)], name: &str) -> Option<String> {
+fn given(base: &str, settings: &[(&str, &str)], name: &str) -> Option<String> {
     let mut settings = settings.iter();
     let given = settings.find(|(key, _)| *key == name);
-    given.map(|(_, value)| (*value).to_owned())
+    given.map(|(_, value)| value.replace("{base}", base))
 }
 
 fn usual(base: &str, name: &str) -> Option<String> {
@@ -585,7 +582,7 @@ fn config_of(
 ) -> Config {
     let names: Vec<_> = providers.iter().map(|(name, _)| *name).collect();
     let mut values = vec![("PROVIDERS".to_owned(), names.join(","))];
-    let file = given(settings, "CONFIG_FILE").unwrap_or_default();
+    let file = given(base, settings, "CONFIG_FILE").unwrap_or_default();
     let mut file: toml_edit::DocumentMut = file.parse().unwrap();
     for name in names {
         let row = row_of(name);
@@ -618,7 +615,7 @@ fn config_of(
     };
     let read = |name: &str| match name {
         "CONFIG_FILE" => None,
-        _ => given(settings, name)
+        _ => given(base, settings, name)
             .or_else(|| values(name))
             .or_else(|| usual(base, name)),
     };

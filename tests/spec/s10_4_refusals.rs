@@ -80,10 +80,10 @@ async fn s10_4_a_refused_key_is_told_everywhere_and_an_operator_ends_its_rest() 
     let ready = rig.get("/ready").await;
     assert_eq!(ready.status, 503);
     assert_eq!(ready.json()["account"]["limit"], "key", "{ready:?}");
-    let account = rig.get("/admin/state").await.json()["account"].clone();
+    let account = rig.get("/admin/state").await.json()["accounts"][0].clone();
     assert_eq!(
         (&account["state"], &account["limit"]),
-        (&json!("resting"), &json!("key"))
+        (&json!("key_refused"), &json!("key"))
     );
     assert_eq!(account["because"]["status"], 401, "{account}");
     let rest = &rig.log.of("account_rests")[0];

@@ -100,7 +100,10 @@ async fn s3_the_state_tells_models_rests_and_requests() {
         (&json!(3), &json!(2), &json!("ranking"))
     );
     assert_eq!(
-        (&known["account"]["state"], &known["account"]["limit"]),
+        (
+            &known["accounts"][0]["state"],
+            &known["accounts"][0]["limit"]
+        ),
         (&json!("awake"), &Value::Null)
     );
     let a = model(&known, "a:free");
@@ -217,10 +220,10 @@ async fn s3_the_accounts_rest_tells_which_quota_is_gone() {
     let rig = Rig::start(script).await;
     assert_eq!(rig.chat(&Rig::hello()).await.status, 503);
     let known = after(&rig, 1).await;
-    let account = &known["account"];
+    let account = &known["accounts"][0];
     assert_eq!(
         (&account["state"], &account["limit"]),
-        (&json!("resting"), &json!("day"))
+        (&json!("out"), &json!("day"))
     );
     assert_eq!(account["because"]["model"], "a:free");
     let hour = &model(&known, "a:free")["hour"];
@@ -239,13 +242,13 @@ async fn s3_the_accounts_rest_tells_which_quota_is_gone() {
     );
     let ready = rig.get("/ready").await.json();
     assert_eq!(ready["reason"], known["reason"], "one struct feeds both");
-    assert_eq!(ready["account"]["until"], account["resting_until"]);
+    assert_eq!(ready["account"]["until"], account["until"]);
     let cleared = rig
         .post("/admin/clear", &json!({"account": true}))
         .await
         .json();
     assert_eq!(
-        (&cleared["account"]["state"], &cleared["ready"]),
+        (&cleared["accounts"][0]["state"], &cleared["ready"]),
         (&json!("awake"), &json!(true))
     );
 }

@@ -172,8 +172,8 @@ async fn s2_before_the_first_list_the_cause_and_the_next_step_are_told() {
 async fn known_today(rig: &Rig) -> Value {
     loop {
         let state = rig.get("/admin/state").await.json();
-        if !state["account"]["today"].is_null() {
-            return state["account"].clone();
+        if !state["accounts"][0]["today"].is_null() {
+            return state["accounts"][0].clone();
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -254,7 +254,7 @@ async fn s10_5_it_is_void_once_its_day_ends() {
     known_today(&rig).await;
     rig.simulator.set_key(no_key_endpoint());
     tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
-    let account = rig.get("/admin/state").await.json()["account"].clone();
+    let account = rig.get("/admin/state").await.json()["accounts"][0].clone();
     assert_eq!(
         (&account["today"], &account["asked_today"]),
         (&Value::Null, &Value::Null)
@@ -291,7 +291,7 @@ async fn s10_5_an_upstream_that_tells_nothing_costs_nothing_and_shows_nothing() 
             (200, &json!("answering")),
             "{what}"
         );
-        let account = rig.get("/admin/state").await.json()["account"].clone();
+        let account = rig.get("/admin/state").await.json()["accounts"][0].clone();
         assert_eq!(account["today"], Value::Null, "{what}");
         assert!(
             !rig.get("/metrics").await.text().contains("freellm_quota"),

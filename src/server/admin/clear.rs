@@ -1,11 +1,13 @@
 //! `POST /admin/clear`: ends a rest before its time.
 
+use std::sync::Arc;
+
 use http::Response;
 use serde::Serialize;
 
 use super::view::{ModelView, StateView};
 use crate::json::{self, Members, Raw};
-use crate::model::{ModelId, Subject};
+use crate::model::{AccountId, ModelId, Subject};
 use crate::request::{InvalidRequest, Names};
 use crate::server::body::Sent;
 use crate::server::error::ProxyError;
@@ -14,10 +16,16 @@ use crate::server::reply::ReplyBody;
 use crate::server::state::State;
 use crate::server::{App, chat, models};
 
+const NO_ACCOUNT: InvalidRequest = InvalidRequest::WrongType {
+    field: "account",
+    expected: "the label of an account, or true for all of them",
+};
+
 /// What is to be cleared.
 enum Target {
     Model(String),
-    Account,
+    Account(String),
+    Accounts,
     All,
 }
 
@@ -44,14 +52,15 @@ pub(super) async fn clear(
                 .clear(subjects.filter(|subject| !subject.is_shared()));
             tell_model(app, &id)
         }
-        Target::Account => {
-            let accounts = app.walker.accounts();
-            let subjects = accounts.flat_map(|account| {
-                [
-                    Subject::account(account),
-                    Subject::provider(&account.provider),
-                ]
-            });
+        Target::Account(label) => {
+            let mut accounts = app.walker.accounts();
+            let account = accounts.find(|account| *account.label == *label);
+            let account = account.ok_or_else(|| ProxyError::Invalid(NO_ACCOUNT.into()))?;
+            app.registry.clear(&subjects_of(account));
+            super::json(&StateView::of(app, &State::read(app)))
+        }
+        Target::Accounts => {
+            let subjects = app.walker.accounts().flat_map(subjects_of);
             app.registry.clear(&subjects.collect::<Vec<_>>());
             super::json(&StateView::of(app, &State::read(app)))
         }
@@ -60,6 +69,14 @@ pub(super) async fn clear(
             super::json(&StateView::of(app, &State::read(app)))
         }
     }
+}
+
+/// What an account may rest by: of its own, or with its provider.
+fn subjects_of(account: &Arc<AccountId>) -> [Subject; 2] {
+    [
+        Subject::account(account),
+        Subject::provider(&account.provider),
+    ]
 }
 
 fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError> {
@@ -93,9 +110,10 @@ fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
             *field = Some(member.value).filter(|value| !value.is_null());
         }
     }
-    let is_true = |value: Option<Raw<'_>>| value.and_then(Raw::as_bool) == Some(true);
-    match (model, is_true(account), is_true(all)) {
-        (Some(id), false, false) => {
+    // `false` is as good as nothing.
+    let meant = |value: &Raw<'_>| value.as_bool() != Some(false);
+    match (model, account.filter(meant), all.filter(meant)) {
+        (Some(id), None, None) => {
             id.as_str()
                 .map(|id| Target::Model(id.into_owned()))
                 .ok_or(InvalidRequest::WrongType {
@@ -103,11 +121,15 @@ fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
                     expected: "the id of a model",
                 })
         }
-        (None, true, false) => Ok(Target::Account),
-        (None, false, true) => Ok(Target::All),
+        (None, Some(account), None) if account.as_bool() == Some(true) => Ok(Target::Accounts),
+        (None, Some(account), None) => account
+            .as_str()
+            .map(|label| Target::Account(label.into_owned()))
+            .ok_or(NO_ACCOUNT),
+        (None, None, Some(all)) if all.as_bool() == Some(true) => Ok(Target::All),
         (_, _, _) => Err(InvalidRequest::WrongType {
             field: "model",
-            expected: "the id of a model, unless it is \"account\": true or \"all\": true",
+            expected: "the id of a model, unless it is \"account\" with a label or true, or \"all\": true",
         }),
     }
 }
@@ -117,12 +139,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s3_one_model_or_the_account_or_all_is_cleared() {
+    fn s3_one_model_or_an_account_or_all_is_cleared() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"model":"a:free"}"#,                "model a:free"),
             (r#"{"model":"a\u003afree","all":false}"#, "model a:free"),
-            (r#"{"account":true}"#,                  "account"),
+            (r#"{"account":true}"#,                  "every account"),
+            (r##"{"account":"groq#2"}"##,            "account groq#2"),
+            (r#"{"account":"","all":false}"#,        "account "),
+            (r#"{"account":false}"#,                 "invalid"),
+            (r#"{"account":7}"#,                     "invalid"),
+            (r#"{"account":"groq","model":"a"}"#,    "invalid"),
             (r#"{"all":true,"model":null}"#,         "all"),
             (r#"{}"#,                                "invalid"),
             (r#"{"model":7}"#,                       "invalid"),
@@ -140,7 +167,8 @@ mod tests {
         for (body, expected) in rows {
             let got = match read(body.as_bytes(), 128) {
                 Ok(Target::Model(id)) => format!("model {id}"),
-                Ok(Target::Account) => "account".to_owned(),
+                Ok(Target::Account(label)) => format!("account {label}"),
+                Ok(Target::Accounts) => "every account".to_owned(),
                 Ok(Target::All) => "all".to_owned(),
                 Err(InvalidRequest::Json(_)) => "no JSON".to_owned(),
                 Err(InvalidRequest::Duplicate(field)) => format!("{field} twice"),

@@ -7,7 +7,7 @@ use http::header::RETRY_AFTER;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::view::{AccountView, BecauseView};
+use super::view::{AccountView, BecauseView, accounts};
 use crate::attempt::Explanation;
 use crate::clock::rfc3339;
 use crate::config::ModelField;
@@ -52,7 +52,7 @@ struct View<'a> {
     max_attempts: usize,
     candidates: Vec<&'a ModelId>,
     left_out: Vec<LeftOutView<'a>>,
-    account: AccountView<'a>,
+    accounts: Vec<AccountView<'a>>,
     would_answer: Option<AnswerView>,
 }
 
@@ -129,13 +129,11 @@ impl<'a> View<'a> {
             max_attempts: explained.max_attempts,
             candidates: candidates.collect(),
             left_out: left_out.collect(),
-            account: AccountView::of(app, state.account(), state.now),
-            would_answer: explained.refusal.clone().map(|refusal| {
-                AnswerView::of(&ProxyError::Refused {
-                    refusal,
-                    key: app.upstream_key.clone(),
-                })
-            }),
+            accounts: accounts(app, state),
+            would_answer: explained
+                .refusal
+                .clone()
+                .map(|refusal| AnswerView::of(&app.refused(refusal))),
         }
     }
 }

@@ -1,18 +1,22 @@
 //! The JSON of `/admin/state`.
 
+mod account;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
+pub(super) use account::{AccountView, accounts};
+
 use super::providers_off::{ProviderOff, providers_off};
 use crate::clock::{Now, rfc3339};
 use crate::condition::Shown;
 use crate::live::{Charts, Figures, Finished};
-use crate::model::{Capability, ModelId};
+use crate::model::{Capability, ModelId, ProviderId};
 use crate::registry::Standing;
 use crate::server::App;
-use crate::server::state::{AccountState, ListState, ModelState, RestState, State};
+use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
 
@@ -31,7 +35,7 @@ pub(super) struct StateView<'a> {
     last_answer: Option<LastAnswer>,
     open_streams: i64,
     list: Option<ListView>,
-    account: AccountView<'a>,
+    accounts: Vec<AccountView<'a>>,
     models: Vec<ModelView<'a>>,
     #[serde(serialize_with = "each")]
     requests: Vec<Arc<Finished>>,
@@ -54,41 +58,12 @@ struct ListView {
     available: usize,
 }
 
-/// The account, in `/admin/state` and in `/admin/explain`.
-#[derive(Serialize)]
-pub(super) struct AccountView<'a> {
-    state: &'static str,
-    limit: Option<&'static str>,
-    resting_until: Option<String>,
-    resting_sec: Option<u64>,
-    reason: Option<String>,
-    because: Option<BecauseView<'a>>,
-    free_requests: Option<FreeRequestsView>,
-    asked_today: Option<u64>,
-    today: Option<TodayView>,
-}
-
-#[derive(Serialize)]
-struct FreeRequestsView {
-    limit: u64,
-    remaining: u64,
-}
-
-/// The free requests of this UTC day.
-#[derive(Serialize)]
-struct TodayView {
-    limit: u64,
-    used: u64,
-    remaining: u64,
-    resets_at: String,
-    told_at: String,
-    told_by: &'static str,
-}
-
 /// A model, in `/admin/state` and in the answer to `/admin/clear`.
 #[derive(Serialize)]
 pub(super) struct ModelView<'a> {
     id: &'a ModelId,
+    provider: &'a ProviderId,
+    canonical: &'a str,
     name: Option<&'a str>,
     rank: Option<i64>,
     fallback: bool,
@@ -101,8 +76,21 @@ pub(super) struct ModelView<'a> {
     until_next_list: bool,
     reason: Option<String>,
     because: Option<BecauseView<'a>>,
+    candidates: Vec<CandidateView<'a>>,
     hour: Option<Figures>,
     day: Option<Figures>,
+}
+
+/// A model through one account: the account's own state is with the accounts.
+#[derive(Serialize)]
+struct CandidateView<'a> {
+    account: &'a str,
+    state: &'static str,
+    resting_until: Option<String>,
+    resting_sec: Option<u64>,
+    until_next_list: bool,
+    reason: Option<String>,
+    because: Option<BecauseView<'a>>,
 }
 
 /// The failure that led to a rest.
@@ -142,7 +130,7 @@ impl<'a> StateView<'a> {
             }),
             open_streams: app.metrics.streams_open(),
             list: state.list.as_ref().map(|list| ListView::of(list, now)),
-            account: AccountView::of(app, state.account(), now),
+            accounts: accounts(app, state),
             models: models
                 .iter()
                 .map(|model| ModelView::of(&app.traffic, model, now))
@@ -175,36 +163,6 @@ impl ListView {
     }
 }
 
-impl<'a> AccountView<'a> {
-    pub(super) fn of(app: &App, account: Option<&'a AccountState>, now: Now) -> Self {
-        let rest = account.and_then(|account| account.rest.as_ref());
-        let limit = account.and_then(|account| account.limit);
-        let free = account.and_then(|account| account.free_requests);
-        let today = app.registry.outside().today(now);
-        Self {
-            state: in_a_word(account.map_or(Standing::Awake, |account| account.standing)),
-            limit: limit.map(|limit| limit.as_str()),
-            resting_until: rest.map(|rest| rfc3339(rest.until)),
-            resting_sec: rest.map(RestState::seconds_left),
-            reason: rest.map(RestState::reason),
-            because: rest.map(|rest| BecauseView::of(&rest.because)),
-            free_requests: free.map(|free| FreeRequestsView {
-                limit: free.limit,
-                remaining: free.remaining,
-            }),
-            asked_today: today.map(|view| view.today.used),
-            today: today.map(|view| TodayView {
-                limit: view.today.limit,
-                used: view.today.used,
-                remaining: view.today.remaining,
-                resets_at: rfc3339(view.resets_at),
-                told_at: rfc3339(view.at),
-                told_by: if view.by_refusal { "refusal" } else { "key" },
-            }),
-        }
-    }
-}
-
 impl<'a> ModelView<'a> {
     pub(super) fn of(traffic: &Traffic, state: &'a ModelState, now: Now) -> Self {
         let offer = &state.offer;
@@ -214,6 +172,8 @@ impl<'a> ModelView<'a> {
         let able = Capability::ALL.into_iter().filter(|c| state.able.has(*c));
         Self {
             id: &offer.public_id,
+            provider: &offer.provider,
+            canonical: offer.canonical.as_str(),
             name: offer.name.as_deref(),
             rank: offer.rank,
             fallback: state.fallback,
@@ -226,8 +186,24 @@ impl<'a> ModelView<'a> {
             until_next_list: rest.is_some_and(|rest| rest.until_next_list),
             reason: rest.map(RestState::reason),
             because: rest.map(|rest| BecauseView::of(&rest.because)),
+            candidates: state.through.iter().map(CandidateView::of).collect(),
             hour,
             day,
+        }
+    }
+}
+
+impl<'a> CandidateView<'a> {
+    fn of(through: &'a ThroughState) -> Self {
+        let rest = through.rest.as_ref();
+        Self {
+            account: &through.account.label,
+            state: in_a_word(through.standing),
+            resting_until: rest.map(|rest| rfc3339(rest.until)),
+            resting_sec: rest.map(RestState::seconds_left),
+            until_next_list: rest.is_some_and(|rest| rest.until_next_list),
+            reason: rest.map(RestState::reason),
+            because: rest.map(|rest| BecauseView::of(&rest.because)),
         }
     }
 }

@@ -1,0 +1,184 @@
+//! An account in `/admin/state`: whose key, how it stands, what is left of its quotas (spec §10.8). Never
+//! more of a key than its tail.
+
+use serde::Serialize;
+
+use super::BecauseView;
+use crate::clock::rfc3339;
+use crate::ledger::{BucketView, Per};
+use crate::model::{ModelId, ProviderId};
+use crate::server::App;
+use crate::server::state::{AccountState, RestState, State};
+
+/// An account.
+#[derive(Serialize)]
+pub(in crate::server::admin) struct AccountView<'a> {
+    label: &'a str,
+    provider: &'a ProviderId,
+    variable: Option<&'a str>,
+    key_tail: Option<&'a str>,
+    training: Option<&'static str>,
+    state: &'static str,
+    probing: bool,
+    limit: Option<&'static str>,
+    until: Option<String>,
+    resting_sec: Option<u64>,
+    reason: Option<String>,
+    because: Option<BecauseView<'a>>,
+    buckets: Vec<LimitView<'a>>,
+    /// What follows is told of OpenRouter's alone.
+    free_requests: Option<FreeRequestsView>,
+    asked_today: Option<u64>,
+    today: Option<TodayView>,
+}
+
+/// A bucket: a limit, and what is used of it.
+#[derive(Serialize)]
+pub(in crate::server::admin) struct LimitView<'a> {
+    unit: &'static str,
+    limit: u64,
+    used: u64,
+    per: PerView,
+    of: &'static str,
+    model: Option<&'a ModelId>,
+    ends: Option<&'static str>,
+    resets_at: Option<String>,
+    source: &'static str,
+}
+
+/// A window as `CONFIG_FILE` spells it; `null` of requests under way.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PerView {
+    Word(Option<String>),
+    Hours { hours: u32 },
+}
+
+#[derive(Serialize)]
+struct FreeRequestsView {
+    limit: u64,
+    remaining: u64,
+}
+
+/// The free requests of this UTC day.
+#[derive(Serialize)]
+struct TodayView {
+    limit: u64,
+    used: u64,
+    remaining: u64,
+    resets_at: String,
+    told_at: String,
+    told_by: &'static str,
+}
+
+/// All accounts, in the order of the settings.
+pub(in crate::server::admin) fn accounts<'a>(app: &App, state: &'a State) -> Vec<AccountView<'a>> {
+    let today = app.registry.outside().today(state.now);
+    let mut accounts: Vec<_> = state.accounts.iter().map(AccountView::of).collect();
+    // Both tell of the first of OpenRouter's.
+    let first = accounts.iter_mut().find(|one| one.provider.is_openrouter());
+    if let (Some(account), Some(view)) = (first, today) {
+        account.asked_today = Some(view.today.used);
+        account.today = Some(TodayView {
+            limit: view.today.limit,
+            used: view.today.used,
+            remaining: view.today.remaining,
+            resets_at: rfc3339(view.resets_at),
+            told_at: rfc3339(view.at),
+            told_by: if view.by_refusal { "refusal" } else { "key" },
+        });
+    }
+    accounts
+}
+
+impl<'a> AccountView<'a> {
+    fn of(account: &'a AccountState) -> Self {
+        let facts = account.facts.as_deref();
+        let key = facts.and_then(|facts| facts.key.as_ref());
+        let rest = account.rest.as_ref();
+        Self {
+            label: &account.account.label,
+            provider: &account.account.provider,
+            variable: facts.and_then(|facts| facts.variable.as_deref()),
+            key_tail: key.and_then(|key| key.tail.as_deref()),
+            training: facts.map(|facts| facts.training.as_str()),
+            state: account.is.as_str(),
+            probing: account.probing,
+            limit: account.limit.map(|limit| limit.as_str()),
+            until: account.until.map(rfc3339),
+            resting_sec: rest.map(RestState::seconds_left),
+            reason: rest.map(RestState::reason),
+            because: rest.map(|rest| BecauseView::of(&rest.because)),
+            buckets: account.buckets.iter().map(LimitView::of).collect(),
+            free_requests: account.free_requests.map(|free| FreeRequestsView {
+                limit: free.limit,
+                remaining: free.remaining,
+            }),
+            asked_today: None,
+            today: None,
+        }
+    }
+}
+
+impl<'a> LimitView<'a> {
+    pub(in crate::server::admin) fn of(bucket: &'a BucketView) -> Self {
+        Self {
+            unit: bucket.unit.as_str(),
+            limit: bucket.limit,
+            used: bucket.used,
+            per: match bucket.per {
+                Per::Moment => PerView::Word(None),
+                Per::Hours(hours) => PerView::Hours { hours },
+                per => PerView::Word(Some(per.in_words().into_owned())),
+            },
+            of: bucket.of.as_str(),
+            model: bucket.model.as_ref(),
+            ends: bucket.ends.map(|ends| ends.as_str()),
+            resets_at: bucket.resets_at.map(rfc3339),
+            source: bucket.source.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::ledger::{Counted, Ends, LimitSource, Unit};
+
+    #[test]
+    fn s10_8_a_bucket_is_spelt_as_the_contract_has_it() {
+        let bucket = |unit, per, of, model: Option<&str>, ends, resets_at, source| BucketView {
+            unit,
+            limit: 20,
+            used: 7,
+            per,
+            of,
+            model: model.map(|id| ModelId::try_from(id).unwrap()),
+            ends,
+            resets_at,
+            source,
+        };
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        #[rustfmt::skip]
+        let rows = [
+            (bucket(Unit::Requests, Per::Day, Counted::Model, Some("gemini-3.5-flash"), Some(Ends::Pacific), Some(at), LimitSource::Default),
+             json!({"unit": "requests", "limit": 20, "used": 7, "per": "day", "of": "model", "model": "gemini-3.5-flash", "ends": "pacific", "resets_at": "2027-01-15T08:00:00Z", "source": "default"})),
+            (bucket(Unit::TokensIn, Per::Hours(5), Counted::Account, None, None, None, LimitSource::Set),
+             json!({"unit": "tokens in", "limit": 20, "used": 7, "per": {"hours": 5}, "of": "account", "model": null, "ends": null, "resets_at": null, "source": "set"})),
+            (bucket(Unit::AtOnce, Per::Moment, Counted::Address, None, None, None, LimitSource::Stated),
+             json!({"unit": "at once", "limit": 20, "used": 7, "per": null, "of": "address", "model": null, "ends": null, "resets_at": null, "source": "stated"})),
+            (bucket(Unit::Neurons, Per::Month, Counted::Account, None, Some(Ends::Utc), None, LimitSource::Learnt),
+             json!({"unit": "neurons", "limit": 20, "used": 7, "per": "month", "of": "account", "model": null, "ends": "utc", "resets_at": null, "source": "learnt"})),
+        ];
+        for (bucket, expected) in rows {
+            assert_eq!(
+                serde_json::to_value(LimitView::of(&bucket)).unwrap(),
+                expected
+            );
+        }
+    }
+}
