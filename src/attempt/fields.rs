@@ -12,9 +12,10 @@ use super::opened::{Opened, Unanswered};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::LogLevel;
-use crate::model::{Candidate, Capabilities};
+use crate::model::{Candidate, Capabilities, Offer};
 use crate::registry::{Drawn, Rests};
-use crate::request::{ChatRequest, Endpoint, FieldName};
+use crate::request::{ChatRequest, Dropped, Endpoint, FieldName, UpstreamBody};
+use crate::surface::LARGE;
 use crate::telemetry::Attempt;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
 
@@ -29,6 +30,7 @@ pub(super) struct Asking<'a> {
 }
 
 /// What is known of an offer by what it answered, beside what lists and rows say.
+#[derive(Clone)]
 struct Known {
     able: Capabilities,
     refused: Vec<FieldName>,
@@ -58,9 +60,7 @@ impl Walker {
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;
         loop {
-            let fields = &account.provider.fields;
-            let (body, dropped) =
-                request.body_for(&candidate.offer, known.able, fields, &known.refused);
+            let (body, dropped) = body_for(asking, &known).await;
             let answered = self.ask_with(asking, body).await;
             let (field, failure) = match (answered, first.take()) {
                 (Ok(opened), taught) => {
@@ -106,6 +106,29 @@ impl Walker {
         }
         self.registry.with_rests(learnt)
     }
+}
+
+/// What is sent, and what was left out of it.
+async fn body_for(asking: Asking<'_>, known: &Known) -> (UpstreamBody, Dropped) {
+    let Asking {
+        candidate,
+        account,
+        request,
+        ..
+    } = asking;
+    let make = |request: &ChatRequest, offer: &Offer, account: &Account, known: &Known| {
+        let fields = &account.provider.fields;
+        request.body_for(offer, known.able, fields, &known.refused)
+    };
+    let offer = &candidate.offer;
+    if request.size() < LARGE || offer.provider.is_openrouter() {
+        return make(request, offer, account, known);
+    }
+    let (account, known) = (Arc::clone(account), known.clone());
+    let (own, of) = (request.clone(), Arc::clone(offer));
+    let made = tokio::task::spawn_blocking(move || make(&own, &of, &account, &known)).await;
+    // There is no rewriting that fails; what came is better than nothing.
+    made.unwrap_or_else(|_| (request.body_as_it_came(&offer.id), Dropped::default()))
 }
 
 /// What a refusal teaches beyond its verdict, where it says that the name of a field is unknown. The

@@ -91,6 +91,17 @@ async fn s10_6_what_is_left_out_is_named_and_the_rest_goes_as_it_came() {
             assert_eq!(went(&rig), [goes], "{body}");
         }
     }
+    // However large it is.
+    let mut large = request(
+        GROQ,
+        &json!({"logit_bias": {}, "seed": 1, "x": "y".repeat(3 << 20)}),
+    );
+    let answer = rig.chat(&large).await;
+    assert_eq!((answer.status, answer.header(DROPPED)), (200, "logit_bias"));
+    large.as_object_mut().unwrap().remove("logit_bias");
+    large["model"] = json!("openai/gpt-oss-120b");
+    let sent: Value = serde_json::from_str(&rig.sent_up()[0]).unwrap();
+    assert!(sent == large);
     // OpenRouter gets each byte as it came.
     let body =
         r#"{ "model":"a:free","messages":[{"content":"hi","role":"user"}] ,"seed":1.0,"x":[ ] }"#;
