@@ -52,6 +52,8 @@ pub enum Refusal {
         limit: AccountLimit,
         /// How many requests it has, if the upstream said so.
         requests: Option<u64>,
+        /// Of several accounts: why none of them can be asked, counted.
+        why: Option<Unavailable>,
         /// Whole seconds until it returns, at least 1.
         retry_after: u64,
         /// The same as a date.
@@ -116,7 +118,8 @@ pub(super) fn nobody_left(
     if let Some(ruled) = ruled(snapshot, wants, known, now) {
         let alone = snapshot.accounts().len() == 1;
         let told = told.filter(|_| alone).cloned();
-        return Err(told.unwrap_or_else(|| of_accounts(&ruled, alone, known, now)));
+        let why = || (!alone).then(|| Unavailable::count(snapshot, wants, known, now));
+        return Err(told.unwrap_or_else(|| of_accounts(&ruled, why(), known, now)));
     }
     match last {
         Some(LastWord::Silent(opened)) => return Ok(*opened),
@@ -163,14 +166,14 @@ fn somebody_may_do_better(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, 
     left_out(snapshot, wants, known, now).iter().any(returns)
 }
 
-/// What is told while all are ruled out by their accounts. The upstream's own words are told again
-/// where it is `alone`.
-fn of_accounts(ruled: &Ruled, alone: bool, known: &Rests, now: Now) -> Refusal {
+/// What is told while all are ruled out by their accounts: of several `why`, counted. The upstream's own
+/// words are told again where there is one.
+fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Rests, now: Now) -> Refusal {
     let rest = known.rest_of(ruled.candidate.of_account(), now);
     let out = rest.and_then(|rest| rest.because.out_of.as_ref());
     let retry_after = seconds(ruled.left);
     match (out.and_then(|out| out.answer.as_ref()), ruled.limit) {
-        (Some(answer), _) if alone => Refusal::Passed(PassedAnswer {
+        (Some(answer), _) if why.is_none() => Refusal::Passed(PassedAnswer {
             retry_after: Some(retry_after.into()),
             ..answer.clone()
         }),
@@ -181,6 +184,7 @@ fn of_accounts(ruled: &Ruled, alone: bool, known: &Rests, now: Now) -> Refusal {
         (_, limit) => Refusal::AccountLimited {
             limit,
             requests: out.and_then(|out| out.free_requests).map(|free| free.limit),
+            why,
             retry_after,
             available_at: now.plus(ruled.left).wall,
         },

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::view::{ModelView, StateView};
 use crate::json::{self, Members, Raw};
-use crate::model::{ModelId, Subject};
+use crate::model::{AccountId, ModelId, Subject};
 use crate::request::{InvalidRequest, Names};
 use crate::server::body::Sent;
 use crate::server::error::ProxyError;
@@ -17,7 +17,9 @@ use crate::server::{App, chat, models};
 /// What is to be cleared.
 enum Target {
     Model(String),
-    Account,
+    /// The account of this label.
+    Account(String),
+    Accounts,
     All,
 }
 
@@ -44,21 +46,42 @@ pub(super) async fn clear(
                 .clear(subjects.filter(|subject| !subject.is_shared()));
             tell_model(app, &id)
         }
-        Target::Account => {
-            let accounts = app.walker.accounts();
-            let subjects = accounts.flat_map(|account| {
-                [
-                    Subject::account(account),
-                    Subject::provider(&account.provider),
-                ]
-            });
-            app.registry.clear(&subjects.collect::<Vec<_>>());
+        Target::Account(label) => {
+            let is_it = |account: &AccountId| *account.label == *label;
+            if !clear_accounts(app, is_it) {
+                return Err(ProxyError::Invalid(no_account().into()));
+            }
+            super::json(&StateView::of(app, &State::read(app)))
+        }
+        Target::Accounts => {
+            clear_accounts(app, |_| true);
             super::json(&StateView::of(app, &State::read(app)))
         }
         Target::All => {
             app.registry.clear_all();
             super::json(&StateView::of(app, &State::read(app)))
         }
+    }
+}
+
+/// Ends the rests of these accounts and of their providers; `false` if there is none of them.
+fn clear_accounts(app: &App, which: impl Fn(&AccountId) -> bool) -> bool {
+    let accounts = app.walker.accounts().filter(|account| which(account));
+    let subjects = accounts.flat_map(|account| {
+        [
+            Subject::account(account),
+            Subject::provider(&account.provider),
+        ]
+    });
+    let subjects: Vec<_> = subjects.collect();
+    app.registry.clear(&subjects);
+    !subjects.is_empty()
+}
+
+fn no_account() -> InvalidRequest {
+    InvalidRequest::WrongType {
+        field: "account",
+        expected: "the label of an account, as /admin/state has it, or true for all",
     }
 }
 
@@ -94,20 +117,25 @@ fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
         }
     }
     let is_true = |value: Option<Raw<'_>>| value.and_then(Raw::as_bool) == Some(true);
+    if let (None, Some(account), false) = (model, account, is_true(all))
+        && account.as_bool().is_none()
+    {
+        let label = account.as_str().ok_or_else(no_account)?;
+        return Ok(Target::Account(label.into_owned()));
+    }
     match (model, is_true(account), is_true(all)) {
-        (Some(id), false, false) => {
-            id.as_str()
-                .map(|id| Target::Model(id.into_owned()))
-                .ok_or(InvalidRequest::WrongType {
-                    field: "model",
-                    expected: "the id of a model",
-                })
-        }
-        (None, true, false) => Ok(Target::Account),
+        (Some(id), false, false) if account.is_none_or(|value| value.as_bool().is_some()) => id
+            .as_str()
+            .map(|id| Target::Model(id.into_owned()))
+            .ok_or(InvalidRequest::WrongType {
+                field: "model",
+                expected: "the id of a model",
+            }),
+        (None, true, false) => Ok(Target::Accounts),
         (None, false, true) => Ok(Target::All),
         (_, _, _) => Err(InvalidRequest::WrongType {
             field: "model",
-            expected: "the id of a model, unless it is \"account\": true or \"all\": true",
+            expected: "the id of a model, unless it is \"account\": a label or true, or \"all\": true",
         }),
     }
 }
@@ -122,7 +150,14 @@ mod tests {
         let rows = [
             (r#"{"model":"a:free"}"#,                "model a:free"),
             (r#"{"model":"a\u003afree","all":false}"#, "model a:free"),
-            (r#"{"account":true}"#,                  "account"),
+            (r#"{"account":true}"#,                  "accounts"),
+            (r#"{"account":"groq#2"}"#,              "account groq#2"),
+            (r#"{"account":"groq\u00232","all":null}"#, "account groq#2"),
+            (r#"{"account":7}"#,                     "invalid"),
+            (r#"{"account":["groq"]}"#,              "invalid"),
+            (r#"{"account":false}"#,                 "invalid"),
+            (r#"{"account":"groq","all":true}"#,     "invalid"),
+            (r#"{"account":"groq","model":"a"}"#,    "invalid"),
             (r#"{"all":true,"model":null}"#,         "all"),
             (r#"{}"#,                                "invalid"),
             (r#"{"model":7}"#,                       "invalid"),
@@ -140,7 +175,8 @@ mod tests {
         for (body, expected) in rows {
             let got = match read(body.as_bytes(), 128) {
                 Ok(Target::Model(id)) => format!("model {id}"),
-                Ok(Target::Account) => "account".to_owned(),
+                Ok(Target::Account(label)) => format!("account {label}"),
+                Ok(Target::Accounts) => "accounts".to_owned(),
                 Ok(Target::All) => "all".to_owned(),
                 Err(InvalidRequest::Json(_)) => "no JSON".to_owned(),
                 Err(InvalidRequest::Duplicate(field)) => format!("{field} twice"),
