@@ -16,16 +16,16 @@ const account = (label, more) => ({ label, provider: label.split('#')[0], variab
 /** Accounts in every state, with every kind of bucket, and a name that is no markup. */
 const ALL = () => [
   account('openrouter', { buckets: [bucket({})], today: { limit: 50, used: 2, remaining: 48, resets_at: soon(7200), told_at: soon(-60), told_by: 'key' } }),
-  account('gemini', { training: 'may', state: 'out', limit: 'day', until: soon(7200), buckets: [
+  account('gemini', { training: 'may', state: 'out', limit: 'day', until: soon(7200), resting_sec: 7200, buckets: [
     bucket({ limit: 20, used: 20, of: 'model', model: 'gemini-3-flash', ends: 'pacific', source: 'default' }),
     ...['a', 'b', 'c', 'd'].map((model, n) => bucket({ limit: 20, used: n, of: 'model', model: `gemini-${model}`, source: 'default' }))] }),
-  account('groq', { state: 'key_refused', limit: 'key', until: soon(300), variable: 'GROQ_API_KEY' }),
+  account('groq', { state: 'key_refused', limit: 'key', until: soon(300), resting_sec: 300, variable: 'GROQ_API_KEY' }),
   account('groq#2', { training: 'unknown', buckets: [
     bucket({ limit: 30, used: 28, per: 'minute', source: 'learnt', ends: null, resets_at: soon(40) }),
     bucket({ unit: 'tokens in', limit: 2_000_000, used: 1_234_567, source: 'set' }),
     bucket({ limit: 5, used: 1, per: { hours: 5 }, ends: null }),
     bucket({ unit: 'at once', limit: 2, used: 2, per: null, ends: null, resets_at: null })] }),
-  account('<b>mine</b>', { provider: 'kilo', variable: null, key_tail: null, state: 'resting', until: soon(42),
+  account('<b>mine</b>', { provider: 'kilo', variable: null, key_tail: null, state: 'resting', until: soon(42), resting_sec: 42,
     because: { model: 'm', outcome: 'rate_limited', status: 429, cause: 'status', at: soon(-3) },
     buckets: [bucket({ limit: 200, used: 0, per: 'hour', of: 'address', resets_at: null, source: 'default' })] }),
 ];
@@ -173,6 +173,7 @@ check('pictures: five accounts, one out for today, one refused, one learnt limit
       await page.screenshot({ path: `${FOLDER}/${name}-accounts-page.png`, fullPage: true });
       if (options.locale === 'en-GB') {
         await reads(page, card('gemini'), /requests a day.*5 \/ 5.*set/);
+        equal(await page.locator(`${card('gemini')} button`).count(), 0, 'buttons for a count that only time ends');
         await reads(page, card('cerebras'), /tokens a minute.*learnt/);
       }
       equal(faults, [], 'what the browser complains of');
