@@ -57,11 +57,11 @@ impl AccountIs {
 
 /// What is counted against an account's limits.
 pub(in crate::server) fn buckets(
-    _registry: &Registry,
-    _account: &AccountId,
-    _now: Now,
+    registry: &Registry,
+    account: &AccountId,
+    now: Now,
 ) -> Vec<BucketView> {
-    Vec::new()
+    registry.with_known_now(|known, _| known.ledger.buckets_of(account, now))
 }
 
 impl AccountState {
