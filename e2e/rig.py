@@ -67,23 +67,32 @@ def http(method, url, body=None, key=None):
 
 
 class Demo:
-    """`free-llm-proxy demo` in a folder and an environment of its own: no `.env`, no settings but these."""
+    """`free-llm-proxy demo` in a folder and an environment of its own: no `.env`, no settings but these.
+
+    With OpenRouter alone: what the checks count is not spread over several accounts.
+    """
 
     def __init__(self, name, **settings):
+        self._start(name, ["demo", "--providers", "openrouter"], settings)
+        self.address = self._said(r"Address\s+(http://\S+)/v1\b")
+        self.simulator = Simulator(self._said(r"GET (http://\S+)/requests\b"))
+        self._ready()
+
+    def _start(self, name, command, settings):
         folder = WORK / name
         folder.mkdir(parents=True, exist_ok=True)
-        self.log_file = folder / "demo.log"
+        self.log_file = folder / f"{command[0]}.log"
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [os.environ["FREE_LLM_PROXY_BIN"], "demo"],
+                [os.environ["FREE_LLM_PROXY_BIN"], *command],
                 cwd=folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
         atexit.register(self.process.kill)
-        self.address = self._said(r"Address\s+(http://\S+)/v1\b")
-        self.simulator = Simulator(self._said(r"GET (http://\S+)/requests\b"))
+
+    def _ready(self):
         self.log = Log(self.log_file)
         eventually(lambda: http("GET", f"{self.address}/ready")[0] == 200, "/ready is 200")
 
@@ -112,6 +121,31 @@ class Demo:
         """Its exit code after SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=15)
+
+
+class Serving(Demo):
+    """`free-llm-proxy serve` with accounts at several providers, which the simulator of a demo plays.
+
+    What it serves counts here, and nothing of the demo's own.
+    """
+
+    def __init__(self, name, simulator, providers, **settings):
+        """`providers`: what `CONFIG_FILE` says of each, its key beside (`(key's variable, key, members)`)."""
+        self.simulator = simulator
+        (WORK / name).mkdir(parents=True, exist_ok=True)
+        file = WORK / name / "config.toml"
+        tables = (f"[providers.{one}]\n{members}\n" for one, (_, _, members) in providers.items())
+        file.write_text("\n".join(tables))
+        keys = {variable: key for variable, key, _ in providers.values()}
+        own = {
+            "PORT": "0", "HOST": "127.0.0.1", "PROXY_API_KEY": KEY, "CONFIG_FILE": str(file),
+            "OPENROUTER_API_KEY": "sk-or-v1-simulated-0123456789",
+            "MODELS_LIST_URL": f"{simulator.address}/api/free-llm/top-models",
+            "UPSTREAM_BASE_URL": f"{simulator.address}/api/v1",
+        }  # fmt: skip
+        self._start(name, ["serve"], {**own, **keys, **settings})
+        self.address = "http://" + self._said(r'"event":"serving","address":"([^"]+)"')
+        self._ready()
 
 
 class Simulator:

@@ -1,8 +1,8 @@
 //! Asks the upstream's key endpoint whether the key is accepted and how many of the day's free requests are
 //! left (spec §10.5): with each read of the list, and every five minutes while requests come.
 //!
-//! It is for people: no request waits for it, and no decision depends on it. What an answer means is
-//! [`KeySaid`]'s to say.
+//! It is for people, and for the ledger: no request waits for it. What an answer means is [`KeySaid`]'s
+//! to say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Now;
 use crate::config::LogLevel;
+use crate::model::AccountId;
 use crate::provider::KeySaid;
 use crate::redact::Secret;
 use crate::registry::Registry;
@@ -28,6 +29,8 @@ const PERIOD: Duration = Duration::from_secs(300);
 pub struct KeyTask {
     /// The way there.
     pub upstream: Upstream,
+    /// Whose key it is.
+    pub account: Arc<AccountId>,
     /// The key, for its tail in the log.
     pub key: Secret,
     /// Where what it said goes.
@@ -49,7 +52,7 @@ impl KeyTask {
             let asked = attempts();
             self.until_due(asked).await;
             let said = self.ask().await;
-            self.registry.key_said(said, Now::read());
+            self.registry.key_said(&self.account, said, Now::read());
             let refused_before = std::mem::replace(&mut refused, is_refused(said));
             if let (KeySaid::Refused { status }, false) = (said, refused_before) {
                 self.log.emit(

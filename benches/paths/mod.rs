@@ -25,7 +25,7 @@ use free_llm_proxy::model::{
 };
 use free_llm_proxy::provider::{Asked, Rules, find};
 use free_llm_proxy::redact::{Redactor, Secret};
-use free_llm_proxy::registry::{Parts, Rests, Snapshot, Source};
+use free_llm_proxy::registry::{Knowledge, Parts, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
 use free_llm_proxy::select::{Preference, Wants, next};
 use free_llm_proxy::sse::{Data, Event, Framer};
@@ -199,7 +199,7 @@ fn selection(name: &'static str, count: usize) -> Path {
     });
     let body = Bytes::from(input::body(20_000));
     let request = ChatRequest::read(body, DEPTH).expect("a request");
-    let rests = Rests::default();
+    let rests = Knowledge::default();
     let now = now();
     path(name, None, move || {
         let wants = Wants {
@@ -305,7 +305,7 @@ fn headroom(name: &'static str) -> Path {
     let (ledger, slots) = ledger();
     path(name, None, move || {
         let now = now();
-        let room = |slot: &&Slot| ledger.headroom(**slot, ASK, now) == Headroom::Free;
+        let room = |slot: &&Slot| ledger.headroom(**slot, || ASK, now) == Headroom::Free;
         slots.iter().filter(room).count()
     })
 }

@@ -29,6 +29,12 @@ REPEATED = """\
 The model numbers its calls anew each turn. To Claude Code and Codex, whose ids are translated, it gives both calls of the first turn
 the same one, too; to Qwen Code, whose ids go through as they are, `call_0` and `call_1`. Nothing is lost, and nothing is asked again.
 """
+DAY_ENDS = """\
+# Through the end of a day
+
+Three accounts: at Groq, Gemini and OpenRouter. Of the day of the first two, two requests are left each, and the task takes six. Groq
+states in its headers what is left, so no request is refused there; Gemini refuses once, and the agent does not see it.
+"""
 
 
 def file(told):
@@ -39,7 +45,7 @@ def arguments():
     told = argparse.ArgumentParser(prog="e2e/agents/run", description="Real SDKs and agents against the built binary.")
     told.add_argument("--all", action="store_true", help="all agents, not the quick two only")
     told.add_argument("--table", type=file, metavar="FILE", help="write the table there too, in Markdown")
-    told.add_argument("--transcripts", type=file, metavar="FILE", help="write there how agents go through a failover, and call ids that repeat")
+    told.add_argument("--transcripts", type=file, metavar="FILE", help="write there how agents go through a failover, the end of a day, and call ids that repeat")
     told.add_argument("words", nargs="*", metavar="WORD", help="only the checks with one of these in their names")
     return told.parse_args()
 
@@ -71,7 +77,9 @@ def main():
     if wanted.table:
         wanted.table.write_text(f"{TABLE}\n{whole}")
     if wanted.transcripts:
-        parts = (THROUGH_429, agent_checks.THROUGH_429), (REPEATED, agent_checks.REPEATED)
+        parts = (
+            (THROUGH_429, agent_checks.THROUGH_429), (DAY_ENDS, agent_checks.DAY_ENDS), (REPEATED, agent_checks.REPEATED),
+        )  # fmt: skip
         wanted.transcripts.write_text("\n".join(one for intro, runs in parts if runs for one in (intro, *runs)))
     return runner.close(results)
 

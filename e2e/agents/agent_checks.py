@@ -1,16 +1,16 @@
 """What every agent is to do: write a file, read it back, say done, while models fail in between."""
 
-from rig import SLOW_FAILURE, check, equal, eventually, limited, outcomes
+from rig import SLOW_FAILURE, Rig, Serving, check, equal, eventually, limited, outcomes
 
 from .agent import DONE, LAST_WORD
 from .agents import Aider, ClaudeCode, Codex, CodexPatch, Opencode, QwenCode
-from .transcript import failover, repeated, rounds
+from .transcript import failover, repeated, rounds, through_the_day
 
 PROMPT = "Create the file greeting.txt, read it back, then say done."
 TEXT = "Написано бесплатной моделью.\nquotes \" and \\ and $HOME and 🦀\n"
 OTHER = "another one\n"
-THROUGH_429, REPEATED = [], []
-"""Transcripts of the runs through a 429, and of those whose call ids repeat."""
+THROUGH_429, REPEATED, DAY_ENDS = [], [], []
+"""Transcripts of the runs through a 429, of those whose call ids repeat, and of those through the end of a day."""
 # Every need of theirs is met by each of these.
 ABLE = {
     f"supports{what}": True
@@ -117,6 +117,51 @@ def breaks(kind, rig):
     assert "upstream_error" in [line.get("mid_stream_error") for line in rig.lines()], "no stream broke"
 
 
+GROQ, GEMINI = "groq/openai/gpt-oss-120b", "gemini/gemini-3.5-flash"
+KEYS = {"groq": "gsk_simulated-0123456789", "gemini": "AIza-simulated-0123456789"}
+
+
+def day_ends(kind, rig):
+    """Three accounts: two requests are left of Groq's day and of Gemini's each, and the task takes six.
+
+    Groq states in its headers what is left; Gemini says nothing before it refuses.
+    """
+    at = f"{rig.simulator.address}/providers"
+    serving = Serving("agents-accounts", rig.simulator, {
+        # The minute's tokens that it really gives are fewer than an agent's prompt has.
+        "groq": ("GROQ_API_KEY", KEYS["groq"], f'base_url = "{at}/groq/openai/v1"\nmodels = ["openai/gpt-oss-120b"]\nlimits = []'),
+        "gemini": ("GEMINI_API_KEY", KEYS["gemini"], f'base_url = "{at}/gemini/v1beta/openai"\nmodels = ["gemini-3.5-flash"]'),
+    }, PROVIDERS="groq,gemini,openrouter", MODEL_ORDER=f"{GROQ},{GEMINI},*")  # fmt: skip
+    several = Rig(serving)
+    agent = kind(several, "day ends")
+    other = agent.project / "other.txt"
+    turns = agent.turns(TEXT)
+    more = [{"tool_call": agent.write(other, OTHER)}, {"tool_call": agent.read(other)}, {"tool_call": agent.read(agent.file)}]
+    plan = agent.plan([*turns[:2], *more, turns[-1]])
+    day = lambda provider, **ends: {
+        "accounts": [{"keys": [KEYS[provider]], "limits": [{"requests": 2, "per": "day", "of": "model", **ends}]}],
+        "default": plan,
+    }
+    script = {"default": plan, "providers": {"groq": day("groq"), "gemini": day("gemini", ends="pacific")}}
+    several.situation(script, listed=rig.short_list(3, **ABLE))
+    try:
+        done(agent, agent.told(PROMPT))
+        equal(other.read_text(), OTHER, "the other file's content")
+        lines = eventually(lambda: len(several.lines()) >= 6 and several.lines(), "six lines in the log")
+        # It may end before its notes are taken.
+        assert {line["status"] for line in lines} <= {200, 499}, f"what the agent was told: {lines}"
+        asked = several.simulator.completions()
+        provider = lambda one: one["provider"] or "openrouter"
+        served = [provider(one) for one in asked if one["status"] == 200]
+        equal(list(dict.fromkeys(served)), ["groq", "gemini", "openrouter"], "who served, one after the other")
+        equal([served.count(one) for one in ("groq", "gemini")], [2, 2], "requests of the two days")
+        refused = [(provider(one), one["why"]) for one in asked if one["status"] != 200]
+        equal(refused, [("gemini", "over requests per day")], "refusals")
+        DAY_ENDS.append(through_the_day(agent, agent.command(PROMPT), several.lines(), asked))
+    finally:
+        serving.stop()
+
+
 def bad_key(kind, rig):
     """It says that the key is wrong, and no model hears of it."""
     agent = kind(rig, "bad key")
@@ -136,6 +181,7 @@ CASES = {
     "call ids repeat": ids_repeat,
     "stream breaks": breaks,
     "all rest, it waits": all_rest,
+    "a day ends": day_ends,
     "bad key": bad_key,
 }
 QUICK = [ClaudeCode, Codex]

@@ -107,7 +107,7 @@ class Aider(Agent):
 
     name, program, bin = "aider", "aider", WORK / "aider" / "bin"
     package = "pip aider-chat"
-    without = ("two calls at once", "call ids repeat")
+    without = ("two calls at once", "call ids repeat", "a day ends")
 
     def settings(self):
         (self.project / "notes.txt").write_text("Write a greeting.\n")

@@ -59,3 +59,13 @@ def repeated(agent, command, lines, asked):
     shown = "\n".join(f"called {' '.join(calls)}, results for {' '.join(results)}" for calls, results in rounds(asked))
     why = f"What the model was sent back, of {len(asked)} requests in all:"
     return section(agent, command, lines, why, "text", shown)
+
+
+def through_the_day(agent, command, lines, asked):
+    """A run in which the day of one account after the other ends."""
+    rows = []
+    for one in asked:
+        what = "served" if one["status"] == 200 else f"{one['status']}, {one['why']}"
+        rows.append(f"{one['provider'] or 'openrouter':10} {one['model']}: {what}")
+    why = "What the simulated accounts were asked, of which two had two requests left of their day:"
+    return section(agent, command, lines, why, "text", "\n".join(rows))

@@ -27,10 +27,10 @@ export const limited = (seconds) => ({ failure: { name: 'provider_limit_retry_af
 export const paced = (more = {}) => ({ ok: { chunks: 12, delay_ms: 60, ...more } });
 
 export class Demo {
-  /** `port` 0 takes a free one. */
-  static async start(name, port = 0) {
+  /** `port` 0 takes a free one; with no provider but these. */
+  static async start(name, port = 0, providers = 'openrouter') {
     const demo = new Demo();
-    demo.spawn(name, 'demo', { PORT: String(port) });
+    demo.spawn(name, 'demo', { PORT: String(port) }, ['--providers', providers]);
     demo.url = (await demo.said(/Address\s+(http:\/\/\S+)\/v1\b/))[1];
     demo.simulator = (await demo.said(/GET (http:\/\/\S+)\/requests\b/))[1];
     await eventually(async () => (await fetch(`${demo.url}/ready`)).ok, 'the demo is ready');
@@ -50,13 +50,13 @@ export class Demo {
   }
 
   /** Runs the binary in a folder and an environment of its own: no `.env`, no settings but these. */
-  spawn(name, command, settings) {
+  spawn(name, command, settings, flags = []) {
     const folder = join(process.env.UI_WORK, name);
     mkdirSync(folder, { recursive: true });
     this.logFile = join(folder, `${command}.log`);
     const log = openSync(this.logFile, 'w');
     const env = { PATH: process.env.PATH, HOME: folder, ...settings };
-    this.process = spawn(process.env.FREE_LLM_PROXY_BIN, [command], { cwd: folder, env, stdio: ['ignore', log, log] });
+    this.process = spawn(process.env.FREE_LLM_PROXY_BIN, [command, ...flags], { cwd: folder, env, stdio: ['ignore', log, log] });
     process.on('exit', () => this.process.kill('SIGKILL'));
   }
 

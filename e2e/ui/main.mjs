@@ -7,6 +7,7 @@ import { Demo } from './demo.mjs';
 import './checks/watch.mjs';
 import './checks/key.mjs';
 import './checks/live.mjs';
+import './checks/accounts.mjs';
 import './checks/play.mjs';
 import './checks/explain.mjs';
 import './checks/look.mjs';

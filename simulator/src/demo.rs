@@ -1,29 +1,42 @@
-//! The script of `demo`: everything works, and now and then a model does not.
+//! The script of `demo`: three accounts with small quotas, and now and then a model that fails.
 
 use crate::answers::Answer;
 use crate::failed::Failed;
 use crate::failures::Failure;
-use crate::providers::{Account, Ends, Limit, Per, Provider, ProviderScript};
+use crate::providers::{Account, Ends, Limit, Per, ProviderScript};
 use crate::script::Script;
 use crate::step::Step;
 
 impl Script {
-    /// The best model is rate-limited after every few answers, the second fails inside a 200 now
-    /// and then, and all speak at a pace that can be watched.
+    /// OpenRouter, Groq and Gemini, each with one account under this key, and quotas so small that within
+    /// a minute of use one sees an account run out, another take over, and the first return.
+    ///
+    /// OpenRouter's best model is rate-limited after every few answers, its second fails inside a 200 now
+    /// and then, and all speak at a pace that can be watched. `groq` requests a minute and `gemini`
+    /// requests a day are all that those two give.
     #[must_use]
-    pub fn demo() -> Self {
-        let paced = Answer {
-            chunks: 16,
-            delay_ms: 25,
-            first_delay_ms: 150,
-            comments: 1,
-            ..Answer::default()
+    pub fn demo(keys: &DemoKeys<'_>, groq: u64, gemini: u64) -> Self {
+        const FREE: &[&str] = &["*:free", "openrouter/free"];
+        let openrouter = Account::new("openrouter", keys.openrouter).limits([
+            Limit::requests(6, Per::Minute).models(FREE),
+            Limit::requests(50, Per::Day).ends(Ends::Utc).models(FREE),
+        ]);
+        let groq = Account::new("groq", keys.groq).limits([Limit::requests(groq, Per::Minute)]);
+        let gemini =
+            Account::new("gemini", keys.gemini)
+                .limits([Limit::requests(gemini, Per::Day).ends(Ends::Pacific)]);
+        let said = |provider: &str| {
+            Step::from(Answer {
+                text: Some(format!("Hello! This is {provider}, simulated.")),
+                ..paced()
+            })
         };
+        let of = |account: Account| ProviderScript::new().account(account);
         let thinking = Answer {
-            reasoning: Some("The user wants an answer, and there is nobody else awake.".to_owned()),
-            ..paced.clone()
+            reasoning: Some("The user wants an answer, and nobody better is awake.".to_owned()),
+            ..paced()
         };
-        let ok = || Step::from(paced.clone());
+        let ok = || Step::from(paced());
         let limited =
             Step::failure(Failed::from(Failure::ProviderLimitRetryAfter).retry_after("10"));
         Self::new()
@@ -36,46 +49,28 @@ impl Script {
                 [ok(), ok(), Step::failure(Failure::OkErrorBadGateway)],
             )
             .others(Step::from(thinking))
-    }
-
-    /// The same with three providers that have small quotas, so that within a minute one sees an account
-    /// run out, another take over, and the first return. `key` is that of the OpenRouter account; the
-    /// others have those of their files ([`crate::Providers::keys`]).
-    #[must_use]
-    pub fn demo_of_accounts(key: &str) -> Self {
-        let paced = |text: &str| {
-            Step::from(Answer {
-                chunks: 12,
-                delay_ms: 25,
-                first_delay_ms: 100,
-                ..Answer::text(text)
-            })
-        };
-        let of_file = |provider: &str| {
-            let row = Provider::named(provider);
-            let account = row.and_then(|row| row.accounts.first());
-            account.cloned().unwrap_or_default()
-        };
-        let openrouter = Account::new("openrouter", key).limits([
-            Limit::requests(6, Per::Minute).models(&["*:free", "openrouter/free"]),
-            Limit::requests(50, Per::Day)
-                .ends(Ends::Utc)
-                .models(&["*:free", "openrouter/free"]),
-        ]);
-        let groq = of_file("groq").limits([
-            Limit::requests(4, Per::Minute).of_model(),
-            Limit::requests(1000, Per::Day).of_model(),
-            Limit::tokens(8000, Per::Minute).of_model(),
-        ]);
-        let gemini = of_file("gemini").limits([
-            Limit::requests(5, Per::Minute).of_model(),
-            Limit::requests(20, Per::Day).of_model().ends(Ends::Pacific),
-        ]);
-        let said = |provider: &str| paced(&format!("Hello! This is {provider}, simulated."));
-        let of = |account: Account| ProviderScript::new().account(account);
-        Self::demo()
             .provider("openrouter", of(openrouter))
             .provider("groq", of(groq).others(said("Groq")))
             .provider("gemini", of(gemini).others(said("Gemini")))
+    }
+}
+
+/// The keys of the demo's accounts.
+pub struct DemoKeys<'a> {
+    /// At OpenRouter.
+    pub openrouter: &'a str,
+    /// At Groq.
+    pub groq: &'a str,
+    /// At Gemini.
+    pub gemini: &'a str,
+}
+
+fn paced() -> Answer {
+    Answer {
+        chunks: 16,
+        delay_ms: 25,
+        first_delay_ms: 150,
+        comments: 1,
+        ..Answer::default()
     }
 }

@@ -50,6 +50,7 @@ use tokio::task::JoinSet;
 
 pub use answers::{Answer, ToolCall, Usage};
 pub use clock::Now;
+pub use demo::DemoKeys;
 pub use failed::Failed;
 pub use failures::Failure;
 pub use list::{TOP_MODELS, TOP_MODELS_NEXT, list_of};

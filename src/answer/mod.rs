@@ -54,14 +54,23 @@ pub fn read(body: &[u8], endpoint: Endpoint) -> Result<Said, json::Error> {
 /// No answer has more tokens: a larger number is not believed.
 pub const MOST_TOKENS: u64 = 10_000_000;
 
-/// The same, and how many tokens the answer has, where its usage says so.
+/// What an answer says that it used, as far as that is to be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt: Option<u64>,
+    /// Tokens of the answer.
+    pub completion: Option<u64>,
+}
+
+/// The same, and what it used, where it says so.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64>), json::Error> {
+pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Usage), json::Error> {
     let mut reader = Reader::new(body, json::MAX_DEPTH)?;
     let mut error = None;
-    let mut tokens = None;
+    let mut used = Usage::default();
     let mut choices = Choices::default();
     // Of a completion there is one of these in every event.
     let mut is_completion = false;
@@ -78,8 +87,11 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
             is_completion = true;
             reader.object(|key, reader| {
                 let value = reader.value()?;
-                if key == "completion_tokens" {
-                    tokens = value.as_u64().filter(|tokens| *tokens <= MOST_TOKENS);
+                let tokens = || value.as_u64().filter(|tokens| *tokens <= MOST_TOKENS);
+                match key {
+                    "prompt_tokens" => used.prompt = tokens(),
+                    "completion_tokens" => used.completion = tokens(),
+                    _ => {}
                 }
                 Ok(())
             })
@@ -96,7 +108,7 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Option<u64
         None if is_completion => Said::Nothing,
         None => UpstreamError::by_itself(body).map_or(Said::Nothing, Said::Error),
     };
-    Ok((said, tokens))
+    Ok((said, used))
 }
 
 /// Whether a finish reason says nothing by itself: the model is done, or wants tools called, which
@@ -274,7 +286,8 @@ mod tests {
             (r#"{"choices":[{"delta":{"usage":{"completion_tokens":42}}}]}"#,     None),
         ];
         for (body, expected) in rows {
-            let (_, tokens) = read_counted(body.as_bytes(), Endpoint::Chat).unwrap();
+            let (_, used) = read_counted(body.as_bytes(), Endpoint::Chat).unwrap();
+            let tokens = used.completion;
             assert_eq!(tokens, expected, "{body}");
         }
     }

@@ -16,9 +16,10 @@ use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};
 use super::walk::{Times, Walker};
 use crate::answer::{
-    AnswerHead, Said, UpstreamError, as_stream, read as read_answer, read_counted,
+    AnswerHead, Said, UpstreamError, Usage, as_stream, read as read_answer, read_counted,
     without_heartbeat,
 };
+use crate::ledger::{Correction, QuotaHeaders, read_headers};
 use crate::request::{ChatRequest, Dropped, Endpoint, UpstreamBody};
 use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
@@ -70,6 +71,7 @@ impl Walker {
         if !(200..300).contains(&heard.status) {
             return Err(self.refused(&heard, body, request).await);
         }
+        asking.drawn.correct(&quota(&heard));
         if !request.stream {
             return self.plain(&heard, body, asked_at).await.map(Opened::Plain);
         }
@@ -127,13 +129,13 @@ impl Walker {
         };
         let broken = |cause| self.rules.broken(Some(heard.status), cause);
         match read_counted(&body, heard.endpoint) {
-            Ok((said @ (Said::Useful { .. } | Said::Stopped), completion_tokens)) => {
+            Ok((said @ (Said::Useful { .. } | Said::Stopped), usage)) => {
                 let body = heard.account.without_key(body);
                 Ok(PlainAnswer {
                     candidate: Arc::clone(&heard.candidate),
                     head: AnswerHead::of(&heard.headers, &self.rules.redactor),
                     body,
-                    completion_tokens,
+                    usage,
                     dropped: Dropped::default(),
                     silent: said == Said::Stopped,
                 })
@@ -220,6 +222,8 @@ impl Walker {
                         events,
                         finished,
                         silent,
+                        usage: Usage::default(),
+                        drawn: None,
                         heard: Box::new(heard.in_mid_stream()),
                     });
                 }
@@ -300,9 +304,20 @@ impl StreamAnswer {
             events: 0,
             finished: false,
             silent: plain.silent,
+            usage: plain.usage,
+            drawn: None,
             heard: Box::new(heard.in_mid_stream()),
         }
     }
+}
+
+/// What the head of a good answer says of quotas. `OpenRouter`'s says nothing, and costs no look.
+fn quota(heard: &Heard) -> Vec<Correction> {
+    let provider = &heard.account.id.provider;
+    if provider.is_openrouter() {
+        return Vec::new();
+    }
+    read_headers(QuotaHeaders::of(provider), &heard.headers, heard.at)
 }
 
 /// How an answer begins.

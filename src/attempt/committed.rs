@@ -21,6 +21,7 @@ use crate::answer::{Mender, Said, UpstreamError};
 use crate::clock::Now;
 use crate::json::{self, Raw};
 use crate::model::Candidate;
+use crate::registry::Drawn;
 use crate::sse::{Data, Event, Framer};
 use crate::telemetry::{Attempt, Ending, RequestRecord};
 use crate::upstream::AnswerBody;
@@ -47,6 +48,8 @@ pub struct Committed {
     /// Before the record: it ends first.
     attempt: Option<Attempt>,
     record: RequestRecord,
+    /// What it draws from quotas; `None` once it has ended.
+    drawn: Option<Drawn>,
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
     framer: Framer,
@@ -78,12 +81,17 @@ impl StreamAnswer {
     ) -> Committed {
         record.stream_begins(attempt.as_ref().map(Attempt::begun));
         let idle = Idle::new(walker.times.idle, keepalive);
+        let drawn = self.drawn.map(|mut drawn| {
+            drawn.told(self.usage);
+            drawn
+        });
         let mut committed = Committed {
             walker,
             candidate: self.candidate,
             heard: self.heard,
             attempt,
             record,
+            drawn,
             body: Some(self.body),
             framer: self.framer,
             mender: self.mender,
@@ -274,8 +282,12 @@ impl Committed {
     }
 
     fn read(&mut self, payload: &[u8]) -> Result<Said, json::Error> {
-        let (said, tokens) = self.rendering.event(payload, self.ready.open())?;
-        self.record.counted(tokens);
+        let (said, used) = self.rendering.event(payload, self.ready.open())?;
+        self.record.counted(used.completion);
+        if let Some(drawn) = &mut self.drawn {
+            drawn.told(used);
+            drawn.received(payload.len());
+        }
         Ok(said)
     }
 
@@ -328,6 +340,9 @@ impl Committed {
         if let Some(attempt) = self.attempt.take() {
             attempt.ends(Outcome::Success, None, None, None);
         }
+        if let Some(mut drawn) = self.drawn.take() {
+            drawn.is_well();
+        }
         self.record.ends(Ending::Answered { status: 200 });
     }
 
@@ -340,6 +355,7 @@ impl Committed {
         if self.body.take().is_none() {
             return;
         }
+        self.drawn = None;
         let failed = self.rendering.failed(error);
         self.forward(failed);
         let cause = Some(Cause::ShuttingDown);
@@ -355,6 +371,9 @@ impl Committed {
     /// Ends the stream with one error.
     fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
         self.body = None;
+        if let Some(drawn) = self.drawn.take() {
+            drawn.refused(failure);
+        }
         let failure = &failure.clone().owed_to(self.heard.routing);
         let until = self.walker.let_rest(&self.candidate, failure, Now::read());
         // After the commit every failure is one of these two (spec §5).

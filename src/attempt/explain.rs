@@ -9,7 +9,7 @@ use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::ModelField;
 use crate::model::Candidate;
-use crate::registry::{Rests, Snapshot};
+use crate::registry::{Knowledge, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{LeftOut, Next, Why, awake, left_out, next};
 
@@ -38,7 +38,7 @@ impl Walker {
         &self,
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
-        known: &Rests,
+        known: &Knowledge,
         now: Now,
     ) -> Explanation {
         let progress = Progress::default();

@@ -12,9 +12,10 @@ use super::opened::{Opened, Unanswered};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::LogLevel;
-use crate::model::{Candidate, Capabilities};
-use crate::registry::Rests;
-use crate::request::{ChatRequest, Endpoint, FieldName};
+use crate::model::{Candidate, Capabilities, Offer};
+use crate::registry::{Drawn, Rests};
+use crate::request::{ChatRequest, Dropped, Endpoint, FieldName, UpstreamBody};
+use crate::surface::LARGE;
 use crate::telemetry::Attempt;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
 
@@ -25,9 +26,11 @@ pub(super) struct Asking<'a> {
     pub(super) account: &'a Arc<Account>,
     pub(super) request: &'a ChatRequest,
     pub(super) request_id: &'a Arc<str>,
+    pub(super) drawn: &'a Drawn,
 }
 
 /// What is known of an offer by what it answered, beside what lists and rows say.
+#[derive(Clone)]
 struct Known {
     able: Capabilities,
     refused: Vec<FieldName>,
@@ -40,24 +43,24 @@ impl Walker {
         candidate: &Arc<Candidate>,
         request: &ChatRequest,
         attempt: &Attempt,
+        drawn: &mut Drawn,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
         let Some(account) = self.account(&candidate.account) else {
             let failure = self.rules.broken(None, Cause::Broken);
             return Err(Unanswered::Failed(failure));
         };
-        let asking = Asking {
-            candidate,
-            account,
-            request,
-            request_id: attempt.request_id(),
-        };
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;
         loop {
-            let fields = &account.provider.fields;
-            let (body, dropped) =
-                request.body_for(&candidate.offer, known.able, fields, &known.refused);
+            let asking = Asking {
+                candidate,
+                account,
+                request,
+                request_id: attempt.request_id(),
+                drawn: &*drawn,
+            };
+            let (body, dropped) = body_for(asking, &known).await;
             let answered = self.ask_with(asking, body).await;
             let (field, failure) = match (answered, first.take()) {
                 (Ok(opened), taught) => {
@@ -67,11 +70,14 @@ impl Walker {
                     return Ok(opened.without(dropped));
                 }
                 (Err(Unanswered::Failed(failure)), None) => match failure.lesson {
-                    Some(Lesson::Refuses(field)) if Now::steady() < deadline => (field, failure),
+                    Some(Lesson::Refuses(field)) if Now::steady() < deadline && drawn.again() => {
+                        (field, failure)
+                    }
                     _ => return Err(Unanswered::Failed(failure)),
                 },
                 // It was reached before, and what it said then counts.
                 (Err(Unanswered::Unreached(_)), Some((_, failure))) => {
+                    drawn.refund();
                     return Err(Unanswered::Failed(failure));
                 }
                 (Err(unanswered), _) => return Err(unanswered),
@@ -103,6 +109,29 @@ impl Walker {
         }
         self.registry.with_rests(learnt)
     }
+}
+
+/// What is sent, and what was left out of it.
+async fn body_for(asking: Asking<'_>, known: &Known) -> (UpstreamBody, Dropped) {
+    let Asking {
+        candidate,
+        account,
+        request,
+        ..
+    } = asking;
+    let make = |request: &ChatRequest, offer: &Offer, account: &Account, known: &Known| {
+        let fields = &account.provider.fields;
+        request.body_for(offer, known.able, fields, &known.refused)
+    };
+    let offer = &candidate.offer;
+    if request.size() < LARGE || offer.provider.is_openrouter() {
+        return make(request, offer, account, known);
+    }
+    let (account, known) = (Arc::clone(account), known.clone());
+    let (own, of) = (request.clone(), Arc::clone(offer));
+    let made = tokio::task::spawn_blocking(move || make(&own, &of, &account, &known)).await;
+    // There is no rewriting that fails; what came is better than nothing.
+    made.unwrap_or_else(|_| (request.body_as_it_came(&offer.id), Dropped::default()))
 }
 
 /// What a refusal teaches beyond its verdict, where it says that the name of a field is unknown. The

@@ -36,6 +36,7 @@ impl Heard {
             account,
             request,
             request_id,
+            ..
         } = asking;
         let (head, body) = response.into_parts();
         let heard = Self {

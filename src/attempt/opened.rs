@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Heard;
-use crate::answer::{AnswerHead, Mender};
+use crate::answer::{AnswerHead, Mender, Usage};
 use crate::model::Candidate;
+use crate::registry::Drawn;
 use crate::request::Dropped;
 use crate::sse::Framer;
 use crate::telemetry::Attempt;
@@ -40,6 +41,18 @@ impl Opened {
             Self::Plain(plain) => &plain.dropped,
             Self::Stream(stream) => &stream.dropped,
         }
+    }
+
+    /// The same, with what it has drawn from quotas: a whole answer settles that at once, a stream with
+    /// its end.
+    pub(super) fn with_drawn(mut self, mut drawn: Drawn) -> Self {
+        match &mut self {
+            Self::Plain(plain) => {
+                drawn.answered(plain.usage, plain.body.len());
+            }
+            Self::Stream(stream) => stream.drawn = Some(drawn),
+        }
+        self
     }
 
     /// The answer to a request from which this was left out.
@@ -78,8 +91,8 @@ pub struct PlainAnswer {
     pub head: AnswerHead,
     /// Its JSON, as it came.
     pub body: Bytes,
-    /// How many tokens it has, where it says so.
-    pub completion_tokens: Option<u64>,
+    /// What it used, where it says so.
+    pub usage: Usage,
     /// What its provider was not sent of the request.
     pub dropped: Dropped,
     /// It says nothing but `stop`.
@@ -107,6 +120,10 @@ pub struct StreamAnswer {
     pub(super) finished: bool,
     /// It says nothing but `stop`.
     pub(super) silent: bool,
+    /// What it used, where that is known before its end.
+    pub(super) usage: Usage,
+    /// What it has drawn from quotas.
+    pub(super) drawn: Option<Drawn>,
     /// What it is judged by from here on.
     pub(super) heard: Box<Heard>,
 }

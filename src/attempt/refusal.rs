@@ -8,9 +8,10 @@ use super::Opened;
 use super::progress::LastWord;
 use crate::answer::PassedAnswer;
 use crate::clock::Now;
+use crate::ledger::Unit;
 use crate::live::AttemptRecord;
 use crate::model::{AccountId, Capability, ModelId};
-use crate::registry::{Rests, Snapshot};
+use crate::registry::{Knowledge, Snapshot};
 use crate::select::{LeftOut, Next, Ruled, Unavailable, Wants, Why, left_out, next, ruled};
 use crate::units::whole_seconds;
 use crate::upstream::Unreachable;
@@ -102,7 +103,7 @@ pub(super) struct Walked<'a> {
 pub(super) fn nobody_left(
     snapshot: Option<&Snapshot>,
     walked: Walked<'_>,
-    known: &Rests,
+    known: &Knowledge,
     now: Now,
 ) -> Result<Opened, Refusal> {
     let Some(snapshot) = snapshot else {
@@ -148,11 +149,17 @@ pub(super) fn nobody_left(
 
 /// Whether a resting model may answer where all that were asked did not. A model that is gone was
 /// never really a candidate.
-fn somebody_may_do_better(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> bool {
+fn somebody_may_do_better(
+    snapshot: &Snapshot,
+    wants: Wants<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> bool {
     let Next::None(Why::Resting { .. }) = next(Some(snapshot), wants, known, now) else {
         return false;
     };
     let returns = |(_, why): &(_, LeftOut)| match why {
+        LeftOut::Spent { returns_in, .. } => returns_in.is_some(),
         LeftOut::Resting(whose) | LeftOut::Account(whose) => {
             let rest = known.rest_of(whose, now);
             rest.is_some_and(|rest| !rest.until_next_list)
@@ -161,14 +168,16 @@ fn somebody_may_do_better(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, 
         | LeftOut::Lacks(_)
         | LeftOut::TooSmall { .. }
         | LeftOut::Tried
-        | LeftOut::Probing => false,
+        | LeftOut::Probing
+        | LeftOut::Busy(_)
+        | LeftOut::OverLimit(_) => false,
     };
     left_out(snapshot, wants, known, now).iter().any(returns)
 }
 
 /// What is told while all are ruled out by their accounts: of several `why`, counted. The upstream's own
 /// words are told again where there is one.
-fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Rests, now: Now) -> Refusal {
+fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Knowledge, now: Now) -> Refusal {
     let rest = known.rest_of(ruled.candidate.of_account(), now);
     let out = rest.and_then(|rest| rest.because.out_of.as_ref());
     let retry_after = seconds(ruled.left);
@@ -183,12 +192,21 @@ fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Rests, now: Now)
         },
         (_, limit) => Refusal::AccountLimited {
             limit,
-            requests: out.and_then(|out| out.free_requests).map(|free| free.limit),
+            requests: out
+                .and_then(|out| out.free_requests)
+                .map(|free| free.limit)
+                .or_else(|| requests(ruled, known, now)),
             why,
             retry_after,
             available_at: now.plus(ruled.left).wall,
         },
     }
+}
+
+/// How many requests the quota has that is used up, by what is known of it.
+fn requests(ruled: &Ruled, known: &Knowledge, now: Now) -> Option<u64> {
+    let spent = known.ledger.bucket_view(ruled.bucket?, now)?;
+    (spent.unit == Unit::Requests).then_some(spent.limit)
 }
 
 /// The attempts as the caller sees them.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::answer::{Said, read_counted};
+use crate::answer::{Said, Usage, read_counted};
 use crate::clients::Frame;
 use crate::json::{self, Raw};
 use crate::request::Endpoint;
@@ -28,7 +28,7 @@ pub enum Rendering {
 }
 
 impl Rendering {
-    /// What an event says, and how many tokens the answer has if it tells that. What the client
+    /// What an event says, and what was used if it tells that. What the client
     /// gets of it is in `out`, unless it goes out as it came.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Rendering {
         &mut self,
         payload: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<(Said, Option<u64>), json::Error> {
+    ) -> Result<(Said, Usage), json::Error> {
         match self {
             Self::AsItCame(endpoint) => read_counted(payload, *endpoint),
             Self::Translated { stream, .. } => stream.event(payload, out),

@@ -15,7 +15,7 @@ use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
 use crate::provider::Rules;
 use crate::redact::Redactor;
-use crate::registry::{Claim, Registry, Rests, Snapshot};
+use crate::registry::{Chosen, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
 use crate::telemetry::{Log, RequestRecord, Traffic};
@@ -115,10 +115,13 @@ impl Walker {
             let mut changes = self.registry.changes();
             let (next, claim) = self.choose(snapshot, request, &mut progress);
             match (next, claim) {
-                (Next::Ask(_), Some(claim)) => {
+                (Next::Ask(_), Some((claim, mut drawn))) => {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
-                    let asked = match self.ask(&candidate, request, &attempt, deadline).await {
+                    let asked = match self
+                        .ask(&candidate, request, &attempt, &mut drawn, deadline)
+                        .await
+                    {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
                     };
@@ -140,14 +143,18 @@ impl Walker {
                             self.tell(&candidate, &failure, None, attempt);
                             claim.is_well();
                             progress.is_out(candidate.model(), OutBy::Tried);
+                            let opened = opened.with_drawn(drawn);
                             progress.last = Some(LastWord::Silent(Box::new(opened)));
                         }
                         Ok(Ok(opened)) => {
                             claim.is_well();
+                            let opened = opened.with_drawn(drawn);
                             let attempt = Some(attempt);
                             return Ok(Answer { opened, attempt });
                         }
                         Ok(Err(failure)) => {
+                            drawn.refused(&failure);
+                            drop(drawn);
                             let failure = failure.owed_to(request.routing);
                             if let Some(refusal) =
                                 self.after(request, failure, claim, &mut progress, attempt)
@@ -158,6 +165,7 @@ impl Walker {
                         Err(error) => {
                             // It was not asked after all, and nothing is known of it.
                             drop(claim);
+                            drawn.refund();
                             progress.take_back();
                             let took = Now::steady().saturating_duration_since(attempt.begun());
                             attempt.was_none();
@@ -209,8 +217,8 @@ impl Walker {
             unreached: progress.unreached,
             attempts: &record.attempts(),
         };
-        let end = |known: &Rests, now| nobody_left(snapshot, walked, known, now);
-        let opened = self.registry.with_rests_now(end)?;
+        let end = |known: &Knowledge, now| nobody_left(snapshot, walked, known, now);
+        let opened = self.registry.with_known_now(end)?;
         Ok(Answer {
             opened,
             attempt: None,
@@ -245,21 +253,26 @@ impl Walker {
         snapshot: Option<&'s Snapshot>,
         request: &ChatRequest,
         progress: &mut Progress,
-    ) -> (Next<'s>, Option<Claim>) {
+    ) -> (Next<'s>, Option<(Claim, Drawn)>) {
         let wants = self.wants(request, progress);
-        let choose = |known: &Rests, now| {
+        let choose = |known: &Knowledge, now| {
             let next = next(snapshot, wants, known, now);
             let candidate = next.candidate().cloned();
             let was_unreached = candidate
                 .as_ref()
                 .is_some_and(|candidate| known.was_unreached(candidate.provider()));
-            ((next, was_unreached), candidate)
+            let chosen = candidate.map(|candidate| Chosen {
+                slot: snapshot.and_then(|snapshot| snapshot.slot(&candidate)),
+                ask: wants.ask(),
+                candidate,
+            });
+            ((next, was_unreached), chosen)
         };
         let ((next, was_unreached), claim) = self
             .registry
             .claim(choose, |candidate| self.usual(candidate));
         progress.was_unreached = was_unreached;
-        if let Some(claim) = &claim {
+        if let Some((claim, _)) = &claim {
             progress.attempts += 1;
             progress.is_out(claim.candidate().itself(), OutBy::Tried);
         }
@@ -306,11 +319,11 @@ impl Walker {
         };
         let out = [wants.out, &[here]].concat();
         let wants = Wants { out: &out, ..wants };
-        let reachable = |known: &Rests, now| {
+        let reachable = |known: &Knowledge, now| {
             let other = next(snapshot, wants, known, now).candidate();
             other.is_some_and(|other| !known.is_unreached(other.provider(), now))
         };
-        self.registry.with_rests_now(reachable)
+        self.registry.with_known_now(reachable)
     }
 
     /// There was no connection: tells the operator.

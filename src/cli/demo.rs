@@ -1,16 +1,28 @@
-//! `demo`: the proxy on top of the built-in simulator; no key and no network needed.
+//! `demo`: the proxy on top of the built-in simulator, which plays three providers with small quotas; no
+//! key and no network needed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use simulator::{Script, Simulator};
+use simulator::{DemoKeys, Script, Simulator, addresses};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::{Ending, say, serve};
-use crate::config::{Group, Sources, reachable};
+use crate::config::{Group, Source, Sources, reachable};
 
-/// The demo's own key: it opens nothing but the simulator.
+/// The demo's own key: it opens nothing but the demo.
 const KEY: &str = "demo-key";
+
+/// They open nothing but the simulator.
+const KEYS: DemoKeys<'static> = DemoKeys {
+    openrouter: "sk-or-v1-simulated-0123456789",
+    groq: "gsk_simulated-0123456789",
+    gemini: "AIza-simulated-0123456789",
+};
+
+/// Groq's requests a minute, and Gemini's a day.
+const GROQ: u64 = 4;
+const GEMINI: u64 = 20;
 
 /// Serves until a signal.
 pub async fn run(sources: &Sources) -> Ending {
@@ -28,38 +40,10 @@ pub async fn run(sources: &Sources) -> Ending {
             return Ending::Fault;
         }
     };
-    let mut own = vec![
-        (
-            "OPENROUTER_API_KEY",
-            "sk-or-v1-simulated-0123456789".to_owned(),
-        ),
-        ("PROXY_API_KEY", KEY.to_owned()),
-        (
-            "MODELS_LIST_URL",
-            format!("{simulated}{}", Simulator::LIST_PATH),
-        ),
-        (
-            "UPSTREAM_BASE_URL",
-            format!("{simulated}{}", Simulator::UPSTREAM_PATH),
-        ),
-    ];
-    // No other provider plays along, whatever the user's settings say.
-    own.extend([
-        ("PROVIDERS", "openrouter".to_owned()),
-        ("TRAINING", "allow".to_owned()),
-        ("LOCAL_BASE_URL", String::new()),
-        ("CONFIG_FILE", String::new()),
-    ]);
-    // The simulator is on this machine: no proxy leads there.
-    own.extend(
-        Group::Outbound
-            .settings()
-            .map(|setting| (setting.name, String::new())),
-    );
-    if sources.get("HOST").is_none() {
-        own.push(("HOST", Ipv4Addr::LOCALHOST.to_string()));
-    }
-    let config = match sources.with(own).config() {
+    let demo = sources
+        .with(settings(sources, &simulated))
+        .with_file(&providers(&simulated));
+    let config = match demo.config() {
         Ok(config) => config,
         Err(error) => {
             say::problem(error);
@@ -79,9 +63,62 @@ pub async fn run(sources: &Sources) -> Ending {
         .local_addr()
         .map_or((config.host, config.port).into(), reachable);
     introduce(address, &simulated);
+    let script = Script::demo(&KEYS, GROQ, GEMINI);
     let mut beside = JoinSet::new();
-    beside.spawn(async move { Simulator::new(Script::demo()).serve(simulator).await });
+    beside.spawn(async move { Simulator::new(script).serve(simulator).await });
     serve::on(listener, config).await
+}
+
+/// What the demo sets, whatever the user's settings say.
+fn settings(sources: &Sources, simulated: &str) -> Vec<(&'static str, String)> {
+    let mut own = vec![
+        ("OPENROUTER_API_KEY", KEYS.openrouter.to_owned()),
+        ("GROQ_API_KEY", KEYS.groq.to_owned()),
+        ("GEMINI_API_KEY", KEYS.gemini.to_owned()),
+        ("PROXY_API_KEY", KEY.to_owned()),
+        (
+            "MODELS_LIST_URL",
+            format!("{simulated}{}", Simulator::LIST_PATH),
+        ),
+        (
+            "UPSTREAM_BASE_URL",
+            format!("{simulated}{}", Simulator::UPSTREAM_PATH),
+        ),
+        ("TRAINING", "allow".to_owned()),
+        ("LOCAL_BASE_URL", String::new()),
+        ("CONFIG_FILE", String::new()),
+    ];
+    // A flag is meant for this very demo; all else may be meant for the real proxy.
+    if sources.source_of("PROVIDERS") != Some(Source::Flag) {
+        own.push(("PROVIDERS", "openrouter,groq,gemini".to_owned()));
+    }
+    // The simulator is on this machine: no proxy leads there.
+    own.extend(
+        Group::Outbound
+            .settings()
+            .map(|setting| (setting.name, String::new())),
+    );
+    if sources.get("HOST").is_none() {
+        own.push(("HOST", Ipv4Addr::LOCALHOST.to_string()));
+    }
+    own
+}
+
+/// What stands in place of `CONFIG_FILE`: where the simulated providers are, and the quotas that the
+/// simulator keeps them to.
+fn providers(simulated: &str) -> String {
+    let base = |provider| addresses(simulated, provider).map_or_else(String::new, |at| at.base_url);
+    let (groq, gemini) = (base("groq"), base("gemini"));
+    format!(
+        r#"
+[providers.groq]
+base_url = "{groq}"
+limits = [{{ requests = {GROQ}, per = "minute", of = "account" }}]
+[providers.gemini]
+base_url = "{gemini}"
+limits = [{{ requests = {GEMINI}, per = "day", of = "account", ends = "pacific" }}]
+"#
+    )
 }
 
 /// Listens; where nobody asked for this very port, a free one will do.
@@ -98,7 +135,7 @@ async fn listen(address: SocketAddr, asked: bool) -> Result<TcpListener, Ending>
 fn introduce(address: SocketAddr, simulated: &str) {
     say::line(format_args!(
         r#"
-free-llm-proxy demo: every model here is simulated.
+free-llm-proxy demo: OpenRouter, Groq and Gemini, every model simulated, each account with a small quota.
 
   Address   http://{address}/v1   (also http://{address}/api/v1)
   Page      http://{address}/ui
@@ -110,9 +147,10 @@ Try it:
     -H "Authorization: Bearer {KEY}" -H "Content-Type: application/json" \
     -d '{{"model":"auto","stream":true,"messages":[{{"role":"user","content":"Hello!"}}]}}'
 
-The best model is rate-limited now and then: ask a few times and see in the log lines below
-which models were tried. GET {simulated}/requests shows what the simulated models were
-asked; PUT {simulated}/script changes what they do. Ctrl-C ends it.
+The best model is rate-limited now and then, and the account at OpenRouter is out after 6 requests a
+minute: ask ten times and see on the page, or in the log lines below, who takes over.
+GET {simulated}/requests shows what the simulated models were asked;
+PUT {simulated}/script changes what they do. Ctrl-C ends it.
 "#
     ));
 }

@@ -87,7 +87,7 @@ impl Sources {
         }
     }
 
-    /// The same with these values above all others, and with no key but theirs.
+    /// The same with these values above all others, with no key but theirs, and without `CONFIG_FILE`.
     #[must_use]
     pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut sources = self.clone();
@@ -107,7 +107,8 @@ impl Sources {
     }
 
     /// The same with a `CONFIG_FILE` of this text.
-    pub(super) fn with_file(mut self, text: &str) -> Self {
+    #[must_use]
+    pub fn with_file(mut self, text: &str) -> Self {
         self.file = file::of(text);
         self
     }

@@ -12,7 +12,7 @@ use slab::Slab;
 use super::bucket::{Bucket, Room, Whose};
 use super::charge::{Ask, Charge, Ratio, Used};
 use super::time::{Moment, Running};
-use super::{Ends, Limit, LimitSource};
+use super::{Ends, Limit, LimitSource, Unit};
 use crate::clock::Now;
 use crate::model::{AccountId, ModelId};
 
@@ -89,8 +89,22 @@ pub struct Reservation {
     then: Moment,
 }
 
+impl Reservation {
+    /// Of whom it is.
+    #[must_use]
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// For what.
+    #[must_use]
+    pub fn ask(&self) -> Ask {
+        self.ask
+    }
+}
+
 /// An offer through an account.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) account: Arc<AccountId>,
     pub(super) model: ModelId,
@@ -110,7 +124,7 @@ pub(super) struct Line {
 }
 
 /// All that is counted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub(super) running: Running,
     pub(super) lines: Slab<Line>,
@@ -132,13 +146,17 @@ impl Ledger {
         (line.generation == slot.generation).then_some(line)
     }
 
-    /// Whether a candidate may be sent this request now.
+    /// Whether a candidate may be sent a request now; how large that is, is asked only where anything is
+    /// limited.
     #[must_use]
-    pub fn headroom(&self, slot: Slot, ask: Ask, now: Now) -> Headroom {
+    pub fn headroom(&self, slot: Slot, ask: impl FnOnce() -> Ask, now: Now) -> Headroom {
         let Some(line) = self.line(slot) else {
             return Headroom::Free;
         };
-        let charge = line.ratio.estimate(ask, line.counts_max_tokens);
+        if line.buckets.is_empty() {
+            return Headroom::Free;
+        }
+        let charge = line.ratio.estimate(ask(), line.counts_max_tokens);
         let mut at = None;
         let mut worst = Headroom::Free;
         for index in &line.buckets {
@@ -153,6 +171,17 @@ impl Ledger {
             }
         }
         worst
+    }
+
+    /// Whether a request counts among those of which only so many may be under way.
+    #[must_use]
+    pub fn counts_under_way(&self, reservation: &Reservation) -> bool {
+        let line = self.line(reservation.slot).into_iter();
+        let mut buckets = line.flat_map(|line| &line.buckets);
+        buckets.any(|index| {
+            let bucket = self.buckets.get(*index as usize);
+            bucket.is_some_and(|bucket| bucket.kind.unit == Unit::AtOnce)
+        })
     }
 
     /// Charges a request that is about to be sent.

@@ -144,10 +144,21 @@ impl Bucket {
         if self.kind.unit == Unit::AtOnce {
             return Room::Busy;
         }
-        if source.is_certain() {
+        if source.is_certain() && !self.lags_behind(source) {
             return Room::Out(self.until(amount.saturating_sub(need), at));
         }
         Room::Behind(source)
+    }
+
+    /// What `OpenRouter` tells of its free requests lags behind, and it may be all there is: its own
+    /// refusal is what rests it, and until then it is asked last.
+    fn lags_behind(&self, source: LimitSource) -> bool {
+        match &self.whose {
+            Whose::Account(account) | Whose::Model(account, _) => {
+                source == LimitSource::Stated && account.provider.is_openrouter()
+            }
+            Whose::Address(_) => false,
+        }
     }
 
     /// How long until no more than `most` is used.

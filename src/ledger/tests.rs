@@ -69,7 +69,7 @@ impl World {
     }
 
     fn said(&self, which: usize, ask: Ask) -> String {
-        spelt(self.ledger.headroom(self.slots[which], ask, self.now()))
+        spelt(self.ledger.headroom(self.slots[which], || ask, self.now()))
     }
 
     fn room(&self, which: usize) -> String {

@@ -111,6 +111,8 @@ pub struct Candidate {
     pub is_listed: bool,
     /// The place of its account among those of its snapshot.
     pub place: usize,
+    /// Its own place among the candidates of its snapshot, in the order for requests without tools.
+    pub index: usize,
     subjects: [Subject; 4],
 }
 
@@ -129,6 +131,7 @@ impl Candidate {
             account,
             is_listed,
             place: 0,
+            index: 0,
             subjects: subjects.map(Subject::new),
         }
     }
@@ -137,6 +140,12 @@ impl Candidate {
     #[must_use]
     pub fn in_place(self, place: usize) -> Self {
         Self { place, ..self }
+    }
+
+    /// The same, in this place of its snapshot.
+    #[must_use]
+    pub fn at(self, index: usize) -> Self {
+        Self { index, ..self }
     }
 
     /// All whose verdicts concern it: provider, account, model, and itself.

@@ -49,12 +49,13 @@ impl Proxy {
         let asked = accounts::asked(config, &client)?;
         let metrics = Arc::new(Metrics::new()?);
         let traffic = Arc::new(Traffic::new(Now::read()));
-        let registry = Arc::new(Registry::default());
+        let registry = Arc::new(Registry::with_limits_of(config.providers.clone()));
         let openrouter = asked
             .iter()
             .find(|account| account.id.provider.is_openrouter());
         let key = openrouter.map(|account| KeyTask {
             upstream: account.upstream.clone(),
+            account: Arc::clone(&account.id),
             key: config.upstream_key.clone(),
             registry: Arc::clone(&registry),
             traffic: Arc::clone(&traffic),

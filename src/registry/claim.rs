@@ -1,9 +1,21 @@
-//! A request's hold on the candidate it asks (spec §9.8).
+//! A request's hold on the candidate it asks (spec §9.8), and what it is chosen with.
 
 use std::sync::Arc;
 
 use super::Registry;
+use crate::ledger::{Ask, Slot};
 use crate::model::{Candidate, Subject};
+
+/// Who is chosen, and what the request draws from its quotas.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Who.
+    pub candidate: Arc<Candidate>,
+    /// Where it stands in the ledger.
+    pub slot: Option<Slot>,
+    /// How large the request is.
+    pub ask: Ask,
+}
 
 /// Held while a candidate is asked. After a rest of anything of it (its model, its account, ...) the
 /// holder is the probe, and others wait for how it ends; dropping the claim lets the next one probe.

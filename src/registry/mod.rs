@@ -1,10 +1,13 @@
-//! What is known now: the snapshot of candidates, swapped whole, and who is resting.
+//! What is known now: the snapshot of candidates, swapped whole, who is resting, and what is left of
+//! quotas.
 //!
 //! Everything that is known about health goes through [`Registry`], so that replicas could
 //! one day share it. No I/O here, and no decision: `select` decides.
 
 mod claim;
+mod drawn;
 mod filtered;
+mod knowledge;
 mod outside;
 mod rests;
 mod snapshot;
@@ -16,29 +19,35 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
-pub use claim::Claim;
+pub use claim::{Chosen, Claim};
+pub use drawn::Drawn;
 use filtered::FilteredOut;
+pub use knowledge::Knowledge;
 pub use outside::{FailedRead, Outside, There, TodayView};
 pub use rests::{RestView, Rests, Standing, Wake};
 pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
-use crate::model::{Candidate, Capability, Offer, Subject, Whom};
-use crate::provider::KeySaid;
+use crate::ledger::{FreeQuota, Per, Reservation};
+use crate::model::{AccountId, Candidate, Capability, Offer, Subject, Whom};
+use crate::provider::{KeySaid, Provider};
 use crate::request::FieldName;
-use crate::verdict::{AccountLimit, Because, Rest};
+use crate::verdict::{AccountLimit, Because, OutOf, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]
 pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
+    /// The providers, for their limits.
+    rows: Vec<Arc<Provider>>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
-    rests: Mutex<Rests>,
+    known: Mutex<Knowledge>,
     /// A lock of its own; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
     /// A lock of its own: nothing of it is on a request's way.
     outside: Mutex<Outside>,
-    /// Told whenever a probe ends or somebody is woken: who waits looks again.
+    /// Told whenever a probe or a request of so many at once ends, or somebody is woken: who waits looks
+    /// again.
     changes: watch::Sender<()>,
 }
 
@@ -47,7 +56,8 @@ impl Default for Registry {
         let (changes, _) = watch::channel(());
         Self {
             snapshot: ArcSwapOption::empty(),
-            rests: Mutex::default(),
+            rows: Vec::new(),
+            known: Mutex::default(),
             filtered: Mutex::default(),
             outside: Mutex::default(),
             changes,
@@ -56,6 +66,15 @@ impl Default for Registry {
 }
 
 impl Registry {
+    /// One that knows the limits of these providers.
+    #[must_use]
+    pub fn with_limits_of(rows: Vec<Arc<Provider>>) -> Self {
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
     /// The snapshot of this moment; reading it takes no lock.
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
@@ -68,20 +87,21 @@ impl Registry {
         let candidates = snapshot.candidates().iter();
         let known: HashSet<_> = candidates.flat_map(|c| c.subjects()).collect();
         self.lock().new_list(|subject| known.contains(subject));
-        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.enrich(snapshot);
         self.changes.send_replace(());
     }
 
     /// Puts a new snapshot in place and forgets every rest (`POST /admin/refresh`).
     pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
         self.forget_failures();
-        self.lock().clear_all();
-        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.lock().forget(Now::read());
+        self.enrich(snapshot);
         self.changes.send_replace(());
     }
 
     /// Puts a snapshot in place that knows more of the same offers.
     pub fn enrich(&self, snapshot: Snapshot) {
+        let snapshot = self.lock().list(snapshot, &self.rows, Now::read());
         self.snapshot.store(Some(Arc::new(snapshot)));
     }
 
@@ -104,27 +124,39 @@ impl Registry {
     /// The same with a moment that no rest that is known was given after: what is left of one is
     /// never longer than it was told.
     pub fn with_rests_now<T>(&self, read: impl FnOnce(&Rests, Now) -> T) -> T {
-        let rests = self.lock();
-        read(&rests, Now::read())
+        self.with_known_now(|known, now| read(&known.rests, now))
+    }
+
+    /// The same with the quotas.
+    pub fn with_known_now<T>(&self, read: impl FnOnce(&Knowledge, Now) -> T) -> T {
+        let known = self.lock();
+        read(&known, Now::read())
     }
 
     /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that
-    /// no two requests probe the same one. `usual` says how long it takes to begin: a probe that takes
+    /// no two requests probe the same one, or draw the same last piece of a quota. `usual` says how long it takes to begin: a probe that takes
     /// longer lets one more go (spec §9.8).
     pub fn claim<T>(
         self: &Arc<Self>,
-        choose: impl FnOnce(&Rests, Now) -> (T, Option<Arc<Candidate>>),
+        choose: impl FnOnce(&Knowledge, Now) -> (T, Option<Chosen>),
         usual: impl FnOnce(&Candidate) -> Duration,
-    ) -> (T, Option<Claim>) {
-        let mut rests = self.lock();
+    ) -> (T, Option<(Claim, Drawn)>) {
+        let mut known = self.lock();
         // Under the lock: no rest that is known was given later than this.
         let now = Now::read();
-        let (chosen, candidate) = choose(&rests, now);
-        let claim = candidate.map(|candidate| {
-            let probe = rests.ask(&candidate, || usual(&candidate), now);
-            Claim::new(Arc::clone(self), candidate, probe)
+        let (said, chosen) = choose(&known, now);
+        let claim = chosen.map(|chosen| {
+            let Chosen {
+                candidate,
+                slot,
+                ask,
+            } = chosen;
+            let probe = known.ask(&candidate, || usual(&candidate), now);
+            let reservation = slot.map(|slot| known.ledger.reserve(slot, ask, now));
+            let drawn = Drawn::new(Arc::clone(self), reservation);
+            (Claim::new(Arc::clone(self), candidate, probe), drawn)
         });
-        (chosen, claim)
+        (said, claim)
     }
 
     /// Tells of every change that a waiting request should look at.
@@ -148,6 +180,11 @@ impl Registry {
         {
             self.note(|outside| outside.day_refused(out.free_requests, now));
         }
+        if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
+            && let Some(told) = free_quota(account, out)
+        {
+            self.lock().ledger.told_free_quota(account, told, now);
+        }
         let rests_for = |known: &Rests| {
             let rest = known.rest_of(subject, now);
             rest.map(|rest| rest.because.limit())
@@ -167,6 +204,7 @@ impl Registry {
             of_account |= subject.is_shared();
             rests.clear(subject);
         }
+        rests.ledger.forget_lessons(Now::read());
         drop(rests);
         self.filtered().forget();
         if of_account {
@@ -178,7 +216,7 @@ impl Registry {
     /// Ends every rest before its time, and forgets what models were found to lack.
     pub fn clear_all(&self) {
         self.forget_failures();
-        self.change(Rests::clear_all);
+        self.change(|known| known.forget(Now::read()));
         self.filtered().forget();
     }
 
@@ -225,8 +263,17 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The key endpoint was asked. Watchers hear of it where the verdict has changed.
-    pub fn key_said(&self, said: KeySaid, now: Now) {
+    /// The key endpoint was asked of this account. Watchers hear of it where the verdict has changed.
+    pub fn key_said(&self, account: &AccountId, said: KeySaid, now: Now) {
+        if let KeySaid::Accepted { today: Some(today) } = said {
+            let told = FreeQuota {
+                per: Per::Day,
+                limit: today.limit,
+                used: today.limit.saturating_sub(today.remaining),
+                by_refusal: false,
+            };
+            self.lock().ledger.told_free_quota(account, told, now);
+        }
         let (mut before, mut after) = (false, false);
         self.note(|outside| {
             before = outside.key_is_refused();
@@ -246,7 +293,7 @@ impl Registry {
     }
 
     /// Changes who rests in a way that waiting requests should look at.
-    fn change(&self, change: impl FnOnce(&mut Rests)) {
+    fn change(&self, change: impl FnOnce(&mut Knowledge)) {
         change(&mut self.lock());
         self.changes.send_replace(());
     }
@@ -256,8 +303,37 @@ impl Registry {
         self.filtered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Rests> {
-        // Every change is one insert, so a panic elsewhere leaves the table whole.
-        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A request has ended that drew from quotas; where only so many may be under way, another may begin.
+    fn ends(&self, reservation: Reservation, end: impl FnOnce(&mut Knowledge, Reservation, Now)) {
+        let mut known = self.lock();
+        let is_one_of_few = known.ledger.counts_under_way(&reservation);
+        end(&mut known, reservation, Now::read());
+        drop(known);
+        if is_one_of_few {
+            self.changes.send_replace(());
+        }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Knowledge> {
+        // Every change is small and whole by itself, so a panic elsewhere leaves it usable.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a refusal told of `OpenRouter`'s free requests, with their number.
+fn free_quota(account: &AccountId, out: &OutOf) -> Option<FreeQuota> {
+    let per = match out.limit {
+        AccountLimit::Minute => Per::Minute,
+        AccountLimit::Day => Per::Day,
+        AccountLimit::Quota | AccountLimit::Credit | AccountLimit::Key => return None,
+    };
+    let free = out
+        .free_requests
+        .filter(|_| account.provider.is_openrouter())?;
+    Some(FreeQuota {
+        per,
+        limit: free.limit,
+        used: free.limit.saturating_sub(free.remaining),
+        by_refusal: true,
+    })
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::ledger::Slot;
 use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, ProviderId, Subject};
 
 /// One read of the lists, whole; nobody edits it.
@@ -20,6 +21,8 @@ pub struct Snapshot {
     /// The same by the model that they are of.
     models: HashMap<CanonicalKey, Vec<usize>>,
     least_context: Option<u64>,
+    /// Where each candidate stands in the ledger, by its index; empty until it is published.
+    slots: Arc<[Slot]>,
     /// When it was read.
     pub fetched_at: SystemTime,
     /// Where it came from.
@@ -102,6 +105,7 @@ impl Snapshot {
         };
         Self {
             least_context: contexts.min(),
+            slots: Arc::default(),
             doors: accounts.iter().map(door).collect(),
             offers,
             candidates: [Arc::clone(&plain), with_tools.unwrap_or(plain)],
@@ -131,6 +135,18 @@ impl Snapshot {
     pub fn in_order(&self, with_tools: bool) -> &[Arc<Candidate>] {
         let [plain, tools] = &self.candidates;
         if with_tools { tools } else { plain }
+    }
+
+    /// Where a candidate of its own stands in the ledger; `None` before it was published.
+    #[must_use]
+    pub fn slot(&self, candidate: &Candidate) -> Option<Slot> {
+        self.slots.get(candidate.index).copied()
+    }
+
+    /// The same, with its candidates' slots in the ledger, in their order.
+    pub(super) fn with_slots(self, slots: Vec<Slot>) -> Self {
+        let slots = slots.into();
+        Self { slots, ..self }
     }
 
     /// The accounts.
@@ -187,7 +203,7 @@ fn through_accounts(
         let own = own.filter(|(_, account)| account.provider == offer.provider);
         let candidate = |(place, account): (usize, &Arc<AccountId>)| {
             let candidate = Candidate::new(Arc::clone(offer), Arc::clone(account), is_listed);
-            Arc::new(candidate.in_place(place))
+            candidate.in_place(place)
         };
         own.map(candidate).collect::<Vec<_>>()
     };
@@ -201,6 +217,8 @@ fn through_accounts(
                 .filter(local)
                 .flat_map(|offer| through(offer, true)),
         )
+        .enumerate()
+        .map(|(index, candidate)| Arc::new(candidate.at(index)))
         .collect()
 }
 

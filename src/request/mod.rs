@@ -279,6 +279,12 @@ impl ChatRequest {
         })
     }
 
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The body to send to an offer, and what was left out of it.
     ///
     /// To OpenRouter it is [`ChatRequest::body_as_it_came`]. To another provider it is the same but for

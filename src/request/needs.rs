@@ -11,6 +11,8 @@ use crate::model::{Capabilities, Capability, ProviderId};
 pub struct Needs {
     capabilities: Vec<Capability>,
     prompt: Prompt,
+    tools_bytes: u64,
+    longest_answer: Option<u64>,
     /// It brings tools (for the log).
     pub had_tools: bool,
     /// It has a `response_format` (for the log).
@@ -33,6 +35,8 @@ pub(super) struct Fields<'a> {
     reasoning_effort: Option<Raw<'a>>,
     n: Option<Raw<'a>>,
     logprobs: Option<Raw<'a>>,
+    max_tokens: Option<Raw<'a>>,
+    max_completion_tokens: Option<Raw<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -47,6 +51,10 @@ impl<'a> Fields<'a> {
             "reasoning_effort" => Some(("reasoning_effort", &mut self.reasoning_effort)),
             "n" => Some(("n", &mut self.n)),
             "logprobs" => Some(("logprobs", &mut self.logprobs)),
+            "max_tokens" => Some(("max_tokens", &mut self.max_tokens)),
+            "max_completion_tokens" => {
+                Some(("max_completion_tokens", &mut self.max_completion_tokens))
+            }
             _ => None,
         }
     }
@@ -85,6 +93,10 @@ impl Needs {
             had_seed: needed(Capability::Seed),
             had_stop: needed(Capability::Stop),
             prompt,
+            tools_bytes: present(fields.tools).map_or(0, |tools| tools.text().len() as u64),
+            longest_answer: [fields.max_completion_tokens, fields.max_tokens]
+                .into_iter()
+                .find_map(|told| present(told)?.as_u64()),
         }
     }
 
@@ -114,6 +126,18 @@ impl Needs {
     ) -> impl Iterator<Item = Capability> {
         let needs = self.capabilities.iter().copied();
         needs.filter(move |need| !able.allows_at(provider, *need))
+    }
+
+    /// How many bytes the prompt and its tools have, as they stand in the body, without images.
+    #[must_use]
+    pub fn prompt_bytes(&self) -> u64 {
+        self.prompt.bytes().saturating_add(self.tools_bytes)
+    }
+
+    /// How many tokens the answer may have at the most, where the request says so.
+    #[must_use]
+    pub fn longest_answer(&self) -> Option<u64> {
+        self.longest_answer
     }
 
     /// How many tokens the prompt has at the least, as far as that can be guessed (spec §9.5).

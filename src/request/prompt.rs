@@ -39,8 +39,21 @@ impl Prompt {
 
     /// How many tokens its text has at the least.
     pub(super) fn tokens(&self) -> u64 {
+        self.text() / BYTES_PER_TOKEN
+    }
+
+    /// How many bytes it has; of one with images its text alone.
+    pub(super) fn bytes(&self) -> u64 {
+        if self.has_images {
+            self.text()
+        } else {
+            self.input.len() as u64
+        }
+    }
+
+    fn text(&self) -> u64 {
         let measure = || self.parts().map(text_bytes).sum();
-        self.text_bytes.get_or_init(measure) / BYTES_PER_TOKEN
+        *self.text_bytes.get_or_init(measure)
     }
 
     /// The contents of all messages: texts, and the parts of lists.

@@ -3,12 +3,15 @@
 //! The same functions decide as there; a property of the tests holds the two together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fate::{Fate, fate};
+use super::headroom::none_lets_through;
 use super::{Wants, largest};
 use crate::clock::Now;
+use crate::ledger::BucketId;
 use crate::model::{Candidate, Capability, Subject};
-use crate::registry::{Rests, Snapshot, Standing};
+use crate::registry::{Knowledge, Snapshot, Standing};
 
 /// What keeps a candidate from being asked: the first of the rules that does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,17 @@ pub enum LeftOut {
     Resting(Subject),
     /// Its rest is over, and another request is finding out whether that helped.
     Probing,
+    /// A certain quota is used up; [`crate::ledger::Ledger::bucket_view`] says which.
+    Spent {
+        /// How long until there is room for this request; `None` where time alone brings none.
+        returns_in: Option<Duration>,
+        /// Which.
+        bucket: BucketId,
+    },
+    /// As many requests as may be are under way there.
+    Busy(BucketId),
+    /// This request by itself is more than that quota lets through.
+    OverLimit(BucketId),
 }
 
 /// The candidates that could be asked now, each once, in the order in which they would be.
@@ -39,14 +53,15 @@ pub enum LeftOut {
 pub fn awake(
     snapshot: &Snapshot,
     wants: Wants<'_>,
-    known: &Rests,
+    known: &Knowledge,
     now: Now,
 ) -> Vec<Arc<Candidate>> {
     let sieve = Sieve::new(snapshot, wants, known, now);
-    let (mut awake, mut last) = (Vec::<Arc<Candidate>>::new(), Vec::new());
+    let (mut awake, mut behind, mut last) = (Vec::<Arc<Candidate>>::new(), Vec::new(), Vec::new());
     for candidate in wants.preference.of(snapshot, wants.needs) {
         let to = match sieve.passes(candidate) {
-            Ok(Fate::AwakeUnreached) => &mut last,
+            Ok(Fate::AwakeBehind) => &mut behind,
+            Ok(Fate::AwakeUnreached | Fate::OverLimit(_)) => &mut last,
             Ok(_) => &mut awake,
             Err(_) => continue,
         };
@@ -55,6 +70,7 @@ pub fn awake(
             to.push(Arc::clone(candidate));
         }
     }
+    awake.append(&mut behind);
     awake.append(&mut last);
     awake
 }
@@ -64,7 +80,7 @@ pub fn awake(
 pub fn left_out(
     snapshot: &Snapshot,
     wants: Wants<'_>,
-    known: &Rests,
+    known: &Knowledge,
     now: Now,
 ) -> Vec<(Arc<Candidate>, LeftOut)> {
     let sieve = Sieve::new(snapshot, wants, known, now);
@@ -83,14 +99,16 @@ pub fn left_out(
 struct Sieve<'a> {
     snapshot: &'a Snapshot,
     wants: Wants<'a>,
-    known: &'a Rests,
+    known: &'a Knowledge,
     now: Now,
     /// The model that is asked as the prompt is too long for all.
     largest: Option<&'a Subject>,
+    /// So is one that a quota does not let through, as none does.
+    none_lets_through: bool,
 }
 
 impl<'a> Sieve<'a> {
-    fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Rests, now: Now) -> Self {
+    fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Knowledge, now: Now) -> Self {
         let able = |c: &&Arc<Candidate>| wants.are_met(c, known);
         let mut listed = wants.preference.of(snapshot, wants.needs).filter(able);
         let none_fits = !listed.any(|candidate| wants.fit(&candidate.offer));
@@ -106,6 +124,7 @@ impl<'a> Sieve<'a> {
             known,
             now,
             largest,
+            none_lets_through: none_lets_through(snapshot, wants, known, now),
         }
     }
 
@@ -128,8 +147,12 @@ impl<'a> Sieve<'a> {
                 has: candidate.offer.context_length.unwrap_or_default(),
             });
         }
-        match fate(candidate, wants, known, now) {
-            fate @ (Fate::Awake | Fate::AwakeUnreached) => Ok(fate),
+        match fate(candidate, self.snapshot, wants, known, now) {
+            fate @ (Fate::Awake | Fate::AwakeBehind | Fate::AwakeUnreached) => Ok(fate),
+            fate @ Fate::OverLimit(_) if self.none_lets_through => Ok(fate),
+            Fate::OverLimit(bucket) => Err(LeftOut::OverLimit(bucket)),
+            Fate::Spent { returns_in, bucket } => Err(LeftOut::Spent { returns_in, bucket }),
+            Fate::Busy(bucket) => Err(LeftOut::Busy(bucket)),
             Fate::Out => Err(LeftOut::Tried),
             Fate::Resting(_) => Err(self.rests(candidate)),
             Fate::Probing(_) => Err(self.is_probed(candidate)),

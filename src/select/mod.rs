@@ -1,11 +1,12 @@
-//! Who is asked next (spec §4.1, §4.2, §9.5, §9.8, §10.4).
+//! Who is asked next (spec §4.1, §4.2, §9.5, §9.8, §10.4, §10.5).
 //!
-//! Pure: a snapshot, what the request wants, what is known of rests and `now` go in, a [`Next`] comes
+//! Pure: a snapshot, what the request wants, what is known of rests and quotas and `now` go in, a [`Next`] comes
 //! out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and
 //! only as far as it takes: a thousand are usual, and nothing is put together for them.
 
 mod explain;
 mod fate;
+mod headroom;
 mod shut;
 mod unavailable;
 mod wants;
@@ -19,9 +20,10 @@ pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
 use crate::model::{Candidate, Capability, Offer};
-use crate::registry::{Rests, Snapshot};
+use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
+use headroom::none_lets_through;
 use shut::Shut;
 use wants::are_met;
 
@@ -30,7 +32,7 @@ use wants::are_met;
 pub enum Next<'s> {
     /// The best that is able and awake.
     Ask(&'s Arc<Candidate>),
-    /// Nobody is awake, and somebody is being probed: wait for how that ends, or for who wakes.
+    /// Nobody is awake, and somebody is being probed or busy: wait for how that ends, or for who wakes.
     Wait {
         /// Until the first of those who rest wakes, or one more may probe an account.
         wakes_in: Option<Duration>,
@@ -76,7 +78,7 @@ impl<'s> Next<'s> {
 pub fn next<'s>(
     snapshot: Option<&'s Snapshot>,
     wants: Wants<'_>,
-    known: &Rests,
+    known: &Knowledge,
     now: Now,
 ) -> Next<'s> {
     let Some(snapshot) = snapshot else {
@@ -96,12 +98,12 @@ pub fn next<'s>(
             is_able = true;
             if wants.fit(&candidate.offer) {
                 fits = true;
-                if round.asks(candidate, fate(candidate, wants, known, now)) {
+                if round.asks(candidate, fate(candidate, snapshot, wants, known, now)) {
                     return Next::Ask(candidate);
                 }
             }
         }
-        if shut.is_empty() || round.last.is_some() {
+        if shut.is_empty() || round.has_last() {
             break;
         }
     }
@@ -116,13 +118,18 @@ pub fn next<'s>(
     if !fits && let Some(largest) = largest(snapshot, wants, known) {
         for candidate in wants.preference.of(snapshot, wants.needs) {
             if candidate.offer.is(largest)
-                && round.asks(candidate, fate(candidate, wants, known, now))
+                && round.asks(candidate, fate(candidate, snapshot, wants, known, now))
             {
                 return Next::Ask(candidate);
             }
         }
     }
-    round.ends()
+    match round.over_limit {
+        Some(candidate) if !round.has_last() && none_lets_through(snapshot, wants, known, now) => {
+            Next::Ask(candidate)
+        }
+        Some(_) | None => round.ends(),
+    }
 }
 
 /// What a walk past the candidates has seen so far.
@@ -130,7 +137,12 @@ pub fn next<'s>(
 struct Round<'s> {
     /// Awake, but no connection came about lately: asked last (spec §10.4).
     last: Option<&'s Arc<Candidate>>,
-    probing: bool,
+    /// Awake, but a number that is not certain is used up: asked behind those with headroom.
+    behind: Option<&'s Arc<Candidate>>,
+    /// By itself more than a quota lets through: asked only if that is so of all, as the size is a guess.
+    over_limit: Option<&'s Arc<Candidate>>,
+    /// Somebody is probed, or busy.
+    waits: bool,
     wakes_in: Option<Duration>,
 }
 
@@ -142,21 +154,34 @@ impl<'s> Round<'s> {
         };
         match fate {
             Fate::Awake => return true,
+            Fate::AwakeBehind => {
+                self.behind.get_or_insert(candidate);
+            }
             Fate::AwakeUnreached => {
                 self.last.get_or_insert(candidate);
             }
             Fate::Out => {}
             Fate::Resting(left) => wakes(left),
             Fate::Probing(late_in) => {
-                self.probing = true;
+                self.waits = true;
                 late_in.into_iter().for_each(wakes);
+            }
+            Fate::Spent { returns_in, .. } => returns_in.into_iter().for_each(wakes),
+            Fate::Busy(_) => self.waits = true,
+            Fate::OverLimit(_) => {
+                self.over_limit.get_or_insert(candidate);
             }
         }
         false
     }
 
+    /// Whether there is somebody to ask, if nobody better is found.
+    fn has_last(&self) -> bool {
+        self.behind.or(self.last).is_some()
+    }
+
     fn ends(self) -> Next<'s> {
-        match (self.last, self.probing, self.wakes_in) {
+        match (self.behind.or(self.last), self.waits, self.wakes_in) {
             (Some(candidate), _, _) => Next::Ask(candidate),
             (None, true, wakes_in) => Next::Wait { wakes_in },
             (None, false, Some(wakes_in)) => Next::None(Why::Resting { wakes_in }),
@@ -186,7 +211,7 @@ pub fn filtered_out<'s>(
 }
 
 /// The prompt is too long for all: the best of the largest, whose tokens are only guessed here.
-fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Option<&'s Offer> {
+fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> Option<&'s Offer> {
     let able = || {
         let listed = wants.preference.of(snapshot, wants.needs);
         listed.filter(|candidate| wants.are_met(candidate, known))
@@ -198,7 +223,7 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Rests) -> Optio
         .find(|offer| offer.context_length == largest)
 }
 
-fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests) -> Vec<Capability> {
+fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge) -> Vec<Capability> {
     let has = |need: &Capability| {
         let mut listed = wants.preference.of(snapshot, wants.needs);
         listed.any(|candidate| {

@@ -2,7 +2,7 @@
 
 use crate::clock::Now;
 use crate::model::{Candidate, Subject};
-use crate::registry::{Rests, Snapshot};
+use crate::registry::{Knowledge, Snapshot};
 
 /// The accounts of a snapshot that rest, themselves or with their provider, as bits by their places.
 /// Those behind the 64th are left to be looked at one candidate at a time.
@@ -10,7 +10,7 @@ use crate::registry::{Rests, Snapshot};
 pub(super) struct Shut(u64);
 
 impl Shut {
-    pub(super) fn of(snapshot: &Snapshot, known: &Rests, now: Now) -> Self {
+    pub(super) fn of(snapshot: &Snapshot, known: &Knowledge, now: Now) -> Self {
         if known.is_empty() {
             return Self::default();
         }

@@ -58,8 +58,8 @@ fn candidate(id: &str) -> Candidate {
     Candidate::new(Arc::new(offer), Arc::new(AccountId::openrouter()), true)
 }
 
-fn resting(rests: &[(&str, u64)], now: Now) -> Rests {
-    let mut known = Rests::default();
+fn resting(rests: &[(&str, u64)], now: Now) -> Knowledge {
+    let mut known = Knowledge::default();
     for (id, seconds) in rests {
         let rest = Rest::For(Duration::from_secs(*seconds));
         known.rest(candidate(id).model(), because(id), rest, now);
@@ -84,7 +84,7 @@ fn because(id: &str) -> Because {
 }
 
 /// All that would be asked one after the other, each failing; else why there is nobody.
-fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Rests, now: Now) -> String {
+fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Knowledge, now: Now) -> String {
     let mut tried = wants.out.to_vec();
     let mut asked = Vec::new();
     loop {
@@ -160,7 +160,7 @@ fn s4_1_s4_2_the_able_and_awake_are_tried_by_rank() {
         assert_eq!(selected, *expected, "{needs:?} {preference:?} {rests:?}");
     }
     let needs = Needs::default();
-    let selected = next(Option::None, wants(&needs), &Rests::default(), now);
+    let selected = next(Option::None, wants(&needs), &Knowledge::default(), now);
     assert_eq!(selected, Next::None(Why::NoSnapshot));
 }
 
@@ -176,7 +176,7 @@ fn wants(needs: &Needs) -> Wants<'_> {
 #[test]
 fn s7_the_models_that_the_needs_rule_out_are_named() {
     let needs = [StructuredOutputs].into_iter().collect();
-    let (snapshot, known) = (snapshot(), Rests::default());
+    let (snapshot, known) = (snapshot(), Knowledge::default());
     let out = filtered_out(&snapshot, &needs, &known);
     let names: Vec<_> = out.map(|offer| offer.public_id.as_str()).collect();
     assert_eq!(names, ["a", "d"]);
@@ -278,7 +278,7 @@ fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
             above_context: *above_context,
             ..wants(&long)
         };
-        let selected = chosen(Some(&snapshot), wants, &Rests::default(), now);
+        let selected = chosen(Some(&snapshot), wants, &Knowledge::default(), now);
         assert_eq!(selected, *expected, "{contexts:?} {above_context:?}");
     }
 }
@@ -327,10 +327,11 @@ fn s9_9_the_fallback_router_stands_last() {
 fn s9_2_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
     let now = now();
     let needs: Needs = [Tools].into_iter().collect();
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     known.learn(candidate("a").model(), Tools);
     let list = snapshot();
-    let chosen = |needs: &Needs, known: &Rests, now| chosen(Some(&list), wants(needs), known, now);
+    let chosen =
+        |needs: &Needs, known: &Knowledge, now| chosen(Some(&list), wants(needs), known, now);
     assert_eq!(chosen(&needs, &known, now), "b c");
     known.learn(candidate("b").model(), Tools);
     known.learn(candidate("c").model(), Tools);

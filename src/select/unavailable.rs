@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::headroom::headroom;
 use super::{LeftOut, Wants, left_out};
 use crate::clock::Now;
+use crate::ledger::{BucketId, BucketView, Counted, Headroom, Per, Unit};
 use crate::model::{Candidate, Subject};
-use crate::registry::{Rests, Snapshot};
+use crate::registry::{Knowledge, Snapshot};
 use crate::verdict::{AccountLimit, Outcome};
 
 /// How many of those that could serve a request cannot do so now, by the reason.
@@ -20,6 +22,10 @@ pub struct Unavailable {
     pub gone: usize,
     /// Models of which another request is finding out whether they are well again.
     pub probing: usize,
+    /// Models of which as many requests as may be are under way.
+    pub busy: usize,
+    /// Models with a quota that this request by itself exceeds.
+    pub over_limit: usize,
     /// Models that failed on this request, or refused it, and do not rest for it.
     pub refused: usize,
     /// Accounts whose quota of the day is used up.
@@ -35,7 +41,7 @@ pub struct Unavailable {
 impl Unavailable {
     /// Counts the listed models, each once, and the accounts in the way of others.
     #[must_use]
-    pub fn count(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Self {
+    pub fn count(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Self {
         let mut count = Self::default();
         let untried = Wants { out: &[], ..wants };
         let left_out = left_out(snapshot, untried, known, now);
@@ -58,6 +64,22 @@ impl Unavailable {
                     count.has(is_new, of)
                 }
                 Some(LeftOut::Probing) => count.has(is_new, |c| &mut c.probing),
+                Some(LeftOut::Busy(_)) => count.has(is_new, |c| &mut c.busy),
+                Some(LeftOut::OverLimit(_)) => count.has(is_new, |c| &mut c.over_limit),
+                Some(LeftOut::Spent { bucket, .. }) => {
+                    let spent = known.ledger.bucket_view(*bucket, now);
+                    match spent.filter(|spent| spent.of != Counted::Model) {
+                        None => count.has(is_new, |c| &mut c.rate_limited),
+                        Some(spent) => {
+                            let account = candidate.of_account();
+                            if !accounts.contains(&account) {
+                                accounts.push(account);
+                                *count.of_limit(limit(&spent)) += 1;
+                            }
+                            false
+                        }
+                    }
+                }
                 None
                 | Some(
                     LeftOut::NotWanted
@@ -79,7 +101,7 @@ impl Unavailable {
         is_new
     }
 
-    fn of_rest(known: &Rests, whose: &Subject, now: Now) -> fn(&mut Self) -> &mut usize {
+    fn of_rest(known: &Knowledge, whose: &Subject, now: Now) -> fn(&mut Self) -> &mut usize {
         match known.rest_of(whose, now) {
             Some(rest) if rest.until_next_list => |c| &mut c.gone,
             Some(rest) if rest.because.outcome == Outcome::RateLimited => |c| &mut c.rate_limited,
@@ -87,18 +109,22 @@ impl Unavailable {
         }
     }
 
-    fn account_rests(&mut self, known: &Rests, whose: &Subject, now: Now) {
+    fn account_rests(&mut self, known: &Knowledge, whose: &Subject, now: Now) {
         let Some(rest) = known.rest_of(whose, now) else {
             return;
         };
         *match rest.because.limit() {
-            Some(AccountLimit::Day) => &mut self.out_today,
-            Some(AccountLimit::Minute | AccountLimit::Quota | AccountLimit::Credit) => {
-                &mut self.out
-            }
-            Some(AccountLimit::Key) => &mut self.keys_refused,
+            Some(limit) => self.of_limit(limit),
             None => &mut self.providers,
         } += 1;
+    }
+
+    fn of_limit(&mut self, limit: AccountLimit) -> &mut usize {
+        match limit {
+            AccountLimit::Day => &mut self.out_today,
+            AccountLimit::Minute | AccountLimit::Quota | AccountLimit::Credit => &mut self.out,
+            AccountLimit::Key => &mut self.keys_refused,
+        }
     }
 
     /// In words: "5 models are rate limited, 1 is gone, 2 accounts are out for today". `None` if none
@@ -111,6 +137,8 @@ impl Unavailable {
             (self.failing,      "model",    ["is failing", "are failing"]),
             (self.gone,         "model",    ["is gone", "are gone"]),
             (self.probing,      "model",    ["is being tried again", "are being tried again"]),
+            (self.busy,         "model",    ["is busy", "are busy"]),
+            (self.over_limit,   "model",    ["has a limit that this request exceeds", "have a limit that this request exceeds"]),
             (self.refused,      "model",    ["failed on this request"; 2]),
             (self.out_today,    "account",  ["is out for today", "are out for today"]),
             (self.out,          "account",  ["is out of its quota", "are out of their quota"]),
@@ -142,19 +170,23 @@ pub struct Ruled {
     pub limit: AccountLimit,
     /// How long until it returns.
     pub left: Duration,
+    /// By what is known of its quota, where it does not rest.
+    pub bucket: Option<BucketId>,
 }
 
 /// Whether every candidate that is able is ruled out by an account's quota, a per-model one too, or by a
 /// refused key (spec §10.4); the walk's own attempts count.
 #[must_use]
-pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> Option<Ruled> {
+pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Option<Ruled> {
     let mut first: Option<Ruled> = None;
     for candidate in wants.preference.of(snapshot, wants.needs) {
         if !wants.are_met(candidate, known) {
             continue;
         }
-        let Some((limit, left)) = spent(candidate, wants, known, now) else {
-            if wants.fit(&candidate.offer) {
+        let spent = spent(candidate, snapshot, wants, known, now);
+        let Some((limit, left, bucket)) = spent else {
+            if wants.fit(&candidate.offer) && !is_over_limit(candidate, snapshot, wants, known, now)
+            {
                 return None;
             }
             continue;
@@ -168,6 +200,7 @@ pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> 
                 candidate: Arc::clone(candidate),
                 limit,
                 left,
+                bucket,
             });
         }
     }
@@ -177,23 +210,60 @@ pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> 
 /// What rules a candidate out, where it is its account or a quota of its own, and for how long.
 fn spent(
     candidate: &Candidate,
+    snapshot: &Snapshot,
     wants: Wants<'_>,
-    known: &Rests,
+    known: &Knowledge,
     now: Now,
-) -> Option<(AccountLimit, Duration)> {
+) -> Option<(AccountLimit, Duration, Option<BucketId>)> {
     if let Some(rest) = known.rest_of(candidate.of_account(), now)
         && let Some(limit) = rest.because.limit()
     {
-        return Some((limit, rest.wake.left(now)));
+        return Some((limit, rest.wake.left(now), None));
     }
     // A quota may be back already: it ends this request all the same, and no other.
     if let Some(limit) = wants.found_out_of(candidate) {
-        return Some((limit, Duration::ZERO));
+        return Some((limit, Duration::ZERO, None));
     }
-    let own = known.rest_of(candidate.itself(), now)?;
-    let left = own.wake.left(now);
-    let is_quota = own.because.outcome == Outcome::RateLimited;
-    is_quota.then_some((AccountLimit::Quota, left))
+    if let Some(own) = known.rest_of(candidate.itself(), now)
+        && own.because.outcome == Outcome::RateLimited
+    {
+        return Some((AccountLimit::Quota, own.wake.left(now), None));
+    }
+    match headroom(candidate, snapshot, wants, known, now) {
+        Headroom::Out {
+            returns_in: Some(left),
+            bucket,
+        } => {
+            let spent = known.ledger.bucket_view(bucket, now);
+            let limit = spent.map_or(AccountLimit::Quota, |spent| limit(&spent));
+            Some((limit, left, Some(bucket)))
+        }
+        Headroom::Free
+        | Headroom::Behind { .. }
+        | Headroom::Busy { .. }
+        | Headroom::Out { .. }
+        | Headroom::TooLarge { .. } => None,
+    }
+}
+
+/// What an account is out of whose bucket is used up.
+fn limit(spent: &BucketView) -> AccountLimit {
+    match (spent.unit, spent.of, spent.per) {
+        (Unit::Requests, Counted::Account, Per::Minute) => AccountLimit::Minute,
+        (_, Counted::Account | Counted::Address, Per::Day) => AccountLimit::Day,
+        _ => AccountLimit::Quota,
+    }
+}
+
+fn is_over_limit(
+    candidate: &Candidate,
+    snapshot: &Snapshot,
+    wants: Wants<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> bool {
+    let headroom = headroom(candidate, snapshot, wants, known, now);
+    matches!(headroom, Headroom::TooLarge { .. })
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<Rep
             opened: Opened::Plain(plain),
             attempt,
         }) => {
-            record.counted(plain.completion_tokens);
+            record.counted(plain.usage.completion);
             if let Some(attempt) = attempt {
                 attempt.ends(Outcome::Success, None, None, None);
             }

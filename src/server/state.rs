@@ -10,7 +10,7 @@ use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed, Tally};
 use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
-use crate::registry::{RestView, Rests, Snapshot, Standing};
+use crate::registry::{Knowledge, RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
 use crate::select::{Next, Preference, Unavailable, Wants, Why, next, ruled};
 use crate::telemetry::Gauges;
@@ -70,15 +70,15 @@ impl State {
     pub(super) fn read(app: &App) -> Self {
         let snapshot = app.registry.snapshot();
         // A copy: a thousand models are too many to look at under the lock.
-        let copy = |known: &Rests, now| (known.clone(), now);
-        let (known, now) = app.registry.with_rests_now(copy);
+        let copy = |known: &Knowledge, now| (known.clone(), now);
+        let (known, now) = app.registry.with_known_now(copy);
         Self::of(app, snapshot, &known, app.is_draining(), now)
     }
 
     pub(super) fn of(
         app: &App,
         snapshot: Option<Arc<Snapshot>>,
-        known: &Rests,
+        known: &Knowledge,
         draining: bool,
         now: Now,
     ) -> Self {
@@ -86,7 +86,7 @@ impl State {
         let mut refused = app.key_is_refused();
         let accounts = accounts.map(|account| {
             let facts = app.accounts.get(account).cloned();
-            let buckets = account::buckets(&app.registry, account, now);
+            let buckets = known.ledger.buckets_of(account, now);
             // The key endpoint is asked about the first of OpenRouter's.
             let refused = account.provider.is_openrouter() && std::mem::take(&mut refused);
             AccountState::of(account, facts, known, buckets, refused, now)
@@ -124,8 +124,8 @@ impl State {
             openrouter_alone: alone.is_some_and(|account| account.account.provider.is_openrouter()),
             account: alone.and_then(|account| {
                 let free = account.free_requests;
-                let (limit, rest) = account.limit.zip(account.rest.as_ref())?;
-                Some((limit, rest.until, free.map(|free| free.limit)))
+                let (limit, until) = account.limit.zip(account.until)?;
+                Some((limit, until, free.map(|free| free.limit)))
             }),
             today: outside.today(now),
             outside: &outside,
@@ -154,21 +154,24 @@ impl State {
     }
 
     pub(super) fn gauges(&self, app: &App) -> Gauges {
-        let today = app.registry.outside().today(self.now);
         let list = self.list.as_ref();
         Gauges {
             open_connections: app.open.count(),
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),
-            accounts: self.accounts.iter().map(AccountState::gauges).collect(),
-            quota_of_the_day: today.map(|view| (view.today.used, view.today.limit)),
+            accounts: self
+                .accounts
+                .iter()
+                .map(|one| one.gauges(self.now))
+                .collect(),
+            quotas: self.accounts.iter().flat_map(AccountState::quotas).collect(),
         }
     }
 }
 
 impl ListState {
-    fn of(snapshot: Arc<Snapshot>, known: &Rests, now: Now) -> Self {
+    fn of(snapshot: Arc<Snapshot>, known: &Knowledge, now: Now) -> Self {
         let same = |a: &Arc<Candidate>, b: &Arc<Candidate>| Arc::ptr_eq(&a.offer, &b.offer);
         let offers = snapshot.candidates().chunk_by(same);
         let models = offers
@@ -201,7 +204,7 @@ impl ListState {
 }
 
 /// Who would be asked first by a request that needs nothing special, or why nobody is.
-fn chosen(snapshot: &Snapshot, known: &Rests, now: Now) -> (Option<ModelId>, Listed) {
+fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
     let wants = Wants {
         needs: &Needs::default(),
         preference: Preference::None,

@@ -32,7 +32,7 @@ use bytes::Bytes;
 pub use crate::request::Dropped;
 pub use place::{Fault, Invalid};
 
-use crate::answer::Said;
+use crate::answer::{Said, Usage};
 use crate::json::{self, Raw};
 use crate::request::{InvalidRequest, MAX_PARTS};
 use chat::Chunk;
@@ -210,7 +210,7 @@ impl Stream {
         &mut self,
         payload: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<(Said, Option<u64>), json::Error> {
+    ) -> Result<(Said, Usage), json::Error> {
         let choice = match self {
             Self::Responses(stream) => &mut stream.choice,
             Self::Messages(stream) => &mut stream.choice,
@@ -222,7 +222,7 @@ impl Stream {
             Self::Responses(stream) => stream.take(&chunk, out),
             Self::Messages(stream) => stream.take(&chunk, out),
         }
-        Ok((said, chunk.completion_tokens()))
+        Ok((said, chunk.used()))
     }
 
     /// Ends it: the upstream is done. Nothing may follow.

@@ -299,7 +299,11 @@ proptest! {
                 let mut out = Vec::new();
                 let said = reply.clone().stream(ids()).event(payload, &mut out);
                 let same = crate::answer::read_counted(payload, crate::request::Endpoint::Chat);
-                let same = same.map(|(said, tokens)| (said, tokens.filter(|tokens| *tokens > 0)));
+                let some = |tokens: Option<u64>| tokens.filter(|tokens| *tokens > 0);
+                let same = same.map(|(said, used)| {
+                    let (prompt, completion) = (some(used.prompt), some(used.completion));
+                    (said, crate::answer::Usage { prompt, completion })
+                });
                 prop_assert_eq!(&said, &same);
                 if matches!(said, Err(_) | Ok((crate::answer::Said::Error(_), _))) {
                     prop_assert!(out.is_empty());

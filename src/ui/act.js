@@ -5,9 +5,8 @@ import { t } from './i18n.js';
 import { readSoon } from './live.js';
 import { saying } from './words.js';
 
-/** `done` is what to say then, or makes it of what came back. */
-export async function act(work, done) {
-  const note = at('models-note');
+/** `done` is what to say then, or makes it of what came back; `note` is where. */
+export async function act(work, done, note = at('models-note')) {
   note.dataset.tone = '';
   say(note, t('working'));
   try {

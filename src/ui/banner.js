@@ -5,6 +5,7 @@ import { at, say } from './dom.js';
 import { count, http, span, time } from './format.js';
 import { has, t, tOr } from './i18n.js';
 import { live, now, secondsUntil } from './live.js';
+import { firstBack } from './quota.js';
 import { nameOf } from './words.js';
 
 /** `{tone, text, next, until}`: `next` is what to do, `until` when things get better by themselves. */
@@ -88,7 +89,7 @@ export function showBanner() {
   say(at('next-step'), next || '');
   say(at('aside'), aside(until));
   const mark = { good: '', wait: '', warn: '! ', bad: '✕ ' }[tone];
-  at('clear-account').hidden = live.state?.account.state !== 'resting' || live.connection === 'lost';
+  at('clear-account').hidden = live.connection === 'lost' || !firstBack(live.state?.accounts ?? []);
   document.title = `${mark}free-llm-proxy`;
   // What is shown was true once; it is greyed while nobody can say whether it still is.
   document.documentElement.classList.toggle('lost', live.connection === 'lost');

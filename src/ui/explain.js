@@ -5,6 +5,7 @@ import { at, el } from './dom.js';
 import { count, span, time } from './format.js';
 import { t, tOr } from './i18n.js';
 import { secondsUntil } from './live.js';
+import { goneOf, isAway } from './quota.js';
 import { nameOf, saying, why } from './words.js';
 
 const hello = [{ role: 'user', content: 'Hello!' }];
@@ -78,7 +79,7 @@ function drawn(result) {
       needs.prompt_tokens_at_least > 0 && ` · ${t('explain.tokens', { n: count(needs.prompt_tokens_at_least) })}`),
     el('p', { class: 'note', 'data-tone': candidates.length ? 'good' : 'bad' },
       tOr(`selection.${selection}`, selection), ' ',
-      selection === 'account_resting' && why(result.account)),
+      selection === 'account_resting' && whyOfAll(result.accounts)),
     candidates.length > 0 && el('ol', { class: 'candidates' }, candidates.map((id) => el('li', {}, el('b', {}, nameOf(id)), ' ',
       nameOf(id) !== id && el('code', {}, id)))),
     candidates.length > result.max_attempts && el('p', { class: 'hint' }, t('explain.at_most', { n: result.max_attempts })),
@@ -87,6 +88,13 @@ function drawn(result) {
     leftOut.length > 0 && el('ul', { class: 'left-out', tabIndex: 0 }, leftOut.map((model) => el('li', {},
       el('b', {}, nameOf(model.model)), ' ', el('span', {}, reasonOf(model))))),
   ].filter(Boolean);
+}
+
+/** Why none of the accounts takes it: each by its name, where there are several. */
+function whyOfAll(accounts) {
+  const words = (account) => (goneOf(account) ? t(`gone.${goneOf(account)}`) : why(account));
+  if (accounts.length === 1) return words(accounts[0]);
+  return accounts.filter(isAway).map((account) => `${account.label}: ${words(account)}`).join(' · ');
 }
 
 function reasonOf(model) {

@@ -259,5 +259,5 @@ setInterval(() => {
   tell('tick');
   const over = (until) => until && secondsUntil(until) < -0.3;
   const woken = (each) => each.state === 'resting' && over(each.resting_until);
-  if (run && (live.state.models.some(woken) || woken(live.state.account))) plan(run, SOON_MS);
+  if (run && (live.state.models.some(woken) || live.state.accounts.some(({ until }) => over(until)))) plan(run, SOON_MS);
 }, 1000);

@@ -1,6 +1,8 @@
 // Puts the page together: the key, then the parts, each drawn when what it shows has changed.
 
 import { setKey, storedKey } from './api.js';
+import { showAccounts, tickAccounts } from './accounts.js';
+import { showAddKey } from './addkey.js';
 import { showAgents, wireAgents } from './agents.js';
 import { showBanner } from './banner.js';
 import { at, perFrame, say } from './dom.js';
@@ -17,6 +19,8 @@ import { showTiles } from './tiles.js';
 const drawState = perFrame(() => {
   showBanner();
   showTiles();
+  showAccounts();
+  showAddKey();
   showModels();
   showCharts();
 });
@@ -83,6 +87,7 @@ on('connection', showBanner);
 on('tick', () => {
   showBanner();
   showTiles();
+  tickAccounts();
   tickModels();
 });
 onTheme(showCharts);

@@ -4,14 +4,15 @@
 import { act } from './act.js';
 import { post } from './api.js';
 import { at, el, say } from './dom.js';
-import { NONE, clock, compact, count, ms, outcome, percent, rate } from './format.js';
+import { NONE, clock, compact, count, ms, outcome, percent, rate, time } from './format.js';
 import { t, tOr } from './i18n.js';
+import { keyed } from './keyed.js';
 import { live, secondsUntil } from './live.js';
-import { plain, why } from './words.js';
+import { areMany, plain, why } from './words.js';
 
 const COLUMNS = ['rank', 'model', 'state', 'success', 'ttft', 'speed', 'asked'];
 
-/** By id: the row, what it was made of, and the node that counts down. */
+/** By id: the row, and the node that counts down. */
 let rows = new Map();
 let made = '';
 
@@ -31,26 +32,12 @@ export function showModels() {
   }
   const group = box.querySelector('.rows');
   const hours = chosenSpan();
-  const kept = new Map();
-  let before = null;
-  for (const model of state.models) {
-    const mark = JSON.stringify([model, hours, model.id === state.first_choice]);
-    let row = rows.get(model.id);
-    if (row?.mark !== mark) {
-      const fresh = makeRow(model, hours, model.id === state.first_choice);
-      const focused = row?.node.contains(document.activeElement);
-      row?.node.replaceWith(fresh.node);
-      row = { ...fresh, mark };
-      // Who has just woken a model with the keyboard goes on from there.
-      if (focused) (row.node.querySelector('button') ?? row.node).focus();
-    }
-    const place = before ? before.nextSibling : group.firstChild;
-    if (place !== row.node) group.insertBefore(row.node, place);
-    before = row.node;
-    kept.set(model.id, row);
-  }
-  while (before ? before.nextSibling : group.firstChild) (before ? before.nextSibling : group.firstChild).remove();
-  rows = kept;
+  const isFirst = (model) => model.id === state.first_choice;
+  rows = keyed(group, rows, state.models, {
+    key: (model) => model.id,
+    mark: (model) => [model, hours, isFirst(model)],
+    make: (model) => makeRow(model, hours, isFirst(model)),
+  });
   filterModels();
   tickModels();
 }
@@ -70,11 +57,12 @@ function makeRow(model, hours, isFirst) {
       isFirst && el('em', { class: 'next' }, t('model.next')),
       model.fallback && el('em', { class: 'next' }, t('model.fallback')),
       model.name && el('code', {}, model.id),
+      areMany() && el('small', {}, model.provider),
       el('span', { class: 'chips' },
         model.context_length != null && el('i', { class: 'chip plain' }, t('model.context', { n: compact(model.context_length) })),
         model.capabilities.map((can) => chip(can, model.found_lacking.includes(can))),
         model.found_lacking.filter((each) => !model.capabilities.includes(each)).map((each) => chip(each, true)))),
-    cell('state', stateOf(model, left)),
+    cell('state', stateOf(model, left), apart(model)),
     cell('success', el('span', { 'data-tone': toneOf(figures?.success_rate) }, percent(figures?.success_rate))),
     cell('ttft', el('span', { title: t('column.ttft') }, ms(figures?.ttft_p50_ms)),
       figures?.ttft_p95_ms != null && el('small', {}, t('model.p95', { span: ms(figures.ttft_p95_ms) }))),
@@ -99,6 +87,14 @@ function stateOf(model, left) {
     el('button', { type: 'button', class: 'small', onclick: clear, 'aria-label': t('model.clear_of', { model: model.id }) },
       t('model.clear')),
   ];
+}
+
+/** Where the model is awake, the accounts through which it is not. */
+function apart(model) {
+  if (model.state !== 'awake') return null;
+  const resting = model.candidates.filter((each) => each.state === 'resting');
+  return resting.map((each) => el('small', { title: why(each) },
+    t('model.rests_through', { account: each.account, time: each.resting_until ? time(each.resting_until, false) : NONE })));
 }
 
 /** The countdowns. */

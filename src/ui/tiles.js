@@ -1,26 +1,31 @@
-// The account's quota, the list, the process: single figures.
+// The accounts' quota, the list, the process: single figures.
 
 import { at, el, say } from './dom.js';
 import { NONE, count, day, span, time } from './format.js';
 import { t, tOr } from './i18n.js';
 import { live, now, secondsUntil } from './live.js';
+import { dayOf, firstBack, goneOf } from './quota.js';
 
 const TILES = { quota, today, list, streams, uptime };
 
 const backAt = (until) => (until ? t('tile.back', { time: time(until, false), span: span(secondsUntil(until)) }) : '');
 
 /** What is left of the day, unless something else is used up. */
-function quota({ account }) {
-  if (account.state === 'resting') return [t(`tile.used_up.${account.limit}`), backAt(account.resting_until), 'bad'];
-  const left = account.today;
-  if (!left) return [NONE, t('tile.quota.unknown'), ''];
-  const tone = left.remaining === 0 ? 'bad' : left.remaining < left.limit / 10 ? 'warn' : '';
-  return [t('tile.quota.left', { n: count(left.remaining), of: count(left.limit) }), backAt(left.resets_at), tone];
+function quota({ accounts }) {
+  const first = firstBack(accounts);
+  if (first) return [t(`tile.used_up.${goneOf(first)}`), backAt(first.until), 'bad'];
+  const day = dayOf(accounts);
+  if (!day) return [NONE, t('tile.quota.unknown'), ''];
+  const left = day.limit - day.used;
+  const tone = left === 0 ? 'bad' : left < day.limit / 10 ? 'warn' : '';
+  return [t('tile.quota.left', { n: count(left), of: count(day.limit) }), backAt(day.back), tone];
 }
 
-function today({ account }) {
-  if (account.asked_today == null) return [NONE, t('tile.quota.unknown'), ''];
-  return [count(account.asked_today), t('tile.today.told', { time: time(account.today.told_at, false) }), ''];
+function today({ accounts }) {
+  const day = dayOf(accounts);
+  if (!day) return [NONE, t('tile.quota.unknown'), ''];
+  const note = day.told ? t('tile.today.told', { time: time(day.told, false) }) : t('tile.today.of', { n: day.accounts });
+  return [count(day.used), note, ''];
 }
 
 function list(state) {

@@ -3,7 +3,7 @@
 import { el } from './dom.js';
 import { ms, outcome, time } from './format.js';
 import { t, tOr } from './i18n.js';
-import { short } from './words.js';
+import { areMany, short } from './words.js';
 
 /** `open` leaves room for the attempt that is under way. */
 export function trail(attempts, { total = attempts.length, open = false } = {}) {
@@ -11,8 +11,9 @@ export function trail(attempts, { total = attempts.length, open = false } = {}) 
     const good = attempt.outcome === 'success';
     const tone = good ? 'good' : attempt.outcome.startsWith('client') ? '' : 'bad';
     const rest = attempt.cooldown_until ? t('trail.rests', { time: time(attempt.cooldown_until) }) : '';
-    return el('li', { 'data-tone': tone, title: [attempt.model, attempt.cause && tOr(`cause.${attempt.cause}`, attempt.cause), rest].filter(Boolean).join('\n') },
+    return el('li', { 'data-tone': tone, title: [attempt.model, attempt.account, attempt.cause && tOr(`cause.${attempt.cause}`, attempt.cause), rest].filter(Boolean).join('\n') },
       el('b', {}, short(attempt.model)),
+      areMany() && attempt.account && el('i', {}, attempt.account),
       el('span', {}, outcome(attempt.outcome, attempt.status)),
       el('small', {}, ms(attempt.duration_ms)));
   });

@@ -1,8 +1,8 @@
 // Names of things from outside, shortened for people.
 
-import { http, outcome } from './format.js';
+import { day, http, outcome, time } from './format.js';
 import { has, t, tOr } from './i18n.js';
-import { live } from './live.js';
+import { live, secondsUntil } from './live.js';
 
 /** A model's id without what all of them have in common; whole where that leaves no name. */
 export function short(id) {
@@ -18,6 +18,12 @@ export function nameOf(id) {
 
 /** `Vendor: Model (free)` without the last word, which is true of all. */
 export const plain = (name) => name.replace(/\s*\(free\)$/i, '');
+
+/** Whether there are several accounts: with one its name says nothing. */
+export const areMany = () => (live.state?.accounts.length ?? 0) > 1;
+
+/** When something ends: the time of day, with the day where it is far off. */
+export const momentOf = (moment) => (secondsUntil(moment) < 72_000 ? time(moment, false) : day(moment));
 
 /** Why something rests, in the reader's language where that can be said. */
 export function why({ because, reason }) {

@@ -56,6 +56,40 @@ async fn s8_the_demos_best_model_is_limited_now_and_then_and_the_log_shows_who_s
 }
 
 #[tokio::test]
+async fn s10_8_the_demos_accounts_run_out_and_the_next_takes_over() {
+    let demo = Program::new("demo").env("PORT", "0").ready().await;
+    let told = demo.stdout.all().join("\n");
+    let mut served = Vec::new();
+    for _ in 0..14 {
+        let answer = Curl::of(&told).run().await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut headers = answer.lines();
+        let model = headers.find_map(|line| line.strip_prefix("x-free-llm-proxy-model: "));
+        let model = model.unwrap().trim_end();
+        let provider = match model.split_once('/') {
+            Some((provider @ ("groq" | "gemini"), _)) => provider,
+            _ => "openrouter",
+        };
+        if served.last() != Some(&provider.to_owned()) {
+            served.push(provider.to_owned());
+        }
+    }
+    assert_eq!(served, ["openrouter", "groq", "gemini"]);
+}
+
+#[tokio::test]
+async fn s10_8_the_demo_does_as_a_flag_says_about_its_providers() {
+    let demo = Program::new("demo --providers openrouter").env("PORT", "0");
+    let demo = demo.ready().await;
+    demo.logged("snapshot_refreshed").await;
+    let all = demo.stdout.all().join("\n");
+    let accounts = all.matches("\"event\":\"account_found\"").count();
+    assert_eq!(accounts, 1, "{all}");
+    let ran = Program::new("demo --providers mistral").run().await;
+    assert_eq!(ran.code, Some(2), "it is not simulated: {ran:?}");
+}
+
+#[tokio::test]
 async fn s8_the_demo_takes_a_free_port_where_8080_is_taken_and_none_was_asked_for() {
     // If it cannot be had, somebody else has it, which is as good.
     let _held = TcpListener::bind("127.0.0.1:8080").await;
@@ -99,6 +133,13 @@ async fn s8_the_demo_needs_nothing_and_takes_no_key_of_the_users() {
         .env("MODELS_LIST_URL", "http://127.0.0.1:9/")
         .env("UPSTREAM_BASE_URL", "http://127.0.0.1:9/")
         .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("GROQ_API_KEY", "gsk_the-users-own-key")
+        .env("GROQ_API_KEY_2", "gsk_the-users-own-key-2")
+        .env("MISTRAL_API_KEY", "the-users-own-mistral-key")
+        .env("PROVIDERS", "mistral")
+        .env("TRAINING", "refuse")
+        .env("LOCAL_BASE_URL", "http://127.0.0.1:9/v1")
+        .env("CONFIG_FILE", "/the-users-own.toml")
         .env("LOG_LEVEL", "debug")
         .ready()
         .await;
@@ -108,6 +149,8 @@ async fn s8_the_demo_needs_nothing_and_takes_no_key_of_the_users() {
     assert_eq!(done["status"], 200);
     let all = demo.stdout.all().join("\n");
     assert!(!all.contains("the-users-own"), "{all}");
+    let accounts = all.matches("\"event\":\"account_found\"").count();
+    assert_eq!(accounts, 3, "{all}");
     let ran = Program::new("demo").env("LOG_LEVEL", "loud").run().await;
     assert_eq!(ran.code, Some(2), "a wrong setting is still one: {ran:?}");
 }

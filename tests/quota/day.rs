@@ -357,7 +357,7 @@ impl Day {
         }
         let headroom = self
             .ledger
-            .headroom(slot.unwrap(), request.ask, self.now(at));
+            .headroom(slot.unwrap(), || request.ask, self.now(at));
         match headroom {
             Headroom::Free => true,
             Headroom::Behind { .. } => behind,

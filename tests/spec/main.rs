@@ -15,8 +15,14 @@ mod wire;
 
 mod readme;
 mod s10_1_hop;
+mod s10_1_providers;
+mod s10_3_order;
 mod s10_4_refusals;
+mod s10_4_scopes;
+mod s10_5_ledger;
 mod s10_6_fields;
+mod s10_7_lists;
+mod s10_8_explained;
 mod s10_8_shown;
 mod s10_simulated;
 mod s13_guessing;

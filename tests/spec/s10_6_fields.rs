@@ -1,9 +1,10 @@
 //! §10.6, §4.1: what goes to a provider other than OpenRouter, what is told of what was left out, what a
 //! refused field teaches, and how answers come back.
 
+use free_llm_proxy::model::Capability;
 use serde_json::{Value, json};
 use simulator::{
-    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Script, Step, StreamFault,
+    Answer as Says, Odd, Plan, PlanEnd, ProviderScript, Refusal, Script, Status, Step, StreamFault,
     ToolCall,
 };
 
@@ -16,19 +17,23 @@ const GEMINI: &str = "gemini/gemini-3.5-flash";
 const LOCAL: &str = "local/qwen3:8b";
 
 /// All of these are on, and a request says who is asked.
-const SETTINGS: [(&str, &str); 7] = [
-    ("PROVIDERS", "openrouter,groq,mistral,gemini,local"),
-    ("MODEL_FIELD", "pin"),
-    // The simulator's.
-    (
-        "GROQ_API_KEY",
-        "gsk_Xw81mB3nV5cX7zL9kJ1hG4fD6sA8pO0iU2yT3rE5wQ7mN9bV1cX4z",
-    ),
-    ("MISTRAL_API_KEY", "h7Kp2Wq9Zx4Vb6Nm1Lc8Rt3Yd5Fg0JsA"),
-    ("GEMINI_API_KEY", "AIzaSyD4mN8pQ2rT6vX0zB3cF7hK1lO5sU9wE4y"),
-    ("LOCAL_BASE_URL", "{base}/providers/local/v1"),
-    ("STREAM_KEEPALIVE_SEC", "1"),
+const PROVIDERS: [(&str, usize); 5] = [
+    ("openrouter", 1),
+    ("groq", 1),
+    ("mistral", 1),
+    ("gemini", 1),
+    ("local", 1),
 ];
+const SETTINGS: [(&str, &str); 2] = [("MODEL_FIELD", "pin"), ("STREAM_KEEPALIVE_SEC", "1")];
+
+async fn rig(script: Script) -> Rig {
+    Rig::with_providers(script, &PROVIDERS, &SETTINGS).await
+}
+
+/// The same where this provider follows a script of its own.
+async fn rig_where(provider: &str, script: ProviderScript) -> Rig {
+    rig(abc().provider(provider, script)).await
+}
 
 /// A request for this model with these fields beside.
 fn request(model: &str, more: &Value) -> Value {
@@ -53,7 +58,7 @@ fn went(rig: &Rig) -> Vec<Value> {
 
 #[tokio::test]
 async fn s10_6_what_is_left_out_is_named_and_the_rest_goes_as_it_came() {
-    let rig = Rig::with(abc(), &SETTINGS).await;
+    let rig = rig(abc()).await;
     let tools = |keywords: &str| {
         let parameters = format!(r#"{{{keywords}"type":"object"}}"#);
         let parameters: Value = serde_json::from_str(&parameters).unwrap();
@@ -86,6 +91,17 @@ async fn s10_6_what_is_left_out_is_named_and_the_rest_goes_as_it_came() {
             assert_eq!(went(&rig), [goes], "{body}");
         }
     }
+    // However large it is.
+    let mut large = request(
+        GROQ,
+        &json!({"logit_bias": {}, "seed": 1, "x": "y".repeat(3 << 20)}),
+    );
+    let answer = rig.chat(&large).await;
+    assert_eq!((answer.status, answer.header(DROPPED)), (200, "logit_bias"));
+    large.as_object_mut().unwrap().remove("logit_bias");
+    large["model"] = json!("openai/gpt-oss-120b");
+    let sent: Value = serde_json::from_str(&rig.sent_up()[0]).unwrap();
+    assert!(sent == large);
     // OpenRouter gets each byte as it came.
     let body =
         r#"{ "model":"a:free","messages":[{"content":"hi","role":"user"}] ,"seed":1.0,"x":[ ] }"#;
@@ -100,7 +116,7 @@ async fn s10_6_what_is_left_out_is_named_and_the_rest_goes_as_it_came() {
 
 #[tokio::test]
 async fn s10_6_what_changes_the_answers_form_is_never_left_out() {
-    let rig = Rig::with(abc(), &SETTINGS).await;
+    let rig = rig(abc()).await;
     #[rustfmt::skip]
     let rows = [
         // asked     the request has                 who can
@@ -129,7 +145,7 @@ async fn s10_6_what_changes_the_answers_form_is_never_left_out() {
 
 #[tokio::test]
 async fn s10_6_s14_1_both_lists_of_what_was_left_out_are_one() {
-    let rig = Rig::with(abc(), &SETTINGS).await;
+    let rig = rig(abc()).await;
     let body = json!({"model": MISTRAL, "input": "hi", "reasoning": {"effort": "low"},
         "tools": [{"type": "image_generation"}, {"type": "function", "name": "f", "parameters": {"type": "object"}}]});
     for stream in [false, true] {
@@ -148,7 +164,7 @@ async fn s10_6_s14_1_both_lists_of_what_was_left_out_are_one() {
         assert_eq!(named, once);
     }
     // Only the attempt that answered counts.
-    let rig = Rig::with(abc().provider("mistral", failing()), &SETTINGS).await;
+    let rig = rig_where("mistral", failing()).await;
     let answer = rig.chat(&request(MISTRAL, &json!({"top_k": 5}))).await;
     assert_eq!((answer.status, answer.header(DROPPED)), (503, ""));
     let answer = rig.post("/v1/responses", &body).await;
@@ -173,7 +189,7 @@ async fn s10_6_a_stream_that_waits_aloud_names_it_in_a_comment() {
         ..Says::default()
     });
     let script = abc().provider("mistral", ProviderScript::new().others(late));
-    let rig = Rig::paused(script, &SETTINGS).await;
+    let rig = Rig::paused_with_providers(script, &PROVIDERS, &SETTINGS).await;
     let more = json!({"stream": true, "top_k": 5, "min_p": 0.1});
     let answer = rig.chat(&request(MISTRAL, &more)).await;
     assert_eq!(answer.header(DROPPED), "");
@@ -200,7 +216,7 @@ const UNKNOWN: &str = "Unrecognized request argument supplied: %FIELD%";
 #[tokio::test]
 async fn s10_6_a_refused_field_is_learnt_where_the_request_succeeds_without_it() {
     let script = || abc().provider("local", picky(&["service_tier"], UNKNOWN));
-    let rig = Rig::with(script(), &SETTINGS).await;
+    let rig = rig(script()).await;
     let body = request(LOCAL, &json!({"service_tier": "auto", "seed": 1}));
     let (whole, less) = (
         json!({"service_tier": "auto", "seed": 1}),
@@ -258,6 +274,71 @@ async fn s10_6_a_refused_field_is_learnt_where_the_request_succeeds_without_it()
 }
 
 #[tokio::test]
+async fn s10_6_what_an_offer_was_found_to_lack_is_left_out_too() {
+    let rig = rig(abc()).await;
+    let snapshot = rig.app.registry().snapshot().unwrap();
+    let model = snapshot.named(LOCAL).next().unwrap().model();
+    for capability in [Capability::Seed, Capability::Reasoning] {
+        rig.app.registry().learn(model, capability);
+    }
+    let more = json!({"seed": 1, "stop": "x", "reasoning_effort": "low", "reasoning": {}});
+    let answer = rig.chat(&request(LOCAL, &more)).await;
+    assert_eq!(answer.header(DROPPED), "seed, reasoning_effort, reasoning");
+    assert_eq!(went(&rig), [json!({"stop": "x"})]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_6_past_the_budget_nobody_is_asked_a_second_time() {
+    for (delay_ms, asked, status) in [(2_500, 2, 200), (3_500, 1, 400)] {
+        let late = Step::Status(Status {
+            status: 400,
+            headers: Vec::new(),
+            body: json!({"error": {"message": UNKNOWN.replace("%FIELD%", "service_tier")}}),
+            delay_ms,
+        });
+        let late = Plan::from(vec![late]).then(PlanEnd::Ok);
+        let local = ProviderScript::new().model("qwen3:8b", late);
+        let settings = [&SETTINGS[..], &[("REQUEST_BUDGET_SEC", "3")]].concat();
+        let rig =
+            Rig::paused_with_providers(abc().provider("local", local), &PROVIDERS, &settings).await;
+        let answer = rig
+            .chat(&request(LOCAL, &json!({"service_tier": "auto"})))
+            .await;
+        assert_eq!(
+            (answer.status, went(&rig).len()),
+            (status, asked),
+            "{delay_ms}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn s10_5_s10_6_a_second_try_is_charged_and_needs_headroom() {
+    #[rustfmt::skip]
+    let rows = [
+        // requests a minute   the first is told, asked so often   and the second
+        (1,                    (503, 1),                           (503, 0)),
+        (2,                    (200, 2),                           (503, 0)),
+        (3,                    (200, 2),                           (200, 1)),
+    ];
+    for (limit, first, second) in rows {
+        let file = format!(
+            r#"providers.groq.limits = [{{ requests = {limit}, per = "minute", of = "account" }}]"#
+        );
+        let settings = [&SETTINGS[..], &[("CONFIG_FILE", &*file)]].concat();
+        let script = abc().provider("groq", picky(&["service_tier"], UNKNOWN));
+        let rig = Rig::with_providers(script, &PROVIDERS, &settings).await;
+        for expected in [first, second] {
+            let answer = rig
+                .chat(&request(GROQ, &json!({"service_tier": "auto"})))
+                .await;
+            let told = (answer.status, went(&rig).len());
+            assert_eq!(told, expected, "{limit}: {}", answer.text());
+        }
+    }
+}
+
+#[tokio::test]
 async fn s10_6_what_teaches_nothing() {
     #[rustfmt::skip]
     let rows: [(&[&str], &str, Value, usize); 6] = [
@@ -270,7 +351,7 @@ async fn s10_6_what_teaches_nothing() {
         (&["logprobs"],               UNKNOWN,                                     json!({"logprobs": true}),                        1),
     ];
     for (refused, words, more, asked) in rows {
-        let rig = Rig::with(abc().provider("local", picky(refused, words)), &SETTINGS).await;
+        let rig = rig_where("local", picky(refused, words)).await;
         let is_form = refused == ["logprobs"];
         for again in [false, true] {
             let answer = rig.chat(&request(LOCAL, &more)).await;
@@ -291,7 +372,7 @@ async fn s10_6_what_teaches_nothing() {
     // OpenRouter gets the body as it came, and once.
     let error = json!({"error": {"message": "Unrecognized request argument supplied: service_tier", "code": 400}});
     let script = abc().model("a:free", Step::status(400, &[], error));
-    let rig = Rig::with(script, &SETTINGS).await;
+    let rig = rig(script).await;
     let more = json!({"service_tier": "auto"});
     for _ in 0..2 {
         let answer = rig.chat(&request("a:free", &more)).await;
@@ -308,7 +389,7 @@ async fn s10_6_a_second_refusal_is_the_one_that_counts() {
         Step::status(500, &[], json!({"error": {"message": "broken"}})),
     ];
     let local = ProviderScript::new().model("qwen3:8b", Plan::from(steps).then(PlanEnd::Ok));
-    let rig = Rig::with(abc().provider("local", local), &SETTINGS).await;
+    let rig = rig_where("local", local).await;
     let body = request(LOCAL, &json!({"service_tier": "auto"}));
     let answer = rig.chat(&body).await;
     answer.is_error(503, "all_models_unavailable");
@@ -350,7 +431,7 @@ async fn s10_6_what_breaks_openais_shape_is_mended_by_the_row() {
     };
     let script =
         |calls: Vec<ToolCall>| abc().provider("mistral", ProviderScript::new().others(odd(calls)));
-    let rig = Rig::with(script(vec![]), &SETTINGS).await;
+    let rig = rig(script(vec![])).await;
     // Plain.
     let plain = rig.chat(&request(MISTRAL, &json!({}))).await.json();
     let choice = &plain["choices"][0];
@@ -385,7 +466,7 @@ async fn s10_6_what_breaks_openais_shape_is_mended_by_the_row() {
         }
     }
     // Calls.
-    rig.anew(script(vec![call.clone(), call])).await;
+    let rig = self::rig(script(vec![call.clone(), call])).await;
     let plain = rig
         .chat(&request(MISTRAL, &json!({"tools": tool})))
         .await
@@ -451,7 +532,7 @@ fn chunks(answer: &Answer) -> (Vec<Value>, String) {
 async fn s10_6_a_mended_stream_that_breaks_off_is_no_answer() {
     let cut = Step::stream(StreamFault::Cut, 3);
     let script = abc().provider("mistral", ProviderScript::new().others(cut));
-    let rig = Rig::with(script, &SETTINGS).await;
+    let rig = rig(script).await;
     let answer = rig.chat(&request(MISTRAL, &json!({"stream": true}))).await;
     let error: Value = serde_json::from_str(&answer.events()[answer.events().len() - 2]).unwrap();
     assert_eq!(

@@ -1,15 +1,19 @@
 //! What is PUT over HTTP.
 
 use serde_json::{Value, json};
-use simulator::Script;
+use simulator::{DemoKeys, Script};
 
 use super::rig::{Key, Rig};
 
 #[tokio::test]
-async fn the_demo_of_accounts_runs_out_one_by_one() {
-    let rig = Rig::start(Script::demo_of_accounts("key-0123456789")).await;
-    let first = rig.providers.keys("groq").next();
-    assert!(first.is_some_and(|key| key.starts_with("gsk_")));
+async fn the_demos_accounts_run_out_one_by_one() {
+    let keys = DemoKeys {
+        openrouter: "sk-or-v1-0123456789",
+        groq: "gsk_0123456789",
+        gemini: "AIza0123456789",
+    };
+    let rig = Rig::start(Script::demo(&keys, 4, 5)).await;
+    assert_eq!(rig.providers.keys("groq").next(), Some(keys.groq));
     #[rustfmt::skip]
     let rows = [("openrouter", "a:free", 6), ("groq", "openai/gpt-oss-20b", 4), ("gemini", "gemini-3.5-flash", 5)];
     for (provider, model, most) in rows {

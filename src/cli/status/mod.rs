@@ -155,8 +155,8 @@ fn news(state: &Value) -> Value {
     let standings = standings.map(|model| model["state"].clone());
     let mut news: Vec<Value> = keys.iter().map(|key| state[*key].clone()).collect();
     news.extend(standings);
-    news.push(state["account"]["state"].clone());
-    news.push(state["account"]["today"]["remaining"].clone());
+    let accounts = state["accounts"].as_array().into_iter().flatten();
+    news.extend(accounts.map(table::news_of_account));
     news.push(state["condition"]["code"].clone());
     news.into()
 }

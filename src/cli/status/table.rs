@@ -1,5 +1,9 @@
 //! The state as lines for people. Pure.
 
+mod accounts;
+
+pub(super) use accounts::news as news_of_account;
+
 use serde_json::Value;
 
 use super::look::{Line, Tone, line};
@@ -12,10 +16,12 @@ use crate::units::{length, wait};
 const MODELS: usize = 30;
 const REQUESTS: usize = 8;
 
-/// The whole of it, for so many columns: banner, proxy, account, models, last requests.
+/// The whole of it, for so many columns: banner, proxy, accounts, models, last requests.
 pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
-    lines.extend([proxy(state), account(&state["account"], local), Line::new()]);
+    lines.push(proxy(state));
+    lines.extend(accounts::lines(state, local));
+    lines.push(Line::new());
     lines.extend(models(state, columns));
     let requests = array(&state["requests"]);
     if !requests.is_empty() {
@@ -24,7 +30,8 @@ pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
         lines.push(vec![(Tone::Faint, title)]);
     }
     let requests = requests.iter().take(REQUESTS);
-    lines.extend(requests.map(|each| request(each, local)));
+    let are_many = accounts::are_many(state);
+    lines.extend(requests.map(|each| request(each, are_many, local)));
     lines
 }
 
@@ -61,43 +68,6 @@ fn proxy(state: &Value) -> Line {
     ))
 }
 
-/// What the account is out of, and what is left of the day's free requests.
-fn account(account: &Value, local: Local) -> Line {
-    let what = match account["limit"].as_str() {
-        Some("minute") => Some("the free requests of this minute are used up"),
-        Some("day") => Some("the free requests of today are used up"),
-        Some("credit") => Some("out of credit"),
-        Some("key") => Some("the key is refused"),
-        _ if account["state"] == "probing" => Some("being probed after a rest"),
-        _ => None,
-    };
-    let left = account["resting_sec"].as_u64();
-    let left = left.map_or(String::new(), |left| format!(", back in {}", wait(left)));
-    let today = &account["today"];
-    let back = today["resets_at"].as_str().and_then(parse_rfc3339);
-    let back = back.map_or(String::new(), |at| format!(", back at {}", local.time(at)));
-    let figures = (today["remaining"].as_u64(), today["limit"].as_u64());
-    let mut pieces = vec![(Tone::Plain, "account: ".to_owned())];
-    pieces.extend(what.map(|what| (Tone::Bad, format!("{what}{left}"))));
-    match (figures, what) {
-        ((Some(remaining), Some(limit)), _) => {
-            let gap = if what.is_some() { "; " } else { "" };
-            let tone = if remaining == 0 {
-                Tone::Bad
-            } else {
-                Tone::Plain
-            };
-            pieces.push((
-                tone,
-                format!("{gap}{remaining} of {limit} left today{back}"),
-            ));
-        }
-        (_, None) => pieces.push((Tone::Plain, "fine".to_owned())),
-        (_, Some(_)) => {}
-    }
-    pieces
-}
-
 fn models(state: &Value, columns: usize) -> Vec<Line> {
     /// The columns beside the id, at their narrowest.
     const BESIDE: usize = "  1    success    ttft  tok/s  awake".len();
@@ -106,18 +76,30 @@ fn models(state: &Value, columns: usize) -> Vec<Line> {
         let widths = all.iter().map(|model| name(model).chars().count());
         widths.max().unwrap_or_default()
     };
-    let name = if widest(id) + BESIDE <= columns {
+    let at = all.first().map(provider_of);
+    let are_many = all.iter().map(provider_of).any(|each| Some(each) != at);
+    // With one provider its name says nothing.
+    let provider = are_many.then(|| widest(provider_of).max("provider".len()));
+    let beside = BESIDE + provider.map_or(0, |wide| "  ".len() + wide);
+    let name = if widest(id) + beside <= columns {
         id
     } else {
         short_id
     };
     let width = widest(name);
-    let head = format!("  #  {:width$}  success    ttft  tok/s  state", "model");
+    let head = match provider {
+        Some(wide) => format!("  {:wide$}", "provider"),
+        None => String::new(),
+    };
+    let head = format!(
+        "  #  {:width$}{head}  success    ttft  tok/s  state",
+        "model"
+    );
     let mut lines = vec![vec![(Tone::Faint, head)]];
     lines.extend(
         all.iter()
             .take(MODELS)
-            .map(|model| self::model(model, &name(model), width)),
+            .map(|model| self::model(model, (&name(model), width), provider)),
     );
     let more = all.len().saturating_sub(MODELS);
     if more > 0 {
@@ -137,7 +119,12 @@ fn short_id(model: &Value) -> String {
     own.strip_suffix(":free").unwrap_or(own).to_owned()
 }
 
-fn model(model: &Value, id: &str, width: usize) -> Line {
+fn provider_of(model: &Value) -> String {
+    text(&model["provider"])
+}
+
+/// The id in so many columns, and the provider in so many where it is said.
+fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
@@ -155,11 +142,14 @@ fn model(model: &Value, id: &str, width: usize) -> Line {
         .map_or("-".to_owned(), millis);
     let speed = figures["tokens_per_second"].as_f64();
     let speed = speed.map_or("-".to_owned(), |speed| format!("{speed:.1}"));
+    let provider = at.map_or(String::new(), |wide| {
+        format!("  {:wide$}", provider_of(model))
+    });
     let (tone, standing) = standing(model);
     vec![
         (
             Tone::Plain,
-            format!("{rank:>3}  {id:width$}  {success:>7}  {ttft:>6}  {speed:>5}  "),
+            format!("{rank:>3}  {id:width$}{provider}  {success:>7}  {ttft:>6}  {speed:>5}  "),
         ),
         (tone, standing),
     ]
@@ -177,7 +167,7 @@ fn standing(model: &Value) -> (Tone, String) {
     }
 }
 
-fn request(request: &Value, local: Local) -> Line {
+fn request(request: &Value, with_account: bool, local: Local) -> Line {
     let outcome = text(&request["outcome"]);
     let tone = match outcome.as_str() {
         "answered" => Tone::Good,
@@ -187,8 +177,10 @@ fn request(request: &Value, local: Local) -> Line {
     let trail = array(&request["attempts"]).iter().map(|attempt| {
         let status = attempt["status"].as_u64();
         let status = status.map_or(String::new(), |status| format!(" {status}"));
+        let account = attempt["account"].as_str().filter(|_| with_account);
+        let account = account.map_or(String::new(), |account| format!(" ({})", clean(account)));
         format!(
-            "{} {}{status}",
+            "{}{account} {}{status}",
             text(&attempt["model"]),
             text(&attempt["outcome"])
         )

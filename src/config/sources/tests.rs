@@ -100,7 +100,15 @@ fn s8_a_demo_puts_its_own_values_over_the_sources() {
         ("UPSTREAM_BASE_URL", "http://127.0.0.1:1".to_owned()),
         ("HTTPS_PROXY", String::new()),
     ];
-    let config = sources.with([own, addresses].concat()).config().unwrap();
+    let file = "[providers.groq]\nbase_url = \"http://127.0.0.1:2/v1\"\n";
+    let own = [
+        own.as_slice(),
+        &addresses,
+        &[("GROQ_API_KEY", "gsk_demo-0123".to_owned())],
+    ];
+    let config = sources.with(own.concat()).with_file(file).config().unwrap();
+    let bases: Vec<_> = config.accounts.iter().map(|a| a.base_url()).collect();
+    assert_eq!(bases, ["http://127.0.0.1:1", "http://127.0.0.1:2/v1"]);
     assert_eq!(config.port, 9000);
     assert_eq!(config.proxy_keys.first().unwrap().expose(), "sk-demo");
     assert_eq!(config.outbound_proxy.https, None);

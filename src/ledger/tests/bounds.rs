@@ -220,7 +220,7 @@ fn s10_5_there_are_no_more_buckets_than_offers_times_accounts() {
     assert_eq!(world.ledger.len(), 2);
     // A place that is gone says nothing and charges nobody.
     assert_eq!(
-        spelt(world.ledger.headroom(stale, Ask::default(), world.now())),
+        spelt(world.ledger.headroom(stale, Ask::default, world.now())),
         "free"
     );
     let lost = world.ledger.reserve(stale, Ask::default(), world.now());

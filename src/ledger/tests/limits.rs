@@ -83,7 +83,7 @@ fn s10_5_a_laptop_that_slept_finds_its_quota_back() {
         };
         let room = |world: &World| {
             let slot = world.slots[0];
-            spelt(world.ledger.headroom(slot, Ask::default(), awake))
+            spelt(world.ledger.headroom(slot, Ask::default, awake))
         };
         assert_eq!(room(&world), "free");
         let slot = world.slots[0];
@@ -102,7 +102,7 @@ fn s10_5_a_clock_that_is_put_back_brings_no_quota_back() {
         ..at(world.start, 5.0)
     };
     let slot = world.slots[0];
-    let room = |world: &World, now| spelt(world.ledger.headroom(slot, Ask::default(), now));
+    let room = |world: &World, now| spelt(world.ledger.headroom(slot, Ask::default, now));
     assert!(room(&world, back).starts_with("out"));
     // And a clock that was years ahead rules nothing out for years.
     let reservation = world.ledger.reserve(slot, Ask::default(), back);

@@ -335,6 +335,40 @@ fn s4_3_an_older_success_does_not_cut_a_newer_rest() {
 }
 
 #[test]
+fn s10_6_a_refused_field_is_remembered_of_its_offer_until_the_next_list() {
+    let field = |name: &str| FieldName::new(name).unwrap();
+    let (top_k, store) = (field("top_k"), field("store"));
+    let learn = || {
+        let mut rests = Rests::default();
+        for name in [top_k, store, top_k] {
+            rests.learn_refused(&model(), name);
+        }
+        rests.learn(&model(), Capability::Seed);
+        assert_eq!(rests.found_refusing(&model()), [top_k, store]);
+        assert_eq!(rests.found_lacking(&model()), [Capability::Seed]);
+        rests
+    };
+    let forgotten: [fn(&mut Rests); 3] = [
+        |rests| rests.new_list(|_| true),
+        |rests| rests.clear(&model()),
+        Rests::clear_all,
+    ];
+    for forget in forgotten {
+        let mut rests = learn();
+        forget(&mut rests);
+        assert!(rests.found_refusing(&model()).is_empty());
+        assert!(rests.found_lacking(&model()).is_empty());
+    }
+    // An upstream that finds a new one in each request fills no memory.
+    let mut rests = learn();
+    for n in 0..1000 {
+        rests.learn_refused(&model(), field(&format!("x{n}")));
+    }
+    assert_eq!(rests.found_refusing(&model()).len(), 32);
+    assert!(rests.is_empty(), "nobody rests for it");
+}
+
+#[test]
 fn s9_2_a_new_list_ends_what_was_to_last_until_then() {
     let now = now();
     let mut rests = Rests::default();

@@ -1,6 +1,8 @@
 //! Several providers and accounts (spec §10.4).
 
 use super::*;
+use crate::ledger::Ask;
+use crate::registry::Chosen;
 
 /// One of `provider:label`.
 fn account(name: &str) -> Arc<AccountId> {
@@ -59,7 +61,7 @@ fn subject(house: &Snapshot, name: &str) -> Subject {
     found.unwrap_or_else(|| panic!("{kind} {name}")).clone()
 }
 
-fn walk(house: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> String {
+fn walk(house: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> String {
     let awake = awake(house, wants, known, now);
     let names = awake.iter().map(|c| match &*c.account.label {
         "groq#2" => format!("{}#2", c.offer.public_id),
@@ -71,7 +73,7 @@ fn walk(house: &Snapshot, wants: Wants<'_>, known: &Rests, now: Now) -> String {
 #[test]
 fn s10_3_offers_in_order_through_each_account_then_the_router_then_the_own_server() {
     let (house, needs) = (house(), Needs::default());
-    let all = walk(&house, wants(&needs), &Rests::default(), now());
+    let all = walk(&house, wants(&needs), &Knowledge::default(), now());
     assert_eq!(all, "groq/x groq/x#2 ovh/x groq/y groq/y#2 router local/z");
     assert_eq!(house.offers().len(), 4, "nobody has an account at mistral");
     let pinned = Wants {
@@ -79,14 +81,14 @@ fn s10_3_offers_in_order_through_each_account_then_the_router_then_the_own_serve
         ..wants(&needs)
     };
     assert_eq!(
-        walk(&house, pinned, &Rests::default(), now()),
+        walk(&house, pinned, &Knowledge::default(), now()),
         "groq/x groq/x#2"
     );
     let first = Wants {
         preference: Preference::First("ovh/x"),
         ..wants(&needs)
     };
-    let preferred = walk(&house, first, &Rests::default(), now());
+    let preferred = walk(&house, first, &Knowledge::default(), now());
     assert_eq!(
         preferred,
         "ovh/x groq/x groq/x#2 groq/y groq/y#2 router local/z"
@@ -108,7 +110,7 @@ fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
     for (whom, expected) in rows {
         let subject = subject(&house, whom);
         // Whether it rests, or only this request has ruled it out.
-        let mut known = Rests::default();
+        let mut known = Knowledge::default();
         known.rest(
             &subject,
             because("a"),
@@ -122,11 +124,11 @@ fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
             ..wants(&needs)
         };
         assert_eq!(
-            walk(&house, wants, &Rests::default(), now),
+            walk(&house, wants, &Knowledge::default(), now),
             expected,
             "{whom}"
         );
-        let first = next(Some(&house), wants, &Rests::default(), now).candidate();
+        let first = next(Some(&house), wants, &Knowledge::default(), now).candidate();
         let first = first.map(|c| c.offer.public_id.as_str()).unwrap();
         assert!(
             expected.replace("#2", "").starts_with(first),
@@ -138,7 +140,7 @@ fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
 #[test]
 fn s10_4_who_is_resting_twice_wakes_with_the_longer_rest() {
     let (house, needs, now) = (house(), Needs::default(), now());
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     let mut rest = |whom: &str, seconds| {
         let length = Rest::For(Duration::from_secs(seconds));
         known.rest(&subject(&house, whom), because("a"), length, now);
@@ -162,8 +164,8 @@ fn s10_4_who_returns_first_is_found_among_those_whose_account_rests() {
         accounts: ["openrouter", "groq"].map(account).into(),
         ..parts(offers)
     });
-    let mut known = Rests::default();
-    let rest = |known: &mut Rests, whom: &Subject, because, seconds| {
+    let mut known = Knowledge::default();
+    let rest = |known: &mut Knowledge, whom: &Subject, because, seconds| {
         let rest = Rest::For(Duration::from_secs(seconds));
         known.rest(whom, because, rest, now);
     };
@@ -176,7 +178,7 @@ fn s10_4_who_returns_first_is_found_among_those_whose_account_rests() {
         9000,
     );
     let told =
-        |known: &Rests, needs: &Needs| in_words(&next(Some(&house), wants(needs), known, now));
+        |known: &Knowledge, needs: &Needs| in_words(&next(Some(&house), wants(needs), known, now));
     assert_eq!(told(&known, &needs), "groq/x");
     rest(
         &mut known,
@@ -215,7 +217,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
     ];
     for (needs, asked, out) in rows {
         let needs: Needs = needs.iter().copied().collect();
-        let known = Rests::default();
+        let known = Knowledge::default();
         assert_eq!(
             walk(&house, wants(&needs), &known, now()),
             asked,
@@ -233,7 +235,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
         }
     }
     // What an offer was found to lack is no need either: the field is left out.
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     known.learn(house.candidates()[1].model(), Seed);
     let seed = [Seed].into_iter().collect();
     assert_eq!(
@@ -245,7 +247,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
 #[test]
 fn s10_4_an_unreached_provider_is_asked_last() {
     let (house, needs, now) = (house(), Needs::default(), now());
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     known.way_fails(&subject(&house, "provider groq"), now);
     let walked = walk(&house, wants(&needs), &known, now);
     assert_eq!(
@@ -272,9 +274,14 @@ fn s9_8_a_probed_account_holds_up_its_own_candidates_alone() {
     registry.rest(&groq, out_of("a", AccountLimit::Minute), short, now);
     let later = now.plus(Duration::from_secs(1));
     let first = Arc::clone(&house.candidates()[0]);
-    let choose = |_: &Rests, _| ((), Some(first));
+    let chosen = Chosen {
+        candidate: first,
+        slot: None,
+        ask: Ask::default(),
+    };
+    let choose = |_: &Knowledge, _| ((), Some(chosen));
     let (_, _claim) = registry.claim(choose, |_| Duration::from_secs(60));
-    let walked = registry.with_rests(|known| walk(&house, wants(&needs), known, later));
+    let walked = registry.with_known_now(|known, _| walk(&house, wants(&needs), known, later));
     assert_eq!(walked, "groq/x#2 ovh/x groq/y#2 router local/z");
     // With nobody else, the request waits until one more may probe.
     let pinned = [out(&subject(&house, "account groq#2"), OutBy::Tried)];
@@ -283,7 +290,8 @@ fn s9_8_a_probed_account_holds_up_its_own_candidates_alone() {
         out: &pinned,
         ..wants(&needs)
     };
-    let next = registry.with_rests(|known| in_words(&next(Some(&house), wants, known, later)));
+    let next =
+        registry.with_known_now(|known, _| in_words(&next(Some(&house), wants, known, later)));
     assert!(next.starts_with("wait, Some("), "{next}");
 }
 
@@ -308,7 +316,7 @@ fn s10_4_who_is_told_when_all_are_ruled_out_by_their_accounts() {
         (&[(Day, 900),   (Day, 800),   (Minute, 30),  (Day, 0),     (Day, 600)],   None),
     ];
     for (limits, expected) in rows {
-        let mut known = Rests::default();
+        let mut known = Knowledge::default();
         for (label, (limit, seconds)) in all.iter().zip(*limits) {
             let account = subject(&house, &format!("account {label}"));
             let rest = Rest::For(Duration::from_secs(*seconds));
@@ -329,15 +337,15 @@ fn s10_4_a_quota_of_one_model_counts_as_a_quota_and_a_failing_model_does_not() {
         preference: Preference::Only("groq/x"),
         ..wants(&needs)
     };
-    let rest = |known: &mut Rests, whom, because, seconds| {
+    let rest = |known: &mut Knowledge, whom, because, seconds| {
         let rest = Rest::For(Duration::from_secs(seconds));
         known.rest(&subject(&house, whom), because, rest, now);
     };
-    let told = |known: &Rests| {
+    let told = |known: &Knowledge| {
         let ruled = ruled(&house, pinned, known, now)?;
         Some((ruled.limit, ruled.left.as_secs()))
     };
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     rest(
         &mut known,
         "account groq",
@@ -349,7 +357,7 @@ fn s10_4_a_quota_of_one_model_counts_as_a_quota_and_a_failing_model_does_not() {
     assert_eq!(told(&known), Some((AccountLimit::Quota, 40)));
     rest(&mut known, "candidate groq/x@groq#2", because("x"), 9000);
     assert_eq!(told(&known), Some((AccountLimit::Quota, 9000)));
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     rest(
         &mut known,
         "account groq",
@@ -364,7 +372,7 @@ fn s10_4_a_quota_of_one_model_counts_as_a_quota_and_a_failing_model_does_not() {
 fn s10_4_the_reasons_are_counted_by_models_accounts_and_keys() {
     use AccountLimit::{Credit, Day, Key};
     let (house, needs, now) = (house(), Needs::default(), now());
-    let mut known = Rests::default();
+    let mut known = Knowledge::default();
     let mut rest = |whom: &str, because| {
         let rest = Rest::For(Duration::from_secs(60));
         known.rest(&subject(&house, whom), because, rest, now);

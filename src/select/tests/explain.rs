@@ -25,7 +25,7 @@ fn s3_every_model_that_is_left_out_says_why() {
             model("unable", 4, &[]),
         ])
     });
-    let words = |preference, known: &Rests| {
+    let words = |preference, known: &Knowledge| {
         let wants = Wants {
             preference,
             ..wants(&needs)

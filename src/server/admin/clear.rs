@@ -1,5 +1,7 @@
 //! `POST /admin/clear`: ends a rest before its time.
 
+use std::sync::Arc;
+
 use http::Response;
 use serde::Serialize;
 
@@ -14,10 +16,14 @@ use crate::server::reply::ReplyBody;
 use crate::server::state::State;
 use crate::server::{App, chat, models};
 
+const NO_ACCOUNT: InvalidRequest = InvalidRequest::WrongType {
+    field: "account",
+    expected: "the label of an account, or true for all of them",
+};
+
 /// What is to be cleared.
 enum Target {
     Model(String),
-    /// The account of this label.
     Account(String),
     Accounts,
     All,
@@ -47,14 +53,15 @@ pub(super) async fn clear(
             tell_model(app, &id)
         }
         Target::Account(label) => {
-            let is_it = |account: &AccountId| *account.label == *label;
-            if !clear_accounts(app, is_it) {
-                return Err(ProxyError::Invalid(no_account().into()));
-            }
+            let mut accounts = app.walker.accounts();
+            let account = accounts.find(|account| *account.label == *label);
+            let account = account.ok_or_else(|| ProxyError::Invalid(NO_ACCOUNT.into()))?;
+            app.registry.clear(&subjects_of(account));
             super::json(&StateView::of(app, &State::read(app)))
         }
         Target::Accounts => {
-            clear_accounts(app, |_| true);
+            let subjects = app.walker.accounts().flat_map(subjects_of);
+            app.registry.clear(&subjects.collect::<Vec<_>>());
             super::json(&StateView::of(app, &State::read(app)))
         }
         Target::All => {
@@ -64,25 +71,12 @@ pub(super) async fn clear(
     }
 }
 
-/// Ends the rests of these accounts and of their providers; `false` if there is none of them.
-fn clear_accounts(app: &App, which: impl Fn(&AccountId) -> bool) -> bool {
-    let accounts = app.walker.accounts().filter(|account| which(account));
-    let subjects = accounts.flat_map(|account| {
-        [
-            Subject::account(account),
-            Subject::provider(&account.provider),
-        ]
-    });
-    let subjects: Vec<_> = subjects.collect();
-    app.registry.clear(&subjects);
-    !subjects.is_empty()
-}
-
-fn no_account() -> InvalidRequest {
-    InvalidRequest::WrongType {
-        field: "account",
-        expected: "the label of an account, as /admin/state has it, or true for all",
-    }
+/// What an account may rest by: of its own, or with its provider.
+fn subjects_of(account: &Arc<AccountId>) -> [Subject; 2] {
+    [
+        Subject::account(account),
+        Subject::provider(&account.provider),
+    ]
 }
 
 fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError> {
@@ -116,26 +110,26 @@ fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
             *field = Some(member.value).filter(|value| !value.is_null());
         }
     }
-    let is_true = |value: Option<Raw<'_>>| value.and_then(Raw::as_bool) == Some(true);
-    if let (None, Some(account), false) = (model, account, is_true(all))
-        && account.as_bool().is_none()
-    {
-        let label = account.as_str().ok_or_else(no_account)?;
-        return Ok(Target::Account(label.into_owned()));
-    }
-    match (model, is_true(account), is_true(all)) {
-        (Some(id), false, false) if account.is_none_or(|value| value.as_bool().is_some()) => id
+    // `false` is as good as nothing.
+    let meant = |value: &Raw<'_>| value.as_bool() != Some(false);
+    match (model, account.filter(meant), all.filter(meant)) {
+        (Some(id), None, None) => {
+            id.as_str()
+                .map(|id| Target::Model(id.into_owned()))
+                .ok_or(InvalidRequest::WrongType {
+                    field: "model",
+                    expected: "the id of a model",
+                })
+        }
+        (None, Some(account), None) if account.as_bool() == Some(true) => Ok(Target::Accounts),
+        (None, Some(account), None) => account
             .as_str()
-            .map(|id| Target::Model(id.into_owned()))
-            .ok_or(InvalidRequest::WrongType {
-                field: "model",
-                expected: "the id of a model",
-            }),
-        (None, true, false) => Ok(Target::Accounts),
-        (None, false, true) => Ok(Target::All),
+            .map(|label| Target::Account(label.into_owned()))
+            .ok_or(NO_ACCOUNT),
+        (None, None, Some(all)) if all.as_bool() == Some(true) => Ok(Target::All),
         (_, _, _) => Err(InvalidRequest::WrongType {
             field: "model",
-            expected: "the id of a model, unless it is \"account\": a label or true, or \"all\": true",
+            expected: "the id of a model, unless it is \"account\" with a label or true, or \"all\": true",
         }),
     }
 }
@@ -145,18 +139,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s3_one_model_or_the_account_or_all_is_cleared() {
+    fn s3_one_model_or_an_account_or_all_is_cleared() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"model":"a:free"}"#,                "model a:free"),
             (r#"{"model":"a\u003afree","all":false}"#, "model a:free"),
-            (r#"{"account":true}"#,                  "accounts"),
-            (r#"{"account":"groq#2"}"#,              "account groq#2"),
-            (r#"{"account":"groq\u00232","all":null}"#, "account groq#2"),
-            (r#"{"account":7}"#,                     "invalid"),
-            (r#"{"account":["groq"]}"#,              "invalid"),
+            (r#"{"account":true}"#,                  "every account"),
+            (r##"{"account":"groq#2"}"##,            "account groq#2"),
+            (r#"{"account":"","all":false}"#,        "account "),
             (r#"{"account":false}"#,                 "invalid"),
-            (r#"{"account":"groq","all":true}"#,     "invalid"),
+            (r#"{"account":7}"#,                     "invalid"),
             (r#"{"account":"groq","model":"a"}"#,    "invalid"),
             (r#"{"all":true,"model":null}"#,         "all"),
             (r#"{}"#,                                "invalid"),
@@ -176,7 +168,7 @@ mod tests {
             let got = match read(body.as_bytes(), 128) {
                 Ok(Target::Model(id)) => format!("model {id}"),
                 Ok(Target::Account(label)) => format!("account {label}"),
-                Ok(Target::Accounts) => "accounts".to_owned(),
+                Ok(Target::Accounts) => "every account".to_owned(),
                 Ok(Target::All) => "all".to_owned(),
                 Err(InvalidRequest::Json(_)) => "no JSON".to_owned(),
                 Err(InvalidRequest::Duplicate(field)) => format!("{field} twice"),

@@ -6,6 +6,7 @@
 mod clear;
 mod events;
 mod explain;
+mod providers_off;
 mod view;
 
 use std::pin::pin;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 pub(super) use account::{AccountView, accounts};
 
+use super::providers_off::{ProviderOff, providers_off};
 use crate::clock::{Now, rfc3339};
 use crate::condition::Shown;
 use crate::live::{Charts, Figures, Finished};
@@ -39,6 +40,7 @@ pub(super) struct StateView<'a> {
     #[serde(serialize_with = "each")]
     requests: Vec<Arc<Finished>>,
     series: Charts,
+    providers_off: Vec<ProviderOff>,
 }
 
 #[derive(Serialize)]
@@ -135,6 +137,7 @@ impl<'a> StateView<'a> {
                 .collect(),
             requests,
             series,
+            providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::details::text_of;
 use super::usage::Usage;
-use crate::answer::{MOST_TOKENS, Said, UpstreamError, says_nothing};
+use crate::answer::{self, MOST_TOKENS, Said, UpstreamError, says_nothing};
 use crate::json::{self, Kind, Raw, Reader};
 
 /// One choice and what stands around it. Neither surface can ask for more than one: the first that
@@ -90,10 +90,13 @@ impl<'a> Chunk<'a> {
         Ok(chunk)
     }
 
-    /// How many tokens the answer has, where its usage says so in a number to be believed.
-    pub(in crate::surface) fn completion_tokens(&self) -> Option<u64> {
-        let told = self.usage.map(|usage| usage.completion);
-        told.filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
+    /// What was used, where its usage says so in numbers to be believed.
+    pub(in crate::surface) fn used(&self) -> answer::Usage {
+        let believed = |tokens: u64| Some(tokens).filter(|t| (1..=MOST_TOKENS).contains(t));
+        answer::Usage {
+            prompt: self.usage.and_then(|usage| believed(usage.prompt)),
+            completion: self.usage.and_then(|usage| believed(usage.completion)),
+        }
     }
 
     /// A choice is there.

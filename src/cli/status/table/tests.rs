@@ -7,12 +7,19 @@ fn shown(state: &Value) -> String {
     Look::new(false).paint(&table(state, Local::hours(3), usize::MAX))
 }
 
+/// A bucket of requests a day, which ends at midnight.
+fn day(used: u64, limit: u64) -> Value {
+    json!({"unit": "requests", "limit": limit, "used": used, "per": "day", "of": "account", "model": null,
+           "ends": "utc", "resets_at": "2026-11-26T00:00:00.000Z", "source": "stated"})
+}
+
 fn state() -> Value {
     json!({
         "version": "0.1.0", "uptime_sec": 9600, "ready": true, "open_streams": 1,
         "condition": {"code": "answering", "tone": "good", "sentence": "Requests are being answered.", "next_step": null},
         "list": {"source": "ranking", "age_sec": 2400, "models": 2, "available": 1},
-        "account": {"state": "awake", "limit": null, "today": {"limit": 50, "used": 2, "remaining": 48, "resets_at": "2026-11-26T00:00:00.000Z"}},
+        "now": "2026-11-25T20:40:00.000Z",
+        "accounts": [{"label": "openrouter", "state": "awake", "until": null, "buckets": [day(2, 50)]}],
         "models": [
             {"id": "vendor/xx:free", "rank": 1, "state": "resting", "resting_sec": 190,
              "reason": "rate limited (HTTP 429)",
@@ -84,22 +91,95 @@ fn s3_the_first_lines_say_why_nobody_answers_and_what_to_do() {
 }
 
 #[test]
-fn s10_5_the_account_says_what_is_left_and_when_it_is_back() {
-    let today = |remaining: u64| json!({"limit": 50, "remaining": remaining, "resets_at": "2026-11-26T00:00:00.000Z"});
+fn s10_8_one_account_says_what_is_left_and_when_it_is_back() {
+    let account = |state: &str, until: Option<&str>, buckets: &[Value]| json!({"state": state, "until": until, "because": "rate limited (HTTP 429)", "buckets": buckets});
+    // What the provider says of an account that is out of something.
+    let told = |mut account: Value, limit: &str| {
+        account["limit"] = limit.into();
+        if limit == "day" {
+            account["today"] = json!({"limit": 60, "used": 58, "remaining": 2, "resets_at": "2026-11-26T00:00:00Z"});
+        }
+        account
+    };
+    let minute = json!({"unit": "requests", "limit": 20, "used": 20, "per": "minute"});
+    let strange =
+        json!({"unit": "requests", "limit": "x", "used": 1, "per": "day", "resets_at": "soon"});
+    let mut probing = account("resting", None, &[]);
+    probing["probing"] = true.into();
+    let (soon, later) = ("2026-11-25T20:40:42.000Z", "2026-11-26T04:22:00.000Z");
     #[rustfmt::skip]
     let rows = [
-        (json!({"state": "awake", "limit": null, "today": null}),                         "account: fine"),
-        (json!({"state": "awake", "limit": null, "today": today(48)}),                    "account: 48 of 50 left today, back at 03:00 (your time)"),
-        (json!({"state": "probing", "limit": null, "today": null}),                       "account: being probed after a rest"),
-        (json!({"state": "resting", "limit": "day", "resting_sec": 27_720, "today": today(0)}), "account: the free requests of today are used up, back in 7 h 42 min; 0 of 50 left today, back at 03:00 (your time)"),
-        (json!({"state": "resting", "limit": "minute", "resting_sec": 42, "today": today(30)}), "account: the free requests of this minute are used up, back in 42 s; 30 of 50 left today, back at 03:00 (your time)"),
-        (json!({"state": "resting", "limit": "credit", "resting_sec": 240}),              "account: out of credit, back in 4 min"),
-        (json!({"state": "awake", "today": {"limit": "x", "remaining": 1, "resets_at": "soon"}}), "account: fine"),
+        (account("awake", None, &[]),                              "account: fine"),
+        (account("awake", None, &[day(2, 50)]),                    "account: 48 of 50 left today, back at 03:00 (your time)"),
+        (account("awake", None, &[json!({"unit": "requests", "limit": 5, "used": 1, "per": {"hours": 5}})]), "account: fine"),
+        (probing,                                                  "account: being probed after a rest"),
+        (account("out", Some(later), &[day(50, 50)]),              "account: the free requests of today are used up, back in 7 h 42 min; 0 of 50 left today, back at 03:00 (your time)"),
+        (account("out", Some(soon), &[day(20, 50), minute]),       "account: the free requests of this minute are used up, back in 42 s; 30 of 50 left today, back at 03:00 (your time)"),
+        (told(account("out", Some(soon), &[]), "credit"),          "account: out of credit, back in 42 s"),
+        (told(account("out", Some(later), &[day(1, 50)]), "day"),  "account: the free requests of today are used up, back in 7 h 42 min; 2 of 60 left today, back at 03:00 (your time)"),
+        (account("resting", Some(soon), &[]),                      "account: rate limited (HTTP 429), back in 42 s"),
+        (account("key_refused", Some(soon), &[]),                  "account: the key is refused, back in 42 s"),
+        (account("awake", None, &[strange]),                       "account: fine"),
     ];
     for (account, expected) in rows {
-        let line = super::account(&account, Local::hours(3));
-        assert_eq!(Look::new(false).paint(&[line]), expected, "{account}");
+        let state = json!({"now": "2026-11-25T20:40:00.000Z", "accounts": [account]});
+        let lines = accounts::lines(&state, Local::hours(3));
+        assert_eq!(Look::new(false).paint(&lines), expected, "{account}");
     }
+}
+
+#[test]
+fn s10_8_several_accounts_are_a_table_within_seventy_columns() {
+    let mut state = state();
+    let of_model = json!({"unit": "tokens", "limit": 100_000, "used": 99_000, "per": "day", "of": "model",
+                          "model": "gemini-3-flash", "resets_at": "2026-11-26T08:00:00.000Z", "source": "default"});
+    state["accounts"] = json!([
+        {"label": "openrouter", "state": "out", "until": "2026-11-26T00:00:00.000Z", "buckets": [day(50, 50)]},
+        {"label": "groq", "state": "key_refused", "until": "2026-11-25T20:43:00.000Z", "buckets": []},
+        {"label": "groq#2", "state": "resting", "until": "2026-11-25T20:40:42.000Z",
+         "reason": "rate limited (HTTP 429)", "buckets": [day(0, 1000)]},
+        {"label": "gemini", "state": "awake", "until": null, "buckets": [day(3, 20), of_model]},
+        {"label": "kilo", "state": "awake", "until": null, "buckets": [
+            {"unit": "requests", "limit": 5, "used": 1, "per": {"hours": 5}},
+            {"unit": "at once", "limit": 2, "used": 0, "per": null}]},
+        {"label": "local", "state": "resting", "probing": true, "until": null, "buckets": [
+            {"unit": "at once", "limit": 1, "used": 1, "per": null}]},
+    ]);
+    state["models"][0]["provider"] = "openrouter".into();
+    state["models"][1] =
+        json!({"id": "groq/openai/gpt-oss-120b", "provider": "groq", "rank": 2, "state": "awake"});
+    state["models"][2]["provider"] = "openrouter".into();
+    state["requests"][0]["attempts"][0]["account"] = "openrouter".into();
+    let expected = "\
+Requests are being answered.
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake,
+     ranking read 40 min ago
+accounts: 3 of 6 take requests
+  openrouter  used up      back at 03:00 (your time);
+     0 of 50 requests a day left
+  groq        key refused  back in 3 min
+  groq#2      rests        back in 42 s; rate limited (HTTP 429);
+     1000 of 1000 requests a day left, all back at 03:00
+  gemini      awake        1000 of 100000 tokens a day of
+     gemini-3-flash left, all back at 11:00
+  kilo        awake        4 of 5 requests in 5 hours left
+  local       being probed 0 of 1 at once left
+
+  #  model         provider    success    ttft  tok/s  state
+  1  xx            openrouter      95%  640 ms   71.5
+     rests 3 min 10 s more: rate limited (HTTP 429)
+  2  gpt-oss-120b  groq              -       -      -  awake
+  -  router        openrouter        -       -      -
+     being probed after a rest
+
+last requests (your time)
+  23:39:58  answered     200    1.9 s  vendor/xx:free (openrouter)
+     rate_limited 429 > vendor/y:free success
+  23:39:50  client_error 400     1 ms  invalid_json";
+    let lines = table(&state, Local::hours(3), 70);
+    let shown = Look::new(false).paint(&fitted(&lines, 70));
+    let lines: Vec<_> = shown.lines().map(str::trim_end).collect();
+    assert_eq!(lines.join("\n"), expected);
 }
 
 #[test]
@@ -123,7 +203,7 @@ fn s8_hostile_text_is_text_and_a_stranger_breaks_nothing() {
         json!(null),
         json!([]),
         json!("x"),
-        json!({"models": 7, "requests": [null], "ready": "yes"}),
+        json!({"models": 7, "requests": [null], "ready": "yes", "accounts": [null, {"buckets": [7]}]}),
     ] {
         assert!(super::table(&strange, Local::hours(0), 70).len() >= 4);
     }

@@ -1,0 +1,155 @@
+//! What a request has drawn from the quotas of the candidate that it asks (spec §10.5).
+
+use std::sync::Arc;
+
+use super::Registry;
+use crate::answer::Usage;
+use crate::clock::Now;
+use crate::ledger::{Correction, Headroom, Refusal, Reservation, Used};
+use crate::verdict::{Failure, Lesson};
+
+/// Charged when the candidate was chosen, and settled once: when it is dropped, by what was told of the
+/// answer until then. A request whose client goes away has used something too.
+#[derive(Debug)]
+pub struct Drawn {
+    registry: Arc<Registry>,
+    /// `None` once it is refunded, or where no limits are known of the candidate's snapshot.
+    reservation: Option<Reservation>,
+    /// Tokens of prompt and answer, as the provider told them.
+    told: Option<(u64, u64)>,
+    received: Received,
+    succeeded: bool,
+}
+
+/// How long an answer's text is, as far as can be told without a look into its events: what goes
+/// beyond the shortest of them, which is hardly more than their frame.
+#[derive(Debug, Default)]
+struct Received {
+    events: u64,
+    bytes: u64,
+    shortest: u64,
+}
+
+impl Received {
+    /// A short piece of text that is not told apart from the frame of its event.
+    const LEAST: u64 = 4;
+
+    fn event(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.shortest = if self.events == 0 {
+            bytes
+        } else {
+            self.shortest.min(bytes)
+        };
+        self.events += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn text(&self) -> u64 {
+        let frames = self.events.saturating_mul(self.shortest);
+        let least = self.events.saturating_mul(Self::LEAST);
+        self.bytes.saturating_sub(frames).saturating_add(least)
+    }
+}
+
+impl Drawn {
+    pub(super) fn new(registry: Arc<Registry>, reservation: Option<Reservation>) -> Self {
+        Self {
+            registry,
+            reservation,
+            told: None,
+            received: Received::default(),
+            succeeded: false,
+        }
+    }
+
+    /// Quota headers came with a good answer.
+    pub fn correct(&self, corrections: &[Correction]) {
+        if let (Some(reservation), false) = (&self.reservation, corrections.is_empty()) {
+            let mut known = self.registry.lock();
+            known.ledger.correct(reservation, corrections, Now::read());
+        }
+    }
+
+    /// It was refused, maybe for a quota that the refusal names.
+    pub fn refused(&self, failure: &Failure) {
+        if let (Some(reservation), Some(quota)) = (&self.reservation, &failure.quota) {
+            let spent = failure.lesson != Some(Lesson::OverLimit);
+            let mut known = self.registry.lock();
+            let now = Now::read();
+            let refusal = Refusal::of((**quota).clone(), spent, now);
+            known.ledger.refused(reservation, refusal, now);
+        }
+    }
+
+    /// The same is to be sent once more. What was sent until now has been used; answers whether there is
+    /// headroom for the second time, which is charged then. A second try is worth no 429.
+    pub fn again(&mut self) -> bool {
+        let Some(reservation) = self.reservation.take() else {
+            return true;
+        };
+        let mut again = None;
+        self.registry.ends(reservation, |known, reservation, now| {
+            let ledger = &mut known.ledger;
+            let (slot, ask) = (reservation.slot(), reservation.ask());
+            ledger.settle(reservation, Used::Received { bytes: 0 }, false, now);
+            if ledger.headroom(slot, || ask, now) == Headroom::Free {
+                again = Some(ledger.reserve(slot, ask, now));
+            }
+        });
+        self.reservation = again;
+        self.reservation.is_some()
+    }
+
+    /// The provider told what was used; a half of it is as good as nothing.
+    pub fn told(&mut self, used: Usage) {
+        self.told = used.prompt.zip(used.completion).or(self.told);
+    }
+
+    /// A whole plain answer has come, so many bytes long.
+    pub fn answered(&mut self, used: Usage, bytes: usize) {
+        self.told(used);
+        self.received.bytes = bytes as u64;
+        self.is_well();
+    }
+
+    /// An event of the answer has come, so many bytes long.
+    pub fn received(&mut self, bytes: usize) {
+        self.received.event(bytes);
+    }
+
+    /// The answer is whole.
+    pub fn is_well(&mut self) {
+        self.succeeded = true;
+    }
+
+    /// The provider was never reached: nothing was used.
+    pub fn refund(&mut self) {
+        if let Some(reservation) = self.reservation.take() {
+            self.registry.ends(reservation, |known, reservation, now| {
+                known.ledger.refund(reservation, now);
+            });
+        }
+    }
+}
+
+impl Drop for Drawn {
+    fn drop(&mut self) {
+        let Some(reservation) = self.reservation.take() else {
+            return;
+        };
+        let used = match self.told {
+            Some((tokens_in, tokens_out)) => Used::Told {
+                tokens_in,
+                tokens_out,
+            },
+            None => Used::Received {
+                bytes: self.received.text(),
+            },
+        };
+        let succeeded = self.succeeded;
+        self.registry.ends(reservation, |known, reservation, now| {
+            known.ledger.settle(reservation, used, succeeded, now);
+        });
+    }
+}

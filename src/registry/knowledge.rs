@@ -1,0 +1,67 @@
+//! What is known of candidates at one moment: who rests, and what is left of their quotas.
+//!
+//! A plain value: the lock around it is the registry's. Nothing here decides who is asked.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use super::{Rests, Snapshot};
+use crate::clock::Now;
+use crate::ledger::{Ledger, Terms};
+use crate::model::ProviderId;
+use crate::provider::Provider;
+
+/// Rests and quotas, under one lock: who is chosen by both is charged before anybody else chooses.
+/// Of most questions the rests alone are asked.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// Who rests.
+    pub rests: Rests,
+    /// What each account may still be asked.
+    pub ledger: Ledger,
+}
+
+impl Knowledge {
+    /// Gives each candidate of a snapshot its slot in the ledger, by the rows of their providers.
+    pub(super) fn list(
+        &mut self,
+        snapshot: Snapshot,
+        rows: &[Arc<Provider>],
+        now: Now,
+    ) -> Snapshot {
+        let candidates = snapshot.candidates().iter();
+        let with_terms = candidates.map(|c| (&**c, terms(rows, &c.offer.provider)));
+        let slots = self.ledger.list(with_terms, now);
+        snapshot.with_slots(slots)
+    }
+
+    /// An operator's word: rests and lessons are forgotten, what was used and stated is not.
+    pub(super) fn forget(&mut self, now: Now) {
+        self.rests.clear_all();
+        self.ledger.forget_lessons(now);
+    }
+}
+
+/// What limits a provider's offers; nothing where its row is not known.
+fn terms<'a>(rows: &'a [Arc<Provider>], provider: &ProviderId) -> Terms<'a> {
+    let row = rows.iter().find(|row| row.id == *provider);
+    Terms {
+        limits: row.map_or(&[], |row| &row.limits),
+        counts_max_tokens: row.is_some_and(|row| row.counts_max_tokens),
+        day_ends: row.and_then(|row| row.day_ends),
+    }
+}
+
+impl Deref for Knowledge {
+    type Target = Rests;
+
+    fn deref(&self) -> &Rests {
+        &self.rests
+    }
+}
+
+impl DerefMut for Knowledge {
+    fn deref_mut(&mut self) -> &mut Rests {
+        &mut self.rests
+    }
+}

@@ -1,0 +1,88 @@
+//! `providers_off` of `/admin/state`: the built-in providers that serve nothing yet, and what puts each on.
+//!
+//! The page shows it as "Add a key". It is the table's, without any setting's value.
+
+use serde::Serialize;
+
+use crate::model::ProviderId;
+use crate::provider::{Provider, built_in};
+
+/// A provider that no account is at.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct ProviderOff {
+    provider: &'static ProviderId,
+    name: &'static str,
+    /// What to set, in `.env` or the environment: all of them.
+    variables: Vec<&'static str>,
+    /// What `PROVIDERS` must say besides, for one that needs no key.
+    named: Option<String>,
+    /// A command asks for the key and writes it down.
+    takes_key: bool,
+    gives: &'static str,
+    training: &'static str,
+    sign_up: &'static str,
+}
+
+/// Those that none of these accounts is at, in the table's order.
+pub(super) fn providers_off<'a>(on: impl Iterator<Item = &'a ProviderId>) -> Vec<ProviderOff> {
+    let on: Vec<_> = on.collect();
+    let rows = built_in().iter().filter(|row| !on.contains(&&row.id));
+    rows.map(|row| ProviderOff::of(row)).collect()
+}
+
+impl ProviderOff {
+    fn of(row: &'static Provider) -> Self {
+        let key = row.key_names.first();
+        let (variables, named) = match key {
+            // Its address is all that is missing.
+            _ if row.base_url.is_empty() => (vec!["LOCAL_BASE_URL"], None),
+            Some(key) if !row.keyless => {
+                let pair = [Some(key), row.account_id_name.as_ref()];
+                let pair = pair.into_iter().flatten();
+                (pair.map(String::as_str).collect(), None)
+            }
+            _ => (Vec::new(), Some(format!("+{}", row.id))),
+        };
+        Self {
+            provider: &row.id,
+            name: &row.name,
+            takes_key: named.is_none() && !row.base_url.is_empty(),
+            variables,
+            named,
+            gives: &row.gives,
+            training: row.training.as_str(),
+            sign_up: &row.sign_up,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_8_who_is_off_and_what_puts_it_on() {
+        let on = [ProviderId::openrouter()];
+        let off = providers_off(on.iter());
+        #[rustfmt::skip]
+        let rows: &[(&str, Option<(&[&str], Option<&str>, bool)>)] = &[
+            ("openrouter", None),
+            ("groq",       Some((&["GROQ_API_KEY"], None, true))),
+            ("cloudflare", Some((&["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"], None, true))),
+            ("kilo",       Some((&[], Some("+kilo"), false))),
+            ("ovh",        Some((&[], Some("+ovh"), false))),
+            ("local",      Some((&["LOCAL_BASE_URL"], None, false))),
+        ];
+        for (name, expected) in rows {
+            let found = off.iter().find(|each| each.provider.as_str() == *name);
+            let found = found.map(|each| (&*each.variables, each.named.as_deref(), each.takes_key));
+            assert_eq!(found, *expected, "{name}");
+        }
+        assert_eq!(off.len() + 1, built_in().len());
+        for each in &off {
+            let name = each.name;
+            assert!(each.sign_up.starts_with("https://"), "{name}");
+            assert!(!each.gives.is_empty(), "{name}");
+        }
+    }
+}

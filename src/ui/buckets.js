@@ -1,0 +1,65 @@
+// What may be used of something within a time, and how much of it is: a bar each.
+
+import { el, say } from './dom.js';
+import { compact, count, span } from './format.js';
+import { t, tOr } from './i18n.js';
+import { secondsUntil } from './live.js';
+import { momentOf } from './words.js';
+
+/** So many are seen at once; the rest, the least used, behind a fold. */
+const SEEN = 4;
+
+const share = ({ used, limit }) => (limit > 0 ? Math.min(used / limit, 1) : 1);
+
+/** `requests a day`. */
+const nameOf = ({ unit, per }) => [tOr(`bucket.${unit.replace(' ', '_')}`, unit), windowOf(per)].filter(Boolean).join(' ');
+
+/** What is under way has none; several hours are `{hours}`. */
+function windowOf(per) {
+  if (per == null) return '';
+  return per.hours ? t('per.hours', { n: per.hours }) : tOr(`per.${per}`, per);
+}
+
+/** The bars of an account's buckets, the account's own first, and what has to be said again each second. */
+export function bars(buckets) {
+  const ticks = [];
+  const own = buckets.filter(({ model }) => model == null);
+  const models = buckets.filter(({ model }) => model != null).sort((a, b) => share(b) - share(a));
+  const all = [...own, ...models].map((bucket) => bar(bucket, ticks));
+  const seen = Math.max(SEEN, own.length);
+  const more = all.slice(seen);
+  const node = all.length > 0 && [
+    el('ul', { class: 'buckets' }, all.slice(0, seen)),
+    more.length > 0 && el('details', {}, el('summary', {}, t('bucket.more', { n: more.length })), el('ul', { class: 'buckets' }, more)),
+  ].filter(Boolean);
+  return { node, ticks };
+}
+
+function bar(bucket, ticks) {
+  const { used, limit, model, source, of, resets_at: resetsAt } = bucket;
+  const name = nameOf(bucket);
+  const part = share(bucket);
+  const tone = part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : '';
+  const fill = el('i');
+  // The page's policy takes no style in markup, but from the script.
+  fill.style.setProperty('inline-size', `${(part * 100).toFixed(1)}%`);
+  const hint = [tOr(`known.${source}`, source), of === 'address' && t('bucket.address')].filter(Boolean).join(' · ');
+  const back = el('span');
+  if (resetsAt) {
+    ticks.push(() => {
+      const left = secondsUntil(resetsAt);
+      say(back, left > 0 ? t('bucket.back', { time: momentOf(resetsAt), span: span(left) }) : t('bucket.back_now'));
+    });
+  }
+  return el('li', { 'data-tone': tone },
+    el('p', {},
+      el('span', { class: 'what' }, name, model != null && [' ', el('code', {}, model)]),
+      el('span', { class: 'figure', title: `${count(used)} / ${count(limit)}` }, `${short(used)} / ${short(limit)}`)),
+    el('div', { class: 'bar', role: 'meter', 'aria-label': [name, model].filter(Boolean).join(' '), 'aria-valuemin': '0',
+      'aria-valuemax': String(limit), 'aria-valuenow': String(Math.min(used, limit)),
+      'aria-valuetext': t('bucket.used', { n: count(used), of: count(limit) }) }, fill),
+    el('small', { title: tOr(`known.${source}.why`, '') }, hint, resetsAt && [' · ', back]));
+}
+
+/** Up to five digits whole. */
+const short = (value) => (value < 100_000 ? count(value) : compact(value));
