@@ -3,7 +3,7 @@
 
 mod account;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::App;
@@ -84,12 +84,24 @@ impl State {
     ) -> Self {
         let accounts = app.walker.accounts();
         let mut refused = app.key_is_refused();
+        let full = snapshot
+            .as_ref()
+            .map(|snapshot| account::full(snapshot, known, now));
+        let full = full.unwrap_or_default();
         let accounts = accounts.map(|account| {
             let facts = app.accounts.get(account).cloned();
             let buckets = known.ledger.buckets_of(account, now);
             // The key endpoint is asked about the first of OpenRouter's.
             let refused = account.provider.is_openrouter() && std::mem::take(&mut refused);
-            AccountState::of(account, facts, known, buckets, refused, now)
+            AccountState::of(
+                account,
+                facts,
+                known,
+                buckets,
+                full.get(account),
+                refused,
+                now,
+            )
         });
         let accounts = accounts.collect();
         Self {
@@ -165,7 +177,11 @@ impl State {
                 .iter()
                 .map(|one| one.gauges(self.now))
                 .collect(),
-            quotas: self.accounts.iter().flat_map(AccountState::quotas).collect(),
+            quotas: self
+                .accounts
+                .iter()
+                .flat_map(AccountState::quotas)
+                .collect(),
         }
     }
 }
@@ -203,14 +219,20 @@ impl ListState {
     }
 }
 
-/// Who would be asked first by a request that needs nothing special, or why nobody is.
-fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
-    let wants = Wants {
-        needs: &Needs::default(),
+/// What a request wants that needs nothing special.
+fn wants_nothing() -> Wants<'static> {
+    static NEEDS: LazyLock<Needs> = LazyLock::new(Needs::default);
+    Wants {
+        needs: &NEEDS,
         preference: Preference::None,
         out: &[],
         above_context: None,
-    };
+    }
+}
+
+/// Who would be asked first by a request that needs nothing special, or why nobody is.
+fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
+    let wants = wants_nothing();
     let next = next(Some(snapshot), wants, known, now);
     let mut numbers = Listed {
         models: snapshot.offers().len(),

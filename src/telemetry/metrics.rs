@@ -380,7 +380,10 @@ impl<'a> Labels<'a> {
 fn of_quotas(quotas: &[QuotaGauge], labels: &Labels<'_>) -> Vec<MetricFamily> {
     const NAMES: [&str; 4] = ["account", "model_id", "unit", "per"];
     let used = Opts::new("freellm_quota_used", "Used of a limit within its window.");
-    let limit = Opts::new("freellm_quota_limit", "How much a limit allows within its window.");
+    let limit = Opts::new(
+        "freellm_quota_limit",
+        "How much a limit allows within its window.",
+    );
     let (Ok(used), Ok(limit)) = (GaugeVec::new(used, &NAMES), GaugeVec::new(limit, &NAMES)) else {
         return Vec::new();
     };
@@ -585,7 +588,10 @@ mod tests {
             r#"freellm_quota_used{account="a \"b\" \\ c\nd",model_id="",per="5 hours",unit="tokens in"} 3"#,
         ];
         for line in expected {
-            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+            assert!(
+                text.lines().any(|l| l == line),
+                "{line} is missing in\n{text}"
+            );
         }
         // They are of this moment: who is gone leaves no series.
         assert!(!metrics.render(Gauges::default()).contains("account="));

@@ -1,13 +1,15 @@
 //! How an account stands at one moment, for people (spec §10.8).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::RestState;
+use super::{RestState, wants_nothing};
 use crate::clock::Now;
 use crate::ledger::{BucketView, Counted, Per, Unit};
 use crate::model::{AccountId, ModelId, Subject};
-use crate::registry::{Rests, Standing};
+use crate::registry::{Knowledge, Rests, Snapshot, Standing};
+use crate::select::{LeftOut, left_out};
 use crate::server::accounts::Facts;
 use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
@@ -56,12 +58,14 @@ impl AccountIs {
 }
 
 impl AccountState {
-    /// An account with these buckets; `refused` says that its key was refused outside of a request.
+    /// An account with these buckets, of which `full` keeps it from being asked; `refused` says that its
+    /// key was refused outside of a request.
     pub(in crate::server) fn of(
         account: &Arc<AccountId>,
         facts: Option<Arc<Facts>>,
         known: &Rests,
         buckets: Vec<BucketView>,
+        full: Option<&BucketView>,
         refused: bool,
         now: Now,
     ) -> Self {
@@ -76,7 +80,6 @@ impl AccountState {
         let limit = out.map(|out| out.limit);
         let is_probed = |s: &Subject| known.standing(s, now) == Standing::Probing;
         let probing = rest.is_none() && subjects.iter().any(is_probed);
-        let full = full(&buckets);
         let is = match limit {
             Some(AccountLimit::Key) => AccountIs::KeyRefused,
             _ if refused => AccountIs::KeyRefused,
@@ -117,13 +120,12 @@ impl AccountState {
     }
 
     pub(super) fn gauges(&self, now: Now) -> AccountGauges {
-        let until = self
-            .until
-            .and_then(|until| until.duration_since(now.wall).ok());
+        let until = self.until.and_then(|at| at.duration_since(now.wall).ok());
+        let rest = self.rest.as_ref().map(|rest| rest.left);
         let used = |free: FreeRequests| (free.limit.saturating_sub(free.remaining), free.limit);
         AccountGauges {
             account: (*self.account).clone(),
-            cooldown_seconds: until.unwrap_or_default().as_secs_f64(),
+            cooldown_seconds: rest.or(until).unwrap_or_default().as_secs_f64(),
             free_requests: self.free_requests.map(used),
         }
     }
@@ -138,14 +140,20 @@ fn limit_of(full: &BucketView) -> AccountLimit {
     }
 }
 
-/// The bucket of the whole account that keeps it from being asked the longest.
-fn full(buckets: &[BucketView]) -> Option<&BucketView> {
-    let is_full = |bucket: &&BucketView| {
-        bucket.of != Counted::Model
-            && bucket.unit != Unit::AtOnce
-            && bucket.source.is_certain()
-            && bucket.used >= bucket.limit
-    };
-    let full = buckets.iter().filter(is_full);
-    full.max_by_key(|bucket| bucket.resets_at)
+/// The buckets that keep whole accounts from being asked, by the accounts: of those that rest none is told.
+pub(super) fn full(
+    snapshot: &Snapshot,
+    known: &Knowledge,
+    now: Now,
+) -> HashMap<Arc<AccountId>, BucketView> {
+    let mut full = HashMap::new();
+    for (candidate, why) in left_out(snapshot, wants_nothing(), known, now) {
+        if let LeftOut::Spent { bucket, .. } = why
+            && let Some(bucket) = known.ledger.bucket_view(bucket, now)
+            && bucket.of != Counted::Model
+        {
+            full.insert(Arc::clone(&candidate.account), bucket);
+        }
+    }
+    full
 }
