@@ -261,7 +261,12 @@ async fn s10_8_quotas_are_shown_and_counted_by_account_and_model() {
         json!(told),
         json!(["requests", 2, 2, "day", "account", "utc", "set"])
     );
-    assert!(bucket["resets_at"].as_str().unwrap().ends_with("T00:00:00.000Z"));
+    assert!(
+        bucket["resets_at"]
+            .as_str()
+            .unwrap()
+            .ends_with("T00:00:00.000Z")
+    );
     #[rustfmt::skip]
     let rows = [
         // label       state    limit         used of its day
@@ -270,7 +275,11 @@ async fn s10_8_quotas_are_shown_and_counted_by_account_and_model() {
     ];
     for (label, is, limit, used) in rows {
         let account = account(&state, label);
-        assert_eq!((&account["state"], &account["limit"]), (&json!(is), &limit), "{account}");
+        assert_eq!(
+            (&account["state"], &account["limit"]),
+            (&json!(is), &limit),
+            "{account}"
+        );
         assert_eq!(account["until"].is_string(), is == "out", "{account}");
         let labels = format!(r#"account="{label}",model_id="",per="day",unit="requests""#);
         let gauge = |name: &str| format!("freellm_quota_{name}{{{labels}}}");
@@ -278,7 +287,10 @@ async fn s10_8_quotas_are_shown_and_counted_by_account_and_model() {
         assert_eq!(rig.metric(&gauge("limit")).await, Some(2.0), "{label}");
     }
     let sentence = state["condition"]["sentence"].as_str().unwrap();
-    assert!(sentence.ends_with(" 1 of 3 accounts is out for today."), "{sentence}");
+    assert!(
+        sentence.ends_with(" 1 of 3 accounts is out for today."),
+        "{sentence}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
