@@ -20,7 +20,7 @@ use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
-use crate::server::state::{AccountState, ModelState, RestState, State, ThroughState, chosen};
+use crate::server::state::{AccountState, ModelState, RestState, State, ThroughState};
 use crate::server::{App, chat};
 use crate::surface::Surface;
 use crate::units::whole_seconds;
@@ -39,9 +39,7 @@ pub(super) async fn explain(
     let explained = app
         .walker
         .explain(snapshot.as_deref(), &request, &known, now);
-    let chosen = snapshot.as_ref().map(|list| chosen(list, &known, now));
-    let chosen = chosen.unwrap_or_default();
-    let state = State::of(app, snapshot, &known.rests, chosen, false, now);
+    let state = State::of(app, snapshot, &known, false, now);
     super::json(&View::of(app, &request, &explained, &state, &known))
 }
 
