@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -90,8 +91,8 @@ impl Refresher {
 
 /// The task that makes all reads.
 pub struct RefreshTask {
-    /// Reads what is left of the quota, after each read of the list.
-    key: Option<KeyTask>,
+    /// Each reads what is left of an account's quota, after each read of the list.
+    keys: Vec<KeyTask>,
     reader: Reader,
     each: EachList,
     providers: Providers,
@@ -117,13 +118,13 @@ pub struct RefreshTask {
 
 impl RefreshTask {
     /// The task and the handle to ask it with. `catalogue` is the way to OpenRouter's, which takes no
-    /// key; `key` is asked for what is left of its day.
+    /// key; `keys` are asked for what is left of their days.
     #[must_use]
     pub fn new(
         config: &Config,
         client: HttpClient,
         catalogue: Upstream,
-        key: Option<KeyTask>,
+        keys: Vec<KeyTask>,
         providers: Providers,
         outlets: Outlets,
     ) -> (Self, Refresher) {
@@ -131,7 +132,7 @@ impl RefreshTask {
         let secrets = config.accounts.iter().flat_map(|account| account.secrets());
         let max_bytes = config.limits.max_catalogue_bytes;
         let task = Self {
-            key,
+            keys,
             each: EachList::new(client.clone(), max_bytes, secrets.cloned().collect()),
             reader: Reader::new(config, client, catalogue),
             providers,
@@ -155,16 +156,14 @@ impl RefreshTask {
 
     /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
     pub async fn run(self) {
-        let key = self.key.clone();
-        let ask_about_the_key = async {
-            match key {
-                Some(key) => key.run().await,
-                None => std::future::pending().await,
-            }
+        let keys = self.keys.clone();
+        let ask_about_keys = async {
+            join_all(keys.into_iter().map(KeyTask::run)).await;
+            std::future::pending().await
         };
         tokio::select! {
             () = self.read_lists() => {}
-            () = ask_about_the_key => {}
+            () = ask_about_keys => {}
         }
     }
 
@@ -172,7 +171,7 @@ impl RefreshTask {
         let mut failures = 0;
         let mut answered = self.read_and_publish(false).await;
         loop {
-            if let Some(key) = &self.key {
+            for key in &self.keys {
                 key.list_read.notify_one();
             }
             failures = if answered.is_ok() { 0 } else { failures + 1 };

@@ -176,3 +176,16 @@ async fn s10_8_an_account_is_awake_or_out_or_its_key_is_refused_and_the_others_a
         serde_json::to_string_pretty(&state["condition"]).unwrap()
     );
 }
+
+#[tokio::test]
+async fn s10_5_the_key_endpoint_is_asked_of_each_account_of_openrouters() {
+    let rig = Rig::with_providers(abc(), &[("openrouter", 2)], &[]).await;
+    let asked = |number: usize| {
+        let shown = format!("Bearer {}", key_of("openrouter", number));
+        let mut seen = rig.simulator.requests().into_iter();
+        seen.any(|seen| seen.path.ends_with("/key") && seen.headers["authorization"] == shown)
+    };
+    while !(asked(1) && asked(2)) {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
