@@ -65,6 +65,8 @@ pub struct Providers {
     pub lists: Vec<ListAt>,
     /// The accounts, in the order in which those of one provider are asked.
     pub accounts: Vec<Arc<AccountId>>,
+    /// Those of them at which only ids that end in `:free` cost nothing (spec §10.7).
+    pub named_free: Vec<ProviderId>,
     /// `MODEL_ORDER`.
     pub order: ModelOrder,
 }
@@ -99,8 +101,6 @@ pub struct RefreshTask {
     period: Duration,
     fallback_router: bool,
     allow_paid: bool,
-    /// At OpenRouter only ids that end in `:free` cost nothing.
-    named_free: bool,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
@@ -139,7 +139,6 @@ impl RefreshTask {
             period: config.models_refresh,
             fallback_router: config.fallback_router,
             allow_paid: config.allow_paid,
-            named_free: !config.takes_any_id(),
             registry: outlets.registry,
             log: outlets.log,
             metrics: outlets.metrics,
@@ -420,7 +419,8 @@ impl RefreshTask {
 
     fn snapshot(&self, ranking: Option<&Ranking>, fetched_at: SystemTime) -> Snapshot {
         let kept = |row: &Provider| self.kept.list(&row.id);
-        let of = |row| Offering::new(row, kept(row), self.named_free && row.id.is_openrouter());
+        let named_free = |row: &Provider| self.providers.named_free.contains(&row.id);
+        let of = |row| Offering::new(row, kept(row), named_free(row));
         let sources: Vec<_> = self.providers.rows.iter().map(|row| of(row)).collect();
         let merged = merge(Lists {
             ranking,

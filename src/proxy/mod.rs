@@ -72,6 +72,12 @@ impl Proxy {
                 .iter()
                 .map(|account| Arc::clone(&account.id))
                 .collect(),
+            named_free: config
+                .providers
+                .iter()
+                .filter(|row| config.takes_free_names_alone(row))
+                .map(|row| row.id.clone())
+                .collect(),
             order: config.model_order.clone(),
         };
         let outlets = Outlets {
