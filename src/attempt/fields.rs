@@ -43,23 +43,23 @@ impl Walker {
         candidate: &Arc<Candidate>,
         request: &ChatRequest,
         attempt: &Attempt,
-        drawn: &Drawn,
+        drawn: &mut Drawn,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
         let Some(account) = self.account(&candidate.account) else {
             let failure = self.rules.broken(None, Cause::Broken);
             return Err(Unanswered::Failed(failure));
         };
-        let asking = Asking {
-            candidate,
-            account,
-            request,
-            request_id: attempt.request_id(),
-            drawn,
-        };
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;
         loop {
+            let asking = Asking {
+                candidate,
+                account,
+                request,
+                request_id: attempt.request_id(),
+                drawn: &*drawn,
+            };
             let (body, dropped) = body_for(asking, &known).await;
             let answered = self.ask_with(asking, body).await;
             let (field, failure) = match (answered, first.take()) {
@@ -70,11 +70,14 @@ impl Walker {
                     return Ok(opened.without(dropped));
                 }
                 (Err(Unanswered::Failed(failure)), None) => match failure.lesson {
-                    Some(Lesson::Refuses(field)) if Now::steady() < deadline => (field, failure),
+                    Some(Lesson::Refuses(field)) if Now::steady() < deadline && drawn.again() => {
+                        (field, failure)
+                    }
                     _ => return Err(Unanswered::Failed(failure)),
                 },
                 // It was reached before, and what it said then counts.
                 (Err(Unanswered::Unreached(_)), Some((_, failure))) => {
+                    drawn.refund();
                     return Err(Unanswered::Failed(failure));
                 }
                 (Err(unanswered), _) => return Err(unanswered),

@@ -132,11 +132,11 @@ impl Walker {
             let mut changes = self.registry.changes();
             let (next, claim) = self.choose(snapshot, request, &mut progress);
             match (next, claim) {
-                (Next::Ask(_), Some((claim, drawn))) => {
+                (Next::Ask(_), Some((claim, mut drawn))) => {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
                     let asked = match self
-                        .ask(&candidate, request, &attempt, &drawn, deadline)
+                        .ask(&candidate, request, &attempt, &mut drawn, deadline)
                         .await
                     {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),

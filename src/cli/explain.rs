@@ -63,23 +63,40 @@ fn in_words(told: &Value) -> String {
     } else {
         format!("Would ask, as far as each fails, at most {most} of them:")
     });
+    let are_many = told["accounts"].as_array().is_some_and(|all| all.len() > 1);
+    let through = told["through"].as_array().map_or(&[][..], Vec::as_slice);
+    let width = widest(candidates.iter());
     let numbered = candidates.iter().zip(1..);
-    lines.extend(numbered.map(|(model, number)| format!("{number:>3}  {model}")));
+    lines.extend(numbered.map(|(model, number)| {
+        // With one account its name says nothing.
+        let through = through.get(number - 1).filter(|_| are_many);
+        match through.map(|one| text(&one["account"])) {
+            Some(account) => format!("{number:>3}  {model:width$}  {account}"),
+            None => format!("{number:>3}  {model}"),
+        }
+    }));
     let left_out = told["left_out"].as_array().map_or(&[][..], Vec::as_slice);
     if !left_out.is_empty() {
         lines.push("Left out:".to_owned());
     }
-    let width = left_out
-        .iter()
-        .map(|out| text(&out["model"]).chars().count())
-        .max()
-        .unwrap_or_default();
-    for out in left_out {
-        let model = text(&out["model"]);
+    let column = |name: &str| {
+        left_out
+            .iter()
+            .map(|out| text(&out[name]))
+            .collect::<Vec<_>>()
+    };
+    let (models, accounts) = (column("model"), column("account"));
+    let (width, beside) = (widest(models.iter()), widest(accounts.iter()));
+    for ((out, model), account) in left_out.iter().zip(models).zip(accounts) {
+        let account = if are_many {
+            format!("  {account:beside$}")
+        } else {
+            String::new()
+        };
         let left = out["resting_sec"].as_u64();
         let left = left.map_or(String::new(), |left| format!(", back in {}", wait(left)));
         lines.push(format!(
-            "     {model:width$}  {}{left}",
+            "     {model:width$}{account}  {}{left}",
             text(&out["reason"])
         ));
     }
@@ -122,6 +139,11 @@ fn text(value: &Value) -> String {
     clean(value.as_str().unwrap_or_default())
 }
 
+fn widest<'t>(texts: impl Iterator<Item = &'t String>) -> usize {
+    let widths = texts.map(|text| text.chars().count());
+    widths.max().unwrap_or_default()
+}
+
 fn strings(value: &Value) -> Vec<String> {
     let values = value.as_array().map_or(&[][..], Vec::as_slice);
     values.iter().map(text).collect()
@@ -153,6 +175,26 @@ Left out:
      a:free   rate limited (HTTP 429), back in 3 min 10 s
      bb:free  cannot do: tools";
         assert_eq!(in_words(&told), expected);
+        let mut several = told.clone();
+        several["accounts"] =
+            json!([{"label": "openrouter"}, {"label": "groq"}, {"label": "groq#2"}]);
+        several["through"] = json!([
+            {"model": "d:free", "provider": "openrouter", "account": "openrouter"},
+            {"model": "e:free", "provider": "groq", "account": "groq#2"},
+        ]);
+        several["left_out"] = json!([
+            {"model": "a:free", "account": "openrouter", "why": "resting", "reason": "rate limited (HTTP 429)", "resting_sec": 190},
+            {"model": "groq/m", "account": "groq#2", "why": "quota", "reason": "1000 requests a day of account groq#2 is used up"},
+        ]);
+        let of_several = "\
+Needs: tools, a context of at least 125 tokens. Its model \"gpt[31m\" is ignored (MODEL_FIELD)
+Would ask, as far as each fails, at most 5 of them:
+  1  d:free  openrouter
+  2  e:free  groq#2
+Left out:
+     a:free  openrouter  rate limited (HTTP 429), back in 3 min 10 s
+     groq/m  groq#2      1000 requests a day of account groq#2 is used up";
+        assert_eq!(in_words(&several), of_several);
         let told = json!({
             "needs": {"capabilities": []}, "candidates": [], "left_out": [],
             "would_answer": {"status": 503, "body": {"error": {"message": "Wait."}}},

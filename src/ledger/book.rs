@@ -89,6 +89,20 @@ pub struct Reservation {
     then: Moment,
 }
 
+impl Reservation {
+    /// Of whom it is.
+    #[must_use]
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// For what.
+    #[must_use]
+    pub fn ask(&self) -> Ask {
+        self.ask
+    }
+}
+
 /// An offer through an account.
 #[derive(Clone, Debug)]
 pub(super) struct Line {

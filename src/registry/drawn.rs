@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Registry;
 use crate::answer::Usage;
 use crate::clock::Now;
-use crate::ledger::{Correction, Refusal, Reservation, Used};
+use crate::ledger::{Correction, Headroom, Refusal, Reservation, Used};
 use crate::verdict::{Failure, Lesson};
 
 /// Charged when the candidate was chosen, and settled once: when it is dropped, by what was told of the
@@ -77,9 +77,28 @@ impl Drawn {
             let spent = failure.lesson != Some(Lesson::OverLimit);
             let mut known = self.registry.lock();
             let now = Now::read();
-            let refusal = Refusal::of((**quota).clone(), spent, now);
+            let refusal = Refusal::of(**quota, spent, now);
             known.ledger.refused(reservation, refusal, now);
         }
+    }
+
+    /// The same is to be sent once more. What was sent until now has been used; answers whether there is
+    /// headroom for the second time, which is charged then. A second try is worth no 429.
+    pub fn again(&mut self) -> bool {
+        let Some(reservation) = self.reservation.take() else {
+            return true;
+        };
+        let mut again = None;
+        self.registry.ends(reservation, |known, reservation, now| {
+            let ledger = &mut known.ledger;
+            let (slot, ask) = (reservation.slot(), reservation.ask());
+            ledger.settle(reservation, Used::Received { bytes: 0 }, false, now);
+            if ledger.headroom(slot, || ask, now) == Headroom::Free {
+                again = Some(ledger.reserve(slot, ask, now));
+            }
+        });
+        self.reservation = again;
+        self.reservation.is_some()
     }
 
     /// The provider told what was used; a half of it is as good as nothing.
@@ -105,7 +124,7 @@ impl Drawn {
     }
 
     /// The provider was never reached: nothing was used.
-    pub fn refund(mut self) {
+    pub fn refund(&mut self) {
         if let Some(reservation) = self.reservation.take() {
             self.registry.ends(reservation, |known, reservation, now| {
                 known.ledger.refund(reservation, now);

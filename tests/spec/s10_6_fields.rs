@@ -313,6 +313,32 @@ async fn s10_6_past_the_budget_nobody_is_asked_a_second_time() {
 }
 
 #[tokio::test]
+async fn s10_5_s10_6_a_second_try_is_charged_and_needs_headroom() {
+    #[rustfmt::skip]
+    let rows = [
+        // requests a minute   the first is told, asked so often   and the second
+        (1,                    (503, 1),                           (503, 0)),
+        (2,                    (200, 2),                           (503, 0)),
+        (3,                    (200, 2),                           (200, 1)),
+    ];
+    for (limit, first, second) in rows {
+        let file = format!(
+            r#"providers.groq.limits = [{{ requests = {limit}, per = "minute", of = "account" }}]"#
+        );
+        let settings = [&SETTINGS[..], &[("CONFIG_FILE", &*file)]].concat();
+        let script = abc().provider("groq", picky(&["service_tier"], UNKNOWN));
+        let rig = Rig::with_providers(script, &PROVIDERS, &settings).await;
+        for expected in [first, second] {
+            let answer = rig
+                .chat(&request(GROQ, &json!({"service_tier": "auto"})))
+                .await;
+            let told = (answer.status, went(&rig).len());
+            assert_eq!(told, expected, "{limit}: {}", answer.text());
+        }
+    }
+}
+
+#[tokio::test]
 async fn s10_6_what_teaches_nothing() {
     #[rustfmt::skip]
     let rows: [(&[&str], &str, Value, usize); 6] = [

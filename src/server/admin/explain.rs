@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 
 use super::view::{AccountView, BecauseView, accounts};
 use crate::attempt::Explanation;
-use crate::clock::rfc3339;
+use crate::clock::{Now, rfc3339};
 use crate::config::ModelField;
 use crate::ledger::{BucketId, BucketView, Counted, Per};
-use crate::model::{Candidate, Capability, ModelId};
+use crate::model::{Candidate, Capability, ModelId, ProviderId};
 use crate::registry::Knowledge;
 use crate::request::{ChatRequest, Wish};
 use crate::select::LeftOut;
@@ -20,7 +20,7 @@ use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
-use crate::server::state::{ModelState, RestState, State};
+use crate::server::state::{AccountState, ModelState, RestState, State, ThroughState, chosen};
 use crate::server::{App, chat};
 use crate::surface::Surface;
 use crate::units::whole_seconds;
@@ -39,7 +39,9 @@ pub(super) async fn explain(
     let explained = app
         .walker
         .explain(snapshot.as_deref(), &request, &known, now);
-    let state = State::of(app, snapshot, &known, false, now);
+    let chosen = snapshot.as_ref().map(|list| chosen(list, &known, now));
+    let chosen = chosen.unwrap_or_default();
+    let state = State::of(app, snapshot, &known.rests, chosen, false, now);
     super::json(&View::of(app, &request, &explained, &state, &known))
 }
 
@@ -51,9 +53,18 @@ struct View<'a> {
     selection: &'static str,
     max_attempts: usize,
     candidates: Vec<&'a ModelId>,
+    through: Vec<Through<'a>>,
     left_out: Vec<LeftOutView<'a>>,
     accounts: Vec<AccountView<'a>>,
     would_answer: Option<AnswerView>,
+}
+
+/// One of the candidates: the model, and the account that it is asked through.
+#[derive(Serialize)]
+struct Through<'a> {
+    model: &'a ModelId,
+    provider: &'a ProviderId,
+    account: &'a str,
 }
 
 #[derive(Serialize)]
@@ -66,8 +77,11 @@ struct NeedsView {
 #[derive(Serialize)]
 struct LeftOutView<'a> {
     model: &'a ModelId,
+    provider: &'a ProviderId,
+    account: &'a str,
     why: &'static str,
     reason: String,
+    until: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lacks: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,6 +113,11 @@ impl<'a> View<'a> {
     ) -> Self {
         let needs = request.needs.capabilities();
         let candidates = explained.candidates.iter();
+        let through = candidates.clone().map(|candidate| Through {
+            model: &candidate.offer.public_id,
+            provider: &candidate.account.provider,
+            account: &candidate.account.label,
+        });
         let candidates = candidates.map(|candidate| &candidate.offer.public_id);
         // Both are in the order of the snapshot.
         let rests = state.list.iter().flat_map(|list| &list.models);
@@ -106,9 +125,15 @@ impl<'a> View<'a> {
         let left_out = explained.left_out.iter().map(|(candidate, why)| {
             let other = |state: &&ModelState| !Arc::ptr_eq(&state.offer, &candidate.offer);
             while rests.next_if(|state| other(state)).is_some() {}
-            let rest = rests.peek().and_then(|state| state.rest.as_ref());
+            let is_it = |one: &&ThroughState| one.account == candidate.account;
+            let through = rests
+                .peek()
+                .and_then(|state| state.through.iter().find(is_it));
+            let rest = through.and_then(|through| through.rest.as_ref());
             let bucket = |id| known.ledger.bucket_view(id, state.now);
-            left_out(candidate, why, rest, bucket)
+            let is_its = |one: &&AccountState| one.account == candidate.account;
+            let account = state.accounts.iter().find(is_its);
+            left_out(candidate, why, (rest, account), state.now, bucket)
         });
         Self {
             needs: NeedsView {
@@ -128,6 +153,7 @@ impl<'a> View<'a> {
             selection: explained.selection,
             max_attempts: explained.max_attempts,
             candidates: candidates.collect(),
+            through: through.collect(),
             left_out: left_out.collect(),
             accounts: accounts(app, state),
             would_answer: explained
@@ -154,13 +180,17 @@ impl AnswerView {
 fn left_out<'a>(
     candidate: &'a Candidate,
     why: &LeftOut,
-    rest: Option<&'a RestState>,
+    (rest, account): (Option<&'a RestState>, Option<&'a AccountState>),
+    now: Now,
     bucket: impl Fn(BucketId) -> Option<BucketView>,
 ) -> LeftOutView<'a> {
     let view = |why, reason: String| LeftOutView {
         model: &candidate.offer.public_id,
+        provider: &candidate.account.provider,
+        account: &candidate.account.label,
         why,
         reason,
+        until: None,
         lacks: Vec::new(),
         needs_tokens: None,
         context_length: None,
@@ -189,13 +219,18 @@ fn left_out<'a>(
             )
         },
         LeftOut::Tried => view("tried", "it has been asked already".to_owned()),
-        LeftOut::Account(_) => view("account", "the account rests or is being probed".to_owned()),
-        LeftOut::Resting(_) => LeftOutView {
-            resting_until: rest.map(|rest| rfc3339(rest.until)),
-            resting_sec: rest.map(RestState::seconds_left),
-            because: rest.map(|rest| BecauseView::of(&rest.because)),
-            ..view("resting", rest.map(RestState::reason).unwrap_or_default())
-        },
+        LeftOut::Account(_) => {
+            let rest = account.and_then(|account| account.rest.as_ref());
+            let how = rest.map_or("is being probed".to_owned(), |rest| {
+                format!("rests: {}", rest.reason())
+            });
+            let reason = format!("account {} {how}", candidate.account);
+            resting(rest, view("account", reason))
+        }
+        LeftOut::Resting(_) => {
+            let reason = rest.map(RestState::reason).unwrap_or_default();
+            resting(rest, view("resting", reason))
+        }
         LeftOut::Probing => view(
             "probing",
             "another request finds out whether it is well again".to_owned(),
@@ -208,7 +243,10 @@ fn left_out<'a>(
                 format!("; there is room again in {} s", whole_seconds(left))
             });
             let quota = quota(candidate, bucket(*id));
-            view("quota", format!("{quota} is used up{returns}"))
+            LeftOutView {
+                until: returns_in.and_then(|left| Some(rfc3339(now.wall.checked_add(left)?))),
+                ..view("quota", format!("{quota} is used up{returns}"))
+            }
         }
         LeftOut::Busy(id) => view(
             "busy",
@@ -221,6 +259,18 @@ fn left_out<'a>(
                 quota(candidate, bucket(*id))
             ),
         ),
+    }
+}
+
+/// The same with what is known of the rest.
+fn resting<'a>(rest: Option<&'a RestState>, view: LeftOutView<'a>) -> LeftOutView<'a> {
+    let until = rest.map(|rest| rfc3339(rest.until));
+    LeftOutView {
+        resting_until: until.clone(),
+        until,
+        resting_sec: rest.map(RestState::seconds_left),
+        because: rest.map(|rest| BecauseView::of(&rest.because)),
+        ..view
     }
 }
 
@@ -237,7 +287,13 @@ fn quota(candidate: &Candidate, bucket: Option<BucketView>) -> String {
     };
     let window = match bucket.per {
         Per::Moment => String::new(),
-        per => format!(" per {}", per.in_words()),
+        per @ (Per::Second
+        | Per::Minute
+        | Per::Hour
+        | Per::Day
+        | Per::Week
+        | Per::Month
+        | Per::Hours(_)) => format!(" per {}", per.in_words()),
     };
     format!(
         "the limit of {} {}{window} of {whose} ({})",

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::RestState;
 use crate::clock::Now;
-use crate::ledger::{BucketView, Counted};
+use crate::ledger::{BucketView, Counted, Per};
 use crate::model::{AccountId, Subject};
 use crate::registry::{Registry, Rests, Standing};
 use crate::server::accounts::Facts;
@@ -57,11 +57,11 @@ impl AccountIs {
 
 /// What is counted against an account's limits.
 pub(in crate::server) fn buckets(
-    _registry: &Registry,
-    _account: &AccountId,
-    _now: Now,
+    registry: &Registry,
+    account: &AccountId,
+    now: Now,
 ) -> Vec<BucketView> {
-    Vec::new()
+    registry.with_known_now(|known, _| known.ledger.buckets_of(account, now))
 }
 
 impl AccountState {
@@ -106,6 +106,12 @@ impl AccountState {
             free_requests: out.and_then(|out| out.free_requests),
             buckets,
         }
+    }
+
+    /// It is out until its provider's day ends, or for a day that rolls.
+    pub(super) fn is_for_today(&self) -> bool {
+        let full = full(&self.buckets);
+        self.limit == Some(AccountLimit::Day) || full.is_some_and(|full| full.per == Per::Day)
     }
 
     pub(super) fn gauges(&self) -> AccountGauges {

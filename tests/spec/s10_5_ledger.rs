@@ -1,0 +1,150 @@
+//! §10.5: what would be refused for a quota is not sent, over real sockets.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use simulator::{Account, Answer as Told, Ends, Limit, Per, ProviderScript, Script, Step};
+
+use crate::rig::{Answer, Rig, abc, key_of};
+
+/// The settings' own limits, the provider's true ones; how many requests are sent one after the other;
+/// who answers them.
+type Row<'a> = (&'a str, &'a [Limit], usize, &'a str);
+
+/// `abc()` with an account of this provider that has these limits, and answers so.
+fn with(provider: &str, limits: &[Limit], step: Step) -> Script {
+    let account = Account::new(provider, key_of(provider, 1)).id("id-1");
+    let own = ProviderScript::new()
+        .account(account.limits(limits))
+        .others(step);
+    abc().provider(provider, own)
+}
+
+/// A request that a provider is to answer, if it can.
+fn hello(provider: &str) -> Value {
+    json!({"model": format!("{provider}/auto"), "messages": [{"role": "user", "content": "Hello!"}]})
+}
+
+async fn rig(provider: &str, limits: &[Limit], step: Step, settings: &[(&str, &str)]) -> Rig {
+    let script = with(provider, limits, step);
+    Rig::with_providers(script, &[("openrouter", 1), (provider, 1)], settings).await
+}
+
+/// How many requests an account of this provider got, and how many of them were over its limits.
+fn tally(rig: &Rig, provider: &str) -> (u64, u64) {
+    let tally = rig.simulator.tally();
+    let mut own = tally.iter().filter(|((of, _), _)| of == provider);
+    own.next()
+        .map_or((0, 0), |(_, tally)| (tally.requests, tally.over))
+}
+
+/// Who answered, in runs: `3 groq, 2 openrouter`.
+fn runs(answers: &[Answer]) -> String {
+    let by = |answer: &Answer| match answer.status {
+        200 => answer.header("x-free-llm-proxy-provider").to_owned(),
+        _ => answer.code(),
+    };
+    let mut runs: Vec<(usize, String)> = Vec::new();
+    for by in answers.iter().map(by) {
+        match runs.last_mut() {
+            Some((count, last)) if *last == by => *count += 1,
+            _ => runs.push((1, by)),
+        }
+    }
+    let runs = runs.iter().map(|(count, by)| format!("{count} {by}"));
+    runs.collect::<Vec<_>>().join(", ")
+}
+
+#[tokio::test]
+async fn s10_5_no_429_is_provoked_where_a_limit_is_set_or_stated() {
+    let minute = [Limit::requests(3, Per::Minute)];
+    let day = [Limit::requests(2, Per::Day).of_model()];
+    #[rustfmt::skip]
+    let rows: [Row<'_>; 5] = [
+        // set in the file                              the truth   sent   who answers
+        (r#"{ requests = 3, per = "minute" }"#,          &minute,    5,     "3 groq, 2 openrouter"),
+        (r#"{ requests = 2, per = "minute" }"#,          &minute,    5,     "2 groq, 3 openrouter"),
+        (r#"{ requests = 3, per = "day", ends = "utc" }"#, &minute,  5,     "3 groq, 2 openrouter"),
+        // Groq's headers state the day's.
+        ("",                                             &day,       5,     "2 groq, 3 openrouter"),
+        // The table's 30 a minute are no certain number: somebody else is asked first.
+        ("",                                             &[],        32,    "30 groq, 2 openrouter"),
+    ];
+    for (set, limits, sent, expected) in rows {
+        let set_here = match set {
+            "" => String::new(),
+            set => format!("limits = [{set}]\n"),
+        };
+        let file = format!("[providers.groq]\nmodels = ['openai/gpt-oss-120b']\n{set_here}");
+        let settings = [("MODEL_FIELD", "prefer"), ("CONFIG_FILE", &*file)];
+        let rig = rig("groq", limits, Step::ok("hello"), &settings).await;
+        let mut answers = Vec::new();
+        for _ in 0..sent {
+            answers.push(rig.chat(&hello("groq")).await);
+        }
+        assert_eq!(runs(&answers), expected, "{set} {limits:?}");
+        assert_eq!(tally(&rig, "groq").1, 0, "{set} {limits:?}");
+    }
+}
+
+#[tokio::test]
+async fn s10_5_a_number_that_is_not_certain_keeps_nobody_from_the_last_one_left() {
+    let settings = [("MODEL_FIELD", "pin")];
+    let rig = rig("groq", &[], Step::ok("hello"), &settings).await;
+    for n in 1..=32 {
+        let answer = rig.chat(&hello("groq")).await;
+        assert_eq!(answer.status, 200, "{n}: {answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_a_day_that_is_used_up_is_told_without_a_call_until_it_ends() {
+    let limits = [Limit::requests(2, Per::Day).ends(Ends::Utc)];
+    let script = with("groq", &limits, Step::ok("hello"));
+    let file = "[providers.groq]\nlimits = [{ requests = 2, per = 'day', ends = 'utc' }]\n";
+    let settings = [("MODEL_FIELD", "pin"), ("CONFIG_FILE", file)];
+    let providers = [("openrouter", 1), ("groq", 1)];
+    let rig = Rig::paused_with_providers(script, &providers, &settings).await;
+    for _ in 0..2 {
+        assert_eq!(rig.chat(&hello("groq")).await.status, 200);
+    }
+    let refused = rig.chat(&hello("groq")).await;
+    refused.is_error(503, "account_rate_limited");
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=86_400).contains(&wait), "{wait}");
+    assert_eq!(tally(&rig, "groq"), (2, 0));
+    tokio::time::sleep(Duration::from_secs(wait.saturating_sub(2))).await;
+    assert_eq!(rig.chat(&hello("groq")).await.status, 503);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(rig.chat(&hello("groq")).await.status, 200);
+    assert_eq!(tally(&rig, "groq"), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_of_so_many_at_once_the_next_goes_elsewhere_or_waits() {
+    let slow = Step::Ok(Box::new(Told {
+        headers_delay_ms: 2_000,
+        ..Told::default()
+    }));
+    let limits = [Limit::at_once(1)];
+    let providers = [("openrouter", 1), ("zai", 1)];
+    #[rustfmt::skip]
+    let rows = [
+        // MODEL_FIELD   who answers two at once       how long both take, s
+        ("prefer",       ["zai", "openrouter"],        2),
+        ("pin",          ["zai", "zai"],               4),
+    ];
+    for (field, expected, seconds) in rows {
+        let file = "[providers.zai]\nlimits = [{ at_once = 1, of = 'account' }]\n";
+        let settings = [("MODEL_FIELD", field), ("CONFIG_FILE", file)];
+        let script = with("zai", &limits, slow.clone());
+        let rig = Rig::paused_with_providers(script, &providers, &settings).await;
+        let hello = hello("zai");
+        let begun = tokio::time::Instant::now();
+        let (first, second) = tokio::join!(rig.chat(&hello), rig.chat(&hello));
+        let took = begun.elapsed().as_secs();
+        let by = [&first, &second].map(|a| a.header("x-free-llm-proxy-provider"));
+        assert_eq!((by, took), (expected, seconds), "{field}: {second:?}");
+        assert_eq!(tally(&rig, "zai").1, 0, "{field}");
+    }
+}
