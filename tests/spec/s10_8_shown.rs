@@ -355,3 +355,16 @@ async fn s10_8_when_every_account_is_out_the_reasons_are_counted() {
         "{reason}"
     );
 }
+
+#[tokio::test]
+async fn s10_5_the_key_endpoint_is_asked_of_each_account_of_openrouters() {
+    let rig = Rig::with_providers(abc(), &[("openrouter", 2)], &[]).await;
+    let asked = |number: usize| {
+        let shown = format!("Bearer {}", key_of("openrouter", number));
+        let mut seen = rig.simulator.requests().into_iter();
+        seen.any(|seen| seen.path.ends_with("/key") && seen.headers["authorization"] == shown)
+    };
+    while !(asked(1) && asked(2)) {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
