@@ -117,7 +117,7 @@ impl App {
             traffic,
             gate: Gate::new(config.proxy_keys.clone()),
             accounts: Accounts::of(config),
-            names: Names::of(config),
+            names: Names::of_all(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
             long_wait: config.long_wait,

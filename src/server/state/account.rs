@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use super::RestState;
 use crate::clock::Now;
-use crate::ledger::{BucketView, Counted};
-use crate::model::{AccountId, Subject};
-use crate::registry::{Registry, Rests, Standing};
+use crate::ledger::{BucketView, Counted, Per, Unit};
+use crate::model::{AccountId, ModelId, Subject};
+use crate::registry::{Rests, Standing};
 use crate::server::accounts::Facts;
-use crate::telemetry::AccountGauges;
+use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
 
 /// An account.
@@ -22,7 +22,7 @@ pub(in crate::server) struct AccountState {
     pub(in crate::server) probing: bool,
     /// Its own rest or, where that is longer, its provider's.
     pub(in crate::server) rest: Option<RestState>,
-    /// What is used up, while it rests.
+    /// What is used up, or refused.
     pub(in crate::server) limit: Option<AccountLimit>,
     pub(in crate::server) free_requests: Option<FreeRequests>,
     /// When it is asked again, as far as that is known.
@@ -53,15 +53,6 @@ impl AccountIs {
             Self::KeyRefused => "key_refused",
         }
     }
-}
-
-/// What is counted against an account's limits.
-pub(in crate::server) fn buckets(
-    registry: &Registry,
-    account: &AccountId,
-    now: Now,
-) -> Vec<BucketView> {
-    registry.with_known_now(|known, _| known.ledger.buckets_of(account, now))
 }
 
 impl AccountState {
@@ -102,27 +93,58 @@ impl AccountState {
             probing,
             until: until.max(full.and_then(|bucket| bucket.resets_at)),
             rest: rest.map(|view| RestState::of(view, now)),
-            limit,
+            limit: limit.or(full.map(limit_of)),
             free_requests: out.and_then(|out| out.free_requests),
             buckets,
         }
     }
 
-    pub(super) fn gauges(&self) -> AccountGauges {
-        let rest = self.rest.as_ref();
+    /// It is out until its provider's day ends, or for a day that rolls.
+    pub(super) fn is_for_today(&self) -> bool {
+        self.limit == Some(AccountLimit::Day)
+    }
+
+    pub(super) fn quotas(&self) -> impl Iterator<Item = QuotaGauge> {
+        let public = |id| ModelId::public(&self.account.provider, id).to_string();
+        self.buckets.iter().map(move |bucket| QuotaGauge {
+            account: (*self.account).clone(),
+            model_id: bucket.model.as_ref().map(public).unwrap_or_default(),
+            unit: bucket.unit.as_str(),
+            per: bucket.per.in_words().into_owned(),
+            used: bucket.used,
+            limit: bucket.limit,
+        })
+    }
+
+    pub(super) fn gauges(&self, now: Now) -> AccountGauges {
+        let until = self
+            .until
+            .and_then(|until| until.duration_since(now.wall).ok());
         let used = |free: FreeRequests| (free.limit.saturating_sub(free.remaining), free.limit);
         AccountGauges {
             account: (*self.account).clone(),
-            cooldown_seconds: rest.map_or(0.0, |rest| rest.left.as_secs_f64()),
+            cooldown_seconds: until.unwrap_or_default().as_secs_f64(),
             free_requests: self.free_requests.map(used),
         }
+    }
+}
+
+/// What an account is out of whose bucket is used up.
+fn limit_of(full: &BucketView) -> AccountLimit {
+    match (full.unit, full.per) {
+        (_, Per::Day) => AccountLimit::Day,
+        (Unit::Requests, Per::Minute) => AccountLimit::Minute,
+        _ => AccountLimit::Quota,
     }
 }
 
 /// The bucket of the whole account that keeps it from being asked the longest.
 fn full(buckets: &[BucketView]) -> Option<&BucketView> {
     let is_full = |bucket: &&BucketView| {
-        bucket.of != Counted::Model && bucket.source.is_certain() && bucket.used >= bucket.limit
+        bucket.of != Counted::Model
+            && bucket.unit != Unit::AtOnce
+            && bucket.source.is_certain()
+            && bucket.used >= bucket.limit
     };
     let full = buckets.iter().filter(is_full);
     full.max_by_key(|bucket| bucket.resets_at)
