@@ -372,11 +372,14 @@ impl Committed {
     /// Ends the stream with one error.
     fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
         self.body = None;
-        if let Some(drawn) = self.drawn.take() {
+        let drawn = self.drawn.take();
+        if let Some(drawn) = &drawn {
             drawn.refused(failure);
         }
         let failure = &failure.clone().owed_to(self.heard.routing);
         let until = self.walker.let_rest(&self.candidate, failure, Now::read());
+        // Who waits for its place finds it at rest.
+        drop(drawn);
         // After the commit every failure is one of these two (spec §5).
         let outcome = match failure.outcome {
             Outcome::RateLimited => Outcome::RateLimited,

@@ -171,11 +171,12 @@ impl Walker {
                         }
                         Ok(Err(failure)) => {
                             drawn.refused(&failure);
-                            drop(drawn);
                             let failure = failure.owed_to(request.routing);
-                            if let Some(refusal) =
-                                self.after(request, failure, claim, &mut progress, attempt)
-                            {
+                            let refusal =
+                                self.after(request, failure, claim, &mut progress, attempt);
+                            // Who waits for its place finds it at rest.
+                            drop(drawn);
+                            if let Some(refusal) = refusal {
                                 return Err(refusal);
                             }
                         }
