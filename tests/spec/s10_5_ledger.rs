@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulator::{Account, Answer as Told, Ends, Limit, Per, ProviderScript, Script, Step};
+use simulator::{Account, Answer as Told, Ends, Limit, Per, ProviderScript, Script, Status, Step};
 
 use crate::rig::{Answer, Rig, abc, key_of};
 
@@ -146,5 +146,29 @@ async fn s10_5_of_so_many_at_once_the_next_goes_elsewhere_or_waits() {
         let by = [&first, &second].map(|a| a.header("x-free-llm-proxy-provider"));
         assert_eq!((by, took), (expected, seconds), "{field}: {second:?}");
         assert_eq!(tally(&rig, "zai").1, 0, "{field}");
+    }
+}
+
+/// The place is free only once it is known why: else one of those who wait for it would try the dead key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s10_5_who_waits_for_a_place_does_not_try_a_key_that_was_just_refused() {
+    let refused = Step::Status(Status {
+        status: 401,
+        headers: Vec::new(),
+        body: json!({"error": {"message": "Invalid API Key"}}),
+        delay_ms: 300,
+    });
+    let file = "[providers.zai]\nlimits = [{ at_once = 1, of = 'account' }]\n";
+    let settings = [("MODEL_FIELD", "pin"), ("CONFIG_FILE", file)];
+    for _ in 0..3 {
+        let rig = rig("zai", &[], refused.clone(), &settings).await;
+        let hello = hello("zai");
+        tokio::join!(
+            rig.chat(&hello),
+            rig.chat(&hello),
+            rig.chat(&hello),
+            rig.chat(&hello)
+        );
+        assert_eq!(rig.sent_up().len(), 1);
     }
 }
