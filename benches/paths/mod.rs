@@ -23,7 +23,7 @@ use free_llm_proxy::ledger::{
 use free_llm_proxy::model::{
     AccountId, Candidate, CanonicalKey, Capabilities, Capability, ModelId, Offer, ProviderId,
 };
-use free_llm_proxy::provider::{Asked, Rules, find};
+use free_llm_proxy::provider::{Asked, Provider, Rules, find};
 use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Knowledge, Parts, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
@@ -66,6 +66,8 @@ pub(crate) fn all() -> Vec<Path> {
         ),
         selection("select/10 models", 10),
         selection("select/1000 models", 1000),
+        quotas("select/500 candidates with quotas", 0),
+        quotas("select/500 candidates, 24 of 25 accounts out", 24),
         headroom("ledger/500 candidates"),
         charge("ledger/one request"),
         classification("classify/429"),
@@ -179,10 +181,7 @@ fn translation(name: &'static str, request: Result<Translated, Invalid>) -> Path
 }
 
 fn selection(name: &'static str, count: usize) -> Path {
-    let mut able = Capabilities::default();
-    for capability in Capability::ALL {
-        able.set(capability, Some(true));
-    }
+    let able = able();
     let model = |rank: usize| Offer {
         rank: i64::try_from(rank).ok(),
         context_length: Some(131_072),
@@ -209,6 +208,84 @@ fn selection(name: &'static str, count: usize) -> Path {
             above_context: None,
         };
         let next = next(Some(&snapshot), wants, &rests, now);
+        assert!(next.candidate().is_some());
+        next.candidate().cloned()
+    })
+}
+
+/// Of who can do everything.
+fn able() -> Capabilities {
+    let mut able = Capabilities::default();
+    for capability in Capability::ALL {
+        able.set(capability, Some(true));
+    }
+    able
+}
+
+/// Twenty offers through each of 25 accounts at five providers, so many of which are out for today.
+fn quotas(name: &'static str, out: usize) -> Path {
+    let limit = |amount, per, of| Limit {
+        amount,
+        unit: Unit::Requests,
+        per,
+        of,
+        ends: None,
+        models: Vec::new(),
+        source: LimitSource::Set,
+    };
+    let names = ["groq", "zai", "ovh", "mistral", "cerebras"];
+    let row = |name: &&str| {
+        Arc::new(Provider {
+            limits: vec![
+                limit(30, Per::Minute, Counted::Model),
+                limit(40, Per::Day, Counted::Account),
+            ],
+            ..Provider::clone(find(name).expect("a built-in row"))
+        })
+    };
+    let rows: Vec<_> = names.iter().map(row).collect();
+    let offers = rows.iter().flat_map(|row| {
+        (0..20).map(|n| Offer {
+            provider: row.id.clone(),
+            capabilities: able(),
+            ..Offer::at_openrouter(id(&format!("model-{n}")))
+        })
+    });
+    let accounts = rows.iter().flat_map(|row| {
+        (1..=5).map(|n| AccountId {
+            provider: row.id.clone(),
+            label: format!("{}#{n}", row.id).into(),
+        })
+    });
+    let snapshot = Snapshot::new(Parts {
+        offers: offers.map(Arc::new).collect(),
+        with_tools: None,
+        fallback: None,
+        accounts: accounts.map(Arc::new).collect(),
+        fetched_at: SystemTime::UNIX_EPOCH,
+        source: Source::Ranking,
+    });
+    let now = now();
+    let mut known = Knowledge::default();
+    let snapshot = known.list(snapshot, &rows, now);
+    for account in snapshot.accounts().iter().take(out) {
+        let own = snapshot.candidates().iter();
+        for candidate in own.filter(|c| c.account == *account).cycle().take(40) {
+            let slot = snapshot.slot(candidate).expect("a slot");
+            let reservation = known.ledger.reserve(slot, ASK, now);
+            known.ledger.settle(reservation, USED, true, now);
+        }
+    }
+    let body = Bytes::from(input::body(20_000));
+    let request = ChatRequest::read(body, DEPTH).expect("a request");
+    path(name, None, move || {
+        let wants = Wants {
+            needs: &request.needs,
+            preference: Preference::None,
+            out: &[],
+            above_context: None,
+        };
+        let next = next(Some(&snapshot), wants, &known, now);
         assert!(next.candidate().is_some());
         next.candidate().cloned()
     })

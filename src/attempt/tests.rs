@@ -1,5 +1,7 @@
 //! The walk over several providers and accounts, each a real socket that plays a script (spec §10.4).
 
+mod quotas;
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -10,11 +12,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{Account, Opened, Refusal, Walker};
+use super::{Account, Answer, Opened, Refusal, Walker};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
+use crate::ledger::Limit;
 use crate::model::{AccountId, ModelId, Offer, ProviderId};
-use crate::provider::find;
+use crate::provider::{Provider, find};
 use crate::redact::{Redactor, Secret};
 use crate::registry::{Parts, Registry, Snapshot, Source};
 use crate::request::ChatRequest;
@@ -28,7 +31,8 @@ type Answers = &'static [(u16, &'static str)];
 /// What groq, groq#2 and mistral answer; what becomes of a first request, and of the next.
 type Row = ([Answers; 3], &'static str, &'static str);
 
-/// What one account answers, request by request; the last answer again and again.
+/// What one account answers, request by request; the last answer again and again, and none at all to
+/// status 0.
 struct Played {
     account: &'static str,
     answers: Answers,
@@ -65,6 +69,9 @@ async fn upstream(played: &Played, asked: &Asked, tasks: &TaskTracker) -> String
             let model = model.split('"').next().unwrap_or("?");
             asked.lock().unwrap().push(format!("{model}@{account}"));
             let (status, body) = last;
+            if status == 0 {
+                std::future::pending::<()>().await;
+            }
             last = answers.pop_front().unwrap_or(last);
             let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\n");
             let answer = format!(
@@ -77,8 +84,13 @@ async fn upstream(played: &Played, asked: &Asked, tasks: &TaskTracker) -> String
     address
 }
 
-/// `groq#2` is an account of `groq`. Each provider offers `x`.
+/// `groq#2` is an account of `groq`. Each provider offers `x`, and has no limits.
 async fn house(played: &[Played]) -> House {
+    limited_house(played, &[]).await
+}
+
+/// The same, where each account has these limits.
+async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
     let settings = |name: &str| {
         let value = match name {
             "OPENROUTER_API_KEY" => "sk-or-v1-0123456789abcdef",
@@ -124,7 +136,13 @@ async fn house(played: &[Played]) -> House {
             upstream: Upstream::new(hop, &client).unwrap(),
         });
     }
-    let registry = Arc::new(Registry::default());
+    let rows = accounts.iter().map(|account| {
+        Arc::new(Provider {
+            limits: limits.to_vec(),
+            ..Provider::clone(&account.provider)
+        })
+    });
+    let registry = Arc::new(Registry::with_limits_of(rows.collect()));
     registry.publish(Snapshot::new(Parts {
         offers: offers.into_iter().map(Arc::new).collect(),
         with_tools: None,
@@ -153,10 +171,9 @@ async fn house(played: &[Played]) -> House {
 }
 
 impl House {
-    /// What becomes of one request: who was asked, and what was told.
-    async fn chat(&self) -> String {
-        let body = Bytes::from_static(br#"{"messages":[]}"#);
-        let request = ChatRequest::read(body, 128).unwrap();
+    /// What the walk of one request comes to.
+    async fn walk(&self, body: &'static [u8]) -> Result<Answer, Refusal> {
+        let request = ChatRequest::read(Bytes::from_static(body), 128).unwrap();
         let traffic = Arc::new(Traffic::new(Now::read()));
         let metrics = Arc::new(Metrics::new().unwrap());
         let mut record = RequestRecord::new(
@@ -167,7 +184,12 @@ impl House {
             Surface::Chat,
             0,
         );
-        let walked = self.walker.walk(&request, None, &mut record).await;
+        self.walker.walk(&request, None, &mut record).await
+    }
+
+    /// What becomes of one request: who was asked, and what was told.
+    async fn chat(&self) -> String {
+        let walked = self.walk(br#"{"messages":[]}"#).await;
         let mut told = std::mem::take(&mut *self.asked.lock().unwrap()).join(" ");
         let end = match walked.map(|answer| answer.opened) {
             Ok(Opened::Plain(plain)) => format!("{} answers", plain.candidate.account),

@@ -77,7 +77,7 @@ impl Drawn {
             let spent = failure.lesson != Some(Lesson::OverLimit);
             let mut known = self.registry.lock();
             let now = Now::read();
-            let refusal = Refusal::of((**quota).clone(), spent, now);
+            let refusal = Refusal::of(**quota, spent, now);
             known.ledger.refused(reservation, refusal, now);
         }
     }

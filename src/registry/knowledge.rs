@@ -23,12 +23,8 @@ pub struct Knowledge {
 
 impl Knowledge {
     /// Gives each candidate of a snapshot its slot in the ledger, by the rows of their providers.
-    pub(super) fn list(
-        &mut self,
-        snapshot: Snapshot,
-        rows: &[Arc<Provider>],
-        now: Now,
-    ) -> Snapshot {
+    #[must_use]
+    pub fn list(&mut self, snapshot: Snapshot, rows: &[Arc<Provider>], now: Now) -> Snapshot {
         let candidates = snapshot.candidates().iter();
         let with_terms = candidates.map(|c| (&**c, terms(rows, &c.offer.provider)));
         let slots = self.ledger.list(with_terms, now);

@@ -1,5 +1,6 @@
 mod accounts;
 mod explain;
+mod headroom;
 
 use std::time::{Instant, SystemTime};
 

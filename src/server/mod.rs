@@ -139,9 +139,10 @@ impl App {
 
     /// A walk that brought no answer, as an error.
     fn refused(&self, refusal: Refusal) -> ProxyError {
-        let whose = match &refusal {
-            Refusal::UpstreamAuth { account, .. } => self.accounts.get(account).cloned(),
-            _ => None,
+        let whose = if let Refusal::UpstreamAuth { account, .. } = &refusal {
+            self.accounts.get(account).cloned()
+        } else {
+            None
         };
         ProxyError::Refused { refusal, whose }
     }

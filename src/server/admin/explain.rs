@@ -285,7 +285,13 @@ fn quota(candidate: &Candidate, bucket: Option<BucketView>) -> String {
     };
     let window = match bucket.per {
         Per::Moment => String::new(),
-        per => format!(" per {}", per.in_words()),
+        per @ (Per::Second
+        | Per::Minute
+        | Per::Hour
+        | Per::Day
+        | Per::Week
+        | Per::Month
+        | Per::Hours(_)) => format!(" per {}", per.in_words()),
     };
     format!(
         "the limit of {} {}{window} of {whose} ({})",
