@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::RestState;
 use crate::clock::Now;
-use crate::ledger::{BucketView, Counted};
+use crate::ledger::{BucketView, Counted, LimitSource};
 use crate::model::{AccountId, Subject};
 use crate::registry::{Registry, Rests, Standing};
 use crate::server::accounts::Facts;
@@ -85,7 +85,9 @@ impl AccountState {
         let limit = out.map(|out| out.limit);
         let is_probed = |s: &Subject| known.standing(s, now) == Standing::Probing;
         let probing = rest.is_none() && subjects.iter().any(is_probed);
-        let full = full(&buckets);
+        // What OpenRouter tells of its free requests puts it behind: it is asked all the same.
+        let full = full(&buckets)
+            .filter(|full| full.source == LimitSource::Set || !account.provider.is_openrouter());
         let is = match limit {
             Some(AccountLimit::Key) => AccountIs::KeyRefused,
             _ if refused => AccountIs::KeyRefused,
