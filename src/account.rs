@@ -58,7 +58,9 @@ impl KeyTask {
                 self.log.emit(
                     LogLevel::Warning,
                     "key_refused",
-                    &serde_json::json!({"status": status, "key_tail": self.key.tail()}),
+                    &serde_json::json!({
+                        "account": *self.account, "status": status, "key_tail": self.key.tail(),
+                    }),
                 );
             }
         }

@@ -39,9 +39,10 @@ impl Walker {
         let Asking {
             account, request, ..
         } = asking;
-        let limit = match self.times.plain {
+        let times = self.times.at(&account.provider);
+        let limit = match times.plain {
             Some(whole) if !request.stream => whole,
-            Some(_) | None => self.times.first_event,
+            Some(_) | None => times.first_event,
         };
         let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
         let answered = account
@@ -77,7 +78,8 @@ impl Walker {
         }
         let stream = if is_event_stream(&heard.headers) {
             let begun = self.first_useful_event(heard, body, request.wants_usage);
-            timeout_at(asked_at + self.times.first_event, begun)
+            let limit = self.times.at(&asking.account.provider).first_event;
+            timeout_at(asked_at + limit, begun)
                 .await
                 .unwrap_or_else(|_| Err(self.rules.broken(None, Cause::Timeout)))?
         } else {
@@ -154,8 +156,13 @@ impl Walker {
         body: AnswerBody,
         asked_at: Instant,
     ) -> Result<Bytes, Failure> {
-        let Times { plain, idle, .. } = self.times;
-        let due = asked_at + plain.unwrap_or(self.times.budget);
+        let Times {
+            plain,
+            idle,
+            budget,
+            ..
+        } = self.times.at(&heard.account.provider);
+        let due = asked_at + plain.unwrap_or(budget);
         let mut body = Listened::new(body, idle, plain.is_none());
         let read = read_body(&heard.headers, &mut body, self.limits.max_answer_bytes);
         let broken = |cause| self.rules.broken(Some(heard.status), cause);

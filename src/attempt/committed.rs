@@ -80,7 +80,8 @@ impl StreamAnswer {
         mut record: RequestRecord,
     ) -> Committed {
         record.stream_begins(attempt.as_ref().map(Attempt::begun));
-        let idle = Idle::new(walker.times.idle, keepalive);
+        let times = walker.times.at(&self.heard.account.provider);
+        let idle = Idle::new(times.idle, keepalive);
         let drawn = self.drawn.map(|mut drawn| {
             drawn.told(self.usage);
             drawn

@@ -53,6 +53,8 @@ pub enum Refusal {
         limit: AccountLimit,
         /// How many requests it has, if the upstream said so.
         requests: Option<u64>,
+        /// Of several accounts: why none of them can be asked, counted.
+        why: Option<Unavailable>,
         /// Whole seconds until it returns, at least 1.
         retry_after: u64,
         /// The same as a date.
@@ -117,7 +119,8 @@ pub(super) fn nobody_left(
     if let Some(ruled) = ruled(snapshot, wants, known, now) {
         let alone = snapshot.accounts().len() == 1;
         let told = told.filter(|_| alone).cloned();
-        return Err(told.unwrap_or_else(|| of_accounts(&ruled, alone, known, now)));
+        let why = || (!alone).then(|| Unavailable::count(snapshot, wants, known, now));
+        return Err(told.unwrap_or_else(|| of_accounts(&ruled, why(), known, now)));
     }
     match last {
         Some(LastWord::Silent(opened)) => return Ok(*opened),
@@ -172,14 +175,14 @@ fn somebody_may_do_better(
     left_out(snapshot, wants, known, now).iter().any(returns)
 }
 
-/// What is told while all are ruled out by their accounts. The upstream's own words are told again
-/// where it is `alone`.
-fn of_accounts(ruled: &Ruled, alone: bool, known: &Knowledge, now: Now) -> Refusal {
+/// What is told while all are ruled out by their accounts: of several `why`, counted. The upstream's own
+/// words are told again where there is one.
+fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Knowledge, now: Now) -> Refusal {
     let rest = known.rest_of(ruled.candidate.of_account(), now);
     let out = rest.and_then(|rest| rest.because.out_of.as_ref());
     let retry_after = seconds(ruled.left);
     match (out.and_then(|out| out.answer.as_ref()), ruled.limit) {
-        (Some(answer), _) if alone => Refusal::Passed(PassedAnswer {
+        (Some(answer), _) if why.is_none() => Refusal::Passed(PassedAnswer {
             retry_after: Some(retry_after.into()),
             ..answer.clone()
         }),
@@ -193,6 +196,7 @@ fn of_accounts(ruled: &Ruled, alone: bool, known: &Knowledge, now: Now) -> Refus
                 .and_then(|out| out.free_requests)
                 .map(|free| free.limit)
                 .or_else(|| requests(ruled, known, now)),
+            why,
             retry_after,
             available_at: now.plus(ruled.left).wall,
         },

@@ -13,7 +13,7 @@ use super::{Account, Answer, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
-use crate::provider::Rules;
+use crate::provider::{Provider, Rules};
 use crate::redact::Redactor;
 use crate::registry::{Chosen, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
@@ -39,11 +39,28 @@ pub struct Walker {
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §9.3).
+#[derive(Clone, Copy)]
 pub(super) struct Times {
     pub(super) first_event: Duration,
     pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
     pub(super) budget: Duration,
+}
+
+impl Times {
+    /// The same at this provider, which may have a limit of its own (spec §10.1): no other cuts it
+    /// short.
+    pub(super) fn at(self, provider: &Provider) -> Self {
+        let Some(own) = provider.timeout else {
+            return self;
+        };
+        Self {
+            first_event: own,
+            plain: self.plain.map(|plain| plain.max(own)),
+            idle: self.idle.max(own),
+            budget: self.budget.max(own),
+        }
+    }
 }
 
 /// How long a model may take to begin of which nothing is known, before one more is sent to probe

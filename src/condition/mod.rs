@@ -6,6 +6,7 @@
 //! `words` says it.
 
 mod shown;
+mod tally;
 mod words;
 
 use std::time::{Duration, SystemTime};
@@ -18,6 +19,7 @@ use crate::upstream::Unreachable;
 use crate::verdict::AccountLimit;
 
 pub use shown::{About, Shown};
+pub use tally::Tally;
 pub use words::Names;
 
 /// How long a failure counts against readiness. After that a request is worth trying, and a load balancer
@@ -35,7 +37,11 @@ pub struct Known<'a> {
     pub draining: bool,
     /// The list; `None` before the first.
     pub list: Option<Listed>,
-    /// What is used up, until when, and how many requests that were, while the account rests.
+    /// How the accounts stand, where there are several.
+    pub accounts: Tally,
+    /// The one account is OpenRouter's.
+    pub openrouter_alone: bool,
+    /// What is used up, until when, and how many requests that were, while the one account rests.
     pub account: Option<(AccountLimit, SystemTime, Option<u64>)>,
     /// The free requests of this day, as far as they are known.
     pub today: Option<TodayView>,
@@ -58,8 +64,10 @@ pub struct Listed {
     pub models: usize,
     /// Somebody is awake, the fallback router counted.
     pub somebody_is_awake: bool,
-    /// Why the listed ones that rest do.
+    /// Why those that are not do rest, where nobody is; the listed ones are counted.
     pub why: Unavailable,
+    /// Nobody is, and it is the accounts' quotas or keys alone; of several accounts only.
+    pub accounts_out: bool,
     /// When the first of them returns.
     pub first_back: Option<SystemTime>,
 }
@@ -87,12 +95,17 @@ pub enum Condition {
     },
     /// The account's free requests are used up.
     QuotaGone {
-        /// Those of the day, or of the minute.
-        day: bool,
+        /// Which of its quotas that is.
+        quota: Quota,
         /// How many they were.
         limit: Option<u64>,
         /// When they are back.
         until: SystemTime,
+    },
+    /// Of several accounts each is out of its quota, or its key is refused.
+    AccountsOut {
+        /// Why nobody can be asked.
+        list: Listed,
     },
     /// The account is out of credit.
     NoCredit {
@@ -144,12 +157,27 @@ pub enum Condition {
         at: SystemTime,
         /// Who is asked first.
         next: ModelId,
+        /// How the accounts stand.
+        accounts: Tally,
     },
     /// There has been no request yet.
     Ready {
         /// Who is asked first.
         next: ModelId,
+        /// How the accounts stand.
+        accounts: Tally,
     },
+}
+
+/// A quota that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// The day's.
+    Day,
+    /// The minute's.
+    Minute,
+    /// Another one.
+    Other,
 }
 
 /// What a condition means, at a glance.
@@ -189,9 +217,17 @@ impl Condition {
         let streak = known
             .streak
             .filter(|streak| forgotten.is_none_or(|at| streak.at > at));
-        refused_key(known, streak)
-            .or_else(|| account(known))
-            .or_else(|| none_there(known, &list))
+        let of_one = || {
+            refused_key(known, streak)
+                .or_else(|| account(known))
+                .or_else(|| none_there(known, &list))
+        };
+        let of_several = || list.accounts_out.then_some(Self::AccountsOut { list });
+        let of_accounts = match known.accounts.is_of_several() {
+            true => of_several(),
+            false => of_one(),
+        };
+        of_accounts
             .or_else(|| (!list.somebody_is_awake).then_some(Self::AllRest { list }))
             .or_else(|| not_reached(known, streak))
             .or_else(|| refused(known, streak))
@@ -207,6 +243,7 @@ impl Condition {
             | Self::NoList { .. }
             | Self::KeyRefused { .. }
             | Self::QuotaGone { .. }
+            | Self::AccountsOut { .. }
             | Self::NoneThere { .. }
             | Self::AllRest { .. } => false,
             Self::NoCredit { until } => until.is_none(),
@@ -221,12 +258,19 @@ impl Condition {
     #[must_use]
     pub fn tone(&self) -> Tone {
         match self {
+            // It is answered; but a key that is refused is a person's to mend.
+            Self::Answering { accounts, .. } | Self::Ready { accounts, .. }
+                if accounts.keys_refused > 0 =>
+            {
+                Tone::Warn
+            }
             Self::Answering { .. } | Self::Ready { .. } => Tone::Good,
             Self::Draining
             | Self::Starting
             | Self::NoList { .. }
             | Self::KeyRefused { .. }
             | Self::QuotaGone { .. }
+            | Self::AccountsOut { .. }
             | Self::NoCredit { .. }
             | Self::NoneThere { .. }
             | Self::NotReached { .. }
@@ -268,12 +312,19 @@ fn refused_key(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
 }
 
 fn account(known: &Known<'_>) -> Option<Condition> {
-    let gone = |day, limit, until| Condition::QuotaGone { day, limit, until };
+    let gone = |quota, limit, until| Condition::QuotaGone {
+        quota,
+        limit,
+        until,
+    };
     match known.account {
-        Some((AccountLimit::Day | AccountLimit::Quota, until, limit)) => {
-            return Some(gone(true, limit, until));
+        Some((AccountLimit::Day, until, limit)) => return Some(gone(Quota::Day, limit, until)),
+        Some((AccountLimit::Minute, until, limit)) => {
+            return Some(gone(Quota::Minute, limit, until));
         }
-        Some((AccountLimit::Minute, until, limit)) => return Some(gone(false, limit, until)),
+        Some((AccountLimit::Quota, until, limit)) => {
+            return Some(gone(Quota::Other, limit, until));
+        }
         Some((AccountLimit::Credit, until, _)) => {
             let until = Some(until);
             return Some(Condition::NoCredit { until });
@@ -287,13 +338,16 @@ fn account(known: &Known<'_>) -> Option<Condition> {
         // An answer since then knows better.
         && known.last_answer.as_ref().is_none_or(|(_, at)| *at < view.at)
     {
-        return Some(gone(true, Some(view.today.limit), view.resets_at));
+        return Some(gone(Quota::Day, Some(view.today.limit), view.resets_at));
     }
     None
 }
 
 /// That is known of the catalogue before anybody asks, and of the models once they were asked.
 fn none_there(known: &Known<'_>, list: &Listed) -> Option<Condition> {
+    if !known.openrouter_alone {
+        return None;
+    }
     let all_gone = !list.somebody_is_awake
         && list.why.rate_limited + list.why.failing == 0
         && list.why.gone > 0;
@@ -349,8 +403,12 @@ fn awake(known: &Known<'_>, streak: Option<Streak>) -> Condition {
             last: last.clone(),
             at: *at,
             next,
+            accounts: known.accounts,
         },
-        (_, None) => Condition::Ready { next },
+        (_, None) => Condition::Ready {
+            next,
+            accounts: known.accounts,
+        },
     }
 }
 

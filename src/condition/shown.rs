@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::words::Names;
-use super::{Condition, Tone};
+use super::{Condition, Listed, Quota, Tally, Tone};
 use crate::clock::{Now, rfc3339};
 use crate::model::ModelId;
 
@@ -50,6 +50,9 @@ pub struct About {
     /// Of all that rest: how many are gone, rate limited, failing otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rests: Option<[usize; 3]>,
+    /// Of several accounts: how many are not asked for now, by the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<AccountsAbout>,
     /// Who answered last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<ModelId>,
@@ -62,6 +65,36 @@ pub struct About {
     /// When it is over by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+}
+
+/// How several accounts stand, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountsAbout {
+    /// Of so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<usize>,
+    /// Out for today.
+    pub out_today: usize,
+    /// Out of another quota, or of credit.
+    pub out: usize,
+    /// With a refused key.
+    pub keys_refused: usize,
+    /// At a provider that answers nobody here.
+    pub resting: usize,
+}
+
+impl AccountsAbout {
+    /// `None` while all are awake, or there is one.
+    fn of(tally: &Tally) -> Option<Self> {
+        tally.sentence()?;
+        Some(Self {
+            of: Some(tally.of),
+            out_today: tally.out_today,
+            out: tally.out,
+            keys_refused: tally.keys_refused,
+            resting: tally.resting,
+        })
+    }
 }
 
 impl Condition {
@@ -89,8 +122,12 @@ impl Condition {
             Self::Starting => "starting",
             Self::NoList { .. } => "no_list",
             Self::KeyRefused { .. } => "key_refused",
-            Self::QuotaGone { day: true, .. } => "quota_day",
-            Self::QuotaGone { day: false, .. } => "quota_minute",
+            Self::QuotaGone { quota, .. } => match quota {
+                Quota::Day => "quota_day",
+                Quota::Minute => "quota_minute",
+                Quota::Other => "quota",
+            },
+            Self::AccountsOut { .. } => "accounts_out",
             Self::NoCredit { .. } => "no_credit",
             Self::NoneThere { .. } => "none_there",
             Self::NotReached { fresh: true, .. } => "not_reached",
@@ -105,7 +142,13 @@ impl Condition {
     }
 
     fn about(&self, names: &Names) -> About {
-        let upstream = Some(names.host.clone());
+        let upstream = names.upstream.is_some().then(|| names.host.clone());
+        let rest = |list: &Listed| About {
+            count: Some(list.models as u64),
+            rests: Some([list.why.gone, list.why.rate_limited, list.why.failing]),
+            until: list.first_back.map(rfc3339),
+            ..About::default()
+        };
         let none = About::default();
         match self {
             Self::Draining | Self::Starting | Self::Probing => none,
@@ -149,25 +192,37 @@ impl Condition {
                 count: Some((*count).into()),
                 ..none
             },
-            Self::AllRest { list } => About {
-                count: Some(list.models as u64),
-                rests: Some([list.why.gone, list.why.rate_limited, list.why.failing]),
-                until: list.first_back.map(rfc3339),
-                ..none
+            Self::AllRest { list } => rest(list),
+            Self::AccountsOut { list } => About {
+                accounts: Some(AccountsAbout {
+                    of: None,
+                    out_today: list.why.out_today,
+                    out: list.why.out,
+                    keys_refused: list.why.keys_refused,
+                    resting: list.why.providers,
+                }),
+                ..rest(list)
             },
             Self::Failing { count, next } => About {
                 count: Some((*count).into()),
                 next: Some(next.clone()),
                 ..none
             },
-            Self::Answering { last, at, next } => About {
+            Self::Answering {
+                last,
+                at,
+                next,
+                accounts,
+            } => About {
                 last: Some(last.clone()),
                 next: Some(next.clone()),
                 at: Some(rfc3339(*at)),
+                accounts: AccountsAbout::of(accounts),
                 ..none
             },
-            Self::Ready { next } => About {
+            Self::Ready { next, accounts } => About {
                 next: Some(next.clone()),
+                accounts: AccountsAbout::of(accounts),
                 ..none
             },
         }

@@ -28,11 +28,14 @@ fn id(name: &str) -> ModelId {
 
 fn names() -> Names {
     Names {
-        upstream: "OpenRouter".to_owned(),
+        upstream: Some("OpenRouter".to_owned()),
+        catalogue: "OpenRouter".to_owned(),
         host: "OpenRouter".to_owned(),
         base: "https://openrouter.ai/api/v1".to_owned(),
         ranking: "https://list.example/top".to_owned(),
         key: Some("...aaaa".to_owned()),
+        variable: Some("OPENROUTER_API_KEY".to_owned()),
+        openrouter: true,
     }
 }
 
@@ -46,6 +49,11 @@ fn fine(outside: &Outside) -> Known<'_> {
             somebody_is_awake: true,
             ..Listed::default()
         }),
+        accounts: Tally {
+            of: 1,
+            ..Tally::default()
+        },
+        openrouter_alone: true,
         account: None,
         today: None,
         outside,
@@ -174,6 +182,30 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
             "failing warn ready",         "The last 3 requests failed; a:free is asked next.", LOG),
         ("two failed",                  |_, k| k.streak = streak(How::Otherwise, 2, 990),                          "ready good ready", ANSWERED, ""),
 
+        ("another quota of the one",    |_, k| { k.account = Some((AccountLimit::Quota, at(28_720), None)); k.openrouter_alone = false; },
+            "quota bad",                  "The account's free quota is used up; it is back in 7 h 42 min, at 15:58 UTC.", MORE),
+        ("two of five are out",         |_, k| k.accounts = several(|t| t.out_today = 2),
+            "ready good ready",           "Requests are being answered: a:free is asked first; none was asked yet. 2 of 5 accounts are out for today.", ""),
+        ("and one after an answer",     |_, k| { k.accounts = several(|t| { t.out_today = 1; t.out = 2; }); k.last_answer = Some((id("b:free"), at(999))); },
+            "answering good ready",       "Requests are being answered: a:free is asked first; the last answer was by b:free at 08:16:39 UTC. 1 of 5 accounts is out for today, 2 are out of their quota.", ""),
+        ("a key of several is refused", |_, k| k.accounts = several(|t| { t.out_today = 2; t.keys_refused = 1; }),
+            "ready warn ready",           "Requests are being answered: a:free is asked first; none was asked yet. 2 of 5 accounts are out for today, 1 key is refused.",
+                                          "Put a new key into .env in place of the refused one. Then restart the proxy."),
+        ("OpenRouter's of several",     |o, k| { k.accounts = several(|_| {}); k.openrouter_alone = false; o.key = Some((Some(401), at(1))); k.account = Some((AccountLimit::Day, at(28_720), Some(50)));
+                                                 o.there = Some(There { models: 0, of: 6, fallback: false }); },
+            "ready good ready",           ANSWERED, ""),
+        ("all of several are out",      |_, k| { k.accounts = several(|t| { t.out_today = 4; t.keys_refused = 1; }); k.list = all_out(4, 1); },
+            "accounts_out bad",           "No account has quota left: 4 accounts are out for today, 1 key is refused; the first returns in 42 min, at 08:58 UTC.",
+                                          "Put a new key into .env in place of each refused one. Then restart the proxy."),
+        ("all of them for today",       |_, k| { k.accounts = several(|t| t.out_today = 5); k.list = all_out(5, 0); },
+            "accounts_out bad",           "No account has quota left: 5 accounts are out for today; the first returns in 42 min, at 08:58 UTC.",
+                                          "Wait, or add a key of another provider: `free-llm-proxy providers` names them."),
+        ("every key is refused",        |_, k| { k.accounts = several(|t| t.keys_refused = 5); k.list = all_out(0, 5); },
+            "accounts_out bad",           "No account has a key that is taken: 5 keys are refused; the first returns in 42 min, at 08:58 UTC.",
+                                          "Put a new key into .env in place of each refused one. Then restart the proxy."),
+        ("all models of several rest",  |_, k| { k.accounts = several(|t| t.out_today = 1); k.list = rests(1, 4, 1); k.first_choice = None; },
+            "all_rest bad",               "Every model is resting: 4 models are rate limited, 1 is failing, 1 is gone; the first returns in 42 min.", ""),
+
         // What has to be mended first is told first.
         ("stopping, without a list",    |_, k| { k.draining = true; k.list = None; },
             "draining bad",               "The proxy is shutting down: it finishes what is open and takes nothing new.", ""),
@@ -209,8 +241,84 @@ fn rests(gone: usize, limited: usize, failing: usize) -> Option<Listed> {
             failing,
             ..Unavailable::default()
         },
+        accounts_out: false,
         first_back: Some(at(1000 + 2520)),
     })
+}
+
+/// Five accounts, of which this is so.
+fn several(change: fn(&mut Tally)) -> Tally {
+    let mut tally = Tally {
+        of: 5,
+        ..Tally::default()
+    };
+    change(&mut tally);
+    tally
+}
+
+/// Nobody can be asked, for the accounts' sake.
+fn all_out(out_today: usize, keys_refused: usize) -> Option<Listed> {
+    rests(0, 0, 0).map(|list| Listed {
+        accounts_out: true,
+        why: Unavailable {
+            out_today,
+            keys_refused,
+            ..Unavailable::default()
+        },
+        ..list
+    })
+}
+
+#[test]
+fn s10_8_other_providers_are_called_by_their_names() {
+    let groq = Names {
+        upstream: Some("Groq".to_owned()),
+        host: "Groq".to_owned(),
+        key: None,
+        variable: Some("GROQ_API_KEY".to_owned()),
+        openrouter: false,
+        ..names()
+    };
+    let keyless = Names {
+        variable: None,
+        ..groq.clone()
+    };
+    let several = Names {
+        upstream: None,
+        ..names()
+    };
+    let refused = Condition::KeyRefused { status: Some(401) };
+    let no_credit = Condition::NoCredit { until: None };
+    let quota = Condition::QuotaGone {
+        quota: Quota::Other,
+        limit: None,
+        until: at(28_720),
+    };
+    let unreached = |fresh| Condition::NotReached {
+        cause: Unreachable::Refused,
+        at: at(700),
+        fresh,
+    };
+    #[rustfmt::skip]
+    let rows = [
+        (&refused,          &groq,    "Groq refuses the key GROQ_API_KEY (HTTP 401).", "Put a new one into .env. Then restart the proxy."),
+        (&refused,          &keyless, "Groq wants a key (HTTP 401).", "Put a new one into .env. Then restart the proxy."),
+        (&no_credit,        &groq,    "The account at Groq is out of credit (HTTP 402), which blocks free models too.", "Add credit there, then refresh the list."),
+        (&quota,            &groq,    "The account's free quota is used up; it is back in 7 h 42 min, at 15:58 UTC.", ""),
+        (&unreached(true),  &groq,    "Groq cannot be reached: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
+        (&unreached(false), &groq,    "Groq could not be reached 5 min ago, at the last request: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
+        (&unreached(true),  &several, "No provider can be reached: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
+        (&unreached(false), &several, "No provider could be reached 5 min ago, at the last request: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
+    ];
+    for (condition, names, sentence, next) in rows {
+        let got = condition.shown(names, now());
+        assert_eq!(got.sentence, sentence);
+        assert_eq!(got.next_step.unwrap_or_default(), next);
+        assert!(
+            !format!("{:?}", got.about).contains("OpenRouter"),
+            "{sentence}"
+        );
+    }
 }
 
 fn said(limit: u64, used: u64, remaining: u64) -> KeySaid {
@@ -236,8 +344,8 @@ fn s3_the_upstream_has_a_name_where_it_is_known() {
     for (base, key, upstream, tail) in rows {
         let names = Names::new(base, "https://list.example/", &Secret::new(key));
         assert_eq!(
-            (names.upstream.as_str(), names.key.as_deref()),
-            (upstream, tail),
+            (names.upstream.as_deref(), names.key.as_deref()),
+            (Some(upstream), tail),
             "{base}"
         );
         assert!(!names.base.ends_with('/'));

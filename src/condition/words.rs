@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Condition, Listed};
+use super::{Condition, Listed, Quota};
 use crate::clock::{Now, rfc3339};
 use crate::config::{Config, is_openrouters};
 use crate::redact::Secret;
@@ -12,8 +12,10 @@ use crate::units;
 /// What things outside are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The upstream: by its name where that is known, else by its host.
-    pub upstream: String,
+    /// The upstream: by its name where that is known, else by its host; `None` of several.
+    pub upstream: Option<String>,
+    /// OpenRouter, which has the catalogue, or what stands in its place.
+    pub catalogue: String,
     /// The name or the host alone.
     pub host: String,
     /// Its address.
@@ -22,15 +24,55 @@ pub struct Names {
     pub ranking: String,
     /// What may be shown of our key: `...` and its tail; `None` of a short one.
     pub key: Option<String>,
+    /// The variable of our key; `None` without a key.
+    pub variable: Option<String>,
+    /// OpenRouter is one of those that are asked.
+    pub openrouter: bool,
 }
 
 impl Names {
-    /// By these settings.
+    /// OpenRouter's, by these settings.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let base = config.upstream_base_url.to_string();
         let ranking = config.models_list_url.to_string();
         Self::new(&base, &ranking, &config.upstream_key)
+    }
+
+    /// Those of the proxy as a whole: of the one provider, or of several.
+    #[must_use]
+    pub fn of_all(config: &Config) -> Self {
+        let openrouter = Self {
+            openrouter: config.providers.iter().any(|row| row.id.is_openrouter()),
+            ..Self::of(config)
+        };
+        match &config.providers[..] {
+            [row] if row.id.is_openrouter() => openrouter,
+            [row] => {
+                let account = config.accounts.first();
+                let variable = account.and_then(|account| account.variable.as_ref());
+                Self {
+                    upstream: Some(row.name.clone()),
+                    host: row.name.clone(),
+                    base: row.base_url.clone(),
+                    key: account.and_then(|account| account.key.as_ref()?.tail()),
+                    variable: variable.map(|variable| variable.name.clone()),
+                    ..openrouter
+                }
+            }
+            _ => Self {
+                upstream: None,
+                ..openrouter
+            },
+        }
+    }
+
+    /// The upstream as the subject of a sentence that says what it does not do.
+    fn none(&self) -> (&str, &'static str) {
+        match &self.upstream {
+            Some(name) => (name, "not"),
+            None => ("no provider", ""),
+        }
     }
 
     pub(super) fn new(base: &str, ranking: &str, key: &Secret) -> Self {
@@ -46,11 +88,14 @@ impl Names {
             (format!("the upstream at {host}"), host)
         };
         Self {
-            upstream,
+            catalogue: upstream.clone(),
+            upstream: Some(upstream),
             host: host.to_owned(),
             base: base.to_owned(),
             ranking: ranking.to_owned(),
             key: key.tail(),
+            variable: Some("OPENROUTER_API_KEY".to_owned()),
+            openrouter: true,
         }
     }
 }
@@ -59,7 +104,7 @@ impl Condition {
     /// What is so.
     #[must_use]
     pub fn sentence(&self, names: &Names, now: Now) -> String {
-        let upstream = &names.upstream;
+        let upstream = names.upstream.as_deref().unwrap_or("a provider");
         let text = match self {
             Self::Draining => {
                 "The proxy is shutting down: it finishes what is open and takes nothing new.".into()
@@ -69,15 +114,25 @@ impl Condition {
                 ranking, catalogue, ..
             } => no_list(ranking.as_ref(), catalogue.as_ref(), names),
             Self::KeyRefused { status } => {
-                let key = names.key.as_deref().unwrap_or("OPENROUTER_API_KEY");
                 let status = status.map_or(String::new(), |s| format!(" (HTTP {s})"));
-                format!("{upstream} refuses the key {key}{status}.")
+                match names.key.as_deref().or(names.variable.as_deref()) {
+                    Some(key) => format!("{upstream} refuses the key {key}{status}."),
+                    None => format!("{upstream} wants a key{status}."),
+                }
             }
-            Self::QuotaGone { day, limit, until } => {
-                let what = if *day { "of today" } else { "of this minute" };
+            Self::QuotaGone { quota, limit, until } => {
                 let limit = limit.map_or(String::new(), |n| format!(" ({n} of {n})"));
                 let back = back(*until, now);
-                format!("The free requests {what} are used up{limit}; they are back {back}.")
+                let requests = |what| {
+                    format!("The free requests {what} are used up{limit}; they are back {back}.")
+                };
+                match quota {
+                    Quota::Day => requests("of today"),
+                    Quota::Minute => requests("of this minute"),
+                    Quota::Other => {
+                        format!("The account's free quota is used up{limit}; it is back {back}.")
+                    }
+                }
             }
             Self::NoCredit { until } => {
                 let account = "is out of credit (HTTP 402), which blocks free models too";
@@ -92,28 +147,32 @@ impl Condition {
             ),
             Self::NotReached { cause, at, fresh } => {
                 let why = cause.in_words();
+                let (who, not) = names.none();
                 if *fresh {
-                    format!("{upstream} cannot be reached: {why}.")
+                    format!("{who} can{not} be reached: {why}.")
                 } else {
                     let ago = units::length(age(*at, now));
-                    format!("{upstream} could not be reached {ago} ago, at the last request: {why}.")
+                    let not = if not.is_empty() { "" } else { " not" };
+                    format!("{who} could{not} be reached {ago} ago, at the last request: {why}.")
                 }
             }
             Self::Refused { status, count, .. } => {
                 format!("Every model refused the last {count} requests (HTTP {status}).")
             }
             Self::AllRest { list } => all_rest(*list, now),
+            Self::AccountsOut { list } => accounts_out(*list, now),
             Self::Probing => "A rest is over: one request finds out whether that helped, and the others wait for it.".into(),
             Self::Failing { count, next } => {
                 format!("The last {count} requests failed; {next} is asked next.")
             }
-            Self::Answering { last, at, next } => format!(
+            Self::Answering { last, at, next, accounts } => with(format!(
                 "Requests are being answered: {next} is asked first; the last answer was by {last} at {} UTC.",
                 clock(*at, true)
+            ), accounts.sentence()),
+            Self::Ready { next, accounts } => with(
+                format!("Requests are being answered: {next} is asked first; none was asked yet."),
+                accounts.sentence(),
             ),
-            Self::Ready { next } => {
-                format!("Requests are being answered: {next} is asked first; none was asked yet.")
-            }
         };
         capitalised(text)
     }
@@ -126,9 +185,23 @@ impl Condition {
             | Self::Starting
             | Self::AllRest { .. }
             | Self::Probing
-            | Self::Answering { .. }
-            | Self::Ready { .. }
-            | Self::QuotaGone { day: false, .. } => return None,
+            | Self::QuotaGone {
+                quota: Quota::Minute,
+                ..
+            } => return None,
+            Self::Answering { accounts, .. } | Self::Ready { accounts, .. } => {
+                if accounts.keys_refused == 0 {
+                    return None;
+                }
+                "Put a new key into .env in place of the refused one. Then restart the proxy."
+                    .to_owned()
+            }
+            Self::AccountsOut { list } if list.why.keys_refused > 0 => {
+                "Put a new key into .env in place of each refused one. Then restart the proxy.".to_owned()
+            }
+            Self::AccountsOut { .. } => {
+                "Wait, or add a key of another provider: `free-llm-proxy providers` names them.".to_owned()
+            }
             Self::NoList { ranking, next, .. } => {
                 let again = next.map_or("soon".to_owned(), |next| {
                     format!("in {}", units::wait(left(next, now)))
@@ -144,8 +217,12 @@ impl Condition {
             }
             Self::QuotaGone { limit, .. } => match limit {
                 Some(limit) if *limit >= 1000 => return None,
+                _ if !names.openrouter => return None,
                 _ => "Wait, or buy 10 credits once: then it is 1000 a day.".to_owned(),
             },
+            Self::NoCredit { .. } if !names.openrouter => {
+                "Add credit there, then refresh the list.".to_owned()
+            }
             Self::NoCredit { .. } => {
                 "Add credit at https://openrouter.ai/settings/credits, then refresh the list.".to_owned()
             }
@@ -153,8 +230,14 @@ impl Condition {
                 "Is UPSTREAM_BASE_URL right? The models of {} must exist there.",
                 names.ranking
             ),
+            Self::NotReached { .. } if !names.openrouter || names.upstream.is_none() => {
+                "Is the network up here, and is HTTPS_PROXY right?".to_owned()
+            }
             Self::NotReached { .. } => {
                 "Is the network up here, and are UPSTREAM_BASE_URL and HTTPS_PROXY right?".to_owned()
+            }
+            Self::Refused { .. } if !names.openrouter => {
+                "What the clients got says why.".to_owned()
             }
             Self::Refused { .. } => {
                 "What the clients got says why; a data policy is changed at https://openrouter.ai/settings/privacy."
@@ -176,7 +259,7 @@ fn no_list(ranking: Option<&FailedRead>, catalogue: Option<&FailedRead>, names: 
     match catalogue {
         Some(failed) => format!(
             "{ranking}; nor can the catalogue of {}: {}.",
-            names.upstream, failed.why
+            names.catalogue, failed.why
         ),
         None => format!("{ranking}."),
     }
@@ -188,6 +271,32 @@ fn all_rest(list: Listed, now: Now) -> String {
         format!("; the first returns in {}", units::wait(left(at, now)))
     });
     format!("Every model is resting: {why}{first}.")
+}
+
+/// Of several accounts none is left.
+fn accounts_out(list: Listed, now: Now) -> String {
+    let why = list
+        .why
+        .in_words()
+        .map_or(String::new(), |why| format!(": {why}"));
+    let first = list.first_back.map_or(String::new(), |at| {
+        format!("; the first returns {}", back(at, now))
+    });
+    let keys_alone = list.why.out_today + list.why.out + list.why.rate_limited == 0;
+    let what = if keys_alone {
+        "No account has a key that is taken"
+    } else {
+        "No account has quota left"
+    };
+    format!("{what}{why}{first}.")
+}
+
+/// A sentence, and another one where there is one.
+fn with(sentence: String, more: Option<String>) -> String {
+    match more {
+        Some(more) => format!("{sentence} {more}"),
+        None => sentence,
+    }
 }
 
 /// When something returns: how long that is, and the time of day.
@@ -214,7 +323,7 @@ fn clock(at: SystemTime, seconds: bool) -> String {
     text.get(11..end).unwrap_or_default().to_owned()
 }
 
-fn capitalised(text: String) -> String {
+pub(super) fn capitalised(text: String) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),

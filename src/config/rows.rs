@@ -52,7 +52,23 @@ pub(super) fn all(
         }
     }
     rows.extend(last.iter().map(|row| Arc::new(own(row, local))));
+    rows.iter_mut().for_each(keep_connections);
     rows
+}
+
+/// The file's `connections`: no more requests at once, whatever accounts they go through.
+fn keep_connections(row: &mut Arc<Provider>) {
+    if let Some(connections) = row.connections {
+        Arc::make_mut(row).limits.push(Limit {
+            amount: connections as u64,
+            unit: Unit::AtOnce,
+            per: Per::Moment,
+            of: Counted::Address,
+            ends: None,
+            models: Vec::new(),
+            source: LimitSource::Set,
+        });
+    }
 }
 
 /// What is set wins over the file, that over the defaults.

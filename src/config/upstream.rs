@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Config;
+use crate::provider::Provider;
 use crate::redact::Secret;
 
 impl Config {
@@ -11,6 +12,16 @@ impl Config {
     #[must_use]
     pub fn takes_any_id(&self) -> bool {
         self.allow_paid || !self.is_openrouter()
+    }
+
+    /// Whether only ids that end in `:free` may be asked of this provider, which is OpenRouter under
+    /// whatever name.
+    #[must_use]
+    pub fn takes_free_names_alone(&self, row: &Provider) -> bool {
+        let address = row.base_url.parse::<http::Uri>().ok();
+        let host = address.as_ref().and_then(http::Uri::host).unwrap_or("");
+        let mut own = self.accounts.iter().filter(|a| a.id.provider == row.id);
+        !self.allow_paid && own.any(|account| names_what_is_free(host, account.key.as_ref()))
     }
 
     /// Whether requests end up at OpenRouter: its own host, or a relay that is given its key.
@@ -74,6 +85,32 @@ mod tests {
                 _ => None,
             });
             assert_eq!(config.unwrap().takes_any_id(), expected, "{base} {key}");
+        }
+    }
+
+    #[test]
+    fn s10_7_the_rule_holds_for_a_relay_of_any_name() {
+        #[rustfmt::skip]
+        let rows = [
+            // base_url                        key                          :free alone
+            ("https://relay.example/v1",       "sk-or-v1-fedcba9876543210", true),
+            ("https://eu.openrouter.ai/v1",    "any-key-0123456789",        true),
+            ("https://relay.example/v1",       "any-key-0123456789",        false),
+            ("http://127.0.0.1:11434/v1",      "sk-or-v1-fedcba9876543210", false),
+        ];
+        for (base, key, expected) in rows {
+            let text = format!("[providers.groq]\nbase_url = \"{base}\"\n");
+            let lookup = |name: &str| match name {
+                "GROQ_API_KEY" => Some(key.to_owned()),
+                "PROVIDERS" => Some("groq".to_owned()),
+                "PROXY_API_KEY" => Some("a-key-of-the-proxy-s-own".to_owned()),
+                _ => None,
+            };
+            let config = Config::read_with_file(lookup, &text).unwrap();
+            let [row] = config.providers.as_slice() else {
+                panic!("{:?}", config.providers);
+            };
+            assert_eq!(config.takes_free_names_alone(row), expected, "{base} {key}");
         }
     }
 }

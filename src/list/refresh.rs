@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -64,6 +65,8 @@ pub struct Providers {
     pub lists: Vec<ListAt>,
     /// The accounts, in the order in which those of one provider are asked.
     pub accounts: Vec<Arc<AccountId>>,
+    /// Those of them at which only ids that end in `:free` cost nothing (spec §10.7).
+    pub named_free: Vec<ProviderId>,
     /// `MODEL_ORDER`.
     pub order: ModelOrder,
 }
@@ -90,16 +93,14 @@ impl Refresher {
 
 /// The task that makes all reads.
 pub struct RefreshTask {
-    /// Reads what is left of the quota, after each read of the list.
-    key: Option<KeyTask>,
+    /// Each reads what is left of an account's quota, after each read of the list.
+    keys: Vec<KeyTask>,
     reader: Reader,
     each: EachList,
     providers: Providers,
     period: Duration,
     fallback_router: bool,
     allow_paid: bool,
-    /// At OpenRouter only ids that end in `:free` cost nothing.
-    named_free: bool,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
@@ -117,13 +118,13 @@ pub struct RefreshTask {
 
 impl RefreshTask {
     /// The task and the handle to ask it with. `catalogue` is the way to OpenRouter's, which takes no
-    /// key; `key` is asked for what is left of its day.
+    /// key; `keys` are asked for what is left of their days.
     #[must_use]
     pub fn new(
         config: &Config,
         client: HttpClient,
         catalogue: Upstream,
-        key: Option<KeyTask>,
+        keys: Vec<KeyTask>,
         providers: Providers,
         outlets: Outlets,
     ) -> (Self, Refresher) {
@@ -131,14 +132,13 @@ impl RefreshTask {
         let secrets = config.accounts.iter().flat_map(|account| account.secrets());
         let max_bytes = config.limits.max_catalogue_bytes;
         let task = Self {
-            key,
+            keys,
             each: EachList::new(client.clone(), max_bytes, secrets.cloned().collect()),
             reader: Reader::new(config, client, catalogue),
             providers,
             period: config.models_refresh,
             fallback_router: config.fallback_router,
             allow_paid: config.allow_paid,
-            named_free: !config.takes_any_id(),
             registry: outlets.registry,
             log: outlets.log,
             metrics: outlets.metrics,
@@ -155,16 +155,14 @@ impl RefreshTask {
 
     /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
     pub async fn run(self) {
-        let key = self.key.clone();
-        let ask_about_the_key = async {
-            match key {
-                Some(key) => key.run().await,
-                None => std::future::pending().await,
-            }
+        let keys = self.keys.clone();
+        let ask_about_keys = async {
+            join_all(keys.into_iter().map(KeyTask::run)).await;
+            std::future::pending().await
         };
         tokio::select! {
             () = self.read_lists() => {}
-            () = ask_about_the_key => {}
+            () = ask_about_keys => {}
         }
     }
 
@@ -172,7 +170,7 @@ impl RefreshTask {
         let mut failures = 0;
         let mut answered = self.read_and_publish(false).await;
         loop {
-            if let Some(key) = &self.key {
+            for key in &self.keys {
                 key.list_read.notify_one();
             }
             failures = if answered.is_ok() { 0 } else { failures + 1 };
@@ -421,7 +419,8 @@ impl RefreshTask {
 
     fn snapshot(&self, ranking: Option<&Ranking>, fetched_at: SystemTime) -> Snapshot {
         let kept = |row: &Provider| self.kept.list(&row.id);
-        let of = |row| Offering::new(row, kept(row), self.named_free && row.id.is_openrouter());
+        let named_free = |row: &Provider| self.providers.named_free.contains(&row.id);
+        let of = |row| Offering::new(row, kept(row), named_free(row));
         let sources: Vec<_> = self.providers.rows.iter().map(|row| of(row)).collect();
         let merged = merge(Lists {
             ranking,

@@ -52,22 +52,31 @@ impl Proxy {
         let registry = Arc::new(Registry::with_limits_of(config.providers.clone()));
         let openrouter = asked
             .iter()
-            .find(|account| account.id.provider.is_openrouter());
-        let key = openrouter.map(|account| KeyTask {
-            upstream: account.upstream.clone(),
-            account: Arc::clone(&account.id),
-            key: config.upstream_key.clone(),
-            registry: Arc::clone(&registry),
-            traffic: Arc::clone(&traffic),
-            log: log.clone(),
-            list_read: Arc::default(),
+            .filter(|account| account.id.provider.is_openrouter());
+        let keys = openrouter.filter_map(|account| {
+            Some(KeyTask {
+                upstream: account.upstream.clone(),
+                account: Arc::clone(&account.id),
+                key: account.key.clone()?,
+                registry: Arc::clone(&registry),
+                traffic: Arc::clone(&traffic),
+                log: log.clone(),
+                list_read: Arc::default(),
+            })
         });
+        let keys = keys.collect();
         let providers = Providers {
             rows: config.providers.clone(),
             lists: accounts::lists(config)?,
             accounts: asked
                 .iter()
                 .map(|account| Arc::clone(&account.id))
+                .collect(),
+            named_free: config
+                .providers
+                .iter()
+                .filter(|row| config.takes_free_names_alone(row))
+                .map(|row| row.id.clone())
                 .collect(),
             order: config.model_order.clone(),
         };
@@ -79,7 +88,7 @@ impl Proxy {
         };
         let catalogue = accounts::catalogue(config, &client)?;
         let (refresh, refresher) =
-            RefreshTask::new(config, client, catalogue, key, providers, outlets);
+            RefreshTask::new(config, client, catalogue, keys, providers, outlets);
         let walker = Walker::new(
             config,
             asked,

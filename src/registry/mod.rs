@@ -175,7 +175,7 @@ impl Registry {
         now: Now,
     ) -> (Option<Wake>, bool) {
         if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
-            && account.provider.is_openrouter()
+            && self.speaks_for_openrouter(account)
             && out.limit == AccountLimit::Day
         {
             self.note(|outside| outside.day_refused(out.free_requests, now));
@@ -263,6 +263,14 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// What the outside tells of OpenRouter is told of its first account.
+    fn speaks_for_openrouter(&self, account: &AccountId) -> bool {
+        let snapshot = self.snapshot.load();
+        let accounts = snapshot.iter().flat_map(|list| list.accounts());
+        let mut own = accounts.filter(|other| other.provider.is_openrouter());
+        account.provider.is_openrouter() && own.next().is_none_or(|first| **first == *account)
+    }
+
     /// The key endpoint was asked of this account. Watchers hear of it where the verdict has changed.
     pub fn key_said(&self, account: &AccountId, said: KeySaid, now: Now) {
         if let KeySaid::Accepted { today: Some(today) } = said {
@@ -273,6 +281,9 @@ impl Registry {
                 by_refusal: false,
             };
             self.lock().ledger.told_free_quota(account, told, now);
+        }
+        if !self.speaks_for_openrouter(account) {
+            return;
         }
         let (mut before, mut after) = (false, false);
         self.note(|outside| {

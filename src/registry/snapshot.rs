@@ -32,7 +32,8 @@ pub struct Snapshot {
 /// What a snapshot is made of.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The offers of the lists, best first; those of the user's own server behind all others.
+    /// The offers of the lists, best first; those of the user's own server behind all others, but for
+    /// those that `MODEL_ORDER` names.
     pub offers: Vec<Arc<Offer>>,
     /// The same in the order for requests with tools, where that is another.
     pub with_tools: Option<Vec<Arc<Offer>>>,
@@ -192,7 +193,8 @@ fn key(candidate: &Candidate) -> (Arc<AccountId>, ModelId) {
     (Arc::clone(&candidate.account), candidate.offer.id.clone())
 }
 
-/// Each offer through each account of its provider; the router, and behind it the user's own server.
+/// Each offer through each account of its provider; the router before what stands last of the user's own
+/// server: what `MODEL_ORDER` names of it keeps its place.
 fn through_accounts(
     offers: &[Arc<Offer>],
     fallback: Option<&Arc<Offer>>,
@@ -207,16 +209,12 @@ fn through_accounts(
         };
         own.map(candidate).collect::<Vec<_>>()
     };
-    let local = |offer: &&Arc<Offer>| offer.provider.is_local();
-    let others = offers.iter().filter(|offer| !local(offer));
-    (others.flat_map(|offer| through(offer, true)))
+    let is_other = |offer: &Arc<Offer>| !offer.provider.is_local();
+    let others = offers.iter().rposition(is_other).map_or(0, |at| at + 1);
+    let (others, local) = offers.split_at(others);
+    (others.iter().flat_map(|offer| through(offer, true)))
         .chain(fallback.into_iter().flat_map(|offer| through(offer, false)))
-        .chain(
-            offers
-                .iter()
-                .filter(local)
-                .flat_map(|offer| through(offer, true)),
-        )
+        .chain(local.iter().flat_map(|offer| through(offer, true)))
         .enumerate()
         .map(|(index, candidate)| Arc::new(candidate.at(index)))
         .collect()

@@ -117,7 +117,7 @@ impl App {
             traffic,
             gate: Gate::new(config.proxy_keys.clone()),
             accounts: Accounts::of(config),
-            names: Names::of(config),
+            names: Names::of_all(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
             long_wait: config.long_wait,
@@ -139,9 +139,10 @@ impl App {
 
     /// A walk that brought no answer, as an error.
     fn refused(&self, refusal: Refusal) -> ProxyError {
-        let whose = match &refusal {
-            Refusal::UpstreamAuth { account, .. } => self.accounts.get(account).cloned(),
-            _ => None,
+        let whose = if let Refusal::UpstreamAuth { account, .. } = &refusal {
+            self.accounts.get(account).cloned()
+        } else {
+            None
         };
         ProxyError::Refused { refusal, whose }
     }

@@ -3,20 +3,20 @@
 
 mod account;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::App;
 use crate::clock::Now;
-use crate::condition::{Condition, Known, Listed};
+use crate::condition::{Condition, Known, Listed, Tally};
 use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
-use crate::registry::{RestView, Rests, Snapshot, Standing};
+use crate::registry::{Knowledge, RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
-use crate::select::{Preference, Wants, next};
+use crate::select::{Next, Preference, Unavailable, Wants, Why, next, ruled};
 use crate::telemetry::Gauges;
 use crate::units;
-use crate::verdict::{Because, Outcome};
-pub(super) use account::AccountState;
+use crate::verdict::Because;
+pub(super) use account::{AccountIs, AccountState};
 
 /// The state of models and accounts at one moment.
 pub(super) struct State {
@@ -31,6 +31,10 @@ pub(super) struct ListState {
     pub(super) snapshot: Arc<Snapshot>,
     /// All that may be asked, in order: the listed models, then the fallback router.
     pub(super) models: Vec<ModelState>,
+    /// Who would be asked first by a request that needs nothing special.
+    first_choice: Option<ModelId>,
+    /// Whether anybody would be, and why not.
+    numbers: Listed,
 }
 
 pub(super) struct ModelState {
@@ -66,26 +70,38 @@ impl State {
     pub(super) fn read(app: &App) -> Self {
         let snapshot = app.registry.snapshot();
         // A copy: a thousand models are too many to look at under the lock.
-        let copy = |known: &Rests, now| (known.clone(), now);
-        let (known, now) = app.registry.with_rests_now(copy);
+        let copy = |known: &Knowledge, now| (known.clone(), now);
+        let (known, now) = app.registry.with_known_now(copy);
         Self::of(app, snapshot, &known, app.is_draining(), now)
     }
 
     pub(super) fn of(
         app: &App,
         snapshot: Option<Arc<Snapshot>>,
-        known: &Rests,
+        known: &Knowledge,
         draining: bool,
         now: Now,
     ) -> Self {
         let accounts = app.walker.accounts();
         let mut refused = app.key_is_refused();
+        let full = snapshot
+            .as_ref()
+            .map(|snapshot| account::full(snapshot, known, now));
+        let full = full.unwrap_or_default();
         let accounts = accounts.map(|account| {
             let facts = app.accounts.get(account).cloned();
-            let buckets = account::buckets(&app.registry, account, now);
+            let buckets = known.ledger.buckets_of(account, now);
             // The key endpoint is asked about the first of OpenRouter's.
             let refused = account.provider.is_openrouter() && std::mem::take(&mut refused);
-            AccountState::of(account, facts, known, buckets, refused, now)
+            AccountState::of(
+                account,
+                facts,
+                known,
+                buckets,
+                full.get(account),
+                refused,
+                now,
+            )
         });
         let accounts = accounts.collect();
         Self {
@@ -107,64 +123,83 @@ impl State {
         let now = self.now;
         let outside = app.registry.outside();
         let (streak, last_answer) = app.traffic.read(|live| (live.streak(), live.last_answer()));
-        let account = self.account();
-        let rest = account.and_then(|account| account.rest.as_ref());
+        let accounts = self.tally();
+        let alone = (!accounts.is_of_several())
+            .then(|| self.account())
+            .flatten();
         let next_list = app.registry.with_rests(Rests::next_list);
         Condition::of(&Known {
             now: now.wall,
             draining: self.draining,
-            list: self.list.as_ref().map(ListState::in_numbers),
-            account: account.and_then(|account| {
+            list: self.list.as_ref().map(|list| list.numbers),
+            accounts,
+            openrouter_alone: alone.is_some_and(|account| account.account.provider.is_openrouter()),
+            account: alone.and_then(|account| {
                 let free = account.free_requests;
-                let (limit, rest) = account.limit.zip(rest)?;
-                Some((limit, rest.until, free.map(|free| free.limit)))
+                let (limit, until) = account.limit.zip(account.until)?;
+                Some((limit, until, free.map(|free| free.limit)))
             }),
             today: outside.today(now),
             outside: &outside,
             streak,
             last_answer,
-            first_choice: self.first_choice(app),
+            first_choice: self.first_choice(),
             next_read: next_list.map(|wake| wake.date(now)),
         })
     }
 
+    /// How many accounts are not asked for now.
+    fn tally(&self) -> Tally {
+        let count = |is: fn(&AccountState) -> bool| self.accounts.iter().filter(|a| is(a)).count();
+        Tally {
+            of: self.accounts.len(),
+            out_today: count(|account| account.is == AccountIs::Out && account.is_for_today()),
+            out: count(|account| account.is == AccountIs::Out && !account.is_for_today()),
+            keys_refused: count(|account| account.is == AccountIs::KeyRefused),
+            resting: count(|account| account.is == AccountIs::Resting && !account.probing),
+        }
+    }
+
     /// Who would be asked first by a request that needs nothing special.
-    pub(super) fn first_choice(&self, app: &App) -> Option<ModelId> {
-        let wants = Wants {
-            needs: &Needs::default(),
-            preference: Preference::None,
-            out: &[],
-            above_context: None,
-        };
-        let snapshot = self.list.as_ref().map(|list| &*list.snapshot);
-        let rests = &app.registry;
-        let next = rests.with_known_now(|known, _| next(snapshot, wants, known, self.now));
-        next.candidate()
-            .map(|candidate| candidate.offer.public_id.clone())
+    pub(super) fn first_choice(&self) -> Option<ModelId> {
+        self.list.as_ref()?.first_choice.clone()
     }
 
     pub(super) fn gauges(&self, app: &App) -> Gauges {
-        let today = app.registry.outside().today(self.now);
         let list = self.list.as_ref();
         Gauges {
             open_connections: app.open.count(),
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),
-            accounts: self.accounts.iter().map(AccountState::gauges).collect(),
-            quota_of_the_day: today.map(|view| (view.today.used, view.today.limit)),
+            accounts: self
+                .accounts
+                .iter()
+                .map(|one| one.gauges(self.now))
+                .collect(),
+            quotas: self
+                .accounts
+                .iter()
+                .flat_map(AccountState::quotas)
+                .collect(),
         }
     }
 }
 
 impl ListState {
-    fn of(snapshot: Arc<Snapshot>, known: &Rests, now: Now) -> Self {
+    fn of(snapshot: Arc<Snapshot>, known: &Knowledge, now: Now) -> Self {
         let same = |a: &Arc<Candidate>, b: &Arc<Candidate>| Arc::ptr_eq(&a.offer, &b.offer);
         let offers = snapshot.candidates().chunk_by(same);
         let models = offers
             .filter_map(|own| ModelState::of(own, known, now))
             .collect();
-        Self { snapshot, models }
+        let (first_choice, numbers) = chosen(&snapshot, known, now);
+        Self {
+            snapshot,
+            models,
+            first_choice,
+            numbers,
+        }
     }
 
     /// How many models are listed; the fallback router is none of them.
@@ -178,42 +213,49 @@ impl ListState {
         listed.filter(|model| model.rest.is_none()).count()
     }
 
-    /// How many of all that may be asked are awake, and why the others are not.
-    fn in_numbers(&self) -> Listed {
-        let mut numbers = Listed {
-            models: self.listed(),
-            ..Listed::default()
-        };
-        for model in &self.models {
-            let Some(rest) = &model.rest else {
-                numbers.somebody_is_awake = true;
-                continue;
-            };
-            let back = numbers
-                .first_back
-                .map_or(rest.until, |at| at.min(rest.until));
-            numbers.first_back = Some(back);
-            // The counts are of the listed, as all other counts of models are.
-            if model.fallback {
-                continue;
-            }
-            match rest.because.outcome {
-                _ if rest.until_next_list => numbers.why.gone += 1,
-                Outcome::RateLimited => numbers.why.rate_limited += 1,
-                Outcome::Success
-                | Outcome::UpstreamAuthError
-                | Outcome::ClientError
-                | Outcome::ClientDisconnected
-                | Outcome::UpstreamError => numbers.why.failing += 1,
-            }
-        }
-        numbers
-    }
-
     pub(super) fn age(&self, now: Now) -> Duration {
         let age = now.wall.duration_since(self.snapshot.fetched_at);
         age.unwrap_or_default()
     }
+}
+
+/// What a request wants that needs nothing special.
+fn wants_nothing() -> Wants<'static> {
+    static NEEDS: LazyLock<Needs> = LazyLock::new(Needs::default);
+    Wants {
+        needs: &NEEDS,
+        preference: Preference::None,
+        out: &[],
+        above_context: None,
+    }
+}
+
+/// Who would be asked first by a request that needs nothing special, or why nobody is.
+fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
+    let wants = wants_nothing();
+    let next = next(Some(snapshot), wants, known, now);
+    let mut numbers = Listed {
+        models: snapshot.offers().len(),
+        ..Listed::default()
+    };
+    let first = next
+        .candidate()
+        .map(|candidate| candidate.offer.public_id.clone());
+    match next {
+        Next::Ask(_) | Next::Wait { .. } => numbers.somebody_is_awake = true,
+        Next::None(why) => {
+            let ruled = ruled(snapshot, wants, known, now);
+            let first_back = match (&ruled, why) {
+                (Some(ruled), _) => Some(ruled.left),
+                (None, Why::Resting { wakes_in }) => Some(wakes_in),
+                (None, _) => None,
+            };
+            numbers.first_back = first_back.map(|left| now.plus(left).wall);
+            numbers.accounts_out = snapshot.accounts().len() > 1 && ruled.is_some();
+            numbers.why = Unavailable::count(snapshot, wants, known, now);
+        }
+    }
+    (first, numbers)
 }
 
 impl ModelState {

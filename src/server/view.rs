@@ -100,13 +100,17 @@ impl View {
             Refusal::AccountLimited {
                 limit,
                 requests,
+                why,
                 retry_after,
                 available_at,
             } => Self::new(
                 503,
                 "account_rate_limited",
                 "rate_limit_error",
-                account_limited(*limit, *requests, *retry_after, *available_at),
+                match why {
+                    Some(why) => accounts_limited(*why, *retry_after, *available_at),
+                    None => account_limited(*limit, *requests, *retry_after, *available_at),
+                },
             ),
             Refusal::Passed(answer) => Self::new(
                 answer.status,
@@ -148,20 +152,40 @@ fn account_limited(
     retry_after: u64,
     available_at: SystemTime,
 ) -> String {
-    let quota = match limit {
-        AccountLimit::Minute => "of this minute",
-        AccountLimit::Day => "of today",
-        AccountLimit::Quota | AccountLimit::Credit | AccountLimit::Key => "of this account",
-    };
     let count = requests
         .map(|n| format!(" ({n} requests)"))
         .unwrap_or_default();
+    let all = |quota| {
+        format!(
+            "The free quota {quota}{count} at the upstream is used up, for all free models alike."
+        )
+    };
+    let what = match limit {
+        AccountLimit::Minute => all("of this minute"),
+        AccountLimit::Day => all("of today"),
+        AccountLimit::Credit | AccountLimit::Key => all("of this account"),
+        // It may be each model's own.
+        AccountLimit::Quota => format!("The free quota{count} at the upstream is used up."),
+    };
+    format!("{what} It returns {}.", back(retry_after, available_at))
+}
+
+/// Why none of several accounts can be asked, and when the first returns.
+fn accounts_limited(why: Unavailable, retry_after: u64, available_at: SystemTime) -> String {
+    let why = why
+        .in_words()
+        .map_or(String::new(), |why| format!(": {why}"));
+    format!(
+        "No account has quota left for this request{why}. The first returns {}.",
+        back(retry_after, available_at)
+    )
+}
+
+/// How long it takes, and the date.
+fn back(retry_after: u64, available_at: SystemTime) -> String {
     let wait = units::wait(retry_after);
     let date = rfc3339(available_at);
     let (day, time) = (date.get(..10), date.get(11..16));
     let (day, time) = (day.unwrap_or_default(), time.unwrap_or_default());
-    format!(
-        "The free quota {quota}{count} at the upstream is used up, for all free models alike. \
-         It returns in {wait}, at {time} UTC on {day}."
-    )
+    format!("in {wait}, at {time} UTC on {day}")
 }

@@ -8,7 +8,7 @@ import { clock, count } from './format.js';
 import { t, tOr } from './i18n.js';
 import { keyed } from './keyed.js';
 import { live, secondsUntil } from './live.js';
-import { goneOf, isAway, stateOf } from './quota.js';
+import { goneOf, isAway, isRest, stateOf } from './quota.js';
 import { momentOf, why } from './words.js';
 
 const TONES = { awake: 'good', probing: 'warn', resting: 'warn', out: 'bad', key_refused: 'bad' };
@@ -56,7 +56,7 @@ function makeCard(account) {
       el('span', { 'data-tone': training === 'no' ? '' : 'warn' }, tOr(`training.${training}`, training))),
     isAway(account) && el('p', { class: 'why' }, reasonOf(account)),
     own || el('p', { class: 'hint' }, t('account.no_limits')),
-    isAway(account) && el('button', { type: 'button', class: 'small', onclick: clear,
+    isAway(account) && isRest(account) && el('button', { type: 'button', class: 'small', onclick: clear,
       'aria-label': t('account.clear_of', { account: label }) }, t('account.clear')));
   return { node, ticks };
 }

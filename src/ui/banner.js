@@ -5,7 +5,7 @@ import { at, say } from './dom.js';
 import { count, http, span, time } from './format.js';
 import { has, t, tOr } from './i18n.js';
 import { live, now, secondsUntil } from './live.js';
-import { firstBack } from './quota.js';
+import { firstBack, isRest } from './quota.js';
 import { nameOf } from './words.js';
 
 /** `{tone, text, next, until}`: `next` is what to do, `until` when things get better by themselves. */
@@ -16,19 +16,33 @@ export function verdict() {
   const { condition } = state;
   const { code, tone, about } = condition;
   const values = valuesOf(code, about);
-  const same = code === 'answering' && values.last === values.next;
-  const key = same ? 'is.answering.same' : `is.${code}`;
+  const key = sentenceOf(code, about, values);
+  const counted = ['answering', 'ready'].includes(code) && values.accounts ? ` ${values.accounts}.` : '';
   return {
     tone,
-    text: has(key) ? t(key, values) : condition.sentence,
+    text: has(key) ? t(key, values) + counted : condition.sentence,
     next: nextStep(condition, values),
     until: about.until,
   };
 }
 
+function sentenceOf(code, about, values) {
+  if (code === 'answering' && values.last === values.next) return 'is.answering.same';
+  // Where there are several providers none is meant by itself.
+  if (['not_reached', 'was_not_reached'].includes(code) && about.upstream == null) return `is.${code}.any`;
+  return code === 'accounts_out' && onlyKeys(about.accounts) ? 'is.accounts_out.keys' : `is.${code}`;
+}
+
+const onlyKeys = (accounts) => accounts?.keys_refused > 0 && !accounts.out && !accounts.out_today;
+
+/** `2 accounts are out for today, 1 key is refused`. */
+const counts = (accounts) => ['out_today', 'out', 'resting', 'keys_refused'].filter((each) => accounts?.[each] > 0)
+  .map((each) => t(`accounts.${each}`, { n: accounts[each] })).join(', ');
+
 function nextStep({ code, next_step: told, about }, values) {
   // The larger quota cannot be raised, and a wait is none.
   if (!told) return '';
+  if (['answering', 'ready', 'accounts_out'].includes(code) && about.accounts?.keys_refused > 0) return t('do.keys_refused');
   const key = code === 'no_list' ? `do.no_list.${['network', 'timeout'].includes(about.cause) ? 'network' : 'other'}` : `do.${code}`;
   return has(key) ? t(key, values) : told;
 }
@@ -39,6 +53,7 @@ function valuesOf(code, about) {
   const last = code === 'answering' ? lastAnswer()?.model ?? about.last : about.last;
   return {
     ...about,
+    accounts: counts(about.accounts),
     n: about.count ?? 0,
     limit: about.count == null ? '' : ` (${count(about.count)} / ${count(about.count)})`,
     upstream: about.upstream === 'OpenRouter' ? 'OpenRouter' : t('upstream.at', { host: about.upstream ?? '' }),
@@ -89,7 +104,8 @@ export function showBanner() {
   say(at('next-step'), next || '');
   say(at('aside'), aside(until));
   const mark = { good: '', wait: '', warn: '! ', bad: '✕ ' }[tone];
-  at('clear-account').hidden = live.connection === 'lost' || !firstBack(live.state?.accounts ?? []);
+  const accounts = live.state?.accounts ?? [];
+  at('clear-account').hidden = live.connection === 'lost' || !firstBack(accounts) || !accounts.some(isRest);
   document.title = `${mark}free-llm-proxy`;
   // What is shown was true once; it is greyed while nobody can say whether it still is.
   document.documentElement.classList.toggle('lost', live.connection === 'lost');

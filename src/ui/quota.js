@@ -6,6 +6,9 @@ export const stateOf = ({ state, probing }) => (probing ? 'probing' : state);
 /** Whether it takes no request now; one that is being tried does. */
 export const isAway = (account) => !['awake', 'probing'].includes(stateOf(account));
 
+/** Whether it rests, which an operator can end; a quota that is counted here ends by itself alone. */
+export const isRest = ({ resting_sec: left }) => left != null;
+
 /** The account that returns first, where none takes requests. */
 export function firstBack(accounts) {
   if (accounts.length === 0 || !accounts.every(isAway)) return null;

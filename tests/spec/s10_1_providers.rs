@@ -2,11 +2,15 @@
 //! another's.
 
 use serde_json::{Value, json};
-use simulator::{Account, ProviderScript, Script, Seen, Step};
+use simulator::{Account, ProviderScript, Seen, Step};
 
 use crate::rig::{Rig, abc, key_of};
 
 const PIN: (&str, &str) = ("MODEL_FIELD", "pin");
+
+/// Providers, and how many accounts at each.
+type On = &'static [(&'static str, usize)];
+type Settings = &'static [(&'static str, &'static str)];
 
 fn to(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
@@ -56,7 +60,9 @@ async fn s10_1_each_account_shows_its_own_key_and_nobody_elses() {
         let answer = rig.chat(&to(model)).await;
         assert_eq!(answer.status, 200, "{model}: {answer:?}");
         assert_eq!(answer.header("x-free-llm-proxy-model"), model);
-        let seen = rig.simulator.requests();
+        let mut seen = rig.simulator.requests();
+        // What is left of the day is asked in between.
+        seen.retain(|seen| seen.model.is_some());
         let [seen] = &seen[..] else {
             panic!("{model}: one request, not {}", seen.len())
         };
@@ -176,14 +182,7 @@ async fn s10_6_whoever_echoes_whichever_key_it_is_cut() {
         for path in ["/admin/state", "/metrics", "/ready", "/v1/models"] {
             said += &rig.get(path).await.text();
         }
-        for event in [
-            "account_rests",
-            "key_refused",
-            "upstream_auth_error",
-            "list_refresh_failed",
-        ] {
-            said += &format!("{:?}", rig.log.of(event));
-        }
+        said += &rig.log.all().concat();
         for key in &keys {
             assert!(!said.contains(key), "{status}: {key} in {said}");
         }
@@ -193,7 +192,7 @@ async fn s10_6_whoever_echoes_whichever_key_it_is_cut() {
 #[tokio::test(start_paused = true)]
 async fn s10_1_which_are_on() {
     #[rustfmt::skip]
-    let rows: [(&[(&str, usize)], &[(&str, &str)], &[&str]); 5] = [
+    let rows: [(On, Settings, &[&str]); 5] = [
         // keys of                                            settings                             asked
         (&[("openrouter", 1), ("groq", 1), ("mistral", 1)],   &[],                                 &["openrouter", "groq", "mistral"]),
         (&[("openrouter", 1), ("groq", 1), ("mistral", 1)],   &[("PROVIDERS", "groq")],            &["groq"]),

@@ -8,6 +8,12 @@ use crate::rig::{Rig, ranking};
 use crate::s9_2_model::tools;
 use crate::s9_4_catalogue::entry;
 
+type Fields<'a> = Vec<(&'a str, Value)>;
+
+/// Providers, and how many accounts at each.
+type On = &'static [(&'static str, usize)];
+type Settings = &'static [(&'static str, &'static str)];
+
 /// A world in which every model of every provider fails.
 fn failing(ranked: &[&str], groq: &[&str], mistral: &[&str]) -> Script {
     let broken = || Step::status(500, &[], "");
@@ -57,7 +63,7 @@ async fn s10_3_twins_share_their_place_in_the_order_of_the_providers() {
     let script = || failing(&RANKED, &["openai/gpt-oss-120b"], &["gpt-oss-120b"]);
     let [first, second, third] = RANKED;
     #[rustfmt::skip]
-    let rows: [(&[(&str, usize)], &[&str]); 4] = [
+    let rows: [(On, &[&str]); 4] = [
         (THREE,                                              &[first, second, "groq openai/gpt-oss-120b", "mistral gpt-oss-120b", third]),
         (&[("mistral", 1), ("groq", 1), ("openrouter", 1)],  &[first, "mistral gpt-oss-120b", "groq openai/gpt-oss-120b", second, third]),
         // A failure of the model's is the same through every account of its provider.
@@ -129,7 +135,7 @@ async fn s10_3_a_model_that_is_not_ranked_goes_where_its_quality_says() {
     const G: &str = "groq qwen/qwen3.8-27b";
     let [a, gpt, b] = RANKED;
     #[rustfmt::skip]
-    let rows: [(&str, Vec<(&str, Value)>, bool, [&str; 4]); 8] = [
+    let rows: [(&str, Fields<'_>, bool, [&str; 4]); 8] = [
         ("nothing known",        vec![],                                                                    false, [a, gpt, b, G]),
         ("better than all",      vec![("qwen/qwen3.8-27b", all(1.0, 50.0)), ("a/x", all(9.0, 40.0)), ("openai/gpt-oss-120b", all(9.0, 30.0)), ("b/y", all(9.0, 20.0))], false, [G, a, gpt, b]),
         ("with tools",           vec![("qwen/qwen3.8-27b", all(1.0, 50.0)), ("a/x", all(9.0, 40.0)), ("openai/gpt-oss-120b", all(9.0, 30.0)), ("b/y", all(9.0, 20.0))], true,  [a, gpt, b, G]),
@@ -165,7 +171,7 @@ async fn s10_3_how_many_attempts_there_are() {
     let many: Vec<String> = (0..15).map(|n| format!("m{n:02}:free")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     #[rustfmt::skip]
-    let rows: [(&[(&str, usize)], &[(&str, &str)], usize); 5] = [
+    let rows: [(On, Settings, usize); 5] = [
         (&[("openrouter", 1)],               &[],                                5),
         (&[("openrouter", 2)],               &[],                                10),
         (&[("openrouter", 1), ("groq", 1)],  &[],                                10),

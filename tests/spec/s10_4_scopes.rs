@@ -217,15 +217,7 @@ async fn says_nothing(rig: &Rig, answer: &Answer, case: &ProviderCase, world: &W
         .map(|n| key_of(&world.provider, n))
         .collect();
     let mut said = format!("{:?} {}", answer.headers, answer.text());
-    for event in [
-        "request_done",
-        "request_rejected",
-        "account_rests",
-        "model_rests",
-        "provider_rests",
-    ] {
-        said.push_str(&format!("{:?}", rig.log.of(event)));
-    }
+    said.push_str(&rig.log.all().concat());
     for path in ["/admin/state", "/metrics", "/ready", "/v1/models"] {
         said.push_str(&rig.get(path).await.text());
     }

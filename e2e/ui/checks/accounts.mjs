@@ -1,8 +1,10 @@
 // Several accounts: who takes requests, what is left, what returns when, how to add a key.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 
+import { tab } from '../browser.mjs';
 import { check, equal, holds, reads } from '../checks.mjs';
+import { KEY, eventually } from '../demo.mjs';
 
 const soon = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
 const bucket = (more) => ({ unit: 'requests', limit: 50, used: 2, per: 'day', of: 'account', model: null, ends: 'utc',
@@ -14,16 +16,16 @@ const account = (label, more) => ({ label, provider: label.split('#')[0], variab
 /** Accounts in every state, with every kind of bucket, and a name that is no markup. */
 const ALL = () => [
   account('openrouter', { buckets: [bucket({})], today: { limit: 50, used: 2, remaining: 48, resets_at: soon(7200), told_at: soon(-60), told_by: 'key' } }),
-  account('gemini', { training: 'may', state: 'out', limit: 'day', until: soon(7200), buckets: [
+  account('gemini', { training: 'may', state: 'out', limit: 'day', until: soon(7200), resting_sec: 7200, buckets: [
     bucket({ limit: 20, used: 20, of: 'model', model: 'gemini-3-flash', ends: 'pacific', source: 'default' }),
     ...['a', 'b', 'c', 'd'].map((model, n) => bucket({ limit: 20, used: n, of: 'model', model: `gemini-${model}`, source: 'default' }))] }),
-  account('groq', { state: 'key_refused', limit: 'key', until: soon(300), variable: 'GROQ_API_KEY' }),
+  account('groq', { state: 'key_refused', limit: 'key', until: soon(300), resting_sec: 300, variable: 'GROQ_API_KEY' }),
   account('groq#2', { training: 'unknown', buckets: [
     bucket({ limit: 30, used: 28, per: 'minute', source: 'learnt', ends: null, resets_at: soon(40) }),
     bucket({ unit: 'tokens in', limit: 2_000_000, used: 1_234_567, source: 'set' }),
     bucket({ limit: 5, used: 1, per: { hours: 5 }, ends: null }),
     bucket({ unit: 'at once', limit: 2, used: 2, per: null, ends: null, resets_at: null })] }),
-  account('<b>mine</b>', { provider: 'kilo', variable: null, key_tail: null, state: 'resting', until: soon(42),
+  account('<b>mine</b>', { provider: 'kilo', variable: null, key_tail: null, state: 'resting', until: soon(42), resting_sec: 42,
     because: { model: 'm', outcome: 'rate_limited', status: 429, cause: 'status', at: soon(-3) },
     buckets: [bucket({ limit: 200, used: 0, per: 'hour', of: 'address', resets_at: null, source: 'default' })] }),
 ];
@@ -103,6 +105,8 @@ check('accounts: a key to add has its variable, its site and what it gives', asy
   equal([...new Set(links)], ['https: noopener noreferrer _blank'], 'the links');
 });
 
+const FOLDER = `${process.env.UI_WORK}/pictures`;
+
 for (const [name, options] of Object.entries({
   light: { viewport: { width: 1280, height: 800 } },
   dark: { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
@@ -116,7 +120,66 @@ for (const [name, options] of Object.entries({
       const box = node.getBoundingClientRect();
       return box.width > 1 && box.right > innerWidth + 1;
     }).map((node) => node.outerHTML.slice(0, 80))), [], 'what sticks out');
-    mkdirSync(`${process.env.UI_WORK}/pictures`, { recursive: true });
-    await page.locator('#accounts').screenshot({ path: `${process.env.UI_WORK}/pictures/${name}-accounts-all.png` });
+    mkdirSync(FOLDER, { recursive: true });
+    await page.locator('#accounts').screenshot({ path: `${FOLDER}/${name}-accounts-all.png` });
   }, options);
 }
+
+const KEYS = { groq: 'gsk_simulated-0123456789aaaa', dead: 'gsk_simulated-0123456789dead', gemini: 'AIza-simulated-0123456789bbbb', cerebras: 'csk-simulated-0123456789cccc' };
+
+/** What the simulated providers do: one key is nobody's, and one account is told of a limit that it did not know. */
+const WORLD = {
+  providers: {
+    groq: { accounts: [{ name: 'groq#2', keys: [KEYS.groq] }] },
+    gemini: { accounts: [{ name: 'gemini', keys: [KEYS.gemini], limits: [{ requests: 5, per: 'day', ends: 'pacific' }] }] },
+    cerebras: { accounts: [{ name: 'cerebras', keys: [KEYS.cerebras], meets: { steps: ['ok', 'ok', 'ok', { case: 'cerebras tokens per minute' }], then: 'ok' } }] },
+  },
+};
+
+/** A proxy with five accounts on that world. */
+async function five(demo) {
+  mkdirSync(`${process.env.UI_WORK}/accounts`, { recursive: true });
+  const file = `${process.env.UI_WORK}/accounts/providers.toml`;
+  const at = (name, base, limits = '') => `[providers.${name}]\nbase_url = "${demo.simulator}/providers/${name}${base}"\n${limits}\n`;
+  writeFileSync(file, at('groq', '/openai/v1', 'limits = [{ requests = 30, per = "minute", of = "account" }]')
+    + at('gemini', '/v1beta/openai', 'limits = [{ requests = 5, per = "day", of = "account", ends = "pacific" }]') + at('cerebras', '/v1'));
+  const settings = { CONFIG_FILE: file, PROVIDERS: 'openrouter,groq,gemini,cerebras', TRAINING: 'allow', MODEL_FIELD: 'pin',
+    GROQ_API_KEY: `${KEYS.dead},${KEYS.groq}`, GEMINI_API_KEY: KEYS.gemini, CEREBRAS_API_KEY: KEYS.cerebras };
+  const other = await demo.serve('accounts', 0, KEY, settings);
+  await eventually(async () => (await fetch(`${other.url}/ready`)).ok, 'it is ready');
+  return other;
+}
+
+const SIZES = {
+  light: { viewport: { width: 1280, height: 800 }, locale: 'en-GB' },
+  dark: { viewport: { width: 1280, height: 800 }, locale: 'en-GB', colorScheme: 'dark' },
+  phone: { viewport: { width: 390, height: 844 }, locale: 'ru-RU', hasTouch: true },
+};
+
+check('pictures: five accounts, one out for today, one refused, one learnt limit', async (demo) => {
+  await demo.situation(WORLD);
+  const other = await five(demo);
+  try {
+    for (const [model, times] of [['gemini/auto', 5], ['cerebras/auto', 4], ['groq/auto', 4]]) {
+      for (let n = 0; n < times; n += 1) await other.ask({ model });
+    }
+    for (const [name, options] of Object.entries(SIZES)) {
+      const { page, context, faults, open } = await tab(other, options);
+      await open();
+      await reads(page, '#accounts-count', /[25]/);
+      equal(await page.locator('.account').evaluateAll((all) => all.map((one) => [one.dataset.label, one.dataset.state].join(' '))),
+        ['openrouter awake', 'groq key_refused', 'groq#2 awake', 'gemini out', 'cerebras awake'], 'the accounts');
+      await page.locator('#accounts').screenshot({ path: `${FOLDER}/${name}-accounts.png` });
+      await page.screenshot({ path: `${FOLDER}/${name}-accounts-page.png`, fullPage: true });
+      if (options.locale === 'en-GB') {
+        await reads(page, card('gemini'), /requests a day.*5 \/ 5.*set/);
+        equal(await page.locator(`${card('gemini')} button`).count(), 0, 'buttons for a count that only time ends');
+        await reads(page, card('cerebras'), /tokens a minute.*learnt/);
+      }
+      equal(faults, [], 'what the browser complains of');
+      await context.close();
+    }
+  } finally {
+    await other.stop();
+  }
+});

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Finding;
 use crate::cli::{Local, when};
 use crate::clock::{Now, rfc3339};
-use crate::condition::{Condition, Names};
+use crate::condition::{Condition, Names, Quota};
 use crate::config::Config;
 use crate::ledger::{Ends, Per, next_end};
 use crate::provider::{KeySaid, Today};
@@ -168,7 +168,7 @@ fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
     let until = next_end(Per::Day, Ends::Utc, now.wall);
     if remaining == 0 {
         let gone = Condition::QuotaGone {
-            day: true,
+            quota: Quota::Day,
             limit: Some(limit),
             until,
         };

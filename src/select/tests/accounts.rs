@@ -29,13 +29,29 @@ fn house() -> Snapshot {
         fallback: Some(model("router", i64::MAX, &[])),
         accounts: names.map(account).into(),
         ..parts(vec![
-            offer("local", "z", None),
             offer("groq", "x", Some(8_000)),
             offer("ovh", "x", Some(32_000)),
             offer("groq", "y", None),
             offer("mistral", "q", None),
+            offer("local", "z", None),
         ])
     })
+}
+
+#[test]
+fn s10_3_what_the_users_order_names_of_the_own_server_keeps_its_place() {
+    let house = Snapshot::new(Parts {
+        fallback: Some(model("router", i64::MAX, &[])),
+        accounts: ["openrouter", "groq", "local"].map(account).into(),
+        ..parts(vec![
+            offer("local", "z", None),
+            offer("groq", "x", None),
+            offer("local", "y", None),
+        ])
+    });
+    let needs = Needs::default();
+    let all = walk(&house, wants(&needs), &Knowledge::default(), now());
+    assert_eq!(all, "local/z groq/x router local/y");
 }
 
 /// Whom all verdicts in the rows below concern.

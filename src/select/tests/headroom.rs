@@ -61,7 +61,7 @@ fn draw(house: &Snapshot, known: &mut Knowledge, drawn: [usize; 3], have_ended: 
         for _ in 0..count {
             let ask = crate::ledger::Ask::default();
             let reservation = known.ledger.reserve(slot, ask, now);
-            // One that is lost counts as under way.
+            // What has not ended stays charged.
             if have_ended {
                 let used = Used::Received { bytes: 0 };
                 known.ledger.settle(reservation, used, false, now);

@@ -64,8 +64,9 @@ mod tests {
     fn s10_8_who_is_off_and_what_puts_it_on() {
         let on = [ProviderId::openrouter()];
         let off = providers_off(on.iter());
+        type Shown = (&'static [&'static str], Option<&'static str>, bool);
         #[rustfmt::skip]
-        let rows: &[(&str, Option<(&[&str], Option<&str>, bool)>)] = &[
+        let rows: &[(&str, Option<Shown>)] = &[
             ("openrouter", None),
             ("groq",       Some((&["GROQ_API_KEY"], None, true))),
             ("cloudflare", Some((&["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"], None, true))),

@@ -121,7 +121,7 @@ impl<'a> StateView<'a> {
             uptime_sec: uptime(started, now),
             draining: state.draining,
             ready,
-            first_choice: ready.then(|| state.first_choice(app)).flatten(),
+            first_choice: ready.then(|| state.first_choice()).flatten(),
             reason: (!ready).then(|| shown.sentence.clone()),
             condition: shown,
             last_answer: last_answer.map(|(model, at)| LastAnswer {

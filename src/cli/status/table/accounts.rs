@@ -50,6 +50,7 @@ fn alone(account: &Value, now: Option<SystemTime>, local: Local) -> Line {
         (_, Some("credit")) => Some("out of credit".to_owned()),
         (_, Some("day")) => Some(DAY.to_owned()),
         (_, Some("minute")) => Some(MINUTE.to_owned()),
+        (_, Some("quota")) => Some("a quota is used up".to_owned()),
         (Some("out"), _) if spent("day") => Some(DAY.to_owned()),
         (Some("out"), _) if spent("minute") => Some(MINUTE.to_owned()),
         (Some("out" | "resting"), _) => Some(why(account)),

@@ -115,6 +115,7 @@ fn s10_8_one_account_says_what_is_left_and_when_it_is_back() {
         (probing,                                                  "account: being probed after a rest"),
         (account("out", Some(later), &[day(50, 50)]),              "account: the free requests of today are used up, back in 7 h 42 min; 0 of 50 left today, back at 03:00 (your time)"),
         (account("out", Some(soon), &[day(20, 50), minute]),       "account: the free requests of this minute are used up, back in 42 s; 30 of 50 left today, back at 03:00 (your time)"),
+        (told(account("out", Some(soon), &[]), "quota"),           "account: a quota is used up, back in 42 s"),
         (told(account("out", Some(soon), &[]), "credit"),          "account: out of credit, back in 42 s"),
         (told(account("out", Some(later), &[day(1, 50)]), "day"),  "account: the free requests of today are used up, back in 7 h 42 min; 2 of 60 left today, back at 03:00 (your time)"),
         (account("resting", Some(soon), &[]),                      "account: rate limited (HTTP 429), back in 42 s"),

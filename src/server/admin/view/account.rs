@@ -129,7 +129,12 @@ impl<'a> LimitView<'a> {
             per: match bucket.per {
                 Per::Moment => PerView::Word(None),
                 Per::Hours(hours) => PerView::Hours { hours },
-                per => PerView::Word(Some(per.in_words().into_owned())),
+                per @ (Per::Second
+                | Per::Minute
+                | Per::Hour
+                | Per::Day
+                | Per::Week
+                | Per::Month) => PerView::Word(Some(per.in_words().into_owned())),
             },
             of: bucket.of.as_str(),
             model: bucket.model.as_ref(),

@@ -1,0 +1,81 @@
+//! §10.1: what a row or the file says of a provider's time and connections holds there, and nowhere else.
+
+use std::time::Duration;
+
+use simulator::{Answer, Point, ProviderScript, Step};
+use tokio::time::Instant;
+
+use crate::rig::{Rig, abc};
+
+/// Begins after so long.
+fn slow(seconds: u64) -> Step {
+    Step::from(Answer {
+        headers_delay_ms: seconds * 1000,
+        ..Answer::text("late")
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_1_a_provider_has_its_own_time_to_begin() {
+    let file = "[providers.groq]\ntimeout_sec = 7\n";
+    #[rustfmt::skip]
+    let rows = [
+        // settings                        who is asked first, and takes s   who answers    after s
+        (("LOCAL_TIMEOUT_SEC", "120"),     "local",     100,                 "local",       100),
+        (("LOCAL_TIMEOUT_SEC", "120"),     "local",     130,                 "openrouter",  120),
+        (("LOCAL_TIMEOUT_SEC", "50"),      "local",     60,                  "openrouter",  50),
+        (("CONFIG_FILE", file),            "groq",      6,                   "groq",        6),
+        (("CONFIG_FILE", file),            "groq",      8,                   "openrouter",  7),
+        (("CONFIG_FILE", ""),              "groq",      29,                  "groq",        29),
+    ];
+    for stream in [true, false] {
+        for (setting, first, takes, who, after) in rows {
+            let settings = [
+                setting,
+                ("MODEL_ORDER", "groq/m,local/m,*"),
+                ("REQUEST_BUDGET_SEC", "125"),
+                ("STREAM_KEEPALIVE_SEC", "0"),
+            ];
+            let own = ProviderScript::new().entries(["m"]).model("m", slow(takes));
+            let script = abc().provider(first, own);
+            let providers = [(first, 1), ("openrouter", 1)];
+            let rig = Rig::paused_with_providers(script, &providers, &settings).await;
+            let hello = if stream {
+                Rig::hello_stream()
+            } else {
+                Rig::hello()
+            };
+            let start = Instant::now();
+            let answer = rig.chat(&hello).await;
+            assert_eq!(answer.status, 200, "{first} {takes}: {answer:?}");
+            let told = (
+                answer.header("x-free-llm-proxy-provider"),
+                start.elapsed().as_secs(),
+            );
+            assert_eq!(told, (who, after), "{first} {takes} {stream}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn s10_1_no_more_connections_than_the_file_says() {
+    let file = "[providers.groq]\nconnections = 1\nlimits = []\n";
+    let settings = [("MODEL_ORDER", "groq/m,*"), ("CONFIG_FILE", file)];
+    let own = ProviderScript::new()
+        .entries(["m"])
+        .model("m", Step::Stall(Point::BeforeHeaders));
+    let script = abc().provider("groq", own);
+    let rig = Rig::with_providers(script, &[("groq", 2), ("openrouter", 1)], &settings).await;
+    let hello = Rig::hello();
+    let held = rig.chat(&hello);
+    let others = async {
+        while rig.asked().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        rig.chat(&hello).await
+    };
+    tokio::select! {
+        answer = held => panic!("{answer:?}"),
+        answer = others => assert_eq!(answer.header("x-free-llm-proxy-provider"), "openrouter"),
+    }
+}
