@@ -283,15 +283,10 @@ fn quota(candidate: &Candidate, bucket: Option<BucketView>) -> String {
         Counted::Model => format!("this model through account {account}"),
         Counted::Address => format!("{} from this address", account.provider),
     };
-    let window = match bucket.per {
-        Per::Moment => String::new(),
-        per @ (Per::Second
-        | Per::Minute
-        | Per::Hour
-        | Per::Day
-        | Per::Week
-        | Per::Month
-        | Per::Hours(_)) => format!(" per {}", per.in_words()),
+    let window = if bucket.per == Per::Moment {
+        String::new()
+    } else {
+        format!(" per {}", bucket.per.in_words())
     };
     format!(
         "the limit of {} {}{window} of {whose} ({})",
