@@ -579,3 +579,12 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn s10_1_the_users_limits_take_the_place_of_the_rows_words_too() {
+    for (text, is_left) in [("limits = []", false), ("timeout_sec = 9", true)] {
+        let file = read(format!("[providers.groq]\n{text}\n").as_bytes()).unwrap();
+        let row = &file.get("groq").unwrap().provider;
+        assert_eq!(!row.gives.is_empty(), is_left, "{text}");
+    }
+}
