@@ -15,8 +15,8 @@ mod wire;
 
 mod readme;
 mod s10_1_hop;
-mod s10_1_times;
 mod s10_1_providers;
+mod s10_1_times;
 mod s10_3_order;
 mod s10_4_refusals;
 mod s10_4_scopes;
