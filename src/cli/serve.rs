@@ -118,7 +118,7 @@ fn account_found(account: &Account) -> serde_json::Value {
     let variable = account.variable.as_ref();
     json!({
         "provider": account.id.provider,
-        "account": &*account.id.label,
+        "label": &*account.id.label,
         "variable": variable.map(|variable| &variable.name),
         "place": variable.map(|variable| &variable.place),
         "key_shape": account.key.as_ref().map(|_| if account.odd_shape { "odd" } else { "fine" }),

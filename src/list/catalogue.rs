@@ -93,6 +93,11 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Drops what holds a key of ours.
+    pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) {
+        self.free.retain_mut(|offer| offer.drop_secrets(&is_secret));
+    }
+
     /// What a row says of its model wherever that is offered. The paid row describes the model, a free one
     /// also what is held back; of equals the first counts.
     fn note_twin(&mut self, id: &ModelId, facts: Facts, row: Raw<'_>) {

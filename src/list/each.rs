@@ -4,6 +4,7 @@
 //! When to read is the refresh's to say, and what is made of the lists the merge's.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use http::{HeaderName, HeaderValue};
 use super::facts::Facts;
 use super::local::{of_llama_props, of_ollama_show};
 use super::provider_list::ProviderList;
-use super::read::{RefreshError, whole};
+use super::read::{RefreshError, holds_secret, whole};
 use crate::clock::Now;
 use crate::model::{ModelId, ProviderId};
 use crate::redact::Secret;
@@ -23,8 +24,6 @@ use crate::upstream::HttpClient;
 const DETAILS_TIMEOUT: Duration = Duration::from_secs(5);
 /// About so many of them.
 const DETAILS: usize = 64;
-/// A key below this length is not searched for (spec §10.6).
-const SHORTEST_KEY: usize = 8;
 
 /// Where a provider's list is.
 #[derive(Clone, Debug)]
@@ -52,13 +51,13 @@ pub struct EachList {
     /// A list has at most this many bytes.
     max_bytes: usize,
     /// Every key of ours: no id may hold one.
-    keys: Vec<Secret>,
+    keys: Arc<[Secret]>,
 }
 
 impl EachList {
     /// Reads through `client`, lists of at most `max_bytes` each; what holds one of `keys` is dropped.
     #[must_use]
-    pub fn new(client: HttpClient, max_bytes: usize, keys: Vec<Secret>) -> Self {
+    pub fn new(client: HttpClient, max_bytes: usize, keys: Arc<[Secret]>) -> Self {
         Self {
             client,
             max_bytes,
@@ -83,11 +82,7 @@ impl EachList {
                 Err(error) => return Err(error),
                 Ok(body) => {
                     let mut list = ProviderList::read(&body, is_local, Now::read().wall)?;
-                    let is_secret = |text: &str| {
-                        let mut keys = self.keys.iter().filter(|key| key.len() >= SHORTEST_KEY);
-                        keys.any(|key| key.is_in(text.as_bytes()))
-                    };
-                    list.drop_secrets(is_secret);
+                    list.drop_secrets(|text| holds_secret(&self.keys, text));
                     if is_local {
                         self.ask_about(&mut list, way).await;
                     }

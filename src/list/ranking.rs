@@ -92,6 +92,14 @@ impl Ranking {
             skipped,
         })
     }
+
+    /// Drops what holds a key of ours.
+    pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) {
+        self.models
+            .retain_mut(|offer| offer.drop_secrets(&is_secret));
+        self.fallback
+            .take_if(|offer| !offer.drop_secrets(&is_secret));
+    }
 }
 
 /// OpenRouter's own router among free models: the one id without `:free` that costs nothing.
@@ -208,6 +216,22 @@ mod tests {
         let body = r#"{"models":[{"rank":1,"id":"openai/gpt-5"},{"rank":2,"id":"a:free"}]}"#;
         assert_eq!(ids(body, false), Ok(("a:free".to_owned(), 1)));
         assert_eq!(ids(body, true), Ok(("openai/gpt-5 a:free".to_owned(), 0)));
+    }
+
+    #[test]
+    fn s10_6_no_id_and_no_name_with_a_key_of_ours() {
+        let body = r#"{"models":[{"rank":1,"id":"a:free","name":"A gsk_0123456789"},{"rank":2,"id":"b/gsk_0123456789:free"},
+            {"rank":3,"id":"c:free","name":"C"}],"fallback":{"id":"openrouter/free","name":"gsk_0123456789"}}"#;
+        let mut ranking = Ranking::read(body.as_bytes(), false).unwrap();
+        ranking.drop_secrets(|text| text.contains("gsk_0123456789"));
+        let all = ranking.models.iter().chain(&ranking.fallback);
+        let told: Vec<_> = all.map(|m| (m.id.as_str(), m.name.as_deref())).collect();
+        let expected = [
+            ("a:free", None),
+            ("c:free", Some("C")),
+            ("openrouter/free", None),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

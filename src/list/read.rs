@@ -1,5 +1,6 @@
 //! One read of the ranking, one of the catalogue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,6 @@ use super::provider_list::ListError;
 use super::ranking::{Ranking, RankingError};
 use crate::clock::Now;
 use crate::config::Config;
-use crate::model::ModelId;
 use crate::redact::Secret;
 use crate::registry::FailedRead;
 use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
@@ -90,11 +90,16 @@ pub(super) struct Reader {
     max_catalogue_bytes: usize,
     /// Ids that do not end in `:free` are models too.
     any_id: bool,
-    key: Secret,
+    secrets: Arc<[Secret]>,
 }
 
 impl Reader {
-    pub(super) fn new(config: &Config, client: HttpClient, upstream: Upstream) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        client: HttpClient,
+        upstream: Upstream,
+        secrets: Arc<[Secret]>,
+    ) -> Self {
         Self {
             client,
             upstream,
@@ -102,7 +107,7 @@ impl Reader {
             max_list_bytes: config.limits.max_list_bytes,
             max_catalogue_bytes: config.limits.max_catalogue_bytes,
             any_id: config.takes_any_id(),
-            key: config.upstream_key.clone(),
+            secrets,
         }
     }
 
@@ -110,12 +115,8 @@ impl Reader {
         let asked = self.client.get(&self.list_url, None);
         let body = whole(asked, self.max_list_bytes).await?;
         let mut ranking = Ranking::read(&body, self.any_id)?;
-        // An id goes to clients, logs and metrics: one that holds our key is refused.
-        let is_secret =
-            |id: &ModelId| self.key.len() >= 8 && self.key.is_in(id.as_str().as_bytes());
         let skipped = ranking.skipped.len() + ranking.models.len();
-        ranking.models.retain(|model| !is_secret(&model.id));
-        ranking.fallback = ranking.fallback.filter(|model| !is_secret(&model.id));
+        ranking.drop_secrets(|text| holds_secret(&self.secrets, text));
         if ranking.models.is_empty() {
             Err(RankingError::NoUsableModel { skipped })?;
         }
@@ -125,7 +126,9 @@ impl Reader {
     pub(super) async fn catalogue(&self) -> Result<Catalogue, RefreshError> {
         let asked = self.upstream.get("models");
         let body = whole(asked, self.max_catalogue_bytes).await?;
-        Ok(Catalogue::read(&body, Now::read().wall)?)
+        let mut catalogue = Catalogue::read(&body, Now::read().wall)?;
+        catalogue.drop_secrets(|text| holds_secret(&self.secrets, text));
+        Ok(catalogue)
     }
 }
 
@@ -144,4 +147,10 @@ pub(super) async fn whole(
     tokio::time::timeout(READ_TIMEOUT, whole)
         .await
         .unwrap_or(Err(RefreshError::Timeout))
+}
+
+/// Whether a text of a list's holds a key or an account id of ours: ids go to clients, logs and metrics,
+/// names to people.
+pub(super) fn holds_secret(secrets: &[Secret], text: &str) -> bool {
+    secrets.iter().any(|secret| secret.is_in(text.as_bytes()))
 }

@@ -130,11 +130,12 @@ impl RefreshTask {
     ) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
         let secrets = config.accounts.iter().flat_map(|account| account.secrets());
+        let secrets: Arc<[_]> = secrets.cloned().collect();
         let max_bytes = config.limits.max_catalogue_bytes;
         let task = Self {
             keys,
-            each: EachList::new(client.clone(), max_bytes, secrets.cloned().collect()),
-            reader: Reader::new(config, client, catalogue),
+            each: EachList::new(client.clone(), max_bytes, Arc::clone(&secrets)),
+            reader: Reader::new(config, client, catalogue, secrets),
             providers,
             period: config.models_refresh,
             fallback_router: config.fallback_router,

@@ -83,6 +83,13 @@ impl Offer {
         self.id == other.id && self.provider == other.provider
     }
 
+    /// A name that holds a key of ours goes. Whether the id holds none: where it does, the offer is of no
+    /// use, as ids go to clients, logs and metrics.
+    pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) -> bool {
+        self.name.take_if(|name| is_secret(name));
+        !is_secret(self.id.as_str())
+    }
+
     /// An offer of OpenRouter's, of which nothing is known yet but its id.
     #[must_use]
     pub fn at_openrouter(id: ModelId) -> Self {

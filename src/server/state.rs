@@ -3,7 +3,7 @@
 
 mod account;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::App;
@@ -70,36 +70,43 @@ impl State {
     pub(super) fn read(app: &App) -> Self {
         let snapshot = app.registry.snapshot();
         // A copy: a thousand models are too many to look at under the lock.
-        let copy = |known: &Knowledge, now| {
-            let chosen = snapshot.as_ref().map(|list| chosen(list, known, now));
-            (known.rests.clone(), chosen, now)
-        };
-        let (known, chosen, now) = app.registry.with_known_now(copy);
-        let chosen = chosen.unwrap_or_default();
-        Self::of(app, snapshot, &known, chosen, app.is_draining(), now)
+        let copy = |known: &Knowledge, now| (known.clone(), now);
+        let (known, now) = app.registry.with_known_now(copy);
+        Self::of(app, snapshot, &known, app.is_draining(), now)
     }
 
     pub(super) fn of(
         app: &App,
         snapshot: Option<Arc<Snapshot>>,
-        known: &Rests,
-        chosen: Chosen,
+        known: &Knowledge,
         draining: bool,
         now: Now,
     ) -> Self {
         let accounts = app.walker.accounts();
         let mut refused = app.key_is_refused();
+        let full = snapshot
+            .as_ref()
+            .map(|snapshot| account::full(snapshot, known, now));
+        let full = full.unwrap_or_default();
         let accounts = accounts.map(|account| {
             let facts = app.accounts.get(account).cloned();
-            let buckets = account::buckets(&app.registry, account, now);
+            let buckets = known.ledger.buckets_of(account, now);
             // The key endpoint is asked about the first of OpenRouter's.
             let refused = account.provider.is_openrouter() && std::mem::take(&mut refused);
-            AccountState::of(account, facts, known, buckets, refused, now)
+            AccountState::of(
+                account,
+                facts,
+                known,
+                buckets,
+                full.get(account),
+                refused,
+                now,
+            )
         });
         let accounts = accounts.collect();
         Self {
             now,
-            list: snapshot.map(|snapshot| ListState::of(snapshot, known, chosen, now)),
+            list: snapshot.map(|snapshot| ListState::of(snapshot, known, now)),
             accounts,
             draining,
         }
@@ -129,8 +136,8 @@ impl State {
             openrouter_alone: alone.is_some_and(|account| account.account.provider.is_openrouter()),
             account: alone.and_then(|account| {
                 let free = account.free_requests;
-                let (limit, rest) = account.limit.zip(account.rest.as_ref())?;
-                Some((limit, rest.until, free.map(|free| free.limit)))
+                let (limit, until) = account.limit.zip(account.until)?;
+                Some((limit, until, free.map(|free| free.limit)))
             }),
             today: outside.today(now),
             outside: &outside,
@@ -159,27 +166,34 @@ impl State {
     }
 
     pub(super) fn gauges(&self, app: &App) -> Gauges {
-        let today = app.registry.outside().today(self.now);
         let list = self.list.as_ref();
         Gauges {
             open_connections: app.open.count(),
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),
-            accounts: self.accounts.iter().map(AccountState::gauges).collect(),
-            quota_of_the_day: today.map(|view| (view.today.used, view.today.limit)),
+            accounts: self
+                .accounts
+                .iter()
+                .map(|one| one.gauges(self.now))
+                .collect(),
+            quotas: self
+                .accounts
+                .iter()
+                .flat_map(AccountState::quotas)
+                .collect(),
         }
     }
 }
 
 impl ListState {
-    fn of(snapshot: Arc<Snapshot>, known: &Rests, chosen: Chosen, now: Now) -> Self {
+    fn of(snapshot: Arc<Snapshot>, known: &Knowledge, now: Now) -> Self {
         let same = |a: &Arc<Candidate>, b: &Arc<Candidate>| Arc::ptr_eq(&a.offer, &b.offer);
         let offers = snapshot.candidates().chunk_by(same);
         let models = offers
             .filter_map(|own| ModelState::of(own, known, now))
             .collect();
-        let (first_choice, numbers) = chosen;
+        let (first_choice, numbers) = chosen(&snapshot, known, now);
         Self {
             snapshot,
             models,
@@ -205,16 +219,20 @@ impl ListState {
     }
 }
 
-/// Who would be asked first by a request that needs nothing special, and in numbers why nobody is.
-pub(super) type Chosen = (Option<ModelId>, Listed);
-
-pub(super) fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> Chosen {
-    let wants = Wants {
-        needs: &Needs::default(),
+/// What a request wants that needs nothing special.
+fn wants_nothing() -> Wants<'static> {
+    static NEEDS: LazyLock<Needs> = LazyLock::new(Needs::default);
+    Wants {
+        needs: &NEEDS,
         preference: Preference::None,
         out: &[],
         above_context: None,
-    };
+    }
+}
+
+/// Who would be asked first by a request that needs nothing special, or why nobody is.
+fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
+    let wants = wants_nothing();
     let next = next(Some(snapshot), wants, known, now);
     let mut numbers = Listed {
         models: snapshot.offers().len(),

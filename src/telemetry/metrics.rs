@@ -2,6 +2,8 @@
 //!
 //! Every label's set of values is bounded: statuses, outcomes, and the ids of the list.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
@@ -53,8 +55,25 @@ pub struct Gauges {
     pub snapshot_age_seconds: Option<f64>,
     /// Of each account.
     pub accounts: Vec<AccountGauges>,
-    /// Used and all free requests of this UTC day, as far as they are known.
-    pub quota_of_the_day: Option<(u64, u64)>,
+    /// What is counted against limits that are known.
+    pub quotas: Vec<QuotaGauge>,
+}
+
+/// A limit of an account, or of a model through an account, and what is used of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaGauge {
+    /// Which account.
+    pub account: AccountId,
+    /// The public id of the model; empty of a limit of the whole account.
+    pub model_id: String,
+    /// What is counted: `requests`, `tokens`, ...
+    pub unit: &'static str,
+    /// Within which window: `minute`, `day`, ...
+    pub per: String,
+    /// How much of it is used.
+    pub used: u64,
+    /// How much there is.
+    pub limit: u64,
 }
 
 /// What the gauges of an account show.
@@ -298,7 +317,6 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, gauges: Gauges) -> String {
         let mut families = self.collectors.gather();
-        let day = gauges.quota_of_the_day;
         let now = [
             (
                 "freellm_active_models",
@@ -321,39 +339,70 @@ impl Metrics {
                 gauges.snapshot_age_seconds,
             ),
         ];
-        let quota = [
-            (
-                "freellm_quota_used",
-                "Used of a quota, as the upstream counts it; absent while unknown.",
-                day.map(|(used, _)| used as f64),
-            ),
-            (
-                "freellm_quota_limit",
-                "How much a quota allows; absent while unknown.",
-                day.map(|(_, limit)| limit as f64),
-            ),
-        ];
-        let of_the_day = |opts: Opts| {
-            opts.const_label("unit", "requests")
-                .const_label("per", "day")
-        };
-        let now = now.map(|(name, help, value)| (Opts::new(name, help), value));
-        let quota = quota.map(|(name, help, value)| (of_the_day(Opts::new(name, help)), value));
-        for (opts, value) in now.into_iter().chain(quota) {
-            if let (Some(value), Ok(gauge)) = (value, Gauge::with_opts(opts)) {
+        for (name, help, value) in now {
+            if let (Some(value), Ok(gauge)) = (value, Gauge::new(name, help)) {
                 gauge.set(value);
                 families.extend(gauge.collect());
             }
         }
-        families.extend(of_accounts(&gauges.accounts));
+        let labels = Labels::of(&gauges.accounts);
+        families.extend(of_accounts(&gauges.accounts, &labels));
+        families.extend(of_quotas(&gauges.quotas, &labels));
         TextEncoder::new()
             .encode_to_string(&families)
             .unwrap_or_default()
     }
 }
 
+/// What accounts are called: by their labels and, where two providers have the same, with the provider.
+struct Labels<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Labels<'a> {
+    fn of(accounts: &'a [AccountGauges]) -> Self {
+        let mut labels = HashMap::new();
+        for account in accounts {
+            *labels.entry(&*account.account.label).or_default() += 1;
+        }
+        Self(labels)
+    }
+
+    fn name<'n>(&self, account: &'n AccountId) -> Cow<'n, str> {
+        if self.0.get(&*account.label).is_some_and(|count| *count > 1) {
+            format!("{}/{}", account.provider, account.label).into()
+        } else {
+            Cow::Borrowed(&account.label)
+        }
+    }
+}
+
+/// How much of each limit is used. Where two limits differ in nothing but the end of their windows, the
+/// one that is nearer to its end of use is shown.
+fn of_quotas(quotas: &[QuotaGauge], labels: &Labels<'_>) -> Vec<MetricFamily> {
+    const NAMES: [&str; 4] = ["account", "model_id", "unit", "per"];
+    let used = Opts::new("freellm_quota_used", "Used of a limit within its window.");
+    let limit = Opts::new(
+        "freellm_quota_limit",
+        "How much a limit allows within its window.",
+    );
+    let (Ok(used), Ok(limit)) = (GaugeVec::new(used, &NAMES), GaugeVec::new(limit, &NAMES)) else {
+        return Vec::new();
+    };
+    let mut quotas: Vec<_> = quotas.iter().collect();
+    let share = |quota: &QuotaGauge| quota.used as f64 / quota.limit.max(1) as f64;
+    quotas.sort_by(|a, b| share(a).total_cmp(&share(b)));
+    for quota in quotas {
+        let account = labels.name(&quota.account);
+        let values = [&*account, &quota.model_id, quota.unit, &quota.per];
+        used.with_label_values(&values).set(quota.used as f64);
+        limit.with_label_values(&values).set(quota.limit as f64);
+    }
+    let all = used.collect().into_iter().chain(limit.collect());
+    all.filter(|family| !family.get_metric().is_empty())
+        .collect()
+}
+
 /// The gauges of the accounts; one of which nothing is known has no series.
-fn of_accounts(accounts: &[AccountGauges]) -> Vec<MetricFamily> {
+fn of_accounts(accounts: &[AccountGauges], labels: &Labels<'_>) -> Vec<MetricFamily> {
     type Value = fn(&AccountGauges) -> Option<f64>;
     let families: [(&str, &str, Value); 3] = [
         (
@@ -379,8 +428,8 @@ fn of_accounts(accounts: &[AccountGauges]) -> Vec<MetricFamily> {
         };
         for account in accounts {
             if let Some(value) = value(account) {
-                let label = &account.account.label;
-                gauges.with_label_values(&[label]).set(value);
+                let label = labels.name(&account.account);
+                gauges.with_label_values(&[&*label]).set(value);
             }
         }
         let families = gauges.collect().into_iter();
@@ -432,7 +481,14 @@ mod tests {
                 cooldown_seconds: 0.0,
                 free_requests: Some((50, 50)),
             }],
-            quota_of_the_day: Some((2, 50)),
+            quotas: vec![QuotaGauge {
+                account: AccountId::openrouter(),
+                model_id: String::new(),
+                unit: "requests",
+                per: "day".to_owned(),
+                used: 2,
+                limit: 50,
+            }],
         });
         #[rustfmt::skip]
         let expected = [
@@ -466,8 +522,8 @@ mod tests {
             "freellm_account_cooldown_seconds{account=\"openrouter\"} 0",
             "freellm_free_requests_used{account=\"openrouter\"} 50",
             "freellm_free_requests_limit{account=\"openrouter\"} 50",
-            "freellm_quota_used{per=\"day\",unit=\"requests\"} 2",
-            "freellm_quota_limit{per=\"day\",unit=\"requests\"} 50",
+            "freellm_quota_used{account=\"openrouter\",model_id=\"\",per=\"day\",unit=\"requests\"} 2",
+            "freellm_quota_limit{account=\"openrouter\",model_id=\"\",per=\"day\",unit=\"requests\"} 50",
         ];
         for line in expected {
             assert!(
@@ -483,5 +539,61 @@ mod tests {
             !metrics.render(Gauges::default()).contains("snapshot_age"),
             "absent while there is no snapshot"
         );
+    }
+
+    #[test]
+    fn s10_8_labels_are_escaped_and_tell_accounts_apart() {
+        let account = |provider, label: &str| AccountId {
+            provider: crate::model::ProviderId::try_from(provider).unwrap(),
+            label: label.into(),
+        };
+        let accounts = [
+            account("groq", "home"),
+            account("gemini", "home"),
+            account("ovh", "a \"b\" \\ c\nd"),
+        ];
+        let quota = |at: usize, model: &str, used, limit| QuotaGauge {
+            account: accounts[at].clone(),
+            model_id: model.to_owned(),
+            unit: "tokens in",
+            per: "5 hours".to_owned(),
+            used,
+            limit,
+        };
+        let gauges = Gauges {
+            accounts: accounts
+                .iter()
+                .map(|account| AccountGauges {
+                    account: account.clone(),
+                    cooldown_seconds: 7.0,
+                    free_requests: None,
+                })
+                .collect(),
+            quotas: vec![
+                quota(0, "groq/x", 9, 10),
+                quota(0, "groq/x", 1, 10),
+                quota(2, "", 3, 0),
+            ],
+            ..Gauges::default()
+        };
+        let metrics = Metrics::new().unwrap();
+        let text = metrics.render(gauges);
+        #[rustfmt::skip]
+        let expected = [
+            r#"freellm_account_cooldown_seconds{account="groq/home"} 7"#,
+            r#"freellm_account_cooldown_seconds{account="gemini/home"} 7"#,
+            r#"freellm_account_cooldown_seconds{account="a \"b\" \\ c\nd"} 7"#,
+            r#"freellm_quota_used{account="groq/home",model_id="groq/x",per="5 hours",unit="tokens in"} 9"#,
+            r#"freellm_quota_limit{account="groq/home",model_id="groq/x",per="5 hours",unit="tokens in"} 10"#,
+            r#"freellm_quota_used{account="a \"b\" \\ c\nd",model_id="",per="5 hours",unit="tokens in"} 3"#,
+        ];
+        for line in expected {
+            assert!(
+                text.lines().any(|l| l == line),
+                "{line} is missing in\n{text}"
+            );
+        }
+        // They are of this moment: who is gone leaves no series.
+        assert!(!metrics.render(Gauges::default()).contains("account="));
     }
 }

@@ -8,6 +8,6 @@ mod record;
 mod traffic;
 
 pub use log::{Lines, Log, LogWriter};
-pub use metrics::{AccountGauges, Gauges, Metrics};
+pub use metrics::{AccountGauges, Gauges, Metrics, QuotaGauge};
 pub use record::{Attempt, Ending, RequestRecord, Trail, Traits};
 pub use traffic::{Happening, Heard, Listener, Traffic};

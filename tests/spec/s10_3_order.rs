@@ -8,6 +8,8 @@ use crate::rig::{Rig, ranking};
 use crate::s9_2_model::tools;
 use crate::s9_4_catalogue::entry;
 
+type Fields<'a> = Vec<(&'a str, Value)>;
+
 /// Providers, and how many accounts at each.
 type On = &'static [(&'static str, usize)];
 type Settings = &'static [(&'static str, &'static str)];
@@ -133,7 +135,7 @@ async fn s10_3_a_model_that_is_not_ranked_goes_where_its_quality_says() {
     const G: &str = "groq qwen/qwen3.8-27b";
     let [a, gpt, b] = RANKED;
     #[rustfmt::skip]
-    let rows: [(&str, Vec<(&str, Value)>, bool, [&str; 4]); 8] = [
+    let rows: [(&str, Fields<'_>, bool, [&str; 4]); 8] = [
         ("nothing known",        vec![],                                                                    false, [a, gpt, b, G]),
         ("better than all",      vec![("qwen/qwen3.8-27b", all(1.0, 50.0)), ("a/x", all(9.0, 40.0)), ("openai/gpt-oss-120b", all(9.0, 30.0)), ("b/y", all(9.0, 20.0))], false, [G, a, gpt, b]),
         ("with tools",           vec![("qwen/qwen3.8-27b", all(1.0, 50.0)), ("a/x", all(9.0, 40.0)), ("openai/gpt-oss-120b", all(9.0, 30.0)), ("b/y", all(9.0, 20.0))], true,  [a, gpt, b, G]),

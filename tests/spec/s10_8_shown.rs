@@ -244,6 +244,55 @@ async fn s10_8_an_offer_rests_through_one_account_and_not_through_another() {
     assert!(model["candidates"][0]["resting_until"].is_string());
 }
 
+#[tokio::test]
+async fn s10_8_quotas_are_shown_and_counted_by_account_and_model() {
+    let file = "[providers.groq]\nlimits = [{ requests = 2, per = \"day\", of = \"account\", ends = \"utc\" }]\n";
+    let settings = [("CONFIG_FILE", file), ("MODEL_FIELD", "pin")];
+    let providers = [("groq", 2), ("openrouter", 1)];
+    let rig = Rig::with_providers(abc(), &providers, &settings).await;
+    for _ in 0..3 {
+        let answer = rig.chat(&hello_to("groq/openai/gpt-oss-120b")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let state = rig.get("/admin/state").await.json();
+    let bucket = &account(&state, "groq")["buckets"][0];
+    let told = ["unit", "limit", "used", "per", "of", "ends", "source"].map(|name| &bucket[name]);
+    assert_eq!(
+        json!(told),
+        json!(["requests", 2, 2, "day", "account", "utc", "set"])
+    );
+    assert!(
+        bucket["resets_at"]
+            .as_str()
+            .unwrap()
+            .ends_with("T00:00:00.000Z")
+    );
+    #[rustfmt::skip]
+    let rows = [
+        // label       state    limit         used of its day
+        ("groq",       "out",   json!("day"), 2.0),
+        ("groq#2",     "awake", Value::Null,  1.0),
+    ];
+    for (label, is, limit, used) in rows {
+        let account = account(&state, label);
+        assert_eq!(
+            (&account["state"], &account["limit"]),
+            (&json!(is), &limit),
+            "{account}"
+        );
+        assert_eq!(account["until"].is_string(), is == "out", "{account}");
+        let labels = format!(r#"account="{label}",model_id="",per="day",unit="requests""#);
+        let gauge = |name: &str| format!("freellm_quota_{name}{{{labels}}}");
+        assert_eq!(rig.metric(&gauge("used")).await, Some(used), "{label}");
+        assert_eq!(rig.metric(&gauge("limit")).await, Some(2.0), "{label}");
+    }
+    let sentence = state["condition"]["sentence"].as_str().unwrap();
+    assert!(
+        sentence.ends_with(" 1 of 3 accounts is out for today."),
+        "{sentence}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn s10_8_a_refused_key_is_told_by_its_own_accounts_variable_tail_and_length() {
     let dead = || Step::case("groq key dead");

@@ -61,12 +61,12 @@ async fn s3_each_model_that_is_left_out_says_why() {
     );
     assert_eq!(
         b,
-        &json!({"model": "b:free", "provider": "openrouter", "account": "openrouter", "until": null, "why": "lacks", "reason": "cannot do: tools", "lacks": ["tools"]})
+        &json!({"model": "b:free", "provider": "openrouter", "account": "openrouter", "why": "lacks", "reason": "cannot do: tools", "until": null, "lacks": ["tools"]})
     );
     let too_small = "the prompt has at least 125 tokens, the context holds 100";
     assert_eq!(
         c,
-        &json!({"model": "c:free", "provider": "openrouter", "account": "openrouter", "until": null, "why": "too_small", "reason": too_small, "needs_tokens": 125, "context_length": 100})
+        &json!({"model": "c:free", "provider": "openrouter", "account": "openrouter", "why": "too_small", "reason": too_small, "until": null, "needs_tokens": 125, "context_length": 100})
     );
     assert!(
         rig.simulator.models_asked().is_empty(),

@@ -103,7 +103,7 @@ async fn s3_what_makes_every_request_fail_is_told_and_is_not_ready() {
         (abc().others(refused(404, policy)),                                       3,        503,   "refused",      "the last 3 requests (HTTP 404)"),
         (abc().key(no_key_endpoint()).account(Step::failure(Failure::DailyLimit)), 1,        503,   "quota_day",    "used up (50 of 50); they are back in"),
         (abc().account(Step::failure(Failure::InsufficientCredits)),               1,        503,   "no_credit",    "out of credit (HTTP 402)"),
-        (abc().key(today(50)),                                                     0,        503,   "quota_day",    "used up (50 of 50)"),
+        (abc().key(today(50)),                                                     0,        503,   "quota_day",    "The free requests of today are used up"),
         (abc().others(Step::status(500, &[], "")),                                 1,        503,   "all_rest",     "3 models are failing; the first returns in"),
         (abc().others(Step::status(429, &[("Retry-After", "2520")], "")),          1,        503,   "all_rest",     "3 models are rate limited; the first returns in 42 min"),
         // The page of an edge before the upstream says nothing of the key, and one prompt may be why.
@@ -203,7 +203,10 @@ async fn s10_5_what_is_left_of_the_day_is_shown_and_counted_by_the_upstream() {
         account["asked_today"], 12,
         "not what this process has asked"
     );
-    let gauge = |name| format!("freellm_quota_{name}{{per=\"day\",unit=\"requests\"}}");
+    let gauge = |name| {
+        let labels = r#"account="openrouter",model_id="",per="day",unit="requests""#;
+        format!("freellm_quota_{name}{{{labels}}}")
+    };
     assert_eq!(rig.metric(&gauge("used")).await, Some(12.0));
     assert_eq!(rig.metric(&gauge("limit")).await, Some(50.0));
     // A refusal knows better, and the endpoint's count, which lags, gives nothing back.

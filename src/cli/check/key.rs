@@ -11,7 +11,7 @@ use crate::condition::{Condition, Names, Quota};
 use crate::config::Config;
 use crate::ledger::{Ends, Per, next_end};
 use crate::provider::{KeySaid, Today};
-use crate::redact::Secret;
+use crate::redact::{Redactor, Secret};
 use crate::units;
 
 /// An expiry nearer than this is worth a word.
@@ -56,12 +56,12 @@ pub fn judge_key(
                 place(config),
                 key.len(),
                 advice(key),
-                said(&body, key),
+                said(&body, config),
             ))
         }
         402 => {
             let finding = Finding::of(&Condition::NoCredit { until: None }, &names, now);
-            let said = said(&body, key);
+            let said = said(&body, config);
             let sentence = finding.sentence.trim_end_matches('.');
             Finding::bad(format!("{sentence}{said}"))
         }
@@ -70,7 +70,7 @@ pub fn judge_key(
         )),
         429 => Finding::warn(format!(
             "the upstream is rate-limiting (HTTP 429), so OPENROUTER_API_KEY is unchecked{}",
-            said(&body, key)
+            said(&body, config)
         )),
         300..=399 => Finding::bad(format!(
             "the upstream answers with a redirect (HTTP {status}), which is not followed: \
@@ -78,7 +78,7 @@ pub fn judge_key(
         )),
         _ => Finding::bad(format!(
             "the upstream answers HTTP {status}{}",
-            said(&body, key)
+            said(&body, config)
         )),
     };
     vec![finding]
@@ -198,8 +198,8 @@ fn advice(key: &Secret) -> &'static str {
     }
 }
 
-/// The upstream's own words, should they help, without the key and without escape sequences.
-fn said(body: &Value, key: &Secret) -> String {
+/// The upstream's own words, should they help, without keys, names of accounts and escape sequences.
+fn said(body: &Value, config: &Config) -> String {
     const MAX_CHARS: usize = 200;
     let message = body
         .pointer("/error/message")
@@ -208,7 +208,9 @@ fn said(body: &Value, key: &Secret) -> String {
     if message.is_empty() {
         return String::new();
     }
-    let message = message.replace(key.expose(), "***");
+    let secrets = config.accounts.iter().flat_map(|account| account.secrets());
+    let redactor = Redactor::new(secrets.chain([&config.upstream_key]).cloned());
+    let message = redactor.message(message).to_text();
     format!(
         ". The answer: {:?}",
         message.chars().take(MAX_CHARS).collect::<String>()

@@ -52,6 +52,7 @@ fn s8_the_key_is_judged_in_plain_words() {
         (401, error("User not found."),                          refused(401, ". The answer: \"User not found.\"")),
         (401, "".into(),                                         refused(401, "")),
         (403, error(&format!("no: {KEY}\u{1b}[2J")),             refused(403, ". The answer: \"no: ***\\u{1b}[2J\"")),
+        (401, error("in organization `org_01jx8kq2vd3nw7`"),     refused(401, ". The answer: \"in organization `***`\"")),
         (402, error("Insufficient credits"),                     "bad The account at OpenRouter is out of credit (HTTP 402), which blocks free models too. Add credit at https://openrouter.ai/settings/credits, then refresh the list. The answer: \"Insufficient credits\"".into()),
         (404, "".into(),                                         "warn the upstream has no key endpoint (HTTP 404), so OPENROUTER_API_KEY is unchecked".into()),
         (429, "".into(),                                         "warn the upstream is rate-limiting (HTTP 429), so OPENROUTER_API_KEY is unchecked".into()),

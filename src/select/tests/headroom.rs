@@ -12,7 +12,7 @@ fn limit(amount: u64, unit: Unit, source: LimitSource) -> Limit {
     let (per, ends) = match unit {
         Unit::AtOnce => (Per::Moment, None),
         Unit::Requests => (Per::Day, Some(Ends::Utc)),
-        _ => (Per::Minute, None),
+        Unit::Tokens | Unit::TokensIn | Unit::TokensOut | Unit::Neurons => (Per::Minute, None),
     };
     Limit {
         amount,
@@ -61,11 +61,10 @@ fn draw(house: &Snapshot, known: &mut Knowledge, drawn: [usize; 3], have_ended: 
         for _ in 0..count {
             let ask = crate::ledger::Ask::default();
             let reservation = known.ledger.reserve(slot, ask, now);
+            // What has not ended stays charged.
             if have_ended {
                 let used = Used::Received { bytes: 0 };
                 known.ledger.settle(reservation, used, false, now);
-            } else {
-                std::mem::forget(reservation);
             }
         }
     }

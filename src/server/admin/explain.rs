@@ -20,7 +20,7 @@ use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
-use crate::server::state::{AccountState, ModelState, RestState, State, ThroughState, chosen};
+use crate::server::state::{AccountState, ModelState, RestState, State, ThroughState};
 use crate::server::{App, chat};
 use crate::surface::Surface;
 use crate::units::whole_seconds;
@@ -39,9 +39,7 @@ pub(super) async fn explain(
     let explained = app
         .walker
         .explain(snapshot.as_deref(), &request, &known, now);
-    let chosen = snapshot.as_ref().map(|list| chosen(list, &known, now));
-    let chosen = chosen.unwrap_or_default();
-    let state = State::of(app, snapshot, &known.rests, chosen, false, now);
+    let state = State::of(app, snapshot, &known, false, now);
     super::json(&View::of(app, &request, &explained, &state, &known))
 }
 
@@ -285,15 +283,10 @@ fn quota(candidate: &Candidate, bucket: Option<BucketView>) -> String {
         Counted::Model => format!("this model through account {account}"),
         Counted::Address => format!("{} from this address", account.provider),
     };
-    let window = match bucket.per {
-        Per::Moment => String::new(),
-        per @ (Per::Second
-        | Per::Minute
-        | Per::Hour
-        | Per::Day
-        | Per::Week
-        | Per::Month
-        | Per::Hours(_)) => format!(" per {}", per.in_words()),
+    let window = if bucket.per == Per::Moment {
+        String::new()
+    } else {
+        format!(" per {}", bucket.per.in_words())
     };
     format!(
         "the limit of {} {}{window} of {whose} ({})",

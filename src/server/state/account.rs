@@ -1,15 +1,17 @@
 //! How an account stands at one moment, for people (spec §10.8).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::RestState;
+use super::{RestState, wants_nothing};
 use crate::clock::Now;
-use crate::ledger::{BucketView, Counted, Per};
-use crate::model::{AccountId, Subject};
-use crate::registry::{Registry, Rests, Standing};
+use crate::ledger::{BucketView, Counted, Per, Unit};
+use crate::model::{AccountId, ModelId, Subject};
+use crate::registry::{Knowledge, Rests, Snapshot, Standing};
+use crate::select::{LeftOut, left_out};
 use crate::server::accounts::Facts;
-use crate::telemetry::AccountGauges;
+use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
 
 /// An account.
@@ -22,7 +24,7 @@ pub(in crate::server) struct AccountState {
     pub(in crate::server) probing: bool,
     /// Its own rest or, where that is longer, its provider's.
     pub(in crate::server) rest: Option<RestState>,
-    /// What is used up, while it rests.
+    /// What is used up, or refused.
     pub(in crate::server) limit: Option<AccountLimit>,
     pub(in crate::server) free_requests: Option<FreeRequests>,
     /// When it is asked again, as far as that is known.
@@ -55,22 +57,15 @@ impl AccountIs {
     }
 }
 
-/// What is counted against an account's limits.
-pub(in crate::server) fn buckets(
-    registry: &Registry,
-    account: &AccountId,
-    now: Now,
-) -> Vec<BucketView> {
-    registry.with_known_now(|known, _| known.ledger.buckets_of(account, now))
-}
-
 impl AccountState {
-    /// An account with these buckets; `refused` says that its key was refused outside of a request.
+    /// An account with these buckets, of which `full` keeps it from being asked; `refused` says that its
+    /// key was refused outside of a request.
     pub(in crate::server) fn of(
         account: &Arc<AccountId>,
         facts: Option<Arc<Facts>>,
         known: &Rests,
         buckets: Vec<BucketView>,
+        full: Option<&BucketView>,
         refused: bool,
         now: Now,
     ) -> Self {
@@ -85,7 +80,6 @@ impl AccountState {
         let limit = out.map(|out| out.limit);
         let is_probed = |s: &Subject| known.standing(s, now) == Standing::Probing;
         let probing = rest.is_none() && subjects.iter().any(is_probed);
-        let full = full(&buckets);
         let is = match limit {
             Some(AccountLimit::Key) => AccountIs::KeyRefused,
             _ if refused => AccountIs::KeyRefused,
@@ -102,7 +96,7 @@ impl AccountState {
             probing,
             until: until.max(full.and_then(|bucket| bucket.resets_at)),
             rest: rest.map(|view| RestState::of(view, now)),
-            limit,
+            limit: limit.or(full.map(limit_of)),
             free_requests: out.and_then(|out| out.free_requests),
             buckets,
         }
@@ -110,26 +104,56 @@ impl AccountState {
 
     /// It is out until its provider's day ends, or for a day that rolls.
     pub(super) fn is_for_today(&self) -> bool {
-        let full = full(&self.buckets);
-        self.limit == Some(AccountLimit::Day) || full.is_some_and(|full| full.per == Per::Day)
+        self.limit == Some(AccountLimit::Day)
     }
 
-    pub(super) fn gauges(&self) -> AccountGauges {
-        let rest = self.rest.as_ref();
+    pub(super) fn quotas(&self) -> impl Iterator<Item = QuotaGauge> {
+        let public = |id| ModelId::public(&self.account.provider, id).to_string();
+        self.buckets.iter().map(move |bucket| QuotaGauge {
+            account: (*self.account).clone(),
+            model_id: bucket.model.as_ref().map(public).unwrap_or_default(),
+            unit: bucket.unit.as_str(),
+            per: bucket.per.in_words().into_owned(),
+            used: bucket.used,
+            limit: bucket.limit,
+        })
+    }
+
+    pub(super) fn gauges(&self, now: Now) -> AccountGauges {
+        let until = self.until.and_then(|at| at.duration_since(now.wall).ok());
+        let rest = self.rest.as_ref().map(|rest| rest.left);
         let used = |free: FreeRequests| (free.limit.saturating_sub(free.remaining), free.limit);
         AccountGauges {
             account: (*self.account).clone(),
-            cooldown_seconds: rest.map_or(0.0, |rest| rest.left.as_secs_f64()),
+            cooldown_seconds: rest.or(until).unwrap_or_default().as_secs_f64(),
             free_requests: self.free_requests.map(used),
         }
     }
 }
 
-/// The bucket of the whole account that keeps it from being asked the longest.
-fn full(buckets: &[BucketView]) -> Option<&BucketView> {
-    let is_full = |bucket: &&BucketView| {
-        bucket.of != Counted::Model && bucket.source.is_certain() && bucket.used >= bucket.limit
-    };
-    let full = buckets.iter().filter(is_full);
-    full.max_by_key(|bucket| bucket.resets_at)
+/// What an account is out of whose bucket is used up.
+fn limit_of(full: &BucketView) -> AccountLimit {
+    match (full.unit, full.per) {
+        (_, Per::Day) => AccountLimit::Day,
+        (Unit::Requests, Per::Minute) => AccountLimit::Minute,
+        _ => AccountLimit::Quota,
+    }
+}
+
+/// The buckets that keep whole accounts from being asked, by the accounts: of those that rest none is told.
+pub(super) fn full(
+    snapshot: &Snapshot,
+    known: &Knowledge,
+    now: Now,
+) -> HashMap<Arc<AccountId>, BucketView> {
+    let mut full = HashMap::new();
+    for (candidate, why) in left_out(snapshot, wants_nothing(), known, now) {
+        if let LeftOut::Spent { bucket, .. } = why
+            && let Some(bucket) = known.ledger.bucket_view(bucket, now)
+            && bucket.of != Counted::Model
+        {
+            full.insert(Arc::clone(&candidate.account), bucket);
+        }
+    }
+    full
 }

@@ -171,7 +171,7 @@ mod tests {
         #[rustfmt::skip]
         let rows = [
             (bucket(Unit::Requests, Per::Day, Counted::Model, Some("gemini-3.5-flash"), Some(Ends::Pacific), Some(at), LimitSource::Default),
-             json!({"unit": "requests", "limit": 20, "used": 7, "per": "day", "of": "model", "model": "gemini-3.5-flash", "ends": "pacific", "resets_at": "2027-01-15T08:00:00Z", "source": "default"})),
+             json!({"unit": "requests", "limit": 20, "used": 7, "per": "day", "of": "model", "model": "gemini-3.5-flash", "ends": "pacific", "resets_at": "2027-01-15T08:00:00.000Z", "source": "default"})),
             (bucket(Unit::TokensIn, Per::Hours(5), Counted::Account, None, None, None, LimitSource::Set),
              json!({"unit": "tokens in", "limit": 20, "used": 7, "per": {"hours": 5}, "of": "account", "model": null, "ends": null, "resets_at": null, "source": "set"})),
             (bucket(Unit::AtOnce, Per::Moment, Counted::Address, None, None, None, LimitSource::Stated),
