@@ -382,7 +382,7 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nmodels = [{ context = 1 }]",        2, "models", "ids"),
         // Names.
         ("[providers.Groq]\nbase_url = 'http://a'",             1, "Groq", "a-z"),
-        ("[providers.auto]\nbase_url = 'http://a'",             1, "auto", "not \"auto\""),
+        ("[providers.auto]\nbase_url = 'http://a'",             1, "auto", "cannot be one: a provider's name is"),
         ("[providers.\"\"]\nbase_url = 'http://a'",             1, "this", "a-z"),
         ("[providers.\"a\\nb\"]\nbase_url = 'http://a'",        1, "this", "a-z"),
         // Addresses.
