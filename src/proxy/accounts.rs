@@ -118,8 +118,8 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
     Ok(lists)
 }
 
-/// What must be in no text that leaves: every key, and every account id.
+/// What must be in no text that leaves: every key, the proxy's own too, and every account id.
 pub(super) fn redactor(config: &Config) -> Redactor {
     let secrets = config.accounts.iter().flat_map(Configured::secrets);
-    Redactor::new(secrets.cloned())
+    Redactor::new(secrets.chain(&config.proxy_keys).cloned())
 }

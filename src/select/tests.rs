@@ -80,6 +80,7 @@ fn because(id: &str) -> Because {
         status: Some(429),
         cause: Cause::Status,
         at: SystemTime::UNIX_EPOCH,
+        of_quota: true,
         out_of: None,
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::ledger::{BucketId, BucketView, Counted, Headroom, Per, Unit};
 use crate::model::{Candidate, Subject};
 use crate::registry::{Knowledge, Snapshot};
-use crate::verdict::{AccountLimit, Outcome};
+use crate::verdict::AccountLimit;
 
 /// How many of those that could serve a request cannot do so now, by the reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Unavailable {
     fn of_rest(known: &Knowledge, whose: &Subject, now: Now) -> fn(&mut Self) -> &mut usize {
         match known.rest_of(whose, now) {
             Some(rest) if rest.until_next_list => |c| &mut c.gone,
-            Some(rest) if rest.because.outcome == Outcome::RateLimited => |c| &mut c.rate_limited,
+            Some(rest) if rest.because.of_quota => |c| &mut c.rate_limited,
             Some(_) | None => |c| &mut c.failing,
         }
     }
@@ -225,7 +225,7 @@ fn spent(
         return Some((limit, Duration::ZERO, None));
     }
     if let Some(own) = known.rest_of(candidate.itself(), now)
-        && own.because.outcome == Outcome::RateLimited
+        && own.because.of_quota
     {
         return Some((AccountLimit::Quota, own.wake.left(now), None));
     }

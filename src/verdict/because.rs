@@ -20,6 +20,8 @@ pub struct Because {
     pub cause: Cause,
     /// When.
     pub at: SystemTime,
+    /// A quota is used up, whatever status says so: the account's, or one of the model's alone.
+    pub of_quota: bool,
     /// What the account has no more of, where it is the account's failure.
     pub out_of: Option<OutOf>,
 }
@@ -62,6 +64,7 @@ impl Because {
             status: failure.status,
             cause: failure.cause,
             at: now.wall,
+            of_quota: failure.outcome == Outcome::RateLimited || failure.quota.is_some(),
             out_of: OutOf::of(failure),
         }
     }
@@ -121,6 +124,7 @@ mod tests {
                 status,
                 cause,
                 at: SystemTime::UNIX_EPOCH,
+                of_quota: outcome == Outcome::RateLimited,
                 out_of: None,
             };
             assert_eq!(because.in_words(), expected);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use simulator::{Answer, Point, ProviderScript, Step};
 use tokio::time::Instant;
 
@@ -58,24 +59,40 @@ async fn s10_1_a_provider_has_its_own_time_to_begin() {
 }
 
 #[tokio::test]
-async fn s10_1_no_more_connections_than_the_file_says() {
+async fn s10_1_no_more_at_once_than_the_settings_say() {
     let file = "[providers.groq]\nconnections = 1\nlimits = []\n";
-    let settings = [("MODEL_ORDER", "groq/m,*"), ("CONFIG_FILE", file)];
-    let own = ProviderScript::new()
-        .entries(["m"])
-        .model("m", Step::Stall(Point::BeforeHeaders));
-    let script = abc().provider("groq", own);
-    let rig = Rig::with_providers(script, &[("groq", 2), ("openrouter", 1)], &settings).await;
-    let hello = Rig::hello();
-    let held = rig.chat(&hello);
-    let others = async {
-        while rig.asked().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    #[rustfmt::skip]
+    let rows = [
+        // setting                      asked first   so many at once, the next goes elsewhere
+        (("CONFIG_FILE", file),         ("groq", 2),  1),
+        (("LOCAL_CONCURRENCY", "1"),    ("local", 1), 1),
+        (("LOCAL_CONCURRENCY", "2"),    ("local", 1), 2),
+        (("CONFIG_FILE", ""),           ("local", 1), 1),
+    ];
+    for (setting, first, at_once) in rows {
+        let settings = [setting, ("MODEL_ORDER", "groq/m,local/m,*")];
+        let own = ProviderScript::new()
+            .entries(["m"])
+            .model("m", Step::Stall(Point::BeforeHeaders));
+        let script = abc().provider(first.0, own);
+        let rig = Rig::with_providers(script, &[first, ("openrouter", 1)], &settings).await;
+        let hello = Rig::hello();
+        let held = join_all((0..at_once).map(|_| rig.chat(&hello)));
+        let others = async {
+            while rig.simulator.models_asked().len() < at_once {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            rig.chat(&hello).await
+        };
+        tokio::select! {
+            answers = held => panic!("{setting:?} {answers:?}"),
+            answer = others => {
+                let who = answer.header("x-free-llm-proxy-provider");
+                assert_eq!(who, "openrouter", "{setting:?}");
+                let asked = rig.simulator.models_asked();
+                let there = asked.iter().filter(|model| *model == "m").count();
+                assert_eq!(there, at_once, "{setting:?}");
+            }
         }
-        rig.chat(&hello).await
-    };
-    tokio::select! {
-        answer = held => panic!("{answer:?}"),
-        answer = others => assert_eq!(answer.header("x-free-llm-proxy-provider"), "openrouter"),
     }
 }

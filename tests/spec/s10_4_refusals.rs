@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use simulator::{Failure, Plan, PlanEnd, Point, Script, Step};
+use simulator::{Failure, Plan, PlanEnd, Point, ProviderScript, Script, Step};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc, ranking};
@@ -187,4 +187,23 @@ async fn s4_2_retry_after_is_never_more_than_was_told() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn s10_4_a_quota_that_was_taught_is_a_quota_whatever_its_status() {
+    let file = "[providers.groq]\nmodels = ['m']\nlimits = []\n\
+                [[errors]]\nprovider = 'groq'\nmatch = 'blue moon'\nmeans = 'day-spent'\n";
+    let moon = Step::status(
+        418,
+        &[],
+        json!({"error": {"message": "Once in a blue moon"}}),
+    );
+    let own = ProviderScript::new().entries(["m"]).others(moon);
+    let script = abc().provider("groq", own);
+    let rig = Rig::with_providers(script, &[("groq", 2)], &[("CONFIG_FILE", file)]).await;
+    for _ in 0..2 {
+        let answer = rig.chat(&Rig::hello()).await;
+        answer.is_error(503, "account_rate_limited");
+    }
+    assert_eq!(rig.asked(), "m m", "each account once");
 }

@@ -41,6 +41,15 @@ async fn s7_no_failure_of_the_upstream_brings_a_secret_into_the_log_or_the_metri
 }
 
 #[tokio::test]
+async fn s10_6_no_key_that_is_configured_stands_in_an_error() {
+    let said = format!("no {UPSTREAM_KEY}, no {PROXY_KEY}");
+    let error = Step::status(400, &[], json!({"error": {"message": said, "code": 400}}));
+    let rig = Rig::with(abc().others(error), &[]).await;
+    let answer = rig.chat(&Rig::hello()).await;
+    assert_eq!(answer.json()["error"]["message"], "no ***, no ***");
+}
+
+#[tokio::test]
 async fn s7_no_mistake_of_the_client_brings_a_secret_into_the_log_or_the_metrics() {
     let settings = [
         ("MODEL_FIELD", "pin"),

@@ -215,7 +215,7 @@ where
         },
         join_all(rest),
     );
-    let is_alone = first.is_some() && config.accounts.len() == 1;
+    let is_alone = config.providers.iter().all(|row| row.id.is_openrouter());
     let list_findings = match &list {
         Ok((status, headers, body)) => {
             judge_list(*status, headers, body, config.takes_any_id(), now.wall)

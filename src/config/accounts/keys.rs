@@ -1,6 +1,7 @@
 //! One provider's keys: found, paired with their account ids, each once. Pure.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::names::{key_name, partner};
 use super::split::{self, Unusable};
@@ -72,7 +73,9 @@ impl Search<'_> {
                 },
                 KeySource::File(path) => {
                     let at = format!("{} line {}: file", file.name, named.line);
-                    self.variables.file(&at, path).map(|text| Found {
+                    let named_in = Some(Path::new(&file.name));
+                    let text = self.variables.file(&at, path, named_in);
+                    text.map(|text| Found {
                         which: key_name("").which,
                         text,
                         variable: Variable {

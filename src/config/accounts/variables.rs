@@ -129,7 +129,12 @@ impl Variables<'_> {
                 ));
             }
             (Some(text), None) => (name, text.to_owned()),
-            (None, Some(path)) => (twin.as_str(), self.file(&twin, path)?),
+            (None, Some(path)) => {
+                // The user's own file means the same in whatever folder.
+                let is_users = layer.source == Source::UserFile;
+                let named_in = is_users.then_some(Path::new(&layer.name));
+                (twin.as_str(), self.file(&twin, path, named_in)?)
+            }
             (None, None) => return Ok(None),
         };
         Ok(Some(Found {
@@ -158,8 +163,14 @@ impl Variables<'_> {
         })
     }
 
-    /// The text of a file that holds a key.
-    pub(in crate::config) fn file(&self, named_by: &str, path: &str) -> Result<String, String> {
+    /// The text of a file that holds a key; a path that is not absolute begins beside the file that it is
+    /// named in: a folder that happens to be the working one has no say in which key that is.
+    pub(in crate::config) fn file(
+        &self,
+        named_by: &str,
+        path: &str,
+        named_in: Option<&Path>,
+    ) -> Result<String, String> {
         if looks_like_key(path) {
             let name = names::without_file(named_by);
             return Err(format!(
@@ -167,8 +178,9 @@ impl Variables<'_> {
                  a file"
             ));
         }
+        let beside = named_in.and_then(Path::parent).unwrap_or(Path::new(""));
         let text =
-            (self.read)(Path::new(path)).map_err(|why| format!("{named_by}={path:?} {why}"))?;
+            (self.read)(&beside.join(path)).map_err(|why| format!("{named_by}={path:?} {why}"))?;
         if text.trim().is_empty() {
             return Err(format!("{named_by}={path:?} is empty: no key is in it"));
         }
@@ -244,6 +256,31 @@ mod tests {
                 .collect();
             assert_eq!(found, *expected, "{environment:?} {folder:?}");
             assert!(!format!("{layers:?}").contains("from-a-file"));
+        }
+    }
+
+    #[test]
+    fn s10_1_a_path_begins_where_it_is_written() {
+        let read = |path: &Path| Ok(path.display().to_string());
+        #[rustfmt::skip]
+        let rows = [
+            (Source::UserFile,    "/home/me/env", "keys/groq",  "/home/me/keys/groq"),
+            (Source::UserFile,    "/home/me/env", "/run/groq",  "/run/groq"),
+            (Source::Environment, "the environment", "keys/groq", "keys/groq"),
+            (Source::WorkingDir,  ".env",         "keys/groq",  "keys/groq"),
+        ];
+        for (source, name, path, expected) in rows {
+            let layers = [Layer {
+                source,
+                name: name.to_owned(),
+                texts: [("G_KEY_FILE".to_owned(), path.to_owned())].into(),
+            }];
+            let variables = Variables {
+                layers: &layers,
+                read: &read,
+            };
+            let found = variables.one("G_KEY", Environment::Counts).unwrap();
+            assert_eq!(found.unwrap().text, expected, "{source:?} {path}");
         }
     }
 

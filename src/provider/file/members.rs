@@ -85,6 +85,10 @@ impl Reading {
                 let limits = member.list()?.iter();
                 let limits = limits.map(|node| limits::limit(node, self.whose));
                 row.limits = limits.collect::<Result<_, _>>()?;
+                if self.whose == Whose::Users {
+                    // The row's words are of its own limits.
+                    row.gives.clear();
+                }
             }
             "models" => {
                 let offers = models::offers(member.list()?)?;

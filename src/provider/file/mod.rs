@@ -200,7 +200,7 @@ impl Whose {
             return Ok(Provider::clone(provider));
         }
         let id = ProviderId::try_from(name)
-            .map_err(|error| Mistake::new(line, shown(name), error.to_string()))?;
+            .map_err(|error| Mistake::new(line, shown(name), format!("cannot be one: {error}")))?;
         Ok(Provider::unknown(id, self == Self::Users))
     }
 

@@ -382,7 +382,7 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nmodels = [{ context = 1 }]",        2, "models", "ids"),
         // Names.
         ("[providers.Groq]\nbase_url = 'http://a'",             1, "Groq", "a-z"),
-        ("[providers.auto]\nbase_url = 'http://a'",             1, "auto", "not \"auto\""),
+        ("[providers.auto]\nbase_url = 'http://a'",             1, "auto", "cannot be one: a provider's name is"),
         ("[providers.\"\"]\nbase_url = 'http://a'",             1, "this", "a-z"),
         ("[providers.\"a\\nb\"]\nbase_url = 'http://a'",        1, "this", "a-z"),
         // Addresses.
@@ -577,5 +577,14 @@ proptest::proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn s10_1_the_users_limits_take_the_place_of_the_rows_words_too() {
+    for (text, is_left) in [("limits = []", false), ("timeout_sec = 9", true)] {
+        let file = read(format!("[providers.groq]\n{text}\n").as_bytes()).unwrap();
+        let row = &file.get("groq").unwrap().provider;
+        assert_eq!(!row.gives.is_empty(), is_left, "{text}");
     }
 }

@@ -37,6 +37,7 @@ fn because() -> Because {
         status: Some(502),
         cause: Cause::Status,
         at: SystemTime::UNIX_EPOCH,
+        of_quota: false,
         out_of: None,
     }
 }
