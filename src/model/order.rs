@@ -1,6 +1,6 @@
 //! `MODEL_ORDER`: the models that are asked before all others, in the user's own order (spec §10.3).
 //!
-//! Pure. What the names stand for is looked up with each list; see [`resolve`](super::resolve).
+//! Pure. What the names stand for is looked up with each list; see [`resolve`].
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -29,9 +29,9 @@ pub enum LeftOut {
     },
     /// It has been asked already.
     Tried,
-    /// Its account or its provider rests, and [`Rests::rest_of`] says why; or it is being probed.
+    /// Its account or its provider rests, and [`rest_of`](crate::registry::Rests::rest_of) says why; or it is being probed.
     Account(Subject),
-    /// The model rests; [`Rests::rest_of`] says why.
+    /// The model rests; [`rest_of`](crate::registry::Rests::rest_of) says why.
     Resting(Subject),
     /// Its rest is over, and another request is finding out whether that helped.
     Probing,
