@@ -1,5 +1,5 @@
 //! A plain answer as the stream it stands for: some upstreams send one although a stream was asked
-//! for (spec §9.1).
+//! for (spec §4.4).
 //!
 //! Pure. Members are moved, never rebuilt: what no SDK knows survives.
 
@@ -174,7 +174,7 @@ mod tests {
     use crate::sse::{Data, Framer};
 
     #[test]
-    fn s9_1_a_plain_answer_is_turned_into_the_stream_it_stands_for() {
+    fn s4_4_a_plain_answer_is_turned_into_the_stream_it_stands_for() {
         #[rustfmt::skip]
         let rows: &[(&str, bool, &[&str])] = &[
             (r#"{"id":"g","object":"chat.completion","created":1,"model":"a","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"completion_tokens":1}}"#, false, &[

@@ -1,4 +1,4 @@
-//! What an answer of the upstream's carries (spec §9.1): looked at, never rebuilt.
+//! What an answer of the upstream's carries (spec §4.4): looked at, never rebuilt.
 //!
 //! Pure. A 200 is no success before it was read here.
 
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_1_what_an_event_or_an_answer_says() {
+    fn s4_4_what_an_event_or_an_answer_says() {
         use Said::{Nothing, Stopped, Useful};
         const MORE: Said = Useful { finished: false };
         const END: Said = Useful { finished: true };
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_1_a_bare_text_is_an_answer_of_the_legacy_endpoint_alone() {
+    fn s4_4_a_bare_text_is_an_answer_of_the_legacy_endpoint_alone() {
         use Said::{Nothing, Useful};
         const MORE: Said = Useful { finished: false };
         #[rustfmt::skip]
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_1_a_heartbeat_is_no_answer() {
+    fn s4_4_a_heartbeat_is_no_answer() {
         #[rustfmt::skip]
         let rows = [
             ("{}",                                      "{}"),

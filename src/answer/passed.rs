@@ -1,4 +1,4 @@
-//! An error of the upstream's on its way to the client (spec §4.2, §9.7).
+//! An error of the upstream's on its way to the client (spec §4.2, §3.1).
 //!
 //! Pure. It goes as it came, less the account id and our key; what is no JSON error is wrapped
 //! in one.
@@ -21,13 +21,13 @@ pub struct PassedAnswer {
     pub status: u16,
     /// Its headers, as far as they come back.
     pub head: AnswerHead,
-    /// Its body: JSON with an object `error`, made safe (spec §9.7).
+    /// Its body: JSON with an object `error`, made safe (spec §3.1).
     pub body: Redacted,
     /// Its `Retry-After`.
     pub retry_after: Option<HeaderValue>,
 }
 
-/// What comes back of the upstream's headers (spec §9.7).
+/// What comes back of the upstream's headers (spec §3.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerHead {
     /// `Content-Type`; `None` where the body is not the upstream's own.
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_7_a_text_that_is_cut_off_holds_no_part_of_the_key() {
+    fn s3_1_a_text_that_is_cut_off_holds_no_part_of_the_key() {
         let key = "sk-or-v1-0123456789";
         for before in 470..500 {
             let body = Bytes::from("x".repeat(before) + key);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn s4_2_s9_7_what_the_client_gets_of_an_error() {
+    fn s4_2_s3_1_what_the_client_gets_of_an_error() {
         let long = "x".repeat(600);
         let cut = format!(
             r#"{{"error":{{"message":"{}","type":"upstream_error","param":null,"code":"upstream_400"}}}}"#,

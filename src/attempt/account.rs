@@ -24,7 +24,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An answer of its own less its own key, whatever the upstream echoes (spec §9.7, §10.6).
+    /// An answer of its own less its own key, whatever the upstream echoes (spec §3.1, §10.6).
     pub(super) fn without_key(&self, text: Bytes) -> Bytes {
         match &self.key {
             Some(key) => without_key(text, key),

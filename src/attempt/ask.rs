@@ -30,7 +30,7 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Walker {
     /// Asks one candidate with this body. Its limits run from the moment there is a connection: the wait
-    /// for one has a limit of its own, and nothing to do with the model (spec §9.3).
+    /// for one has a limit of its own, and nothing to do with the model (spec §4.6).
     pub(super) async fn ask_with(
         &self,
         asking: Asking<'_>,

@@ -1,5 +1,5 @@
 //! One request, several models: the walk over the candidates, its budget, and the point of no
-//! return (spec §4.2, §5, §9.1).
+//! return (spec §4.2, §5, §4.4).
 //!
 //! An answer is first [`Opened`]: nothing has gone to the client, and a failure leads to the
 //! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.

@@ -38,7 +38,7 @@ pub struct Walker {
     pub(super) model_field: ModelField,
 }
 
-/// The time limits of an attempt and of the walk (spec §6, §9.3).
+/// The time limits of an attempt and of the walk (spec §6, §4.6).
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     pub(super) first_event: Duration,
@@ -64,7 +64,7 @@ impl Times {
 }
 
 /// How long a model may take to begin of which nothing is known, before one more is sent to probe
-/// (spec §9.8).
+/// (spec §4.7).
 const USUAL: Duration = Duration::from_secs(2);
 /// No model is expected to begin sooner than this: a slow moment is no sign.
 const SOONEST: Duration = Duration::from_millis(250);

@@ -8,7 +8,7 @@ use crate::redact::Secret;
 
 impl Config {
     /// Whether ids that do not end in `:free` may be asked: the name says what costs nothing at
-    /// OpenRouter alone (spec §9.2, §10.7).
+    /// OpenRouter alone (spec §4.5, §10.7).
     #[must_use]
     pub fn takes_any_id(&self) -> bool {
         self.allow_paid || !self.is_openrouter()

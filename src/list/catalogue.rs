@@ -1,4 +1,4 @@
-//! The upstream's own catalogue of models (`docs/upstream.md` §8; spec §9.4): what fills in the
+//! The upstream's own catalogue of models (`docs/upstream.md` §8; spec §2.3): what fills in the
 //! flags that the ranking leaves open, the second source of models, and what is known of a model elsewhere
 //! by its key: how good it is, and facts where nobody nearer tells any (spec §10.3, §10.7).
 //!
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_4_the_second_source_takes_what_is_free_and_writes_text() {
+    fn s2_3_the_second_source_takes_what_is_free_and_writes_text() {
         #[rustfmt::skip]
         let rows = [
             (row("a:free", ""),                                                        "a:free"),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_4_tools_first_then_the_larger_context_then_the_id() {
+    fn s2_3_tools_first_then_the_larger_context_then_the_id() {
         let no_tools = r#","supported_parameters":["seed"]"#;
         let rows = [
             row("d:free", no_tools),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_4_unknown_flags_are_filled_in_and_known_ones_stay() {
+    fn s2_3_unknown_flags_are_filled_in_and_known_ones_stay() {
         let catalogue = read(&[row("a:free", r#","top_provider":{"context_length":800}"#)]);
         let mut model = Offer::at_openrouter(ModelId::try_from("a:free").unwrap());
         model.capabilities.set(Capability::Seed, Some(false));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_4_what_is_no_catalogue_says_so() {
+    fn s2_3_what_is_no_catalogue_says_so() {
         for (body, expected) in [
             ("<html>", "the catalogue is not valid JSON at byte 0"),
             (

@@ -11,7 +11,7 @@ use crate::model::{Capabilities, Capability, ModelId, Offer};
 pub struct Ranking {
     /// By rank, best first, no id twice.
     pub models: Vec<Offer>,
-    /// The router it names to fall back on (spec §9.9).
+    /// The router it names to fall back on (spec §2.4).
     pub fallback: Option<Offer>,
     /// Entries that were left out.
     pub skipped: Vec<Skipped>,
@@ -45,7 +45,7 @@ pub enum RankingError {
 
 impl Ranking {
     /// Reads a ranking. An id that could be billed is left out unless `any_id`
-    /// (spec §9.2, §10.7).
+    /// (spec §4.5, §10.7).
     ///
     /// # Errors
     /// When no model can be had from it.
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_2_an_id_that_could_be_billed_is_left_out_unless_allowed() {
+    fn s4_5_an_id_that_could_be_billed_is_left_out_unless_allowed() {
         let body = r#"{"models":[{"rank":1,"id":"openai/gpt-5"},{"rank":2,"id":"a:free"}]}"#;
         assert_eq!(ids(body, false), Ok(("a:free".to_owned(), 1)));
         assert_eq!(ids(body, true), Ok(("openai/gpt-5 a:free".to_owned(), 0)));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_9_the_fallback_router_is_the_one_the_list_names() {
+    fn s2_4_the_fallback_router_is_the_one_the_list_names() {
         #[rustfmt::skip]
         let rows = [
             (r#","fallback":{"id":"openrouter/free","reason":"router"}"#, false, Some("openrouter/free")),

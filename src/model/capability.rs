@@ -89,7 +89,7 @@ impl Capability {
     }
 }
 
-/// A set of [`Capability`] with three values each: yes, no, unknown (spec §9.4).
+/// A set of [`Capability`] with three values each: yes, no, unknown (spec §2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     yes: u16,
@@ -127,7 +127,7 @@ impl Capabilities {
     }
 
     /// Whether a request that needs it may be tried at OpenRouter. What is unknown counts as not able
-    /// (spec §9.4), but for images: there the upstream refuses cleanly (spec §9.5). `n` and `logprobs`
+    /// (spec §2.3), but for images: there the upstream refuses cleanly (spec §4.1). `n` and `logprobs`
     /// are no needs there.
     #[must_use]
     pub fn allows(self, capability: Capability) -> bool {

@@ -66,7 +66,7 @@ impl ModelId {
         &self.0
     }
 
-    /// Whether OpenRouter's own naming promises that it costs nothing (spec §9.2).
+    /// Whether OpenRouter's own naming promises that it costs nothing (spec §4.5).
     #[must_use]
     pub fn is_named_free(&self) -> bool {
         self.0.ends_with(":free")
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s9_7_an_id_that_cannot_be_a_header_value_or_a_url_is_refused() {
+    fn s3_1_an_id_that_cannot_be_a_header_value_or_a_url_is_refused() {
         use InvalidModelId::{Character, Length};
         let long = "x".repeat(129);
         let longest = "x".repeat(128);

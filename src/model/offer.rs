@@ -114,7 +114,7 @@ pub struct Candidate {
     pub offer: Arc<Offer>,
     /// The account, of the offer's provider.
     pub account: Arc<AccountId>,
-    /// The list has it: the fallback router is in no list and in no count (spec §9.9).
+    /// The list has it: the fallback router is in no list and in no count (spec §2.4).
     pub is_listed: bool,
     /// The place of its account among those of its snapshot.
     pub place: usize,

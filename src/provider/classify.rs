@@ -1,4 +1,4 @@
-//! Whose fault a failed answer is, and how long to leave whom alone (spec §4.2, §9.2, §10.4).
+//! Whose fault a failed answer is, and how long to leave whom alone (spec §4.2, §4.5, §10.4).
 //!
 //! Pure: status, headers, body and `now` go in, a [`Failure`] comes out. The status is what
 //! counts where the body says nothing more; where the body names the cause, the body wins. First

@@ -1,5 +1,5 @@
 //! The status that an error inside a 200 stands for, at a provider other than OpenRouter: its body has
-//! none of its own more often than not (spec §9.1).
+//! none of its own more often than not (spec §4.4).
 //!
 //! Pure.
 

@@ -1,4 +1,4 @@
-//! A request's hold on the candidate it asks (spec §9.8), and what it is chosen with.
+//! A request's hold on the candidate it asks (spec §4.7), and what it is chosen with.
 
 use std::sync::Arc;
 

@@ -82,7 +82,7 @@ impl Registry {
     }
 
     /// Puts a new snapshot in place of the old one. Rests of offers that left are forgotten;
-    /// those of models that stayed are kept, unless they were to last until now (spec §2, §9.2).
+    /// those of models that stayed are kept, unless they were to last until now (spec §2, §4.5).
     pub fn publish(&self, snapshot: Snapshot) {
         let candidates = snapshot.candidates().iter();
         let known: HashSet<_> = candidates.flat_map(|c| c.subjects()).collect();
@@ -135,7 +135,7 @@ impl Registry {
 
     /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that
     /// no two requests probe the same one, or draw the same last piece of a quota. `usual` says how long it takes to begin: a probe that takes
-    /// longer lets one more go (spec §9.8).
+    /// longer lets one more go (spec §4.7).
     pub fn claim<T>(
         self: &Arc<Self>,
         choose: impl FnOnce(&Knowledge, Now) -> (T, Option<Chosen>),

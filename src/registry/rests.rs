@@ -1,5 +1,5 @@
 //! Who rests until when and why, who is finding out whether that helped, and what offers were found to
-//! lack (spec §4.3, §9.2, §9.8, §10.4): one table by [`Subject`].
+//! lack (spec §4.3, §4.5, §4.7, §10.4): one table by [`Subject`].
 //!
 //! A plain value: the lock around it is the registry's. Nothing here decides who is asked.
 

@@ -37,7 +37,7 @@ pub struct Parts {
     pub offers: Vec<Arc<Offer>>,
     /// The same in the order for requests with tools, where that is another.
     pub with_tools: Option<Vec<Arc<Offer>>>,
-    /// The router that the list names to fall back on (spec §9.9): behind all but the user's own
+    /// The router that the list names to fall back on (spec §2.4): behind all but the user's own
     /// server, and no model of the list.
     pub fallback: Option<Offer>,
     /// The accounts, in the order in which those of one provider are asked.
@@ -53,7 +53,7 @@ pub struct Parts {
 pub enum Source {
     /// The public ranking.
     Ranking,
-    /// The upstream's own catalogue (spec §9.4).
+    /// The upstream's own catalogue (spec §2.3).
     Catalogue,
     /// The providers' own lists and rows, while there is no ranking (spec §10.7).
     Providers,

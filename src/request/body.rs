@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use crate::json::Member;
 use crate::model::ModelId;
 
-/// OpenRouter's own routing fields: they would leave the free list behind our back (spec §9.7).
+/// OpenRouter's own routing fields: they would leave the free list behind our back (spec §3.1).
 pub(super) const REMOVED: [&str; 2] = ["models", "route"];
 
 /// What has to change in a body, found while it is read.

@@ -304,7 +304,7 @@ impl ChatRequest {
         rewrite::rewrite(&self.bytes, offer, able, fields, refused)
     }
 
-    /// The client's body, `model` set, `models` and `route` gone (spec §9.7).
+    /// The client's body, `model` set, `models` and `route` gone (spec §3.1).
     #[must_use]
     pub fn body_as_it_came(&self, model: &ModelId) -> UpstreamBody {
         self.edits.apply(&self.bytes, model)

@@ -140,7 +140,7 @@ impl Needs {
         self.longest_answer
     }
 
-    /// How many tokens the prompt has at the least, as far as that can be guessed (spec §9.5).
+    /// How many tokens the prompt has at the least, as far as that can be guessed (spec §4.1).
     #[must_use]
     pub fn prompt_tokens(&self) -> u64 {
         self.prompt.tokens()
@@ -152,7 +152,7 @@ impl Needs {
         self.prompt.fits_into(least_context_length);
     }
 
-    /// Whether the prompt may fit into a context of so many tokens (spec §9.5).
+    /// Whether the prompt may fit into a context of so many tokens (spec §4.1).
     #[must_use]
     pub fn fits_into(&self, context_length: u64) -> bool {
         self.prompt.fits_into(context_length)

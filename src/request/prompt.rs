@@ -1,4 +1,4 @@
-//! How large a prompt is, and whether it has images (spec §9.5).
+//! How large a prompt is, and whether it has images (spec §4.1).
 //!
 //! Looked at only when it may matter: most prompts are far smaller than any context.
 

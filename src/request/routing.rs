@@ -1,5 +1,5 @@
 //! Whether a request meddles with who serves it: what an upstream says of it then may be owed to
-//! that, and says nothing of the model (spec §9.2).
+//! that, and says nothing of the model (spec §4.5).
 
 use crate::json::{Error, Kind, Raw, Reader};
 

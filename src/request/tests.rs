@@ -43,7 +43,7 @@ fn s4_only_model_is_set() {
 }
 
 #[test]
-fn s9_7_models_and_route_are_removed() {
+fn s3_1_models_and_route_are_removed() {
     #[rustfmt::skip]
     let rows = [
         (r#"{"models":["p"],"messages":[],"model":"x"}"#,            r#"{"messages":[],"model":"a/b:free"}"#),
@@ -220,7 +220,7 @@ proptest! {
 }
 
 #[test]
-fn s9_5_images_and_size_are_needs() {
+fn s4_1_images_and_size_are_needs() {
     use Capability::Images;
     #[rustfmt::skip]
     let rows: &[(&str, &[Capability])] = &[
@@ -254,7 +254,7 @@ fn s9_5_images_and_size_are_needs() {
 }
 
 #[test]
-fn s9_2_a_request_that_meddles_with_who_serves_it_is_known() {
+fn s4_5_a_request_that_meddles_with_who_serves_it_is_known() {
     use Routing::{Asks, Ours, Steers};
     #[rustfmt::skip]
     let rows = [
@@ -292,7 +292,7 @@ fn s9_2_a_request_that_meddles_with_who_serves_it_is_known() {
 }
 
 #[test]
-fn s9_1_whether_the_usage_of_a_stream_is_wanted() {
+fn s4_4_whether_the_usage_of_a_stream_is_wanted() {
     #[rustfmt::skip]
     let rows = [
         (r#"{"messages":[]}"#,                                             false),

@@ -1,4 +1,4 @@
-//! Who is asked next (spec §4.1, §4.2, §9.5, §9.8, §10.4, §10.5).
+//! Who is asked next (spec §4.1, §4.2, §4.1, §4.7, §10.4, §10.5).
 //!
 //! Pure: a snapshot, what the request wants, what is known of rests and quotas and `now` go in, a [`Next`] comes
 //! out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and

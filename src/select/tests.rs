@@ -239,7 +239,7 @@ fn sized(id: &str, rank: i64, context: Option<u64>) -> Offer {
 }
 
 #[test]
-fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last() {
+fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last() {
     let body = format!(r#"{{"messages":[{{"content":"{}"}}]}}"#, "x".repeat(80_000));
     let long = crate::request::ChatRequest::read(body.into(), 128)
         .unwrap()
@@ -286,7 +286,7 @@ fn s9_5_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
 }
 
 #[test]
-fn s9_9_the_fallback_router_stands_last() {
+fn s2_4_the_fallback_router_stands_last() {
     let now = now();
     let snapshot = Snapshot::new(Parts {
         fallback: Some(model("router", i64::MAX, &[Tools])),
@@ -326,7 +326,7 @@ fn s9_9_the_fallback_router_stands_last() {
 }
 
 #[test]
-fn s9_2_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
+fn s4_5_what_a_model_was_found_to_lack_counts_and_so_does_the_account() {
     let now = now();
     let needs: Needs = [Tools].into_iter().collect();
     let mut known = Knowledge::default();

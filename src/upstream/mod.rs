@@ -68,7 +68,7 @@ struct Route {
     absolute: Uri,
     /// For HTTP/1.1, whose host stands in a header.
     path: Uri,
-    /// Our own: no header of the client's goes up (spec §9.7).
+    /// Our own: no header of the client's goes up (spec §3.1).
     headers: HeaderMap,
 }
 

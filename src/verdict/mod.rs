@@ -54,7 +54,7 @@ impl Outcome {
     }
 }
 
-/// Whose failure it is, which decides what happens next (spec §9.2).
+/// Whose failure it is, which decides what happens next (spec §4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every model would say the same: the client gets the answer as it came.
@@ -161,7 +161,7 @@ pub struct Failure {
     pub cause: Cause,
     /// What it teaches about the model.
     pub lesson: Option<Lesson>,
-    /// It may be owed to the request's own routing: it says nothing of anybody (spec §9.2).
+    /// It may be owed to the request's own routing: it says nothing of anybody (spec §4.5).
     pub owed: bool,
     /// What it says about the account's free requests.
     pub free_requests: Option<FreeRequests>,

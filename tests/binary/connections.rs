@@ -1,5 +1,5 @@
 //! Promise 7 over TLS and HTTP/2, and where either side stops reading: what becomes of a connection
-//! to the upstream is no failure of a model's (spec §4.2, §9.3).
+//! to the upstream is no failure of a model's (spec §4.2, §4.6).
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ async fn s4_2_a_full_http2_connection_is_joined_by_a_second_one() {
 }
 
 #[tokio::test]
-async fn s9_3_a_request_that_was_taken_along_is_not_sent_again() {
+async fn s4_6_a_request_that_was_taken_along_is_not_sent_again() {
     let upstream = Secured::http2(&[Act::Serve, Act::TakeAlong, Act::Serve], 100).await;
     let serving = upstream.trusted().ready().await;
     for attempts in ["1", "2"] {
@@ -63,7 +63,7 @@ async fn s9_3_a_request_that_was_taken_along_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn s9_3_a_client_that_does_not_read_holds_no_other_stream_back() {
+async fn s4_6_a_client_that_does_not_read_holds_no_other_stream_back() {
     let upstream = Secured::http2(&[Act::Flood, Act::Flood], 100).await;
     let serving = upstream.trusted().ready().await;
     let stream = json!({"stream": true, "messages": []});

@@ -28,7 +28,7 @@ mod world;
 use day::Figures;
 
 #[test]
-fn s9_nothing_is_lost_and_nothing_wasted_on_a_simulated_day() {
+fn s4_2_nothing_is_lost_and_nothing_wasted_on_a_simulated_day() {
     let one = setting("DAY_SEED");
     let seeds: Vec<u64> = match one {
         Some(seed) => vec![seed],

@@ -1,5 +1,5 @@
 //! The rows of the drill: what an upstream can do wrong, and what the contract decides of it
-//! (§4.2, §5, §9). `upstream` plays them.
+//! (§4.2, §4.4-§4.7, §5). `upstream` plays them.
 
 use std::time::{Duration, SystemTime};
 

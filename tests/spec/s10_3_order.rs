@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use simulator::{ProviderScript, Script, Step, list_of};
 
 use crate::rig::{Rig, ranking};
-use crate::s9_2_model::tools;
-use crate::s9_4_catalogue::entry;
+use crate::s2_3_catalogue::entry;
+use crate::s4_5_model::tools;
 
 type Fields<'a> = Vec<(&'a str, Value)>;
 

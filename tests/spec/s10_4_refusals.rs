@@ -8,7 +8,7 @@ use simulator::{Failure, Plan, PlanEnd, Point, ProviderScript, Script, Step};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc, ranking};
-use crate::s9_2_account::{DAY, DAY_SOURCE, Shape, Told, used_up};
+use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, used_up};
 
 /// An account whose key is refused so often, and good from then on.
 fn refused(times: usize) -> Script {
@@ -163,7 +163,7 @@ async fn s10_4_only_models_that_could_serve_the_request_are_counted() {
     let script = Script::new().list(list).others(Step::status(500, &[], ""));
     let rig = Rig::paused(script, &[]).await;
     rig.chat(&Rig::hello()).await;
-    let answer = rig.chat(&crate::s9_2_model::tools()).await;
+    let answer = rig.chat(&crate::s4_5_model::tools()).await;
     let message = answer.json()["error"]["message"].clone();
     assert_eq!(
         message,

@@ -187,7 +187,7 @@ fn rest(case: &ProviderCase, within: Within, now: Timestamp) -> Option<RangeIncl
         "6 h" => about(6.0 * 3600.0),
         "60 s, doubling to 1 h" => about(60.0),
         "generic cooldown" => about(GENERIC),
-        "until the next list" | "until the next list, removed at once" | "§9.2" => {
+        "until the next list" | "until the next list, removed at once" | "§4.5" => {
             about(NEXT_LIST)
         }
         "nothing stated: `RATE_LIMIT_COOLDOWN_SEC`" | "RATE_LIMIT_COOLDOWN_SEC" => {

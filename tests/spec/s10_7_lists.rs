@@ -275,7 +275,7 @@ async fn s10_7_a_provider_beside_openrouter_answers_without_a_ranking() {
 fn free(ids: &[&str]) -> Step {
     let data: Vec<_> = ids
         .iter()
-        .map(|id| crate::s9_4_catalogue::entry(id, &["tools"], json!({})))
+        .map(|id| crate::s2_3_catalogue::entry(id, &["tools"], json!({})))
         .collect();
     Step::status(200, &[], json!({ "data": data }))
 }

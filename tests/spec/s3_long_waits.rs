@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
 
 use crate::rig::{Answer, Rig, abc};
-use crate::s9_2_account::{DAY, DAY_SOURCE, Shape, Told, once, used_up};
+use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, once, used_up};
 use crate::scripts::STALL;
 
 /// A client: where it asks, what it calls itself, and what it asks.

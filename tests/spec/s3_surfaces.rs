@@ -376,7 +376,7 @@ async fn s3_a_404_of_the_legacy_endpoint_is_not_available_and_rests_nobody() {
 }
 
 #[tokio::test]
-async fn s9_7_the_key_is_in_no_answer_however_it_is_translated() {
+async fn s3_1_the_key_is_in_no_answer_however_it_is_translated() {
     let leak = simulator::Answer {
         reasoning: Some(format!("thinking of {UPSTREAM_KEY}")),
         chunks: 1,

@@ -85,7 +85,7 @@ fn calls(path: &str, answer: &Answer) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn s3_s9_7_a_key_that_comes_in_pieces_is_not_put_together_by_a_translation() {
+async fn s3_s3_1_a_key_that_comes_in_pieces_is_not_put_together_by_a_translation() {
     let (head, tail) = UPSTREAM_KEY.split_at(UPSTREAM_KEY.len() / 2);
     let detail = |text: &str| json!({"type": "reasoning.text", "text": text, "index": 0});
     let call = |arguments: &str| {
@@ -131,7 +131,7 @@ async fn s3_s9_7_a_key_that_comes_in_pieces_is_not_put_together_by_a_translation
 }
 
 #[tokio::test]
-async fn s3_s9_7_a_key_that_is_escaped_within_arguments_is_not_unwrapped() {
+async fn s3_s3_1_a_key_that_is_escaped_within_arguments_is_not_unwrapped() {
     let mut rest = UPSTREAM_KEY.chars();
     let code = u32::from(rest.next().unwrap());
     let spelt = format!("\\u{code:04x}{}", rest.as_str());

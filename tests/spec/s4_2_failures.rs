@@ -262,7 +262,7 @@ async fn s4_2_another_4xx_goes_to_the_client_as_it_came() {
 }
 
 #[tokio::test]
-async fn s4_2_s9_7_what_a_passed_4xx_loses_and_keeps() {
+async fn s4_2_s3_1_what_a_passed_4xx_loses_and_keeps() {
     let key = |text: &str| text.replace("KEY", UPSTREAM_KEY);
     #[rustfmt::skip]
     let rows = [

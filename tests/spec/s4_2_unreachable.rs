@@ -151,7 +151,7 @@ async fn s4_2_nothing_is_tried_again_beyond_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_leaves_ends_the_tries() {
+async fn s4_8_a_client_that_leaves_ends_the_tries() {
     let rig = Rig::paused(short_of_breath(), &[]).await;
     settled(&rig).await;
     *rig.outage.lock().unwrap() = (usize::MAX, ErrorKind::ConnectionRefused);
@@ -172,7 +172,7 @@ async fn s9_6_a_client_that_leaves_ends_the_tries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_a_probe_that_does_not_get_there_proves_nothing() {
+async fn s4_7_a_probe_that_does_not_get_there_proves_nothing() {
     let limited = Step::status(429, &[("Retry-After", "100")], "");
     let rig = Rig::paused(short_of_breath().model("a:free", limited), &[]).await;
     assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
@@ -262,7 +262,7 @@ async fn s6_an_address_that_swallows_everything_costs_a_quarter_of_a_second() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn s9_3_a_connection_that_never_opens_has_a_limit_of_its_own() {
+async fn s4_6_a_connection_that_never_opens_has_a_limit_of_its_own() {
     let (address, _queued) = black_hole("127.0.0.1:0").await;
     let base = format!("http://{address}/api/v1");
     // Where the limit of an answer's head is no longer, it is the way's fault all the same.

@@ -68,7 +68,7 @@ async fn s4_a_chunked_body_goes_up_byte_for_byte_wherever_it_is_cut() {
 }
 
 #[tokio::test]
-async fn s4_s9_7_these_headers_go_up_and_none_of_the_clients() {
+async fn s4_s3_1_these_headers_go_up_and_none_of_the_clients() {
     let settings = [
         ("OPENROUTER_REFERER", "https://me.example"),
         ("OPENROUTER_TITLE", "my proxy"),
@@ -197,7 +197,7 @@ async fn s4_a_streamed_answer_comes_down_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn s4_s9_7_two_headers_of_the_upstream_come_back_and_no_other() {
+async fn s4_s3_1_two_headers_of_the_upstream_come_back_and_no_other() {
     let headers = [
         ("Content-Type", "application/json; charset=UTF-8"),
         ("X-Generation-Id", "gen-42"),

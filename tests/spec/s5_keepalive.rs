@@ -62,7 +62,7 @@ async fn s5_silence_between_events_is_broken_each_period() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_what_keeps_the_client_is_no_progress_of_the_upstreams() {
+async fn s4_6_what_keeps_the_client_is_no_progress_of_the_upstreams() {
     let stall = || Step::from(Stream::new(StreamFault::Stall, 1));
     let settings = [
         ("STREAM_IDLE_TIMEOUT_SEC", "40"),

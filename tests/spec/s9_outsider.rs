@@ -60,7 +60,7 @@ async fn s6_garbage_behind_a_large_answer_gets_the_error_shape_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_clients_own_mistake_teaches_nothing_of_a_model() {
+async fn s4_5_a_clients_own_mistake_teaches_nothing_of_a_model() {
     #[rustfmt::skip]
     let rows = [
         "Invalid value for 'tool_choice': expected one of auto, none, required",
@@ -82,7 +82,7 @@ async fn s9_2_a_clients_own_mistake_teaches_nothing_of_a_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_who_wakes_while_another_is_probed_is_asked() {
+async fn s4_7_who_wakes_while_another_is_probed_is_asked() {
     let limited = |seconds: &str| Step::status(429, &[("Retry-After", seconds)], "");
     let script = abc()
         .list(ranking(&["a:free", "b:free"]))
@@ -107,7 +107,7 @@ async fn s9_8_who_wakes_while_another_is_probed_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_the_503_of_a_probe_that_hangs_tells_when_another_wakes() {
+async fn s4_7_the_503_of_a_probe_that_hangs_tells_when_another_wakes() {
     let limited = |seconds: &str| Step::status(429, &[("Retry-After", seconds)], "");
     let script = abc()
         .list(ranking(&["a:free", "b:free"]))
@@ -128,7 +128,7 @@ async fn s9_8_the_503_of_a_probe_that_hangs_tells_when_another_wakes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_an_error_within_a_choice_says_as_much_as_one_by_itself() {
+async fn s4_4_an_error_within_a_choice_says_as_much_as_one_by_itself() {
     let minute = json!({"code": 429, "message": "Rate limit exceeded: free-models-per-min. ",
         "metadata": {"limit_source": "openrouter_free_tier_per_minute", "retry_after_seconds": 30}});
     let seven = json!({"code": 429, "message": "x", "metadata": {"retry_after_seconds": 7}});
@@ -190,7 +190,7 @@ async fn s9_1_an_error_within_a_choice_says_as_much_as_one_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_byte_order_mark_is_no_fault() {
+async fn s4_4_a_byte_order_mark_is_no_fault() {
     let rig = Rig::paused(
         abc().model("a:free", pieces(JSON, [format!("\u{feff}{GOOD}")])),
         &[],
@@ -263,7 +263,7 @@ async fn s5_events_without_data_are_for_nobody_and_comments_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_leaves_a_large_next_request_behind_is_noticed_too() {
+async fn s4_8_a_client_that_leaves_a_large_next_request_behind_is_noticed_too() {
     let rig = Rig::paused(
         abc().model("a:free", STALL),
         &[("UPSTREAM_TIMEOUT_SEC", "600")],
@@ -359,7 +359,7 @@ async fn s7_a_402_that_is_given_again_was_turned_away_before_any_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_an_error_that_comes_bare_under_the_name_of_a_stream_is_read() {
+async fn s4_4_an_error_that_comes_bare_under_the_name_of_a_stream_is_read() {
     let day = r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day. "}}"#;
     let rig = Rig::paused(abc().others(pieces(STREAM, [day])), &[]).await;
     rig.chat(&Rig::hello_stream())
@@ -369,7 +369,7 @@ async fn s9_1_an_error_that_comes_bare_under_the_name_of_a_stream_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_a_flood_of_comments_is_no_progress() {
+async fn s4_6_a_flood_of_comments_is_no_progress() {
     let comments = std::iter::repeat_n(": OPENROUTER PROCESSING\n\n", 30_000);
     let flood = pieces(STREAM, std::iter::once(CONTENT).chain(comments));
     let settings = [("STREAM_IDLE_TIMEOUT_SEC", "5")];

@@ -185,7 +185,7 @@ mod tests {
             ("groq tokens per day",              429,    "candidate", "577 s or more", &["org_01jx8kq2vd3nw7"][..]),
             ("groq too large",                   413,    "size",      "no rest",       &["org_01jx8kq2vd3nw7"]),
             ("gemini per day retry delay lies",  429,    "candidate", "until midnight Pacific", &[]),
-            ("nvidia not for account",           404,    "candidate", "§9.2",          &["acct7Qm2Zr9"]),
+            ("nvidia not for account",           404,    "candidate", "§4.5",          &["acct7Qm2Zr9"]),
             ("ollama weekly limit",              429,    "account",   "until that quota's end, at least `RATE_LIMIT_COOLDOWN_SEC`", &["jane_doe42"]),
             ("openrouter daily 429",             429,    "account",   "300 s",         &["user_2pXk9Qa7"]),
         ];

@@ -171,7 +171,7 @@ fn s10_7_the_ranking_counts_without_openrouter_and_openrouter_without_the_rankin
     let entries = format!(
         r#"{{"id":"small:free","context_length":1,{free}}},{{"id":"large:free","context_length":2,{free}}}"#
     );
-    // Alone, the second source has an order of its own (spec §9.4); beside others nobody is ranked.
+    // Alone, the second source has an order of its own (spec §2.3); beside others nobody is ranked.
     let mut alone = World::new(None, &[("openrouter", None)]);
     alone.catalogue = Some(catalogue(&entries));
     assert_eq!(told(&alone.merged()), "0:large:free 1:small:free");

@@ -123,7 +123,7 @@ fn s4_2_where_the_body_says_nothing_the_status_decides() {
 }
 
 #[test]
-fn s9_2_every_recorded_failure_has_its_scope() {
+fn s4_5_every_recorded_failure_has_its_scope() {
     use Recorded::*;
     #[rustfmt::skip]
     let rows = [
@@ -209,7 +209,7 @@ fn s9_2_every_recorded_failure_has_its_scope() {
 }
 
 #[test]
-fn s9_2_the_quota_is_told_by_the_body_alone() {
+fn s4_5_the_quota_is_told_by_the_body_alone() {
     #[rustfmt::skip]
     let rows = [
         (429, r#"{"error":{"message":"Slow down"}}"#,                                             "rate_limited, model, 300s"),
@@ -235,7 +235,7 @@ fn s9_2_the_quota_is_told_by_the_body_alone() {
 }
 
 #[test]
-fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
+fn s4_5_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
     use Recorded::{
         ContextLength, Harness, InsufficientCredits, NoEndpoints, NoToolUse, NotFound,
         ProviderLimit,
@@ -261,7 +261,7 @@ fn s9_2_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
 }
 
 #[test]
-fn s9_2_the_free_requests_are_read_where_they_are_told() {
+fn s4_5_the_free_requests_are_read_where_they_are_told() {
     let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now().wall);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let told = classify(status, &headers, &body).free_requests.unwrap();
@@ -279,7 +279,7 @@ fn s9_2_the_free_requests_are_read_where_they_are_told() {
 }
 
 #[test]
-fn s9_2_a_403_that_says_nothing_is_the_keys_and_rests_it_only_in_the_upstreams_own_words() {
+fn s4_5_a_403_that_says_nothing_is_the_keys_and_rests_it_only_in_the_upstreams_own_words() {
     #[rustfmt::skip]
     let rows = [
         ("",                                      "upstream_auth_error, key, none"),
@@ -295,7 +295,7 @@ fn s9_2_a_403_that_says_nothing_is_the_keys_and_rests_it_only_in_the_upstreams_o
 }
 
 #[test]
-fn s9_2_a_provider_that_refuses_is_the_models() {
+fn s4_5_a_provider_that_refuses_is_the_models() {
     const NAMED: &str = r#""provider_name":"SomeHost""#;
     const RAW: &str = r#""raw":"unprocessable""#;
     let error = |message: &str, metadata: &str| {
@@ -336,7 +336,7 @@ fn s9_2_a_provider_that_refuses_is_the_models() {
 }
 
 #[test]
-fn s9_2_what_a_caller_writes_names_no_cause() {
+fn s4_5_what_a_caller_writes_names_no_cause() {
     // Each stands where an upstream quotes it: within a sentence, or at the end of one.
     #[rustfmt::skip]
     let echoed = [
@@ -388,7 +388,7 @@ fn s9_2_what_a_caller_writes_names_no_cause() {
 }
 
 #[test]
-fn s9_2_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_nothing() {
+fn s4_5_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_nothing() {
     use Recorded::*;
     const SPARED: &str = "upstream_error, model, none";
     #[rustfmt::skip]

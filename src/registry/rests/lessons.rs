@@ -1,4 +1,4 @@
-//! What offers were found to lack, and which fields they were found to refuse (spec §9.2, §10.6): by the
+//! What offers were found to lack, and which fields they were found to refuse (spec §4.5, §10.6): by the
 //! offer, through whatever account, until the next list.
 
 use crate::model::{Capability, Subject, SubjectMap};

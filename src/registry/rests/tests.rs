@@ -128,7 +128,7 @@ fn s4_3_a_date_holds_across_a_suspend_and_a_length_does_not_run_meanwhile() {
 }
 
 #[test]
-fn s9_8_one_probe_after_a_rest() {
+fn s4_7_one_probe_after_a_rest() {
     let start = now();
     let later = start.plus(seconds(10));
     let mut rests = Rests::default();
@@ -157,7 +157,7 @@ fn s9_8_one_probe_after_a_rest() {
 }
 
 #[test]
-fn s9_8_with_each_probe_that_is_late_one_more_may_probe_the_account() {
+fn s4_7_with_each_probe_that_is_late_one_more_may_probe_the_account() {
     let start = now();
     let at = |n| start.plus(seconds(n));
     let [a, b] = ["a", "b"].map(candidate);
@@ -245,7 +245,7 @@ fn s10_4_an_account_that_rests_for_longer_keeps_why() {
 
 /// One probe is the probe of all that rested: it ends for each of them as it went.
 #[test]
-fn s9_8_one_request_probes_the_model_the_account_and_the_provider_at_once() {
+fn s4_7_one_request_probes_the_model_the_account_and_the_provider_at_once() {
     let start = now();
     let later = start.plus(seconds(10));
     let a = candidate("a");
@@ -370,7 +370,7 @@ fn s10_6_a_refused_field_is_remembered_of_its_offer_until_the_next_list() {
 }
 
 #[test]
-fn s9_2_a_new_list_ends_what_was_to_last_until_then() {
+fn s4_5_a_new_list_ends_what_was_to_last_until_then() {
     let now = now();
     let mut rests = Rests::default();
     rests.learn(&model(), Capability::Tools);
@@ -425,7 +425,7 @@ fn i6_1_a_cleared_model_is_awake_and_the_probe_of_its_old_rest_changes_nothing()
 }
 
 #[test]
-fn s9_8_a_probe_from_before_all_was_forgotten_ends_no_later_rest() {
+fn s4_7_a_probe_from_before_all_was_forgotten_ends_no_later_rest() {
     let start = now();
     let mut rests = Rests::default();
     let rested = |rests: &mut Rests, at: Now| {

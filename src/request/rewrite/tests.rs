@@ -82,7 +82,7 @@ fn sent(provider: &str, body: &str) -> (String, String) {
 fn s10_6_fields_of_the_top_level() {
     #[rustfmt::skip]
     let rows = [
-        // Nothing to change but the model; OpenRouter's routing goes nowhere (spec §9.7).
+        // Nothing to change but the model; OpenRouter's routing goes nowhere (spec §3.1).
         ("plain", r#" {"model" : "x","messages":[ ], "x":1.0e2} "#,      r#" {"model" : "m","messages":[ ], "x":1.0e2} "#, ""),
         ("plain", r#"{"messages":[]}"#,                                  r#"{"messages":[],"model":"m"}"#, ""),
         ("plain", r#"{"models":["a"],"messages":[],"route":"r","model":"x"}"#, r#"{"messages":[],"model":"m"}"#, ""),

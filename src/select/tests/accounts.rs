@@ -282,7 +282,7 @@ fn s10_4_an_unreached_provider_is_asked_last() {
 }
 
 #[test]
-fn s9_8_a_probed_account_holds_up_its_own_candidates_alone() {
+fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
     let (house, needs, now) = (house(), Needs::default(), now());
     let registry = Arc::new(crate::registry::Registry::default());
     let groq = subject(&house, "account groq");

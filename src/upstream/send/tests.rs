@@ -49,7 +49,7 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_over_http1_a_request_is_sent_again_only_where_it_cannot_have_been_seen() {
+async fn s4_6_over_http1_a_request_is_sent_again_only_where_it_cannot_have_been_seen() {
     let half = b"HTTP/1.1 20".as_slice();
     #[rustfmt::skip]
     let rows: [(&str, &[Act], usize); 9] = [
@@ -76,7 +76,7 @@ async fn s9_3_over_http1_a_request_is_sent_again_only_where_it_cannot_have_been_
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_over_http2_a_request_is_sent_again_only_where_it_cannot_have_been_seen() {
+async fn s4_6_over_http2_a_request_is_sent_again_only_where_it_cannot_have_been_seen() {
     use Admits::{No, Yes};
     #[rustfmt::skip]
     let rows: [(&str, &[Act], usize, u64); 11] = [
@@ -105,7 +105,7 @@ async fn s9_3_over_http2_a_request_is_sent_again_only_where_it_cannot_have_been_
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_the_wait_for_a_connection_is_not_the_models() {
+async fn s4_6_the_wait_for_a_connection_is_not_the_models() {
     #[rustfmt::skip]
     let rows = [
         // version   connected after  of 7 s for the head, it ends at
@@ -134,7 +134,7 @@ async fn s9_3_the_wait_for_a_connection_is_not_the_models() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_readers_that_do_not_read_hold_nobody_else_back() {
+async fn s4_6_readers_that_do_not_read_hold_nobody_else_back() {
     const FLOOD: usize = 4 * STREAM_WINDOW as usize;
     let sent: Arc<Mutex<Vec<usize>>> = Arc::default();
     let counts = Arc::clone(&sent);

@@ -285,7 +285,7 @@ fn whole(at: SystemTime) -> SystemTime {
 }
 
 #[test]
-fn s9_2_at_no_provider_does_what_a_caller_writes_speak_of_anybody_else() {
+fn s4_5_at_no_provider_does_what_a_caller_writes_speak_of_anybody_else() {
     // As a provider would quote it, in the middle of a sentence of its own.
     #[rustfmt::skip]
     let echoed = [

@@ -1,11 +1,11 @@
-//! §9.9: the fallback router that the ranking names.
+//! §2.4: the fallback router that the ranking names.
 
 use serde_json::{Value, json};
 use simulator::{Answer, Failure, Plan, PlanEnd, Script, Step, list_of};
 
 use crate::rig::Rig;
+use crate::s2_3_catalogue::{catalogue, entry};
 use crate::s2_list::ids;
-use crate::s9_4_catalogue::{catalogue, entry};
 
 type Settings<'a> = &'a [(&'a str, &'a str)];
 
@@ -37,7 +37,7 @@ fn tools() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_it_stands_last_and_within_the_cap_of_attempts() {
+async fn s2_4_it_stands_last_and_within_the_cap_of_attempts() {
     let five = ["a:free", "b:free", "c:free", "d:free", "e:free"];
     #[rustfmt::skip]
     let rows: [(&[&str], Settings<'_>, &str, u16); 7] = [
@@ -79,7 +79,7 @@ async fn s9_9_it_stands_last_and_within_the_cap_of_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_a_list_that_names_none_has_none() {
+async fn s2_4_a_list_that_names_none_has_none() {
     #[rustfmt::skip]
     let rows = [
         // fallback                            asked
@@ -115,7 +115,7 @@ async fn s9_9_a_list_that_names_none_has_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_it_counts_for_ready_and_is_in_no_list_and_no_count() {
+async fn s2_4_it_counts_for_ready_and_is_in_no_list_and_no_count() {
     let script = failing(routed(&["a:free", "b:free"]), &["a:free", "b:free"]).model(
         ROUTER,
         Plan::from([
@@ -180,7 +180,7 @@ async fn s9_9_it_counts_for_ready_and_is_in_no_list_and_no_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_its_capabilities_are_the_catalogues() {
+async fn s2_4_its_capabilities_are_the_catalogues() {
     let not = || Step::status(500, &[], "");
     let of_router = |parameters: &[&str]| {
         catalogue([entry(
@@ -218,7 +218,7 @@ async fn s9_9_its_capabilities_are_the_catalogues() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_what_it_chose_is_in_the_answers_model() {
+async fn s2_4_what_it_chose_is_in_the_answers_model() {
     let chosen = Answer {
         model: Some("vendor/chosen:free".into()),
         ..Answer::text("hi")
@@ -238,7 +238,7 @@ async fn s9_9_what_it_chose_is_in_the_answers_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_what_rests_the_account_rests_it_too() {
+async fn s2_4_what_rests_the_account_rests_it_too() {
     let script = routed(&["a:free"]).model("a:free", Step::from(Failure::DailyLimit));
     let rig = Rig::paused(script, &[]).await;
     rig.chat(&Rig::hello())
@@ -252,7 +252,7 @@ async fn s9_9_what_rests_the_account_rests_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_9_a_new_list_brings_and_takes_it() {
+async fn s2_4_a_new_list_brings_and_takes_it() {
     let lists = [
         list(&["a:free"], json!({"id": ROUTER})),
         list(&["a:free"], Value::Null),

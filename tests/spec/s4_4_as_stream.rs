@@ -1,10 +1,10 @@
-//! §9.1: a plain answer where a stream was asked for, and answers without anything in them.
+//! §4.4: a plain answer where a stream was asked for, and answers without anything in them.
 
 use serde_json::{Value, json};
 use simulator::{Plan, Step};
 
 use crate::rig::{Rig, abc};
-use crate::s9_2_model::with;
+use crate::s4_5_model::with;
 use crate::scripts::{JSON, STREAM, pieces, said};
 
 fn completion(message: Value, finish: &str) -> Value {
@@ -23,7 +23,7 @@ fn plain(answer: &Value) -> Step {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_plain_answer_to_a_streamed_request_comes_as_the_stream_it_stands_for() {
+async fn s4_4_a_plain_answer_to_a_streamed_request_comes_as_the_stream_it_stands_for() {
     let message = json!({
         "role": "assistant", "content": "Hi", "reasoning": "Hm",
         "reasoning_details": [{"type": "reasoning.text", "text": "Hm"}], "new": {"n": 1},
@@ -64,7 +64,7 @@ async fn s9_1_a_plain_answer_to_a_streamed_request_comes_as_the_stream_it_stands
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_so_it_does_through_the_other_apis() {
+async fn s4_4_so_it_does_through_the_other_apis() {
     let message = json!({
         "role": "assistant", "content": "Hi",
         "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"x\":1}"}}],
@@ -94,7 +94,7 @@ async fn s9_1_so_it_does_through_the_other_apis() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_plain_answer_under_the_name_of_a_stream_is_one() {
+async fn s4_4_a_plain_answer_under_the_name_of_a_stream_is_one() {
     let answer = completion(json!({"role": "assistant", "content": "Hi"}), "stop").to_string();
     let rig = Rig::paused(abc(), &[]).await;
     for pieces_of in [
@@ -115,7 +115,7 @@ async fn s9_1_a_plain_answer_under_the_name_of_a_stream_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_plain_answer_that_is_none_is_none_as_a_stream_too() {
+async fn s4_4_a_plain_answer_that_is_none_is_none_as_a_stream_too() {
     let rig = Rig::paused(abc(), &[]).await;
     for body in [
         "<html>",
@@ -159,7 +159,7 @@ fn silent(stream: bool, id: &str) -> Step {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_model_that_has_nothing_to_say_leads_to_the_next_and_rests_for_nothing() {
+async fn s4_4_a_model_that_has_nothing_to_say_leads_to_the_next_and_rests_for_nothing() {
     let rig = Rig::paused(abc(), &[]).await;
     for (body, stream) in [
         (Rig::hello(), false),
@@ -179,7 +179,7 @@ async fn s9_1_a_model_that_has_nothing_to_say_leads_to_the_next_and_rests_for_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_if_all_have_nothing_to_say_the_client_gets_the_last_of_it() {
+async fn s4_4_if_all_have_nothing_to_say_the_client_gets_the_last_of_it() {
     let rig = Rig::paused(abc(), &[]).await;
     for (body, stream) in [
         (Rig::hello(), false),
@@ -237,7 +237,7 @@ async fn s9_1_if_all_have_nothing_to_say_the_client_gets_the_last_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_whatever_else_an_answer_without_content_has_counts() {
+async fn s4_4_whatever_else_an_answer_without_content_has_counts() {
     let rig = Rig::paused(abc(), &[]).await;
     #[rustfmt::skip]
     let rows = [

@@ -1,4 +1,4 @@
-//! §9.2: what is the model's, the request's or the key's, and what each leads to.
+//! §4.5: what is the model's, the request's or the key's, and what each leads to.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ pub fn streamed(body: &Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_is_the_models_rests_it_as_long_as_its_cause_says_and_leads_to_the_next() {
+async fn s4_5_what_is_the_models_rests_it_as_long_as_its_cause_says_and_leads_to_the_next() {
     let none = json!({});
     #[rustfmt::skip]
     let rows: Vec<(Step, u16, u64)> = vec![
@@ -147,7 +147,7 @@ async fn s9_2_what_is_the_models_rests_it_as_long_as_its_cause_says_and_leads_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_the_next_list_frees_what_was_to_rest_until_then_and_nobody_else() {
+async fn s4_5_the_next_list_frees_what_was_to_rest_until_then_and_nobody_else() {
     let ids = ["a:free", "b:free", "c:free", "d:free", "e:free", "f:free"];
     let script = Script::new()
         .list(ranking(&ids))
@@ -185,7 +185,7 @@ async fn s9_2_the_next_list_frees_what_was_to_rest_until_then_and_nobody_else() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_a_model_was_found_to_lack_is_remembered_until_the_next_list() {
+async fn s4_5_what_a_model_was_found_to_lack_is_remembered_until_the_next_list() {
     #[rustfmt::skip]
     let rows: [(Step, Value, &[Value]); 5] = [
         // `a` says                                  to           and is asked as before for
@@ -222,7 +222,7 @@ async fn s9_2_what_a_model_was_found_to_lack_is_remembered_until_the_next_list()
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_admin_refresh_forgets_what_was_learnt_of_models() {
+async fn s4_5_admin_refresh_forgets_what_was_learnt_of_models() {
     let rig = Rig::paused(abc().model("a:free", Step::from(Failure::NoToolUse)), &[]).await;
     rig.chat(&tools()).await;
     rig.chat(&tools()).await;
@@ -239,7 +239,7 @@ async fn s9_2_admin_refresh_forgets_what_was_learnt_of_models() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_prompt_too_long_for_one_goes_on_to_larger_ones_only() {
+async fn s4_5_a_prompt_too_long_for_one_goes_on_to_larger_ones_only() {
     let contexts = |contexts: [Value; 5]| {
         ranking_with(
             &["a:free", "b:free", "c:free", "d:free", "e:free"],
@@ -315,7 +315,7 @@ async fn s9_2_a_prompt_too_long_for_one_goes_on_to_larger_ones_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_when_every_candidate_refused_the_client_gets_the_last_refusal_as_it_came() {
+async fn s4_5_when_every_candidate_refused_the_client_gets_the_last_refusal_as_it_came() {
     let last = r#"{"error": {"message":"Reasoning is mandatory for this endpoint and cannot be disabled.","code":400,"n":1.0e2}}"#;
     let refused = || Step::status(400, &[], last);
     let tool_use: Step = Failure::NoToolUse.into();

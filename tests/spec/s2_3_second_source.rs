@@ -1,4 +1,4 @@
-//! §9.4: the catalogue as the second source of models.
+//! §2.3: the catalogue as the second source of models.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use simulator::{Plan, PlanEnd, Point, Script, Step};
 use tokio::time::{Instant, sleep};
 
 use crate::rig::{Rig, ranking};
+use crate::s2_3_catalogue::*;
 use crate::s2_list::{days, ids, reads};
-use crate::s9_4_catalogue::*;
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_without_a_ranking_the_catalogue_is_the_second_source() {
+async fn s2_3_without_a_ranking_the_catalogue_is_the_second_source() {
     let none = Value::Null;
     let rows = [
         entry(
@@ -91,7 +91,7 @@ async fn s9_4_without_a_ranking_the_catalogue_is_the_second_source() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_meanwhile_the_ranking_is_asked_for_as_without_a_snapshot_and_the_first_good_one_replaces_it()
+async fn s2_3_meanwhile_the_ranking_is_asked_for_as_without_a_snapshot_and_the_first_good_one_replaces_it()
  {
     let down = [(); 7].map(|()| broken());
     let list = Plan::from(
@@ -142,7 +142,7 @@ fn reads_now(rig: &Rig) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_a_catalogue_that_hangs_does_not_hold_up_the_next_read_of_the_ranking() {
+async fn s2_3_a_catalogue_that_hangs_does_not_hold_up_the_next_read_of_the_ranking() {
     for stalled in [
         Step::Stall(Point::BeforeHeaders),
         Step::Stall(Point::MidBody),
@@ -159,7 +159,7 @@ async fn s9_4_a_catalogue_that_hangs_does_not_hold_up_the_next_read_of_the_ranki
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_a_slow_catalogue_is_the_second_source_when_it_comes() {
+async fn s2_3_a_slow_catalogue_is_the_second_source_when_it_comes() {
     for comes in [500, 5_000, 12_000] {
         let slow = delayed(catalogue([entry("a:free", &["stop"], Value::Null)]), comes);
         let script = Script::new().list(broken()).catalogue(slow);
@@ -172,7 +172,7 @@ async fn s9_4_a_slow_catalogue_is_the_second_source_when_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_with_neither_there_is_no_snapshot_and_with_a_ranking_in_hand_it_stays() {
+async fn s2_3_with_neither_there_is_no_snapshot_and_with_a_ranking_in_hand_it_stays() {
     let empty = catalogue([entry("x/paid", &["tools"], Value::Null)]);
     for nothing in [broken(), empty] {
         let rig = Rig::paused_cold(Script::new().list(broken()).catalogue(nothing), &[]);
@@ -193,7 +193,7 @@ async fn s9_4_with_neither_there_is_no_snapshot_and_with_a_ranking_in_hand_it_st
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_admin_refresh_on_the_second_source_fails_while_the_ranking_is_down() {
+async fn s2_3_admin_refresh_on_the_second_source_fails_while_the_ranking_is_down() {
     let script = Script::new().list(broken()).catalogue(catalogue([entry(
         "b:free",
         &["tools"],

@@ -1,4 +1,4 @@
-//! §9.7: what comes from outside is not trusted.
+//! §3.1: what comes from outside is not trusted.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::rig::{Answer, PROXY_KEY, Rig, UPSTREAM_KEY, abc};
 use crate::scripts::{JSON, STALL, STREAM, pieces, ranking_with};
 
 #[tokio::test]
-async fn s9_7_models_and_route_never_go_up() {
+async fn s3_1_models_and_route_never_go_up() {
     let rig = Rig::start(abc()).await;
     #[rustfmt::skip]
     let rows = [
@@ -42,7 +42,7 @@ async fn s9_7_models_and_route_never_go_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_7_the_upstreams_key_never_comes_down() {
+async fn s3_1_the_upstreams_key_never_comes_down() {
     let rig = Rig::paused(abc(), &[]).await;
     let error = |code: Value| json!({"error": {"code": code, "message": format!("bad key {UPSTREAM_KEY}"), "metadata": {"raw": UPSTREAM_KEY}}, UPSTREAM_KEY: 1});
     let said = json!({"choices": [{"message": {"content": format!("the key is {UPSTREAM_KEY}!")}, "finish_reason": "stop"}]});
@@ -109,7 +109,7 @@ async fn s9_7_the_upstreams_key_never_comes_down() {
 }
 
 #[tokio::test]
-async fn s9_7_nor_does_it_in_a_header() {
+async fn s3_1_nor_does_it_in_a_header() {
     let answer = simulator::Answer {
         headers: vec![
             ("X-Echo".to_owned(), UPSTREAM_KEY.to_owned()),
@@ -140,7 +140,7 @@ async fn s9_7_nor_does_it_in_a_header() {
 }
 
 #[tokio::test]
-async fn s9_7_nor_does_it_when_its_json_is_escaped() {
+async fn s3_1_nor_does_it_when_its_json_is_escaped() {
     let escaped = UPSTREAM_KEY.replace('-', "\\u002d");
     let rows = [
         (
@@ -167,7 +167,7 @@ async fn s9_7_nor_does_it_when_its_json_is_escaped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_7_the_account_id_beside_an_error_never_comes_down() {
+async fn s3_1_the_account_id_beside_an_error_never_comes_down() {
     let error = |code: u16| json!({"error": {"code": code, "message": "x"}, "user_id": "user_2x"});
     let event = |code: u16| format!("data: {}\n\n", error(code));
     let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
@@ -194,7 +194,7 @@ async fn s9_7_the_account_id_beside_an_error_never_comes_down() {
 }
 
 #[tokio::test]
-async fn s9_7_a_redirect_is_not_followed_and_the_key_does_not_travel() {
+async fn s3_1_a_redirect_is_not_followed_and_the_key_does_not_travel() {
     let thief = Simulator::new(Script::new());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = format!(
@@ -224,7 +224,7 @@ async fn s9_7_a_redirect_is_not_followed_and_the_key_does_not_travel() {
 }
 
 #[tokio::test]
-async fn s9_7_the_list_moves_the_key_nowhere() {
+async fn s3_1_the_list_moves_the_key_nowhere() {
     let thief = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = format!("http://{}/api/v1", thief.local_addr().unwrap());
     let list = ranking_with(&["a:free"], |list| {
@@ -248,7 +248,7 @@ async fn s9_7_the_list_moves_the_key_nowhere() {
 }
 
 #[tokio::test]
-async fn s9_7_the_proxys_own_key_never_goes_up() {
+async fn s3_1_the_proxys_own_key_never_goes_up() {
     let rig = Rig::start(abc()).await;
     let bearer = format!("Bearer {PROXY_KEY}");
     let headers = [
@@ -267,7 +267,7 @@ async fn s9_7_the_proxys_own_key_never_goes_up() {
 }
 
 #[tokio::test]
-async fn s9_7_a_stale_pooled_connection_is_nobodys_failure() {
+async fn s3_1_a_stale_pooled_connection_is_nobodys_failure() {
     for greeting in [
         Greeting::DieAfter(1),
         Greeting::DieAfter(2),
@@ -289,7 +289,7 @@ async fn s9_7_a_stale_pooled_connection_is_nobodys_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_7_a_fresh_connection_that_dies_is_the_models_failure() {
+async fn s3_1_a_fresh_connection_that_dies_is_the_models_failure() {
     for dies in [
         Greeting::Reset,
         Greeting::Close,
@@ -316,7 +316,7 @@ async fn s9_7_a_fresh_connection_that_dies_is_the_models_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_7_a_stale_connection_is_replaced_once_and_no_more() {
+async fn s3_1_a_stale_connection_is_replaced_once_and_no_more() {
     let rig = Rig::paused(abc().connections(Greeting::DieAfter(3)), &[]).await;
     // Catalogue and key endpoint have been read over it.
     sleep(Duration::from_secs(1)).await;
@@ -329,7 +329,7 @@ async fn s9_7_a_stale_connection_is_replaced_once_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_7_only_a_connection_that_dies_in_silence_is_asked_again() {
+async fn s3_1_only_a_connection_that_dies_in_silence_is_asked_again() {
     // An answer that has begun, however badly, is an answer: asking again would cost quota.
     #[rustfmt::skip]
     let rows = [
@@ -358,7 +358,7 @@ async fn s9_7_only_a_connection_that_dies_in_silence_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_7_what_comes_behind_an_answer_answers_nobody() {
+async fn s3_1_what_comes_behind_an_answer_answers_nobody() {
     let said = |text| json!({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]});
     let whole = |text| {
         let body = said(text).to_string();

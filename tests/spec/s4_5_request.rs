@@ -1,13 +1,13 @@
-//! §9.2: what is the request's or the key's, and what is never followed.
+//! §4.5: what is the request's or the key's, and what is never followed.
 
 use serde_json::json;
 use simulator::{Failure, Script, Step, list_of};
 
 use crate::rig::{Rig, abc};
-use crate::s9_2_model::*;
+use crate::s4_5_model::*;
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_is_the_requests_goes_to_the_client_at_once() {
+async fn s4_5_what_is_the_requests_goes_to_the_client_at_once() {
     let plain = |status| error(status, "It is wrong.", json!({}));
     #[rustfmt::skip]
     let rows = [
@@ -56,7 +56,7 @@ async fn s9_2_what_is_the_requests_goes_to_the_client_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_401_and_an_unrecognised_403_are_the_keys() {
+async fn s4_5_a_401_and_an_unrecognised_403_are_the_keys() {
     #[rustfmt::skip]
     let rows = [
         (Step::from(Failure::UserNotFound),     401),
@@ -89,7 +89,7 @@ async fn s9_2_a_401_and_an_unrecognised_403_are_the_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_the_403_of_an_edge_before_the_upstream_stops_this_request_and_no_other() {
+async fn s4_5_the_403_of_an_edge_before_the_upstream_stops_this_request_and_no_other() {
     let rig = Rig::paused(abc(), &[]).await;
     for page in ["", "<html>Sorry</html>", "{}"] {
         rig.anew(abc().model("a:free", Step::status(403, &[], page)))
@@ -103,7 +103,7 @@ async fn s9_2_the_403_of_an_edge_before_the_upstream_stops_this_request_and_no_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_paid_model_that_an_answer_suggests_is_never_asked() {
+async fn s4_5_a_paid_model_that_an_answer_suggests_is_never_asked() {
     let rig = Rig::paused(abc(), &[]).await;
     for failure in [
         Failure::NotFreeAnymore,
@@ -120,7 +120,7 @@ async fn s9_2_a_paid_model_that_an_answer_suggests_is_never_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_an_id_that_could_be_billed_is_no_model_unless_allowed() {
+async fn s4_5_an_id_that_could_be_billed_is_no_model_unless_allowed() {
     let list = || {
         let mut list = list_of(&[
             "openai/gpt-5",
@@ -153,7 +153,7 @@ async fn s9_2_an_id_that_could_be_billed_is_no_model_unless_allowed() {
 }
 
 #[tokio::test]
-async fn s9_2_a_withdrawn_model_does_not_hide_that_the_prompt_is_too_long() {
+async fn s4_5_a_withdrawn_model_does_not_hide_that_the_prompt_is_too_long() {
     let script = abc()
         .model("a:free", Step::failure(Failure::NoEndpoints))
         .others(Step::failure(Failure::ContextLength));

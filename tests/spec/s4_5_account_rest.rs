@@ -1,4 +1,4 @@
-//! §9.2: how long an account rests, out of credit or of quota, and how it wakes.
+//! §4.5: how long an account rests, out of credit or of quota, and how it wakes.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,11 +8,11 @@ use simulator::{Failure, Plan, PlanEnd, Status, Step};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc};
-use crate::s9_2_account::*;
+use crate::s4_5_account::*;
 use crate::scripts::STALL;
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_402_goes_to_the_client_and_is_given_again_without_a_call() {
+async fn s4_5_a_402_goes_to_the_client_and_is_given_again_without_a_call() {
     #[rustfmt::skip]
     let rows = [
         // what the account met                         rests, s
@@ -83,7 +83,7 @@ async fn s9_2_a_402_goes_to_the_client_and_is_given_again_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no_end() {
+async fn s4_5_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no_end() {
     for setting in ["20", "0.5", "0"] {
         let rig = Rig::paused(abc(), &[("RATE_LIMIT_COOLDOWN_SEC", setting)]).await;
         let millis = (setting.parse::<f64>().unwrap() * 1000.0) as u64;
@@ -105,7 +105,7 @@ async fn s9_2_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
+async fn s4_5_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
     let slow = |mut step: Step, ms| {
         if let Step::Status(status) = &mut step {
             status.delay_ms = ms;
@@ -141,7 +141,7 @@ async fn s9_2_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_the_rest_of_an_epoch_reset_holds_until_that_date() {
+async fn s4_5_the_rest_of_an_epoch_reset_holds_until_that_date() {
     // A new list and a walk of the clock change nothing about it.
     let rig = Rig::paused(abc(), &[("MODELS_REFRESH_SEC", "600")]).await;
     let reset = Now::read().unix_seconds() + 5000;
@@ -166,7 +166,7 @@ async fn s9_2_the_rest_of_an_epoch_reset_holds_until_that_date() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_an_absurd_reset_is_26_hours_at_most() {
+async fn s4_5_an_absurd_reset_is_26_hours_at_most() {
     let error = json!({"error": {"message": DAY, "code": 429}});
     let step = Step::status(429, &[("X-RateLimit-Reset", "9999999999999")], error);
     let rig = Rig::paused(account(step), &[]).await;
@@ -175,7 +175,7 @@ async fn s9_2_an_absurd_reset_is_26_hours_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_admin_refresh_forgets_the_accounts_rest() {
+async fn s4_5_admin_refresh_forgets_the_accounts_rest() {
     let rig = Rig::paused(abc(), &[]).await;
     for step in [
         Failure::DailyLimit.into(),
@@ -196,7 +196,7 @@ async fn s9_2_admin_refresh_forgets_the_accounts_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_probe_that_is_refused_again_rests_the_account_again() {
+async fn s4_5_a_probe_that_is_refused_again_rests_the_account_again() {
     let limited = |seconds| used_up(MINUTE, "", Told::RetryAfter, seconds, Shape::Status);
     let script = abc().account(Plan::from([limited(10), limited(30)]).then(PlanEnd::Ok));
     let rig = Rig::paused(script, &[]).await;
@@ -227,7 +227,7 @@ async fn s9_2_a_probe_that_is_refused_again_rests_the_account_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_probe_that_brings_no_answer_proves_nothing_of_the_account() {
+async fn s4_5_a_probe_that_brings_no_answer_proves_nothing_of_the_account() {
     // The upstream says nothing at the moment of the probe: once it is late, one more goes to the next
     // model, and it alone meets the quota that is still gone. Half a minute later the silent one does.
     let minute = || used_up(MINUTE, "", Told::RetryAfter, 10, Shape::Status);

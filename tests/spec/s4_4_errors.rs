@@ -1,4 +1,4 @@
-//! §9.1: a 200 can be an error.
+//! §4.4: a 200 can be an error.
 
 use serde_json::json;
 use simulator::{Failure, RawPart, Step};
@@ -7,7 +7,7 @@ use crate::rig::{Rig, UPSTREAM_KEY, abc};
 use crate::scripts::{JSON, STREAM, parts, pieces};
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_200_that_is_an_error_leads_to_the_next_model() {
+async fn s4_4_a_200_that_is_an_error_leads_to_the_next_model() {
     let said = |body: &str| pieces(JSON, [body]);
     let event = |data: &str| pieces(STREAM, [format!("data: {data}\n\n")]);
     #[rustfmt::skip]
@@ -77,7 +77,7 @@ async fn s9_1_a_200_that_is_an_error_leads_to_the_next_model() {
 }
 
 #[tokio::test]
-async fn s9_1_an_error_inside_a_200_that_is_the_requests_fault_goes_to_the_client_with_its_status()
+async fn s4_4_an_error_inside_a_200_that_is_the_requests_fault_goes_to_the_client_with_its_status()
 {
     #[rustfmt::skip]
     let rows = [
@@ -119,7 +119,7 @@ async fn s9_1_an_error_inside_a_200_that_is_the_requests_fault_goes_to_the_clien
 }
 
 #[tokio::test]
-async fn s9_1_an_error_inside_a_200_that_is_the_keys_is_a_502() {
+async fn s4_4_an_error_inside_a_200_that_is_the_keys_is_a_502() {
     let rig = Rig::start(abc()).await;
     for code in [401, 403] {
         let error = json!({"error": {"code": code, "message": format!("{UPSTREAM_KEY} is bad")}})
@@ -148,7 +148,7 @@ async fn s9_1_an_error_inside_a_200_that_is_the_keys_is_a_502() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_1_a_heartbeat_before_a_plain_answer_is_no_answer() {
+async fn s4_4_a_heartbeat_before_a_plain_answer_is_no_answer() {
     let body = "{ \"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}] }\n";
     #[rustfmt::skip]
     let rows: [&[&str]; 6] = [

@@ -1,4 +1,4 @@
-//! §9.2: what a caller brings upon itself is no matter of the next one's.
+//! §4.5: what a caller brings upon itself is no matter of the next one's.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use simulator::{Failure, Step};
 use tokio::time::sleep;
 
 use crate::rig::{Rig, abc};
-use crate::s9_2_model::{error, image, inside, streamed, tools, with};
+use crate::s4_5_model::{error, image, inside, streamed, tools, with};
 use crate::scripts::STALL;
 
 /// Bodies that say who serves them, or have more done than a completion.
@@ -62,7 +62,7 @@ async fn harms_nobody(rig: &Rig, body: &Value, step: &Step, status: Option<u16>)
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_may_be_owed_to_a_requests_own_routing_harms_nobody_else() {
+async fn s4_5_what_may_be_owed_to_a_requests_own_routing_harms_nobody_else() {
     #[rustfmt::skip]
     let refusals: Vec<(Step, u16)> = vec![
         (error(404, "No endpoints found for X.", json!({})),            404),
@@ -93,7 +93,7 @@ async fn s9_2_what_may_be_owed_to_a_requests_own_routing_harms_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_whoever_says_who_serves_it_rests_nobody_by_any_failure() {
+async fn s4_5_whoever_says_who_serves_it_rests_nobody_by_any_failure() {
     #[rustfmt::skip]
     let failures: Vec<Step> = vec![
         Failure::ProviderLimit.into(),
@@ -121,7 +121,7 @@ async fn s9_2_whoever_says_who_serves_it_rests_nobody_by_any_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_quota_that_is_gone_is_the_accounts_whatever_was_asked_for() {
+async fn s4_5_a_quota_that_is_gone_is_the_accounts_whatever_was_asked_for() {
     let rig = Rig::paused(abc(), &[]).await;
     for body in asking().into_iter().chain(steering()) {
         rig.anew(all(&Failure::DailyLimit.into())).await;
@@ -135,7 +135,7 @@ async fn s9_2_a_quota_that_is_gone_is_the_accounts_whatever_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_a_request_brought_upon_itself_does_not_prove_a_model_well() {
+async fn s4_5_what_a_request_brought_upon_itself_does_not_prove_a_model_well() {
     // `a` rested, and the request that would find out whether that helped steers itself into a wall.
     let rest = Step::status(429, &[("Retry-After", "10")], "");
     let wall: Step = Failure::AllowedProviders.into();
@@ -154,7 +154,7 @@ async fn s9_2_what_a_request_brought_upon_itself_does_not_prove_a_model_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_a_caller_writes_names_no_cause() {
+async fn s4_5_what_a_caller_writes_names_no_cause() {
     let words = [
         "is not a valid model ID",
         "a:free is not a valid model ID",
@@ -187,7 +187,7 @@ async fn s9_2_what_a_caller_writes_names_no_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_lesson_is_of_what_was_asked_for() {
+async fn s4_5_a_lesson_is_of_what_was_asked_for() {
     // Whoever brings no tools cannot teach that a model has none.
     let rig = Rig::paused(abc().model("a:free", Step::from(Failure::NoToolUse)), &[]).await;
     rig.chat(&Rig::hello()).await;

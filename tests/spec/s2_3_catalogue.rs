@@ -1,4 +1,4 @@
-//! §9.4: the upstream's own catalogue: what it fills in, and the second source of models.
+//! §2.3: the upstream's own catalogue: what it fills in, and the second source of models.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -84,7 +84,7 @@ pub fn read_of_catalogue(rig: &Rig) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_a_flag_that_the_ranking_omits_is_what_the_catalogue_says() {
+async fn s2_3_a_flag_that_the_ranking_omits_is_what_the_catalogue_says() {
     for (need, flag, parameter) in NEEDS {
         let told = |value: Value| {
             ranking_with(&["a:free", "b:free"], |list| {
@@ -123,7 +123,7 @@ async fn s9_4_a_flag_that_the_ranking_omits_is_what_the_catalogue_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_a_catalogue_that_cannot_be_read_costs_nothing_but_what_it_would_have_filled_in() {
+async fn s2_3_a_catalogue_that_cannot_be_read_costs_nothing_but_what_it_would_have_filled_in() {
     let huge = format!("{{\"data\":[\"{}\"]}}", "x".repeat(30_000));
     #[rustfmt::skip]
     let rows = [
@@ -177,7 +177,7 @@ async fn s9_4_a_catalogue_that_cannot_be_read_costs_nothing_but_what_it_would_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_what_stays_unknown_counts_as_false() {
+async fn s2_3_what_stays_unknown_counts_as_false() {
     let list = ranking_with(&["a:free"], |list| {
         list["models"] = json!([{"id": "a:free", "rank": 1}]);
     });
@@ -191,7 +191,7 @@ async fn s9_4_what_stays_unknown_counts_as_false() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_a_slow_catalogue_holds_the_ranking_for_a_second_and_is_filled_in_when_it_comes() {
+async fn s2_3_a_slow_catalogue_holds_the_ranking_for_a_second_and_is_filled_in_when_it_comes() {
     #[rustfmt::skip]
     let rows = [
         // comes after, ms  ready after, ms
@@ -221,7 +221,7 @@ async fn s9_4_a_slow_catalogue_holds_the_ranking_for_a_second_and_is_filled_in_w
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_a_late_catalogue_leaves_rests_as_they_are() {
+async fn s2_3_a_late_catalogue_leaves_rests_as_they_are() {
     let known = catalogue([
         entry("a:free", &["stop"], Value::Null),
         entry("b:free", &["stop"], Value::Null),
@@ -238,7 +238,7 @@ async fn s9_4_a_late_catalogue_leaves_rests_as_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_the_catalogue_is_read_with_each_read_of_the_list() {
+async fn s2_3_the_catalogue_is_read_with_each_read_of_the_list() {
     let with = || catalogue([entry("a:free", &["stop"], Value::Null)]);
     let without = || catalogue([entry("a:free", &["seed"], Value::Null)]);
     let list = || open("supportsStop");
@@ -272,7 +272,7 @@ async fn s9_4_the_catalogue_is_read_with_each_read_of_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_admin_refresh_reads_it_too() {
+async fn s2_3_admin_refresh_reads_it_too() {
     let rig = Rig::paused(
         Script::new().list(open("supportsStop")).catalogue(broken()),
         &[],
@@ -287,7 +287,7 @@ async fn s9_4_admin_refresh_reads_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_it_is_asked_for_without_a_key() {
+async fn s2_3_it_is_asked_for_without_a_key() {
     let rig = Rig::paused(Script::new(), &[]).await;
     let requests = rig.simulator.requests();
     let asked: Vec<_> = requests
@@ -299,7 +299,7 @@ async fn s9_4_it_is_asked_for_without_a_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_4_max_catalogue_bytes_bounds_it_packed_or_not() {
+async fn s2_3_max_catalogue_bytes_bounds_it_packed_or_not() {
     let text =
         json!({"data": [entry("a:free", &["stop"], Value::Null)], "filler": "x".repeat(5000)})
             .to_string();

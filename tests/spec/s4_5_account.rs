@@ -1,4 +1,4 @@
-//! §9.2: what is the account's: the free quota of the day or the minute, and no credit.
+//! §4.5: what is the account's: the free quota of the day or the minute, and no credit.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ pub fn is_about(told: u64, seconds: u64) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it_returns() {
+async fn s4_5_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it_returns() {
     let rig = Rig::paused(abc(), &[]).await;
     #[rustfmt::skip]
     let kinds = [
@@ -220,7 +220,7 @@ pub async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_the_free_requests_are_told_as_far_as_they_are_known() {
+async fn s4_5_the_free_requests_are_told_as_far_as_they_are_known() {
     let metadata = json!({"headers": {"x-ratelimit-limit": "1000", "X-RateLimit-Remaining": "-1"}, "limit_source": DAY_SOURCE});
     let body =
         |metadata: Value| json!({"error": {"message": "x", "code": 429, "metadata": metadata}});
@@ -256,7 +256,7 @@ async fn s9_2_the_free_requests_are_told_as_far_as_they_are_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_429_whose_body_names_no_quota_of_the_accounts_is_the_models() {
+async fn s4_5_a_429_whose_body_names_no_quota_of_the_accounts_is_the_models() {
     let limits = [
         ("X-RateLimit-Limit", "50"),
         ("X-RateLimit-Remaining", "0"),
@@ -294,7 +294,7 @@ async fn s9_2_a_429_whose_body_names_no_quota_of_the_accounts_is_the_models() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_quota_that_is_back_already_ends_this_request_and_no_other() {
+async fn s4_5_a_quota_that_is_back_already_ends_this_request_and_no_other() {
     // The date is past when it arrives, or the wait is none.
     let past = Step::status(
         429,
@@ -323,7 +323,7 @@ async fn s9_2_a_quota_that_is_back_already_ends_this_request_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_walk_that_met_the_models_first_stops_at_the_account_all_the_same() {
+async fn s4_5_a_walk_that_met_the_models_first_stops_at_the_account_all_the_same() {
     let daily = used_up(DAY, DAY_SOURCE, Told::Header, 3000, Shape::Status);
     let script = abc()
         .model("a:free", Step::status(500, &[], ""))
@@ -340,7 +340,7 @@ async fn s9_2_a_walk_that_met_the_models_first_stops_at_the_account_all_the_same
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_a_quota_that_ends_in_the_middle_of_a_stream_rests_the_account() {
+async fn s4_5_a_quota_that_ends_in_the_middle_of_a_stream_rests_the_account() {
     let error = json!({"error": {"message": DAY, "code": 429, "metadata": {"limit_source": DAY_SOURCE, "retry_after_seconds": 50}}});
     let spoken =
         json!({"choices": [{"index": 0, "delta": {"content": "half"}, "finish_reason": null}]});
@@ -362,7 +362,7 @@ async fn s9_2_a_quota_that_ends_in_the_middle_of_a_stream_rests_the_account() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_2_what_no_model_can_do_is_a_400_while_the_account_rests_too() {
+async fn s4_5_what_no_model_can_do_is_a_400_while_the_account_rests_too() {
     let rig = Rig::paused(account(Failure::DailyLimit.into()), &[]).await;
     rig.chat(&Rig::hello())
         .await

@@ -1,4 +1,4 @@
-//! §9.8: many at once, when a rest has just ended and when a model has just died.
+//! §4.7: many at once, when a rest has just ended and when a model has just died.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn one(id: &str) -> Script {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_after_a_rest_one_request_probes_and_the_others_go_to_the_next() {
+async fn s4_7_after_a_rest_one_request_probes_and_the_others_go_to_the_next() {
     #[rustfmt::skip]
     let rows = [
         // what the probe meets                                   a        b              slowest, s
@@ -93,7 +93,7 @@ async fn s9_8_after_a_rest_one_request_probes_and_the_others_go_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_after_a_probe_that_went_well_all_go_to_the_model_again() {
+async fn s4_7_after_a_probe_that_went_well_all_go_to_the_model_again() {
     let script = abc().model("a:free", rested([slow(5)]));
     let rig = waking(script, &[]).await;
     at_once(&rig, MANY).await;
@@ -103,7 +103,7 @@ async fn s9_8_after_a_probe_that_went_well_all_go_to_the_model_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_those_with_no_other_candidate_wait_for_the_probe() {
+async fn s4_7_those_with_no_other_candidate_wait_for_the_probe() {
     let fails = || late(500, &[], 5_000);
     #[rustfmt::skip]
     let rows = [
@@ -132,7 +132,7 @@ async fn s9_8_those_with_no_other_candidate_wait_for_the_probe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_two_that_wake_together_have_one_probe_each() {
+async fn s4_7_two_that_wake_together_have_one_probe_each() {
     let script = Script::new()
         .list(ranking(&["a:free", "b:free"]))
         .model("a:free", rested([late(500, &[], 5_000)]))
@@ -148,7 +148,7 @@ async fn s9_8_two_that_wake_together_have_one_probe_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_the_wait_for_a_probe_is_bounded_by_the_budget() {
+async fn s4_7_the_wait_for_a_probe_is_bounded_by_the_budget() {
     let script = one("a:free").model("a:free", rested([STALL, STALL]));
     let settings = [("REQUEST_BUDGET_SEC", "7"), ("STREAM_KEEPALIVE_SEC", "0")];
     let rig = waking(script, &settings).await;
@@ -163,7 +163,7 @@ async fn s9_8_the_wait_for_a_probe_is_bounded_by_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_a_probe_whose_client_leaves_hands_on_to_the_next() {
+async fn s4_7_a_probe_whose_client_leaves_hands_on_to_the_next() {
     for account in [false, true] {
         let steps = [STALL, slow(5)];
         let script = if account {
@@ -206,7 +206,7 @@ async fn s9_8_a_probe_whose_client_leaves_hands_on_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_after_the_accounts_rest_one_request_probes_and_all_wait_for_it() {
+async fn s4_7_after_the_accounts_rest_one_request_probes_and_all_wait_for_it() {
     let minute = |seconds, delay_ms| {
         let body = json!({"error": {"code": 429, "message": "Rate limit exceeded: free-models-per-min. "}});
         let Step::Status(mut status) = Step::status(429, &[("Retry-After", seconds)], body) else {
@@ -245,7 +245,7 @@ async fn s9_8_after_the_accounts_rest_one_request_probes_and_all_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_after_a_402_one_request_probes_too() {
+async fn s4_7_after_a_402_one_request_probes_too() {
     for (probe, asked, status) in [
         (Step::from(Failure::InsufficientCredits), 1, 402),
         (slow(5), MANY, 200),
@@ -264,7 +264,7 @@ async fn s9_8_after_a_402_one_request_probes_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_the_wait_for_the_accounts_probe_is_bounded_by_the_budget() {
+async fn s4_7_the_wait_for_the_accounts_probe_is_bounded_by_the_budget() {
     let minute = Step::status(
         429,
         &[("Retry-After", "10")],
@@ -281,7 +281,7 @@ async fn s9_8_the_wait_for_the_accounts_probe_is_bounded_by_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_a_probe_of_the_account_that_hangs_holds_nobody_for_long() {
+async fn s4_7_a_probe_of_the_account_that_hangs_holds_nobody_for_long() {
     let minute = || {
         let body = json!({"error": {"message": "free-models-per-min"}});
         Step::status(429, &[("Retry-After", "10")], body)
@@ -310,7 +310,7 @@ async fn s9_8_a_probe_of_the_account_that_hangs_holds_nobody_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_how_long_a_probe_may_take_is_told_by_the_models_own_streams() {
+async fn s4_7_how_long_a_probe_may_take_is_told_by_the_models_own_streams() {
     let first_token = |ms| {
         Step::from(Said {
             first_delay_ms: ms,
@@ -349,7 +349,7 @@ async fn s9_8_how_long_a_probe_may_take_is_told_by_the_models_own_streams() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_requests_that_begin_after_a_failure_was_learnt_never_run_into_it() {
+async fn s4_7_requests_that_begin_after_a_failure_was_learnt_never_run_into_it() {
     #[rustfmt::skip]
     let rows = [
         Step::status(429, &[("Retry-After", "100")], ""),
@@ -380,7 +380,7 @@ async fn s9_8_requests_that_begin_after_a_failure_was_learnt_never_run_into_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_8_a_failure_learnt_while_others_are_under_way_spares_those_that_begin_later() {
+async fn s4_7_a_failure_learnt_while_others_are_under_way_spares_those_that_begin_later() {
     // Ten are under way when the first is told; ten more begin then, and pass it by.
     let script = abc().model("a:free", late(500, &[], 5_000));
     let rig = Rig::paused(script, &[]).await;

@@ -1,4 +1,4 @@
-//! §9.3: how long a plain answer may take.
+//! §4.6: how long a plain answer may take.
 
 use serde_json::json;
 use simulator::{Answer, Point, Raw, RawPart, Step, Then};
@@ -51,7 +51,7 @@ fn slow(headers_delay_ms: u64, first_delay_ms: u64) -> Step {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_a_plain_answer_may_take_long_as_long_as_it_lives() {
+async fn s4_6_a_plain_answer_may_take_long_as_long_as_it_lives() {
     const PLAIN: &str = "PLAIN_TIMEOUT_SEC";
     const IDLE: &str = "STREAM_IDLE_TIMEOUT_SEC";
     const HEAD: &str = "UPSTREAM_TIMEOUT_SEC";
@@ -110,7 +110,7 @@ async fn s9_3_a_plain_answer_may_take_long_as_long_as_it_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_a_long_answer_ends_no_other_request() {
+async fn s4_6_a_long_answer_ends_no_other_request() {
     // All of them take longer than anybody waits.
     let rig = Rig::paused(abc().others(beats(1_000, 0)), &[]).await;
     let answer = rig.chat(&Rig::hello()).await;

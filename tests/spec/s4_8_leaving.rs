@@ -1,4 +1,4 @@
-//! §9.6: when the client leaves, the upstream request is dropped at once, nothing further is
+//! §4.8: when the client leaves, the upstream request is dropped at once, nothing further is
 //! tried, and nobody is cooled down for it.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ const PATIENT: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_the_upstream_is_dropped_within_a_second_at_every_stage() {
+async fn s4_8_the_upstream_is_dropped_within_a_second_at_every_stage() {
     let stream = |fault, after, delay_ms| {
         let mut stream = Stream::new(fault, after);
         stream.answer.delay_ms = delay_ms;
@@ -80,7 +80,7 @@ async fn s9_6_the_upstream_is_dropped_within_a_second_at_every_stage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_takes_nothing_more_and_leaves_is_noticed_too() {
+async fn s4_8_a_client_that_takes_nothing_more_and_leaves_is_noticed_too() {
     // More is said than fits between upstream and client.
     let mut stream = Stream::new(StreamFault::ContentForever, 0);
     stream.answer.delay_ms = 1;
@@ -94,7 +94,7 @@ async fn s9_6_a_client_that_takes_nothing_more_and_leaves_is_noticed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_had_sent_more_than_its_request_is_noticed_too() {
+async fn s4_8_a_client_that_had_sent_more_than_its_request_is_noticed_too() {
     // Some send a line end behind the body; others the next request ahead of its time.
     let next = request(false);
     for more in ["\r\n", "GET /health HTTP/1.1\r\n", &next] {
@@ -111,7 +111,7 @@ async fn s9_6_a_client_that_had_sent_more_than_its_request_is_noticed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_goes_on_writing_before_it_leaves_is_noticed_too() {
+async fn s4_8_a_client_that_goes_on_writing_before_it_leaves_is_noticed_too() {
     let rig = Rig::paused(abc().model("a:free", STALL), PATIENT).await;
     let mut client = rig.pipe();
     client.write_all(request(false).as_bytes()).await.unwrap();
@@ -126,7 +126,7 @@ async fn s9_6_a_client_that_goes_on_writing_before_it_leaves_is_noticed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_leaves_in_the_middle_of_the_walk_ends_it() {
+async fn s4_8_a_client_that_leaves_in_the_middle_of_the_walk_ends_it() {
     let broken = Step::status(500, &[], "");
     let script = abc().model("a:free", broken).model("b:free", STALL);
     let rig = Rig::paused(script, PATIENT).await;
@@ -144,7 +144,7 @@ async fn s9_6_a_client_that_leaves_in_the_middle_of_the_walk_ends_it() {
 }
 
 #[tokio::test]
-async fn s9_6_over_real_sockets_it_is_so_too() {
+async fn s4_8_over_real_sockets_it_is_so_too() {
     let mut endless = Stream::new(StreamFault::ContentForever, 0);
     endless.answer.delay_ms = 5;
     #[rustfmt::skip]
@@ -190,7 +190,7 @@ async fn s9_6_over_real_sockets_it_is_so_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_6_a_client_that_leaves_after_its_answer_has_left_nothing_behind() {
+async fn s4_8_a_client_that_leaves_after_its_answer_has_left_nothing_behind() {
     let rig = Rig::paused(abc(), &[]).await;
     for streamed in [false, true] {
         let mut client = rig.pipe();

@@ -1,10 +1,10 @@
-//! §9.5: images and size are needs too.
+//! §4.1: images and size are needs too.
 
 use serde_json::{Value, json};
 use simulator::{Failure, Script, Step};
 
 use crate::rig::{Rig, ranking};
-use crate::s9_4_catalogue::{catalogue, entry};
+use crate::s2_3_catalogue::{catalogue, entry};
 use crate::scripts::ranking_with;
 
 const TEXT: &str = "text";
@@ -44,7 +44,7 @@ fn image() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_an_image_skips_the_models_that_are_known_to_take_none() {
+async fn s4_1_an_image_skips_the_models_that_are_known_to_take_none() {
     #[rustfmt::skip]
     let rows = [
         // a, b, c               asked
@@ -76,7 +76,7 @@ async fn s9_5_an_image_skips_the_models_that_are_known_to_take_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_what_counts_as_an_image() {
+async fn s4_1_what_counts_as_an_image() {
     let url = json!({"url": "data:image/png;base64,AAAA"});
     #[rustfmt::skip]
     let rows = [
@@ -100,7 +100,7 @@ async fn s9_5_what_counts_as_an_image() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_a_model_of_which_it_is_unknown_refuses_once_and_is_then_passed_by() {
+async fn s4_1_a_model_of_which_it_is_unknown_refuses_once_and_is_then_passed_by() {
     let rig = seeing([SILENT, SILENT, VISION]).await;
     for id in ["a:free", "b:free"] {
         rig.simulator
@@ -139,7 +139,7 @@ async fn holding(contexts: &[Value]) -> Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_a_prompt_of_more_text_bytes_than_eight_times_the_context_skips_the_model() {
+async fn s4_1_a_prompt_of_more_text_bytes_than_eight_times_the_context_skips_the_model() {
     let contexts = |contexts: &[u64]| contexts.iter().map(|c| json!(c)).collect::<Vec<_>>();
     let unknown = vec![json!(100), Value::Null, json!(1000)];
     #[rustfmt::skip]
@@ -171,7 +171,7 @@ async fn s9_5_a_prompt_of_more_text_bytes_than_eight_times_the_context_skips_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_what_counts_is_the_text_of_all_messages_and_nothing_else() {
+async fn s4_1_what_counts_is_the_text_of_all_messages_and_nothing_else() {
     let text = |bytes: usize| "x".repeat(bytes);
     let part = |bytes| json!({"type": "text", "text": text(bytes)});
     let picture = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", text(50_000))}});
@@ -197,7 +197,7 @@ async fn s9_5_what_counts_is_the_text_of_all_messages_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_a_context_that_the_ranking_omits_is_what_the_catalogue_says() {
+async fn s4_1_a_context_that_the_ranking_omits_is_what_the_catalogue_says() {
     #[rustfmt::skip]
     let rows = [
         // the ranking    the catalogue                                                                  asked with 8,000 bytes
@@ -224,7 +224,7 @@ async fn s9_5_a_context_that_the_ranking_omits_is_what_the_catalogue_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_5_the_largest_is_found_among_those_that_can_do_the_rest() {
+async fn s4_1_the_largest_is_found_among_those_that_can_do_the_rest() {
     let list = ranking_with(&["a:free", "b:free", "c:free"], |list| {
         for (at, context) in [100, 1000, 500].into_iter().enumerate() {
             list["models"][at]["contextLength"] = context.into();

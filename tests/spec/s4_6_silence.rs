@@ -1,4 +1,4 @@
-//! §9.3: silence is what a timeout measures.
+//! §4.6: silence is what a timeout measures.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::rig::{Rig, abc};
 use crate::scripts::{STALL, STREAM, in_bytes, rest_of};
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_the_first_useful_event_has_so_long_whatever_comes_before_it() {
+async fn s4_6_the_first_useful_event_has_so_long_whatever_comes_before_it() {
     let slow = |headers, comments, first| {
         Step::from(Answer {
             headers_delay_ms: headers,
@@ -58,7 +58,7 @@ async fn s9_3_the_first_useful_event_has_so_long_whatever_comes_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_a_stream_that_keeps_talking_may_run_for_as_long_as_it_likes() {
+async fn s4_6_a_stream_that_keeps_talking_may_run_for_as_long_as_it_likes() {
     let mut stream = Stream::new(StreamFault::ContentForever, 0);
     stream.answer.delay_ms = 29_900;
     let rig = Rig::paused(
@@ -86,7 +86,7 @@ async fn s9_3_a_stream_that_keeps_talking_may_run_for_as_long_as_it_likes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_silence_within_a_stream_is_cut() {
+async fn s4_6_silence_within_a_stream_is_cut() {
     let talk = |every_ms: u64, with: &str| {
         let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
         let chunk = |bytes: &str| RawPart::Text(format!("{:x}\r\n{bytes}\r\n", bytes.len()));
@@ -139,7 +139,7 @@ async fn s9_3_silence_within_a_stream_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_a_client_that_reads_slowly_is_not_the_models_silence() {
+async fn s4_6_a_client_that_reads_slowly_is_not_the_models_silence() {
     // It pauses for 20 s at a time, and the upstream has to wait with it.
     let mut stream = Stream::new(StreamFault::ContentForever, 0);
     stream.answer.delay_ms = 10;
@@ -168,7 +168,7 @@ async fn s9_3_a_client_that_reads_slowly_is_not_the_models_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s9_3_an_error_whose_body_never_comes_is_told_by_its_head() {
+async fn s4_6_an_error_whose_body_never_comes_is_told_by_its_head() {
     let head = |status: &str| {
         Step::raw(
             format!("HTTP/1.1 {status}\r\nRetry-After: 9\r\nContent-Length: 100\r\n\r\n{{"),
