@@ -81,4 +81,3 @@ mod s7_rejected;
 mod s7_secrets;
 mod s7_telemetry;
 mod s8_drain;
-mod s9_outsider;

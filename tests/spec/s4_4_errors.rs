@@ -1,10 +1,13 @@
 //! §4.4: a 200 can be an error.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::{Failure, RawPart, Step};
 
 use crate::rig::{Rig, UPSTREAM_KEY, abc};
-use crate::scripts::{JSON, STREAM, parts, pieces};
+use crate::scripts::{JSON, STREAM, parts, pieces, rest_of};
+
+const GOOD: &str =
+    r#"{"choices":[{"message":{"role":"assistant","content":"good"},"finish_reason":"stop"}]}"#;
 
 #[tokio::test(start_paused = true)]
 async fn s4_4_a_200_that_is_an_error_leads_to_the_next_model() {
@@ -177,4 +180,97 @@ async fn s4_4_a_heartbeat_before_a_plain_answer_is_no_answer() {
     rig.anew(abc().model("a:free", Step::Raw(raw))).await;
     let answer = rig.chat(&Rig::hello()).await;
     assert_eq!(rig.attempts(&answer), "a rate_limited 429, b success");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_4_an_error_within_a_choice_says_as_much_as_one_by_itself() {
+    let minute = json!({"code": 429, "message": "Rate limit exceeded: free-models-per-min. ",
+        "metadata": {"limit_source": "openrouter_free_tier_per_minute", "retry_after_seconds": 30}});
+    let seven = json!({"code": 429, "message": "x", "metadata": {"retry_after_seconds": 7}});
+    let gone = json!({"code": 404, "message": "No endpoints found for a:free."});
+    let long = json!({"code": 400, "message": "too long", "metadata": {"error_type": "context_length_exceeded"}});
+    #[rustfmt::skip]
+    let rows = [
+        // error             status  code                      asked    a rests, s
+        (minute,             503,    "account_rate_limited",   "a",     "30"),
+        (seven,              200,    "",                       "a b",   "7"),
+        (gone,               200,    "",                       "a b",   "3600"),
+        (long,               200,    "",                       "a b",   ""),
+    ];
+    for (error, status, code, asked, rest) in rows {
+        for streamed in [false, true] {
+            let (member, head) = if streamed {
+                ("delta", STREAM)
+            } else {
+                ("message", JSON)
+            };
+            let body = json!({"choices": [{member: {"content": ""}, "finish_reason": "error", "error": error}]});
+            let body = if streamed {
+                format!("data: {body}\n\n")
+            } else {
+                body.to_string()
+            };
+            let larger = |list: &mut Value| {
+                for (model, length) in list["models"]
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .zip([10_000, 20_000, 30_000])
+                {
+                    model["contextLength"] = length.into();
+                }
+            };
+            let list = crate::scripts::ranking_with(&["a:free", "b:free", "c:free"], larger);
+            let script = abc().list(list).model("a:free", pieces(head, [body]));
+            let rig = Rig::paused(script, &[("MODEL_FIELD", "pin")]).await;
+            let request = if streamed {
+                Rig::hello_stream()
+            } else {
+                Rig::hello()
+            };
+            let answer = rig.chat(&request).await;
+            let why = format!("{error} {streamed}");
+            assert_eq!(answer.status, status, "{why}: {answer:?}");
+            assert_eq!(rig.asked(), asked, "{why}");
+            if status == 503 {
+                answer.is_error(status, code);
+            } else if rest.is_empty() {
+                rig.simulator.set_model("a:free", Step::fitting());
+                assert_eq!(rest_of(&rig, "a:free").await, "", "{why}: it does not rest");
+            } else {
+                assert_eq!(rest_of(&rig, "a:free").await, rest, "{why}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_4_a_byte_order_mark_is_no_fault() {
+    let rig = Rig::paused(
+        abc().model("a:free", pieces(JSON, [format!("\u{feff}{GOOD}")])),
+        &[],
+    )
+    .await;
+    let answer = rig.chat(&Rig::hello()).await;
+    assert_eq!(answer.header("x-free-llm-proxy-model"), "a:free");
+    assert_eq!(answer.text(), GOOD, "a client's parser may mind it");
+    let day = "\u{feff}{\"error\":{\"code\":429,\"message\":\"Rate limit exceeded: free-models-per-day. \"}}";
+    let rig = Rig::paused(abc().others(Step::status(429, &[], day)), &[]).await;
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
+    let list = "\u{feff}{\"models\":[{\"id\":\"m:free\",\"rank\":1}]}";
+    let rig = Rig::paused(abc().list(Step::status(200, &[], list)), &[]).await;
+    rig.chat(&Rig::hello()).await;
+    assert_eq!(rig.asked(), "m");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_4_an_error_that_comes_bare_under_the_name_of_a_stream_is_read() {
+    let day = r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day. "}}"#;
+    let rig = Rig::paused(abc().others(pieces(STREAM, [day])), &[]).await;
+    rig.chat(&Rig::hello_stream())
+        .await
+        .is_error(503, "account_rate_limited");
+    assert_eq!(rig.asked(), "a");
 }

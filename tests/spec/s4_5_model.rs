@@ -359,3 +359,25 @@ async fn s4_5_when_every_candidate_refused_the_client_gets_the_last_refusal_as_i
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn s4_5_a_clients_own_mistake_teaches_nothing_of_a_model() {
+    #[rustfmt::skip]
+    let rows = [
+        "Invalid value for 'tool_choice': expected one of auto, none, required",
+        "tools[0]: this endpoint does not support tool use with an empty name",
+        "messages[0]: we do not support image input of that format",
+    ];
+    for message in rows {
+        let error = json!({"error": {"code": 400, "message": message}});
+        let rig = Rig::paused(abc().model("a:free", Step::status(400, &[], error)), &[]).await;
+        let mut body = Rig::hello();
+        body["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+        body["tool_choice"] = json!("required");
+        assert_eq!(rig.chat(&body).await.status, 400, "{message}");
+        rig.simulator.set_model("a:free", Step::fitting());
+        rig.asked();
+        assert_eq!(rig.chat(&body).await.status, 200, "{message}");
+        assert_eq!(rig.asked(), "a", "{message}");
+    }
+}

@@ -9,7 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::rig::{Rig, abc};
-use crate::scripts::{STALL, STREAM, in_bytes, rest_of};
+use crate::scripts::{STALL, STREAM, in_bytes, pieces, rest_of};
+
+const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
 
 #[tokio::test(start_paused = true)]
 async fn s4_6_the_first_useful_event_has_so_long_whatever_comes_before_it() {
@@ -193,4 +195,30 @@ async fn s4_6_an_error_whose_body_never_comes_is_told_by_its_head() {
         assert!(start.elapsed() <= Duration::from_secs(30), "{status}");
         assert_eq!(rest_of(&rig, "a:free").await, rest.to_string());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_6_a_flood_of_comments_is_no_progress() {
+    let comments = std::iter::repeat_n(": OPENROUTER PROCESSING\n\n", 30_000);
+    let flood = pieces(STREAM, std::iter::once(CONTENT).chain(comments));
+    let settings = [("STREAM_IDLE_TIMEOUT_SEC", "5")];
+    let rig = Rig::paused(abc().model("a:free", flood), &settings).await;
+    let mut client = rig.pipe();
+    client
+        .write_all(in_bytes(&Rig::hello_stream()).as_bytes())
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    let mut said = Vec::new();
+    let mut piece = [0; 2000];
+    while !said.ends_with(b"0\r\n\r\n") {
+        let count = client.read(&mut piece).await.unwrap();
+        assert_ne!(count, 0);
+        said.extend_from_slice(&piece[..count]);
+        assert!(
+            begun.elapsed() < Duration::from_secs(6),
+            "it goes on and on"
+        );
+    }
+    assert!(String::from_utf8_lossy(&said).contains("fell silent"));
 }

@@ -393,3 +393,49 @@ async fn s4_7_a_failure_learnt_while_others_are_under_way_spares_those_that_begi
     assert!(then.iter().all(|(_, took)| *took == 0));
     assert_eq!(counts(&rig, ["a", "b"]), [10, 20]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn s4_7_who_wakes_while_another_is_probed_is_asked() {
+    let limited = |seconds: &str| Step::status(429, &[("Retry-After", seconds)], "");
+    let script = abc()
+        .list(ranking(&["a:free", "b:free"]))
+        .model("a:free", vec![limited("1"), STALL])
+        .model("b:free", vec![limited("3"), Step::fitting()]);
+    let rig = Rig::paused(script, &[]).await;
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 503);
+    let begun = Instant::now();
+    sleep(Duration::from_millis(1_300)).await;
+    let second = async {
+        sleep(Duration::from_millis(300)).await;
+        let answer = rig.chat(&Rig::hello()).await;
+        (
+            answer.header("x-free-llm-proxy-model").to_owned(),
+            begun.elapsed().as_millis(),
+        )
+    };
+    let request = Rig::hello();
+    let (_, (model, took)) = tokio::join!(rig.chat(&request), second);
+    assert_eq!(model, "b:free");
+    assert!((3_000..3_100).contains(&took), "{took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_7_the_503_of_a_probe_that_hangs_tells_when_another_wakes() {
+    let limited = |seconds: &str| Step::status(429, &[("Retry-After", seconds)], "");
+    let script = abc()
+        .list(ranking(&["a:free", "b:free"]))
+        .model("a:free", vec![limited("1"), STALL])
+        .model("b:free", limited("100"));
+    let rig = Rig::paused(script, &[("REQUEST_BUDGET_SEC", "5")]).await;
+    rig.chat(&Rig::hello()).await;
+    sleep(Duration::from_millis(1_100)).await;
+    let waits = async {
+        sleep(Duration::from_millis(100)).await;
+        rig.chat(&Rig::hello()).await
+    };
+    let request = Rig::hello();
+    let (_, answer) = tokio::join!(rig.chat(&request), waits);
+    answer.is_error(503, "all_models_unavailable");
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((90..=95).contains(&seconds), "{seconds}");
+}

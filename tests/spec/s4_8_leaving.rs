@@ -272,3 +272,29 @@ fn ends_whole(said: &[u8], streamed: bool) -> bool {
         said.ends_with(b"}")
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn s4_8_a_client_that_leaves_a_large_next_request_behind_is_noticed_too() {
+    let rig = Rig::paused(
+        abc().model("a:free", STALL),
+        &[("UPSTREAM_TIMEOUT_SEC", "600")],
+    )
+    .await;
+    let mut next = Rig::hello();
+    next["user"] = "x".repeat(100_000).into();
+    let sent = in_bytes(&Rig::hello()) + &in_bytes(&next);
+    let mut client = rig.pipe();
+    let write = client.write_all(sent.as_bytes());
+    timeout(Duration::from_secs(5), write)
+        .await
+        .expect("it is read ahead")
+        .unwrap();
+    sleep(Duration::from_secs(1)).await;
+    drop(client);
+    let dropped = rig
+        .simulator
+        .until(|s| s.requests().last().is_some_and(|seen| seen.closed_early));
+    timeout(Duration::from_secs(1), dropped)
+        .await
+        .expect("noticed within a second");
+}

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulator::{Answer, Plan, PlanEnd, Script, Step, Then};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc};
-use crate::scripts::{JSON, STREAM, pieces};
+use crate::scripts::{JSON, STREAM, in_bytes, pieces};
+use crate::wire::only;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -398,4 +400,36 @@ async fn s4_a_preferred_model_that_rests_is_passed_over() {
     tokio::time::sleep(Duration::from_secs(41)).await;
     rig.chat(&wished).await;
     assert_eq!(rig.asked(), "c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_an_answer_that_looks_like_http_is_an_answer() {
+    for before in 0..14 {
+        let content = "x".repeat(before) + &"HTTP/1.1 400 ".repeat(30_000);
+        let rig = Rig::paused(abc().others(Step::ok(content.as_str())), &[]).await;
+        let mut client = rig.pipe();
+        client
+            .write_all(
+                in_bytes(&Rig::hello())
+                    .replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
+                    .as_bytes(),
+            )
+            .await
+            .unwrap();
+        let mut said = Vec::new();
+        let mut piece = [0; 1000];
+        loop {
+            let count = client.read(&mut piece).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            said.extend_from_slice(&piece[..count]);
+        }
+        let answer = only(&said);
+        assert_eq!(
+            answer.json()["choices"][0]["message"]["content"],
+            content,
+            "{before}"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use simulator::{Failure, Script, Step, StreamFault};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::rig::{Rig, UPSTREAM_KEY, abc, ranking};
 use crate::scripts::{STALL, late};
@@ -360,4 +360,30 @@ fn events(said: &[(u64, String)]) -> Vec<String> {
         .filter_map(|event| event.strip_prefix("data: "))
         .map(ToOwned::to_owned)
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_a_wait_aloud_that_fails_without_an_attempt_counts_as_a_mid_error() {
+    let limited = Step::status(429, &[("Retry-After", "1")], "");
+    let script = abc()
+        .list(ranking(&["a:free"]))
+        .model("a:free", vec![limited, STALL]);
+    let settings = [("STREAM_KEEPALIVE_SEC", "1"), ("REQUEST_BUDGET_SEC", "5")];
+    let rig = Rig::paused(script, &settings).await;
+    rig.chat(&Rig::hello()).await;
+    sleep(Duration::from_millis(1_100)).await;
+    let waits = async {
+        sleep(Duration::from_millis(100)).await;
+        rig.chat(&Rig::hello_stream()).await
+    };
+    let request = Rig::hello();
+    let (_, answer) = tokio::join!(rig.chat(&request), waits);
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().ends_with("data: [DONE]\n\n"), "{answer:?}");
+    assert_eq!(
+        rig.metric("freellm_requests_total{status=\"200/mid_error\"}")
+            .await,
+        Some(1.0)
+    );
+    assert_eq!(rig.line(&answer)["event"], "request_rejected");
 }

@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep};
 use crate::rig::{Answer, Rig, abc};
 use crate::scripts::{STREAM, parts, pieces};
 
+const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
+const FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
 #[tokio::test]
 async fn s4_s5_a_stream_has_its_headers_and_ends_in_one_done() {
     let rig = Rig::start(abc()).await;
@@ -274,4 +277,46 @@ pub fn outline(answer: &Answer) -> String {
     };
     let words: Vec<_> = answer.events().iter().map(word).collect();
     words.join(" ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_events_without_data_are_for_nobody_and_comments_pass() {
+    #[rustfmt::skip]
+    let rows = [
+        // behind a comment and an event      passes
+        (": c\n\n",                           true),
+        (": c\n: d\n\n",                      true),
+        ("data:\n\n",                         false),
+        ("data:   \n\n",                      false),
+        ("data: \ndata:\n\n",                 false),
+        ("event: ping\n\n",                   false),
+        ("event: ping\ndata:\n\n",            false),
+        ("id: 7\n\n",                         false),
+        ("retry: 100\n\n",                    false),
+        (": c\nid: 7\n\n",                    false),
+    ];
+    for (piece, passes) in rows {
+        let sent = [piece, CONTENT, piece, FINISH, "data: [DONE]\n\n"];
+        let rig = Rig::paused(abc().model("a:free", pieces(STREAM, sent)), &[]).await;
+        let answer = rig.chat(&Rig::hello_stream()).await;
+        let kept = if passes { piece } else { "" };
+        let expected = [kept, CONTENT, kept, FINISH, "data: [DONE]\n\n"].concat();
+        assert_eq!(answer.text(), expected, "{piece:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_half_an_event_behind_a_finish_reason_takes_nothing_from_the_answer() {
+    let half = "data: {\"usage\":{\"prompt_to";
+    let rig = Rig::paused(
+        abc().model("a:free", pieces(STREAM, [CONTENT, FINISH, half])),
+        &[],
+    )
+    .await;
+    let answer = rig.chat(&Rig::hello_stream()).await;
+    assert_eq!(
+        answer.text(),
+        [CONTENT, FINISH, "data: [DONE]\n\n"].concat()
+    );
+    assert_eq!(rig.attempts(&answer), "a success");
 }

@@ -1,10 +1,12 @@
 //! §6, promises 1 and 19: what is no HTTP, or HTTP that can be read in two ways.
 
-use crate::rig::{Answer, Rig};
-use crate::wire::{answers, chat_head, only, say};
-use simulator::Script;
+use simulator::{Script, Step};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+
+use crate::rig::{Answer, Rig, abc};
+use crate::scripts::in_bytes;
+use crate::wire::{answers, chat_head, only, say};
 
 /// What an attacker would like to be taken for a request of its own.
 const SMUGGLED: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -256,4 +258,15 @@ async fn s6_http_1_1_wants_exactly_one_host() {
         let said = rig.raw(request.as_bytes()).await;
         assert!(said.starts_with(expected), "{request:?}: {said}");
     }
+}
+
+#[tokio::test]
+async fn s6_garbage_behind_a_large_answer_gets_the_error_shape_all_the_same() {
+    let rig = Rig::start(abc().others(Step::ok("x".repeat(300_000).as_str()))).await;
+    let said = rig
+        .raw(format!("{}\0\0garbage\r\n\r\n", in_bytes(&Rig::hello())).as_bytes())
+        .await;
+    let said = answers(said.as_bytes());
+    assert_eq!(said[0].status, 200);
+    assert!(said.len() == 1 || said[1].status == 400, "{said:?}");
 }

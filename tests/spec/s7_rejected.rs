@@ -215,3 +215,18 @@ async fn s7_no_line_for_401_and_404_and_nothing_is_counted() {
             .contains("freellm_requests_total{")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn s7_a_402_that_is_given_again_was_turned_away_before_any_attempt() {
+    let credit = json!({"error": {"code": 402, "message": "Insufficient credits"}});
+    let rig = Rig::paused(abc().others(Step::status(402, &[], credit)), &[]).await;
+    let first = rig.chat(&Rig::hello()).await;
+    assert_eq!(rig.line(&first)["event"], "request_done");
+    let again = rig.chat(&Rig::hello()).await;
+    assert_eq!((first.status, again.status), (402, 402));
+    let line = rig.line(&again);
+    assert_eq!(
+        (&line["event"], &line["reason"]),
+        (&json!("request_rejected"), &json!("upstream_402"))
+    );
+}

@@ -1,10 +1,18 @@
 //! §8: what is open when the proxy is told to stop (the rest is in `tests/binary/stopping.rs`).
 
-use simulator::{Point, Step, StreamFault};
+use std::time::Duration;
+
+use serde_json::Value;
+use simulator::{Point, Raw, RawPart, Step, StreamFault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 
-use crate::rig::{PROXY_KEY, Rig, abc};
+use crate::rig::{PROXY_KEY, Rig, abc, ranking};
+use crate::scripts::{STREAM, parts};
+
+const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
+const FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
 #[tokio::test]
 async fn s8_an_answer_that_is_made_but_not_yet_taken_is_finished() {
@@ -104,4 +112,43 @@ async fn s6_who_goes_on_sending_after_its_refusal_is_cut_after_a_moment() {
     let (_, ()) = tokio::join!(read.read_to_string(&mut said), drip);
     assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
     assert!(begun.elapsed().as_secs() <= 3, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn s8_a_stream_that_had_finished_is_no_error_at_the_end_of_the_drain() {
+    let mut raw: Raw = parts(STREAM, [CONTENT, FINISH]);
+    raw.send.pop();
+    raw.send.push(RawPart::SleepMs(60_000));
+    let rig = Rig::with(
+        abc().model("a:free", Step::Raw(raw)),
+        &[("DRAIN_TIMEOUT_SEC", "0.1")],
+    )
+    .await;
+    let stopping = async {
+        rig.simulator.until(|s| !s.models_asked().is_empty()).await;
+        sleep(Duration::from_millis(100)).await;
+        rig.stop();
+    };
+    let request = Rig::hello_stream();
+    let (answer, ()) = tokio::join!(rig.chat(&request), stopping);
+    assert_eq!(
+        answer.text(),
+        [CONTENT, FINISH, "data: [DONE]\n\n"].concat()
+    );
+    assert_eq!(rig.attempts(&answer), "a success");
+}
+
+#[tokio::test]
+async fn s8_a_refresh_that_the_end_of_the_drain_cuts_is_told() {
+    let script = abc().list(vec![
+        ranking(&["a:free"]),
+        Step::Stall(Point::BeforeHeaders),
+    ]);
+    let rig = Rig::with(script, &[("DRAIN_TIMEOUT_SEC", "0.1")]).await;
+    let stopping = async {
+        sleep(Duration::from_millis(50)).await;
+        rig.stop();
+    };
+    let (answer, ()) = tokio::join!(rig.post("/admin/refresh", &Value::Null), stopping);
+    answer.is_error(503, "shutting_down");
 }
