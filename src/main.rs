@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use free_llm_proxy::cli::{self, Command, Ending, Local, say};
+use free_llm_proxy::cli::{self, Command, Exit, Local, say};
 use free_llm_proxy::config::Sources;
 
 fn main() -> ExitCode {
@@ -14,11 +14,11 @@ fn main() -> ExitCode {
         Command::KeyAdd(add) => run(None, cli::key::run(&sources, &add)),
         Command::Completions(shell) => {
             say::raw(&cli::completions(shell));
-            Ending::Fine
+            Exit::Fine
         }
         Command::Settings => {
             say::line(cli::settings().trim_end());
-            Ending::Fine
+            Exit::Fine
         }
         Command::Setup(setup) => cli::setup::run(&sources, &setup),
         Command::Launch(launch) => cli::launch::run(&sources, &launch),
@@ -40,21 +40,18 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command that needs all settings, or says what is wrong with them.
-fn with(
-    sources: &Sources,
-    command: impl FnOnce(free_llm_proxy::config::Config) -> Ending,
-) -> Ending {
+fn with(sources: &Sources, command: impl FnOnce(free_llm_proxy::config::Config) -> Exit) -> Exit {
     match sources.config() {
         Ok(config) => command(config),
         Err(error) => {
             say::problem(error);
-            Ending::Settings
+            Exit::Settings
         }
     }
 }
 
 /// Runs it on so many threads, or on as many as there are cores.
-fn run(threads: Option<usize>, command: impl Future<Output = Ending>) -> Ending {
+fn run(threads: Option<usize>, command: impl Future<Output = Exit>) -> Exit {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         runtime.worker_threads(threads);
@@ -63,7 +60,7 @@ fn run(threads: Option<usize>, command: impl Future<Output = Ending>) -> Ending 
         Ok(runtime) => runtime.block_on(command),
         Err(error) => {
             say::problem(format_args!("cannot start: {error}"));
-            Ending::Fault
+            Exit::Fault
         }
     }
 }

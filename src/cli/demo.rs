@@ -7,7 +7,7 @@ use simulator::{DemoKeys, Script, Simulator, addresses};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{Ending, say, serve};
+use super::{Exit, say, serve};
 use crate::config::{Group, Source, Sources, reachable};
 
 /// The demo's own key: it opens nothing but the demo.
@@ -25,19 +25,19 @@ const GROQ: u64 = 4;
 const GEMINI: u64 = 20;
 
 /// Serves until a signal.
-pub async fn run(sources: &Sources) -> Ending {
+pub async fn run(sources: &Sources) -> Exit {
     let simulator = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await {
         Ok(listener) => listener,
         Err(error) => {
             say::problem(format_args!("the simulator cannot listen: {error}"));
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     let simulated = match simulator.local_addr() {
         Ok(address) => format!("http://{address}"),
         Err(error) => {
             say::problem(format_args!("the simulator has no address: {error}"));
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     let demo = sources
@@ -47,7 +47,7 @@ pub async fn run(sources: &Sources) -> Ending {
         Ok(config) => config,
         Err(error) => {
             say::problem(error);
-            return Ending::Settings;
+            return Exit::Settings;
         }
     };
     let listener = match listen(
@@ -122,7 +122,7 @@ limits = [{{ requests = {GEMINI}, per = "day", of = "account", ends = "pacific" 
 }
 
 /// Listens; where nobody asked for this very port, a free one will do.
-async fn listen(address: SocketAddr, asked: bool) -> Result<TcpListener, Ending> {
+async fn listen(address: SocketAddr, asked: bool) -> Result<TcpListener, Exit> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if !asked && error.kind() == std::io::ErrorKind::AddrInUse => {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use super::Ending;
+use super::Exit;
 use super::running::Running;
 use super::say::{self, clean};
 use crate::config::Sources;
@@ -15,7 +15,7 @@ use crate::units::wait;
 
 /// Reads a request's body from `file`, or else from stdin, and says what would become of it;
 /// with `json` in the proxy's own words.
-pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Ending {
+pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Exit {
     let running = match Running::of(sources) {
         Ok(running) => running,
         Err(trouble) => return trouble.end(),
@@ -25,7 +25,7 @@ pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Ending {
         Err(error) => {
             let name = file.map_or("stdin".into(), |file| file.display().to_string());
             say::problem(format_args!("{name} cannot be read: {error}"));
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     match running.ask(Method::POST, "/admin/explain", body).await {
@@ -35,7 +35,7 @@ pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Ending {
             } else {
                 say::line(in_words(&told));
             }
-            Ending::Fine
+            Exit::Fine
         }
         Err(trouble) => trouble.end(),
     }

@@ -7,18 +7,18 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Ending, say};
+use super::{Exit, say};
 use crate::config::{Sources, listen_address, reachable};
 
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Asks the proxy that these settings describe, and says what it answered.
-pub async fn run(sources: &Sources) -> Ending {
+pub async fn run(sources: &Sources) -> Exit {
     let peer = match listen_address(|name| sources.get(name)) {
         Ok(listener) => reachable(listener),
         Err(error) => {
             say::problem(error);
-            return Ending::Settings;
+            return Exit::Settings;
         }
     };
     if peer.port() == 0 {
@@ -27,7 +27,7 @@ pub async fn run(sources: &Sources) -> Ending {
     match tokio::time::timeout(LIMIT, ask(peer)).await {
         Ok(Ok(200)) => {
             say::line(format_args!("healthy: http://{peer}/health answers 200"));
-            Ending::Fine
+            Exit::Fine
         }
         Ok(Ok(status)) => unhealthy(peer, format_args!("answers {status}")),
         Ok(Err(error)) => unhealthy(peer, error),
@@ -35,9 +35,9 @@ pub async fn run(sources: &Sources) -> Ending {
     }
 }
 
-fn unhealthy(peer: SocketAddr, why: impl std::fmt::Display) -> Ending {
+fn unhealthy(peer: SocketAddr, why: impl std::fmt::Display) -> Exit {
     say::problem(format_args!("not healthy: http://{peer}/health: {why}"));
-    Ending::Fault
+    Exit::Fault
 }
 
 /// The status that `/health` answers with. A whole HTTP client would be much for so little.

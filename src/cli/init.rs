@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Ending, ask, say};
+use super::{Exit, ask, say};
 use crate::config::{Reach, Sources, env_file, is_placeholder, looks_like_key, pasted, user_file};
 use crate::provider::{self, Provider};
 
@@ -21,14 +21,14 @@ pub enum Place {
 
 /// Writes the file and says what to do next.
 #[must_use]
-pub fn run(sources: &Sources, place: Place) -> Ending {
+pub fn run(sources: &Sources, place: Place) -> Exit {
     let path = match place {
         Place::Here => PathBuf::from(".env"),
         Place::Home => match user_file() {
             Some(path) => path,
             None => {
                 say::problem("neither HOME nor XDG_CONFIG_HOME says where your home is");
-                return Ending::Fault;
+                return Exit::Fault;
             }
         },
     };
@@ -36,7 +36,7 @@ pub fn run(sources: &Sources, place: Place) -> Ending {
     if std::fs::symlink_metadata(&path).is_ok() {
         let error = io::Error::from(ErrorKind::AlreadyExists);
         say::problem(not_written(place, &path, &error));
-        return Ending::Fault;
+        return Exit::Fault;
     }
     let upstream_key = sources.environment("OPENROUTER_API_KEY").and_then(usable);
     let mut keys = Vec::new();
@@ -46,7 +46,7 @@ pub fn run(sources: &Sources, place: Place) -> Ending {
             Ok(typed) => keys.extend(typed),
             Err(error) => {
                 say::problem(format_args!("nothing was written: {error}"));
-                return Ending::Fault;
+                return Exit::Fault;
             }
         }
     }
@@ -54,11 +54,11 @@ pub fn run(sources: &Sources, place: Place) -> Ending {
         Ok(()) => {
             let from = upstream_key.is_some();
             say::line(next_steps(sources, place, &path, &keys, from));
-            Ending::Fine
+            Exit::Fine
         }
         Err(error) => {
             say::problem(not_written(place, &path, &error));
-            Ending::Fault
+            Exit::Fault
         }
     }
 }

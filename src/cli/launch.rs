@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Ending, door, say};
+use super::{Exit, door, say};
 use crate::agents::merge::said;
 use crate::agents::{About, Agent, OfProject, elsewhere};
 use crate::config::{Door, Sources, foreign_variable, text_in_folder};
@@ -23,12 +23,12 @@ pub struct Launch {
 
 /// Becomes the agent. It comes back only where that fails.
 #[must_use]
-pub fn run(sources: &Sources, launch: &Launch) -> Ending {
+pub fn run(sources: &Sources, launch: &Launch) -> Exit {
     let door = match sources.door(launch.url.as_deref()) {
         Ok(door) => door,
         Err(error) => {
             say::problem(door::unknown(&error));
-            return Ending::Settings;
+            return Exit::Settings;
         }
     };
     // An agent with a screen of its own would wipe a warning away.
@@ -38,12 +38,12 @@ pub fn run(sources: &Sources, launch: &Launch) -> Ending {
              the proxy is",
             door.base
         ));
-        return Ending::Fault;
+        return Exit::Fault;
     }
     let about = launch.agent.about();
     if let Some(problem) = about.of_project.as_ref().and_then(led_away) {
         say::problem(format_args!("{}: {problem}", about.title));
-        return Ending::Fault;
+        return Exit::Fault;
     }
     let door = door::with_window(door);
     let direct = door::direct(&door);
@@ -99,7 +99,7 @@ fn command(about: &About, door: &Door, direct: Option<&str>, arguments: &[OsStri
 
 /// The agent takes this process over, so that its signals, its terminal and its ending are its own.
 #[cfg(unix)]
-fn replace_by(about: &About, mut command: Command) -> Ending {
+fn replace_by(about: &About, mut command: Command) -> Exit {
     failed(
         about,
         &std::os::unix::process::CommandExt::exec(&mut command),
@@ -107,14 +107,14 @@ fn replace_by(about: &About, mut command: Command) -> Ending {
 }
 
 #[cfg(not(unix))]
-fn replace_by(about: &About, mut command: Command) -> Ending {
+fn replace_by(about: &About, mut command: Command) -> Exit {
     match command.status() {
         Ok(status) => std::process::exit(status.code().unwrap_or(1)),
         Err(error) => failed(about, &error),
     }
 }
 
-fn failed(about: &About, error: &io::Error) -> Ending {
+fn failed(about: &About, error: &io::Error) -> Exit {
     let (title, program) = (about.title, about.program);
     if error.kind() == io::ErrorKind::NotFound {
         say::problem(format_args!(
@@ -125,5 +125,5 @@ fn failed(about: &About, error: &io::Error) -> Ending {
     } else {
         say::problem(format_args!("`{program}` cannot be run: {error}"));
     }
-    Ending::Fault
+    Exit::Fault
 }

@@ -33,7 +33,7 @@ pub use local::Local;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum Exit {
     /// As it should.
     Fine,
     /// Something does not work: the port is taken, the key is refused, nobody answers.
@@ -42,7 +42,7 @@ pub enum Ending {
     Settings,
 }
 
-impl Ending {
+impl Exit {
     /// What the shell gets.
     #[must_use]
     pub fn code(self) -> u8 {
@@ -54,8 +54,8 @@ impl Ending {
     }
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
+impl From<Exit> for ExitCode {
+    fn from(ending: Exit) -> Self {
         Self::from(ending.code())
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ending, say};
+use super::{Exit, say};
 use crate::config::{Off, Sources, Standing};
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 use crate::provider::{Provider, Training};
@@ -16,7 +16,7 @@ const INDENT: usize = 13;
 
 /// Prints them as a person or a program reads them.
 #[must_use]
-pub fn run(sources: &Sources, as_json: bool) -> Ending {
+pub fn run(sources: &Sources, as_json: bool) -> Exit {
     let (standings, problems) = sources.providers();
     if as_json {
         let rows: Vec<_> = standings.iter().map(as_value).collect();
@@ -28,9 +28,9 @@ pub fn run(sources: &Sources, as_json: bool) -> Ending {
         say::problem(problem);
     }
     if problems.is_empty() {
-        Ending::Fine
+        Exit::Fine
     } else {
-        Ending::Settings
+        Exit::Settings
     }
 }
 

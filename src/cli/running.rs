@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::{Ending, say};
+use super::{Exit, say};
 use crate::config::{Sources, reachable};
 use crate::redact::Secret;
 
@@ -80,11 +80,11 @@ impl fmt::Display for Trouble {
 
 impl Trouble {
     /// Says it, and ends the command.
-    pub(super) fn end(&self) -> Ending {
+    pub(super) fn end(&self) -> Exit {
         say::problem(self);
         match self {
-            Self::Settings(_) => Ending::Settings,
-            Self::Nobody { .. } | Self::WrongKey { .. } | Self::Refused { .. } => Ending::Fault,
+            Self::Settings(_) => Exit::Settings,
+            Self::Nobody { .. } | Self::WrongKey { .. } | Self::Refused { .. } => Exit::Fault,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Ending, say, signals};
+use super::{Exit, say, signals};
 use crate::config::{Account, Config, LogLevel, reachable};
 use crate::proxy::Proxy;
 use crate::redact::Secret;
@@ -17,7 +17,7 @@ use crate::telemetry::Log;
 use crate::upstream::Connector;
 
 /// Serves until a signal, then drains.
-pub async fn run(config: Config) -> Ending {
+pub async fn run(config: Config) -> Exit {
     let listener = match bind((config.host, config.port).into(), "PORT").await {
         Ok(listener) => listener,
         Err(ending) => return ending,
@@ -26,17 +26,17 @@ pub async fn run(config: Config) -> Ending {
 }
 
 /// Listens, or says why not. `setting` is what to change then.
-pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Ending> {
+pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Exit> {
     TcpListener::bind(address).await.map_err(|error| {
         say::problem(format_args!(
             "cannot listen on {address}: {error}. Is it taken? {setting} chooses another."
         ));
-        Ending::Fault
+        Exit::Fault
     })
 }
 
 /// Serves on a listener that is there already.
-pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
+pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     let most = connections_with(allow_many_sockets());
     config.limits.max_connections = config.limits.max_connections.min(most);
     let metrics_listener = match config.metrics_addr {
@@ -52,7 +52,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
         Ok(proxy) => proxy,
         Err(error) => {
             say::problem(error);
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     let mut beside = JoinSet::new();
@@ -60,7 +60,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
         Ok(stop) => stop,
         Err(error) => {
             say::problem(format_args!("cannot listen for signals: {error}"));
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     log_panics(log.clone());
@@ -110,7 +110,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Ending {
     let (drained, _) = tokio::join!(served, metrics_served);
     log.emit(LogLevel::Info, "stopped", &json!({"drained": drained}));
     writer.finish();
-    Ending::Fine
+    Exit::Fine
 }
 
 /// Whose account it is, where its key was found and what to know about it (spec §10.8).

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Ending;
+use super::Exit;
 use crate::config::LogLevel;
 use crate::telemetry::Log;
 
@@ -42,7 +42,7 @@ pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::
                 () = came(&mut hangup), if !second => {}
             }
             if second {
-                std::process::exit(i32::from(Ending::Fault.code()));
+                std::process::exit(i32::from(Exit::Fault.code()));
             }
             log.emit(LogLevel::Info, "stopping", &json!({}));
             tell.send_replace(true);

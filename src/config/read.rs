@@ -66,7 +66,7 @@ pub(super) struct Read {
 
 /// Every setting and every account.
 pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_>) -> Read {
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
@@ -103,7 +103,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
 ///
 /// What is wrong with the two.
 pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, ConfigError> {
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
@@ -115,7 +115,7 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketA
 pub(super) fn outbound_proxy(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<OutboundProxy, ConfigError> {
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
@@ -127,7 +127,7 @@ pub(super) fn outbound_proxy(
 pub(super) fn running(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<(SocketAddr, Secret), ConfigError> {
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
@@ -142,7 +142,7 @@ pub(super) fn door(
     lookup: impl Fn(&str) -> Option<String>,
     url: Option<&str>,
 ) -> Result<Door, ConfigError> {
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
@@ -162,12 +162,12 @@ pub(super) fn door(
 /// How many attempts a request has where there is more than one account (spec §10.3).
 const ATTEMPTS_OF_SEVERAL: usize = 10;
 
-struct Reader<F> {
+struct SettingsReader<F> {
     lookup: F,
     problems: Vec<String>,
 }
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
+impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
     /// Two steps, so that one mistake does not hide the next: all are read, then put together.
     fn config(
         &mut self,

@@ -82,7 +82,7 @@ impl RefreshError {
 
 /// Reads both sources.
 #[derive(Clone)]
-pub(super) struct Reader {
+pub(super) struct ListReader {
     client: HttpClient,
     upstream: Upstream,
     pub(super) list_url: String,
@@ -93,7 +93,7 @@ pub(super) struct Reader {
     secrets: Arc<[Secret]>,
 }
 
-impl Reader {
+impl ListReader {
     pub(super) fn new(
         config: &Config,
         client: HttpClient,

@@ -20,7 +20,7 @@ use super::merge::{Lists, Merged, merge};
 use super::offered::Source as Offering;
 use super::provider_list::ProviderList;
 use super::ranking::{Ranking, Skipped};
-use super::read::{Reader, RefreshError};
+use super::read::{ListReader, RefreshError};
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
@@ -95,7 +95,7 @@ impl Refresher {
 pub struct RefreshTask {
     /// Each reads what is left of an account's quota, after each read of the list.
     keys: Vec<KeyTask>,
-    reader: Reader,
+    reader: ListReader,
     each: EachList,
     providers: Providers,
     period: Duration,
@@ -135,7 +135,7 @@ impl RefreshTask {
         let task = Self {
             keys,
             each: EachList::new(client.clone(), max_bytes, Arc::clone(&secrets)),
-            reader: Reader::new(config, client, catalogue, secrets),
+            reader: ListReader::new(config, client, catalogue, secrets),
             providers,
             period: config.models_refresh,
             fallback_router: config.fallback_router,

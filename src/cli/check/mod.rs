@@ -22,7 +22,7 @@ pub(super) use key::shown;
 pub use list::judge_list;
 
 pub use super::key_test::Shown;
-use super::{Ending, Local, say};
+use super::{Exit, Local, say};
 use crate::clock::Now;
 use crate::condition::{Condition, Names};
 use crate::config::{Account, Config, OutboundProxy, SAFE_KEY};
@@ -108,17 +108,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// [`Ending::Fault`] when anything does not work.
+    /// [`Exit::Fault`] when anything does not work.
     #[must_use]
-    pub fn ending(&self) -> Ending {
+    pub fn ending(&self) -> Exit {
         if self
             .findings
             .iter()
             .any(|finding| finding.weight == Weight::Bad)
         {
-            Ending::Fault
+            Exit::Fault
         } else {
-            Ending::Fine
+            Exit::Fine
         }
     }
 }
@@ -129,8 +129,8 @@ impl fmt::Display for Report {
             writeln!(f, "{finding}")?;
         }
         f.write_str(match self.ending() {
-            Ending::Fine => "Everything works.",
-            Ending::Fault | Ending::Settings => "Something does not work.",
+            Exit::Fine => "Everything works.",
+            Exit::Fault | Exit::Settings => "Something does not work.",
         })
     }
 }
@@ -170,12 +170,12 @@ impl Getter {
 }
 
 /// The command: asks through the client that `serve` uses, and prints what was found.
-pub async fn ask(config: Config, local: Local) -> Ending {
+pub async fn ask(config: Config, local: Local) -> Exit {
     let getter = match Getter::new(&config.outbound_proxy, config.connect_timeout) {
         Ok(getter) => getter,
         Err(error) => {
             say::problem(error);
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     let get = async |url: &str, shown: Shown<'_>| getter.get(url, shown).await;

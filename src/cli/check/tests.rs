@@ -136,7 +136,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
         other => panic!("{other:?}"),
     };
     let report = run(&config, Local::hours(3), now(), get).await;
-    assert_eq!(report.ending(), Ending::Fine);
+    assert_eq!(report.ending(), Exit::Fine);
     assert_eq!(
         report.to_string(),
         "ok    the settings are complete\n\
@@ -157,7 +157,7 @@ async fn s8_check_fails_when_nobody_answers() {
         get,
     )
     .await;
-    assert_eq!(report.ending(), Ending::Fault);
+    assert_eq!(report.ending(), Exit::Fault);
     assert_eq!(
         report.to_string(),
         "ok    the settings are complete\n\
@@ -211,9 +211,9 @@ async fn s8_the_models_must_exist_at_the_upstream() {
         let shown = told(&report.findings);
         assert!(shown.ends_with(&expected), "{body}: {shown}\n{expected}");
         let ending = if expected.contains("bad ") {
-            Ending::Fault
+            Exit::Fault
         } else {
-            Ending::Fine
+            Exit::Fine
         };
         assert_eq!(report.ending(), ending, "{body}: {shown}");
     }

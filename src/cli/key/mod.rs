@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::init::{self, Place};
 use super::key_test::{Shown, Tested, test};
-use super::{Ending, ask, check, providers, say};
+use super::{Exit, ask, check, providers, say};
 use crate::config::{
     Group, Source, Sources, dotenv, folder_file_is_ours, looks_like_key, pasted, user_file,
 };
@@ -38,12 +38,12 @@ pub struct Add {
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// Why it ended early.
-type Stop = (Ending, String);
+type Stop = (Exit, String);
 
 /// Asks, tests and writes.
-pub async fn run(sources: &Sources, add: &Add) -> Ending {
+pub async fn run(sources: &Sources, add: &Add) -> Exit {
     match added(sources, add).await {
-        Ok(()) => Ending::Fine,
+        Ok(()) => Exit::Fine,
         Err((ending, problem)) => {
             say::problem(problem);
             ending
@@ -56,7 +56,7 @@ async fn added(sources: &Sources, add: &Add) -> Result<(), Stop> {
         let told = "a key does not belong on the command line, where others can see it in the process list \
                     and the shell keeps it: name the provider alone, and the key is asked for. Anyone may \
                     have seen this one by now: better create another";
-        return Err((Ending::Settings, told.to_owned()));
+        return Err((Exit::Settings, told.to_owned()));
     }
     let row = row(sources, &add.provider)?;
     let name = variable(&row)?;
@@ -87,7 +87,7 @@ fn row(sources: &Sources, name: &str) -> Result<Arc<Provider>, Stop> {
                 None => "`free-llm-proxy providers` lists them".to_owned(),
             };
             Err((
-                Ending::Settings,
+                Exit::Settings,
                 format!("{name}: there is no such provider; {hint}"),
             ))
         }
@@ -107,7 +107,7 @@ fn variable(row: &Provider) -> Result<String, Stop> {
         }
     };
     let name = row.key_names.first().cloned();
-    name.ok_or_else(|| (Ending::Settings, told()))
+    name.ok_or_else(|| (Exit::Settings, told()))
 }
 
 /// The file that is written: the chosen one, the folder's if it is ours, else the home's; a fresh one in
@@ -130,7 +130,7 @@ fn asked(
     name: &str,
     (path, _): &(PathBuf, Place),
 ) -> Result<(Secret, Option<Secret>), Stop> {
-    let fault = |error: io::Error| (Ending::Fault, format!("no key was read: {error}"));
+    let fault = |error: io::Error| (Exit::Fault, format!("no key was read: {error}"));
     let id_name = row.account_id_name.as_ref().filter(|id_name| {
         let text = fs::read_to_string(path).unwrap_or_default();
         let entries = dotenv::entries(&text).into_iter();
@@ -139,7 +139,7 @@ fn asked(
     });
     let (key, id) = if ask::has_person() {
         let question = format!("Key of {} (not shown; {}):", row.name, row.sign_up);
-        let stopped = || (Ending::Fault, "stopped: nothing was written".to_owned());
+        let stopped = || (Exit::Fault, "stopped: nothing was written".to_owned());
         let key = ask::secret(&question).map_err(fault)?.ok_or_else(stopped)?;
         let id = match id_name {
             Some(id_name) if !key.is_empty() => ask::line(&format!("{id_name}:")).map_err(fault)?,
@@ -157,7 +157,7 @@ fn asked(
             None => (text, String::new()),
         }
     };
-    let wrong = |why: &str| (Ending::Fault, format!("that {why}; nothing was written"));
+    let wrong = |why: &str| (Exit::Fault, format!("that {why}; nothing was written"));
     let key = pasted(&key, name, row.key_prefix.as_deref()).map_err(wrong)?;
     let Some(id_name) = id_name else {
         return Ok((key, None));
@@ -170,7 +170,7 @@ fn asked(
              nothing was written",
             row.name
         );
-        return Err((Ending::Fault, told));
+        return Err((Exit::Fault, told));
     }
     Ok((key, Some(Secret::new(id))))
 }
@@ -196,8 +196,8 @@ async fn verify(
     }
     let proxy = sources
         .outbound_proxy()
-        .map_err(|e| (Ending::Settings, e.to_string()))?;
-    let getter = check::Getter::new(&proxy, CONNECT).map_err(|e| (Ending::Fault, e))?;
+        .map_err(|e| (Exit::Settings, e.to_string()))?;
+    let getter = check::Getter::new(&proxy, CONNECT).map_err(|e| (Exit::Fault, e))?;
     let get = async |url: &str, shown: Shown<'_>| {
         let (status, _, body) = getter.get(url, shown).await?;
         Ok((status, body.to_vec()))
@@ -209,7 +209,7 @@ async fn verify(
                 "{name} refuses the key ({shown}) with HTTP {status}: nothing was written. Create one at {}",
                 row.sign_up
             );
-            return Err((Ending::Fault, told));
+            return Err((Exit::Fault, told));
         }
         Tested::Unknown(status) => say::line(format_args!(
             "{name} answers HTTP {status}, which says nothing of the key ({shown})."
@@ -243,7 +243,7 @@ fn untrusted(sources: &Sources, row: &Provider) -> Option<String> {
 /// Puts it into the file, which is made if need be; says what was done.
 fn write((path, place): &(PathBuf, Place), name: &str, value: &Secret) -> Result<String, Stop> {
     let told = path.display();
-    let fault = |why: &dyn std::fmt::Display| (Ending::Fault, format!("{told} {why}"));
+    let fault = |why: &dyn std::fmt::Display| (Exit::Fault, format!("{told} {why}"));
     let mut made = "";
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

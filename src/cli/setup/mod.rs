@@ -9,7 +9,7 @@ mod show;
 
 use std::io::{self, IsTerminal as _};
 
-use super::{Ending, door, say};
+use super::{Exit, door, say};
 use crate::agents::merge::{Format, Merged, merge};
 use crate::agents::{About, Agent, Edit, Places, elsewhere};
 use crate::clock::Now;
@@ -50,12 +50,12 @@ struct Change {
 
 /// Shows what the agent needs, and writes it if that is wanted.
 #[must_use]
-pub fn run(sources: &Sources, setup: &Setup) -> Ending {
+pub fn run(sources: &Sources, setup: &Setup) -> Exit {
     let door = match sources.door(setup.url.as_deref()) {
         Ok(door) => door::with_window(door),
         Err(error) => {
             say::problem(door::unknown(&error));
-            return Ending::Settings;
+            return Exit::Settings;
         }
     };
     let about = setup.agent.about();
@@ -63,7 +63,7 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
         Ok(changes) => changes,
         Err(problem) => {
             say::problem(problem);
-            return Ending::Fault;
+            return Exit::Fault;
         }
     };
     say::line(show::plan(about, &door, &changes));
@@ -73,7 +73,7 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
         say::line("Nothing was written: --write does it.");
     } else if let Err(problem) = write(&changes) {
         say::problem(problem);
-        return Ending::Fault;
+        return Exit::Fault;
     }
     let settings: Vec<_> = changes.iter().filter_map(Change::before).collect();
     for found in elsewhere::found(
@@ -85,7 +85,7 @@ pub fn run(sources: &Sources, setup: &Setup) -> Ending {
         say::line(format_args!("\n{found}."));
     }
     say::line(show::next_steps(about, &door, door::is_open(&door)));
-    Ending::Fine
+    Exit::Fine
 }
 
 fn changes(about: &About, door: &Door) -> Result<Vec<Change>, String> {

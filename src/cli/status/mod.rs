@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::running::{Answer, Running};
-use super::{Ending, Local, say};
+use super::{Exit, Local, say};
 use crate::config::Sources;
 use keys::{Ended, Keys};
 use look::{Line, Look, Tone};
@@ -39,7 +39,7 @@ pub enum Show {
 }
 
 /// Asks the running proxy, and shows what it tells.
-pub async fn run(sources: &Sources, show: Show, local: Local) -> Ending {
+pub async fn run(sources: &Sources, show: Show, local: Local) -> Exit {
     let running = match Running::of(sources) {
         Ok(running) => running,
         Err(trouble) => return trouble.end(),
@@ -65,13 +65,13 @@ pub async fn run(sources: &Sources, show: Show, local: Local) -> Ending {
                 Ok(state) => say::line(look.paint(&table::table(&state, local, usize::MAX))),
                 Err(trouble) => return trouble.end(),
             }
-            Ending::Fine
+            Exit::Fine
         }
     }
 }
 
 /// Draws in the terminal until `q` or a signal.
-async fn watch(running: &Running, look: Look, local: Local) -> Ending {
+async fn watch(running: &Running, look: Look, local: Local) -> Exit {
     let foot = |text: &str| Some(vec![(Tone::Faint, text.to_owned())]);
     let Some(mut keys) = Keys::take() else {
         return draw(running, look, local, foot("Ctrl-C ends it")).await;
@@ -83,14 +83,14 @@ async fn watch(running: &Running, look: Look, local: Local) -> Ending {
     say::line("");
     drop(keys);
     match ended {
-        Ended::AsWished => Ending::Fine,
+        Ended::AsWished => Exit::Fine,
         // What a shell would have said of it.
         Ended::Signalled(signal) => std::process::exit(128 + signal),
     }
 }
 
 /// Draws at each event, and each second of a terminal's, for which there is a foot to put below.
-async fn draw(running: &Running, look: Look, local: Local, foot: Option<Line>) -> Ending {
+async fn draw(running: &Running, look: Look, local: Local, foot: Option<Line>) -> Exit {
     let mut events = None;
     let mut told = Told::Nothing;
     let mut last = Vec::new();

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use super::super::accounts::{self, Account, Asked, Choice, Resolved, Variables};
 use super::super::value::{boolean, count, refuses_training, seconds};
 use super::super::{address, rows};
-use super::{Beside, Reader};
+use super::{Beside, SettingsReader};
 use crate::model::ProviderId;
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
+impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
     /// Which providers are on, with which accounts.
     pub(super) fn accounts(&mut self, beside: &Beside<'_>) -> Resolved {
         let openrouter = self.given("UPSTREAM_BASE_URL");
