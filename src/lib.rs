@@ -21,6 +21,7 @@ pub mod clients;
 pub mod clock;
 pub mod condition;
 pub mod config;
+mod duration;
 pub mod json;
 pub mod ledger;
 pub mod list;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
 use crate::clock::Now;
-use crate::model::{AccountId, Candidate, CanonicalKey, Capabilities, ModelId, Offer, ProviderId};
+use crate::model::{AccountId, Candidate, ModelId, Offer, ProviderId};
 
 /// 2026-11-29 12:00:00 UTC, a Sunday: 04:00 in California, 20:00 in China.
 const NOON: u64 = 1_795_953_600;
@@ -160,17 +160,7 @@ fn spelt(headroom: Headroom) -> String {
 fn candidate(provider: &str, label: &str, model: &str) -> Candidate {
     let provider = ProviderId::try_from(provider).unwrap();
     let id = ModelId::try_from(model).unwrap();
-    let offer = Offer {
-        provider: provider.clone(),
-        public_id: id.clone(),
-        id,
-        canonical: CanonicalKey::of(model),
-        rank: None,
-        name: None,
-        context_length: None,
-        max_output: None,
-        capabilities: Capabilities::default(),
-    };
+    let offer = Offer::at(provider.clone(), id);
     let label = label.into();
     let account = AccountId { provider, label };
     Candidate::new(Arc::new(offer), Arc::new(account), true)

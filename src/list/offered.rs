@@ -280,15 +280,11 @@ impl Source<'_> {
 
 fn made(provider: &ProviderId, id: ModelId, name: Option<String>, facts: Facts) -> Offer {
     Offer {
-        public_id: ModelId::public(provider, &id),
-        canonical: CanonicalKey::of(id.as_str()),
-        provider: provider.clone(),
-        id,
-        rank: None,
         name,
         context_length: facts.context_length,
         max_output: facts.max_output,
         capabilities: facts.capabilities,
+        ..Offer::at(provider.clone(), id)
     }
 }
 

@@ -93,22 +93,12 @@ fn without_latest(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Capabilities, ModelId};
+    use crate::model::ModelId;
 
     fn offer(provider: &str, id: &str) -> Arc<Offer> {
         let provider = ProviderId::try_from(provider).unwrap();
         let id = ModelId::try_from(id).unwrap();
-        Arc::new(Offer {
-            public_id: ModelId::public(&provider, &id),
-            canonical: CanonicalKey::of(id.as_str()),
-            provider,
-            id,
-            rank: None,
-            name: None,
-            context_length: None,
-            max_output: None,
-            capabilities: Capabilities::default(),
-        })
+        Arc::new(Offer::at(provider, id))
     }
 
     fn told(named: &Named) -> String {

@@ -93,10 +93,16 @@ impl Offer {
     /// An offer of OpenRouter's, of which nothing is known yet but its id.
     #[must_use]
     pub fn at_openrouter(id: ModelId) -> Self {
+        Self::at(ProviderId::openrouter(), id)
+    }
+
+    /// An offer of which nothing is known yet but whose it is and its id there.
+    #[must_use]
+    pub fn at(provider: ProviderId, id: ModelId) -> Self {
         Self {
-            provider: ProviderId::openrouter(),
+            public_id: ModelId::public(&provider, &id),
             canonical: CanonicalKey::of(id.as_str()),
-            public_id: id.clone(),
+            provider,
             id,
             rank: None,
             name: None,

@@ -4,7 +4,6 @@
 mod address;
 mod case;
 mod classify;
-mod duration;
 pub mod file;
 mod inside;
 mod key_endpoint;

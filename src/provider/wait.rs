@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::duration::{in_prose, seconds};
 use super::quota::is_about_a_limit;
 use super::retry_after::{Clock, from_number, number, reset, retry_after, scalar};
 use super::said::ErrorSaid;
 use crate::clock::Now;
+use crate::duration::{in_prose, seconds};
 use crate::json::Raw;
 use crate::ledger::Unit;
 use crate::verdict::Rest;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use free_llm_proxy::ledger::{Counted, Ends, Limit, LimitSource, Per, Unit};
-use free_llm_proxy::model::{
-    AccountId, Candidate, CanonicalKey, Capabilities, ModelId, Offer, ProviderId,
-};
+use free_llm_proxy::model::{AccountId, Candidate, ModelId, Offer, ProviderId};
 
 pub struct Row {
     pub provider: &'static str,
@@ -177,16 +175,6 @@ pub fn candidate(provider: &str, model: &str) -> Candidate {
     let provider = ProviderId::try_from(provider).unwrap();
     let id = ModelId::try_from(model).unwrap();
     let account = AccountId::only(provider.clone());
-    let offer = Offer {
-        provider,
-        public_id: id.clone(),
-        id,
-        canonical: CanonicalKey::of(model),
-        rank: None,
-        name: None,
-        context_length: None,
-        max_output: None,
-        capabilities: Capabilities::default(),
-    };
+    let offer = Offer::at(provider, id);
     Candidate::new(Arc::new(offer), Arc::new(account), true)
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Now;
+use crate::duration::seconds;
 
 /// What an answer states is believed for no longer (spec §4.3).
 const LONGEST: Duration = Duration::from_secs(26 * 3600);
@@ -11,13 +12,13 @@ const LONGEST: Duration = Duration::from_secs(26 * 3600);
 /// lies too far off.
 pub(super) fn read(text: &str, now: Now) -> Option<Duration> {
     let text = text.trim();
-    let seconds = match decimal(text) {
+    let length = match decimal(text) {
         Some(number) if number > 1e12 => from_date(number / 1000.0, now)?,
         Some(number) if number > 1e9 => from_date(number, now)?,
         Some(number) => number,
-        None => of_go(text)?,
+        None => seconds(text).filter(|_| !text.contains(' '))?,
     };
-    let whole = seconds.ceil();
+    let whole = length.ceil();
     let is_sound = whole > 0.0 && whole <= LONGEST.as_secs_f64();
     is_sound.then(|| Duration::from_secs_f64(whole))
 }
@@ -34,33 +35,6 @@ fn decimal(text: &str) -> Option<f64> {
         && text.bytes().any(|b| b.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     is_plain.then(|| text.parse().ok()).flatten()
-}
-
-/// `1h2m3s`, `2m59.56s`, `120ms`.
-fn of_go(text: &str) -> Option<f64> {
-    if text.is_empty() || text.len() > 40 {
-        return None;
-    }
-    let mut rest = text;
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let is_number = |c: char| c.is_ascii_digit() || c == '.';
-        let behind = rest.trim_start_matches(is_number);
-        let number = decimal(rest.strip_suffix(behind)?)?;
-        let next = behind.trim_start_matches(|c: char| !is_number(c));
-        seconds += number
-            * match behind.strip_suffix(next)? {
-                "h" => 3600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 1e-3,
-                "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
-                "ns" => 1e-9,
-                _ => return None,
-            };
-        rest = next;
-    }
-    Some(seconds)
 }
 
 #[cfg(test)]

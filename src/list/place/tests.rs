@@ -3,23 +3,13 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{Capabilities, ProviderId};
+use crate::model::ProviderId;
 
 fn offer(name: &str) -> Arc<Offer> {
     let (provider, id) = name.split_once(' ').unwrap();
     let provider = ProviderId::try_from(provider).unwrap();
     let id = ModelId::try_from(id).unwrap();
-    Arc::new(Offer {
-        public_id: ModelId::public(&provider, &id),
-        canonical: CanonicalKey::of(id.as_str()),
-        provider,
-        id,
-        rank: None,
-        name: None,
-        context_length: None,
-        max_output: None,
-        capabilities: Capabilities::default(),
-    })
+    Arc::new(Offer::at(provider, id))
 }
 
 fn q(intelligence: Option<f64>, coding: Option<f64>, agentic: Option<f64>) -> Quality {

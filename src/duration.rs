@@ -6,7 +6,7 @@
 const LONGEST: usize = 40;
 
 /// The units, longer spellings before the shorter ones that they begin with, and their seconds.
-const UNITS: [(&str, f64); 18] = [
+const UNITS: [(&str, f64); 19] = [
     ("milliseconds", 1e-3),
     ("millisecond", 1e-3),
     ("minutes", 60.0),
@@ -18,7 +18,8 @@ const UNITS: [(&str, f64); 18] = [
     ("days", 86_400.0),
     ("day", 86_400.0),
     ("ms", 1e-3),
-    ("µs", 1e-6),
+    ("\u{b5}s", 1e-6),
+    ("\u{3bc}s", 1e-6),
     ("us", 1e-6),
     ("ns", 1e-9),
     ("h", 3600.0),
@@ -28,7 +29,7 @@ const UNITS: [(&str, f64); 18] = [
 ];
 
 /// The seconds of a text that is one length: `22s`, `1h2m3s`, `-1s`; every number with its unit.
-pub(super) fn seconds(text: &str) -> Option<f64> {
+pub(crate) fn seconds(text: &str) -> Option<f64> {
     let text = text.trim();
     let (sign, length) = match text.strip_prefix('-') {
         Some(length) => (-1.0, length),
@@ -42,7 +43,7 @@ pub(super) fn seconds(text: &str) -> Option<f64> {
 
 /// The wait that a message in lower case states in prose, in seconds. It must be a message about a
 /// limit by its beginning: another may quote the request.
-pub(super) fn in_prose(message: &str) -> Option<f64> {
+pub(crate) fn in_prose(message: &str) -> Option<f64> {
     const WORDS: [&str; 2] = ["try again in ", "retry in "];
     let stated = |words: &str| {
         let behind = message.split(words).nth(1)?;
