@@ -4,6 +4,7 @@ No client's library belongs here, and no check.
 """
 
 import atexit
+import datetime
 import json
 import os
 import re
@@ -194,6 +195,12 @@ class Log:
         return lines[0]
 
 
+def began(line):
+    """When the request of a log line began, in seconds since 1970."""
+    ended = datetime.datetime.fromisoformat(line["ts"].replace("Z", "+00:00")).timestamp()
+    return ended - line.get("duration_ms", 0) / 1000
+
+
 def outcomes(line):
     return [(attempt["model"], attempt["outcome"]) for attempt in line["attempts"]]
 
@@ -205,7 +212,7 @@ class Rig:
         self.demo = demo
         self.simulator = demo.simulator
         self.models = [model["id"] for model in demo.simulator.sample["models"]]
-        self._before = 0
+        self._since = 0.0
 
     def situation(self, script=None, listed=None):
         """From here on the simulated world follows `script`, every model is awake, and nothing was asked.
@@ -215,15 +222,18 @@ class Rig:
         script = dict(script or {})
         if listed is not None:
             script["list"] = {"status": {"status": 200, "body": listed}}
+        self._since = time.time()
         self.simulator.follow(script)
         status, said = http("POST", f"{self.demo.address}/admin/refresh", key=KEY)
         assert status == 200, f"the list could not be read: {said}"
         self.simulator.forget()
-        self._before = len(self.demo.log.requests())
 
     def lines(self):
-        """The log lines of the chat requests since the situation was made."""
-        return self.demo.log.requests()[self._before :]
+        """The log lines of the chat requests that began since the situation was made.
+
+        A line is written after its client has had the answer, so one of an earlier request may still arrive.
+        """
+        return [line for line in self.demo.log.requests() if began(line) >= self._since]
 
     def logged(self, count):
         """These lines: exactly so many."""
