@@ -47,8 +47,8 @@ check('accounts: each says how it is, what is left and what returns when', async
   const rows = {
     openrouter: /takes requests.*OPENROUTER_API_KEY \.\.\.a1b2.*does not train on prompts.*requests a day.*2 \/ 50.*stated · all back at \d\d:\d\d, in [12] h/,
     gemini: /used up 1:59:\d\d.*may train.*the free requests of the day are used up · back at \d\d:\d\d.*gemini-3-flash.*20 \/ 20.*usual.*1 more/,
-    groq: /key refused 4:5\d.*the provider does not take the key.*No limit is known yet.*Ask again now/,
-    'groq#2': /groq#2groqtakes requests.*requests a minute.*28 \/ 30.*learnt.*tokens of prompts a day.*1,234,567|1.2M \/ 2M.*requests in 5 hours.*requests at once/,
+    groq: /key refused 4:5\d.*the provider rejects the key.*No limit is known yet.*Ask again now/,
+    'groq#2': /groq#2groqtakes requests.*requests a minute.*28 \/ 30.*learnt.*prompt tokens a day.*1,234,567|1.2M \/ 2M.*requests in 5 hours.*requests at once/,
     '<b>mine</b>': /<b>mine<\/b>.*rests 0:[34]\d.*needs no key.*rate limited \(HTTP 429\).*requests an hour.*0 \/ 200.*shared by all behind this address/,
   };
   for (const [label, pattern] of Object.entries(rows)) await reads(page, card(label), pattern);
@@ -57,7 +57,7 @@ check('accounts: each says how it is, what is left and what returns when', async
       Math.round((100 * one.firstChild.getBoundingClientRect().width) / one.clientWidth)]));
   equal(meters, [
     ['requests a minute', '28', '30', '28 of 30 used', 93],
-    ['tokens of prompts a day', '1234567', '2000000', '1,234,567 of 2,000,000 used', 62],
+    ['prompt tokens a day', '1234567', '2000000', '1,234,567 of 2,000,000 used', 62],
     ['requests in 5 hours', '1', '5', '1 of 5 used', 20],
     ['requests at once', '2', '2', '2 of 2 used', 100],
   ], 'the meters');

@@ -120,7 +120,7 @@ check('live: too many listen, and the page asks instead', async (demo, { page, o
     const listeners = Array.from({ length: 16 }, () => fetch(`${demo.url}/admin/events`, { headers, signal: ending.signal }));
     await Promise.all(listeners);
     await open();
-    await reads(page, '#aside', /asks now and then/);
+    await reads(page, '#aside', /asks from time to time/);
     await demo.ask();
     await reads(page, '#requests-list', /answered/, 12_000);
   } finally {
