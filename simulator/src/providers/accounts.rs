@@ -8,19 +8,19 @@ use super::row::Provider;
 use crate::script::Plan;
 use crate::step::Step;
 
-/// Who may ask a provider.
+/// An account at a provider.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Account {
-    /// How records call it; like the provider if it has no name.
+    /// Its name in records; the provider's if it has none.
     pub name: String,
-    /// The keys that are its own. None: whoever comes without a key.
+    /// Its keys. If there are none, it is used for requests without a key.
     pub keys: Vec<String>,
-    /// What `{account_id}` of an address is.
+    /// The value of `{account_id}` in an address.
     pub id: String,
     /// What it may use.
     pub limits: Limits,
-    /// Unless empty: what every request of it meets, whatever is said of the model.
+    /// Unless empty: what every request of it meets, whatever the model's plan.
     pub meets: Plan<Step>,
 }
 
@@ -30,7 +30,7 @@ pub struct Account {
 pub enum Limits {
     /// Exactly this.
     These(Vec<Limit>),
-    /// What the provider usually gives (`"usual"`).
+    /// What the provider usually allows (`"usual"`).
     Usual(Usual),
 }
 
@@ -60,7 +60,7 @@ impl Account {
         }
     }
 
-    /// An account for those who come without a key.
+    /// An account for requests without a key.
     #[must_use]
     pub fn keyless(name: impl Into<String>) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Account {
         }
     }
 
-    /// How records call it.
+    /// Its name in records.
     pub(super) fn label<'l>(&'l self, provider: &'l Provider) -> &'l str {
         match self.name.as_str() {
             "" => &provider.name,
@@ -113,7 +113,7 @@ impl Account {
     }
 }
 
-/// Whose request this is.
+/// Which account a request belongs to.
 pub(super) enum Asking<'a> {
     Account(&'a Account),
     WrongKey,
