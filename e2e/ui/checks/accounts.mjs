@@ -1,4 +1,4 @@
-// Several accounts: who takes requests, what is left, what returns when, how to add a key.
+// Several accounts: which take requests, what is left, what returns when, how to add a key.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 
@@ -30,7 +30,7 @@ const ALL = () => [
     buckets: [bucket({ limit: 200, used: 0, per: 'hour', of: 'address', resets_at: null, source: 'default' })] }),
 ];
 
-/** From here on the page is told of these accounts. */
+/** From here on the page is sent these accounts. */
 const tells = (page, accounts) => page.route('**/admin/state', async (route) => {
   const answer = await route.fetch();
   const state = await answer.json();
@@ -127,7 +127,7 @@ for (const [name, options] of Object.entries({
 
 const KEYS = { groq: 'gsk_simulated-0123456789aaaa', dead: 'gsk_simulated-0123456789dead', gemini: 'AIza-simulated-0123456789bbbb', cerebras: 'csk-simulated-0123456789cccc' };
 
-/** What the simulated providers do: one key is nobody's, and one account is told of a limit that it did not know. */
+/** What the simulated providers do: one key is unknown, and one account meets a limit that was not known. */
 const WORLD = {
   providers: {
     groq: { accounts: [{ name: 'groq#2', keys: [KEYS.groq] }] },
