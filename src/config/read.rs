@@ -61,7 +61,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         .filter_map(|account| account.variable.clone());
     let spares = accounts.iter().flat_map(|account| &account.spares);
     let found = keyed
-        .chain(spares.map(|(_, variable)| variable.clone()))
+        .chain(spares.map(|spare| spare.variable.clone()))
         .collect();
     let config = reader.config(accounts, &standings, warnings);
     Read {

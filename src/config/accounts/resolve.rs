@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Account;
 use super::choice::Choice;
 use super::keys::{Key, Keys, Search};
 use super::nobody::nobody;
 use super::split;
 use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
+use super::{Account, Spare};
 use crate::model::{AccountId, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
@@ -90,9 +90,13 @@ impl Stand<'_> {
         let found = self.find();
         let mut variables: Vec<_> = found.keys.iter().map(|key| key.variable.clone()).collect();
         variables.dedup();
+        let decided = self.decide(found);
         Standing {
-            provider: Arc::clone(self.provider),
-            off: self.decide(found).err(),
+            provider: match &decided {
+                Ok(counted) => Arc::clone(counted),
+                Err(_) => Arc::clone(self.provider),
+            },
+            off: decided.err(),
             variables,
         }
     }
@@ -133,8 +137,8 @@ impl Stand<'_> {
         }
     }
 
-    /// Makes its accounts, or says why it has none.
-    fn decide(&mut self, found: Keys) -> Result<(), Off> {
+    /// Makes its accounts and answers with the provider as they are counted there, or says why it has none.
+    fn decide(&mut self, found: Keys) -> Result<Arc<Provider>, Off> {
         let provider = self.provider;
         if self.asked.choice.bars(&provider.id) {
             return Err(Off::Barred);
@@ -174,9 +178,12 @@ impl Stand<'_> {
             }
             return Err(Off::Trains);
         }
-        let accounts = accounts(provider, keys);
-        self.out.accounts.extend(accounts);
-        Ok(())
+        let counted = match keys.is_empty() {
+            true => Arc::clone(provider),
+            false => Arc::clone(provider).with_key(),
+        };
+        self.out.accounts.extend(accounts(&counted, keys));
+        Ok(counted)
     }
 
     /// The keys that may be used: a billed one only where that is allowed.
@@ -273,7 +280,12 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     for key in keys {
         let same = |account: &&mut Account| key.label.as_deref() == Some(&account.id.label);
         if let Some(account) = accounts.iter_mut().find(same) {
-            account.spares.push((key.key, key.variable));
+            account.spares.push(Spare {
+                odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
+                key: key.key,
+                account_id: key.account_id,
+                variable: key.variable,
+            });
             continue;
         }
         let label = key.label.clone().unwrap_or_else(|| {

@@ -4,6 +4,7 @@ use super::Whose;
 use super::mistake::Mistake;
 use super::tree::{Member, Node, What};
 use crate::provider::row::Provider;
+use crate::redact::looks_like_key;
 
 /// Where one key of a provider is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,10 @@ fn label(member: &Member) -> Result<String, Mistake> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.#@".contains(&b);
     if !(1..=64).contains(&label.len()) || !label.bytes().all(fits) {
         return Err(member.wrong("must be 1 to 64 letters, digits or any of - _ . # @"));
+    }
+    // It stands in logs, metrics and pages.
+    if looks_like_key(label) {
+        return Err(plain(member));
     }
     Ok(label.to_owned())
 }

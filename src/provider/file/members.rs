@@ -88,6 +88,7 @@ impl Reading<'_> {
                 if !self.whose.is_ours() {
                     // The row's words are of its own limits.
                     row.gives.clear();
+                    row.limits_with_key = None;
                 }
             }
             "models" => {
@@ -130,7 +131,13 @@ impl Reading<'_> {
             "list_decides" => row.list.decides = member.switch()?,
             "list_with_key" => row.list.with_key = member.switch()?,
             "list_priced" => row.list.priced = member.switch()?,
+            "limits_with_key" => {
+                let limits = member.list()?.iter();
+                let limits = limits.map(|node| limits::limit(node, self.whose));
+                row.limits_with_key = Some(limits.collect::<Result<_, _>>()?);
+            }
             "day_ends" => row.day_ends = Some(member.word(limits::ENDS)?),
+            "takes" => row.fields.takes = texts(member)?,
             "no_nulls" => row.fields.no_nulls = member.switch()?,
             "text_only" => row.fields.text_only = member.switch()?,
             "schema_remove" => row.fields.schema_remove = texts(member)?,

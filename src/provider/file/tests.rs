@@ -478,6 +478,9 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ file = '' }]".to_owned(),               2, "file", "path"),
         ("[providers.groq]\nkeys = [{ file = \"a\\u0000\" }]".to_owned(),     2, "file", "path"),
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = '' }]".to_owned(), 2, "account", "letters"),
+        // A key in the place of a label would stand in every log line.
+        (format!("[providers.groq]\nkeys = [{{ env = 'A_KEY', account = '{KEY}' }}]"), 2, "keys", "put the key into a variable of .env"),
+        ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = 'sk-home' }]".to_owned(), 2, "keys", "put the key into a variable of .env"),
     ];
     for (text, line, named, sentence) in rows {
         let found = mistakes(text.as_bytes());
