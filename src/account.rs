@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::attempt::{Account, Keyring};
 use crate::clock::Now;
 use crate::config::LogLevel;
-use crate::model::AccountId;
 use crate::provider::KeySaid;
 use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::telemetry::{Log, Traffic};
-use crate::upstream::{Upstream, read_body};
+use crate::upstream::read_body;
 
 /// How long an answer may take, and how large it may be.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -27,12 +27,8 @@ const PERIOD: Duration = Duration::from_secs(300);
 /// Asks, and writes down what was told.
 #[derive(Clone)]
 pub struct KeyTask {
-    /// The way there.
-    pub upstream: Upstream,
-    /// Whose key it is.
-    pub account: Arc<AccountId>,
-    /// The key, for its tail in the log.
-    pub key: Secret,
+    /// The account under each of its keys.
+    pub keys: Keyring,
     /// Where what it said goes.
     pub registry: Arc<Registry>,
     /// Whether requests come.
@@ -51,15 +47,16 @@ impl KeyTask {
         loop {
             let asked = attempts();
             self.until_due(asked).await;
-            let said = self.ask().await;
-            self.registry.key_said(&self.account, said, Now::read());
+            let (said, asked) = self.ask().await;
+            self.registry.key_said(self.keys.id(), said, Now::read());
             let refused_before = std::mem::replace(&mut refused, is_refused(said));
             if let (KeySaid::Refused { status }, false) = (said, refused_before) {
                 self.log.emit(
                     LogLevel::Warning,
                     "key_refused",
                     &serde_json::json!({
-                        "account": *self.account, "status": status, "key_tail": self.key.tail(),
+                        "account": **self.keys.id(), "status": status,
+                        "key_tail": asked.key.as_ref().and_then(Secret::tail),
                     }),
                 );
             }
@@ -80,16 +77,28 @@ impl KeyTask {
         }
     }
 
-    /// An upstream that does not answer, or has no such endpoint, has told nothing.
-    async fn ask(&self) -> KeySaid {
-        let whole = async {
-            let (head, body) = self.upstream.key().await.ok()?.into_parts();
-            let body = read_body(&head.headers, body, MAX_BYTES).await.ok()?;
-            Some(KeySaid::read(head.status.as_u16(), &body))
-        };
-        let answered = tokio::time::timeout(LIMIT, whole).await;
-        answered.ok().flatten().unwrap_or(KeySaid::Nothing)
+    /// What the endpoint says of the first of its keys that is not refused; all are one account's.
+    async fn ask(&self) -> (KeySaid, &Account) {
+        let mut asked = (KeySaid::Nothing, &**self.keys.first());
+        for account in self.keys.accounts() {
+            asked = (ask(account).await, account);
+            if !is_refused(asked.0) {
+                break;
+            }
+        }
+        asked
     }
+}
+
+/// An upstream that does not answer, or has no such endpoint, has told nothing.
+async fn ask(account: &Account) -> KeySaid {
+    let whole = async {
+        let (head, body) = account.upstream.key().await.ok()?.into_parts();
+        let body = read_body(&head.headers, body, MAX_BYTES).await.ok()?;
+        Some(KeySaid::read(head.status.as_u16(), &body))
+    };
+    let answered = tokio::time::timeout(LIMIT, whole).await;
+    answered.ok().flatten().unwrap_or(KeySaid::Nothing)
 }
 
 fn is_refused(said: KeySaid) -> bool {

@@ -8,7 +8,7 @@ use super::walk::Walker;
 use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
 use crate::model::{Candidate, Subject};
-use crate::registry::Claim;
+use crate::registry::{Claim, Rests};
 use crate::request::ChatRequest;
 use crate::select::OutBy;
 use crate::telemetry::Attempt;
@@ -25,7 +25,7 @@ impl Walker {
         attempt: Attempt,
     ) -> Option<Refusal> {
         let candidate = &**claim.candidate();
-        let until = self.let_rest(candidate, &failure, Now::read());
+        let until = self.let_rest(candidate, claim.key(), &failure, Now::read());
         self.tell(candidate, &failure, until, attempt);
         match failure.scope {
             Scope::Request => {
@@ -40,7 +40,9 @@ impl Walker {
                 progress.failed = true;
                 return None;
             }
+            Scope::Key if self.another_key(&claim, progress) => return None,
             Scope::Key => {
+                self.no_key_is_left(candidate, &failure);
                 progress.is_out(candidate.of_account(), OutBy::Limit(AccountLimit::Key));
                 progress.told = Some(Refusal::UpstreamAuth {
                     status: failure.status.unwrap_or(401),
@@ -91,6 +93,38 @@ impl Walker {
         None
     }
 
+    /// Of an account with several keys one was refused: whether another takes its place at once.
+    fn another_key(&self, claim: &Claim, progress: &mut Progress) -> bool {
+        let candidate = claim.candidate();
+        let (Some(keys), Some(refused)) = (self.keyring(&candidate.account), claim.key()) else {
+            return false;
+        };
+        progress.is_out(refused, OutBy::Tried);
+        let out = &progress.out;
+        let has_another = |known: &Rests, now| keys.has_another(known, out, now);
+        let has_another = self.registry.with_rests_now(has_another);
+        if has_another {
+            progress.may_be_asked_again(candidate.itself());
+        }
+        has_another
+    }
+
+    /// An account with several keys has none left: it rests until the first of them returns.
+    fn no_key_is_left(&self, candidate: &Candidate, failure: &Failure) {
+        let Some(keys) = self.keyring(&candidate.account) else {
+            return;
+        };
+        let returns_in = |known: &Rests, now| keys.returns_in(known, now);
+        let left = self.registry.with_rests_now(returns_in);
+        if !left.is_zero() {
+            let failure = Failure {
+                rest: Rest::For(left),
+                ..failure.clone()
+            };
+            self.let_rest(candidate, None, &failure, Now::read());
+        }
+    }
+
     /// Log and record learn of a failed attempt.
     pub(super) fn tell(
         &self,
@@ -111,41 +145,59 @@ impl Walker {
         attempt.fails(failure.outcome, failure, until);
     }
 
-    /// Lets whom a failure concerns rest; answers until when.
+    /// Lets whom a failure concerns rest, of several keys the one that was asked with; answers until when.
     pub(super) fn let_rest(
         &self,
         candidate: &Candidate,
+        key: Option<&Subject>,
         failure: &Failure,
         now: Now,
     ) -> Option<SystemTime> {
-        let subject = concerned(candidate, failure.scope)?;
+        let subject = concerned(candidate, key, failure.scope)?;
         let because = Because::of(&candidate.offer.public_id, failure, now);
         let limit = because.limit();
         let (wake, is_news) = self.registry.rest(subject, because, failure.rest, now);
         let until = wake.map(|wake| wake.date(now));
         if is_news && subject.is_shared() {
             let until = until.map(rfc3339);
-            let fields = serde_json::json!({
+            let mut fields = serde_json::json!({
                 "provider": candidate.account.provider, "account": *candidate.account,
                 "limit": limit.map(AccountLimit::as_str), "until": until,
             });
-            if failure.scope == Scope::Provider {
-                self.log.emit(LogLevel::Warning, "provider_rests", &fields);
-            } else {
-                self.log.emit(LogLevel::Warning, "account_rests", &fields);
-            }
+            let event = match (failure.scope, key) {
+                (Scope::Provider, _) => "provider_rests",
+                (Scope::Key, Some(_)) => {
+                    fields["status"] = failure.status.into();
+                    fields["key_tail"] = self.key_tail(candidate, key).into();
+                    "key_refused"
+                }
+                _ => "account_rests",
+            };
+            self.log.emit(LogLevel::Warning, event, &fields);
         }
         until
     }
+
+    /// What may be shown of a key.
+    fn key_tail(&self, candidate: &Candidate, key: Option<&Subject>) -> Option<String> {
+        let keys = self.keyring(&candidate.account)?;
+        keys.under(key).key.as_ref()?.tail()
+    }
 }
 
-/// Whom a failure of a candidate concerns; `None` where it is the request's own.
-fn concerned(candidate: &Candidate, scope: Scope) -> Option<&Subject> {
+/// Whom a failure of a candidate concerns, asked with this one of several keys; `None` where it is the
+/// request's own.
+fn concerned<'a>(
+    candidate: &'a Candidate,
+    key: Option<&'a Subject>,
+    scope: Scope,
+) -> Option<&'a Subject> {
     match scope {
         Scope::Request => None,
         Scope::Candidate => Some(candidate.itself()),
         Scope::Model => Some(candidate.model()),
-        Scope::Account(_) | Scope::Key => Some(candidate.of_account()),
+        Scope::Account(_) => Some(candidate.of_account()),
+        Scope::Key => Some(key.unwrap_or(candidate.of_account())),
         Scope::Provider => Some(candidate.provider()),
     }
 }

@@ -377,7 +377,9 @@ impl Committed {
             drawn.refused(failure);
         }
         let failure = &failure.clone().owed_to(self.heard.routing);
-        let until = self.walker.let_rest(&self.candidate, failure, Now::read());
+        let until = self
+            .walker
+            .let_rest(&self.candidate, None, failure, Now::read());
         // Who waits for its place finds it at rest.
         drop(drawn);
         // After the commit every failure is one of these two (spec §5).

@@ -7,27 +7,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Account;
+use super::asking::Asking;
 use super::heard::Heard;
 use super::opened::{Opened, Unanswered};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::model::{Candidate, Capabilities, Offer};
-use crate::registry::{Drawn, Rests};
+use crate::registry::{Claim, Drawn, Rests};
 use crate::request::{ChatRequest, Dropped, Endpoint, FieldName, UpstreamBody};
 use crate::surface::LARGE;
 use crate::telemetry::Attempt;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
-
-/// Who is asked what.
-#[derive(Clone, Copy)]
-pub(super) struct Asking<'a> {
-    pub(super) candidate: &'a Arc<Candidate>,
-    pub(super) account: &'a Arc<Account>,
-    pub(super) request: &'a ChatRequest,
-    pub(super) request_id: &'a Arc<str>,
-    pub(super) drawn: &'a Drawn,
-}
 
 /// What is known of an offer by what it answered, beside what lists and rows say.
 #[derive(Clone)]
@@ -40,16 +31,18 @@ impl Walker {
     /// Asks one candidate. Past `deadline` it is not asked a second time.
     pub(super) async fn ask(
         &self,
-        candidate: &Arc<Candidate>,
+        claim: &Claim,
         request: &ChatRequest,
         attempt: &Attempt,
         drawn: &mut Drawn,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
-        let Some(account) = self.account(&candidate.account) else {
+        let candidate = claim.candidate();
+        let Some(keys) = self.keyring(&candidate.account) else {
             let failure = self.rules.broken(None, Cause::Broken);
             return Err(Unanswered::Failed(failure));
         };
+        let account = keys.under(claim.key());
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;
         loop {

@@ -8,6 +8,7 @@
 mod account;
 mod after;
 mod ask;
+mod asking;
 mod committed;
 mod explain;
 mod fields;
@@ -23,7 +24,7 @@ mod walk;
 mod way;
 mod wording;
 
-pub use account::Account;
+pub use account::{Account, Keyring};
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Answer, Opened, PlainAnswer, StreamAnswer};

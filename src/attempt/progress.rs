@@ -44,6 +44,11 @@ impl Progress {
         self.out.push(Out { subject, by });
     }
 
+    /// An attempt was for nothing, as the key was refused: the candidate may be asked with another.
+    pub(super) fn may_be_asked_again(&mut self, candidate: &Subject) {
+        self.out.retain(|out| out.subject != *candidate);
+    }
+
     /// The attempt that began last was none: nobody was reached.
     pub(super) fn take_back(&mut self) {
         self.attempts -= 1;

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
-use super::{Account, Answer, Refusal, Wording};
+use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
@@ -33,7 +33,7 @@ pub struct Walker {
     pub(super) log: Log,
     /// How long models take to begin.
     traffic: Arc<Traffic>,
-    accounts: Vec<Arc<Account>>,
+    accounts: Vec<Keyring>,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
 }
@@ -74,7 +74,7 @@ impl Walker {
     #[must_use]
     pub fn new(
         config: &Config,
-        accounts: Vec<Account>,
+        accounts: Vec<Keyring>,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -98,7 +98,7 @@ impl Walker {
             tasks,
             log,
             traffic,
-            accounts: accounts.into_iter().map(Arc::new).collect(),
+            accounts,
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
         }
@@ -136,7 +136,7 @@ impl Walker {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
                     let asked = match self
-                        .ask(&candidate, request, &attempt, &mut drawn, deadline)
+                        .ask(&claim, request, &attempt, &mut drawn, deadline)
                         .await
                     {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
@@ -256,12 +256,12 @@ impl Walker {
 
     /// The accounts that are asked.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountId>> {
-        self.accounts.iter().map(|account| &account.id)
+        self.accounts.iter().map(Keyring::id)
     }
 
-    /// One of them; `None` if a snapshot speaks of an account that this walker does not know.
-    pub(super) fn account(&self, id: &Arc<AccountId>) -> Option<&Arc<Account>> {
-        let is_it = |account: &&Arc<Account>| Arc::ptr_eq(&account.id, id) || account.id == *id;
+    /// The keys of one of them; `None` if a snapshot speaks of an account that this walker does not know.
+    pub(super) fn keyring(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
+        let is_it = |keys: &&Keyring| Arc::ptr_eq(keys.id(), id) || keys.id() == id;
         self.accounts.iter().find(is_it)
     }
 
@@ -282,6 +282,9 @@ impl Walker {
             let chosen = candidate.map(|candidate| Chosen {
                 slot: snapshot.and_then(|snapshot| snapshot.slot(&candidate)),
                 ask: wants.ask(),
+                key: self
+                    .keyring(&candidate.account)
+                    .and_then(|keys| keys.choose(&known.rests, wants.out, now).cloned()),
                 candidate,
             });
             ((next, was_unreached), chosen)

@@ -31,6 +31,7 @@ use crate::model::ModelOrder;
 use crate::provider::Provider;
 use crate::redact::Secret;
 
+pub use crate::redact::looks_like_key;
 pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
@@ -38,7 +39,7 @@ pub use aliases::{Aliases, Target};
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table};
 pub use env_file::text_in_folder;
-pub use error::{ConfigError, looks_like_key};
+pub use error::ConfigError;
 pub use read::listen_address;
 pub use sources::{Sources, folder_file_is_ours, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};

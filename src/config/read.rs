@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::accounts::{self, Account, Resolved, Standing, Variable};
 use super::aliases::aliases;
-use super::sources::Sources;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
@@ -17,30 +16,6 @@ use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, addr
 use crate::model::ModelOrder;
 use crate::provider::file::ConfigFile;
 use crate::redact::Secret;
-
-impl Config {
-    /// Reads every setting through `lookup`, which is asked for names of the table and for the plain
-    /// names of providers' keys.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong, at once.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Sources::of(lookup).config()
-    }
-
-    /// The same beside a `CONFIG_FILE` of this text.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong, at once.
-    pub fn read_with_file(
-        lookup: impl Fn(&str) -> Option<String>,
-        text: &str,
-    ) -> Result<Self, ConfigError> {
-        Sources::of(lookup).with_file(text).config()
-    }
-}
 
 /// What is read beside the settings of the table.
 pub(super) struct Beside<'a> {
@@ -86,7 +61,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         .filter_map(|account| account.variable.clone());
     let spares = accounts.iter().flat_map(|account| &account.spares);
     let found = keyed
-        .chain(spares.map(|(_, variable)| variable.clone()))
+        .chain(spares.map(|spare| spare.variable.clone()))
         .collect();
     let config = reader.config(accounts, &standings, warnings);
     Read {

@@ -110,6 +110,8 @@ pub struct RefreshTask {
     ranking: Option<(Ranking, SystemTime)>,
     catalogue: Option<Catalogue>,
     kept: Kept,
+    /// What was last published without a ranking, and said so.
+    unranked: Option<Source>,
     /// What was too slow for the ranking read beside it, and whose it is: the catalogue's or a
     /// provider's.
     late: FuturesUnordered<Reading>,
@@ -148,6 +150,7 @@ impl RefreshTask {
             ranking: None,
             catalogue: None,
             kept: Kept::default(),
+            unranked: None,
             late: FuturesUnordered::new(),
             under_way: HashSet::new(),
         };
@@ -389,7 +392,7 @@ impl RefreshTask {
     }
 
     /// The same ranking with what a late list brings.
-    fn publish_again(&self) {
+    fn publish_again(&mut self) {
         match &self.ranking {
             Some((ranking, fetched_at)) => {
                 let snapshot = self.snapshot(Some(ranking), *fetched_at);
@@ -401,12 +404,16 @@ impl RefreshTask {
 
     /// What there is while there has never been a ranking: the second source, and what other providers
     /// offer.
-    fn publish_unranked(&self) {
+    fn publish_unranked(&mut self) {
         let snapshot = self.snapshot(None, Now::read().wall);
         let count = snapshot.offers().len();
         if count > 0 {
             let source = snapshot.source;
             self.registry.publish(snapshot);
+            // A list that comes later, and each retry, brings no news of where the models are from.
+            if self.unranked.replace(source) == Some(source) {
+                return;
+            }
             let fields = serde_json::json!({"count": count});
             if source == Source::Providers {
                 self.log

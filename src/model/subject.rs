@@ -15,6 +15,8 @@ pub enum Whom {
     Provider(ProviderId),
     /// An account with all its offers.
     Account(AccountId),
+    /// One of an account's keys, where it has several: by its place among them (spec §10.1).
+    Key(AccountId, usize),
     /// An offer through every account of its provider: the provider, and the id there.
     Model(ProviderId, ModelId),
     /// An offer through one account.
@@ -50,6 +52,12 @@ impl Subject {
         Self::new(Whom::Account(account.clone()))
     }
 
+    /// One of the keys of an account that has several.
+    #[must_use]
+    pub fn key(account: &AccountId, place: usize) -> Self {
+        Self::new(Whom::Key(account.clone(), place))
+    }
+
     /// A provider.
     #[must_use]
     pub fn provider(provider: &ProviderId) -> Self {
@@ -62,11 +70,11 @@ impl Subject {
         &self.whom
     }
 
-    /// Whether many offers stand or fall with it: an account, a provider.
+    /// Whether many offers stand or fall with it: an account, one of its keys, a provider.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self.whom {
-            Whom::Provider(_) | Whom::Account(_) => true,
+            Whom::Provider(_) | Whom::Account(_) | Whom::Key(..) => true,
             Whom::Model(..) | Whom::Candidate(..) => false,
         }
     }
@@ -89,6 +97,7 @@ impl std::fmt::Debug for Subject {
         match &self.whom {
             Whom::Provider(provider) => write!(f, "provider {provider}"),
             Whom::Account(account) => write!(f, "account {account}"),
+            Whom::Key(account, place) => write!(f, "key {place} of {account}"),
             Whom::Model(provider, id) => write!(f, "model {id} at {provider}"),
             Whom::Candidate(account, id) => write!(f, "model {id} through {account}"),
         }
@@ -134,6 +143,8 @@ mod tests {
             Whom::Account(account("groq", "groq")),
             Whom::Account(account("groq", "groq#2")),
             Whom::Account(account("ovh", "groq")),
+            Whom::Key(account("groq", "groq"), 0),
+            Whom::Key(account("groq", "groq"), 1),
             Whom::Model(provider("groq"), id("a")),
             Whom::Model(provider("ovh"), id("a")),
             Whom::Candidate(account("groq", "groq"), id("a")),

@@ -31,8 +31,11 @@ fn note(row: &Provider) -> String {
         [] => "nothing; what its answers state counts".to_owned(),
         limits => self::limits(limits),
     };
+    let with_key = row.limits_with_key.as_deref();
+    let with_key = with_key.map(|limits| format!("; under a key: {}", self::limits(limits)));
+    let with_key = with_key.unwrap_or_default();
     format!(
-        "### `{}`: {}\n\n{}\n\n- counted by default: {counted}\n- offers: {}\n- read: {}\n",
+        "### `{}`: {}\n\n{}\n\n- counted by default: {counted}{with_key}\n- offers: {}\n- read: {}\n",
         row.id,
         row.name,
         row.caveats,

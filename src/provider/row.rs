@@ -1,5 +1,6 @@
 //! What is known of one provider: a row of the table (spec §10.1).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address;
@@ -42,6 +43,8 @@ pub struct Provider {
     pub key_test: KeyTest,
     /// Its free limits.
     pub limits: Vec<Limit>,
+    /// The same under a key, where they are others: without one they are an address's.
+    pub limits_with_key: Option<Vec<Limit>>,
     /// When its day ends, where that is fixed.
     pub day_ends: Option<Ends>,
     /// The offers that are known without its list, or that alone are free, as the row has them.
@@ -99,6 +102,7 @@ impl Provider {
             },
             key_test: KeyTest::Get(Vec::new()),
             limits: Vec::new(),
+            limits_with_key: None,
             day_ends: None,
             models: Vec::new(),
             only: None,
@@ -128,6 +132,19 @@ impl Provider {
         }
         base_url.clone_into(&mut self.base_url);
         self
+    }
+
+    /// The same as its accounts are counted under a key.
+    #[must_use]
+    pub fn with_key(self: Arc<Self>) -> Arc<Self> {
+        match &self.limits_with_key {
+            None => self,
+            Some(limits) => Arc::new(Self {
+                limits: limits.clone(),
+                limits_with_key: None,
+                ..(*self).clone()
+            }),
+        }
     }
 
     /// Its base for this account; `None` where it takes an account id and this is none.

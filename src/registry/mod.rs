@@ -150,11 +150,12 @@ impl Registry {
                 candidate,
                 slot,
                 ask,
+                key,
             } = chosen;
-            let probe = known.ask(&candidate, || usual(&candidate), now);
+            let probe = known.ask(&candidate, key.as_ref(), || usual(&candidate), now);
             let reservation = slot.map(|slot| known.ledger.reserve(slot, ask, now));
             let drawn = Drawn::new(Arc::clone(self), reservation);
-            (Claim::new(Arc::clone(self), candidate, probe), drawn)
+            (Claim::new(Arc::clone(self), candidate, key, probe), drawn)
         });
         (said, claim)
     }

@@ -263,26 +263,44 @@ impl Rests {
         self.unreached.contains_key(provider)
     }
 
-    /// A request is about to ask a candidate, which usually takes so long to begin. Where a rest of
-    /// anything of it has just ended, it is a probe, and gets a number.
+    /// Which of these is asked, keys of one account: the first that is awake, else one that is being
+    /// probed, else the one that returns first.
+    pub fn readiest<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Subject>,
+        now: Now,
+    ) -> Option<&'a Subject> {
+        keys.into_iter()
+            .min_by_key(|key| match self.standing(key, now) {
+                Standing::Awake => (0, Duration::ZERO),
+                Standing::Probing => (1, Duration::ZERO),
+                Standing::Resting(wake) => (2, wake.left(now)),
+            })
+    }
+
+    /// A request is about to ask a candidate, perhaps with one of several keys, which usually takes so
+    /// long to begin. Where a rest of anything of it has just ended, it is a probe, and gets a number.
     pub(super) fn ask(
         &mut self,
         candidate: &Candidate,
+        key: Option<&Subject>,
         usual: impl FnOnce() -> Duration,
         now: Now,
     ) -> Option<u64> {
         if self.table.is_empty() {
             return None;
         }
-        let rested = |subject: &&Subject| self.table.contains_key(subject);
-        candidate.subjects().iter().find(rested)?;
+        let subjects = || candidate.subjects().iter().chain(key);
+        if !subjects().any(|subject| self.table.contains_key(subject)) {
+            return None;
+        }
         self.probes += 1;
         let probe = Probe {
             number: self.probes,
             asks: candidate.itself().clone(),
             late_at: now.plus(usual()).steady,
         };
-        for subject in candidate.subjects() {
+        for subject in subjects() {
             if let Some(cooling) = self.table.get_mut(subject) {
                 cooling.probes.push(probe.clone());
             }

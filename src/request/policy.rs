@@ -9,6 +9,9 @@ pub struct Fields {
     /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`. One that changes
     /// the answer's form (`n`, `logprobs`, `response_format`) is an ability that its offers lack.
     pub remove: Vec<String>,
+    /// All that it knows of the top level, where it refuses what it does not know; everything where this is
+    /// empty.
+    pub takes: Vec<String>,
     /// Old name, new name.
     pub rename: Vec<(String, String)>,
     /// Fields that are sent where the request has none, with their JSON.
@@ -69,8 +72,11 @@ impl Fields {
     }
 
     /// Whether it refuses a field of the top level.
-    pub(super) fn refuses(&self, name: &str) -> bool {
-        self.remove.iter().any(|refused| refused == name)
+    #[must_use]
+    pub fn refuses(&self, name: &str) -> bool {
+        let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
+        let there = self.renamed(name).unwrap_or(name);
+        has(&self.remove, name) || !(self.takes.is_empty() || has(&self.takes, there))
     }
 
     /// Whether it refuses a member of messages.

@@ -24,7 +24,7 @@ pub struct Wants<'a> {
 /// Whom an attempt has ruled out for its request, whatever rests beyond it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Out {
-    /// Whom: a candidate, an offer, an account, a provider.
+    /// Whom: a candidate, an offer, an account, one of its keys, a provider.
     pub subject: Subject,
     /// By what.
     pub by: OutBy,

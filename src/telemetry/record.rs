@@ -60,6 +60,8 @@ pub enum Ending {
         status: u16,
         /// The code of the error frame, if the status had already been sent.
         mid_stream_error: Option<&'static str>,
+        /// The label of the account whose key it is.
+        account: Option<String>,
         /// What may be shown of the key.
         key_tail: Option<String>,
     },
@@ -287,14 +289,17 @@ impl Drop for RequestRecord {
 
 impl RequestRecord {
     fn write(&self, ending: Ending, end: End) {
-        let (level, reason, key_tail) = match ending {
+        let (level, reason, account, key_tail) = match ending {
             Ending::Rejected { reason, error, .. } => {
                 return self.write_rejected(&reason, error, end);
             }
-            Ending::Answered { .. } => (LogLevel::Info, None, None),
-            Ending::Failed { .. } => (LogLevel::Warning, None, None),
-            Ending::UpstreamKey { key_tail, .. } => {
-                (LogLevel::Error, Some("upstream_auth_error"), key_tail)
+            Ending::Answered { .. } => (LogLevel::Info, None, None, None),
+            Ending::Failed { .. } => (LogLevel::Warning, None, None, None),
+            Ending::UpstreamKey {
+                account, key_tail, ..
+            } => {
+                let reason = Some("upstream_auth_error");
+                (LogLevel::Error, reason, account, key_tail)
             }
         };
         if !self.log.wants(level) {
@@ -320,6 +325,7 @@ impl RequestRecord {
             had_response_format: self.traits.had_response_format,
             model_ignored: self.traits.model_ignored,
             reason,
+            account,
             key_tail,
         };
         self.log.emit_at(end.now.wall, level, "request_done", &done);
@@ -393,6 +399,8 @@ struct Done<'a> {
     model_ignored: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_tail: Option<String>,
 }

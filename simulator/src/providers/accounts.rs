@@ -4,7 +4,6 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use super::limit::Limit;
-use super::row::Provider;
 use crate::script::Plan;
 use crate::step::Step;
 
@@ -97,17 +96,18 @@ impl Account {
         self
     }
 
-    pub(super) fn limits_at<'l>(&'l self, provider: &'l Provider) -> &'l [Limit] {
+    /// What it may use at a provider of these limits.
+    pub(super) fn limits_at<'l>(&'l self, usual: &'l [Limit]) -> &'l [Limit] {
         match &self.limits {
             Limits::These(limits) => limits,
-            Limits::Usual(Usual::Usual) => &provider.limits,
+            Limits::Usual(Usual::Usual) => usual,
         }
     }
 
-    /// Its name in records.
-    pub(super) fn label<'l>(&'l self, provider: &'l Provider) -> &'l str {
+    /// How records call it at the provider of this name.
+    pub(super) fn label<'l>(&'l self, provider: &'l str) -> &'l str {
         match self.name.as_str() {
-            "" => &provider.name,
+            "" => provider,
             name => name,
         }
     }
@@ -120,15 +120,15 @@ pub(super) enum Asking<'a> {
     NoKey,
 }
 
-/// The account of the key in these headers.
+/// The account of the key in these headers; a provider's own header may bring it in place of
+/// `Authorization`.
 pub(super) fn asking<'a>(
-    provider: &Provider,
     accounts: &'a [Account],
+    key_header: Option<&str>,
     headers: &HeaderMap,
 ) -> Asking<'a> {
     let bearer = headers.get(http::header::AUTHORIZATION);
-    let own = provider.key_header.as_deref();
-    let own = own.and_then(|name| headers.get(name));
+    let own = key_header.and_then(|name| headers.get(name));
     let key = match (bearer, own) {
         (Some(value), _) => value
             .to_str()

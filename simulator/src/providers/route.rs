@@ -107,7 +107,7 @@ impl<'a> Visit<'a> {
     }
 
     fn end(&self, account: Option<&Account>, why: Option<String>, reply: Reply) -> Outcome {
-        let account = account.map(|account| account.label(self.provider()));
+        let account = account.map(|account| account.label(&self.provider().name));
         Outcome::new(self.request, account, why, Played::Reply(reply))
     }
 
@@ -125,7 +125,8 @@ impl<'a> Visit<'a> {
             let reply = told.reply(&Fill::default());
             Err(Box::new(self.end(None, Some("key".to_owned()), reply)))
         };
-        match asking(provider, self.accounts(), &self.request.headers) {
+        let key_header = provider.key_header.as_deref();
+        match asking(self.accounts(), key_header, &self.request.headers) {
             Asking::WrongKey => refused(&provider.key_refused),
             Asking::NoKey => refused(
                 provider
@@ -147,8 +148,8 @@ impl<'a> Visit<'a> {
     fn who(&self, account: &'a Account) -> Who<'a> {
         Who {
             provider: &self.place.provider.name,
-            account: account.label(self.place.provider),
-            limits: account.limits_at(self.place.provider),
+            account: account.label(&self.place.provider.name),
+            limits: account.limits_at(&self.place.provider.limits),
         }
     }
 
@@ -233,7 +234,7 @@ impl<'a> Visit<'a> {
             None => Played::Reply(subject.good(&Answer::default(), self.now)),
         };
         let why = step.and_then(Step::in_words);
-        let account = account.map(|account| account.label(self.provider()));
+        let account = account.map(|account| account.label(&self.provider().name));
         Outcome::new(self.request, account, why, played)
     }
 
@@ -243,7 +244,7 @@ impl<'a> Visit<'a> {
         let accounts = self.accounts();
         let this = accounts.iter().find(|one| *one == account)?;
         if !this.meets.steps.is_empty() {
-            let what = format!("account {}", this.label(self.provider()));
+            let what = format!("account {}", this.label(provider));
             return self.program.provider(provider, &what, &this.meets);
         }
         if provider == "openrouter" {

@@ -60,10 +60,12 @@ fn s8_the_key_is_judged_in_plain_words() {
         (503, "busy".into(),                                     "bad the upstream answers HTTP 503".into()),
     ];
     for (status, body, expected) in rows {
+        let config = config("https://openrouter.ai/api/v1");
         let findings = judge_key(
             status,
             body.as_bytes(),
-            &config("https://openrouter.ai/api/v1"),
+            &config,
+            config.accounts.first(),
             Local::hours(3),
             now(),
         );
@@ -75,8 +77,9 @@ fn s8_the_key_is_judged_in_plain_words() {
 #[test]
 fn s8_a_short_key_shows_its_length_only() {
     let mut config = config("http://127.0.0.1:9/v1");
-    config.upstream_key = Secret::new("12345678");
-    let findings = judge_key(401, b"", &config, Local::hours(3), now());
+    config.accounts[0].key = Some(Secret::new("12345678"));
+    let account = config.accounts.first();
+    let findings = judge_key(401, b"", &config, account, Local::hours(3), now());
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \

@@ -7,6 +7,7 @@ mod names;
 mod nobody;
 mod resolve;
 mod split;
+mod standing;
 mod variables;
 
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub(super) use choice::Choice;
 pub(super) use names::key_name;
 pub use names::next_name;
 pub(super) use resolve::{Asked, Resolved, resolve};
-pub use resolve::{Off, Standing};
 pub use split::pasted;
+pub use standing::{Off, Standing};
 pub use variables::Variable;
 pub(super) use variables::{Environment, Layer, Variables};
 
@@ -58,8 +59,22 @@ pub struct Account {
     pub variable: Option<Variable>,
     /// The key does not begin as the provider's usually do. A hint, never a reason to refuse it.
     pub odd_shape: bool,
-    /// Further keys that `CONFIG_FILE` gives the same label: they share what the account may use.
-    pub spares: Vec<(Secret, Variable)>,
+    /// Further keys that `CONFIG_FILE` gives the same label: they share what the account may use, and
+    /// take its place when it is refused.
+    pub spares: Vec<Spare>,
+}
+
+/// A further key of an account.
+#[derive(Clone, Debug)]
+pub struct Spare {
+    /// The key.
+    pub key: Secret,
+    /// The account id that goes with it.
+    pub account_id: Option<Secret>,
+    /// Where it was found.
+    pub variable: Variable,
+    /// See [`Account::odd_shape`].
+    pub odd_shape: bool,
 }
 
 impl Account {
@@ -72,9 +87,29 @@ impl Account {
             .unwrap_or_else(|| self.provider.base_url.clone())
     }
 
-    /// All its keys, and its account id: what must be cut from texts.
+    /// The same account as it is under each of its keys, in the order of the file; itself alone where it
+    /// has one, or none.
+    pub fn under_each_key(&self) -> impl Iterator<Item = Self> {
+        let own = Self {
+            spares: Vec::new(),
+            ..self.clone()
+        };
+        let spares = self.spares.iter().map(|spare| Self {
+            id: self.id.clone(),
+            provider: Arc::clone(&self.provider),
+            key: Some(spare.key.clone()),
+            account_id: spare.account_id.clone(),
+            variable: Some(spare.variable.clone()),
+            odd_shape: spare.odd_shape,
+            spares: Vec::new(),
+        });
+        std::iter::once(own).chain(spares)
+    }
+
+    /// All its keys, and its account ids: what must be cut from texts.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let spares = self.spares.iter().map(|(key, _)| key);
+        let spares = self.spares.iter();
+        let spares = spares.flat_map(|spare| [&spare.key].into_iter().chain(&spare.account_id));
         self.key.iter().chain(&self.account_id).chain(spares)
     }
 }

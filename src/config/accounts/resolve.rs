@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Account;
 use super::choice::Choice;
 use super::keys::{Key, Keys, Search};
 use super::nobody::nobody;
 use super::split;
+use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
+use super::{Account, Spare};
 use crate::model::{AccountId, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
@@ -39,40 +40,6 @@ pub(in crate::config) struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// How a provider stands.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    /// Its row.
-    pub provider: Arc<Provider>,
-    /// Why it is off; `None` where it is on.
-    pub off: Option<Off>,
-    /// Where its keys were found.
-    pub variables: Vec<Variable>,
-}
-
-/// Why a provider is not on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Off {
-    /// There is no key.
-    NoKey,
-    /// It is on only where `PROVIDERS` names it.
-    Unnamed,
-    /// Its only key stands in variables that other programs use too.
-    Shared(Vec<String>),
-    /// Its only key stands in variables of the environment that may be meant for other programs.
-    Elsewhere(Vec<String>),
-    /// `PROVIDERS` does not have it.
-    Barred,
-    /// What is asked under its key is billed, and `ALLOW_PAID` is off.
-    Billed,
-    /// It may train on prompts, and `TRAINING` is `refuse`.
-    Trains,
-    /// `LOCAL_BASE_URL` is not set.
-    NoAddress,
-    /// Its settings are wrong.
-    Mistake,
-}
-
 /// Finds every provider's keys and makes accounts of them.
 pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -> Resolved {
     let mut out = Resolved::default();
@@ -99,7 +66,12 @@ pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -
         standings.position(|standing| standing.provider.id == account.id.provider)
     });
     if out.accounts.is_empty() && out.problems.is_empty() {
-        out.nobody = Some(nobody(asked, variables, &out.standings));
+        out.nobody = Some(nobody(
+            &asked.providers,
+            asked.choice,
+            variables,
+            &out.standings,
+        ));
     }
     out
 }
@@ -118,9 +90,13 @@ impl Stand<'_> {
         let found = self.find();
         let mut variables: Vec<_> = found.keys.iter().map(|key| key.variable.clone()).collect();
         variables.dedup();
+        let decided = self.decide(found);
         Standing {
-            provider: Arc::clone(self.provider),
-            off: self.decide(found).err(),
+            provider: match &decided {
+                Ok(counted) => Arc::clone(counted),
+                Err(_) => Arc::clone(self.provider),
+            },
+            off: decided.err(),
             variables,
         }
     }
@@ -161,8 +137,8 @@ impl Stand<'_> {
         }
     }
 
-    /// Makes its accounts, or says why it has none.
-    fn decide(&mut self, found: Keys) -> Result<(), Off> {
+    /// Makes its accounts and answers with the provider as they are counted there, or says why it has none.
+    fn decide(&mut self, found: Keys) -> Result<Arc<Provider>, Off> {
         let provider = self.provider;
         if self.asked.choice.bars(&provider.id) {
             return Err(Off::Barred);
@@ -202,9 +178,12 @@ impl Stand<'_> {
             }
             return Err(Off::Trains);
         }
-        let accounts = accounts(provider, keys);
-        self.out.accounts.extend(accounts);
-        Ok(())
+        let counted = match keys.is_empty() {
+            true => Arc::clone(provider),
+            false => Arc::clone(provider).with_key(),
+        };
+        self.out.accounts.extend(accounts(&counted, keys));
+        Ok(counted)
     }
 
     /// The keys that may be used: a billed one only where that is allowed.
@@ -301,7 +280,12 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     for key in keys {
         let same = |account: &&mut Account| key.label.as_deref() == Some(&account.id.label);
         if let Some(account) = accounts.iter_mut().find(same) {
-            account.spares.push((key.key, key.variable));
+            account.spares.push(Spare {
+                odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
+                key: key.key,
+                account_id: key.account_id,
+                variable: key.variable,
+            });
             continue;
         }
         let label = key.label.clone().unwrap_or_else(|| {

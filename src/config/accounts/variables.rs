@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::error::looks_like_key;
 use super::super::trust::Source;
 use super::names::{self, Which, file_twin, key_name};
+use crate::redact::looks_like_key;
 
 /// The variables of one source that may hold keys, by their names.
 #[derive(Clone)]

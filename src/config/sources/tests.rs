@@ -585,10 +585,41 @@ fn s10_1_the_file_says_which_keys_are_whose() {
     let config = configured(KEYS, "", text).config().unwrap();
     let secrets: Vec<_> = config.accounts[0].secrets().map(Secret::expose).collect();
     assert_eq!(secrets, ["AIza-home-012345", "AIza-work-012345"]);
+    let under = config.accounts[0].under_each_key();
+    let variables = under.filter_map(|account| Some(account.variable?.name));
+    assert_eq!(
+        variables.collect::<Vec<_>>(),
+        ["GEMINI_API_KEY", "GEMINI_API_KEY_2"]
+    );
     // A provider that the file brings is left out, too, where PROVIDERS says so.
     let text = "[providers.my-box]\nbase_url = \"http://10.0.0.5:8000/v1\"\nkeys = []";
     let keys = format!("{KEYS}PROVIDERS=groq\n");
     assert_eq!(told(&configured(&keys, "", text)), "groq=GROQ_API_KEY@.env");
+}
+
+#[test]
+fn s10_5_kilo_is_counted_by_address_or_under_a_key_by_account() {
+    let set = "[providers.kilo]\nlimits = [{ requests = 7, per = \"day\" }]\n";
+    #[rustfmt::skip]
+    let rows = [
+        // settings                                file  limits
+        ("PROVIDERS=+kilo\n",                      "",   "200 address 10000 address"),
+        ("KILO_API_KEY=kilo-0123456789\n",         "",   "200 account"),
+        ("PROVIDERS=+kilo\n",                      set,  "7 account"),
+        ("KILO_API_KEY=kilo-0123456789\n",         set,  "7 account"),
+    ];
+    for (settings, file, expected) in rows {
+        let keys = format!("PROXY_API_KEY=door-0123456789\n{settings}");
+        let config = configured(&keys, "", file).config().unwrap();
+        let counted = |limits: &[crate::ledger::Limit]| {
+            let limits = limits.iter();
+            let limits = limits.map(|limit| format!("{} {}", limit.amount, limit.of.as_str()));
+            limits.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(counted(&config.providers[0].limits), expected, "{settings}");
+        let account = &config.accounts[0];
+        assert_eq!(counted(&account.provider.limits), expected, "{settings}");
+    }
 }
 
 #[test]

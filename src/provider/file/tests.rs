@@ -6,6 +6,12 @@ use super::*;
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 use crate::model::Capability;
 use crate::provider::row::{Auth, KeyTest, Means, Training};
+use crate::provider::table;
+
+/// Beside the built-in rows.
+fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
+    super::read(text, table::built_in())
+}
 
 fn mistakes(text: &[u8]) -> Vec<Mistake> {
     read(text).expect_err(&String::from_utf8_lossy(text))
@@ -472,6 +478,9 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ file = '' }]".to_owned(),               2, "file", "path"),
         ("[providers.groq]\nkeys = [{ file = \"a\\u0000\" }]".to_owned(),     2, "file", "path"),
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = '' }]".to_owned(), 2, "account", "letters"),
+        // A key in the place of a label would stand in every log line.
+        (format!("[providers.groq]\nkeys = [{{ env = 'A_KEY', account = '{KEY}' }}]"), 2, "keys", "put the key into a variable of .env"),
+        ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = 'sk-home' }]".to_owned(), 2, "keys", "put the key into a variable of .env"),
     ];
     for (text, line, named, sentence) in rows {
         let found = mistakes(text.as_bytes());

@@ -294,6 +294,7 @@ fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
         candidate: first,
         slot: None,
         ask: Ask::default(),
+        key: None,
     };
     let choose = |_: &Knowledge, _| ((), Some(chosen));
     let (_, _claim) = registry.claim(choose, |_| Duration::from_secs(60));
