@@ -1,4 +1,4 @@
-//! What a file may say, and every mistake with its line.
+//! What a file may contain, and every error with its line.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::model::Capability;
 use crate::provider::row::{Auth, KeyTest, Means, Training};
 use crate::provider::table;
 
-/// Beside the built-in rows.
+/// On top of the built-in rows.
 fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
     super::read(text, table::built_in())
 }
@@ -72,7 +72,7 @@ fn s10_1_the_file_of_the_contract() {
         only.iter().map(|o| o.id.as_str()).collect::<Vec<_>>(),
         ["gemini-3.5-flash"]
     );
-    // What is built in and not named is as it was, and what is known of its offers too.
+    // What is built in and not named is unchanged, including what is known about its offers.
     assert_eq!(gemini.provider.models, row.models);
     assert_eq!(gemini.provider.fields, row.fields);
     assert_eq!(gemini.provider.base_url, row.base_url);
@@ -192,7 +192,7 @@ means = "too-large"
     let expected = [true, false, false, true, true, true, false, true].map(Some);
     assert_eq!(known[..8], expected);
     assert!(known[8..].iter().all(Option::is_none));
-    // It adds to what the row has, each once.
+    // It adds to what the row has, without duplicates.
     let of_the_row = &table::find("groq").unwrap().fields.remove;
     assert_eq!(row.fields.remove[..of_the_row.len()], of_the_row[..]);
     assert_eq!(
@@ -259,7 +259,7 @@ fn s10_1_addresses_of_a_known_one_move_with_its_base() {
         ("[providers.cloudflare]\nbase_url = 'http://h:1/cf/{account_id}/v1'\n",
             "http://h:1/client/v4/accounts/a1/ai/models/search?per_page=1000",
             &["http://h:1/client/v4/user/tokens/verify", "http://h:1/client/v4/accounts/a1/tokens/verify"]),
-        // What the file says itself stays, whichever comes first.
+        // What the file itself sets stays, whichever comes first.
         ("[providers.groq]\nlist = 'https://l.example/x'\nbase_url = 'http://h:1/g'\n",
             "https://l.example/x", &["http://h:1/g/models"]),
         ("[providers.groq]\nkey_test = 'https://l.example/x'\nbase_url = 'http://h:1/g'\n",
@@ -276,7 +276,7 @@ fn s10_1_addresses_of_a_known_one_move_with_its_base() {
 
 /// `provider-cases` §5, each with its exact text.
 #[test]
-fn s10_1_every_mistake_is_named_with_its_line() {
+fn s10_1_every_error_is_reported_with_its_line() {
     #[rustfmt::skip]
     let rows: &[(&str, &str, &[usize])] = &[
         ("[providers.groq]\nmodels = [\"a\"]\nmodles = [\"b\"]\n",                                        "modles",    &[3]),
@@ -307,12 +307,12 @@ fn s10_1_every_mistake_is_named_with_its_line() {
     }
 }
 
-/// Near misses: text, line, what is named, what the sentence holds.
+/// Near misses: text, line, what is named, what the sentence contains.
 #[test]
 fn s10_1_near_misses() {
     #[rustfmt::skip]
     let rows: &[(&str, usize, &str, &str)] = &[
-        // What it may have been meant for.
+        // What it may have been meant to be.
         ("[providers.groq]\nbaseurl = 'x'",                     2, "baseurl", "perhaps \"base_url\""),
         ("[provider.groq]",                                     1, "provider", "perhaps \"providers\""),
         ("[[error]]",                                           1, "error", "perhaps \"errors\""),
@@ -437,7 +437,7 @@ fn s10_1_near_misses() {
     }
 }
 
-/// Where a key is written in plain text, the sentence says what to do and shows nothing of it.
+/// If a key is written in plain text, the sentence says what to do and shows nothing of it.
 #[test]
 fn s10_1_keys_are_named_and_never_shown() {
     const KEY: &str = "gsk_Xw81PlainKey0123456789";
@@ -478,7 +478,7 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ file = '' }]".to_owned(),               2, "file", "path"),
         ("[providers.groq]\nkeys = [{ file = \"a\\u0000\" }]".to_owned(),     2, "file", "path"),
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = '' }]".to_owned(), 2, "account", "letters"),
-        // A key in the place of a label would stand in every log line.
+        // A key used as a label would be in every log line.
         (format!("[providers.groq]\nkeys = [{{ env = 'A_KEY', account = '{KEY}' }}]"), 2, "keys", "put the key into a variable of .env"),
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = 'sk-home' }]".to_owned(), 2, "keys", "put the key into a variable of .env"),
     ];
@@ -509,7 +509,7 @@ fn s10_1_keys_are_named_and_never_shown() {
 }
 
 #[test]
-fn s10_1_everything_that_is_wrong_is_told_at_once_by_line() {
+fn s10_1_everything_that_is_wrong_is_reported_at_once_by_line() {
     let text = "[[errors]]\nprovider = 'nobody'\nmatch = 'x'\nmeans = 'region'\n[providers.groq]\nbilled = 1\nlimits = []\nmodles = []\n[other]\n";
     let lines: Vec<usize> = mistakes(text.as_bytes()).iter().map(|m| m.line).collect();
     assert_eq!(lines, [2, 6, 8, 9]);
@@ -518,7 +518,7 @@ fn s10_1_everything_that_is_wrong_is_told_at_once_by_line() {
 }
 
 #[test]
-fn s10_1_what_is_no_text_of_ours() {
+fn s10_1_what_is_not_a_file_of_ours() {
     let large = vec![b'#'; (1 << 20) + 1];
     let deep = format!("[providers.{}groq]", "a.".repeat(100_000));
     #[rustfmt::skip]
@@ -534,7 +534,7 @@ fn s10_1_what_is_no_text_of_ours() {
         assert_eq!(found[0].line, *line);
         assert!(found[0].sentence.contains(sentence), "{}", found[0]);
     }
-    // Nothing, remarks, and the mark that some editors begin a file with are no mistake.
+    // Empty files, comments, and the byte order mark of some editors are not errors.
     for text in [
         "",
         "# nothing\r\n",
@@ -547,7 +547,7 @@ fn s10_1_what_is_no_text_of_ours() {
     assert_eq!(read(&vec![b'#'; 1 << 20]).unwrap().providers.len(), 0);
 }
 
-/// However a file is cut off, it is read or refused.
+/// Wherever a file is cut off, it is read or refused.
 #[test]
 fn s10_1_no_beginning_of_a_file_is_too_odd() {
     for end in 0..=SAMPLE.len() {
@@ -568,7 +568,7 @@ fn s10_1_no_beginning_of_a_file_is_too_odd() {
 
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
-    /// Any value under any member: it is read or refused, on its line, and shows no key.
+    /// Any value under any member: it is read, or refused with its line, and shows no key.
     #[test]
     fn s10_1_no_value_is_too_odd(
         place in 0_usize..64,
@@ -590,7 +590,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn s10_1_the_users_limits_take_the_place_of_the_rows_words_too() {
+fn s10_1_the_users_limits_replace_the_rows_words_too() {
     for (text, is_left) in [("limits = []", false), ("timeout_sec = 9", true)] {
         let file = read(format!("[providers.groq]\n{text}\n").as_bytes()).unwrap();
         let row = &file.get("groq").unwrap().provider;
