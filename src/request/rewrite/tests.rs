@@ -31,7 +31,7 @@ fn removing(list: &[&str]) -> Fields {
     }
 }
 
-/// What a built-in row says, or one that there is only here.
+/// A built-in row's fields, or those of a row that only exists here.
 fn fields(provider: &str) -> Fields {
     match provider {
         "plain" => Fields::default(),
@@ -73,7 +73,7 @@ fn sent_to(offer: &Offer, fields: &Fields, refused: &[&str], body: &str) -> (Str
     (collected(body), names.join(","))
 }
 
-/// What goes to a provider of these rows, and what is said to have been left out.
+/// What is sent to a provider with these rows, and what is reported as left out.
 fn sent(provider: &str, body: &str) -> (String, String) {
     sent_to(&offer(provider), &fields(provider), &[], body)
 }
@@ -94,7 +94,7 @@ fn s10_6_fields_of_the_top_level() {
                    r#"{"model":"m","temperature":0.70,"messages":[]}"#, "min_p,repetition_penalty,logit_bias"),
         ("mistral", r#"{"top_k":5,"min_p":0.1,"logit_bias":{"1":1},"model":"x","temperature":0.70,"messages":[]}"#,
                     r#"{"model":"m","temperature":0.70,"messages":[]}"#, "top_k,min_p,logit_bias"),
-        // What refuses every name that it does not know gets none, whoever invented it, and whenever.
+        // A provider that refuses every unknown name gets none, whoever invents it.
         ("gemini", r#"{"model":"x","messages":[],"invented_next_week":{"a":[1]},"reasoning_effort":"low","enable_thinking":null,"extra_body":{"google":{}}}"#,
                    r#"{"model":"m","messages":[],"reasoning_effort":"low","extra_body":{"google":{}}}"#, "invented_next_week"),
         ("mistral", r#"{"invented_next_week":1,"model":"x","messages":[],"stream":true,"stream_options":{"include_usage":true},"safe_prompt":true}"#,
@@ -105,13 +105,15 @@ fn s10_6_fields_of_the_top_level() {
         ("cohere", r#"{"model":"x","top_k":5,"messages":[],"logit_bias":{"1":1},"temperature":0.70}"#,
                    r#"{"model":"m","messages":[],"temperature":0.70}"#, "top_k,logit_bias"),
         ("groq", r#"{"model":"x","messages":[],"top_logprobs":null,"logit_bias":{}}"#, r#"{"model":"m","messages":[]}"#, "logit_bias"),
-        // What changes the answer's form: the default goes unnamed, anything else is not ours to take.
+        // What changes the answer's form: the default is left out silently, anything else is not
+        // ours to remove.
         ("groq", r#"{"model":"x","n":1,"messages":[],"logprobs":false}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("groq", r#"{"model":"x","n":2,"messages":[],"logprobs":true}"#, r#"{"model":"m","n":2,"messages":[],"logprobs":true}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"text"}}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"json_object"},"store":true}"#, r#"{"model":"m","messages":[],"response_format":{"type":"json_object"}}"#, "store"),
         ("plain", r#"{"model":"x","messages":[],"n":1,"logprobs":false}"#, r#"{"model":"m","messages":[],"n":1,"logprobs":false}"#, ""),
-        // Renamed: not named. Where both are there, the one that has the right name counts.
+        // Renamed: not reported. If both are present, the one that already has the right name
+        // counts.
         ("mistral", r#"{"model":"x","messages":[],"max_completion_tokens" : 55,"seed":7}"#, r#"{"model":"m","messages":[],"max_tokens":55,"random_seed":7}"#, ""),
         ("mistral", r#"{"model":"x","max_completion_tokens":55,"messages":[],"max_tokens":44}"#, r#"{"model":"m","messages":[],"max_tokens":44}"#, "max_completion_tokens"),
         ("mistral", r#"{"model":"x","max_tokens":null,"messages":[],"max_completion_tokens":55}"#, r#"{"model":"m","messages":[],"max_tokens":55}"#, ""),
@@ -184,7 +186,7 @@ fn s10_6_a_limit_above_the_offers_is_lowered_where_it_would_be_refused() {
 }
 
 #[test]
-fn s10_6_messages_as_each_takes_them() {
+fn s10_6_messages_in_each_providers_form() {
     const CALL: &str =
         r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}"#;
     let with_calls = |content: &str, rest: &str| {
@@ -230,11 +232,11 @@ fn s10_6_messages_as_each_takes_them() {
 }
 
 #[test]
-fn s10_6_signatures_of_thoughts_at_google() {
+fn s10_6_thought_signatures_at_google() {
     const PLACEHOLDER: &str = r#"{"thought_signature":"skip_thought_signature_validator"}"#;
     #[rustfmt::skip]
     let rows = [
-        // provider, beside the call's id, what goes
+        // provider, beside the call's id, what is sent
         ("gemini", "".to_owned(),                                           format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
         ("gemini", r#","extra_content":null"#.to_owned(),                   format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
         ("gemini", r#","extra_content":{ }"#.to_owned(),                    format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
@@ -259,7 +261,7 @@ fn s10_6_signatures_of_thoughts_at_google() {
 }
 
 #[test]
-fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
+fn s10_6_tool_schemas_lose_refused_keywords_at_every_depth() {
     let tool = |schema: &str| {
         format!(
             r#"{{"model":"m","messages":[],"tools":[{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}]}}"#
@@ -274,7 +276,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
                    r#"{"properties":{"n":{"type":"integer","minimum":1}},"title":"t"}"#, "tools[].exclusiveMinimum,tools[].$schema"),
         ("cohere", r#"{"anyOf":[{"additionalProperties":false},{"items":{"allOf":[{"not":{"additionalProperties":{}}}]}}],"$defs":{"additionalProperties":{"additionalProperties":true,"type":"null"}}}"#,
                    r#"{"anyOf":[{},{"items":{"allOf":[{"not":{}}]}}],"$defs":{"additionalProperties":{"type":"null"}}}"#, "tools[].additionalProperties"),
-        // Data and strange shapes are no schemas.
+        // Data and odd shapes are not schemas.
         ("cohere", r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{"$schema":1}}]}"#,
                    r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{}}]}"#, "tools[].$schema"),
         ("keywords", r#"{"$schema":"s","items":{"additionalProperties":1,"$schema":"s"}}"#, r#"{"items":{}}"#, "tools[].$schema,tools[].additionalProperties"),
@@ -285,7 +287,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
         let expected = (tool(expected), named.to_owned());
         assert_eq!(sent(provider, &tool(schema)), expected, "{schema}");
     }
-    // A body may nest so deep, and no worker's stack is larger.
+    // A body may nest this deep, and no worker's stack is larger.
     let deep = |inner: &str| format!("{}{inner}{}", r#"{"items":"#.repeat(1000), "}".repeat(1000));
     let worker = std::thread::Builder::new().stack_size(2 << 20);
     let walk = worker.spawn(move || {
@@ -298,7 +300,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
 }
 
 #[test]
-fn s10_6_ids_of_calls_at_mistral() {
+fn s10_6_call_ids_at_mistral() {
     let history = |ids: &[&str]| {
         let calls: Vec<String> = ids
             .iter()
@@ -337,12 +339,12 @@ fn s10_6_ids_of_calls_at_mistral() {
         ids.iter()
             .all(|id| id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
     );
-    // Each result belongs to the call that it belonged to.
+    // Each result still belongs to its call.
     assert_eq!(ids, of("tool_call_id"));
     assert_eq!((ids[1].as_str(), &ids[0]), ("a1B2c3D4e", &ids[5]));
     let different: std::collections::HashSet<_> = ids.iter().collect();
     assert_eq!(different.len(), 5);
-    // Nobody else's are touched.
+    // Other providers' ids are not changed.
     let body = history(&["call_1"]);
     assert_eq!(sent("groq", &body).0, body);
 }
@@ -351,7 +353,7 @@ fn s10_6_ids_of_calls_at_mistral() {
 fn s10_6_roles_at_mistral() {
     #[rustfmt::skip]
     let rows = [
-        // Short for a role and a content each.
+        // Abbreviates a role and a content each.
         ("s:a u:b",                     "s:a u:b"),
         ("d:a u:b",                     "s:a u:b"),
         ("s:a s:b u:c",                 "s:a s:b u:c"),
@@ -395,7 +397,7 @@ fn s10_6_roles_at_mistral() {
         assert_eq!(sent("mistral", &went).0, went, "{short}");
         assert_eq!(sent("groq", &messages(short)).0, messages(short));
     }
-    // Parts stay parts, and what has no content gains one.
+    // Parts stay parts, and a message without content gains one.
     #[rustfmt::skip]
     let rows = [
         (r#"{"role":"user","content":"a"},{"role":"user","content":[{"type":"image_url"}],"x":1}"#,
@@ -471,7 +473,7 @@ fn s10_6_which_field_of_the_request_an_answer_refuses() {
     .unwrap();
     #[rustfmt::skip]
     let rows = [
-        // The request's name of it, and what the offer lacks that refuses it.
+        // The request's name for it, and what the offer lacks if it refuses it.
         ("random_seed",  Some(("seed", None))),
         ("seed",         Some(("seed", None))),
         ("service_tier", Some(("service_tier", None))),
@@ -548,10 +550,10 @@ fn message() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever comes, what goes is JSON, has each name once, and would go again as it is; the members
-    /// that no row names are as they came.
+    /// Whatever arrives, what is sent is JSON, has each name once, and would be sent unchanged a
+    /// second time; members that no row names are unchanged.
     #[test]
-    fn s10_6_whatever_comes_what_goes_is_whole(
+    fn s10_6_whatever_arrives_what_is_sent_is_valid(
         provider in prop::sample::select(PROVIDERS.to_vec()),
         names in prop::sample::subsequence(vec![
             "model", "models", "max_tokens", "max_completion_tokens", "seed", "random_seed", "n", "logprobs", "logit_bias",
@@ -588,9 +590,9 @@ proptest! {
     }
 }
 
-/// A large body costs a small multiple of what it has, however it is made.
+/// A large body costs a small multiple of its size, however it is made.
 #[test]
-fn s10_6_a_hostile_body_is_carried_in_one_go() {
+fn s10_6_a_hostile_body_is_rewritten_in_linear_time() {
     let message = r#"{"role":"user","name":"b","content":[{"type":"text","text":"a"}]}"#;
     let calls = format!(
         r#"{{"role":"assistant","tool_calls":[{}]}}"#,
