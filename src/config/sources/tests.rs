@@ -221,13 +221,13 @@ fn s12_1_a_typo_in_a_long_name_in_a_file_is_an_error() {
     #[rustfmt::skip]
     let rows: &[(Set, &str, &str, &str)] = &[
         // environment                     .env                               how it is told, and as what
-        (&[],                              "PORT=1\nPROXI_API_KEY=hush",      "problem", ".env line 2: PROXI_API_KEY is no setting; is PROXY_API_KEY meant?"),
-        (&[],                              "PROXY_API_KEYS=two words",        "problem", ".env line 1: PROXY_API_KEYS is no setting; is PROXY_API_KEY meant?"),
-        (&[],                              "GROQ_API_KYE=hush",               "problem", ".env line 1: GROQ_API_KYE is no setting; is GROQ_API_KEY meant?"),
+        (&[],                              "PORT=1\nPROXI_API_KEY=hush",      "problem", ".env line 2: PROXI_API_KEY is not a setting; did you mean PROXY_API_KEY?"),
+        (&[],                              "PROXY_API_KEYS=two words",        "problem", ".env line 1: PROXY_API_KEYS is not a setting; did you mean PROXY_API_KEY?"),
+        (&[],                              "GROQ_API_KYE=hush",               "problem", ".env line 1: GROQ_API_KYE is not a setting; did you mean GROQ_API_KEY?"),
         (&[],                              "GROQ_API_KYE=hush\nGROQ_API_KEY_2=x", "none", ""),
         (&[],                              "OPENROUTER_API_KEYS=x\nGROQ_API_KEY_2_FILE=y\nHF_TOKEN=z", "none", ""),
-        (&[],                              "PORTS=1",                         "warning", ".env line 1: PORTS is no setting; is PORT meant?"),
-        (&[("PROXI_API_KEY", "hush")],     "",                                "warning", "the environment: PROXI_API_KEY is no setting; is PROXY_API_KEY meant?"),
+        (&[],                              "PORTS=1",                         "warning", ".env line 1: PORTS is not a setting; did you mean PORT?"),
+        (&[("PROXI_API_KEY", "hush")],     "",                                "warning", "the environment: PROXI_API_KEY is not a setting; did you mean PROXY_API_KEY?"),
         (&[("PROXY_API_KEY", "set")],      "PROXI_API_KEY=hush",              "none",    ""),
         (&[("HOME", "/"), ("FTP_PROXY", "x")], "XAI_API_KEY=1\nSOME_OTHER=1", "none",    ""),
     ];
@@ -255,11 +255,11 @@ fn s12_1_a_typo_in_a_long_name_in_a_file_is_an_error() {
 #[test]
 fn s12_1_an_ignored_file_is_named_when_something_is_missing() {
     let mut sources = layers(&[], &[], "", "");
-    sources.passed_over = Some("is no file");
+    sources.passed_over = Some("is not a file");
     let message = sources.config().unwrap_err().to_string();
-    assert!(message.ends_with("\n.env in this folder is no file, so nothing was taken from it"));
+    assert!(message.ends_with("\n.env in this folder is not a file, so nothing was taken from it"));
     let mut sources = layers(&[], &[UP, DOOR], "", "");
-    sources.passed_over = Some("is no file");
+    sources.passed_over = Some("is not a file");
     sources.config().unwrap();
 }
 
@@ -331,14 +331,14 @@ fn s10_1_whether_a_key_counts_depends_on_where_it_is() {
         (&[],                     with("PROVIDERS=kilo,groq,ovh\n"),    "",                 "kilo groq=GROQ_API_KEY@.env ovh"),
         (&[],                     with("PROVIDERS=-groq\n"),            "",                 "OPENROUTER_API_KEY is required"),
         (&[],                     with("PROVIDERS=openrouter,groq\n"),  "",                 "PROVIDERS names openrouter, which has no key: set OPENROUTER_API_KEY (create one at https://"),
-        (&[],                     with("PROVIDERS=groq,kilos\n"),       "",                 "PROVIDERS names \"kilos\", which is no provider; is kilo meant?"),
+        (&[],                     with("PROVIDERS=groq,kilos\n"),       "",                 "PROVIDERS names \"kilos\", which is not a provider; did you mean kilo?"),
         (&[],                     with("PROVIDERS=groq,local\n"),       "",                 "PROVIDERS names local, whose address is not set: set LOCAL_BASE_URL"),
         (&[],                     with("LOCAL_BASE_URL=http://127.0.0.1:11434/v1\n"), "",   "groq=GROQ_API_KEY@.env local"),
         (&[],                     own("LOCAL_BASE_URL=http://127.0.0.1:11434/v1\nLOCAL_API_KEY=abcdefghi"), "", "local=LOCAL_API_KEY@.env"),
         (&[],                     own("LOCAL_BASE_URL=http://127.0.0.1:8080/v1\n"), "",     "LOCAL_BASE_URL leads to this proxy itself"),
         (&[],                     own("LOCAL_BASE_URL=http://localhost:9090/v1\nMETRICS_ADDR=127.0.0.1:9090"), "", "LOCAL_BASE_URL leads to this proxy itself"),
         (&[],                     with("TRAINING=refuse\nGEMINI_API_KEY=AIza0123456789\nOPENROUTER_API_KEY=sk-or-v1-0123456789"), "", "groq=GROQ_API_KEY@.env"),
-        (&[],                     own("TRAINING=refuse\nGEMINI_API_KEY=AIza0123456789"), "", "TRAINING=refuse leaves nobody to ask: gemini may train on prompts"),
+        (&[],                     own("TRAINING=refuse\nGEMINI_API_KEY=AIza0123456789"), "", "TRAINING=refuse leaves no provider to ask: gemini may train on prompts"),
         (&[],                     with("TRAINING=never\n"),             "",                 "TRAINING=\"never\": must be allow or refuse"),
         (&[],                     with("OVHCLOUD_API_KEY=eyJ0123456789\n"), "",             "groq=GROQ_API_KEY@.env"),
         (&[],                     with("OVHCLOUD_API_KEY=eyJ0123456789\nPROVIDERS=+ovh"), "", "groq=GROQ_API_KEY@.env ovh"),
@@ -558,7 +558,7 @@ fn s10_1_the_file_assigns_keys_to_accounts() {
         ("[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY\", account = \"one\" }, { env = \"GEMINI_API_KEY_2\", account = \"one\" }]",
                                                                                                       "one=GEMINI_API_KEY@.env groq=GROQ_API_KEY@.env"),
         ("[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY\", account = \"one\" }, { env = \"GEMINI_API_KEY\", account = \"two\" }]",
-                                                                                                      "GEMINI_API_KEY holds the same key twice of gemini under two names of accounts: a key is of one account"),
+                                                                                                      "GEMINI_API_KEY holds the same key twice of gemini under two account names: a key belongs to one account"),
         ("[providers.gemini]\nkeys = []",                                                             "groq=GROQ_API_KEY@.env"),
         ("[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY_7\" }]",                               "line 2: GEMINI_API_KEY_7 is not set, and the file names it as a key of gemini"),
         ("[providers.gemini]\nkeys = [{ file = \"/gone/for/good\" }]",                                "line 2: file=\"/gone/for/good\" is not there"),
@@ -685,8 +685,8 @@ fn s10_1_which_file_may_configure_us() {
         (relative(Environment),        Some(&user),   "CONFIG_FILE=\"good\" is not there"),
         (named("gone", Environment),   Some(&user),   "is not there"),
         (named(".", Environment),      Some(&user),   "is a directory"),
-        (named("good", WorkingDir),    Some(&user),   "is set by who in this folder, which may be anybody's"),
-        (named("gone", WorkingDir),    Some(&user),   "is set by who in this folder, which may be anybody's"),
+        (named("good", WorkingDir),    Some(&user),   "is set by who in this folder, which may be anyone's"),
+        (named("gone", WorkingDir),    Some(&user),   "is set by who in this folder, which may be anyone's"),
         (None,                         Some(&user),   "home"),
         (None,                         Some(&alone),  ""),
         (None,                         None,          ""),
