@@ -164,16 +164,15 @@ impl Walker {
                 "provider": candidate.account.provider, "account": *candidate.account,
                 "limit": limit.map(AccountLimit::as_str), "until": until,
             });
-            let event = match (failure.scope, key) {
-                (Scope::Provider, _) => "provider_rests",
-                (Scope::Key, Some(_)) => {
-                    fields["status"] = failure.status.into();
-                    fields["key_tail"] = self.key_tail(candidate, key).into();
-                    "key_refused"
-                }
-                _ => "account_rests",
-            };
-            self.log.emit(LogLevel::Warning, event, &fields);
+            if failure.scope == Scope::Provider {
+                self.log.emit(LogLevel::Warning, "provider_rests", &fields);
+            } else if failure.scope == Scope::Key && key.is_some() {
+                fields["status"] = failure.status.into();
+                fields["key_tail"] = self.key_tail(candidate, key).into();
+                self.log.emit(LogLevel::Warning, "key_refused", &fields);
+            } else {
+                self.log.emit(LogLevel::Warning, "account_rests", &fields);
+            }
         }
         until
     }
