@@ -1,10 +1,10 @@
-//! Everything that is wrong with the settings, told at once.
+//! Everything that is wrong with the settings, reported at once.
 
 use std::fmt;
 
 use crate::redact::looks_like_key;
 
-/// What is wrong, one sentence a line. No key stands in it.
+/// What is wrong, one sentence per line. It contains no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<String>,
@@ -34,8 +34,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// A value as it may be shown: escaped, short, without a user's password, and nothing at all
-/// of what looks like a key that stands in the wrong place.
+/// A value as it may be shown: escaped, short, without a user's password, and nothing at all of
+/// what looks like a key in the wrong place.
 pub(super) fn shown(value: &str) -> String {
     const MAX_CHARS: usize = 100;
     if looks_like_key(value) {

@@ -1,4 +1,4 @@
-//! What is said where no account is left, and nothing else is wrong: what to do about it. Pure.
+//! The message if no account is left and nothing else is wrong: what to do about it. Pure.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::variables::Variables;
 use crate::model::ProviderId;
 use crate::provider::{Provider, Training};
 
-/// What is said where nobody is left.
+/// The message if no account is left.
 pub(super) fn nobody(
     providers: &[Arc<Provider>],
     choice: &Choice,

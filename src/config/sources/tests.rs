@@ -6,7 +6,7 @@ type Set = &'static [(&'static str, &'static str)];
 type Url = Option<&'static str>;
 
 #[test]
-fn s12_1_each_layer_wins_over_those_behind_it() {
+fn s12_1_each_layer_overrides_those_after_it() {
     #[rustfmt::skip]
     let rows: &[(Set, Set, &str, &str, Option<&str>)] = &[
         // flags              environment            .env           the user's     PORT
@@ -87,7 +87,7 @@ fn s6_a_variable_that_is_not_text_is_named() {
 }
 
 #[test]
-fn s8_a_demo_puts_its_own_values_over_the_sources() {
+fn s8_a_demo_overrides_the_sources_with_its_own_values() {
     let folder = "UPSTREAM_BASE_URL=http://evil.test/\nHTTPS_PROXY=http://evil.test/";
     let sources = layers(
         &[],
@@ -119,7 +119,7 @@ const DOOR: (&str, &str) = ("PROXY_API_KEY", "door-0123456789");
 const BOTH: &str = "OPENROUTER_API_KEY=sk-or-v1-0123456789\nPROXY_API_KEY=door-0123456789\n";
 
 #[test]
-fn s12_1_an_address_from_a_folder_counts_only_beside_its_own_keys() {
+fn s12_1_an_address_from_a_folder_counts_only_with_its_own_keys() {
     const EVIL: &str = "UPSTREAM_BASE_URL=http://evil.test/\n";
     const EVIL_URL: (&str, &str) = ("UPSTREAM_BASE_URL", "http://evil.test/");
     let with_keys = |rest: &str| format!("{BOTH}{rest}");
@@ -159,7 +159,7 @@ fn s12_1_an_address_from_a_folder_counts_only_beside_its_own_keys() {
 }
 
 #[test]
-fn s12_1_every_address_is_one_by_which_a_folder_could_lead_a_key_away() {
+fn s12_1_every_address_could_send_a_key_elsewhere() {
     let addresses = SETTINGS.iter().filter(|setting| setting.leads_out());
     let names: Vec<_> = addresses.map(|setting| setting.name).collect();
     #[rustfmt::skip]
@@ -179,7 +179,7 @@ fn s12_1_every_address_is_one_by_which_a_folder_could_lead_a_key_away() {
 }
 
 #[test]
-fn s12_1_a_client_takes_the_proxys_key_to_no_address_of_a_folders() {
+fn s12_1_a_client_sends_the_proxys_key_to_no_address_from_a_folder() {
     #[rustfmt::skip]
     let rows: &[(Set, Set, &str, &str, Url, &str)] = &[
         // flags            environment     .env                          the user's               --url             where it goes
@@ -217,7 +217,7 @@ fn s12_1_a_client_takes_the_proxys_key_to_no_address_of_a_folders() {
 }
 
 #[test]
-fn s12_1_a_slip_of_the_hand_in_a_long_name_of_a_file_is_a_mistake() {
+fn s12_1_a_typo_in_a_long_name_in_a_file_is_an_error() {
     #[rustfmt::skip]
     let rows: &[(Set, &str, &str, &str)] = &[
         // environment                     .env                               how it is told, and as what
@@ -253,7 +253,7 @@ fn s12_1_a_slip_of_the_hand_in_a_long_name_of_a_file_is_a_mistake() {
 }
 
 #[test]
-fn s12_1_a_file_that_was_passed_over_is_named_where_something_is_missing() {
+fn s12_1_an_ignored_file_is_named_when_something_is_missing() {
     let mut sources = layers(&[], &[], "", "");
     sources.passed_over = Some("is no file");
     let message = sources.config().unwrap_err().to_string();
@@ -287,7 +287,7 @@ fn layers(
     sources
 }
 
-/// The accounts' labels with where their keys were found, or what is wrong.
+/// The accounts' labels and where their keys were found, or what is wrong.
 fn told(sources: &Sources) -> String {
     match sources.config() {
         Ok(config) => {
@@ -303,7 +303,7 @@ fn told(sources: &Sources) -> String {
 }
 
 #[test]
-fn s10_1_a_key_counts_by_where_it_stands() {
+fn s10_1_whether_a_key_counts_depends_on_where_it_is() {
     const GROQ: (&str, &str) = ("GROQ_API_KEY", "gsk_0123456789");
     const GOOGLE: (&str, &str) = ("GOOGLE_API_KEY", "AIza0123456789");
     const KILO: (&str, &str) = ("PROVIDERS", "+kilo,+groq");
@@ -349,7 +349,7 @@ fn s10_1_a_key_counts_by_where_it_stands() {
         (&[],                     own("CLOUDFLARE_API_TOKEN=0123456789abcdef\nCLOUDFLARE_ACCOUNT_ID=a/b"), "", "CLOUDFLARE_ACCOUNT_ID must be letters, digits, - and _ alone"),
         (&[],                     own("GROQ_API_KEY=changeme"), "",                         "GROQ_API_KEY is a placeholder: create a key at https://console.groq.com/keys"),
         (&[],                     own("GROQ_API_KEY=put your key here"), "",               "GROQ_API_KEY has blanks or commas in it"),
-        // Of a provider that is off nothing is wrong.
+        // Nothing is wrong with a provider that is off.
         (&[],                     with("GEMINI_API_KEY=changeme\nPROVIDERS=groq"), "",     "groq=GROQ_API_KEY@.env"),
         (&[],                     "GROQ_API_KEY=gsk_0123456789".into(), BOTH,               "openrouter=OPENROUTER_API_KEY@/home/env groq=GROQ_API_KEY@.env"),
     ];
@@ -400,7 +400,7 @@ fn s10_1_keys_go_with_their_account_ids() {
 }
 
 #[test]
-fn s10_1_what_is_odd_with_keys_is_a_warning() {
+fn s10_1_oddities_of_keys_are_warnings() {
     #[rustfmt::skip]
     let rows = [
         ("GROQ_API_KEY=gsk_0123456789\nGROQ_API_KEY_2=gsk_0123456789",      1, "GROQ_API_KEY_2 and GROQ_API_KEY hold the same key of groq: it counts once"),
@@ -437,7 +437,7 @@ fn s10_3_more_attempts_where_there_is_more_than_one_account() {
 }
 
 #[test]
-fn s12_1_a_key_goes_nowhere_that_a_folder_says_whoever_is_its_provider() {
+fn s12_1_no_providers_key_is_sent_to_an_address_from_a_folder() {
     const GROQ: (&str, &str) = ("GROQ_API_KEY", "gsk_0123456789");
     let misled = |name: &str, key: &str, place: &str| {
         format!("{name} is set by .env in this folder, and {key} by {place}: ")
@@ -451,7 +451,7 @@ fn s12_1_a_key_goes_nowhere_that_a_folder_says_whoever_is_its_provider() {
         (&[],               "PROXY_API_KEY=own-0123456\nLOCAL_BASE_URL=http://evil.test",               "LOCAL_API_KEY=loc-0123456789",  misled("LOCAL_BASE_URL", "LOCAL_API_KEY", "/home/env")),
         (&[DOOR],           "LOCAL_BASE_URL=http://127.0.0.1:1",                                        "",                              misled("LOCAL_BASE_URL", "PROXY_API_KEY", "the environment")),
         (&[],               "PROXY_API_KEY=own-0123456\nLOCAL_BASE_URL=http://127.0.0.1:1",             "",                              "local".to_owned()),
-        // A key that does not count is not led anywhere.
+        // A key that does not count is not sent anywhere.
         (&[GROQ],           "PROXY_API_KEY=own-0123456\nLOCAL_BASE_URL=http://127.0.0.1:1",             "",                              "local".to_owned()),
         (&[],               "PROXY_API_KEY=own-0123456\nGROQ_API_KEY=gsk_0123456789\nUPSTREAM_BASE_URL=http://mine.test", "",            "groq=GROQ_API_KEY@.env".to_owned()),
         (&[],               "PROXY_API_KEY=own-0123456\nGROQ_API_KEY=gsk_0123456789",                   "UPSTREAM_BASE_URL=http://mine.test", "groq=GROQ_API_KEY@.env".to_owned()),
@@ -464,7 +464,7 @@ fn s12_1_a_key_goes_nowhere_that_a_folder_says_whoever_is_its_provider() {
 }
 
 #[test]
-fn s12_1_a_file_that_a_folder_names_counts_only_beside_the_folders_own_keys() {
+fn s12_1_a_file_named_by_a_folder_counts_only_with_the_folders_own_keys() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("key");
     std::fs::write(&path, "gsk_from-a-file-1\n").unwrap();
@@ -477,7 +477,7 @@ fn s12_1_a_file_that_a_folder_names_counts_only_beside_the_folders_own_keys() {
         (vec![DOOR],     "PROXY_API_KEY=x\n".to_owned() + &file,                  "",    "GROQ_API_KEY_FILE is set by .env in this folder, and PROXY_API_KEY by the environment: ".to_owned()),
         (vec![UP],       folder.clone(),                                         "",    "GROQ_API_KEY_FILE is set by .env in this folder, and OPENROUTER_API_KEY by the environment: ".to_owned()),
         (vec![],         "MODEL_FIELD=pin".to_owned(),                           folder.as_str(), "groq=GROQ_API_KEY_FILE@/home/env".to_owned()),
-        // What it names is no part of it, and does not follow its addresses.
+        // A file that it names is not part of it, and its key is not sent to its addresses.
         (vec![],         format!("{folder}\nLOCAL_BASE_URL=http://evil.test"),   "",    "LOCAL_BASE_URL is set by .env in this folder, and GROQ_API_KEY_FILE by .env: ".to_owned()),
         (vec![],         format!("PROXY_API_KEY=own-0123456\nGROQ_API_KEY_FILE={}", dir.path().display()), "", format!("GROQ_API_KEY_FILE={:?} is a directory", dir.path())),
         (vec![],         format!("PROXY_API_KEY=own-0123456\nGROQ_API_KEY_FILE={path}.gone"), "", format!("GROQ_API_KEY_FILE=\"{path}.gone\" is not there")),
@@ -490,7 +490,7 @@ fn s12_1_a_file_that_a_folder_names_counts_only_beside_the_folders_own_keys() {
 }
 
 #[test]
-fn s10_1_the_proxys_own_key_may_stand_in_a_file_too() {
+fn s10_1_the_proxys_own_key_may_be_in_a_file_too() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -543,7 +543,7 @@ fn configured(folder: &str, user: &str, text: &str) -> Sources {
 }
 
 #[test]
-fn s10_1_the_file_says_which_keys_are_whose() {
+fn s10_1_the_file_assigns_keys_to_accounts() {
     const KEYS: &str = "PROXY_API_KEY=door-0123456789\nGEMINI_API_KEY=AIza-home-012345\n\
         GEMINI_API_KEY_2=AIza-work-012345\nGROQ_API_KEY=gsk_0123456789\nMY_BOX_KEY=box-0123456789\n";
     #[rustfmt::skip]
