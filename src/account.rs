@@ -1,8 +1,9 @@
-//! Asks the upstream's key endpoint whether the key is accepted and how many of the day's free requests are
-//! left (spec §10.5): with each read of the list, and every five minutes while requests come.
+//! Asks the upstream's key endpoint whether the key is accepted and how many of the day's free
+//! requests are left (spec §10.5): with each read of the list, and every five minutes while there
+//! are requests.
 //!
-//! It is for people, and for the ledger: no request waits for it. What an answer means is [`KeySaid`]'s
-//! to say.
+//! It is for people, and for the ledger: no request waits for it. [`KeySaid`] interprets the
+//! answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,21 +22,21 @@ use crate::upstream::read_body;
 /// How long an answer may take, and how large it may be.
 const LIMIT: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 64 << 10;
-/// How often it is asked while requests come.
+/// How often it is asked while there are requests.
 const PERIOD: Duration = Duration::from_secs(300);
 
-/// Asks, and writes down what was told.
+/// Asks, and records the answer.
 #[derive(Clone)]
 pub struct KeyTask {
     /// The account under each of its keys.
     pub keys: Keyring,
-    /// Where what it said goes.
+    /// Where the answer goes.
     pub registry: Arc<Registry>,
-    /// Whether requests come.
+    /// Whether there are requests.
     pub traffic: Arc<Traffic>,
-    /// Where a refusal is said.
+    /// Where a refusal is logged.
     pub log: Log,
-    /// Told when the list has been read.
+    /// Notified when the list has been read.
     pub list_read: Arc<Notify>,
 }
 
@@ -77,7 +78,8 @@ impl KeyTask {
         }
     }
 
-    /// What the endpoint says of the first of its keys that is not refused; all are one account's.
+    /// The endpoint's answer for the first of its keys that is not refused; all belong to one
+    /// account.
     async fn ask(&self) -> (KeySaid, &Account) {
         let mut asked = (KeySaid::Nothing, &**self.keys.first());
         for account in self.keys.accounts() {
@@ -90,7 +92,7 @@ impl KeyTask {
     }
 }
 
-/// An upstream that does not answer, or has no such endpoint, has told nothing.
+/// An upstream that does not answer, or has no such endpoint, says nothing.
 async fn ask(account: &Account) -> KeySaid {
     let whole = async {
         let (head, body) = account.upstream.key().await.ok()?.into_parts();

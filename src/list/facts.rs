@@ -1,11 +1,11 @@
-//! What one entry of a list tells of a model, in whatever words (reference "providers" §8.1).
+//! What one entry of a list says about a model, in whatever words (reference "providers" §8.1).
 //!
-//! Pure. What is absent, absurd or of another type is unknown: nothing is guessed here.
+//! Pure. Whatever is absent, absurd or of the wrong type is unknown: nothing is guessed here.
 
 use crate::json::{Kind, Raw};
 use crate::model::{Capabilities, Capability};
 
-/// What is known of a model at a provider.
+/// What is known about a model at a provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The largest prompt plus answer, in tokens.
@@ -16,10 +16,10 @@ pub struct Facts {
     pub capabilities: Capabilities,
 }
 
-/// Larger numbers of tokens are no fact.
+/// Larger numbers of tokens are not believed.
 const MOST_TOKENS: u64 = 1_000_000_000;
 
-/// Members that tell the window.
+/// Members with the context window.
 const WINDOW: [&str; 5] = [
     "context_length",
     "context_window",
@@ -27,14 +27,14 @@ const WINDOW: [&str; 5] = [
     "max_model_len",
     "inputTokenLimit",
 ];
-/// Members that tell the longest answer.
+/// Members with the longest answer.
 const OUTPUT: [&str; 4] = [
     "max_completion_tokens",
     "max_output_tokens",
     "max_tokens",
     "outputTokenLimit",
 ];
-/// Members that tell one ability each.
+/// Members with a single capability each.
 #[rustfmt::skip]
 const FLAGS: [(&str, Capability); 12] = [
     ("supports_tool_calling",        Capability::Tools),
@@ -52,7 +52,7 @@ const FLAGS: [(&str, Capability); 12] = [
 ];
 
 impl Facts {
-    /// Reads an entry. Where several members tell a number, the smallest counts.
+    /// Reads an entry. If several members give a number, the smallest counts.
     #[must_use]
     pub fn of(entry: Raw<'_>) -> Self {
         let mut told = Told::default();
@@ -101,7 +101,7 @@ impl Facts {
         told.facts()
     }
 
-    /// What is known here, and where nothing is, what is known there.
+    /// What is known here or else, if unknown, there.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -132,9 +132,9 @@ pub(super) fn words(list: Raw<'_>) -> Vec<String> {
 struct Told {
     context: Option<u64>,
     output: Option<u64>,
-    /// Told one by one.
+    /// Given one by one.
     by_name: Capabilities,
-    /// Told by a list of all parameters that are taken.
+    /// Given by a list of all accepted parameters.
     by_list: Capabilities,
 }
 
@@ -157,7 +157,7 @@ impl Told {
         self.by_name.set(capability, able);
     }
 
-    /// An empty list of parameters says nothing; one that has some says all.
+    /// An empty list of parameters says nothing; one with any entries is complete.
     fn parameters(&mut self, list: Raw<'_>) {
         let words = words(list);
         if words.is_empty() {
@@ -192,7 +192,7 @@ impl Told {
         }
     }
 
-    /// Words that say what is there, and nothing of what is not.
+    /// Words that say what is supported, but nothing about what is not.
     fn words(&mut self, list: Raw<'_>) {
         for word in words(list) {
             match word.as_str() {
@@ -222,7 +222,8 @@ impl Told {
 
     fn facts(self) -> Facts {
         let mut capabilities = self.by_name.or(self.by_list);
-        // Who takes no tools cannot be made to use one, as far as nothing else is told.
+        // A model that accepts no tools cannot be forced to use one, unless the entry says
+        // otherwise.
         if capabilities.get(Capability::Tools) == Some(false)
             && capabilities.get(Capability::ToolChoice).is_none()
         {

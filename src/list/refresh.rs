@@ -1,6 +1,6 @@
-//! Keeps the snapshot fresh: at start, once a period, and when somebody asks.
+//! Keeps the snapshot fresh: at start, once per period, and on request.
 //!
-//! One task makes all reads, so two never run at once and calls that come together share one.
+//! One task makes all reads, so two never run at once and simultaneous requests share one.
 
 mod publish;
 mod when;
@@ -35,7 +35,7 @@ use when::{next_read, pass};
 /// How long a good ranking waits for what is read beside it, and other providers for the ranking.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What a refresh brought.
+/// The result of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refreshed {
     /// Models in the new snapshot.
@@ -53,15 +53,15 @@ enum Side {
     List(ProviderId, Result<ProviderList, RefreshError>),
 }
 
-/// The providers that are on, with whom they are asked, and what decides among their models.
+/// The providers that are on, their accounts, and what decides among their models.
 pub struct Providers {
     /// Their rows, in the order in which twins are asked.
     pub rows: Vec<Arc<Provider>>,
-    /// Where their lists are; OpenRouter's are ranking and catalogue.
+    /// The addresses of their lists; OpenRouter's are the ranking and the catalogue.
     pub lists: Vec<ListAt>,
     /// The accounts, in the order in which those of one provider are asked.
     pub accounts: Vec<Arc<AccountId>>,
-    /// Those of them at which only ids that end in `:free` cost nothing (spec §10.7).
+    /// Those at which only ids that end in `:free` cost nothing (spec §10.7).
     pub named_free: Vec<ProviderId>,
     /// `MODEL_ORDER`.
     pub order: ModelOrder,
@@ -70,7 +70,7 @@ pub struct Providers {
 /// Asks the task for a read (`POST /admin/refresh`). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Refresher {
-    /// Unbounded, but no longer than there are connections that wait for an answer.
+    /// Unbounded, but no longer than the number of connections waiting for an answer.
     ask: mpsc::UnboundedSender<oneshot::Sender<Answer>>,
 }
 
@@ -78,7 +78,7 @@ impl Refresher {
     /// Reads the list now; on success every rest is forgotten.
     ///
     /// # Errors
-    /// In words, when the read failed; snapshot and rests then stay.
+    /// In words, when the read failed; the snapshot and the rests are then kept.
     pub async fn refresh(&self) -> Answer {
         let gone = || "the proxy is shutting down".to_owned();
         let (reply, answer) = oneshot::channel();
@@ -102,21 +102,20 @@ pub struct RefreshTask {
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
-    /// The last good ranking, catalogue and lists; what is published is made of all.
+    /// The last good ranking, catalogue and lists; what is published is made from all of them.
     ranking: Option<(Ranking, SystemTime)>,
     catalogue: Option<Catalogue>,
     kept: Kept,
-    /// What was last published without a ranking, and said so.
+    /// What was last published without a ranking, and logged.
     unranked: Option<Source>,
-    /// What was too slow for the ranking read beside it, and whose it is: the catalogue's or a
-    /// provider's.
+    /// What was too slow for the ranking read beside it: the catalogue, or a provider's list.
     late: FuturesUnordered<Reading>,
     under_way: HashSet<Option<ProviderId>>,
 }
 
 impl RefreshTask {
-    /// The task and the handle to ask it with. `catalogue` is the way to OpenRouter's, which takes no
-    /// key; `keys` are asked for what is left of their days.
+    /// The task and the handle to it. `catalogue` is the way to OpenRouter's catalogue, which needs
+    /// no key; `keys` are asked what is left of their days.
     #[must_use]
     pub fn new(
         config: &Config,
@@ -153,7 +152,7 @@ impl RefreshTask {
         (task, Refresher { ask })
     }
 
-    /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
+    /// Reads the list now and periodically. Ends when all handles are gone, or when dropped.
     pub async fn run(self) {
         let keys = self.keys.clone();
         let ask_about_keys = async {
@@ -181,7 +180,7 @@ impl RefreshTask {
                 return;
             };
             answered = self.read_and_publish(!asking.is_empty()).await;
-            // Who asked while the read ran shares it, if it was such a read.
+            // Requests that came while the read ran share it, if it was such a read.
             let late = std::iter::from_fn(|| {
                 if asking.is_empty() {
                     None
@@ -191,14 +190,13 @@ impl RefreshTask {
             });
             let late: Vec<_> = late.collect();
             for reply in asking.into_iter().chain(late) {
-                // Who asked and went away needs no answer.
+                // A requester that has gone away needs no answer.
                 drop(reply.send(answered.clone()));
             }
         }
     }
 
-    /// Waits for the next read: until it is due, or somebody asks for one. `None` when nobody
-    /// can ask any more.
+    /// Waits for the next read: until it is due or requested. `None` when all handles are gone.
     async fn wait(&mut self, wait: Duration) -> Option<Vec<oneshot::Sender<Answer>>> {
         let mut due = pin!(pass(wait));
         loop {
@@ -234,9 +232,9 @@ impl RefreshTask {
         }
     }
 
-    /// Reads all at once, and says whether anything came beside the ranking. The ranking does not wait
-    /// long for the others, and its next read not at all; and where another provider stands beside
-    /// OpenRouter, nobody waits long for the ranking.
+    /// Reads everything at once, and returns whether anything but the ranking is new. The ranking
+    /// does not wait long for the others, and its next read not at all; and if another provider is
+    /// on besides OpenRouter, nothing waits long for the ranking.
     async fn read_all(&mut self, anew: bool) -> (Result<Ranking, RefreshError>, bool) {
         self.begin(anew);
         let reader = self.reader.clone();
@@ -271,8 +269,8 @@ impl RefreshTask {
         (ranking, news)
     }
 
-    /// Begins to read what stands beside the ranking. While there is none, what is slow is not begun
-    /// anew with each retry, and what has been read is not read again so soon.
+    /// Begins to read what is read beside the ranking. Without a ranking, slow reads are not
+    /// restarted with each retry, and what has been read is not read again so soon.
     fn begin(&mut self, anew: bool) {
         let is_retry = self.ranking.is_none() && !anew;
         if !is_retry {
@@ -294,7 +292,7 @@ impl RefreshTask {
         }
     }
 
-    /// Whether another provider stands beside OpenRouter.
+    /// Whether another provider is on besides OpenRouter.
     fn is_beside(&self) -> bool {
         let mut rows = self.providers.rows.iter();
         rows.any(|row| !row.id.is_openrouter())
@@ -304,8 +302,8 @@ impl RefreshTask {
         self.registry.snapshot().is_some()
     }
 
-    /// Keeps what was read; a failure to read one list costs no other anything. Says whether it is
-    /// news.
+    /// Keeps what was read; a failure to read one list does not affect the others. Returns whether
+    /// there is news.
     fn note(&mut self, side: Side) -> bool {
         match side {
             Side::Catalogue(catalogue) => {
@@ -368,14 +366,14 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// What the reads change and tell.
+/// What the reads update and report to.
 pub struct Outlets {
     /// Where the snapshot goes.
     pub registry: Arc<Registry>,
-    /// Where what failed is said.
+    /// Where failures are logged.
     pub log: Log,
-    /// Forgets the models that left.
+    /// Forgets the models that left the list.
     pub metrics: Arc<Metrics>,
-    /// Forgets them, too.
+    /// The same.
     pub traffic: Arc<Traffic>,
 }

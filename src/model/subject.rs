@@ -1,21 +1,21 @@
-//! Whom a verdict concerns: a provider, an account, an offer, or an offer through an account.
+//! What a verdict applies to: a provider, an account, an offer, or an offer through an account.
 //!
-//! Subjects are looked up for every candidate that a request walks past, so each is hashed when it is
-//! made and never again.
+//! Subjects are looked up for every candidate that a request walks past, so each is hashed once,
+//! when it is created.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use super::{AccountId, ModelId, ProviderId};
 
-/// Whom a verdict concerns (spec §10.4).
+/// What a verdict applies to (spec §10.4).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Whom {
     /// A provider with all its accounts.
     Provider(ProviderId),
     /// An account with all its offers.
     Account(AccountId),
-    /// One of an account's keys, where it has several: by its place among them (spec §10.1).
+    /// One of an account's keys, if it has several: by its index (spec §10.1).
     Key(AccountId, usize),
     /// An offer through every account of its provider: the provider, and the id there.
     Model(ProviderId, ModelId),
@@ -23,7 +23,7 @@ pub enum Whom {
     Candidate(AccountId, ModelId),
 }
 
-/// Whom a verdict concerns, as a key of tables.
+/// What a verdict applies to, as a key in tables.
 #[derive(Clone, Eq)]
 pub struct Subject {
     hash: u64,
@@ -33,7 +33,8 @@ pub struct Subject {
 /// A table of subjects.
 pub type SubjectMap<T> = std::collections::HashMap<Subject, T, BuildHasherDefault<AsItIs>>;
 
-/// One for the whole process: ids come from outside, and nobody there may know where they collide.
+/// One for the whole process: ids come from outside, and nobody outside may be able to cause
+/// collisions.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Subject {
@@ -70,7 +71,7 @@ impl Subject {
         &self.whom
     }
 
-    /// Whether many offers stand or fall with it: an account, one of its keys, a provider.
+    /// Whether many offers depend on it: an account, one of its keys, a provider.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self.whom {
@@ -104,13 +105,13 @@ impl std::fmt::Debug for Subject {
     }
 }
 
-/// Takes a hash that was made before.
+/// Takes a hash that was computed before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn write(&mut self, bytes: &[u8]) {
-        // Not used by a subject; right for whatever else is hashed.
+        // Not used by a subject; correct for anything else that is hashed.
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_4_subjects_are_told_apart() {
+    fn s10_4_subjects_are_distinct() {
         let provider = |name| ProviderId::try_from(name).unwrap();
         let account = |name, label: &str| AccountId {
             provider: provider(name),

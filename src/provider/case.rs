@@ -1,4 +1,4 @@
-//! An error of a provider other than OpenRouter, and what rules that hold for all make of it
+//! An error of a provider other than OpenRouter, and its classification by the rules common to all
 //! (spec §10.4, reference §7).
 //!
 //! Pure. What only one provider says is in its row: nothing here names a provider.
@@ -18,7 +18,7 @@ use crate::ledger::Unit;
 use crate::model::{Capability, ModelId};
 use crate::verdict::{Rest, Scope};
 
-/// An error, and all that a ruling on it depends on.
+/// An error, and everything that a ruling on it depends on.
 pub(super) struct Case<'a> {
     pub(super) provider: &'a Provider,
     pub(super) model: &'a ModelId,
@@ -34,12 +34,12 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The ruling: by the first of the provider's rows that fits, else by the common rules.
+    /// The ruling: by the first of the provider's rows that matches, else by the common rules.
     pub(super) fn ruling(&self) -> Ruling {
         self.ruling_by_row().unwrap_or_else(|| self.common())
     }
 
-    /// The ruling of the first row that fits.
+    /// The ruling of the first row that matches.
     pub(super) fn ruling_by_row(&self) -> Option<Ruling> {
         let mut rows = self.provider.errors.iter();
         let row = rows.find(|row| row.fits(Some(self.status), &self.said))?;
@@ -70,7 +70,7 @@ impl Case<'_> {
                 Some(capability) => Ruling::lacks(capability),
                 None => Ruling::model(Rest::None),
             },
-            // An overload, or an outage: it says nothing of a quota, whatever wait it names.
+            // An overload, or an outage: it says nothing about a quota, whatever wait it gives.
             _ => Ruling::model(generic),
         }
     }
@@ -108,7 +108,8 @@ pub(super) fn says_that_the_key_is_dead(said: &ErrorSaid<'_>) -> bool {
     said.is_any_of(&MARKS) || WORDS.iter().any(|words| said.begins(words))
 }
 
-/// Whether the request is too large, in any words, anywhere: it decides of nothing beyond the request.
+/// Whether the request is too large, in any words, anywhere: this decides nothing beyond the
+/// request.
 pub(super) fn is_too_large(said: &ErrorSaid<'_>) -> bool {
     const MARKS: [&str; 3] = [
         "context_length_exceeded",
@@ -169,8 +170,8 @@ fn lacks(said: &ErrorSaid<'_>, model: &ModelId) -> Option<Capability> {
         .find_map(|(words, lacks)| what.starts_with(words).then_some(lacks))
 }
 
-/// What the message says of the model, if it begins with its id: bare, quoted, or behind `the model`
-/// or `models/`.
+/// What the message says about the model, if it begins with its id: bare, quoted, or after `the
+/// model` or `models/`.
 fn about<'a>(said: &'a ErrorSaid<'_>, model: &ModelId) -> Option<&'a str> {
     let quote = |c: char| matches!(c, '\'' | '"' | '`');
     let message = said.message.as_str();

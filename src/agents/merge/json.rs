@@ -45,7 +45,7 @@ pub(super) fn edit(text: &str, template: &Value) -> Result<String, Refusal> {
     Ok(root.to_string())
 }
 
-/// What is the same already is not touched, so its spelling stays.
+/// An equal value is not touched, so its spelling stays.
 fn put(object: &CstObject, members: &Map<String, Value>) {
     for (name, value) in members {
         let Some(property) = object.get(name) else {

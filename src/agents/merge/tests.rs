@@ -3,7 +3,7 @@ use serde_json::json;
 use super::Format::{Env, Json, Toml, Yaml};
 use super::*;
 
-/// What a file becomes, or the beginning of why it stays as it is.
+/// What a file becomes, or the beginning of why it stays unchanged.
 type Row = (&'static str, Result<&'static str, &'static str>);
 
 #[test]

@@ -58,7 +58,7 @@ impl RefreshTask {
         }
     }
 
-    /// The same ranking with what a late list brings.
+    /// The same ranking with what a late list contributes.
     pub(super) fn publish_again(&mut self) {
         match &self.ranking {
             Some((ranking, fetched_at)) => {
@@ -69,15 +69,15 @@ impl RefreshTask {
         }
     }
 
-    /// What there is while there has never been a ranking: the second source, and what other providers
-    /// offer.
+    /// What is published while there has never been a ranking: the second source, and what other
+    /// providers offer.
     fn publish_unranked(&mut self) {
         let snapshot = self.snapshot(None, Now::read().wall);
         let count = snapshot.offers().len();
         if count > 0 {
             let source = snapshot.source;
             self.registry.publish(snapshot);
-            // A list that comes later, and each retry, brings no news of where the models are from.
+            // A list that arrives later, or a retry, does not change where the models are from.
             if self.unranked.replace(source) == Some(source) {
                 return;
             }
@@ -128,7 +128,7 @@ impl RefreshTask {
         })
     }
 
-    /// How many of the ranking's models the upstream's own catalogue has.
+    /// Notes how many of the ranking's models the upstream's own catalogue has.
     fn note_what_is_there(&self, ranking: &Ranking, merged: &Merged) {
         let there = self.catalogue.as_ref().map(|catalogue| There {
             models: ranking

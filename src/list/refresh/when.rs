@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Now;
 
-/// How often a long wait looks at the wall clock, to notice that the laptop slept.
+/// How often a long wait checks the wall clock, to notice that the laptop slept.
 const TICK: Duration = Duration::from_secs(15);
 /// The first wait after a failed read with a ranking in hand.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
@@ -19,8 +19,8 @@ pub(super) fn next_read(failures: u32, have_ranking: bool, period: Duration) -> 
     }
 }
 
-/// Waits until so much time has gone by on either clock: a laptop that slept reads the list
-/// when it wakes.
+/// Waits until this much time has passed on either clock: a laptop that slept reads the list when
+/// it wakes.
 pub(super) async fn pass(wait: Duration) {
     let start = Now::read();
     let due = start.plus(wait);

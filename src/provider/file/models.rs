@@ -93,7 +93,7 @@ fn id(text: &str, line: usize) -> Result<ModelId, Mistake> {
         .map_err(|error| Mistake::new(line, "models", format!("holds no id of a model: {error}")))
 }
 
-/// An id in which `*` is any characters.
+/// An id in which `*` matches any characters.
 pub(super) fn pattern(node: &Node) -> Result<String, Mistake> {
     let text = node.text("models")?;
     id(text, node.line).map(|_| text.to_owned())

@@ -10,7 +10,7 @@ use crate::provider::table;
 
 mod mistakes;
 
-/// Beside the built-in rows.
+/// On top of the built-in rows.
 fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
     super::read(text, table::built_in())
 }
@@ -70,7 +70,7 @@ fn s10_1_the_file_of_the_contract() {
         only.iter().map(|o| o.id.as_str()).collect::<Vec<_>>(),
         ["gemini-3.5-flash"]
     );
-    // What is built in and not named is as it was, and what is known of its offers too.
+    // What is built in and not named is unchanged, including what is known about its offers.
     assert_eq!(gemini.provider.models, row.models);
     assert_eq!(gemini.provider.fields, row.fields);
     assert_eq!(gemini.provider.base_url, row.base_url);
@@ -190,7 +190,7 @@ means = "too-large"
     let expected = [true, false, false, true, true, true, false, true].map(Some);
     assert_eq!(known[..8], expected);
     assert!(known[8..].iter().all(Option::is_none));
-    // It adds to what the row has, each once.
+    // It adds to what the row has, without duplicates.
     let of_the_row = &table::find("groq").unwrap().fields.remove;
     assert_eq!(row.fields.remove[..of_the_row.len()], of_the_row[..]);
     assert_eq!(
@@ -257,7 +257,7 @@ fn s10_1_addresses_of_a_known_one_move_with_its_base() {
         ("[providers.cloudflare]\nbase_url = 'http://h:1/cf/{account_id}/v1'\n",
             "http://h:1/client/v4/accounts/a1/ai/models/search?per_page=1000",
             &["http://h:1/client/v4/user/tokens/verify", "http://h:1/client/v4/accounts/a1/tokens/verify"]),
-        // What the file says itself stays, whichever comes first.
+        // What the file itself sets stays, whichever comes first.
         ("[providers.groq]\nlist = 'https://l.example/x'\nbase_url = 'http://h:1/g'\n",
             "https://l.example/x", &["http://h:1/g/models"]),
         ("[providers.groq]\nkey_test = 'https://l.example/x'\nbase_url = 'http://h:1/g'\n",
@@ -273,7 +273,7 @@ fn s10_1_addresses_of_a_known_one_move_with_its_base() {
 }
 
 #[test]
-fn s10_1_the_users_limits_take_the_place_of_the_rows_words_too() {
+fn s10_1_the_users_limits_replace_the_rows_words_too() {
     for (text, is_left) in [("limits = []", false), ("timeout_sec = 9", true)] {
         let file = read(format!("[providers.groq]\n{text}\n").as_bytes()).unwrap();
         let row = &file.get("groq").unwrap().provider;

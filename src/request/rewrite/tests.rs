@@ -32,7 +32,7 @@ fn removing(list: &[&str]) -> Fields {
     }
 }
 
-/// What a built-in row says, or one that there is only here.
+/// A built-in row's fields, or those of a row that only exists here.
 fn fields(provider: &str) -> Fields {
     match provider {
         "plain" => Fields::default(),
@@ -74,7 +74,7 @@ fn sent_to(offer: &Offer, fields: &Fields, refused: &[&str], body: &str) -> (Str
     (collected(body), names.join(","))
 }
 
-/// What goes to a provider of these rows, and what is said to have been left out.
+/// What is sent to a provider with these rows, and what is reported as left out.
 fn sent(provider: &str, body: &str) -> (String, String) {
     sent_to(&offer(provider), &fields(provider), &[], body)
 }
@@ -95,7 +95,7 @@ fn s10_6_fields_of_the_top_level() {
                    r#"{"model":"m","temperature":0.70,"messages":[]}"#, "min_p,repetition_penalty,logit_bias"),
         ("mistral", r#"{"top_k":5,"min_p":0.1,"logit_bias":{"1":1},"model":"x","temperature":0.70,"messages":[]}"#,
                     r#"{"model":"m","temperature":0.70,"messages":[]}"#, "top_k,min_p,logit_bias"),
-        // What refuses every name that it does not know gets none, whoever invented it, and whenever.
+        // A provider that refuses every unknown name gets none, whoever invents it.
         ("gemini", r#"{"model":"x","messages":[],"invented_next_week":{"a":[1]},"reasoning_effort":"low","enable_thinking":null,"extra_body":{"google":{}}}"#,
                    r#"{"model":"m","messages":[],"reasoning_effort":"low","extra_body":{"google":{}}}"#, "invented_next_week"),
         ("mistral", r#"{"invented_next_week":1,"model":"x","messages":[],"stream":true,"stream_options":{"include_usage":true},"safe_prompt":true}"#,
@@ -106,13 +106,15 @@ fn s10_6_fields_of_the_top_level() {
         ("cohere", r#"{"model":"x","top_k":5,"messages":[],"logit_bias":{"1":1},"temperature":0.70}"#,
                    r#"{"model":"m","messages":[],"temperature":0.70}"#, "top_k,logit_bias"),
         ("groq", r#"{"model":"x","messages":[],"top_logprobs":null,"logit_bias":{}}"#, r#"{"model":"m","messages":[]}"#, "logit_bias"),
-        // What changes the answer's form: the default goes unnamed, anything else is not ours to take.
+        // What changes the answer's form: the default is left out silently, anything else is not
+        // ours to remove.
         ("groq", r#"{"model":"x","n":1,"messages":[],"logprobs":false}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("groq", r#"{"model":"x","n":2,"messages":[],"logprobs":true}"#, r#"{"model":"m","n":2,"messages":[],"logprobs":true}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"text"}}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"json_object"},"store":true}"#, r#"{"model":"m","messages":[],"response_format":{"type":"json_object"}}"#, "store"),
         ("plain", r#"{"model":"x","messages":[],"n":1,"logprobs":false}"#, r#"{"model":"m","messages":[],"n":1,"logprobs":false}"#, ""),
-        // Renamed: not named. Where both are there, the one that has the right name counts.
+        // Renamed: not reported. If both are present, the one that already has the right name
+        // counts.
         ("mistral", r#"{"model":"x","messages":[],"max_completion_tokens" : 55,"seed":7}"#, r#"{"model":"m","messages":[],"max_tokens":55,"random_seed":7}"#, ""),
         ("mistral", r#"{"model":"x","max_completion_tokens":55,"messages":[],"max_tokens":44}"#, r#"{"model":"m","messages":[],"max_tokens":44}"#, "max_completion_tokens"),
         ("mistral", r#"{"model":"x","max_tokens":null,"messages":[],"max_completion_tokens":55}"#, r#"{"model":"m","messages":[],"max_tokens":55}"#, ""),
@@ -185,7 +187,7 @@ fn s10_6_a_limit_above_the_offers_is_lowered_where_it_would_be_refused() {
 }
 
 #[test]
-fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
+fn s10_6_tool_schemas_lose_refused_keywords_at_every_depth() {
     let tool = |schema: &str| {
         format!(
             r#"{{"model":"m","messages":[],"tools":[{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}]}}"#
@@ -200,7 +202,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
                    r#"{"properties":{"n":{"type":"integer","minimum":1}},"title":"t"}"#, "tools[].exclusiveMinimum,tools[].$schema"),
         ("cohere", r#"{"anyOf":[{"additionalProperties":false},{"items":{"allOf":[{"not":{"additionalProperties":{}}}]}}],"$defs":{"additionalProperties":{"additionalProperties":true,"type":"null"}}}"#,
                    r#"{"anyOf":[{},{"items":{"allOf":[{"not":{}}]}}],"$defs":{"additionalProperties":{"type":"null"}}}"#, "tools[].additionalProperties"),
-        // Data and strange shapes are no schemas.
+        // Data and odd shapes are not schemas.
         ("cohere", r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{"$schema":1}}]}"#,
                    r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{}}]}"#, "tools[].$schema"),
         ("keywords", r#"{"$schema":"s","items":{"additionalProperties":1,"$schema":"s"}}"#, r#"{"items":{}}"#, "tools[].$schema,tools[].additionalProperties"),
@@ -211,7 +213,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
         let expected = (tool(expected), named.to_owned());
         assert_eq!(sent(provider, &tool(schema)), expected, "{schema}");
     }
-    // A body may nest so deep, and no worker's stack is larger.
+    // A body may nest this deep, and no worker's stack is larger.
     let deep = |inner: &str| format!("{}{inner}{}", r#"{"items":"#.repeat(1000), "}".repeat(1000));
     let worker = std::thread::Builder::new().stack_size(2 << 20);
     let walk = worker.spawn(move || {
@@ -284,7 +286,7 @@ fn s10_6_which_field_of_the_request_an_answer_refuses() {
     .unwrap();
     #[rustfmt::skip]
     let rows = [
-        // The request's name of it, and what the offer lacks that refuses it.
+        // The request's name for it, and what the offer lacks if it refuses it.
         ("random_seed",  Some(("seed", None))),
         ("seed",         Some(("seed", None))),
         ("service_tier", Some(("service_tier", None))),

@@ -192,7 +192,7 @@ fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
         (vec![limit(9, Requests, Per::Day, Account, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, utc)],                               "requests per day",  "20",   "account day, at +43200s"),
         (vec![limit(9, Requests, Per::Day, Model, pacific)],                             "requests per day",  "20",   "candidate, at +68400s"),
-        // What is stated is longer than the day.
+        // The stated wait is longer than the day.
         (vec![limit(9, Requests, Per::Day, Model, utc)],                                 "requests per day",  "50000", "candidate, at +50000s"),
         (vec![limit(9, Requests, Per::Day, Address, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, None), limit(9, Tokens, Per::Day, Model, None)], "tokens per day", "900", "candidate, 900s"),
@@ -270,7 +270,7 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         let quota = judge(&provider(name), status, &[], &body)
             .quota
             .map(|quota| *quota);
-        // Lengths of time are counted on from the moment of the call.
+        // Durations count from the moment of the call.
         let rounded = quota.map(|quota| Stated {
             until: quota.until.map(whole),
             ..quota
@@ -286,7 +286,7 @@ fn whole(at: SystemTime) -> SystemTime {
 
 #[test]
 fn s4_5_at_no_provider_does_what_a_caller_writes_speak_of_anybody_else() {
-    // As a provider would quote it, in the middle of a sentence of its own.
+    // As a provider would quote it, in the middle of its own sentence.
     #[rustfmt::skip]
     let echoed = [
         "API key not valid", "invalid_api_key", "Authorization failed", "Authentication Failed", "API key expired",

@@ -8,7 +8,7 @@ fn mistakes(text: &[u8]) -> Vec<Mistake> {
 
 /// `provider-cases` §5, each with its exact text.
 #[test]
-fn s10_1_every_mistake_is_named_with_its_line() {
+fn s10_1_every_error_is_reported_with_its_line() {
     #[rustfmt::skip]
     let rows: &[(&str, &str, &[usize])] = &[
         ("[providers.groq]\nmodels = [\"a\"]\nmodles = [\"b\"]\n",                                        "modles",    &[3]),
@@ -39,12 +39,12 @@ fn s10_1_every_mistake_is_named_with_its_line() {
     }
 }
 
-/// Near misses: text, line, what is named, what the sentence holds.
+/// Near misses: text, line, what is named, what the sentence contains.
 #[test]
 fn s10_1_near_misses() {
     #[rustfmt::skip]
     let rows: &[(&str, usize, &str, &str)] = &[
-        // What it may have been meant for.
+        // What it may have been meant to be.
         ("[providers.groq]\nbaseurl = 'x'",                     2, "baseurl", "perhaps \"base_url\""),
         ("[provider.groq]",                                     1, "provider", "perhaps \"providers\""),
         ("[[error]]",                                           1, "error", "perhaps \"errors\""),
@@ -169,7 +169,7 @@ fn s10_1_near_misses() {
     }
 }
 
-/// Where a key is written in plain text, the sentence says what to do and shows nothing of it.
+/// If a key is written in plain text, the sentence says what to do and shows nothing of it.
 #[test]
 fn s10_1_keys_are_named_and_never_shown() {
     const KEY: &str = "gsk_Xw81PlainKey0123456789";
@@ -210,7 +210,7 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ file = '' }]".to_owned(),               2, "file", "path"),
         ("[providers.groq]\nkeys = [{ file = \"a\\u0000\" }]".to_owned(),     2, "file", "path"),
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = '' }]".to_owned(), 2, "account", "letters"),
-        // A key in the place of a label would stand in every log line.
+        // A key used as a label would be in every log line.
         (format!("[providers.groq]\nkeys = [{{ env = 'A_KEY', account = '{KEY}' }}]"), 2, "keys", "put the key into a variable of .env"),
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = 'sk-home' }]".to_owned(), 2, "keys", "put the key into a variable of .env"),
     ];
@@ -241,7 +241,7 @@ fn s10_1_keys_are_named_and_never_shown() {
 }
 
 #[test]
-fn s10_1_everything_that_is_wrong_is_told_at_once_by_line() {
+fn s10_1_everything_that_is_wrong_is_reported_at_once_by_line() {
     let text = "[[errors]]\nprovider = 'nobody'\nmatch = 'x'\nmeans = 'region'\n[providers.groq]\nbilled = 1\nlimits = []\nmodles = []\n[other]\n";
     let lines: Vec<usize> = mistakes(text.as_bytes()).iter().map(|m| m.line).collect();
     assert_eq!(lines, [2, 6, 8, 9]);
@@ -250,7 +250,7 @@ fn s10_1_everything_that_is_wrong_is_told_at_once_by_line() {
 }
 
 #[test]
-fn s10_1_what_is_no_text_of_ours() {
+fn s10_1_what_is_not_a_file_of_ours() {
     let large = vec![b'#'; (1 << 20) + 1];
     let deep = format!("[providers.{}groq]", "a.".repeat(100_000));
     #[rustfmt::skip]
@@ -266,7 +266,7 @@ fn s10_1_what_is_no_text_of_ours() {
         assert_eq!(found[0].line, *line);
         assert!(found[0].sentence.contains(sentence), "{}", found[0]);
     }
-    // Nothing, remarks, and the mark that some editors begin a file with are no mistake.
+    // Empty files, comments, and the byte order mark of some editors are not errors.
     for text in [
         "",
         "# nothing\r\n",
@@ -279,7 +279,7 @@ fn s10_1_what_is_no_text_of_ours() {
     assert_eq!(read(&vec![b'#'; 1 << 20]).unwrap().providers.len(), 0);
 }
 
-/// However a file is cut off, it is read or refused.
+/// Wherever a file is cut off, it is read or refused.
 #[test]
 fn s10_1_no_beginning_of_a_file_is_too_odd() {
     for end in 0..=SAMPLE.len() {
@@ -300,7 +300,7 @@ fn s10_1_no_beginning_of_a_file_is_too_odd() {
 
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
-    /// Any value under any member: it is read or refused, on its line, and shows no key.
+    /// Any value under any member: it is read, or refused with its line, and shows no key.
     #[test]
     fn s10_1_no_value_is_too_odd(
         place in 0_usize..64,

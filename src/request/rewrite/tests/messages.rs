@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn s10_6_messages_as_each_takes_them() {
+fn s10_6_messages_in_each_providers_form() {
     const CALL: &str =
         r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}"#;
     let with_calls = |content: &str, rest: &str| {
@@ -49,11 +49,11 @@ fn s10_6_messages_as_each_takes_them() {
 }
 
 #[test]
-fn s10_6_signatures_of_thoughts_at_google() {
+fn s10_6_thought_signatures_at_google() {
     const PLACEHOLDER: &str = r#"{"thought_signature":"skip_thought_signature_validator"}"#;
     #[rustfmt::skip]
     let rows = [
-        // provider, beside the call's id, what goes
+        // provider, beside the call's id, what is sent
         ("gemini", "".to_owned(),                                           format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
         ("gemini", r#","extra_content":null"#.to_owned(),                   format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
         ("gemini", r#","extra_content":{ }"#.to_owned(),                    format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
@@ -78,7 +78,7 @@ fn s10_6_signatures_of_thoughts_at_google() {
 }
 
 #[test]
-fn s10_6_ids_of_calls_at_mistral() {
+fn s10_6_call_ids_at_mistral() {
     let history = |ids: &[&str]| {
         let calls: Vec<String> = ids
             .iter()
@@ -117,12 +117,12 @@ fn s10_6_ids_of_calls_at_mistral() {
         ids.iter()
             .all(|id| id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
     );
-    // Each result belongs to the call that it belonged to.
+    // Each result still belongs to its call.
     assert_eq!(ids, of("tool_call_id"));
     assert_eq!((ids[1].as_str(), &ids[0]), ("a1B2c3D4e", &ids[5]));
     let different: std::collections::HashSet<_> = ids.iter().collect();
     assert_eq!(different.len(), 5);
-    // Nobody else's are touched.
+    // Other providers' ids are not changed.
     let body = history(&["call_1"]);
     assert_eq!(sent("groq", &body).0, body);
 }
@@ -131,7 +131,7 @@ fn s10_6_ids_of_calls_at_mistral() {
 fn s10_6_roles_at_mistral() {
     #[rustfmt::skip]
     let rows = [
-        // Short for a role and a content each.
+        // Abbreviates a role and a content each.
         ("s:a u:b",                     "s:a u:b"),
         ("d:a u:b",                     "s:a u:b"),
         ("s:a s:b u:c",                 "s:a s:b u:c"),
@@ -175,7 +175,7 @@ fn s10_6_roles_at_mistral() {
         assert_eq!(sent("mistral", &went).0, went, "{short}");
         assert_eq!(sent("groq", &messages(short)).0, messages(short));
     }
-    // Parts stay parts, and what has no content gains one.
+    // Parts stay parts, and a message without content gains one.
     #[rustfmt::skip]
     let rows = [
         (r#"{"role":"user","content":"a"},{"role":"user","content":[{"type":"image_url"}],"x":1}"#,

@@ -57,10 +57,10 @@ fn message() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever comes, what goes is JSON, has each name once, and would go again as it is; the members
-    /// that no row names are as they came.
+    /// Whatever arrives, what is sent is JSON, has each name once, and would be sent unchanged a
+    /// second time; members that no row names are unchanged.
     #[test]
-    fn s10_6_whatever_comes_what_goes_is_whole(
+    fn s10_6_whatever_arrives_what_is_sent_is_valid(
         provider in prop::sample::select(PROVIDERS.to_vec()),
         names in prop::sample::subsequence(vec![
             "model", "models", "max_tokens", "max_completion_tokens", "seed", "random_seed", "n", "logprobs", "logit_bias",
@@ -101,9 +101,9 @@ proptest! {
     }
 }
 
-/// A large body costs a small multiple of what it has, however it is made.
+/// A large body costs a small multiple of its size, however it is made.
 #[test]
-fn s10_6_a_hostile_body_is_carried_in_one_go() {
+fn s10_6_a_hostile_body_is_rewritten_in_linear_time() {
     let message = r#"{"role":"user","name":"b","content":[{"type":"text","text":"a"}]}"#;
     let calls = format!(
         r#"{{"role":"assistant","tool_calls":[{}]}}"#,
