@@ -19,6 +19,7 @@ mod outgoing;
 mod progress;
 mod refusal;
 mod rendering;
+mod waiting;
 mod walk;
 mod way;
 mod wording;

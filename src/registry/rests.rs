@@ -263,24 +263,24 @@ impl Rests {
         self.unreached.contains_key(provider)
     }
 
+    /// Whether anything of a candidate has rested, so that who asks it is a probe.
+    #[must_use]
+    pub fn has_rested(&self, candidate: &Candidate) -> bool {
+        let rested = |subject| self.table.contains_key(subject);
+        !self.table.is_empty() && candidate.subjects().iter().any(rested)
+    }
+
     /// A request is about to ask a candidate, which usually takes so long to begin. Where a rest of
     /// anything of it has just ended, it is a probe, and gets a number.
-    pub(super) fn ask(
-        &mut self,
-        candidate: &Candidate,
-        usual: impl FnOnce() -> Duration,
-        now: Now,
-    ) -> Option<u64> {
-        if self.table.is_empty() {
+    pub(super) fn ask(&mut self, candidate: &Candidate, usual: Duration, now: Now) -> Option<u64> {
+        if !self.has_rested(candidate) {
             return None;
         }
-        let rested = |subject: &&Subject| self.table.contains_key(subject);
-        candidate.subjects().iter().find(rested)?;
         self.probes += 1;
         let probe = Probe {
             number: self.probes,
             asks: candidate.itself().clone(),
-            late_at: now.plus(usual()).steady,
+            late_at: now.plus(usual).steady,
         };
         for subject in candidate.subjects() {
             if let Some(cooling) = self.table.get_mut(subject) {
