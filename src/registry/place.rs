@@ -136,3 +136,6 @@ impl Registry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
