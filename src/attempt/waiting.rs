@@ -15,8 +15,8 @@ use crate::select::{Next, Out, Preference, USUAL, Wants, first_return, next};
 use crate::telemetry::{RequestRecord, Traffic};
 
 impl Walker {
-    /// Nobody can be asked now: waits until the request's turn comes with somebody who returns, if that
-    /// is in its time. What a quota kept from it may be asked once more.
+    /// Nobody can be asked now, or others come first: waits until the request's turn comes with somebody
+    /// who returns, if that is in its time. Whom a quota kept from it may be asked once more.
     pub(super) async fn waits(
         &self,
         request: &ChatRequest,
@@ -24,16 +24,18 @@ impl Walker {
         record: &mut RequestRecord,
         deadline: Instant,
     ) -> Option<Turn> {
-        let until = record.started().checked_add(self.times.wait?)?;
-        let until = until.min(deadline);
-        if until <= Now::steady() {
-            return None;
-        }
-        let out = progress.out_for_good();
+        let wait = self.times.wait.unwrap_or_default();
+        let until = record.started().checked_add(wait)?;
+        let out = if Now::steady() < until {
+            progress.out_for_good()
+        } else {
+            progress.out.clone()
+        };
         let waiter = Waiter {
             kind: self.kind(request, &out, progress.above_context),
             look: self.eyes(request, out.clone(), progress.above_context),
-            until,
+            until: until.min(deadline),
+            budget: deadline,
         };
         let turn = match self.registry.wait(waiter) {
             Wait::Not(turn) => turn,

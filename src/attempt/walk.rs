@@ -46,7 +46,7 @@ pub(super) struct Times {
     pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
     pub(super) budget: Duration,
-    /// Within so long of its arrival a request waits for somebody to wake; `None` never waits.
+    /// Within so long of its arrival a request waits for who returns; `None` never does.
     pub(super) wait: Option<Duration>,
 }
 
@@ -139,7 +139,7 @@ impl Walker {
                 (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
                 (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
                 (Next::None(Why::NoneCapable { .. }), _) => break,
-                // One that may be asked, but those who wait come first.
+                // One that may be asked is left to those who wait, where they come first.
                 (Next::Ask(_) | Next::Wait { .. }, _)
                 | (Next::None(Why::Resting { .. } | Why::Exhausted), _) => {
                     let turn = self.waits(request, &mut progress, record, deadline).await;

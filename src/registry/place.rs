@@ -39,15 +39,30 @@ pub struct Place {
     registry: Arc<Registry>,
     kind: u64,
     until: Instant,
+    budget: Instant,
     entry: Entry,
 }
 
 impl Place {
     /// Waits for its turn; `None` if that does not come in time.
     pub async fn turn(mut self) -> Option<Turn> {
-        let told = timeout_at(self.until.into(), &mut self.entry.told).await;
-        let granted = told.ok()?.ok()??;
-        Some(self.registry.turn(granted))
+        let told = match timeout_at(self.until.into(), &mut self.entry.told).await {
+            Ok(told) => told,
+            Err(_) if !self.may_stay() => return None,
+            Err(_) => timeout_at(self.budget.into(), &mut self.entry.told)
+                .await
+                .ok()?,
+        };
+        Some(self.registry.turn(told.ok()??))
+    }
+
+    fn may_stay(&self) -> bool {
+        let Some(list) = self.registry.snapshot() else {
+            return false;
+        };
+        let held = self.registry.lock();
+        let (kind, ticket, now) = (self.kind, self.entry.ticket, Now::read());
+        held.queue.may_stay(kind, ticket, &held, &list, now)
     }
 }
 
@@ -72,7 +87,7 @@ impl Registry {
         let Some(list) = self.snapshot() else {
             return Wait::Vain(None);
         };
-        let (kind, until) = (waiter.kind, waiter.until);
+        let (kind, until, budget) = (waiter.kind, waiter.until, waiter.budget);
         let mut held = self.lock();
         let held = &mut *held;
         let now = Now::read();
@@ -85,6 +100,7 @@ impl Registry {
                     registry: Arc::clone(self),
                     kind,
                     until,
+                    budget,
                     entry,
                 })
             }

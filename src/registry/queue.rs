@@ -39,7 +39,8 @@ pub enum Sight {
 pub struct Return {
     /// What returns: who waits for the same stands in line for it.
     pub awaited: Awaited,
-    /// It is no sooner than in so long, as far as is known.
+    /// It is no sooner than in so long, as far as is known; zero where it may come at any moment, as
+    /// somebody is being probed or busy.
     pub earliest: Duration,
     /// When time alone may have brought somebody; `None` where only an event does.
     pub look_in: Option<Duration>,
@@ -63,8 +64,10 @@ pub struct Waiter {
     pub kind: u64,
     /// How it looks.
     pub look: Look,
-    /// It waits no longer than until then.
+    /// It waits for nothing that returns later, nor longer for it.
     pub until: Instant,
+    /// It waits no longer than that for who is being probed or busy.
+    pub budget: Instant,
 }
 
 /// Who was let go asks this one.
@@ -96,7 +99,20 @@ pub(super) enum Joined {
 struct Waiting {
     look: Look,
     until: Instant,
+    budget: Instant,
     tell: oneshot::Sender<Option<Granted>>,
+}
+
+impl Waiting {
+    /// Whether it cannot wait for what returns no sooner than in so long.
+    fn is_late(&self, earliest: Duration, now: Now) -> bool {
+        is_late(self.until, self.budget, earliest, now)
+    }
+}
+
+fn is_late(until: Instant, budget: Instant, earliest: Duration, now: Now) -> bool {
+    let until = if earliest.is_zero() { budget } else { until };
+    until <= now.plus(earliest).steady
 }
 
 /// Those who want the same, by their tickets.
@@ -150,7 +166,7 @@ impl Kind {
     fn waits(&mut self, back: Return, round: u64, now: Now) {
         let earliest = now.plus(back.earliest).steady;
         let first = self.waiting.values().next();
-        let is_late = |one: &Waiting| one.until <= earliest;
+        let is_late = |one: &Waiting| one.is_late(back.earliest, now);
         if first.is_some_and(is_late) || !back.earliest.is_zero() && earliest > self.earliest {
             let late = self.waiting.iter().filter(|(_, one)| is_late(one));
             let late: Vec<_> = late.map(|(ticket, _)| *ticket).collect();
@@ -246,7 +262,12 @@ impl Queue {
         now: Now,
     ) -> Joined {
         self.serve(known, list, now);
-        let Waiter { kind, look, until } = waiter;
+        let Waiter {
+            kind,
+            look,
+            until,
+            budget,
+        } = waiter;
         let back = match look(list, known, 0, now) {
             Sight::Ask(chosen) if !self.is_pending(now) => {
                 return Joined::Asks(known.grant(chosen, list, now));
@@ -258,7 +279,7 @@ impl Queue {
                     Sight::Wait(turn) => turn.earliest,
                     Sight::Ask(_) | Sight::Nobody => back.earliest,
                 };
-                if now.plus(turn).steady >= until {
+                if is_late(until, budget, turn, now) {
                     return Joined::Refused((ahead > 0).then_some(turn));
                 }
                 Some(back)
@@ -267,7 +288,12 @@ impl Queue {
         };
         self.tickets += 1;
         let (tell, told) = oneshot::channel();
-        let one = Waiting { look, until, tell };
+        let one = Waiting {
+            look,
+            until,
+            budget,
+            tell,
+        };
         let round = self.round;
         let kind = self
             .kinds
@@ -281,6 +307,26 @@ impl Queue {
             ticket: self.tickets,
             told,
         })
+    }
+
+    /// Whether somebody whose time is over may stay: it has been told something meanwhile, others are let go
+    /// before it just now, or somebody is being probed or busy.
+    pub(super) fn may_stay(
+        &self,
+        kind: u64,
+        ticket: u64,
+        known: &Knowledge,
+        list: &Snapshot,
+        now: Now,
+    ) -> bool {
+        let kind = self.kinds.get(&kind);
+        let one = kind.and_then(|kind| kind.waiting.get(&ticket));
+        match one.map(|one| (one.look)(list, known, 0, now)) {
+            Some(Sight::Ask(_)) => true,
+            Some(Sight::Wait(back)) => back.earliest.is_zero(),
+            Some(Sight::Nobody) => false,
+            None => true,
+        }
     }
 
     /// How many stand in line for the same.

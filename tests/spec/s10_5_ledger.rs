@@ -136,11 +136,7 @@ async fn s10_5_of_so_many_at_once_the_next_goes_elsewhere_or_waits() {
     ];
     for (field, expected, seconds) in rows {
         let file = "[providers.zai]\nlimits = [{ at_once = 1, of = 'account' }]\n";
-        let settings = [
-            ("MODEL_FIELD", field),
-            ("CONFIG_FILE", file),
-            ("WAIT_SEC", "20"),
-        ];
+        let settings = [("MODEL_FIELD", field), ("CONFIG_FILE", file)];
         let script = with("zai", &limits, slow.clone());
         let rig = Rig::paused_with_providers(script, &providers, &settings).await;
         let hello = hello("zai");
@@ -163,11 +159,7 @@ async fn s10_5_who_waits_for_a_place_does_not_try_a_key_that_was_just_refused() 
         delay_ms: 300,
     });
     let file = "[providers.zai]\nlimits = [{ at_once = 1, of = 'account' }]\n";
-    let settings = [
-        ("MODEL_FIELD", "pin"),
-        ("CONFIG_FILE", file),
-        ("WAIT_SEC", "20"),
-    ];
+    let settings = [("MODEL_FIELD", "pin"), ("CONFIG_FILE", file)];
     for _ in 0..3 {
         let rig = rig("zai", &[], refused.clone(), &settings).await;
         let hello = hello("zai");

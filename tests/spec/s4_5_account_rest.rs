@@ -233,8 +233,7 @@ async fn s4_5_a_probe_that_brings_no_answer_proves_nothing_of_the_account() {
     let minute = || used_up(MINUTE, "", Told::RetryAfter, 10, Shape::Status);
     let script =
         abc().account(Plan::from([minute(), STALL, minute(), minute()]).then(PlanEnd::Last));
-    // They wait for a probe, and not for the end of the rest.
-    let rig = Rig::paused(script, &[("WAIT_SEC", "9")]).await;
+    let rig = Rig::paused(script, &[]).await;
     let hello = Rig::hello();
     rig.chat(&hello).await;
     rig.simulator.clear_requests();

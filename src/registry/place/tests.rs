@@ -66,6 +66,7 @@ fn place(registry: &Arc<Registry>) -> Place {
         kind: 1,
         look: Box::new(sight),
         until: Now::read().plus(Duration::from_secs(20)).steady,
+        budget: Now::read().plus(Duration::from_secs(120)).steady,
     };
     match registry.wait(waiter) {
         Wait::In(place) => place,

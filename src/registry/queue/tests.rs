@@ -88,6 +88,7 @@ impl Line {
             kind: kind as u64,
             look: Box::new(look),
             until: self.now().plus(Duration::from_secs(seconds)).steady,
+            budget: self.now().plus(Duration::from_secs(120)).steady,
         };
         let now = self.now();
         self.queue.join(waiter, &mut self.known, &self.list, now)
