@@ -33,6 +33,7 @@ pub struct Metrics {
     sent_as: IntCounterVec,
     duration: Histogram,
     first_event: Histogram,
+    waited: Histogram,
     attempts: IntCounterVec,
     /// The counters of those that needs rule out, by the list of them.
     filtered: Mutex<Vec<Filtered>>,
@@ -103,6 +104,15 @@ impl Metrics {
                 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0,
             ]),
         )?;
+        let waited = Histogram::with_opts(
+            HistogramOpts::new(
+                "freellm_waited_seconds",
+                "Of the chat requests that waited for somebody to wake: for how long.",
+            )
+            .buckets(vec![
+                0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0,
+            ]),
+        )?;
         let attempts = IntCounterVec::new(
             Opts::new(
                 "freellm_upstream_attempts_total",
@@ -145,12 +155,13 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 11] = [
+        let all: [Box<dyn Collector>; 12] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
             Box::new(duration.clone()),
             Box::new(first_event.clone()),
+            Box::new(waited.clone()),
             Box::new(attempts.clone()),
             Box::new(unreached.clone()),
             Box::new(open_streams.clone()),
@@ -168,6 +179,7 @@ impl Metrics {
             sent_as,
             duration,
             first_event,
+            waited,
             attempts,
             filtered: Mutex::default(),
             unreached,
@@ -196,6 +208,11 @@ impl Metrics {
     /// A stream has begun, so many seconds after its request.
     pub fn first_event(&self, seconds: f64) {
         self.first_event.observe(seconds);
+    }
+
+    /// A request has ended that waited so many seconds for somebody to wake.
+    pub fn waited(&self, seconds: f64) {
+        self.waited.observe(seconds);
     }
 
     /// An attempt has ended.

@@ -27,6 +27,7 @@ mod s10_7_lists;
 mod s10_8_explained;
 mod s10_8_shown;
 mod s10_simulated;
+mod s11_5_waiting;
 mod s13_guessing;
 mod s2_3_catalogue;
 mod s2_3_second_source;

@@ -443,6 +443,8 @@ fn usual(base: &str, name: &str) -> Option<String> {
     match name {
         "OPENROUTER_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
         "PROXY_API_KEY" => Some(PROXY_KEY.to_owned()),
+        // Of rows that are not about waiting.
+        "WAIT_SEC" => Some("0".to_owned()),
         "MODELS_LIST_URL" => Some(format!("{base}{}", Simulator::LIST_PATH)),
         "UPSTREAM_BASE_URL" => Some(format!("{base}{}", Simulator::UPSTREAM_PATH)),
         _ => None,
