@@ -111,11 +111,16 @@ impl ProviderList {
             }
         }
         if list.entries.is_empty() && !may_be_empty {
-            return Err(ListError::NoUsableModel {
-                skipped: list.skipped.len() + list.others,
-            });
+            return Err(list.no_model());
         }
         Ok(list)
+    }
+
+    /// What is wrong with it where it has no entry.
+    pub(super) fn no_model(&self) -> ListError {
+        ListError::NoUsableModel {
+            skipped: self.skipped.len() + self.others,
+        }
     }
 
     /// The entry of that id; at Ollama `x` is `x:latest`.
