@@ -69,7 +69,7 @@ impl Case<'_> {
             // llama.cpp has no image reader for a model and says so with a 500.
             status => match lacks(said, self.model) {
                 Some(capability) => Ruling::lacks(capability),
-                None if status < 500 => Ruling::model(Rest::None),
+                None if (400..500).contains(&status) => Ruling::model(Rest::None),
                 // An overload, or an outage: it says nothing of a quota, whatever wait it names.
                 None => Ruling::model(generic),
             },
