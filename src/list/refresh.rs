@@ -3,7 +3,6 @@
 //! One task makes all reads, so two never run at once and simultaneous requests share one.
 
 mod publish;
-mod when;
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -22,15 +21,16 @@ use super::each::{EachList, Kept, ListAt};
 use super::provider_list::ProviderList;
 use super::ranking::Ranking;
 use super::read::{ListReader, RefreshError};
+use super::when::{next_read, own_period, pass};
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
+use crate::ledger::Unit;
 use crate::model::{AccountId, ModelOrder, ProviderId};
 use crate::provider::Provider;
-use crate::registry::{Registry, Source, Wake};
+use crate::registry::{FailedRead, Registry, Source, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
-use when::{next_read, pass};
 
 /// How long a good ranking waits for what is read beside it, and other providers for the ranking.
 const GRACE: Duration = Duration::from_secs(1);
@@ -199,9 +199,14 @@ impl RefreshTask {
     /// Waits for the next read: until it is due or requested. `None` when all handles are gone.
     async fn wait(&mut self, wait: Duration) -> Option<Vec<oneshot::Sender<Answer>>> {
         let mut due = pin!(pass(wait));
+        let mut own_due = pin!(pass(own_period(self.is_published())));
         loop {
             tokio::select! {
                 () = &mut due => return Some(Vec::new()),
+                () = &mut own_due => {
+                    self.begin_own();
+                    own_due.set(pass(own_period(self.is_published())));
+                }
                 first = self.asked.recv() => return first.map(|first| vec![first]),
                 Some(side) = self.late.next(), if !self.late.is_empty() => {
                     if self.note(side) {
@@ -282,14 +287,42 @@ impl RefreshTask {
             let read = async move { Side::Catalogue(reader.catalogue().await) };
             self.late.push(Box::pin(read));
         }
+        self.begin_lists(|kept, at| {
+            at.provider.is_local() || !is_retry || kept.list(&at.provider).is_none()
+        });
+    }
+
+    /// Begins to read the list of the user's own server alone.
+    fn begin_own(&mut self) {
+        self.begin_lists(|_, at| at.provider.is_local());
+    }
+
+    /// Begins to read these lists. One that is being read is not begun anew, nor is that of the user's own
+    /// server while it is answering: some cut that answer short for whatever else they are asked.
+    fn begin_lists(&mut self, is_due: impl Fn(&Kept, &ListAt) -> bool) {
         for at in &self.providers.lists {
-            let is_read = is_retry && self.kept.list(&at.provider).is_some();
-            if !is_read && self.under_way.insert(Some(at.provider.clone())) {
+            let is_busy = || at.provider.is_local() && self.is_answering(&at.provider);
+            if is_due(&self.kept, at)
+                && !is_busy()
+                && self.under_way.insert(Some(at.provider.clone()))
+            {
                 let (each, at) = (self.each.clone(), at.clone());
                 let read = async move { Side::List(at.provider.clone(), each.one(&at).await) };
                 self.late.push(Box::pin(read));
             }
         }
+    }
+
+    /// Whether one of our requests is in progress there, as far as the provider's limits count those.
+    fn is_answering(&self, provider: &ProviderId) -> bool {
+        let mut accounts = self.providers.accounts.iter();
+        accounts.any(|account| {
+            account.provider == *provider
+                && self.registry.with_known_now(|known, now| {
+                    let buckets = known.ledger.buckets_of(account, now);
+                    buckets.iter().any(|b| b.unit == Unit::AtOnce && b.used > 0)
+                })
+        })
     }
 
     /// Whether another provider is on besides OpenRouter.
@@ -312,7 +345,15 @@ impl RefreshTask {
             }
             Side::List(provider, read) => {
                 self.under_way.remove(&Some(provider.clone()));
-                if let Err(error) = &read {
+                // One that is off is tried every minute: that is said once.
+                let is_known = |error: &RefreshError| {
+                    provider.is_local() && self.kept.failed(&provider) == Some(&error.told())
+                };
+                self.registry
+                    .note(|outside| outside.list = in_vain(read.as_ref()));
+                if let Err(error) = &read
+                    && !is_known(error)
+                {
                     let fields = Failed::of(error, Some(&provider));
                     self.log
                         .emit(LogLevel::Warning, "list_refresh_failed", &fields);
@@ -376,4 +417,13 @@ pub struct Outlets {
     pub metrics: Arc<Metrics>,
     /// The same.
     pub traffic: Arc<Traffic>,
+}
+
+/// Why a list has no usable model, if so.
+fn in_vain(read: Result<&ProviderList, &RefreshError>) -> Option<FailedRead> {
+    match read {
+        Ok(list) if list.entries.is_empty() => Some(RefreshError::List(list.no_model()).told()),
+        Ok(_) => None,
+        Err(error) => Some(error.told()),
+    }
 }

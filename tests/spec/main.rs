@@ -16,6 +16,7 @@ mod wire;
 mod readme;
 mod s10_1_hop;
 mod s10_1_keys;
+mod s10_1_local;
 mod s10_1_providers;
 mod s10_1_times;
 mod s10_3_order;

@@ -24,15 +24,9 @@ impl RefreshTask {
         let fetched_at = Now::read().wall;
         let snapshot = self.snapshot(Some(&ranking), fetched_at);
         let count = snapshot.offers().len();
-        let candidates = snapshot.candidates().iter();
-        let ids: HashSet<ModelId> = candidates.map(|c| c.offer.public_id.clone()).collect();
-        if wake_all {
-            self.registry.publish_and_wake_all(snapshot);
-        } else {
-            self.registry.publish(snapshot);
+        if count > 0 || !self.waits_for_lists() {
+            self.replace(snapshot, wake_all);
         }
-        self.metrics.retain_models(|id| ids.contains(id));
-        self.traffic.retain_models(|id| ids.contains(id));
         let skipped = &ranking.skipped;
         if !skipped.is_empty() {
             let entries = skipped.get(..NAMED).unwrap_or(skipped);
@@ -58,12 +52,34 @@ impl RefreshTask {
         }
     }
 
+    /// Puts a whole new snapshot in place.
+    fn replace(&self, snapshot: Snapshot, wake_all: bool) {
+        let candidates = snapshot.candidates().iter();
+        let ids: HashSet<ModelId> = candidates.map(|c| c.offer.public_id.clone()).collect();
+        if wake_all {
+            self.registry.publish_and_wake_all(snapshot);
+        } else {
+            self.registry.publish(snapshot);
+        }
+        self.metrics.retain_models(|id| ids.contains(id));
+        self.traffic.retain_models(|id| ids.contains(id));
+    }
+
+    /// Whether lists have failed or are still being read: then an empty snapshot is worse than none.
+    fn waits_for_lists(&self) -> bool {
+        !self.late.is_empty() || self.registry.outside().list.is_some()
+    }
+
     /// The same ranking with what a late list contributes.
     pub(super) fn publish_again(&mut self) {
         match &self.ranking {
             Some((ranking, fetched_at)) => {
                 let snapshot = self.snapshot(Some(ranking), *fetched_at);
-                self.registry.enrich(snapshot);
+                match (snapshot.offers().is_empty(), self.is_published()) {
+                    (true, _) => {}
+                    (false, true) => self.registry.enrich(snapshot),
+                    (false, false) => self.registry.publish(snapshot),
+                }
             }
             None => self.publish_unranked(),
         }

@@ -35,11 +35,20 @@ impl Rig {
         providers: &[(&str, usize)],
         settings: &[(&str, &str)],
     ) -> Self {
-        let script = script_of(script, providers);
-        let config = config_of("http://simulator.test", &script, providers, settings);
-        let rig = Self::paused_at(script, &config);
+        let rig = Self::paused_cold_with_providers(script, providers, settings);
         rig.until_ready().await;
         rig
+    }
+
+    /// The same, the lists yet to be read.
+    pub fn paused_cold_with_providers(
+        script: Script,
+        providers: &[(&str, usize)],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let script = script_of(script, providers);
+        let config = config_of("http://simulator.test", &script, providers, settings);
+        Self::paused_at(script, &config)
     }
 }
 

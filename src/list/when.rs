@@ -1,13 +1,23 @@
-//! When the list is read next.
+//! When lists are read: how long after a read, good or failed, comes the next.
 
 use std::time::Duration;
 
 use crate::clock::Now;
 
-/// How often a long wait checks the wall clock, to notice that the laptop slept.
+/// How often a long wait looks at the wall clock, to notice that the laptop slept.
 const TICK: Duration = Duration::from_secs(15);
 /// The first wait after a failed read with a ranking in hand.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
+/// How often the list of the user's own server is read: it is started, stopped and given other models
+/// while the proxy runs (spec §10.1).
+const OWN_PERIOD: Duration = Duration::from_secs(60);
+/// The same while there is no model at all.
+const OWN_PERIOD_ALONE: Duration = Duration::from_secs(5);
+
+/// How long until the next read of the user's own list alone; `listed`: there is a snapshot.
+pub(super) fn own_period(listed: bool) -> Duration {
+    if listed { OWN_PERIOD } else { OWN_PERIOD_ALONE }
+}
 
 /// How long until the next read (spec §2).
 pub(super) fn next_read(failures: u32, have_ranking: bool, period: Duration) -> Duration {
@@ -19,8 +29,8 @@ pub(super) fn next_read(failures: u32, have_ranking: bool, period: Duration) -> 
     }
 }
 
-/// Waits until this much time has passed on either clock: a laptop that slept reads the list when
-/// it wakes.
+/// Waits until so much time has gone by on either clock: a laptop that slept reads the list
+/// when it wakes.
 pub(super) async fn pass(wait: Duration) {
     let start = Now::read();
     let due = start.plus(wait);
