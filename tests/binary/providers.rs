@@ -152,7 +152,7 @@ async fn s10_1_a_key_is_asked_for_tested_and_written_down() {
         (OURS,             plain.as_str(),            0,    &with_key,          "Groq takes the key (key tail is ...WXYZ (len=29))."),
         (OURS,             odd.as_str(),              0,    &with_key,          "Wrote GROQ_API_KEY to .env; only you can read it."),
         (&with_other,      plain.as_str(),            0,    &with_both,         "Wrote GROQ_API_KEY_2 to .env"),
-        (&with_key,        plain.as_str(),            0,    &with_key,          ".env has it already, as GROQ_API_KEY."),
+        (&with_key,        plain.as_str(),            0,    &with_key,          ".env already has it, as GROQ_API_KEY."),
         (OURS,             "gsk_hush-hush-wrong-012", 1,    OURS,               "Groq refuses the key (key tail is ...-012 (len=23)) with HTTP 401: nothing was written. Create one at https://console.groq.com/keys"),
         (OURS,             "gsk_...",                 1,    OURS,               "that is a placeholder, not a key; nothing was written"),
         (OURS,             "hush-hush, really now",   1,    OURS,               "nothing was written"),
