@@ -54,7 +54,7 @@ pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
             target: match target {
                 "auto" => Target::Auto,
                 id => Target::Model(
-                    ModelId::written(id).map_err(|_| "has a target that is no model id")?,
+                    ModelId::written(id).map_err(|_| "has a target that is not a model id")?,
                 ),
             },
         };

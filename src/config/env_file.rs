@@ -35,17 +35,17 @@ pub(super) fn in_folder(path: &Path) -> Found {
             Ok(bytes) => bytes,
             Err(_) => return Found::PassedOver("cannot be read"),
         },
-        Ok(None) => return Found::PassedOver("is no file"),
+        Ok(None) => return Found::PassedOver("is not a file"),
         Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            return Found::PassedOver("may not be read by you");
+            return Found::PassedOver("is not readable by you");
         }
         Err(_) => return Found::PassedOver("cannot be read"),
     };
     if is_ours(&String::from_utf8_lossy(&bytes)) {
         text(bytes)
     } else {
-        Found::PassedOver("holds nothing of free-llm-proxy's")
+        Found::PassedOver("has no settings of free-llm-proxy")
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn in_folder(path: &Path) -> Found {
 pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
     let file = match open_at_once(path) {
         Ok(Some(file)) => file,
-        Ok(None) => return Some(Err("is no file")),
+        Ok(None) => return Some(Err("is not a file")),
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(_) => return Some(Err("cannot be read")),
     };
@@ -73,7 +73,7 @@ pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
         if error.kind() == ErrorKind::NotFound {
             "is not there".to_owned()
         } else if error.kind() == ErrorKind::PermissionDenied {
-            "may not be read by you".to_owned()
+            "is not readable by you".to_owned()
         } else {
             format!("cannot be read: {error}")
         }
@@ -86,7 +86,7 @@ pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
             Found::PassedOver(why) => Err(why.to_owned()),
         },
         Ok(None) if path.is_dir() => Err("is a directory".to_owned()),
-        Ok(None) => Err("is no file".to_owned()),
+        Ok(None) => Err("is not a file".to_owned()),
         Err(error) => Err(told(&error)),
     }
 }
@@ -228,14 +228,14 @@ mod tests {
             ("to-nothing",    Found::Nothing),
             ("file",          Found::Text(ours.to_owned())),
             ("link",          Found::Text(ours.to_owned())),
-            ("folder",        passed("is no file")),
-            ("fifo",          passed("is no file")),
-            ("to-fifo",       passed("is no file")),
-            ("to-folder",     passed("is no file")),
-            ("to-zero",       passed("is no file")),
+            ("folder",        passed("is not a file")),
+            ("fifo",          passed("is not a file")),
+            ("to-fifo",       passed("is not a file")),
+            ("to-folder",     passed("is not a file")),
+            ("to-zero",       passed("is not a file")),
             ("to-itself",     passed("cannot be read")),
-            ("utf16",         passed("holds nothing of free-llm-proxy's")),
-            ("large-foreign", passed("holds nothing of free-llm-proxy's")),
+            ("utf16",         passed("has no settings of free-llm-proxy")),
+            ("large-foreign", passed("has no settings of free-llm-proxy")),
             ("large",         Found::Broken("is larger than 256 KiB".to_owned())),
             ("latin",         Found::Broken("is not UTF-8 text".to_owned())),
         ];
@@ -254,7 +254,7 @@ mod tests {
         std::fs::write(&path, "PORT=1").unwrap();
         assert_eq!(chosen(&path), Found::Text("PORT=1".to_owned()));
         let Found::Broken(why) = chosen(dir.path()) else {
-            panic!("a folder is no file");
+            panic!("a folder is not a file");
         };
         assert!(why.starts_with("cannot be read: "), "{why}");
         assert_eq!(

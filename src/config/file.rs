@@ -98,7 +98,7 @@ fn at(path: &Path, source: Source, is_named: bool) -> File {
 /// A cloned repository must not configure us.
 fn folders(path: &str, place: &str) -> String {
     format!(
-        "CONFIG_FILE={} is set by {place} in this folder, which may be anybody's: it counts from a flag, \
+        "CONFIG_FILE={} is set by {place} in this folder, which may be anyone's: it counts from a flag, \
          the environment or ~/.config/free-llm-proxy/env or, if you trust this one, with --env-file {place}",
         super::error::shown(path)
     )

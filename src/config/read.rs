@@ -275,8 +275,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let listener = self.listener()?;
         match listener.port() {
             0 => self.note(
-                "PORT is 0, so nobody can know which one is taken: say where it is with --url"
-                    .to_owned(),
+                "PORT is 0, so the port is unknown: say where the proxy is with --url".to_owned(),
             ),
             _ => Some(format!("http://{}", address::reachable(listener))),
         }

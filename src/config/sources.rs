@@ -386,7 +386,7 @@ impl Sources {
                     Some(line) => format!("{} line {line}", layer.name),
                     None => layer.name.clone(),
                 };
-                let told = format!("{place}: {name} is no setting; is {meant} meant?");
+                let told = format!("{place}: {name} is not a setting; did you mean {meant}?");
                 if line.is_some() && name.len() >= near::LONG {
                     problems.push(told);
                 } else {

@@ -108,7 +108,7 @@ impl ProviderList {
                     id,
                 });
             } else {
-                skip("the id stands in the list twice");
+                skip("the id appears twice in the list");
             }
         }
         if list.entries.is_empty() && !may_be_empty {
@@ -181,7 +181,7 @@ fn id(entry: Raw<'_>, member: &str) -> Result<ModelId, &'static str> {
     let id = id.strip_prefix("models/").unwrap_or(&id);
     ModelId::try_from(id).map_err(|error| match error {
         InvalidModelId::Length => "the id is empty or longer than 128 characters",
-        InvalidModelId::Character => "the id cannot stand in a header or a URL",
+        InvalidModelId::Character => "the id is not allowed in a header or a URL",
     })
 }
 

@@ -101,21 +101,21 @@ pub fn extract(text: &str) -> Result<Qualities, String> {
     let mut qualities = Qualities::new();
     for (key, figures) in models.iter() {
         let figures = figures.as_table_like();
-        let figures = figures.ok_or_else(|| format!("{key} is no table"))?;
+        let figures = figures.ok_or_else(|| format!("{key} is not a table"))?;
         let mut quality = Quality::default();
         for (index, figure) in figures.iter() {
             let slot = match index {
                 "intelligence_index" => &mut quality.intelligence,
                 "coding_index" => &mut quality.coding,
                 "agentic_index" => &mut quality.agentic,
-                _ => return Err(format!("{key}: {index} is no index")),
+                _ => return Err(format!("{key}: {index} is not an index")),
             };
             let number = figure.as_float().and_then(sane);
             *slot = Some(number.ok_or_else(|| format!("{key}: {index} is not 0.0 to 100.0"))?);
         }
         let canonical = CanonicalKey::of(key);
         if canonical.as_str() != key {
-            return Err(format!("{key} is no canonical key"));
+            return Err(format!("{key} is not a canonical key"));
         }
         qualities.insert(canonical, quality);
     }
@@ -199,11 +199,11 @@ mod tests {
             ("\"gpt-oss-120b\" = { intelligence_index = 1.5, agentic_index = 2.5 }", Ok(Some(1.5))),
             ("[models.\"gpt-oss-120b\"]\nintelligence_index = 1.5",                  Ok(Some(1.5))),
             ("",                                                                     Ok(None)),
-            ("\"gpt-oss-120b\" = { elo = 1.5 }",                                     Err("gpt-oss-120b: elo is no index")),
+            ("\"gpt-oss-120b\" = { elo = 1.5 }",                                     Err("gpt-oss-120b: elo is not an index")),
             ("\"gpt-oss-120b\" = { coding_index = 101.0 }",                          Err("gpt-oss-120b: coding_index is not 0.0 to 100.0")),
             ("\"gpt-oss-120b\" = { coding_index = nan }",                            Err("gpt-oss-120b: coding_index is not 0.0 to 100.0")),
-            ("\"openai/gpt-oss-120b\" = { coding_index = 1.0 }",                     Err("openai/gpt-oss-120b is no canonical key")),
-            ("\"gpt-oss-120b\" = 7",                                                 Err("gpt-oss-120b is no table")),
+            ("\"openai/gpt-oss-120b\" = { coding_index = 1.0 }",                     Err("openai/gpt-oss-120b is not a canonical key")),
+            ("\"gpt-oss-120b\" = 7",                                                 Err("gpt-oss-120b is not a table")),
         ];
         for (models, expected) in rows {
             let read = extract(&format!("{head}{models}"));

@@ -71,7 +71,7 @@ impl Ranking {
             if !first {
                 skipped.push(Skipped {
                     position: *position,
-                    reason: "the id stands in the list twice",
+                    reason: "the id appears twice in the list",
                 });
             }
             first
@@ -121,7 +121,7 @@ fn read_entry(entry: Raw<'_>, any_id: bool) -> Result<Offer, &'static str> {
         .ok_or("the entry has no id")?;
     let id = ModelId::try_from(id.as_ref()).map_err(|e| match e {
         crate::model::InvalidModelId::Length => "the id is empty or longer than 128 characters",
-        crate::model::InvalidModelId::Character => "the id cannot stand in a header or a URL",
+        crate::model::InvalidModelId::Character => "the id is not allowed in a header or a URL",
     })?;
     let rank = entry
         .get("rank")

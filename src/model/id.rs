@@ -20,7 +20,7 @@ pub enum InvalidModelId {
     #[error("the id is empty or longer than 128 characters")]
     Length,
     /// A character that is not allowed in a header value or a URL.
-    #[error("the id has a character that cannot stand in a header or a URL")]
+    #[error("the id has a character that is not allowed in a header or a URL")]
     Character,
 }
 

@@ -75,17 +75,17 @@ impl ModelOrder {
                 return Err("has an empty name between its commas");
             }
             if name == "*" {
-                return Err("has a * that is not at its end: all others stand there");
+                return Err("has a * that is not at its end, where all others belong");
             }
             if name == "auto" {
-                return Err("has the name auto, which is no model");
+                return Err("has the name auto, which is not a model");
             }
             let beginning = name.strip_suffix('*');
             let name = beginning.unwrap_or(name);
             if name.contains('*') {
                 return Err("has a * that is not at the end of a name");
             }
-            let id = ModelId::written(name).map_err(|_| "has a name that is no model id")?;
+            let id = ModelId::written(name).map_err(|_| "has a name that is not a model id")?;
             let lower = name.to_ascii_lowercase();
             if !seen.insert((lower.clone(), beginning.is_some())) {
                 return Err("has the same name twice");
@@ -129,14 +129,14 @@ mod tests {
             ("a,",                                    Ok("a")),
             ("groq/*, glm-4.7-flash,",                Ok("groq/* glm-4.7-flash")),
             ("GPT-*,gpt-",                            Ok("gpt-* gpt-")),
-            ("*,a",                                   Err("has a * that is not at its end: all others stand there")),
-            ("a,*,*",                                 Err("has a * that is not at its end: all others stand there")),
+            ("*,a",                                   Err("has a * that is not at its end, where all others belong")),
+            ("a,*,*",                                 Err("has a * that is not at its end, where all others belong")),
             ("gpt-*,GPT-*",                           Err("has the same name twice")),
             ("gpt-*-mini",                            Err("has a * that is not at the end of a name")),
             ("**",                                    Err("has a * that is not at the end of a name")),
-            ("a b",                                   Err("has a name that is no model id")),
+            ("a b",                                   Err("has a name that is not a model id")),
             ("a,B,A",                                 Err("has the same name twice")),
-            ("auto,a",                                Err("has the name auto, which is no model")),
+            ("auto,a",                                Err("has the name auto, which is not a model")),
             (&many,                                   Err("has more than 256 names")),
         ];
         for (text, expected) in rows {

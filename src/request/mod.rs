@@ -83,10 +83,10 @@ pub enum InvalidRequest {
     #[error("the body must be a JSON object")]
     NotAnObject,
     /// A duplicate name: choosing one of the two would be a guess.
-    #[error("the field \"{0}\" stands in the body twice")]
+    #[error("the field \"{0}\" appears twice in the body")]
     Duplicate(&'static str),
     /// The same, for a field the proxy does not know by name.
-    #[error("a field stands in the body twice")]
+    #[error("a field appears twice in the body")]
     DuplicateUnknown,
     /// More top-level fields than any API has.
     #[error("the body has more than {MAX_FIELDS} fields")]

@@ -146,9 +146,9 @@ fn s3_an_invalid_body_is_refused_with_a_reason() {
         (r#"{"messages":{}}"#,                       "\"messages\" must be an array"),
         (r#"{"messages":[],"stream":"yes"}"#,        "\"stream\" must be a boolean"),
         (r#"{"messages":[],"stream":1}"#,            "\"stream\" must be a boolean"),
-        (r#"{"model":"a","messages":[],"model":"b"}"#, "the field \"model\" stands in the body twice"),
-        (r#"{"messages":[],"messages":[]}"#,         "the field \"messages\" stands in the body twice"),
-        (r#"{"messages":[],"x":1,"\u0078":1}"#,      "a field stands in the body twice"),
+        (r#"{"model":"a","messages":[],"model":"b"}"#, "the field \"model\" appears twice in the body"),
+        (r#"{"messages":[],"messages":[]}"#,         "the field \"messages\" appears twice in the body"),
+        (r#"{"messages":[],"x":1,"\u0078":1}"#,      "a field appears twice in the body"),
         (&deep,                                      "the body nests deeper than 128 levels"),
     ];
     for (body, expected) in rows {

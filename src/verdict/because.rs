@@ -80,14 +80,14 @@ impl Because {
     pub fn in_words(&self) -> String {
         let what = match (self.outcome, self.cause) {
             (Outcome::RateLimited, _) => "rate limited",
-            (_, Cause::Status) => "an error answer",
+            (_, Cause::Status) => "an error status",
             (_, Cause::Broken) => "the connection broke",
             (_, Cause::Timeout) => "no answer in time",
             (_, Cause::Idle) => "silence in the middle of an answer",
-            (_, Cause::Overrun) => "an answer longer than the time for it",
+            (_, Cause::Overrun) => "an answer that took too long",
             (_, Cause::Redirect) => "a redirect, which is not followed",
             (_, Cause::ErrorInside) => "an error inside the answer",
-            (_, Cause::NotACompletion) => "an answer that is no completion",
+            (_, Cause::NotACompletion) => "an answer that is not a completion",
             (_, Cause::Silent) => "an empty answer",
             (_, Cause::NotJson) => "an answer that is not JSON",
             (_, Cause::TooLarge) => "an answer that is too large",
@@ -112,7 +112,7 @@ mod tests {
         let rows = [
             (Outcome::RateLimited,   Some(429), Cause::Status,      "rate limited (HTTP 429)"),
             (Outcome::RateLimited,   Some(429), Cause::ErrorInside, "rate limited (HTTP 429)"),
-            (Outcome::UpstreamError, Some(503), Cause::Status,      "an error answer (HTTP 503)"),
+            (Outcome::UpstreamError, Some(503), Cause::Status,      "an error status (HTTP 503)"),
             (Outcome::UpstreamError, Some(502), Cause::ErrorInside, "an error inside the answer (HTTP 502)"),
             (Outcome::UpstreamError, Some(200), Cause::NotJson,     "an answer that is not JSON"),
             (Outcome::UpstreamError, None,      Cause::Timeout,     "no answer in time"),

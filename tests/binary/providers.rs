@@ -131,7 +131,7 @@ async fn s10_1_providers_are_listed_without_any_key() {
         .run()
         .await;
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("is groq meant?"), "{ran:?}");
+    assert!(ran.stderr.contains("did you mean groq?"), "{ran:?}");
     assert!(ran.stdout.contains("\ngroq "), "{ran:?}");
 }
 
@@ -246,7 +246,7 @@ async fn s10_1_a_key_on_the_command_line_is_refused_and_not_repeated() {
         ("key add gsk_hush-hush-0123456789",             "does not belong on the command line"),
         ("key add groq -- gsk_hush-hush-0123456789",     "does not belong on the command line"),
         ("key add groq --key=gsk_hush-hush-0123456789",  "keys have no flag"),
-        ("key add grok",                                 "grok: there is no such provider; is groq meant?"),
+        ("key add grok",                                 "grok: there is no such provider; did you mean groq?"),
         ("key add nobody",                               "`free-llm-proxy providers` lists them"),
         ("key add",                                      "<PROVIDER>"),
     ];

@@ -25,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<Value, Refusal> {
     };
     match root.to_serde_value() {
         Some(object @ Value::Object(_)) => Ok(object),
-        Some(_) | None => Err(Refusal::new("holds no JSON object")),
+        Some(_) | None => Err(Refusal::new("is not a JSON object")),
     }
 }
 

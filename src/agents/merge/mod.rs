@@ -81,7 +81,7 @@ pub fn merge(format: Format, text: &str, template: &Value) -> Result<Merged, Ref
     let edited = with_line_ends_of(body, edited);
     if read(format, &edited).ok() != Some(wanted) {
         return Err(Refusal::new(
-            "is written in a way that cannot be changed without a doubt",
+            "is written in a way that cannot be changed safely",
         ));
     }
     let mark = text.starts_with(BYTE_ORDER_MARK).then_some(BYTE_ORDER_MARK);

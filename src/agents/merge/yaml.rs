@@ -38,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<Value, Refusal> {
         None => Ok(Map::new().into()),
         Some(Value::String(text)) if text.is_empty() || text == "~" => Ok(Map::new().into()),
         Some(settings @ Value::Object(_)) => Ok(settings),
-        Some(_) => Err(Refusal::new("holds no settings at its top level")),
+        Some(_) => Err(Refusal::new("has no settings at its top level")),
     }
 }
 
@@ -54,7 +54,7 @@ fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, Refusal> {
         })?;
         depth = depth_behind(&event.0, depth);
         if depth > MAX_DEPTH {
-            return Err(Refusal::new("nests deeper than any settings"));
+            return Err(Refusal::new("nests deeper than any settings file"));
         }
         events.push(event);
     }
@@ -155,7 +155,7 @@ fn top_level(text: &str) -> Result<Vec<(String, Option<Spot>)>, Refusal> {
                 name = Some(text.into_owned());
                 continue;
             }
-            return Err(Refusal::new("has a name that is no plain text"));
+            return Err(Refusal::new("has a name that is not plain text"));
         };
         // A value with an anchor or a tag is more than its text.
         let place = if let Event::Scalar(value, style, 0, None) = event {

@@ -103,7 +103,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
         (200, "",      dated("yesterday"),                                TWO.into()),
         (200, "true",  dated("2026-09-30T03:17:45Z"),                     format!("{TWO} | warn the ranking is a canned one (X-Free-LLM-Seed): the service has lost its data for now")),
         (200, "",      r#"{"models":[{"id":"a/b:free","rank":1},{"id":"a b"},{"rank":1},7]}"#.into(),
-                                                                          "ok the ranking has 1 model that can be used | warn 3 entries of the ranking are left out; of the first, the id cannot stand in a header or a URL".into()),
+                                                                          "ok the ranking has 1 model that can be used | warn 3 entries of the ranking are left out; of the first, the id is not allowed in a header or a URL".into()),
         (200, "",      r#"{"models":[{"id":"a/b:free","rank":1},{"id":"a/b","rank":2}]}"#.into(),
                                                                           "ok the ranking has 1 model that can be used | warn 1 entry of the ranking is left out: the id does not end in :free, so OpenRouter could bill it (ALLOW_PAID is off)".into()),
         (200, "",      r#"{"models":[{"id":"a/b:free"}]}"#.into(),        "bad the ranking has no model that can be used".into()),

@@ -65,7 +65,7 @@ impl Choice {
             }
         }
         if let Some(both) = with.iter().find(|id| without.contains(id)) {
-            problems.push(format!("PROVIDERS both adds and takes away {both}"));
+            problems.push(format!("PROVIDERS both adds and removes {both}"));
         }
         match (problems.is_empty(), changes) {
             (false, _) => Err(problems),
@@ -108,11 +108,11 @@ fn unknown(name: &str, known: &[ProviderId]) -> String {
         .filter(|(far, id)| *far <= 2 && *far < id.as_str().len())
         .min();
     let hint = match near {
-        Some((_, id)) => format!("is {id} meant?"),
+        Some((_, id)) => format!("did you mean {id}?"),
         None => "`free-llm-proxy providers` lists them".to_owned(),
     };
     format!(
-        "PROVIDERS names {}, which is no provider; {hint}",
+        "PROVIDERS names {}, which is not a provider; {hint}",
         shown(name)
     )
 }
@@ -152,13 +152,13 @@ mod tests {
             (" , ",                     refused("PROVIDERS is empty: ")),
             ("groq,+kilo",              refused("PROVIDERS mixes two forms")),
             ("groq,-kilo",              refused("PROVIDERS mixes two forms")),
-            ("+kilo,-kilo",             refused("PROVIDERS both adds and takes away kilo")),
-            ("grok",                    refused("PROVIDERS names \"grok\", which is no provider; is groq meant?")),
-            ("+gemnii",                 refused("PROVIDERS names \"gemnii\", which is no provider; is gemini meant?")),
-            ("llama",                   refused("PROVIDERS names \"llama\", which is no provider; `free-llm-proxy providers`")),
-            ("+",                       refused("PROVIDERS names \"\", which is no provider; `free-llm-proxy providers`")),
-            ("gsk_0123456789abcdefghij", refused("PROVIDERS names \"***\", which is no provider")),
-            ("sk-or-v1-0123456789",     refused("PROVIDERS names \"***\", which is no provider")),
+            ("+kilo,-kilo",             refused("PROVIDERS both adds and removes kilo")),
+            ("grok",                    refused("PROVIDERS names \"grok\", which is not a provider; did you mean groq?")),
+            ("+gemnii",                 refused("PROVIDERS names \"gemnii\", which is not a provider; did you mean gemini?")),
+            ("llama",                   refused("PROVIDERS names \"llama\", which is not a provider; `free-llm-proxy providers`")),
+            ("+",                       refused("PROVIDERS names \"\", which is not a provider; `free-llm-proxy providers`")),
+            ("gsk_0123456789abcdefghij", refused("PROVIDERS names \"***\", which is not a provider")),
+            ("sk-or-v1-0123456789",     refused("PROVIDERS names \"***\", which is not a provider")),
         ];
         for (text, expected) in rows {
             match (Choice::read(text, &known), expected) {

@@ -176,7 +176,7 @@ impl Search<'_> {
         })?;
         let nth = if nth < ids.len() { nth } else { 0 };
         if ids.is_empty() {
-            return Err(format!("{} holds no account id", own.variable.name));
+            return Err(format!("{} contains no account id", own.variable.name));
         }
         Ok(Some(ids.swap_remove(nth)))
     }
@@ -214,7 +214,7 @@ impl Keys {
             };
             match (&before.label, &key.label) {
                 (a, b) if a != b => self.problems.push(format!(
-                    "{what} of {} under two names of accounts: a key is of one account",
+                    "{what} of {} under two account names: a key belongs to one account",
                     provider.id
                 )),
                 _ => self

@@ -175,7 +175,7 @@ impl Variables<'_> {
         if looks_like_key(path) {
             let name = names::without_file(named_by);
             return Err(format!(
-                "{named_by} holds a key where the name of a file belongs: put the key into {name}, or into \
+                "{named_by} contains a key where the name of a file belongs: put the key into {name}, or into \
                  a file"
             ));
         }
@@ -292,7 +292,7 @@ mod tests {
             (&[("G_KEY_FILE", "/gone")],                    "G_KEY_FILE=\"/gone\" is not there"),
             (&[("G_KEY_FILE", "/empty")],                   "G_KEY_FILE=\"/empty\" is empty: "),
             (&[("G_KEY_2_FILE", "/gone")],                  "G_KEY_2_FILE=\"/gone\" is not there"),
-            (&[("G_KEY_FILE", "gsk_0123456789abcdef0123")], "G_KEY_FILE holds a key where the name of a file belongs: put the key into G_KEY,"),
+            (&[("G_KEY_FILE", "gsk_0123456789abcdef0123")], "G_KEY_FILE contains a key where the name of a file belongs: put the key into G_KEY,"),
             (&[("G_KEY", "a"), ("G_KEY_FILE", "/gone")],    "G_KEY and G_KEY_FILE are both set by UserFile"),
         ];
         for (set, expected) in rows {

@@ -127,13 +127,13 @@ fn s12_1_a_typo_in_a_long_name_in_a_file_is_an_error() {
     #[rustfmt::skip]
     let rows: &[(Set, &str, &str, &str)] = &[
         // environment                     .env                               how it is told, and as what
-        (&[],                              "PORT=1\nPROXI_API_KEY=hush",      "problem", ".env line 2: PROXI_API_KEY is no setting; is PROXY_API_KEY meant?"),
-        (&[],                              "PROXY_API_KEYS=two words",        "problem", ".env line 1: PROXY_API_KEYS is no setting; is PROXY_API_KEY meant?"),
-        (&[],                              "GROQ_API_KYE=hush",               "problem", ".env line 1: GROQ_API_KYE is no setting; is GROQ_API_KEY meant?"),
+        (&[],                              "PORT=1\nPROXI_API_KEY=hush",      "problem", ".env line 2: PROXI_API_KEY is not a setting; did you mean PROXY_API_KEY?"),
+        (&[],                              "PROXY_API_KEYS=two words",        "problem", ".env line 1: PROXY_API_KEYS is not a setting; did you mean PROXY_API_KEY?"),
+        (&[],                              "GROQ_API_KYE=hush",               "problem", ".env line 1: GROQ_API_KYE is not a setting; did you mean GROQ_API_KEY?"),
         (&[],                              "GROQ_API_KYE=hush\nGROQ_API_KEY_2=x", "none", ""),
         (&[],                              "OPENROUTER_API_KEYS=x\nGROQ_API_KEY_2_FILE=y\nHF_TOKEN=z", "none", ""),
-        (&[],                              "PORTS=1",                         "warning", ".env line 1: PORTS is no setting; is PORT meant?"),
-        (&[("PROXI_API_KEY", "hush")],     "",                                "warning", "the environment: PROXI_API_KEY is no setting; is PROXY_API_KEY meant?"),
+        (&[],                              "PORTS=1",                         "warning", ".env line 1: PORTS is not a setting; did you mean PORT?"),
+        (&[("PROXI_API_KEY", "hush")],     "",                                "warning", "the environment: PROXI_API_KEY is not a setting; did you mean PROXY_API_KEY?"),
         (&[("PROXY_API_KEY", "set")],      "PROXI_API_KEY=hush",              "none",    ""),
         (&[("HOME", "/"), ("FTP_PROXY", "x")], "XAI_API_KEY=1\nSOME_OTHER=1", "none",    ""),
     ];
@@ -161,11 +161,11 @@ fn s12_1_a_typo_in_a_long_name_in_a_file_is_an_error() {
 #[test]
 fn s12_1_an_ignored_file_is_named_when_something_is_missing() {
     let mut sources = layers(&[], &[], "", "");
-    sources.passed_over = Some("is no file");
+    sources.passed_over = Some("is not a file");
     let message = sources.config().unwrap_err().to_string();
-    assert!(message.ends_with("\n.env in this folder is no file, so nothing was taken from it"));
+    assert!(message.ends_with("\n.env in this folder is not a file, so nothing was taken from it"));
     let mut sources = layers(&[], &[UP, DOOR], "", "");
-    sources.passed_over = Some("is no file");
+    sources.passed_over = Some("is not a file");
     sources.config().unwrap();
 }
 

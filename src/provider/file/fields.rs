@@ -74,7 +74,7 @@ fn top_level(text: &str, line: usize, list: &str) -> Result<String, Mistake> {
 
 fn refused(text: &str, line: usize, list: &str) -> Mistake {
     let named = shown(text);
-    Mistake::new(line, named, format!("is no field that {list} can name"))
+    Mistake::new(line, named, format!("is not a field that {list} can name"))
 }
 
 fn is_name(text: &str) -> bool {

@@ -165,7 +165,7 @@ impl Reading<'_> {
             let named = row.id.as_str();
             let meant = perhaps(named, &self.whose.names());
             let sentence =
-                format!("is no provider that is built in, and a new one needs its base_url{meant}");
+                format!("is not a built-in provider, and a new one needs its base_url{meant}");
             notes.note(Mistake::new(line, shown(named), sentence));
         }
         if row.takes_account_id() && row.account_id_name.is_none() {

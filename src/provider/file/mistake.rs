@@ -93,7 +93,7 @@ impl Member {
     pub(super) fn unknown(&self, of: &str, known: &[&str]) -> Mistake {
         let known_names = known.join(", ");
         let meant = perhaps(&self.name, known);
-        let sentence = format!("is nothing that {of} has: {known_names}{meant}");
+        let sentence = format!("is not a member of {of}: {known_names}{meant}");
         Mistake::new(self.line, shown(&self.name), sentence)
     }
 
@@ -171,7 +171,7 @@ impl Member {
         known.map(|(_, means)| *means).ok_or_else(|| {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let sentence = format!(
-                "is no value of {}, which is one of {}{}",
+                "is not a value of {}, which is one of {}{}",
                 shown(&self.name),
                 words.join(", "),
                 perhaps(text, &words)

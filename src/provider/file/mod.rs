@@ -167,7 +167,7 @@ impl ConfigFile {
                         member.node.line,
                         shown(name),
                         format!(
-                            "is no provider that is built in or that the file names{}",
+                            "is neither a built-in provider nor one that the file defines{}",
                             perhaps(name, &all)
                         ),
                     )
@@ -181,9 +181,9 @@ impl ConfigFile {
                 self.providers.len() - 1
             }
         };
-        self.providers
-            .get_mut(at)
-            .ok_or_else(|| Mistake::new(line, shown(name), "is no provider that the file names"))
+        self.providers.get_mut(at).ok_or_else(|| {
+            Mistake::new(line, shown(name), "is not a provider that the file defines")
+        })
     }
 }
 

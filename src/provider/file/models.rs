@@ -89,8 +89,13 @@ fn offer(node: &Node) -> Result<OfferRow, Mistake> {
 }
 
 fn id(text: &str, line: usize) -> Result<ModelId, Mistake> {
-    ModelId::try_from(text)
-        .map_err(|error| Mistake::new(line, "models", format!("holds no id of a model: {error}")))
+    ModelId::try_from(text).map_err(|error| {
+        Mistake::new(
+            line,
+            "models",
+            format!("contains an invalid model id: {error}"),
+        )
+    })
 }
 
 /// An id in which `*` matches any characters.

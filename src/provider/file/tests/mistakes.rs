@@ -74,8 +74,8 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nauth = ''",                         2, "auth", "header"),
         ("[providers.groq]\nkey_test = 'chats'",                2, "key_test", "http://"),
         ("[providers.groq]\nlist = '/models'",                  2, "list", "http://"),
-        ("[providers.groq]\nname = 'Groq'",                     2, "name", "is nothing that a provider has"),
-        ("[providers.groq]\nkey_names = ['X_KEY']",             2, "key_names", "is nothing that a provider has"),
+        ("[providers.groq]\nname = 'Groq'",                     2, "name", "is not a member of a provider"),
+        ("[providers.groq]\nkey_names = ['X_KEY']",             2, "key_names", "is not a member of a provider"),
         // Numbers.
         ("[providers.groq]\nlimits = [{ requests = -1, per = 'day' }]",   2, "requests", "whole number"),
         ("[providers.groq]\nlimits = [{ requests = 1e30, per = 'day' }]", 2, "requests", "whole number"),
@@ -149,7 +149,7 @@ fn s10_1_near_misses() {
         ("[[errors]]\nprovider = 'groq'\nmeans = 'region'",     1, "errors", "needs match"),
         ("[[errors]]\nprovider = 'groq'\nmatch = 'x'",          1, "errors", "needs means"),
         ("[[errors]]\nprovider = 'groq'\nmatch = ''\nmeans = 'region'", 3, "match", "text"),
-        ("[[errors]]\nprovider = 'groq'\nmatch = 'x'\ncode = 'y'\nmeans = 'region'", 4, "code", "is nothing that an error has"),
+        ("[[errors]]\nprovider = 'groq'\nmatch = 'x'\ncode = 'y'\nmeans = 'region'", 4, "code", "is not a member of an error"),
         ("[[errors]]\nprovider = 'groq'\nmatch = 'x'\nmeans = 'busy'", 4, "busy", "is one of"),
         // TOML itself.
         ("[providers.groq]\nbilled = true\nbilled = false",     3, "TOML", "duplicate key"),
@@ -191,7 +191,7 @@ fn s10_1_keys_are_named_and_never_shown() {
         (format!("[providers.groq]\nkeys = [{{ env = '{KEY}"),                2, "TOML", ""),
         (format!("[providers.groq]\nkeys = [{KEY}]"),                         2, "TOML", ""),
         (format!("[providers.groq]\nremove = ['{KEY}{KEY}{KEY}']"),           2, "this", "remove"),
-        (format!("[[errors]]\nprovider = '{KEY}'\nmatch = 'x'\nmeans = 'region'"), 2, "this", "no provider"),
+        (format!("[[errors]]\nprovider = '{KEY}'\nmatch = 'x'\nmeans = 'region'"), 2, "this", "built-in provider"),
         // Which variables may be named.
         ("[providers.groq]\nkeys = [{ env = 'HOME' }]".to_owned(),            2, "env", "_KEY or _TOKEN"),
         ("[providers.groq]\nkeys = [{ env = 'AWS_SECRET' }]".to_owned(),      2, "env", "_KEY or _TOKEN"),
