@@ -359,7 +359,8 @@ async fn s12_1_a_slip_of_the_hand_is_named() {
     // In the environment it may be another program's: a warning, at start and in `check`.
     let outside = Outside::with(Script::new()).await;
     let slipped = |arguments| outside.program(arguments).env("REQUEST_BUDGETSEC", "hush");
-    let sentence = "the environment: REQUEST_BUDGETSEC is not a setting; did you mean REQUEST_BUDGET_SEC?";
+    let sentence =
+        "the environment: REQUEST_BUDGETSEC is not a setting; did you mean REQUEST_BUDGET_SEC?";
     let ran = slipped("check").run().await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
