@@ -83,7 +83,8 @@ class Demo:
         folder = WORK / name
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / f"{command[0]}.log"
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+        # What a client makes of a 503 is checked here, not how long the proxy waits before it says so.
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "WAIT_SEC": "0", **settings}
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [os.environ["FREE_LLM_PROXY_BIN"], *command],

@@ -137,3 +137,23 @@ impl std::fmt::Debug for Account {
             .finish_non_exhaustive()
     }
 }
+
+/// The keyrings of all accounts; a clone is the same ones.
+#[derive(Clone)]
+pub(super) struct Keyrings(Arc<[Keyring]>);
+
+impl Keyrings {
+    pub(super) fn new(keyrings: Vec<Keyring>) -> Self {
+        Self(keyrings.into())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Keyring> {
+        self.0.iter()
+    }
+
+    /// The keys of this account; `None` where it is unknown here.
+    pub(super) fn of(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
+        let is_it = |keys: &&Keyring| Arc::ptr_eq(keys.id(), id) || keys.id() == id;
+        self.0.iter().find(is_it)
+    }
+}

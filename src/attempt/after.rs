@@ -12,7 +12,7 @@ use crate::registry::{Claim, Rests};
 use crate::request::ChatRequest;
 use crate::select::OutBy;
 use crate::telemetry::Attempt;
-use crate::verdict::{AccountLimit, Because, Failure, Lesson, Rest, Scope};
+use crate::verdict::{AccountLimit, Because, Failure, Lesson, Outcome, Rest, Scope};
 
 impl Walker {
     /// Draws the consequences of a failure. Only one that is the request's ends the walk.
@@ -27,15 +27,32 @@ impl Walker {
         let candidate = &**claim.candidate();
         let until = self.let_rest(candidate, claim.key(), &failure, Now::read());
         self.tell(candidate, &failure, until, attempt);
+        let rests_for_quota = until.is_some() && failure.outcome == Outcome::RateLimited;
+        if rests_for_quota {
+            progress.asked_is_spent();
+        }
         match failure.scope {
             Scope::Request => {
                 claim.is_well();
                 return failure.answer.map(|answer| Refusal::Passed(*answer));
             }
-            Scope::Model => progress.is_out(candidate.model(), OutBy::Tried),
+            Scope::Model => {
+                let by = if rests_for_quota {
+                    OutBy::Spent(None)
+                } else {
+                    OutBy::Tried
+                };
+                progress.is_out(candidate.model(), by);
+            }
             Scope::Candidate => {}
             Scope::Account(limit) => {
-                progress.is_out(candidate.of_account(), OutBy::Limit(limit));
+                let returns = rests_for_quota && limit != AccountLimit::Credit;
+                let by = if returns {
+                    OutBy::Spent(Some(limit))
+                } else {
+                    OutBy::Limit(limit)
+                };
+                progress.is_out(candidate.of_account(), by);
                 progress.told = failure.answer.map(|answer| Refusal::Passed(*answer));
                 progress.failed = true;
                 return None;
@@ -164,16 +181,15 @@ impl Walker {
                 "provider": candidate.account.provider, "account": *candidate.account,
                 "limit": limit.map(AccountLimit::as_str), "until": until,
             });
-            let event = match (failure.scope, key) {
-                (Scope::Provider, _) => "provider_rests",
-                (Scope::Key, Some(_)) => {
-                    fields["status"] = failure.status.into();
-                    fields["key_tail"] = self.key_tail(candidate, key).into();
-                    "key_refused"
-                }
-                _ => "account_rests",
-            };
-            self.log.emit(LogLevel::Warning, event, &fields);
+            if failure.scope == Scope::Provider {
+                self.log.emit(LogLevel::Warning, "provider_rests", &fields);
+            } else if failure.scope == Scope::Key && key.is_some() {
+                fields["status"] = failure.status.into();
+                fields["key_tail"] = self.key_tail(candidate, key).into();
+                self.log.emit(LogLevel::Warning, "key_refused", &fields);
+            } else {
+                self.log.emit(LogLevel::Warning, "account_rests", &fields);
+            }
         }
         until
     }

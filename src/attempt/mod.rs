@@ -20,6 +20,7 @@ mod outgoing;
 mod progress;
 mod refusal;
 mod rendering;
+mod waiting;
 mod walk;
 mod way;
 mod wording;

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
 
+use super::account::Keyrings;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
+use super::waiting::{With, choose};
 use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::model::{AccountId, Candidate};
 use crate::provider::{Provider, Rules};
 use crate::redact::Redactor;
-use crate::registry::{Chosen, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
+use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
 use crate::telemetry::{Log, RequestRecord, Traffic};
@@ -32,8 +34,8 @@ pub struct Walker {
     pub(super) tasks: TaskTracker,
     pub(super) log: Log,
     /// How long models take to begin.
-    traffic: Arc<Traffic>,
-    accounts: Vec<Keyring>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) accounts: Keyrings,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
 }
@@ -45,6 +47,8 @@ pub(super) struct Times {
     pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
     pub(super) budget: Duration,
+    /// Within so long of its arrival a request waits for who returns; `None` never does.
+    pub(super) wait: Option<Duration>,
 }
 
 impl Times {
@@ -59,15 +63,13 @@ impl Times {
             plain: self.plain.map(|plain| plain.max(own)),
             idle: self.idle.max(own),
             budget: self.budget.max(own),
+            wait: self.wait,
         }
     }
 }
 
-/// How long a model may take to begin of which nothing is known, before one more is sent to probe
-/// (spec §4.7).
-const USUAL: Duration = Duration::from_secs(2);
 /// No model is expected to begin sooner than this: a slow moment is no sign.
-const SOONEST: Duration = Duration::from_millis(250);
+pub(super) const SOONEST: Duration = Duration::from_millis(250);
 
 impl Walker {
     /// A walker over the models that `registry` knows.
@@ -94,11 +96,12 @@ impl Walker {
                 plain: config.plain_timeout,
                 idle: config.stream_idle_timeout,
                 budget: config.request_budget,
+                wait: config.wait,
             },
             tasks,
             log,
             traffic,
-            accounts,
+            accounts: Keyrings::new(accounts),
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
         }
@@ -115,12 +118,11 @@ impl Walker {
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
-        let snapshot = self.registry.snapshot();
+        let mut snapshot = self.registry.snapshot();
         if let Some(snapshot) = &snapshot {
             self.filter(snapshot, request, record);
             weigh(snapshot, request);
         }
-        let snapshot = snapshot.as_deref();
         let mut deadline = None;
         let mut progress = Progress::default();
         loop {
@@ -129,102 +131,102 @@ impl Walker {
             if progress.attempts >= self.max_attempts || now.steady >= deadline {
                 break;
             }
-            let mut changes = self.registry.changes();
-            let (next, claim) = self.choose(snapshot, request, &mut progress);
-            match (next, claim) {
-                (Next::Ask(_), Some((claim, mut drawn))) => {
-                    let candidate = Arc::clone(claim.candidate());
-                    let attempt = record.attempt(&candidate);
-                    let asked = match self
-                        .ask(&claim, request, &attempt, &mut drawn, deadline)
-                        .await
-                    {
-                        Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
-                        failed => failed,
-                    };
-                    let asked = match asked {
-                        Err(Unanswered::Unreached(error)) => Err(error),
-                        Err(Unanswered::Failed(failure)) => Ok(Err(failure)),
-                        Ok(opened) => Ok(Ok(opened)),
-                    };
-                    if asked.is_ok() {
-                        self.reached(&candidate, &mut progress);
-                    }
-                    match asked {
-                        Ok(Ok(opened)) if opened.is_silent() => {
-                            // It has answered, and another may have more to say.
-                            let failure = Failure {
-                                rest: Rest::None,
-                                ..self.rules.broken(Some(200), Cause::Silent)
-                            };
-                            self.tell(&candidate, &failure, None, attempt);
-                            claim.is_well();
-                            progress.is_out(candidate.model(), OutBy::Tried);
-                            let opened = opened.with_drawn(drawn);
-                            progress.last = Some(LastWord::Silent(Box::new(opened)));
-                        }
-                        Ok(Ok(opened)) => {
-                            claim.is_well();
-                            let opened = opened.with_drawn(drawn);
-                            let attempt = Some(attempt);
-                            return Ok(Answer { opened, attempt });
-                        }
-                        Ok(Err(failure)) => {
-                            drawn.refused(&failure);
-                            let failure = failure.owed_to(request.routing);
-                            let refusal =
-                                self.after(request, failure, claim, &mut progress, attempt);
-                            // Who waits for its place finds it at rest.
-                            drop(drawn);
-                            if let Some(refusal) = refusal {
-                                return Err(refusal);
-                            }
-                        }
-                        Err(error) => {
-                            // It was not asked after all, and nothing is known of it.
-                            drop(claim);
-                            drawn.refund();
-                            progress.take_back();
-                            let took = Now::steady().saturating_duration_since(attempt.begun());
-                            attempt.was_none();
-                            let wants = self.wants(request, &progress);
-                            let elsewhere = self.is_elsewhere(snapshot, wants, &candidate);
-                            let wait = progress.way(candidate.provider());
-                            let wait = wait.fails(error.why, took, elsewhere);
-                            self.unreached(&error, &candidate, wait, record);
-                            let until = wait.map(|wait| Now::read().plus(wait).steady);
-                            match until.filter(|until| *until < deadline) {
-                                Some(until) => sleep_until(until.into()).await,
-                                None if elsewhere => {
-                                    let provider = candidate.provider();
-                                    self.registry.way_fails(provider, Now::read());
-                                    progress.unreached = Some(error.why);
-                                    if !error.why.may_pass() {
-                                        progress.is_out(provider, OutBy::Unreached);
-                                    }
-                                }
-                                None => {
-                                    return Err(Refusal::Unreachable {
-                                        why: error.why,
-                                        tried: tried(&record.attempts()),
-                                    });
-                                }
-                            }
-                        }
-                    }
-                }
-                (Next::Wait { wakes_in }, _) => {
-                    // Whatever ends the probe is told; past the budget nothing starts anyway.
-                    let wakes = wakes_in.map_or(deadline, |left| Now::read().plus(left).steady);
-                    let until = deadline.min(wakes);
-                    drop(timeout_at(until.into(), changes.changed()).await);
-                }
+            let list = snapshot.as_deref();
+            let (claim, mut drawn) = match self.choose(list, request, &mut progress) {
+                (Next::Ask(_), Some(claimed)) => claimed,
                 (Next::None(Why::NoneCapable { missing }), _) if progress.out.is_empty() => {
                     return Err(Refusal::NoCapableModel { missing });
                 }
                 (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
                 (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
-                (Next::Ask(_) | Next::None(_), _) => break,
+                (Next::None(Why::NoneCapable { .. }), _) => break,
+                // One that may be asked is left to those who wait, where they come first.
+                (Next::Ask(_) | Next::Wait { .. }, _)
+                | (Next::None(Why::Resting { .. } | Why::Exhausted), _) => {
+                    let turn = self.waits(request, &mut progress, record, deadline).await;
+                    let Some(turn) = turn else { break };
+                    snapshot = Some(turn.list);
+                    (turn.claim, turn.drawn)
+                }
+            };
+            let list = snapshot.as_deref();
+            let candidate = Arc::clone(claim.candidate());
+            let attempt = record.attempt(&candidate);
+            let asked = match self
+                .ask(&claim, request, &attempt, &mut drawn, deadline)
+                .await
+            {
+                Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
+                failed => failed,
+            };
+            let asked = match asked {
+                Err(Unanswered::Unreached(error)) => Err(error),
+                Err(Unanswered::Failed(failure)) => Ok(Err(failure)),
+                Ok(opened) => Ok(Ok(opened)),
+            };
+            if asked.is_ok() {
+                self.reached(&candidate, &mut progress);
+            }
+            match asked {
+                Ok(Ok(opened)) if opened.is_silent() => {
+                    // It has answered, and another may have more to say.
+                    let failure = Failure {
+                        rest: Rest::None,
+                        ..self.rules.broken(Some(200), Cause::Silent)
+                    };
+                    self.tell(&candidate, &failure, None, attempt);
+                    claim.is_well();
+                    progress.is_out(candidate.model(), OutBy::Tried);
+                    let opened = opened.with_drawn(drawn);
+                    progress.last = Some(LastWord::Silent(Box::new(opened)));
+                }
+                Ok(Ok(opened)) => {
+                    claim.is_well();
+                    let opened = opened.with_drawn(drawn);
+                    let attempt = Some(attempt);
+                    return Ok(Answer { opened, attempt });
+                }
+                Ok(Err(failure)) => {
+                    drawn.refused(&failure);
+                    let failure = failure.owed_to(request.routing);
+                    let refusal = self.after(request, failure, claim, &mut progress, attempt);
+                    // Who waits for its place finds it at rest.
+                    drop(drawn);
+                    if let Some(refusal) = refusal {
+                        return Err(refusal);
+                    }
+                }
+                Err(error) => {
+                    // It was not asked after all, and nothing is known of it.
+                    drop(claim);
+                    drawn.refund();
+                    progress.take_back();
+                    let took = Now::steady().saturating_duration_since(attempt.begun());
+                    attempt.was_none();
+                    let wants = self.wants(request, &progress);
+                    let elsewhere = self.is_elsewhere(list, wants, &candidate);
+                    let wait = progress.way(candidate.provider());
+                    let wait = wait.fails(error.why, took, elsewhere);
+                    self.unreached(&error, &candidate, wait, record);
+                    let until = wait.map(|wait| Now::read().plus(wait).steady);
+                    match until.filter(|until| *until < deadline) {
+                        Some(until) => sleep_until(until.into()).await,
+                        None if elsewhere => {
+                            let provider = candidate.provider();
+                            self.registry.way_fails(provider, Now::read());
+                            progress.unreached = Some(error.why);
+                            if !error.why.may_pass() {
+                                progress.is_out(provider, OutBy::Unreached);
+                            }
+                        }
+                        None => {
+                            return Err(Refusal::Unreachable {
+                                why: error.why,
+                                tried: tried(&record.attempts()),
+                            });
+                        }
+                    }
+                }
             }
         }
         let last = progress.last.take();
@@ -235,7 +237,11 @@ impl Walker {
             unreached: progress.unreached,
             attempts: &record.attempts(),
         };
-        let end = |known: &Knowledge, now| nobody_left(snapshot, walked, known, now);
+        let turn_in = progress.turn_in;
+        let end = |known: &Knowledge, now| {
+            let left = nobody_left(snapshot.as_deref(), walked, known, now);
+            left.map_err(|refusal| refusal.no_sooner_than(turn_in, now))
+        };
         let opened = self.registry.with_known_now(end)?;
         Ok(Answer {
             opened,
@@ -261,8 +267,15 @@ impl Walker {
 
     /// The keys of one of them; `None` if a snapshot speaks of an account that this walker does not know.
     pub(super) fn keyring(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
-        let is_it = |keys: &&Keyring| Arc::ptr_eq(keys.id(), id) || keys.id() == id;
-        self.accounts.iter().find(is_it)
+        self.accounts.of(id)
+    }
+
+    /// What a choice looks at.
+    fn with(&self) -> With<'_> {
+        With {
+            accounts: &self.accounts,
+            traffic: &self.traffic,
+        }
     }
 
     /// Chooses and claims the next candidate.
@@ -273,40 +286,23 @@ impl Walker {
         progress: &mut Progress,
     ) -> (Next<'s>, Option<(Claim, Drawn)>) {
         let wants = self.wants(request, progress);
-        let choose = |known: &Knowledge, now| {
+        let choose_one = |known: &Knowledge, now| {
             let next = next(snapshot, wants, known, now);
             let candidate = next.candidate().cloned();
             let was_unreached = candidate
                 .as_ref()
                 .is_some_and(|candidate| known.was_unreached(candidate.provider()));
-            let chosen = candidate.map(|candidate| Chosen {
-                slot: snapshot.and_then(|snapshot| snapshot.slot(&candidate)),
-                ask: wants.ask(),
-                key: self
-                    .keyring(&candidate.account)
-                    .and_then(|keys| keys.choose(&known.rests, wants.out, now).cloned()),
-                candidate,
-            });
+            let chosen = snapshot.zip(candidate);
+            let chosen = chosen
+                .map(|(list, candidate)| choose(list, wants, &candidate, known, now, self.with()));
             ((next, was_unreached), chosen)
         };
-        let ((next, was_unreached), claim) = self
-            .registry
-            .claim(choose, |candidate| self.usual(candidate));
+        let ((next, was_unreached), claim) = self.registry.claim(choose_one);
         progress.was_unreached = was_unreached;
         if let Some((claim, _)) = &claim {
-            progress.attempts += 1;
-            progress.is_out(claim.candidate().itself(), OutBy::Tried);
+            progress.asks(claim.candidate());
         }
         (next, claim)
-    }
-
-    /// How long a model usually takes to begin, as far as streams have shown it.
-    fn usual(&self, candidate: &Candidate) -> Duration {
-        let id = &candidate.offer.public_id;
-        let [hour, day] = self.traffic.read(|live| live.figures(id, Now::read()));
-        let shown = [hour, day].into_iter().flatten();
-        let millis = shown.filter_map(|figures| figures.ttft_p50_ms).next();
-        millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
     }
 
     pub(super) fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {

@@ -75,6 +75,8 @@ pub struct Config {
     pub request_budget: Duration,
     /// `CONNECT_TIMEOUT_SEC`, never above `upstream_timeout`.
     pub connect_timeout: Duration,
+    /// `WAIT_SEC`: within so long of its arrival a request waits for somebody to wake; `None` never waits.
+    pub wait: Option<Duration>,
     /// `UPSTREAM_TIMEOUT_SEC`: until the first useful event.
     pub upstream_timeout: Duration,
     /// `STREAM_IDLE_TIMEOUT_SEC`: silence within a stream.

@@ -171,6 +171,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let referer = self.get("OPENROUTER_REFERER", header);
         let title = self.get("OPENROUTER_TITLE", header);
         let request_budget = self.get("REQUEST_BUDGET_SEC", seconds);
+        let wait = self.get("WAIT_SEC", period);
         let connect_timeout = self.get("CONNECT_TIMEOUT_SEC", seconds);
         let upstream_timeout = self.get("UPSTREAM_TIMEOUT_SEC", seconds);
         let stream_idle_timeout = self.get("STREAM_IDLE_TIMEOUT_SEC", seconds);
@@ -210,6 +211,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             worker_threads,
             max_fallback_attempts: max_fallback_attempts?,
             request_budget: request_budget?,
+            wait: wait?,
             connect_timeout: connect_timeout?.min(upstream_timeout?),
             upstream_timeout: upstream_timeout?,
             stream_idle_timeout: stream_idle_timeout?,

@@ -258,6 +258,8 @@ pub const SETTINGS: &[Setting] = {
 
         setting(Waiting, "REQUEST_BUDGET_SEC", Text("120"),
             "Seconds after which a request starts no further attempt"),
+        setting(Waiting, "WAIT_SEC", Text("20"),
+            "Seconds from a request's arrival in which it waits for a model to wake, or for quota to return, where nobody else can be asked; 0 never"),
         setting(Waiting, "CONNECT_TIMEOUT_SEC", Text("10"),
             "Seconds to connect to the upstream; never above UPSTREAM_TIMEOUT_SEC"),
         setting(Waiting, "UPSTREAM_TIMEOUT_SEC", Text("30"),

@@ -63,6 +63,7 @@ impl Facts {
             capabilities,
             properties,
             tags,
+            meta,
         ] = entry.pick([
             "top_provider",
             "supported_parameters",
@@ -70,10 +71,18 @@ impl Facts {
             "capabilities",
             "properties",
             "tags",
+            "meta",
         ]);
+        // llama.cpp's: what one request has of the whole, once the model is loaded.
+        let slot = meta.and_then(|meta| meta.get("n_ctx"));
         let provided = provided.map(|p| p.pick(["context_length", "max_completion_tokens"]));
         let [window, output] = provided.unwrap_or_default();
-        for value in entry.pick(WINDOW).into_iter().chain([window]).flatten() {
+        for value in entry
+            .pick(WINDOW)
+            .into_iter()
+            .chain([window, slot])
+            .flatten()
+        {
             told.context(value);
         }
         for value in entry.pick(OUTPUT).into_iter().chain([output]).flatten() {
@@ -285,6 +294,10 @@ mod tests {
              "200000/131000 tools reasoning"),
             ("vllm", r#"{"id":"qwen3.8-27b","object":"model","owned_by":"vllm","max_model_len":32768}"#,
              "32768/?"),
+            ("llama.cpp b11549", r#"{"id":"tiny.gguf","aliases":["tiny.gguf"],"tags":[],"object":"model","architecture":{"input_modalities":["text"],"output_modalities":["text"]},"created":1796021147,"owned_by":"llamacpp","meta":{"vocab_type":1,"n_vocab":288,"n_ctx":2048,"n_ctx_train":8192,"n_embd":288,"n_params":2248992,"size":8995968}}"#,
+             "2048/? -images"),
+            ("llama.cpp b6900", r#"{"id":"tiny.gguf","object":"model","owned_by":"llamacpp","meta":{"n_ctx_train":8192}}"#,
+             "?/?"),
             ("openrouter", r#"{"id":"a","context_length":200,"top_provider":{"context_length":100,"max_completion_tokens":50},"supported_parameters":["seed"],"architecture":{"input_modalities":["text","image"]}}"#,
              "100/50 -tools -tool_choice -structured_outputs -response_format seed -stop -reasoning images"),
         ];

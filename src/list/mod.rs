@@ -19,6 +19,7 @@ mod quality;
 mod ranking;
 mod read;
 mod refresh;
+mod when;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use each::{EachList, Kept, ListAt, Way};

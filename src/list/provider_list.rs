@@ -112,11 +112,16 @@ impl ProviderList {
             }
         }
         if list.entries.is_empty() && !may_be_empty {
-            return Err(ListError::NoUsableModel {
-                skipped: list.skipped.len() + list.others,
-            });
+            return Err(list.no_model());
         }
         Ok(list)
+    }
+
+    /// The error to report for a list without entries.
+    pub(super) fn no_model(&self) -> ListError {
+        ListError::NoUsableModel {
+            skipped: self.skipped.len() + self.others,
+        }
     }
 
     /// The entry with that id; at Ollama `x` is `x:latest`.

@@ -66,12 +66,13 @@ impl Case<'_> {
             400 | 413 | 422 if is_too_large(said) => self.too_large(),
             400 | 404 | 422 if is_gone(said, self.model) => Ruling::model(Rest::UntilNextList),
             404 => Ruling::model(generic),
-            400..=499 => match lacks(said, self.model) {
+            // llama.cpp has no image reader for a model and says so with a 500.
+            status => match lacks(said, self.model) {
                 Some(capability) => Ruling::lacks(capability),
-                None => Ruling::model(Rest::None),
+                None if (400..500).contains(&status) => Ruling::model(Rest::None),
+                // An overload, or an outage: it says nothing of a quota, whatever wait it names.
+                None => Ruling::model(generic),
             },
-            // An overload, or an outage: it says nothing about a quota, whatever wait it gives.
-            _ => Ruling::model(generic),
         }
     }
 
@@ -111,16 +112,19 @@ pub(super) fn says_that_the_key_is_dead(said: &ErrorSaid<'_>) -> bool {
 /// Whether the request is too large, in any words, anywhere: this decides nothing beyond the
 /// request.
 pub(super) fn is_too_large(said: &ErrorSaid<'_>) -> bool {
-    const MARKS: [&str; 3] = [
+    const MARKS: [&str; 4] = [
         "context_length_exceeded",
+        "exceed_context_size_error",
         "max_tokens_exceeded",
         "string_above_max_length",
     ];
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 11] = [
         "request too large for model",
         "context length",
         "context window",
         "context limit",
+        "context size",
+        "maximum model length",
         "prompt is too long",
         "too many tokens",
         "input token count",
@@ -163,6 +167,13 @@ fn lacks(said: &ErrorSaid<'_>, model: &ModelId) -> Option<Capability> {
         ("tools", Capability::Tools),
         ("function calling", Capability::Tools),
     ];
+    const WHOLE: [(&str, Capability); 2] = [
+        ("image input is not supported", Capability::Images),
+        ("tools param requires --jinja", Capability::Tools),
+    ];
+    if let Some((_, lacks)) = WHOLE.iter().find(|(words, _)| said.begins(words)) {
+        return Some(*lacks);
+    }
     let about = about(said, model).or_else(|| said.message.strip_prefix("this model "))?;
     let what = about.strip_prefix("does not support ")?;
     WORDS
@@ -171,7 +182,7 @@ fn lacks(said: &ErrorSaid<'_>, model: &ModelId) -> Option<Capability> {
 }
 
 /// What the message says about the model, if it begins with its id: bare, quoted, or after `the
-/// model` or `models/`.
+/// model`, `models/` or the name of Ollama's registry.
 fn about<'a>(said: &'a ErrorSaid<'_>, model: &ModelId) -> Option<&'a str> {
     let quote = |c: char| matches!(c, '\'' | '"' | '`');
     let message = said.message.as_str();
@@ -179,6 +190,9 @@ fn about<'a>(said: &'a ErrorSaid<'_>, model: &ModelId) -> Option<&'a str> {
     let message = message.strip_prefix("model ").unwrap_or(message);
     let message = message.trim_start_matches(quote);
     let message = message.strip_prefix("models/").unwrap_or(message);
+    let message = message
+        .strip_prefix("registry.ollama.ai/library/")
+        .unwrap_or(message);
     let behind = message.strip_prefix(model.as_str().to_lowercase().as_str())?;
     behind.trim_start_matches(quote).strip_prefix(' ')
 }

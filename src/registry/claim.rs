@@ -1,6 +1,7 @@
 //! A request's hold on the candidate it asks (spec §4.7), and what it is chosen with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Registry;
 use crate::ledger::{Ask, Slot};
@@ -17,6 +18,9 @@ pub struct Chosen {
     pub ask: Ask,
     /// Which key of its account it is asked with, where there are several.
     pub key: Option<Subject>,
+    /// How long it usually takes to begin, where something of it has rested: a probe that takes longer
+    /// lets one more go (spec §4.7).
+    pub usual: Duration,
 }
 
 /// Held while a candidate is asked. After a rest of anything of it (its model, its account, its key, ...) the

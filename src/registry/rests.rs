@@ -278,29 +278,33 @@ impl Rests {
             })
     }
 
+    /// Whether anything of a candidate, or the key that it is asked with, has rested: then the request
+    /// is a probe.
+    #[must_use]
+    pub fn has_rested(&self, candidate: &Candidate, key: Option<&Subject>) -> bool {
+        let rested = |subject| self.table.contains_key(subject);
+        !self.table.is_empty() && candidate.subjects().iter().chain(key).any(rested)
+    }
+
     /// A request is about to ask a candidate, perhaps with one of several keys, which usually takes so
     /// long to begin. Where a rest of anything of it has just ended, it is a probe, and gets a number.
     pub(super) fn ask(
         &mut self,
         candidate: &Candidate,
         key: Option<&Subject>,
-        usual: impl FnOnce() -> Duration,
+        usual: Duration,
         now: Now,
     ) -> Option<u64> {
-        if self.table.is_empty() {
-            return None;
-        }
-        let subjects = || candidate.subjects().iter().chain(key);
-        if !subjects().any(|subject| self.table.contains_key(subject)) {
+        if !self.has_rested(candidate, key) {
             return None;
         }
         self.probes += 1;
         let probe = Probe {
             number: self.probes,
             asks: candidate.itself().clone(),
-            late_at: now.plus(usual()).steady,
+            late_at: now.plus(usual).steady,
         };
-        for subject in subjects() {
+        for subject in candidate.subjects().iter().chain(key) {
             if let Some(cooling) = self.table.get_mut(subject) {
                 cooling.probes.push(probe.clone());
             }

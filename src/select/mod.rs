@@ -8,6 +8,7 @@ mod explain;
 mod fate;
 mod headroom;
 mod shut;
+mod turn;
 mod unavailable;
 mod wants;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use explain::{LeftOut, awake, left_out};
+pub use turn::{USUAL, first_return};
 pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 

@@ -1,6 +1,7 @@
 mod accounts;
 mod explain;
 mod headroom;
+mod turn;
 
 use std::time::{Instant, SystemTime};
 

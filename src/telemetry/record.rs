@@ -90,6 +90,8 @@ pub struct RequestRecord {
     traits: Traits,
     snapshot_size: usize,
     unreached: Option<Unreached>,
+    waited: Duration,
+    waits_since: Option<Instant>,
     streaming: bool,
     /// From the request's head to the first useful event.
     ttft_ms: Option<u64>,
@@ -122,6 +124,8 @@ impl RequestRecord {
             traits: Traits::default(),
             snapshot_size,
             unreached: None,
+            waited: Duration::ZERO,
+            waits_since: None,
             streaming: false,
             ttft_ms: None,
             code: None,
@@ -162,6 +166,18 @@ impl RequestRecord {
             cause,
             attempts: self.trail.kept().attempts.len(),
         });
+    }
+
+    /// It begins to wait for a candidate.
+    pub fn waits(&mut self) {
+        self.waits_since = Some(Now::steady());
+    }
+
+    /// It has stopped waiting.
+    pub fn has_waited(&mut self) {
+        if let Some(since) = self.waits_since.take() {
+            self.waited += Now::steady().saturating_duration_since(since);
+        }
     }
 
     /// How many attempts there are, including those in progress.
@@ -241,6 +257,11 @@ impl Drop for RequestRecord {
         if self.streaming {
             self.metrics.open_streams(-1);
         }
+        // Its client may have left meanwhile.
+        self.has_waited();
+        if !self.waited.is_zero() {
+            self.metrics.waited(self.waited.as_secs_f64());
+        }
         let interrupted = if std::thread::panicking() { 500 } else { 499 };
         let ending = self.ending.take().unwrap_or(Ending::Answered {
             status: interrupted,
@@ -310,6 +331,7 @@ impl RequestRecord {
             request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
             duration_ms: end.duration_ms,
+            waited_ms: whole_millis(self.waited),
             status: end.status,
             status_sent: end.status_sent,
             chosen_model: self.chosen_model(&kept.attempts),
@@ -383,6 +405,7 @@ struct Done<'a> {
     request_id: &'a str,
     surface: &'static str,
     duration_ms: u64,
+    waited_ms: u64,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_sent: Option<u16>,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use simulator::{Account, Answer as Told, Ends, Limit, Per, ProviderScript, Script, Status, Step};
 
-use crate::rig::{Answer, Rig, abc, key_of};
+use crate::rig::providers::key_of;
+use crate::rig::{Answer, Rig, abc};
 
 /// The configured limits, the provider's real ones; how many requests are sent in sequence; what
 /// answers them.

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use simulator::{Plan, PlanEnd, Point, ProviderScript, Script, Step, Then};
 
-use crate::rig::{Rig, abc, key_of, ranking};
+use crate::rig::providers::key_of;
+use crate::rig::{Rig, abc, ranking};
 use crate::s2_list::pass;
 use crate::scripts::{STALL, late};
 

@@ -77,7 +77,8 @@ fn s8_the_key_is_judged_in_plain_words() {
 #[test]
 fn s8_a_short_key_shows_its_length_only() {
     let mut config = config("http://127.0.0.1:9/v1");
-    config.accounts[0].key = Some(Secret::new("12345678"));
+    config.upstream_key = Secret::new("12345678");
+    config.accounts[0].key = Some(config.upstream_key.clone());
     let account = config.accounts.first();
     let findings = judge_key(401, b"", &config, account, Local::hours(3), now());
     assert_eq!(

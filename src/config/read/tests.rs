@@ -42,6 +42,7 @@ fn s6_defaults() {
     assert_eq!(config.stream_idle_timeout, sec(30));
     assert_eq!(config.plain_timeout, None);
     assert_eq!(config.stream_keepalive, Some(sec(15)));
+    assert_eq!(config.wait, Some(sec(20)));
     assert_eq!(config.long_wait, Some(sec(300)));
     assert_eq!(config.rate_limit_cooldown, sec(300));
     assert_eq!(config.generic_error_cooldown, sec(60));
