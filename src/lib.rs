@@ -5,10 +5,11 @@
 //! them through [`upstream`], which says of every answer what it means. The first useful event
 //! commits; from then on bytes flow. What happened ends as one record in [`telemetry`].
 //!
-//! Beside it: [`list`] keeps the snapshot of models fresh, [`account`] asks what is left of the
-//! quota, [`live`] knows how the models do, [`condition`] says of it all whether requests are
-//! answered, [`config`] reads the settings, [`proxy`] puts the parts together, [`cli`] is what a person
-//! types. [`json`], [`sse`], [`model`] and [`clock`] are what all of them stand on.
+//! Beside it: [`learnt`] is what requests have taught of each candidate, [`list`] keeps the snapshot of
+//! models fresh, [`account`] asks what is left of the quota, [`live`] knows how the models do,
+//! [`condition`] says of it all whether requests are answered, [`config`] reads the settings, [`proxy`]
+//! puts the parts together, [`cli`] is what a person types. [`json`], [`sse`], [`model`] and [`clock`]
+//! are what all of them stand on.
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
 
@@ -23,6 +24,7 @@ pub mod condition;
 pub mod config;
 mod duration;
 pub mod json;
+pub mod learnt;
 pub mod ledger;
 pub mod list;
 pub mod live;
