@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+use crate::learnt::{Order, Parameters};
 use crate::model::ModelOrder;
 use crate::provider::Provider;
 use crate::redact::Secret;
@@ -36,7 +37,7 @@ pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
-pub use document::{Reach, env_example, env_file, markdown_table};
+pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
 pub use env_file::text_in_folder;
 pub use error::{ConfigError, looks_like_key};
 pub use read::listen_address;
@@ -84,6 +85,12 @@ pub struct Config {
     pub stream_keepalive: Option<Duration>,
     /// `LONG_WAIT_SEC`: a longer one is told in the client's own form; `None` is never so.
     pub long_wait: Option<Duration>,
+    /// `ROUTING`.
+    pub routing: Order,
+    /// `WAIT_SEC`: a request waits so long at most for the first candidate to be back; `None` never waits.
+    pub wait: Option<Duration>,
+    /// `RANK_WORTH_SEC` and `LEARN_...`.
+    pub learning: Parameters,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.
