@@ -232,6 +232,7 @@ impl Walker {
                         silent,
                         usage: Usage::default(),
                         drawn: None,
+                        learning: None,
                         heard: Box::new(heard.in_mid_stream()),
                     });
                 }
@@ -314,6 +315,7 @@ impl StreamAnswer {
             silent: plain.silent,
             usage: plain.usage,
             drawn: None,
+            learning: None,
             heard: Box::new(heard.in_mid_stream()),
         }
     }

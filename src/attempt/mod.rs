@@ -14,6 +14,7 @@ mod explain;
 mod fields;
 mod heard;
 mod idle;
+mod learning;
 mod listened;
 mod opened;
 mod outgoing;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Heard;
+use super::learning::Learning;
 use crate::answer::{AnswerHead, Mender, Usage};
 use crate::model::Candidate;
 use crate::registry::Drawn;
@@ -51,6 +52,19 @@ impl Opened {
                 drawn.answered(plain.usage, plain.body.len());
             }
             Self::Stream(stream) => stream.drawn = Some(drawn),
+        }
+        self
+    }
+
+    /// The same, with what it has taught until now: a whole answer ends that, a stream teaches more with
+    /// its end.
+    pub(super) fn teaching(mut self, mut learning: Learning, prompt_tokens: u64) -> Self {
+        match &mut self {
+            Self::Plain(_) => learning.plain_answer(),
+            Self::Stream(stream) => {
+                learning.first_event(prompt_tokens);
+                stream.learning = Some(learning);
+            }
         }
         self
     }
@@ -124,6 +138,8 @@ pub struct StreamAnswer {
     pub(super) usage: Usage,
     /// What it has drawn from quotas.
     pub(super) drawn: Option<Drawn>,
+    /// What its end teaches.
+    pub(super) learning: Option<Learning>,
     /// What it is judged by from here on.
     pub(super) heard: Box<Heard>,
 }

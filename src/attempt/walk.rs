@@ -6,18 +6,20 @@ use std::time::Duration;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
 use super::{Account, Answer, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
+use crate::learnt::{Order, Parameters, teaches};
 use crate::model::{AccountId, Candidate};
 use crate::provider::{Provider, Rules};
 use crate::redact::Redactor;
 use crate::registry::{Chosen, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
+use crate::select::{By, Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::ConnectError;
 use crate::verdict::{Cause, Failure, Rest};
@@ -36,6 +38,8 @@ pub struct Walker {
     accounts: Vec<Arc<Account>>,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
+    pub(super) routing: Order,
+    pub(super) learning: Parameters,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §4.6).
@@ -62,6 +66,9 @@ impl Times {
         }
     }
 }
+
+/// About so many bytes of a prompt are a token: enough for a guess of how long it takes to be read.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// How long a model may take to begin of which nothing is known, before one more is sent to probe
 /// (spec §4.7).
@@ -101,6 +108,8 @@ impl Walker {
             accounts: accounts.into_iter().map(Arc::new).collect(),
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
+            routing: config.routing,
+            learning: config.learning,
         }
     }
 
@@ -135,6 +144,8 @@ impl Walker {
                 (Next::Ask(_), Some((claim, mut drawn))) => {
                     let candidate = Arc::clone(claim.candidate());
                     let attempt = record.attempt(&candidate);
+                    let begun = attempt.begun();
+                    let learning = Learning::begins(snapshot, &candidate, self.learning, begun);
                     let asked = match self
                         .ask(&candidate, request, &attempt, &mut drawn, deadline)
                         .await
@@ -158,6 +169,7 @@ impl Walker {
                                 ..self.rules.broken(Some(200), Cause::Silent)
                             };
                             self.tell(&candidate, &failure, None, attempt);
+                            learning.failed();
                             claim.is_well();
                             progress.is_out(candidate.model(), OutBy::Tried);
                             let opened = opened.with_drawn(drawn);
@@ -165,13 +177,19 @@ impl Walker {
                         }
                         Ok(Ok(opened)) => {
                             claim.is_well();
-                            let opened = opened.with_drawn(drawn);
+                            let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
+                            let opened = opened.with_drawn(drawn).teaching(learning, tokens);
                             let attempt = Some(attempt);
                             return Ok(Answer { opened, attempt });
                         }
                         Ok(Err(failure)) => {
                             drawn.refused(&failure);
                             let failure = failure.owed_to(request.routing);
+                            if teaches(&failure) {
+                                learning.failed();
+                            } else {
+                                drop(learning);
+                            }
                             let refusal =
                                 self.after(request, failure, claim, &mut progress, attempt);
                             // Who waits for its place finds it at rest.
@@ -182,6 +200,7 @@ impl Walker {
                         }
                         Err(error) => {
                             // It was not asked after all, and nothing is known of it.
+                            drop(learning);
                             drop(claim);
                             drawn.refund();
                             progress.take_back();
@@ -306,12 +325,29 @@ impl Walker {
         millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
     }
 
-    pub(super) fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {
+    /// By what the candidates of a tier are ordered for a request without a wish of its own.
+    #[must_use]
+    pub fn by(&self) -> By<'_> {
+        match self.routing {
+            Order::Rank => By::Rank,
+            Order::Balanced => By::Cost {
+                rank_worth: self.learning.rank_worth,
+                parameters: &self.learning,
+            },
+        }
+    }
+
+    pub(super) fn wants<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        progress: &'a Progress,
+    ) -> Wants<'a> {
         Wants {
             needs: &request.needs,
             preference: Preference::new(self.model_field, &request.wish),
             out: &progress.out,
             above_context: progress.above_context,
+            by: self.by(),
         }
     }
 
