@@ -83,7 +83,9 @@ class Demo:
         folder = WORK / name
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / f"{command[0]}.log"
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+        # The checks say who is asked after whom, which is the ranking's order only under `rank`.
+        usual = {"PATH": os.environ["PATH"], "HOME": str(folder), "ROUTING": "rank"}
+        environment = {**usual, **settings}
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [os.environ["FREE_LLM_PROXY_BIN"], *command],

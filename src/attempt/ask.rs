@@ -48,7 +48,9 @@ impl Walker {
         let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
         let answered = account
             .upstream
-            .complete(request.endpoint, body, request.stream, limit)
+            .complete(request.endpoint, body, request.stream, limit, || {
+                asking.sent.notify_one();
+            })
             .await
             .map_err(|e| match e {
                 SendError::Connect(error) => Unanswered::Unreached(error),

@@ -18,6 +18,7 @@ mod learning;
 mod listened;
 mod opened;
 mod outgoing;
+mod patience;
 mod progress;
 mod refusal;
 mod rendering;

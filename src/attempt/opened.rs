@@ -94,6 +94,8 @@ pub(super) enum Unanswered {
     Unreached(ConnectError),
     /// The attempt failed.
     Failed(Failure),
+    /// It was ended, as its first token took too long (spec §11.3).
+    Late(Failure),
 }
 
 /// A whole plain answer.

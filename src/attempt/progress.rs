@@ -21,6 +21,8 @@ pub(super) struct Progress {
     /// What kept a provider from being reached that was passed over.
     pub(super) unreached: Option<Unreachable>,
     pub(super) above_context: Option<u64>,
+    /// An attempt has ended by the limit on its first token: no other does.
+    pub(super) has_ended_one: bool,
     /// What the last model said to this request that has no answer, while all of them did so.
     pub(super) last: Option<LastWord>,
     /// An attempt failed for another reason than the request.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -68,7 +69,7 @@ impl Times {
 }
 
 /// About so many bytes of a prompt are a token: enough for a guess of how long it takes to be read.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
 /// How long a model may take to begin of which nothing is known, before one more is sent to probe
 /// (spec §4.7).
@@ -146,16 +147,24 @@ impl Walker {
                     let attempt = record.attempt(&candidate);
                     let begun = attempt.begun();
                     let learning = Learning::begins(snapshot, &candidate, self.learning, begun);
-                    let asked = match self
-                        .ask(&candidate, request, &attempt, &mut drawn, deadline)
-                        .await
-                    {
+                    let sent = Notify::new();
+                    let patience = self.patience(snapshot, &candidate, request, &progress);
+                    let may_end =
+                        || self.may_end(snapshot, &candidate, request, &progress, deadline);
+                    let asked =
+                        self.ask(&candidate, request, &attempt, &mut drawn, &sent, deadline);
+                    let asked = match self.within(patience, asked, &sent, may_end).await {
                         Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                         failed => failed,
                     };
                     let asked = match asked {
                         Err(Unanswered::Unreached(error)) => Err(error),
                         Err(Unanswered::Failed(failure)) => Ok(Err(failure)),
+                        Err(Unanswered::Late(failure)) => {
+                            progress.has_ended_one = true;
+                            record.first_token_limit_hit();
+                            Ok(Err(failure))
+                        }
                         Ok(opened) => Ok(Ok(opened)),
                     };
                     if asked.is_ok() {

@@ -127,7 +127,7 @@ async fn s11_7_explain_shows_what_each_would_cost() {
     #[rustfmt::skip]
     let expected = [
         ("b:free", text("2.0 s for its place, 1.5 s to the first token, 0.1 s for failures"), Value::from(3.56)),
-        ("a:free", text("4.7 s to the first token"),                                          Value::from(4.78)),
+        ("a:free", text("4.8 s to the first token"),                                          Value::from(4.78)),
         ("c:free", text("4.0 s for its place, 1.5 s to the first token, 0.1 s for failures"), Value::from(5.56)),
     ];
     let expected: Vec<_> = expected
