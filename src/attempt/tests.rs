@@ -186,7 +186,7 @@ impl House {
             Surface::Chat,
             0,
         );
-        self.walker.walk(&request, None, &mut record).await
+        self.walker.walk(&request, None, None, &mut record).await
     }
 
     /// What becomes of one request: who was asked, and what was told.

@@ -1,8 +1,10 @@
 //! The walk: candidates one after the other until one has begun to speak.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use tokio::sync::Notify;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
@@ -14,10 +16,10 @@ use super::refusal::{Walked, nobody_left, tried};
 use super::{Account, Answer, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
-use crate::learnt::{Order, Parameters, teaches};
+use crate::learnt::{Caller, Order, Parameters, Pin, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate};
 use crate::provider::{Provider, Rules};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Secret};
 use crate::registry::{Chosen, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{By, Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
@@ -41,6 +43,9 @@ pub struct Walker {
     pub(super) model_field: ModelField,
     pub(super) routing: Order,
     pub(super) learning: Parameters,
+    /// A lock of its own, held for a look-up or an insert.
+    pins: Mutex<Pins>,
+    salt: Salt,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §4.6).
@@ -111,6 +116,8 @@ impl Walker {
             model_field: config.model_field,
             routing: config.routing,
             learning: config.learning,
+            pins: Mutex::default(),
+            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
         }
     }
 
@@ -122,6 +129,7 @@ impl Walker {
     pub async fn walk(
         &self,
         request: &ChatRequest,
+        session: Option<SessionKey>,
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
@@ -133,6 +141,7 @@ impl Walker {
         let snapshot = snapshot.as_deref();
         let mut deadline = None;
         let mut progress = Progress::default();
+        progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         loop {
             let now = Now::read();
             let deadline = *deadline.get_or_insert(now.plus(self.times.budget).steady);
@@ -186,6 +195,9 @@ impl Walker {
                         }
                         Ok(Ok(opened)) => {
                             claim.is_well();
+                            if let Some(session) = session {
+                                self.pins().set(session, &candidate, Now::read());
+                            }
                             let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
                             let opened = opened.with_drawn(drawn).teaching(learning, tokens);
                             let attempt = Some(attempt);
@@ -282,6 +294,11 @@ impl Walker {
         }
     }
 
+    fn pins(&self) -> MutexGuard<'_, Pins> {
+        // Every pin is whole by itself.
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The accounts that are asked.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountId>> {
         self.accounts.iter().map(|account| &account.id)
@@ -334,14 +351,30 @@ impl Walker {
         millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
     }
 
-    /// By what the candidates of a tier are ordered for a request without a wish of its own.
+    /// Who asks with a request of these headers, which tells its session; `None` where no session counts.
+    #[must_use]
+    pub fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        let client = headers
+            .get(AUTHORIZATION)
+            .or_else(|| headers.get("x-api-key"))
+            .map(HeaderValue::as_bytes);
+        let caller = || Caller::of(headers, client.unwrap_or_default(), self.salt);
+        (self.routing == Order::Balanced).then(caller)
+    }
+
+    /// By what the candidates of a tier are ordered for a request of no session.
     #[must_use]
     pub fn by(&self) -> By<'_> {
+        self.by_pin(None)
+    }
+
+    fn by_pin<'a>(&'a self, pin: Option<&'a Pin>) -> By<'a> {
         match self.routing {
             Order::Rank => By::Rank,
             Order::Balanced => By::Cost {
                 rank_worth: self.learning.rank_worth,
                 parameters: &self.learning,
+                pin,
             },
         }
     }
@@ -356,7 +389,7 @@ impl Walker {
             preference: Preference::new(self.model_field, &request.wish),
             out: &progress.out,
             above_context: progress.above_context,
-            by: self.by(),
+            by: self.by_pin(progress.pin.as_ref()),
         }
     }
 

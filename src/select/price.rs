@@ -4,7 +4,7 @@
 use super::Wants;
 use super::wants::Placed;
 use crate::clock::Now;
-use crate::learnt::{Circumstances, Cost, Parameters, Sticks, cost, cost_at_least};
+use crate::learnt::{Circumstances, Cost, Parameters, Pin, Sticks, cost, cost_at_least};
 use crate::registry::{Knowledge, Snapshot};
 
 /// By what the candidates of a tier are ordered.
@@ -18,6 +18,8 @@ pub enum By<'a> {
         rank_worth: f64,
         /// The figures behind the formulas.
         parameters: &'a Parameters,
+        /// Who gave the last answer of the request's session.
+        pin: Option<&'a Pin>,
     },
 }
 
@@ -29,7 +31,8 @@ impl By<'_> {
             Self::Cost {
                 rank_worth,
                 parameters,
-            } => cost_at_least(place, rank_worth, false, parameters),
+                pin,
+            } => cost_at_least(place, rank_worth, pin.is_some(), parameters),
         }
     }
 }
@@ -46,6 +49,7 @@ pub(super) fn cost_of(
     let By::Cost {
         rank_worth,
         parameters,
+        pin,
     } = wants.by
     else {
         return None;
@@ -58,7 +62,7 @@ pub(super) fn cost_of(
         place,
         rank_worth,
         tight: slot.map_or(0.0, |slot| known.ledger.tight(slot, now)),
-        sticks: Sticks::No,
+        sticks: pin.map_or(Sticks::No, |pin| pin.sticks(candidate, parameters, now)),
     };
     let evidences = snapshot.evidences();
     Some(evidences.with(candidate.index, |evidence| {

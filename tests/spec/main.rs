@@ -29,6 +29,7 @@ mod s10_simulated;
 mod s11_1_learnt;
 mod s11_2_rests;
 mod s11_3_limit;
+mod s11_4_sessions;
 mod s13_guessing;
 mod s2_3_catalogue;
 mod s2_3_second_source;

@@ -28,6 +28,18 @@ impl Salt {
     }
 }
 
+impl Salt {
+    /// Of secrets: the same for all who have the same.
+    #[must_use]
+    pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hash = SipHasher13::new();
+        for secret in secrets {
+            part(&mut hash, secret.as_bytes());
+        }
+        Self(hash.finish128().as_bytes())
+    }
+}
+
 impl std::fmt::Debug for Salt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Salt(***)")
@@ -49,31 +61,59 @@ const HEADERS: [&str; 7] = [
     "helicone-session-id",
 ];
 
-impl SessionKey {
-    /// The session that a request of this client belongs to: by its headers, else by a field of its body,
-    /// else by its opening; `None` where there is none of them.
+/// Who asks, and the session as far as the head of the request tells it. Of fixed size, whatever the
+/// headers hold.
+#[derive(Clone, Copy)]
+pub struct Caller {
+    /// The client.
+    hash: SipHasher13,
+    named: Option<SessionKey>,
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Caller(***)")
+    }
+}
+
+impl Caller {
+    /// What these headers tell of a request of this client.
     #[must_use]
-    pub fn of(
-        headers: &HeaderMap,
-        opening: &Opening<'_>,
-        client: &str,
-        salt: Salt,
-    ) -> Option<Self> {
+    pub fn of(headers: &HeaderMap, client: &[u8], salt: Salt) -> Self {
         let mut hash = SipHasher13::new_with_key(&salt.0);
-        part(&mut hash, client.as_bytes());
-        if let Some(name) = named_by(headers).or_else(|| opening.name().map(str::as_bytes)) {
-            hash.write_u8(0);
-            part(&mut hash, name);
-        } else {
-            hash.write_u8(1);
-            let mut is_empty = true;
-            for text in opening.texts() {
-                is_empty = false;
-                part(&mut hash, text.as_bytes());
-            }
-            if is_empty {
-                return None;
-            }
+        part(&mut hash, client);
+        let named = named_by(headers).map(|name| SessionKey::named(hash, name));
+        Self { hash, named }
+    }
+
+    /// The session that the request belongs to: by its headers, else by a field of its body, else by its
+    /// opening; `None` where there is none of them. The body is looked at only where no header tells.
+    #[must_use]
+    pub fn session<'a>(self, opening: impl FnOnce() -> Opening<'a>) -> Option<SessionKey> {
+        let of_body = || SessionKey::of_body(self.hash, &opening());
+        self.named.or_else(of_body)
+    }
+}
+
+impl SessionKey {
+    fn named(mut hash: SipHasher13, name: &[u8]) -> Self {
+        hash.write_u8(0);
+        part(&mut hash, name);
+        Self(hash.finish128().as_u128())
+    }
+
+    fn of_body(mut hash: SipHasher13, opening: &Opening<'_>) -> Option<Self> {
+        if let Some(name) = opening.name() {
+            return Some(Self::named(hash, name.as_bytes()));
+        }
+        hash.write_u8(1);
+        let mut is_empty = true;
+        for text in opening.texts() {
+            is_empty = false;
+            part(&mut hash, text.as_bytes());
+        }
+        if is_empty {
+            return None;
         }
         Some(Self(hash.finish128().as_u128()))
     }

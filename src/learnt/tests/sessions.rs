@@ -25,7 +25,7 @@ fn session_of(client: &str, headers: &[(&'static str, &[u8])], body: &str) -> Op
             *slot = Some(value);
         }
     }
-    SessionKey::of(&map, &opening, client, Salt::new(SALT))
+    Caller::of(&map, client.as_bytes(), Salt::new(SALT)).session(|| opening)
 }
 
 const BODY: &str = r#"{"session_id":"b1","prompt_cache_key":"b2","metadata":{"user_id":"b3"},"conversation":"b4",
@@ -116,7 +116,7 @@ fn s11_4_sessions_are_apart_per_client_and_per_salt() {
     let with = |salt| {
         let mut headers = HeaderMap::new();
         headers.insert("x-session-id", HeaderValue::from_static("a"));
-        SessionKey::of(&headers, &Opening::default(), "alice", Salt::new(salt))
+        Caller::of(&headers, b"alice", Salt::new(salt)).session(Opening::default)
     };
     assert_ne!(with(SALT), with([0; 16]));
     assert_eq!(format!("{:?}", Salt::new(SALT)), "Salt(***)");

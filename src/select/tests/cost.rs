@@ -41,6 +41,7 @@ fn by_cost(rank_worth: f64) -> By<'static> {
     By::Cost {
         rank_worth,
         parameters: PARAMETERS,
+        pin: None,
     }
 }
 
