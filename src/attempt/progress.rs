@@ -3,7 +3,7 @@
 use super::way::Way;
 use super::{Opened, Refusal};
 use crate::answer::PassedAnswer;
-use crate::learnt::Pin;
+use crate::learnt::{Pin, SessionKey};
 use crate::model::Subject;
 use crate::select::{Out, OutBy};
 use crate::upstream::Unreachable;
@@ -24,6 +24,7 @@ pub(super) struct Progress {
     pub(super) above_context: Option<u64>,
     /// Who gave the last answer of its session.
     pub(super) pin: Option<Pin>,
+    pub(super) session: Option<SessionKey>,
     /// An attempt has ended by the limit on its first token: no other does.
     pub(super) has_ended_one: bool,
     /// What the last model said to this request that has no answer, while all of them did so.

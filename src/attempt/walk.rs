@@ -141,6 +141,7 @@ impl Walker {
         let snapshot = snapshot.as_deref();
         let mut deadline = None;
         let mut progress = Progress::default();
+        progress.session = session;
         progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         loop {
             let now = Now::read();
@@ -365,16 +366,17 @@ impl Walker {
     /// By what the candidates of a tier are ordered for a request of no session.
     #[must_use]
     pub fn by(&self) -> By<'_> {
-        self.by_pin(None)
+        self.by_session(None, None)
     }
 
-    fn by_pin<'a>(&'a self, pin: Option<&'a Pin>) -> By<'a> {
+    fn by_session<'a>(&'a self, session: Option<SessionKey>, pin: Option<&'a Pin>) -> By<'a> {
         match self.routing {
             Order::Rank => By::Rank,
             Order::Balanced => By::Cost {
                 rank_worth: self.learning.rank_worth,
                 parameters: &self.learning,
                 pin,
+                session: session.map(|session| (session, self.salt)),
             },
         }
     }
@@ -389,7 +391,7 @@ impl Walker {
             preference: Preference::new(self.model_field, &request.wish),
             out: &progress.out,
             above_context: progress.above_context,
-            by: self.by_pin(progress.pin.as_ref()),
+            by: self.by_session(progress.session, progress.pin.as_ref()),
         }
     }
 

@@ -158,6 +158,17 @@ impl Snapshot {
         if with_tools { tools } else { plain }
     }
 
+    /// The offer of a candidate of its own through each account of its provider.
+    #[must_use]
+    pub fn through_accounts(&self, candidate: &Candidate) -> &[Arc<Candidate>] {
+        let all = self.candidates();
+        let is_same = |other: &Arc<Candidate>| other.model() == candidate.model();
+        let (before, after) = all.split_at_checked(candidate.index).unwrap_or((all, &[]));
+        let start = candidate.index - before.iter().rev().take_while(|c| is_same(c)).count();
+        let end = candidate.index + after.iter().take_while(|c| is_same(c)).count();
+        all.get(start..end).unwrap_or_default()
+    }
+
     /// Where the candidates of that order stand, each in its turn.
     #[must_use]
     pub fn places(&self, with_tools: bool) -> &[Place] {

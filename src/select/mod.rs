@@ -27,7 +27,7 @@ use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use headroom::none_lets_through;
-use price::{cost_of, total};
+use price::{cost_of, start, total};
 use shut::Shut;
 use wants::{Placed, are_met};
 
@@ -112,7 +112,7 @@ pub fn next<'s>(
             }
         }
         if let Some(best) = round.best {
-            return Next::Ask(best.candidate);
+            return Next::Ask(start(best.placed(), snapshot, wants, known, now));
         }
         if shut.is_empty() || round.has_last() {
             break;
@@ -135,7 +135,7 @@ pub fn next<'s>(
             round.looks_at(placed, snapshot, wants, known, now);
         }
         if let Some(best) = round.best {
-            return Next::Ask(best.candidate);
+            return Next::Ask(start(best.placed(), snapshot, wants, known, now));
         }
     }
     match round.over_limit {
@@ -151,10 +151,25 @@ pub fn next<'s>(
 struct Kept<'s> {
     candidate: &'s Arc<Candidate>,
     tier: Option<Tier>,
+    place: u32,
     cost: f64,
 }
 
 impl<'s> Kept<'s> {
+    fn placed(self) -> Placed<'s> {
+        let Self {
+            candidate,
+            tier,
+            place,
+            ..
+        } = self;
+        Placed {
+            candidate,
+            tier,
+            place,
+        }
+    }
+
     /// Whether one more of its kind would be kept instead.
     fn gives_way(kept: Option<Self>, tier: Option<Tier>, cost: f64) -> bool {
         kept.is_none_or(|kept| kept.tier == tier && cost < kept.cost)
@@ -201,7 +216,9 @@ impl<'s> Round<'s> {
         now: Now,
     ) {
         let Placed {
-            candidate, tier, ..
+            candidate,
+            tier,
+            place,
         } = placed;
         let cost = total(cost_of(placed, snapshot, wants, known, now));
         if !Kept::gives_way(self.best, tier, cost) {
@@ -212,6 +229,7 @@ impl<'s> Round<'s> {
             Kept {
                 candidate,
                 tier,
+                place,
                 cost,
             },
             fate,

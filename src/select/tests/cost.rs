@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::learnt::{Cells, Parameters};
+use crate::learnt::{Caller, Cells, Parameters, Salt};
 use crate::model::{Place, Tier};
 
 /// What was seen of a candidate.
@@ -42,6 +42,7 @@ fn by_cost(rank_worth: f64) -> By<'static> {
         rank_worth,
         parameters: PARAMETERS,
         pin: None,
+        session: None,
     }
 }
 
@@ -158,6 +159,71 @@ fn s11_1_whom_a_request_names_comes_first_whatever_it_costs() {
     };
     let walk = chosen(Some(&snapshot), wants, &Knowledge::default(), now);
     assert_eq!(walk, "m2 m0 m1 m3 router");
+}
+
+#[test]
+fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
+    let now = now();
+    let needs = Needs::default();
+    let label = |n: usize| match n {
+        1 => "groq".to_owned(),
+        n => format!("groq#{n}"),
+    };
+    let accounts = (1..=3).map(|n| {
+        Arc::new(AccountId {
+            provider: ProviderId::try_from("groq").unwrap(),
+            label: label(n).into(),
+        })
+    });
+    let groq = ProviderId::try_from("groq").unwrap();
+    let snapshot = Snapshot::new(Parts {
+        accounts: accounts.collect(),
+        ..parts(vec![Offer::at(groq, ModelId::try_from("x").unwrap())])
+    });
+    let salt = Salt::of(["a-key"]);
+    let mut headers = http::HeaderMap::new();
+    let mut starts = |snapshot: &Snapshot, known: &Knowledge| {
+        let mut counts = [0; 3];
+        for n in 0..300 {
+            headers.insert("x-session-id", n.into());
+            let caller = Caller::of(&headers, b"", salt);
+            let by = By::Cost {
+                rank_worth: 2.0,
+                parameters: PARAMETERS,
+                pin: None,
+                session: caller.session(Default::default).map(|key| (key, salt)),
+            };
+            let wants = Wants {
+                by,
+                ..wants(&needs)
+            };
+            let asked = next(Some(snapshot), wants, known, now)
+                .candidate()
+                .unwrap()
+                .index;
+            counts[asked] += 1;
+        }
+        counts
+    };
+    let mut known = Knowledge::default();
+    let all = starts(&snapshot, &known);
+    assert!(all.iter().all(|count| (60..140).contains(count)), "{all:?}");
+    // Who was slow is worth no start, and of the others each session stays with its own.
+    let candidates = snapshot.candidates().iter().map(|c| &**c);
+    let evidences = Cells::default().list(candidates, PARAMETERS, now);
+    let began = now.steady - Duration::from_secs(9);
+    evidences.teach(0, PARAMETERS, now, |evidence, through| {
+        evidence.began(through, began);
+        evidence.first_event(through, began, 100, PARAMETERS, now);
+    });
+    let slow = snapshot.clone().with_evidences(evidences);
+    let [first, second, third] = starts(&slow, &known);
+    assert_eq!((first, second >= all[1], third >= all[2]), (0, true, true));
+    // Nor is who rests.
+    let rest = Rest::For(Duration::from_secs(9));
+    let resting = snapshot.candidates()[2].of_account();
+    known.rest(resting, because("x"), rest, now);
+    assert_eq!(starts(&snapshot, &known)[2], 0);
 }
 
 fn a_tier() -> impl Strategy<Value = Tier> {
