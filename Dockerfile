@@ -18,7 +18,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM scratch
 COPY --from=build /free-llm-proxy /free-llm-proxy
-# A number: there is no /etc/passwd here to look a name up in.
+# A number, because there is no /etc/passwd here to look up a name.
 USER 65532:65532
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080

@@ -1,45 +1,42 @@
-//! Asks the upstream's key endpoint whether the key is accepted and how many of the day's free requests are
-//! left (spec §10.5): with each read of the list, and every five minutes while requests come.
+//! Asks the upstream's key endpoint whether the key is accepted and how many of the day's free
+//! requests are left (spec §10.5): with each read of the list, and every five minutes while there
+//! are requests.
 //!
-//! It is for people, and for the ledger: no request waits for it. What an answer means is [`KeySaid`]'s
-//! to say.
+//! It is for people, and for the ledger: no request waits for it. [`KeySaid`] interprets the
+//! answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::attempt::{Account, Keyring};
 use crate::clock::Now;
 use crate::config::LogLevel;
-use crate::model::AccountId;
 use crate::provider::KeySaid;
 use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::telemetry::{Log, Traffic};
-use crate::upstream::{Upstream, read_body};
+use crate::upstream::read_body;
 
 /// How long an answer may take, and how large it may be.
 const LIMIT: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 64 << 10;
-/// How often it is asked while requests come.
+/// How often it is asked while there are requests.
 const PERIOD: Duration = Duration::from_secs(300);
 
-/// Asks, and writes down what was told.
+/// Asks, and records the answer.
 #[derive(Clone)]
 pub struct KeyTask {
-    /// The way there.
-    pub upstream: Upstream,
-    /// Whose key it is.
-    pub account: Arc<AccountId>,
-    /// The key, for its tail in the log.
-    pub key: Secret,
-    /// Where what it said goes.
+    /// The account under each of its keys.
+    pub keys: Keyring,
+    /// Where the answer goes.
     pub registry: Arc<Registry>,
-    /// Whether requests come.
+    /// Whether there are requests.
     pub traffic: Arc<Traffic>,
-    /// Where a refusal is said.
+    /// Where a refusal is logged.
     pub log: Log,
-    /// Told when the list has been read.
+    /// Notified when the list has been read.
     pub list_read: Arc<Notify>,
 }
 
@@ -51,15 +48,16 @@ impl KeyTask {
         loop {
             let asked = attempts();
             self.until_due(asked).await;
-            let said = self.ask().await;
-            self.registry.key_said(&self.account, said, Now::read());
+            let (said, asked) = self.ask().await;
+            self.registry.key_said(self.keys.id(), said, Now::read());
             let refused_before = std::mem::replace(&mut refused, is_refused(said));
             if let (KeySaid::Refused { status }, false) = (said, refused_before) {
                 self.log.emit(
                     LogLevel::Warning,
                     "key_refused",
                     &serde_json::json!({
-                        "account": *self.account, "status": status, "key_tail": self.key.tail(),
+                        "account": **self.keys.id(), "status": status,
+                        "key_tail": asked.key.as_ref().and_then(Secret::tail),
                     }),
                 );
             }
@@ -80,16 +78,29 @@ impl KeyTask {
         }
     }
 
-    /// An upstream that does not answer, or has no such endpoint, has told nothing.
-    async fn ask(&self) -> KeySaid {
-        let whole = async {
-            let (head, body) = self.upstream.key().await.ok()?.into_parts();
-            let body = read_body(&head.headers, body, MAX_BYTES).await.ok()?;
-            Some(KeySaid::read(head.status.as_u16(), &body))
-        };
-        let answered = tokio::time::timeout(LIMIT, whole).await;
-        answered.ok().flatten().unwrap_or(KeySaid::Nothing)
+    /// The endpoint's answer for the first of its keys that is not refused; all belong to one
+    /// account.
+    async fn ask(&self) -> (KeySaid, &Account) {
+        let mut asked = (KeySaid::Nothing, &**self.keys.first());
+        for account in self.keys.accounts() {
+            asked = (ask(account).await, account);
+            if !is_refused(asked.0) {
+                break;
+            }
+        }
+        asked
     }
+}
+
+/// An upstream that does not answer, or has no such endpoint, says nothing.
+async fn ask(account: &Account) -> KeySaid {
+    let whole = async {
+        let (head, body) = account.upstream.key().await.ok()?.into_parts();
+        let body = read_body(&head.headers, body, MAX_BYTES).await.ok()?;
+        Some(KeySaid::read(head.status.as_u16(), &body))
+    };
+    let answered = tokio::time::timeout(LIMIT, whole).await;
+    answered.ok().flatten().unwrap_or(KeySaid::Nothing)
 }
 
 fn is_refused(said: KeySaid) -> bool {

@@ -1,4 +1,4 @@
-//! The one place that reads a clock; everywhere else `now` is a value that is passed in.
+//! The only place that reads a clock; everywhere else `now` is a value that is passed in.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,8 +7,8 @@ const SLEPT: Duration = Duration::from_secs(2);
 
 /// A moment on both clocks.
 ///
-/// On Linux an [`Instant`] stands still while a laptop sleeps and the wall clock does not, so
-/// a length of time is kept on the first and a date on the second.
+/// On Linux an [`Instant`] stops while a laptop sleeps and the wall clock does not, so durations
+/// are kept on the first and dates on the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// The steady clock: for lengths of time.
@@ -29,7 +29,7 @@ impl Now {
         }
     }
 
-    /// The steady clock alone, for who only measures: a third of the cost.
+    /// The steady clock only, for measuring: a third of the cost.
     #[must_use]
     pub fn steady() -> Instant {
         tokio::time::Instant::now().into_std()

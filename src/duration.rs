@@ -1,11 +1,11 @@
-//! Lengths of time as providers write them: Go's `2m59.56s`, and `try again in 5 hours` in prose.
+//! Durations as providers write them: Go's `2m59.56s`, and `try again in 5 hours` in prose.
 //!
 //! Pure.
 
-/// A length is no longer than this, in characters.
+/// The maximum length of a duration, in characters.
 const LONGEST: usize = 40;
 
-/// The units, longer spellings before the shorter ones that they begin with, and their seconds.
+/// The units, longer spellings before their prefixes, and their seconds.
 const UNITS: [(&str, f64); 19] = [
     ("milliseconds", 1e-3),
     ("millisecond", 1e-3),
@@ -28,7 +28,8 @@ const UNITS: [(&str, f64); 19] = [
     ("d", 86_400.0),
 ];
 
-/// The seconds of a text that is one length: `22s`, `1h2m3s`, `-1s`; every number with its unit.
+/// The seconds of a text that is exactly one duration: `22s`, `1h2m3s`, `-1s`; every number with
+/// its unit.
 pub(crate) fn seconds(text: &str) -> Option<f64> {
     let text = text.trim();
     let (sign, length) = match text.strip_prefix('-') {
@@ -41,8 +42,8 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     }
 }
 
-/// The wait that a message in lower case states in prose, in seconds. It must be a message about a
-/// limit by its beginning: another may quote the request.
+/// The wait that a message in lower case states in prose, in seconds. The beginning of the message
+/// must show that it is about a limit: another may quote the request.
 pub(crate) fn in_prose(message: &str) -> Option<f64> {
     const WORDS: [&str; 2] = ["try again in ", "retry in "];
     let stated = |words: &str| {
@@ -52,12 +53,12 @@ pub(crate) fn in_prose(message: &str) -> Option<f64> {
     WORDS.into_iter().find_map(stated)
 }
 
-/// The length at the beginning of a text, in seconds, and what is behind it.
+/// The duration at the beginning of a text, in seconds, and what follows.
 fn leading(text: &str) -> Option<(f64, &str)> {
     let mut rest = text;
     let mut total = None;
     while text.len() - rest.len() < LONGEST {
-        // `5 hours 3 minutes`, too.
+        // Also `5 hours 3 minutes`.
         let number = if total.is_some() {
             rest.trim_start_matches(' ')
         } else {
@@ -76,7 +77,7 @@ fn leading(text: &str) -> Option<(f64, &str)> {
         let behind = behind.strip_prefix(' ').unwrap_or(behind);
         let unit = UNITS.iter().find_map(|(unit, seconds)| {
             let behind = behind.strip_prefix(unit)?;
-            // `5 megabytes` is no time.
+            // `5 megabytes` is not a duration.
             let is_whole = !behind.starts_with(|c: char| c.is_alphabetic());
             is_whole.then_some((behind, *seconds))
         });

@@ -1,6 +1,6 @@
 //! How far two spellings are apart. Pure.
 
-/// How many letters must be put in, left out or changed.
+/// How many letters must be inserted, deleted or changed.
 #[must_use]
 pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut above: Vec<usize> = (0..=b.len()).collect();

@@ -1,11 +1,11 @@
-//! Lengths of time as people say them: for messages, `status`, `check` and whatever else is read.
+//! Durations in words: for messages, `status`, `check` and anything else that people read.
 //!
 //! Pure.
 
 use std::time::Duration;
 
-/// How long something has been, in its two largest units: `42 s`, `3 min 10 s`, `42 min`,
-/// `7 h 42 min`, `1 d 1 h`. Seconds stop counting at ten minutes.
+/// How long something has lasted, in its two largest units: `42 s`, `3 min 10 s`, `42 min`, `7 h 42
+/// min`, `1 d 1 h`. Seconds are dropped from ten minutes on.
 #[must_use]
 pub fn length(seconds: u64) -> String {
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
@@ -23,8 +23,8 @@ pub fn length(seconds: u64) -> String {
     }
 }
 
-/// How long something still takes: as [`length`], but never too short, as somebody who comes back
-/// then must not come too early.
+/// How long something still takes: as [`length`], but never too short, so that a person who returns
+/// then is not too early.
 #[must_use]
 pub fn wait(seconds: u64) -> String {
     let step = match seconds {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s3_lengths_and_waits_are_said_in_two_units() {
+    fn s3_durations_and_waits_have_two_units() {
         #[rustfmt::skip]
         let rows = [
             // seconds   has been       still takes

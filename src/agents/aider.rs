@@ -20,7 +20,7 @@ pub(super) const ABOUT: About = About {
     of_project: None,
 };
 
-/// Its environment wins over its files, and there are many names for a model.
+/// Its environment takes precedence over its files, and there are many names for a model.
 const ELSEWHERE: &[&str] = &[
     "AIDER_MODEL",
     "AIDER_WEAK_MODEL",
@@ -60,7 +60,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
             "model": model(),
             "openai-api-base": v1(door),
             "openai-api-key": door.key.expose(),
-            // It does not know a model of this name, and would say so each time.
+            // It does not know a model with this name, and would say so each time.
             "show-model-warnings": false,
         }),
     };
@@ -68,8 +68,8 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
 }
 
 fn launch(door: &Door, direct: Option<&str>) -> Launch {
-    // A project's `.env` wins over its environment, and the command line over that. The library
-    // below it looks for an address of its own first.
+    // A project's `.env` takes precedence over its environment, and the command line over that. The
+    // library it uses first looks for an address of its own.
     let mut set = vec![format!("OPENAI_BASE_URL={}", v1(door))];
     for name in ["NO_PROXY", "no_proxy"] {
         set.extend(direct.map(|hosts| format!("{name}={hosts}")));
@@ -87,7 +87,7 @@ fn launch(door: &Door, direct: Option<&str>) -> Launch {
     Launch {
         arguments,
         variables: vec![
-            // Its settings may name others for the small tasks.
+            // Its settings may name others for small tasks.
             ("AIDER_WEAK_MODEL", model()),
             ("AIDER_EDITOR_MODEL", model()),
             ("AIDER_OPENAI_API_KEY", door.key.expose().to_owned()),
@@ -98,7 +98,7 @@ fn launch(door: &Door, direct: Option<&str>) -> Launch {
     }
 }
 
-/// What it would make of the window if it could be told of that without a file.
+/// What it would derive from the window if it could be configured without a file.
 fn history(door: &Door) -> u64 {
     (door.window / 16).clamp(1024, 8192)
 }

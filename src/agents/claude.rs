@@ -21,7 +21,7 @@ pub(super) const ABOUT: About = About {
     of_project: None,
 };
 
-/// Every name by which it asks for a model.
+/// Every name under which it asks for a model.
 const MODELS: [&str; 5] = [
     "ANTHROPIC_MODEL",
     "ANTHROPIC_DEFAULT_OPUS_MODEL",
@@ -30,7 +30,7 @@ const MODELS: [&str; 5] = [
     "ANTHROPIC_DEFAULT_FABLE_MODEL",
 ];
 
-/// Other ways to models than an address and a key.
+/// Other routes to models than an address and a key.
 const ELSEWHERE: &[&str] = &[
     "CLAUDE_CODE_USE_BEDROCK",
     "CLAUDE_CODE_USE_VERTEX",
@@ -41,17 +41,17 @@ const ELSEWHERE: &[&str] = &[
     "ANTHROPIC_UNIX_SOCKET",
 ];
 
-/// Somebody else's credentials.
+/// Other services' credentials.
 const CREDENTIALS: &[&str] = &[
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_TOKEN",
 ];
 
-/// No update checks, telemetry or surveys: they would go to others than the proxy.
+/// No update checks, telemetry or surveys: they would not go to the proxy.
 const QUIET: &str = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
 
-/// How much the models hold: it takes a name that it does not know for one of a million tokens.
+/// The models' context window: for an unknown model name it assumes a million tokens.
 const WINDOW: &str = "CLAUDE_CODE_MAX_CONTEXT_TOKENS";
 
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
@@ -77,9 +77,10 @@ fn environment(door: &Door) -> Map<String, Value> {
     env
 }
 
-/// The `env` of its settings files wins over its environment, so an address there would get
-/// our key, our address a token from there, or a cloud the requests. Settings on the command line win over both; the
-/// key, which must not stand there, is fetched from the environment by the helper.
+/// The `env` of its settings files takes precedence over its environment, so an address there would
+/// get our key, our address a token from there, or a cloud the requests. Settings on the command
+/// line override both; the key, which must not be there, is read from the environment by the
+/// helper.
 fn launch(door: &Door, direct: Option<&str>) -> Launch {
     let mut env = environment(door);
     for name in CREDENTIALS.iter().chain(ELSEWHERE) {

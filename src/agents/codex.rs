@@ -20,7 +20,7 @@ pub(super) const ABOUT: About = About {
     of_project: None,
 };
 
-/// The key stands in Codex's own `.env`: a provider names a variable, and a shell need not set it.
+/// The key is in Codex's own `.env`: a provider names a variable, and a shell need not set it.
 fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     let folder = places.folder("CODEX_HOME", ".codex")?;
     Ok(vec![

@@ -1,5 +1,5 @@
-//! What would lead an agent to others than the proxy: variables around it, a proxy for the web
-//! between the two, and the same in its own settings.
+//! What would send an agent elsewhere than to the proxy: variables around it, a web proxy in
+//! between, and the same in its own settings.
 
 use std::ffi::OsString;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::About;
 use super::merge::{Format, said};
 
-/// The variables that name a proxy for the web, in both spellings.
+/// The variables that name a web proxy, in both spellings.
 const WEB_PROXIES: [&str; 6] = [
     "HTTP_PROXY",
     "http_proxy",
@@ -21,8 +21,8 @@ const WEB_PROXIES: [&str; 6] = [
 /// The variables that name the hosts to be reached without one.
 pub const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// What would lead an agent that has been set up elsewhere, in sentences; `direct` are the hosts that it
-/// must reach without a web proxy, and `settings` its files as they are.
+/// What would send an already configured agent elsewhere, in sentences; `direct` are the hosts that
+/// it must reach without a web proxy, and `settings` its files as they are.
 #[must_use]
 pub fn found(
     about: &About,
@@ -62,15 +62,15 @@ pub fn found(
     told
 }
 
-/// The hosts that an agent must reach without a web proxy: those that the environment names, and ours
-/// where TLS does not guard the key on the way.
+/// The hosts that an agent must reach without a web proxy: those named in the environment, and ours
+/// unless TLS protects the key on the way.
 #[must_use]
 pub fn direct(base: &str, lookup: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {
     let url: http::Uri = base.parse().ok()?;
     let host = url.host().filter(|_| url.scheme_str() == Some("http"))?;
     let set = |name: &&str| lookup(name)?.into_string().ok();
     let mut hosts = NO_PROXY.iter().find_map(set);
-    // Readers do not agree on how an IPv6 address is written there.
+    // Programs disagree on how an IPv6 address is written there.
     for host in [host.trim_matches(['[', ']']), host] {
         let named = |hosts: &str| {
             hosts
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn setup_finds_what_would_lead_an_agent_elsewhere() {
+    fn setup_finds_what_would_send_an_agent_elsewhere() {
         use Agent::{Aider, Claude, Codex};
         type Set = &'static [(&'static str, &'static str)];
         const BEDROCK: &str =

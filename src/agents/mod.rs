@@ -1,9 +1,9 @@
-//! The agents people use, and what each of them must be told to find this proxy.
+//! The agents people use, and the settings each of them needs to find this proxy.
 //!
-//! Pure: where the proxy is goes in, and what belongs into which file, into the environment and
-//! on the command line comes out. No file is read or written here, and no variable is looked
-//! up but through [`Places`]. One agent is one file; [`merge`] puts a template into a file that
-//! is there already. `docs/agents.md` shows the same templates.
+//! Pure: the proxy's address goes in, and the contents of files, environment and command line come
+//! out. No file is read or written here, and variables are only looked up through [`Places`]. Each
+//! agent has a file; [`merge`] puts a template into an existing file. `docs/agents.md` shows the
+//! same templates.
 
 mod aider;
 mod claude;
@@ -26,14 +26,14 @@ use merge::Format;
 
 pub use places::{Homeless, Places};
 
-/// The model that all of them are told to ask for: the choice is the proxy's.
+/// The model that all of them are configured to ask for: the proxy chooses.
 const MODEL: &str = "auto";
 
-/// The name under which the proxy stands in an agent's list of providers.
+/// The name of the proxy in an agent's list of providers.
 const PROVIDER: &str = "free-llm-proxy";
 
-/// The variable that holds the key where an agent wants a variable's name. It is not
-/// `PROXY_API_KEY`: that may hold several keys, and may be set for the proxy in the same shell.
+/// The variable with the key, for agents that want a variable's name. It is not `PROXY_API_KEY`:
+/// that may contain several keys, and may be set for the proxy in the same shell.
 const KEY_VARIABLE: &str = "FREE_LLM_PROXY_API_KEY";
 
 /// An agent that can be set up and launched.
@@ -53,59 +53,59 @@ pub enum Agent {
     OpenWebUi,
 }
 
-/// What there is to know of an agent.
+/// Everything about an agent.
 #[derive(Debug)]
 pub struct About {
     /// What a person types after `setup`.
     pub name: &'static str,
-    /// What it calls itself.
+    /// Its display name.
     pub title: &'static str,
     /// The program that `launch` runs.
     pub program: &'static str,
-    /// How to get it.
+    /// How to install it.
     pub install: &'static str,
     /// What starts it once its files are written.
     pub start: &'static str,
-    /// What a person should know who has set it up.
+    /// What to know after setting it up.
     pub note: &'static str,
-    /// What of a value it would read as something else when it reads its settings, and how that is
-    /// called: such a value cannot stand there.
+    /// What in a value it would interpret when it reads its settings, and the name of that: such a
+    /// value cannot be used there.
     pub replaces: fn(&str) -> Option<&'static str>,
-    /// The variables that would lead it to others: cleared by `launch`, told of by `setup`.
+    /// The variables that would send it elsewhere: cleared by `launch`, reported by `setup`.
     pub elsewhere: &'static [&'static str],
-    /// What `setup` puts into which files.
+    /// What `setup` writes into which files.
     pub edits: fn(&Door, &Places<'_>) -> Result<Vec<Edit>, Homeless>,
-    /// How `launch` runs it, with nothing written. The second is the list of hosts that it must reach
-    /// without an outbound proxy, if there must be one.
+    /// How `launch` runs it, without writing anything. The second argument is the list of hosts
+    /// that it must reach without an outbound proxy, if any.
     pub launch: fn(&Door, Option<&str>) -> Launch,
-    /// What of the working directory's would win over that.
+    /// What in the working directory would override that.
     pub of_project: Option<OfProject>,
 }
 
-/// A file that an agent finds in the working directory, which may be anybody's, and that wins over
-/// its command line and its environment.
+/// A file that an agent finds in the working directory, which may be anyone's, and that takes
+/// precedence over its command line and its environment.
 #[derive(Debug)]
 pub struct OfProject {
-    /// Where it is.
+    /// Its path.
     pub path: &'static str,
-    /// How it is written.
+    /// Its format.
     pub format: Format,
-    /// What in it could take the run, and the proxy's key with it, elsewhere.
+    /// What in it could redirect the run, and the proxy's key with it.
     pub leads_away: fn(&Value) -> Option<&'static str>,
 }
 
-/// What belongs into one file.
+/// The changes to one file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// Where the file may be: the first that is there, or else the last.
+    /// Where the file may be: the first one that exists, or else the last.
     pub places: Vec<PathBuf>,
-    /// How it is written.
+    /// Its format.
     pub format: Format,
-    /// What it must say, whatever else it says.
+    /// What it must contain, whatever else is in it.
     pub content: Value,
 }
 
-/// One run of an agent. The key stands in `variables` alone: arguments show in the process list.
+/// One run of an agent. The key is only in `variables`: arguments show in the process list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Launch {
     /// What goes before the user's own arguments.
@@ -127,7 +127,7 @@ impl Agent {
         Self::OpenWebUi,
     ];
 
-    /// What there is to know of it.
+    /// Everything about it.
     #[must_use]
     pub fn about(self) -> &'static About {
         match self {
@@ -148,7 +148,7 @@ impl Agent {
     }
 }
 
-/// Whose settings say what they say.
+/// For settings in which nothing is interpreted.
 fn nothing(_: &str) -> Option<&'static str> {
     None
 }
@@ -158,7 +158,7 @@ fn v1(door: &Door) -> String {
     format!("{}/v1", door.base)
 }
 
-/// How much of the window an answer may take, where an agent wants to be told.
+/// How much of the window an answer may take, for agents that want to know.
 fn longest_answer(door: &Door) -> u64 {
     (door.window / 4).min(32_000)
 }

@@ -22,7 +22,7 @@ pub(super) const ABOUT: About = About {
     of_project: None,
 };
 
-/// In the whole text of its settings it replaces these by a variable and by what a file says.
+/// In the whole text of its settings it replaces these by a variable and by a file's contents.
 fn replaces(value: &str) -> Option<&'static str> {
     let known = [("{env:", "{env:NAME}"), ("{file:", "{file:PATH}")];
     let found = known.into_iter().find(|(start, _)| value.contains(start));
@@ -35,7 +35,7 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
         None => {
             let folder = places.folder("XDG_CONFIG_HOME", ".config")?;
             let folder = folder.join("opencode");
-            // It reads both, and what the first one says wins.
+            // It reads both, and the first one wins.
             vec![folder.join("opencode.jsonc"), folder.join("opencode.json")]
         }
     };

@@ -1,4 +1,4 @@
-//! Open WebUI: chat completions, set up by its environment; mostly run in a container.
+//! Open WebUI: chat completions, configured by its environment; mostly run in a container.
 
 use std::path::PathBuf;
 
@@ -27,13 +27,13 @@ pub(super) const ABOUT: About = About {
     of_project: None,
 };
 
-// It takes no model that the list does not have, and the list has `auto` only while MODEL_FIELD
-// is not `ignore`: so none is set.
+// It accepts no model that is not in the list, and the list has `auto` only while MODEL_FIELD is
+// not `ignore`: so none is set.
 
 /// The host that runs the container, as seen from within.
 const OUTSIDE: &str = "host.docker.internal";
 
-/// A file for `--env-file`, in the working directory: a key on a command line would show.
+/// A file for `--env-file`, in the working directory: a key on a command line would be visible.
 fn edits(door: &Door, _: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     Ok(vec![Edit {
         places: vec![PathBuf::from("open-webui.env")],
@@ -55,7 +55,7 @@ fn from_container(url: &str) -> String {
 }
 
 fn launch(door: &Door, _: Option<&str>) -> Launch {
-    // Its own port is 8080, which is ours too.
+    // Its own port is 8080, the same as ours.
     let arguments = ["serve", "--port", "3000"];
     Launch {
         arguments: arguments.map(str::to_owned).to_vec(),
@@ -63,10 +63,10 @@ fn launch(door: &Door, _: Option<&str>) -> Launch {
             ("OPENAI_API_BASE_URL", v1(door)),
             ("OPENAI_API_KEY", door.key.expose().to_owned()),
             ("ENABLE_OLLAMA_API", "false".to_owned()),
-            // Or it would keep the key in its database.
+            // Otherwise it would keep the key in its database.
             ("ENABLE_PERSISTENT_CONFIG", "false".to_owned()),
         ],
-        // They would count instead.
+        // They would take precedence.
         without: &["OPENAI_API_BASE_URLS", "OPENAI_API_KEYS"],
     }
 }

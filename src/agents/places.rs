@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The variables by which agents find their own folders.
+/// The variables with which agents find their own folders.
 pub struct Places<'a> {
     lookup: &'a dyn Fn(&str) -> Option<OsString>,
 }
@@ -16,7 +16,7 @@ pub struct Homeless {
 }
 
 impl<'a> Places<'a> {
-    /// Through this lookup, which knows no empty variables.
+    /// Through this lookup, which has no empty variables.
     #[must_use]
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
         Self { lookup }
@@ -39,7 +39,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The home directory; `otherwise` is the variable that would have done as well.
+    /// The home directory; `otherwise` is the variable that could be set instead.
     pub(super) fn home(&self, otherwise: Option<&'static str>) -> Result<PathBuf, Homeless> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         self.path(variable).ok_or(Homeless { otherwise })

@@ -1,4 +1,4 @@
-//! Qwen Code: chat completions, set up by a provider in its settings.
+//! Qwen Code: chat completions, configured by a provider in its settings.
 
 use serde_json::{Value, json};
 
@@ -24,10 +24,11 @@ pub(super) const ABOUT: About = About {
     }),
 };
 
-/// The variable in which a run has the key.
+/// The variable with the key during a run.
 const OPENAI_KEY: &str = "OPENAI_API_KEY";
 
-/// In every text of its settings it replaces `$NAME` and `${NAME}` by the variable, where that is set.
+/// In every string of its settings it replaces `$NAME` and `${NAME}` by the variable, if that is
+/// set.
 fn replaces(value: &str) -> Option<&'static str> {
     let mut dollars = value
         .split('$')
@@ -58,8 +59,8 @@ fn edits(door: &Door, places: &Places<'_>) -> Result<Vec<Edit>, Homeless> {
     }])
 }
 
-/// A provider of the model's name wins over the address in the environment, and any other may be
-/// chosen and fetch the key by its variable, which is the default.
+/// A provider with the model's name takes precedence over the address in the environment, and any
+/// other may be selected and read the key from its variable, which is the default.
 fn leads_away(settings: &Value) -> Option<&'static str> {
     let providers = settings.get("modelProviders")?;
     let kinds = providers.as_object().into_iter().flatten();
@@ -78,7 +79,7 @@ fn leads_away(settings: &Value) -> Option<&'static str> {
 }
 
 fn launch(door: &Door, _: Option<&str>) -> Launch {
-    // The flags win over a model and a provider that the settings name.
+    // The flags override a model and a provider named in the settings.
     let arguments = ["--auth-type", "openai", "--model", MODEL];
     Launch {
         arguments: arguments.map(str::to_owned).to_vec(),

@@ -43,7 +43,7 @@ fn every_agent_finds_its_settings_where_its_own_variables_say() {
 }
 
 #[test]
-fn a_launch_shows_the_key_to_the_agent_alone() {
+fn a_launch_shows_the_key_only_to_the_agent() {
     for agent in Agent::ALL {
         let launch = (agent.about().launch)(&door(), Some("127.0.0.1"));
         let with_key: Vec<_> = launch
@@ -66,7 +66,7 @@ fn a_launch_shows_the_key_to_the_agent_alone() {
 }
 
 #[test]
-fn s12_1_what_a_projects_file_could_lead_away_is_known() {
+fn s12_1_project_files_that_could_redirect_an_agent_are_known() {
     let leads_away = |agent: Agent, text: &str| {
         let file = agent.about().of_project.as_ref().unwrap();
         (file.leads_away)(&merge::said(file.format, text).unwrap()).is_some()
@@ -91,9 +91,9 @@ fn s12_1_what_a_projects_file_could_lead_away_is_known() {
 }
 
 #[test]
-fn every_agent_is_told_how_much_the_models_hold() {
+fn every_agent_gets_the_context_window() {
     use Agent::{Aider, Claude, Codex, Opencode, Qwen};
-    // In its files, and in a launch: Qwen Code reads it from its files alone.
+    // In its files, and in a launch: Qwen Code only reads it from its files.
     #[rustfmt::skip]
     let rows = [
         (Qwen,     "\"contextWindowSize\":200000",                        None),
@@ -123,7 +123,7 @@ fn every_agent_is_told_how_much_the_models_hold() {
 }
 
 #[test]
-fn settings_go_in_beside_what_a_person_has() {
+fn settings_are_added_beside_existing_ones() {
     #[rustfmt::skip]
     let rows: &[(Agent, &str, &[&str])] = &[
         (Agent::Qwen, "{\n  // mine\n  \"$version\": 4,\n  \"ui\": {\"theme\": \"x\"},\n  \"modelProviders\": {\"openai\": [{\"id\": \"mine\"}]}\n}\n",
@@ -162,7 +162,7 @@ fn settings_go_in_beside_what_a_person_has() {
 }
 
 #[test]
-fn what_an_agent_would_read_as_something_else_is_known() {
+fn what_an_agent_would_interpret_in_a_value_is_known() {
     use Agent::{Opencode, Qwen};
     #[rustfmt::skip]
     let rows = [
@@ -207,7 +207,7 @@ fn a_container_finds_the_host_under_another_name() {
 }
 
 #[test]
-fn names_are_found_and_no_other_is() {
+fn only_known_names_are_found() {
     for agent in Agent::ALL {
         assert_eq!(Agent::named(agent.about().name), Some(agent));
     }

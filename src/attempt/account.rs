@@ -1,16 +1,95 @@
-//! An account as the walk asks it: what is known of its provider, its key, and the way there.
+//! An account as the walk asks it: what is known of its provider, its keys, and the way there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::model::{AccountId, ModelId};
+use crate::clock::Now;
+use crate::model::{AccountId, ModelId, Subject};
 use crate::provider::{Asked, Provider};
 use crate::redact::{Secret, may_hold_key, without_key};
+use crate::registry::{Rests, Standing};
 use crate::request::Routing;
+use crate::select::Out;
 use crate::upstream::Upstream;
 
-/// An account that is asked.
+/// An account with all its keys, which are one account's: they share its quota, and one takes another's
+/// place when that is refused (spec §10.1).
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    /// The account under each of its keys; under none where it has none.
+    accounts: Arc<[Arc<Account>]>,
+    /// Its keys as they rest; none where there is no second one, as the account rests in its place then.
+    keys: Arc<[Subject]>,
+}
+
+impl Keyring {
+    /// A keyring of one account under each of its keys; `None` of an empty one.
+    #[must_use]
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Option<Self> {
+        let accounts: Arc<[_]> = accounts.into_iter().map(Arc::new).collect();
+        let id = &accounts.first()?.id;
+        let places = 0..accounts.len();
+        let keys = places.filter(|_| accounts.len() > 1);
+        let keys = keys.map(|place| Subject::key(id, place)).collect();
+        Some(Self { accounts, keys })
+    }
+
+    /// Whose they are.
+    #[must_use]
+    pub fn id(&self) -> &Arc<AccountId> {
+        &self.first().id
+    }
+
+    /// The account under the first of them.
+    #[must_use]
+    pub fn first(&self) -> &Arc<Account> {
+        &self.accounts[0]
+    }
+
+    /// The account under each of them.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter()
+    }
+
+    /// The account under this one.
+    pub(super) fn under(&self, key: Option<&Subject>) -> &Arc<Account> {
+        let place = key.and_then(|key| self.keys.iter().position(|own| own == key));
+        let account = place.and_then(|place| self.accounts.get(place));
+        account.unwrap_or(self.first())
+    }
+
+    /// Which is used, by what is known: none that this walk has found refused.
+    pub(super) fn choose<'a>(
+        &'a self,
+        known: &Rests,
+        out: &'a [Out],
+        now: Now,
+    ) -> Option<&'a Subject> {
+        known.readiest(self.left(out), now)
+    }
+
+    /// Whether one may take a refused one's place.
+    pub(super) fn has_another(&self, known: &Rests, out: &[Out], now: Now) -> bool {
+        let next = known.readiest(self.left(out), now);
+        next.is_some_and(|key| !matches!(known.standing(key, now), Standing::Resting(_)))
+    }
+
+    /// How long until the first of them returns.
+    pub(super) fn returns_in(&self, known: &Rests, now: Now) -> Duration {
+        let first = known.readiest(&*self.keys, now);
+        let rest = first.and_then(|key| known.rest_of(key, now));
+        rest.map_or(Duration::ZERO, |rest| rest.wake.left(now))
+    }
+
+    fn left<'a>(&'a self, out: &'a [Out]) -> impl Iterator<Item = &'a Subject> {
+        let is_out = |key: &Subject| out.iter().any(|out| out.subject == *key);
+        self.keys.iter().filter(move |key| !is_out(key))
+    }
+}
+
+/// An account that is asked, under one of its keys.
 #[derive(Clone)]
 pub struct Account {
     /// Whose it is, and its label.
@@ -19,22 +98,25 @@ pub struct Account {
     pub provider: Arc<Provider>,
     /// Its key, where it has one.
     pub key: Option<Secret>,
+    /// Its further keys, which its provider knows too.
+    pub others: Arc<[Secret]>,
     /// The way there.
     pub upstream: Upstream,
 }
 
 impl Account {
-    /// An answer of its own less its own key, whatever the upstream echoes (spec §3.1, §10.6).
+    /// An answer of its own less its own keys, whatever the upstream echoes (spec §3.1, §10.6).
     pub(super) fn without_key(&self, text: Bytes) -> Bytes {
-        match &self.key {
-            Some(key) => without_key(text, key),
-            None => text,
-        }
+        self.keys().fold(text, without_key)
     }
 
-    /// Whether its key may be in a text.
+    /// Whether one of its keys may be in a text.
     pub(super) fn may_hold_key(&self, text: &[u8]) -> bool {
-        self.key.as_ref().is_some_and(|key| may_hold_key(text, key))
+        self.keys().any(|key| may_hold_key(text, key))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Secret> {
+        self.key.iter().chain(&*self.others)
     }
 
     /// What a verdict on an answer of its own depends on.
@@ -53,5 +135,25 @@ impl std::fmt::Debug for Account {
         f.debug_struct("Account")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+/// The keyrings of all accounts; a clone is the same ones.
+#[derive(Clone)]
+pub(super) struct Keyrings(Arc<[Keyring]>);
+
+impl Keyrings {
+    pub(super) fn new(keyrings: Vec<Keyring>) -> Self {
+        Self(keyrings.into())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Keyring> {
+        self.0.iter()
+    }
+
+    /// The keys of this account; `None` where it is unknown here.
+    pub(super) fn of(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
+        let is_it = |keys: &&Keyring| Arc::ptr_eq(keys.id(), id) || keys.id() == id;
+        self.0.iter().find(is_it)
     }
 }

@@ -9,11 +9,11 @@ use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
 use crate::learnt::Order;
 use crate::model::{Candidate, Subject};
-use crate::registry::Claim;
+use crate::registry::{Claim, Rests};
 use crate::request::ChatRequest;
 use crate::select::OutBy;
 use crate::telemetry::Attempt;
-use crate::verdict::{AccountLimit, Because, Failure, Lesson, Rest, Scope};
+use crate::verdict::{AccountLimit, Because, Failure, Lesson, Outcome, Rest, Scope};
 
 impl Walker {
     /// Draws the consequences of a failure. Only one that is the request's ends the walk.
@@ -26,22 +26,42 @@ impl Walker {
         attempt: Attempt,
     ) -> Option<Refusal> {
         let candidate = &**claim.candidate();
-        let until = self.let_rest(candidate, &failure, attempt.begun(), Now::read());
+        let began = attempt.begun();
+        let until = self.let_rest(candidate, claim.key(), &failure, began, Now::read());
         self.tell(candidate, &failure, until, attempt);
+        let rests_for_quota = until.is_some() && failure.outcome == Outcome::RateLimited;
+        if rests_for_quota {
+            progress.asked_is_spent();
+        }
         match failure.scope {
             Scope::Request => {
                 claim.is_well();
                 return failure.answer.map(|answer| Refusal::Passed(*answer));
             }
-            Scope::Model => progress.is_out(candidate.model(), OutBy::Tried),
+            Scope::Model => {
+                let by = if rests_for_quota {
+                    OutBy::Spent(None)
+                } else {
+                    OutBy::Tried
+                };
+                progress.is_out(candidate.model(), by);
+            }
             Scope::Candidate => {}
             Scope::Account(limit) => {
-                progress.is_out(candidate.of_account(), OutBy::Limit(limit));
+                let returns = rests_for_quota && limit != AccountLimit::Credit;
+                let by = if returns {
+                    OutBy::Spent(Some(limit))
+                } else {
+                    OutBy::Limit(limit)
+                };
+                progress.is_out(candidate.of_account(), by);
                 progress.told = failure.answer.map(|answer| Refusal::Passed(*answer));
                 progress.failed = true;
                 return None;
             }
+            Scope::Key if self.another_key(&claim, progress) => return None,
             Scope::Key => {
+                self.no_key_is_left(candidate, &failure);
                 progress.is_out(candidate.of_account(), OutBy::Limit(AccountLimit::Key));
                 progress.told = Some(Refusal::UpstreamAuth {
                     status: failure.status.unwrap_or(401),
@@ -97,6 +117,39 @@ impl Walker {
         None
     }
 
+    /// Of an account with several keys one was refused: whether another takes its place at once.
+    fn another_key(&self, claim: &Claim, progress: &mut Progress) -> bool {
+        let candidate = claim.candidate();
+        let (Some(keys), Some(refused)) = (self.keyring(&candidate.account), claim.key()) else {
+            return false;
+        };
+        progress.is_out(refused, OutBy::Tried);
+        let out = &progress.out;
+        let has_another = |known: &Rests, now| keys.has_another(known, out, now);
+        let has_another = self.registry.with_rests_now(has_another);
+        if has_another {
+            progress.may_be_asked_again(candidate.itself());
+        }
+        has_another
+    }
+
+    /// An account with several keys has none left: it rests until the first of them returns.
+    fn no_key_is_left(&self, candidate: &Candidate, failure: &Failure) {
+        let Some(keys) = self.keyring(&candidate.account) else {
+            return;
+        };
+        let returns_in = |known: &Rests, now| keys.returns_in(known, now);
+        let left = self.registry.with_rests_now(returns_in);
+        if !left.is_zero() {
+            let failure = Failure {
+                rest: Rest::For(left),
+                ..failure.clone()
+            };
+            let now = Now::read();
+            self.let_rest(candidate, None, &failure, now.steady, now);
+        }
+    }
+
     /// Log and record learn of a failed attempt.
     pub(super) fn tell(
         &self,
@@ -117,15 +170,17 @@ impl Walker {
         attempt.fails(failure.outcome, failure, until);
     }
 
-    /// Lets whom a failure of an attempt that began then concerns rest; answers until when.
+    /// Lets whom a failure of an attempt that began then concerns rest, of several keys the one that was asked
+    /// with; answers until when.
     pub(super) fn let_rest(
         &self,
         candidate: &Candidate,
+        key: Option<&Subject>,
         failure: &Failure,
         began: Instant,
         now: Now,
     ) -> Option<SystemTime> {
-        let subject = concerned(candidate, failure.scope)?;
+        let subject = concerned(candidate, key, failure.scope)?;
         let because = Because::of(&candidate.offer.public_id, failure, now);
         let limit = because.limit();
         let (wake, is_news) =
@@ -134,17 +189,27 @@ impl Walker {
         let until = wake.map(|wake| wake.date(now));
         if is_news && subject.is_shared() {
             let until = until.map(rfc3339);
-            let fields = serde_json::json!({
+            let mut fields = serde_json::json!({
                 "provider": candidate.account.provider, "account": *candidate.account,
                 "limit": limit.map(AccountLimit::as_str), "until": until,
             });
             if failure.scope == Scope::Provider {
                 self.log.emit(LogLevel::Warning, "provider_rests", &fields);
+            } else if failure.scope == Scope::Key && key.is_some() {
+                fields["status"] = failure.status.into();
+                fields["key_tail"] = self.key_tail(candidate, key).into();
+                self.log.emit(LogLevel::Warning, "key_refused", &fields);
             } else {
                 self.log.emit(LogLevel::Warning, "account_rests", &fields);
             }
         }
         until
+    }
+
+    /// What may be shown of a key.
+    fn key_tail(&self, candidate: &Candidate, key: Option<&Subject>) -> Option<String> {
+        let keys = self.keyring(&candidate.account)?;
+        keys.under(key).key.as_ref()?.tail()
     }
 }
 
@@ -175,13 +240,19 @@ impl Walker {
     }
 }
 
-/// Whom a failure of a candidate concerns; `None` where it is the request's own.
-fn concerned(candidate: &Candidate, scope: Scope) -> Option<&Subject> {
+/// Whom a failure of a candidate concerns, asked with this one of several keys; `None` where it is the
+/// request's own.
+fn concerned<'a>(
+    candidate: &'a Candidate,
+    key: Option<&'a Subject>,
+    scope: Scope,
+) -> Option<&'a Subject> {
     match scope {
         Scope::Request => None,
         Scope::Candidate => Some(candidate.itself()),
         Scope::Model => Some(candidate.model()),
-        Scope::Account(_) | Scope::Key => Some(candidate.of_account()),
+        Scope::Account(_) => Some(candidate.of_account()),
+        Scope::Key => Some(key.unwrap_or(candidate.of_account())),
         Scope::Provider => Some(candidate.provider()),
     }
 }

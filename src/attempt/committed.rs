@@ -390,7 +390,9 @@ impl Committed {
         let failure = &self.walker.in_mid_stream(failure);
         let now = Now::read();
         let began = self.attempt.as_ref().map_or(now.steady, Attempt::begun);
-        let until = self.walker.let_rest(&self.candidate, failure, began, now);
+        let until = self
+            .walker
+            .let_rest(&self.candidate, None, failure, began, now);
         // Who waits for its place finds it at rest.
         drop(drawn);
         // After the commit every failure is one of these two (spec §5).

@@ -16,7 +16,7 @@ use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::model::{Candidate, Capabilities, Offer};
-use crate::registry::{Drawn, Rests};
+use crate::registry::{Claim, Drawn, Rests};
 use crate::request::{ChatRequest, Dropped, Endpoint, FieldName, UpstreamBody};
 use crate::surface::LARGE;
 use crate::telemetry::Attempt;
@@ -33,17 +33,19 @@ impl Walker {
     /// Asks one candidate. Past `deadline` it is not asked a second time.
     pub(super) async fn ask(
         &self,
-        candidate: &Arc<Candidate>,
+        claim: &Claim,
         request: &ChatRequest,
         attempt: &Attempt,
         drawn: &mut Drawn,
         sent: &Notify,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
-        let Some(account) = self.account(&candidate.account) else {
+        let candidate = claim.candidate();
+        let Some(keys) = self.keyring(&candidate.account) else {
             let failure = self.rules.broken(None, Cause::Broken);
             return Err(Unanswered::Failed(failure));
         };
+        let account = keys.under(claim.key());
         let mut known = self.known(candidate);
         let mut first: Option<(FieldName, Failure)> = None;
         loop {

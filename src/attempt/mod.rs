@@ -22,11 +22,12 @@ mod patience;
 mod progress;
 mod refusal;
 mod rendering;
+mod waiting;
 mod walk;
 mod way;
 mod wording;
 
-pub use account::Account;
+pub use account::{Account, Keyring};
 pub use committed::Committed;
 pub use explain::Explanation;
 pub use opened::{Answer, Opened, PlainAnswer, StreamAnswer};

@@ -31,8 +31,8 @@ impl Walker {
         if self.routing == Order::Rank || !request.stream || progress.has_ended_one {
             return None;
         }
-        let account = self.account(&candidate.account)?;
-        let most = self.times.at(&account.provider).first_event;
+        let provider = &self.keyring(&candidate.account)?.under(None).provider;
+        let most = self.times.at(provider).first_event;
         let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
         let now = Now::read();
         let limit = snapshot?.evidences().with(candidate.index, |evidence| {

@@ -1,10 +1,12 @@
 //! How far a walk has come: whom it has ruled out, and what it was told last.
 
+use std::time::Duration;
+
 use super::way::Way;
 use super::{Opened, Refusal};
 use crate::answer::PassedAnswer;
 use crate::learnt::{Pin, SessionKey};
-use crate::model::Subject;
+use crate::model::{Candidate, Subject};
 use crate::select::{Out, OutBy};
 use crate::upstream::Unreachable;
 
@@ -33,6 +35,8 @@ pub(super) struct Progress {
     pub(super) failed: bool,
     /// What an account was refused with, in the words for a proxy that has no other.
     pub(super) told: Option<Refusal>,
+    /// It does not wait, as too many do so before it: how long until its turn would come.
+    pub(super) turn_in: Option<Duration>,
 }
 
 /// What the client gets if every model says the like.
@@ -48,6 +52,30 @@ impl Progress {
     pub(super) fn is_out(&mut self, subject: &Subject, by: OutBy) {
         let subject = subject.clone();
         self.out.push(Out { subject, by });
+    }
+
+    /// An attempt was for nothing, as the key was refused: the candidate may be asked with another.
+    pub(super) fn may_be_asked_again(&mut self, candidate: &Subject) {
+        self.out.retain(|out| out.subject != *candidate);
+    }
+
+    /// An attempt begins.
+    pub(super) fn asks(&mut self, candidate: &Candidate) {
+        self.attempts += 1;
+        self.is_out(candidate.itself(), OutBy::Tried);
+    }
+
+    /// Who was asked last is out of a quota, and rests until that returns.
+    pub(super) fn asked_is_spent(&mut self) {
+        if let Some(asked) = self.out.last_mut() {
+            asked.by = OutBy::Spent(None);
+        }
+    }
+
+    /// Whom its attempts have ruled out whatever returns while it waits.
+    pub(super) fn out_for_good(&self) -> Vec<Out> {
+        let for_good = |out: &&Out| !matches!(out.by, OutBy::Spent(_));
+        self.out.iter().filter(for_good).cloned().collect()
     }
 
     /// The attempt that began last was none: nobody was reached.

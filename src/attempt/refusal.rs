@@ -84,6 +84,33 @@ pub struct Tried {
     pub available_at: Option<SystemTime>,
 }
 
+impl Refusal {
+    /// The same, where the request's turn in the queue would come in so long and no sooner (spec §11.5).
+    pub(super) fn no_sooner_than(mut self, turn_in: Option<Duration>, now: Now) -> Self {
+        let turn_in = turn_in.unwrap_or_default();
+        match &mut self {
+            Self::AllUnavailable { retry_after, .. } => {
+                *retry_after = (*retry_after).max(seconds(turn_in));
+            }
+            Self::AccountLimited {
+                retry_after,
+                available_at,
+                ..
+            } => {
+                *retry_after = (*retry_after).max(seconds(turn_in));
+                *available_at = (*available_at).max(now.plus(turn_in).wall);
+            }
+            Self::NotReady
+            | Self::ModelNotFound
+            | Self::NoCapableModel { .. }
+            | Self::Unreachable { .. }
+            | Self::Passed(_)
+            | Self::UpstreamAuth { .. } => {}
+        }
+        self
+    }
+}
+
 /// How a walk came to its end.
 pub(super) struct Walked<'a> {
     /// What was wanted, and whom the walk has ruled out.

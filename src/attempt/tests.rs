@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{Account, Answer, Opened, Refusal, Walker};
+use super::{Account, Answer, Keyring, Opened, Refusal, Walker};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
 use crate::ledger::Limit;
@@ -134,6 +134,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             }),
             provider: Arc::clone(row),
             key: Some(Secret::new("a-key-of-this-account")),
+            others: Arc::default(),
             upstream: Upstream::new(hop, &client).unwrap(),
         });
     }
@@ -158,7 +159,10 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
     }));
     let walker = Walker::new(
         &config,
-        accounts,
+        accounts
+            .into_iter()
+            .filter_map(|one| Keyring::new([one]))
+            .collect(),
         Redactor::default(),
         Arc::clone(&registry),
         Log::memory(LogLevel::Error).0,

@@ -6,21 +6,23 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::Notify;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
 
+use super::account::Keyrings;
 use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
-use super::{Account, Answer, Refusal, Wording};
+use super::waiting::{With, choose};
+use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pin, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate};
 use crate::provider::{Provider, Rules};
 use crate::redact::{Redactor, Secret};
-use crate::registry::{Chosen, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
+use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{By, Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
 use crate::telemetry::{Log, RequestRecord, Traffic};
@@ -37,15 +39,15 @@ pub struct Walker {
     pub(super) tasks: TaskTracker,
     pub(super) log: Log,
     /// How long models take to begin.
-    traffic: Arc<Traffic>,
-    accounts: Vec<Arc<Account>>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) accounts: Keyrings,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
     pub(super) routing: Order,
     pub(super) learning: Parameters,
     /// A lock of its own, held for a look-up or an insert.
     pins: Mutex<Pins>,
-    salt: Salt,
+    pub(super) salt: Salt,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §4.6).
@@ -55,6 +57,8 @@ pub(super) struct Times {
     pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
     pub(super) budget: Duration,
+    /// Within so long of its arrival a request waits for who returns; `None` never does.
+    pub(super) wait: Option<Duration>,
 }
 
 impl Times {
@@ -69,6 +73,7 @@ impl Times {
             plain: self.plain.map(|plain| plain.max(own)),
             idle: self.idle.max(own),
             budget: self.budget.max(own),
+            wait: self.wait,
         }
     }
 }
@@ -76,18 +81,15 @@ impl Times {
 /// About so many bytes of a prompt are a token: enough for a guess of how long it takes to be read.
 pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
-/// How long a model may take to begin of which nothing is known, before one more is sent to probe
-/// (spec §4.7).
-const USUAL: Duration = Duration::from_secs(2);
 /// No model is expected to begin sooner than this: a slow moment is no sign.
-const SOONEST: Duration = Duration::from_millis(250);
+pub(super) const SOONEST: Duration = Duration::from_millis(250);
 
 impl Walker {
     /// A walker over the models that `registry` knows.
     #[must_use]
     pub fn new(
         config: &Config,
-        accounts: Vec<Account>,
+        accounts: Vec<Keyring>,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -107,11 +109,12 @@ impl Walker {
                 plain: config.plain_timeout,
                 idle: config.stream_idle_timeout,
                 budget: config.request_budget,
+                wait: config.wait,
             },
             tasks,
             log,
             traffic,
-            accounts: accounts.into_iter().map(Arc::new).collect(),
+            accounts: Keyrings::new(accounts),
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
             routing: config.routing,
@@ -133,12 +136,11 @@ impl Walker {
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
-        let snapshot = self.registry.snapshot();
+        let mut snapshot = self.registry.snapshot();
         if let Some(snapshot) = &snapshot {
             self.filter(snapshot, request, record);
             weigh(snapshot, request);
         }
-        let snapshot = snapshot.as_deref();
         let mut deadline = None;
         let mut progress = Progress::default();
         progress.session = session;
@@ -149,123 +151,120 @@ impl Walker {
             if progress.attempts >= self.max_attempts || now.steady >= deadline {
                 break;
             }
-            let mut changes = self.registry.changes();
-            let (next, claim) = self.choose(snapshot, request, &mut progress);
-            match (next, claim) {
-                (Next::Ask(_), Some((claim, mut drawn))) => {
-                    let candidate = Arc::clone(claim.candidate());
-                    let attempt = record.attempt(&candidate);
-                    let begun = attempt.begun();
-                    let learning = Learning::begins(snapshot, &candidate, self.learning, begun);
-                    let sent = Notify::new();
-                    let patience = self.patience(snapshot, &candidate, request, &progress);
-                    let may_end =
-                        || self.may_end(snapshot, &candidate, request, &progress, deadline);
-                    let asked =
-                        self.ask(&candidate, request, &attempt, &mut drawn, &sent, deadline);
-                    let asked = match self.within(patience, asked, &sent, may_end).await {
-                        Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
-                        failed => failed,
-                    };
-                    let asked = match asked {
-                        Err(Unanswered::Unreached(error)) => Err(error),
-                        Err(Unanswered::Failed(failure)) => Ok(Err(failure)),
-                        Err(Unanswered::Late(failure)) => {
-                            progress.has_ended_one = true;
-                            record.first_token_limit_hit();
-                            Ok(Err(failure))
-                        }
-                        Ok(opened) => Ok(Ok(opened)),
-                    };
-                    if asked.is_ok() {
-                        self.reached(&candidate, &mut progress);
-                    }
-                    match asked {
-                        Ok(Ok(opened)) if opened.is_silent() => {
-                            // It has answered, and another may have more to say.
-                            let failure = Failure {
-                                rest: Rest::None,
-                                ..self.rules.broken(Some(200), Cause::Silent)
-                            };
-                            self.tell(&candidate, &failure, None, attempt);
-                            learning.failed();
-                            claim.is_well();
-                            progress.is_out(candidate.model(), OutBy::Tried);
-                            let opened = opened.with_drawn(drawn);
-                            progress.last = Some(LastWord::Silent(Box::new(opened)));
-                        }
-                        Ok(Ok(opened)) => {
-                            claim.is_well();
-                            if let Some(session) = session {
-                                self.pins().set(session, &candidate, Now::read());
-                            }
-                            let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
-                            let opened = opened.with_drawn(drawn).teaching(learning, tokens);
-                            let attempt = Some(attempt);
-                            return Ok(Answer { opened, attempt });
-                        }
-                        Ok(Err(failure)) => {
-                            drawn.refused(&failure);
-                            let failure = failure.owed_to(request.routing);
-                            if teaches(&failure) {
-                                learning.failed();
-                            } else {
-                                drop(learning);
-                            }
-                            let refusal =
-                                self.after(request, failure, claim, &mut progress, attempt);
-                            // Who waits for its place finds it at rest.
-                            drop(drawn);
-                            if let Some(refusal) = refusal {
-                                return Err(refusal);
-                            }
-                        }
-                        Err(error) => {
-                            // It was not asked after all, and nothing is known of it.
-                            drop(learning);
-                            drop(claim);
-                            drawn.refund();
-                            progress.take_back();
-                            let took = Now::steady().saturating_duration_since(attempt.begun());
-                            attempt.was_none();
-                            let wants = self.wants(request, &progress);
-                            let elsewhere = self.is_elsewhere(snapshot, wants, &candidate);
-                            let wait = progress.way(candidate.provider());
-                            let wait = wait.fails(error.why, took, elsewhere);
-                            self.unreached(&error, &candidate, wait, record);
-                            let until = wait.map(|wait| Now::read().plus(wait).steady);
-                            match until.filter(|until| *until < deadline) {
-                                Some(until) => sleep_until(until.into()).await,
-                                None if elsewhere => {
-                                    let provider = candidate.provider();
-                                    self.registry.way_fails(provider, Now::read());
-                                    progress.unreached = Some(error.why);
-                                    if !error.why.may_pass() {
-                                        progress.is_out(provider, OutBy::Unreached);
-                                    }
-                                }
-                                None => {
-                                    return Err(Refusal::Unreachable {
-                                        why: error.why,
-                                        tried: tried(&record.attempts()),
-                                    });
-                                }
-                            }
-                        }
-                    }
-                }
-                (Next::Wait { wakes_in }, _) => {
-                    // Whatever ends the probe is told; past the budget nothing starts anyway.
-                    let wakes = wakes_in.map_or(deadline, |left| Now::read().plus(left).steady);
-                    let until = deadline.min(wakes);
-                    drop(timeout_at(until.into(), changes.changed()).await);
-                }
+            let list = snapshot.as_deref();
+            let (claim, mut drawn) = match self.choose(list, request, &mut progress) {
+                (Next::Ask(_), Some(claimed)) => claimed,
                 (Next::None(Why::NoneCapable { missing }), _) if progress.out.is_empty() => {
                     return Err(Refusal::NoCapableModel { missing });
                 }
                 (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
                 (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
-                (Next::Ask(_) | Next::None(_), _) => break,
+                (Next::None(Why::NoneCapable { .. }), _) => break,
+                // One that may be asked is left to those who wait, where they come first.
+                (Next::Ask(_) | Next::Wait { .. }, _)
+                | (Next::None(Why::Resting { .. } | Why::Exhausted), _) => {
+                    let turn = self.waits(request, &mut progress, record, deadline).await;
+                    let Some(turn) = turn else { break };
+                    snapshot = Some(turn.list);
+                    (turn.claim, turn.drawn)
+                }
+            };
+            let list = snapshot.as_deref();
+            let candidate = Arc::clone(claim.candidate());
+            let attempt = record.attempt(&candidate);
+            let learning = Learning::begins(list, &candidate, self.learning, attempt.begun());
+            let sent = Notify::new();
+            let patience = self.patience(list, &candidate, request, &progress);
+            let may_end = || self.may_end(list, &candidate, request, &progress, deadline);
+            let asked = self.ask(&claim, request, &attempt, &mut drawn, &sent, deadline);
+            let asked = match self.within(patience, asked, &sent, may_end).await {
+                Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
+                failed => failed,
+            };
+            let asked = match asked {
+                Err(Unanswered::Unreached(error)) => Err(error),
+                Err(Unanswered::Failed(failure)) => Ok(Err(failure)),
+                Err(Unanswered::Late(failure)) => {
+                    progress.has_ended_one = true;
+                    record.first_token_limit_hit();
+                    Ok(Err(failure))
+                }
+                Ok(opened) => Ok(Ok(opened)),
+            };
+            if asked.is_ok() {
+                self.reached(&candidate, &mut progress);
+            }
+            match asked {
+                Ok(Ok(opened)) if opened.is_silent() => {
+                    // It has answered, and another may have more to say.
+                    let failure = Failure {
+                        rest: Rest::None,
+                        ..self.rules.broken(Some(200), Cause::Silent)
+                    };
+                    self.tell(&candidate, &failure, None, attempt);
+                    learning.failed();
+                    claim.is_well();
+                    progress.is_out(candidate.model(), OutBy::Tried);
+                    let opened = opened.with_drawn(drawn);
+                    progress.last = Some(LastWord::Silent(Box::new(opened)));
+                }
+                Ok(Ok(opened)) => {
+                    claim.is_well();
+                    if let Some(session) = session {
+                        self.pins().set(session, &candidate, Now::read());
+                    }
+                    let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
+                    let opened = opened.with_drawn(drawn).teaching(learning, tokens);
+                    let attempt = Some(attempt);
+                    return Ok(Answer { opened, attempt });
+                }
+                Ok(Err(failure)) => {
+                    drawn.refused(&failure);
+                    let failure = failure.owed_to(request.routing);
+                    if teaches(&failure) {
+                        learning.failed();
+                    } else {
+                        drop(learning);
+                    }
+                    let refusal = self.after(request, failure, claim, &mut progress, attempt);
+                    // Who waits for its place finds it at rest.
+                    drop(drawn);
+                    if let Some(refusal) = refusal {
+                        return Err(refusal);
+                    }
+                }
+                Err(error) => {
+                    // It was not asked after all, and nothing is known of it.
+                    drop(learning);
+                    drop(claim);
+                    drawn.refund();
+                    progress.take_back();
+                    let took = Now::steady().saturating_duration_since(attempt.begun());
+                    attempt.was_none();
+                    let wants = self.wants(request, &progress);
+                    let elsewhere = self.is_elsewhere(list, wants, &candidate);
+                    let wait = progress.way(candidate.provider());
+                    let wait = wait.fails(error.why, took, elsewhere);
+                    self.unreached(&error, &candidate, wait, record);
+                    let until = wait.map(|wait| Now::read().plus(wait).steady);
+                    match until.filter(|until| *until < deadline) {
+                        Some(until) => sleep_until(until.into()).await,
+                        None if elsewhere => {
+                            let provider = candidate.provider();
+                            self.registry.way_fails(provider, Now::read());
+                            progress.unreached = Some(error.why);
+                            if !error.why.may_pass() {
+                                progress.is_out(provider, OutBy::Unreached);
+                            }
+                        }
+                        None => {
+                            return Err(Refusal::Unreachable {
+                                why: error.why,
+                                tried: tried(&record.attempts()),
+                            });
+                        }
+                    }
+                }
             }
         }
         let last = progress.last.take();
@@ -276,7 +275,11 @@ impl Walker {
             unreached: progress.unreached,
             attempts: &record.attempts(),
         };
-        let end = |known: &Knowledge, now| nobody_left(snapshot, walked, known, now);
+        let turn_in = progress.turn_in;
+        let end = |known: &Knowledge, now| {
+            let left = nobody_left(snapshot.as_deref(), walked, known, now);
+            left.map_err(|refusal| refusal.no_sooner_than(turn_in, now))
+        };
         let opened = self.registry.with_known_now(end)?;
         Ok(Answer {
             opened,
@@ -302,13 +305,20 @@ impl Walker {
 
     /// The accounts that are asked.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountId>> {
-        self.accounts.iter().map(|account| &account.id)
+        self.accounts.iter().map(Keyring::id)
     }
 
-    /// One of them; `None` if a snapshot speaks of an account that this walker does not know.
-    pub(super) fn account(&self, id: &Arc<AccountId>) -> Option<&Arc<Account>> {
-        let is_it = |account: &&Arc<Account>| Arc::ptr_eq(&account.id, id) || account.id == *id;
-        self.accounts.iter().find(is_it)
+    /// The keys of one of them; `None` if a snapshot speaks of an account that this walker does not know.
+    pub(super) fn keyring(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
+        self.accounts.of(id)
+    }
+
+    /// What a choice looks at.
+    fn with(&self) -> With<'_> {
+        With {
+            accounts: &self.accounts,
+            traffic: &self.traffic,
+        }
     }
 
     /// Chooses and claims the next candidate.
@@ -319,37 +329,23 @@ impl Walker {
         progress: &mut Progress,
     ) -> (Next<'s>, Option<(Claim, Drawn)>) {
         let wants = self.wants(request, progress);
-        let choose = |known: &Knowledge, now| {
+        let choose_one = |known: &Knowledge, now| {
             let next = next(snapshot, wants, known, now);
             let candidate = next.candidate().cloned();
             let was_unreached = candidate
                 .as_ref()
                 .is_some_and(|candidate| known.was_unreached(candidate.provider()));
-            let chosen = candidate.map(|candidate| Chosen {
-                slot: snapshot.and_then(|snapshot| snapshot.slot(&candidate)),
-                ask: wants.ask(),
-                candidate,
-            });
+            let chosen = snapshot.zip(candidate);
+            let chosen = chosen
+                .map(|(list, candidate)| choose(list, wants, &candidate, known, now, self.with()));
             ((next, was_unreached), chosen)
         };
-        let ((next, was_unreached), claim) = self
-            .registry
-            .claim(choose, |candidate| self.usual(candidate));
+        let ((next, was_unreached), claim) = self.registry.claim(choose_one);
         progress.was_unreached = was_unreached;
         if let Some((claim, _)) = &claim {
-            progress.attempts += 1;
-            progress.is_out(claim.candidate().itself(), OutBy::Tried);
+            progress.asks(claim.candidate());
         }
         (next, claim)
-    }
-
-    /// How long a model usually takes to begin, as far as streams have shown it.
-    fn usual(&self, candidate: &Candidate) -> Duration {
-        let id = &candidate.offer.public_id;
-        let [hour, day] = self.traffic.read(|live| live.figures(id, Now::read()));
-        let shown = [hour, day].into_iter().flatten();
-        let millis = shown.filter_map(|figures| figures.ttft_p50_ms).next();
-        millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
     }
 
     /// Who asks with a request of these headers, which tells its session; `None` where no session counts.
@@ -366,19 +362,7 @@ impl Walker {
     /// By what the candidates of a tier are ordered for a request of no session.
     #[must_use]
     pub fn by(&self) -> By<'_> {
-        self.by_session(None, None)
-    }
-
-    fn by_session<'a>(&'a self, session: Option<SessionKey>, pin: Option<&'a Pin>) -> By<'a> {
-        match self.routing {
-            Order::Rank => By::Rank,
-            Order::Balanced => By::Cost {
-                rank_worth: self.learning.rank_worth,
-                parameters: &self.learning,
-                pin,
-                session: session.map(|session| (session, self.salt)),
-            },
-        }
+        by(self.routing, &self.learning, None, None)
     }
 
     pub(super) fn wants<'a>(
@@ -391,7 +375,12 @@ impl Walker {
             preference: Preference::new(self.model_field, &request.wish),
             out: &progress.out,
             above_context: progress.above_context,
-            by: self.by_session(progress.session, progress.pin.as_ref()),
+            by: by(
+                self.routing,
+                &self.learning,
+                progress.session.map(|session| (session, self.salt)),
+                progress.pin.as_ref(),
+            ),
         }
     }
 
@@ -449,5 +438,24 @@ impl Walker {
 fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
     if let Some(least) = snapshot.least_context() {
         request.needs.weigh(least);
+    }
+}
+
+/// By what the candidates of a tier are ordered for a request of this session, whose last answer came from
+/// there.
+pub(super) fn by<'a>(
+    routing: Order,
+    parameters: &'a Parameters,
+    session: Option<(SessionKey, Salt)>,
+    pin: Option<&'a Pin>,
+) -> By<'a> {
+    match routing {
+        Order::Rank => By::Rank,
+        Order::Balanced => By::Cost {
+            rank_worth: parameters.rank_worth,
+            parameters,
+            pin,
+            session,
+        },
     }
 }

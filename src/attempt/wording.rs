@@ -31,11 +31,11 @@ impl Walker {
         let body = translated.map_err(|_| self.rules.broken(Some(200), Cause::NotACompletion))?;
         Ok(match opened {
             Opened::Plain(answer) => {
-                let account = self.account(&answer.candidate.account);
+                let keys = self.keyring(&answer.candidate.account);
                 Opened::Plain(PlainAnswer {
                     // What came in pieces is put together, and what was a string may be JSON now.
-                    body: match account {
-                        Some(account) => account.without_key(body),
+                    body: match keys {
+                        Some(keys) => keys.first().without_key(body),
                         None => body,
                     },
                     ..answer

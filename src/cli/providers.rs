@@ -42,8 +42,9 @@ fn table(standings: &[Standing]) -> String {
         let row = &standing.provider;
         let on = if standing.off.is_none() { "on" } else { "off" };
         let mut lines = vec![format!("{on}: {}", why(standing))];
-        let limits = own_limits(row);
-        lines.extend(limits.or_else(|| Some(row.gives.clone()).filter(|gives| !gives.is_empty())));
+        // The file's `limits` are instead of the row's, and clear its words (spec §10.1).
+        lines.extend(Some(row.gives.clone()).filter(|gives| !gives.is_empty()));
+        lines.extend(own_limits(row));
         lines.push(terms(row));
         lines.extend(get_one(row));
         let name = row.id.as_str();

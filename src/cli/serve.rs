@@ -113,18 +113,38 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     Exit::Fine
 }
 
-/// Whose account it is, where its key was found and what to know about it (spec §10.8).
+/// Whose account it is, where its key was found and what to know about it (spec §10.8); `further_keys` are
+/// those that `CONFIG_FILE` gives the same label.
 fn account_found(account: &Account) -> serde_json::Value {
-    let variable = account.variable.as_ref();
-    json!({
+    let of_key = |under: &Account| {
+        let variable = under.variable.as_ref();
+        json!({
+            "variable": variable.map(|variable| &variable.name),
+            "place": variable.map(|variable| &variable.place),
+            "key_shape": under.key.as_ref().map(|_| if under.odd_shape { "odd" } else { "fine" }),
+            "key_tail": under.key.as_ref().and_then(Secret::tail),
+        })
+    };
+    let mut keys: Vec<_> = account
+        .under_each_key()
+        .map(|under| of_key(&under))
+        .collect();
+    let mut found = json!({
         "provider": account.id.provider,
         "label": &*account.id.label,
-        "variable": variable.map(|variable| &variable.name),
-        "place": variable.map(|variable| &variable.place),
-        "key_shape": account.key.as_ref().map(|_| if account.odd_shape { "odd" } else { "fine" }),
-        "key_tail": account.key.as_ref().and_then(Secret::tail),
         "training": account.provider.training.as_str(),
-    })
+    });
+    let further = keys.split_off(1);
+    let first = keys
+        .into_iter()
+        .filter_map(|mut key| key.as_object_mut().map(std::mem::take));
+    for (name, value) in first.flatten() {
+        found[name] = value;
+    }
+    if !further.is_empty() {
+        found["further_keys"] = further.into();
+    }
+    found
 }
 
 /// Raises the limit on descriptors as far as the system allows, and returns it: the usual soft

@@ -86,6 +86,8 @@ pub enum Condition {
         ranking: Option<crate::registry::FailedRead>,
         /// Why the catalogue, its substitute, could not be read.
         catalogue: Option<crate::registry::FailedRead>,
+        /// Why the list of another provider brought no model.
+        list: Option<crate::registry::FailedRead>,
         /// When it is read again.
         next: Option<SystemTime>,
     },
@@ -201,14 +203,18 @@ impl Condition {
         }
         let Some(list) = known.list else {
             let Outside {
-                ranking, catalogue, ..
+                ranking,
+                catalogue,
+                list,
+                ..
             } = known.outside;
-            return if ranking.is_none() {
+            return if ranking.is_none() && list.is_none() {
                 Self::Starting
             } else {
                 Self::NoList {
                     ranking: ranking.clone(),
                     catalogue: catalogue.clone(),
+                    list: list.clone(),
                     next: known.next_read,
                 }
             };

@@ -29,6 +29,9 @@ pub struct About {
     /// The upstream's name, or its host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
+    /// It is the user's own server.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
     /// The upstream's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
@@ -152,6 +155,18 @@ impl Condition {
         let none = About::default();
         match self {
             Self::Draining | Self::Starting | Self::Probing => none,
+            Self::NoList {
+                list: Some(list),
+                next,
+                ..
+            } if !names.openrouter => About {
+                upstream,
+                own: names.own,
+                status: list.status,
+                cause: Some(list.kind),
+                until: next.map(rfc3339),
+                ..none
+            },
             Self::NoList { ranking, next, .. } => About {
                 upstream,
                 ranking: Some(names.ranking.clone()),
@@ -162,6 +177,7 @@ impl Condition {
             },
             Self::KeyRefused { status } => About {
                 upstream,
+                own: names.own,
                 key: names.key.clone(),
                 status: *status,
                 ..none
@@ -183,6 +199,7 @@ impl Condition {
             },
             Self::NotReached { cause, at, .. } => About {
                 upstream,
+                own: names.own,
                 cause: Some(cause.as_str()),
                 at: Some(rfc3339(*at)),
                 ..none

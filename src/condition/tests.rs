@@ -36,6 +36,7 @@ fn names() -> Names {
         key: Some("...aaaa".to_owned()),
         variable: Some("OPENROUTER_API_KEY".to_owned()),
         openrouter: true,
+        own: false,
     }
 }
 
@@ -283,6 +284,12 @@ fn s10_8_other_providers_appear_under_their_names() {
         variable: None,
         ..groq.clone()
     };
+    let own = Names {
+        upstream: Some("Your own server".to_owned()),
+        variable: None,
+        own: true,
+        ..groq.clone()
+    };
     let several = Names {
         upstream: None,
         ..names()
@@ -293,6 +300,12 @@ fn s10_8_other_providers_appear_under_their_names() {
         quota: Quota::Other,
         limit: None,
         until: at(28_720),
+    };
+    let no_list = |kind, status| Condition::NoList {
+        ranking: None,
+        catalogue: None,
+        list: failed(kind, status, "why"),
+        next: None,
     };
     let unreached = |fresh| Condition::NotReached {
         cause: Unreachable::Refused,
@@ -307,6 +320,12 @@ fn s10_8_other_providers_appear_under_their_names() {
         (&quota,            &groq,    "The account's free quota is used up; it is back in 7 h 42 min, at 15:58 UTC.", ""),
         (&unreached(true),  &groq,    "Groq cannot be reached: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
         (&unreached(false), &groq,    "Groq could not be reached 5 min ago, at the last request: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
+        (&refused,          &own,     "Your own server wants a key (HTTP 401).", "Put a new one into .env. Then restart the proxy."),
+        (&no_list("network", None), &own, "Your own server has given no list of models yet: why.", "Is it running, and is LOCAL_BASE_URL right?"),
+        (&no_list("status", Some(401)), &own, "Your own server has given no list of models yet: why.", "Is LOCAL_API_KEY right?"),
+        (&no_list("no_usable_model", None), &own, "Your own server has given no list of models yet: why.", "Give it a model: the proxy finds it by itself."),
+        (&unreached(true),  &own,     "Your own server cannot be reached: it refuses the connection.", "Is it running, and is LOCAL_BASE_URL right?"),
+        (&unreached(false), &own,     "Your own server could not be reached 5 min ago, at the last request: it refuses the connection.", "Is it running, and is LOCAL_BASE_URL right?"),
         (&unreached(true),  &several, "No provider can be reached: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
         (&unreached(false), &several, "No provider could be reached 5 min ago, at the last request: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
     ];

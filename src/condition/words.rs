@@ -28,6 +28,8 @@ pub struct Names {
     pub variable: Option<String>,
     /// OpenRouter is among the providers in use.
     pub openrouter: bool,
+    /// Only the user's own server is asked.
+    pub own: bool,
 }
 
 impl Names {
@@ -57,6 +59,7 @@ impl Names {
                     base: row.base_url.clone(),
                     key: account.and_then(|account| account.key.as_ref()?.tail()),
                     variable: variable.map(|variable| variable.name.clone()),
+                    own: row.id.is_local(),
                     ..openrouter
                 }
             }
@@ -96,6 +99,7 @@ impl Names {
             key: key.tail(),
             variable: Some("OPENROUTER_API_KEY".to_owned()),
             openrouter: true,
+            own: false,
         }
     }
 }
@@ -110,6 +114,11 @@ impl Condition {
                 "The proxy is shutting down: it finishes what is open and takes nothing new.".into()
             }
             Self::Starting => "The list of models is being read for the first time.".into(),
+            Self::NoList {
+                list: Some(list), ..
+            } if !names.openrouter => {
+                format!("{upstream} has given no list of models yet: {}.", list.why)
+            }
             Self::NoList {
                 ranking, catalogue, ..
             } => no_list(ranking.as_ref(), catalogue.as_ref(), names),
@@ -202,6 +211,9 @@ impl Condition {
             Self::AccountsOut { .. } => {
                 "Wait, or add a key of another provider: `free-llm-proxy providers` names them.".to_owned()
             }
+            Self::NoList {
+                list: Some(list), ..
+            } if names.own => own_step(list).to_owned(),
             Self::NoList { ranking, next, .. } => {
                 let again = next.map_or("soon".to_owned(), |next| {
                     format!("in {}", units::wait(left(next, now)))
@@ -230,6 +242,7 @@ impl Condition {
                 "Is UPSTREAM_BASE_URL right? The models of {} must exist there.",
                 names.ranking
             ),
+            Self::NotReached { .. } if names.own => OWN_RUNS.to_owned(),
             Self::NotReached { .. } if !names.openrouter || names.upstream.is_none() => {
                 "Is the network up here, and is HTTPS_PROXY right?".to_owned()
             }
@@ -247,6 +260,17 @@ impl Condition {
                 "The last requests and the log say how each of them failed.".to_owned()
             }
         })
+    }
+}
+
+const OWN_RUNS: &str = "Is it running, and is LOCAL_BASE_URL right?";
+
+/// What to do about the list of the user's own server. It is read again every few seconds.
+fn own_step(failed: &FailedRead) -> &'static str {
+    match (failed.kind, failed.status) {
+        (_, Some(401 | 403)) => "Is LOCAL_API_KEY right?",
+        ("no_usable_model", _) => "Give it a model: the proxy finds it by itself.",
+        _ => OWN_RUNS,
     }
 }
 

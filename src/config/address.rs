@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 use super::AllowOrigins;
 use super::value::Refusal;
 
-/// An `http` or `https` URL with a host, perhaps a query.
+/// An `http` or `https` URL with a host and optionally a query.
 pub(super) fn url(text: &str) -> Result<Uri, Refusal> {
     checked(text, &["http", "https"])
         .ok_or("must be an http:// or https:// URL with a host, such as https://host.example/path")
@@ -23,7 +23,7 @@ pub(super) fn url(text: &str) -> Result<Uri, Refusal> {
         })
 }
 
-/// A URL that paths are put behind; without its trailing slashes.
+/// A URL to which paths are appended; without its trailing slashes.
 pub(super) fn base_url(text: &str) -> Result<Uri, Refusal> {
     if url(text)?.query().is_some() {
         return Err("must have no ?query");
@@ -31,8 +31,8 @@ pub(super) fn base_url(text: &str) -> Result<Uri, Refusal> {
     url(text.trim_end_matches('/'))
 }
 
-/// The URL of a proxy on the way out, as it was written. Without a scheme it is `http`, as
-/// curl has it; a user and a password are fine.
+/// The URL of an outbound proxy, as written. Without a scheme it is `http`, as with curl; a user
+/// and a password are allowed.
 pub(super) fn proxy_url(text: &str) -> Result<String, Refusal> {
     let text = match text.split_once("://") {
         Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
@@ -85,7 +85,7 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, Refusal> {
     }
 }
 
-/// Where a client on this machine finds a listener: who listens everywhere is asked at home.
+/// The address at which a client on this machine reaches a listener: a wildcard becomes loopback.
 #[must_use]
 pub fn reachable(listener: SocketAddr) -> SocketAddr {
     let host = match listener.ip() {
@@ -96,8 +96,8 @@ pub fn reachable(listener: SocketAddr) -> SocketAddr {
     (host, listener.port()).into()
 }
 
-/// Whether this address is that listener of ours, as far as can be seen without asking: who listens
-/// everywhere listens at home.
+/// Whether this address is that listener of ours, as far as can be told without connecting: a
+/// wildcard listens on loopback.
 pub(super) fn leads_to(url: &str, listener: SocketAddr) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
@@ -119,8 +119,8 @@ pub(super) fn leads_to(url: &str, listener: SocketAddr) -> bool {
     }
 }
 
-/// Whether a host is this machine or one of its own network: it is reached directly, whatever the
-/// outbound proxy is (spec §10.1).
+/// Whether a host is this machine or in its own network: such a host is reached directly, whatever
+/// the outbound proxy is (spec §10.1).
 #[must_use]
 pub fn is_private_host(host: &str) -> bool {
     match literal(host) {
@@ -149,7 +149,7 @@ fn is_home(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// `*`, or origins as browsers send them: a scheme, a host, perhaps a port, and no path.
+/// `*`, or origins as browsers send them: a scheme, a host, optionally a port, and no path.
 pub(super) fn origins(text: &str) -> Result<AllowOrigins, Refusal> {
     if text == "*" {
         return Ok(AllowOrigins::Any);
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s8_who_listens_everywhere_is_asked_at_home() {
+    fn s8_a_wildcard_listener_is_reached_on_loopback() {
         #[rustfmt::skip]
         let rows = [
             ("0.0.0.0:8080",   "127.0.0.1:8080"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_whom_the_outbound_proxy_never_sees() {
+    fn s10_1_hosts_that_bypass_the_outbound_proxy() {
         #[rustfmt::skip]
         let rows = [
             ("127.0.0.1", true), ("localhost", true), ("LOCALHOST.", true), ("a.localhost", true), ("[::1]", true),

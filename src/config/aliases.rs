@@ -1,23 +1,21 @@
-//! `MODEL_ALIASES`: other names for models, so that the names agents have built in are none that
-//! nobody knows.
+//! `MODEL_ALIASES`: other names for models, so that the names that agents have built in are known.
 
 use super::value::Refusal;
 use crate::model::ModelId;
 
-/// The names that stand for something else. Exact names count before patterns, and of these the
-/// longest.
+/// The aliases. Exact names take precedence over patterns, and longer patterns over shorter ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases(Vec<Alias>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Alias {
-    /// What the name is, or what it begins with.
+    /// The name, or its beginning.
     name: String,
     is_prefix: bool,
     target: Target,
 }
 
-/// What a name stands for.
+/// The target of an alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The proxy's own choice.
@@ -27,7 +25,7 @@ pub enum Target {
 }
 
 impl Aliases {
-    /// What this name stands for, if it is an alias.
+    /// The target of this name, if it is an alias.
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&Target> {
         let fitting = self.0.iter().filter(|alias| {
@@ -43,7 +41,7 @@ impl Aliases {
     }
 }
 
-/// `name=id` or `name=auto`, comma-separated; a `*` at the end of a name stands for anything.
+/// `name=id` or `name=auto`, comma-separated; a `*` at the end of a name matches anything.
 pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
     let mut known: Vec<Alias> = Vec::new();
     for part in text.split(',') {
@@ -56,7 +54,7 @@ pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
             target: match target {
                 "auto" => Target::Auto,
                 id => Target::Model(
-                    ModelId::written(id).map_err(|_| "has a target that is no model id")?,
+                    ModelId::written(id).map_err(|_| "has a target that is not a model id")?,
                 ),
             },
         };
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s4_an_exact_name_counts_before_a_pattern_and_a_long_pattern_before_a_short() {
+    fn s4_exact_names_come_before_patterns_and_long_patterns_before_short_ones() {
         let known = aliases("gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free").unwrap();
         #[rustfmt::skip]
         let rows = [
@@ -101,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_aliases_that_mean_nothing_are_refused() {
+    fn s6_meaningless_aliases_are_refused() {
         #[rustfmt::skip]
         let rows = [
             ("gpt-5",             "needs name=id"),

@@ -1,12 +1,12 @@
 //! The table, printed: `.env.example`, and the tables of `docs/configuration.md` and `docs/routing.md`.
 //!
-//! Run the tests with `UPDATE=1` to write the files anew.
+//! Run the tests with `UPDATE=1` to rewrite the files.
 
 use super::table::{self, Group, Preset, Setting};
 use crate::provider::built_in;
 
-/// `.env.example`: every setting with its default, and placeholders for the keys, which the
-/// reader refuses.
+/// `.env.example`: every setting with its default, and placeholders for the keys, which the reader
+/// refuses.
 #[must_use]
 pub fn env_example() -> String {
     let keys = [
@@ -20,7 +20,7 @@ pub fn env_example() -> String {
     )
 }
 
-/// Where a file of settings counts.
+/// Where a file of settings applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// In its folder.
@@ -62,7 +62,7 @@ pub fn env_file(reach: Reach, given: &[(&str, &str)]) -> String {
     out
 }
 
-/// The keys of the table of providers: each puts its provider on.
+/// The keys of the table of providers: each enables its provider.
 fn provider_keys(given: &[(&str, &str)]) -> String {
     let mut out = String::from(
         "\n# --- Keys of more providers: a key puts its provider on (`free-llm-proxy providers`) ---\n\n\
@@ -81,7 +81,7 @@ fn provider_keys(given: &[(&str, &str)]) -> String {
     out
 }
 
-/// The setting of the table that is one of these, where there is one.
+/// The setting of the table that has one of these names, if any.
 fn find(names: &[String]) -> Option<&'static Setting> {
     names.iter().find_map(|name| table::find(name))
 }
@@ -133,7 +133,7 @@ pub(super) mod tests {
     const BEGIN: &str = "<!-- settings: begin (written by `UPDATE=1 cargo test s6_`) -->\n";
     const END: &str = "<!-- settings: end -->\n";
 
-    /// The first names of the table of providers, and what must go with them.
+    /// The first names of the table of providers, and the names that go with them.
     #[rustfmt::skip]
     const SAMPLE_NAMES: [&str; 19] = [
         "GEMINI_API_KEY", "GROQ_API_KEY", "NVIDIA_API_KEY", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID",
@@ -192,7 +192,7 @@ pub(super) mod tests {
         let names: std::collections::BTreeSet<_> = names.chain(SAMPLE_NAMES).collect();
         let sampled: std::collections::BTreeSet<_> = values.keys().copied().collect();
         assert_eq!(sampled, names);
-        // Empty, it names nobody, which is a mistake of its own.
+        // An empty value names no provider, which is an error of its own.
         let set = |name: &str| values.get(name).filter(|_| name != "PROVIDERS");
         let error = Config::read(|name| set(name).cloned()).unwrap_err();
         assert_eq!(error.problems().len(), 2, "{error}");
@@ -212,7 +212,7 @@ pub(super) mod tests {
         format!("{before}{begin}\n{inner}\n{end}{after}")
     }
 
-    /// The file is what `expected` makes of it, and with `UPDATE` set it becomes that.
+    /// Checks that the file is what `expected` makes of it; with `UPDATE` set, rewrites it.
     #[expect(clippy::disallowed_methods, reason = "a test's own switch, no setting")]
     pub(crate) fn keep(path: &str, expected: impl Fn(&str) -> String) {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);

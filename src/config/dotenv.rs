@@ -1,9 +1,9 @@
 //! `NAME=value` lines, as people write them in a `.env`. Pure.
 //!
-//! Nothing is put in the place of `$NAME`: a file that someone else wrote must not be able to draw
-//! a variable of this machine into a value that is sent somewhere.
+//! `$NAME` is never substituted: a file that someone else wrote must not be able to get a variable
+//! of this machine into a value that is sent somewhere.
 
-/// Why a line is no assignment.
+/// Why a line is not an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Odd {
     /// It is not `NAME=value`.
@@ -15,12 +15,13 @@ pub(crate) enum Odd {
 /// A line, counted from 1, and what it assigns.
 pub(crate) type Entry<'t> = (usize, Result<(&'t str, String), Odd>);
 
-/// All assignments and all odd lines, in order.
+/// All assignments and all invalid lines, in order.
 pub(crate) fn entries(text: &str) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     let mut rest = unmarked(text);
     let mut line = 1;
-    // A quote may close on a later line. Once one never did, the lines behind it are read one by one.
+    // A quote may be closed on a later line. Once one was never closed, the lines after it are read
+    // one by one.
     let mut across = true;
     while !rest.is_empty() {
         let (first, after) = rest.split_once('\n').unwrap_or((rest, ""));
@@ -64,13 +65,14 @@ pub(crate) fn entries(text: &str) -> Vec<Entry<'_>> {
     entries
 }
 
-/// The names that the lines seem to assign, with their numbers, whatever else is wrong with the lines.
+/// The names that the lines seem to assign, with line numbers, whatever else is wrong with the
+/// lines.
 pub(crate) fn names(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = (1..).zip(unmarked(text).lines());
     lines.filter_map(|(number, line)| Some((number, assignment(line)?.ok()?.0)))
 }
 
-/// Without the mark that some editors put first.
+/// The text without the byte order mark that some editors put first.
 fn unmarked(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
@@ -103,7 +105,7 @@ enum Broken {
     Open,
 }
 
-/// The value, and how many bytes it takes, without the line's end.
+/// The value, and how many bytes it takes, without the line end.
 fn read_value(text: &str) -> Result<(String, usize), Broken> {
     let mut value = String::new();
     let mut quote = None;

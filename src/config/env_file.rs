@@ -1,7 +1,7 @@
-//! A file of settings: found, read within bounds, and told from another program's.
+//! A file of settings: found, read within limits, and distinguished from another program's.
 //!
-//! The working directory may be anybody's, so its `.env` is opened without waiting (it may be a
-//! FIFO) and counts only if it names a setting that no other program has.
+//! The working directory may belong to anyone, so its `.env` is opened without blocking (it may be
+//! a FIFO) and counts only if it contains a setting that no other program has.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -17,45 +17,45 @@ use super::table::{self, Setting};
 /// No file of settings is larger.
 const MAX_BYTES: u64 = 256 << 10;
 
-/// What is there.
+/// What was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,
-    /// Another program's, or none that can be read: why it is passed over.
+    /// Another program's, or unreadable: why it is ignored.
     PassedOver(&'static str),
-    /// One of ours that cannot be used: the end of a sentence that begins with its name.
+    /// Ours, but unusable: the end of a sentence that begins with its name.
     Broken(String),
     Text(String),
 }
 
-/// The `.env` of a folder that may be anybody's.
+/// The `.env` of a folder that may belong to anyone.
 pub(super) fn in_folder(path: &Path) -> Found {
     let bytes = match open_at_once(path) {
         Ok(Some(file)) => match bounded(file) {
             Ok(bytes) => bytes,
             Err(_) => return Found::PassedOver("cannot be read"),
         },
-        Ok(None) => return Found::PassedOver("is no file"),
+        Ok(None) => return Found::PassedOver("is not a file"),
         Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            return Found::PassedOver("may not be read by you");
+            return Found::PassedOver("is not readable by you");
         }
         Err(_) => return Found::PassedOver("cannot be read"),
     };
     if is_ours(&String::from_utf8_lossy(&bytes)) {
         text(bytes)
     } else {
-        Found::PassedOver("holds nothing of free-llm-proxy's")
+        Found::PassedOver("has no settings of free-llm-proxy")
     }
 }
 
-/// The text of a file in a folder that may be anybody's, or the end of a sentence that says why there
-/// is none; nothing where there is no such file.
+/// The text of a file in a folder that may belong to anyone, or the end of a sentence that says why
+/// there is none; `None` if there is no such file.
 #[must_use]
 pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
     let file = match open_at_once(path) {
         Ok(Some(file)) => file,
-        Ok(None) => return Some(Err("is no file")),
+        Ok(None) => return Some(Err("is not a file")),
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(_) => return Some(Err("cannot be read")),
     };
@@ -66,14 +66,14 @@ pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
     Some(text.ok_or("is too large, or not UTF-8 text"))
 }
 
-/// The text of a file that holds a key and nothing else, or the end of a sentence that says why there is
-/// none. Never waits for a file that is a pipe.
+/// The text of a file that contains a key and nothing else, or the end of a sentence that says why
+/// there is none. Never blocks on a pipe.
 pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
     let told = |error: &io::Error| {
         if error.kind() == ErrorKind::NotFound {
             "is not there".to_owned()
         } else if error.kind() == ErrorKind::PermissionDenied {
-            "may not be read by you".to_owned()
+            "is not readable by you".to_owned()
         } else {
             format!("cannot be read: {error}")
         }
@@ -86,7 +86,7 @@ pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
             Found::PassedOver(why) => Err(why.to_owned()),
         },
         Ok(None) if path.is_dir() => Err("is a directory".to_owned()),
-        Ok(None) => Err("is no file".to_owned()),
+        Ok(None) => Err("is not a file".to_owned()),
         Err(error) => Err(told(&error)),
     }
 }
@@ -100,16 +100,16 @@ pub(super) fn chosen(path: &Path) -> Found {
     }
 }
 
-/// The user's own file, below `XDG_CONFIG_HOME` or else the home directory. A relative one of
-/// either would be the working directory's.
+/// The user's own file, below `XDG_CONFIG_HOME` or else the home directory. If either is relative
+/// it would be in the working directory, so it is ignored.
 pub(super) fn of_user(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
     Some(folder?.join("free-llm-proxy").join("env"))
 }
 
-/// None if it is no regular file. It may become another between the two looks; then opening it
-/// still does not wait, and the second look decides.
+/// `None` if it is not a regular file. It may be replaced between the two checks; opening it still
+/// does not block, and the second check decides.
 fn open_at_once(path: &Path) -> io::Result<Option<File>> {
     if !std::fs::metadata(path)?.is_file() {
         return Ok(None);
@@ -121,7 +121,7 @@ fn open_at_once(path: &Path) -> io::Result<Option<File>> {
     Ok(is_file.then_some(file))
 }
 
-/// One byte more than is allowed shows that there are too many.
+/// One byte more than allowed shows that there are too many.
 fn bounded(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
@@ -138,7 +138,7 @@ fn text(bytes: Vec<u8>) -> Found {
     }
 }
 
-/// The two keys of ours count in all their spellings; other providers' are other programs' too.
+/// Our two keys count in all their spellings; other providers' keys are used by other programs too.
 fn is_ours(text: &str) -> bool {
     dotenv::names(text).any(|(_, name)| {
         let base = key_name(name).base;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s12_1_another_programs_file_is_passed_over_with_its_odd_lines() {
+    fn s12_1_another_programs_file_is_ignored_with_its_invalid_lines() {
         #[rustfmt::skip]
         let rows = [
             ("PROXY_API_KEY=x",                        true),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn s12_1_what_is_no_file_is_passed_over_without_waiting() {
+    fn s12_1_what_is_not_a_file_is_ignored_without_blocking() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         let ours = "PROXY_API_KEY=x\n";
@@ -228,14 +228,14 @@ mod tests {
             ("to-nothing",    Found::Nothing),
             ("file",          Found::Text(ours.to_owned())),
             ("link",          Found::Text(ours.to_owned())),
-            ("folder",        passed("is no file")),
-            ("fifo",          passed("is no file")),
-            ("to-fifo",       passed("is no file")),
-            ("to-folder",     passed("is no file")),
-            ("to-zero",       passed("is no file")),
+            ("folder",        passed("is not a file")),
+            ("fifo",          passed("is not a file")),
+            ("to-fifo",       passed("is not a file")),
+            ("to-folder",     passed("is not a file")),
+            ("to-zero",       passed("is not a file")),
             ("to-itself",     passed("cannot be read")),
-            ("utf16",         passed("holds nothing of free-llm-proxy's")),
-            ("large-foreign", passed("holds nothing of free-llm-proxy's")),
+            ("utf16",         passed("has no settings of free-llm-proxy")),
+            ("large-foreign", passed("has no settings of free-llm-proxy")),
             ("large",         Found::Broken("is larger than 256 KiB".to_owned())),
             ("latin",         Found::Broken("is not UTF-8 text".to_owned())),
         ];
@@ -247,14 +247,14 @@ mod tests {
     }
 
     #[test]
-    fn s12_1_a_chosen_file_is_read_whatever_it_holds() {
+    fn s12_1_a_chosen_file_is_read_whatever_it_contains() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("settings");
         assert_eq!(chosen(&path), Found::Nothing);
         std::fs::write(&path, "PORT=1").unwrap();
         assert_eq!(chosen(&path), Found::Text("PORT=1".to_owned()));
         let Found::Broken(why) = chosen(dir.path()) else {
-            panic!("a folder is no file");
+            panic!("a folder is not a file");
         };
         assert!(why.starts_with("cannot be read: "), "{why}");
         assert_eq!(

@@ -1,5 +1,5 @@
-//! `CONFIG_FILE`: which file that is, and whether it may be read (spec §10.1). What it says, `provider`
-//! reads.
+//! `CONFIG_FILE`: which file that is, and whether it may be read (spec §10.1). `provider` reads its
+//! contents.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use super::trust::Source;
 use crate::provider::built_in;
 use crate::provider::file::{ConfigFile, read};
 
-/// The file, as far as there is one.
+/// The file, if there is one.
 #[derive(Clone, Debug)]
 pub(super) struct File {
-    /// What it says.
+    /// Its contents.
     pub says: ConfigFile,
-    /// Where it is, and whose trust it has.
+    /// Where it is, and how far it is trusted.
     pub is: Variable,
     /// What is wrong with it.
     pub problems: Vec<String>,
@@ -34,8 +34,8 @@ impl Default for File {
     }
 }
 
-/// Finds and reads it: where a setting names it (its text, who set that, and what that is called), or
-/// beside the user's own file of settings.
+/// Finds and reads it: where a setting names it (its text, who set that, and what that is called),
+/// or beside the user's own file of settings.
 pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<&Path>) -> File {
     match named {
         Some((path, _, _)) if path.trim().is_empty() => File::default(),
@@ -45,7 +45,7 @@ pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<
         },
         Some((path, source, _)) => {
             let path = PathBuf::from(path.trim());
-            // Which folder this is must not decide which file the user's own settings mean.
+            // The working directory must not decide which file the user's own settings mean.
             let path = match (source, user_file.and_then(Path::parent)) {
                 (Source::UserFile, Some(folder)) => folder.join(path),
                 _ => path,
@@ -59,7 +59,7 @@ pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<
     }
 }
 
-/// A file of this text, with the trust of the user's own.
+/// A file with this text, trusted like the user's own.
 pub(super) fn of(text: &str) -> File {
     let mut file = File::default();
     file.take(text, "CONFIG_FILE");
@@ -98,7 +98,7 @@ fn at(path: &Path, source: Source, is_named: bool) -> File {
 /// A cloned repository must not configure us.
 fn folders(path: &str, place: &str) -> String {
     format!(
-        "CONFIG_FILE={} is set by {place} in this folder, which may be anybody's: it counts from a flag, \
+        "CONFIG_FILE={} is set by {place} in this folder, which may be anyone's: it counts from a flag, \
          the environment or ~/.config/free-llm-proxy/env or, if you trust this one, with --env-file {place}",
         super::error::shown(path)
     )

@@ -1,7 +1,7 @@
 //! Settings: read once, checked together, plain typed values afterwards (spec §6).
 //!
-//! One table ([`SETTINGS`]) feeds the reader, `--help`, `.env.example` and
-//! `docs/configuration.md`. Nothing outside this room reads the environment.
+//! One table ([`SETTINGS`]) feeds the reader, `--help`, `.env.example` and `docs/configuration.md`.
+//! Nothing outside this module reads the environment.
 
 mod accounts;
 mod address;
@@ -32,6 +32,7 @@ use crate::model::ModelOrder;
 use crate::provider::Provider;
 use crate::redact::Secret;
 
+pub use crate::redact::looks_like_key;
 pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
@@ -39,7 +40,7 @@ pub use aliases::{Aliases, Target};
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
 pub use env_file::text_in_folder;
-pub use error::{ConfigError, looks_like_key};
+pub use error::ConfigError;
 pub use read::listen_address;
 pub use sources::{Sources, folder_file_is_ours, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};
@@ -50,16 +51,16 @@ pub use value::is_placeholder;
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Everybody who may be asked, in the order of their providers. Never empty.
+    /// All accounts that may be asked, in the order of their providers. Never empty.
     pub accounts: Vec<Account>,
-    /// The providers that are on, in the order in which they count (spec §10.3), `local` last; with
-    /// what `CONFIG_FILE` and the settings change of them.
+    /// The providers that are on, in order of preference (spec §10.3), `local` last; including what
+    /// `CONFIG_FILE` and the settings change about them.
     pub providers: Vec<Arc<Provider>>,
     /// `MODEL_ORDER`.
     pub model_order: ModelOrder,
-    /// The first key at OpenRouter; empty where it is not on.
+    /// The first key for OpenRouter; empty if OpenRouter is not on.
     pub upstream_key: Secret,
-    /// `PROXY_API_KEY`: any of these opens the door. Never empty.
+    /// `PROXY_API_KEY`: each of these gives access. Never empty.
     pub proxy_keys: Vec<Secret>,
     /// `MODELS_LIST_URL`.
     pub models_list_url: Uri,
@@ -75,20 +76,20 @@ pub struct Config {
     pub request_budget: Duration,
     /// `CONNECT_TIMEOUT_SEC`, never above `upstream_timeout`.
     pub connect_timeout: Duration,
+    /// `WAIT_SEC`: within so long of its arrival a request waits for somebody to wake; `None` never waits.
+    pub wait: Option<Duration>,
     /// `UPSTREAM_TIMEOUT_SEC`: until the first useful event.
     pub upstream_timeout: Duration,
     /// `STREAM_IDLE_TIMEOUT_SEC`: silence within a stream.
     pub stream_idle_timeout: Duration,
-    /// `PLAIN_TIMEOUT_SEC`: a whole plain answer, where that has a limit of its own.
+    /// `PLAIN_TIMEOUT_SEC`: a whole plain answer, if that has a limit of its own.
     pub plain_timeout: Option<Duration>,
     /// `STREAM_KEEPALIVE_SEC`; `None` never waits aloud.
     pub stream_keepalive: Option<Duration>,
-    /// `LONG_WAIT_SEC`: a longer one is told in the client's own form; `None` is never so.
+    /// `LONG_WAIT_SEC`: longer waits are sent in the form that the client shows; `None` is never.
     pub long_wait: Option<Duration>,
     /// `ROUTING`.
     pub routing: Order,
-    /// `WAIT_SEC`: a request waits so long at most for the first candidate to be back; `None` never waits.
-    pub wait: Option<Duration>,
     /// `RANK_WORTH_SEC` and `LEARN_...`.
     pub learning: Parameters,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
@@ -121,20 +122,20 @@ pub struct Config {
     pub metrics_auth: bool,
     /// `CORS_ALLOW_ORIGINS`.
     pub cors_allow_origins: AllowOrigins,
-    /// The byte, depth and time limits on what comes in from outside.
+    /// The byte, depth and time limits on input from outside.
     pub limits: Limits,
-    /// Through which proxy the upstream and the list are reached.
+    /// The proxy through which the upstream and the list are reached.
     pub outbound_proxy: OutboundProxy,
-    /// What is worth knowing about these settings without being a mistake; one sentence each.
+    /// What is worth knowing about these settings without being an error; one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// A key of fewer characters can be guessed, given time.
+/// A shorter key can be guessed, given time.
 pub const SAFE_KEY: usize = 16;
 
 impl Config {
-    /// How short the shortest key is that opens the door to others than this machine, if it is
-    /// too short for that (spec §13).
+    /// The length of the shortest key if others than this machine can try it, and it is too short
+    /// for that (spec §13).
     #[must_use]
     pub fn short_key(&self) -> Option<usize> {
         let shortest = self.proxy_keys.iter().map(Secret::len).min()?;
@@ -143,21 +144,21 @@ impl Config {
     }
 }
 
-/// What a client needs: where the proxy is, and what opens it.
+/// What a client needs: the proxy's address, and a key to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
     /// `http://127.0.0.1:8080`: no slash at its end, and no `/v1`.
     pub base: String,
     /// The first of `PROXY_API_KEY`.
     pub key: Secret,
-    /// How many tokens the models hold: a request and its answer.
+    /// The context window of the models, in tokens: a request and its answer.
     pub window: u64,
 }
 
-/// The window that agents are told of while the proxy cannot be asked for its models'.
+/// The window that agents get while the proxy cannot be asked for its models'.
 pub const USUAL_WINDOW: u64 = 131_072;
 
-/// How much, how deep and how slow the outside may be (spec §6).
+/// Limits on size, depth and slowness of input (spec §6).
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// `MAX_BODY_BYTES`: a request's body.
@@ -184,7 +185,7 @@ pub struct Limits {
     pub max_held_bytes: usize,
 }
 
-/// What becomes of a request's own `model` (spec §4).
+/// What happens to a request's own `model` (spec §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelField {
     /// The proxy chooses.
@@ -195,10 +196,10 @@ pub enum ModelField {
     Pin,
 }
 
-/// Whose pages may call us from a browser.
+/// Which pages may call us from a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowOrigins {
-    /// Anybody's (`*`).
+    /// Any (`*`).
     Any,
     /// These, letter by letter.
     Listed(Vec<HeaderValue>),
@@ -211,7 +212,7 @@ pub enum LogLevel {
     Debug,
     /// Every request.
     Info,
-    /// What went wrong and was mended, or should be looked at.
+    /// What went wrong and was handled, or should be looked at.
     Warning,
     /// What a person must act on.
     Error,
@@ -225,14 +226,14 @@ pub struct OutboundProxy {
     pub https: Option<String>,
     /// For `http` targets.
     pub http: Option<String>,
-    /// For both, where the one above is missing.
+    /// For both, if the one above is missing.
     pub all: Option<String>,
     /// The hosts that are reached directly.
     pub no: Option<String>,
 }
 
 impl fmt::Debug for OutboundProxy {
-    /// Only which are set: a proxy's URL may hold a password.
+    /// Only which are set: a proxy's URL may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OutboundProxy")
             .field("https", &self.https.is_some())

@@ -1,4 +1,4 @@
-//! Names that look like a setting's and are none: slips of the hand. Pure.
+//! Names that look like a setting's but are not: typos. Pure.
 
 use super::accounts::{is_provider_variable, plain_names};
 use super::table::SETTINGS;
@@ -7,7 +7,7 @@ use crate::spelling::distance;
 /// A name at least this long is not another program's by accident.
 pub(super) const LONG: usize = 12;
 
-/// Names that other programs read, however near to ours.
+/// Names that other programs read, however close to ours.
 #[rustfmt::skip]
 const FOREIGN: &[&str] = &[
     "AI_API_KEY", "FTP_PROXY", "GH_TOKEN", "GOPROXY", "GROK_API_KEY", "HERE_API_KEY", "HOME", "HOSTS", "HTTP_PORT", "KIMI_API_KEY",
@@ -15,8 +15,8 @@ const FOREIGN: &[&str] = &[
     "XAI_API_KEY",
 ];
 
-/// The setting, or the provider's key, that this name may have been meant for, among those that are not
-/// set.
+/// The setting, or the provider's key, that this name may have been meant for, among those that are
+/// not set.
 pub(super) fn near(name: &str, is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
     if is_provider_variable(name) {
         return None;
@@ -36,7 +36,8 @@ pub(super) fn near(name: &str, is_set: impl Fn(&str) -> bool) -> Option<&'static
     near.min().map(|(_, name)| name)
 }
 
-/// How many letters may be wrong: where few letters tell two names apart, two may be another word.
+/// How many letters may be wrong: if few letters distinguish two names, two wrong ones may make
+/// another word.
 fn most(name: &str, known: &str) -> usize {
     const SHORT: usize = 6;
     let stem = |name: &str| name.strip_suffix("_API_KEY").map(str::len);
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s12_1_a_slip_of_the_hand_is_told_from_another_name() {
+    fn s12_1_typos_are_distinguished_from_other_names() {
         #[rustfmt::skip]
         let rows = [
             ("PROXY_API_KEYS",        Some("PROXY_API_KEY")),
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn s12_1_no_setting_is_taken_for_another() {
+    fn s12_1_no_setting_is_mistaken_for_another() {
         for setting in SETTINGS {
             assert_eq!(near(setting.name, |name| name == setting.name), None);
         }

@@ -1,4 +1,4 @@
-//! From text to [`Config`]: every setting is read, and every mistake noted, before it ends.
+//! From text to [`Config`]: every setting is read, and every error noted, before it ends.
 
 mod learning;
 mod providers;
@@ -18,7 +18,7 @@ use crate::model::ModelOrder;
 use crate::provider::file::ConfigFile;
 use crate::redact::Secret;
 
-/// What is read beside the settings of the table.
+/// What is read besides the settings of the table.
 pub(super) struct Beside<'a> {
     /// The variables that may hold keys.
     pub layers: &'a [accounts::Layer],
@@ -26,17 +26,17 @@ pub(super) struct Beside<'a> {
     pub read: &'a dyn Fn(&Path) -> Result<String, String>,
     /// `CONFIG_FILE`.
     pub file: &'a ConfigFile,
-    /// Where that is.
+    /// Where that file is.
     pub file_is: &'a Variable,
 }
 
-/// What came of reading everything.
+/// The result of reading everything.
 pub(super) struct Read {
     pub config: Result<Config, ConfigError>,
     pub standings: Vec<Standing>,
     /// Where the accounts' keys were found.
     pub found: Vec<Variable>,
-    /// What is wrong with the providers' settings alone.
+    /// What is wrong with the providers' settings only.
     pub problems: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         nobody,
         warnings,
     } = reader.accounts(beside);
-    // People begin with the keys; what is wrong with other settings of providers comes behind.
+    // People begin with the keys, so errors in other settings of providers come after them.
     let others = std::mem::take(&mut reader.problems);
     let problems = [problems, others].concat();
     reader.problems = nobody.into_iter().chain(problems.clone()).collect();
@@ -62,7 +62,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         .filter_map(|account| account.variable.clone());
     let spares = accounts.iter().flat_map(|account| &account.spares);
     let found = keyed
-        .chain(spares.map(|(_, variable)| variable.clone()))
+        .chain(spares.map(|spare| spare.variable.clone()))
         .collect();
     let config = reader.config(accounts, &standings, warnings);
     Read {
@@ -73,7 +73,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
     }
 }
 
-/// `HOST` and `PORT` alone: all that a probe from within a container needs to know.
+/// `HOST` and `PORT` only: all that a probe from within a container needs to know.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<String>) -> Result<SocketA
     reader.end(listener)
 }
 
-/// The outbound proxy alone.
+/// The outbound proxy only.
 pub(super) fn outbound_proxy(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<OutboundProxy, ConfigError> {
@@ -99,7 +99,7 @@ pub(super) fn outbound_proxy(
     reader.end(Some(proxy))
 }
 
-/// Where the proxy listens, and the first key that opens it.
+/// Where the proxy listens, and the first key to it.
 pub(super) fn running(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<(SocketAddr, Secret), ConfigError> {
@@ -112,8 +112,8 @@ pub(super) fn running(
     reader.end(listener.zip(key))
 }
 
-/// Where clients find the proxy, and the first key that opens it; `url` is where it is found by
-/// another way than its own address.
+/// Where clients find the proxy, and the first key to it; `url` is its address if it is reached by
+/// another way than directly.
 pub(super) fn door(
     lookup: impl Fn(&str) -> Option<String>,
     url: Option<&str>,
@@ -135,7 +135,7 @@ pub(super) fn door(
     reader.end(door)
 }
 
-/// How many attempts a request has where there is more than one account (spec §10.3).
+/// How many attempts a request has if there is more than one account (spec §10.3).
 const ATTEMPTS_OF_SEVERAL: usize = 10;
 
 struct SettingsReader<F> {
@@ -144,7 +144,7 @@ struct SettingsReader<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
-    /// Two steps, so that one mistake does not hide the next: all are read, then put together.
+    /// Two steps, so that one error does not hide the next: everything is read, then assembled.
     fn config(
         &mut self,
         accounts: Vec<Account>,
@@ -172,6 +172,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let referer = self.get("OPENROUTER_REFERER", header);
         let title = self.get("OPENROUTER_TITLE", header);
         let request_budget = self.get("REQUEST_BUDGET_SEC", seconds);
+        let wait = self.get("WAIT_SEC", period);
         let connect_timeout = self.get("CONNECT_TIMEOUT_SEC", seconds);
         let upstream_timeout = self.get("UPSTREAM_TIMEOUT_SEC", seconds);
         let stream_idle_timeout = self.get("STREAM_IDLE_TIMEOUT_SEC", seconds);
@@ -179,7 +180,6 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let stream_keepalive = self.get("STREAM_KEEPALIVE_SEC", period);
         let long_wait = self.get("LONG_WAIT_SEC", period);
         let routing = self.get("ROUTING", routing);
-        let wait = self.get("WAIT_SEC", period);
         let learning = self.learning();
         let rate_limit_cooldown = self.get("RATE_LIMIT_COOLDOWN_SEC", seconds_or_zero);
         let generic_error_cooldown = self.get("GENERIC_ERROR_COOLDOWN_SEC", seconds_or_zero);
@@ -191,7 +191,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let outbound_proxy = self.outbound_proxy();
         let main = host.zip(port).map(SocketAddr::from);
         self.lead_elsewhere(&accounts, main.into_iter().chain(metrics_addr));
-        // Noted, where it is wrong, when the accounts were read.
+        // An invalid value was noted when the accounts were read.
         let allow_paid = self.given("ALLOW_PAID").map(|text| boolean(&text).ok());
         let on = |standing: &&Standing| standing.off.is_none();
         let openrouter = standings.iter().find(|s| s.provider.id.is_openrouter());
@@ -214,6 +214,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             worker_threads,
             max_fallback_attempts: max_fallback_attempts?,
             request_budget: request_budget?,
+            wait: wait?,
             connect_timeout: connect_timeout?.min(upstream_timeout?),
             upstream_timeout: upstream_timeout?,
             stream_idle_timeout: stream_idle_timeout?,
@@ -221,7 +222,6 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             stream_keepalive: stream_keepalive?,
             long_wait: long_wait?,
             routing: routing?,
-            wait: wait?,
             learning: learning?,
             rate_limit_cooldown: rate_limit_cooldown?,
             generic_error_cooldown: generic_error_cooldown?,
@@ -244,7 +244,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         })
     }
 
-    /// A URL as it was given, with or without the path of the API behind it.
+    /// A URL as given, with or without the path of the API.
     fn base_of(&mut self, url: &str) -> Option<String> {
         match address::base_url(url) {
             Ok(url) => {
@@ -257,7 +257,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         }
     }
 
-    /// A client's key is the proxy's: it is no use to make one up.
+    /// A client's key is the proxy's: inventing one would be useless.
     fn door_key(&mut self) -> Option<Secret> {
         if self.given("PROXY_API_KEY").is_none() {
             return self.note(
@@ -280,8 +280,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let listener = self.listener()?;
         match listener.port() {
             0 => self.note(
-                "PORT is 0, so nobody can know which one is taken: say where it is with --url"
-                    .to_owned(),
+                "PORT is 0, so the port is unknown: say where the proxy is with --url".to_owned(),
             ),
             _ => Some(format!("http://{}", address::reachable(listener))),
         }
@@ -323,14 +322,14 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         }
     }
 
-    /// The setting's value; `None` where there is none, or where a problem was noted.
+    /// The setting's value; `None` if there is none, or if a problem was noted.
     fn get<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Option<T> {
         let setting = table::find(name)?;
         let given = self.given(name);
         match (given.as_deref(), setting.preset) {
             (None | Some(""), Preset::None) => None,
             (None, Preset::Text(text)) => parse(text).ok(),
-            // A mistake in the other setting is told under its own name.
+            // An error in the other setting is reported under its own name.
             (None, Preset::Same(other)) => match self.given(other) {
                 Some(text) => parse(&text).ok(),
                 None => parse(setting.default_text()?).ok(),

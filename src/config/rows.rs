@@ -1,4 +1,4 @@
-//! Every provider that is known: the built-in rows, with what `CONFIG_FILE` and the settings change of
+//! Every known provider: the built-in rows, with what `CONFIG_FILE` and the settings change about
 //! them (spec §10.1). Pure.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::model::ProviderId;
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, built_in};
 
-/// What the settings say of the user's own server.
+/// The settings for the user's own server.
 #[derive(Default)]
 pub(super) struct Local {
     /// `LOCAL_BASE_URL`.
@@ -22,16 +22,16 @@ pub(super) struct Local {
     pub timeout: Value<Duration>,
 }
 
-/// A setting's value, where it is not wrong.
+/// A setting's value, unless it is invalid.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Value<T> {
     pub value: Option<T>,
-    /// It is no default: it wins over the file.
+    /// It is not a default: it overrides the file.
     pub is_set: bool,
 }
 
-/// All of them in the order in which they count, `local` last. `openrouter` is `UPSTREAM_BASE_URL`,
-/// where it is set.
+/// All of them in order of preference, `local` last. `openrouter` is `UPSTREAM_BASE_URL`, if that
+/// is set.
 pub(super) fn all(
     file: &ConfigFile,
     openrouter: Option<&Uri>,
@@ -56,7 +56,7 @@ pub(super) fn all(
     rows
 }
 
-/// The file's `connections`: no more requests at once, whatever accounts they go through.
+/// The file's `connections`: the maximum number of concurrent requests, whatever accounts they use.
 fn keep_connections(row: &mut Arc<Provider>) {
     if let Some(connections) = row.connections {
         Arc::make_mut(row).limits.push(Limit {
@@ -71,7 +71,7 @@ fn keep_connections(row: &mut Arc<Provider>) {
     }
 }
 
-/// What is set wins over the file, that over the defaults.
+/// A setting overrides the file, which overrides the defaults.
 fn own(row: &Provider, local: &Local) -> Provider {
     let mut row = match &local.base_url {
         Some(base) => moved(row, base),

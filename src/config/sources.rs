@@ -1,7 +1,7 @@
 //! Where settings come from: flags, then the environment, then `.env` in the working directory,
-//! then the file in the user's home; `--env-file` takes the place of both (spec §12.1).
+//! then the file in the user's home directory; `--env-file` replaces the last two (spec §12.1).
 //!
-//! The one reader of the process environment, which is never changed.
+//! The only reader of the process environment, which is never changed.
 
 mod layer;
 
@@ -20,8 +20,8 @@ use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
 use layer::{Layer, is_known};
 
-/// The layers, read once, the one that wins first. A problem on the way waits until
-/// [`Sources::config`] can tell it together with the others.
+/// The layers, read once, in order of precedence. A problem found on the way is kept until
+/// [`Sources::config`] can report it together with the others.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     layers: Vec<Layer>,
@@ -73,7 +73,7 @@ impl Sources {
         sources
     }
 
-    /// From one source alone, which has the trust of a file of ours.
+    /// From one source only, which is trusted like a file of ours.
     pub(super) fn of(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
         let keys = accounts::plain_names().map(str::to_owned);
@@ -87,7 +87,8 @@ impl Sources {
         }
     }
 
-    /// The same with these values above all others, with no key but theirs, and without `CONFIG_FILE`.
+    /// The same with these values overriding all others, with only their keys, and without
+    /// `CONFIG_FILE`.
     #[must_use]
     pub fn with(&self, values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut sources = self.clone();
@@ -113,13 +114,13 @@ impl Sources {
         self
     }
 
-    /// What is set under this name of the table.
+    /// The value of this name of the table.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         self.layer_of(name)?.values.get(name).cloned()
     }
 
-    /// What the real environment alone has under this name of the table.
+    /// The value of this name of the table in the real environment only.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<&str> {
         let mut layers = self.layers.iter();
@@ -127,7 +128,7 @@ impl Sources {
         layer.values.get(name).map(String::as_str)
     }
 
-    /// Who sets this name of the table.
+    /// The source that sets this name of the table.
     #[must_use]
     pub fn source_of(&self, name: &str) -> Option<Source> {
         Some(self.layer_of(name)?.source)
@@ -144,7 +145,7 @@ impl Sources {
         Self::gather(flags.unwrap_or_default(), env_file)
     }
 
-    /// The outbound proxy alone.
+    /// The outbound proxy only.
     ///
     /// # Errors
     ///
@@ -153,7 +154,7 @@ impl Sources {
         read::outbound_proxy(|name| self.get(name))
     }
 
-    /// Whether `NO_COLOR` is set, as <https://no-color.org> has it: no setting, but the user's
+    /// Whether `NO_COLOR` is set, see <https://no-color.org>: not a setting of ours, but the user's
     /// wish for every program.
     #[must_use]
     pub fn wants_no_color(&self) -> bool {
@@ -164,7 +165,7 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, with the sources themselves too.
+    /// Everything that is wrong, including the sources themselves.
     pub fn config(&self) -> Result<Config, ConfigError> {
         let read = self.read();
         let outward = SETTINGS.iter().filter(|setting| setting.leads_out());
@@ -182,8 +183,8 @@ impl Sources {
         })
     }
 
-    /// How every provider stands, whatever else is wrong with the settings; and what is wrong with
-    /// those of the providers.
+    /// The standing of every provider, whatever else is wrong with the settings; and what is wrong
+    /// with the providers' settings.
     #[must_use]
     pub fn providers(&self) -> (Vec<Standing>, Vec<String>) {
         let read = self.read();
@@ -202,12 +203,12 @@ impl Sources {
         read::config(|name| self.get(name), &beside)
     }
 
-    /// Where clients find the proxy that these settings describe, and the first key that opens it;
-    /// `url` is where it is found by another way than its own address.
+    /// Where clients find the proxy that these settings describe, and the first key to it; `url` is
+    /// its address if it is reached by another way than directly.
     ///
     /// # Errors
     ///
-    /// As [`Sources::config`], of these settings alone.
+    /// As [`Sources::config`], for these settings only.
     pub fn door(&self, url: Option<&str>) -> Result<Door, ConfigError> {
         let misled = match url {
             Some(_) => Vec::new(),
@@ -216,17 +217,17 @@ impl Sources {
         self.told_together(misled, read::door(|name| self.get(name), url))
     }
 
-    /// Where the proxy that these settings describe listens, and the first key that opens it.
+    /// Where the proxy that these settings describe listens, and the first key to it.
     ///
     /// # Errors
     ///
-    /// As [`Sources::config`], of these settings alone.
+    /// As [`Sources::config`], for these settings only.
     pub fn running(&self) -> Result<(SocketAddr, Secret), ConfigError> {
         let running = read::running(|name| self.get(name));
         self.told_together(self.misled_home(), running)
     }
 
-    /// A client takes the proxy's key to where the proxy should listen.
+    /// A client sends the proxy's key to where the proxy should be listening.
     fn misled_home(&self) -> Vec<String> {
         let home = ["HOST", "PORT"].into_iter();
         let home: Vec<_> = home.filter_map(|name| self.set_by(name)).collect();
@@ -234,7 +235,7 @@ impl Sources {
         misled(&key, &home)
     }
 
-    /// Who sets this name of the table.
+    /// The source that sets this name of the table.
     fn set_by(&self, name: &'static str) -> Option<Set> {
         let layer = self.layer_of(name)?;
         let is_file = layer.from_files.contains(&name);
@@ -250,7 +251,7 @@ impl Sources {
         })
     }
 
-    /// The text of `PROXY_API_KEY_FILE` is `PROXY_API_KEY`, of the same source.
+    /// The contents of `PROXY_API_KEY_FILE` count as `PROXY_API_KEY`, with the same source.
     fn read_door_key(&mut self) {
         const NAME: &str = "PROXY_API_KEY";
         let layers: Vec<_> = self.layers.iter().map(Layer::keys).collect();
@@ -288,7 +289,7 @@ impl Sources {
             Ok(value) if problems.is_empty() => return Ok(value),
             Ok(_) => {}
             Err(error) => {
-                // What is wrong with the file that should hold it was said.
+                // What is wrong with the file that should contain it has been reported.
                 let is_said = |problem: &String| {
                     let names_file = |said: &String| said.contains("PROXY_API_KEY_FILE");
                     problem.starts_with("PROXY_API_KEY is ") && problems.iter().any(names_file)
@@ -372,7 +373,7 @@ impl Sources {
         })
     }
 
-    /// Names that were probably meant for a setting's.
+    /// Names that were probably meant to be a setting's.
     fn look_for_slips(&mut self) {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
@@ -385,7 +386,7 @@ impl Sources {
                     Some(line) => format!("{} line {line}", layer.name),
                     None => layer.name.clone(),
                 };
-                let told = format!("{place}: {name} is no setting; is {meant} meant?");
+                let told = format!("{place}: {name} is not a setting; did you mean {meant}?");
                 if line.is_some() && name.len() >= near::LONG {
                     problems.push(told);
                 } else {
@@ -399,8 +400,8 @@ impl Sources {
 }
 
 impl Config {
-    /// Reads every setting through `lookup`, which is asked for names of the table and for the plain
-    /// names of providers' keys.
+    /// Reads every setting through `lookup`, which is called with names of the table and with the
+    /// base names of providers' keys.
     ///
     /// # Errors
     ///
@@ -409,7 +410,7 @@ impl Config {
         Sources::of(lookup).config()
     }
 
-    /// The same beside a `CONFIG_FILE` of this text.
+    /// The same with a `CONFIG_FILE` of this text.
     ///
     /// # Errors
     ///
@@ -422,10 +423,11 @@ impl Config {
     }
 }
 
-/// A file of which more lines are odd is no file of settings; its end is told in one sentence.
+/// A file with more invalid lines than this is not a file of settings; the rest is summed up in one
+/// sentence.
 const MOST_COMPLAINTS: usize = 10;
 
-/// The line's number, and nothing of its text: it may hold a key.
+/// The line's number, and nothing of its text: it may contain a key.
 fn complaint(file: &str, line: usize, odd: Odd) -> String {
     let what = match odd {
         Odd::Line => {
@@ -439,7 +441,7 @@ fn complaint(file: &str, line: usize, odd: Odd) -> String {
     format!("{file} line {line} {what}")
 }
 
-/// The file of settings in the user's home, whether it is there or not.
+/// The file of settings in the user's home directory, whether it exists or not.
 #[must_use]
 pub fn user_file() -> Option<PathBuf> {
     env_file::of_user(|name| foreign_variable(name).map(PathBuf::from))
@@ -451,8 +453,8 @@ pub fn folder_file_is_ours() -> bool {
     env_file::is_ours_in_folder(Path::new(".env"))
 }
 
-/// A variable that is no setting of ours but belongs to the system or to another program, such
-/// as `HOME`; an empty one counts as none.
+/// A variable that is not a setting of ours but belongs to the system or to another program, such
+/// as `HOME`; an empty one counts as absent.
 #[must_use]
 pub fn foreign_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())

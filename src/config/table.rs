@@ -1,45 +1,44 @@
 //! The one table of settings: names, defaults and meanings, in the order people read them.
 //!
-//! The reader takes its defaults from here; `--help`, `.env.example` and
-//! `docs/configuration.md` are printed from it. What a value must look like is told in `value`
-//! and `address`.
+//! The reader takes its defaults from here; `--help`, `.env.example` and `docs/configuration.md`
+//! are printed from it. What a value must look like is defined in `value` and `address`.
 
 /// One setting, as its operator sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     /// The environment variable.
     pub name: &'static str,
-    /// What holds when it is not set.
+    /// What applies if it is not set.
     pub preset: Preset,
     /// One sentence: what it does, and its unit.
     pub meaning: &'static str,
-    /// Under which heading it stands.
+    /// The heading it is listed under.
     pub group: Group,
 }
 
-/// What holds when a setting is not set.
+/// What applies if a setting is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// Nothing does: the program refuses to run, and says where to get one.
+    /// There is no default: the program refuses to run, and says where to get a value.
     Required(&'static str),
     /// There is none, and that is fine.
     None,
-    /// This text, read as if somebody had written it.
+    /// This text, read as if it had been given.
     Text(&'static str),
-    /// Whatever this other setting says.
+    /// The value of this other setting.
     Same(&'static str),
 }
 
 /// The headings of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// The keys, but for those of the table of providers.
+    /// The keys, except those of the table of providers.
     Keys,
     /// Which providers are on.
     Providers,
-    /// Where it listens and who may call.
+    /// Where it listens and which callers are allowed.
     Listening,
-    /// Which models there are and which is taken.
+    /// Which models there are and which one is used.
     Models,
     /// How the upstream is reached.
     Upstream,
@@ -53,7 +52,7 @@ pub enum Group {
     Cooldowns,
     /// What the operator sees.
     Telemetry,
-    /// How much, how deep and how slow the outside may be.
+    /// Limits on size, depth and slowness of input.
     Limits,
     /// The proxy between this program and the internet.
     Outbound,
@@ -113,9 +112,9 @@ impl Group {
 }
 
 impl Setting {
-    /// The flag of the same name (`models-refresh-sec`), without its dashes. A key has none,
-    /// since flags show in the process list; nor have the outbound proxy variables, which
-    /// belong to the environment and may hold a password.
+    /// The flag of the same name (`models-refresh-sec`), without its dashes. Keys have none,
+    /// because flags show in the process list; nor have the outbound proxy variables, which belong
+    /// to the environment and may contain a password.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
         match self.group {
@@ -133,14 +132,14 @@ impl Setting {
         }
     }
 
-    /// The spellings that are looked for, the first one found counts: the outbound proxy
-    /// variables are as often written in lower case.
+    /// The spellings to look for; the first one found counts. The outbound proxy variables are
+    /// often written in lower case.
     pub(super) fn spellings(&self) -> impl Iterator<Item = String> {
         let lower = (self.group == Group::Outbound).then(|| self.name.to_ascii_lowercase());
         std::iter::once(self.name.to_owned()).chain(lower)
     }
 
-    /// What its flag takes, as the help shows it.
+    /// The value of its flag, as shown in the help.
     #[must_use]
     pub fn takes(&self) -> &'static str {
         match self.name {
@@ -167,7 +166,7 @@ impl Setting {
         }
     }
 
-    /// Whether it says where something is sent, and through whom.
+    /// Whether it says where something is sent, or through which proxy.
     pub(super) fn leads_out(&self) -> bool {
         self.group == Group::Outbound || self.name.ends_with("_URL")
     }
@@ -179,7 +178,7 @@ impl Setting {
         self.group != Group::Outbound && !GENERAL.contains(&self.name)
     }
 
-    /// The text that holds when nothing is set, where there is one.
+    /// The text that applies if nothing is set, if there is one.
     #[must_use]
     pub fn default_text(&self) -> Option<&'static str> {
         match self.preset {
@@ -282,8 +281,6 @@ pub const SETTINGS: &[Setting] = {
 
         setting(Routing, "ROUTING", Text("balanced"),
             "Who is asked first: whoever answers best and soonest as things are (`balanced`), or the best by rank, whatever happens (`rank`)"),
-        setting(Routing, "WAIT_SEC", Text("20"),
-            "Seconds that a request waits at most for the first model to be back when all rest or are out of quota; 0 never"),
 
         setting(Learning, "RANK_WORTH_SEC", Text("2"),
             "Seconds that one place in the order is worth; may be 0"),
@@ -320,6 +317,8 @@ pub const SETTINGS: &[Setting] = {
 
         setting(Waiting, "REQUEST_BUDGET_SEC", Text("120"),
             "Seconds after which a request starts no further attempt"),
+        setting(Waiting, "WAIT_SEC", Text("20"),
+            "Seconds from a request's arrival in which it waits for a model to wake, or for quota to return, where nobody else can be asked; 0 never"),
         setting(Waiting, "CONNECT_TIMEOUT_SEC", Text("10"),
             "Seconds to connect to the upstream; never above UPSTREAM_TIMEOUT_SEC"),
         setting(Waiting, "UPSTREAM_TIMEOUT_SEC", Text("30"),
@@ -384,7 +383,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s6_names_are_unique_and_groups_stand_together() {
+    fn s6_names_are_unique_and_groups_are_contiguous() {
         let names: std::collections::HashSet<_> = SETTINGS.iter().map(|s| s.name).collect();
         assert_eq!(names.len(), SETTINGS.len());
         let grouped = Group::ALL
@@ -415,7 +414,7 @@ mod tests {
         for (name, expected) in rows {
             assert_eq!(find(name).unwrap().takes(), expected, "{name}");
         }
-        // A count is what is left: its default, if there is one, is a number.
+        // All remaining settings are counts: the default, if there is one, is a number.
         for setting in SETTINGS.iter().filter(|setting| setting.takes() == "COUNT") {
             let default = setting.default_text().unwrap_or("1");
             assert!(default.parse::<u64>().is_ok(), "{}", setting.name);

@@ -1,8 +1,8 @@
-//! Where a key may go, by who set the key and who set the address (spec §12.1). Pure.
+//! Where a key may be sent, given who set the key and who set the address (spec §12.1). Pure.
 
 use super::accounts::Variable;
 
-/// Who set a value.
+/// Where a value was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Built into the program.
@@ -11,11 +11,11 @@ pub enum Source {
     Flag,
     /// The real environment.
     Environment,
-    /// The file behind `--env-file`.
+    /// The file given with `--env-file`.
     EnvFile,
-    /// The file in the user's home.
+    /// The file in the user's home directory.
     UserFile,
-    /// `.env` in the working directory, which may be anybody's: a cloned repository has one, too.
+    /// `.env` in the working directory, which may be anyone's: a cloned repository has one, too.
     WorkingDir,
 }
 
@@ -31,8 +31,8 @@ impl Source {
     ];
 }
 
-/// Whether a key from there may go to an address from here: what the working directory's `.env`
-/// names is told no key but its own.
+/// Whether a key from `key` may be sent to an address from `address`: an address in the working
+/// directory's `.env` gets no key but that file's own.
 #[must_use]
 pub fn may_go(key: Source, address: Source) -> bool {
     match address {
@@ -45,13 +45,13 @@ pub fn may_go(key: Source, address: Source) -> bool {
     }
 }
 
-/// Something that is set, and by whom.
+/// Something that is set, and by which source.
 #[derive(Clone, Debug)]
 pub(super) struct Set {
     pub name: String,
     pub source: Source,
     pub place: String,
-    /// Its value stands in a file that is named.
+    /// Its value is in a file that is named.
     pub is_file: bool,
 }
 
@@ -66,8 +66,8 @@ impl Set {
     }
 }
 
-/// What is wrong with these addresses, by who set them and who set these keys. The file that a folder's
-/// `.env` names is not that `.env`: a key in it does not follow its addresses either.
+/// What is wrong with these addresses, given who set them and who set these keys. A file named in a
+/// folder's `.env` is not that `.env`: a key in it is not sent to its addresses either.
 pub(super) fn misled(keys: &[Set], addresses: &[Set]) -> Vec<String> {
     let misled = addresses.iter().filter_map(|address| {
         let mut keys = keys.iter().filter(|key| key.name != address.name);
@@ -91,9 +91,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s12_1_a_key_goes_only_where_somebody_as_trusted_sends_it() {
+    fn s12_1_a_key_is_sent_only_where_an_equally_trusted_source_says() {
         use Source::{BuiltIn, EnvFile, Environment, Flag, UserFile, WorkingDir};
-        // In the order of the addresses: y may go, - may not.
+        // In the order of the addresses: y is allowed, - is not.
         #[rustfmt::skip]
         let rows = [
             // key           BuiltIn Flag Environment EnvFile UserFile WorkingDir

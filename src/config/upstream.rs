@@ -1,4 +1,4 @@
-//! What is behind `UPSTREAM_BASE_URL`, as far as address and key tell.
+//! What is behind `UPSTREAM_BASE_URL`, judging by address and key.
 
 use std::net::IpAddr;
 
@@ -7,15 +7,15 @@ use crate::provider::Provider;
 use crate::redact::Secret;
 
 impl Config {
-    /// Whether ids that do not end in `:free` may be asked: the name says what costs nothing at
-    /// OpenRouter alone (spec §4.5, §10.7).
+    /// Whether ids that do not end in `:free` may be asked: only at OpenRouter does the name say
+    /// what is free (spec §4.5, §10.7).
     #[must_use]
     pub fn takes_any_id(&self) -> bool {
         self.allow_paid || !self.is_openrouter()
     }
 
-    /// Whether only ids that end in `:free` may be asked of this provider, which is OpenRouter under
-    /// whatever name.
+    /// Whether only ids that end in `:free` may be asked of this provider, because it is OpenRouter
+    /// under whatever name.
     #[must_use]
     pub fn takes_free_names_alone(&self, row: &Provider) -> bool {
         let address = row.base_url.parse::<http::Uri>().ok();
@@ -31,8 +31,8 @@ impl Config {
     }
 }
 
-/// Whether the `:free` rule holds for a host that is asked with this key: OpenRouter's own, or a relay
-/// that is given its key (spec §10.7).
+/// Whether the `:free` rule applies to a host with this key: OpenRouter's own, or a relay that is
+/// given its key (spec §10.7).
 fn names_what_is_free(host: &str, key: Option<&Secret>) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let has_its_key = key.is_some_and(|key| key.expose().starts_with("sk-or-v1-"));
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_7_ids_need_no_free_at_their_end_where_it_means_nothing() {
+    fn s10_7_ids_need_no_free_suffix_where_it_means_nothing() {
         const OPENROUTER: &str = "sk-or-v1-0123456789abcdef";
         const OTHER: &str = "gsk_0123456789abcdef";
         #[rustfmt::skip]

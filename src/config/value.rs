@@ -1,7 +1,7 @@
-//! What a value must look like: text in, a typed value or the rule it breaks out.
+//! What a value must look like: text in, a typed value or the violated rule out.
 //!
-//! Pure. A rule that is broken is told as the end of a sentence that begins with the
-//! variable's name. URLs and addresses stand in `address`.
+//! Pure. A violated rule is phrased as the end of a sentence that begins with the variable's name.
+//! URLs and addresses are in `address`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{LogLevel, ModelField};
 use crate::learnt::Order;
 use crate::redact::Secret;
 
-/// The rule that a value breaks.
+/// The rule that a value violates.
 pub(super) type Refusal = &'static str;
 
 /// Ten years: far above any sane setting, far below what clocks can add up.
@@ -20,24 +20,24 @@ const MAX_SECONDS: f64 = 315_360_000.0;
 /// A tebibyte: above any sane setting, and safe in arithmetic.
 const MAX_COUNT: u64 = 1 << 40;
 
-/// A length of time, above 0.
+/// A duration above 0.
 pub(super) fn seconds(text: &str) -> Result<Duration, Refusal> {
     decimal(text)
         .filter(|duration| !duration.is_zero())
         .ok_or("must be a number of seconds above 0 and at most 315360000, such as 30 or 2.5")
 }
 
-/// A length of time that may be nothing.
+/// A duration that may be 0.
 pub(super) fn seconds_or_zero(text: &str) -> Result<Duration, Refusal> {
     decimal(text).ok_or("must be a number of seconds from 0 to 315360000, such as 30 or 2.5")
 }
 
-/// A period; 0 is never.
+/// A period; 0 means never.
 pub(super) fn period(text: &str) -> Result<Option<Duration>, Refusal> {
     seconds_or_zero(text).map(|duration| Some(duration).filter(|d| !d.is_zero()))
 }
 
-/// Digits and at most one point. `f64` alone would also take `nan`, `inf` and `1e9`.
+/// Digits and at most one point. `f64` alone would also accept `nan`, `inf` and `1e9`.
 fn decimal(text: &str) -> Option<Duration> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let seconds: f64 = text.parse().ok().filter(|_| plain)?;
@@ -52,7 +52,7 @@ pub(super) fn count(text: &str) -> Result<usize, Refusal> {
         .ok_or("must be a whole number from 1 to 1099511627776")
 }
 
-/// A nesting depth: no deeper than the reader of JSON goes.
+/// A nesting depth, at most what the JSON reader supports.
 pub(super) fn depth(text: &str) -> Result<usize, Refusal> {
     count(text)
         .ok()
@@ -109,7 +109,7 @@ pub(super) fn routing(text: &str) -> Result<Order, Refusal> {
     }
 }
 
-/// What may stand in a header.
+/// What is allowed in a header.
 pub(super) fn header(text: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_str(text)
         .ok()
@@ -126,7 +126,7 @@ pub(super) fn refuses_training(text: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// The keys that open the door.
+/// The keys that give access.
 pub(super) fn proxy_keys(text: &str) -> Result<Vec<Secret>, Refusal> {
     text.split(',')
         .map(str::trim)
@@ -146,7 +146,7 @@ fn sendable(key: &str) -> Result<Secret, Refusal> {
         .ok_or("must be visible ASCII characters without spaces, or it cannot be sent")
 }
 
-/// Whether this can be nobody's key: what samples and guides write in a key's place.
+/// Whether this cannot be a real key: what samples and guides have in a key's place.
 #[must_use]
 pub fn is_placeholder(key: &str) -> bool {
     let key = key.to_lowercase();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_words_are_taken_in_any_case() {
+    fn s6_words_are_accepted_in_any_case() {
         for (text, expected) in [
             ("true", Some(true)),
             ("ON", Some(true)),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_a_placeholder_is_told_from_a_key() {
+    fn s6_placeholders_are_distinguished_from_keys() {
         #[rustfmt::skip]
         let rows = [
             ("sk-or-v1-...",                true),

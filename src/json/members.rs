@@ -1,11 +1,11 @@
-//! The members of one object, with the places where they stand.
+//! The members of one object, with their positions.
 
 use std::borrow::Cow;
 
 use super::scan::Scanner;
 use super::{Error, Kind, MAX_DEPTH, Raw, Reader, utf8};
 
-/// One member of an object and where it stands in the text.
+/// One member of an object and its position in the text.
 #[derive(Clone, Debug)]
 pub struct Member<'a> {
     /// The name, unescaped.
@@ -16,7 +16,7 @@ pub struct Member<'a> {
     pub start: usize,
     /// The offset of the value's first byte.
     pub value_start: usize,
-    /// The offset behind the value.
+    /// The offset after the value.
     pub end: usize,
 }
 
@@ -29,8 +29,8 @@ pub struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Opens a text that must be one object and nothing else; `None` if it is another value.
-    /// The text is only known to be JSON once [`Members::next`] has answered `None`.
+    /// Opens a text that must be one object and nothing else; `None` if it is another value. The
+    /// text is only known to be valid JSON once [`Members::next`] has returned `None`.
     ///
     /// # Errors
     /// Names the first byte that does not fit.
@@ -72,7 +72,7 @@ impl<'a> Members<'a> {
         self.next_through(|_, reader| reader.value().map(drop))
     }
 
-    /// As [`Members::next`]; `step` is told the name, and must step over the value.
+    /// As [`Members::next`]; `step` gets the name, and must step over the value.
     ///
     /// # Errors
     /// As above.

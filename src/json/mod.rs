@@ -1,10 +1,10 @@
-//! Reads JSON (RFC 8259) without building it.
+//! Reads JSON (RFC 8259) without building a tree.
 //!
-//! Syntax and nesting are checked in one pass, and members are handed out as slices of the
-//! text they came in: what nobody asks for is neither copied nor rebuilt, so numbers, escapes
-//! and unknown fields stay byte for byte. Requests, plain answers and events are all read here.
+//! Syntax and nesting are checked in one pass, and members are handed out as slices of the text
+//! they came in: what is not asked for is neither copied nor rebuilt, so numbers, escapes and
+//! unknown fields stay byte for byte. Requests, plain answers and events are all read here.
 //!
-//! Pure. No tree, no I/O. Whoever needs a typed document uses serde instead.
+//! Pure. No tree, no I/O. Code that needs a typed document uses serde instead.
 
 mod members;
 mod patch;
@@ -23,11 +23,11 @@ pub use reader::Reader;
 use scan::Scanner;
 pub use unescape::Unescape;
 
-/// How deep a text from upstream may nest; requests have a setting of their own, which may
-/// not be larger (the scanner recurses once a level).
+/// How deep a text from upstream may nest; requests have a setting of their own, which may not be
+/// larger (the scanner recurses once per level).
 pub const MAX_DEPTH: usize = 1024;
 
-/// Where a text stops being JSON. It names a place and never quotes the text.
+/// Where a text stops being JSON. It gives a position and never quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
     /// The offset, in bytes, of the first byte that does not fit.
@@ -99,7 +99,8 @@ impl Kind {
 pub struct Raw<'a>(&'a str);
 
 impl<'a> Raw<'a> {
-    /// Checks that `bytes` hold one JSON value, white space around it, and nothing else.
+    /// Checks that `bytes` contain one JSON value, optionally surrounded by white space, and
+    /// nothing else.
     ///
     /// # Errors
     /// Names the first byte that does not fit.
@@ -111,13 +112,13 @@ impl<'a> Raw<'a> {
         Ok(Self(value))
     }
 
-    /// The value as it was written.
+    /// The value as written.
     #[must_use]
     pub fn text(self) -> &'a str {
         self.0
     }
 
-    /// What it is, told by its first character.
+    /// Its kind, judging by its first character.
     #[must_use]
     pub fn kind(self) -> Kind {
         self.0
@@ -126,7 +127,7 @@ impl<'a> Raw<'a> {
             .map_or(Kind::Null, |b| Kind::of(*b))
     }
 
-    /// Whether it is a string, an array or an object with nothing in it.
+    /// Whether it is an empty string, array or object.
     #[must_use]
     pub fn is_empty(self) -> bool {
         let inner = self.0.as_bytes().get(1..).unwrap_or_default();
@@ -143,7 +144,7 @@ impl<'a> Raw<'a> {
         self.kind() == Kind::Null
     }
 
-    /// The truth value, if it is one.
+    /// The boolean, if it is one.
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {
         match self.0 {
@@ -153,7 +154,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The string, unescaped, if it is one that is valid Unicode.
+    /// The string, unescaped, if it is one and valid Unicode.
     #[must_use]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
@@ -164,21 +165,21 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// What stands between the quotes, still escaped as it came, if it is a string: it can be put
-    /// between the quotes of another text.
+    /// The text between the quotes, still escaped, if it is a string: it can be placed between the
+    /// quotes of another text.
     #[must_use]
     pub fn escaped(self) -> Option<&'a str> {
         self.0.strip_prefix('"')?.strip_suffix('"')
     }
 
-    /// The number, if it is a whole one that fits.
+    /// The number, if it is a whole one in range.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         self.0.parse().ok()
     }
 
-    /// The number, if it is a whole one, however it is spelt; one that no `i64` holds is the nearest
-    /// that one does.
+    /// The number, if it is a whole one, in any spelling; one outside the range of `i64` becomes
+    /// the nearest value in range.
     #[must_use]
     pub fn as_integer(self) -> Option<i64> {
         #[expect(
@@ -200,26 +201,26 @@ impl<'a> Raw<'a> {
             .flatten()
     }
 
-    /// The members with the places where they stand in [`Raw::text`], if this is an object.
+    /// The members with their positions in [`Raw::text`], if this is an object.
     #[must_use]
     pub fn object(self) -> Option<Members<'a>> {
         Members::nested(self)
     }
 
-    /// A reader in front of it; places are counted from its first byte.
+    /// A reader positioned before it; offsets count from its first byte.
     #[must_use]
     pub fn reader(self) -> Reader<'a> {
         Reader::at(Scanner::new(self.0, MAX_DEPTH), MAX_DEPTH)
     }
 
-    /// The members in their order; none if this is no object.
+    /// The members in order; none if this is not an object.
     pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> {
         let mut members = Members::nested(self);
         std::iter::from_fn(move || members.as_mut()?.next().ok()?)
             .map(|member| (member.key, member.value))
     }
 
-    /// The member of that name (the last one, should it stand there twice), unless it is null.
+    /// The member with that name (the last one, if there are duplicates), unless it is null.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Raw<'a>> {
         self.members()
@@ -229,7 +230,8 @@ impl<'a> Raw<'a> {
             .filter(|v| !v.is_null())
     }
 
-    /// The members of these names, found in one pass; [`Raw::get`] says which count.
+    /// The members with these names, found in one pass; [`Raw::get`] says which of duplicates
+    /// counts.
     #[must_use]
     pub fn pick<const N: usize>(self, keys: [&str; N]) -> [Option<Raw<'a>>; N] {
         let mut found = [None; N];
@@ -241,7 +243,7 @@ impl<'a> Raw<'a> {
         found
     }
 
-    /// The elements in their order; none if this is no array.
+    /// The elements in order; none if this is not an array.
     pub fn elements(self) -> impl Iterator<Item = Raw<'a>> {
         let mut scanner = (self.kind() == Kind::Array).then(|| {
             let mut scanner = Scanner::new(self.0, MAX_DEPTH);
@@ -262,8 +264,8 @@ impl<'a> Raw<'a> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Error> {
-    // An eighth of the time that the standard library takes for a long prompt; where something is
-    // wrong, that says where.
+    // This takes an eighth of the standard library's time for a long prompt; if something is wrong,
+    // the latter says where.
     simdutf8::basic::from_utf8(bytes).map_err(|_| Error {
         at: std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len),
         problem: Problem::NotUtf8,

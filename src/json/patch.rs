@@ -1,6 +1,7 @@
-//! A JSON text with pieces taken out, put in or replaced, front to back; all else byte for byte.
+//! A JSON text with pieces removed, inserted or replaced, front to back; everything else byte for
+//! byte.
 //!
-//! Long stretches that stay are slices of the text, so that a large body is not copied for a small
+//! Long unchanged stretches are slices of the text, so that a large body is not copied for a small
 //! change.
 
 use std::ops::Range;
@@ -9,11 +10,11 @@ use bytes::Bytes;
 
 use super::Raw;
 
-/// What stays is copied up to this length; longer, it is sliced.
+/// Unchanged stretches are copied up to this length; longer ones are sliced.
 const SLICED: usize = 4 * 1024;
 
-/// A text that is being changed. Changes come in the order of their places; one that lies before the
-/// last is passed over.
+/// A text being changed. Changes must come in the order of their positions; one before the last is
+/// ignored.
 #[derive(Debug)]
 pub struct Patch<'a> {
     text: &'a Bytes,
@@ -36,7 +37,7 @@ impl<'a> Patch<'a> {
         }
     }
 
-    /// Where a value of the text stands in it.
+    /// The range of one of its values.
     #[must_use]
     pub fn place(&self, value: Raw<'_>) -> Range<usize> {
         let start = value.text().as_ptr().addr();
@@ -44,12 +45,12 @@ impl<'a> Patch<'a> {
         start..start + value.text().len()
     }
 
-    /// Puts something in place of a range.
+    /// Replaces a range.
     pub fn replace(&mut self, range: Range<usize>, with: &[u8]) {
         self.write(range, |out| out.extend_from_slice(with));
     }
 
-    /// The same of something that is written there.
+    /// The same with something that is written in place.
     pub fn write(&mut self, range: Range<usize>, with: impl FnOnce(&mut Vec<u8>)) {
         let end = range.end.min(self.text.len());
         if range.start < self.at || end < range.start {
@@ -61,7 +62,7 @@ impl<'a> Patch<'a> {
         self.changed = true;
     }
 
-    /// Puts something in.
+    /// Inserts something.
     pub fn insert(&mut self, at: usize, text: &[u8]) {
         self.replace(at..at, text);
     }
@@ -72,7 +73,7 @@ impl<'a> Patch<'a> {
         self.changed
     }
 
-    /// The whole of the changed text, in as few pieces as is cheap.
+    /// The complete changed text, in as few pieces as is cheap.
     #[must_use]
     pub fn parts(mut self) -> Vec<Bytes> {
         self.copy_to(self.text.len());
@@ -80,7 +81,7 @@ impl<'a> Patch<'a> {
         self.parts
     }
 
-    /// The same in one piece; the text itself, where nothing was changed.
+    /// The same in one piece; the text itself if nothing was changed.
     #[must_use]
     pub fn whole(self) -> Bytes {
         if !self.changed {
@@ -112,12 +113,13 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// Which members of an object, or elements of an array, stay: each that goes takes one comma along.
+/// Which members of an object, or elements of an array, stay: each one removed takes one comma
+/// along.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cuts {
-    /// Where the last one ended, once one has stayed.
+    /// Where the last one that stays ended.
     end: Option<usize>,
-    /// Those that went before the first that stays.
+    /// Those removed before the first that stays.
     leading: Option<(usize, usize)>,
 }
 
@@ -134,10 +136,10 @@ impl Cuts {
         self.end = Some(end);
     }
 
-    /// This one goes.
+    /// This one is removed.
     pub fn cut(&mut self, patch: &mut Patch<'_>, start: usize, end: usize) {
         match &mut self.end {
-            // Behind one that stays: the comma before it goes along.
+            // After one that stays: the comma before it is removed too.
             Some(before) => {
                 patch.replace(*before..end, b"");
                 *before = end;
@@ -146,8 +148,8 @@ impl Cuts {
         }
     }
 
-    /// Nothing follows. `more` are members to be put behind those that stayed; `inside` is where the
-    /// first could stand if there were none.
+    /// Nothing follows. `more` are members to be added after those that stay; `inside` is where the
+    /// first goes if there are none.
     pub fn end<'m>(
         self,
         patch: &mut Patch<'_>,
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_takes_its_comma_along() {
+    fn removal_includes_the_comma() {
         #[rustfmt::skip]
         let rows: &[(&str, &[&str], &[&str], &str)] = &[
             (r#"{"a":1,"b":2,"c":3}"#,        &["a"],           &[],                r#"{"b":2,"c":3}"#),
@@ -222,13 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_the_same_memory() {
+    fn unchanged_stretches_share_memory() {
         let bytes = Bytes::from(format!("[1,\"{}\"]", "x".repeat(100_000)));
         assert_eq!(Patch::new(&bytes).whole().as_ptr(), bytes.as_ptr());
         let mut patch = Patch::new(&bytes);
         patch.replace(1..2, b"23");
         assert!(patch.is_changed());
-        // A change that lies before the last is passed over, and so is one behind the end.
+        // A change before the last is ignored, and so is one beyond the end.
         patch.replace(0..1, b"no");
         patch.replace(200_000..200_001, b"no");
         let parts = patch.parts();

@@ -3,8 +3,8 @@
 use super::scan::Scanner;
 use super::{Error, Kind, Problem, Raw, utf8};
 
-/// A place in a text. Unlike [`Raw`], whose members are found by reading on from the start each
-/// time, it looks at every byte once; the whole text has been checked when [`Reader::end`] says so.
+/// A position in a text. Unlike [`Raw`], which finds members by reading from the start each time,
+/// it looks at every byte once; the whole text has been checked when [`Reader::end`] says so.
 #[derive(Debug)]
 pub struct Reader<'a> {
     pub(super) scanner: Scanner<'a>,
@@ -13,7 +13,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// At the start of a text, which may nest so deep.
+    /// At the start of a text, which may nest this deep.
     ///
     /// # Errors
     /// When it is not UTF-8.
@@ -23,7 +23,7 @@ impl<'a> Reader<'a> {
         Ok(Self::at(scanner, max_depth))
     }
 
-    /// In front of a value that stands in no container.
+    /// Before a value outside of any container.
     pub(super) fn at(scanner: Scanner<'a>, max_depth: usize) -> Self {
         Self {
             scanner,
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over the next value and answers it.
+    /// Steps over the next value and returns it.
     ///
     /// # Errors
     /// Names the first byte that does not fit.
@@ -40,8 +40,8 @@ impl<'a> Reader<'a> {
         self.scanner.value(self.depth).map(Raw)
     }
 
-    /// Steps through the next value if it is an object, and over it if it is not. `member` is
-    /// called in front of each member's value, and must step over it.
+    /// Steps through the next value if it is an object, and over it if not. `member` is called
+    /// before each member's value, and must step over it.
     ///
     /// # Errors
     /// Names the first byte that does not fit.
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         self.object_at(|name, _, reader| member(name, reader))
     }
 
-    /// As [`Reader::object`]; `member` hears too where the name's opening quote stands.
+    /// As [`Reader::object`]; `member` also gets the offset of the name's opening quote.
     ///
     /// # Errors
     /// As above.
@@ -74,8 +74,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Steps through the next value if it is an array, and over it if it is not. `element` is
-    /// called in front of each element, and must step over it.
+    /// Steps through the next value if it is an array, and over it if not. `element` is called
+    /// before each element, and must step over it.
     ///
     /// # Errors
     /// Names the first byte that does not fit.
@@ -108,13 +108,13 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// How far it has come, in bytes from the start of the text.
+    /// How far it has got, in bytes from the start of the text.
     #[must_use]
     pub fn at_byte(&self) -> usize {
         self.scanner.at()
     }
 
-    /// What the next value is, told by its first character.
+    /// The kind of the next value, judging by its first character.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         self.scanner.peek().map(Kind::of)

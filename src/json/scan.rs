@@ -1,11 +1,11 @@
-//! The scanner under the reader: one pass, a byte at a time but for strings.
+//! The scanner under the reader: one pass, byte by byte except in strings.
 
 use std::borrow::Cow;
 
 use super::stops::Stops;
 use super::{Error, Problem, Raw};
 
-/// A place in a text, and what may come next there.
+/// A position in a text, and what may come next there.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
@@ -43,7 +43,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Nothing but white space may follow.
+    /// Only white space may follow.
     pub(super) fn end(&mut self) -> Scan<()> {
         self.space();
         if self.peek().is_none() {
@@ -53,7 +53,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips one value and answers its text. `depth` is how many containers stand around it.
+    /// Skips one value and returns its text. `depth` is the number of enclosing containers.
     pub(super) fn value(&mut self, depth: usize) -> Scan<&'a str> {
         let start = self.at;
         match self.peek() {
@@ -90,7 +90,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Steps into a container; answers whether something is in it, and stands before that.
+    /// Steps into a container; returns whether it is non-empty, positioned before its first item.
     pub(super) fn enter(&mut self, open: u8, close: u8) -> Scan<bool> {
         self.take(open)?;
         self.space();
@@ -113,12 +113,12 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    /// Skips a member's name and the colon behind it, and answers the name, unescaped.
+    /// Skips a member's name and the colon after it, and returns the name, unescaped.
     pub(super) fn name(&mut self) -> Scan<Cow<'a, str>> {
         let name = self.string()?;
         let inner = name.get(1..name.len() - 1).unwrap_or_default();
         let name = if self.escaped {
-            // With an escape that is no character (a lone surrogate) it cannot be one we know.
+            // With an escape that is not a character (a lone surrogate) it cannot be a known name.
             Raw(name).as_str().unwrap_or(Cow::Borrowed(name))
         } else {
             Cow::Borrowed(inner)
@@ -134,11 +134,11 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Skips a string and answers it with its quotes.
+    /// Skips a string and returns it with its quotes.
     pub(super) fn string(&mut self) -> Scan<&'a str> {
         let start = self.at;
         self.take(b'"')?;
-        // Copies, which stay in registers from stop to stop.
+        // Copies, which stay in registers between stops.
         let (bytes, mut stops) = (self.text.as_bytes(), self.stops);
         let first = stops.next(bytes, self.at);
         let mut at = first;
@@ -227,8 +227,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What may stand behind a backslash, but for `u`: a table, since the choice among the eight by
-/// jumps is one that no processor can foresee.
+/// What may follow a backslash, except `u`: a table, because no processor can predict branches on
+/// these eight characters.
 const ESCAPED: [bool; 256] = {
     let mut table = [false; 256];
     let mut escaped: &[u8] = b"\"\\/bfnrt";
@@ -239,8 +239,8 @@ const ESCAPED: [bool; 256] = {
     table
 };
 
-/// The place behind the escape whose backslash stands at `at`; else of the first byte that is
-/// wrong in it.
+/// The position after the escape whose backslash is at `at`; else of the first byte in it that is
+/// wrong.
 fn behind_escape(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let Some(escaped) = bytes.get(at + 1) else {
         return Err(at + 1);

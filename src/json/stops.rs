@@ -1,11 +1,11 @@
 //! Where a string stops being plain: at a quote, a backslash or a control character.
 //!
-//! Looked for in sixty-four bytes at a time, and each is looked at once: between two escapes of a
-//! prompt there are some forty bytes, so whoever began anew behind each would look at most twice.
+//! Sixty-four bytes are searched at a time, and each is looked at once: between two escapes of a
+//! prompt there are some forty bytes, so restarting after each would look at most bytes twice.
 
 use wide::u8x16;
 
-/// The stops of a block of a text. It only ever moves forward.
+/// The stops in a block of a text. It only ever moves forward.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stops {
     /// Where the block ends.
@@ -17,7 +17,7 @@ pub(super) struct Stops {
 const WIDTH: usize = 64;
 
 impl Stops {
-    /// The first stop at or behind `at`; the end of the text counts as one.
+    /// The first stop at or after `at`; the end of the text counts as one.
     #[inline(always)]
     pub(super) fn next(&mut self, text: &[u8], mut at: usize) -> usize {
         loop {
@@ -39,7 +39,7 @@ impl Stops {
         self.bits = match rest.first_chunk::<WIDTH>() {
             Some(block) => bits(block),
             None => {
-                // Filled up with what is a stop itself.
+                // Padded with a stop.
                 let mut block = [0; WIDTH];
                 let (head, _) = block.split_at_mut(rest.len());
                 head.copy_from_slice(rest);
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn every_stop_is_found_from_everywhere() {
         let stop = |b: u8| b == b'"' || b == b'\\' || b < 0x20;
-        // All bytes, at distances that end in each place of a block.
+        // All bytes, at distances that end at each position of a block.
         let text: Vec<u8> = (0..=u8::MAX)
             .flat_map(|b| std::iter::repeat_n(b'x', usize::from(b) % 71).chain([b]))
             .collect();

@@ -203,7 +203,7 @@ fn a_reader_steps_into_what_is_asked_for_and_over_the_rest() {
 }
 
 #[test]
-fn stops_are_found_wherever_they_stand() {
+fn stops_are_found_wherever_they_are() {
     for stop in ["\"", "\\n", "\u{1}", "\u{1f}"] {
         for before in 0..20 {
             for filler in ["x", "é", " ", "\u{7f}", "!", "#", "[", "]"] {
@@ -216,7 +216,7 @@ fn stops_are_found_wherever_they_stand() {
 }
 
 proptest! {
-    /// It takes what `Raw` takes, and refuses the rest at the same place.
+    /// It accepts what `Raw` accepts, and rejects the rest at the same position.
     #[test]
     fn a_reader_agrees_with_raw(text in "[\\[\\]{}\",: \\\\0-9a-ftrulsen\\-.]{0,40}", depth in 0_usize..6) {
         let whole = Raw::parse(text.as_bytes(), depth).map(drop);

@@ -1,14 +1,14 @@
-//! The characters of a string that is still escaped, one by one and without a copy.
+//! The characters of an escaped string, one by one and without a copy.
 
-/// Reads what stands between a string's quotes ([`super::Raw::escaped`]). Half a surrogate pair
-/// comes out as U+FFFD.
+/// Reads what is between a string's quotes ([`super::Raw::escaped`]). Half a surrogate pair becomes
+/// U+FFFD.
 #[derive(Clone, Debug)]
 pub struct Unescape<'a> {
     rest: std::str::Chars<'a>,
 }
 
 impl<'a> Unescape<'a> {
-    /// The characters of `escaped`, which must stand in a JSON text.
+    /// The characters of `escaped`, which must be part of a valid JSON text.
     #[must_use]
     pub fn new(escaped: &'a str) -> Self {
         Self {

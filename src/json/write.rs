@@ -1,4 +1,4 @@
-//! Writes JSON texts: what is not carried over as it came is put together here, byte by byte.
+//! Writes JSON texts: what is not passed on unchanged is assembled here, byte by byte.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// What stands between a string's quotes, escaped as far as JSON demands it.
+/// The text between a string's quotes, escaped as far as JSON requires.
 pub fn escape(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut rest = text.as_bytes();
@@ -53,7 +53,7 @@ pub fn object<'a>(members: impl Iterator<Item = (Cow<'a, str>, Raw<'a>)>) -> Str
         json.extend_from_slice(value.text().as_bytes());
     }
     json.push(b'}');
-    // It is made of texts.
+    // It was built from strings.
     String::from_utf8(json).unwrap_or_default()
 }
 

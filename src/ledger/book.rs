@@ -173,6 +173,22 @@ impl Ledger {
         worst
     }
 
+    /// How long until the turn of the `nth` of requests like this one comes (1: the first), if all draw
+    /// from this candidate's buckets; `None` where time alone brings it never.
+    #[must_use]
+    pub fn turn(&self, slot: Slot, ask: Ask, nth: usize, now: Now) -> Option<Duration> {
+        let Some(line) = self.line(slot) else {
+            return Some(Duration::ZERO);
+        };
+        let charge = line.ratio.estimate(ask, line.counts_max_tokens);
+        let at = self.running.at(now);
+        let buckets = line.buckets.iter();
+        let buckets = buckets.filter_map(|index| self.buckets.get(*index as usize));
+        let mut turns =
+            buckets.map(|bucket| bucket.turn(charge.of(bucket.kind.unit), nth as u64, at));
+        turns.try_fold(Duration::ZERO, |latest, turn| Some(latest.max(turn?)))
+    }
+
     /// Whether a request counts among those of which only so many may be under way.
     #[must_use]
     pub fn counts_under_way(&self, reservation: &Reservation) -> bool {

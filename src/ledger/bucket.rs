@@ -161,6 +161,24 @@ impl Bucket {
         }
     }
 
+    /// How long until there is room for the `nth` of requests that need so much each (1: the first): as
+    /// many as it holds go in one window. `None` where time alone brings none.
+    pub(super) fn turn(&self, need: u64, nth: u64, at: Moment) -> Option<Duration> {
+        let number = self.numbers.now(at).filter(|number| {
+            let rules_out = number.source.is_certain() && !self.lags_behind(number.source);
+            rules_out && self.kind.unit != Unit::AtOnce
+        });
+        let Some(Number { amount, .. }) = number else {
+            return Some(Duration::ZERO);
+        };
+        let need = need.clamp(1, amount.max(1));
+        let in_one = (amount / need).max(1);
+        let (windows, place) = ((nth - 1) / in_one, (nth - 1) % in_one + 1);
+        let first = self.until(amount.saturating_sub(need * place), at)?;
+        let windows = u32::try_from(windows).unwrap_or(u32::MAX);
+        Some(first.saturating_add(self.kind.per.length().saturating_mul(windows)))
+    }
+
     /// How long until no more than `most` is used.
     fn until(&self, most: u64, at: Moment) -> Option<Duration> {
         match self.beyond(at) {

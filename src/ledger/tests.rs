@@ -3,6 +3,7 @@
 mod bounds;
 mod corrections;
 mod limits;
+mod turn;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

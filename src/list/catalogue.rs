@@ -1,6 +1,6 @@
-//! The upstream's own catalogue of models (`docs/upstream.md` §8; spec §2.3): what fills in the
-//! flags that the ranking leaves open, the second source of models, and what is known of a model elsewhere
-//! by its key: how good it is, and facts where nobody nearer tells any (spec §10.3, §10.7).
+//! The upstream's own catalogue of models (`docs/upstream.md` §8; spec §2.3): it fills in the flags
+//! that the ranking leaves open, is the second source of models, and says what is known of a model
+//! elsewhere by its key: its quality, and facts that no closer source provides (spec §10.3, §10.7).
 //!
 //! Pure.
 
@@ -15,22 +15,22 @@ use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{CanonicalKey, Capability, ModelId, Offer};
 
-/// What a good catalogue says.
+/// The contents of a valid catalogue.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     entries: HashMap<ModelId, Facts>,
-    /// Those that cost nothing, best first.
+    /// The free models, best first.
     free: Vec<Offer>,
-    /// What it says of a model, whatever its id: of the paid row, where there is one.
+    /// What it says about a model, whatever its id: from the paid row, if there is one.
     twins: HashMap<CanonicalKey, (Facts, bool)>,
-    /// How good models are, paid ones too.
+    /// The quality of models, including paid ones.
     qualities: Qualities,
 }
 
-/// Why a catalogue is of no use.
+/// Why a catalogue is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogueError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("the catalogue is {0}")]
     Json(json::Error),
     /// It is JSON without an array `data`.
@@ -39,10 +39,10 @@ pub enum CatalogueError {
 }
 
 impl Catalogue {
-    /// Reads a catalogue; entries that make no sense are passed over.
+    /// Reads a catalogue; invalid entries are skipped.
     ///
     /// # Errors
-    /// When it is no catalogue at all.
+    /// When it is not a catalogue at all.
     pub fn read(body: &[u8], now: SystemTime) -> Result<Self, CatalogueError> {
         let body = Raw::parse(without_mark(body), json::MAX_DEPTH).map_err(CatalogueError::Json)?;
         let data = body
@@ -93,13 +93,13 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// Drops what holds a key of ours.
+    /// Drops what contains one of our keys.
     pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) {
         self.free.retain_mut(|offer| offer.drop_secrets(&is_secret));
     }
 
-    /// What a row says of its model wherever that is offered. The paid row describes the model, a free one
-    /// also what is held back; of equals the first counts.
+    /// Notes what a row says about its model, wherever that is offered. The paid row describes the
+    /// model fully, a free one also shows what is withheld; of equals the first counts.
     fn note_twin(&mut self, id: &ModelId, facts: Facts, row: Raw<'_>) {
         let key = CanonicalKey::of(id.as_str());
         let is_free = id.is_named_free();
@@ -115,19 +115,19 @@ impl Catalogue {
         }
     }
 
-    /// What it says of the model with that id.
+    /// What it says about the model with that id.
     #[must_use]
     pub fn facts(&self, id: &ModelId) -> Option<Facts> {
         self.entries.get(id).copied()
     }
 
-    /// What it says of that model, under whatever id.
+    /// What it says about that model, under any id.
     #[must_use]
     pub fn facts_of_twin(&self, key: &CanonicalKey) -> Option<Facts> {
         self.twins.get(key).map(|(facts, _)| *facts)
     }
 
-    /// How good models are.
+    /// The quality of models.
     #[must_use]
     pub fn qualities(&self) -> &Qualities {
         &self.qualities
@@ -147,7 +147,7 @@ impl Catalogue {
         self.entries.contains_key(id)
     }
 
-    /// The free models, for when there is no ranking.
+    /// The free models, used when there is no ranking.
     #[must_use]
     pub fn free_models(&self) -> &[Offer] {
         &self.free
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn s2_3_the_second_source_takes_what_is_free_and_writes_text() {
+    fn s2_3_the_second_source_has_the_free_models_that_write_text() {
         #[rustfmt::skip]
         let rows = [
             (row("a:free", ""),                                                        "a:free"),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn s2_3_what_is_no_catalogue_says_so() {
+    fn s2_3_an_invalid_catalogue_is_an_error() {
         for (body, expected) in [
             ("<html>", "the catalogue is not valid JSON at byte 0"),
             (
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_3_how_good_a_model_is_comes_by_its_key_from_paid_rows_too() {
+    fn s10_3_quality_is_found_by_key_in_paid_rows_too() {
         let judged = |figures: &str| {
             format!(r#","benchmarks":{{"artificial_analysis":{{{figures}}},"design_arena":[]}}"#)
         };
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_7_what_is_known_of_a_model_elsewhere_is_its_paid_rows() {
+    fn s10_7_facts_of_a_twin_come_from_its_paid_row() {
         let with = |context: u64| format!(r#","context_length":{context}"#);
         let catalogue = read(&[
             row("openai/gpt-oss-120b:free", &with(10)),

@@ -1,14 +1,14 @@
-//! Which entries of a list are models to chat with (spec §10.7): lists also hold what hears, speaks,
-//! paints, embeds, ranks or judges.
+//! Which entries of a list are chat models (spec §10.7): lists also contain models that transcribe,
+//! speak, paint, embed, rank or judge.
 //!
-//! Pure. What an entry says of itself decides; then the words of its id.
+//! Pure. What an entry says about itself decides; otherwise the words of its id.
 
 use std::time::SystemTime;
 
 use super::facts::words;
 use crate::json::Raw;
 
-/// Words, one of which makes an id none of a chat model (reference "provider cases" §3).
+/// Words that rule an id out as a chat model (reference "provider cases" §3).
 #[rustfmt::skip]
 const WORDS: [&str; 35] = [
     // hear, speak, sing
@@ -30,7 +30,7 @@ const PARTS: [&str; 7] = [
     "dall-e",
     "text-to-",
 ];
-/// Routers: they choose a model, and are none.
+/// Routers: they choose a model, but are not one.
 const ROUTERS: [&str; 5] = [
     "auto",
     "big-pickle",
@@ -38,13 +38,13 @@ const ROUTERS: [&str; 5] = [
     "openrouter/auto",
     "openrouter/free",
 ];
-/// Kinds of entry that are no chat model, where `type` tells one.
+/// Kinds of entry that are not chat models, if there is a `type`.
 #[rustfmt::skip]
 const KINDS: [&str; 9] = [
     "embedding", "embeddings", "image", "video", "audio", "speech", "transcription", "rerank", "reranking",
 ];
 
-/// Whether this id, in lower case, is one of a model to chat with, as far as words tell.
+/// Whether this id, in lower case, is a chat model's, judging by its words.
 #[must_use]
 pub(super) fn is_named_so(id: &str) -> bool {
     let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
@@ -53,7 +53,7 @@ pub(super) fn is_named_so(id: &str) -> bool {
         || words.any(|word| WORDS.contains(&word)))
 }
 
-/// Whether the entry says that it is no model to chat with, or that it is gone.
+/// Whether the entry says that it is not a chat model, or that it is gone.
 #[must_use]
 pub(super) fn says_otherwise(entry: Raw<'_>, now: SystemTime) -> bool {
     entry.members().any(|(name, value)| match &*name {
@@ -92,7 +92,7 @@ pub(super) fn is_past(date: Raw<'_>, now: SystemTime) -> bool {
         return false;
     };
     let date = date.get(..10).unwrap_or(&date);
-    // Anything else than a date says nothing.
+    // Anything other than a date says nothing.
     date.starts_with("20") && date < today
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use crate::json::MAX_DEPTH;
 
     #[test]
-    fn s10_7_ids_of_what_is_no_chat_model() {
+    fn s10_7_ids_of_other_kinds_of_model() {
         #[rustfmt::skip]
         let rows: &[(bool, &[&str])] = &[
             (true, &["openai/gpt-oss-120b", "qwen/qwen3.8-27b", "models/gemini-3.5-flash", "gemini-3.5-flash-lite", "gpt-oss-120b", "qwen3:8b", "llama3.2:3b",
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_7_an_entry_may_say_that_it_is_no_chat_model() {
+    fn s10_7_an_entry_may_say_that_it_is_not_a_chat_model() {
         // 2026-10-02
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_942_400);
         #[rustfmt::skip]

@@ -1,7 +1,7 @@
-//! The providers' own lists, read beside one another. One that cannot be read keeps its last state and
-//! costs no other anything (spec §10.7).
+//! The providers' own lists, read in parallel. One that cannot be read keeps its last state and
+//! does not affect the others (spec §10.7).
 //!
-//! When to read is the refresh's to say, and what is made of the lists the merge's.
+//! The refresh decides when to read, and the merge what becomes of the lists.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use crate::redact::Secret;
 use crate::registry::FailedRead;
 use crate::upstream::HttpClient;
 
-/// How long a server of the user's own is asked about its models, after its list.
+/// How long the user's own server is asked about its models, after its list.
 const DETAILS_TIMEOUT: Duration = Duration::from_secs(5);
-/// About so many of them.
+/// About how many of them.
 const DETAILS: usize = 64;
 
 /// Where a provider's list is.
 #[derive(Clone, Debug)]
 pub struct ListAt {
-    /// Whose.
+    /// Which provider.
     pub provider: ProviderId,
-    /// The ways to it, one for each account: while a key is refused, the next is taken. One without a
-    /// key where the list takes none.
+    /// The ways to it, one for each account: if a key is refused, the next is used. One without a
+    /// key if the list needs none.
     pub ways: Vec<Way>,
 }
 
-/// An address, and how a key is shown there.
+/// An address, and how a key is presented there.
 #[derive(Clone, Debug)]
 pub struct Way {
     /// The whole address.
     pub url: String,
-    /// The header that shows the key, marked so that nothing prints it.
+    /// The header with the key, marked so that it is never printed.
     pub shown: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -48,14 +48,15 @@ pub struct Way {
 #[derive(Clone)]
 pub struct EachList {
     client: HttpClient,
-    /// A list has at most this many bytes.
+    /// The maximum size of a list in bytes.
     max_bytes: usize,
-    /// Every key of ours: no id may hold one.
+    /// All our keys: no id may contain one.
     keys: Arc<[Secret]>,
 }
 
 impl EachList {
-    /// Reads through `client`, lists of at most `max_bytes` each; what holds one of `keys` is dropped.
+    /// Reads through `client`, lists of at most `max_bytes` each; entries containing one of `keys`
+    /// are dropped.
     #[must_use]
     pub fn new(client: HttpClient, max_bytes: usize, keys: Arc<[Secret]>) -> Self {
         Self {
@@ -68,7 +69,7 @@ impl EachList {
     /// Reads one of them.
     ///
     /// # Errors
-    /// When it cannot be read by any of its ways.
+    /// When it cannot be read through any of its ways.
     pub async fn one(&self, at: &ListAt) -> Result<ProviderList, RefreshError> {
         let is_local = at.provider.is_local();
         let mut refused = RefreshError::Status(401);
@@ -93,8 +94,8 @@ impl EachList {
         Err(refused)
     }
 
-    /// Asks a server of the user's own for what its list leaves out. No answer is no fault: the facts
-    /// stay unknown.
+    /// Asks the user's own server for what its list leaves out. A missing answer is not an error:
+    /// the facts stay unknown.
     async fn ask_about(&self, list: &mut ProviderList, way: &Way) {
         let base = way.url.strip_suffix("/models").unwrap_or(&way.url);
         let root = base.strip_suffix("/v1").unwrap_or(base);
@@ -115,7 +116,7 @@ impl EachList {
                 told.extend(facts.map(|facts| (only.id.clone(), facts)));
             }
         };
-        // What was told until then counts.
+        // What has been learnt by then counts.
         let _in_time = tokio::time::timeout(DETAILS_TIMEOUT, ask).await.is_ok();
         list.learn(&told);
     }
@@ -138,7 +139,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Keeps what was read; what was not read keeps its last state. Says whether anything is new.
+    /// Keeps what was read; a list that could not be read keeps its last state. Returns whether
+    /// anything is new.
     pub fn note(&mut self, provider: ProviderId, read: Result<ProviderList, RefreshError>) -> bool {
         match read {
             Ok(list) => {
@@ -161,7 +163,7 @@ impl Kept {
         self.lists.get(provider)
     }
 
-    /// Why a provider's list could not be read the last time, if so.
+    /// Why the last read of a provider's list failed, if it did.
     #[must_use]
     pub fn failed(&self, provider: &ProviderId) -> Option<&FailedRead> {
         self.failed.get(provider)

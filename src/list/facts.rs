@@ -1,11 +1,11 @@
-//! What one entry of a list tells of a model, in whatever words (reference "providers" §8.1).
+//! What one entry of a list says about a model, in whatever words (reference "providers" §8.1).
 //!
-//! Pure. What is absent, absurd or of another type is unknown: nothing is guessed here.
+//! Pure. Whatever is absent, absurd or of the wrong type is unknown: nothing is guessed here.
 
 use crate::json::{Kind, Raw};
 use crate::model::{Capabilities, Capability};
 
-/// What is known of a model at a provider.
+/// What is known about a model at a provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The largest prompt plus answer, in tokens.
@@ -16,10 +16,10 @@ pub struct Facts {
     pub capabilities: Capabilities,
 }
 
-/// Larger numbers of tokens are no fact.
+/// Larger numbers of tokens are not believed.
 const MOST_TOKENS: u64 = 1_000_000_000;
 
-/// Members that tell the window.
+/// Members with the context window.
 const WINDOW: [&str; 5] = [
     "context_length",
     "context_window",
@@ -27,14 +27,14 @@ const WINDOW: [&str; 5] = [
     "max_model_len",
     "inputTokenLimit",
 ];
-/// Members that tell the longest answer.
+/// Members with the longest answer.
 const OUTPUT: [&str; 4] = [
     "max_completion_tokens",
     "max_output_tokens",
     "max_tokens",
     "outputTokenLimit",
 ];
-/// Members that tell one ability each.
+/// Members with a single capability each.
 #[rustfmt::skip]
 const FLAGS: [(&str, Capability); 12] = [
     ("supports_tool_calling",        Capability::Tools),
@@ -52,7 +52,7 @@ const FLAGS: [(&str, Capability); 12] = [
 ];
 
 impl Facts {
-    /// Reads an entry. Where several members tell a number, the smallest counts.
+    /// Reads an entry. If several members give a number, the smallest counts.
     #[must_use]
     pub fn of(entry: Raw<'_>) -> Self {
         let mut told = Told::default();
@@ -63,6 +63,7 @@ impl Facts {
             capabilities,
             properties,
             tags,
+            meta,
         ] = entry.pick([
             "top_provider",
             "supported_parameters",
@@ -70,10 +71,18 @@ impl Facts {
             "capabilities",
             "properties",
             "tags",
+            "meta",
         ]);
+        // llama.cpp's: what one request has of the whole, once the model is loaded.
+        let slot = meta.and_then(|meta| meta.get("n_ctx"));
         let provided = provided.map(|p| p.pick(["context_length", "max_completion_tokens"]));
         let [window, output] = provided.unwrap_or_default();
-        for value in entry.pick(WINDOW).into_iter().chain([window]).flatten() {
+        for value in entry
+            .pick(WINDOW)
+            .into_iter()
+            .chain([window, slot])
+            .flatten()
+        {
             told.context(value);
         }
         for value in entry.pick(OUTPUT).into_iter().chain([output]).flatten() {
@@ -101,7 +110,7 @@ impl Facts {
         told.facts()
     }
 
-    /// What is known here, and where nothing is, what is known there.
+    /// What is known here or else, if unknown, there.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -132,9 +141,9 @@ pub(super) fn words(list: Raw<'_>) -> Vec<String> {
 struct Told {
     context: Option<u64>,
     output: Option<u64>,
-    /// Told one by one.
+    /// Given one by one.
     by_name: Capabilities,
-    /// Told by a list of all parameters that are taken.
+    /// Given by a list of all accepted parameters.
     by_list: Capabilities,
 }
 
@@ -157,7 +166,7 @@ impl Told {
         self.by_name.set(capability, able);
     }
 
-    /// An empty list of parameters says nothing; one that has some says all.
+    /// An empty list of parameters says nothing; one with any entries is complete.
     fn parameters(&mut self, list: Raw<'_>) {
         let words = words(list);
         if words.is_empty() {
@@ -192,7 +201,7 @@ impl Told {
         }
     }
 
-    /// Words that say what is there, and nothing of what is not.
+    /// Words that say what is supported, but nothing about what is not.
     fn words(&mut self, list: Raw<'_>) {
         for word in words(list) {
             match word.as_str() {
@@ -222,7 +231,8 @@ impl Told {
 
     fn facts(self) -> Facts {
         let mut capabilities = self.by_name.or(self.by_list);
-        // Who takes no tools cannot be made to use one, as far as nothing else is told.
+        // A model that accepts no tools cannot be forced to use one, unless the entry says
+        // otherwise.
         if capabilities.get(Capability::Tools) == Some(false)
             && capabilities.get(Capability::ToolChoice).is_none()
         {
@@ -284,6 +294,10 @@ mod tests {
              "200000/131000 tools reasoning"),
             ("vllm", r#"{"id":"qwen3.8-27b","object":"model","owned_by":"vllm","max_model_len":32768}"#,
              "32768/?"),
+            ("llama.cpp b11549", r#"{"id":"tiny.gguf","aliases":["tiny.gguf"],"tags":[],"object":"model","architecture":{"input_modalities":["text"],"output_modalities":["text"]},"created":1796021147,"owned_by":"llamacpp","meta":{"vocab_type":1,"n_vocab":288,"n_ctx":2048,"n_ctx_train":8192,"n_embd":288,"n_params":2248992,"size":8995968}}"#,
+             "2048/? -images"),
+            ("llama.cpp b6900", r#"{"id":"tiny.gguf","object":"model","owned_by":"llamacpp","meta":{"n_ctx_train":8192}}"#,
+             "?/?"),
             ("openrouter", r#"{"id":"a","context_length":200,"top_provider":{"context_length":100,"max_completion_tokens":50},"supported_parameters":["seed"],"architecture":{"input_modalities":["text","image"]}}"#,
              "100/50 -tools -tool_choice -structured_outputs -response_format seed -stop -reasoning images"),
         ];

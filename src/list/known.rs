@@ -1,12 +1,12 @@
-//! What is known of an offer, and who told each fact (spec §10.7).
+//! What is known of an offer, and the source of each fact (spec §10.7).
 //!
-//! Pure. The nearest to the model counts: what the user wrote, the provider's own list, its row, then the
-//! OpenRouter catalogue's word on the same model.
+//! Pure. The closest source counts: what the user wrote, the provider's own list, its row, then the
+//! OpenRouter catalogue's entry for the same model.
 
 use super::facts::Facts;
 use crate::model::{Capabilities, Capability};
 
-/// Who told a fact.
+/// The source of a fact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ToldBy {
     /// `CONFIG_FILE`.
@@ -17,7 +17,7 @@ pub enum ToldBy {
     Row,
     /// OpenRouter's catalogue.
     Catalogue,
-    /// Nobody; where a value is there all the same, it is assumed.
+    /// None; if there is a value anyway, it is assumed.
     #[default]
     Unknown,
 }
@@ -36,7 +36,7 @@ impl ToldBy {
     }
 }
 
-/// Who told which fact of an offer.
+/// The source of each fact about an offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// Its window.
@@ -47,7 +47,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Who told whether it is able.
+    /// The source of whether it is capable of this.
     #[must_use]
     pub fn capability(&self, capability: Capability) -> ToldBy {
         let told = self.capabilities.get(capability as usize);
@@ -55,7 +55,7 @@ impl Known {
     }
 }
 
-/// Facts as they gather, the nearest first.
+/// Facts being gathered, the closest source first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathered {
     pub(super) facts: Facts,
@@ -63,7 +63,7 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Adds what somebody further away tells, where nothing is known yet.
+    /// Adds what a more distant source says, where nothing is known yet.
     pub(super) fn add(mut self, told: Facts, by: ToldBy) -> Self {
         let number = |known: &mut Option<u64>, who: &mut ToldBy, told: Option<u64>| {
             if known.is_none() && told.is_some() {
@@ -91,8 +91,8 @@ impl Gathered {
         self
     }
 
-    /// What is unknown of the user's own server counts as present, and at Ollama a window as its
-    /// usual one (spec §10.1).
+    /// What is unknown about the user's own server counts as present, and at Ollama the window as
+    /// its usual one (spec §10.1).
     pub(super) fn assume_local(self, is_ollama: bool) -> Self {
         let all: Capabilities = Capability::ALL.into_iter().collect();
         let assumed = Facts {
@@ -104,5 +104,5 @@ impl Gathered {
     }
 }
 
-/// Where Ollama says nothing else it cuts prompts to this many tokens.
+/// Unless told otherwise, Ollama cuts prompts to this many tokens.
 const OLLAMA_WINDOW: u64 = 4096;

@@ -1,17 +1,17 @@
-//! What a server of the user's own says of one model when it is asked apart (spec §10.1): Ollama's
-//! `/api/show`, llama.cpp's `/props`.
+//! What the user's own server says about a single model (spec §10.1): Ollama's `/api/show`,
+//! llama.cpp's `/props`.
 //!
-//! Pure. vLLM tells its window in the list itself.
+//! Pure. vLLM gives its window in the list itself.
 
 use super::facts::{Facts, tokens, words};
 use crate::json::{self, Raw};
 use crate::model::{Capabilities, Capability};
 
-/// What Ollama's `POST /api/show` says of a model; `None` if it is no such answer.
+/// What Ollama's `POST /api/show` says about a model; `None` if it is not such an answer.
 ///
-/// The window is the one that is served, `num_ctx`. The length in `model_info` is what the model was
-/// trained for: without a `num_ctx` Ollama cuts prompts to far less, silently, so that alone is no
-/// window.
+/// The window is the one in use, `num_ctx`. The length in `model_info` is what the model was
+/// trained for: without a `num_ctx` Ollama silently cuts prompts to far less, so that alone is not
+/// a window.
 #[must_use]
 pub fn of_ollama_show(body: &[u8]) -> Option<Facts> {
     let body = Raw::parse(body, json::MAX_DEPTH).ok()?;
@@ -37,7 +37,7 @@ pub fn of_ollama_show(body: &[u8]) -> Option<Facts> {
     })
 }
 
-/// Its list of words is whole: what is not in it is not there.
+/// Its list of words is complete: what is not in it is not supported.
 fn of_words(list: Raw<'_>) -> Capabilities {
     let words = words(list);
     let mut able = Capabilities::default();
@@ -54,7 +54,8 @@ fn of_words(list: Raw<'_>) -> Capabilities {
     able
 }
 
-/// What llama.cpp's `GET /props` says of the model that it serves; `None` if it is no such answer.
+/// What llama.cpp's `GET /props` says about the model it serves; `None` if it is not such an
+/// answer.
 #[must_use]
 pub fn of_llama_props(body: &[u8]) -> Option<Facts> {
     let body = Raw::parse(body, json::MAX_DEPTH).ok()?;
@@ -62,7 +63,7 @@ pub fn of_llama_props(body: &[u8]) -> Option<Facts> {
         body.pick(["default_generation_settings", "n_ctx", "modalities"]);
     let slot = settings.and_then(|settings| settings.get("n_ctx"));
     let mut facts = Facts {
-        // A slot's window is what one request has; the whole is shared between slots.
+        // A slot's window is what one request has; the total is shared between slots.
         context_length: slot.or(own).and_then(tokens),
         ..Facts::default()
     };

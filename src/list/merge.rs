@@ -1,8 +1,7 @@
-//! All lists become one (spec §10.3, §10.7): ranking, OpenRouter's catalogue, one list for each provider,
-//! rows, the user's file and switches in; the offers in their order out.
+//! Merges all lists (spec §10.3, §10.7): ranking, OpenRouter's catalogue, one list for each
+//! provider, rows, the user's file and switches in; the offers in their order out.
 //!
-//! Pure: the same lists always make the same offers. Who rests and which account asks is not known
-//! here.
+//! Pure: the same lists always give the same offers. Rests and accounts are not known here.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,12 +14,12 @@ use super::quality::{BUILT_IN, Qualities, Quality};
 use super::ranking::Ranking;
 use crate::model::{CanonicalKey, ModelId, ModelOrder, Offer, ProviderId};
 
-/// What is merged: each list as it was last read.
+/// The input of a merge: each list as it was last read.
 #[derive(Clone, Copy, Debug)]
 pub struct Lists<'a> {
-    /// The ranking; `None` while it was never read.
+    /// The ranking; `None` if it was never read.
     pub ranking: Option<&'a Ranking>,
-    /// OpenRouter's catalogue; `None` while it was never read.
+    /// OpenRouter's catalogue; `None` if it was never read.
     pub catalogue: Option<&'a Catalogue>,
     /// The providers that are on, in the order in which twins are asked.
     pub sources: &'a [Source<'a>],
@@ -37,15 +36,15 @@ pub struct Lists<'a> {
 pub struct Merged {
     /// Every offer once, by provider.
     pub offers: Vec<Arc<Offer>>,
-    /// Who told what, of each of them.
+    /// The sources of the facts about each of them.
     pub known: Vec<Known>,
     /// The order for requests without tools.
     pub plain: Vec<Placed>,
     /// The order for requests with tools.
     pub with_tools: Vec<Placed>,
-    /// The router to fall back on, which is no offer of a list.
+    /// The fallback router, which is not an offer of a list.
     pub fallback: Option<Offered>,
-    /// What file or row names and nobody offers.
+    /// What file or row names but no list offers.
     pub not_offered: Vec<NotOffered>,
 }
 
@@ -63,7 +62,7 @@ impl Merged {
     }
 }
 
-/// Makes one of all lists.
+/// Merges all lists.
 #[must_use]
 pub fn merge(lists: Lists<'_>) -> Merged {
     let mut merged = Merged::default();
@@ -100,8 +99,8 @@ pub fn merge(lists: Lists<'_>) -> Merged {
     merged
 }
 
-/// The ranking, best first. While there is none, the catalogue's order counts where OpenRouter is alone:
-/// with another provider beside it nobody is ranked.
+/// The ranking, best first. Without one, the catalogue's order counts if OpenRouter is the only
+/// provider: with another one on, no model is ranked.
 fn ranked(lists: Lists<'_>) -> Vec<(ModelId, CanonicalKey, i64)> {
     let is_beside = |provider: &ProviderId| !provider.is_openrouter() && !provider.is_local();
     let openrouter_alone = !lists.sources.iter().any(|s| is_beside(s.provider));
@@ -122,7 +121,8 @@ fn ranked(lists: Lists<'_>) -> Vec<(ModelId, CanonicalKey, i64)> {
         .collect()
 }
 
-/// The ranking's numbers: OpenRouter's own ids have each their own, twins elsewhere their model's.
+/// The ranking's numbers: OpenRouter's own ids each have their own, twins elsewhere that of their
+/// model.
 struct Ranks<'a> {
     by_id: HashMap<&'a ModelId, i64>,
     by_key: HashMap<&'a CanonicalKey, i64>,
@@ -130,7 +130,7 @@ struct Ranks<'a> {
 
 impl<'a> Ranks<'a> {
     fn new(ranked: &'a [(ModelId, CanonicalKey, i64)]) -> Self {
-        // Backwards, so that the best of a model is what stays.
+        // Backwards, so that the best rank of a model is the one that remains.
         let backwards = || ranked.iter().rev();
         Self {
             by_id: backwards().map(|(id, _, rank)| (id, *rank)).collect(),

@@ -1,9 +1,9 @@
-//! Which models exist, and in which order they are asked: reads the public ranking, the upstream's catalogue
-//! and the providers' own lists, makes one of them, and keeps the snapshot fresh (spec §2, §2.3, §10.3,
-//! §10.7).
+//! Which models exist, and in which order they are asked: reads the public ranking, the upstream's
+//! catalogue and the providers' own lists, merges them, and keeps the snapshot fresh (spec §2,
+//! §2.3, §10.3, §10.7).
 //!
-//! All but `read` and `refresh` is pure. Nothing here chooses a model, and no request waits for a
-//! read.
+//! Everything but `read` and `refresh` is pure. Nothing here chooses a model, and no request waits
+//! for a read.
 
 mod catalogue;
 mod chat_models;
@@ -19,6 +19,7 @@ mod quality;
 mod ranking;
 mod read;
 mod refresh;
+mod when;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use each::{EachList, Kept, ListAt, Way};

@@ -1,7 +1,7 @@
-//! Which models a provider offers, and what is known of each (spec §10.1, §10.7).
+//! Which models a provider offers, and what is known about each (spec §10.1, §10.7).
 //!
-//! Pure. Three things decide: what the user's file names, what the provider's row says of its list, and
-//! what nobody would bill. The order of offers is not this file's.
+//! Pure. Three things decide: the models in the user's file, what the provider's row says about its
+//! list, and what could be billed. The order of offers is decided elsewhere.
 
 use super::catalogue::Catalogue;
 use super::facts::Facts;
@@ -11,7 +11,7 @@ use super::ranking::Ranking;
 use crate::model::{CanonicalKey, Capabilities, ModelId, Offer, ProviderId};
 use crate::provider::{List, OfferRow, Provider};
 
-/// A provider that is on, and what it was last heard to offer.
+/// A provider that is on, and its latest list.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// Which.
@@ -20,20 +20,21 @@ pub struct Source<'a> {
     pub rule: &'a List,
     /// The models of its row.
     pub row: &'a [OfferRow],
-    /// The file's models, which alone are offered then.
+    /// The file's models; if given, only these are offered.
     pub file: Option<&'a [OfferRow]>,
-    /// Its list as it was last read; `None` while it never was. OpenRouter's are ranking and
+    /// Its list as it was last read; `None` if it never was. OpenRouter's are the ranking and the
     /// catalogue.
     pub list: Option<&'a ProviderList>,
     /// Ids that do not end in `:free` could be billed: OpenRouter, and a relay of it.
     pub named_free: bool,
-    /// What its row refuses and may not be dropped: nobody there can do it, whatever a list says.
+    /// What its row refuses although it must not be dropped: no model there can do it, whatever a
+    /// list says.
     pub lacks: Capabilities,
 }
 
 impl<'a> Source<'a> {
-    /// A provider by its row, with its list as it was last read. `named_free` says whether the `:free`
-    /// rule holds for its address and key (spec §10.7).
+    /// A provider from its row, with its list as it was last read. `named_free` says whether the
+    /// `:free` rule applies to its address and key (spec §10.7).
     #[must_use]
     pub fn new(row: &'a Provider, list: Option<&'a ProviderList>, named_free: bool) -> Self {
         Self {
@@ -48,16 +49,16 @@ impl<'a> Source<'a> {
     }
 }
 
-/// An offer, and who told what of it.
+/// An offer, and the sources of its facts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offered {
     /// The offer.
     pub offer: Offer,
-    /// Who told which fact.
+    /// The source of each fact.
     pub known: Known,
 }
 
-/// A model that somebody named and that is not offered.
+/// A model that is named but not offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotOffered {
     /// Where.
@@ -71,7 +72,7 @@ pub struct NotOffered {
 /// Why a model is not offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WhyNot {
-    /// The provider's list does not have it, or not as a model to chat with.
+    /// The provider's list does not have it, or not as a chat model.
     NotListed,
     /// It could be billed, and `ALLOW_PAID` is off.
     Costs,
@@ -88,14 +89,15 @@ impl WhyNot {
     }
 }
 
-/// A model somebody names or lists, before anything is decided.
+/// A model that is named or listed, before anything is decided.
 struct Named<'a> {
     id: ModelId,
     entry: Option<&'a Entry>,
     file: Option<&'a OfferRow>,
 }
 
-/// What a provider other than OpenRouter offers, in the order of its list or of who names it.
+/// What a provider other than OpenRouter offers, in the order of its list or of the file that names
+/// it.
 pub(super) fn offered(
     source: Source<'_>,
     catalogue: Option<&Catalogue>,
@@ -147,7 +149,7 @@ pub(super) fn offered(
     (offered.collect(), not_offered)
 }
 
-/// What OpenRouter offers: the ranking's models, and while there is none the catalogue's free ones.
+/// What OpenRouter offers: the ranking's models, or without a ranking the catalogue's free ones.
 pub(super) fn at_openrouter(
     source: Source<'_>,
     ranking: Option<&Ranking>,
@@ -206,7 +208,7 @@ pub(super) fn at_openrouter(
     (offered, not_offered)
 }
 
-/// The router that the ranking falls back on, with what the catalogue knows of it.
+/// The router that the ranking falls back on, with what the catalogue knows about it.
 pub(super) fn fallback(
     source: Source<'_>,
     ranking: &Ranking,
@@ -229,7 +231,7 @@ pub(super) fn fallback(
 }
 
 impl Source<'_> {
-    /// Whether nobody would bill it, as far as names and prices tell.
+    /// Whether it is free of charge, judging by names and prices.
     fn is_free(&self, id: &ModelId, entry: Option<&Entry>) -> bool {
         let in_row = || self.row.iter().any(|model| bare(&model.id) == bare(id));
         let by_price = match entry {
@@ -249,7 +251,7 @@ impl Source<'_> {
         let Named { id, entry, file } = named;
         let of_row = self.row.iter().find(|model| bare(&model.id) == id);
         let is_local = self.provider.is_local();
-        // What others serve tells nothing of a machine of the user's own.
+        // What others serve says nothing about the user's own machine.
         let twin = catalogue
             .filter(|_| !is_local)
             .and_then(|catalogue| catalogue.facts_of_twin(&CanonicalKey::of(id.as_str())));
@@ -288,7 +290,7 @@ fn made(provider: &ProviderId, id: ModelId, name: Option<String>, facts: Facts) 
     }
 }
 
-/// Google's ids come and go with `models/` in front.
+/// Google's ids appear with and without a `models/` prefix.
 fn bare(id: &ModelId) -> ModelId {
     let bare = id.as_str().strip_prefix("models/");
     let bare = bare.and_then(|bare| ModelId::try_from(bare).ok());

@@ -1,7 +1,7 @@
-//! Who is asked before whom (spec §10.3): tiers, and within the rest the ranking with the models that it
-//! does not list put where their quality says.
+//! The order in which offers are asked (spec §10.3): tiers, and within the rest the ranking, with
+//! unlisted models placed by quality.
 //!
-//! Pure, and worked out once with each list: a request finds its order ready.
+//! Pure, and computed once for each list: a request finds the order ready.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,8 +16,8 @@ pub struct Placed {
     pub at: usize,
     /// Its tier.
     pub tier: Tier,
-    /// How many models stand before it in its tier; twins share a place, and so do models of which
-    /// nothing is known.
+    /// How many models come before it in its tier; twins share a place, and so do models about
+    /// which nothing is known.
     pub place: usize,
 }
 
@@ -32,10 +32,11 @@ impl Placed {
     }
 }
 
-/// What the ranking says: its ids at OpenRouter and their models, best first.
+/// The ranking: its ids at OpenRouter and their models, best first.
 pub(super) type Ranked = [(ModelId, CanonicalKey)];
 
-/// Orders the offers. They come by provider, the first provider's first, which is the order of twins.
+/// Orders the offers. They are given by provider, the first provider's first, which is the order of
+/// twins.
 pub(super) fn places(
     offers: &[std::sync::Arc<Offer>],
     ranked: &Ranked,
@@ -72,8 +73,8 @@ pub(super) fn places(
     placed
 }
 
-/// A slot for each ranked entry and for each model between them; what nothing is known of shares the
-/// last.
+/// A slot for each ranked entry and for each model between them; models about which nothing is
+/// known share the last.
 struct Slots<'a> {
     by_id: HashMap<&'a ModelId, usize>,
     by_key: HashMap<&'a CanonicalKey, usize>,

@@ -1,8 +1,9 @@
-//! A provider's own list of models, in whatever shape it comes (reference "providers" §8.1), read with
-//! distrust.
+//! A provider's own list of models, in whatever shape it has (reference "providers" §8.1), read
+//! with distrust.
 //!
-//! One reader for all: OpenAI's `data`, Google's native and Ollama's `models`, Cloudflare's `result`, a
-//! bare array. Pure. One bad entry costs itself; which entries are offered is the merge's to say.
+//! One reader for all: OpenAI's `data`, Google's native and Ollama's `models`, Cloudflare's
+//! `result`, a bare array. Pure. One bad entry affects only itself; the merge decides which entries
+//! are offered.
 
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
@@ -14,19 +15,19 @@ use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{InvalidModelId, ModelId};
 
-/// So many entries of a list are read; the longest that is known has under a thousand.
+/// How many entries of a list are read; the longest known one has under a thousand.
 const MOST_ENTRIES: usize = 4096;
 /// The longest name that is shown to people.
 const LONGEST_NAME: usize = 200;
 
-/// What a provider's list says.
+/// The contents of a provider's list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProviderList {
-    /// The models to chat with, in the list's order, no id twice.
+    /// The chat models, in the list's order, no id twice.
     pub entries: Vec<Entry>,
-    /// Entries that make no sense.
+    /// Invalid entries.
     pub skipped: Vec<Skipped>,
-    /// Entries that are no models to chat with, or are gone.
+    /// Entries that are not chat models, or are gone.
     pub others: usize,
     /// It is Ollama's, which cuts prompts to its own window.
     pub is_ollama: bool,
@@ -39,16 +40,16 @@ pub struct Entry {
     pub id: ModelId,
     /// The name a person reads.
     pub name: Option<String>,
-    /// What is told of it.
+    /// What the list says about it.
     pub facts: Facts,
     /// What it costs.
     pub price: Price,
 }
 
-/// What an entry says that its model costs.
+/// What an entry says about the price of its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Price {
-    /// Nothing: every price that it tells is 0.
+    /// Nothing: every price that it gives is 0.
     Zero,
     /// Something, or a router's unknown price.
     Some,
@@ -56,16 +57,16 @@ pub enum Price {
     Untold,
 }
 
-/// Why a list is of no use.
+/// Why a list is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("the provider's list is {0}")]
     Json(json::Error),
     /// It is JSON without an array of models.
     #[error("the provider's list has no array of models")]
     Shape,
-    /// No entry of it is a model to chat with.
+    /// None of its entries is a chat model.
     #[error("the provider's list has no model to chat with ({skipped} skipped)")]
     NoUsableModel {
         /// How many entries there were.
@@ -74,10 +75,10 @@ pub enum ListError {
 }
 
 impl ProviderList {
-    /// Reads a list. Only the user's own server may have none.
+    /// Reads a list. Only the user's own server may have an empty one.
     ///
     /// # Errors
-    /// When it is no list, or has no model to chat with and `may_be_empty` is not set.
+    /// When it is not a list, or has no chat model and `may_be_empty` is not set.
     pub fn read(body: &[u8], may_be_empty: bool, now: SystemTime) -> Result<Self, ListError> {
         let body = Raw::parse(without_mark(body), json::MAX_DEPTH).map_err(ListError::Json)?;
         let (entries, id_is) = entries(body).ok_or(ListError::Shape)?;
@@ -107,18 +108,23 @@ impl ProviderList {
                     id,
                 });
             } else {
-                skip("the id stands in the list twice");
+                skip("the id appears twice in the list");
             }
         }
         if list.entries.is_empty() && !may_be_empty {
-            return Err(ListError::NoUsableModel {
-                skipped: list.skipped.len() + list.others,
-            });
+            return Err(list.no_model());
         }
         Ok(list)
     }
 
-    /// The entry of that id; at Ollama `x` is `x:latest`.
+    /// The error to report for a list without entries.
+    pub(super) fn no_model(&self) -> ListError {
+        ListError::NoUsableModel {
+            skipped: self.skipped.len() + self.others,
+        }
+    }
+
+    /// The entry with that id; at Ollama `x` is `x:latest`.
     #[must_use]
     pub fn entry(&self, id: &ModelId) -> Option<&Entry> {
         fn cut(id: &str) -> &str {
@@ -132,7 +138,8 @@ impl ProviderList {
         })
     }
 
-    /// Drops what holds a key of ours: an id goes to clients, logs and metrics, a name to people.
+    /// Drops what contains one of our keys: an id goes to clients, logs and metrics, a name to
+    /// people.
     pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) {
         self.entries.retain(|entry| !is_secret(entry.id.as_str()));
         for entry in &mut self.entries {
@@ -140,7 +147,8 @@ impl ProviderList {
         }
     }
 
-    /// Fills in what was asked of each model apart; what the list itself tells counts before it.
+    /// Fills in what was learnt about each model separately; what the list itself says takes
+    /// precedence.
     pub fn learn(&mut self, told: &HashMap<ModelId, Facts>) {
         for entry in &mut self.entries {
             if let Some(told) = told.get(&entry.id) {
@@ -156,7 +164,7 @@ fn entries(body: Raw<'_>) -> Option<(Raw<'_>, &'static str)> {
         return Some((body, "id"));
     }
     let [data, models, result] = body.pick(["data", "models", "result"]);
-    // Cloudflare's `id` is a number of its own, and Google's and Ollama's lists have none.
+    // Cloudflare's `id` is a number, and Google's and Ollama's lists have none.
     let known = [(data, "id"), (models, "name"), (result, "name")];
     known
         .into_iter()
@@ -173,7 +181,7 @@ fn id(entry: Raw<'_>, member: &str) -> Result<ModelId, &'static str> {
     let id = id.strip_prefix("models/").unwrap_or(&id);
     ModelId::try_from(id).map_err(|error| match error {
         InvalidModelId::Length => "the id is empty or longer than 128 characters",
-        InvalidModelId::Character => "the id cannot stand in a header or a URL",
+        InvalidModelId::Character => "the id is not allowed in a header or a URL",
     })
 }
 
@@ -185,7 +193,7 @@ fn name(entry: Raw<'_>, id_is: &str) -> Option<String> {
     fits.then(|| name.into_owned())
 }
 
-/// Ollama's own lists have a digest; at its OpenAI address it owns all that is pulled.
+/// Ollama's own lists have a digest; at its OpenAI address everything pulled is owned by it.
 fn is_ollamas(entry: Raw<'_>) -> bool {
     let [digest, owner] = entry.pick(["digest", "owned_by"]);
     digest.is_some() || owner.and_then(Raw::as_str).as_deref() == Some("library")

@@ -1,8 +1,8 @@
-//! How good a model is, as published figures say (spec §10.3).
+//! The quality of models, according to published figures (spec §10.3).
 //!
-//! They come from OpenRouter's catalogue, else from a small extract built in. Two models are compared
-//! on one index only, and a figure that nobody has published is no figure: nothing is guessed from
-//! relatives. Pure.
+//! They come from OpenRouter's catalogue, else from a small built-in extract. Two models are
+//! compared on a single index, and nothing is guessed from related models when no figure has been
+//! published. Pure.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use toml_edit::{Document, Item};
 use crate::json::{Kind, Raw};
 use crate::model::CanonicalKey;
 
-/// The published figures of one model, 0 to 100 each, the larger the better.
+/// The published figures of one model, 0 to 100 each; larger is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
     /// Of everything.
@@ -28,7 +28,7 @@ pub struct Quality {
 pub type Qualities = HashMap<CanonicalKey, Quality>;
 
 impl Quality {
-    /// An entry's `benchmarks`, as the catalogue has them.
+    /// An entry's `benchmarks`, as in the catalogue.
     #[must_use]
     pub fn read(benchmarks: Raw<'_>) -> Self {
         let figures = benchmarks.get("artificial_analysis");
@@ -51,7 +51,7 @@ impl Quality {
         *self == Self::default()
     }
 
-    /// Whether it can be compared with another at all, for requests with tools or without.
+    /// Whether it can be compared with any other, for requests with tools or without.
     #[must_use]
     pub fn is_known_for(&self, with_tools: bool) -> bool {
         if with_tools {
@@ -61,7 +61,7 @@ impl Quality {
         }
     }
 
-    /// What is known here, and where nothing is, what is known there.
+    /// What is known here or else, if unknown, there.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -71,8 +71,7 @@ impl Quality {
         }
     }
 
-    /// How it compares, on the first index of the purpose that both have; `None` where there is
-    /// none.
+    /// How it compares, on the first index for the purpose that both have; `None` if there is none.
     #[must_use]
     pub fn compare(&self, other: &Self, with_tools: bool) -> Option<Ordering> {
         let on = |index: fn(&Self) -> Option<f64>| Some(index(self)?.total_cmp(&index(other)?));
@@ -82,14 +81,14 @@ impl Quality {
     }
 }
 
-/// The extract that is built in; empty should it be unreadable, which a test rules out.
+/// The built-in extract; empty if it were unreadable, which a test rules out.
 pub static BUILT_IN: LazyLock<Qualities> =
     LazyLock::new(|| extract(include_str!("quality.toml")).unwrap_or_default());
 
 /// Reads an extract.
 ///
 /// # Errors
-/// In words, at the first member that makes no sense.
+/// In words, at the first invalid member.
 pub fn extract(text: &str) -> Result<Qualities, String> {
     let document = Document::parse(text).map_err(|error| error.message().to_owned())?;
     for known in ["read", "source"] {
@@ -102,21 +101,21 @@ pub fn extract(text: &str) -> Result<Qualities, String> {
     let mut qualities = Qualities::new();
     for (key, figures) in models.iter() {
         let figures = figures.as_table_like();
-        let figures = figures.ok_or_else(|| format!("{key} is no table"))?;
+        let figures = figures.ok_or_else(|| format!("{key} is not a table"))?;
         let mut quality = Quality::default();
         for (index, figure) in figures.iter() {
             let slot = match index {
                 "intelligence_index" => &mut quality.intelligence,
                 "coding_index" => &mut quality.coding,
                 "agentic_index" => &mut quality.agentic,
-                _ => return Err(format!("{key}: {index} is no index")),
+                _ => return Err(format!("{key}: {index} is not an index")),
             };
             let number = figure.as_float().and_then(sane);
             *slot = Some(number.ok_or_else(|| format!("{key}: {index} is not 0.0 to 100.0"))?);
         }
         let canonical = CanonicalKey::of(key);
         if canonical.as_str() != key {
-            return Err(format!("{key} is no canonical key"));
+            return Err(format!("{key} is not a canonical key"));
         }
         qualities.insert(canonical, quality);
     }
@@ -200,11 +199,11 @@ mod tests {
             ("\"gpt-oss-120b\" = { intelligence_index = 1.5, agentic_index = 2.5 }", Ok(Some(1.5))),
             ("[models.\"gpt-oss-120b\"]\nintelligence_index = 1.5",                  Ok(Some(1.5))),
             ("",                                                                     Ok(None)),
-            ("\"gpt-oss-120b\" = { elo = 1.5 }",                                     Err("gpt-oss-120b: elo is no index")),
+            ("\"gpt-oss-120b\" = { elo = 1.5 }",                                     Err("gpt-oss-120b: elo is not an index")),
             ("\"gpt-oss-120b\" = { coding_index = 101.0 }",                          Err("gpt-oss-120b: coding_index is not 0.0 to 100.0")),
             ("\"gpt-oss-120b\" = { coding_index = nan }",                            Err("gpt-oss-120b: coding_index is not 0.0 to 100.0")),
-            ("\"openai/gpt-oss-120b\" = { coding_index = 1.0 }",                     Err("openai/gpt-oss-120b is no canonical key")),
-            ("\"gpt-oss-120b\" = 7",                                                 Err("gpt-oss-120b is no table")),
+            ("\"openai/gpt-oss-120b\" = { coding_index = 1.0 }",                     Err("openai/gpt-oss-120b is not a canonical key")),
+            ("\"gpt-oss-120b\" = 7",                                                 Err("gpt-oss-120b is not a table")),
         ];
         for (models, expected) in rows {
             let read = extract(&format!("{head}{models}"));

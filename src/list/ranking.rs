@@ -1,17 +1,17 @@
 //! The ranking's JSON (`docs/upstream.md` §12), read with distrust.
 //!
-//! Pure. One bad entry costs itself and nothing else.
+//! Pure. One bad entry affects only itself.
 
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capabilities, Capability, ModelId, Offer};
 
-/// What a good ranking says.
+/// The contents of a valid ranking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranking {
     /// By rank, best first, no id twice.
     pub models: Vec<Offer>,
-    /// The router it names to fall back on (spec §2.4).
+    /// The fallback router that it names (spec §2.4).
     pub fallback: Option<Offer>,
     /// Entries that were left out.
     pub skipped: Vec<Skipped>,
@@ -26,16 +26,16 @@ pub struct Skipped {
     pub reason: &'static str,
 }
 
-/// Why a whole ranking is of no use.
+/// Why a whole ranking is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RankingError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("the list is {0}")]
     Json(json::Error),
     /// It is JSON without an array `models`.
     #[error("the list is not an object with an array \"models\"")]
     Shape,
-    /// No entry of it can be used.
+    /// None of its entries can be used.
     #[error("the list has no usable model ({skipped} skipped)")]
     NoUsableModel {
         /// How many entries there were.
@@ -71,7 +71,7 @@ impl Ranking {
             if !first {
                 skipped.push(Skipped {
                     position: *position,
-                    reason: "the id stands in the list twice",
+                    reason: "the id appears twice in the list",
                 });
             }
             first
@@ -93,7 +93,7 @@ impl Ranking {
         })
     }
 
-    /// Drops what holds a key of ours.
+    /// Drops what contains one of our keys.
     pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) {
         self.models
             .retain_mut(|offer| offer.drop_secrets(&is_secret));
@@ -102,7 +102,7 @@ impl Ranking {
     }
 }
 
-/// OpenRouter's own router among free models: the one id without `:free` that costs nothing.
+/// OpenRouter's own router among free models: the only id without `:free` that costs nothing.
 const FREE_ROUTER: &str = "openrouter/free";
 
 fn read_fallback(fallback: Raw<'_>, any_id: bool) -> Option<Offer> {
@@ -121,7 +121,7 @@ fn read_entry(entry: Raw<'_>, any_id: bool) -> Result<Offer, &'static str> {
         .ok_or("the entry has no id")?;
     let id = ModelId::try_from(id.as_ref()).map_err(|e| match e {
         crate::model::InvalidModelId::Length => "the id is empty or longer than 128 characters",
-        crate::model::InvalidModelId::Character => "the id cannot stand in a header or a URL",
+        crate::model::InvalidModelId::Character => "the id is not allowed in a header or a URL",
     })?;
     let rank = entry
         .get("rank")
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn s2_a_good_list_is_read_and_one_bad_entry_costs_only_itself() {
+    fn s2_a_good_list_is_read_and_one_bad_entry_affects_only_itself() {
         let long = format!(r#"{{"rank":2,"id":"{}:free"}}"#, "x".repeat(200));
         #[rustfmt::skip]
         let rows: &[(&str, &str, usize)] = &[
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn s2_a_list_of_no_use_says_why() {
+    fn s2_an_unusable_list_says_why() {
         #[rustfmt::skip]
         let rows = [
             ("",                                   "the list is cut short at byte 0"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_6_no_id_and_no_name_with_a_key_of_ours() {
+    fn s10_6_ids_and_names_with_one_of_our_keys_are_dropped() {
         let body = r#"{"models":[{"rank":1,"id":"a:free","name":"A gsk_0123456789"},{"rank":2,"id":"b/gsk_0123456789:free"},
             {"rank":3,"id":"c:free","name":"C"}],"fallback":{"id":"openrouter/free","name":"gsk_0123456789"}}"#;
         let mut ranking = Ranking::read(body.as_bytes(), false).unwrap();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn s2_the_recorded_sample_is_read_whole() {
+    fn s2_the_recorded_sample_is_read_completely() {
         let body = simulator::TOP_MODELS;
         let ranking = Ranking::read(body.as_bytes(), false).unwrap();
         assert_eq!((ranking.models.len(), ranking.skipped.len()), (6, 0));

@@ -15,10 +15,10 @@ use crate::redact::Secret;
 use crate::registry::FailedRead;
 use crate::upstream::{AnswerBody, HttpClient, ReadError, SendError, Upstream, read_body};
 
-/// One read takes no longer than this (spec §2).
+/// A read takes no longer than this (spec §2).
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why a read failed. The sentences hold nothing that came from outside.
+/// Why a read failed. The sentences contain nothing from outside.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
     /// No answer.
@@ -30,22 +30,22 @@ pub enum RefreshError {
     /// Not in time.
     #[error("no whole answer within {} s", READ_TIMEOUT.as_secs())]
     Timeout,
-    /// Another status than 200; redirects are not followed.
+    /// A status other than 200; redirects are not followed.
     #[error("the answer was HTTP {0}")]
     Status(u16),
-    /// Nothing in the ranking that could be used.
+    /// Nothing usable in the ranking.
     #[error("{0}")]
     Ranking(#[from] RankingError),
-    /// Nothing in the catalogue that could be used.
+    /// Nothing usable in the catalogue.
     #[error("{0}")]
     Catalogue(#[from] CatalogueError),
-    /// Nothing in a provider's list that could be used.
+    /// Nothing usable in a provider's list.
     #[error("{0}")]
     List(#[from] ListError),
 }
 
 impl RefreshError {
-    /// What people are told of it.
+    /// What people see of it.
     pub(super) fn told(&self) -> FailedRead {
         FailedRead {
             kind: self.kind(),
@@ -62,7 +62,7 @@ impl RefreshError {
         }
     }
 
-    /// The log's word for it.
+    /// The log's term for it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Send(_) | Self::Body(_) => "network",
@@ -88,7 +88,7 @@ pub(super) struct ListReader {
     pub(super) list_url: String,
     max_list_bytes: usize,
     max_catalogue_bytes: usize,
-    /// Ids that do not end in `:free` are models too.
+    /// Ids that do not end in `:free` are accepted too.
     any_id: bool,
     secrets: Arc<[Secret]>,
 }
@@ -149,8 +149,8 @@ pub(super) async fn whole(
         .unwrap_or(Err(RefreshError::Timeout))
 }
 
-/// Whether a text of a list's holds a key or an account id of ours: ids go to clients, logs and metrics,
-/// names to people.
+/// Whether a text from a list contains one of our keys or account ids: ids go to clients, logs and
+/// metrics, names to people.
 pub(super) fn holds_secret(secrets: &[Secret], text: &str) -> bool {
     secrets.iter().any(|secret| secret.is_in(text.as_bytes()))
 }

@@ -1,6 +1,8 @@
-//! Keeps the snapshot fresh: at start, once a period, and when somebody asks.
+//! Keeps the snapshot fresh: at start, once per period, and on request.
 //!
-//! One task makes all reads, so two never run at once and calls that come together share one.
+//! One task makes all reads, so two never run at once and simultaneous requests share one.
+
+mod publish;
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -16,30 +18,24 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::catalogue::Catalogue;
 use super::each::{EachList, Kept, ListAt};
-use super::merge::{Lists, Merged, merge};
-use super::offered::Source as Offering;
 use super::provider_list::ProviderList;
-use super::ranking::{Ranking, Skipped};
+use super::ranking::Ranking;
 use super::read::{ListReader, RefreshError};
+use super::when::{next_read, own_period, pass};
 use crate::account::KeyTask;
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
-use crate::model::{AccountId, ModelId, ModelOrder, ProviderId};
+use crate::ledger::Unit;
+use crate::model::{AccountId, ModelOrder, ProviderId};
 use crate::provider::Provider;
-use crate::registry::{Parts, Registry, Snapshot, Source, There, Wake};
+use crate::registry::{FailedRead, Registry, Source, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
 
-/// How often a long wait looks at the wall clock, to notice that the laptop slept.
-const TICK: Duration = Duration::from_secs(15);
-/// The first wait after a failed read with a ranking in hand.
-const FIRST_RETRY: Duration = Duration::from_secs(60);
 /// How long a good ranking waits for what is read beside it, and other providers for the ranking.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many of the skipped entries a log line names.
-const NAMED: usize = 10;
 
-/// What a refresh brought.
+/// The result of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refreshed {
     /// Models in the new snapshot.
@@ -57,15 +53,15 @@ enum Side {
     List(ProviderId, Result<ProviderList, RefreshError>),
 }
 
-/// The providers that are on, with whom they are asked, and what decides among their models.
+/// The providers that are on, their accounts, and what decides among their models.
 pub struct Providers {
     /// Their rows, in the order in which twins are asked.
     pub rows: Vec<Arc<Provider>>,
-    /// Where their lists are; OpenRouter's are ranking and catalogue.
+    /// The addresses of their lists; OpenRouter's are the ranking and the catalogue.
     pub lists: Vec<ListAt>,
     /// The accounts, in the order in which those of one provider are asked.
     pub accounts: Vec<Arc<AccountId>>,
-    /// Those of them at which only ids that end in `:free` cost nothing (spec §10.7).
+    /// Those at which only ids that end in `:free` cost nothing (spec §10.7).
     pub named_free: Vec<ProviderId>,
     /// `MODEL_ORDER`.
     pub order: ModelOrder,
@@ -74,7 +70,7 @@ pub struct Providers {
 /// Asks the task for a read (`POST /admin/refresh`). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Refresher {
-    /// Unbounded, but no longer than there are connections that wait for an answer.
+    /// Unbounded, but no longer than the number of connections waiting for an answer.
     ask: mpsc::UnboundedSender<oneshot::Sender<Answer>>,
 }
 
@@ -82,7 +78,7 @@ impl Refresher {
     /// Reads the list now; on success every rest is forgotten.
     ///
     /// # Errors
-    /// In words, when the read failed; snapshot and rests then stay.
+    /// In words, when the read failed; the snapshot and the rests are then kept.
     pub async fn refresh(&self) -> Answer {
         let gone = || "the proxy is shutting down".to_owned();
         let (reply, answer) = oneshot::channel();
@@ -106,19 +102,20 @@ pub struct RefreshTask {
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
-    /// The last good ranking, catalogue and lists; what is published is made of all.
+    /// The last good ranking, catalogue and lists; what is published is made from all of them.
     ranking: Option<(Ranking, SystemTime)>,
     catalogue: Option<Catalogue>,
     kept: Kept,
-    /// What was too slow for the ranking read beside it, and whose it is: the catalogue's or a
-    /// provider's.
+    /// What was last published without a ranking, and logged.
+    unranked: Option<Source>,
+    /// What was too slow for the ranking read beside it: the catalogue, or a provider's list.
     late: FuturesUnordered<Reading>,
     under_way: HashSet<Option<ProviderId>>,
 }
 
 impl RefreshTask {
-    /// The task and the handle to ask it with. `catalogue` is the way to OpenRouter's, which takes no
-    /// key; `keys` are asked for what is left of their days.
+    /// The task and the handle to it. `catalogue` is the way to OpenRouter's catalogue, which needs
+    /// no key; `keys` are asked what is left of their days.
     #[must_use]
     pub fn new(
         config: &Config,
@@ -148,13 +145,14 @@ impl RefreshTask {
             ranking: None,
             catalogue: None,
             kept: Kept::default(),
+            unranked: None,
             late: FuturesUnordered::new(),
             under_way: HashSet::new(),
         };
         (task, Refresher { ask })
     }
 
-    /// Reads the list now and ever after. Ends when nobody can ask any more, or when dropped.
+    /// Reads the list now and periodically. Ends when all handles are gone, or when dropped.
     pub async fn run(self) {
         let keys = self.keys.clone();
         let ask_about_keys = async {
@@ -182,7 +180,7 @@ impl RefreshTask {
                 return;
             };
             answered = self.read_and_publish(!asking.is_empty()).await;
-            // Who asked while the read ran shares it, if it was such a read.
+            // Requests that came while the read ran share it, if it was such a read.
             let late = std::iter::from_fn(|| {
                 if asking.is_empty() {
                     None
@@ -192,19 +190,23 @@ impl RefreshTask {
             });
             let late: Vec<_> = late.collect();
             for reply in asking.into_iter().chain(late) {
-                // Who asked and went away needs no answer.
+                // A requester that has gone away needs no answer.
                 drop(reply.send(answered.clone()));
             }
         }
     }
 
-    /// Waits for the next read: until it is due, or somebody asks for one. `None` when nobody
-    /// can ask any more.
+    /// Waits for the next read: until it is due or requested. `None` when all handles are gone.
     async fn wait(&mut self, wait: Duration) -> Option<Vec<oneshot::Sender<Answer>>> {
         let mut due = pin!(pass(wait));
+        let mut own_due = pin!(pass(own_period(self.is_published())));
         loop {
             tokio::select! {
                 () = &mut due => return Some(Vec::new()),
+                () = &mut own_due => {
+                    self.begin_own();
+                    own_due.set(pass(own_period(self.is_published())));
+                }
                 first = self.asked.recv() => return first.map(|first| vec![first]),
                 Some(side) = self.late.next(), if !self.late.is_empty() => {
                     if self.note(side) {
@@ -235,9 +237,9 @@ impl RefreshTask {
         }
     }
 
-    /// Reads all at once, and says whether anything came beside the ranking. The ranking does not wait
-    /// long for the others, and its next read not at all; and where another provider stands beside
-    /// OpenRouter, nobody waits long for the ranking.
+    /// Reads everything at once, and returns whether anything but the ranking is new. The ranking
+    /// does not wait long for the others, and its next read not at all; and if another provider is
+    /// on besides OpenRouter, nothing waits long for the ranking.
     async fn read_all(&mut self, anew: bool) -> (Result<Ranking, RefreshError>, bool) {
         self.begin(anew);
         let reader = self.reader.clone();
@@ -272,8 +274,8 @@ impl RefreshTask {
         (ranking, news)
     }
 
-    /// Begins to read what stands beside the ranking. While there is none, what is slow is not begun
-    /// anew with each retry, and what has been read is not read again so soon.
+    /// Begins to read what is read beside the ranking. Without a ranking, slow reads are not
+    /// restarted with each retry, and what has been read is not read again so soon.
     fn begin(&mut self, anew: bool) {
         let is_retry = self.ranking.is_none() && !anew;
         if !is_retry {
@@ -285,9 +287,25 @@ impl RefreshTask {
             let read = async move { Side::Catalogue(reader.catalogue().await) };
             self.late.push(Box::pin(read));
         }
+        self.begin_lists(|kept, at| {
+            at.provider.is_local() || !is_retry || kept.list(&at.provider).is_none()
+        });
+    }
+
+    /// Begins to read the list of the user's own server alone.
+    fn begin_own(&mut self) {
+        self.begin_lists(|_, at| at.provider.is_local());
+    }
+
+    /// Begins to read these lists. One that is being read is not begun anew, nor is that of the user's own
+    /// server while it is answering: some cut that answer short for whatever else they are asked.
+    fn begin_lists(&mut self, is_due: impl Fn(&Kept, &ListAt) -> bool) {
         for at in &self.providers.lists {
-            let is_read = is_retry && self.kept.list(&at.provider).is_some();
-            if !is_read && self.under_way.insert(Some(at.provider.clone())) {
+            let is_busy = || at.provider.is_local() && self.is_answering(&at.provider);
+            if is_due(&self.kept, at)
+                && !is_busy()
+                && self.under_way.insert(Some(at.provider.clone()))
+            {
                 let (each, at) = (self.each.clone(), at.clone());
                 let read = async move { Side::List(at.provider.clone(), each.one(&at).await) };
                 self.late.push(Box::pin(read));
@@ -295,7 +313,19 @@ impl RefreshTask {
         }
     }
 
-    /// Whether another provider stands beside OpenRouter.
+    /// Whether one of our requests is in progress there, as far as the provider's limits count those.
+    fn is_answering(&self, provider: &ProviderId) -> bool {
+        let mut accounts = self.providers.accounts.iter();
+        accounts.any(|account| {
+            account.provider == *provider
+                && self.registry.with_known_now(|known, now| {
+                    let buckets = known.ledger.buckets_of(account, now);
+                    buckets.iter().any(|b| b.unit == Unit::AtOnce && b.used > 0)
+                })
+        })
+    }
+
+    /// Whether another provider is on besides OpenRouter.
     fn is_beside(&self) -> bool {
         let mut rows = self.providers.rows.iter();
         rows.any(|row| !row.id.is_openrouter())
@@ -305,8 +335,8 @@ impl RefreshTask {
         self.registry.snapshot().is_some()
     }
 
-    /// Keeps what was read; a failure to read one list costs no other anything. Says whether it is
-    /// news.
+    /// Keeps what was read; a failure to read one list does not affect the others. Returns whether
+    /// there is news.
     fn note(&mut self, side: Side) -> bool {
         match side {
             Side::Catalogue(catalogue) => {
@@ -315,7 +345,15 @@ impl RefreshTask {
             }
             Side::List(provider, read) => {
                 self.under_way.remove(&Some(provider.clone()));
-                if let Err(error) = &read {
+                // One that is off is tried every minute: that is said once.
+                let is_known = |error: &RefreshError| {
+                    provider.is_local() && self.kept.failed(&provider) == Some(&error.told())
+                };
+                self.registry
+                    .note(|outside| outside.list = in_vain(read.as_ref()));
+                if let Err(error) = &read
+                    && !is_known(error)
+                {
                     let fields = Failed::of(error, Some(&provider));
                     self.log
                         .emit(LogLevel::Warning, "list_refresh_failed", &fields);
@@ -349,145 +387,6 @@ impl RefreshTask {
             }
         }
     }
-
-    fn publish(&mut self, ranking: Ranking, wake_all: bool) -> Refreshed {
-        let fetched_at = Now::read().wall;
-        let snapshot = self.snapshot(Some(&ranking), fetched_at);
-        let count = snapshot.offers().len();
-        let candidates = snapshot.candidates().iter();
-        let ids: HashSet<ModelId> = candidates.map(|c| c.offer.public_id.clone()).collect();
-        if wake_all {
-            self.registry.publish_and_wake_all(snapshot);
-        } else {
-            self.registry.publish(snapshot);
-        }
-        self.metrics.retain_models(|id| ids.contains(id));
-        self.traffic.retain_models(|id| ids.contains(id));
-        let skipped = &ranking.skipped;
-        if !skipped.is_empty() {
-            let entries = skipped.get(..NAMED).unwrap_or(skipped);
-            self.log.emit(
-                LogLevel::Warning,
-                "list_entries_skipped",
-                &Left {
-                    count: skipped.len(),
-                    entries,
-                },
-            );
-        }
-        let fields = Done {
-            count,
-            skipped: skipped.len(),
-            url: &self.reader.list_url,
-        };
-        self.log.emit(LogLevel::Info, "snapshot_refreshed", &fields);
-        self.ranking = Some((ranking, fetched_at));
-        Refreshed {
-            models: count,
-            fetched_at,
-        }
-    }
-
-    /// The same ranking with what a late list brings.
-    fn publish_again(&self) {
-        match &self.ranking {
-            Some((ranking, fetched_at)) => {
-                let snapshot = self.snapshot(Some(ranking), *fetched_at);
-                self.registry.enrich(snapshot);
-            }
-            None => self.publish_unranked(),
-        }
-    }
-
-    /// What there is while there has never been a ranking: the second source, and what other providers
-    /// offer.
-    fn publish_unranked(&self) {
-        let snapshot = self.snapshot(None, Now::read().wall);
-        let count = snapshot.offers().len();
-        if count > 0 {
-            let source = snapshot.source;
-            self.registry.publish(snapshot);
-            let fields = serde_json::json!({"count": count});
-            if source == Source::Providers {
-                self.log
-                    .emit(LogLevel::Info, "snapshot_from_providers", &fields);
-            } else {
-                self.log
-                    .emit(LogLevel::Info, "snapshot_from_catalogue", &fields);
-            }
-        }
-    }
-
-    fn snapshot(&self, ranking: Option<&Ranking>, fetched_at: SystemTime) -> Snapshot {
-        let kept = |row: &Provider| self.kept.list(&row.id);
-        let named_free = |row: &Provider| self.providers.named_free.contains(&row.id);
-        let of = |row| Offering::new(row, kept(row), named_free(row));
-        let sources: Vec<_> = self.providers.rows.iter().map(|row| of(row)).collect();
-        let merged = merge(Lists {
-            ranking,
-            catalogue: self.catalogue.as_ref(),
-            sources: &sources,
-            order: &self.providers.order,
-            allow_paid: self.allow_paid,
-            fallback_router: self.fallback_router,
-        });
-        if let Some(ranking) = ranking {
-            self.note_what_is_there(ranking, &merged);
-        }
-        let order = |with_tools| {
-            merged
-                .in_order(with_tools)
-                .map(|(offer, _)| Arc::clone(offer))
-        };
-        let places = [false, true].map(|with_tools| {
-            let placed = merged.in_order(with_tools);
-            placed.map(|(_, placed)| placed.place()).collect()
-        });
-        let source = match (ranking, self.is_beside()) {
-            (Some(_), _) => Source::Ranking,
-            (None, true) => Source::Providers,
-            (None, false) => Source::Catalogue,
-        };
-        Snapshot::new(Parts {
-            offers: order(false).collect(),
-            with_tools: (merged.plain != merged.with_tools).then(|| order(true).collect()),
-            places,
-            fallback: merged.fallback.map(|offered| offered.offer),
-            accounts: self.providers.accounts.clone(),
-            fetched_at,
-            source,
-        })
-    }
-
-    /// How many of the ranking's models the upstream's own catalogue has.
-    fn note_what_is_there(&self, ranking: &Ranking, merged: &Merged) {
-        let there = self.catalogue.as_ref().map(|catalogue| There {
-            models: ranking
-                .models
-                .iter()
-                .filter(|m| catalogue.has(&m.id))
-                .count(),
-            of: ranking.models.len(),
-            fallback: merged
-                .fallback
-                .as_ref()
-                .is_some_and(|router| catalogue.has(&router.offer.id)),
-        });
-        self.registry.note(|outside| outside.there = there);
-    }
-}
-
-#[derive(Serialize)]
-struct Done<'a> {
-    count: usize,
-    skipped: usize,
-    url: &'a str,
-}
-
-#[derive(Serialize)]
-struct Left<'a> {
-    count: usize,
-    entries: &'a [Skipped],
 }
 
 #[derive(Serialize)]
@@ -508,63 +407,23 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// What the reads change and tell.
+/// What the reads update and report to.
 pub struct Outlets {
     /// Where the snapshot goes.
     pub registry: Arc<Registry>,
-    /// Where what failed is said.
+    /// Where failures are logged.
     pub log: Log,
-    /// Forgets the models that left.
+    /// Forgets the models that left the list.
     pub metrics: Arc<Metrics>,
-    /// Forgets them, too.
+    /// The same.
     pub traffic: Arc<Traffic>,
 }
 
-/// How long until the next read (spec §2).
-fn next_read(failures: u32, have_ranking: bool, period: Duration) -> Duration {
-    let doubled = |times: u32| 2_u32.saturating_pow(times);
-    match failures {
-        0 => period,
-        n if have_ranking => FIRST_RETRY.saturating_mul(doubled(n - 1)).min(period),
-        n => Duration::from_secs(doubled(n - 1).min(15).into()),
-    }
-}
-
-/// Waits until so much time has gone by on either clock: a laptop that slept reads the list
-/// when it wakes.
-async fn pass(wait: Duration) {
-    let start = Now::read();
-    let due = start.plus(wait);
-    loop {
-        let now = Now::read();
-        let left = due.steady.saturating_duration_since(now.steady);
-        if left.is_zero() || now.wall >= due.wall {
-            return;
-        }
-        tokio::time::sleep(left.min(TICK)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s2_a_failed_read_is_tried_again_sooner() {
-        let waits = |have, period| -> Vec<u64> {
-            (0..9)
-                .map(|n| next_read(n, have, Duration::from_secs(period)).as_secs())
-                .collect()
-        };
-        assert_eq!(waits(false, 3600), [3600, 1, 2, 4, 8, 15, 15, 15, 15]);
-        assert_eq!(
-            waits(true, 3600),
-            [3600, 60, 120, 240, 480, 960, 1920, 3600, 3600]
-        );
-        assert_eq!(waits(true, 30), [30; 9]);
-        assert_eq!(
-            next_read(u32::MAX, true, Duration::from_secs(3600)).as_secs(),
-            3600
-        );
+/// Why a list has no usable model, if so.
+fn in_vain(read: Result<&ProviderList, &RefreshError>) -> Option<FailedRead> {
+    match read {
+        Ok(list) if list.entries.is_empty() => Some(RefreshError::List(list.no_model()).told()),
+        Ok(_) => None,
+        Err(error) => Some(error.told()),
     }
 }

@@ -1,4 +1,4 @@
-//! How one model does: success, time to first token, speed.
+//! The performance of one model: success, time to first token, speed.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -12,28 +12,28 @@ use crate::verdict::Outcome;
 pub struct Attempted {
     /// How it ended.
     pub outcome: Outcome,
-    /// It failed because no model of the account would have answered.
+    /// It failed for a reason that applies to all models of the account.
     pub of_account: bool,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
     /// From asking to the first useful event of a stream, in milliseconds.
     pub ttft_ms: Option<u64>,
-    /// The length of the answer, where it told its usage.
+    /// The length of the answer, if it reported its usage.
     pub completion_tokens: Option<u64>,
 }
 
-/// The live figures of one model over a while.
+/// The live figures of one model over a period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
-    /// How many attempts ended how.
+    /// The number of attempts by outcome.
     pub attempts: Attempts,
-    /// Of those that the model decided, the part that succeeded; `None` while there are none.
+    /// The share of successes among those that the model decided; `None` while there are none.
     pub success_rate: Option<f64>,
-    /// Half of its streams begin within so many milliseconds.
+    /// Half of its streams begin within this many milliseconds.
     pub ttft_p50_ms: Option<u64>,
-    /// All but one in twenty do.
+    /// 95% do.
     pub ttft_p95_ms: Option<u64>,
-    /// Completion tokens by the time that their attempts took.
+    /// Completion tokens divided by the duration of their attempts.
     pub tokens_per_second: Option<f64>,
 }
 
@@ -42,7 +42,7 @@ pub struct Figures {
 pub struct Attempts([u32; Outcome::ALL.len()]);
 
 impl Attempts {
-    /// How many ended so.
+    /// How many ended like this.
     #[must_use]
     pub fn of(&self, outcome: Outcome) -> u32 {
         self.0.get(outcome as usize).copied().unwrap_or_default()
@@ -68,15 +68,15 @@ impl Serialize for Attempts {
 /// The outcomes that a model is blamed for, unless they were the account's.
 const FAILURES: [Outcome; 2] = [Outcome::RateLimited, Outcome::UpstreamError];
 
-/// What is counted of one step.
+/// The counts of one step.
 #[derive(Clone, Debug, Default)]
 struct Tally {
     attempts: Attempts,
-    /// How many of them failed of what the model is blamed for, but by the account.
+    /// How many of them failed in a way that the model is blamed for, except for account failures.
     of_account: u32,
     ttft: Histogram,
     tokens: u64,
-    /// How long the attempts took that told their tokens.
+    /// The total duration of the attempts that reported their tokens.
     tokens_ms: u64,
 }
 
@@ -113,7 +113,7 @@ impl Tally {
         Figures {
             attempts: self.attempts,
             success_rate: (decided > 0.0).then(|| {
-                // A rate of 1 says that nothing failed.
+                // A rate of 1 means that nothing failed.
                 let most = if good < decided { 0.999 } else { 1.0 };
                 rounded(good / decided, 1000.0).min(most)
             }),
@@ -133,7 +133,7 @@ fn rounded(number: f64, parts: f64) -> f64 {
 pub(super) struct Seen {
     hour: Window<Tally>,
     day: Window<Tally>,
-    /// The second it was last asked in.
+    /// The second in which it was last asked.
     pub(super) last: u64,
 }
 
@@ -154,7 +154,7 @@ impl Seen {
         self.day.at(now).add(attempt);
     }
 
-    /// The figures of the hour and of the day that end now.
+    /// The figures of the hour and of the day ending now.
     pub(super) fn figures(&self, now: u64) -> [Option<Figures>; 2] {
         [&self.hour, &self.day].map(|window| {
             let mut all: Option<Tally> = None;

@@ -1,4 +1,4 @@
-//! What is kept of a request that ended. There is no place here for anything it said.
+//! What is kept of a request that ended. There is nowhere to put its content.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -15,14 +15,14 @@ use crate::verdict::{Cause, Outcome};
 pub struct AttemptRecord {
     /// The model that was asked, by its public id.
     pub model: ModelId,
-    /// At which provider.
+    /// The provider.
     pub provider: ProviderId,
-    /// Through which account.
+    /// The account.
     pub account: AccountId,
     /// How it ended.
     #[serde(serialize_with = "outcome")]
     pub outcome: Outcome,
-    /// The upstream's status, where there was one.
+    /// The upstream's status, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// What exactly went wrong.
@@ -30,20 +30,20 @@ pub struct AttemptRecord {
     pub cause: Option<Cause>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// Until when the model rests now.
+    /// Until when the model now rests.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_date")]
     pub cooldown_until: Option<SystemTime>,
 }
 
-/// How a request ended, as a chart tells it.
+/// How a request ended, for the charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestOutcome {
     /// A good answer.
     Answered,
     /// An error came in the middle of the stream.
     Broken,
-    /// A 5xx, the 402 of an account that is out of credit, or a refusal by every model that the
-    /// request did not earn.
+    /// A 5xx, the 402 of an account that is out of credit, or a refusal by every model for which
+    /// the request is not to blame.
     Failed,
     /// A 4xx, and the request was at fault.
     ClientError,
@@ -61,8 +61,8 @@ impl RequestOutcome {
         Self::ClientLeft,
     ];
 
-    /// What a status comes to; `broken` if an error followed a status that had gone out, `refused`
-    /// if it is a refusal of the upstream's for which the request is not to blame.
+    /// The outcome for a status; `broken` if an error followed a status that had been sent,
+    /// `refused` if it is an upstream refusal for which the request is not to blame.
     #[must_use]
     pub fn of(status: u16, broken: bool, refused: bool) -> Self {
         match status {
@@ -75,7 +75,7 @@ impl RequestOutcome {
         }
     }
 
-    /// As the state spells it.
+    /// As spelt in the state.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,9 +101,9 @@ pub struct Finished {
     pub outcome: RequestOutcome,
     /// The status that the client got.
     pub status: u16,
-    /// The code of the error, where it ended in one of ours.
+    /// The code of the error, if it ended in one of ours.
     pub code: Option<Cow<'static, str>>,
-    /// Who answered, or had begun to.
+    /// The model that answered, or had begun to.
     pub chosen_model: Option<ModelId>,
     /// A stream was asked for.
     pub stream: bool,
@@ -111,7 +111,7 @@ pub struct Finished {
     pub duration_ms: u64,
     /// From there to the first useful event of a stream, in milliseconds.
     pub ttft_ms: Option<u64>,
-    /// The length of the answer, where it told its usage.
+    /// The length of the answer, if it reported its usage.
     pub completion_tokens: Option<u64>,
     /// Events that went to the client.
     pub chunks_emitted: u64,
@@ -119,7 +119,7 @@ pub struct Finished {
     pub had_tools: bool,
     /// It had a `response_format`.
     pub had_response_format: bool,
-    /// What kept the upstream from being reached, where the request ended for that.
+    /// Why the upstream could not be reached, if that ended the request.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "unreachable_cause"
@@ -127,7 +127,7 @@ pub struct Finished {
     pub unreachable: Option<Unreachable>,
     /// How many attempts were made.
     pub attempt_count: usize,
-    /// The last of them, in their order.
+    /// The last of them, in order.
     pub attempts: Vec<AttemptRecord>,
 }
 

@@ -1,12 +1,12 @@
-//! Lengths of time, counted in classes.
+//! Durations, counted in classes.
 
-/// Four classes to an octave from [`FIRST`] on, one below, one above.
+/// Four classes per octave from [`FIRST`] on, one below, one above.
 const CLASSES: usize = 62;
 /// Where the octaves begin: 4 ms is 2 to the power of this.
 const FIRST: u32 = 2;
 
-/// How many lengths of time fell into which class. A class is a quarter of its octave wide, so
-/// its middle is right to within an eighth, from 4 ms to two minutes.
+/// How many durations fell into which class. A class is a quarter of its octave wide, so its middle
+/// is accurate to within an eighth, from 4 ms to two minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Histogram([u32; CLASSES]);
 
@@ -29,8 +29,8 @@ impl Histogram {
         }
     }
 
-    /// The length of time that `percent` of all do not exceed, in milliseconds; `None` while
-    /// there are none.
+    /// The duration that `percent` of all do not exceed, in milliseconds; `None` while there are
+    /// none.
     pub(super) fn percentile(&self, percent: u64) -> Option<u64> {
         let total: u64 = self.0.iter().copied().map(u64::from).sum();
         // Rounded up: the median of two is the first of them.
@@ -53,7 +53,7 @@ fn class(ms: u64) -> usize {
     usize::try_from(class).map_or(CLASSES - 1, |class| class.min(CLASSES - 1))
 }
 
-/// The first length of time of a class.
+/// The shortest duration of a class.
 fn begin(class: usize) -> u64 {
     let Some(behind) = class.checked_sub(1) else {
         return 0;
@@ -95,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn s3_a_percentile_is_right_to_within_an_eighth(
+        fn s3_a_percentile_is_accurate_to_within_an_eighth(
             mut lengths in prop::collection::vec(4..131_072_u64, 1..200),
             percent in 1..=100_u64,
         ) {
@@ -109,7 +109,7 @@ mod tests {
         }
 
         #[test]
-        fn s3_every_length_has_a_class_and_longer_ones_no_earlier(a: u64, b: u64) {
+        fn s3_every_duration_has_a_class_and_longer_ones_no_earlier(a: u64, b: u64) {
             let (short, long) = (a.min(b), a.max(b));
             prop_assert!(class(short) <= class(long));
             prop_assert!(class(long) < CLASSES);

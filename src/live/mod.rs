@@ -1,9 +1,9 @@
-//! What real traffic shows of models and requests: figures of the last hour and day, and the
+//! What real traffic shows about models and requests: figures of the last hour and day, and the
 //! last requests.
 //!
-//! Pure: `now` is passed in, and the lock around it is `telemetry`'s. However long it runs and
-//! whatever models come and go, it takes no more than some 4 MB, and 200 KB with a usual list.
-//! Nothing is decided by it, and nothing in it says what a request or an answer said.
+//! Pure: `now` is passed in, and `telemetry` holds the lock around it. However long it runs and
+//! whatever models come and go, it uses no more than some 4 MB, and 200 KB with a usual list.
+//! Nothing is decided by it, and it contains nothing of the content of a request or an answer.
 
 mod figures;
 mod finished;
@@ -26,11 +26,11 @@ use crate::model::ModelId;
 use figures::Seen;
 use series::Series;
 
-/// Of how many models figures are kept: those that were asked last.
+/// For how many models figures are kept: the most recently asked.
 pub const MAX_MODELS: usize = 256;
 /// How many requests are kept.
 pub const MAX_REQUESTS: usize = 50;
-/// How many attempts are kept of each: the last of them.
+/// How many attempts are kept of each: the last ones.
 pub const MAX_TRAIL: usize = 20;
 
 /// Everything that is kept.
@@ -62,7 +62,7 @@ impl Live {
         }
     }
 
-    /// A request has ended. Answers the one that is no longer kept for it.
+    /// A request has ended. Returns the one that is dropped in exchange.
     pub fn request(&mut self, request: Arc<Finished>, now: Now) -> Option<Arc<Finished>> {
         let seconds = now.unix_seconds();
         self.series.add(request.outcome, request.ttft_ms, seconds);
@@ -79,8 +79,7 @@ impl Live {
         oldest
     }
 
-    /// The figures of a model for the hour and for the day that end now; `None` where it was
-    /// not asked.
+    /// The figures of a model for the hour and the day ending now; `None` if it was not asked.
     #[must_use]
     pub fn figures(&self, model: &ModelId, now: Now) -> [Option<Figures>; 2] {
         let seen = self.models.get(model);
@@ -99,7 +98,7 @@ impl Live {
         self.requests.iter().rev().cloned().collect()
     }
 
-    /// Who gave the last good answer, and when.
+    /// Which model gave the last good answer, and when.
     #[must_use]
     pub fn last_answer(&self) -> Option<(ModelId, SystemTime)> {
         self.last_answer.clone()
@@ -122,7 +121,7 @@ impl Live {
         self.models.retain(|id, _| stays(id.as_str()));
     }
 
-    /// Makes room for one model more.
+    /// Makes room for one more model.
     fn make_room(&mut self) {
         if self.models.len() < MAX_MODELS {
             return;

@@ -1,4 +1,4 @@
-//! How all requests went: the columns of the charts.
+//! The outcomes of all requests over time: the columns of the charts.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::histogram::Histogram;
 use super::window::Window;
 use crate::clock::rfc3339;
 
-/// What is counted of one step.
+/// The counts of one step.
 #[derive(Clone, Debug, Default)]
 struct Tally {
     outcomes: [u32; RequestOutcome::ALL.len()],
@@ -39,7 +39,7 @@ pub struct Charts {
     pub day: Columns,
 }
 
-/// The columns of one chart, oldest first; the last is the step under way.
+/// The columns of one chart, oldest first; the last is the current step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Columns {
     /// The length of a step, in seconds.
@@ -56,9 +56,9 @@ pub struct Columns {
     pub client_error: Vec<u32>,
     /// In [`RequestOutcome::ClientLeft`].
     pub client_left: Vec<u32>,
-    /// Within how many milliseconds half of the streams began.
+    /// Half of the streams began within this many milliseconds.
     pub ttft_p50_ms: Vec<Option<u64>>,
-    /// Within how many all but one in twenty did.
+    /// 95% did.
     pub ttft_p95_ms: Vec<Option<u64>>,
 }
 

@@ -1,15 +1,14 @@
-//! The failures since the last good answer: whether what people send fails, whatever the models'
-//! rests say.
+//! The failures since the last good answer: whether requests fail, whatever the models' rests say.
 
 use std::time::SystemTime;
 
 use super::finished::{Finished, RequestOutcome};
 use crate::upstream::Unreachable;
 
-/// How the last of them failed, as far as it tells of others.
+/// How the last of them failed, as far as that affects others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// The upstream refused the key, with this status where one was seen.
+    /// The upstream refused the key, with this status if one was seen.
     Key(Option<u16>),
     /// The account is out of credit.
     Credit,
@@ -17,11 +16,11 @@ pub enum How {
     NotReached(Unreachable),
     /// Every model refused it in the upstream's own words, though the request was not at fault.
     Refused(u16),
-    /// Anything else: models that rest for it by now, an answer that broke off.
+    /// Anything else: models that rest because of it by now, an answer that broke off.
     Otherwise,
 }
 
-/// Failures, one after the other, with no good answer in between.
+/// Consecutive failures, with no good answer in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streak {
     /// How the last of them failed.
@@ -36,8 +35,8 @@ pub struct Streak {
     pub alike: u32,
 }
 
-/// Adds a request that has ended: a good answer ends the streak, and what says nothing of others (a
-/// client that left, a request's own fault) leaves it as it is.
+/// Adds a request that has ended: a good answer ends the streak, and what says nothing about others
+/// (a client that left, a request's own fault) leaves it unchanged.
 pub(super) fn add(streak: &mut Option<Streak>, request: &Finished) {
     match request.outcome {
         RequestOutcome::Answered => *streak = None,
@@ -70,14 +69,15 @@ pub(super) fn add(streak: &mut Option<Streak>, request: &Finished) {
     }
 }
 
-/// `None` where the state of list and account says it all.
+/// `None` if the state of list and account says everything.
 fn how(request: &Finished) -> Option<How> {
     let last = request.attempts.last();
     let status = last.and_then(|attempt| attempt.status);
     let code = request.code.as_deref().unwrap_or_default();
     match code {
         "account_rate_limited" | "not_ready" | "shutting_down" => None,
-        // Where the key does not rest for it, it was the page of an edge before the upstream.
+        // If the key does not rest because of it, it was a page from an edge in front of the
+        // upstream.
         "upstream_auth_error" => Some(match (last, status) {
             (Some(attempt), Some(status)) if attempt.cooldown_until.is_none() => {
                 How::Refused(status)

@@ -55,7 +55,7 @@ fn finished(outcome: RequestOutcome, ttft_ms: Option<u64>, now: Now) -> Arc<Fini
 }
 
 #[test]
-fn s3_the_success_rate_is_of_what_the_model_decided() {
+fn s3_the_success_rate_counts_what_the_model_decided() {
     #[rustfmt::skip]
     let rows: &[(&[Outcome], Option<f64>)] = &[
         (&[Success],                                              Some(1.0)),
@@ -78,7 +78,7 @@ fn s3_the_success_rate_is_of_what_the_model_decided() {
 }
 
 #[test]
-fn s3_a_failure_of_the_account_is_no_models() {
+fn s3_a_failure_of_the_account_is_not_the_models() {
     type Ended<'a> = &'a [(Outcome, bool)];
     let [by_model, by_account] = [false, true];
     #[rustfmt::skip]
@@ -109,7 +109,7 @@ fn s3_a_failure_of_the_account_is_no_models() {
 }
 
 #[test]
-fn s3_speed_is_tokens_by_the_time_of_the_attempts_that_told_them() {
+fn s3_speed_is_tokens_over_the_time_of_the_attempts_that_reported_them() {
     let mut live = Live::default();
     let attempts = [
         (Some(300), Some(100), 2000),
@@ -178,7 +178,7 @@ fn s3_memory_is_fixed_whatever_models_come_and_go() {
 }
 
 #[test]
-fn s3_the_last_requests_come_newest_first_and_name_who_answered_last() {
+fn s3_the_last_requests_come_newest_first_and_name_the_last_to_answer() {
     let mut live = Live::default();
     for n in 0..60 {
         let gone = live.request(finished(RequestOutcome::Answered, None, at(n)), at(n));
@@ -234,7 +234,7 @@ fn s10_5_the_attempts_that_the_upstream_saw_are_counted() {
 }
 
 #[test]
-fn s3_failures_in_a_row_are_told_by_how_they_failed() {
+fn s3_failures_in_a_row_are_classified_by_how_they_failed() {
     use RequestOutcome::{Answered, Broken, ClientError, ClientLeft, Failed};
     type Ended = (RequestOutcome, u16, &'static str, Option<Cause>);
     let how = |row: Ended| {
@@ -311,7 +311,7 @@ fn s3_failures_in_a_row_are_told_by_how_they_failed() {
 }
 
 proptest! {
-    /// Whatever comes in whatever order, the counts of an hour are those of its attempts.
+    /// Whatever arrives in whatever order, the counts of an hour are those of its attempts.
     #[test]
     fn s3_nothing_within_the_window_is_lost_or_counted_twice(
         mut seconds in prop::collection::vec(0..3000_u64, 1..100),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// Counts of the last `steps` steps; those without any take no room.
+/// Counts of the last `steps` steps; empty steps take no space.
 #[derive(Clone, Debug)]
 pub(super) struct Window<T> {
     /// The length of a step, in seconds.
@@ -24,7 +24,7 @@ impl<T: Default> Window<T> {
     /// The counts of the step that the second `now` is in.
     pub(super) fn at(&mut self, now: u64) -> &mut T {
         let step = now / self.step;
-        // Two threads may come a moment out of order; a clock that was set back is believed.
+        // Two threads may arrive slightly out of order; a clock that was set back is believed.
         while self.slots.back().is_some_and(|(last, _)| *last > step + 1) {
             self.slots.pop_back();
         }
@@ -39,8 +39,8 @@ impl<T: Default> Window<T> {
         &mut self.slots[last].1
     }
 
-    /// The counts of the window that ends with the second `now`, each with the place of its
-    /// step, from 0.
+    /// The counts of the window that ends with the second `now`, each with the index of its step,
+    /// from 0.
     pub(super) fn until(&self, now: u64) -> impl Iterator<Item = (usize, &T)> {
         let first = self.first(now);
         self.slots.iter().filter_map(move |(step, counts)| {

@@ -1,30 +1,30 @@
 //! One model, many names: the key that its ids have in common (spec §10.2).
 //!
-//! Ids of one model differ by vendor, case, quantisation and punctuation; a rule takes that away, and a
-//! table names the few twins that no rule finds, and how a key is shown. Pure. What a model can do
-//! never goes by its key: twins are the same weights, not the same service.
+//! Ids of one model differ by vendor, case, quantisation and punctuation; a rule removes that, and
+//! a table lists the few twins that no rule finds, and how a key is displayed. Pure. Capabilities
+//! are never looked up by key: twins are the same weights, not the same service.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The table, by what the rule makes of each spelling.
+/// The table, keyed by what the rule makes of each spelling.
 static TABLE: LazyLock<HashMap<String, &'static str>> =
     LazyLock::new(|| table(include_str!("canonical.txt")));
 
-/// A longer name is no id of anybody's, and is not taken apart.
+/// A longer name is not a real id, and is not taken apart.
 const LONGEST: usize = 256;
 
-/// How weights are stored, which is not which weights they are.
+/// How weights are stored, which does not change which weights they are.
 const FORMS: [&str; 5] = ["fp8", "fp4", "bf16", "awq", "nvfp4"];
 
-/// The key of the model that has this id, at whatever provider. It is its own key.
+/// The key of the model with this id, at any provider. A key is its own key.
 pub(super) fn key(id: &str) -> String {
     let whole = id.to_ascii_lowercase();
     if id.len() > LONGEST {
         return whole;
     }
     let leaf = leaf(&whole);
-    // A spelling that the table keeps as it is, before words are taken from it.
+    // A spelling that the table keeps as it is, before any words are removed.
     if let Some(shown) = TABLE.get(&squeezed(&leaf)) {
         return (*shown).to_owned();
     }
@@ -50,7 +50,7 @@ fn table(text: &'static str) -> HashMap<String, &'static str> {
         .collect()
 }
 
-/// The id without vendor, price and tag, with one sign for each purpose.
+/// The id without vendor, price and tag, with unified punctuation.
 fn leaf(id: &str) -> String {
     let mut leaf = id.rsplit('/').next().unwrap_or_default();
     while let Some(shorter) = [":free", "-free", ":latest"]
@@ -62,10 +62,10 @@ fn leaf(id: &str) -> String {
     leaf.replace(':', "-").replace('_', ".")
 }
 
-/// Takes the words away that say nothing of the weights, until there is none.
+/// Removes words that say nothing about the weights, until there are none.
 fn normal(leaf: &str) -> String {
     let mut normal = leaf.to_owned();
-    // Each turn shortens it, or is the last.
+    // Each round shortens it, or is the last.
     loop {
         let next = squeezed(&without_words(&normal));
         if next == normal {
@@ -90,12 +90,12 @@ fn without_words(leaf: &str) -> String {
         after_form = is_form;
     }
     let joined = kept.join("-");
-    // What is left of a price that stood before such a word.
+    // What is left of a price that preceded such a word.
     joined.strip_suffix("-free").unwrap_or(&joined).to_owned()
 }
 
-/// `gemma-4` is `gemma4`, and `4-8` is `4.8`; a `-` before a size or a date stays, so that keys can
-/// be read.
+/// `gemma-4` becomes `gemma4`, and `4-8` becomes `4.8`; a `-` before a size or a date is kept, so
+/// that keys stay readable.
 fn squeezed(leaf: &str) -> String {
     let mut out = String::with_capacity(leaf.len());
     for (at, word) in leaf.split('-').enumerate() {

@@ -1,4 +1,4 @@
-//! What a request may need of a model (spec §4.1), and what is known of each.
+//! What a request may need of a model (spec §4.1), and what is known about each.
 
 use super::ProviderId;
 
@@ -6,25 +6,25 @@ use super::ProviderId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Capability {
-    /// Takes `tools`.
+    /// Accepts `tools`.
     Tools,
-    /// Takes a `tool_choice` that forces a tool.
+    /// Accepts a `tool_choice` that forces a tool.
     ToolChoice,
-    /// Keeps to a JSON schema.
+    /// Follows a JSON schema.
     StructuredOutputs,
-    /// Answers in JSON when told to.
+    /// Answers in JSON on request.
     ResponseFormat,
-    /// Takes `seed`.
+    /// Accepts `seed`.
     Seed,
-    /// Takes `stop`.
+    /// Accepts `stop`.
     Stop,
     /// Reasons before it answers.
     Reasoning,
-    /// Sees images in the prompt.
+    /// Accepts images in the prompt.
     Images,
     /// Gives several answers at once (`n` above 1).
     Several,
-    /// Tells how likely its tokens were.
+    /// Reports the probabilities of its tokens.
     Logprobs,
 }
 
@@ -43,8 +43,8 @@ impl Capability {
         Self::Logprobs,
     ];
 
-    /// The ranking's flag for it (`docs/upstream.md` §12.3); it has none for images, nor for what is no
-    /// need at OpenRouter.
+    /// The ranking's flag for it (`docs/upstream.md` §12.3); there is none for images, nor for what
+    /// is not a need at OpenRouter.
     #[must_use]
     pub fn flag(self) -> Option<&'static str> {
         match self {
@@ -59,15 +59,15 @@ impl Capability {
         }
     }
 
-    /// OpenRouter's word for it in `supported_parameters` (`docs/upstream.md` §8); images are
-    /// an input modality instead, and what is no need there is not asked of it.
+    /// OpenRouter's term for it in `supported_parameters` (`docs/upstream.md` §8); images are an
+    /// input modality instead, and what is not a need there is not looked up.
     #[must_use]
     pub fn parameter(self) -> Option<&'static str> {
         let asked = !matches!(self, Self::Images | Self::Several | Self::Logprobs);
         asked.then(|| self.as_str())
     }
 
-    /// How people read it in messages.
+    /// Its name in messages for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Sets what is known of one; `None` leaves it as it is.
+    /// Sets what is known about one; `None` leaves it unchanged.
     pub fn set(&mut self, capability: Capability, known: Option<bool>) {
         let bit = capability.bit();
         match known {
@@ -107,7 +107,7 @@ impl Capabilities {
         }
     }
 
-    /// What is known of one.
+    /// What is known about one.
     #[must_use]
     pub fn get(self, capability: Capability) -> Option<bool> {
         let bit = capability.bit();
@@ -120,15 +120,15 @@ impl Capabilities {
         }
     }
 
-    /// Whether it is known to be able.
+    /// Whether it is known to be supported.
     #[must_use]
     pub fn has(self, capability: Capability) -> bool {
         self.yes & capability.bit() != 0
     }
 
-    /// Whether a request that needs it may be tried at OpenRouter. What is unknown counts as not able
-    /// (spec §2.3), but for images: there the upstream refuses cleanly (spec §4.1). `n` and `logprobs`
-    /// are no needs there.
+    /// Whether a request that needs it may be tried at OpenRouter. Unknown counts as unsupported
+    /// (spec §2.3), except for images: there the upstream refuses cleanly (spec §4.1). `n` and
+    /// `logprobs` are not needs there.
     #[must_use]
     pub fn allows(self, capability: Capability) -> bool {
         match capability {
@@ -145,8 +145,9 @@ impl Capabilities {
     }
 
     /// The same at any provider. Elsewhere `seed`, `stop` and reasoning are left out where they are
-    /// refused, so that they are no needs; `n` and `logprobs` are needs that count as met until a row or
-    /// an answer denies them (spec §10.6). At `local` whatever is unknown counts as present (spec §10.1).
+    /// refused, so they are not needs; `n` and `logprobs` are needs that count as met until a row
+    /// or an answer denies them (spec §10.6). At `local` everything unknown counts as present (spec
+    /// §10.1).
     #[must_use]
     pub fn allows_at(self, provider: &ProviderId, capability: Capability) -> bool {
         if provider.is_openrouter() {
@@ -171,7 +172,7 @@ impl Capabilities {
         self.no & capability.bit() != 0
     }
 
-    /// What is known here, and where nothing is, what is known there.
+    /// What is known here or else, if unknown, there.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let unknown = !(self.yes | self.no);
@@ -196,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_1_s10_6_what_counts_as_able_where() {
+    fn s10_1_s10_6_what_counts_as_supported_where() {
         use Capability::{
             Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop, StructuredOutputs,
             ToolChoice, Tools,

@@ -1,4 +1,4 @@
-//! The id of a model: checked once at the list's door, safe everywhere behind it.
+//! The id of a model: checked once when a list is read, safe everywhere after that.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use super::ProviderId;
 
 /// A model's id, such as `vendor/model-x:free`.
 ///
-/// Made by [`TryFrom<&str>`], which lets through 1 to 128 characters that may stand unescaped in a
-/// header value, a URL, a JSON string and a metric label alike; and of such a one by
+/// Created by [`TryFrom<&str>`], which accepts 1 to 128 characters that are safe unescaped in a
+/// header value, a URL, a JSON string and a metric label alike; and from such an id by
 /// [`ModelId::public`], which may be longer by a provider's name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId(Arc<str>);
 
-/// Why a string is no [`ModelId`].
+/// Why a string is not a [`ModelId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidModelId {
-    /// Nothing, or more than 128 characters.
+    /// Empty, or longer than 128 characters.
     #[error("the id is empty or longer than 128 characters")]
     Length,
-    /// A character that a header value or a URL may not hold.
-    #[error("the id has a character that cannot stand in a header or a URL")]
+    /// A character that is not allowed in a header value or a URL.
+    #[error("the id has a character that is not allowed in a header or a URL")]
     Character,
 }
 
@@ -29,8 +29,8 @@ impl ModelId {
     /// The longest public id: a provider's name of 32, a slash, an id.
     const MAX_PUBLIC_LEN: usize = 32 + 1 + Self::MAX_LEN;
 
-    /// The id that is shown for one at a provider: at OpenRouter the same, elsewhere behind the
-    /// provider's name; a `models/` in front is dropped (spec §10.2).
+    /// The public id for an id at a provider: at OpenRouter the same, elsewhere prefixed with the
+    /// provider's name; a leading `models/` is dropped (spec §10.2).
     #[must_use]
     pub fn public(provider: &ProviderId, id: &Self) -> Self {
         if provider.is_openrouter() {
@@ -41,7 +41,7 @@ impl ModelId {
         Self(format!("{provider}/{id}").into())
     }
 
-    /// A public id that somebody wrote, which may be longer than an id at a provider.
+    /// A public id written by a person, which may be longer than an id at a provider.
     ///
     /// # Errors
     /// As [`TryFrom<&str>`], from 162 characters on.

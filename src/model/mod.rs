@@ -1,6 +1,6 @@
-//! What a model is, who offers it, and whom a verdict on it concerns.
+//! What a model is, which provider offers it, and what a verdict applies to.
 //!
-//! Pure values. Who is awake, who is best and where models come from is told elsewhere.
+//! Pure values. Which one is awake, which is best and where models come from is decided elsewhere.
 
 mod canonical;
 mod capability;

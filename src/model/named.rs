@@ -1,7 +1,6 @@
-//! What a name stands for: an offer, a provider, a model at any provider (spec §10.2).
+//! What a name refers to: an offer, a provider, a model at any provider (spec §10.2).
 //!
-//! Pure. What an alias stands for is the caller's: a name has been looked up there before it comes
-//! here, and so has a wish.
+//! Pure. The caller resolves aliases: a name has been looked up there before it gets here.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use super::{CanonicalKey, Offer, ProviderId};
 /// No public id is longer: 32 for the provider, a slash, 128 for the id.
 const LONGEST: usize = 161;
 
-/// What a name stands for.
+/// What a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
     /// The proxy's own choice.
@@ -26,7 +25,7 @@ pub enum Named {
 }
 
 impl Named {
-    /// Whether it stands for this offer.
+    /// Whether it refers to this offer.
     #[must_use]
     pub fn is(&self, offer: &Offer) -> bool {
         match self {
@@ -39,8 +38,8 @@ impl Named {
     }
 }
 
-/// What a name stands for among these offers. Tried in this order: a public id, `<provider>/auto`,
-/// `openrouter/<id>`, a canonical key, however it is spelt. A `:latest` at the end changes nothing.
+/// What a name refers to among these offers. Tried in this order: a public id, `<provider>/auto`,
+/// `openrouter/<id>`, a canonical key in any spelling. A trailing `:latest` is ignored.
 #[must_use]
 pub fn resolve<'a, I>(name: &str, offers: I) -> Named
 where
@@ -54,7 +53,7 @@ where
     if name.len() > LONGEST {
         return Named::Unknown;
     }
-    // OpenRouter's own ids come first where two public ids are alike: theirs stand alone, as ever.
+    // OpenRouter's own ids come first if two public ids are equal: theirs have no prefix.
     let find = |is: &dyn Fn(&Offer) -> bool| {
         let mut found: Vec<_> = offers.clone().filter(|offer| is(offer)).collect();
         found.sort_by_key(|offer| !offer.provider.is_openrouter());
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_2_a_name_stands_for_its_offers_and_no_others() {
+    fn s10_2_a_name_refers_to_its_offers_and_no_others() {
         let groq = offer("groq", "openai/gpt-oss-120b");
         let ovh = offer("ovh", "gpt-oss-120b");
         let other = offer("groq", "qwen/qwen3.8-27b");

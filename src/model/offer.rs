@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::{AccountId, Capabilities, ModelId, ProviderId, Subject, Whom};
 
-/// Whose weights they are, whoever serves them: `gpt-oss-120b` (spec §10.2).
+/// The weights, whatever provider serves them: `gpt-oss-120b` (spec §10.2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CanonicalKey(Arc<str>);
 
 impl CanonicalKey {
-    /// The key of the model that has this id, or this name, at whatever provider.
+    /// The key of the model with this id, or this name, at any provider.
     #[must_use]
     pub fn of(id: &str) -> Self {
         Self(super::canonical::key(id).into())
@@ -53,10 +53,10 @@ impl fmt::Debug for CanonicalKey {
     }
 }
 
-/// A model at a provider under the provider's own id, as lists and rows describe it (spec §10).
+/// A model at a provider under the provider's own id, as described by lists and rows (spec §10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// Whose it is.
+    /// Its provider.
     pub provider: ProviderId,
     /// The id there, sent as it is.
     pub id: ModelId,
@@ -64,39 +64,39 @@ pub struct Offer {
     pub public_id: ModelId,
     /// The model behind it.
     pub canonical: CanonicalKey,
-    /// The ranking's, where it lists the model: the smaller the better.
+    /// The ranking's, if it lists the model: smaller is better.
     pub rank: Option<i64>,
-    /// The name a person reads, where a list gives one.
+    /// The display name, if a list has one.
     pub name: Option<String>,
-    /// The largest prompt plus answer, in tokens, where known.
+    /// The largest prompt plus answer, in tokens, if known.
     pub context_length: Option<u64>,
-    /// The longest answer, in tokens, where known.
+    /// The longest answer, in tokens, if known.
     pub max_output: Option<u64>,
-    /// What it can do, as far as known.
+    /// What it can do, if known.
     pub capabilities: Capabilities,
 }
 
 impl Offer {
-    /// Whether two are the same offer, whatever is known of either.
+    /// Whether two are the same offer, whatever is known about either.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id && self.provider == other.provider
     }
 
-    /// A name that holds a key of ours goes. Whether the id holds none: where it does, the offer is of no
-    /// use, as ids go to clients, logs and metrics.
+    /// Drops a name that contains one of our keys. Returns whether the id contains none: otherwise
+    /// the offer is unusable, because ids go to clients, logs and metrics.
     pub fn drop_secrets(&mut self, is_secret: impl Fn(&str) -> bool) -> bool {
         self.name.take_if(|name| is_secret(name));
         !is_secret(self.id.as_str())
     }
 
-    /// An offer of OpenRouter's, of which nothing is known yet but its id.
+    /// An offer of OpenRouter's about which only its id is known.
     #[must_use]
     pub fn at_openrouter(id: ModelId) -> Self {
         Self::at(ProviderId::openrouter(), id)
     }
 
-    /// An offer of which nothing is known yet but whose it is and its id there.
+    /// An offer about which only its provider and its id there are known.
     #[must_use]
     pub fn at(provider: ProviderId, id: ModelId) -> Self {
         Self {
@@ -120,11 +120,11 @@ pub struct Candidate {
     pub offer: Arc<Offer>,
     /// The account, of the offer's provider.
     pub account: Arc<AccountId>,
-    /// The list has it: the fallback router is in no list and in no count (spec §2.4).
+    /// It is in the list; the fallback router is in no list and not counted (spec §2.4).
     pub is_listed: bool,
-    /// The place of its account among those of its snapshot.
+    /// The index of its account among those of its snapshot.
     pub place: usize,
-    /// Its own place among the candidates of its snapshot, in the order for requests without tools.
+    /// Its own index among the candidates of its snapshot, in the order for requests without tools.
     pub index: usize,
     subjects: [Subject; 4],
 }
@@ -149,19 +149,19 @@ impl Candidate {
         }
     }
 
-    /// The same, with its account in this place of its snapshot.
+    /// The same, with its account at this index of its snapshot.
     #[must_use]
     pub fn in_place(self, place: usize) -> Self {
         Self { place, ..self }
     }
 
-    /// The same, in this place of its snapshot.
+    /// The same, at this index of its snapshot.
     #[must_use]
     pub fn at(self, index: usize) -> Self {
         Self { index, ..self }
     }
 
-    /// All whose verdicts concern it: provider, account, model, and itself.
+    /// All subjects whose verdicts apply to it: provider, account, model, and itself.
     #[must_use]
     pub fn subjects(&self) -> &[Subject; 4] {
         &self.subjects
@@ -181,7 +181,7 @@ impl Candidate {
         account
     }
 
-    /// Its offer, through whatever account.
+    /// Its offer, through any account.
     #[must_use]
     pub fn model(&self) -> &Subject {
         let [_, _, model, _] = &self.subjects;

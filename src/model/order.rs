@@ -1,24 +1,24 @@
 //! `MODEL_ORDER`: the models that are asked before all others, in the user's own order (spec §10.3).
 //!
-//! Pure. What the names stand for is looked up with each list; see [`resolve`].
+//! Pure. What the names refer to is looked up with each list; see [`resolve`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{ModelId, Named, Offer, resolve};
 
-/// Canonical keys and public ids, best first. Empty where nothing is set.
+/// Canonical keys and public ids, best first. Empty if not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelOrder(Vec<Entry>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Entry {
     Name(ModelId),
-    /// What keys and public ids begin with, in lower case.
+    /// A prefix of keys and public ids, in lower case.
     Beginning(String),
 }
 
-/// What an entry stands for among the offers of a list.
+/// What an entry refers to among the offers of a list.
 #[derive(Clone, Debug)]
 pub struct Lifted<'a>(Stands<'a>);
 
@@ -29,7 +29,7 @@ enum Stands<'a> {
 }
 
 impl Lifted<'_> {
-    /// Whether it stands for this offer. A model's name does not lift the copy on the user's own
+    /// Whether it refers to this offer. A model's name does not promote the copy on the user's own
     /// machine; an id does.
     #[must_use]
     pub fn is(&self, offer: &Offer) -> bool {
@@ -46,15 +46,15 @@ impl Lifted<'_> {
     }
 }
 
-/// More names are an accident.
+/// More names than this are an accident.
 const MOST: usize = 256;
 
 impl ModelOrder {
-    /// Reads names with commas between them; a `*` at the end of a name stands for all that begin so,
-    /// alone at the end of the list for all others, which follow with or without it.
+    /// Reads comma-separated names; a `*` at the end of a name matches any continuation; alone at
+    /// the end of the list it matches all others, which follow with or without it.
     ///
     /// # Errors
-    /// In words that follow the setting's name.
+    /// A phrase to follow the setting's name.
     pub fn read(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.is_empty() {
@@ -75,17 +75,17 @@ impl ModelOrder {
                 return Err("has an empty name between its commas");
             }
             if name == "*" {
-                return Err("has a * that is not at its end: all others stand there");
+                return Err("has a * that is not at its end, where all others belong");
             }
             if name == "auto" {
-                return Err("has the name auto, which is no model");
+                return Err("has the name auto, which is not a model");
             }
             let beginning = name.strip_suffix('*');
             let name = beginning.unwrap_or(name);
             if name.contains('*') {
                 return Err("has a * that is not at the end of a name");
             }
-            let id = ModelId::written(name).map_err(|_| "has a name that is no model id")?;
+            let id = ModelId::written(name).map_err(|_| "has a name that is not a model id")?;
             let lower = name.to_ascii_lowercase();
             if !seen.insert((lower.clone(), beginning.is_some())) {
                 return Err("has the same name twice");
@@ -99,7 +99,7 @@ impl ModelOrder {
         Ok(Self(order))
     }
 
-    /// What the entries stand for among these offers, best first.
+    /// What the entries refer to among these offers, best first.
     #[must_use]
     pub fn among(&self, offers: &[Arc<Offer>]) -> Vec<Lifted<'_>> {
         let lifted = self.0.iter().map(|entry| match entry {
@@ -129,14 +129,14 @@ mod tests {
             ("a,",                                    Ok("a")),
             ("groq/*, glm-4.7-flash,",                Ok("groq/* glm-4.7-flash")),
             ("GPT-*,gpt-",                            Ok("gpt-* gpt-")),
-            ("*,a",                                   Err("has a * that is not at its end: all others stand there")),
-            ("a,*,*",                                 Err("has a * that is not at its end: all others stand there")),
+            ("*,a",                                   Err("has a * that is not at its end, where all others belong")),
+            ("a,*,*",                                 Err("has a * that is not at its end, where all others belong")),
             ("gpt-*,GPT-*",                           Err("has the same name twice")),
             ("gpt-*-mini",                            Err("has a * that is not at the end of a name")),
             ("**",                                    Err("has a * that is not at the end of a name")),
-            ("a b",                                   Err("has a name that is no model id")),
+            ("a b",                                   Err("has a name that is not a model id")),
             ("a,B,A",                                 Err("has the same name twice")),
-            ("auto,a",                                Err("has the name auto, which is no model")),
+            ("auto,a",                                Err("has the name auto, which is not a model")),
             (&many,                                   Err("has more than 256 names")),
         ];
         for (text, expected) in rows {

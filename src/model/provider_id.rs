@@ -7,13 +7,13 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderId(Arc<str>);
 
-/// Why a string is no [`ProviderId`].
+/// Why a string is not a [`ProviderId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a provider's name is 1 to 32 of a-z, 0-9 and -, and not \"auto\"")]
 pub struct InvalidProviderId;
 
 impl ProviderId {
-    /// The provider whose ids stand alone, without its name before them (spec §10.2).
+    /// The provider whose ids have no provider prefix (spec §10.2).
     pub const OPENROUTER: &str = "openrouter";
     /// The user's own server.
     pub const LOCAL: &str = "local";
@@ -77,12 +77,12 @@ impl std::borrow::Borrow<str> for ProviderId {
     }
 }
 
-/// A provider under one key, or under none where it takes none (spec §10).
+/// A provider with one key, or without any if it needs none (spec §10).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId {
-    /// Whose account it is.
+    /// Its provider.
     pub provider: ProviderId,
-    /// `groq`, `groq#2`, or what the file calls it: of its provider's accounts each has another.
+    /// `groq`, `groq#2`, or its name in the file: unique among its provider's accounts.
     pub label: Arc<str>,
 }
 
@@ -93,7 +93,7 @@ impl AccountId {
         Self::only(ProviderId::openrouter())
     }
 
-    /// The account of a provider that has one.
+    /// The account of a provider that has just one.
     #[must_use]
     pub fn only(provider: ProviderId) -> Self {
         Self {

@@ -1,27 +1,29 @@
-//! Whom a verdict concerns: a provider, an account, an offer, or an offer through an account.
+//! What a verdict applies to: a provider, an account, an offer, or an offer through an account.
 //!
-//! Subjects are looked up for every candidate that a request walks past, so each is hashed when it is
-//! made and never again.
+//! Subjects are looked up for every candidate that a request walks past, so each is hashed once,
+//! when it is created.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use super::{AccountId, ModelId, ProviderId};
 
-/// Whom a verdict concerns (spec §10.4).
+/// What a verdict applies to (spec §10.4).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Whom {
     /// A provider with all its accounts.
     Provider(ProviderId),
     /// An account with all its offers.
     Account(AccountId),
+    /// One of an account's keys, if it has several: by its index (spec §10.1).
+    Key(AccountId, usize),
     /// An offer through every account of its provider: the provider, and the id there.
     Model(ProviderId, ModelId),
     /// An offer through one account.
     Candidate(AccountId, ModelId),
 }
 
-/// Whom a verdict concerns, as a key of tables.
+/// What a verdict applies to, as a key in tables.
 #[derive(Clone, Eq)]
 pub struct Subject {
     hash: u64,
@@ -31,7 +33,8 @@ pub struct Subject {
 /// A table of subjects.
 pub type SubjectMap<T> = std::collections::HashMap<Subject, T, BuildHasherDefault<AsItIs>>;
 
-/// One for the whole process: ids come from outside, and nobody there may know where they collide.
+/// One for the whole process: ids come from outside, and nobody outside may be able to cause
+/// collisions.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Subject {
@@ -50,6 +53,12 @@ impl Subject {
         Self::new(Whom::Account(account.clone()))
     }
 
+    /// One of the keys of an account that has several.
+    #[must_use]
+    pub fn key(account: &AccountId, place: usize) -> Self {
+        Self::new(Whom::Key(account.clone(), place))
+    }
+
     /// A provider.
     #[must_use]
     pub fn provider(provider: &ProviderId) -> Self {
@@ -62,11 +71,11 @@ impl Subject {
         &self.whom
     }
 
-    /// Whether many offers stand or fall with it: an account, a provider.
+    /// Whether many offers depend on it: an account, one of its keys, a provider.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self.whom {
-            Whom::Provider(_) | Whom::Account(_) => true,
+            Whom::Provider(_) | Whom::Account(_) | Whom::Key(..) => true,
             Whom::Model(..) | Whom::Candidate(..) => false,
         }
     }
@@ -89,19 +98,20 @@ impl std::fmt::Debug for Subject {
         match &self.whom {
             Whom::Provider(provider) => write!(f, "provider {provider}"),
             Whom::Account(account) => write!(f, "account {account}"),
+            Whom::Key(account, place) => write!(f, "key {place} of {account}"),
             Whom::Model(provider, id) => write!(f, "model {id} at {provider}"),
             Whom::Candidate(account, id) => write!(f, "model {id} through {account}"),
         }
     }
 }
 
-/// Takes a hash that was made before.
+/// Takes a hash that was computed before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn write(&mut self, bytes: &[u8]) {
-        // Not used by a subject; right for whatever else is hashed.
+        // Not used by a subject; correct for anything else that is hashed.
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
@@ -121,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_4_subjects_are_told_apart() {
+    fn s10_4_subjects_are_distinct() {
         let provider = |name| ProviderId::try_from(name).unwrap();
         let account = |name, label: &str| AccountId {
             provider: provider(name),
@@ -134,6 +144,8 @@ mod tests {
             Whom::Account(account("groq", "groq")),
             Whom::Account(account("groq", "groq#2")),
             Whom::Account(account("ovh", "groq")),
+            Whom::Key(account("groq", "groq"), 0),
+            Whom::Key(account("groq", "groq"), 1),
             Whom::Model(provider("groq"), id("a")),
             Whom::Model(provider("ovh"), id("a")),
             Whom::Candidate(account("groq", "groq"), id("a")),

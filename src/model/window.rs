@@ -1,14 +1,14 @@
-//! How much a request may hold that leaves the choice of the model to the proxy.
+//! The context window for requests that leave the choice of the model to the proxy.
 
 use super::{Capability, Offer};
 
-/// How many models must be left for a prompt that fills the window.
+/// How many models must remain for a prompt that fills the window.
 const ENOUGH: usize = 3;
 
-/// The largest window that at least three models with tools have, or half of them where they are fewer
-/// than six: an agent that fills it still has somewhere to fail over to. `None` where nothing is known.
+/// The largest window that at least three models with tools have, or half of them if there are
+/// fewer than six: an agent that fills it can still fail over. `None` if nothing is known.
 ///
-/// A model whose window is not known counts for nothing.
+/// A model with an unknown window is ignored.
 pub fn window_of_auto<'a>(models: impl IntoIterator<Item = &'a Offer>) -> Option<u64> {
     let able = models
         .into_iter()
@@ -25,7 +25,7 @@ mod tests {
     use crate::model::{Capabilities, ModelId};
 
     #[test]
-    fn s3_auto_has_the_window_that_enough_able_models_have() {
+    fn s3_auto_has_the_window_that_enough_capable_models_have() {
         const K: u64 = 1000;
         // The windows in thousands: positive with tools, negative without, 0 unknown.
         #[rustfmt::skip]

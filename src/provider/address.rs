@@ -1,15 +1,15 @@
-//! Addresses of providers: what one may look like, how one moves with its base, and where an
-//! account's id goes in. Pure.
+//! Addresses of providers: what they may look like, how they move with their base, and where an
+//! account's id goes. Pure.
 
 use http::Uri;
 
 /// The place of the account's id in an address.
 pub(super) const ACCOUNT_ID: &str = "{account_id}";
 
-/// Why a text is no address; what it must be, said after the member's name.
+/// Why a text is not an address; a phrase to follow the member's name.
 pub(super) type Refusal = &'static str;
 
-/// An address that paths are put behind, without its trailing slashes.
+/// An address to which paths are appended, without its trailing slashes.
 pub(super) fn base(text: &str) -> Result<String, Refusal> {
     let text = text.trim_end_matches('/');
     let fits = whole(text)?;
@@ -19,7 +19,7 @@ pub(super) fn base(text: &str) -> Result<String, Refusal> {
     Ok(fits)
 }
 
-/// An address that is asked as it is.
+/// An address that is used as it is.
 pub(super) fn whole(text: &str) -> Result<String, Refusal> {
     const RULE: Refusal =
         "must be an http:// or https:// URL with a host, such as https://host.example/v1";
@@ -56,8 +56,8 @@ pub(super) fn whole(text: &str) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// Where an address is once its base has moved: below it, it moves along; elsewhere it keeps its path
-/// at the new base's scheme, host and port (spec §10.1).
+/// Where an address is once its base has moved: if below the base, it moves along; otherwise it
+/// keeps its path at the new base's scheme, host and port (spec §10.1).
 pub(super) fn moved(address: &str, old_base: &str, new_base: &str) -> String {
     match address.strip_prefix(old_base) {
         Some(rest) if !old_base.is_empty() && (rest.is_empty() || rest.starts_with('/')) => {
@@ -67,7 +67,7 @@ pub(super) fn moved(address: &str, old_base: &str, new_base: &str) -> String {
     }
 }
 
-/// Scheme, host and port; and what comes behind them.
+/// Scheme, host and port; and what follows.
 fn origin(address: &str) -> (&str, &str) {
     let begins = address.find("://").map_or(0, |at| at + 3);
     let ends = address
@@ -77,8 +77,8 @@ fn origin(address: &str) -> (&str, &str) {
     address.split_at_checked(ends).unwrap_or((address, ""))
 }
 
-/// The address with the account's id in it; `None` where it takes one and this is none that a
-/// path could hold.
+/// The address with the account's id filled in; `None` if it needs one and this one cannot be part
+/// of a path.
 pub(super) fn filled(address: &str, account_id: Option<&str>) -> Option<String> {
     if !address.contains(ACCOUNT_ID) {
         return Some(address.to_owned());
@@ -162,12 +162,12 @@ mod tests {
         for (address, expected) in rows {
             assert_eq!(moved(address, OLD, NEW), expected, "{address}");
         }
-        // Of `local` no base is known before.
+        // The base of `local` is not known in advance.
         assert_eq!(moved("http://a/x", "", "http://b/v1"), "http://b/x");
     }
 
     #[test]
-    fn s10_1_an_account_id_goes_into_the_path_and_nothing_else_does() {
+    fn s10_1_only_an_account_id_goes_into_the_path() {
         const URL: &str = "https://a/{account_id}/b/{account_id}";
         let long = "x".repeat(129);
         #[rustfmt::skip]

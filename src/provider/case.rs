@@ -1,4 +1,4 @@
-//! An error of a provider other than OpenRouter, and what rules that hold for all make of it
+//! An error of a provider other than OpenRouter, and its classification by the rules common to all
 //! (spec §10.4, reference §7).
 //!
 //! Pure. What only one provider says is in its row: nothing here names a provider.
@@ -18,7 +18,7 @@ use crate::ledger::Unit;
 use crate::model::{Capability, ModelId};
 use crate::verdict::{Rest, Scope};
 
-/// An error, and all that a ruling on it depends on.
+/// An error, and everything that a ruling on it depends on.
 pub(super) struct Case<'a> {
     pub(super) provider: &'a Provider,
     pub(super) model: &'a ModelId,
@@ -34,12 +34,12 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The ruling: by the first of the provider's rows that fits, else by the common rules.
+    /// The ruling: by the first of the provider's rows that matches, else by the common rules.
     pub(super) fn ruling(&self) -> Ruling {
         self.ruling_by_row().unwrap_or_else(|| self.common())
     }
 
-    /// The ruling of the first row that fits.
+    /// The ruling of the first row that matches.
     pub(super) fn ruling_by_row(&self) -> Option<Ruling> {
         let mut rows = self.provider.errors.iter();
         let row = rows.find(|row| row.fits(Some(self.status), &self.said))?;
@@ -66,12 +66,13 @@ impl Case<'_> {
             400 | 413 | 422 if is_too_large(said) => self.too_large(),
             400 | 404 | 422 if is_gone(said, self.model) => Ruling::model(Rest::UntilNextList),
             404 => Ruling::model(generic),
-            400..=499 => match lacks(said, self.model) {
+            // llama.cpp has no image reader for a model and says so with a 500.
+            status => match lacks(said, self.model) {
                 Some(capability) => Ruling::lacks(capability),
-                None => Ruling::model(Rest::None),
+                None if (400..500).contains(&status) => Ruling::model(Rest::None),
+                // An overload, or an outage: it says nothing of a quota, whatever wait it names.
+                None => Ruling::model(generic),
             },
-            // An overload, or an outage: it says nothing of a quota, whatever wait it names.
-            _ => Ruling::model(generic),
         }
     }
 
@@ -109,18 +110,22 @@ pub(super) fn says_that_the_key_is_dead(said: &ErrorSaid<'_>) -> bool {
     said.is_any_of(&MARKS) || WORDS.iter().any(|words| said.begins(words))
 }
 
-/// Whether the request is too large, in any words, anywhere: it decides of nothing beyond the request.
+/// Whether the request is too large, in any words, anywhere: this decides nothing beyond the
+/// request.
 pub(super) fn is_too_large(said: &ErrorSaid<'_>) -> bool {
-    const MARKS: [&str; 3] = [
+    const MARKS: [&str; 4] = [
         "context_length_exceeded",
+        "exceed_context_size_error",
         "max_tokens_exceeded",
         "string_above_max_length",
     ];
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 11] = [
         "request too large for model",
         "context length",
         "context window",
         "context limit",
+        "context size",
+        "maximum model length",
         "prompt is too long",
         "too many tokens",
         "input token count",
@@ -163,6 +168,13 @@ fn lacks(said: &ErrorSaid<'_>, model: &ModelId) -> Option<Capability> {
         ("tools", Capability::Tools),
         ("function calling", Capability::Tools),
     ];
+    const WHOLE: [(&str, Capability); 2] = [
+        ("image input is not supported", Capability::Images),
+        ("tools param requires --jinja", Capability::Tools),
+    ];
+    if let Some((_, lacks)) = WHOLE.iter().find(|(words, _)| said.begins(words)) {
+        return Some(*lacks);
+    }
     let about = about(said, model).or_else(|| said.message.strip_prefix("this model "))?;
     let what = about.strip_prefix("does not support ")?;
     WORDS
@@ -170,8 +182,8 @@ fn lacks(said: &ErrorSaid<'_>, model: &ModelId) -> Option<Capability> {
         .find_map(|(words, lacks)| what.starts_with(words).then_some(lacks))
 }
 
-/// What the message says of the model, if it begins with its id: bare, quoted, or behind `the model`
-/// or `models/`.
+/// What the message says about the model, if it begins with its id: bare, quoted, or after `the
+/// model`, `models/` or the name of Ollama's registry.
 fn about<'a>(said: &'a ErrorSaid<'_>, model: &ModelId) -> Option<&'a str> {
     let quote = |c: char| matches!(c, '\'' | '"' | '`');
     let message = said.message.as_str();
@@ -179,6 +191,9 @@ fn about<'a>(said: &'a ErrorSaid<'_>, model: &ModelId) -> Option<&'a str> {
     let message = message.strip_prefix("model ").unwrap_or(message);
     let message = message.trim_start_matches(quote);
     let message = message.strip_prefix("models/").unwrap_or(message);
+    let message = message
+        .strip_prefix("registry.ollama.ai/library/")
+        .unwrap_or(message);
     let behind = message.strip_prefix(model.as_str().to_lowercase().as_str())?;
     behind.trim_start_matches(quote).strip_prefix(' ')
 }

@@ -1,9 +1,9 @@
-//! Whose fault a failed answer is, and how long to leave whom alone (spec §4.2, §4.5, §10.4).
+//! Whose fault a failed answer is, and how long to leave what alone (spec §4.2, §4.5, §10.4).
 //!
-//! Pure: status, headers, body and `now` go in, a [`Failure`] comes out. The status is what
-//! counts where the body says nothing more; where the body names the cause, the body wins. First
-//! the provider's rows are asked, then OpenRouter's own words where it speaks them, then the rules
-//! that hold for all others.
+//! Pure: status, headers, body and `now` go in, a [`Failure`] comes out. The status counts if the
+//! body says nothing more; if the body names the cause, the body wins. First the provider's rows
+//! are consulted, then OpenRouter's own wording where it applies, then the rules common to all
+//! others.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -25,31 +25,31 @@ use crate::redact::{Redactor, Secret};
 use crate::request::Routing;
 use crate::verdict::{AccountLimit, Cause, Failure, FreeRequests, Outcome, Rest, Scope};
 
-/// What the verdicts depend on beside the answer itself.
+/// What the verdicts depend on besides the answer itself.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// `RATE_LIMIT_COOLDOWN_SEC`: for a 429 or 402 that names no wait.
+    /// `RATE_LIMIT_COOLDOWN_SEC`: for a 429 or 402 that gives no wait.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`: for every other failure of a model.
     pub generic_error_cooldown: Duration,
-    /// What must be in no error and no header, whatever an upstream echoes.
+    /// Removes what must never be in an error or a header, whatever an upstream echoes.
     pub redactor: Redactor,
 }
 
-/// Whom an attempt asked, and what of that may be behind its failure.
+/// The target of an attempt, and what about the request may explain its failure.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The provider.
     pub provider: &'a Provider,
-    /// The account's key, where it has one: it tells a relay of OpenRouter (spec §10.7).
+    /// The account's key, if it has one: it identifies a relay of OpenRouter (spec §10.7).
     pub key: Option<&'a Secret>,
     /// The model, by its id there.
     pub model: &'a ModelId,
-    /// How far the request goes into who serves it.
+    /// How far the request influences what serves it.
     pub routing: Routing,
 }
 
-/// An error answer, or an error inside a 200 with the status that it stands for.
+/// An error answer, or an error inside a 200 with the status that it means.
 #[derive(Clone, Copy)]
 struct ErrorAnswer<'a> {
     status: u16,
@@ -59,7 +59,7 @@ struct ErrorAnswer<'a> {
 
 impl Rules {
     /// The verdict on an answer that is an error by its status, or by an error inside a 200 that
-    /// stands for `status`. `now` is when its head arrived.
+    /// means `status`. `now` is when its head arrived.
     #[must_use]
     pub fn classify(
         &self,
@@ -95,8 +95,8 @@ impl Rules {
                 Outcome::UpstreamError
             }
         };
-        // A model that needs no rest refused this request, not every request: if all others do
-        // so too, the client gets to read why.
+        // A model that needs no rest refused this request, not every request: if all others do so
+        // too, the client gets to read why.
         let refused =
             status < 500 && matches!(scope, Scope::Model | Scope::Candidate) && rest == Rest::None;
         let for_the_client = owed
@@ -118,8 +118,8 @@ impl Rules {
         }
     }
 
-    /// The verdict on an error inside a 200: as the status that it stands for would be, and a broken
-    /// answer where that cannot be told.
+    /// The verdict on an error inside a 200: as for the status that it means, or a broken answer if
+    /// that is unknown.
     #[must_use]
     pub fn error_inside(
         &self,
@@ -180,7 +180,7 @@ impl Rules {
         (ruling.of_free_requests(free_requests, now), free_requests)
     }
 
-    /// The verdict on an attempt that brought no readable answer: the model's failure.
+    /// The verdict on an attempt without a readable answer: the model's failure.
     #[must_use]
     pub fn broken(&self, status: Option<u16>, cause: Cause) -> Failure {
         Failure {

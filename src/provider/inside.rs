@@ -1,5 +1,5 @@
-//! The status that an error inside a 200 stands for, at a provider other than OpenRouter: its body has
-//! none of its own more often than not (spec §4.4).
+//! The status that an error inside a 200 means, at a provider other than OpenRouter: its body
+//! usually has none of its own (spec §4.4).
 //!
 //! Pure.
 
@@ -9,7 +9,7 @@ use super::row::Provider;
 use super::said::ErrorSaid;
 use crate::model::ModelId;
 
-/// Words of a field, and the status that an error with one of them has; the first that fits counts.
+/// Words of a field, and the status of an error with one of them; the first match counts.
 const MARKS: [(&[&str], u16); 8] = [
     (
         &[
@@ -61,7 +61,7 @@ const MARKS: [(&[&str], u16); 8] = [
     ),
 ];
 
-/// How messages begin that stand alone, and their status.
+/// Beginnings of messages that are sufficient on their own, and their status.
 const BEGINNINGS: [(&str, u16); 8] = [
     ("invalid api token", 401),
     ("authentication error", 401),
@@ -73,7 +73,7 @@ const BEGINNINGS: [(&str, u16); 8] = [
     ("user location is not supported", 400),
 ];
 
-/// The status that the error stands for; `None` where nothing of it is known.
+/// The status that the error means; `None` if nothing about it is known.
 pub(super) fn status(provider: &Provider, model: &ModelId, said: &ErrorSaid<'_>) -> Option<u16> {
     said.status()
         .or_else(|| {

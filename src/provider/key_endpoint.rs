@@ -1,31 +1,31 @@
-//! What the upstream's key endpoint says of the key and of the day's free requests
+//! What the upstream's key endpoint says about the key and the day's free requests
 //! (`docs/upstream.md` §7). Pure.
 
 use crate::json::{self, Kind, Raw};
 
-/// What an answer of `GET {base}/key` says.
+/// The result of `GET {base}/key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySaid {
-    /// The key is taken.
+    /// The key is accepted.
     Accepted {
-        /// The free requests of the day, where it tells them.
+        /// The free requests of the day, if reported.
         today: Option<Today>,
     },
-    /// The key is not taken.
+    /// The key is refused.
     Refused {
-        /// The status it says so with.
+        /// The status of the refusal.
         status: u16,
     },
     /// Neither: no such endpoint, an outage, an unrelated page.
     Nothing,
 }
 
-/// The free requests of one UTC day. A hint and no meter: OpenRouter's own count lags behind.
+/// The free requests of one UTC day. A hint, not a meter: OpenRouter's own count lags behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Today {
     /// How many there are.
     pub limit: u64,
-    /// How many were used, by whatever asked with the account.
+    /// How many were used, by everything that uses the account.
     pub used: u64,
     /// How many are left.
     pub remaining: u64,
@@ -35,7 +35,7 @@ pub struct Today {
 const MOST: u64 = 1_000_000_000;
 
 impl KeySaid {
-    /// Reads one answer. It is untrusted until here: what makes no sense says nothing.
+    /// Reads one answer. It is untrusted until here: anything absurd says nothing.
     #[must_use]
     pub fn read(status: u16, body: &[u8]) -> Self {
         match status {
@@ -58,7 +58,7 @@ impl KeySaid {
 
 fn today(told: Raw<'_>) -> Option<Today> {
     let number = |name| told.get(name).map(Raw::as_u64);
-    // A number that is there must make sense, or the whole does not.
+    // A number that is present must be plausible, or none of it is.
     let within = |number: Option<Option<u64>>| match number {
         None => Some(None),
         Some(number) => number.filter(|n| *n <= MOST).map(Some),
@@ -70,7 +70,7 @@ fn today(told: Raw<'_>) -> Option<Today> {
         (None, Some(remaining)) => (limit.saturating_sub(remaining), remaining),
         (None, None) => return None,
     };
-    // More is used than there is where refused requests are counted, too.
+    // More than the limit is used where refused requests are counted too.
     (remaining <= limit).then_some(Today {
         limit,
         used,

@@ -1,6 +1,6 @@
-//! What the answer to a key test says of the key (reference §3).
+//! What the answer to a key test says about the key (reference §3).
 //!
-//! Pure. No connection is no answer, and so no verdict: that is for who asked to say.
+//! Pure. No connection means no answer, and so no verdict: reporting that is up to the caller.
 
 use super::case::says_that_the_key_is_dead;
 use super::row::{Means, Provider};
@@ -8,19 +8,19 @@ use super::said::ErrorSaid;
 use crate::answer::{Said, read};
 use crate::request::Endpoint;
 
-/// What a key test says.
+/// The result of a key test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyVerdict {
-    /// The key is taken.
+    /// The key is accepted.
     Accepted,
-    /// It is not.
+    /// It is refused.
     Refused,
-    /// Neither can be told: a limit, an outage, another error.
+    /// Undecided: a limit, an outage, another error.
     Unknown,
 }
 
-/// The verdict on an answer to the row's key test. Only a 401, a 403 or a 400 refuses a key, and the
-/// last two only where row or body say so: a status alone misleads.
+/// The verdict on an answer to the row's key test. Only a 401, a 403 or a 400 refuses a key, and
+/// the last two only if row or body say so: a status alone misleads.
 #[must_use]
 pub fn key_verdict(row: &Provider, status: u16, body: &[u8]) -> KeyVerdict {
     let said = ErrorSaid::read(body);
@@ -49,7 +49,7 @@ fn refusal(row: &Provider, status: u16, said: &ErrorSaid<'_>) -> KeyVerdict {
     }
 }
 
-/// Whether a body that came with a 200 is an error all the same.
+/// Whether a body that came with a 200 is nevertheless an error.
 fn is_error(body: &[u8]) -> bool {
     matches!(read(body, Endpoint::Chat), Ok(Said::Error(_)))
 }

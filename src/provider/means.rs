@@ -1,4 +1,4 @@
-//! What a row of a provider's errors comes to (spec §10.1, `[[errors]]`).
+//! What a row of a provider's errors implies (spec §10.1, `[[errors]]`).
 //!
 //! Pure.
 
@@ -11,14 +11,14 @@ use super::said::ErrorSaid;
 use crate::ledger::Per;
 use crate::verdict::{Rest, Scope};
 
-/// A region that is not served will not be in a minute either (spec §10.4).
+/// An unsupported region will still be unsupported in a minute (spec §10.4).
 const REGION_REST: Duration = Duration::from_secs(6 * 3600);
-/// So long is waited for a request of our own to end, where only so many may be under way.
+/// How long to wait for one of our own requests to end, if concurrency is limited.
 const BUSY_REST: Duration = Duration::from_secs(2);
 
 impl ErrorRow {
-    /// Whether it is about this error: all that it names must fit, and it must name something. Where
-    /// the status is not known, its words alone decide.
+    /// Whether it matches this error: everything it specifies must match, and it must specify
+    /// something. If the status is not known, its words alone decide.
     pub(super) fn fits(&self, status: Option<u16>, said: &ErrorSaid<'_>) -> bool {
         let of_status = match (self.status, status) {
             (None, _) => true,
@@ -34,14 +34,14 @@ impl ErrorRow {
         (self.status.is_some() || self.has_words()) && of_status && of_code() && of_words()
     }
 
-    /// Whether it names more than a status.
+    /// Whether it specifies more than a status.
     pub(super) fn has_words(&self) -> bool {
         self.code.is_some() || self.matches.is_some()
     }
 }
 
-/// `^` holds words to the beginning of the message, where a `*` stands for a name or an id: elsewhere
-/// the message may quote the request.
+/// `^` anchors words to the beginning of the message, where a `*` matches a name or an id:
+/// elsewhere the message may quote the request.
 fn matches(words: &str, said: &ErrorSaid<'_>) -> bool {
     match words.strip_prefix('^') {
         Some(beginning) => begins(&said.message, &beginning.to_lowercase()),
@@ -67,9 +67,9 @@ fn begins(message: &str, pattern: &str) -> bool {
 }
 
 impl Case<'_> {
-    /// What a row comes to that fits.
+    /// What a matching row implies.
     pub(super) fn of_row(&self, row: &ErrorRow) -> Ruling {
-        // The page of an edge before the provider says nothing of the key.
+        // A page from an edge in front of the provider says nothing about the key.
         if row.means == Means::KeyDead && !row.has_words() && !self.said.is_json {
             return Ruling::of(Scope::Key, Rest::None);
         }

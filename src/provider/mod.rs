@@ -1,5 +1,5 @@
-//! Providers: what is known of each (its row), what its errors mean, how long to leave whom alone, what
-//! its key endpoint says. Pure.
+//! Providers: what is known about each (its row), what its errors mean, how long to leave what
+//! alone, what its key endpoint says. Pure.
 
 mod address;
 mod case;

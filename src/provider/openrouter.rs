@@ -1,9 +1,9 @@
-//! What an error body of OpenRouter's names as the cause (`docs/upstream.md` §4-§6).
+//! The cause named in an OpenRouter error body (`docs/upstream.md` §4-§6).
 //!
 //! Pure. Every field may be absent; what is not recognised names nothing, and then the status
-//! decides. A text may quote what the caller sent, so a cause is read in its field, or at the
-//! beginning of the message (behind the model's own id, where it is one): what a caller writes
-//! must not be able to speak of a model.
+//! decides. A text may quote what the caller sent, so a cause is read from its field, or at the
+//! beginning of the message (after the model's own id, if it starts with that): what a caller
+//! writes must not be able to incriminate a model.
 
 mod table;
 
@@ -16,7 +16,7 @@ use crate::verdict::FreeRequests;
 
 pub(super) use table::Usual;
 
-/// An error body, as far as it could be read.
+/// An error body, as far as it could be parsed.
 pub(super) struct ErrorBody<'a> {
     /// Its `error` member.
     pub(super) error: Option<Raw<'a>>,
@@ -34,7 +34,7 @@ pub(super) enum Named {
     FreeDay,
     /// The request itself is at fault.
     Request,
-    /// The model is withdrawn, not free any more, or no model at all.
+    /// The model is withdrawn, no longer free, or not a model at all.
     Gone,
     /// The model cannot do this.
     Lacks(Capability),
@@ -44,7 +44,7 @@ pub(super) enum Named {
     Harness,
     /// The provider behind the model refuses what it was sent; another may not.
     Provider,
-    /// The model or the way there refuses; another may not.
+    /// The model or the route to it refuses; another may not.
     OtherModelMayDo,
 }
 
@@ -74,7 +74,7 @@ impl<'a> ErrorBody<'a> {
             .or_else(|| self.vague())
     }
 
-    /// The free quota, told by the limit's source or the message, never by headers alone.
+    /// The free quota, recognised by the limit's source or the message, never by headers alone.
     fn account(&self) -> Option<Named> {
         let source = self.meta("limit_source").unwrap_or_default();
         let words = self
@@ -107,8 +107,8 @@ impl<'a> ErrorBody<'a> {
         (moderated || TYPES.contains(&kind.as_str())).then_some(Named::Request)
     }
 
-    /// The vaguest of the types: they may stand beside words that name a cause of the model's, or
-    /// beside the provider that said so.
+    /// The vaguest of the types: they may appear beside words that name a cause concerning the
+    /// model, or beside the provider that reported it.
     fn vague(&self) -> Option<Named> {
         const TYPES: [&str; 4] = [
             "invalid_request",
@@ -129,7 +129,7 @@ impl<'a> ErrorBody<'a> {
         {
             return Some(Named::Harness);
         }
-        // In any words, anywhere: it decides of nothing beyond the request.
+        // In any words, anywhere: this decides nothing beyond the request.
         if self.error_type() == "context_length_exceeded"
             || is_too_long(&self.message)
             || is_too_long(&self.raw())
@@ -141,7 +141,8 @@ impl<'a> ErrorBody<'a> {
             ("the provided 'tool_choice'", Capability::ToolChoice),
             ("image input", Capability::Images),
         ];
-        // The router's own words: a provider's, about what the client sent, are no lesson.
+        // Only the router's own words: a provider's words, about what the client sent, teach
+        // nothing.
         if let Some(what) = self
             .message
             .strip_prefix("no endpoints found that support ")
@@ -168,7 +169,7 @@ impl<'a> ErrorBody<'a> {
         gone.then_some(Named::Gone)
     }
 
-    /// The provider behind the router said it, of what it was sent.
+    /// The provider behind the router said it about what it was sent.
     fn provider(&self) -> Option<Named> {
         let named = self.meta("provider_name").is_some_and(|p| !p.is_empty());
         let said = !self.raw().is_empty();
@@ -194,8 +195,8 @@ impl<'a> ErrorBody<'a> {
             .then_some(Named::OtherModelMayDo)
     }
 
-    /// The account's free requests, where the limit headers tell them: those of the answer, or
-    /// their copy in the body.
+    /// The account's free requests, if the limit headers give them: those of the answer, or their
+    /// copy in the body.
     pub(super) fn free_requests(&self, headers: &HeaderMap) -> Option<FreeRequests> {
         self.account()?;
         let number = |name: &str| -> Option<u64> {
@@ -220,12 +221,12 @@ impl<'a> ErrorBody<'a> {
         })
     }
 
-    /// Whether the message begins so. Nowhere else is it read: it may quote the request.
+    /// Whether the message begins like this. The rest is never read: it may quote the request.
     fn begins(&self, words: &str) -> bool {
         self.message.starts_with(words)
     }
 
-    /// What the message says of the model, if it begins with its id.
+    /// What the message says about the model, if it begins with its id.
     fn about(&self, model: &ModelId) -> Option<&str> {
         let said = names(model).find_map(|name| self.message.strip_prefix(name.as_str()))?;
         said.strip_prefix(' ')

@@ -1,12 +1,12 @@
 //! The table, printed for people: the generated part of `docs/providers.md`.
 //!
-//! Run the tests with `UPDATE=1` to write it anew.
+//! Run the tests with `UPDATE=1` to rewrite it.
 
 use super::row::{Provider, Training};
 use super::table;
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 
-/// A row for each provider, and below what to know of each.
+/// A row for each provider, and below it what to know about each.
 #[must_use]
 pub fn page() -> String {
     let rows: String = table::built_in().iter().map(|row| line(row)).collect();
@@ -31,8 +31,11 @@ fn note(row: &Provider) -> String {
         [] => "nothing; what its answers state counts".to_owned(),
         limits => self::limits(limits),
     };
+    let with_key = row.limits_with_key.as_deref();
+    let with_key = with_key.map(|limits| format!("; under a key: {}", self::limits(limits)));
+    let with_key = with_key.unwrap_or_default();
     format!(
-        "### `{}`: {}\n\n{}\n\n- counted by default: {counted}\n- offers: {}\n- read: {}\n",
+        "### `{}`: {}\n\n{}\n\n- counted by default: {counted}{with_key}\n- offers: {}\n- read: {}\n",
         row.id,
         row.name,
         row.caveats,
@@ -41,7 +44,7 @@ fn note(row: &Provider) -> String {
     )
 }
 
-/// The variables that may hold its key.
+/// The variables that may contain its key.
 fn keys(row: &Provider) -> String {
     let named = |name: &String| match row.shared_names.contains(name) {
         true => format!("`{name}`\u{b9}"),
@@ -59,7 +62,7 @@ fn keys(row: &Provider) -> String {
     }
 }
 
-/// Whose word it is which models are offered.
+/// What decides which models are offered.
 fn offers(row: &Provider) -> String {
     let ids: Vec<String> = row
         .models
@@ -74,8 +77,7 @@ fn offers(row: &Provider) -> String {
     }
 }
 
-/// Limits in words, those of the same models together: `30 requests a minute, 1,000 requests a day of
-/// each model`.
+/// Limits in words, grouped by models: `30 requests a minute, 1,000 requests a day of each model`.
 #[must_use]
 pub fn limits(limits: &[Limit]) -> String {
     let of_the_same = |a: &Limit, b: &Limit| a.of == b.of && a.models == b.models;
@@ -133,7 +135,7 @@ pub fn day_end(ends: Option<Ends>) -> &'static str {
     }
 }
 
-/// Whether prompts may be trained on, in a word.
+/// Whether prompts may be used for training, in a word.
 #[must_use]
 pub fn training(training: Training) -> &'static str {
     match training {
@@ -165,7 +167,7 @@ mod tests {
         "<!-- providers: begin (written by `UPDATE=1 cargo test s10_1_the_page`) -->\n\n";
     const END: &str = "\n<!-- providers: end -->\n";
 
-    /// With `UPDATE` set the page becomes what the table says.
+    /// With `UPDATE` set the page is rewritten from the table.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test's own switch, no setting")]
     fn s10_1_the_page_is_the_table() {

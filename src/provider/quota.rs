@@ -1,25 +1,25 @@
-//! Which quota an error says is used up: its window, what it counts, how much it is (reference §6,
-//! spec §10.5).
+//! Which quota an error says is used up: its window, its unit, its amount (reference §6, spec
+//! §10.5).
 //!
-//! Pure. A text is read for it only where its beginning says that it is about a limit: behind that
-//! the provider speaks of its own matters.
+//! Pure. A text is only read for it if its beginning says that it is about a limit: after that the
+//! provider speaks for itself.
 
 use super::said::{ErrorSaid, MOST_ELEMENTS};
 use crate::json::Raw;
 use crate::ledger::{Counted, Per, Stated, Unit};
 
-/// A quota, as an error names it.
+/// A quota, as named in an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Quota {
     /// Its window.
     pub(super) per: Option<Per>,
     /// What it counts.
     pub(super) unit: Option<Unit>,
-    /// Who shares it.
+    /// What shares it.
     pub(super) of: Option<Counted>,
     /// How much it is; never zero.
     pub(super) amount: Option<u64>,
-    /// It is nothing at all: the model is not free there.
+    /// It is zero: the model is not free there.
     pub(super) is_nothing: bool,
 }
 
@@ -49,7 +49,7 @@ const BEGINNINGS: [&str; 22] = [
     "free model usage limit",
 ];
 
-/// Words for a window, and what they count where they say so.
+/// Words for a window, with the unit if they imply one.
 const WINDOWS: [(&str, Per); 28] = [
     ("per second", Per::Second),
     ("/ second", Per::Second),
@@ -91,7 +91,7 @@ const UNITS: [(&str, Unit); 6] = [
     ("neurons", Unit::Neurons),
 ];
 
-/// Whether a message in lower case is about a limit by its beginning.
+/// Whether a message in lower case is about a limit, judging by its beginning.
 pub(super) fn is_about_a_limit(message: &str) -> bool {
     BEGINNINGS.iter().any(|words| message.starts_with(words))
 }
@@ -103,7 +103,7 @@ pub(super) fn named(said: &ErrorSaid<'_>) -> Quota {
         .unwrap_or_default()
 }
 
-/// Google's `QuotaFailure`: of several the longest window, which its short wait is not for.
+/// Google's `QuotaFailure`: the longest of several windows, to which its short wait does not apply.
 fn violated(said: &ErrorSaid<'_>) -> Option<Quota> {
     let violations = said
         .details()
@@ -156,7 +156,7 @@ fn violation(of: Raw<'_>) -> Quota {
     }
 }
 
-/// What a message about a limit says. It is in lower case.
+/// What a message about a limit says, given in lower case.
 fn in_words(message: &str) -> Quota {
     let first = WINDOWS
         .iter()
@@ -165,7 +165,7 @@ fn in_words(message: &str) -> Quota {
     let (before, behind) = first
         .and_then(|(at, _)| message.split_at_checked(at))
         .unwrap_or(("", message));
-    // What stands next before the window, else next behind it; `input tokens` before `tokens`.
+    // What is closest before the window, else closest after it; `input tokens` before `tokens`.
     let last = |(words, unit): &(&str, Unit)| Some((before.rfind(words)? + words.len(), *unit));
     let next = |(words, unit): &(&str, Unit)| Some((behind.find(words)?, *unit));
     let unit = (UNITS
@@ -190,7 +190,7 @@ fn in_words(message: &str) -> Quota {
     }
 }
 
-/// The number behind `limit`, `limit:`, `limited to` or `allocation of`.
+/// The number after `limit`, `limit:`, `limited to` or `allocation of`.
 fn amount(message: &str) -> Option<u64> {
     ["limit ", "limit: ", "limited to ", "allocation of "]
         .into_iter()
@@ -199,7 +199,7 @@ fn amount(message: &str) -> Option<u64> {
         .filter(|number| Stated::is_plausible(*number))
 }
 
-/// The whole number that a text begins with, thousands in commas or not.
+/// The whole number at the beginning of a text, with or without commas.
 fn whole_number(text: &str) -> Option<u64> {
     let length = text
         .bytes()
@@ -209,7 +209,7 @@ fn whole_number(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Google's way to say that a model is not free at all.
+/// Google's way of saying that a model is not free at all.
 fn is_nothing(message: &str) -> bool {
     let google = message.starts_with("you exceeded your current quota")
         || message.starts_with("quota exceeded for ");
@@ -248,7 +248,7 @@ mod tests {
             ("Tokens per minute limit exceeded - too many tokens processed.".into(), Some(Per::Minute), Some(Tokens), None, None),
             ("Requests rate limit exceeded".into(),                None,              Some(Requests), None,          None),
             ("Too Many Requests".into(),                           None,              Some(Requests), None,          None),
-            // Not about a limit by its beginning: it may quote the request.
+            // Not about a limit, judging by its beginning: it may quote the request.
             ("Invalid role: 'tokens per day (TPD): Limit 5'".into(), None,            None,           None,          None),
         ];
         for (message, per, unit, of, amount) in rows {

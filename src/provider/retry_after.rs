@@ -1,6 +1,6 @@
-//! How long OpenRouter asks to be left alone (spec §4.3), and how waits are spelt in headers.
+//! How long OpenRouter asks to be left alone (spec §4.3), and how waits are written in headers.
 //!
-//! Pure. `wait` has the order in which other providers' are read.
+//! Pure. `wait` has the order in which other providers' waits are read.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,14 +10,14 @@ use crate::clock::Now;
 use crate::json::{Kind, Raw};
 use crate::verdict::Rest;
 
-/// The longest rest: a reset that lies further off is a mistake in its unit.
+/// The longest rest: a reset further away is an error in its unit.
 pub(super) const LONGEST: Duration = Duration::from_secs(26 * 3600);
 
-/// Clocks that are closer together than this agree, as far as a `Date` can tell.
+/// Clocks closer together than this agree, as far as a `Date` can show.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// The rest that headers and error body ask for, in the spec's order; `None` if they say
-/// nothing. Past and negative is no rest, garbage is absent, nothing is longer than [`LONGEST`].
+/// The rest that headers and error body ask for, in the spec's order; `None` if there is none. Past
+/// and negative is no rest, garbage is absent, nothing is longer than [`LONGEST`].
 #[must_use]
 pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
@@ -53,7 +53,7 @@ pub(super) fn scalar(value: Raw<'_>) -> Option<String> {
     }
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, here with decimals too, or an HTTP date.
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, here also with decimals, or an HTTP date.
 pub(super) fn retry_after(value: &str, clock: Clock) -> Option<Rest> {
     from_seconds(value).or_else(|| {
         httpdate::parse_http_date(value.trim())
@@ -67,18 +67,18 @@ fn from_seconds(value: &str) -> Option<Rest> {
     number(value).map(from_number)
 }
 
-/// So many seconds from now, rounded up.
+/// This many seconds from now, rounded up.
 pub(super) fn from_number(seconds: f64) -> Rest {
     Rest::For(length(seconds.ceil()))
 }
 
-/// `X-RateLimit-Reset`: epoch milliseconds, epoch seconds, or seconds from now, told apart by
-/// their size.
+/// `X-RateLimit-Reset`: epoch milliseconds, epoch seconds, or seconds from now, distinguished by
+/// size.
 pub(super) fn reset(value: &str, clock: Clock) -> Option<Rest> {
     let value = number(value)?;
     let epoch = |seconds: f64| {
         let since = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        // What no clock can hold is far off, and clamped like everything far off.
+        // What no clock can represent is far away, and clamped like everything far away.
         SystemTime::UNIX_EPOCH
             .checked_add(since)
             .map_or(Rest::For(LONGEST), |date| clock.until(date))
@@ -115,17 +115,17 @@ fn length(seconds: f64) -> Duration {
     }
 }
 
-/// The upstream's clock, by which its dates are meant: a laptop's may be an hour off.
+/// The upstream's clock, which its dates refer to: a laptop's may be an hour off.
 #[derive(Clone, Copy)]
 pub(super) struct Clock {
     now: Now,
-    /// What the answer's `Date` says of this moment, where that tells more than our own clock.
+    /// What the answer's `Date` says about this moment, if that is better than our own clock.
     theirs: Option<SystemTime>,
 }
 
 impl Clock {
-    /// A `Date` is good to a second, and one that is further off than any wait may be is a mistake:
-    /// of an upstream, or of a cache between.
+    /// A `Date` is accurate to a second, and one that is further off than any wait may be is an
+    /// error of an upstream, or of a cache in between.
     pub(super) fn of(date: Option<&str>, now: Now) -> Self {
         let apart = |date: &SystemTime| {
             let behind = now.wall.duration_since(*date);
@@ -136,7 +136,7 @@ impl Clock {
         Self { now, theirs }
     }
 
-    /// Until their `date`, as a date of ours.
+    /// Until their `date`, converted to our clock.
     fn until(self, date: SystemTime) -> Rest {
         let longest = self.now.plus(LONGEST).wall;
         let ours = match self.theirs {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn s4_3_every_way_to_name_a_wait() {
+    fn s4_3_every_form_of_a_wait() {
         const CAP: f64 = 26.0 * 3600.0;
         #[rustfmt::skip]
         let rows: &[(&str, &str, &str, Option<f64>)] = &[
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn s4_3_a_date_is_meant_by_the_clock_of_who_gives_it() {
+    fn s4_3_a_date_refers_to_the_clock_of_its_sender() {
         let http = |seconds: i64| {
             let at = NOW.checked_add_signed(seconds).unwrap();
             httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at))
@@ -279,7 +279,7 @@ mod tests {
         const HOUR: i64 = 3600;
         #[rustfmt::skip]
         let rows: [(Option<i64>, &str, String, f64); 14] = [
-            // their clock    what is told                            wait, s
+            // their clock    what is sent                            wait, s
             (None,            "retry-after",       http(60),          60.0),
             (Some(0),         "retry-after",       http(60),          60.0),
             (Some(HOUR),      "retry-after",       http(HOUR + 60),   60.0),
@@ -291,7 +291,7 @@ mod tests {
             (Some(HOUR),      "x-ratelimit-reset", "60".into(),       60.0),
             // A second's difference is the header's, not the clock's.
             (Some(-1),        "x-ratelimit-reset", epoch(60),         60.0),
-            // A clock that is days off is no clock: ours counts, and the longest wait.
+            // A clock that is days off is ignored: ours counts, and the longest wait.
             (Some(-30 * HOUR), "x-ratelimit-reset", epoch(60),        60.0),
             (Some(30 * HOUR), "retry-after",       http(60),          60.0),
             (Some(-20 * HOUR), "x-ratelimit-reset", epoch(20 * HOUR), 26.0 * 3600.0),

@@ -1,5 +1,6 @@
-//! What is known of one provider: a row of the table (spec §10.1).
+//! What is known about one provider: a row of the table (spec §10.1).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address;
@@ -12,70 +13,72 @@ pub use crate::request::Fields;
 pub struct Provider {
     /// Its name.
     pub id: ProviderId,
-    /// How people call it.
+    /// Its display name.
     pub name: String,
-    /// It is not built in: the file brought it.
+    /// It is not built in, but defined in the file.
     pub custom: bool,
-    /// The address that `/chat/completions` is put behind, without a slash at its end.
+    /// The address to which `/chat/completions` is appended, without a trailing slash.
     /// `{account_id}` in it is the account's. Empty for `local`, whose address only the user knows.
     pub base_url: String,
-    /// How a key is shown to it.
+    /// How a key is presented to it.
     pub auth: Auth,
-    /// The variables that may hold its key, the usual one first.
+    /// The variables that may contain its key, the usual one first.
     pub key_names: Vec<String>,
-    /// Those of them that other programs use too: a key there counts only where `PROVIDERS` names
-    /// the provider.
+    /// Those of them that other programs use too: a key there counts only if `PROVIDERS` names the
+    /// provider.
     pub shared_names: Vec<String>,
-    /// The variable of the account id that goes with the key, where it takes one.
+    /// The variable of the account id that goes with the key, if it needs one.
     pub account_id_name: Option<String>,
-    /// How a key usually begins: a hint for a warning, never a reason to refuse one.
+    /// How a key usually starts: a hint for a warning, never a reason to refuse one.
     pub key_prefix: Option<String>,
     /// It answers without a key.
     pub keyless: bool,
-    /// It is on only where `PROVIDERS` names it.
+    /// It is on only if `PROVIDERS` names it.
     pub only_when_named: bool,
-    /// What is asked under a key is paid for (`ALLOW_PAID`).
+    /// Requests under a key are billed (`ALLOW_PAID`).
     pub billed: bool,
     /// Its list of models.
     pub list: List,
-    /// How to find out whether a key is taken.
+    /// How to find out whether a key is accepted.
     pub key_test: KeyTest,
     /// Its free limits.
     pub limits: Vec<Limit>,
-    /// When its day ends, where that is fixed.
+    /// Its limits with a key, if they differ: without one they are per address.
+    pub limits_with_key: Option<Vec<Limit>>,
+    /// When its day ends, if that is fixed.
     pub day_ends: Option<Ends>,
-    /// The offers that are known without its list, or that alone are free, as the row has them.
+    /// The offers known without its list, or the only free ones, according to the row.
     pub models: Vec<OfferRow>,
-    /// The file's `models`: these alone are offered, and what it says of them counts before
-    /// everything else.
+    /// The file's `models`: only these are offered, and what it says about them takes precedence
+    /// over everything else.
     pub only: Option<Vec<OfferRow>>,
     /// What must change in a request before it goes there.
     pub fields: Fields,
-    /// What its answers break of OpenAI's shape.
+    /// Its answers break OpenAI's shape and are mended.
     pub mends: bool,
-    /// What its errors mean, where the common reader would be wrong; the first that fits counts.
+    /// What its errors mean, where the common rules would be wrong; the first match counts.
     pub errors: Vec<ErrorRow>,
     /// Whether its free tier may train on prompts.
     pub training: Training,
     /// `max_tokens` counts towards its limits on tokens.
     pub counts_max_tokens: bool,
-    /// `UPSTREAM_TIMEOUT_SEC` for it alone.
+    /// `UPSTREAM_TIMEOUT_SEC` for this provider only.
     pub timeout: Option<Duration>,
-    /// Connections to it at once, at the most.
+    /// The maximum number of concurrent connections to it.
     pub connections: Option<usize>,
-    /// What it gives for nothing, in words.
+    /// What it gives for free, in words.
     pub gives: String,
     /// Where a person gets a key.
     pub sign_up: String,
     /// What to know before relying on it, for `docs/providers.md`.
     pub caveats: String,
-    /// Where and when the facts of the row were read.
+    /// Where and when the facts of the row were found.
     pub source: String,
 }
 
 impl Provider {
-    /// One of which nothing is known but its name: an OpenAI-style server whose list decides what it
-    /// offers, behind a bearer key where it takes one.
+    /// A provider of which only the name is known: an OpenAI-style server whose list decides what
+    /// it offers, with a bearer key if it needs one.
     #[must_use]
     pub(super) fn unknown(id: ProviderId, custom: bool) -> Self {
         Self {
@@ -99,6 +102,7 @@ impl Provider {
             },
             key_test: KeyTest::Get(Vec::new()),
             limits: Vec::new(),
+            limits_with_key: None,
             day_ends: None,
             models: Vec::new(),
             only: None,
@@ -116,7 +120,7 @@ impl Provider {
         }
     }
 
-    /// The same at another address: its own addresses below the base move with it, the others keep
+    /// The same at another address: its own addresses below the base move along, the others keep
     /// their path at the new one's scheme, host and port (spec §10.1).
     #[must_use]
     pub fn at(mut self, base_url: &str) -> Self {
@@ -130,7 +134,20 @@ impl Provider {
         self
     }
 
-    /// Its base for this account; `None` where it takes an account id and this is none.
+    /// The same as it is counted for accounts with a key.
+    #[must_use]
+    pub fn with_key(self: Arc<Self>) -> Arc<Self> {
+        match &self.limits_with_key {
+            None => self,
+            Some(limits) => Arc::new(Self {
+                limits: limits.clone(),
+                limits_with_key: None,
+                ..(*self).clone()
+            }),
+        }
+    }
+
+    /// Its base for this account; `None` if it needs an account id and this is not one.
     #[must_use]
     pub fn base_for(&self, account_id: Option<&str>) -> Option<String> {
         address::filled(&self.base_url, account_id)
@@ -145,8 +162,8 @@ impl Provider {
         }
     }
 
-    /// What is asked, in this order, whether this account's key is taken; empty where only a chat
-    /// tells.
+    /// The addresses to ask, in order, whether this account's key is accepted; empty if only a chat
+    /// request can tell.
     #[must_use]
     pub fn key_test_for(&self, account_id: Option<&str>) -> Option<Vec<String>> {
         match &self.key_test {
@@ -175,7 +192,7 @@ impl Provider {
     }
 }
 
-/// How a key is shown.
+/// How a key is presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// `Authorization: Bearer <key>`.
@@ -189,10 +206,10 @@ pub enum Auth {
 /// How its list of models is read, and what it decides (spec §10.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
-    /// Its address; `None` is `/models` behind the base.
+    /// Its address; `None` is `/models` below the base.
     pub url: Option<String>,
-    /// The list decides what is offered; else only the row's or the file's ids are, as far as the
-    /// list still has them.
+    /// The list decides what is offered; otherwise only the ids of the row or the file are, as long
+    /// as the list still has them.
     pub decides: bool,
     /// It is read with the key.
     pub with_key: bool,
@@ -200,17 +217,17 @@ pub struct List {
     pub priced: bool,
 }
 
-/// How to find out whether a key is taken (reference §3).
+/// How to find out whether a key is accepted (reference §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTest {
-    /// A GET of this address with the key, which spends no quota. Of several, a later one is
-    /// asked where the one before it refused: the key is dead when all refuse it.
+    /// A GET of this address with the key, which spends no quota. If there are several, a later one
+    /// is asked if the previous one refused: the key is dead when all refuse it.
     Get(Vec<String>),
-    /// Nothing is free of charge: the shortest of chats.
+    /// There is no free way: a minimal chat request.
     Chat,
 }
 
-/// One offer, as row or file describe it.
+/// One offer, as described by row or file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferRow {
     /// The id there.
@@ -219,18 +236,18 @@ pub struct OfferRow {
     pub context: Option<u64>,
     /// The longest answer, in tokens.
     pub output: Option<u64>,
-    /// What it can do, as far as known.
+    /// What it can do, if known.
     pub capabilities: Capabilities,
 }
 
-/// What an error means (spec §10.1, `[[errors]]`). All members that are set must fit.
+/// What an error means (spec §10.1, `[[errors]]`). All members that are set must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRow {
     /// The status.
     pub status: Option<u16>,
-    /// The error's code, whichever member holds it.
+    /// The error's code, in whichever member.
     pub code: Option<String>,
-    /// Part of the body, any case; behind `^` the beginning of the message, where a `*` stands for a
+    /// Part of the body, in any case; after `^` the beginning of the message, where a `*` matches a
     /// name or an id of up to 80 bytes.
     pub matches: Option<String>,
     /// What it means.
@@ -252,7 +269,7 @@ pub enum Means {
     KeyDead,
     /// The model is gone.
     ModelGone,
-    /// The model is not there for this account.
+    /// The model is not available to this account.
     NotForThisAccount,
     /// The request is too large for it.
     TooLarge,
@@ -260,9 +277,9 @@ pub enum Means {
     Overloaded,
     /// The provider does not serve this region.
     Region,
-    /// Too many requests of ours are under way.
+    /// Too many of our requests are in progress.
     Busy,
-    /// The model failed at this answer, and needs no rest.
+    /// The model failed to give this answer, and needs no rest.
     Failed,
 }
 

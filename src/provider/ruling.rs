@@ -1,4 +1,4 @@
-//! What an error comes to: whose it is, how long to leave whom alone, what it teaches.
+//! What an error implies: what it concerns, how long to leave that alone, what it teaches.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use crate::model::Capability;
 use crate::request::Routing;
 use crate::verdict::{AccountLimit, FreeRequests, Lesson, Rest, Scope};
 
-/// A refused key: how long it is left alone at first, and at the most (spec §10.4).
+/// How long a refused key is left alone, at first and at most (spec §10.4).
 pub(super) const KEY_REST: Rest = Rest::Doubling {
     first: Duration::from_secs(60),
     most: Duration::from_secs(3600),
@@ -59,7 +59,7 @@ impl Ruling {
         }
     }
 
-    /// The same, with the quota of free requests that it is about, for the ledger.
+    /// The same, with the quota of free requests that it concerns, for the ledger.
     pub(super) fn of_free_requests(self, free: Option<FreeRequests>, now: Now) -> Self {
         let per = match self.scope {
             Scope::Account(AccountLimit::Minute) => Per::Minute,
@@ -84,7 +84,7 @@ impl Ruling {
         }
     }
 
-    /// Whether an answer with this status may be owed to the request's own routing. The quota is
+    /// Whether the request's own routing may have caused an answer with this status. The quota is
     /// the account's whatever a request asks for, and a 401 the key's.
     pub(super) fn may_be_owed(&self, status: u16, routing: Routing) -> bool {
         let of_the_upstream = match self.scope {
@@ -100,7 +100,8 @@ impl Ruling {
             }
     }
 
-    /// What is left of it then: this request goes on to the next model, and no other is touched.
+    /// What remains of it in that case: this request moves on to the next model, and no other is
+    /// affected.
     pub(super) fn owed(self) -> Self {
         let of_the_size = |lesson: &Lesson| matches!(lesson, Lesson::TooLong | Lesson::OverLimit);
         Self {
@@ -110,7 +111,7 @@ impl Ruling {
     }
 }
 
-/// When a rest ends, where that is known.
+/// When a rest ends, if that is known.
 pub(super) fn date(rest: Rest, now: Now) -> Option<SystemTime> {
     match rest {
         Rest::For(length) | Rest::Unadvised(length) => Some(now.plus(length).wall),

@@ -1,7 +1,7 @@
 //! What an error body says, whichever shape it has (reference §6.1).
 //!
-//! Pure. Everything in it is the provider's word, and may quote the request: a *mark* is read in its
-//! field, a message only where its rule says how far. Nothing here decides what it means.
+//! Pure. Everything in it comes from the provider, and may quote the request: a *mark* is read from
+//! its field, a message only as far as its rule allows. Nothing here decides what it means.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -9,20 +9,20 @@ use std::cell::OnceCell;
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 
-/// As much of a message is looked at, in bytes.
+/// How much of a message is examined, in bytes.
 const LONGEST_MESSAGE: usize = 4096;
-/// As much of a body is searched for what a row looks for, in bytes.
+/// How much of a body is searched for a row's words, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 /// A mark is a word, not a text.
 const LONGEST_MARK: usize = 80;
-/// So many elements of a list in an error are looked at.
+/// How many elements of a list in an error are examined.
 pub(super) const MOST_ELEMENTS: usize = 16;
 
 /// An error body: an object, an array with one, a bare string, a text or a page.
 pub(super) struct ErrorSaid<'a> {
     /// The object.
     pub(super) root: Option<Raw<'a>>,
-    /// Its `error`, where that is an object.
+    /// Its `error`, if that is an object.
     pub(super) error: Option<Raw<'a>>,
     /// The message in lower case.
     pub(super) message: String,
@@ -35,7 +35,7 @@ pub(super) struct ErrorSaid<'a> {
 }
 
 impl<'a> ErrorSaid<'a> {
-    /// Reads a body; every one says something, if only its text.
+    /// Reads a body; every body says something, if only as text.
     pub(super) fn read(body: &'a [u8]) -> Self {
         let body = without_mark(body);
         let json = Raw::parse(body, json::MAX_DEPTH).ok();
@@ -75,12 +75,12 @@ impl<'a> ErrorSaid<'a> {
         words.iter().any(|word| self.is_marked(word))
     }
 
-    /// Whether the message begins so; `words` are in lower case.
+    /// Whether the message begins like this; `words` are in lower case.
     pub(super) fn begins(&self, words: &str) -> bool {
         self.message.starts_with(words)
     }
 
-    /// Whether the message, or the body as it came, has these words anywhere, in any case.
+    /// Whether the message, or the raw body, contains these words anywhere, in any case.
     pub(super) fn has_anywhere(&self, words: &str) -> bool {
         let words = words.to_lowercase();
         let lower = || {
@@ -102,7 +102,7 @@ impl<'a> ErrorSaid<'a> {
         of(self.error).or_else(|| of(self.root))
     }
 
-    /// The elements of `error.details`, Google's place for what can be read by machines.
+    /// The elements of `error.details`, Google's place for machine-readable details.
     pub(super) fn details(&self) -> impl Iterator<Item = Raw<'a>> + use<'a> {
         let details = self.error.and_then(|error| error.get("details"));
         details
@@ -120,7 +120,7 @@ fn status_of(value: Raw<'_>) -> Option<u16> {
         .filter(|n| (400..600).contains(n))
 }
 
-/// The members of an error's object that say something.
+/// The relevant members of an error's object.
 #[derive(Clone, Copy, Default)]
 struct Members<'a> {
     error: Option<Raw<'a>>,
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_4_only_so_much_of_an_error_is_read() {
+    fn s10_4_only_a_limited_part_of_an_error_is_read() {
         let long = "é".repeat(LONGEST_MESSAGE);
         let said = ErrorSaid::read(long.as_bytes());
         assert!(said.message.len() <= LONGEST_MESSAGE + 4);

@@ -1,14 +1,14 @@
-//! Whether a provider speaks of its errors as OpenRouter does.
+//! Whether a provider words its errors like OpenRouter.
 
 use super::row::Provider;
 use crate::redact::Secret;
 
-/// How a key of OpenRouter's begins.
+/// How a key of OpenRouter's starts.
 const OPENROUTER_KEY: &str = "sk-or-v1-";
 
 impl Provider {
-    /// Whether its errors are in OpenRouter's words: it is OpenRouter by its name or its host, or a
-    /// relay of it, which takes its keys and is not on this machine (spec §10.7).
+    /// Whether its errors are worded like OpenRouter's: it is OpenRouter by its name or its host,
+    /// or a relay of it, which takes its keys and is not on this machine (spec §10.7).
     #[must_use]
     pub fn speaks_openrouter(&self, key: Option<&Secret>) -> bool {
         let address = self.base_url.parse::<http::Uri>().ok();
@@ -33,7 +33,7 @@ mod tests {
     use crate::model::ProviderId;
 
     #[test]
-    fn s10_7_who_speaks_openrouters_words() {
+    fn s10_7_which_providers_word_errors_like_openrouter() {
         #[rustfmt::skip]
         let rows = [
             ("openrouter", "http://127.0.0.1:8000/v1",       None,                   true),

@@ -1,6 +1,6 @@
-//! How long to wait for a quota that is used up, and who has to (spec §10.4, §10.5).
+//! How long to wait for a used-up quota, and what has to wait (spec §10.4, §10.5).
 //!
-//! Pure. Only here may a rest last past what an answer states.
+//! Pure. Only here may a rest last longer than what an answer states.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,19 +16,20 @@ const LONGEST_DOUBLED: Duration = Duration::from_secs(6 * 3600);
 
 /// When a window ends.
 enum End {
-    /// Then.
+    /// At this time.
     At(SystemTime),
-    /// It rolls, or nothing is known of it.
+    /// It rolls, or nothing is known about it.
     Unknown,
 }
 
 impl Case<'_> {
-    /// A quota that the error itself names.
+    /// A quota named in the error itself.
     pub(super) fn spent(&self, per: Per) -> Ruling {
         self.of_quota(per, self.rest(per))
     }
 
-    /// A quota that a row says is used up: what has no known end lasts to that of the UTC day or month.
+    /// A quota that a row says is used up: without a known end it lasts until the end of the UTC
+    /// day or month.
     pub(super) fn taught(&self, per: Per) -> Ruling {
         let rest = match (per, self.end(per)) {
             (Per::Day | Per::Month, End::Unknown) => {
@@ -61,7 +62,7 @@ impl Case<'_> {
         }
     }
 
-    /// The request is more than the offer takes: at once where a limit is named, else at all.
+    /// The request is more than the offer accepts: at once if a limit is named, else at all.
     pub(super) fn too_large(&self) -> Ruling {
         match self.quota() {
             Quota {
@@ -96,7 +97,7 @@ impl Case<'_> {
     fn as_stated(&self, per: Per, rest: Rest, of: Counted) -> Stated {
         let quota = self.quota();
         Stated {
-            // A number beside another window is another's.
+            // A number beside a different window belongs to that one.
             amount: quota
                 .amount
                 .filter(|_| quota.per.is_none_or(|named| named == per)),
@@ -107,7 +108,7 @@ impl Case<'_> {
         }
     }
 
-    /// Who shares the quota: as the error says, else as the provider's limits do, else each model.
+    /// What shares the quota: as the error says, else as in the provider's limits, else each model.
     fn of(&self, per: Per) -> Counted {
         let shared = || {
             let mut limits = self.limits(per).map(|limit| limit.of);
@@ -117,7 +118,7 @@ impl Case<'_> {
         self.quota().of.or_else(shared).unwrap_or(Counted::Model)
     }
 
-    /// The limits in the row that it may be.
+    /// The limits of the row that it may be.
     fn limits(&self, per: Per) -> impl Iterator<Item = &Limit> {
         let unit = self.quota().unit;
         let limits = self.provider.limits.iter();
@@ -139,7 +140,7 @@ impl Case<'_> {
         }
     }
 
-    /// Until the end of the window, or as long as is stated, if that is longer.
+    /// Until the end of the window, or for the stated wait, if that is longer.
     fn until(&self, end: SystemTime) -> Rest {
         let stated = self
             .stated(self.quota().unit)

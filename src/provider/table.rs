@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use super::file::{self, Mistake};
 use super::row::Provider;
 
-/// The rows in the order of spec §10.1, which is their order of preference; then those that it does not
-/// name; `local` is last of all.
+/// The rows in the order of spec §10.1, which is the order of preference; then those that it does
+/// not name; `local` comes last.
 #[rustfmt::skip]
 const ROWS: &[(&str, &str)] = &[
     ("openrouter",  include_str!("rows/openrouter.toml")),

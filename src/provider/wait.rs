@@ -1,6 +1,6 @@
 //! How long a provider other than OpenRouter asks to be left alone (reference §6.1).
 //!
-//! Pure. What it says is bounded here, whatever it is (spec §4.3).
+//! Pure. Whatever it says is bounded here (spec §4.3).
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::json::Raw;
 use crate::ledger::Unit;
 use crate::verdict::Rest;
 
-/// The wait that an error states, in the reference's order; `None` if it states none. `unit` is what
-/// the quota that it names counts.
+/// The wait that an error states, in the reference's order; `None` if it states none. `unit` is the
+/// unit of the quota that it names.
 pub(super) fn stated(
     headers: &HeaderMap,
     said: &ErrorSaid<'_>,
@@ -71,8 +71,8 @@ fn wait(value: Raw<'_>, unit: &str, clock: Clock) -> Option<Rest> {
     }
 }
 
-/// `x-ratelimit-reset`, or one of its kin for requests and tokens: of those the one that counts what
-/// the error names, else the last of those that are used up, else the first.
+/// `x-ratelimit-reset`, or one of its variants for requests and tokens: of those the one with the
+/// unit that the error names, else the last of those that are used up, else the first.
 fn by_header(headers: &HeaderMap, unit: Option<Unit>, clock: Clock, now: Now) -> Option<Rest> {
     const NAME: &str = "x-ratelimit-reset";
     let read = |value: &http::HeaderValue| {
@@ -100,7 +100,7 @@ fn by_header(headers: &HeaderMap, unit: Option<Unit>, clock: Clock, now: Now) ->
         .map(|(_, rest)| rest)
 }
 
-/// How much of a stated wait is left; nothing of a rest that no wait states.
+/// How much of a stated wait is left; nothing of a rest without a stated wait.
 pub(super) fn left(rest: Rest, now: Now) -> Duration {
     match rest {
         Rest::For(length) => length,
@@ -191,7 +191,7 @@ mod tests {
             (vec![], None, r#"{"retry_after":-1}"#,                                                      Some(0)),
             (vec![], None, r#"{"retry_after":null}"#,                                                    None),
             (vec![], None, r#"{"retry_after":{"a":1}}"#,                                                 None),
-            // It quotes the request, for all that its beginning says.
+            // It quotes the request, in spite of how it begins.
             (vec![], None, r#"{"message":"Invalid role: 'try again in 9h'"}"#,                           None),
             (vec![], None, "",                                                                           None),
         ];

@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use super::BuildError;
-use crate::attempt::Account;
+use crate::attempt::{Account, Keyring};
 use crate::config::{Account as Configured, Config};
 use crate::list::{ListAt, Way};
 use crate::provider::{Auth, Provider};
@@ -18,15 +18,28 @@ use crate::upstream::{HOP, Hop, HttpClient, InvalidUpstream, Upstream, bearer};
 const ATTRIBUTION: HeaderName = HeaderName::from_static("http-referer");
 const TITLE: HeaderName = HeaderName::from_static("x-title");
 
-/// Each account, with its way.
-pub(super) fn asked(config: &Config, client: &HttpClient) -> Result<Vec<Account>, BuildError> {
-    let accounts = config.accounts.iter();
-    accounts
-        .map(|account| one(account, config, client))
-        .collect()
+/// Each account under each of its keys, with its way.
+pub(super) fn asked(config: &Config, client: &HttpClient) -> Result<Vec<Keyring>, BuildError> {
+    let mut keyrings = Vec::new();
+    for account in &config.accounts {
+        let each = account.under_each_key();
+        let each = each.map(|under| {
+            let keys = account.under_each_key().filter_map(|other| other.key);
+            let others = keys.filter(|key| Some(key) != under.key.as_ref()).collect();
+            one(&under, others, config, client)
+        });
+        let each: Vec<_> = each.collect::<Result<_, _>>()?;
+        keyrings.extend(Keyring::new(each));
+    }
+    Ok(keyrings)
 }
 
-fn one(account: &Configured, config: &Config, client: &HttpClient) -> Result<Account, BuildError> {
+fn one(
+    account: &Configured,
+    others: Arc<[Secret]>,
+    config: &Config,
+    client: &HttpClient,
+) -> Result<Account, BuildError> {
     let hop = Hop {
         base: account
             .base_url()
@@ -40,6 +53,7 @@ fn one(account: &Configured, config: &Config, client: &HttpClient) -> Result<Acc
         id: Arc::new(account.id.clone()),
         provider: Arc::clone(&account.provider),
         key: account.key.clone(),
+        others,
         upstream: Upstream::new(hop, client)?,
     })
 }
@@ -98,7 +112,8 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
     let mut lists = Vec::new();
     for row in others {
         let mut ways: Vec<Way> = Vec::new();
-        for account in config.accounts.iter().filter(|a| a.id.provider == row.id) {
+        let accounts = config.accounts.iter().filter(|a| a.id.provider == row.id);
+        for account in accounts.flat_map(Configured::under_each_key) {
             let id = account.account_id.as_ref().map(Secret::expose);
             let Some(url) = row.list_for(id) else {
                 continue;

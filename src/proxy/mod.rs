@@ -55,26 +55,19 @@ impl Proxy {
         ));
         let openrouter = asked
             .iter()
-            .filter(|account| account.id.provider.is_openrouter());
-        let keys = openrouter.filter_map(|account| {
-            Some(KeyTask {
-                upstream: account.upstream.clone(),
-                account: Arc::clone(&account.id),
-                key: account.key.clone()?,
-                registry: Arc::clone(&registry),
-                traffic: Arc::clone(&traffic),
-                log: log.clone(),
-                list_read: Arc::default(),
-            })
+            .filter(|keys| keys.id().provider.is_openrouter() && keys.first().key.is_some());
+        let keys = openrouter.map(|keys| KeyTask {
+            keys: keys.clone(),
+            registry: Arc::clone(&registry),
+            traffic: Arc::clone(&traffic),
+            log: log.clone(),
+            list_read: Arc::default(),
         });
         let keys = keys.collect();
         let providers = Providers {
             rows: config.providers.clone(),
             lists: accounts::lists(config)?,
-            accounts: asked
-                .iter()
-                .map(|account| Arc::clone(&account.id))
-                .collect(),
+            accounts: asked.iter().map(|keys| Arc::clone(keys.id())).collect(),
             named_free: config
                 .providers
                 .iter()

@@ -1,10 +1,12 @@
 //! Keys that do not print themselves, and redacting keys from texts. Pure.
 
+mod likeness;
 mod names;
 mod redactor;
 mod secret;
 mod text;
 
+pub use likeness::looks_like_key;
 pub use redactor::{Redacted, Redactor};
 pub use secret::Secret;
 pub use text::{may_hold_key, without_key};

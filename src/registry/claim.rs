@@ -1,6 +1,7 @@
 //! A request's hold on the candidate it asks (spec §4.7), and what it is chosen with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Registry;
 use crate::ledger::{Ask, Slot};
@@ -15,14 +16,20 @@ pub struct Chosen {
     pub slot: Option<Slot>,
     /// How large the request is.
     pub ask: Ask,
+    /// Which key of its account it is asked with, where there are several.
+    pub key: Option<Subject>,
+    /// How long it usually takes to begin, where something of it has rested: a probe that takes longer
+    /// lets one more go (spec §4.7).
+    pub usual: Duration,
 }
 
-/// Held while a candidate is asked. After a rest of anything of it (its model, its account, ...) the
+/// Held while a candidate is asked. After a rest of anything of it (its model, its account, its key, ...) the
 /// holder is the probe, and others wait for how it ends; dropping the claim lets the next one probe.
 #[derive(Debug)]
 pub struct Claim {
     registry: Arc<Registry>,
     candidate: Arc<Candidate>,
+    key: Option<Subject>,
     /// The number of the probe that it is.
     probe: Option<u64>,
 }
@@ -31,11 +38,13 @@ impl Claim {
     pub(super) fn new(
         registry: Arc<Registry>,
         candidate: Arc<Candidate>,
+        key: Option<Subject>,
         probe: Option<u64>,
     ) -> Self {
         Self {
             registry,
             candidate,
+            key,
             probe,
         }
     }
@@ -44,6 +53,12 @@ impl Claim {
     #[must_use]
     pub fn candidate(&self) -> &Arc<Candidate> {
         &self.candidate
+    }
+
+    /// The key that it is asked with, where its account has several.
+    #[must_use]
+    pub fn key(&self) -> Option<&Subject> {
+        self.key.as_ref()
     }
 
     /// The model answers again, and so do its account and its provider.
@@ -59,7 +74,7 @@ impl Claim {
     fn end(&mut self, well: impl Fn(&Subject) -> bool) {
         if let Some(number) = self.probe.take() {
             self.registry.change(|rests| {
-                for subject in self.candidate.subjects() {
+                for subject in self.candidate.subjects().iter().chain(&self.key) {
                     rests.probed(subject, number, well(subject));
                 }
             });

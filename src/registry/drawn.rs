@@ -66,8 +66,9 @@ impl Drawn {
     /// Quota headers came with a good answer.
     pub fn correct(&self, corrections: &[Correction]) {
         if let (Some(reservation), false) = (&self.reservation, corrections.is_empty()) {
-            let mut known = self.registry.lock();
-            known.ledger.correct(reservation, corrections, Now::read());
+            let mut held = self.registry.lock();
+            held.ledger.correct(reservation, corrections, Now::read());
+            self.registry.lets_go(held);
         }
     }
 

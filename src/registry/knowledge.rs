@@ -5,10 +5,11 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::{Rests, Snapshot};
+use super::queue::Granted;
+use super::{Chosen, Rests, Snapshot};
 use crate::clock::Now;
-use crate::ledger::{Ledger, Terms};
-use crate::model::ProviderId;
+use crate::ledger::{Ledger, Reservation, Terms};
+use crate::model::{Candidate, ProviderId, Subject};
 use crate::provider::Provider;
 
 /// Rests and quotas, under one lock: who is chosen by both is charged before anybody else chooses.
@@ -29,6 +30,53 @@ impl Knowledge {
         let with_terms = candidates.map(|c| (&**c, terms(rows, &c.offer.provider)));
         let slots = self.ledger.list(with_terms, now);
         snapshot.with_slots(slots)
+    }
+
+    /// A request is about to ask a candidate: it is a probe, maybe, and is charged.
+    pub(super) fn ask_chosen(
+        &mut self,
+        chosen: Chosen,
+        now: Now,
+    ) -> (
+        Arc<Candidate>,
+        Option<Subject>,
+        Option<u64>,
+        Option<Reservation>,
+    ) {
+        let Chosen {
+            candidate,
+            slot,
+            ask,
+            key,
+            usual,
+        } = chosen;
+        let probe = self.rests.ask(&candidate, key.as_ref(), usual, now);
+        let reservation = slot.map(|slot| self.ledger.reserve(slot, ask, now));
+        (candidate, key, probe, reservation)
+    }
+
+    /// The same for one who waits.
+    pub(super) fn grant(&mut self, chosen: Chosen, list: &Arc<Snapshot>, now: Now) -> Granted {
+        let (candidate, key, probe, reservation) = self.ask_chosen(chosen, now);
+        Granted {
+            list: Arc::clone(list),
+            candidate,
+            key,
+            probe,
+            reservation,
+        }
+    }
+
+    /// Who was let go has left, and asks nobody.
+    pub(super) fn take_back(&mut self, granted: Granted, now: Now) {
+        if let Some(number) = granted.probe {
+            for subject in granted.candidate.subjects().iter().chain(&granted.key) {
+                self.rests.probed(subject, number, false);
+            }
+        }
+        if let Some(reservation) = granted.reservation {
+            self.ledger.refund(reservation, now);
+        }
     }
 
     /// An operator's word: rests and lessons are forgotten, what was used and stated is not.

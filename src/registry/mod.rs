@@ -9,28 +9,33 @@ mod drawn;
 mod filtered;
 mod knowledge;
 mod outside;
+mod place;
+mod queue;
 mod rests;
 mod snapshot;
 
 use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use claim::{Chosen, Claim};
 pub use drawn::Drawn;
 use filtered::FilteredOut;
 pub use knowledge::Knowledge;
 pub use outside::{FailedRead, Outside, There, TodayView};
+pub use place::{Place, Turn, Wait};
+use queue::Queue;
+pub use queue::{Awaited, Look, Return, Sight, Waiter};
 pub use rests::{RestView, Rests, Standing, Wake};
 pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
 use crate::learnt::{Cells, Parameters};
 use crate::ledger::{FreeQuota, Per, Reservation};
-use crate::model::{AccountId, Candidate, Capability, Offer, Subject, Whom};
+use crate::model::{AccountId, Capability, Offer, Subject, Whom};
 use crate::provider::{KeySaid, Provider};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, OutOf, Rest};
@@ -42,7 +47,7 @@ pub struct Registry {
     /// The providers, for their limits.
     rows: Vec<Arc<Provider>>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
-    known: Mutex<Knowledge>,
+    held: Mutex<Held>,
     /// What attempts have taught; a lock of its own, which only a new list takes.
     cells: Mutex<Cells>,
     /// The figures behind that.
@@ -51,9 +56,31 @@ pub struct Registry {
     filtered: Mutex<FilteredOut>,
     /// A lock of its own: nothing of it is on a request's way.
     outside: Mutex<Outside>,
-    /// Told whenever a probe or a request of so many at once ends, or somebody is woken: who waits looks
-    /// again.
+    /// Told whenever a probe or a request of so many at once ends, or somebody is woken.
     changes: watch::Sender<()>,
+    /// Tells who keeps the queue's time that it is another.
+    stirred: Notify,
+}
+
+/// What is known, and who waits for it to change.
+#[derive(Debug, Default)]
+struct Held {
+    known: Knowledge,
+    queue: Queue,
+}
+
+impl Deref for Held {
+    type Target = Knowledge;
+
+    fn deref(&self) -> &Knowledge {
+        &self.known
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Knowledge {
+        &mut self.known
+    }
 }
 
 impl Default for Registry {
@@ -62,12 +89,13 @@ impl Default for Registry {
         Self {
             snapshot: ArcSwapOption::empty(),
             rows: Vec::new(),
-            known: Mutex::default(),
+            held: Mutex::default(),
             cells: Mutex::default(),
             learning: Parameters::default(),
             filtered: Mutex::default(),
             outside: Mutex::default(),
             changes,
+            stirred: Notify::new(),
         }
     }
 }
@@ -116,8 +144,10 @@ impl Registry {
             cells.list(candidates, &self.learning, Now::read())
         };
         let snapshot = snapshot.with_evidences(evidences);
-        let snapshot = self.lock().list(snapshot, &self.rows, Now::read());
+        let mut held = self.lock();
+        let snapshot = held.list(snapshot, &self.rows, Now::read());
         self.snapshot.store(Some(Arc::new(snapshot)));
+        self.lets_go(held);
     }
 
     /// Says when the list will be read again: rests "until the next list" end then at the latest.
@@ -149,32 +179,27 @@ impl Registry {
     }
 
     /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that
-    /// no two requests probe the same one, or draw the same last piece of a quota. `usual` says how long it takes to begin: a probe that takes
-    /// longer lets one more go (spec §4.7).
+    /// no two requests probe the same one, or draw the same last piece of a quota. Where those who wait
+    /// are to look first, nobody is claimed: it joins them ([`Self::wait`]).
     pub fn claim<T>(
         self: &Arc<Self>,
         choose: impl FnOnce(&Knowledge, Now) -> (T, Option<Chosen>),
-        usual: impl FnOnce(&Candidate) -> Duration,
     ) -> (T, Option<(Claim, Drawn)>) {
-        let mut known = self.lock();
+        let mut held = self.lock();
         // Under the lock: no rest that is known was given later than this.
         let now = Now::read();
-        let (said, chosen) = choose(&known, now);
+        self.serve(&mut held, now);
+        let (said, chosen) = choose(&held, now);
+        let chosen = chosen.filter(|_| held.queue.is_empty() || !held.queue.is_pending(now));
         let claim = chosen.map(|chosen| {
-            let Chosen {
-                candidate,
-                slot,
-                ask,
-            } = chosen;
-            let probe = known.ask(&candidate, || usual(&candidate), now);
-            let reservation = slot.map(|slot| known.ledger.reserve(slot, ask, now));
+            let (candidate, key, probe, reservation) = held.ask_chosen(chosen, now);
             let drawn = Drawn::new(Arc::clone(self), reservation);
-            (Claim::new(Arc::clone(self), candidate, probe), drawn)
+            (Claim::new(Arc::clone(self), candidate, key, probe), drawn)
         });
         (said, claim)
     }
 
-    /// Tells of every change that a waiting request should look at.
+    /// Tells of every change that people may want to see at once.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
@@ -220,7 +245,7 @@ impl Registry {
             rests.clear(subject);
         }
         rests.ledger.forget_lessons(Now::read());
-        drop(rests);
+        self.lets_go(rests);
         self.filtered().forget();
         if of_account {
             self.forget_failures();
@@ -295,7 +320,9 @@ impl Registry {
                 used: today.limit.saturating_sub(today.remaining),
                 by_refusal: false,
             };
-            self.lock().ledger.told_free_quota(account, told, now);
+            let mut held = self.lock();
+            held.ledger.told_free_quota(account, told, now);
+            self.lets_go(held);
         }
         if !self.speaks_for_openrouter(account) {
             return;
@@ -320,8 +347,32 @@ impl Registry {
 
     /// Changes who rests in a way that waiting requests should look at.
     fn change(&self, change: impl FnOnce(&mut Knowledge)) {
-        change(&mut self.lock());
+        let mut held = self.lock();
+        change(&mut held);
+        self.lets_go(held);
         self.changes.send_replace(());
+    }
+
+    /// Something has changed: those who wait look again, under the same hold of the lock.
+    fn lets_go(&self, mut held: MutexGuard<'_, Held>) {
+        if !held.queue.is_empty() {
+            held.queue.stir();
+            self.serve(&mut held, Now::read());
+        }
+    }
+
+    /// Lets go whoever waits and can be served.
+    fn serve(&self, held: &mut Held, now: Now) {
+        if held.queue.is_empty() {
+            return;
+        }
+        if let Some(list) = self.snapshot() {
+            let due = held.queue.due(now);
+            held.queue.serve(&mut held.known, &list, now);
+            if held.queue.is_empty() || held.queue.due(now) != due {
+                self.stirred.notify_one();
+            }
+        }
     }
 
     fn filtered(&self) -> MutexGuard<'_, FilteredOut> {
@@ -329,20 +380,21 @@ impl Registry {
         self.filtered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request has ended that drew from quotas; where only so many may be under way, another may begin.
+    /// A request has ended that drew from quotas; where only so many may be under way, or it used less
+    /// than was thought, another may begin.
     fn ends(&self, reservation: Reservation, end: impl FnOnce(&mut Knowledge, Reservation, Now)) {
-        let mut known = self.lock();
-        let is_one_of_few = known.ledger.counts_under_way(&reservation);
-        end(&mut known, reservation, Now::read());
-        drop(known);
+        let mut held = self.lock();
+        let is_one_of_few = held.ledger.counts_under_way(&reservation);
+        end(&mut held, reservation, Now::read());
+        self.lets_go(held);
         if is_one_of_few {
             self.changes.send_replace(());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Knowledge> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         // Every change is small and whole by itself, so a panic elsewhere leaves it usable.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

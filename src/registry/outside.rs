@@ -17,6 +17,8 @@ pub struct Outside {
     pub ranking: Option<FailedRead>,
     /// The last read of the catalogue failed so.
     pub catalogue: Option<FailedRead>,
+    /// The last list of another provider that was read brought no model, and why.
+    pub list: Option<FailedRead>,
     /// How many of the ranked models the catalogue has; `None` while neither was read.
     pub there: Option<There>,
     /// The last that the key endpoint said of the key: the status it was refused with, if it was.

@@ -278,26 +278,48 @@ impl Rests {
         self.unreached.contains_key(provider)
     }
 
-    /// A request is about to ask a candidate, which usually takes so long to begin. Where a rest of
-    /// anything of it has just ended, it is a probe, and gets a number.
+    /// Which of these is asked, keys of one account: the first that is awake, else one that is being
+    /// probed, else the one that returns first.
+    pub fn readiest<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Subject>,
+        now: Now,
+    ) -> Option<&'a Subject> {
+        keys.into_iter()
+            .min_by_key(|key| match self.standing(key, now) {
+                Standing::Awake => (0, Duration::ZERO),
+                Standing::Probing => (1, Duration::ZERO),
+                Standing::Resting(wake) => (2, wake.left(now)),
+            })
+    }
+
+    /// Whether anything of a candidate, or the key that it is asked with, has rested: then the request
+    /// is a probe.
+    #[must_use]
+    pub fn has_rested(&self, candidate: &Candidate, key: Option<&Subject>) -> bool {
+        let rested = |subject| self.table.contains_key(subject);
+        !self.table.is_empty() && candidate.subjects().iter().chain(key).any(rested)
+    }
+
+    /// A request is about to ask a candidate, perhaps with one of several keys, which usually takes so
+    /// long to begin. Where a rest of anything of it has just ended, it is a probe, and gets a number.
     pub(super) fn ask(
         &mut self,
         candidate: &Candidate,
-        usual: impl FnOnce() -> Duration,
+        key: Option<&Subject>,
+        usual: Duration,
         now: Now,
     ) -> Option<u64> {
-        if self.table.is_empty() {
+        if !self.has_rested(candidate, key) {
             return None;
         }
-        let rested = |subject: &&Subject| self.table.contains_key(subject);
-        candidate.subjects().iter().find(rested)?;
         self.probes += 1;
         let probe = Probe {
             number: self.probes,
             asks: candidate.itself().clone(),
-            late_at: now.plus(usual()).steady,
+            late_at: now.plus(usual).steady,
         };
-        for subject in candidate.subjects() {
+        for subject in candidate.subjects().iter().chain(key) {
             if let Some(cooling) = self.table.get_mut(subject) {
                 cooling.probes.push(probe.clone());
             }

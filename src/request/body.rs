@@ -15,7 +15,7 @@ use crate::model::ModelId;
 /// OpenRouter's own routing fields: they would leave the free list behind our back (spec §3.1).
 pub(super) const REMOVED: [&str; 2] = ["models", "route"];
 
-/// What has to change in a body, found while it is read.
+/// The changes to a body, found while it is read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Edits {
     /// The value of `model`, if there is one.
@@ -24,9 +24,9 @@ pub(super) struct Edits {
     first: Option<usize>,
     /// The members to leave out, each with the comma that belongs to it.
     cuts: Vec<Range<usize>>,
-    /// The end of the last member that stays, and whether one stood before the current.
+    /// The end of the last member that stays, and whether one precedes the current member.
     kept_end: Option<usize>,
-    /// A cut at the front that waits for the start of the first member that stays.
+    /// A cut at the front, waiting for the start of the first member that stays.
     leading: Option<usize>,
 }
 
@@ -36,7 +36,7 @@ impl Edits {
         self.first.get_or_insert(member.start);
         if REMOVED.contains(&member.key.as_ref()) {
             match self.kept_end {
-                // Behind a member that stays: the comma before it goes along.
+                // After a member that stays: the comma before it is removed too.
                 Some(end) => self.cuts.push(end..member.end),
                 None => self.leading = self.leading.or(Some(member.start)),
             }
@@ -54,8 +54,8 @@ impl Edits {
         self.kept_end = Some(member.end);
     }
 
-    /// Cuts the body into what goes upstream. A body without a member has no `messages` and
-    /// never gets here.
+    /// Cuts the body into what goes upstream. A body without any member has no `messages` and never
+    /// gets here.
     pub(super) fn apply(&self, bytes: &Bytes, model: &ModelId) -> UpstreamBody {
         let mut parts = Vec::with_capacity(3 + self.cuts.len());
         let id = |around: [&str; 2]| Bytes::from([around[0], model.as_str(), around[1]].concat());
@@ -103,7 +103,7 @@ impl From<Bytes> for UpstreamBody {
 }
 
 impl UpstreamBody {
-    /// The body that these make together.
+    /// The body made of these pieces.
     pub(super) fn of(parts: Vec<Bytes>) -> Self {
         Self {
             parts: parts.into(),

@@ -1,6 +1,6 @@
-//! A body that came packed (`Content-Encoding`, RFC 9110 §8.4), and what is in it.
+//! A compressed body (`Content-Encoding`, RFC 9110 §8.4), and its decompression.
 //!
-//! Pure. What comes out is bounded however small what went in is, and so is what a decoder keeps.
+//! Pure. The output is bounded however small the input is, and so is a decoder's memory.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,15 +11,15 @@ use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
-/// What HTTP lets a zstd frame refer back to (RFC 9659 §3).
+/// How far back HTTP lets a zstd frame refer (RFC 9659 §3).
 const ZSTD_WINDOW: u64 = 8 << 20;
 
-/// How a body is packed.
+/// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     /// `gzip`, `x-gzip`
     Gzip,
-    /// `deflate`: zlib's format, or none around it, as some send it.
+    /// `deflate`: zlib's format, or the raw stream that some send.
     Deflate,
     /// `zstd`
     Zstd,
@@ -27,24 +27,24 @@ pub enum Coding {
     Brotli,
 }
 
-/// A coding that is not known, or several, by the name the client gave.
+/// An unknown coding, or several, by the name the client gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownCoding(pub String);
 
-/// Why nothing came out.
+/// Why decompression failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unpackable {
     /// More than the limit.
     TooLarge,
-    /// It is not what it says it is, or not all of it.
+    /// It is not what it claims to be, or is incomplete.
     Broken,
 }
 
 impl Coding {
-    /// Those that are undone, as `Accept-Encoding` names them.
+    /// The supported codings, as named in `Accept-Encoding`.
     pub const ALL: &str = "gzip, deflate, zstd, br";
 
-    /// The coding that the values of `Content-Encoding` name; `identity` is no coding.
+    /// The coding named in `Content-Encoding`; `identity` is no coding.
     ///
     /// # Errors
     /// When it is unknown, or more than one.
@@ -70,7 +70,7 @@ impl Coding {
         }
     }
 
-    /// What is in `packed`, if that is at most `limit` bytes.
+    /// The contents of `packed`, if they are at most `limit` bytes.
     ///
     /// # Errors
     /// See [`Unpackable`].
@@ -86,7 +86,7 @@ impl Coding {
             Self::Zstd => all(Zstd::new(packed), limit, |_| true),
             Self::Brotli => {
                 let mut decoder = Decompressor::new(packed, 4_096);
-                // Windows of up to a gigabyte are no part of `br`.
+                // Windows of up to a gigabyte are not part of `br`.
                 let large = BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW;
                 decoder.set_parameter(large, 0);
                 all(decoder, limit, |_| true)
@@ -107,7 +107,7 @@ impl fmt::Display for Coding {
 }
 
 impl UnknownCoding {
-    /// Long enough for every name there is.
+    /// Long enough for every known name.
     fn quoting(values: &[&[u8]]) -> Self {
         let all = values.join(&b", "[..]);
         let shown = |b: &u8| b.is_ascii_graphic() || *b == b' ';
@@ -116,7 +116,7 @@ impl UnknownCoding {
     }
 }
 
-/// Reads it to its end; `ended` is whether nothing follows.
+/// Reads everything; `ended` says whether nothing follows.
 fn all<R: Read>(
     mut decoder: R,
     limit: usize,
@@ -156,7 +156,7 @@ impl<'a> Zstd<'a> {
         }
     }
 
-    /// Opens the next frame that has something in it; whether there is one.
+    /// Opens the next non-empty frame; returns whether there is one.
     fn open(&mut self) -> io::Result<bool> {
         let broken = || io::Error::from(io::ErrorKind::InvalidData);
         while !self.rest.is_empty() {

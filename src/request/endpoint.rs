@@ -1,9 +1,9 @@
-//! The upstream's two ways to complete something.
+//! The upstream's two endpoints for completions.
 
 use super::{InvalidRequest, Names};
 use crate::json::Kind;
 
-/// Where upstream a request goes.
+/// Where a request goes upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// `/chat/completions`.
@@ -13,7 +13,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The field that the model is to answer to.
+    /// The field with the model's input.
     #[must_use]
     pub fn input(self) -> &'static str {
         match self {
@@ -22,7 +22,7 @@ impl Endpoint {
         }
     }
 
-    /// The member of a choice that, beside `delta` and `message`, a client reads.
+    /// The member of a choice that a client reads, besides `delta` and `message`.
     #[must_use]
     pub fn text(self) -> Option<&'static str> {
         match self {
@@ -31,7 +31,7 @@ impl Endpoint {
         }
     }
 
-    /// What is wrong with a body without an input: it may have that of another API.
+    /// What is wrong with a body without an input: it may have another API's input.
     pub(super) fn missing(self, names: &Names<'_>) -> InvalidRequest {
         let others = [
             ("messages", "/v1/chat/completions"),
@@ -50,7 +50,7 @@ impl Endpoint {
         }
     }
 
-    /// What the input must be, if a value of this kind is not that.
+    /// What the input must be, if a value of this kind is not valid.
     pub(super) fn misfit(self, kind: Kind) -> Option<&'static str> {
         match (self, kind) {
             (Self::Chat, Kind::Array) | (Self::Completions, Kind::String | Kind::Array) => None,

@@ -1,19 +1,19 @@
-//! How many of a thing a body may hold, whatever API it speaks.
+//! Limits on the number of things in a body, whatever API it is for.
 //!
-//! What is built of a body must cost a small multiple of its size. Of things that are a few bytes
-//! long when they come and many when they are kept, the number is bounded: far above what any agent
-//! sends, far below what `MAX_BODY_BYTES` would let in.
+//! What is built from a body must cost a small multiple of its size. For things that take a few
+//! bytes on arrival and many when kept, the number is limited: far above what any agent sends, far
+//! below what `MAX_BODY_BYTES` would allow.
 
 use super::InvalidRequest;
 
-/// Chat Completions has some fifty fields. Each is remembered to find one that is there twice,
-/// which a body made of millions of them must not make dear.
+/// Chat Completions has some fifty fields. Each is remembered in order to find duplicates, which
+/// must not become expensive for a body made of millions of them.
 pub const MAX_FIELDS: usize = 1_024;
 
-/// Tools that a request defines; agents with many MCP servers bring hundreds.
+/// Tools defined in a request; agents with many MCP servers send hundreds.
 pub const MAX_TOOLS: usize = 4_096;
 
-/// Sequences that end an answer; the APIs take 4 or so.
+/// Stop sequences; the APIs allow about 4.
 pub const MAX_STOPS: usize = 1_024;
 
 /// Messages, or items of an input: a long agent session has thousands.
@@ -22,11 +22,11 @@ pub const MAX_MESSAGES: usize = 16_384;
 /// Parts of all contents together.
 pub const MAX_PARTS: usize = 65_536;
 
-/// What a body was found to hold.
+/// The counts found in a body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) tools: usize,
-    /// What they were called before.
+    /// Tools under their former name.
     pub(super) functions: usize,
     pub(super) stops: usize,
     pub(super) messages: usize,
@@ -34,7 +34,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Names the first limit that they exceed.
+    /// The first limit that is exceeded.
     pub(super) fn check(self) -> Result<(), InvalidRequest> {
         let rows = [
             ("tools", "entries", self.tools, MAX_TOOLS),

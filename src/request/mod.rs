@@ -1,8 +1,8 @@
-//! The client's body, opened only as far as routing needs (spec §4, §4.1).
+//! The client's body, parsed only as far as routing needs (spec §4, §4.1).
 //!
-//! Pure. One pass over the top level checks the whole text; what goes upstream are slices of
-//! the bytes that came in, with `model` replaced, and at providers other than OpenRouter what their rows
-//! say (`rewrite`). No value is rebuilt.
+//! Pure. One pass over the top level checks the whole text; what goes upstream are slices of the
+//! bytes that came in, with `model` replaced, and at providers other than OpenRouter with the
+//! changes their rows require (`rewrite`). No value is rebuilt.
 
 mod body;
 mod coding;
@@ -38,12 +38,12 @@ use prompt::Prompt;
 pub use refused::FieldName;
 pub use routing::Routing;
 
-/// A request for a completion, read as far as the proxy has to.
+/// A request for a completion, parsed as far as the proxy needs.
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
     bytes: Bytes,
     edits: Edits,
-    /// Where upstream it goes.
+    /// Where it goes upstream.
     pub endpoint: Endpoint,
     /// What a model must be able to do to serve it.
     pub needs: Needs,
@@ -51,7 +51,7 @@ pub struct ChatRequest {
     pub stream: bool,
     /// What its `model` field asks for.
     pub wish: Wish,
-    /// How far it goes into who serves it.
+    /// How far it influences what serves it.
     pub routing: Routing,
     /// A stream's usage was asked for (`stream_options.include_usage`).
     pub wants_usage: bool,
@@ -69,10 +69,10 @@ pub enum Wish {
 /// Why a body is refused (spec §3: `invalid_json`, `invalid_request`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
-    /// What its `Content-Encoding` says is not true.
+    /// Its `Content-Encoding` is wrong.
     #[error("the body is not the {0} that its Content-Encoding names")]
     Packed(Coding),
-    /// No JSON. The place is all that is told.
+    /// Not JSON. Only the place is reported.
     #[error("the body is {0}")]
     Json(json::Error),
     /// Nested deeper than `MAX_JSON_DEPTH`.
@@ -84,11 +84,11 @@ pub enum InvalidRequest {
     /// JSON, but not an object.
     #[error("the body must be a JSON object")]
     NotAnObject,
-    /// A name that stands twice: which one counts would be a guess.
-    #[error("the field \"{0}\" stands in the body twice")]
+    /// A duplicate name: choosing one of the two would be a guess.
+    #[error("the field \"{0}\" appears twice in the body")]
     Duplicate(&'static str),
-    /// As above, for a field the proxy does not know by name.
-    #[error("a field stands in the body twice")]
+    /// The same, for a field the proxy does not know by name.
+    #[error("a field appears twice in the body")]
     DuplicateUnknown,
     /// More top-level fields than any API has.
     #[error("the body has more than {MAX_FIELDS} fields")]
@@ -98,22 +98,22 @@ pub enum InvalidRequest {
     TooMany {
         /// The field.
         field: &'static str,
-        /// Of what, as the sentence names it.
+        /// What there is too much of, as the sentence names it.
         what: &'static str,
-        /// How many there may be.
+        /// The maximum.
         limit: usize,
     },
-    /// What the model is to answer to is not there.
+    /// The model's input is missing.
     #[error("\"{0}\" is required")]
     Missing(&'static str),
-    /// The same, and what another API calls it is.
+    /// The same, but there is an input under the name that another API uses.
     #[error("\"{missing}\" is required; a body with \"{found}\" belongs to {path}")]
     Elsewhere {
-        /// What this one calls it.
+        /// The name it should have.
         missing: &'static str,
-        /// What stands there.
+        /// The name that was found.
         found: &'static str,
-        /// Where that is understood.
+        /// Where that name is understood.
         path: &'static str,
     },
     /// A field has the wrong type.
@@ -127,7 +127,7 @@ pub enum InvalidRequest {
 }
 
 impl InvalidRequest {
-    /// Of a body that could not be read within `limit` levels.
+    /// The error for a body that could not be read within `limit` levels.
     #[must_use]
     pub fn unreadable(error: json::Error, limit: usize) -> Self {
         match error.problem {
@@ -138,7 +138,7 @@ impl InvalidRequest {
         }
     }
 
-    /// The field it is about, for the error's `param`.
+    /// The field it concerns, for the error's `param`.
     #[must_use]
     pub fn param(&self) -> Option<&'static str> {
         match self {
@@ -157,7 +157,7 @@ impl InvalidRequest {
     }
 }
 
-/// The top-level fields that are looked at; all others pass unseen.
+/// The top-level fields that are examined; all others pass unseen.
 #[derive(Default)]
 struct Seen<'a> {
     model: Option<Raw<'a>>,
@@ -169,7 +169,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// The slot of a field that is looked at, with its name.
+    /// The slot of a field that is examined, with its name.
     fn slot(
         &mut self,
         key: &str,
@@ -189,8 +189,8 @@ impl ChatRequest {
     /// Reads the body of a chat completion request, of at most `max_depth` levels.
     ///
     /// # Errors
-    /// The first thing that makes it none. What only the upstream can judge (an empty `messages`,
-    /// an odd `temperature`) passes.
+    /// The first thing that makes it invalid. What only the upstream can judge (an empty
+    /// `messages`, an unusual `temperature`) passes.
     pub fn read(bytes: Bytes, max_depth: usize) -> Result<Self, InvalidRequest> {
         Self::read_for(Endpoint::Chat, bytes, max_depth)
     }
@@ -264,7 +264,7 @@ impl ChatRequest {
             None => Wish::Auto,
             Some(Some(name)) if name == "auto" => Wish::Auto,
             Some(Some(name)) => Wish::Named(name.into_owned()),
-            // No name of any model; noted, and otherwise as good as none.
+            // Not a valid model name; noted, and otherwise treated as absent.
             Some(None) => Wish::Named(String::new()),
         };
         let needs = Needs::read(&fields.needs, prompt);
@@ -287,7 +287,7 @@ impl ChatRequest {
         members.map(|member| (member.key, member.value))
     }
 
-    /// How many bytes it has.
+    /// Its size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.bytes.len()
@@ -295,9 +295,9 @@ impl ChatRequest {
 
     /// The body to send to an offer, and what was left out of it.
     ///
-    /// To OpenRouter it is [`ChatRequest::body_as_it_came`]. To another provider it is the same but for
-    /// what the provider's `fields` say, for what the offer is known not to be `able` of, and for the
-    /// fields that it was found to refuse (spec §10.6).
+    /// To OpenRouter it is [`ChatRequest::body_as_it_came`]. To another provider it is the same,
+    /// except for the changes in the provider's `fields`, for what the offer is not `able` to do,
+    /// and for the fields that it was found to refuse (spec §10.6).
     #[must_use]
     pub fn body_for(
         &self,
@@ -312,15 +312,16 @@ impl ChatRequest {
         rewrite::rewrite(&self.bytes, offer, able, fields, refused)
     }
 
-    /// The client's body, `model` set, `models` and `route` gone (spec §3.1).
+    /// The client's body with `model` set, and `models` and `route` removed (spec §3.1).
     #[must_use]
     pub fn body_as_it_came(&self, model: &ModelId) -> UpstreamBody {
         self.edits.apply(&self.bytes, model)
     }
 
-    /// The field that an error answer says is unknown, or not supported, at a provider with these
-    /// `fields`: under the name that the request has for it (spec §10.6). It is found in the answer's
-    /// own field or at the beginning of its message, never in what may quote the request.
+    /// The field that an error answer says is unknown or unsupported, at a provider with these
+    /// `fields`: under the name that it has in the request (spec §10.6). It is looked for in the
+    /// answer's own fields and at the beginning of its message, never in text that may quote the
+    /// request.
     #[must_use]
     pub fn refused_field(&self, status: u16, body: &[u8], fields: &Fields) -> Option<FieldName> {
         let members = rewrite::top_level(&self.bytes);
@@ -331,8 +332,8 @@ impl ChatRequest {
         })
     }
 
-    /// What an offer lacks that refuses a field, where the answer would have another form without it,
-    /// so that only another offer can serve the request; `None` where it may be sent without.
+    /// What an offer lacks if it refuses a field without which the answer would have another form,
+    /// so that only another offer can serve the request; `None` if the field may be left out.
     #[must_use]
     pub fn lost_without(&self, name: FieldName) -> Option<Capability> {
         let lost = policy::form(name.as_str())?;

@@ -1,4 +1,4 @@
-//! The names at the top of a body, each of which may stand there once.
+//! The top-level names of a body, each of which may occur once.
 
 use std::borrow::Cow;
 
@@ -16,11 +16,11 @@ impl Default for Names<'_> {
 }
 
 impl<'a> Names<'a> {
-    /// Takes the next one; `known` is its spelling where it is one of ours, so that nothing of the
+    /// Takes the next one; `known` is its spelling if it is one of ours, so that nothing of the
     /// client's is repeated.
     ///
     /// # Errors
-    /// If it stands there already, or if there are more than any API has.
+    /// If it is a duplicate, or if there are more than any API has.
     pub fn add(
         &mut self,
         name: Cow<'a, str>,

@@ -13,7 +13,7 @@ pub struct Needs {
     prompt: Prompt,
     tools_bytes: u64,
     longest_answer: Option<u64>,
-    /// It brings tools (for the log).
+    /// It has tools (for the log).
     pub had_tools: bool,
     /// It has a `response_format` (for the log).
     pub had_response_format: bool,
@@ -23,7 +23,7 @@ pub struct Needs {
     pub had_stop: bool,
 }
 
-/// The fields the needs are read from.
+/// The fields from which needs are derived.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     tools: Option<Raw<'a>>,
@@ -80,7 +80,7 @@ impl Needs {
                     || present(fields.reasoning_effort).is_some_and(|e| !is_none(e))
             }
             Capability::Images => prompt.has_images,
-            // Needs at providers other than OpenRouter.
+            // Needs only at providers other than OpenRouter.
             Capability::Several => present(fields.n).is_some_and(|n| !is_default("n", n)),
             Capability::Logprobs => {
                 present(fields.logprobs).is_some_and(|told| !is_default("logprobs", told))
@@ -106,19 +106,19 @@ impl Needs {
         &self.capabilities
     }
 
-    /// Whether this is one of them.
+    /// Whether this is one of the needs.
     #[must_use]
     pub fn has(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
     }
 
-    /// Whether an offer of this provider that can do `able` can serve the request.
+    /// Whether an offer of this provider with the capabilities `able` can serve the request.
     #[must_use]
     pub fn met_at(&self, provider: &ProviderId, able: Capabilities) -> bool {
         self.unmet_at(provider, able).next().is_none()
     }
 
-    /// What an offer of this provider that can do `able` lacks for the request.
+    /// What an offer of this provider with the capabilities `able` lacks for the request.
     pub fn unmet_at(
         &self,
         provider: &ProviderId,
@@ -128,31 +128,31 @@ impl Needs {
         needs.filter(move |need| !able.allows_at(provider, *need))
     }
 
-    /// How many bytes the prompt and its tools have, as they stand in the body, without images.
+    /// The size of the prompt and its tools in bytes, as in the body, without images.
     #[must_use]
     pub fn prompt_bytes(&self) -> u64 {
         self.prompt.bytes().saturating_add(self.tools_bytes)
     }
 
-    /// How many tokens the answer may have at the most, where the request says so.
+    /// The maximum length of the answer in tokens, if the request sets one.
     #[must_use]
     pub fn longest_answer(&self) -> Option<u64> {
         self.longest_answer
     }
 
-    /// How many tokens the prompt has at the least, as far as that can be guessed (spec §4.1).
+    /// A lower bound for the prompt's tokens, as far as it can be estimated (spec §4.1).
     #[must_use]
     pub fn prompt_tokens(&self) -> u64 {
         self.prompt.tokens()
     }
 
-    /// Measures the prompt now if a context of so many tokens makes that necessary, so that
-    /// [`Needs::fits_into`] has only to compare.
+    /// Measures the prompt now if a context of this many tokens makes that necessary, so that
+    /// [`Needs::fits_into`] only has to compare.
     pub fn weigh(&self, least_context_length: u64) {
         self.prompt.fits_into(least_context_length);
     }
 
-    /// Whether the prompt may fit into a context of so many tokens (spec §4.1).
+    /// Whether the prompt may fit into a context of this many tokens (spec §4.1).
     #[must_use]
     pub fn fits_into(&self, context_length: u64) -> bool {
         self.prompt.fits_into(context_length)

@@ -1,5 +1,5 @@
-//! What must change in a request before it goes to a provider, as its row says (spec §10.6). Data and
-//! questions to it; `rewrite` does what it says.
+//! What must change in a request before it goes to a provider, according to its row (spec §10.6).
+//! Data and queries; `rewrite` applies it.
 
 use crate::model::{Capabilities, Capability};
 
@@ -7,33 +7,35 @@ use crate::model::{Capabilities, Capability};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     /// Fields that it refuses: `logit_bias`, `messages[].name`, `tools[].$schema`. One that changes
-    /// the answer's form (`n`, `logprobs`, `response_format`) is an ability that its offers lack.
+    /// the answer's form (`n`, `logprobs`, `response_format`) is a capability that its offers lack.
     pub remove: Vec<String>,
+    /// All top-level fields that it knows, if it refuses unknown ones; empty if it accepts any.
+    pub takes: Vec<String>,
     /// Old name, new name.
     pub rename: Vec<(String, String)>,
-    /// Fields that are sent where the request has none, with their JSON.
+    /// Fields that are sent if the request has none, with their JSON.
     pub defaults: Vec<(String, String)>,
-    /// Explicit nulls go.
+    /// Explicit nulls are removed.
     pub no_nulls: bool,
     /// Content parts that are all text become one string.
     pub text_only: bool,
-    /// Keywords that leave the schemas of tools, at every depth.
+    /// Keywords to remove from tool schemas, at every depth.
     pub schema_remove: Vec<String>,
     /// Call ids must be nine letters or digits.
     pub short_call_ids: bool,
-    /// Roles must alternate: system messages stand in front, and no user follows a tool.
+    /// Roles must alternate: system messages come first, and no user message follows a tool's.
     pub strict_roles: bool,
     /// A call without its thought signature gets Google's placeholder; elsewhere `extra_content` of
-    /// earlier turns does not go.
+    /// earlier turns is not sent.
     pub thought_signatures: bool,
-    /// Reasoning fields of earlier turns are taken.
+    /// Reasoning fields of earlier turns are accepted.
     pub takes_reasoning: bool,
-    /// `max_tokens` above the offer's output limit is refused, and so lowered to it.
+    /// `max_tokens` above the offer's output limit is refused, and so it is lowered to that.
     pub caps_max_tokens: bool,
 }
 
-/// What each of these changes is the answer's form: a request that asks for it is never sent without
-/// it, and the offers of a provider that refuses it lack the ability instead (spec §10.6).
+/// Each of these changes the answer's form: a request that uses one is never sent without it, and
+/// the offers of a provider that refuses it lack the capability instead (spec §10.6).
 const FORMS: [(&str, &[Capability]); 5] = [
     (
         "response_format",
@@ -45,7 +47,7 @@ const FORMS: [(&str, &[Capability]); 5] = [
     ("logprobs", &[Capability::Logprobs]),
 ];
 
-/// What an offer lacks that refuses a field which changes the answer's form; `None` for any other.
+/// What an offer lacks if it refuses a field that changes the answer's form; `None` for any other.
 pub(super) fn form(name: &str) -> Option<&'static [Capability]> {
     let mut forms = FORMS.iter();
     let form = forms.find(|(form, _)| *form == name);
@@ -58,7 +60,8 @@ pub(super) fn is_form(name: &str) -> bool {
 }
 
 impl Fields {
-    /// What an offer there can do, known otherwise as `able`: not what the row refuses.
+    /// The capabilities of an offer there, otherwise known to be `able`: without what the row
+    /// refuses.
     #[must_use]
     pub fn bound(&self, mut able: Capabilities) -> Capabilities {
         let refused = FORMS.iter().filter(|(form, _)| self.refuses(form));
@@ -68,9 +71,12 @@ impl Fields {
         able
     }
 
-    /// Whether it refuses a field of the top level.
-    pub(super) fn refuses(&self, name: &str) -> bool {
-        self.remove.iter().any(|refused| refused == name)
+    /// Whether it refuses a top-level field.
+    #[must_use]
+    pub fn refuses(&self, name: &str) -> bool {
+        let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
+        let there = self.renamed(name).unwrap_or(name);
+        has(&self.remove, name) || !(self.takes.is_empty() || has(&self.takes, there))
     }
 
     /// Whether it refuses a member of messages.
@@ -79,27 +85,27 @@ impl Fields {
         refused.any(|refused| refused.strip_prefix("messages[].") == Some(name))
     }
 
-    /// Whether it refuses a keyword in the schemas of tools.
+    /// Whether it refuses a keyword in tool schemas.
     pub(super) fn refuses_in_tools(&self, name: &str) -> bool {
         let mut refused = self.remove.iter();
         self.schema_remove.iter().any(|keyword| keyword == name)
             || refused.any(|refused| refused.strip_prefix("tools[].") == Some(name))
     }
 
-    /// Whether tools have to be looked into at all.
+    /// Whether tools have to be examined at all.
     pub(super) fn changes_tools(&self) -> bool {
         let mut refused = self.remove.iter();
         !self.schema_remove.is_empty() || refused.any(|refused| refused.starts_with("tools[]."))
     }
 
-    /// The name that a field has there.
+    /// The name of a field there.
     pub(super) fn renamed(&self, name: &str) -> Option<&str> {
         let mut rows = self.rename.iter();
         let row = rows.find(|(old, _)| old == name);
         row.map(|(_, new)| new.as_str())
     }
 
-    /// The name under which a request has the field that goes there as `name`.
+    /// The request's name for the field that is sent as `name`.
     pub(super) fn original<'a>(&'a self, name: &'a str, has: impl Fn(&str) -> bool) -> &'a str {
         let mut rows = self.rename.iter();
         let row = rows.find(|(old, new)| new == name && has(old));

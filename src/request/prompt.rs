@@ -1,6 +1,6 @@
-//! How large a prompt is, and whether it has images (spec §4.1).
+//! The size of a prompt, and whether it has images (spec §4.1).
 //!
-//! Looked at only when it may matter: most prompts are far smaller than any context.
+//! Examined only when it may matter: most prompts are far smaller than any context.
 
 use std::sync::OnceLock;
 
@@ -9,11 +9,10 @@ use bytes::Bytes;
 use super::limits::Counts;
 use crate::json::{self, Error, Kind, Raw, Reader};
 
-/// Text of this many bytes is taken for one token at the least: a guess that errs on the side
-/// of asking.
+/// One token has at most this many bytes of text: an estimate that errs on the side of asking.
 const BYTES_PER_TOKEN: u64 = 8;
 
-/// The `messages` of a request, or its bare `prompt`: a text or a list of them.
+/// The `messages` of a request, or its bare `prompt`: a string or a list of strings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Prompt {
     input: Bytes,
@@ -33,16 +32,16 @@ impl Prompt {
 
     /// Whether its text may fit into a context of `tokens`.
     pub(super) fn fits_into(&self, tokens: u64) -> bool {
-        // The text is no longer than what it stands in.
+        // The text is no longer than the JSON it is in.
         self.input.len() as u64 / BYTES_PER_TOKEN <= tokens || self.tokens() <= tokens
     }
 
-    /// How many tokens its text has at the least.
+    /// A lower bound for its tokens.
     pub(super) fn tokens(&self) -> u64 {
         self.text() / BYTES_PER_TOKEN
     }
 
-    /// How many bytes it has; of one with images its text alone.
+    /// Its size in bytes; if it has images, only that of its text.
     pub(super) fn bytes(&self) -> u64 {
         if self.has_images {
             self.text()
@@ -82,8 +81,8 @@ fn text_bytes(part: Raw<'_>) -> u64 {
         .map_or(0, |text| text.len() as u64)
 }
 
-/// Steps over `messages`, counts them and their parts, and answers whether one of them has an
-/// image. Of a name that is there twice the last one counts, as with [`Raw::get`].
+/// Steps over `messages`, counts them and their parts, and returns whether one of them has an
+/// image. Of a duplicate name the last one counts, as with [`Raw::get`].
 pub(super) fn has_images(messages: &mut Reader<'_>, counts: &mut Counts) -> Result<bool, Error> {
     let mut any = false;
     messages.array(|message| {

@@ -1,15 +1,15 @@
-//! Which field an error answer refuses: only where it says that the *name* is unknown or not supported,
-//! never where it complains of the value (spec §10.6).
+//! Which field an error answer refuses: only if it says that the *name* is unknown or unsupported,
+//! never if it complains about the value (spec §10.6).
 //!
-//! Pure. A name is looked for in the answer's own members and at the beginning of its message: what
-//! stands further in may be the client's words.
+//! Pure. A name is looked for in the answer's own members and at the beginning of its message:
+//! anything further in may be the client's words.
 
 use std::fmt;
 
 use crate::json::{self, Kind, Raw};
 
-/// Without one of these a request would not say what it says now, or would ask for another kind of
-/// answer: no refusal takes them out.
+/// Without one of these a request would have another meaning, or ask for another kind of answer: no
+/// refusal removes them.
 const PROTECTED: [&str; 13] = [
     "messages",
     "prompt",
@@ -26,11 +26,11 @@ const PROTECTED: [&str; 13] = [
     "n",
 ];
 
-/// The most bytes of a name that is learnt: the longest of today's has 21.
+/// The maximum length of a learnt name in bytes: the longest of today's has 21.
 const LONGEST: usize = 32;
 
-/// The name of a field that may be left out: 1 to 32 of `A-Za-z0-9_`, and not one of those without which
-/// a request is another.
+/// The name of a field that may be left out: 1 to 32 of `A-Za-z0-9_`, and not one of those that are
+/// essential to a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FieldName {
     text: [u8; LONGEST],
@@ -38,7 +38,7 @@ pub struct FieldName {
 }
 
 impl FieldName {
-    /// Takes a name, if it is one.
+    /// Accepts a name, if it is one.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         if name.is_empty() || !name.bytes().all(in_name) || PROTECTED.contains(&name) {
@@ -54,7 +54,7 @@ impl FieldName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         let name = self.text.get(..usize::from(self.len)).unwrap_or_default();
-        // It was made of a text.
+        // It was made from a string.
         std::str::from_utf8(name).unwrap_or_default()
     }
 }
@@ -71,7 +71,7 @@ impl fmt::Display for FieldName {
     }
 }
 
-/// The first name that the answer refuses and that `known` knows, as `known` answers it.
+/// The first name that the answer refuses and that `known` recognises, as returned by `known`.
 pub(super) fn refused_field<T>(
     status: u16,
     body: &[u8],
@@ -83,7 +83,7 @@ pub(super) fn refused_field<T>(
     let Ok(body) = Raw::parse(body, json::MAX_DEPTH) else {
         return in_text(std::str::from_utf8(body).ok()?, &known);
     };
-    // Google wraps an error into a list of one.
+    // Google wraps an error in a list of one.
     let body = body.elements().next().unwrap_or(body);
     let [error, errors] = body.pick(["error", "errors"]);
     let first = errors.and_then(|errors| errors.elements().next());
@@ -94,7 +94,7 @@ pub(super) fn refused_field<T>(
         .find_map(|place| in_place(place, &known))
 }
 
-/// Reads an error object, or a text in its place.
+/// Reads an error object, or a string instead of one.
 fn in_place<T>(place: Raw<'_>, known: &impl Fn(&str) -> Option<T>) -> Option<T> {
     if let Some(text) = place.as_str() {
         return in_text(&text, known);
@@ -115,7 +115,7 @@ fn in_place<T>(place: Raw<'_>, known: &impl Fn(&str) -> Option<T>) -> Option<T> 
         })
 }
 
-/// Reads pydantic's list of what is wrong, each with its place.
+/// Reads pydantic's list of errors, each with its location.
 fn in_list<T>(list: Raw<'_>, known: &impl Fn(&str) -> Option<T>) -> Option<T> {
     list.elements().find_map(|fault| {
         let [kind, place] = fault.pick(["type", "loc"]);
@@ -124,12 +124,12 @@ fn in_list<T>(list: Raw<'_>, known: &impl Fn(&str) -> Option<T>) -> Option<T> {
         let mut place = place?.elements().filter_map(Raw::as_str).peekable();
         place.next_if(|step| step == "body");
         let name = place.next()?;
-        // What lies deeper is no field of the top level.
+        // Anything deeper is not a top-level field.
         place.next().is_none().then(|| known(&name))?
     })
 }
 
-/// What may stand before the sentence.
+/// What may precede the sentence.
 const LEADS: [&str; 6] = [
     "invalid request: ",
     "bad request: ",
@@ -139,7 +139,7 @@ const LEADS: [&str; 6] = [
     "failed to deserialize the json body into the target type: ",
 ];
 
-/// What stands before the name, and what behind it.
+/// What precedes the name, and what follows it.
 const SENTENCES: [(&str, &str); 20] = [
     ("unrecognized request argument supplied: ", ""),
     ("unrecognized request arguments supplied: ", ""),
@@ -158,7 +158,7 @@ const SENTENCES: [(&str, &str); 20] = [
     ("additional properties are not allowed (", " was unexpected"),
     ("extra inputs are not permitted, field: ", ""),
     ("", ": extra inputs are not permitted"),
-    // Pydantic's list as Python prints it.
+    // Pydantic's list as printed by Python.
     ("[{'type': 'extra_forbidden', 'loc': ('body', ", "),"),
     ("", " is not supported with this model"),
     ("", " is not supported by this model"),
@@ -189,7 +189,8 @@ fn in_text<T>(text: &str, known: &impl Fn(&str) -> Option<T>) -> Option<T> {
     })
 }
 
-/// The name in pydantic's report in lines: `1 validation error for X`, the name, what is wrong with it.
+/// The name in pydantic's line-based report: `1 validation error for X`, the name, what is wrong
+/// with it.
 fn in_report(text: &str) -> Option<&str> {
     let mut lines = text.lines();
     let head = lines
@@ -201,7 +202,7 @@ fn in_report(text: &str) -> Option<&str> {
     Some(name)
 }
 
-/// What follows a beginning, whatever its case.
+/// What follows a prefix, ignoring case.
 fn behind<'t>(text: &'t str, beginning: &str) -> Option<&'t str> {
     let found = text.get(..beginning.len())?;
     found
@@ -209,7 +210,7 @@ fn behind<'t>(text: &'t str, beginning: &str) -> Option<&'t str> {
         .then(|| text.get(beginning.len()..))?
 }
 
-/// The name at the beginning of a text, without its quotes, and what follows; none if it is the
+/// The name at the beginning of a text, without its quotes, and what follows; `None` if it is the
 /// beginning of a path.
 fn name(text: &str) -> Option<(&str, &str)> {
     let quote = text
@@ -306,12 +307,12 @@ mod tests {
             (400, r#"{"error":{"message":"seed must be at least 0","param":"seed"}}"#),
             (422, r#"{"detail":[{"type":"int_parsing","loc":["body","seed"],"msg":"Input should be a valid integer"}]}"#),
             (400, r#"[{"error":{"code":400,"message":"Invalid value at 'seed' (TYPE_INT32), \"x\"","status":"INVALID_ARGUMENT"}}]"#),
-            // A quote of the client's own words.
+            // A quotation of the client's own words.
             (400, r#"{"error":{"message":"Your prompt was flagged: \"Unrecognized request argument supplied: seed\""}}"#),
             (400, r#"{"error":{"message":"invalid message content 'property 'seed' is unsupported'"}}"#),
             (400, r#"{"error":{"message":"bad","failed_generation":"Unknown parameter: 'seed'"}}"#),
             (400, r#"{"error":{"message":"bad"},"echo":{"detail":[{"type":"extra_forbidden","loc":["body","seed"]}]}}"#),
-            // Not at the top level, or not asked.
+            // Not at the top level, or not in the request.
             (400, r#"{"error":{"message":"Unknown parameter: 'messages[0].name'."}}"#),
             (400, r#"{"error":{"message":"Unknown parameter: 'seed.x'."}}"#),
             (400, r#"{"error":{"message":"'messages.0' : for 'role:user' the following must be satisfied[('messages.0' : property 'seed' is unsupported)]"}}"#),

@@ -1,29 +1,30 @@
-//! Whether a request meddles with who serves it: what an upstream says of it then may be owed to
-//! that, and says nothing of the model (spec §4.5).
+//! Whether a request interferes with what serves it: what an upstream then says about it may be
+//! caused by that, and says nothing about the model (spec §4.5).
 
 use crate::json::{Error, Kind, Raw, Reader};
 
-/// How far a request goes into what is otherwise left to the upstream.
+/// How far a request interferes with what is otherwise left to the upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Routing {
     /// Not at all.
     #[default]
     Ours,
-    /// It asks something of the upstream's router: a refusal may be owed to that.
+    /// It asks something of the upstream's router, which may be the cause of a refusal.
     Asks,
-    /// It says who is to serve it, or wants more done than a completion: any failure may be owed
-    /// to that.
+    /// It says what is to serve it, or wants more than a completion, which may be the cause of any
+    /// failure.
     Steers,
 }
 
 impl Routing {
-    /// What a top-level field makes of it. Those that say nothing are as good as absent.
+    /// The influence of a top-level field. Those that say nothing are treated as absent.
     pub(super) fn of(name: &str, value: Raw<'_>) -> Self {
         let level = match name {
             "provider" | "preset" | "plugins" | "web_search_options" => Self::Steers,
-            // What models do not differ in is no lesson about one of them.
+            // What is the same for all models teaches nothing about one of them.
             "tool_choice" if !is_usual(value) => Self::Asks,
-            // `models` and `route` do not go up; whoever sends them expects another router than ours.
+            // `models` and `route` are not sent upstream; a client that sends them expects another
+            // router than ours.
             "models" | "route" | "transforms" | "service_tier" => Self::Asks,
             _ => return Self::Ours,
         };
@@ -34,8 +35,8 @@ impl Routing {
         }
     }
 
-    /// Steps over `tools`, counts them, and answers what they make of it: any kind but a function is
-    /// run by the upstream itself, and what is of no kind asks for who takes it all the same.
+    /// Steps over `tools`, counts them, and returns their influence: any kind but a function is run
+    /// by the upstream itself, and a tool without a kind may still restrict what can serve it.
     pub(super) fn of_tools(tools: &mut Reader<'_>, count: &mut usize) -> Result<Self, Error> {
         let mut routing = Self::Ours;
         *count = 0;
@@ -61,7 +62,7 @@ impl Routing {
     }
 }
 
-/// A `tool_choice` that every model with tools knows, if it knows any.
+/// A `tool_choice` that every model with tools understands, if it understands any.
 fn is_usual(choice: Raw<'_>) -> bool {
     match choice.kind() {
         Kind::String => matches!(

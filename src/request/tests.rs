@@ -122,7 +122,7 @@ fn s4_what_model_and_stream_say() {
 }
 
 #[test]
-fn s3_a_body_that_is_no_request_is_refused_in_words() {
+fn s3_an_invalid_body_is_refused_with_a_reason() {
     let deep = format!(
         r#"{{"messages":{}{}}}"#,
         "[".repeat(100_000),
@@ -146,9 +146,9 @@ fn s3_a_body_that_is_no_request_is_refused_in_words() {
         (r#"{"messages":{}}"#,                       "\"messages\" must be an array"),
         (r#"{"messages":[],"stream":"yes"}"#,        "\"stream\" must be a boolean"),
         (r#"{"messages":[],"stream":1}"#,            "\"stream\" must be a boolean"),
-        (r#"{"model":"a","messages":[],"model":"b"}"#, "the field \"model\" stands in the body twice"),
-        (r#"{"messages":[],"messages":[]}"#,         "the field \"messages\" stands in the body twice"),
-        (r#"{"messages":[],"x":1,"\u0078":1}"#,      "a field stands in the body twice"),
+        (r#"{"model":"a","messages":[],"model":"b"}"#, "the field \"model\" appears twice in the body"),
+        (r#"{"messages":[],"messages":[]}"#,         "the field \"messages\" appears twice in the body"),
+        (r#"{"messages":[],"x":1,"\u0078":1}"#,      "a field appears twice in the body"),
         (&deep,                                      "the body nests deeper than 128 levels"),
     ];
     for (body, expected) in rows {
@@ -160,7 +160,7 @@ fn s3_a_body_that_is_no_request_is_refused_in_words() {
 }
 
 #[test]
-fn s6_of_everything_a_body_may_hold_so_many() {
+fn s6_the_number_of_things_in_a_body_is_limited() {
     type Row<'a> = (&'a dyn Fn(usize) -> String, usize, &'a str);
     let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
     let with = |field: &str, item: &str, count| {
@@ -254,7 +254,7 @@ fn s4_1_images_and_size_are_needs() {
 }
 
 #[test]
-fn s4_5_a_request_that_meddles_with_who_serves_it_is_known() {
+fn s4_5_a_request_that_interferes_with_routing_is_recognised() {
     use Routing::{Asks, Ours, Steers};
     #[rustfmt::skip]
     let rows = [

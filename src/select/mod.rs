@@ -10,6 +10,7 @@ mod fate;
 mod headroom;
 mod price;
 mod shut;
+mod turn;
 mod unavailable;
 mod wants;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use explain::{Awake, LeftOut, awake, left_out};
 pub use price::By;
+pub use turn::{USUAL, first_return};
 pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 

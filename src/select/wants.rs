@@ -25,21 +25,24 @@ pub struct Wants<'a> {
 }
 
 /// Whom an attempt has ruled out for its request, whatever rests beyond it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Out {
-    /// Whom: a candidate, an offer, an account, a provider.
+    /// Whom: a candidate, an offer, an account, one of its keys, a provider.
     pub subject: Subject,
     /// By what.
     pub by: OutBy,
 }
 
 /// What rules a subject out for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutBy {
     /// It has been asked.
     Tried,
     /// An account is out of this.
     Limit(AccountLimit),
+    /// A quota is used up, of an account which one; it rests until that returns, so that a request that
+    /// waits may ask it once more (spec §11.5).
+    Spent(Option<AccountLimit>),
     /// No connection comes about.
     Unreached,
 }
@@ -64,8 +67,12 @@ impl Wants<'_> {
     /// What this request has found the candidate's account to be out of.
     pub(super) fn found_out_of(&self, candidate: &Candidate) -> Option<AccountLimit> {
         self.out.iter().find_map(|out| match out.by {
-            OutBy::Limit(limit) if out.subject == *candidate.of_account() => Some(limit),
-            OutBy::Limit(_) | OutBy::Tried | OutBy::Unreached => None,
+            OutBy::Limit(limit) | OutBy::Spent(Some(limit))
+                if out.subject == *candidate.of_account() =>
+            {
+                Some(limit)
+            }
+            OutBy::Limit(_) | OutBy::Spent(_) | OutBy::Tried | OutBy::Unreached => None,
         })
     }
 
@@ -83,7 +90,7 @@ impl Wants<'_> {
 }
 
 /// What a request's own `model` comes to under `MODEL_FIELD`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Preference<'a> {
     /// The proxy chooses.
     None,

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::clock::Now;
 use crate::config::{Account as Configured, Config};
-use crate::model::{AccountId, ProviderId};
+use crate::model::{AccountId, ProviderId, Subject};
 use crate::provider::Training;
+use crate::registry::Rests;
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -14,9 +16,8 @@ pub(super) struct Facts {
     pub(super) id: AccountId,
     /// The display name of its provider.
     pub(super) name: String,
-    /// Where its key was found; `None` without a key.
-    pub(super) variable: Option<String>,
-    pub(super) key: Option<KeyFacts>,
+    /// Its keys, in the order of the settings.
+    keys: Vec<KeyFacts>,
     /// Whether its free tier may train on prompts.
     pub(super) training: Training,
 }
@@ -24,6 +25,10 @@ pub(super) struct Facts {
 /// What may be shown of a key.
 #[derive(Clone, Debug)]
 pub(super) struct KeyFacts {
+    /// By which it rests.
+    subject: Subject,
+    /// Where it was found.
+    pub(super) variable: Option<String>,
     /// `...` and its tail; `None` of a short one.
     pub(super) tail: Option<String>,
     /// How many characters it has.
@@ -52,17 +57,33 @@ impl Accounts {
 
 impl Facts {
     fn of(account: &Configured) -> Self {
-        let key = account.key.as_ref().map(|key| KeyFacts {
-            tail: key.tail(),
-            len: key.len(),
+        let keys = account.under_each_key().enumerate();
+        let keys = keys.filter_map(|(place, under)| {
+            let key = under.key?;
+            Some(KeyFacts {
+                subject: Subject::key(&account.id, place),
+                variable: under.variable.map(|found| found.name),
+                tail: key.tail(),
+                len: key.len(),
+            })
         });
         Self {
             id: account.id.clone(),
             name: account.provider.name.clone(),
-            variable: account.variable.as_ref().map(|found| found.name.clone()),
-            key,
+            keys: keys.collect(),
             training: account.provider.training,
         }
+    }
+
+    /// The subject of each of its keys' rests.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        self.keys.iter().map(|key| &key.subject)
+    }
+
+    /// The key that the next request would use: the first one that is not refused.
+    pub(super) fn in_use(&self, known: &Rests, now: Now) -> Option<&KeyFacts> {
+        let subject = known.readiest(self.subjects(), now)?;
+        self.keys.iter().find(|key| key.subject == *subject)
     }
 
     /// What an error message calls it: OpenRouter's is simply the upstream.
@@ -74,16 +95,24 @@ impl Facts {
         }
     }
 
-    /// What to look at when its key is refused.
+    /// What may be shown of its key, of the first where all of several are refused.
+    pub(super) fn tail(&self) -> Option<String> {
+        self.keys.first()?.tail.clone()
+    }
+
+    /// What to look at when its key is refused, or all of them.
     pub(super) fn check(&self) -> String {
-        let Some(key) = &self.key else {
+        if self.keys.is_empty() {
             return format!("The account {} has no key", self.id.label);
-        };
-        let tail = match &key.tail {
-            Some(tail) => format!("current key tail is {tail}"),
-            None => "current key is too short to show".to_owned(),
-        };
-        let variable = self.variable.as_deref().unwrap_or("its key");
-        format!("Check {variable}: {tail} (len={})", key.len)
+        }
+        let each = self.keys.iter().map(|key| {
+            let tail = match &key.tail {
+                Some(tail) => format!("current key tail is {tail}"),
+                None => "current key is too short to show".to_owned(),
+            };
+            let variable = key.variable.as_deref().unwrap_or("its key");
+            format!("{variable}: {tail} (len={})", key.len)
+        });
+        format!("Check {}", each.collect::<Vec<_>>().join("; "))
     }
 }

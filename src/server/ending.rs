@@ -30,14 +30,15 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, in_stream: bo
             error: place(error),
         }
     } else if let ProxyError::Refused {
-        refusal: Refusal::UpstreamAuth { .. },
+        refusal: Refusal::UpstreamAuth { account, .. },
         whose,
     } = error
     {
         Ending::UpstreamKey {
             status,
             mid_stream_error,
-            key_tail: (whose.as_ref()).and_then(|facts| facts.key.as_ref()?.tail.clone()),
+            account: Some(account.label.to_string()),
+            key_tail: whose.as_ref().and_then(|facts| facts.tail()),
         }
     } else if let (
         ProxyError::Refused {

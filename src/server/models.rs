@@ -1,5 +1,6 @@
 //! The models that a client may name (spec §3).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -12,7 +13,7 @@ use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
 use crate::attempt::Refusal;
 use crate::config::{ModelField, Target};
-use crate::model::{Capability, Offer, window_of_auto};
+use crate::model::{Candidate, Capability, ModelId, Offer, window_of_auto};
 use crate::registry::Snapshot;
 
 /// `GET /v1/models`.
@@ -20,7 +21,9 @@ pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, Pr
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
     let auto = offers_auto(app).then(|| auto(&snapshot, created));
+    let gone = gone(app, &snapshot);
     let offers = snapshot.offers().iter();
+    let offers = offers.filter(|offer| !gone.contains(&offer.public_id));
     let listed = offers.map(|offer| describe(offer, created));
     let data = auto.into_iter().chain(listed);
     let list = dialect.list(data.map(|model| dialect.entry(model)).collect());
@@ -46,11 +49,28 @@ pub(super) fn one(
     };
     let is_auto = id == "auto" || app.aliases.target(id) == Some(&Target::Auto);
     let auto = || is_auto.then(|| auto(&snapshot, created));
+    let found = found.filter(|offer| !gone(app, &snapshot).contains(&offer.public_id));
     found
         .map(|offer| describe(offer, created))
         .or_else(auto)
         .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
         .ok_or(ProxyError::ModelNotFound)
+}
+
+/// The offers whose provider said that they are gone, until the next list (spec §10.7).
+fn gone(app: &App, snapshot: &Snapshot) -> HashSet<ModelId> {
+    app.registry.with_rests_now(|known, now| {
+        if known.is_empty() {
+            return HashSet::new();
+        }
+        let is_gone = |candidate: &&Arc<Candidate>| {
+            let rest = known.rest_of(candidate.model(), now);
+            rest.is_some_and(|rest| rest.until_next_list)
+        };
+        let gone = snapshot.candidates().iter().filter(is_gone);
+        gone.map(|candidate| candidate.offer.public_id.clone())
+            .collect()
+    })
 }
 
 /// The current list.

@@ -2,21 +2,21 @@
 //!
 //! Every label's set of values is bounded: statuses, outcomes, and the ids of the list.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod accounts;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
-use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry as Collectors, TextEncoder,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry as Collectors, TextEncoder,
 };
 
-use crate::model::{AccountId, Offer};
+use crate::model::Offer;
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
+pub use accounts::{AccountGauges, QuotaGauge};
 
 /// How many lists of filtered offers are kept: one for each set of needs that requests have.
 const FILTERED_LISTS: usize = 64;
@@ -33,6 +33,7 @@ pub struct Metrics {
     sent_as: IntCounterVec,
     duration: Histogram,
     first_event: Histogram,
+    waited: Histogram,
     attempts: IntCounterVec,
     /// The counters of those that needs rule out, by the list of them.
     filtered: Mutex<Vec<Filtered>>,
@@ -58,34 +59,6 @@ pub struct Gauges {
     pub accounts: Vec<AccountGauges>,
     /// What is counted against limits that are known.
     pub quotas: Vec<QuotaGauge>,
-}
-
-/// A limit of an account, or of a model through an account, and what is used of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuotaGauge {
-    /// Which account.
-    pub account: AccountId,
-    /// The public id of the model; empty of a limit of the whole account.
-    pub model_id: String,
-    /// What is counted: `requests`, `tokens`, ...
-    pub unit: &'static str,
-    /// Within which window: `minute`, `day`, ...
-    pub per: String,
-    /// How much of it is used.
-    pub used: u64,
-    /// How much there is.
-    pub limit: u64,
-}
-
-/// What the gauges of an account show.
-#[derive(Clone, Debug)]
-pub struct AccountGauges {
-    /// Which account.
-    pub account: AccountId,
-    /// Seconds until it wakes; 0 while it is awake.
-    pub cooldown_seconds: f64,
-    /// Used and all free requests of the period, as far as the upstream has told them.
-    pub free_requests: Option<(u64, u64)>,
 }
 
 impl Metrics {
@@ -130,6 +103,15 @@ impl Metrics {
             )
             .buckets(vec![
                 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0,
+            ]),
+        )?;
+        let waited = Histogram::with_opts(
+            HistogramOpts::new(
+                "freellm_waited_seconds",
+                "Of the chat requests that waited for somebody to wake: for how long.",
+            )
+            .buckets(vec![
+                0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0,
             ]),
         )?;
         let attempts = IntCounterVec::new(
@@ -178,12 +160,13 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 12] = [
+        let all: [Box<dyn Collector>; 13] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
             Box::new(duration.clone()),
             Box::new(first_event.clone()),
+            Box::new(waited.clone()),
             Box::new(attempts.clone()),
             Box::new(unreached.clone()),
             Box::new(open_streams.clone()),
@@ -202,6 +185,7 @@ impl Metrics {
             sent_as,
             duration,
             first_event,
+            waited,
             attempts,
             filtered: Mutex::default(),
             unreached,
@@ -231,6 +215,11 @@ impl Metrics {
     /// A stream has begun, so many seconds after its request.
     pub fn first_event(&self, seconds: f64) {
         self.first_event.observe(seconds);
+    }
+
+    /// A request has ended that waited so many seconds for somebody to wake.
+    pub fn waited(&self, seconds: f64) {
+        self.waited.observe(seconds);
     }
 
     /// An attempt has ended.
@@ -357,103 +346,17 @@ impl Metrics {
                 families.extend(gauge.collect());
             }
         }
-        let labels = Labels::of(&gauges.accounts);
-        families.extend(of_accounts(&gauges.accounts, &labels));
-        families.extend(of_quotas(&gauges.quotas, &labels));
+        families.extend(accounts::families(&gauges.accounts, &gauges.quotas));
         TextEncoder::new()
             .encode_to_string(&families)
             .unwrap_or_default()
     }
 }
 
-/// What accounts are called: by their labels and, where two providers have the same, with the provider.
-struct Labels<'a>(HashMap<&'a str, usize>);
-
-impl<'a> Labels<'a> {
-    fn of(accounts: &'a [AccountGauges]) -> Self {
-        let mut labels = HashMap::new();
-        for account in accounts {
-            *labels.entry(&*account.account.label).or_default() += 1;
-        }
-        Self(labels)
-    }
-
-    fn name<'n>(&self, account: &'n AccountId) -> Cow<'n, str> {
-        if self.0.get(&*account.label).is_some_and(|count| *count > 1) {
-            format!("{}/{}", account.provider, account.label).into()
-        } else {
-            Cow::Borrowed(&account.label)
-        }
-    }
-}
-
-/// How much of each limit is used. Where two limits differ in nothing but the end of their windows, the
-/// one that is nearer to its end of use is shown.
-fn of_quotas(quotas: &[QuotaGauge], labels: &Labels<'_>) -> Vec<MetricFamily> {
-    const NAMES: [&str; 4] = ["account", "model_id", "unit", "per"];
-    let used = Opts::new("freellm_quota_used", "Used of a limit within its window.");
-    let limit = Opts::new(
-        "freellm_quota_limit",
-        "How much a limit allows within its window.",
-    );
-    let (Ok(used), Ok(limit)) = (GaugeVec::new(used, &NAMES), GaugeVec::new(limit, &NAMES)) else {
-        return Vec::new();
-    };
-    let mut quotas: Vec<_> = quotas.iter().collect();
-    let share = |quota: &QuotaGauge| quota.used as f64 / quota.limit.max(1) as f64;
-    quotas.sort_by(|a, b| share(a).total_cmp(&share(b)));
-    for quota in quotas {
-        let account = labels.name(&quota.account);
-        let values = [&*account, &quota.model_id, quota.unit, &quota.per];
-        used.with_label_values(&values).set(quota.used as f64);
-        limit.with_label_values(&values).set(quota.limit as f64);
-    }
-    let all = used.collect().into_iter().chain(limit.collect());
-    all.filter(|family| !family.get_metric().is_empty())
-        .collect()
-}
-
-/// The gauges of the accounts; one of which nothing is known has no series.
-fn of_accounts(accounts: &[AccountGauges], labels: &Labels<'_>) -> Vec<MetricFamily> {
-    type Value = fn(&AccountGauges) -> Option<f64>;
-    let families: [(&str, &str, Value); 3] = [
-        (
-            "freellm_account_cooldown_seconds",
-            "Seconds until the account's quota or credit is asked for again; 0 while it is awake.",
-            |account| Some(account.cooldown_seconds),
-        ),
-        (
-            "freellm_free_requests_used",
-            "Free requests used of the period; absent unless the upstream has told.",
-            |account| account.free_requests.map(|(used, _)| used as f64),
-        ),
-        (
-            "freellm_free_requests_limit",
-            "Free requests of the period; absent unless the upstream has told.",
-            |account| account.free_requests.map(|(_, limit)| limit as f64),
-        ),
-    ];
-    let mut all = Vec::new();
-    for (name, help, value) in families {
-        let Ok(gauges) = GaugeVec::new(Opts::new(name, help), &["account"]) else {
-            continue;
-        };
-        for account in accounts {
-            if let Some(value) = value(account) {
-                let label = labels.name(&account.account);
-                gauges.with_label_values(&[&*label]).set(value);
-            }
-        }
-        let families = gauges.collect().into_iter();
-        all.extend(families.filter(|family| !family.get_metric().is_empty()));
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ModelId;
+    use crate::model::{AccountId, ModelId};
 
     #[test]
     fn s7_metrics_are_spelt_as_the_contract_has_them() {
@@ -551,61 +454,5 @@ mod tests {
             !metrics.render(Gauges::default()).contains("snapshot_age"),
             "absent while there is no snapshot"
         );
-    }
-
-    #[test]
-    fn s10_8_labels_are_escaped_and_tell_accounts_apart() {
-        let account = |provider, label: &str| AccountId {
-            provider: crate::model::ProviderId::try_from(provider).unwrap(),
-            label: label.into(),
-        };
-        let accounts = [
-            account("groq", "home"),
-            account("gemini", "home"),
-            account("ovh", "a \"b\" \\ c\nd"),
-        ];
-        let quota = |at: usize, model: &str, used, limit| QuotaGauge {
-            account: accounts[at].clone(),
-            model_id: model.to_owned(),
-            unit: "tokens in",
-            per: "5 hours".to_owned(),
-            used,
-            limit,
-        };
-        let gauges = Gauges {
-            accounts: accounts
-                .iter()
-                .map(|account| AccountGauges {
-                    account: account.clone(),
-                    cooldown_seconds: 7.0,
-                    free_requests: None,
-                })
-                .collect(),
-            quotas: vec![
-                quota(0, "groq/x", 9, 10),
-                quota(0, "groq/x", 1, 10),
-                quota(2, "", 3, 0),
-            ],
-            ..Gauges::default()
-        };
-        let metrics = Metrics::new().unwrap();
-        let text = metrics.render(gauges);
-        #[rustfmt::skip]
-        let expected = [
-            r#"freellm_account_cooldown_seconds{account="groq/home"} 7"#,
-            r#"freellm_account_cooldown_seconds{account="gemini/home"} 7"#,
-            r#"freellm_account_cooldown_seconds{account="a \"b\" \\ c\nd"} 7"#,
-            r#"freellm_quota_used{account="groq/home",model_id="groq/x",per="5 hours",unit="tokens in"} 9"#,
-            r#"freellm_quota_limit{account="groq/home",model_id="groq/x",per="5 hours",unit="tokens in"} 10"#,
-            r#"freellm_quota_used{account="a \"b\" \\ c\nd",model_id="",per="5 hours",unit="tokens in"} 3"#,
-        ];
-        for line in expected {
-            assert!(
-                text.lines().any(|l| l == line),
-                "{line} is missing in\n{text}"
-            );
-        }
-        // They are of this moment: who is gone leaves no series.
-        assert!(!metrics.render(Gauges::default()).contains("account="));
     }
 }

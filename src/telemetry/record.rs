@@ -60,6 +60,8 @@ pub enum Ending {
         status: u16,
         /// The code of the error frame, if the status had already been sent.
         mid_stream_error: Option<&'static str>,
+        /// The label of the account whose key it is.
+        account: Option<String>,
         /// What may be shown of the key.
         key_tail: Option<String>,
     },
@@ -88,6 +90,8 @@ pub struct RequestRecord {
     traits: Traits,
     snapshot_size: usize,
     unreached: Option<Unreached>,
+    waited: Duration,
+    waits_since: Option<Instant>,
     streaming: bool,
     /// From the request's head to the first useful event.
     ttft_ms: Option<u64>,
@@ -120,6 +124,8 @@ impl RequestRecord {
             traits: Traits::default(),
             snapshot_size,
             unreached: None,
+            waited: Duration::ZERO,
+            waits_since: None,
             streaming: false,
             ttft_ms: None,
             code: None,
@@ -165,6 +171,18 @@ impl RequestRecord {
             cause,
             attempts: self.trail.kept().attempts.len(),
         });
+    }
+
+    /// It begins to wait for a candidate.
+    pub fn waits(&mut self) {
+        self.waits_since = Some(Now::steady());
+    }
+
+    /// It has stopped waiting.
+    pub fn has_waited(&mut self) {
+        if let Some(since) = self.waits_since.take() {
+            self.waited += Now::steady().saturating_duration_since(since);
+        }
     }
 
     /// How many attempts there are, including those in progress.
@@ -244,6 +262,11 @@ impl Drop for RequestRecord {
         if self.streaming {
             self.metrics.open_streams(-1);
         }
+        // Its client may have left meanwhile.
+        self.has_waited();
+        if !self.waited.is_zero() {
+            self.metrics.waited(self.waited.as_secs_f64());
+        }
         let interrupted = if std::thread::panicking() { 500 } else { 499 };
         let ending = self.ending.take().unwrap_or(Ending::Answered {
             status: interrupted,
@@ -292,14 +315,17 @@ impl Drop for RequestRecord {
 
 impl RequestRecord {
     fn write(&self, ending: Ending, end: End) {
-        let (level, reason, key_tail) = match ending {
+        let (level, reason, account, key_tail) = match ending {
             Ending::Rejected { reason, error, .. } => {
                 return self.write_rejected(&reason, error, end);
             }
-            Ending::Answered { .. } => (LogLevel::Info, None, None),
-            Ending::Failed { .. } => (LogLevel::Warning, None, None),
-            Ending::UpstreamKey { key_tail, .. } => {
-                (LogLevel::Error, Some("upstream_auth_error"), key_tail)
+            Ending::Answered { .. } => (LogLevel::Info, None, None, None),
+            Ending::Failed { .. } => (LogLevel::Warning, None, None, None),
+            Ending::UpstreamKey {
+                account, key_tail, ..
+            } => {
+                let reason = Some("upstream_auth_error");
+                (LogLevel::Error, reason, account, key_tail)
             }
         };
         if !self.log.wants(level) {
@@ -310,6 +336,7 @@ impl RequestRecord {
             request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
             duration_ms: end.duration_ms,
+            waited_ms: whole_millis(self.waited),
             status: end.status,
             status_sent: end.status_sent,
             chosen_model: self.chosen_model(&kept.attempts),
@@ -325,6 +352,7 @@ impl RequestRecord {
             had_response_format: self.traits.had_response_format,
             model_ignored: self.traits.model_ignored,
             reason,
+            account,
             key_tail,
         };
         self.log.emit_at(end.now.wall, level, "request_done", &done);
@@ -382,6 +410,7 @@ struct Done<'a> {
     request_id: &'a str,
     surface: &'static str,
     duration_ms: u64,
+    waited_ms: u64,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_sent: Option<u16>,
@@ -398,6 +427,8 @@ struct Done<'a> {
     model_ignored: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_tail: Option<String>,
 }

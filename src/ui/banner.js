@@ -30,6 +30,7 @@ function sentenceOf(code, about, values) {
   if (code === 'answering' && values.last === values.next) return 'is.answering.same';
   // With several providers no single one is meant.
   if (['not_reached', 'was_not_reached'].includes(code) && about.upstream == null) return `is.${code}.any`;
+  if (code === 'no_list' && about.ranking == null) return 'is.no_list.of_provider';
   return code === 'accounts_out' && onlyKeys(about.accounts) ? 'is.accounts_out.keys' : `is.${code}`;
 }
 
@@ -43,8 +44,15 @@ function nextStep({ code, next_step: told, about }, values) {
   // The larger quota cannot be raised, and waiting is not a step.
   if (!told) return '';
   if (['answering', 'ready', 'accounts_out'].includes(code) && about.accounts?.keys_refused > 0) return t('do.keys_refused');
+  if (about.own && code !== 'key_refused') return t(ownStep(about));
+  if (code === 'no_list' && about.ranking == null) return told;
   const key = code === 'no_list' ? `do.no_list.${['network', 'timeout'].includes(about.cause) ? 'network' : 'other'}` : `do.${code}`;
   return has(key) ? t(key, values) : told;
+}
+
+function ownStep({ cause, status }) {
+  if ([401, 403].includes(status)) return 'do.own.key';
+  return cause === 'no_usable_model' ? 'do.own.model' : 'do.own';
 }
 
 function valuesOf(code, about) {
@@ -56,8 +64,8 @@ function valuesOf(code, about) {
     accounts: counts(about.accounts),
     n: about.count ?? 0,
     limit: about.count == null ? '' : ` (${count(about.count)} / ${count(about.count)})`,
-    upstream: about.upstream === 'OpenRouter' ? 'OpenRouter' : t('upstream.at', { host: about.upstream ?? '' }),
-    key: about.key ?? 'OPENROUTER_API_KEY',
+    upstream: upstreamOf(about),
+    key: about.key ?? (about.own ? 'LOCAL_API_KEY' : 'OPENROUTER_API_KEY'),
     status: http(about.status),
     cause: causeOf(code, about),
     rests: rests.filter(([n]) => n > 0).map(([n, key]) => t(key, { n })).join(', '),
@@ -65,6 +73,11 @@ function valuesOf(code, about) {
     next: about.next && nameOf(about.next),
     ago: about.at ? span((now() - Date.parse(about.at)) / 1000) : '',
   };
+}
+
+function upstreamOf({ upstream, own }) {
+  if (own) return t('upstream.own');
+  return upstream === 'OpenRouter' ? 'OpenRouter' : t('upstream.at', { host: upstream ?? '' });
 }
 
 function causeOf(code, { cause, status }) {

@@ -113,7 +113,7 @@ impl Route {
 
 /// The upstream's address or key does not make a valid request.
 #[derive(Debug, thiserror::Error)]
-#[error("the upstream's address or key cannot stand in a request: {0}")]
+#[error("the upstream's address or key cannot be used in a request: {0}")]
 pub struct InvalidUpstream(#[from] http::Error);
 
 impl Upstream {

@@ -1,4 +1,4 @@
-//! The failure that led to a rest: for people who ask why.
+//! The failure that led to a rest, for people who ask why.
 
 use std::time::SystemTime;
 
@@ -7,33 +7,33 @@ use crate::answer::PassedAnswer;
 use crate::clock::Now;
 use crate::model::ModelId;
 
-/// Who failed how, and when.
+/// Which model failed, how, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Because {
     /// The model that was asked.
     pub model: ModelId,
-    /// What the log says of it.
+    /// The log's term for it.
     pub outcome: Outcome,
-    /// The upstream's status, where there was one.
+    /// The upstream's status, if there was one.
     pub status: Option<u16>,
     /// What exactly went wrong.
     pub cause: Cause,
     /// When.
     pub at: SystemTime,
-    /// A quota is used up, whatever status says so: the account's, or one of the model's alone.
+    /// A quota is used up, whatever the status: the account's, or one of the model's only.
     pub of_quota: bool,
-    /// What the account has no more of, where it is the account's failure.
+    /// What the account is out of, if the account failed.
     pub out_of: Option<OutOf>,
 }
 
-/// Why an account gets no answers, and what to tell meanwhile.
+/// Why an account gets no answers, and what to answer meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOf {
     /// What is used up.
     pub limit: AccountLimit,
-    /// The upstream's own words, which are told again (out of credit).
+    /// The upstream's own answer, which is repeated (out of credit).
     pub answer: Option<PassedAnswer>,
-    /// The free requests of the period, where it told them.
+    /// The free requests of the period, if reported.
     pub free_requests: Option<FreeRequests>,
 }
 
@@ -55,7 +55,7 @@ impl OutOf {
 }
 
 impl Because {
-    /// The part of a failure that is kept.
+    /// The part of a failure that is remembered.
     #[must_use]
     pub fn of(model: &ModelId, failure: &Failure, now: Now) -> Self {
         Self {
@@ -75,26 +75,26 @@ impl Because {
         self.out_of.as_ref().map(|out| out.limit)
     }
 
-    /// A few words of our own: the upstream's are nowhere kept.
+    /// A few words of our own: the upstream's are not stored anywhere.
     #[must_use]
     pub fn in_words(&self) -> String {
         let what = match (self.outcome, self.cause) {
             (Outcome::RateLimited, _) => "rate limited",
-            (_, Cause::Status) => "an error answer",
+            (_, Cause::Status) => "an error status",
             (_, Cause::Broken) => "the connection broke",
             (_, Cause::Timeout) => "no answer in time",
             (_, Cause::Idle) => "silence in the middle of an answer",
-            (_, Cause::Overrun) => "an answer longer than the time for it",
+            (_, Cause::Overrun) => "an answer that took too long",
             (_, Cause::Redirect) => "a redirect, which is not followed",
             (_, Cause::ErrorInside) => "an error inside the answer",
-            (_, Cause::NotACompletion) => "an answer that is no completion",
+            (_, Cause::NotACompletion) => "an answer that is not a completion",
             (_, Cause::Silent) => "an empty answer",
             (_, Cause::NotJson) => "an answer that is not JSON",
             (_, Cause::TooLarge) => "an answer that is too large",
             (_, Cause::CutShort) => "an answer that broke off",
             (_, Cause::ShuttingDown) => "the proxy was stopping",
         };
-        // A 200 is no explanation.
+        // A 200 is not an explanation.
         match self.status.filter(|status| *status >= 300) {
             Some(status) => format!("{what} (HTTP {status})"),
             None => what.to_owned(),
@@ -112,7 +112,7 @@ mod tests {
         let rows = [
             (Outcome::RateLimited,   Some(429), Cause::Status,      "rate limited (HTTP 429)"),
             (Outcome::RateLimited,   Some(429), Cause::ErrorInside, "rate limited (HTTP 429)"),
-            (Outcome::UpstreamError, Some(503), Cause::Status,      "an error answer (HTTP 503)"),
+            (Outcome::UpstreamError, Some(503), Cause::Status,      "an error status (HTTP 503)"),
             (Outcome::UpstreamError, Some(502), Cause::ErrorInside, "an error inside the answer (HTTP 502)"),
             (Outcome::UpstreamError, Some(200), Cause::NotJson,     "an answer that is not JSON"),
             (Outcome::UpstreamError, None,      Cause::Timeout,     "no answer in time"),

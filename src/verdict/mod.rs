@@ -1,4 +1,4 @@
-//! What an attempt came to: the words that log, metrics and rests share. Pure.
+//! The result of an attempt: the vocabulary that log, metrics and rests share. Pure.
 
 mod because;
 
@@ -19,11 +19,11 @@ pub enum Outcome {
     Success,
     /// 429.
     RateLimited,
-    /// The upstream did not take our key.
+    /// The upstream refused our key.
     UpstreamAuthError,
     /// The client's request is at fault.
     ClientError,
-    /// The client left while the attempt was under way.
+    /// The client left during the attempt.
     ClientDisconnected,
     /// Every other failure.
     UpstreamError,
@@ -54,13 +54,13 @@ impl Outcome {
     }
 }
 
-/// Whose failure it is, which decides what happens next (spec §4.5).
+/// What a failure concerns, which decides what happens next (spec §4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Every model would say the same: the client gets the answer as it came.
+    /// Every model would say the same: the client gets the answer unchanged.
     Request,
-    /// This offer through this account; the same model elsewhere, or through another account, may do
-    /// better.
+    /// This offer through this account; the same model elsewhere, or through another account, may
+    /// succeed.
     Candidate,
     /// The model through every account of its provider.
     Model,
@@ -79,8 +79,8 @@ pub enum AccountLimit {
     Minute,
     /// The free requests of the day are used up.
     Day,
-    /// Another quota of the account's is used up: the hour's, the week's, the month's, or one whose
-    /// window is not known.
+    /// Another quota of the account is used up: the hour's, the week's, the month's, or one with an
+    /// unknown window.
     Quota,
     /// There is no credit left, which blocks free models too.
     Credit,
@@ -105,19 +105,19 @@ impl AccountLimit {
 /// What a refusal teaches about the model beyond this request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lesson {
-    /// It cannot do this, whatever the lists say: remembered until the next list.
+    /// It cannot do this, whatever the lists say; remembered until the next list.
     Lacks(Capability),
-    /// The prompt is too long for it: only models with a larger context follow.
+    /// The prompt is too long for it: only models with a larger context are tried next.
     TooLong,
-    /// It may refuse this field, of which the answer says that its name is unknown: a request without
-    /// it tells (spec §10.6).
+    /// It may refuse this field, whose name the answer says is unknown: a request without it will
+    /// show (spec §10.6).
     Refuses(FieldName),
-    /// The request alone is more than a limit on tokens lets through at once. Its window is another
-    /// matter: any other offer may take the request.
+    /// The request alone exceeds a limit on tokens. Its context window is another matter: any other
+    /// offer may accept the request.
     OverLimit,
 }
 
-/// The free requests of the period, as the upstream told them with a refusal.
+/// The free requests of the period, as reported by the upstream in a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FreeRequests {
     /// How many there are.
@@ -131,7 +131,7 @@ pub struct FreeRequests {
 pub enum Rest {
     /// Not at all.
     None,
-    /// For so long.
+    /// For this long.
     For(Duration),
     /// Nothing said how long: no longer than this, which is how long it is by the ranking's order.
     Unadvised(Duration),
@@ -152,7 +152,7 @@ pub enum Rest {
     Doubling {
         /// How long at first.
         first: Duration,
-        /// How long at the most.
+        /// The maximum.
         most: Duration,
     },
 }
@@ -160,30 +160,31 @@ pub enum Rest {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What log and metric say.
+    /// The term in log and metric.
     pub outcome: Outcome,
-    /// Whose failure it is.
+    /// What it concerns.
     pub scope: Scope,
     /// How long to leave the model (or the account) alone.
     pub rest: Rest,
-    /// The upstream's HTTP status, or the one an error inside a 200 stands for.
+    /// The upstream's HTTP status, or the one that an error inside a 200 means.
     pub status: Option<u16>,
     /// What exactly went wrong, for the operator.
     pub cause: Cause,
     /// What it teaches about the model.
     pub lesson: Option<Lesson>,
-    /// It may be owed to the request's own routing: it says nothing of anybody (spec §4.5).
+    /// The request's own routing may have caused it: it says nothing about anything else (spec
+    /// §4.5).
     pub owed: bool,
     /// What it says about the account's free requests.
     pub free_requests: Option<FreeRequests>,
     /// The quota that it names, for the ledger.
     pub quota: Option<Box<Stated>>,
-    /// The upstream's own answer, where the client may get it.
+    /// The upstream's own answer, if the client may get it.
     pub answer: Option<Box<PassedAnswer>>,
 }
 
 impl Failure {
-    /// The same of a request that steers who serves it: whatever failed may be owed to that.
+    /// The same for a request that interferes with routing: that may be the cause of any failure.
     #[must_use]
     pub fn owed_to(self, routing: Routing) -> Self {
         if routing < Routing::Steers || !matches!(self.scope, Scope::Model | Scope::Candidate) {
@@ -196,9 +197,9 @@ impl Failure {
         }
     }
 
-    /// The verdict on an answer of the legacy endpoint, which tells little of the model: chat may be all
-    /// that it, or the upstream, offers. Where the endpoint is not there, no other model would change
-    /// that; and nobody rests for what chat may do well.
+    /// The verdict on an answer of the legacy endpoint, which says little about the model: it, or
+    /// the upstream, may only offer chat. If the endpoint does not exist, no other model would
+    /// change that; and nothing rests that may serve chat well.
     #[must_use]
     pub fn at_the_legacy_endpoint(self) -> Self {
         const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
@@ -210,7 +211,7 @@ impl Failure {
         };
         match status {
             404 | 501 if self.cause == Cause::Status => {}
-            // It was asked too often, is overloaded or too slow, whoever asks.
+            // It was asked too often, is overloaded or too slow, whatever the request.
             408 | 429 | 503 => return self,
             _ => {
                 return Self {
@@ -235,24 +236,24 @@ impl Failure {
     }
 }
 
-/// What exactly went wrong with an attempt. The log's word; the client never sees it.
+/// What exactly went wrong with an attempt. A term for the log; the client never sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The status says it all.
     Status,
-    /// The connection broke before the answer was whole.
+    /// The connection broke before the answer was complete.
     Broken,
     /// No useful event, or no head of a plain answer, in time.
     Timeout,
     /// Silence within an answer.
     Idle,
-    /// A plain answer that was still flowing when the time for the whole was over.
+    /// A plain answer that was still arriving when its total time was over.
     Overrun,
     /// A redirect, which is never followed.
     Redirect,
     /// An error inside a 200.
     ErrorInside,
-    /// A 200 that is no completion.
+    /// A 200 that is not a completion.
     NotACompletion,
     /// An event or an answer that is not JSON.
     NotJson,
@@ -262,7 +263,7 @@ pub enum Cause {
     Silent,
     /// A stream that ended without a finish reason and without `[DONE]`.
     CutShort,
-    /// The proxy had to stop before the answer was whole.
+    /// The proxy had to stop before the answer was complete.
     ShuttingDown,
 }
 

@@ -111,3 +111,46 @@ async fn s8_check_refuses_wrong_settings_and_placeholders() {
         .await;
     assert_eq!(ran.code, Some(2), "{ran:?}");
 }
+
+#[tokio::test]
+async fn s10_8_check_tells_what_is_left_of_the_day_for_each_of_openrouters_keys() {
+    let other = "sk-or-v1-another-key-for-tests-ABCD";
+    let outside = Outside::with(Script::new()).await;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".config/free-llm-proxy");
+    std::fs::create_dir_all(&folder).unwrap();
+    let one_label =
+        "[providers.openrouter]\nkeys = [{ env = \"OPENROUTER_API_KEY\", account = \"home\" }]\n";
+    #[rustfmt::skip]
+    let rows = [
+        // the file     whose keys they are
+        ("",            "openrouter#2: "),
+        (one_label,     "home: "),
+    ];
+    for (file, whose) in rows {
+        std::fs::write(folder.join("config.toml"), file).unwrap();
+        let both = format!("{UPSTREAM_KEY},{other}");
+        let program = outside.program("check").env("OPENROUTER_API_KEY", &both);
+        let ran = program
+            .env("HOME", home.path().to_str().unwrap())
+            .run()
+            .await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let begins = |beginning: &str| {
+            let mut lines = ran.stdout.lines();
+            lines.any(|line| line.starts_with(&format!("ok    {beginning}")))
+        };
+        assert!(begins("the upstream accepts OPENROUTER_API_KEY"), "{ran:?}");
+        assert!(begins("free requests today: 2 of 50 used"), "{ran:?}");
+        let accepted = format!("{whose}the upstream accepts OPENROUTER_API_KEY");
+        assert!(begins(&accepted), "{ran:?}");
+        assert!(
+            begins(&format!("{whose}free requests today: 2 of 50 used")),
+            "{ran:?}"
+        );
+        assert!(ran.stdout.contains("...ABCD"), "{ran:?}");
+        for key in [UPSTREAM_KEY, other] {
+            assert!(!ran.stdout.contains(key), "{}", ran.stdout);
+        }
+    }
+}

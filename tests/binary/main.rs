@@ -21,6 +21,7 @@ mod operator;
 mod providers;
 mod settings;
 mod setup;
+mod shown;
 mod sockets;
 mod sources;
 mod stopping;

@@ -131,7 +131,7 @@ async fn s10_1_providers_are_listed_without_any_key() {
         .run()
         .await;
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("is groq meant?"), "{ran:?}");
+    assert!(ran.stderr.contains("did you mean groq?"), "{ran:?}");
     assert!(ran.stdout.contains("\ngroq "), "{ran:?}");
 }
 
@@ -152,7 +152,7 @@ async fn s10_1_a_key_is_asked_for_tested_and_written_down() {
         (OURS,             plain.as_str(),            0,    &with_key,          "Groq takes the key (key tail is ...WXYZ (len=29))."),
         (OURS,             odd.as_str(),              0,    &with_key,          "Wrote GROQ_API_KEY to .env; only you can read it."),
         (&with_other,      plain.as_str(),            0,    &with_both,         "Wrote GROQ_API_KEY_2 to .env"),
-        (&with_key,        plain.as_str(),            0,    &with_key,          ".env has it already, as GROQ_API_KEY."),
+        (&with_key,        plain.as_str(),            0,    &with_key,          ".env already has it, as GROQ_API_KEY."),
         (OURS,             "gsk_hush-hush-wrong-012", 1,    OURS,               "Groq refuses the key (key tail is ...-012 (len=23)) with HTTP 401: nothing was written. Create one at https://console.groq.com/keys"),
         (OURS,             "gsk_...",                 1,    OURS,               "that is a placeholder, not a key; nothing was written"),
         (OURS,             "hush-hush, really now",   1,    OURS,               "nothing was written"),
@@ -246,7 +246,7 @@ async fn s10_1_a_key_on_the_command_line_is_refused_and_not_repeated() {
         ("key add gsk_hush-hush-0123456789",             "does not belong on the command line"),
         ("key add groq -- gsk_hush-hush-0123456789",     "does not belong on the command line"),
         ("key add groq --key=gsk_hush-hush-0123456789",  "keys have no flag"),
-        ("key add grok",                                 "grok: there is no such provider; is groq meant?"),
+        ("key add grok",                                 "grok: there is no such provider; did you mean groq?"),
         ("key add nobody",                               "`free-llm-proxy providers` lists them"),
         ("key add",                                      "<PROVIDER>"),
     ];
@@ -377,6 +377,7 @@ async fn s10_8_check_has_a_line_for_every_key() {
         (format!("GROQ_API_KEY={KEY}"),                                   "ok    groq: GROQ_API_KEY in .env (key tail is ...WXYZ (len=29)) works; limits (default): 1,000 requests"),
         ("GROQ_API_KEY=gsk_hush-hush-wrong".to_owned(),                   "BAD   groq: GROQ_API_KEY in .env (key tail is ...rong (len=19)) is refused (HTTP 401). Create one at https://console.groq.com/keys"),
         (format!("GROQ_API_KEY='{KEY} gsk_hush-hush-wrong'"),             "BAD   groq#2: GROQ_API_KEY in .env (key tail is ...rong (len=19)) is refused"),
+        (format!("GROQ_API_KEY={KEY}\nLOCAL_BASE_URL={}\nLOCAL_CONCURRENCY=3", groq.base), "limits (set): 3 at once; (default): what your own machine can do"),
         ("LOCAL_BASE_URL=http://127.0.0.1:9/v1".to_owned(),               "BAD   local: http://127.0.0.1:9 cannot be reached"),
     ];
     for (settings, expected) in rows {

@@ -132,7 +132,7 @@ async fn s12_1_another_programs_file_is_passed_over() {
     assert_eq!(ran.code, Some(2));
     assert!(
         ran.stderr.ends_with(
-            "\n.env in this folder holds nothing of free-llm-proxy's, so nothing was taken from it\n"
+            "\n.env in this folder has no settings of free-llm-proxy, so nothing was taken from it\n"
         ),
         "{ran:?}"
     );
@@ -351,7 +351,7 @@ async fn s12_1_a_slip_of_the_hand_is_named() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(
         ran.stderr.starts_with(
-            ".env line 2: OPENROUTER_API_KYE is no setting; is OPENROUTER_API_KEY meant?\n"
+            ".env line 2: OPENROUTER_API_KYE is not a setting; did you mean OPENROUTER_API_KEY?\n"
         ),
         "{ran:?}"
     );
@@ -359,7 +359,8 @@ async fn s12_1_a_slip_of_the_hand_is_named() {
     // In the environment it may be another program's: a warning, at start and in `check`.
     let outside = Outside::with(Script::new()).await;
     let slipped = |arguments| outside.program(arguments).env("REQUEST_BUDGETSEC", "hush");
-    let sentence = "the environment: REQUEST_BUDGETSEC is no setting; is REQUEST_BUDGET_SEC meant?";
+    let sentence =
+        "the environment: REQUEST_BUDGETSEC is not a setting; did you mean REQUEST_BUDGET_SEC?";
     let ran = slipped("check").run().await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(

@@ -10,7 +10,7 @@
 )]
 
 #[expect(dead_code, reason = "shared with `spec`, which uses all of it")]
-#[path = "../spec/rig.rs"]
+#[path = "../spec/rig/mod.rs"]
 mod rig;
 #[expect(dead_code, reason = "shared with `spec`, which uses all of it")]
 #[path = "../spec/scripts.rs"]

@@ -15,6 +15,8 @@ mod wire;
 
 mod readme;
 mod s10_1_hop;
+mod s10_1_keys;
+mod s10_1_local;
 mod s10_1_providers;
 mod s10_1_times;
 mod s10_3_order;
@@ -30,6 +32,7 @@ mod s11_1_learnt;
 mod s11_2_rests;
 mod s11_3_limit;
 mod s11_4_sessions;
+mod s11_5_waiting;
 mod s13_guessing;
 mod s2_3_catalogue;
 mod s2_3_second_source;

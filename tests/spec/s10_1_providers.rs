@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use simulator::{Account, ProviderScript, Seen, Step};
 
-use crate::rig::{Rig, abc, key_of};
+use crate::rig::providers::key_of;
+use crate::rig::{Rig, abc};
 
 const PIN: (&str, &str) = ("MODEL_FIELD", "pin");
 

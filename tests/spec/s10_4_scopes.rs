@@ -11,7 +11,8 @@ use simulator::{
     provider_cases,
 };
 
-use crate::rig::{Answer, Rig, key_of, ranking};
+use crate::rig::providers::key_of;
+use crate::rig::{Answer, Rig, ranking};
 
 /// The provider that takes over when the other has nobody left.
 fn beside(provider: &str) -> &'static str {

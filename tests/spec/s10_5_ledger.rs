@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use simulator::{Account, Answer as Told, Ends, Limit, Per, ProviderScript, Script, Status, Step};
 
-use crate::rig::{Answer, Rig, abc, key_of};
+use crate::rig::providers::key_of;
+use crate::rig::{Answer, Rig, abc};
 
 /// The settings' own limits, the provider's true ones; how many requests are sent one after the other;
 /// who answers them.

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use simulator::{Plan, PlanEnd, Point, ProviderScript, Script, Step, Then};
 
-use crate::rig::{Rig, abc, key_of, ranking};
+use crate::rig::providers::key_of;
+use crate::rig::{Rig, abc, ranking};
 use crate::s2_list::pass;
 use crate::scripts::{STALL, late};
 
@@ -287,9 +288,11 @@ async fn s10_7_the_ranking_takes_its_place_when_it_comes() {
     script.list = plan;
     script.catalogue = Step::status(500, &[], "").into();
     let rig = Rig::paused_with_providers(script, PROVIDERS, &[]).await;
-    assert!(!rig.log.of("snapshot_from_providers").is_empty());
+    assert_eq!(rig.log.of("snapshot_from_providers").len(), 1);
     assert_eq!(ids(&rig, "inclusionai/").await, [""; 0]);
     pass(120).await;
+    // Each list that came late, and each retry, published anew.
+    assert_eq!(rig.log.of("snapshot_from_providers").len(), 1);
     let ids = ids(&rig, "").await;
     assert_eq!(ids[0], "inclusionai/ling-2.6-flash:free", "{ids:?}");
     assert!(ids.contains(&"groq/openai/gpt-oss-20b".to_owned()));
@@ -330,11 +333,18 @@ async fn s10_7_a_model_that_is_gone_is_not_asked_until_the_next_list() {
             rig.chat(&pinned(&format!("{provider}/{model}"))).await;
             rig.simulator.models_asked().len()
         };
-        assert_eq!(asked().await, 1, "{case}");
+        let listed = async || ids(&rig, &format!("{provider}/{model}")).await.len();
+        assert_eq!((listed().await, asked().await), (1, 1), "{case}");
         assert_eq!(asked().await, 0, "{case}: it rests");
+        // 410 and its like take it from the list at once, a bare 404 does not.
+        assert_eq!(listed().await, soon, "{case}: it is listed");
+        let path = format!("/v1/models/{provider}/{model}");
+        let status = if soon == 0 { 404 } else { 200 };
+        assert_eq!(rig.get(&path).await.status, status, "{case}");
         pass(70).await;
         assert_eq!(asked().await, soon, "{case}: after a minute");
         pass(240).await;
+        assert_eq!(listed().await, 1, "{case}: after the next list");
         assert_eq!(asked().await, later, "{case}: after the next list");
     }
 }

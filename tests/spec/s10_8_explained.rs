@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use simulator::{Account, ProviderScript, Step};
 
-use crate::rig::{Rig, abc, key_of};
+use crate::rig::providers::key_of;
+use crate::rig::{Rig, abc};
 
 /// Groq with an account whose key is dead and one that is well.
 async fn rig() -> Rig {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use simulator::{Account, Failure, ProviderScript, Script, Step};
 
-use crate::rig::{Rig, UPSTREAM_KEY, abc, key_of};
+use crate::rig::providers::key_of;
+use crate::rig::{Rig, UPSTREAM_KEY, abc};
 
 /// A request for this model.
 fn hello_to(model: &str) -> Value {

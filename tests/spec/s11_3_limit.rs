@@ -16,6 +16,10 @@ fn slow(seconds: u64) -> Step {
     })
 }
 
+/// What is so, the routing, the seconds of `a` and of `b`, the request; who is asked, how long it takes, and
+/// how often the limit is hit.
+type Row<'a> = (&'a str, &'a str, u64, u64, Value, &'a str, u64, f64);
+
 #[tokio::test(start_paused = true)]
 async fn s11_3_a_stream_whose_first_token_is_late_goes_to_another_once() {
     let stream = Rig::hello_stream;
@@ -25,7 +29,7 @@ async fn s11_3_a_stream_whose_first_token_is_late_goes_to_another_once() {
         body
     };
     #[rustfmt::skip]
-    let rows: [(&str, &str, u64, u64, Value, &str, u64, f64); 8] = [
+    let rows: [Row<'_>; 8] = [
         // what                     routing     a, s  b, s  request         asked  in, s  hits
         ("the next answers",        "balanced", 20,   0,    stream(),       "a b", 7,     1.0),
         ("it comes in time",        "balanced", 6,    0,    stream(),       "a",   6,     0.0),

@@ -34,13 +34,17 @@ fn says(text: &str, fields: Value) -> Value {
     body
 }
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+/// What is so, the headers and the body of the first request and of the second, and whom that asks.
+type Row<'a> = (&'a str, Headers<'a>, Value, Headers<'a>, Value, &'a str);
+
 #[tokio::test(start_paused = true)]
 async fn s11_4_a_session_stays_with_who_gave_its_last_answer() {
     let long = "x".repeat(8_000);
     let header = "x-session-id";
     let none = || json!({});
     #[rustfmt::skip]
-    let rows: &[(&str, &[(&str, &str)], Value, &[(&str, &str)], Value, &str)] = &[
+    let rows: &[Row<'_>] = &[
         // what                  the first request                                  the second                                          asks
         ("a header",             &[(header, "1")], says("x", none()),               &[(header, "1")], says("y", none()),                "a"),
         ("another",              &[(header, "1")], says("x", none()),               &[(header, "2")], says("x", none()),                "b"),

@@ -304,7 +304,7 @@ async fn s3_a_rest_can_be_cleared_of_one_model_or_of_all() {
     let answer = rig.send("POST", "/admin/clear", &[], twice).await;
     assert_eq!(answer.status, 400);
     let expected = json!({
-        "message": "Invalid request: the field \"model\" stands in the body twice.",
+        "message": "Invalid request: the field \"model\" appears twice in the body.",
         "type": "invalid_request_error",
         "param": "model",
         "code": "invalid_request",

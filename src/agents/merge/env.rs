@@ -1,6 +1,6 @@
-//! `NAME=value` lines, as a shell's `.env` and as Docker's `--env-file` read them.
+//! `NAME=value` lines, as read by a shell's `.env` readers and by Docker's `--env-file`.
 //!
-//! The two do not agree on quotes, so a template's value is written without, or not at all.
+//! The two disagree on quotes, so a template's value is written without them, or not at all.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ pub(super) fn read(text: &str) -> Result<Value, Refusal> {
     for (_, read) in dotenv::entries(text) {
         match read {
             Ok((name, value)) => drop(values.insert(name.to_owned(), value.into())),
-            // Its readers may replace it; no value of a template's has one.
+            // Its readers may substitute it; no template value contains one.
             Err(Odd::Variable) => {}
             Err(Odd::Line) => return Err(Refusal::new("has a line that is not NAME=value")),
         }

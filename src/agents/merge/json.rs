@@ -25,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<Value, Refusal> {
     };
     match root.to_serde_value() {
         Some(object @ Value::Object(_)) => Ok(object),
-        Some(_) | None => Err(Refusal::new("holds no JSON object")),
+        Some(_) | None => Err(Refusal::new("is not a JSON object")),
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn edit(text: &str, template: &Value) -> Result<String, Refusal> {
     Ok(root.to_string())
 }
 
-/// What is the same already is not touched, so its spelling stays.
+/// An equal value is not touched, so its spelling stays.
 fn put(object: &CstObject, members: &Map<String, Value>) {
     for (name, value) in members {
         let Some(property) = object.get(name) else {

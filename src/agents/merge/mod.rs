@@ -1,9 +1,9 @@
-//! A template put into a file that somebody may have written by hand, with nothing lost.
+//! Puts a template into a file that may be hand-written, losing nothing.
 //!
-//! Pure: text in, text out. What the template does not name stays as it is, letter by letter:
-//! comments, order, unknown fields, the spelling of numbers. The result is read again before
-//! it counts; where that is not what was wanted, or where a file says something that a template
-//! cannot stand beside, it is refused, and a person must put it in.
+//! Pure: text in, text out. What the template does not name stays exactly as it is: comments,
+//! order, unknown fields, the spelling of numbers. The result is parsed again before it is
+//! accepted; if it is not as intended, or if the file contains something that conflicts with the
+//! template, it is refused, and a person must edit the file.
 
 mod env;
 mod json;
@@ -12,7 +12,7 @@ mod yaml;
 
 use serde_json::Value;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// JSON, perhaps with comments and trailing commas.
@@ -25,17 +25,17 @@ pub enum Format {
     Env,
 }
 
-/// A file as it should be.
+/// The changed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
-    /// All of it.
+    /// The complete text.
     pub text: String,
-    /// What said something else before, as dotted paths.
+    /// What had a different value before, as dotted paths.
     pub replaced: Vec<String>,
 }
 
-/// Why a template cannot be put in: the end of a sentence that begins with the file's name. It
-/// quotes nothing of the file but the names on a path.
+/// Why a template cannot be added: the end of a sentence that begins with the file's name. It
+/// quotes nothing of the file except the names on a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);
@@ -48,20 +48,20 @@ impl Refusal {
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What a file says.
+/// Parses a file.
 ///
 /// # Errors
 ///
-/// When that is not known without a doubt.
+/// When its meaning is not certain.
 pub fn said(format: Format, text: &str) -> Result<Value, Refusal> {
     read(format, text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
 }
 
-/// Puts the template into the text.
+/// Adds the template to the text.
 ///
 /// # Errors
 ///
-/// When that cannot be done without a doubt.
+/// When that cannot be done safely.
 pub fn merge(format: Format, text: &str, template: &Value) -> Result<Merged, Refusal> {
     let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let before = read(format, body)?;
@@ -81,7 +81,7 @@ pub fn merge(format: Format, text: &str, template: &Value) -> Result<Merged, Ref
     let edited = with_line_ends_of(body, edited);
     if read(format, &edited).ok() != Some(wanted) {
         return Err(Refusal::new(
-            "is written in a way that cannot be changed without a doubt",
+            "is written in a way that cannot be changed safely",
         ));
     }
     let mark = text.starts_with(BYTE_ORDER_MARK).then_some(BYTE_ORDER_MARK);
@@ -100,7 +100,7 @@ fn read(format: Format, text: &str) -> Result<Value, Refusal> {
     }
 }
 
-/// The template as its own format reads it: in some, every value is text.
+/// The template as its own format represents it: in some, every value is a string.
 fn as_read(format: Format, template: &Value) -> Value {
     match (format, template) {
         (Format::Json | Format::Toml, _) => template.clone(),
@@ -116,7 +116,7 @@ fn as_read(format: Format, template: &Value) -> Value {
     }
 }
 
-/// What it says with the template in it. Members of a list are the same when their `id` is.
+/// The contents with the template applied. Members of a list are the same if their `id` is.
 fn overlay(
     old: &mut Value,
     new: &Value,
@@ -167,7 +167,7 @@ fn same_member(old: &Value, new: &Value) -> bool {
     new.get("id").is_some() && new.get("id") == old.get("id")
 }
 
-/// A file that ends all of its lines with CR LF keeps doing so.
+/// A file in which all lines end in CR LF keeps that.
 fn with_line_ends_of(model: &str, text: String) -> String {
     let ends = model.matches('\n').count();
     if ends == 0 || model.matches("\r\n").count() != ends {

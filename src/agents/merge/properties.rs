@@ -1,4 +1,5 @@
-//! Whatever a file says: what the template does not name stays, and a second run changes nothing.
+//! Whatever a file contains: what the template does not name stays, and a second run changes
+//! nothing.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ fn template() -> Value {
     json!({"a": "new", "b": {"c": "d"}, "l": [{"id": "auto", "u": "v"}]})
 }
 
-/// A comment, each with a number of its own so that a lost one is missed.
+/// A comment, each with its own number so that a missing one is noticed.
 fn trivia() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => Just(String::new()),
@@ -58,7 +59,7 @@ fn json_object(value: impl Strategy<Value = String>) -> impl Strategy<Value = St
     })
 }
 
-/// What must not be lost, in its order.
+/// What must not be lost, in order.
 fn comments(text: &str) -> Vec<&str> {
     let starts = text.match_indices(" c").map(|(at, _)| at);
     let numbers = starts.filter_map(|at| text.get(at + 2..)?.split([' ', '\n']).next());
@@ -73,7 +74,7 @@ proptest! {
         let Ok(merged) = merge(Format::Json, &text, &template()) else {
             return Ok(());
         };
-        // A comment within what is replaced by something else has nothing left to speak of.
+        // A comment inside something that is replaced has lost its subject.
         if merged.replaced.is_empty() {
             prop_assert_eq!(comments(&merged.text), comments(&text));
         }
@@ -125,7 +126,7 @@ proptest! {
     }
 }
 
-/// A name, a value and a comment; without a name it is a comment alone.
+/// A name, a value and a comment; without a name just a comment.
 fn line() -> impl Strategy<Value = (String, String, String)> {
     let name = prop::sample::select(vec!["", "", "a", "b", "c", "aa", "y"]);
     (name, "[a-z0-9 ]{0,8}", "[a-zé' ]{0,8}")

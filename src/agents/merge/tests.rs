@@ -3,7 +3,7 @@ use serde_json::json;
 use super::Format::{Env, Json, Toml, Yaml};
 use super::*;
 
-/// What a file becomes, or the beginning of why it stays as it is.
+/// What a file becomes, or the beginning of why it stays unchanged.
 type Row = (&'static str, Result<&'static str, &'static str>);
 
 #[test]
@@ -21,8 +21,8 @@ fn json_keeps_comments_order_numbers_and_line_ends() {
             Ok("{\n\t\"n\": 12345678901234567890123,\n\t\"b\": {\n\t\t\"c\": \"d\"\n\t},\n\t\"a\": \"new\"\n}\n")),
         ("{\r\n  \"a\": \"x\",\r\n  \"b\": {}\r\n}\r\n", Ok("{\r\n  \"a\": \"new\",\r\n  \"b\": {\r\n    \"c\": \"d\"\r\n  }\r\n}\r\n")),
         ("\u{feff}{\"a\":0,\"b\":{\"c\":\"d\"}}",     Ok("\u{feff}{\"a\":\"new\",\"b\":{\"c\":\"d\"}}")),
-        ("[]",                                      Err("holds no JSON object")),
-        ("null",                                    Err("holds no JSON object")),
+        ("[]",                                      Err("is not a JSON object")),
+        ("null",                                    Err("is not a JSON object")),
         ("{\"a\": \"hush\",\n oops}",               Err("is not valid JSON: line 2")),
         ("{'a': 1}",                                Err("is not valid JSON: line 1")),
         ("{\"a\": 1} {}",                           Err("is not valid JSON: line 1")),
@@ -91,8 +91,8 @@ fn yaml_keeps_comments_and_order() {
         ("  a: b\n",                                    Err("")),
         ("a: b\n...\n",                                 Err("")),
         ("a: b\n---\nc: d\n",                           Err("holds more than one document")),
-        ("- a\n",                                       Err("holds no settings at its top level")),
-        ("hush\n",                                      Err("holds no settings at its top level")),
+        ("- a\n",                                       Err("has no settings at its top level")),
+        ("hush\n",                                      Err("has no settings at its top level")),
         ("a: b\na: c\n",                                Err("")),
         ("a: b: hush\n",                                Err("is not valid YAML: line 1")),
         ("a: \"hush\n",                                 Err("is not valid YAML")),
@@ -106,7 +106,7 @@ fn what_nests_without_end_is_refused() {
     let many = |text: &str| text.repeat(100_000);
     #[rustfmt::skip]
     let rows = [
-        (Yaml, many("- "),                    "nests deeper than any settings"),
+        (Yaml, many("- "),                    "nests deeper than any settings file"),
         (Yaml, format!("a: {}", many("[")),   "is not valid YAML"),
         (Json, many("{\"a\":"),               "is not valid JSON"),
         (Json, many("["),                     "is not valid JSON"),

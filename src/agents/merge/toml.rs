@@ -17,7 +17,7 @@ pub(super) fn edit(text: &str, template: &Value) -> Result<String, Refusal> {
     Ok(document.to_string())
 }
 
-/// The parser's own message quotes the line, which may hold a key.
+/// The parser's own message quotes the line, which may contain a key.
 fn parse(text: &str) -> Result<DocumentMut, Refusal> {
     text.parse().map_err(|error: toml_edit::TomlError| {
         let before = error.span().and_then(|span| text.get(..span.start));
@@ -37,7 +37,7 @@ fn put(table: &mut dyn TableLike, members: &Map<String, Value>) {
             }
             (Value::Object(members), None) => {
                 let mut fresh = Table::new();
-                // A table of nothing but tables needs no header of its own.
+                // A table containing only tables needs no header of its own.
                 fresh.set_implicit(members.values().all(Value::is_object));
                 put(&mut fresh, members);
                 table.insert(name, Item::Table(fresh));
@@ -57,7 +57,7 @@ fn put(table: &mut dyn TableLike, members: &Map<String, Value>) {
     }
 }
 
-/// Templates hold text, flags and tables only; whatever else is told by reading it again.
+/// Templates contain only strings, flags and tables; anything else is caught by parsing the result.
 fn item(new: &Value) -> Item {
     match new {
         Value::Bool(flag) => value(*flag),
@@ -83,7 +83,7 @@ fn plain(item: &Item) -> Value {
     }
 }
 
-/// What JSON does not know becomes text that no template holds.
+/// What JSON cannot represent becomes a string that no template contains.
 fn plain_value(value: &toml_edit::Value) -> Value {
     match value {
         toml_edit::Value::String(text) => text.value().clone().into(),

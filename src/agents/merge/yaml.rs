@@ -1,6 +1,6 @@
 //! YAML, as far as a flat list of settings goes: plain values at the top level.
 //!
-//! The parser says where in the text each value stands; it is changed there and nowhere else.
+//! The parser says where in the text each value is; it is changed there and nowhere else.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use super::Refusal;
 
 type Events<'a> = std::vec::IntoIter<(Event<'a>, Span)>;
 
-/// No settings nest deeper, and what reads them here goes down with them on the stack.
+/// No settings nest deeper, and the code that reads them here recurses.
 const MAX_DEPTH: usize = 128;
 
 pub(super) fn read(text: &str) -> Result<Value, Refusal> {
@@ -38,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<Value, Refusal> {
         None => Ok(Map::new().into()),
         Some(Value::String(text)) if text.is_empty() || text == "~" => Ok(Map::new().into()),
         Some(settings @ Value::Object(_)) => Ok(settings),
-        Some(_) => Err(Refusal::new("holds no settings at its top level")),
+        Some(_) => Err(Refusal::new("has no settings at its top level")),
     }
 }
 
@@ -54,7 +54,7 @@ fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, Refusal> {
         })?;
         depth = depth_behind(&event.0, depth);
         if depth > MAX_DEPTH {
-            return Err(Refusal::new("nests deeper than any settings"));
+            return Err(Refusal::new("nests deeper than any settings file"));
         }
         events.push(event);
     }
@@ -132,13 +132,13 @@ pub(super) fn edit(text: &str, template: &Value) -> Result<String, Refusal> {
     Ok(text + &added)
 }
 
-/// A plain value on one line, and where it stands.
+/// A plain value on one line, and its position.
 struct Spot {
     value: String,
     range: std::ops::Range<usize>,
 }
 
-/// The names, with their values as far as these are plain ones.
+/// The names, with their values if these are plain ones.
 fn top_level(text: &str) -> Result<Vec<(String, Option<Spot>)>, Refusal> {
     let mut places = Vec::new();
     let mut name = None;
@@ -155,9 +155,9 @@ fn top_level(text: &str) -> Result<Vec<(String, Option<Spot>)>, Refusal> {
                 name = Some(text.into_owned());
                 continue;
             }
-            return Err(Refusal::new("has a name that is no plain text"));
+            return Err(Refusal::new("has a name that is not plain text"));
         };
-        // What has an anchor or a tag is more than its text.
+        // A value with an anchor or a tag is more than its text.
         let place = if let Event::Scalar(value, style, 0, None) = event {
             written(text, span, &value, style)
         } else {
@@ -168,8 +168,8 @@ fn top_level(text: &str) -> Result<Vec<(String, Option<Spot>)>, Refusal> {
     Ok(places)
 }
 
-/// Where exactly this value stands. The parser's own end of a value may lie behind a comment,
-/// so only a value is taken that is written in the one obvious way.
+/// The exact position of this value. The parser's own end of a value may be after a comment, so
+/// only a value written in the one obvious way is accepted.
 fn written(text: &str, span: Span, value: &str, style: ScalarStyle) -> Option<Spot> {
     let spelt = match style {
         ScalarStyle::Plain => value.to_owned(),
@@ -186,8 +186,8 @@ fn written(text: &str, span: Span, value: &str, style: ScalarStyle) -> Option<Sp
     })
 }
 
-/// Plain where no reader can take it for anything but this text, or for the flag that is meant;
-/// else in quotes, where YAML reads what JSON writes.
+/// Plain if every reader would take it for exactly this text, or for the flag that is meant; else
+/// in quotes, where YAML reads what JSON writes.
 fn spelt(value: &str) -> String {
     const WORDS: [&str; 8] = ["yes", "no", "on", "off", "null", "y", "n", "~"];
     let plain = value.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -202,7 +202,7 @@ fn spelt(value: &str) -> String {
         Value::from(value).to_string()
     }
 }
-/// How deep it is nested behind this event.
+/// The nesting depth after this event.
 fn depth_behind(event: &Event<'_>, depth: usize) -> usize {
     match event {
         Event::MappingStart(..) | Event::SequenceStart(..) => depth + 1,

@@ -12,13 +12,8 @@ use crate::ledger::{LimitSource, Per, next_end};
 use crate::redact::Secret;
 use crate::units;
 
-/// Tests every key of an account, and reports the result.
-pub(super) async fn check<F>(
-    account: &Account,
-    local: Local,
-    now: SystemTime,
-    get: F,
-) -> Vec<Finding>
+/// Tests the key of an account, and reports the result.
+pub(super) async fn check<F>(account: &Account, local: Local, now: SystemTime, get: F) -> Finding
 where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
@@ -26,18 +21,16 @@ where
         let (status, _, body) = get(url, shown).await?;
         Ok((status, body.to_vec()))
     };
-    let own = account.key.iter().zip(&account.variable);
-    let spares = account.spares.iter().map(|(key, variable)| (key, variable));
-    let mut findings = Vec::new();
-    for (key, variable) in own.chain(spares) {
-        let tested = test(&account.provider, key, account.account_id.as_ref(), &get).await;
-        findings.push(of_key(account, key, variable, &tested, local, now));
+    match (&account.key, &account.variable) {
+        (Some(key), Some(variable)) => {
+            let tested = test(&account.provider, key, account.account_id.as_ref(), &get).await;
+            of_key(account, key, variable, &tested, local, now)
+        }
+        _ => {
+            let tested = reach(&account.provider, None, None, &get).await;
+            without_key(account, &tested, local, now)
+        }
     }
-    if findings.is_empty() {
-        let tested = reach(&account.provider, None, None, &get).await;
-        findings.push(without_key(account, &tested, local, now));
-    }
-    findings
 }
 
 fn of_key(
@@ -106,8 +99,11 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
         .iter()
         .filter(|limit| limit.source == LimitSource::Set);
     let set: Vec<_> = set.map(providers::limit_words).collect();
+    // The file's `limits` are instead of the row's, and its words go with those (spec §10.1); another that
+    // is set, such as `connections`, stands beside them.
     let limits = match (set.is_empty(), row.gives.is_empty()) {
-        (false, _) => format!("limits (set): {}", set.join(", ")),
+        (false, false) => format!("limits (set): {}; (default): {}", set.join(", "), row.gives),
+        (false, true) => format!("limits (set): {}", set.join(", ")),
         (true, false) => format!("limits (default): {}", row.gives),
         (true, true) => "no limits are known".to_owned(),
     };

@@ -1,4 +1,4 @@
-//! What the upstream's key endpoint says about `OPENROUTER_API_KEY`. Pure.
+//! What OpenRouter's key endpoint says about a key. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use super::Finding;
 use crate::cli::{Local, when};
 use crate::clock::{Now, rfc3339};
 use crate::condition::{Condition, Names, Quota};
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::ledger::{Ends, Per, next_end};
 use crate::provider::{KeySaid, Today};
 use crate::redact::{Redactor, Secret};
@@ -17,24 +17,36 @@ use crate::units;
 /// An expiry nearer than this is worth a warning.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Judges the answer of `GET {base}/key`.
+/// Judges the answer of `GET {base}/key` to the key of this account.
 #[must_use]
 pub fn judge_key(
     status: u16,
     body: &[u8],
     config: &Config,
+    account: Option<&Account>,
     local: Local,
     now: Now,
 ) -> Vec<Finding> {
-    let names = Names::of(config);
-    let key = &config.upstream_key;
+    let key = account.and_then(|account| account.key.as_ref());
+    let key = key.unwrap_or(&config.upstream_key);
+    let variable = account.and_then(|account| account.variable.as_ref());
+    let name = variable.map_or("OPENROUTER_API_KEY", |found| &found.name);
+    let place = variable.map_or_else(
+        || name.to_owned(),
+        |found| format!("{name} in {}", found.place),
+    );
+    let names = Names {
+        key: key.tail(),
+        variable: Some(name.to_owned()),
+        ..Names::of(config)
+    };
     let said_today = KeySaid::read(status, body);
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let finding = match status {
         200 => match body.get("data").filter(|data| data.is_object()) {
             Some(data) => {
                 let known = format!("{}{}", shown(key), terms(config));
-                let mut findings = accepted(data, &place(config), &known, now.wall);
+                let mut findings = accepted(data, &place, &known, now.wall);
                 if let KeySaid::Accepted { today: Some(today) } = said_today {
                     findings.push(quota(today, &names, local, now));
                 }
@@ -53,7 +65,7 @@ pub fn judge_key(
             Finding::bad(format!(
                 "{} It is {} (len={}). {}{}",
                 finding.sentence,
-                place(config),
+                place,
                 key.len(),
                 advice(key),
                 said(&body, config),
@@ -66,10 +78,10 @@ pub fn judge_key(
             Finding::bad(format!("{sentence}{said}"))
         }
         404 | 405 => Finding::warn(format!(
-            "the upstream has no key endpoint (HTTP {status}), so OPENROUTER_API_KEY is unchecked"
+            "the upstream has no key endpoint (HTTP {status}), so {name} is unchecked"
         )),
         429 => Finding::warn(format!(
-            "the upstream is rate-limiting (HTTP 429), so OPENROUTER_API_KEY is unchecked{}",
+            "the upstream is rate-limiting (HTTP 429), so {name} is unchecked{}",
             said(&body, config)
         )),
         300..=399 => Finding::bad(format!(
@@ -82,16 +94,6 @@ pub fn judge_key(
         )),
     };
     vec![finding]
-}
-
-/// Where OpenRouter's key was found.
-fn place(config: &Config) -> String {
-    let mut accounts = config.accounts.iter();
-    let first = accounts.find(|account| account.id.provider.is_openrouter());
-    match first.and_then(|account| account.variable.as_ref()) {
-        Some(found) => format!("{} in {}", found.name, found.place),
-        None => "OPENROUTER_API_KEY".to_owned(),
-    }
 }
 
 /// How prompts may be used there.

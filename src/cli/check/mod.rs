@@ -196,16 +196,20 @@ where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
     let names = Names::of(config);
-    let first = config
-        .accounts
-        .iter()
-        .find(|a| a.id.provider.is_openrouter());
-    let rest = config
-        .accounts
-        .iter()
-        .filter(|a| Some(&a.id) != first.map(|first| &first.id));
+    // Each key by itself, whether it is an account's only one or not.
+    let keys = config.accounts.iter().flat_map(Account::under_each_key);
+    let (mut openrouter, others): (Vec<_>, Vec<_>) =
+        keys.partition(|account| account.id.provider.is_openrouter());
+    let further = openrouter.split_off(openrouter.len().min(1));
+    let first = openrouter.first();
+    let further = further.iter().map(|account| {
+        let base = &names.base;
+        let get = &get;
+        async move { further_key(base, account, config, local, now, get).await }
+    });
+    let rest = others.iter();
     let rest = rest.map(|account| accounts::check(account, local, now.wall, &get));
-    let (list, openrouter, rest) = tokio::join!(
+    let (list, asked_first, further, rest) = tokio::join!(
         get(&names.ranking, None),
         async {
             match first {
@@ -213,6 +217,7 @@ where
                 None => None,
             }
         },
+        join_all(further),
         join_all(rest),
     );
     let is_alone = config.providers.iter().all(|row| row.id.is_openrouter());
@@ -230,10 +235,10 @@ where
         // The other providers' models are known without it (spec §10.7).
         false => list_findings.into_iter().map(Finding::no_worse).collect(),
     };
-    let upstream_findings = match openrouter {
+    let upstream_findings = match asked_first {
         None => Vec::new(),
         Some((Ok((status, _, body)), catalogue)) => {
-            let mut findings = judge_key(status, &body, config, local, now);
+            let mut findings = judge_key(status, &body, config, first, local, now);
             // Without a key endpoint it may be another kind of upstream, or a wrong path.
             let no_key_endpoint = matches!(status, 404 | 405);
             let ranking = list.ok().map(|(_, _, body)| body);
@@ -248,8 +253,37 @@ where
     };
     let all = [judge_settings(config), list_findings, upstream_findings];
     Report {
-        findings: [all.concat(), rest.concat()].concat(),
+        findings: [all.concat(), further.concat(), rest].concat(),
     }
+}
+
+/// What OpenRouter's key endpoint says of a key that is not its first.
+async fn further_key<F>(
+    base: &str,
+    account: &Account,
+    config: &Config,
+    local: Local,
+    now: Now,
+    get: F,
+) -> Vec<Finding>
+where
+    F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
+{
+    let shown = account
+        .key
+        .as_ref()
+        .map(|key| (&account.provider.auth, key));
+    let findings = match get(&format!("{base}/key"), shown).await {
+        Ok((status, _, body)) => judge_key(status, &body, config, Some(account), local, now),
+        Err(error) => vec![Finding::bad(format!(
+            "the upstream at {base} cannot be reached: {error}"
+        ))],
+    };
+    let of_account = |finding: Finding| Finding {
+        sentence: format!("{}: {}", account.id, finding.sentence),
+        ..finding
+    };
+    findings.into_iter().map(of_account).collect()
 }
 
 /// What OpenRouter's key endpoint and its catalogue say.
@@ -272,7 +306,7 @@ where
 fn judge_settings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("the settings are complete")];
     findings.extend(config.warnings.iter().map(Finding::warn));
-    for account in &config.accounts {
+    for account in config.accounts.iter().flat_map(Account::under_each_key) {
         let (Some(key), Some(variable)) = (&account.key, &account.variable) else {
             continue;
         };

@@ -60,10 +60,12 @@ fn s8_the_key_is_judged_in_plain_words() {
         (503, "busy".into(),                                     "bad the upstream answers HTTP 503".into()),
     ];
     for (status, body, expected) in rows {
+        let config = config("https://openrouter.ai/api/v1");
         let findings = judge_key(
             status,
             body.as_bytes(),
-            &config("https://openrouter.ai/api/v1"),
+            &config,
+            config.accounts.first(),
             Local::hours(3),
             now(),
         );
@@ -76,7 +78,9 @@ fn s8_the_key_is_judged_in_plain_words() {
 fn s8_a_short_key_shows_its_length_only() {
     let mut config = config("http://127.0.0.1:9/v1");
     config.upstream_key = Secret::new("12345678");
-    let findings = judge_key(401, b"", &config, Local::hours(3), now());
+    config.accounts[0].key = Some(config.upstream_key.clone());
+    let account = config.accounts.first();
+    let findings = judge_key(401, b"", &config, account, Local::hours(3), now());
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
@@ -99,7 +103,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
         (200, "",      dated("yesterday"),                                TWO.into()),
         (200, "true",  dated("2026-09-30T03:17:45Z"),                     format!("{TWO} | warn the ranking is a canned one (X-Free-LLM-Seed): the service has lost its data for now")),
         (200, "",      r#"{"models":[{"id":"a/b:free","rank":1},{"id":"a b"},{"rank":1},7]}"#.into(),
-                                                                          "ok the ranking has 1 model that can be used | warn 3 entries of the ranking are left out; of the first, the id cannot stand in a header or a URL".into()),
+                                                                          "ok the ranking has 1 model that can be used | warn 3 entries of the ranking are left out; of the first, the id is not allowed in a header or a URL".into()),
         (200, "",      r#"{"models":[{"id":"a/b:free","rank":1},{"id":"a/b","rank":2}]}"#.into(),
                                                                           "ok the ranking has 1 model that can be used | warn 1 entry of the ranking is left out: the id does not end in :free, so OpenRouter could bill it (ALLOW_PAID is off)".into()),
         (200, "",      r#"{"models":[{"id":"a/b:free"}]}"#.into(),        "bad the ranking has no model that can be used".into()),

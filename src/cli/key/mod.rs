@@ -204,7 +204,7 @@ async fn verify(
         Ok((status, body.to_vec()))
     };
     match test(row, key, account_id, get).await {
-        Tested::Works => say::line(format_args!("{name} takes the key ({shown}).")),
+        Tested::Works => say::line(format_args!("{name} accepts the key ({shown}).")),
         Tested::Refused(status) => {
             let told = format!(
                 "{name} refuses the key ({shown}) with HTTP {status}: nothing was written. Create one at {}",
@@ -236,7 +236,7 @@ fn untrusted(sources: &Sources, row: &Provider) -> Option<String> {
     let mut settings = setting.into_iter().chain(outbound);
     let found = settings.find(|name| sources.source_of(name) == Some(Source::WorkingDir))?;
     Some(format!(
-        "{found} is set by .env in this folder, which may be anybody's. See that it is yours before you run \
+        "{found} is set by .env in this folder, which may be anyone's. See that it is yours before you run \
          the proxy here"
     ))
 }
@@ -289,7 +289,7 @@ fn after(sources: &Sources, add: &Add, row: &Provider) {
     let now = standings.iter().find(|s| s.provider.id == row.id);
     match now {
         Some(standing) if standing.off.is_none() => say::line(format_args!(
-            "{} is on. A running proxy takes the key when it is started again.",
+            "{} is on. A running proxy uses the key once it is restarted.",
             row.name
         )),
         Some(standing) => say::line(format_args!(

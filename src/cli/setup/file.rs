@@ -51,7 +51,7 @@ impl File {
         let metadata =
             fs::metadata(&real).map_err(|error| told(&format_args!("cannot be read: {error}")))?;
         if !metadata.is_file() {
-            return Err(told(&"is no file"));
+            return Err(told(&"is not a file"));
         }
         if metadata.permissions().readonly() {
             return Err(told(&"is read-only, perhaps on purpose"));

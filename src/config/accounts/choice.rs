@@ -1,4 +1,4 @@
-//! `PROVIDERS`: exactly these, or some more and some fewer than by default (spec §10.1). Pure.
+//! `PROVIDERS`: exactly these, or the default with additions and removals (spec §10.1). Pure.
 
 use super::super::error::shown;
 use crate::model::ProviderId;
@@ -7,12 +7,12 @@ use crate::spelling::distance;
 /// What `PROVIDERS` asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::config) enum Choice {
-    /// It is not set: those that have a key.
+    /// Not set: the providers that have a key.
     #[default]
     Found,
     /// Exactly these, in this order.
     Exactly(Vec<ProviderId>),
-    /// Those that have a key, with these and without those.
+    /// Those that have a key, plus and minus these.
     Changed {
         /// On in any case.
         with: Vec<ProviderId>,
@@ -65,7 +65,7 @@ impl Choice {
             }
         }
         if let Some(both) = with.iter().find(|id| without.contains(id)) {
-            problems.push(format!("PROVIDERS both adds and takes away {both}"));
+            problems.push(format!("PROVIDERS both adds and removes {both}"));
         }
         match (problems.is_empty(), changes) {
             (false, _) => Err(problems),
@@ -91,7 +91,7 @@ impl Choice {
         }
     }
 
-    /// Where a provider stands in the order that `PROVIDERS` gives, if it gives one.
+    /// A provider's position in the order that `PROVIDERS` gives, if it gives one.
     pub(in crate::config) fn place(&self, id: &ProviderId) -> Option<usize> {
         match self {
             Self::Found | Self::Changed { .. } => None,
@@ -100,7 +100,7 @@ impl Choice {
     }
 }
 
-/// A name that no provider has; a key in a name's place is not repeated.
+/// A name that no provider has; a key given instead of a name is not repeated.
 fn unknown(name: &str, known: &[ProviderId]) -> String {
     let near = known
         .iter()
@@ -108,11 +108,11 @@ fn unknown(name: &str, known: &[ProviderId]) -> String {
         .filter(|(far, id)| *far <= 2 && *far < id.as_str().len())
         .min();
     let hint = match near {
-        Some((_, id)) => format!("is {id} meant?"),
+        Some((_, id)) => format!("did you mean {id}?"),
         None => "`free-llm-proxy providers` lists them".to_owned(),
     };
     format!(
-        "PROVIDERS names {}, which is no provider; {hint}",
+        "PROVIDERS names {}, which is not a provider; {hint}",
         shown(name)
     )
 }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_providers_are_exactly_these_or_more_and_fewer() {
+    fn s10_1_providers_are_an_exact_list_or_additions_and_removals() {
         let known = ids("openrouter gemini groq kilo my-box");
         let exactly = |names| Ok(Choice::Exactly(ids(names)));
         let changed = |with, without| {
@@ -152,13 +152,13 @@ mod tests {
             (" , ",                     refused("PROVIDERS is empty: ")),
             ("groq,+kilo",              refused("PROVIDERS mixes two forms")),
             ("groq,-kilo",              refused("PROVIDERS mixes two forms")),
-            ("+kilo,-kilo",             refused("PROVIDERS both adds and takes away kilo")),
-            ("grok",                    refused("PROVIDERS names \"grok\", which is no provider; is groq meant?")),
-            ("+gemnii",                 refused("PROVIDERS names \"gemnii\", which is no provider; is gemini meant?")),
-            ("llama",                   refused("PROVIDERS names \"llama\", which is no provider; `free-llm-proxy providers`")),
-            ("+",                       refused("PROVIDERS names \"\", which is no provider; `free-llm-proxy providers`")),
-            ("gsk_0123456789abcdefghij", refused("PROVIDERS names \"***\", which is no provider")),
-            ("sk-or-v1-0123456789",     refused("PROVIDERS names \"***\", which is no provider")),
+            ("+kilo,-kilo",             refused("PROVIDERS both adds and removes kilo")),
+            ("grok",                    refused("PROVIDERS names \"grok\", which is not a provider; did you mean groq?")),
+            ("+gemnii",                 refused("PROVIDERS names \"gemnii\", which is not a provider; did you mean gemini?")),
+            ("llama",                   refused("PROVIDERS names \"llama\", which is not a provider; `free-llm-proxy providers`")),
+            ("+",                       refused("PROVIDERS names \"\", which is not a provider; `free-llm-proxy providers`")),
+            ("gsk_0123456789abcdefghij", refused("PROVIDERS names \"***\", which is not a provider")),
+            ("sk-or-v1-0123456789",     refused("PROVIDERS names \"***\", which is not a provider")),
         ];
         for (text, expected) in rows {
             match (Choice::read(text, &known), expected) {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_who_is_named_and_who_is_barred() {
+    fn s10_1_named_and_barred_providers() {
         let known = ids("openrouter gemini groq kilo");
         let read = |text| Choice::read(text, &known).unwrap();
         #[rustfmt::skip]

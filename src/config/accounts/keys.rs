@@ -10,17 +10,17 @@ use crate::provider::Provider;
 use crate::provider::file::{KeyRef, KeySource};
 use crate::redact::Secret;
 
-/// A key, and what goes with it.
+/// A key, and its context.
 #[derive(Clone)]
 pub(super) struct Key {
     pub key: Secret,
     pub account_id: Option<Secret>,
     pub variable: Variable,
-    /// What `CONFIG_FILE` calls its account.
+    /// The name of its account in `CONFIG_FILE`.
     pub label: Option<String>,
 }
 
-/// What was found, and what is wrong with it.
+/// The keys found, and what is wrong with them.
 #[derive(Default)]
 pub(super) struct Keys {
     pub keys: Vec<Key>,
@@ -28,17 +28,17 @@ pub(super) struct Keys {
     pub warnings: Vec<String>,
 }
 
-/// Where keys of this provider are looked for.
+/// Where to look for keys of this provider.
 pub(super) struct Search<'a> {
     pub provider: &'a Provider,
     pub variables: &'a Variables<'a>,
     pub environment: Environment,
-    /// Variables that other programs use too count.
+    /// Variables that other programs also use count.
     pub with_shared: bool,
 }
 
 impl Search<'_> {
-    /// The keys that variables hold.
+    /// The keys in variables.
     pub(super) fn by_name(&self) -> Keys {
         let mut out = Keys::default();
         for base in self.names() {
@@ -58,7 +58,7 @@ impl Search<'_> {
         out
     }
 
-    /// The keys that `CONFIG_FILE` names.
+    /// The keys that `CONFIG_FILE` refers to.
     pub(super) fn by_file(&self, refs: &[KeyRef], file: &Variable) -> Keys {
         let mut out = Keys::default();
         for named in refs {
@@ -140,8 +140,8 @@ impl Search<'_> {
         }
     }
 
-    /// The account id with the key's own number, else the first; of several in one variable the one
-    /// at the key's place.
+    /// The account id with the key's own number, else the first; of several in one variable, the
+    /// one at the key's position.
     fn account_id(&self, found: &Found, nth: usize) -> Result<Option<Secret>, String> {
         let (Some(id_name), true) = (
             &self.provider.account_id_name,
@@ -176,7 +176,7 @@ impl Search<'_> {
         })?;
         let nth = if nth < ids.len() { nth } else { 0 };
         if ids.is_empty() {
-            return Err(format!("{} holds no account id", own.variable.name));
+            return Err(format!("{} contains no account id", own.variable.name));
         }
         Ok(Some(ids.swap_remove(nth)))
     }
@@ -194,7 +194,7 @@ impl Search<'_> {
 }
 
 impl Keys {
-    /// The same key twice is one account; under two labels it is a mistake.
+    /// The same key twice is one account; under two labels it is an error.
     fn each_once(&mut self, provider: &Provider) {
         let mut first: HashMap<(String, Option<String>), Key> = HashMap::new();
         let mut once = Vec::new();
@@ -214,7 +214,7 @@ impl Keys {
             };
             match (&before.label, &key.label) {
                 (a, b) if a != b => self.problems.push(format!(
-                    "{what} of {} under two names of accounts: a key is of one account",
+                    "{what} of {} under two account names: a key belongs to one account",
                     provider.id
                 )),
                 _ => self

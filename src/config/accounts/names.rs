@@ -1,18 +1,18 @@
 //! How the variables of keys are spelt: `GROQ_API_KEY`, `GROQ_API_KEY_2`, `GROQ_API_KEYS`, and each
-//! with `_FILE` behind it (spec §10.1). Pure; which providers there are is not known here.
+//! with the suffix `_FILE` (spec §10.1). Pure; it does not know which providers exist.
 
-/// The name of a variable that may hold keys, taken apart.
+/// The name of a variable that may contain keys, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::config) struct KeyName<'n> {
     /// The provider's own name for it.
     pub base: &'n str,
     /// Which of several it is: none, the plural, or a number.
     pub which: Which,
-    /// It names a file that holds the keys.
+    /// It names a file that contains the keys.
     pub is_file: bool,
 }
 
-/// Which of a provider's variables, in the order in which they count.
+/// Which of a provider's variables, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::config) enum Which {
     /// The name alone.
@@ -25,7 +25,7 @@ pub(in crate::config) enum Which {
 
 const FILE: &str = "_FILE";
 
-/// Takes a name apart; of what is no key's name the whole is its base.
+/// Takes a name apart; if it is not a key's name, all of it is the base.
 pub(in crate::config) fn key_name(name: &str) -> KeyName<'_> {
     let (name, is_file) = match name.strip_suffix(FILE) {
         Some(name) => (name, true),
@@ -51,7 +51,7 @@ pub(in crate::config) fn without_file(name: &str) -> &str {
     name.strip_suffix(FILE).unwrap_or(name)
 }
 
-/// Whether a variable may hold keys, whoever's they are.
+/// Whether a variable may contain keys of any provider.
 pub(in crate::config) fn is_keys(name: &str) -> bool {
     let base = key_name(name).base;
     base.ends_with("_KEY") || base.ends_with("_TOKEN")
@@ -66,7 +66,7 @@ pub(in crate::config) fn partner(which: Which, other: &str) -> String {
     }
 }
 
-/// The name of the next variable, where those of these numbers are taken: 1 is the name alone.
+/// The name of the next free variable: number 1 is the bare name.
 pub fn next_name(base: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
     let numbered = (2..=99).map(|number| format!("{base}_{number}"));
     std::iter::once(base.to_owned())
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_1_every_spelling_of_a_keys_variable() {
+    fn s10_1_every_spelling_of_a_key_variable() {
         use Which::{Number, Only, Plural};
         #[rustfmt::skip]
         let rows = [
@@ -109,7 +109,7 @@ mod tests {
             ("HF_TOKEN_3",               "HF_TOKEN",              Number(3),   false),
             ("HF_TOKENS",                "HF_TOKEN",              Plural,      false),
             ("CLOUDFLARE_ACCOUNT_ID_2",  "CLOUDFLARE_ACCOUNT_ID", Number(2),   false),
-            // None of these is another's number.
+            // None of these is a number of another.
             ("GROQ_API_KEY_0",           "GROQ_API_KEY_0",        Only,        false),
             ("GROQ_API_KEY_01",          "GROQ_API_KEY_01",       Only,        false),
             ("GROQ_API_KEY_100",         "GROQ_API_KEY_100",      Only,        false),

@@ -1,4 +1,4 @@
-//! What is said where no account is left, and nothing else is wrong: what to do about it. Pure.
+//! The message if no account is left and nothing else is wrong: what to do about it. Pure.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::variables::Variables;
 use crate::model::ProviderId;
 use crate::provider::{Provider, Training};
 
-/// What is said where nobody is left.
+/// The message if no account is left.
 pub(super) fn nobody(
     providers: &[Arc<Provider>],
     choice: &Choice,
@@ -36,13 +36,13 @@ pub(super) fn nobody(
         let safe = safe.filter(|provider| provider.training == Training::No);
         let names: Vec<_> = safe.filter_map(|provider| key_of(&provider)).collect();
         return format!(
-            "TRAINING=refuse leaves nobody to ask: {trains} may train on prompts. Set TRAINING=allow, or a \
+            "TRAINING=refuse leaves no provider to ask: {trains} may train on prompts. Set TRAINING=allow, or a \
              key of a provider that does not: {}",
             names.join(", ")
         );
     }
     if choice.bars_openrouter() {
-        return "PROVIDERS takes away openrouter, and no other provider has a key: nobody is left to ask"
+        return "PROVIDERS removes openrouter, and no other provider has a key: no provider is left to ask"
             .to_owned();
     }
     let others: Vec<_> = providers

@@ -1,25 +1,25 @@
-//! Which providers are on, why the others are not, and the accounts there are. Pure.
+//! Which providers are on, why the others are not, and the resulting accounts. Pure.
 
 use std::sync::Arc;
 
-use super::Account;
 use super::choice::Choice;
 use super::keys::{Key, Keys, Search};
 use super::nobody::nobody;
 use super::split;
 use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
+use super::{Account, Spare};
 use crate::model::{AccountId, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
 
-/// What decides, beside the keys.
+/// What decides, besides the keys.
 pub(in crate::config) struct Asked<'a> {
-    /// Every provider that is known, with what the file changes of it, in the order of spec §10.1.
+    /// Every known provider, with what the file changes about it, in the order of spec §10.1.
     pub providers: Vec<Arc<Provider>>,
-    /// `CONFIG_FILE`, and what it is called.
+    /// `CONFIG_FILE`.
     pub file: &'a ConfigFile,
-    /// Where that file is, and whose trust it has.
+    /// Where that file is, and how far it is trusted.
     pub file_is: Variable,
     /// `PROVIDERS`.
     pub choice: &'a Choice,
@@ -29,18 +29,18 @@ pub(in crate::config) struct Asked<'a> {
     pub refuse_training: bool,
 }
 
-/// What came out.
+/// The result.
 #[derive(Default)]
 pub(in crate::config) struct Resolved {
     pub standings: Vec<Standing>,
     pub accounts: Vec<Account>,
     pub problems: Vec<String>,
-    /// What is said where nobody is left and nothing else is wrong.
+    /// The message if no account is left and nothing else is wrong.
     pub nobody: Option<String>,
     pub warnings: Vec<String>,
 }
 
-/// Finds every provider's keys and makes accounts of them.
+/// Finds every provider's keys and turns them into accounts.
 pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -> Resolved {
     let mut out = Resolved::default();
     let in_environment = variables.environment_has("PROXY_API_KEY");
@@ -59,7 +59,7 @@ pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -
         let id = &standing.provider.id;
         (id.as_str() == ProviderId::LOCAL, asked.choice.place(id))
     };
-    // Both sorts are stable: what has no place keeps its own.
+    // Both sorts are stable: what has no position keeps its own.
     out.standings.sort_by_key(last);
     out.accounts.sort_by_key(|account| {
         let mut standings = out.standings.iter();
@@ -76,7 +76,7 @@ pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -
     out
 }
 
-/// One provider on its way.
+/// A provider being resolved.
 struct Stand<'a> {
     asked: &'a Asked<'a>,
     variables: &'a Variables<'a>,
@@ -90,9 +90,13 @@ impl Stand<'_> {
         let found = self.find();
         let mut variables: Vec<_> = found.keys.iter().map(|key| key.variable.clone()).collect();
         variables.dedup();
+        let decided = self.decide(found);
         Standing {
-            provider: Arc::clone(self.provider),
-            off: self.decide(found).err(),
+            provider: match &decided {
+                Ok(counted) => Arc::clone(counted),
+                Err(_) => Arc::clone(self.provider),
+            },
+            off: decided.err(),
             variables,
         }
     }
@@ -123,7 +127,7 @@ impl Stand<'_> {
         }
     }
 
-    /// People's shells hold keys for other programs.
+    /// People's shells contain keys for other programs.
     fn environment(&self) -> Environment {
         let is_ours = self.provider.id.is_openrouter() || self.is_local();
         if is_ours || self.in_environment || self.is_named() {
@@ -133,8 +137,9 @@ impl Stand<'_> {
         }
     }
 
-    /// Makes its accounts, or says why it has none.
-    fn decide(&mut self, found: Keys) -> Result<(), Off> {
+    /// Creates its accounts and returns the provider as they are counted there, or says why it has
+    /// none.
+    fn decide(&mut self, found: Keys) -> Result<Arc<Provider>, Off> {
         let provider = self.provider;
         if self.asked.choice.bars(&provider.id) {
             return Err(Off::Barred);
@@ -159,7 +164,7 @@ impl Stand<'_> {
             return Err(self.without_key());
         }
         let is_there = provider.custom || self.is_local();
-        // A key of its own puts one on that needs none, too.
+        // A key of its own enables even a provider that needs none.
         let only_named = provider.only_when_named && !provider.keyless;
         let needs_name = only_named || (keys.is_empty() && !is_there);
         if needs_name && !self.is_named() {
@@ -174,12 +179,15 @@ impl Stand<'_> {
             }
             return Err(Off::Trains);
         }
-        let accounts = accounts(provider, keys);
-        self.out.accounts.extend(accounts);
-        Ok(())
+        let counted = match keys.is_empty() {
+            true => Arc::clone(provider),
+            false => Arc::clone(provider).with_key(),
+        };
+        self.out.accounts.extend(accounts(&counted, keys));
+        Ok(counted)
     }
 
-    /// The keys that may be used: a billed one only where that is allowed.
+    /// The keys that may be used: a billed one only if that is allowed.
     fn affordable(&mut self, keys: Vec<Key>) -> Result<Vec<Key>, Off> {
         let provider = self.provider;
         let (Some(first), true, false) = (keys.first(), provider.billed, self.asked.allow_paid)
@@ -211,7 +219,7 @@ impl Stand<'_> {
         }
     }
 
-    /// Why a provider that needs one has no key.
+    /// Why a provider that needs a key has none.
     fn without_key(&mut self) -> Off {
         let provider = self.provider;
         if self.is_named() {
@@ -251,7 +259,7 @@ impl Stand<'_> {
     }
 }
 
-/// One account for each key, or one for all keys of a label; without a key one alone.
+/// One account for each key, or one for all keys of a label; without a key just one.
 fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     let account = |label: &str| Account {
         id: AccountId {
@@ -273,7 +281,12 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     for key in keys {
         let same = |account: &&mut Account| key.label.as_deref() == Some(&account.id.label);
         if let Some(account) = accounts.iter_mut().find(same) {
-            account.spares.push((key.key, key.variable));
+            account.spares.push(Spare {
+                odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
+                key: key.key,
+                account_id: key.account_id,
+                variable: key.variable,
+            });
             continue;
         }
         let label = key.label.clone().unwrap_or_else(|| {
@@ -293,7 +306,7 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     accounts
 }
 
-/// `groq`, `groq#2`, ...: the first that no account of the file has taken.
+/// `groq`, `groq#2`, ...: the first that no account of the file uses.
 fn free_label(provider: &str, before: usize, is_taken: impl Fn(&String) -> bool) -> String {
     let numbered = (before..).map(|number| match number {
         0 => provider.to_owned(),

@@ -1,29 +1,29 @@
-//! The keys within the text of a variable or a file: one, or several with commas, blanks or line
-//! ends between them (spec §10.1). Pure. No text of a key ever stands in a refusal.
+//! The keys in the text of a variable or a file: one, or several with commas, blanks or line ends
+//! between them (spec §10.1). Pure. An error never contains any text of a key.
 
 use super::super::value::is_placeholder;
 use crate::redact::Secret;
 
-/// A key is no longer: tokens of the largest kind take two kilobytes.
+/// No key is longer: tokens of the largest kind take two kilobytes.
 const LONGEST: usize = 8 << 10;
 
-/// More keys than this are no list of keys.
+/// More keys than this are not a list of keys.
 const MOST: usize = 99;
 
-/// Of several the parts of a sentence would be shorter.
+/// If there are several, shorter ones would be words of a sentence.
 const SHORTEST_OF_SEVERAL: usize = 8;
 
-/// Why a text holds no usable keys.
+/// Why a text contains no usable keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) enum Unusable {
-    /// It is what a sample has in a key's place.
+    /// It is a sample's placeholder.
     Placeholder,
     /// The end of a sentence that begins with the variable's name.
     Rule(&'static str),
 }
 
-/// The keys in this text of the variable `name`; none where it is empty. `prefix` is how the
-/// provider's keys usually begin.
+/// The keys in this text of the variable `name`; none if it is empty. `prefix` is how the
+/// provider's keys usually start.
 pub(in crate::config) fn keys(
     text: &str,
     name: &str,
@@ -46,7 +46,7 @@ pub(in crate::config) fn keys(
     parts.into_iter().map(key).collect()
 }
 
-/// One value that is no list, an account id: it becomes part of an address.
+/// A single value, an account id: it becomes part of an address.
 pub(in crate::config) fn account_ids(text: &str, name: &str) -> Result<Vec<Secret>, Unusable> {
     let fits = |id: &str| {
         id.len() <= 128
@@ -80,7 +80,7 @@ pub fn pasted(text: &str, name: &str, prefix: Option<&str>) -> Result<Secret, &'
     }
 }
 
-/// Whether a key begins otherwise than the provider's do.
+/// Whether a key starts differently from the provider's usual keys.
 pub(in crate::config) fn is_odd(key: &Secret, prefix: Option<&str>) -> bool {
     prefix.is_some_and(|prefix| !key.expose().starts_with(prefix))
 }
@@ -98,7 +98,7 @@ fn key(text: &str) -> Result<Secret, Unusable> {
     }
 }
 
-/// What people copy along with a key goes: quotes, line ends, `export NAME=`.
+/// Removes what people copy along with a key: quotes, line ends, `export NAME=`.
 fn words<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let exported = text.strip_prefix("export");
@@ -117,7 +117,7 @@ fn words<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
         .filter(|word| !word.is_empty())
 }
 
-/// A sample's key: the provider's prefix and nothing but x behind it, too.
+/// A sample's key, including one with the provider's prefix followed only by x.
 fn is_sample(key: &str, prefix: Option<&str>) -> bool {
     let own = prefix.and_then(|prefix| key.strip_prefix(prefix));
     let blank = |own: &str| own.bytes().all(|b| matches!(b, b'x' | b'X' | b'*'));
@@ -154,7 +154,7 @@ mod tests {
             (format!("'{A}' , \"{B}\""),                &[A, B]),
             (format!("'{A},{B}'"),                      &[A, B]),
             ("any".into(),                              &["any"]),
-            // Twice is for the caller to see.
+            // Duplicates are for the caller to notice.
             (format!("{A},{A}"),                        &[A, A]),
         ];
         for (text, expected) in rows {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_what_is_no_key() {
+    fn s10_1_what_is_not_a_key() {
         let long = "a".repeat(9000);
         let many = "gsk_0123456789abcdef,".repeat(100);
         #[rustfmt::skip]
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_an_account_id_may_stand_in_an_address() {
+    fn s10_1_an_account_id_must_fit_into_an_address() {
         #[rustfmt::skip]
         let rows: &[(&str, Option<&[&str]>)] = &[
             ("0123456789abcdef0123456789abcdef", Some(&["0123456789abcdef0123456789abcdef"])),

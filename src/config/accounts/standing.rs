@@ -1,16 +1,16 @@
-//! How a provider stands: on or off, and why. Pure.
+//! The standing of a provider: on or off, and why. Pure.
 
 use std::sync::Arc;
 
 use super::variables::Variable;
 use crate::provider::Provider;
 
-/// How a provider stands.
+/// The standing of a provider.
 #[derive(Clone, Debug)]
 pub struct Standing {
     /// Its row.
     pub provider: Arc<Provider>,
-    /// Why it is off; `None` where it is on.
+    /// Why it is off; `None` if it is on.
     pub off: Option<Off>,
     /// Where its keys were found.
     pub variables: Vec<Variable>,
@@ -21,15 +21,15 @@ pub struct Standing {
 pub enum Off {
     /// There is no key.
     NoKey,
-    /// It is on only where `PROVIDERS` names it.
+    /// It is on only if `PROVIDERS` names it.
     Unnamed,
-    /// Its only key stands in variables that other programs use too.
+    /// Its only key is in variables that other programs use too.
     Shared(Vec<String>),
-    /// Its only key stands in variables of the environment that may be meant for other programs.
+    /// Its only key is in variables of the environment that may be meant for other programs.
     Elsewhere(Vec<String>),
-    /// `PROVIDERS` does not have it.
+    /// `PROVIDERS` excludes it.
     Barred,
-    /// What is asked under its key is billed, and `ALLOW_PAID` is off.
+    /// Requests under its key are billed, and `ALLOW_PAID` is off.
     Billed,
     /// It may train on prompts, and `TRAINING` is `refuse`.
     Trains,

@@ -1,19 +1,19 @@
-//! The variables that hold keys, as the sources have them: which counts of two, and what the file says
-//! that one names (spec §10.1, §12.1). Pure but for `read`, which is passed in.
+//! The variables with keys, from all sources: which one takes precedence, and the contents of files
+//! that they name (spec §10.1, §12.1). Pure except for `read`, which is passed in.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::error::looks_like_key;
 use super::super::trust::Source;
 use super::names::{self, Which, file_twin, key_name};
+use crate::redact::looks_like_key;
 
-/// The variables of one source that may hold keys, by their names.
+/// The variables of one source that may contain keys, by name.
 #[derive(Clone)]
 pub(in crate::config) struct Layer {
-    /// Whose it is.
+    /// Which source.
     pub source: Source,
-    /// What it is called in a sentence.
+    /// Its name in a sentence.
     pub name: String,
     /// Name and text.
     pub texts: BTreeMap<String, String>,
@@ -29,24 +29,24 @@ impl std::fmt::Debug for Layer {
 /// Where a key was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name, such as `GROQ_API_KEY_2` or `GROQ_API_KEY_FILE`; for a file that `CONFIG_FILE` names,
-    /// that file's path.
+    /// Its name, such as `GROQ_API_KEY_2` or `GROQ_API_KEY_FILE`; for a file named in
+    /// `CONFIG_FILE`, that file's path.
     pub name: String,
-    /// Who set it.
+    /// The source that set it.
     pub source: Source,
-    /// What that source is called in a sentence: `.env`, `the environment`.
+    /// The source's name in a sentence: `.env`, `the environment`.
     pub place: String,
 }
 
 impl Variable {
-    /// Whether it names a file that holds the key.
+    /// Whether it names a file that contains the key.
     #[must_use]
     pub fn is_file(&self) -> bool {
         key_name(&self.name).is_file
     }
 }
 
-/// A variable that is set, with the text that it stands for.
+/// A variable that is set, with its resolved text.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::config) struct Found {
     pub variable: Variable,
@@ -54,7 +54,7 @@ pub(in crate::config) struct Found {
     pub text: String,
 }
 
-/// All sources, the one that wins first.
+/// All sources, in order of precedence.
 pub(in crate::config) struct Variables<'a> {
     pub layers: &'a [Layer],
     /// The text of a file, or the end of a sentence that says why there is none.
@@ -69,7 +69,7 @@ pub(in crate::config) enum Environment {
 }
 
 impl Variables<'_> {
-    /// What is set under this name in all its spellings, in the order in which they count.
+    /// What is set under this name in all its spellings, in order of precedence.
     pub(in crate::config) fn all(
         &self,
         base: &str,
@@ -104,7 +104,8 @@ impl Variables<'_> {
         }
     }
 
-    /// What is set under this very name, or in the file that its twin names; an empty text is none.
+    /// What is set under exactly this name, or in the file that its twin names; an empty text
+    /// counts as unset.
     pub(in crate::config) fn one(
         &self,
         name: &str,
@@ -130,7 +131,7 @@ impl Variables<'_> {
             }
             (Some(text), None) => (name, text.to_owned()),
             (None, Some(path)) => {
-                // The user's own file means the same in whatever folder.
+                // The user's own file means the same in every folder.
                 let is_users = layer.source == Source::UserFile;
                 let named_in = is_users.then_some(Path::new(&layer.name));
                 (twin.as_str(), self.file(&twin, path, named_in)?)
@@ -163,8 +164,8 @@ impl Variables<'_> {
         })
     }
 
-    /// The text of a file that holds a key; a path that is not absolute begins beside the file that it is
-    /// named in: a folder that happens to be the working one has no say in which key that is.
+    /// The text of a file that contains a key; a relative path starts at the file that it is named
+    /// in, so that the working directory cannot decide which key that is.
     pub(in crate::config) fn file(
         &self,
         named_by: &str,
@@ -174,7 +175,7 @@ impl Variables<'_> {
         if looks_like_key(path) {
             let name = names::without_file(named_by);
             return Err(format!(
-                "{named_by} holds a key where the name of a file belongs: put the key into {name}, or into \
+                "{named_by} contains a key where the name of a file belongs: put the key into {name}, or into \
                  a file"
             ));
         }
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_a_path_begins_where_it_is_written() {
+    fn s10_1_a_relative_path_starts_at_the_file_that_names_it() {
         let read = |path: &Path| Ok(path.display().to_string());
         #[rustfmt::skip]
         let rows = [
@@ -285,13 +286,13 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_a_file_that_holds_no_key_is_a_mistake() {
+    fn s10_1_a_file_without_a_key_is_an_error() {
         #[rustfmt::skip]
         let rows: &[(Set, &str)] = &[
             (&[("G_KEY_FILE", "/gone")],                    "G_KEY_FILE=\"/gone\" is not there"),
             (&[("G_KEY_FILE", "/empty")],                   "G_KEY_FILE=\"/empty\" is empty: "),
             (&[("G_KEY_2_FILE", "/gone")],                  "G_KEY_2_FILE=\"/gone\" is not there"),
-            (&[("G_KEY_FILE", "gsk_0123456789abcdef0123")], "G_KEY_FILE holds a key where the name of a file belongs: put the key into G_KEY,"),
+            (&[("G_KEY_FILE", "gsk_0123456789abcdef0123")], "G_KEY_FILE contains a key where the name of a file belongs: put the key into G_KEY,"),
             (&[("G_KEY", "a"), ("G_KEY_FILE", "/gone")],    "G_KEY and G_KEY_FILE are both set by UserFile"),
         ];
         for (set, expected) in rows {

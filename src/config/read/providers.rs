@@ -1,4 +1,4 @@
-//! What the settings say of providers, and the accounts that come of it.
+//! The settings of providers, and the resulting accounts.
 
 use std::net::SocketAddr;
 
@@ -53,12 +53,12 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             read: beside.read,
         };
         let mut resolved = accounts::resolve(&asked, &variables);
-        // Where it is not known whom PROVIDERS means, it is no news that none is left.
+        // If it is unclear which providers PROVIDERS means, it is no news that none is left.
         resolved.nobody = resolved.nobody.filter(|_| is_chosen);
         resolved
     }
 
-    /// A provider that is this very proxy would ask itself without end.
+    /// A provider that is this proxy itself would ask itself endlessly.
     pub(super) fn lead_elsewhere(
         &mut self,
         accounts: &[Account],

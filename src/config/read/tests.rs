@@ -181,7 +181,7 @@ fn s11_1_the_figures_behind_the_order_are_decimal_seconds() {
 }
 
 #[test]
-fn s6_time_limits_lean_on_each_other() {
+fn s6_time_limits_depend_on_each_other() {
     #[rustfmt::skip]
     let rows: &[(Set, [u64; 3], Option<u64>)] = &[
         // set                                                           connect, upstream, idle, plain
@@ -304,7 +304,7 @@ fn with(set: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
 }
 
 #[test]
-fn s6_clients_find_the_proxy_where_it_listens_or_where_they_are_told() {
+fn s6_clients_find_the_proxy_where_it_listens_or_at_the_given_url() {
     #[rustfmt::skip]
     let rows: &[(Set, Option<&str>, &str)] = &[
         // settings                                       --url                         the base

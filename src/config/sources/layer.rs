@@ -1,5 +1,5 @@
-//! What one source sets: its settings by the table's names, the variables that may hold keys, and the
-//! names that nothing has.
+//! What one source sets: its settings by the table's names, the variables that may contain keys,
+//! and unknown names.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,15 +11,15 @@ use super::super::trust::Source;
 #[derive(Clone)]
 pub(super) struct Layer {
     pub source: Source,
-    /// What it is called in a sentence.
+    /// Its name in a sentence.
     pub name: String,
     /// By the table's names.
     pub values: HashMap<&'static str, String>,
-    /// The variables that may hold keys, and account ids, by their own names.
+    /// The variables that may contain keys, and account ids, by their own names.
     pub keys: BTreeMap<String, String>,
-    /// The settings whose value stands in a file that this source names (`PROXY_API_KEY_FILE`).
+    /// The settings whose value is in a file that this source names (`PROXY_API_KEY_FILE`).
     pub from_files: Vec<&'static str>,
-    /// The names that no setting has, in a file with their lines.
+    /// The unknown names, with line numbers if from a file.
     pub strange: Vec<(Option<usize>, String)>,
 }
 
@@ -43,7 +43,7 @@ impl Layer {
         }
     }
 
-    /// Takes these variables; of two spellings of a setting the first of the table counts.
+    /// Takes these variables; of two spellings of a setting, the first in the table counts.
     pub(super) fn take(&mut self, mut variables: HashMap<String, String>) {
         let keys = variables
             .iter()
@@ -74,7 +74,8 @@ impl std::fmt::Debug for Layer {
     }
 }
 
-/// Whether a variable of this name is a setting's, or a provider's key or account id in some spelling.
+/// Whether a variable with this name is a setting, or a provider's key or account id in some
+/// spelling.
 pub(super) fn is_known(name: &str) -> bool {
     table::spelt(name).is_some() || accounts::is_provider_variable(name)
 }

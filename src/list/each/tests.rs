@@ -1,4 +1,4 @@
-//! Lists over real sockets: each provider a server of its own, good, broken or slow to be found.
+//! Lists over real sockets: each provider is a server of its own: good, broken or slow.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::*;
 use crate::config::OutboundProxy;
 use crate::upstream::{Connector, bearer};
 
-/// Answers each request by its path and key with status and body, and writes down what was asked.
+/// Answers each request by path and key with a status and a body, and records what was asked.
 struct Server {
     listener: TcpListener,
     answers: &'static [(&'static str, u16, &'static str)],
@@ -98,7 +98,7 @@ fn at(provider: &str, address: SocketAddr, keys: &[&str]) -> ListAt {
     }
 }
 
-/// What was read, and in how many bytes: `groq: a b`.
+/// What was read, and from which provider: `groq: a b`.
 fn told(read: &[(ProviderId, Result<ProviderList, RefreshError>)]) -> Vec<String> {
     let one = |(provider, read): &(ProviderId, Result<ProviderList, RefreshError>)| match read {
         Ok(list) => {
@@ -111,7 +111,7 @@ fn told(read: &[(ProviderId, Result<ProviderList, RefreshError>)]) -> Vec<String
 }
 
 #[tokio::test]
-async fn s10_7_a_list_that_cannot_be_read_costs_no_other_anything() {
+async fn s10_7_a_list_that_cannot_be_read_does_not_affect_the_others() {
     let server = Server::new(&[
         ("/v1/models key-of-groq", 200, r#"{"data":[{"id":"openai/gpt-oss-120b"},{"id":"x-key-of-groq"}]}"#),
         ("/v1/models -", 200, r#"{"data":[{"id":"gpt-oss-120b","name":"key-of-groq"}]}"#),
@@ -171,7 +171,7 @@ async fn s10_7_a_list_that_cannot_be_read_costs_no_other_anything() {
 }
 
 #[tokio::test]
-async fn s10_1_a_server_of_the_users_own_is_asked_about_its_models() {
+async fn s10_1_the_users_own_server_is_asked_about_its_models() {
     let ollama = Server::new(&[
         (
             "/v1/models -",
@@ -256,7 +256,7 @@ fn s10_7_a_list_that_cannot_be_read_keeps_its_last_state() {
     assert_eq!(step(Ok(list("b"))), (true, (Some("b".to_owned()), None)));
 }
 
-/// Reads them beside one another.
+/// Reads them in parallel.
 async fn each_of(
     each: &EachList,
     lists: &[ListAt],

@@ -1,4 +1,4 @@
-//! All lists together, and what holds whatever they say.
+//! All lists together, and what holds whatever they contain.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ const ALL: List = List {
     priced: false,
 };
 
-/// Providers with the ids of their lists, in their order.
+/// Providers with the ids of their lists, in order.
 struct World {
     ranking: Option<Ranking>,
     catalogue: Option<Catalogue>,
@@ -96,7 +96,7 @@ fn catalogue(entries: &str) -> Catalogue {
 }
 
 #[test]
-fn s10_3_one_provider_alone_is_asked_in_the_rankings_order() {
+fn s10_3_a_single_provider_is_asked_in_the_rankings_order() {
     let ids = ["b:free", "a:free", "x/a:free", "c:free"];
     let world = World::new(Some(&ids), &[("openrouter", None)]);
     let merged = world.merged();
@@ -172,7 +172,8 @@ fn s10_7_the_ranking_counts_without_openrouter_and_openrouter_without_the_rankin
     let entries = format!(
         r#"{{"id":"small:free","context_length":1,{free}}},{{"id":"large:free","context_length":2,{free}}}"#
     );
-    // Alone, the second source has an order of its own (spec §2.3); beside others nobody is ranked.
+    // Alone, the second source has its own order (spec §2.3); with other providers no model is
+    // ranked.
     let mut alone = World::new(None, &[("openrouter", None)]);
     alone.catalogue = Some(catalogue(&entries));
     assert_eq!(told(&alone.merged()), "0:large:free 1:small:free");
@@ -286,7 +287,8 @@ proptest! {
                 let is_whole = if pair[0].tier == pair[1].tier { step.is_some_and(|step| step <= 1) } else { pair[1].place == 0 };
                 prop_assert!(is_whole);
             }
-            // Twins of the rest share a place, but for OpenRouter's own ids, which the ranking lists one by one.
+            // Twins in the rest share a place, except OpenRouter's own ids, which the ranking lists
+            // one by one.
             for a in order.iter().filter(|placed| placed.tier == Tier::Rest) {
                 for b in order.iter().filter(|placed| placed.tier == Tier::Rest) {
                     let (x, y) = (&merged.offers[a.at], &merged.offers[b.at]);
@@ -296,7 +298,7 @@ proptest! {
                     }
                 }
             }
-            // The order among the ranked is the ranking's.
+            // The ranked models are in the ranking's order.
             let ranks = order.iter().filter(|placed| placed.tier == Tier::Rest);
             let ranks: Vec<_> = ranks.filter_map(|placed| merged.offers[placed.at].rank).collect();
             prop_assert!(ranks.is_sorted(), "{:?}", ranks);

@@ -1,4 +1,4 @@
-//! What each provider offers: the lists of reference "provider cases" §3, and who decides.
+//! What each provider offers: the lists of reference "provider cases" §3, and what decides.
 
 use std::time::{Duration, SystemTime};
 
@@ -87,7 +87,7 @@ fn s10_7_what_each_provider_of_the_reference_offers() {
     }
 }
 
-/// Who names it, what the list has, and what comes of it.
+/// What names it, what the list has, and the result.
 struct Case {
     decides: bool,
     priced: bool,
@@ -122,7 +122,7 @@ fn s10_7_list_row_and_file_decide_what_is_offered() {
         Case { file: Some(&["b", "x"]), expected: "b -x", ..usual() },
         Case { file: Some(&["b", "x"]), list: None, expected: "b x", ..usual() },
         Case { file: Some(&[]), expected: "", ..usual() },
-        // The list does not tell what is free.
+        // The list does not say what is free.
         Case { decides: false, expected: "a -r", ..usual() },
         Case { decides: false, list: None, expected: "a r", ..usual() },
         Case { decides: false, list: Some(""), expected: " -a -r", ..usual() },
@@ -183,7 +183,7 @@ fn facts(offered: &Offered) -> String {
 }
 
 #[test]
-fn s10_7_the_nearest_to_a_model_says_what_it_is() {
+fn s10_7_the_closest_source_describes_a_model() {
     let row = |context, output, tools: Option<bool>| {
         let mut row = row("gpt-oss-120b");
         (row.context, row.output) = (context, output);
@@ -204,7 +204,8 @@ fn s10_7_the_nearest_to_a_model_says_what_it_is() {
         ("some",  None,                           Some(bare),    &all,     "3 row, 30 row, Some(false) row"),
         ("some",  None,                           Some(bare),    &nothing, "4 catalogue, 40 catalogue, Some(true) catalogue"),
         ("some",  Some(row(None, None, Some(false))), Some(bare), &nothing, "4 catalogue, 40 catalogue, Some(false) file"),
-        // The user's own machine: what is unknown counts as present, and others' windows say nothing.
+        // The user's own machine: what is unknown counts as present, and others' windows say
+        // nothing.
         ("local", None,                           Some(bare),    &nothing, "? unknown, ? unknown, Some(true) unknown"),
         ("local", None,                           Some(telling), &nothing, "2 list, 20 list, Some(true) list"),
         ("local", Some(row(Some(1), None, Some(false))), Some(bare), &nothing, "1 file, ? unknown, Some(false) file"),
@@ -299,9 +300,9 @@ fn s10_7_openrouter_offers_what_ranking_or_catalogue_say() {
     assert_eq!(router.offer.public_id.as_str(), "openrouter/free");
 }
 
-/// The rows that are built in, each with the list of reference "provider cases" §3.
+/// The built-in rows, each with the list of reference "provider cases" §3.
 #[test]
-fn s10_7_the_rows_that_are_built_in_make_of_each_list_what_they_should() {
+fn s10_7_the_built_in_rows_select_the_right_models_of_each_list() {
     const KILO: &str = r#"{"id":"stepfun/step-3.7-flash:free","canonical_slug":"x","context_length":131072,"pricing":{"prompt":"0","completion":"0"},"supported_parameters":["tools","response_format","structured_outputs"]},
         {"id":"openai/gpt-5","pricing":{"prompt":"0.000001","completion":"0"}},{"id":"evil/not-zero:free","pricing":{"prompt":"0.1","completion":"0.1"}},{"id":"kilo-auto/free","pricing":{"prompt":"0","completion":"0"}}"#;
     #[rustfmt::skip]
@@ -320,7 +321,7 @@ fn s10_7_the_rows_that_are_built_in_make_of_each_list_what_they_should() {
         assert_eq!(told(&(there, Vec::new())), expected, "{name}");
         assert_eq!(not_there, [], "{name}");
     }
-    // Where ids decide, what the list has beside them is not offered, and what it lacks is not either.
+    // Where ids decide, what else the list has is not offered, and what it lacks is not either.
     #[rustfmt::skip]
     let rows = [
         ("gemini", r#"{"id":"models/gemini-3.5-flash"},{"id":"models/gemini-3.5-pro"},{"id":"models/aqa"}"#, "gemini-3.5-flash"),
@@ -346,7 +347,8 @@ fn s10_7_the_rows_that_are_built_in_make_of_each_list_what_they_should() {
         "@cf/openai/gpt-oss-120b"
     );
     assert_eq!(facts(&there[0]), "128000 list, ? unknown, Some(true) list");
-    // Every provider has offers before its list was ever read, but for those whose list alone knows.
+    // Every provider has offers before its list was ever read, except those for which only the list
+    // decides.
     for row in crate::provider::built_in() {
         let (there, _) = offered(Source::new(row, None, false), None, false);
         assert_eq!(there.is_empty(), row.models.is_empty(), "{}", row.id);
@@ -354,7 +356,7 @@ fn s10_7_the_rows_that_are_built_in_make_of_each_list_what_they_should() {
 }
 
 #[test]
-fn s10_6_who_refuses_a_field_that_may_not_be_dropped_lacks_the_ability() {
+fn s10_6_a_provider_that_refuses_an_undroppable_field_lacks_the_capability() {
     let listed = list(
         r#"{"id":"a:free","pricing":{"prompt":"0"},"supported_parameters":["tools","response_format","structured_outputs"]}"#,
     );

@@ -63,26 +63,26 @@ fn told(offers: &[&str], order: &str, with_tools: bool) -> String {
 fn s10_3_the_rest_is_ordered_by_ranking_and_quality() {
     #[rustfmt::skip]
     let rows: &[(&[&str], &str, &str)] = &[
-        // The ranking orders what it lists, whoever's it is; twins share its place.
+        // The ranking orders the models it lists at any provider; twins share their place.
         (&["openrouter r2:free", "openrouter r1:free", "openrouter r3:free"], "0:r1:free 1:r2:free 2:r3:free", "0:r1:free 1:r2:free 2:r3:free"),
         (&["openrouter r1:free", "openrouter r2:free", "groq x/r1", "ovh r1"], "0:r1:free 0:groq/x/r1 0:ovh/r1 1:r2:free", "0:r1:free 0:groq/x/r1 0:ovh/r1 1:r2:free"),
         (&["ovh r1", "openrouter r1:free"],                                    "0:ovh/r1 0:r1:free", "0:ovh/r1 0:r1:free"),
-        // A ranked model that nobody offers leaves no gap.
+        // A ranked model that no provider offers leaves no gap.
         (&["groq r3", "groq r2"],                                              "0:groq/r2 1:groq/r3", "0:groq/r2 1:groq/r3"),
-        // OpenRouter's own ids keep each their own rank.
+        // OpenRouter's own ids each keep their own rank.
         (&["openrouter r1:free", "openrouter other/r1:free", "openrouter r2:free"], "0:r1:free 1:r2:free 2:other/r1:free", "0:r1:free 1:r2:free 2:other/r1:free"),
-        // Unranked ones stand before the first ranked one that is known and lower.
+        // Unranked ones come before the first ranked one that is known and lower.
         (&["openrouter r1:free", "openrouter r2:free", "a best"],              "0:a/best 1:r1:free 2:r2:free", "0:a/best 1:r1:free 2:r2:free"),
         (&["openrouter r1:free", "openrouter r2:free", "a fair"],              "0:r1:free 1:a/fair 2:r2:free", "0:r1:free 1:a/fair 2:r2:free"),
         (&["openrouter r1:free", "openrouter r2:free", "a good"],              "0:r1:free 1:a/good 2:r2:free", "0:r1:free 1:r2:free 2:a/good"),
         (&["openrouter r1:free", "openrouter r2:free", "a coder"],             "0:r1:free 1:r2:free 2:a/coder", "0:r1:free 1:a/coder 2:r2:free"),
         (&["openrouter r1:free", "openrouter r2:free", "a agent"],             "0:r1:free 1:r2:free 2:a/agent", "0:a/agent 1:r1:free 2:r2:free"),
-        // Lower than all that are ranked: behind these, before what is unknown.
+        // Lower than all ranked ones: after these, before what is unknown.
         (&["a worst", "a nobody", "a worse", "openrouter r1:free", "openrouter r3:free"], "0:r1:free 1:r3:free 2:a/worse 3:a/worst 4:a/nobody",
                                                                                            "0:r1:free 1:r3:free 2:a/worse 3:a/worst 4:a/nobody"),
-        // Within one gap the better first.
+        // Within one gap the better one first.
         (&["a fair", "a good", "openrouter r1:free", "openrouter r2:free"],    "0:r1:free 1:a/good 2:a/fair 3:r2:free", "0:r1:free 1:a/fair 2:r2:free 3:a/good"),
-        // What nothing is known of shares one place.
+        // Models about which nothing is known share one place.
         (&["a nobody", "b anybody", "openrouter r1:free", "b nobody"],         "0:r1:free 1:a/nobody 1:b/anybody 1:b/nobody", "0:r1:free 1:a/nobody 1:b/anybody 1:b/nobody"),
         (&["a nobody", "b anybody"],                                           "0:a/nobody 0:b/anybody", "0:a/nobody 0:b/anybody"),
         (&[],                                                                  "", ""),

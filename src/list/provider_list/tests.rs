@@ -1,4 +1,4 @@
-//! The lists of reference "provider cases" §3, and lists of no use.
+//! The lists of reference "provider cases" §3, and unusable lists.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn of_ids(ids: &[&str]) -> String {
 }
 
 #[test]
-fn s10_7_only_models_to_chat_with_are_taken() {
+fn s10_7_only_chat_models_are_taken() {
     #[rustfmt::skip]
     let rows: &[(&str, &[&str], &str)] = &[
         ("groq", &["openai/gpt-oss-120b", "qwen/qwen3.8-27b", "whisper-large-v3", "whisper-large-v3-turbo", "meta-llama/llama-prompt-guard-2-86m", "playai-tts"],
@@ -38,7 +38,7 @@ fn s10_7_only_models_to_chat_with_are_taken() {
         ("ovh", &["gpt-oss-120b", "bge-m3", "bge-multilingual-gemma2", "whisper-large-v3", "stable-diffusion-xl-base-v10", "Qwen3Guard-Gen-8B", "nvr-tts-en-us"],
          "gpt-oss-120b"),
         ("local", &["qwen3:8b", "llama3.2:3b"], "qwen3:8b llama3.2:3b"),
-        // Its row's ids decide, so what nobody has heard of is read here and not offered there.
+        // Its row's ids decide, so unknown models are read here and not offered there.
         ("nvidia", &["openai/gpt-oss-20b", "nvidia/nv-embedqa-e5-v5", "some/never-heard-of-model"], "openai/gpt-oss-20b some/never-heard-of-model"),
     ];
     for (provider, listed, expected) in rows {
@@ -102,7 +102,7 @@ fn s10_7_what_an_entry_costs() {
 }
 
 #[test]
-fn s10_7_one_bad_entry_costs_only_itself() {
+fn s10_7_one_bad_entry_affects_only_itself() {
     let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(129));
     #[rustfmt::skip]
     let rows = [
@@ -114,12 +114,12 @@ fn s10_7_one_bad_entry_costs_only_itself() {
         (r#"{"id":""}"#,                      "the id is empty or longer than 128 characters"),
         (r#"{"id":"models/"}"#,               "the id is empty or longer than 128 characters"),
         (&long,                               "the id is empty or longer than 128 characters"),
-        (r#"{"id":"b\r\nX-Evil: 1"}"#,        "the id cannot stand in a header or a URL"),
-        (r#"{"id":"b\u0000"}"#,               "the id cannot stand in a header or a URL"),
-        (r#"{"id":"<script>"}"#,              "the id cannot stand in a header or a URL"),
-        (r#"{"id":"модель"}"#,                "the id cannot stand in a header or a URL"),
-        (r#"{"id":"a"}"#,                     "the id stands in the list twice"),
-        (r#"{"id":"models/a"}"#,              "the id stands in the list twice"),
+        (r#"{"id":"b\r\nX-Evil: 1"}"#,        "the id is not allowed in a header or a URL"),
+        (r#"{"id":"b\u0000"}"#,               "the id is not allowed in a header or a URL"),
+        (r#"{"id":"<script>"}"#,              "the id is not allowed in a header or a URL"),
+        (r#"{"id":"модель"}"#,                "the id is not allowed in a header or a URL"),
+        (r#"{"id":"a"}"#,                     "the id appears twice in the list"),
+        (r#"{"id":"models/a"}"#,              "the id appears twice in the list"),
     ];
     for (entry, reason) in rows {
         let list = read(&format!(
@@ -139,7 +139,7 @@ fn s10_7_one_bad_entry_costs_only_itself() {
 }
 
 #[test]
-fn s10_7_a_list_of_no_use_says_why() {
+fn s10_7_an_unusable_list_says_why() {
     #[rustfmt::skip]
     let rows = [
         ("",                                       "the provider's list is cut short at byte 0"),
@@ -165,7 +165,7 @@ fn s10_7_a_list_of_no_use_says_why() {
 }
 
 #[test]
-fn s10_7_a_huge_list_is_read_as_far_as_its_bound() {
+fn s10_7_a_huge_list_is_read_up_to_the_limit() {
     let ids: Vec<String> = (0..5000).map(|n| format!("m{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let list = read(&of_ids(&ids)).unwrap();

@@ -1,4 +1,4 @@
-//! The table of names, row for row (spec §10.2), and what must stay apart.
+//! The table of names, row by row (spec §10.2), and what must remain distinct.
 
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn s10_2_the_ids_of_one_model_have_one_key() {
         ("lfm2.5-2.6b", &["liquid/lfm-2.5-2.6b:free", "lfm2.5:2.6b"]),
         ("nemotron-nano-9b-v2", &["nvidia/nvidia-nemotron-nano-9b-v2", "nvidia/nemotron-nano-9b-v2:free"]),
         ("claude-opus4.8", &["anthropic/claude-opus-4-8", "anthropic/claude-opus-4.8"]),
-        // What stands behind the name.
+        // What follows the name.
         ("qwen3-8b", &["qwen3:8b", "Qwen/Qwen3-8B-FP8", "qwen3-8b-instruct-awq", "qwen/qwen3-8b:latest", "qwen3-8b:free:latest"]),
         ("llama3.2-3b", &["llama3.2:3b", "meta-llama/Llama-3.2-3B-Instruct"]),
     ];
@@ -72,7 +72,7 @@ fn s10_2_the_ids_of_one_model_have_one_key() {
 }
 
 #[test]
-fn s10_2_other_models_stay_apart() {
+fn s10_2_other_models_stay_distinct() {
     #[rustfmt::skip]
     let rows = [
         ("openai/gpt-3.5-turbo",          "openai/gpt-3.5-turbo-instruct"),

@@ -210,7 +210,7 @@ fn s4_5_every_recorded_failure_has_its_scope() {
 }
 
 #[test]
-fn s4_5_the_quota_is_told_by_the_body_alone() {
+fn s4_5_the_quota_is_recognised_by_the_body_alone() {
     #[rustfmt::skip]
     let rows = [
         (429, r#"{"error":{"message":"Slow down"}}"#,                                             "rate_limited, model, 300s"),
@@ -262,7 +262,7 @@ fn s4_5_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
 }
 
 #[test]
-fn s4_5_the_free_requests_are_read_where_they_are_told() {
+fn s4_5_the_free_requests_are_read_where_they_are_given() {
     let (status, headers, body) = Failed::from(Recorded::DailyLimit).sent(MODEL, now().wall);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let told = classify(status, &headers, &body).free_requests.unwrap();
@@ -280,7 +280,7 @@ fn s4_5_the_free_requests_are_read_where_they_are_told() {
 }
 
 #[test]
-fn s4_5_a_403_that_says_nothing_is_the_keys_and_rests_it_only_in_the_upstreams_own_words() {
+fn s4_5_an_unrecognised_403_is_the_keys_and_rests_it_only_if_the_upstream_itself_sent_it() {
     #[rustfmt::skip]
     let rows = [
         ("",                                      "upstream_auth_error, key, none"),
@@ -296,7 +296,7 @@ fn s4_5_a_403_that_says_nothing_is_the_keys_and_rests_it_only_in_the_upstreams_o
 }
 
 #[test]
-fn s4_5_a_provider_that_refuses_is_the_models() {
+fn s4_5_a_providers_refusal_concerns_the_model() {
     const NAMED: &str = r#""provider_name":"SomeHost""#;
     const RAW: &str = r#""raw":"unprocessable""#;
     let error = |message: &str, metadata: &str| {
@@ -338,7 +338,7 @@ fn s4_5_a_provider_that_refuses_is_the_models() {
 
 #[test]
 fn s4_5_what_a_caller_writes_names_no_cause() {
-    // Each stands where an upstream quotes it: within a sentence, or at the end of one.
+    // Each is where an upstream would quote it: within a sentence, or at the end of one.
     #[rustfmt::skip]
     let echoed = [
         "is not a valid model ID",
@@ -359,7 +359,7 @@ fn s4_5_what_a_caller_writes_names_no_cause() {
     ];
     #[rustfmt::skip]
     let rows = [
-        // status   what it is, whatever is quoted
+        // status   the verdict, whatever is quoted
         (400,       "client_error, request, none"),
         (404,       "upstream_error, model, 60s"),
         (413,       "client_error, request, none"),
@@ -380,7 +380,7 @@ fn s4_5_what_a_caller_writes_names_no_cause() {
             }
         }
     }
-    // A role that is all of the sentence but its end.
+    // A role that is the whole sentence except its end.
     let body = r#"{"error":{"message":"vendor/model-x:free is not a valid model ID is not a valid role"}}"#;
     assert_eq!(
         in_words(&classify(404, &[], body)),
@@ -389,7 +389,7 @@ fn s4_5_what_a_caller_writes_names_no_cause() {
 }
 
 #[test]
-fn s4_5_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_nothing() {
+fn s4_5_what_the_requests_own_routing_may_have_caused_rests_nothing_and_teaches_nothing() {
     use Recorded::*;
     const SPARED: &str = "upstream_error, model, none";
     #[rustfmt::skip]
@@ -410,7 +410,7 @@ fn s4_5_what_may_be_owed_to_the_requests_own_routing_rests_nobody_and_teaches_no
         (ProviderLimit,         "rate_limited, model, 300s",         "rate_limited, model, none"),
         (BadGateway,            "upstream_error, model, 60s",        SPARED),
         (TimedOut,              "upstream_error, model, 60s",        SPARED),
-        // The quota is the account's whatever is asked for, and the key's refusal the key's.
+        // The quota is the account's whatever is asked for, and the refused key the key's.
         (DailyLimit,            "rate_limited, account day, at +43200s", "rate_limited, account day, at +43200s"),
         (UserNotFound,          "upstream_auth_error, key, 60s to 3600s", "upstream_auth_error, key, 60s to 3600s"),
         (InvalidImage,          "client_error, request, none",       "client_error, request, none"),

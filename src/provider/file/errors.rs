@@ -5,7 +5,7 @@ use super::mistake::Mistake;
 use super::tree::{Member, Node};
 use crate::provider::{ErrorRow, Means};
 
-/// What a user may teach.
+/// The meanings a user may define.
 const MEANINGS: &[(&str, Means)] = &[
     ("minute-spent", Means::MinuteSpent),
     ("day-spent", Means::DaySpent),
@@ -17,7 +17,7 @@ const MEANINGS: &[(&str, Means)] = &[
     ("overloaded", Means::Overloaded),
     ("region", Means::Region),
 ];
-/// What a built-in row may say beside.
+/// Additional ones for built-in rows.
 const MORE: &[(&str, Means)] = &[
     ("month-spent", Means::MonthSpent),
     ("busy", Means::Busy),
@@ -25,7 +25,7 @@ const MORE: &[(&str, Means)] = &[
 ];
 const MEMBERS: &[&str] = &["provider", "status", "match", "means"];
 
-/// Whose error it is, and what it means.
+/// The provider of the error, and its meaning.
 pub(super) fn error<'n>(
     node: &'n Node,
     whose: Whose<'_>,
@@ -68,7 +68,7 @@ fn status(member: &Member) -> Result<u16, Mistake> {
     u16::try_from(status.ok_or_else(rule)?).map_err(|_| rule())
 }
 
-/// Part of a body: not so short that it is everywhere.
+/// Part of a body: not so short that it occurs everywhere.
 fn mark(member: &Member) -> Result<String, Mistake> {
     let text = member.line_of_text()?;
     if text.len() > 1000 {

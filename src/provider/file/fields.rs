@@ -1,17 +1,17 @@
-//! What changes in a request: fields that go, that are renamed, that have a default (spec §10.1,
-//! §10.6). Pure.
+//! Changes to a request: fields that are removed, renamed or have a default (spec §10.1, §10.6).
+//! Pure.
 
 use serde_json::{Map, Value};
 
 use super::mistake::{Mistake, shown};
 use super::tree::{Member, Node, What};
 
-/// Without these a request is none.
+/// Without these it is not a request.
 const NEEDED: &[&str] = &["messages", "model", "stream"];
 /// More than any provider refuses.
 const MOST: usize = 256;
 
-/// Adds to what is left out.
+/// Adds to the fields that are left out.
 pub(super) fn remove(member: &Member, removed: &mut Vec<String>) -> Result<(), Mistake> {
     let nodes = member.list()?;
     if nodes.len() > MOST {
@@ -37,7 +37,7 @@ pub(super) fn rename(member: &Member) -> Result<Vec<(String, String)>, Mistake> 
     renamed.collect()
 }
 
-/// Names and the JSON that is sent where a request has none of them.
+/// Names and the JSON that is sent if a request has none of them.
 pub(super) fn defaults(member: &Member) -> Result<Vec<(String, String)>, Mistake> {
     let members = member.members()?;
     let defaults = members.iter().map(|field| {
@@ -48,7 +48,7 @@ pub(super) fn defaults(member: &Member) -> Result<Vec<(String, String)>, Mistake
     defaults.collect()
 }
 
-/// A field's name, perhaps one of a message's or a tool's: `messages[].name`, `tools[].$schema`.
+/// The name of a field, or of a member of messages or tools: `messages[].name`, `tools[].$schema`.
 fn field(text: &str, line: usize, list: &str) -> Result<String, Mistake> {
     let below = ["messages[].", "tools[]."];
     let below = below.iter().find_map(|above| text.strip_prefix(above));
@@ -74,7 +74,7 @@ fn top_level(text: &str, line: usize, list: &str) -> Result<String, Mistake> {
 
 fn refused(text: &str, line: usize, list: &str) -> Mistake {
     let named = shown(text);
-    Mistake::new(line, named, format!("is no field that {list} can name"))
+    Mistake::new(line, named, format!("is not a field that {list} can name"))
 }
 
 fn is_name(text: &str) -> bool {

@@ -4,13 +4,14 @@ use super::Whose;
 use super::mistake::Mistake;
 use super::tree::{Member, Node, What};
 use crate::provider::row::Provider;
+use crate::redact::looks_like_key;
 
 /// Where one key of a provider is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRef {
-    /// In what.
+    /// The source.
     pub from: KeySource,
-    /// What its account is called; keys of one label are one account's.
+    /// The name of its account; keys with the same label belong to one account.
     pub account: Option<String>,
     /// The line that names it.
     pub line: usize,
@@ -28,7 +29,7 @@ pub enum KeySource {
 const HOW: &str = "are named, not written here: put the key into a variable of .env and write \
                    keys = [{ env = \"SOME_API_KEY\" }], or into a file and write keys = [{ file = \"/path\" }]";
 const MEMBERS: &[&str] = &["env", "file", "account"];
-/// Members that people would put a key under.
+/// Members under which people might put a key.
 pub(super) const PLAIN: &[&str] = &[
     "key", "api_key", "apikey", "apiKey", "token", "secret", "value",
 ];
@@ -48,7 +49,7 @@ pub(super) fn keys(
         .collect()
 }
 
-/// A member that holds a key in plain text, whatever else it may be called.
+/// A member with a key in plain text, whatever else its name could mean.
 pub(super) fn plain(member: &Member) -> Mistake {
     Mistake::new(member.line, "keys", HOW)
 }
@@ -82,8 +83,9 @@ fn key(node: &Node, provider: &Provider, whose: Whose<'_>) -> Result<KeyRef, Mis
     })
 }
 
-/// A name that ends as keys do and is no other provider's, so that a file cannot send what it likes of
-/// the environment where it likes. What is no such name may be a key, and is not shown.
+/// A name that ends like a key's and is not another provider's, so that a file cannot send
+/// arbitrary parts of the environment to arbitrary addresses. Anything else may be a key, and is
+/// not shown.
 fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<String, Mistake> {
     let name = member.text()?;
     let bare = without_number(name);
@@ -109,7 +111,7 @@ fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<St
     }
 }
 
-/// `GROQ_API_KEY` of `GROQ_API_KEY_2` and `GROQ_API_KEY2`.
+/// `GROQ_API_KEY` for `GROQ_API_KEY_2` and `GROQ_API_KEY2`.
 fn without_number(name: &str) -> &str {
     let cut = name.trim_end_matches(|c: char| c.is_ascii_digit());
     match cut.strip_suffix('_') {
@@ -131,6 +133,10 @@ fn label(member: &Member) -> Result<String, Mistake> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.#@".contains(&b);
     if !(1..=64).contains(&label.len()) || !label.bytes().all(fits) {
         return Err(member.wrong("must be 1 to 64 letters, digits or any of - _ . # @"));
+    }
+    // It appears in logs, metrics and pages.
+    if looks_like_key(label) {
+        return Err(plain(member));
     }
     Ok(label.to_owned())
 }

@@ -5,7 +5,7 @@ use super::tree::{Member, Node, What};
 use super::{Whose, models};
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 
-/// More than any provider gives, and far below what arithmetic bears.
+/// More than any provider gives, and far below what would overflow.
 const MOST: u64 = 1_000_000_000_000_000;
 /// A year.
 const MOST_HOURS: u64 = 366 * 24;
@@ -53,8 +53,8 @@ const MEMBERS: &[&str] = &[
     "models",
 ];
 
-/// One limit: exactly one unit, a window unless it counts what is under way, and who shares it (the
-/// account where it does not say).
+/// One limit: exactly one unit, a window unless it counts concurrent requests, and what shares it
+/// (the account by default).
 pub(super) fn limit(node: &Node, whose: Whose<'_>) -> Result<Limit, Mistake> {
     let wrong = |sentence: &str| Mistake::new(node.line, "limits", sentence);
     let (mut amount, mut per, mut of, mut ends) = (None, None, Counted::Account, None);

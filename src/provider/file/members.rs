@@ -1,4 +1,4 @@
-//! The members of one provider, written over what is known of it (spec §10.1). Pure.
+//! The members of one provider, applied on top of what is known about it (spec §10.1). Pure.
 
 use super::mistake::{Mistake, Notes, perhaps, shown};
 use super::tree::{Member, What};
@@ -8,7 +8,7 @@ use crate::provider::row::{Auth, KeyTest, Provider, Training};
 
 const MOST_CONNECTIONS: u64 = 10_000;
 
-/// What a user's file may say of a provider.
+/// What a user's file may contain for a provider.
 pub(super) const MEMBERS: &[&str] = &[
     "base_url",
     "auth",
@@ -32,7 +32,7 @@ const TRAINING: &[(&str, Training)] = &[
     ("unknown", Training::Unknown),
 ];
 
-/// Writes the members over what is known.
+/// Applies the members on top of what is known.
 pub(super) fn provider(
     known: Provider,
     members: &[Member],
@@ -46,7 +46,7 @@ pub(super) fn provider(
         address_line: None,
         whose,
     };
-    // The base comes first: what else the row knows of addresses moves with it.
+    // The base comes first: the row's other addresses move with it.
     let (bases, others): (Vec<_>, Vec<_>) =
         members.iter().partition(|member| member.name == "base_url");
     for member in bases.into_iter().chain(others) {
@@ -86,8 +86,9 @@ impl Reading<'_> {
                 let limits = limits.map(|node| limits::limit(node, self.whose));
                 row.limits = limits.collect::<Result<_, _>>()?;
                 if !self.whose.is_ours() {
-                    // The row's words are of its own limits.
+                    // The row's words describe its own limits.
                     row.gives.clear();
+                    row.limits_with_key = None;
                 }
             }
             "models" => {
@@ -116,7 +117,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What the built-in rows say beside.
+    /// Additional members of the built-in rows.
     fn more(&mut self, member: &Member) -> Result<(), Mistake> {
         let row = &mut self.row;
         match member.name.as_str() {
@@ -130,7 +131,13 @@ impl Reading<'_> {
             "list_decides" => row.list.decides = member.switch()?,
             "list_with_key" => row.list.with_key = member.switch()?,
             "list_priced" => row.list.priced = member.switch()?,
+            "limits_with_key" => {
+                let limits = member.list()?.iter();
+                let limits = limits.map(|node| limits::limit(node, self.whose));
+                row.limits_with_key = Some(limits.collect::<Result<_, _>>()?);
+            }
             "day_ends" => row.day_ends = Some(member.word(limits::ENDS)?),
+            "takes" => row.fields.takes = texts(member)?,
             "no_nulls" => row.fields.no_nulls = member.switch()?,
             "text_only" => row.fields.text_only = member.switch()?,
             "schema_remove" => row.fields.schema_remove = texts(member)?,
@@ -150,7 +157,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What the members must be together.
+    /// What the members must satisfy together.
     fn end(self, line: usize, members: &[Member], notes: &mut Notes) -> FileProvider {
         let row = self.row;
         let has = |name: &str| members.iter().any(|member| member.name == name);
@@ -158,7 +165,7 @@ impl Reading<'_> {
             let named = row.id.as_str();
             let meant = perhaps(named, &self.whose.names());
             let sentence =
-                format!("is no provider that is built in, and a new one needs its base_url{meant}");
+                format!("is not a built-in provider, and a new one needs its base_url{meant}");
             notes.note(Mistake::new(line, shown(named), sentence));
         }
         if row.takes_account_id() && row.account_id_name.is_none() {
@@ -188,7 +195,7 @@ fn texts(member: &Member) -> Result<Vec<String>, Mistake> {
 
 /// `bearer`, `none`, or the name of the header that holds the key.
 fn auth(member: &Member) -> Result<Auth, Mistake> {
-    /// Headers that say something else, or that the way itself writes.
+    /// Headers with another meaning, or that are set elsewhere on the way.
     const TAKEN: &[&str] = &[
         "accept",
         "accept-encoding",
@@ -219,7 +226,7 @@ fn auth(member: &Member) -> Result<Auth, Mistake> {
         })
 }
 
-/// An address, several in turn, or `chat` where only a chat shows it.
+/// An address, several to be tried in turn, or `chat` if only a chat request can tell.
 fn key_test(member: &Member) -> Result<KeyTest, Mistake> {
     if let What::List(_) = member.node.what {
         let urls = texts(member)?;
@@ -232,7 +239,7 @@ fn key_test(member: &Member) -> Result<KeyTest, Mistake> {
     }
 }
 
-/// `no`, `may` or `unknown`; a switch says the first two.
+/// `no`, `may` or `unknown`; a switch covers the first two.
 fn training(member: &Member) -> Result<Training, Mistake> {
     if let What::Switch(may) = member.node.what {
         return Ok(if may { Training::May } else { Training::No });

@@ -1,4 +1,4 @@
-//! What is wrong with a file, by line, and what may be shown of it. Pure.
+//! Errors in a file, by line, and what may be shown of them. Pure.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::tree::{Member, Node, What};
 use crate::spelling::distance;
 
-/// One mistake in a file.
+/// One error in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The line, from 1.
     pub line: usize,
-    /// The member or the value that is wrong, where it may be shown.
+    /// The wrong member or value, if it may be shown.
     pub named: String,
-    /// What is wrong with it, said after its name.
+    /// What is wrong with it, a phrase to follow its name.
     pub sentence: String,
 }
 
@@ -35,10 +35,10 @@ impl fmt::Display for Mistake {
 
 /// Ten years, as everywhere (spec §6).
 const MOST_SEC: u64 = 315_360_000;
-/// More mistakes than this help no reader.
+/// More errors than this help no reader.
 const MOST: usize = 50;
 
-/// The mistakes that were found so far.
+/// The errors found so far.
 #[derive(Default)]
 pub(super) struct Notes(Vec<Mistake>);
 
@@ -49,12 +49,12 @@ impl Notes {
         }
     }
 
-    /// What was read, or nothing and a note why.
+    /// What was read; on an error, notes it and returns nothing.
     pub(super) fn keep<T>(&mut self, read: Result<T, Mistake>) -> Option<T> {
         read.map_err(|mistake| self.note(mistake)).ok()
     }
 
-    /// The whole, where nothing was wrong; else everything that was, by line.
+    /// The result if nothing was wrong; else all errors, by line.
     pub(super) fn end<T>(mut self, whole: T) -> Result<T, Vec<Mistake>> {
         if self.0.is_empty() {
             return Ok(whole);
@@ -64,7 +64,7 @@ impl Notes {
     }
 }
 
-/// A word of the file as it may be shown: nothing of what could be a key.
+/// A word of the file as it may be shown: without anything that could be a key.
 pub(super) fn shown(word: &str) -> String {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_. /[]".contains(&b);
@@ -89,15 +89,15 @@ pub(super) fn perhaps(name: &str, known: &[&str]) -> String {
 }
 
 impl Member {
-    /// It has this name, and nothing reads it.
+    /// It has this name, but nothing reads it.
     pub(super) fn unknown(&self, of: &str, known: &[&str]) -> Mistake {
         let known_names = known.join(", ");
         let meant = perhaps(&self.name, known);
-        let sentence = format!("is nothing that {of} has: {known_names}{meant}");
+        let sentence = format!("is not a member of {of}: {known_names}{meant}");
         Mistake::new(self.line, shown(&self.name), sentence)
     }
 
-    /// Its value is not what it must be.
+    /// Its value is invalid.
     pub(super) fn wrong(&self, sentence: impl Into<String>) -> Mistake {
         Mistake::new(self.node.line, shown(&self.name), sentence)
     }
@@ -171,7 +171,7 @@ impl Member {
         known.map(|(_, means)| *means).ok_or_else(|| {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let sentence = format!(
-                "is no value of {}, which is one of {}{}",
+                "is not a value of {}, which is one of {}{}",
                 shown(&self.name),
                 words.join(", "),
                 perhaps(text, &words)
@@ -182,7 +182,7 @@ impl Member {
 }
 
 impl Node {
-    /// The members of a table in the list of this name.
+    /// The members of a table in the list with this name.
     pub(super) fn members(&self, list: &str) -> Result<&[Member], Mistake> {
         let What::Members(members) = &self.what else {
             return Err(Mistake::new(self.line, list, "holds tables in {braces}"));
@@ -190,7 +190,7 @@ impl Node {
         Ok(members)
     }
 
-    /// A text in the list of this name.
+    /// A text in the list with this name.
     pub(super) fn text(&self, list: &str) -> Result<&str, Mistake> {
         let What::Text(text) = &self.what else {
             return Err(Mistake::new(self.line, list, "holds texts in quotes"));

@@ -1,7 +1,7 @@
-//! Reads `CONFIG_FILE` (spec §10.1), and the built-in rows, which have the same form and a few members
-//! more. Pure: a text goes in, providers come out, or every mistake with its line.
+//! Reads `CONFIG_FILE` (spec §10.1), and the built-in rows, which have the same form and a few
+//! additional members. Pure: a text goes in, providers come out, or every error with its line.
 //!
-//! No file is opened here, no variable read and no key seen: keys are named only.
+//! No file is opened here, no variable is read and no key seen: keys are only named.
 
 mod errors;
 mod fields;
@@ -23,33 +23,33 @@ use crate::model::ProviderId;
 use mistake::{Notes, perhaps, shown};
 use tree::Member;
 
-/// A file larger than this is no file of ours.
+/// A larger file is not one of ours.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What a file says.
+/// The contents of a file.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFile {
-    /// The providers that it names, in its order: new ones, and known ones as they are after what it
-    /// changes of them.
+    /// The providers that it names, in order: new ones, and known ones including what it changes
+    /// about them.
     pub providers: Vec<FileProvider>,
 }
 
 /// A provider that a file names.
 #[derive(Clone, Debug)]
 pub struct FileProvider {
-    /// The whole row: what is built in, with what the file says over it.
+    /// The whole row: what is built in, overridden by the file.
     pub provider: Arc<Provider>,
-    /// Where its keys are, in place of what variables gave; `None` where the file does not say.
+    /// Where its keys are, replacing what variables gave; `None` if the file does not say.
     pub keys: Option<Vec<KeyRef>>,
-    /// The line that names an address for it, where one does: a key from a less trusted source must
-    /// not go there (spec §12.1).
+    /// The line with an address for it, if there is one: a key from a less trusted source must not
+    /// be sent there (spec §12.1).
     pub address_line: Option<usize>,
     /// The line that names it first.
     pub line: usize,
 }
 
 impl ConfigFile {
-    /// What it says of one provider.
+    /// What it says about one provider.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FileProvider> {
         let mut all = self.providers.iter();
@@ -57,12 +57,12 @@ impl ConfigFile {
     }
 }
 
-/// Whose text it is.
+/// Where a text comes from.
 #[derive(Clone, Copy, Debug)]
 enum Whose<'a> {
-    /// The built-in table's: every provider is new, and may say more.
+    /// The built-in table: every provider is new, and more members are allowed.
     Ours,
-    /// The user's, which changes these built-in rows or adds to them.
+    /// The user's file, which changes these built-in rows or adds to them.
     Users(&'a [Arc<Provider>]),
 }
 
@@ -70,7 +70,7 @@ enum Whose<'a> {
 ///
 /// # Errors
 ///
-/// Everything that is wrong, by line. None of them quotes a key, nor any other value that could be one.
+/// Everything that is wrong, by line. Nothing quotes a key, or any other value that could be one.
 pub fn read(text: &[u8], built_in: &[Arc<Provider>]) -> Result<ConfigFile, Vec<Mistake>> {
     read_as(text, Whose::Users(built_in))
 }
@@ -90,7 +90,7 @@ fn read_as(text: &[u8], whose: Whose<'_>) -> Result<ConfigFile, Vec<Mistake>> {
     for member in &members {
         match member.name.as_str() {
             "providers" => file.read_providers(member, whose, &mut notes),
-            // An error may be of a provider that comes further down.
+            // An error may belong to a provider that comes further down.
             "errors" => {}
             _ => notes.note(member.unknown("the file", &["providers", "errors"])),
         }
@@ -101,7 +101,7 @@ fn read_as(text: &[u8], whose: Whose<'_>) -> Result<ConfigFile, Vec<Mistake>> {
     notes.end(file)
 }
 
-/// The text behind a mark that some editors put before it.
+/// The text without the byte order mark that some editors put first.
 fn decoded(text: &[u8]) -> Result<&str, Mistake> {
     if text.len() > MAX_BYTES {
         let sentence = format!("is larger than {MAX_BYTES} bytes");
@@ -129,7 +129,7 @@ impl ConfigFile {
         }
     }
 
-    /// What it teaches counts before what is built in, in its own order.
+    /// What it defines takes precedence over what is built in, in its own order.
     fn read_errors(&mut self, member: &Member, whose: Whose<'_>, notes: &mut Notes) {
         let rows = notes.keep(member.list()).unwrap_or_default();
         for row in rows.iter().rev() {
@@ -143,7 +143,7 @@ impl ConfigFile {
         }
     }
 
-    /// The provider that an error is of.
+    /// The provider of an error.
     fn taught(
         &mut self,
         member: &Member,
@@ -167,7 +167,7 @@ impl ConfigFile {
                         member.node.line,
                         shown(name),
                         format!(
-                            "is no provider that is built in or that the file names{}",
+                            "is neither a built-in provider nor one that the file defines{}",
                             perhaps(name, &all)
                         ),
                     )
@@ -181,9 +181,9 @@ impl ConfigFile {
                 self.providers.len() - 1
             }
         };
-        self.providers
-            .get_mut(at)
-            .ok_or_else(|| Mistake::new(line, shown(name), "is no provider that the file names"))
+        self.providers.get_mut(at).ok_or_else(|| {
+            Mistake::new(line, shown(name), "is not a provider that the file defines")
+        })
     }
 }
 
@@ -208,7 +208,7 @@ impl<'a> Whose<'a> {
         self.rows().iter().find(|row| row.id.as_str() == name)
     }
 
-    /// What is known of a provider before the text says more.
+    /// What is known about a provider before the text adds to it.
     fn known(self, name: &str, line: usize) -> Result<Provider, Mistake> {
         if let Some(provider) = self.find(name) {
             return Ok(Provider::clone(provider));

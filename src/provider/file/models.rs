@@ -89,11 +89,16 @@ fn offer(node: &Node) -> Result<OfferRow, Mistake> {
 }
 
 fn id(text: &str, line: usize) -> Result<ModelId, Mistake> {
-    ModelId::try_from(text)
-        .map_err(|error| Mistake::new(line, "models", format!("holds no id of a model: {error}")))
+    ModelId::try_from(text).map_err(|error| {
+        Mistake::new(
+            line,
+            "models",
+            format!("contains an invalid model id: {error}"),
+        )
+    })
 }
 
-/// An id in which `*` is any characters.
+/// An id in which `*` matches any characters.
 pub(super) fn pattern(node: &Node) -> Result<String, Mistake> {
     let text = node.text("models")?;
     id(text, node.line).map(|_| text.to_owned())

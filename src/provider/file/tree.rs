@@ -1,4 +1,4 @@
-//! A TOML text as a tree whose every member knows its line. Pure.
+//! A TOML text as a tree in which every member knows its line. Pure.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 
 use super::Mistake;
 
-/// A value and the line that it begins on.
+/// A value and the line where it begins.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) line: usize,
@@ -34,8 +34,8 @@ pub(super) struct Member {
     pub(super) node: Node,
 }
 
-/// The whole text. The parser's own words are kept, which are its own; its quotation of the line is not,
-/// which may hold a key.
+/// Parses the whole text. The parser's own message is kept, but not its quotation of the line,
+/// which may contain a key.
 pub(super) fn parse(text: &str) -> Result<Vec<Member>, Mistake> {
     let lines = Lines::of(text);
     let document = Document::parse(text).map_err(|error| {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_1_what_is_no_toml_has_a_line_and_shows_nothing_of_it() {
+    fn s10_1_invalid_toml_is_reported_with_its_line_and_not_quoted() {
         let deep = format!("a = {}", "[".repeat(100_000));
         #[rustfmt::skip]
         let rows = [

@@ -1,4 +1,4 @@
-//! What OpenRouter's errors come to: `docs/upstream.md` §4-§6 as one table.
+//! What OpenRouter's errors imply: `docs/upstream.md` §4-§6 as one table.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::model::ModelId;
 use crate::provider::ruling::{KEY_REST, Ruling};
 use crate::verdict::{AccountLimit, Rest, Scope};
 
-/// A model that serves only coding agents does so for months.
+/// A model that only serves coding agents does so for months.
 const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
 
 /// What a ruling takes from the settings and from the answer's waits.
@@ -16,7 +16,7 @@ pub(in crate::provider) struct Usual<F> {
     pub(in crate::provider) rate_limit: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.
     pub(in crate::provider) generic: Duration,
-    /// The wait that the answer names.
+    /// The wait that the answer gives.
     pub(in crate::provider) asked: F,
 }
 
@@ -48,8 +48,8 @@ impl ErrorBody<'_> {
             (404, Some(Named::Provider)) => Ruling::model(generic),
             (400..=499, Some(Named::Provider)) => Ruling::model(Rest::None),
             (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Ruling::model(Rest::None),
-            // The page of an edge before the upstream says nothing of the key: some prompts are
-            // enough for one.
+            // A page from an edge in front of the upstream says nothing about the key: some prompts
+            // are enough to cause one.
             (403, _) if self.error.is_none() => key(Rest::None),
             (403, _) => key(KEY_REST),
             (404, _) => Ruling::model(generic),

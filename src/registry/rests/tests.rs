@@ -55,7 +55,7 @@ fn out_of(limit: AccountLimit) -> Because {
 
 /// A request asks; the number of the probe that it is.
 fn ask(rests: &mut Rests, now: Now) -> Option<u64> {
-    rests.ask(&candidate("a"), || seconds(2), now)
+    rests.ask(&candidate("a"), None, seconds(2), now)
 }
 
 fn left_of(rests: &Rests, subject: &Subject, now: Now) -> Duration {
@@ -166,12 +166,12 @@ fn s4_7_with_each_probe_that_is_late_one_more_may_probe_the_account() {
         let mut known = Rests::default();
         let minute = out_of(AccountLimit::Minute);
         known.rest(&subject, minute, Rest::For(seconds(10)), start);
-        let first = known.ask(&a, || seconds(2), at(10)).unwrap();
+        let first = known.ask(&a, None, seconds(2), at(10)).unwrap();
         assert_eq!(known.standing(&subject, at(11)), Standing::Probing);
         assert_eq!(known.next_probe_in(&subject, at(11)), Some(seconds(1)));
         assert_eq!(known.next_probe_in(&subject, at(12)), Some(Duration::ZERO));
         assert!(known.is_probed_by(&subject, &a) && !known.is_probed_by(&subject, &b));
-        let second = known.ask(&b, || seconds(5), at(12)).unwrap();
+        let second = known.ask(&b, None, seconds(5), at(12)).unwrap();
         let own_time = known.next_probe_in(&subject, at(12));
         assert_eq!(own_time, Some(seconds(5)));
         // The first ends without telling anything; the second brings an answer.
@@ -179,11 +179,11 @@ fn s4_7_with_each_probe_that_is_late_one_more_may_probe_the_account() {
         assert_eq!(known.standing(&subject, at(13)), Standing::Probing);
         known.probed(&subject, second, true);
         assert_eq!(known.standing(&subject, at(13)), Standing::Awake);
-        assert_eq!(known.ask(&a, || seconds(2), at(13)), None);
+        assert_eq!(known.ask(&a, None, seconds(2), at(13)), None);
     }
     let mut known = Rests::default();
     known.rest(&model(), because(), Rest::For(seconds(10)), start);
-    assert!(known.ask(&a, || seconds(2), at(10)).is_some());
+    assert!(known.ask(&a, None, seconds(2), at(10)).is_some());
     let next = known.next_probe_in(&model(), at(60));
     assert_eq!(next, None, "of a model there is one");
 }
@@ -262,7 +262,7 @@ fn s4_7_one_request_probes_the_model_the_account_and_the_provider_at_once() {
         for subject in a.subjects() {
             known.rest(subject, because(), Rest::For(seconds(10)), start);
         }
-        let number = known.ask(&a, || seconds(2), later).unwrap();
+        let number = known.ask(&a, None, seconds(2), later).unwrap();
         let standing = |known: &Rests| a.subjects().clone().map(|s| known.standing(&s, later));
         assert_eq!(standing(&known), [Standing::Probing; 4]);
         for subject in a.subjects() {

@@ -9,11 +9,11 @@ use super::*;
 
 const LIMIT: usize = 1 << 20;
 
-/// What node's zlib makes of [`text`].
+/// [`text`] as compressed by node's zlib.
 const BROTLI: &str = "1b9a03102c0eccd39b4e582a9ef32034dc1f21c92ce8e048df38b4080391bd656b717925a0e06775f5158b8e631c30bfc0ddb58ce857034667789cb0d0339a876b482a10e4a4e865a26de356131a05";
 /// The same with a window of 256 MB.
 const LARGE_WINDOW: &str = "115c680e40b038304f6f3a61a978ce83d0707f8424b3a083237de3d0220c44f696adc5e59580829fd5d5572c3a8e71c0fc0277d732a25f0d3074060f2758d0339a876b482a10e4a4e865a26de356131a05";
-/// What `zstd -19` makes of it.
+/// The same by `zstd -19`.
 const ZSTD: &str = "28b52ffd046835020012040f14c03d7e8771fddfc985dc5a40f2daef46c5e1772eb34c0781eefcfa81a81bfffdfc74dbf7e19021c8da71e10ebde8c3916ace2519fe5032efa1e53201007d35ab0905da27092f";
 
 fn text() -> Vec<u8> {
@@ -50,7 +50,7 @@ fn zstd(text: &[u8]) -> Vec<u8> {
     compress_to_vec(text, CompressionLevel::Fastest)
 }
 
-/// A frame that holds nothing for us.
+/// A frame without content.
 fn skippable(length: u8) -> Vec<u8> {
     let head = [0x50, 0x2a, 0x4d, 0x18, length, 0, 0, 0];
     [&head[..], &vec![7; usize::from(length)]].concat()
@@ -87,7 +87,7 @@ fn s6_a_coding_is_known_by_its_name() {
 }
 
 #[test]
-fn s6_what_is_packed_comes_out_as_it_went_in() {
+fn s6_decompression_restores_the_original() {
     use Coding::{Brotli, Deflate, Gzip, Zstd};
     let (whole, long) = (text(), vec![b'x'; LIMIT]);
     let two = |packed: Vec<u8>| [&packed[..], &packed].concat();
@@ -112,7 +112,7 @@ fn s6_what_is_packed_comes_out_as_it_went_in() {
 }
 
 #[test]
-fn s6_what_comes_out_is_bounded_and_what_is_broken_is_told() {
+fn s6_output_is_bounded_and_broken_input_is_reported() {
     use Coding::{Brotli, Deflate, Gzip, Zstd};
     use Unpackable::{Broken, TooLarge};
     let (whole, bomb) = (text(), vec![b' '; 40 * LIMIT]);
@@ -168,9 +168,9 @@ fn s6_what_comes_out_is_bounded_and_what_is_broken_is_told() {
 }
 
 proptest! {
-    /// Bytes of anybody's neither end the program nor pass the limit.
+    /// Arbitrary bytes neither end the program nor exceed the limit.
     #[test]
-    fn whatever_comes_is_unpacked_within_the_limit_or_refused(
+    fn any_input_is_decompressed_within_the_limit_or_refused(
         which in 0..5_usize,
         changed in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         limit in 1..2_000_usize,

@@ -1,4 +1,4 @@
-//! The tool calls of earlier turns: their ids, and what Google must find beside them.
+//! The tool calls of earlier turns: their ids, and what Google requires beside them.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -6,14 +6,14 @@ use std::hash::{DefaultHasher, Hasher as _};
 use super::Rewrite;
 use crate::json::{Cuts, Raw, write};
 
-/// What Google documents for calls that another model has made (reference §8).
+/// Google's documented placeholder for calls made by another model (reference §8).
 const SIGNATURE: &[u8] = br#"{"thought_signature":"skip_thought_signature_validator"}"#;
 
-/// How long Mistral wants a call's id.
+/// The length of a call's id at Mistral.
 const SHORT: usize = 9;
 
-/// The id as Mistral takes it: itself if it is nine letters or digits, else nine that are always the
-/// same for it.
+/// The id in Mistral's form: unchanged if it is nine letters or digits, else nine that are always
+/// the same for it.
 fn short(id: &str) -> Cow<'_, str> {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     if id.len() == SHORT && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -64,7 +64,7 @@ impl Rewrite<'_> {
         }
     }
 
-    /// The id of a call, where it stands with the call or with its result.
+    /// The id of a call, in the call or in its result.
     pub(super) fn call_id(&mut self, id: Raw<'_>) {
         let Some(text) = id.as_str().filter(|_| self.fields.short_call_ids) else {
             return;
@@ -75,7 +75,7 @@ impl Rewrite<'_> {
         }
     }
 
-    /// What stands beside a call already: its own signature stays as it is.
+    /// What the call has already: its own signature is kept.
     fn sign(&mut self, extra: Raw<'_>) {
         let place = self.patch.place(extra);
         let google = extra.members().filter(|(name, _)| name == "google").last();
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_6_an_id_of_a_call_becomes_nine_letters_or_digits_and_always_the_same() {
+    fn s10_6_a_call_id_consistently_becomes_nine_letters_or_digits() {
         for id in [
             "",
             "call_1",

@@ -1,12 +1,11 @@
-//! The messages of a conversation, each as the provider takes it.
+//! The messages of a conversation, each in the provider's form.
 
 use super::Rewrite;
 use super::roles::{self, Step, Turn};
 use super::texts::{is_all_text, join_texts, text_of};
 use crate::json::{Cuts, Kind, Raw};
 
-/// What models say of their thinking, under the names that clients send back (reference, clients.md
-/// 12).
+/// Models' reasoning, under the names that clients send back (reference, clients.md 12).
 const REASONING: [&str; 4] = [
     "reasoning_content",
     "reasoning",
@@ -86,7 +85,7 @@ impl Rewrite<'_> {
         cuts.end(&mut self.patch, base + 1, more);
     }
 
-    /// Whether a member of a message does not go there.
+    /// Whether a member of a message must not be sent there.
     fn goes(&mut self, name: &str, value: Raw<'_>) -> bool {
         if self.fields.refuses_in_messages(name) && !matches!(name, "role" | "content") {
             if !value.is_null() {
@@ -102,7 +101,7 @@ impl Rewrite<'_> {
     fn content(&mut self, content: Raw<'_>) {
         let place = self.patch.place(content);
         match content.kind() {
-            // Beside calls it is usual, and refused by some; a message without any content is no
+            // Beside calls it is usual, but refused by some; a message without any content is no
             // better.
             Kind::Null if self.fields.no_nulls => self.patch.replace(place, b"\"\""),
             Kind::Array if self.fields.text_only && is_all_text(content) => {

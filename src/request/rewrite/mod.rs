@@ -1,9 +1,9 @@
-//! The body that goes to a provider other than OpenRouter: the client's, with what the provider's row
-//! says changed, and only where the request has it (spec §10.6).
+//! The body for a provider other than OpenRouter: the client's, with the changes that the
+//! provider's row requires, and only where the request has something to change (spec §10.6).
 //!
-//! Pure. The body is read by places and never built; all that is not named here stays byte for byte.
-//! Each level is read a fixed number of times, and what is written is no longer than what was read but
-//! for a constant a member.
+//! Pure. The body is processed as slices and never rebuilt; everything not named here stays byte
+//! for byte. Each level is read a fixed number of times, and the output exceeds the input by at
+//! most a constant per member.
 
 mod calls;
 mod messages;
@@ -22,15 +22,15 @@ use crate::model::{Capabilities, Capability, Offer};
 /// Names of a limit on the answer's length.
 const LENGTHS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
-/// A body on its way.
+/// A body being rewritten.
 struct Rewrite<'a> {
     patch: Patch<'a>,
     fields: &'a Fields,
     dropped: Dropped,
 }
 
-/// The body for an offer that is known to be `able` of this, and what was left out of it; `refused` was
-/// found to be refused there.
+/// The body for an offer with the capabilities `able`, and what was left out of it; `refused` are
+/// fields that it was found to refuse.
 pub(super) fn rewrite(
     bytes: &Bytes,
     offer: &Offer,
@@ -55,7 +55,7 @@ pub(super) fn rewrite(
     (UpstreamBody::of(rewrite.patch.parts()), rewrite.dropped)
 }
 
-/// The members of a body that has been read before.
+/// The members of a body that has been checked before.
 pub(super) fn top_level(bytes: &Bytes) -> Vec<Member<'_>> {
     let mut found = Vec::new();
     if let Ok(Some(mut members)) = Members::open(bytes, json::MAX_DEPTH) {
@@ -66,7 +66,7 @@ pub(super) fn top_level(bytes: &Bytes) -> Vec<Member<'_>> {
     found
 }
 
-/// Whether a field says what would be so without it.
+/// Whether a field says what would be the case without it.
 pub(super) fn is_default(name: &str, value: Raw<'_>) -> bool {
     match name {
         "n" => value.as_integer() == Some(1),
@@ -78,12 +78,12 @@ pub(super) fn is_default(name: &str, value: Raw<'_>) -> bool {
     }
 }
 
-/// What becomes of a field.
+/// What happens to a field.
 enum Fate<'a> {
     Stays,
-    /// It goes, and nothing is lost.
+    /// It is removed, and nothing is lost.
     Goes,
-    /// It goes, and that is said.
+    /// It is removed, and that is reported.
     Lost,
     Renamed(&'a str),
 }
@@ -153,7 +153,7 @@ impl<'a> Plan<'a> {
         if REMOVED.contains(&name) {
             return Fate::Goes;
         }
-        // What the client asks and what is asked of: without them it is no request.
+        // The client's question and the model asked: without them it is not a request.
         if matches!(name, "model" | "messages" | "prompt") {
             return Fate::Stays;
         }
@@ -170,14 +170,14 @@ impl<'a> Plan<'a> {
         match renamed {
             _ if refused && !is_form(name) => Fate::Lost,
             _ if refused && is_default(name, value) => Fate::Goes,
-            // Both are there: the one that has the right name counts.
+            // Both are present: the one that already has the right name counts.
             Some(new) if self.has(new) || taken.contains(&new) => Fate::Lost,
             Some(new) => Fate::Renamed(new),
             None => Fate::Stays,
         }
     }
 
-    /// Whether the provider's row, its list, or an answer of the offer's has refused a field.
+    /// Whether the provider's row, its list, or an answer of the offer has refused a field.
     fn refuses(&self, name: &str) -> bool {
         let needed = match name {
             "seed" => Some(Capability::Seed),
@@ -196,7 +196,7 @@ impl<'a> Plan<'a> {
         members.any(|member| member.key == name && !member.value.is_null())
     }
 
-    /// Whether a field will be there under this name that is not so called now.
+    /// Whether a field that has another name now will be sent under this one.
     fn comes_anew(&self, name: &str) -> bool {
         let mut renames = self.fields.rename.iter();
         let mut defaults = self.fields.defaults.iter();
@@ -207,7 +207,7 @@ impl<'a> Plan<'a> {
     /// The fields that are sent although the request has none.
     fn defaults(&self) -> impl Iterator<Item = Vec<u8>> {
         let is_there = |name: &str| {
-            // A length is one under either name.
+            // A length counts under either name.
             let twins = LENGTHS.iter().filter(|_| LENGTHS.contains(&name));
             let renamed = self.fields.rename.iter().filter(|(_, new)| new == name);
             let mut others = twins.copied().chain(renamed.map(|(old, _)| old.as_str()));
@@ -229,7 +229,7 @@ impl<'a> Plan<'a> {
             })
     }
 
-    /// Lowers a limit on the answer's length to what the offer can give.
+    /// Lowers a limit on the answer's length to what the offer supports.
     fn cap(&self, member: &Member<'_>, rewrite: &mut Rewrite<'_>) {
         let most = self
             .offer

@@ -1,16 +1,16 @@
-//! Who speaks when, as Mistral demands it (reference §8): system messages in front, user and assistant
-//! in turn, no user right behind a tool, and an answer to be continued marked as such.
+//! The order of roles that Mistral demands (reference §8): system messages first, user and
+//! assistant alternating, no user right after a tool, and an answer to be continued marked as such.
 
 use super::texts::{is_all_text, join_texts, text_of};
 use crate::json::{Kind, Raw};
 
-/// What is put between a tool's result and the user's next words.
+/// What is put between a tool's result and the user's next message.
 const BETWEEN: &str = r#"{"role":"assistant","content":"Done."},"#;
 
-/// What becomes of a message.
+/// What happens to a message.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Its content goes into the next one.
+    /// Its content is merged into the next one.
     Joins,
     /// It stays.
     Stays {
@@ -21,14 +21,14 @@ pub(super) enum Step {
     },
 }
 
-/// What a message is beyond its own bytes.
+/// The changes to a message.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// Its role, where it needs another.
+    /// Its role, if it needs another.
     pub(super) role: Option<&'static str>,
-    /// Its content, together with that of the messages before it, as JSON.
+    /// Its content merged with that of the messages before it, as JSON.
     pub(super) content: Option<Vec<u8>>,
-    /// A member put behind the others.
+    /// A member to be added.
     pub(super) more: Option<&'static str>,
 }
 
@@ -37,25 +37,25 @@ enum Role {
     System,
     User,
     Assistant,
-    /// An assistant's turn that calls tools, whose results must follow it.
+    /// An assistant's turn with tool calls, whose results must follow it.
     Calls,
     Tool,
     Other,
 }
 
-/// A message, and who speaks.
+/// A message, and its role.
 struct Said<'a> {
     message: Raw<'a>,
     role: Role,
-    /// The role's name, where it needs another.
+    /// The role's name, if it needs another.
     named: Option<&'static str>,
 }
 
-/// Each message, and what becomes of it.
+/// What happens to each message.
 pub(super) fn steps(messages: Raw<'_>, text_only: bool) -> Vec<(Raw<'_>, Step)> {
     let said = read(messages);
     let mut steps = Vec::with_capacity(said.len());
-    // Where the messages begin that go into one.
+    // Where the messages begin that are merged into one.
     let mut begin = 0;
     for (n, this) in said.iter().enumerate() {
         let next = said.get(n + 1).map(|next| next.role);
@@ -115,7 +115,7 @@ fn read(messages: Raw<'_>) -> Vec<Said<'_>> {
     messages.elements().map(read).collect()
 }
 
-/// The contents of several messages as one, as JSON: a string where all is text, else parts.
+/// The contents of several messages as one, as JSON: a string if all of it is text, else parts.
 fn joined(run: &[Said<'_>], text_only: bool) -> Vec<u8> {
     let contents = || run.iter().filter_map(|said| said.message.get("content"));
     let is_string = |content: Raw<'_>| content.kind() == Kind::String;

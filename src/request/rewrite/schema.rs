@@ -1,10 +1,10 @@
-//! The schemas of tools, without the keywords that a provider refuses: at every depth, and only where
+//! Removes the keywords that a provider refuses from tool schemas: at every depth, and only where
 //! they are keywords. A property may be called `$schema`.
 
 use super::Rewrite;
 use crate::json::{self, Cuts, Kind, Raw, Reader};
 
-/// What a tool and its function are made of: none of it is a keyword.
+/// The members of a tool and its function: none of them is a keyword.
 const OF_TOOLS: [&str; 6] = [
     "type",
     "function",
@@ -19,12 +19,12 @@ const OF_TOOLS: [&str; 6] = [
 enum Place {
     Tool,
     Schema,
-    /// Names of the author's own, each of a schema.
+    /// Names chosen by the author, each with a schema.
     Names,
 }
 
 impl Place {
-    /// What stands under a name here; `None` where it is no matter of ours.
+    /// What the value under a name is; `None` if it does not matter here.
     fn under(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Names, _) => Some(Self::Schema),
@@ -54,20 +54,20 @@ impl Place {
                 | "then"
                 | "else",
             ) => Some(Self::Schema),
-            // Data, such as an enum's values, and what no schema knows.
+            // Data, such as an enum's values, and unknown members.
             (Self::Schema, _) => None,
         }
     }
 }
 
 impl Rewrite<'_> {
-    /// Takes the refused keywords out of `tools`, or the older `functions`.
+    /// Removes the refused keywords from `tools`, or the older `functions`.
     pub(super) fn tools(&mut self, tools: Raw<'_>) {
         if !self.fields.changes_tools() {
             return;
         }
         let base = self.patch.place(tools).start;
-        // It has been read before, and no deeper than it may be.
+        // It has been checked before, and is no deeper than allowed.
         let walked = self.schema(base, &mut tools.reader(), Place::Tool);
         debug_assert_eq!(walked, Ok(()));
     }
@@ -80,7 +80,7 @@ impl Rewrite<'_> {
     ) -> Result<(), json::Error> {
         match reader.kind() {
             Some(Kind::Object) => self.object(base, reader, place),
-            // A list of schemas is as good as one; a list of names has none in it.
+            // A list of schemas is treated like one; a list of names has none in it.
             Some(Kind::Array) => reader.array(|element| self.schema(base, element, place)),
             _ => reader.value().map(drop),
         }

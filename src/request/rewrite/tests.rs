@@ -1,9 +1,10 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::model::{CanonicalKey, Capabilities, ModelId, ProviderId};
 use crate::provider::find;
 use crate::request::ChatRequest;
+
+mod messages;
+mod whole;
 
 fn offer(provider: &str) -> Offer {
     let id = ModelId::try_from("m").unwrap();
@@ -31,7 +32,7 @@ fn removing(list: &[&str]) -> Fields {
     }
 }
 
-/// What a built-in row says, or one that there is only here.
+/// A built-in row's fields, or those of a row that only exists here.
 fn fields(provider: &str) -> Fields {
     match provider {
         "plain" => Fields::default(),
@@ -73,7 +74,7 @@ fn sent_to(offer: &Offer, fields: &Fields, refused: &[&str], body: &str) -> (Str
     (collected(body), names.join(","))
 }
 
-/// What goes to a provider of these rows, and what is said to have been left out.
+/// What is sent to a provider with these rows, and what is reported as left out.
 fn sent(provider: &str, body: &str) -> (String, String) {
     sent_to(&offer(provider), &fields(provider), &[], body)
 }
@@ -94,16 +95,26 @@ fn s10_6_fields_of_the_top_level() {
                    r#"{"model":"m","temperature":0.70,"messages":[]}"#, "min_p,repetition_penalty,logit_bias"),
         ("mistral", r#"{"top_k":5,"min_p":0.1,"logit_bias":{"1":1},"model":"x","temperature":0.70,"messages":[]}"#,
                     r#"{"model":"m","temperature":0.70,"messages":[]}"#, "top_k,min_p,logit_bias"),
+        // A provider that refuses every unknown name gets none, whoever invents it.
+        ("gemini", r#"{"model":"x","messages":[],"invented_next_week":{"a":[1]},"reasoning_effort":"low","enable_thinking":null,"extra_body":{"google":{}}}"#,
+                   r#"{"model":"m","messages":[],"reasoning_effort":"low","extra_body":{"google":{}}}"#, "invented_next_week"),
+        ("mistral", r#"{"invented_next_week":1,"model":"x","messages":[],"stream":true,"stream_options":{"include_usage":true},"safe_prompt":true}"#,
+                    r#"{"model":"m","messages":[],"stream":true,"safe_prompt":true}"#, "invented_next_week,stream_options"),
+        ("cerebras", r#"{"model":"x","messages":[],"invented_next_week":1,"n":1,"user":"u"}"#,
+                     r#"{"model":"m","messages":[],"n":1,"user":"u"}"#, "invented_next_week"),
+        ("groq", r#"{"model":"x","messages":[],"invented_next_week":1}"#, r#"{"model":"m","messages":[],"invented_next_week":1}"#, ""),
         ("cohere", r#"{"model":"x","top_k":5,"messages":[],"logit_bias":{"1":1},"temperature":0.70}"#,
                    r#"{"model":"m","messages":[],"temperature":0.70}"#, "top_k,logit_bias"),
         ("groq", r#"{"model":"x","messages":[],"top_logprobs":null,"logit_bias":{}}"#, r#"{"model":"m","messages":[]}"#, "logit_bias"),
-        // What changes the answer's form: the default goes unnamed, anything else is not ours to take.
+        // What changes the answer's form: the default is left out silently, anything else is not
+        // ours to remove.
         ("groq", r#"{"model":"x","n":1,"messages":[],"logprobs":false}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("groq", r#"{"model":"x","n":2,"messages":[],"logprobs":true}"#, r#"{"model":"m","n":2,"messages":[],"logprobs":true}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"text"}}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"json_object"},"store":true}"#, r#"{"model":"m","messages":[],"response_format":{"type":"json_object"}}"#, "store"),
         ("plain", r#"{"model":"x","messages":[],"n":1,"logprobs":false}"#, r#"{"model":"m","messages":[],"n":1,"logprobs":false}"#, ""),
-        // Renamed: not named. Where both are there, the one that has the right name counts.
+        // Renamed: not reported. If both are present, the one that already has the right name
+        // counts.
         ("mistral", r#"{"model":"x","messages":[],"max_completion_tokens" : 55,"seed":7}"#, r#"{"model":"m","messages":[],"max_tokens":55,"random_seed":7}"#, ""),
         ("mistral", r#"{"model":"x","max_completion_tokens":55,"messages":[],"max_tokens":44}"#, r#"{"model":"m","messages":[],"max_tokens":44}"#, "max_completion_tokens"),
         ("mistral", r#"{"model":"x","max_tokens":null,"messages":[],"max_completion_tokens":55}"#, r#"{"model":"m","messages":[],"max_tokens":55}"#, ""),
@@ -176,82 +187,7 @@ fn s10_6_a_limit_above_the_offers_is_lowered_where_it_would_be_refused() {
 }
 
 #[test]
-fn s10_6_messages_as_each_takes_them() {
-    const CALL: &str =
-        r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}"#;
-    let with_calls = |content: &str, rest: &str| {
-        format!(r#"{{"role":"assistant"{content},"tool_calls":[{CALL}]{rest}}}"#)
-    };
-    let row = |provider: &'static str, message: String, expected: String, named: &'static str| {
-        (provider, message, expected, named)
-    };
-    let same = |message: &str| (message.to_owned(), message.to_owned());
-    let (parts, _) = same(
-        r#"{"role":"user","content":[{"type":"text","text":"a\n"}, {"type":"text","text":"\u00e9","cache_control":{}}]}"#,
-    );
-    let (image, _) = same(
-        r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:"}}]}"#,
-    );
-    let one = r#"{"role":"user","content":"a\n\n\n\u00e9"}"#.to_owned();
-    let thought = r#"{"role":"assistant","reasoning_content":"h","content":"a","reasoning":"h","reasoning_details":[],"thinking":"h","extra_content":{"x":1}}"#;
-    #[rustfmt::skip]
-    let rows = [
-        row("groq", r#"{"role":"user","name":"bob","content":"hi"}"#.into(), r#"{"role":"user","content":"hi"}"#.into(), "messages[].name"),
-        row("groq", r#"{"name":null,"role":"user","content":"hi"}"#.into(), r#"{"role":"user","content":"hi"}"#.into(), ""),
-        row("plain", r#"{"role":"user","name":"bob","content":"hi"}"#.into(), r#"{"role":"user","name":"bob","content":"hi"}"#.into(), ""),
-        row("cloudflare", parts.clone(), one.clone(), ""),
-        row("groq", parts.clone(), one, ""),
-        row("plain", parts.clone(), parts, ""),
-        row("cloudflare", image.clone(), image, ""),
-        row("cloudflare", r#"{"role":"user","content":[]}"#.into(), r#"{"role":"user","content":""}"#.into(), ""),
-        row("cloudflare", with_calls(r#","content":null"#, r#","refusal":null"#), with_calls(r#","content":"""#, ""), ""),
-        row("plain", with_calls(r#","content":null"#, r#","refusal":null"#), with_calls(r#","content":null"#, r#","refusal":null"#), ""),
-        row("plain", thought.into(), r#"{"role":"assistant","content":"a"}"#.into(), ""),
-        row("thinker", thought.into(), thought.replace(r#","extra_content":{"x":1}"#, ""), ""),
-        row("gemini", thought.into(), r#"{"role":"assistant","content":"a","extra_content":{"x":1}}"#.into(), ""),
-        row("cloudflare", "7".into(), "7".into(), ""),
-        row("groq", r#"{"name":"x"}"#.into(), "{}".into(), "messages[].name"),
-    ];
-    for (provider, message, expected, named) in rows {
-        let body = |message: &str| {
-            format!(r#"{{"model":"m","max_tokens":1,"messages":[ {message} ,{message}]}}"#)
-        };
-        let expected = (body(&expected), named.to_owned());
-        assert_eq!(sent(provider, &body(&message)), expected, "{provider}");
-    }
-}
-
-#[test]
-fn s10_6_signatures_of_thoughts_at_google() {
-    const PLACEHOLDER: &str = r#"{"thought_signature":"skip_thought_signature_validator"}"#;
-    #[rustfmt::skip]
-    let rows = [
-        // provider, beside the call's id, what goes
-        ("gemini", "".to_owned(),                                           format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
-        ("gemini", r#","extra_content":null"#.to_owned(),                   format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
-        ("gemini", r#","extra_content":{ }"#.to_owned(),                    format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
-        ("gemini", r#","extra_content":{"x":1}"#.to_owned(),                format!(r#","extra_content":{{"google":{PLACEHOLDER},"x":1}}"#)),
-        ("gemini", r#","extra_content":{"google":{"y":1}}"#.to_owned(),     format!(r#","extra_content":{{"google":{PLACEHOLDER}}}"#)),
-        ("gemini", r#","extra_content": {"google":{"thought_signature":"CiQB\u002b=="}}"#.to_owned(), r#","extra_content": {"google":{"thought_signature":"CiQB\u002b=="}}"#.to_owned()),
-        ("groq",   r#","extra_content":{"google":{"thought_signature":"CiQB"}}"#.to_owned(), String::new()),
-        ("groq",   String::new(),                                           String::new()),
-    ];
-    for (provider, beside, expected) in rows {
-        let body = |beside: &str| {
-            format!(
-                r#"{{"model":"m","messages":[{{"role":"assistant","content":"","tool_calls":[{{"id":"c"{beside}}},{{"id":"d"{beside}}}]}}]}}"#
-            )
-        };
-        assert_eq!(
-            sent(provider, &body(&beside)),
-            (body(&expected), String::new()),
-            "{beside}"
-        );
-    }
-}
-
-#[test]
-fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
+fn s10_6_tool_schemas_lose_refused_keywords_at_every_depth() {
     let tool = |schema: &str| {
         format!(
             r#"{{"model":"m","messages":[],"tools":[{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}]}}"#
@@ -266,7 +202,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
                    r#"{"properties":{"n":{"type":"integer","minimum":1}},"title":"t"}"#, "tools[].exclusiveMinimum,tools[].$schema"),
         ("cohere", r#"{"anyOf":[{"additionalProperties":false},{"items":{"allOf":[{"not":{"additionalProperties":{}}}]}}],"$defs":{"additionalProperties":{"additionalProperties":true,"type":"null"}}}"#,
                    r#"{"anyOf":[{},{"items":{"allOf":[{"not":{}}]}}],"$defs":{"additionalProperties":{"type":"null"}}}"#, "tools[].additionalProperties"),
-        // Data and strange shapes are no schemas.
+        // Data and odd shapes are not schemas.
         ("cohere", r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{"$schema":1}}]}"#,
                    r#"{"enum":[{"$schema":1}],"const":{"$schema":1},"default":{"additionalProperties":1},"x":{"$schema":1},"properties":[{"$schema":{}}]}"#, "tools[].$schema"),
         ("keywords", r#"{"$schema":"s","items":{"additionalProperties":1,"$schema":"s"}}"#, r#"{"items":{}}"#, "tools[].$schema,tools[].additionalProperties"),
@@ -277,7 +213,7 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
         let expected = (tool(expected), named.to_owned());
         assert_eq!(sent(provider, &tool(schema)), expected, "{schema}");
     }
-    // A body may nest so deep, and no worker's stack is larger.
+    // A body may nest this deep, and no worker's stack is larger.
     let deep = |inner: &str| format!("{}{inner}{}", r#"{"items":"#.repeat(1000), "}".repeat(1000));
     let worker = std::thread::Builder::new().stack_size(2 << 20);
     let walk = worker.spawn(move || {
@@ -287,119 +223,6 @@ fn s10_6_schemas_of_tools_lose_refused_keywords_at_every_depth() {
         )
     });
     walk.unwrap().join().unwrap();
-}
-
-#[test]
-fn s10_6_ids_of_calls_at_mistral() {
-    let history = |ids: &[&str]| {
-        let calls: Vec<String> = ids
-            .iter()
-            .map(|id| format!(r#"{{"id":"{id}","type":"function"}}"#))
-            .collect();
-        let results: Vec<String> = ids
-            .iter()
-            .map(|id| format!(r#",{{"role":"tool","tool_call_id":"{id}","content":"r"}}"#))
-            .collect();
-        format!(
-            r#"{{"model":"m","messages":[{{"role":"assistant","tool_calls":[{}]}}{}]}}"#,
-            calls.join(","),
-            results.concat()
-        )
-    };
-    let huge = "x".repeat(100_000);
-    let odd = ["call_1", "a1B2c3D4e", "", r#"\u0061\""#, &huge, "call_1"];
-    let (went, _) = sent("mistral", &history(&odd));
-    let went = Raw::parse(went.as_bytes(), 99).unwrap();
-    let of = |member: &str| -> Vec<String> {
-        let messages = went.get("messages").unwrap();
-        let holders = messages.elements().flat_map(|message| {
-            let calls = message
-                .get("tool_calls")
-                .into_iter()
-                .flat_map(Raw::elements);
-            std::iter::once(message).chain(calls)
-        });
-        holders
-            .filter_map(|holder| holder.get(member)?.as_str())
-            .map(Into::into)
-            .collect()
-    };
-    let ids = of("id");
-    assert!(
-        ids.iter()
-            .all(|id| id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
-    );
-    // Each result belongs to the call that it belonged to.
-    assert_eq!(ids, of("tool_call_id"));
-    assert_eq!((ids[1].as_str(), &ids[0]), ("a1B2c3D4e", &ids[5]));
-    let different: std::collections::HashSet<_> = ids.iter().collect();
-    assert_eq!(different.len(), 5);
-    // Nobody else's are touched.
-    let body = history(&["call_1"]);
-    assert_eq!(sent("groq", &body).0, body);
-}
-
-#[test]
-fn s10_6_roles_at_mistral() {
-    #[rustfmt::skip]
-    let rows = [
-        // Short for a role and a content each.
-        ("s:a u:b",                     "s:a u:b"),
-        ("d:a u:b",                     "s:a u:b"),
-        ("s:a s:b u:c",                 "s:a s:b u:c"),
-        ("s:a u:b a:c s:d",             "s:a u:b a:c u:d"),
-        ("s:a u:b s:c d:d a:e u:f",     "s:a u:b\\n\\nc\\n\\nd a:e u:f"),
-        ("u:a u:b a:c a:d u:e",         "u:a\\n\\nb a:c\\n\\nd u:e"),
-        ("u:a c:b t:r u:c",             "u:a c:b t:r a:Done. u:c"),
-        ("u:a c:b t:r s:c u:d",         "u:a c:b t:r a:Done. u:c\\n\\nd"),
-        ("u:a c:b t:r t:s a:c u:d",     "u:a c:b t:r t:s a:c u:d"),
-        ("u:a a:b c:c t:r",             "u:a c:b\\n\\nc t:r"),
-        ("u:a c:b c:c t:r",             "u:a c:b c:c t:r"),
-        ("u:a a:b",                     "u:a p:b"),
-        ("u:a c:b",                     "u:a c:b"),
-        ("u:a f:b u:c",                 "u:a f:b u:c"),
-    ];
-    let messages = |short: &str| {
-        let one = |message: &str| {
-            let (who, content) = message.split_once(':').unwrap();
-            let (role, rest) = match who {
-                "s" => ("system", ""),
-                "d" => ("developer", ""),
-                "u" => ("user", ""),
-                "t" => ("tool", r#","tool_call_id":"a1B2c3D4e""#),
-                "c" => ("assistant", r#","tool_calls":[{"id":"a1B2c3D4e"}]"#),
-                "p" => ("assistant", r#","prefix":true"#),
-                "f" => ("function", ""),
-                _ => ("assistant", ""),
-            };
-            format!(r#"{{"role":"{role}","content":"{content}"{rest}}}"#)
-        };
-        let all: Vec<String> = short.split(' ').map(one).collect();
-        format!(r#"{{"model":"m","messages":[{}]}}"#, all.join(","))
-    };
-    for (short, expected) in rows {
-        let (went, named) = sent("mistral", &messages(short));
-        assert_eq!(
-            (went.as_str(), named.as_str()),
-            (messages(expected).as_str(), ""),
-            "{short}"
-        );
-        assert_eq!(sent("mistral", &went).0, went, "{short}");
-        assert_eq!(sent("groq", &messages(short)).0, messages(short));
-    }
-    // Parts stay parts, and what has no content gains one.
-    #[rustfmt::skip]
-    let rows = [
-        (r#"{"role":"user","content":"a"},{"role":"user","content":[{"type":"image_url"}],"x":1}"#,
-         r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"}],"x":1}"#),
-        (r#"{"role":"user","content":"a"}, {"role":"user"}"#,           r#"{"role":"user","content":"a"}"#),
-        (r#"{"role":"user","content":"a"},{"role":"user","content":null},{"role":"user","content":""}"#, r#"{"role":"user","content":"a"}"#),
-        ("7, {}",                                                       "7, {}"),
-    ];
-    for (before, after) in rows {
-        let body = |messages: &str| format!(r#"{{"model":"m","messages":[{messages}]}}"#);
-        assert_eq!(sent("mistral", &body(before)).0, body(after));
-    }
 }
 
 #[test]
@@ -463,7 +286,7 @@ fn s10_6_which_field_of_the_request_an_answer_refuses() {
     .unwrap();
     #[rustfmt::skip]
     let rows = [
-        // The request's name of it, and what the offer lacks that refuses it.
+        // The request's name for it, and what the offer lacks if it refuses it.
         ("random_seed",  Some(("seed", None))),
         ("seed",         Some(("seed", None))),
         ("service_tier", Some(("service_tier", None))),
@@ -485,125 +308,4 @@ fn s10_6_which_field_of_the_request_an_answer_refuses() {
         request.refused_field(429, mistral("seed").as_bytes(), &fields("mistral")),
         None
     );
-}
-
-const PROVIDERS: [&str; 8] = [
-    "groq",
-    "gemini",
-    "mistral",
-    "cloudflare",
-    "cohere",
-    "kilo",
-    "capped",
-    "plain",
-];
-
-fn members(text: &str) -> Vec<(String, String)> {
-    let raw = Raw::parse(text.as_bytes(), 1024).unwrap();
-    raw.members()
-        .map(|(name, value)| (name.into_owned(), value.text().to_owned()))
-        .collect()
-}
-
-/// A message as clients and attackers send them.
-fn message() -> impl Strategy<Value = String> {
-    let role = prop::sample::select(vec![
-        "system",
-        "user",
-        "assistant",
-        "tool",
-        "developer",
-        "x",
-    ]);
-    let member = prop::sample::select(vec![
-        r#""content":"a""#,
-        r#""content" : null"#,
-        r#""content":[]"#,
-        r#""content":[{"type":"text","text":"\ud83d"}, {"type":"text","text":"b"}]"#,
-        r#""content":[{"type":"image_url"}]"#,
-        r#""name":"bob""#,
-        r#""reasoning_content":"h""#,
-        r#""tool_call_id":"call_1""#,
-        r#""refusal":null"#,
-        r#""tool_calls":[{"id":"call_1"},{"extra_content":{}},7]"#,
-        r#""tool_calls":[]"#,
-        r#""extra_content":1"#,
-        r#""cont\u0065nt":"e""#,
-    ]);
-    (role, prop::collection::vec(member, 0..5)).prop_map(|(role, members)| {
-        let members: Vec<String> = members
-            .iter()
-            .map(|member| format!(" , {member}"))
-            .collect();
-        format!(r#"{{ "role":"{role}"{} }}"#, members.concat())
-    })
-}
-
-proptest! {
-    /// Whatever comes, what goes is JSON, has each name once, and would go again as it is; the members
-    /// that no row names are as they came.
-    #[test]
-    fn s10_6_whatever_comes_what_goes_is_whole(
-        provider in prop::sample::select(PROVIDERS.to_vec()),
-        names in prop::sample::subsequence(vec![
-            "model", "models", "max_tokens", "max_completion_tokens", "seed", "random_seed", "n", "logprobs", "logit_bias",
-            "response_format", "top_k", "min_p", "tools", "store", "unknown", "\\u0078",
-        ], 0..=16),
-        value in prop::sample::select(vec!["null", "1", "2", "1e30", "\"a\"", "false", "[ ]", "{}", "[{\"parameters\":{\"$schema\":{},\"x\":[{}]}}]"]),
-        messages in prop::collection::vec(message(), 0..7),
-        at in 0..17_usize,
-    ) {
-        let mut texts: Vec<String> = names.iter().map(|name| format!("\"{name}\" : {value}")).collect();
-        texts.insert(at.min(texts.len()), format!("\"messages\":[{}]", messages.join(" ,")));
-        let body = format!("{{ {} }}", texts.join(" , "));
-        let mut offer = offer(provider);
-        offer.max_output = Some(1000);
-        let (went, _) = sent_to(&offer, &fields(provider), &["store"], &body);
-        let after = members(&went);
-        let mut seen: Vec<&String> = after.iter().map(|(name, _)| name).collect();
-        seen.sort();
-        seen.dedup();
-        prop_assert_eq!(seen.len(), after.len(), "{}", went);
-        let untouched = |all: &[(String, String)]| -> Vec<_> {
-            all.iter().filter(|(name, value)| ["unknown", "x"].contains(&name.as_str()) && value != "null").cloned().collect()
-        };
-        prop_assert_eq!(untouched(&after), untouched(&members(&body)));
-        let (again, _) = sent_to(&offer, &fields(provider), &["store"], &went);
-        prop_assert_eq!(&again, &went);
-        // To OpenRouter, nothing but the model.
-        let openrouter = super::tests::offer("openrouter");
-        let (up, named) = sent_to(&openrouter, &fields(provider), &["store"], &body);
-        let rest = |all: Vec<(String, String)>| -> Vec<_> {
-            all.into_iter().filter(|(name, _)| name != "model" && name != "models").collect()
-        };
-        prop_assert_eq!((rest(members(&up)), named), (rest(members(&body)), String::new()));
-    }
-}
-
-/// A large body costs a small multiple of what it has, however it is made.
-#[test]
-fn s10_6_a_hostile_body_is_carried_in_one_go() {
-    let message = r#"{"role":"user","name":"b","content":[{"type":"text","text":"a"}]}"#;
-    let calls = format!(
-        r#"{{"role":"assistant","tool_calls":[{}]}}"#,
-        vec![r#"{"id":""}"#; 100_000].join(",")
-    );
-    #[rustfmt::skip]
-    let rows = [
-        ("mistral", format!(r#"{{"messages":[{}]}}"#, vec![message; 16_000].join(",")), 2),
-        ("groq",    format!(r#"{{"messages":[{}]}}"#, vec![message; 16_000].join(",")), 1),
-        ("mistral", format!(r#"{{"messages":[{calls}]}}"#), 2),
-        ("gemini",  format!(r#"{{"messages":[{calls}]}}"#), 12),
-        ("cohere",  format!(r#"{{"messages":[],"tools":[{{"parameters":{{"anyOf":[{}]}}}}]}}"#, vec![r#"{"$schema":1}"#; 100_000].join(",")), 1),
-    ];
-    for (provider, body, most) in rows {
-        let (went, _) = sent(provider, &body);
-        assert!(
-            went.len() <= most * body.len() + 100,
-            "{provider}: {} of {}",
-            went.len(),
-            body.len()
-        );
-        assert!(Raw::parse(went.as_bytes(), 99).is_ok());
-    }
 }

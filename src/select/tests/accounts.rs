@@ -5,7 +5,7 @@ use crate::ledger::Ask;
 use crate::registry::Chosen;
 
 /// One of `provider:label`.
-fn account(name: &str) -> Arc<AccountId> {
+pub(super) fn account(name: &str) -> Arc<AccountId> {
     let (provider, label) = name.split_once(':').unwrap_or((name, name));
     Arc::new(AccountId {
         provider: ProviderId::try_from(provider).unwrap(),
@@ -13,7 +13,7 @@ fn account(name: &str) -> Arc<AccountId> {
     })
 }
 
-fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
+pub(super) fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
     Offer {
         provider: ProviderId::try_from(provider).unwrap(),
         public_id: ModelId::try_from(format!("{provider}/{id}").as_str()).unwrap(),
@@ -23,7 +23,7 @@ fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {
 }
 
 /// x at Groq (two accounts) and at OVH, y at Groq, z on the user's own server; a router at OpenRouter.
-fn house() -> Snapshot {
+pub(super) fn house() -> Snapshot {
     let names = ["openrouter", "groq", "groq:groq#2", "ovh", "local"];
     Snapshot::new(Parts {
         fallback: Some(model("router", i64::MAX, &[])),
@@ -55,7 +55,7 @@ fn s10_3_what_the_users_order_names_of_the_own_server_keeps_its_place() {
 }
 
 /// Whom all verdicts in the rows below concern.
-fn subject(house: &Snapshot, name: &str) -> Subject {
+pub(super) fn subject(house: &Snapshot, name: &str) -> Subject {
     let (kind, name) = name.split_once(' ').unwrap();
     let through = |c: &&Arc<Candidate>| format!("{}@{}", c.offer.public_id, c.account.label);
     let all = house.candidates().iter();
@@ -297,9 +297,11 @@ fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
         candidate: first,
         slot: None,
         ask: Ask::default(),
+        key: None,
+        usual: Duration::from_secs(60),
     };
     let choose = |_: &Knowledge, _| ((), Some(chosen));
-    let (_, _claim) = registry.claim(choose, |_| Duration::from_secs(60));
+    let (_, _claim) = registry.claim(choose);
     let walked = registry.with_known_now(|known, _| walk(&house, wants(&needs), known, later));
     assert_eq!(walked, "groq/x#2 ovh/x groq/y#2 router local/z");
     // With nobody else, the request waits until one more may probe.

@@ -82,6 +82,9 @@ const REST: [(Tier, u32); 4] = [
     (Tier::Rest, 2),
 ];
 
+/// What is so, the places, what was seen, and who is asked.
+type Row<'a> = (&'a str, &'a [(Tier, u32)], &'a [(usize, Seen)], &'a str);
+
 #[test]
 fn s11_1_within_a_tier_the_cheapest_is_asked_first() {
     const RANKED: &str = "m0 m1 m2 m3 router";
@@ -92,7 +95,7 @@ fn s11_1_within_a_tier_the_cheapest_is_asked_first() {
         (Tier::Rest, 1),
     ];
     #[rustfmt::skip]
-    let rows: &[(&str, &[(Tier, u32)], &[(usize, Seen)], &str)] = &[
+    let rows: &[Row<'_>] = &[
         ("nothing is known",             &REST,    &[],                                     RANKED),
         ("all are equal",                &[(Tier::Rest, 0); 4], &[],                        RANKED),
         ("one alone",                    &[(Tier::Rest, 0)], &[(0, First(60.0))],           "m0 router"),

@@ -56,11 +56,12 @@ pub(super) async fn clear(
             let mut accounts = app.walker.accounts();
             let account = accounts.find(|account| *account.label == *label);
             let account = account.ok_or_else(|| ProxyError::Invalid(NO_ACCOUNT.into()))?;
-            app.registry.clear(&subjects_of(account));
+            app.registry.clear(&subjects_of(app, account));
             super::json(&StateView::of(app, &State::read(app)))
         }
         Target::Accounts => {
-            let subjects = app.walker.accounts().flat_map(subjects_of);
+            let accounts = app.walker.accounts();
+            let subjects = accounts.flat_map(|account| subjects_of(app, account));
             app.registry.clear(&subjects.collect::<Vec<_>>());
             super::json(&StateView::of(app, &State::read(app)))
         }
@@ -71,12 +72,15 @@ pub(super) async fn clear(
     }
 }
 
-/// What an account may rest by: a rest of its own, or its provider's.
-fn subjects_of(account: &Arc<AccountId>) -> [Subject; 2] {
-    [
+/// What may keep an account at rest: itself, its keys, its provider.
+fn subjects_of(app: &App, account: &Arc<AccountId>) -> Vec<Subject> {
+    let own = [
         Subject::account(account),
         Subject::provider(&account.provider),
-    ]
+    ];
+    let facts = app.accounts.get(account);
+    let keys = facts.iter().flat_map(|facts| facts.subjects()).cloned();
+    own.into_iter().chain(keys).collect()
 }
 
 fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError> {

@@ -10,7 +10,7 @@ use crate::ledger::{BucketView, Counted, Per, Unit};
 use crate::model::{AccountId, ModelId, Subject};
 use crate::registry::{Knowledge, Rests, Snapshot, Standing};
 use crate::select::{By, LeftOut, left_out};
-use crate::server::accounts::Facts;
+use crate::server::accounts::{Facts, KeyFacts};
 use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
 
@@ -19,6 +19,8 @@ pub(in crate::server) struct AccountState {
     pub(in crate::server) account: Arc<AccountId>,
     /// What the settings say about it.
     pub(in crate::server) facts: Option<Arc<Facts>>,
+    /// The key in use.
+    pub(in crate::server) key: Option<KeyFacts>,
     pub(in crate::server) is: AccountIs,
     /// A rest is over, and a request is finding out whether that helped.
     pub(in crate::server) probing: bool,
@@ -89,8 +91,10 @@ impl AccountState {
             None => AccountIs::Awake,
         };
         let until = rest.map(|rest| rest.wake.date(now));
+        let in_use = facts.as_ref().and_then(|facts| facts.in_use(known, now));
         Self {
             account: Arc::clone(account),
+            key: in_use.cloned(),
             facts,
             is,
             probing,

@@ -77,7 +77,7 @@ fn what_is_not_a_plain_file_is_left_alone() {
     fs::set_permissions(at("fixed"), fs::Permissions::from_mode(0o444)).unwrap();
     #[rustfmt::skip]
     let rows = [
-        ("folder",    "is no file"),
+        ("folder",    "is not a file"),
         ("dangling",  "leads nowhere"),
         ("bytes",     "is not UTF-8 text"),
         ("huge",      "is larger than any settings file"),

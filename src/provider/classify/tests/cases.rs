@@ -1,4 +1,4 @@
-//! Errors of all providers, as they were recorded: the rows of `provider-cases.md` §1.
+//! Errors of all providers as recorded: the rows of `provider-cases.md` §1.
 
 use super::*;
 use crate::answer::{Said, read};
@@ -8,7 +8,7 @@ use crate::request::Endpoint;
 
 struct Row {
     provider: &'static str,
-    /// What it is, for who reads a failure of the test.
+    /// Its name, shown when the test fails.
     name: &'static str,
     status: u16,
     retry_after: &'static str,
@@ -133,7 +133,7 @@ const ROWS: [Row; 55] = [
         body: r#"{"error":{"message":"x is only available on agentic harnesses. Try plugging it into a coding agent or productivity app listed on https://openrouter.ai/apps","code":403,"metadata":{"failed_routing_step":"Gate Free Endpoints by Agentic Harness"}}}"# },
 ];
 
-/// The model that the bodies speak of.
+/// The model named in the bodies.
 fn model_of(provider: &str) -> &'static str {
     match provider {
         "groq" => "openai/gpt-oss-120b",
@@ -175,7 +175,7 @@ impl Row {
         self.body.replace("ms+300", &reset).into()
     }
 
-    /// The verdict on it, and on the same body within a 200, if it is read as an error there.
+    /// The verdict on it, and on the same body within a 200, if it is recognised as an error there.
     fn judged(&self) -> (Failure, Option<Failure>) {
         let (provider, rules, body) = (provider(self.provider), rules(), self.body());
         let model = ModelId::try_from(model_of(self.provider)).unwrap();
@@ -239,7 +239,7 @@ fn s10_4_the_same_bodies_within_a_200_have_the_same() {
         read += 1;
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    // All but the bare text, which is no JSON.
+    // All but the bare text, which is not JSON.
     assert_eq!(read, ROWS.len() - 1);
 }
 

@@ -81,6 +81,15 @@ fn s10_4_what_is_not_recognised_is_the_models_and_a_401_the_keys() {
         (422, r#"{"detail":[{"msg":"field required"}]}"#,              "model, none"),
         (400, r#"{"message":"This model does not support image input"}"#, "model, none, lacks images"),
         (400, r#"{"message":"maker/model-x does not support tools"}"#, "model, none, lacks tools"),
+        // llama.cpp b11549 and llama-cpp-python 0.3.36, seen on 2026-11-30.
+        (400, r#"{"error":{"code":400,"message":"request (5004 tokens) exceeds the available context size (4096 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":5004,"n_ctx":4096}}"#, "model, none, too long"),
+        (500, r#"{"error":{"code":500,"message":"image input is not supported - hint: if this is unexpected, you may need to provide the mmproj","type":"server_error"}}"#, "model, none, lacks images"),
+        (500, r#"{"error":{"code":500,"message":"tools param requires --jinja flag","type":"server_error"}}"#, "model, none, lacks tools"),
+        (400, r#"{"error":{"code":400,"message":"Field 'n': Value must be between 1 <= value <= 1, but got 2","type":"invalid_request_error"}}"#, "model, none"),
+        (503, r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#, "model, 60s"),
+        // Ollama and vLLM, as their issues quote them.
+        (400, r#"{"error":{"message":"registry.ollama.ai/library/maker/model-x does not support tools","type":"api_error","param":null,"code":null}}"#, "model, none, lacks tools"),
+        (400, r#"{"message":"The decoder prompt (length 5004) is longer than the maximum model length of 4096.","type":"BadRequestError"}"#, "model, none, too long"),
         (429, "",                                                      "candidate, 300s"),
         (429, "<html>slow</html>",                                     "candidate, 300s"),
         (429, r#"{"error":"Rate limit exceeded: free-models-per-day"}"#, "candidate, 300s to 21600s"),
@@ -94,7 +103,7 @@ fn s10_4_what_is_not_recognised_is_the_models_and_a_401_the_keys() {
     for (status, body, expected) in rows {
         let failure = judge(&row, status, &[], body);
         assert_eq!(without_outcome(&failure), expected, "{status} {body}");
-        let passed = expected.starts_with("model, none") || status == 402;
+        let passed = (expected.starts_with("model, none") && status < 500) || status == 402;
         assert_eq!(failure.answer.is_some(), passed, "{status} {body}");
     }
 }
@@ -192,7 +201,7 @@ fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
         (vec![limit(9, Requests, Per::Day, Account, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, utc)],                               "requests per day",  "20",   "account day, at +43200s"),
         (vec![limit(9, Requests, Per::Day, Model, pacific)],                             "requests per day",  "20",   "candidate, at +68400s"),
-        // What is stated is longer than the day.
+        // The stated wait is longer than the day.
         (vec![limit(9, Requests, Per::Day, Model, utc)],                                 "requests per day",  "50000", "candidate, at +50000s"),
         (vec![limit(9, Requests, Per::Day, Address, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, None), limit(9, Tokens, Per::Day, Model, None)], "tokens per day", "900", "candidate, 900s"),
@@ -270,7 +279,7 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         let quota = judge(&provider(name), status, &[], &body)
             .quota
             .map(|quota| *quota);
-        // Lengths of time are counted on from the moment of the call.
+        // Durations count from the moment of the call.
         let rounded = quota.map(|quota| Stated {
             until: quota.until.map(whole),
             ..quota
@@ -286,7 +295,7 @@ fn whole(at: SystemTime) -> SystemTime {
 
 #[test]
 fn s4_5_at_no_provider_does_what_a_caller_writes_speak_of_anybody_else() {
-    // As a provider would quote it, in the middle of a sentence of its own.
+    // As a provider would quote it, in the middle of its own sentence.
     #[rustfmt::skip]
     let echoed = [
         "API key not valid", "invalid_api_key", "Authorization failed", "Authentication Failed", "API key expired",

@@ -94,12 +94,12 @@ pub(in crate::server::admin) fn accounts<'a>(app: &App, state: &'a State) -> Vec
 impl<'a> AccountView<'a> {
     fn of(account: &'a AccountState) -> Self {
         let facts = account.facts.as_deref();
-        let key = facts.and_then(|facts| facts.key.as_ref());
+        let key = account.key.as_ref();
         let rest = account.rest.as_ref();
         Self {
             label: &account.account.label,
             provider: &account.account.provider,
-            variable: facts.and_then(|facts| facts.variable.as_deref()),
+            variable: key.and_then(|key| key.variable.as_deref()),
             key_tail: key.and_then(|key| key.tail.as_deref()),
             training: facts.map(|facts| facts.training.as_str()),
             state: account.is.as_str(),

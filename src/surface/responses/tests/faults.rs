@@ -78,7 +78,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[]", "the body must be a JSON object"),
         (
             r#"{"input":"x","input":"y"}"#,
-            "a field stands in the body twice",
+            "a field appears twice in the body",
         ),
         (
             r#"{"input":[[[[[[[]]]]]]]}"#,

@@ -1,12 +1,15 @@
 //! A proxy in front of a simulator, and the means to talk to both.
 
+mod answer;
+pub mod providers;
+
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use free_llm_proxy::config::{Config, LogLevel};
-use free_llm_proxy::provider::{Provider, built_in};
+use free_llm_proxy::provider::Provider;
 use free_llm_proxy::proxy::Proxy;
 use free_llm_proxy::server::{self, App, Face};
 use free_llm_proxy::telemetry::{Lines, Log};
@@ -15,11 +18,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use simulator::{Account, Script, Simulator, Step, list_of};
+use simulator::{Script, Simulator, Step, list_of};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+pub use answer::Answer;
 
 /// The key that clients present.
 pub const PROXY_KEY: &str = "proxy-key-for-tests";
@@ -54,61 +59,6 @@ pub struct Rig {
 enum Way {
     Sockets(std::net::SocketAddr),
     Pipes,
-}
-
-/// A whole answer.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: http::HeaderMap,
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// A header's value, empty if it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8(self.body.to_vec()).unwrap()
-    }
-
-    /// `error.code`.
-    pub fn code(&self) -> String {
-        self.json()["error"]["code"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    }
-
-    /// The payloads of its events, comments left out.
-    pub fn events(&self) -> Vec<String> {
-        let text = self.text().replace("\r\n", "\n");
-        text.lines()
-            .filter_map(|l| l.strip_prefix("data:"))
-            .map(|d| d.trim().to_owned())
-            .collect()
-    }
-
-    /// The text that the events' deltas make.
-    pub fn content(&self) -> String {
-        let parsed = self
-            .events()
-            .into_iter()
-            .filter_map(|e| serde_json::from_str::<Value>(&e).ok());
-        parsed
-            .filter_map(|e| {
-                e["choices"][0]["delta"]["content"]
-                    .as_str()
-                    .map(ToOwned::to_owned)
-            })
-            .collect()
-    }
 }
 
 impl Rig {
@@ -166,39 +116,6 @@ impl Rig {
     /// Over in-memory pipes, for a paused clock; the list is read already.
     pub async fn paused(script: Script, settings: &[(&str, &str)]) -> Self {
         let rig = Self::paused_cold(script, settings);
-        rig.until_ready().await;
-        rig
-    }
-
-    /// Over loopback sockets with these providers on, each with so many accounts, the lists already
-    /// read. What the script says of their accounts counts; the others get a key each. `CONFIG_FILE`
-    /// among the settings is its text.
-    ///
-    /// ```ignore
-    /// let rig = Rig::with_providers(abc(), &[("openrouter", 1), ("groq", 2)], &[]).await;
-    /// ```
-    pub async fn with_providers(
-        script: Script,
-        providers: &[(&str, usize)],
-        settings: &[(&str, &str)],
-    ) -> Self {
-        let script = script_of(script, providers);
-        let keyed = script.clone();
-        let at = |base: &str| config_of(base, &keyed, providers, settings);
-        let rig = Self::cold_at(script, at, |connector| connector).await;
-        rig.until_ready().await;
-        rig
-    }
-
-    /// The same over in-memory pipes, for a paused clock.
-    pub async fn paused_with_providers(
-        script: Script,
-        providers: &[(&str, usize)],
-        settings: &[(&str, &str)],
-    ) -> Self {
-        let script = script_of(script, providers);
-        let config = config_of("http://simulator.test", &script, providers, settings);
-        let rig = Self::paused_at(script, &config);
         rig.until_ready().await;
         rig
     }
@@ -526,6 +443,8 @@ fn usual(base: &str, name: &str) -> Option<String> {
     match name {
         "OPENROUTER_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
         "PROXY_API_KEY" => Some(PROXY_KEY.to_owned()),
+        // Of rows that are not about waiting.
+        "WAIT_SEC" => Some("0".to_owned()),
         "MODELS_LIST_URL" => Some(format!("{base}{}", Simulator::LIST_PATH)),
         "UPSTREAM_BASE_URL" => Some(format!("{base}{}", Simulator::UPSTREAM_PATH)),
         // What a row says of who is asked after whom is said of the ranking's order, and what it says
@@ -533,96 +452,6 @@ fn usual(base: &str, name: &str) -> Option<String> {
         "ROUTING" => Some("rank".to_owned()),
         _ => None,
     }
-}
-
-/// The label of a provider's account, counted from 1.
-fn label(provider: &str, number: usize) -> String {
-    match number {
-        1 => provider.to_owned(),
-        _ => format!("{provider}#{number}"),
-    }
-}
-
-/// The key that a test gives an account.
-pub fn key_of(provider: &str, number: usize) -> String {
-    match (provider, number) {
-        ("openrouter", 1) => UPSTREAM_KEY.to_owned(),
-        _ => format!("{provider}-key-for-tests-number-{number}-K{number:03}"),
-    }
-}
-
-/// The script with accounts for these providers, where it does not name theirs.
-fn script_of(mut script: Script, providers: &[(&str, usize)]) -> Script {
-    for (name, count) in providers {
-        let row = row_of(name);
-        if *name == "openrouter" && *count == 1 {
-            continue;
-        }
-        let own = script.providers.entry((*name).to_owned()).or_default();
-        if own.accounts.is_empty() {
-            own.accounts = (1..=*count)
-                .map(|n| match row.keyless {
-                    true => Account::keyless(label(name, n)),
-                    false => Account::new(label(name, n), key_of(name, n)).id(format!("id-{n}")),
-                })
-                .collect();
-        }
-    }
-    script
-}
-
-fn row_of(provider: &str) -> Arc<Provider> {
-    let row = built_in().iter().find(|row| row.id.as_str() == provider);
-    Arc::clone(row.unwrap_or_else(|| panic!("there is no row {provider}")))
-}
-
-/// The settings of a test with several providers, each at the simulator's address.
-fn config_of(
-    base: &str,
-    script: &Script,
-    providers: &[(&str, usize)],
-    settings: &[(&str, &str)],
-) -> Config {
-    let names: Vec<_> = providers.iter().map(|(name, _)| *name).collect();
-    let mut values = vec![("PROVIDERS".to_owned(), names.join(","))];
-    let file = given(base, settings, "CONFIG_FILE").unwrap_or_default();
-    let mut file: toml_edit::DocumentMut = file.parse().unwrap();
-    for name in names {
-        let row = row_of(name);
-        let at = simulator::addresses(base, name).unwrap().base_url;
-        match name {
-            "openrouter" => {}
-            "local" => values.push(("LOCAL_BASE_URL".to_owned(), at)),
-            _ => {
-                let rows = file.entry("providers").or_insert(toml_edit::table());
-                let row = rows.as_table_like_mut().unwrap().entry(name);
-                row.or_insert(toml_edit::table())["base_url"] = toml_edit::value(at);
-            }
-        }
-        let accounts = script.providers.get(name).map(|own| &own.accounts[..]);
-        let accounts = accounts.unwrap_or_default();
-        let keys: Vec<_> = accounts.iter().filter_map(|a| a.keys.first()).collect();
-        if let (Some(variable), false) = (row.key_names.first(), keys.is_empty()) {
-            let keys: Vec<_> = keys.into_iter().map(String::as_str).collect();
-            values.push((variable.clone(), keys.join(",")));
-        }
-        if let (Some(variable), Some(account)) = (&row.account_id_name, accounts.first()) {
-            values.push((variable.clone(), account.id.clone()));
-        }
-    }
-    let values = |name: &str| {
-        let mut values = values.iter();
-        values
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-    };
-    let read = |name: &str| match name {
-        "CONFIG_FILE" => None,
-        _ => given(base, settings, name)
-            .or_else(|| values(name))
-            .or_else(|| usual(base, name)),
-    };
-    Config::read_with_file(read, &file.to_string()).unwrap()
 }
 
 async fn handshake<S>(socket: S) -> SendRequest<Full<Bytes>>

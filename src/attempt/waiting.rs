@@ -1,0 +1,157 @@
+//! Waiting for the first to wake (spec §11.5).
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::account::Keyrings;
+use super::progress::Progress;
+use super::walk::{SOONEST, Walker, by};
+use crate::clock::Now;
+use crate::ledger::Ask;
+use crate::model::Candidate;
+use crate::registry::{Chosen, Knowledge, Look, Sight, Snapshot, Turn, Wait, Waiter};
+use crate::request::{ChatRequest, Wish};
+use crate::select::{Next, Out, Preference, USUAL, Wants, first_return, next};
+use crate::telemetry::{RequestRecord, Traffic};
+
+impl Walker {
+    /// Nobody can be asked now, or others come first: waits until the request's turn comes with somebody
+    /// who returns, if that is in its time. Whom a quota kept from it may be asked once more.
+    pub(super) async fn waits(
+        &self,
+        request: &ChatRequest,
+        progress: &mut Progress,
+        record: &mut RequestRecord,
+        deadline: Instant,
+    ) -> Option<Turn> {
+        let wait = self.times.wait.unwrap_or_default();
+        let until = record.started().checked_add(wait)?;
+        let out = if Now::steady() < until {
+            progress.out_for_good()
+        } else {
+            progress.out.clone()
+        };
+        let waiter = Waiter {
+            kind: self.kind(request, &out, progress.above_context),
+            look: self.eyes(request, out.clone(), progress),
+            until: until.min(deadline),
+            budget: deadline,
+        };
+        let turn = match self.registry.wait(waiter) {
+            Wait::Not(turn) => turn,
+            Wait::Vain(turn_in) => {
+                progress.turn_in = turn_in;
+                return None;
+            }
+            Wait::In(place) => {
+                if let Some(keeper) = self.registry.keep_time() {
+                    self.tasks.spawn(keeper);
+                }
+                record.waits();
+                let turn = place.turn().await;
+                record.has_waited();
+                turn?
+            }
+        };
+        let candidate = turn.claim.candidate();
+        progress.out = out;
+        progress.asks(candidate);
+        let was_unreached =
+            |known: &crate::registry::Rests| known.was_unreached(candidate.provider());
+        progress.was_unreached = self.registry.with_rests(was_unreached);
+        Some(turn)
+    }
+
+    /// Those of the same kind see the same, but for less than twice the size: it is enough that the first
+    /// of them looks.
+    fn kind(&self, request: &ChatRequest, out: &[Out], above_context: Option<u64>) -> u64 {
+        let needs = &request.needs;
+        let Ask {
+            prompt_bytes,
+            max_tokens,
+        } = ask(request);
+        let mut kind = DefaultHasher::new();
+        (needs.capabilities(), needs.had_tools).hash(&mut kind);
+        (
+            prompt_bytes.checked_ilog2(),
+            max_tokens.map(u64::checked_ilog2),
+        )
+            .hash(&mut kind);
+        Preference::new(self.model_field, &request.wish).hash(&mut kind);
+        (out, above_context).hash(&mut kind);
+        kind.finish()
+    }
+
+    /// How it looks while it waits: as a walk does, on the list of then.
+    fn eyes(&self, request: &ChatRequest, out: Vec<Out>, progress: &Progress) -> Look {
+        let (needs, wish): (_, Wish) = (request.needs.clone(), request.wish.clone());
+        let above_context = progress.above_context;
+        let (model_field, routing, learning) = (self.model_field, self.routing, self.learning);
+        let (session, pin) = (progress.session, progress.pin.clone());
+        let session = session.map(|session| (session, self.salt));
+        let (accounts, traffic) = (self.accounts.clone(), Arc::clone(&self.traffic));
+        Box::new(move |list: &Snapshot, known: &Knowledge, ahead, now| {
+            let wants = Wants {
+                needs: &needs,
+                preference: Preference::new(model_field, &wish),
+                out: &out,
+                above_context,
+                by: by(routing, &learning, session, pin.as_ref()),
+            };
+            if let (0, Next::Ask(candidate)) = (ahead, next(Some(list), wants, known, now)) {
+                let with = With {
+                    accounts: &accounts,
+                    traffic: &traffic,
+                };
+                return Sight::Ask(choose(list, wants, candidate, known, now, with));
+            }
+            first_return(list, wants, known, ahead, now).map_or(Sight::Nobody, Sight::Wait)
+        })
+    }
+}
+
+fn ask(request: &ChatRequest) -> Ask {
+    Ask {
+        prompt_bytes: request.needs.prompt_bytes(),
+        max_tokens: request.needs.longest_answer(),
+    }
+}
+
+/// What a choice looks at beside what is known of candidates.
+#[derive(Clone, Copy)]
+pub(super) struct With<'a> {
+    pub(super) accounts: &'a Keyrings,
+    pub(super) traffic: &'a Traffic,
+}
+
+/// What a candidate is chosen with.
+pub(super) fn choose(
+    list: &Snapshot,
+    wants: Wants<'_>,
+    candidate: &Arc<Candidate>,
+    known: &Knowledge,
+    now: Now,
+    with: With<'_>,
+) -> Chosen {
+    let keys = with.accounts.of(&candidate.account);
+    let key = keys.and_then(|keys| keys.choose(known, wants.out, now).cloned());
+    let usual = || usual(with.traffic, candidate);
+    let usual = known.has_rested(candidate, key.as_ref()).then(usual);
+    Chosen {
+        slot: list.slot(candidate),
+        ask: wants.ask(),
+        usual: usual.unwrap_or_default(),
+        key,
+        candidate: Arc::clone(candidate),
+    }
+}
+
+/// How long a model usually takes to begin, as far as streams have shown it.
+fn usual(traffic: &Traffic, candidate: &Candidate) -> Duration {
+    let id = &candidate.offer.public_id;
+    let [hour, day] = traffic.read(|live| live.figures(id, Now::read()));
+    let shown = [hour, day].into_iter().flatten();
+    let millis = shown.filter_map(|figures| figures.ttft_p50_ms).next();
+    millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
+}

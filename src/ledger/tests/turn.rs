@@ -1,0 +1,42 @@
+//! §11.5: when the turn of a request comes that waits behind others.
+
+use super::*;
+
+#[test]
+fn s11_5_as_many_go_in_one_window_as_it_holds() {
+    use Ends::Utc;
+    let thousand = Limit {
+        unit: Unit::Tokens,
+        ..set(1000, Per::Minute)
+    };
+    let small = Ask::default();
+    #[rustfmt::skip]
+    let rows: &[(&[Limit], Ask, usize, f64, &str)] = &[
+        // limits, all used up within the first 10 s      size         sent  looked at  the turns of the 1st, 2nd, ...
+        (&[set(1, Per::Minute)],                          small,       1,    50.0,      "10 70 130"),
+        (&[set(3, Per::Minute)],                          small,       3,    50.0,      "10 11 12 70 71"),
+        (&[ending(set(3, Per::Minute), Utc)],             small,       3,    50.0,      "10 10 10 70 70 70 130"),
+        // One more than is used up: there is room at once.
+        (&[set(4, Per::Minute)],                          small,       3,    50.0,      "0 10 11 12 60"),
+        (std::slice::from_ref(&thousand),                               tokens(500),  2,    50.0,      "10 11 70 71"),
+        (std::slice::from_ref(&thousand),                               tokens(400),  2,    50.0,      "10 11 70"),
+        // The slowest counts.
+        (&[set(2, Per::Minute), ending(set(2, Per::Day), Utc)], small, 2,    50.0,      "43150 43150 129550"),
+        // A number that is not certain keeps nobody, nor does one whose end nobody knows.
+        (&[Limit { source: LimitSource::Default, ..set(1, Per::Minute) }], small, 1, 50.0, "0 0"),
+        (&[Limit { unit: Unit::AtOnce, per: Per::Moment, ..set(1, Per::Minute) }], small, 1, 50.0, "0 0"),
+    ];
+    for (limits, ask, sent, looked_at, expected) in rows {
+        let mut world = World::new(limits);
+        for second in 0..*sent {
+            world.at = second as f64;
+            let reservation = world.reserve(0, *ask);
+            world.settle(reservation, NOTHING, true);
+        }
+        world.at = *looked_at;
+        let turn = |nth| world.ledger.turn(world.slots[0], *ask, nth, world.now());
+        let turns = (1..=expected.split(' ').count()).map(|nth| turn(nth).unwrap().as_secs());
+        let turns: Vec<_> = turns.map(|seconds| seconds.to_string()).collect();
+        assert_eq!(turns.join(" "), *expected, "{limits:?}");
+    }
+}

@@ -1,0 +1,158 @@
+//! A request's place in the queue, and the keeping of the queue's time (spec §11.5).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+use tokio::time::timeout_at;
+
+use super::queue::{Entry, Granted, Joined};
+use super::{Claim, Drawn, Registry, Snapshot, Waiter};
+use crate::clock::Now;
+
+/// What came of a request's wish to wait.
+#[derive(Debug)]
+pub enum Wait {
+    /// It need not: there is somebody to ask.
+    Not(Turn),
+    /// It waits.
+    In(Place),
+    /// Nobody returns in its time. Where others before it are why: how long until its turn would come.
+    Vain(Option<Duration>),
+}
+
+/// Whom a request asks that has waited.
+#[derive(Debug)]
+pub struct Turn {
+    /// The list of now, which may be another than when it came.
+    pub list: Arc<Snapshot>,
+    /// The hold on the candidate.
+    pub claim: Claim,
+    /// What it has drawn.
+    pub drawn: Drawn,
+}
+
+/// A place in the queue. Dropping it leaves the queue, and hands on what was meant for it.
+#[derive(Debug)]
+pub struct Place {
+    registry: Arc<Registry>,
+    kind: u64,
+    until: Instant,
+    budget: Instant,
+    entry: Entry,
+}
+
+impl Place {
+    /// Waits for its turn; `None` if that does not come in time.
+    pub async fn turn(mut self) -> Option<Turn> {
+        let told = match timeout_at(self.until.into(), &mut self.entry.told).await {
+            Ok(told) => told,
+            Err(_) if !self.may_stay() => return None,
+            Err(_) => timeout_at(self.budget.into(), &mut self.entry.told)
+                .await
+                .ok()?,
+        };
+        Some(self.registry.turn(told.ok()??))
+    }
+
+    fn may_stay(&self) -> bool {
+        let Some(list) = self.registry.snapshot() else {
+            return false;
+        };
+        let held = self.registry.lock();
+        let (kind, ticket, now) = (self.kind, self.entry.ticket, Now::read());
+        held.queue.may_stay(kind, ticket, &held, &list, now)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.registry.lock();
+        held.queue.leave(self.kind, self.entry.ticket);
+        let told: &mut oneshot::Receiver<_> = &mut self.entry.told;
+        told.close();
+        if let Ok(Some(granted)) = told.try_recv() {
+            held.take_back(granted, Now::read());
+            self.registry.lets_go(held);
+        } else {
+            self.registry.stirred.notify_one();
+        }
+    }
+}
+
+impl Registry {
+    /// A request that finds nobody awake would wait for its turn.
+    pub fn wait(self: &Arc<Self>, waiter: Waiter) -> Wait {
+        let Some(list) = self.snapshot() else {
+            return Wait::Vain(None);
+        };
+        let (kind, until, budget) = (waiter.kind, waiter.until, waiter.budget);
+        let mut held = self.lock();
+        let held = &mut *held;
+        let now = Now::read();
+        match held.queue.join(waiter, &mut held.known, &list, now) {
+            Joined::Asks(granted) => Wait::Not(self.turn(granted)),
+            Joined::Refused(turn_in) => Wait::Vain(turn_in),
+            Joined::Waits(entry) => {
+                self.stirred.notify_one();
+                Wait::In(Place {
+                    registry: Arc::clone(self),
+                    kind,
+                    until,
+                    budget,
+                    entry,
+                })
+            }
+        }
+    }
+
+    fn turn(self: &Arc<Self>, granted: Granted) -> Turn {
+        let Granted {
+            list,
+            candidate,
+            key,
+            probe,
+            reservation,
+        } = granted;
+        Turn {
+            list,
+            claim: Claim::new(Arc::clone(self), candidate, key, probe),
+            drawn: Drawn::new(Arc::clone(self), reservation),
+        }
+    }
+
+    /// Lets those who wait look when it is time, as long as anybody waits; `None` while that is done
+    /// already. One timer is enough for all of them.
+    pub fn keep_time(self: &Arc<Self>) -> Option<impl Future<Output = ()> + use<>> {
+        let mut held = self.lock();
+        if std::mem::replace(&mut held.queue.has_keeper, true) {
+            return None;
+        }
+        drop(held);
+        let registry = Arc::clone(self);
+        Some(async move {
+            loop {
+                let now = Now::read();
+                let due = {
+                    let mut held = registry.lock();
+                    registry.serve(&mut held, now);
+                    if held.queue.is_empty() {
+                        held.queue.has_keeper = false;
+                        return;
+                    }
+                    held.queue.due(now)
+                };
+                let stirred = registry.stirred.notified();
+                match due {
+                    Some(due) if due <= now.steady => yield_now().await,
+                    Some(due) => drop(timeout_at(due.into(), stirred).await),
+                    None => stirred.await,
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

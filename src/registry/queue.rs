@@ -1,0 +1,357 @@
+//! Who waits for somebody to wake, first come, first served (spec §11.5).
+//!
+//! A plain value under the lock of what is known: who is let go is charged before anybody else chooses,
+//! so that a probe, or a unit of headroom, lets one go and not a herd. Requests that want the same stand
+//! behind one another, and only the first of each kind looks. What a request wants is its own affair: it
+//! brings a function that looks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::{Chosen, Knowledge, Snapshot};
+use crate::clock::Now;
+use crate::ledger::{BucketId, Reservation};
+use crate::model::{Candidate, Subject};
+
+/// So many looks are taken under one hold of the lock: 10,000 who may go at once hold up nobody for long.
+const LOOKS: usize = 64;
+
+/// Not sooner than this is looked again for time alone.
+const AGAIN: Duration = Duration::from_millis(1);
+
+/// What a request sees that would wait, or waits.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    /// This one can be asked now.
+    Ask(Chosen),
+    /// Nobody now, but somebody returns.
+    Wait(Return),
+    /// Nobody whom waiting would bring.
+    Nobody,
+}
+
+/// The first return of anybody that is worth waiting for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// What returns: who waits for the same stands in line for it.
+    pub awaited: Awaited,
+    /// It is no sooner than in so long, as far as is known; zero where it may come at any moment, as
+    /// somebody is being probed or busy.
+    pub earliest: Duration,
+    /// When time alone may have brought somebody; `None` where only an event does.
+    pub look_in: Option<Duration>,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The end of a rest, or of a probe.
+    Subject(Subject),
+    /// Headroom in a bucket.
+    Bucket(BucketId),
+}
+
+/// Looks for somebody to ask, as if so many others were before it.
+pub type Look = Box<dyn Fn(&Snapshot, &Knowledge, usize, Now) -> Sight + Send>;
+
+/// A request that would wait.
+pub struct Waiter {
+    /// What it wants, as a hash: those who want the same see the same.
+    pub kind: u64,
+    /// How it looks.
+    pub look: Look,
+    /// It waits for nothing that returns later, nor longer for it.
+    pub until: Instant,
+    /// It waits no longer than that for who is being probed or busy.
+    pub budget: Instant,
+}
+
+/// Who was let go asks this one.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) list: Arc<Snapshot>,
+    pub(super) candidate: Arc<Candidate>,
+    pub(super) key: Option<Subject>,
+    pub(super) probe: Option<u64>,
+    pub(super) reservation: Option<Reservation>,
+}
+
+/// A place in the queue, and what is told there: whom to ask, or that there is nobody any more.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) ticket: u64,
+    pub(super) told: oneshot::Receiver<Option<Granted>>,
+}
+
+/// What came of joining.
+pub(super) enum Joined {
+    /// There was somebody to ask.
+    Asks(Granted),
+    /// It waits.
+    Waits(Entry),
+    /// It does not wait. Where others before it are why: how long until its turn would come.
+    Refused(Option<Duration>),
+}
+
+struct Waiting {
+    look: Look,
+    until: Instant,
+    budget: Instant,
+    tell: oneshot::Sender<Option<Granted>>,
+}
+
+impl Waiting {
+    /// Whether it cannot wait for what returns no sooner than in so long.
+    fn is_late(&self, earliest: Duration, now: Now) -> bool {
+        is_late(self.until, self.budget, earliest, now)
+    }
+}
+
+fn is_late(until: Instant, budget: Instant, earliest: Duration, now: Now) -> bool {
+    let until = if earliest.is_zero() { budget } else { until };
+    until <= now.plus(earliest).steady
+}
+
+/// Those who want the same, by their tickets.
+struct Kind {
+    waiting: BTreeMap<u64, Waiting>,
+    /// The round in which the first of them looked in vain.
+    looked: u64,
+    awaited: Option<Awaited>,
+    /// Time alone may have brought somebody by then.
+    due: Option<Instant>,
+    /// Nobody returns sooner.
+    earliest: Instant,
+}
+
+/// All who wait.
+#[derive(Default)]
+pub(super) struct Queue {
+    kinds: HashMap<u64, Kind>,
+    tickets: u64,
+    /// One more with each change: the first of each kind is to look again.
+    round: u64,
+    /// Somebody keeps the time.
+    pub(super) has_keeper: bool,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting: usize = self.kinds.values().map(|kind| kind.waiting.len()).sum();
+        write!(f, "Queue({waiting} of {} kinds)", self.kinds.len())
+    }
+}
+
+impl Kind {
+    /// Of whom the first has yet to look.
+    fn new(round: u64, now: Now) -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            looked: round.wrapping_sub(1),
+            awaited: None,
+            due: None,
+            earliest: now.steady,
+        }
+    }
+
+    fn is_to_look(&self, round: u64, now: Now) -> bool {
+        self.looked != round || self.due.is_some_and(|due| due <= now.steady)
+    }
+
+    /// The first has looked in vain. If what they wait for is later than it was, those are let go for whom
+    /// that is too late.
+    fn waits(&mut self, back: Return, round: u64, now: Now) {
+        let earliest = now.plus(back.earliest).steady;
+        let first = self.waiting.values().next();
+        let is_late = |one: &Waiting| one.is_late(back.earliest, now);
+        if first.is_some_and(is_late) || !back.earliest.is_zero() && earliest > self.earliest {
+            let late = self.waiting.iter().filter(|(_, one)| is_late(one));
+            let late: Vec<_> = late.map(|(ticket, _)| *ticket).collect();
+            for one in late
+                .into_iter()
+                .filter_map(|ticket| self.waiting.remove(&ticket))
+            {
+                // Who left meanwhile need not be told.
+                drop(one.tell.send(None));
+            }
+        }
+        self.looked = round;
+        self.awaited = Some(back.awaited);
+        self.due = back.look_in.map(|left| now.plus(left.max(AGAIN)).steady);
+        self.earliest = earliest;
+    }
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// Something has changed: all are to look again.
+    pub(super) fn stir(&mut self) {
+        self.round += 1;
+    }
+
+    /// Whether somebody of those who wait is to look before anybody else may choose.
+    pub(super) fn is_pending(&self, now: Now) -> bool {
+        self.kinds
+            .values()
+            .any(|kind| kind.is_to_look(self.round, now))
+    }
+
+    /// When the next of them is to look, where time says so.
+    pub(super) fn due(&self, now: Now) -> Option<Instant> {
+        if self.is_pending(now) {
+            return Some(now.steady);
+        }
+        self.kinds.values().filter_map(|kind| kind.due).min()
+    }
+
+    /// Lets go whoever can be served, in the order in which they came. What it does not come to is
+    /// pending.
+    pub(super) fn serve(&mut self, known: &mut Knowledge, list: &Arc<Snapshot>, now: Now) {
+        let to_look = self
+            .kinds
+            .iter()
+            .filter(|(_, kind)| kind.is_to_look(self.round, now));
+        let first = |(id, kind): (&u64, &Kind)| Some((*kind.waiting.keys().next()?, *id));
+        let mut firsts: BTreeMap<u64, u64> = to_look.filter_map(first).collect();
+        for _ in 0..LOOKS {
+            let Some((ticket, id)) = firsts.pop_first() else {
+                return;
+            };
+            let Some(kind) = self.kinds.get_mut(&id) else {
+                continue;
+            };
+            let Some(first) = kind.waiting.get(&ticket) else {
+                continue;
+            };
+            let told = match (first.look)(list, known, 0, now) {
+                Sight::Ask(chosen) => Some(known.grant(chosen, list, now)),
+                Sight::Nobody => None,
+                Sight::Wait(back) => {
+                    kind.waits(back, self.round, now);
+                    if kind.waiting.is_empty() {
+                        self.kinds.remove(&id);
+                    }
+                    continue;
+                }
+            };
+            let told = kind.waiting.remove(&ticket).map(|one| one.tell.send(told));
+            if let Some(Err(Some(granted))) = told {
+                // It has left, and whom it was to ask is free again.
+                known.take_back(granted, now);
+                self.round += 1;
+            }
+            match kind.waiting.keys().next() {
+                Some(next) => drop(firsts.insert(*next, id)),
+                None => drop(self.kinds.remove(&id)),
+            }
+        }
+    }
+
+    /// A request joins at the end, unless there is somebody to ask, or nobody to wait for in its time.
+    pub(super) fn join(
+        &mut self,
+        waiter: Waiter,
+        known: &mut Knowledge,
+        list: &Arc<Snapshot>,
+        now: Now,
+    ) -> Joined {
+        self.serve(known, list, now);
+        let Waiter {
+            kind,
+            look,
+            until,
+            budget,
+        } = waiter;
+        let back = match look(list, known, 0, now) {
+            Sight::Ask(chosen) if !self.is_pending(now) => {
+                return Joined::Asks(known.grant(chosen, list, now));
+            }
+            Sight::Ask(_) => None,
+            Sight::Wait(back) => {
+                let ahead = self.before(kind, &back.awaited);
+                let turn = match look(list, known, ahead, now) {
+                    Sight::Wait(turn) => turn.earliest,
+                    Sight::Ask(_) | Sight::Nobody => back.earliest,
+                };
+                if is_late(until, budget, turn, now) {
+                    return Joined::Refused((ahead > 0).then_some(turn));
+                }
+                Some(back)
+            }
+            Sight::Nobody => return Joined::Refused(None),
+        };
+        self.tickets += 1;
+        let (tell, told) = oneshot::channel();
+        let one = Waiting {
+            look,
+            until,
+            budget,
+            tell,
+        };
+        let round = self.round;
+        let kind = self
+            .kinds
+            .entry(kind)
+            .or_insert_with(|| Kind::new(round, now));
+        if let (Some(back), true) = (back, kind.waiting.is_empty()) {
+            kind.waits(back, round, now);
+        }
+        kind.waiting.insert(self.tickets, one);
+        Joined::Waits(Entry {
+            ticket: self.tickets,
+            told,
+        })
+    }
+
+    /// Whether somebody whose time is over may stay: it has been told something meanwhile, others are let go
+    /// before it just now, or somebody is being probed or busy.
+    pub(super) fn may_stay(
+        &self,
+        kind: u64,
+        ticket: u64,
+        known: &Knowledge,
+        list: &Snapshot,
+        now: Now,
+    ) -> bool {
+        let kind = self.kinds.get(&kind);
+        let one = kind.and_then(|kind| kind.waiting.get(&ticket));
+        match one.map(|one| (one.look)(list, known, 0, now)) {
+            Some(Sight::Ask(_)) => true,
+            Some(Sight::Wait(back)) => back.earliest.is_zero(),
+            Some(Sight::Nobody) => false,
+            None => true,
+        }
+    }
+
+    /// How many stand in line for the same.
+    fn before(&self, kind: u64, awaited: &Awaited) -> usize {
+        let same =
+            |(id, other): &(&u64, &Kind)| **id == kind || other.awaited.as_ref() == Some(awaited);
+        let same = self.kinds.iter().filter(same);
+        same.map(|(_, kind)| kind.waiting.len()).sum()
+    }
+
+    /// Somebody leaves. Who stands behind looks again, as it may want a little less.
+    pub(super) fn leave(&mut self, kind: u64, ticket: u64) {
+        let Some(own) = self.kinds.get_mut(&kind) else {
+            return;
+        };
+        let was_first = own.waiting.keys().next() == Some(&ticket);
+        if own.waiting.remove(&ticket).is_some() && was_first {
+            own.looked = self.round.wrapping_sub(1);
+        }
+        if own.waiting.is_empty() {
+            self.kinds.remove(&kind);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
