@@ -22,6 +22,7 @@
 mod day;
 mod knowledge;
 mod plain;
+mod routing;
 mod schedule;
 mod world;
 
