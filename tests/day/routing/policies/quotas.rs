@@ -1,4 +1,5 @@
-//! The accounts' quotas in the program's ledger, which knows them.
+//! The accounts' quotas in the program's ledger. It knows the days', as from the key endpoint; a minute's
+//! is known by a refusal alone, and then the account rests.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use free_llm_proxy::ledger::{
 };
 use free_llm_proxy::model::{AccountId, Candidate, ModelId, Offer, ProviderId};
 
-use crate::routing::world::{A_DAY, World};
+use crate::routing::world::{A_DAY, Account, World};
 
 /// No limit here is on tokens.
 const ASK: Ask = Ask {
@@ -25,15 +26,8 @@ pub struct Quotas {
 impl Quotas {
     /// `before`: when what is gone of the day was used.
     pub fn new(world: &World, candidates: &[Candidate], before: Now) -> Self {
-        let limits: Vec<Vec<Limit>> = world
-            .accounts
-            .iter()
-            .map(|account| {
-                let day = account.day_left.map(|_| limit(A_DAY, Per::Day));
-                let minute = limit(account.per_minute, Per::Minute);
-                day.into_iter().chain([minute]).collect()
-            })
-            .collect();
+        let of_day = |account: &Account| account.day_left.map(|_| a_day()).into_iter().collect();
+        let limits: Vec<Vec<Limit>> = world.accounts.iter().map(of_day).collect();
         let listed = world.models.iter().zip(candidates);
         let listed = listed.map(|(model, candidate)| {
             let terms = Terms {
@@ -63,11 +57,11 @@ impl Quotas {
     }
 }
 
-fn limit(amount: u32, per: Per) -> Limit {
+fn a_day() -> Limit {
     Limit {
-        amount: amount.into(),
+        amount: A_DAY.into(),
         unit: Unit::Requests,
-        per,
+        per: Per::Day,
         of: Counted::Account,
         ends: Some(Ends::Utc),
         models: Vec::new(),
