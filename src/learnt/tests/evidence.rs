@@ -127,10 +127,13 @@ fn s11_1_breaks() {
     }
 }
 
+/// When, what, and how long it took.
+type Happened = (f64, &'static str, f64);
+
 #[test]
 fn s11_1_costly_findings_stretch_the_half_life() {
     #[rustfmt::skip]
-    let rows: &[(&[(f64, &str, f64)], f64)] = &[
+    let rows: &[(&[Happened], f64)] = &[
         (&[],                                                                    60.0),
         (&[(10.0, "first", 3.75)],                                               60.0),
         (&[(10.0, "first", 3.76)],                                               120.0),

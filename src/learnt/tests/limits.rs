@@ -1,10 +1,13 @@
 use super::*;
 
+/// How long a first token took, and the tokens of its prompt.
+type First = (f64, u64);
+
 #[test]
 fn s11_3_the_limit_of_a_first_token() {
-    // first tokens (seconds, prompt tokens), tokens of this prompt, the limit
+    // first tokens, tokens of this prompt, the limit
     #[rustfmt::skip]
-    let rows: &[(&[(f64, u64)], u64, f64)] = &[
+    let rows: &[(&[First], u64, f64)] = &[
         (&[],                                      0,       7.213_326),
         (&[],                                      8_000,   7.213_326),
         (&[],                                      10_000,  9.016_658),

@@ -5,6 +5,8 @@ use crate::json::Raw;
 
 const SALT: [u8; 16] = *b"0123456789abcdef";
 
+type Header = (&'static str, &'static [u8]);
+
 /// The session of a request with these headers and this body.
 fn session(headers: &[(&'static str, &[u8])], body: &str) -> Option<SessionKey> {
     session_of("alice", headers, body)
@@ -33,7 +35,7 @@ const BODY: &str = r#"{"session_id":"b1","prompt_cache_key":"b2","metadata":{"us
 fn s11_4_the_headers_count_in_their_order_then_the_body() {
     let named = |name: &'static [u8]| session(&[("x-session-id", name)], "{}");
     #[rustfmt::skip]
-    let rows: &[(&[(&'static str, &[u8])], &str, &[u8])] = &[
+    let rows: &[(&[Header], &str, &[u8])] = &[
         (&[("x-session-id", b"a")],                                    BODY, b"a"),
         (&[("x-claude-code-session-id", b"a")],                        BODY, b"a"),
         (&[("session-id", b"a")],                                      BODY, b"a"),
