@@ -1,6 +1,7 @@
-//! Goes a hot path so many times and does nothing else, so that its instructions can be counted:
-//! `instructions NAME COUNT`, under callgrind, which `bench/instructions` does. Without arguments
-//! it goes each once, to show that it can, and names it with the bytes that it reads.
+//! Runs a hot path a given number of times and does nothing else, so that its instructions can be
+//! counted: `instructions NAME COUNT`, under callgrind, which is what `bench/instructions` does.
+//! Without arguments it runs each once, as a check, and prints its name with the bytes that it
+//! reads.
 
 mod paths;
 

@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the pure rooms: `cargo bench --bench rooms`. With `-- --test` each runs
+//! Micro-benchmarks of the pure modules: `cargo bench --bench rooms`. With `-- --test` each runs
 //! once, with `-- envelope` only those with that word in their names.
 
 mod paths;

@@ -9,7 +9,7 @@ mkdir -p "$work"
 
 say() { printf '== %s\n' "$*"; }
 
-# So that whoever counts the closing line finds one here too.
+# So that a count of closing lines finds one here too.
 give_up() {
   printf '\n%s\n\n0 passed, 1 failed\n' "$*"
   exit 1
@@ -22,7 +22,7 @@ need npm "with any node from 18 on; the node that runs the clients is installed 
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || give_up "e2e needs Python 3.11 or newer"
 
 install_python() {
-  # A Python that was upgraded or moved away takes its environment with it.
+  # An environment breaks when its Python is upgraded or moved.
   "$work/$1/bin/python" -c '' 2>/dev/null || rm -f "$work/$1/installed"
   once "$1" "$2" pip_install "$work/$1" "$2"
 }
@@ -31,7 +31,7 @@ pip_install() {
   python3 -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$2"
 }
 
-# Its folder $2 has a package.json, and a package-lock.json beside it if it is to have what that says.
+# Its folder $2 has a package.json, and a package-lock.json if versions are to be locked.
 install_node() {
   local lock="$2/package-lock.json"
   [ -f "$lock" ] || lock="$2/package.json"
@@ -73,7 +73,7 @@ build() {
   fi
 }
 
-# Installs each of "python|node NAME FILE_OR_FOLDER" beside the build: a registry is waited for most of the time.
+# Installs each of "python|node NAME FILE_OR_FOLDER" during the build: most of the time is spent waiting for a registry.
 prepare() {
   local one pids=() names=()
   for one in "$@"; do

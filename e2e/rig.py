@@ -1,4 +1,4 @@
-"""What the checks stand on: the demo as a process, its simulator, its log, and the list of checks.
+"""The basis of the checks: the demo as a process, its simulator, its log, and the list of checks.
 
 No client's library belongs here, and no check.
 """
@@ -32,7 +32,7 @@ class Check:
 
 
 def check(name, limit_sec=60):
-    """Puts a function into the list of checks; it is called with a `Rig` whose world is a new one."""
+    """Adds a function to the list of checks; it is called with a `Rig` whose world is fresh."""
 
     def keep(function):
         CHECKS.append(Check(name, function, limit_sec))
@@ -109,7 +109,7 @@ class Demo:
         return eventually(look, f"the demo prints {pattern}", 15).group(1)
 
     def metric(self, name, **labels):
-        """A metric's value; 0 for a row that has not come about."""
+        """A metric's value; 0 for a series that does not exist yet."""
         _, text = http("GET", f"{self.address}/metrics")
         for line in text.splitlines():
             found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
@@ -131,7 +131,7 @@ class Serving(Demo):
     """
 
     def __init__(self, name, simulator, providers, **settings):
-        """`providers`: what `CONFIG_FILE` says of each, its key beside (`(key's variable, key, members)`)."""
+        """`providers`: the entry of each in `CONFIG_FILE`, with its key (`(key's variable, key, members)`)."""
         self.simulator = simulator
         (WORK / name).mkdir(parents=True, exist_ok=True)
         file = WORK / name / "config.toml"
@@ -179,7 +179,7 @@ class Log:
         self.file = file
 
     def lines(self):
-        # The demo's introduction stands before the first log line; a line may be half written.
+        # The demo's introduction comes before the first log line; a line may be half written.
         whole, _, _ = self.file.read_text().rpartition("\n")
         return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
@@ -206,7 +206,7 @@ def outcomes(line):
 
 
 class Rig:
-    """What a check is given: a demo, and the means to make a situation."""
+    """What a check gets: a demo, and the means to set up a situation."""
 
     def __init__(self, demo):
         self.demo = demo
@@ -236,18 +236,18 @@ class Rig:
         return [line for line in self.demo.log.requests() if began(line) >= self._since]
 
     def logged(self, count):
-        """These lines: exactly so many."""
+        """These lines: exactly this many."""
         eventually(lambda: len(self.lines()) >= count, f"{count} log lines")
         equal(len(self.lines()), count, "log lines")
         return self.lines()
 
     def short_list(self, count, **flags):
-        """The first so many models of the sample, with these flags, and no fallback router."""
+        """The first models of the sample, with these flags, and no fallback router."""
         models = [{**model, **flags} for model in self.simulator.sample["models"][:count]]
         return {"updatedAt": self.simulator.sample["updatedAt"], "models": models}
 
 
-# Of a demo that waits aloud after 1 s: it has by then.
+# For a demo that waits aloud after 1 s: by then it has.
 SLOW_FAILURE = {"status": {"status": 503, "delay_ms": 1500}}
 
 

@@ -7,14 +7,14 @@ import time
 import traceback
 from dataclasses import dataclass
 
-# No client of these may be led away from this machine, or by a setting of whoever runs them.
+# No client may leave this machine, or be affected by the settings of the user who runs the checks.
 for name in list(os.environ):
     if name.lower().endswith("_proxy") or name.startswith(("OPENAI_", "ANTHROPIC_", "CLAUDE")):
         del os.environ[name]
 
 
 class TooLong(BaseException):
-    """A check did not end in its time. No client may catch it and try again."""
+    """A check did not end in time. No client may catch this and retry."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Result:
     why: str | None
     """Why it failed, or None."""
     word: str
-    """What goes with it."""
+    """Additional output."""
     seconds: float
 
 
@@ -50,7 +50,7 @@ def run(check, rig):
 
 
 def run_all(checks, rig):
-    """Their results, each printed as it comes; then the reasons of those that failed, and the counts."""
+    """Their results, each printed as it arrives; then the reasons for failures, and the counts."""
     print(f"== checking {os.environ['FREE_LLM_PROXY_BIN']} at {rig.demo.address}, log in {rig.demo.log_file}\n")
     width = max(len(check.name) for check in checks) + 3
     results = []
@@ -76,7 +76,7 @@ def close(results):
 
 
 def program(main):
-    """Runs `main` as a program that, ended from outside, takes its demos along."""
+    """Runs `main` as a program that ends its demos when it is terminated."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main())

@@ -1,17 +1,16 @@
 //! One OpenAI-compatible address in front of the free models of the day.
 //!
-//! The path of a request: [`server`] takes the bytes, [`request`] reads what they need of a
-//! model, [`select`] orders the candidates by what [`registry`] knows, and [`attempt`] walks
-//! them through [`upstream`], which says of every answer what it means. The first useful event
-//! commits; from then on bytes flow. What happened ends as one record in [`telemetry`].
+//! The path of a request: [`server`] receives it, [`request`] reads what it needs of a model,
+//! [`select`] orders the candidates by what [`registry`] knows, and [`attempt`] walks them through
+//! [`upstream`], and interprets every answer. The first useful event commits; from then on bytes
+//! flow. The result is one record in [`telemetry`].
 //!
-//! Beside it: [`learnt`] is what requests have taught of each candidate, [`list`] keeps the snapshot of
-//! models fresh, [`account`] asks what is left of the quota, [`live`] knows how the models do,
-//! [`condition`] says of it all whether requests are answered, [`config`] reads the settings, [`proxy`]
-//! puts the parts together, [`cli`] is what a person types. [`json`], [`sse`], [`model`] and [`clock`]
-//! are what all of them stand on.
+//! Beside it: [`learnt`] is what requests have taught about each candidate, [`list`] keeps the
+//! snapshot of models fresh, [`account`] asks what is left of the quota, [`live`] knows how the models are doing, [`condition`] sums it up as whether requests are
+//! answered, [`config`] reads the settings, [`proxy`] assembles the parts, and [`cli`] is what a
+//! person types. All of them build on [`json`], [`sse`], [`model`] and [`clock`].
 //!
-//! `ARCHITECTURE.md` has the map and the reasons; a `§` anywhere means `docs/spec.md`.
+//! `ARCHITECTURE.md` has the map and the reasons; `§` always refers to `docs/spec.md`.
 
 pub mod account;
 pub mod agents;

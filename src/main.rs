@@ -50,7 +50,7 @@ fn with(sources: &Sources, command: impl FnOnce(free_llm_proxy::config::Config) 
     }
 }
 
-/// Runs it on so many threads, or on as many as there are cores.
+/// Runs it on this many threads, or on as many as there are cores.
 fn run(threads: Option<usize>, command: impl Future<Output = Exit>) -> Exit {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {

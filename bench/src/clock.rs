@@ -1,5 +1,5 @@
-//! The monotonic clock, which all processes of a machine share: a stamp that the upstream writes
-//! can be read by the load.
+//! The monotonic clock, which all processes of a machine share: a timestamp written by the upstream
+//! can be read by the load generator.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) fn now() -> Nanos {
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
-/// A length of time, as the clock counts it.
+/// A duration, in the clock's units.
 pub(crate) fn nanos(length: Duration) -> Nanos {
     u64::try_from(length.as_nanos()).unwrap_or(Nanos::MAX)
 }

@@ -1,13 +1,14 @@
-//! What is measured, and the statistics over it.
+//! The measured figures, and their statistics.
 
 use crate::clock::Nanos;
 
-/// How a figure is set beside that of another target.
+/// How a figure is compared with that of another target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Versus {
     /// As a ratio to nginx's in the same round.
     Ratio,
-    /// As what a proxy adds to the direct way in the same round, and as the difference to nginx.
+    /// As what a proxy adds to the direct connection in the same round, and as the difference to
+    /// nginx.
     Added,
     /// Not at all.
     Nothing,
@@ -47,7 +48,7 @@ impl Figure {
     }
 }
 
-/// The middle of these values; none of none.
+/// The median of these values; `None` if there are none.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -60,7 +61,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     })
 }
 
-/// Quantiles of many times. Every value is kept: there are never so many that it matters, and
+/// Quantiles of many times. Every value is kept: there are never enough for that to matter, and
 /// nothing is rounded into buckets.
 pub(crate) struct Quantiles(Vec<Nanos>);
 
@@ -70,7 +71,7 @@ impl Quantiles {
         Self(values)
     }
 
-    /// The least value that this share of all does not exceed, in microseconds; not a number of
+    /// The smallest value that this share of all does not exceed, in microseconds; NaN if there are
     /// none.
     pub(crate) fn micros(&self, share: f64) -> f64 {
         #[expect(

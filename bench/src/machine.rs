@@ -1,4 +1,4 @@
-//! The machine: which cores there are, who runs on which, and what it is called.
+//! The machine: its cores, which process runs on which, and its name.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Who runs where.
+/// Which process runs on which core.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cores {
     /// The proxy under test, alone if there are two.
@@ -18,14 +18,14 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// Shares out the cores that this process may use.
+    /// Assigns the cores that this process may use.
     pub(crate) fn share() -> Result<Self> {
         let set = sched_getaffinity(None).context("the cores cannot be told")?;
         let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|at| set.is_set(*at)).collect();
         Ok(shared(&cores))
     }
 
-    /// What a reader must know of it.
+    /// What a reader must know about it.
     pub(crate) fn caveat(self) -> Option<&'static str> {
         match self.count {
             0 | 1 => Some("one core: proxy, upstream and load share it, so times are worth little"),
@@ -50,15 +50,15 @@ fn shared(cores: &[usize]) -> Cores {
     }
 }
 
-/// Runs on this core from now on, and so does what is started from here.
+/// Runs on this core from now on, as does what is started from here.
 pub(crate) fn pin(core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     sched_setaffinity(None, &set).with_context(|| format!("core {core} cannot be had"))
 }
 
-/// How many files this process and its children may have open, after asking for as many as
-/// there are to have.
+/// How many files this process and its children may have open, after raising the limit as far as
+/// possible.
 pub(crate) fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);
@@ -72,10 +72,10 @@ pub(crate) fn raise_open_files() -> u64 {
     }
 }
 
-/// What a program prints, on one line; none if it fails.
+/// A program's output, on one line; `None` if it fails.
 pub(crate) fn told(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
-    // nginx tells its version on stderr.
+    // nginx prints its version on stderr.
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_proxy_has_a_core_of_its_own_if_there_are_two() {
+    fn the_proxy_has_its_own_core_if_there_are_two() {
         #[rustfmt::skip]
         let rows: [(&[usize], [usize; 3]); 4] = [
             // cores          load, target, upstream

@@ -1,7 +1,7 @@
 //! Measures free-llm-proxy against nginx on the same machine in the same run.
 //!
-//! `bench/run` builds and starts it; `bench/README.md` says what the figures mean. It is no part
-//! of the proxy and takes nothing from it but the binary under test.
+//! `bench/run` builds and starts it; `bench/README.md` explains the figures. It is not part of the
+//! proxy and uses nothing of it but the binary under test.
 
 mod clock;
 mod figure;

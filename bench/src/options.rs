@@ -1,4 +1,4 @@
-//! What was typed.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -77,7 +77,7 @@ impl Options {
         self.rounds.unwrap_or(if self.quick { 2 } else { 5 })
     }
 
-    /// The scenarios that are wanted.
+    /// The selected scenarios.
     pub(crate) fn scenarios(&self) -> Result<Vec<&'static Scenario>> {
         let wanted = |scenario: &&Scenario| {
             self.words.is_empty() || self.words.iter().any(|word| scenario.name.contains(word))
@@ -92,7 +92,7 @@ impl Options {
         Ok(chosen)
     }
 
-    /// The targets that take part.
+    /// The selected targets.
     pub(crate) fn targets(&self) -> Result<Vec<Target>> {
         let mut targets = vec![Target::direct(), Target::nginx()];
         for (name, path) in &self.proxies {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         #[rustfmt::skip]
         let rows = [
             ("--rounds 0",  "--rounds wants a number"),

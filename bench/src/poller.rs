@@ -1,5 +1,5 @@
-//! Waits for sockets and for a moment: epoll, and a timer that is exact to the microsecond where
-//! epoll's own timeout counts milliseconds.
+//! Waits for sockets and for a moment: epoll, with a timer that is accurate to the microsecond
+//! where epoll's own timeout counts milliseconds.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -12,7 +12,7 @@ use rustix::time::{
 
 use crate::clock::Nanos;
 
-/// What a socket is watched for, beside its end.
+/// What a socket is watched for, apart from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watch {
     /// Something to read.
@@ -35,7 +35,7 @@ impl Watch {
 pub(crate) struct Ready {
     /// The key it was added with.
     pub(crate) key: usize,
-    /// Something to read, its end or its failure among that.
+    /// Something to read, including its end or a failure.
     pub(crate) readable: bool,
     /// Room to write.
     pub(crate) writable: bool,
@@ -93,7 +93,7 @@ impl Poller {
         for event in &self.events {
             let (key, flags) = (event.data.u64(), event.flags);
             if key == TIMER {
-                // Gone off: it must be read, or it is ready for ever.
+                // It has gone off: it must be read, or it stays ready for ever.
                 let mut expirations = [0; 8];
                 rustix::io::read(&self.timer, &mut expirations).ok();
                 self.armed = 0;
@@ -109,7 +109,7 @@ impl Poller {
         Ok(())
     }
 
-    /// A moment that is past already makes the timer go off at once.
+    /// A moment in the past makes the timer go off at once.
     fn arm(&mut self, at: Nanos) -> Result<()> {
         if at == self.armed {
             return Ok(());

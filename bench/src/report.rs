@@ -1,4 +1,4 @@
-//! The report: what was measured where, all tables, and the samples as JSON beside it.
+//! The report: the conditions, all tables, and the samples as JSON beside it.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 use crate::table::{self, Columns};
 use crate::target::{Kind, Target};
 
-/// What a reader must know to repeat it.
+/// What is needed to reproduce it.
 pub(crate) struct Setting {
     lines: Vec<(String, String)>,
     pub(crate) cores: Cores,

@@ -1,11 +1,11 @@
 //! Requests as a coding agent sends them: a long system prompt, tools, a conversation with file
-//! contents in it, some of it not ASCII.
+//! contents, some of it not ASCII.
 
 use serde_json::{Value, json};
 
 use crate::script::Script;
 
-/// Prose and code as conversations hold it, with quotes, escapes and other alphabets.
+/// Prose and code as in conversations, with quotes, escapes and other alphabets.
 const TEXT: &str = "Please look at `src/lib.rs`, line 42: the \"naïve\" retry loop never ends.\n\
     \tfn wait(left: Duration) -> bool { left > Duration::ZERO } // größer als null\n\
     Ответ сервера: 429 Too Many Requests; 稍后再试 → then \\ try the next one. ";
@@ -21,7 +21,7 @@ pub(crate) enum Api {
 impl Api {
     pub(crate) const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
 
-    /// Where our proxy speaks it; `None` for what all targets speak, each at its own path.
+    /// The path at our proxy; `None` for the API that all targets have, each at its own path.
     pub(crate) fn path(self) -> Option<&'static str> {
         match self {
             Self::Chat => None,
@@ -71,7 +71,7 @@ fn write(script: &Script, messages: &[Value], with_tools: bool) -> String {
     let system = format!("{script} You are a coding agent. Answer in short.");
     let system = json!({"role": "system", "content": system});
     let all: Vec<&Value> = std::iter::once(&system).chain(messages).collect();
-    // By hand, so that model and messages stand in front whatever serde_json makes of the order.
+    // By hand, so that model and messages come first whatever order serde_json chooses.
     let mut body = format!(
         r#"{{"model":"auto","messages":{},"stream":{},"temperature":0.2"#,
         json!(all),
@@ -104,7 +104,7 @@ fn tools() -> Vec<Value> {
     ]
 }
 
-/// About so many bytes of text, counted as JSON writes them.
+/// About this many bytes of text, counted as JSON.
 fn text(bytes: usize) -> String {
     let mut text = String::with_capacity(bytes);
     let mut written = 0;
@@ -121,8 +121,8 @@ fn text(bytes: usize) -> String {
     text
 }
 
-/// The whole HTTP request to POST this body there. `headers` has one `Name: value` a line, each
-/// with its CRLF.
+/// The complete HTTP request to POST this body to `path`. `headers` has one `Name: value` per line,
+/// each with its CRLF.
 pub(crate) fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\

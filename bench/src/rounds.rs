@@ -1,5 +1,5 @@
-//! Runs all targets through each scenario, round by round, so that whatever the machine is up to
-//! meets all of them alike.
+//! Runs all targets through each scenario, round by round, so that disturbances of the machine
+//! affect all of them alike.
 
 use anyhow::{Context as _, Result};
 
@@ -8,7 +8,7 @@ use crate::say;
 use crate::scenario::{Pace, Scenario};
 use crate::target::{Stand, Target};
 
-/// What one target showed in one round of one scenario.
+/// The result of one target in one round of one scenario.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) scenario: &'static str,
@@ -58,13 +58,13 @@ pub(crate) fn run(
     Ok(samples)
 }
 
-/// What a target did nothing of has no figure: a cost per answer where none came.
+/// Drops figures that are undefined, such as a cost per answer where there were no answers.
 fn known(mut figures: Vec<Figure>) -> Vec<Figure> {
     figures.retain(|figure| figure.value.is_finite());
     figures
 }
 
-/// Each round begins with another target.
+/// Each round begins with a different target.
 fn order(targets: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..targets).map(move |nth| (nth + round) % targets)
 }

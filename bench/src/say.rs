@@ -1,4 +1,4 @@
-//! The one place that prints. A reader that has gone away is no error.
+//! The only place that prints. A reader that has gone away is not an error.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ pub(crate) fn line(text: impl Display) {
     writeln!(std::io::stdout().lock(), "{text}").ok();
 }
 
-/// What goes on, on stderr, so that stdout holds the table and nothing else.
+/// Progress, on stderr, so that stdout has nothing but the table.
 pub(crate) fn progress(text: impl Display) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }

@@ -1,5 +1,5 @@
-//! What the upstream is to answer. It travels in front of a request's first message: a prompt
-//! passes every proxy as it is, where some drop fields and headers.
+//! What the upstream is to answer. It travels at the beginning of a request's first message: every
+//! proxy passes a prompt on unchanged, while some drop fields and headers.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,17 +11,17 @@ pub(crate) struct Script {
     pub(crate) chunks: u32,
     /// Bytes of text in each event.
     pub(crate) text_bytes: usize,
-    /// So many events leave one right after the other, each in a write of its own.
+    /// How many events are sent back to back, each in a write of its own.
     pub(crate) burst: u32,
     /// The pause between two bursts.
     pub(crate) gap: Duration,
-    /// All events of a burst in one write after all.
+    /// All events of a burst in one write instead.
     pub(crate) together: bool,
     /// The connection is closed after the answer.
     pub(crate) close: bool,
 }
 
-/// What a script starts with. Nothing else in a request does.
+/// The beginning of a script. Nothing else in a request starts like this.
 const MARK: &[u8] = b"bench:";
 
 impl Script {
@@ -35,7 +35,7 @@ impl Script {
         close: false,
     };
 
-    /// A stream of so many events with that pause between every two.
+    /// A stream of this many events with a pause between every two.
     pub(crate) const fn stream(chunks: u32, gap: Duration) -> Self {
         Self {
             chunks,
@@ -53,7 +53,7 @@ impl Script {
         }
     }
 
-    /// The script within these bytes.
+    /// Finds the script within these bytes.
     pub(crate) fn find(bytes: &[u8]) -> Option<Self> {
         let start = memchr::memmem::find(bytes, MARK)? + MARK.len();
         let rest = bytes.get(start..)?;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_script_is_none() {
+    fn what_is_not_a_script_is_none() {
         for body in [
             r#"{"content":"me"}"#,
             r#"{"content":"bench:"}"#,

@@ -1,5 +1,5 @@
-//! The samples as Markdown: for each figure the median of every target, and the median of what
-//! the targets of one round have to each other.
+//! The samples as Markdown: for each figure the median of every target, and the median of how the
+//! targets of one round compare.
 
 use std::fmt::Write as _;
 
@@ -7,19 +7,19 @@ use crate::figure::{Versus, median};
 use crate::rounds::Sample;
 use crate::scenario::Scenario;
 
-/// The targets by the part they play.
+/// The targets by their role.
 pub(crate) struct Columns<'a> {
     /// All, in order.
     pub(crate) all: Vec<&'a str>,
-    /// The way without a proxy, if it takes part.
+    /// The connection without a proxy, if it takes part.
     pub(crate) direct: Option<&'a str>,
-    /// Pairs to set beside each other: the first over the second.
+    /// Pairs to compare: the first divided by the second.
     pub(crate) pairs: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Columns<'a> {
-    /// `direct` and `nginx` are known by their names. Every other target is set beside nginx,
-    /// and the last beside the first where several are builds of ours.
+    /// `direct` and `nginx` are recognised by name. Every other target is compared with nginx, and
+    /// the last with the first if several are builds of ours.
     pub(crate) fn of(all: Vec<&'a str>, ours: &[&'a str]) -> Self {
         let has = |name: &str| all.contains(&name);
         let mut pairs = Vec::new();
@@ -85,7 +85,7 @@ pub(crate) fn of(scenario: &Scenario, samples: &[Sample], columns: &Columns<'_>)
     text
 }
 
-/// The figures in the order of the target that has most of them.
+/// The figures in the order of the target that has the most.
 fn figures<'s>(samples: &[&'s Sample]) -> Vec<(&'s str, &'s str, Versus)> {
     let mut samples = samples.to_vec();
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.figures.len()));
@@ -124,7 +124,7 @@ fn same_round(
     pairs.collect()
 }
 
-/// The median of what two targets have to each other, and how far the rounds differ in it.
+/// The median of how two targets compare, and how much the rounds differ.
 fn compared(one: &[(usize, f64)], other: &[(usize, f64)], versus: Versus) -> String {
     let (compared, write): (Vec<f64>, fn(f64) -> String) = match versus {
         Versus::Nothing => return String::new(),
@@ -174,7 +174,7 @@ fn row(text: &mut String, cells: &[String]) {
     writeln!(text, "| {} |", cells.join(" | ")).ok();
 }
 
-/// Three digits, or all before the point.
+/// Three digits, or all digits before the decimal point.
 fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => grouped(value),

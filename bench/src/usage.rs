@@ -1,4 +1,4 @@
-//! What a process and its children use, as /proc tells.
+//! The resources used by a process and its children, from /proc.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::clock::Nanos;
 
-/// A process and all it has started.
+/// A process and all its descendants.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree(Vec<u32>);
 
@@ -21,7 +21,7 @@ pub(crate) struct Memory {
 }
 
 impl Tree {
-    /// The tree under this process as it is now.
+    /// The current tree below this process.
     pub(crate) fn under(root: u32) -> Result<Self> {
         let mut parents = Vec::new();
         for entry in fs::read_dir("/proc").context("no /proc")? {
@@ -29,7 +29,7 @@ impl Tree {
             let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
                 continue;
             };
-            // One that has ended meanwhile has no file any more.
+            // A process that has ended in the meantime has no file any more.
             if let Some(parent) = parent(&Path::new("/proc").join(&name)) {
                 parents.push((pid, parent));
             }
@@ -37,7 +37,7 @@ impl Tree {
         Ok(Self(descendants(root, &parents)))
     }
 
-    /// The CPU time, user and system, that its threads have used.
+    /// The CPU time, user and system, of its threads.
     pub(crate) fn cpu(&self) -> Nanos {
         let tasks = self.0.iter().filter_map(|pid| {
             let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
@@ -50,7 +50,7 @@ impl Tree {
         tasks.sum()
     }
 
-    /// The memory of its processes. What they share counts for each.
+    /// The memory of its processes. Shared memory counts for each.
     pub(crate) fn memory(&self) -> Memory {
         let mut memory = Memory::default();
         for pid in &self.0 {
@@ -62,7 +62,7 @@ impl Tree {
     }
 }
 
-/// The fourth field of `stat`, counted from behind the name, which may hold anything.
+/// The fourth field of `stat`, counted from after the name, which may contain anything.
 fn parent(process: &Path) -> Option<u32> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_usage_is_told() {
+    fn our_own_usage_is_reported() {
         let tree = Tree::under(std::process::id()).expect("a tree");
         let memory = tree.memory();
         assert!(memory.now > 0 && memory.peak >= memory.now);

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// Prose and code as conversations hold it, with quotes, escapes and other alphabets.
+/// Prose and code as in conversations, with quotes, escapes and other alphabets.
 const TEXT: &str = "Please look at `src/lib.rs`, line 42: the \"naïve\" retry loop never ends.\n\
     \tfn wait(left: Duration) -> bool { left > Duration::ZERO } // größer als null\n\
     Ответ сервера: 429 Too Many Requests; 稍后再试 → then \\ try the next one. ";
 
-/// A coding agent's request of about so many bytes: tools, and a conversation with files in it.
+/// A coding agent's request of about this many bytes: tools, and a conversation with files in it.
 pub(super) fn body(bytes: usize) -> String {
     let tool = json!({"type": "function", "function": {
         "name": "read_file", "description": "Reads a file and returns its lines",
@@ -32,7 +32,7 @@ pub(super) fn body(bytes: usize) -> String {
     .to_string()
 }
 
-/// The events of a streamed answer: so many with content, then the end.
+/// The events of a streamed answer: this many with content, then the end.
 pub(super) fn events(count: usize) -> Vec<Bytes> {
     let event = |content: &str, finish: Value| {
         let chunk = json!({
@@ -51,7 +51,7 @@ pub(super) fn events(count: usize) -> Vec<Bytes> {
     events
 }
 
-/// A provider's 429 as OpenRouter hands it on.
+/// A provider's 429 as OpenRouter passes it on.
 pub(super) const RATE_LIMITED: &[u8] = br#"{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"maker/model:free is temporarily rate-limited upstream. Please retry shortly, or add your own key to accumulate your rate limits: https://openrouter.ai/settings/integrations","provider_name":"SomeHost","is_byok":false,"retry_after_seconds":30}},"user_id":"user_2abcdefghij"}"#;
 
 /// A request in the words of OpenAI's Responses.

@@ -1,7 +1,7 @@
-//! The hot paths through the pure rooms, each with its input, by name. The micro-benchmarks time
-//! them, the instruction counts count them: both mean the same work.
+//! The hot paths through the pure modules, each with its input, by name. The micro-benchmarks time
+//! them, the instruction counts count them: both do the same work.
 //!
-//! Only what the library offers to everybody is used here.
+//! Only the library's public API is used here.
 #![expect(
     clippy::expect_used,
     reason = "the input is our own, and a path that fails must not be timed"
@@ -35,11 +35,11 @@ use http::{HeaderMap, HeaderValue};
 
 /// One path.
 pub(crate) struct Path {
-    /// Room, a slash, and what it is given.
+    /// Module, a slash, and the input.
     pub(crate) name: &'static str,
-    /// The bytes it reads, where it reads any.
+    /// The bytes it reads, if it reads any.
     pub(crate) bytes: Option<u64>,
-    /// Goes it once.
+    /// Runs it once.
     pub(crate) once: Box<dyn Fn()>,
 }
 
@@ -98,7 +98,7 @@ fn envelope(name: &'static str, bytes: usize) -> Path {
     })
 }
 
-/// The same for a provider whose row has demands.
+/// The same for a provider whose row has requirements.
 fn rewriting(name: &'static str, bytes: usize, provider: &str) -> Path {
     let body = Bytes::from(input::body(bytes));
     let row = find(provider).expect("a built-in provider");
@@ -112,7 +112,7 @@ fn rewriting(name: &'static str, bytes: usize, provider: &str) -> Path {
     })
 }
 
-/// A stream that breaks nothing, looked at for what it may break.
+/// A stream that breaks nothing, checked for what it may break.
 fn mending(name: &'static str, count: usize) -> Path {
     let events = input::events(count);
     let bytes = events.iter().map(Bytes::len).sum();
@@ -213,7 +213,7 @@ fn selection(name: &'static str, count: usize) -> Path {
     })
 }
 
-/// Of who can do everything.
+/// All capabilities.
 fn able() -> Capabilities {
     let mut able = Capabilities::default();
     for capability in Capability::ALL {
@@ -222,7 +222,7 @@ fn able() -> Capabilities {
     able
 }
 
-/// Twenty offers through each of 25 accounts at five providers, so many of which are out for today.
+/// Twenty offers through each of 25 accounts at five providers, `out` of which are out for today.
 fn quotas(name: &'static str, out: usize) -> Path {
     let limit = |amount, per, of| Limit {
         amount,
@@ -313,7 +313,7 @@ fn classification(name: &'static str) -> Path {
     })
 }
 
-/// Ten accounts at five providers of fifty models each, with the limits that Groq has.
+/// Ten accounts at five providers of fifty models each, with Groq's limits.
 fn ledger() -> (Ledger, Vec<Slot>) {
     let limit = |amount, unit, per, of| Limit {
         amount,
@@ -377,7 +377,7 @@ const USED: Used = Used::Told {
     tokens_out: 200,
 };
 
-/// Whether each of 500 candidates has headroom, where all have.
+/// Whether each of 500 candidates has headroom, when all have.
 fn headroom(name: &'static str) -> Path {
     let (ledger, slots) = ledger();
     path(name, None, move || {

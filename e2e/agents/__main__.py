@@ -13,7 +13,7 @@ from .table import table
 TABLE = """\
 # Clients that were run
 
-What each column means stands in [e2e/agents/README.md](../e2e/agents/README.md). Written by
+What each column means is described in [e2e/agents/README.md](../e2e/agents/README.md). Written by
 `e2e/agents/run --all --table docs/agents-tested.md`.
 """
 THROUGH_429 = """\

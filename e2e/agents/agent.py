@@ -1,4 +1,4 @@
-"""An agent without a terminal: a home and a project of its own, what it is told, and what it says."""
+"""An agent without a terminal: a home and a project of its own, its input and its output."""
 
 import json
 import os
@@ -24,35 +24,35 @@ class Agent:
     without = ()
     """The checks that do not apply to it."""
     ids_as_they_are = False
-    """Whether it speaks Chat Completions, where the model's call ids go through as they are."""
+    """Whether it speaks Chat Completions, where the model's call ids are passed on unchanged."""
     bin = None
     """The folder of its program."""
 
     def __init__(self, rig, case):
         self.rig = rig
         self.address = rig.demo.address
-        """Where it is told that the proxy is."""
+        """The proxy's address in its settings."""
         self.folder = WORK / "agents" / self.name.replace(" ", "-") / case.replace(" ", "-")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.home, self.project = self.folder / "home", self.folder / "project"
         self.home.mkdir(parents=True)
         self.project.mkdir()
-        # So that none takes the repository around it for its project.
+        # So that no agent takes the surrounding repository for its project.
         subprocess.run(["git", "init", "-q"], cwd=self.project, check=True)
         self.lines = []
-        """What it said, line by line, with the time of each."""
+        """Its output, line by line, with the time of each."""
 
-    # What an agent's class says.
+    # Overridden by an agent's class.
 
     key = KEY
     launched = False
-    """Whether `free-llm-proxy launch` runs it, and no settings tell it of the proxy."""
+    """Whether `free-llm-proxy launch` runs it, without any settings for the proxy."""
 
     def settings(self):
-        """Writes what keeps it quiet; `free-llm-proxy setup` tells it of the proxy."""
+        """Writes settings that keep it quiet; `free-llm-proxy setup` writes those for the proxy."""
 
     def arguments(self, prompt):
-        """How it is called."""
+        """Its command line."""
         raise NotImplementedError
 
     def environment(self):
@@ -67,12 +67,12 @@ class Agent:
         raise NotImplementedError
 
     def turns(self, text):
-        """A model's turns in its task: a file is written, read, and all is done."""
+        """A model's turns in its task: write a file, read it, report that it is done."""
         call = {**self.write(self.file, text), "fragments": 9}
         return [{"ok": {"tool_calls": [call], "reasoning": "A file is wanted."}}, {"tool_call": self.read(self.file)}, DONE]
 
     def plan(self, turns, at=0, before=()):
-        """The script of a model: these steps, then the turns; from `at` on for agents whose conversation does not tell."""
+        """The script of a model: these steps, then the turns; from `at` on for agents whose conversation does not show the turn."""
         return {"steps": [*before, {"task": turns}], "then": "last"}
 
     def seen(self, text):
@@ -82,7 +82,7 @@ class Agent:
         return any(message["role"] == "tool" and sign in str(message["content"]) for message in messages)
 
     def readable(self, line):
-        """What a line of its output says, in words; of a line of JSON what it does and says, and what the tools gave."""
+        """A line of its output, as text; for a line of JSON, its actions, its words and the tools' results."""
         if not line.startswith("{"):
             return [line]
         told = json.loads(line)
@@ -101,7 +101,7 @@ class Agent:
                     words += [f"   {one}" for one in str(block["content"]).splitlines()]
         return words
 
-    # What is the same for all.
+    # Common to all agents.
 
     @property
     def file(self):
@@ -113,7 +113,7 @@ class Agent:
         file.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
 
     def surroundings(self):
-        """The environment of all that runs: its own home, and no way out but to this machine."""
+        """The environment of its processes: its own home, and no network beyond this machine."""
         shut = "http://127.0.0.1:9"
         return {
             "PATH": f"{self.bin}:{NODE}:{os.environ['PATH']}", "HOME": str(self.home), "TERM": "dumb", "NO_COLOR": "1",
@@ -121,21 +121,21 @@ class Agent:
         }  # fmt: skip
 
     def ours(self, command, *arguments):
-        """A command of the proxy's own about this agent."""
+        """Runs one of the proxy's own commands for this agent."""
         return [os.environ["FREE_LLM_PROXY_BIN"], command, self.program, "--url", self.address, *arguments]
 
     def command(self, prompt):
-        """How it is called, as one would type it."""
+        """Its command line, as one would type it."""
         return shlex.join([self.program, *self.arguments(prompt)])
 
     def told(self, prompt):
-        """All that it said, of a run that ended well."""
+        """The complete output of a successful run."""
         code, said = self.run(prompt)
         assert code == 0, f"{self.program} ended with {code}: {said}"
         return said
 
     def run(self, prompt, until=None):
-        """Its exit code, and all that it said; with `until` it is ended at the first line of which that holds."""
+        """Its exit code and complete output; with `until` it is ended at the first line for which that holds."""
         self.settings()
         environment = {**self.environment(), **self.surroundings()}
         if self.launched:

@@ -10,8 +10,8 @@ PROMPT = "Create the file greeting.txt, read it back, then say done."
 TEXT = "Написано бесплатной моделью.\nquotes \" and \\ and $HOME and 🦀\n"
 OTHER = "another one\n"
 THROUGH_429, REPEATED, DAY_ENDS = [], [], []
-"""Transcripts of the runs through a 429, of those whose call ids repeat, and of those through the end of a day."""
-# Every need of theirs is met by each of these.
+"""Transcripts of runs through a 429, with repeated call ids, and through the end of a day."""
+# Each of these meets all of their needs.
 ABLE = {
     f"supports{what}": True
     for what in ("Tools", "ToolChoice", "StructuredOutputs", "ResponseFormat", "Reasoning", "Seed", "Stop")
@@ -83,7 +83,7 @@ def two_at_once(kind, rig):
 
 
 def ids_repeat(kind, rig):
-    """The model numbers its calls anew each turn; where ids are translated, both calls of one turn have the same one."""
+    """The model restarts numbering its calls each turn; where ids are translated, both calls of a turn have the same one."""
     for form in "functions.{name}:{at}", "call_{at}":
         agent = kind(rig, "ids repeat")
         other = agent.project / "other.txt"
@@ -96,7 +96,7 @@ def ids_repeat(kind, rig):
         equal(other.read_text(), OTHER, "the other file's content")
         assert agent.seen(OTHER), "the other file's content did not come back"
         asked = rig.simulator.completions()
-        # One for each turn; a title or a note beside them.
+        # One for each turn, plus a title or a note.
         assert len(asked) <= 2 * (len(work) + 1), f"it asked {len(asked)} times"
         equal([len(calls) for calls, _ in rounds(asked)], [len(calls) for calls in work], "calls that came back, by turn")
         for calls, results in rounds(asked):
@@ -105,7 +105,7 @@ def ids_repeat(kind, rig):
 
 
 def breaks(kind, rig):
-    """The best model breaks off in the midst of writing; what it said of it must not be carried out."""
+    """The best model breaks off while writing; the incomplete call must not be executed."""
     first, second = rig.models[:2]
     agent = kind(rig, "breaks")
     turns = agent.turns(TEXT)
@@ -128,7 +128,7 @@ def day_ends(kind, rig):
     """
     at = f"{rig.simulator.address}/providers"
     serving = Serving("agents-accounts", rig.simulator, {
-        # The minute's tokens that it really gives are fewer than an agent's prompt has.
+        # Its real limit of tokens a minute is smaller than an agent's prompt.
         "groq": ("GROQ_API_KEY", KEYS["groq"], f'base_url = "{at}/groq/openai/v1"\nmodels = ["openai/gpt-oss-120b"]\nlimits = []'),
         "gemini": ("GEMINI_API_KEY", KEYS["gemini"], f'base_url = "{at}/gemini/v1beta/openai"\nmodels = ["gemini-3.5-flash"]'),
     }, PROVIDERS="groq,gemini,openrouter", MODEL_ORDER=f"{GROQ},{GEMINI},*")  # fmt: skip
@@ -149,7 +149,7 @@ def day_ends(kind, rig):
         equal(other.read_text(), OTHER, "the other file's content")
         lines = eventually(lambda: len(several.lines()) >= 6 and several.lines(), "six lines in the log")
         # It may end before its notes are taken.
-        assert {line["status"] for line in lines} <= {200, 499}, f"what the agent was told: {lines}"
+        assert {line["status"] for line in lines} <= {200, 499}, f"what the agent received: {lines}"
         asked = several.simulator.completions()
         provider = lambda one: one["provider"] or "openrouter"
         served = [provider(one) for one in asked if one["status"] == 200]
@@ -163,7 +163,7 @@ def day_ends(kind, rig):
 
 
 def bad_key(kind, rig):
-    """It says that the key is wrong, and no model hears of it."""
+    """It says that the key is wrong, and no model is asked."""
     agent = kind(rig, "bad key")
     agent.key = "sk-wrong"
     says_so = lambda line: "401" in line or "api key" in line.lower()

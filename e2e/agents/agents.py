@@ -29,11 +29,11 @@ class Codex(Agent):
     package = "npm @openai/codex"
 
     def readable(self, line):
-        # It minds that its home lies in a temporary folder, or not.
+        # It complains if its home is in a temporary folder.
         return [] if line.startswith("WARNING: proceeding") else super().readable(line)
 
     def arguments(self, prompt):
-        # Its sandbox needs rights that a container need not give; what it runs here is ours.
+        # Its sandbox needs permissions that a container may not have; it only runs our own commands here.
         return ["exec", "--dangerously-bypass-approvals-and-sandbox", prompt]
 
     def write(self, file, text):
@@ -44,7 +44,7 @@ class Codex(Agent):
 
 
 class CodexPatch(Codex):
-    """By a name that it knows it brings a free-form tool along, and asks for reasoning."""
+    """For a model name that it knows, it sends a free-form tool and asks for reasoning."""
 
     name = "Codex, as gpt-5.5"
 
@@ -103,7 +103,7 @@ class Opencode(Agent):
 
 
 class Aider(Agent):
-    """It has no tools: it is asked for a file to look at, and then reads the new file from the answer itself."""
+    """It has no tools: it gets a file to look at, and takes the new file from the answer itself."""
 
     name, program, bin = "aider", "aider", WORK / "aider" / "bin"
     package = "pip aider-chat"

@@ -1,4 +1,4 @@
-"""The SDKs: one program each (`sdks/`), asked case by case; every case is the same for all of them."""
+"""The SDKs: one program each (`sdks/`), run case by case; all get the same cases."""
 
 import atexit
 import json
@@ -18,7 +18,7 @@ SPOKEN = {"default": {"ok": {"text": COUNTING, "delay_ms": 5}}}
 
 
 class Sdk:
-    """An SDK's program, started when it is first asked and asked again and again."""
+    """An SDK's program, started on first use and kept running."""
 
     def __init__(self, name, package, program, errors, own_broken=False, also=()):
         """`errors`: the classes of its errors, for a bad key, for no capable model, for a broken stream.
@@ -35,7 +35,7 @@ class Sdk:
             return
         programs = HERE / "agents" / "sdks"
         if self.program.endswith(".mjs"):
-            # A module finds its packages by where it lies.
+            # A module finds its packages relative to its own location.
             for file in programs.glob("*.mjs"):
                 shutil.copy(file, NODE)
             command = [WORK / "node" / "node_modules" / ".bin" / "node", NODE / self.program]
@@ -46,7 +46,7 @@ class Sdk:
         atexit.register(self.process.kill)
 
     def gives(self, rig, case, key=KEY):
-        """What it gives for a case, error or not."""
+        """Its result for a case, error or not."""
         self.start()
         asked = {"case": case, "base": rig.demo.address, "key": key, "image": IMAGE}
         print(json.dumps(asked), file=self.process.stdin, flush=True)
@@ -55,13 +55,13 @@ class Sdk:
         return json.loads(answer)
 
     def well(self, rig, case):
-        """What it gives for a case that must go well."""
+        """Its result for a case that must succeed."""
         given = self.gives(rig, case)
         assert "error" not in given, f"{case}: {given['error']}"
         return given
 
     def error(self, rig, case, kind, word, status=None, **more):
-        """Sees to the error that it gives."""
+        """Checks its error."""
         given = self.gives(rig, case, **more)
         assert "error" in given, f"no error, but {given}"
         error = given["error"]
@@ -145,7 +145,7 @@ def all_rest(sdk, rig):
 
 
 def waits_aloud(sdk, rig):
-    """Comments go out before the best model fails, and the next one answers behind them."""
+    """Comments are sent before the best model fails, and the next one answers after them."""
     first, second = rig.models[:2]
     rig.situation({"models": {first: SLOW_FAILURE}, **SPOKEN})
     equal(sdk.well(rig, "streamed")["text"], COUNTING, "text")

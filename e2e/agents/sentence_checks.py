@@ -1,4 +1,4 @@
-"""What a person reads while nothing can be answered: our sentence, within 10 s, whoever shows it."""
+"""What a person reads while nothing can be answered: our sentence, within 10 s, whichever client shows it."""
 
 import atexit
 import os
@@ -21,7 +21,7 @@ LIMIT_SEC = 10
 
 
 class Relay:
-    """A way to the proxy that notes when it was first asked for anything: Codex may end with its first GET."""
+    """A relay to the proxy that notes the time of the first request: Codex may end with its first GET."""
 
     def __init__(self, address):
         self.to = (urlsplit(address).hostname, urlsplit(address).port)
@@ -110,7 +110,7 @@ SITUATIONS = {
 
 
 def in_words(text):
-    """A text as a person reads it: wrapped or not, in colour or not."""
+    """A text as a person reads it: without line wrapping and colours."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\u2060", "", text)
     return " ".join(text.replace("\u00a0", " ").split())
 

@@ -1,4 +1,4 @@
-"""An agent's run as a person would read it: what it said, and what the proxy did meanwhile."""
+"""An agent's run as a person would read it: its output, and what the proxy did meanwhile."""
 
 import json
 from datetime import datetime
@@ -22,7 +22,7 @@ def walk(line):
 
 
 def section(agent, command, lines, why, kind, shown):
-    """`lines`: those of the proxy's log. `shown`, in a block of this kind, is what the run was for."""
+    """`lines`: those of the proxy's log. `shown`, in a block of this kind, is the purpose of the run."""
     events = [(at, agent.program, word) for at, line in agent.lines for word in agent.readable(line)]
     for line in lines:
         if line["event"] == "request_done":
@@ -62,7 +62,7 @@ def repeated(agent, command, lines, asked):
 
 
 def through_the_day(agent, command, lines, asked):
-    """A run in which the day of one account after the other ends."""
+    """A run in which one account after the other runs out for the day."""
     rows = []
     for one in asked:
         what = "served" if one["status"] == 200 else f"{one['status']}, {one['why']}"

@@ -1,4 +1,4 @@
-"""openai-python, as people use it: what it is told, what it raises, how it waits."""
+"""openai-python, as people use it: what it returns, what it raises, how it waits."""
 
 import asyncio
 import json
@@ -220,7 +220,7 @@ def reasoning(rig):
     message = completion.choices[0].message
     equal((message.content, message.reasoning), (COUNTING, thought), "content and reasoning")
     equal(message.reasoning_details[0]["text"], thought, "reasoning_details")
-    equal((completion.provider, completion.odd), ("SomeHost", [1, None]), "fields of nobody's schema")
+    equal((completion.provider, completion.odd), ("SomeHost", [1, None]), "fields of no known schema")
     equal(completion.choices[0].native_finish_reason, "stop", "native_finish_reason")
 
     chunks = list(ask(rig, reasoning_effort="low", stream=True).parse())
@@ -367,7 +367,7 @@ def upstream_key(rig):
     call = lambda: client(rig, max_retries=0).chat.completions.create(model="auto", messages=HELLO)
     error = refused(openai.InternalServerError, call, 502, "upstream_auth_error")
     assert "...6789 (len=29)" in error.message, error.message
-    assert "sk-or" not in error.response.text, "the key stands in the answer"
+    assert "sk-or" not in error.response.text, "the key is in the answer"
     equal(rig.simulator.asked(), rig.models[:1], "models asked")
     (line,) = rig.logged(1)
     equal((line["level"], line["reason"]), ("ERROR", "upstream_auth_error"), "the log line")

@@ -1,4 +1,4 @@
-"""The documents' own examples, as they stand."""
+"""The documents' own examples, unchanged."""
 
 import json
 import os
@@ -22,12 +22,12 @@ def blocks(file, language, section=None):
 
 
 def curl_commands(script):
-    """Each command that begins with curl, its continued lines with it."""
+    """Each command that begins with curl, with its continuation lines."""
     return re.findall(r"^\s*curl (?:[^\n]*\\\n)*[^\n]*", script, re.M)
 
 
 def run_curl(command):
-    """Runs it in a shell as it stands; curl's own settings file makes it tell the status."""
+    """Runs it unchanged in a shell; curl's own settings file makes it print the status."""
     home = WORK / "curl"
     home.mkdir(exist_ok=True)
     (home / ".curlrc").write_text('silent\nmax-time = 30\nwrite-out = "%{stderr}%{http_code}"\n')
@@ -41,7 +41,7 @@ def run_curl(command):
 def readme(rig):
     commands = [one for block in blocks("README.md", "sh", "Quick start") for one in curl_commands(block)]
     assert len(commands) >= 4, f"README's quick start has only {len(commands)} curl commands"
-    # Without a PORT, as the README starts it: 8080, or another one where that is taken.
+    # Without a PORT, as the README starts it: 8080, or another one if that is taken.
     demo = Demo("quick-start")
     taken = "" if demo.address.endswith(WRITTEN) else f"port 8080 is taken; run against {demo.address}"
     try:
@@ -75,7 +75,7 @@ def python_examples(rig):
 
 
 def qwen_settings(rig, file):
-    """The settings that a document gives for Qwen Code, with this demo's address and key."""
+    """A document's settings for Qwen Code, with this demo's address and key."""
     (block,) = [one for one in blocks(file, "json") if "modelProviders" in one]
     mine = block.replace(f"http://{WRITTEN}", rig.demo.address).replace("<PROXY_API_KEY>", KEY)
     assert rig.demo.address in mine, f"{file} gives Qwen Code another address"

@@ -1,4 +1,4 @@
-"""Qwen Code without a terminal, with the settings that the documents give."""
+"""Qwen Code without a terminal, with the settings from the documents."""
 
 import json
 import os
@@ -20,14 +20,14 @@ class Agent:
         self.home, self.project = folder / "home", folder / "project"
         self.project.mkdir(parents=True)
         settings = qwen_settings(rig, document)
-        # Nothing goes out but to the proxy.
+        # No network access except to the proxy.
         settings["privacy"] = {"usageStatisticsEnabled": False}
         settings["general"] = {"enableAutoUpdate": False}
         (self.home / ".qwen").mkdir(parents=True)
         (self.home / ".qwen" / "settings.json").write_text(json.dumps(settings))
 
     def told(self, prompt):
-        """What it says in the end."""
+        """Its final output."""
         environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.home)}
         ran = subprocess.run(
             ["qwen", "-y", "-p", prompt], executable=BIN / "qwen",
@@ -38,7 +38,7 @@ class Agent:
 
 
 def task_of(rig):
-    """The requests of the task itself; it sends others beside them, to take notes for its memory."""
+    """The requests of the task itself; it also sends others, to take notes for its memory."""
     seen = [request["body"] for request in rig.simulator.completions()]
     for body in seen:
         equal((body["stream"], body["stream_options"]), (True, {"include_usage": True}), "stream, stream_options")

@@ -1,4 +1,4 @@
-"""What the demo leaves behind after all of the above: its log, and its end. Comes last."""
+"""What the demo leaves behind after all other checks: its log, and its exit. Comes last."""
 
 import json
 
@@ -21,7 +21,7 @@ def the_log(rig):
         assert line["level"] in ("DEBUG", "INFO", "WARNING", "ERROR"), f"level {line['level']}"
         assert line["event"] != "panicked", f"it panicked: {line}"
         for secret in SECRETS:
-            assert secret not in json.dumps(line, ensure_ascii=False), f"{secret!r} stands in the log: {line}"
+            assert secret not in json.dumps(line, ensure_ascii=False), f"{secret!r} is in the log: {line}"
     ids = [line["request_id"] for line in lines if line["event"] in ("request_done", "request_rejected")]
     equal(len(ids), len(set(ids)), "requests with a line of their own")
 

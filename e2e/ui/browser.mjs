@@ -1,16 +1,16 @@
-// A tab of the browser that is watched: what it asks, what it complains of.
+// A browser tab under observation: what it requests, and what it complains about.
 
 import { createRequire } from 'node:module';
 
 import { KEY } from './demo.mjs';
 
-// It is installed beside the binary's logs, not in the source.
+// Installed beside the binary's logs, not in the source tree.
 const { chromium } = createRequire(`${process.env.UI_WORK}/`)('playwright-core');
 
 let browser = null;
 
 export async function launch() {
-  // As root Chromium has no sandbox; what it opens here is our own page.
+  // As root, Chromium has no sandbox; it only opens our own page here.
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 }
 

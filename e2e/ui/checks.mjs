@@ -1,4 +1,4 @@
-// The list of checks, and what they say things with.
+// The list of checks, and their helpers.
 
 import { eventually } from './demo.mjs';
 

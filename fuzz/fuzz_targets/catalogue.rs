@@ -1,4 +1,5 @@
-//! Whatever the upstream's catalogue says: it is read or refused, and what it calls free may be asked.
+//! Whatever the upstream's catalogue contains, it is read or rejected, and the models it calls free
+//! may be asked.
 #![no_main]
 
 use std::time::{Duration, SystemTime};

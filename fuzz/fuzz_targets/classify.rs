@@ -1,17 +1,17 @@
-//! Whatever a provider answers: a verdict, a rest of at most 26 h or to the end of a known window, and
-//! nothing secret in what is passed on.
+//! Whatever a provider answers: a verdict, a rest of at most 26 h or until the end of a known
+//! window, and nothing secret in what is passed on.
 #![no_main]
 
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use free_llm_proxy::answer::{read as read_answer, without_heartbeat};
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::json::{Kind, Raw};
 use free_llm_proxy::model::ModelId;
-use free_llm_proxy::request::{Endpoint, Routing};
-use free_llm_proxy::answer::{read as read_answer, without_heartbeat};
 use free_llm_proxy::provider::{Asked, Provider, Rules, built_in, key_verdict};
+use free_llm_proxy::redact::{Redactor, Secret};
+use free_llm_proxy::request::{Endpoint, Routing};
 use free_llm_proxy::verdict::{Cause, Rest, Scope};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +29,7 @@ const HEADERS: [&str; 7] = [
     "x-ratelimit-remaining",
 ];
 
-/// The unescaped texts of a value, its names included.
+/// The unescaped strings of a value, including its names.
 fn texts(value: Raw<'_>, all: &mut Vec<String>) {
     all.extend(value.as_str().map(Into::into));
     for (key, value) in value.members() {

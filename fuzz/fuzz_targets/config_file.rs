@@ -1,12 +1,12 @@
-//! Whatever CONFIG_FILE says: it is read, or every mistake is on one of its lines.
+//! Whatever CONFIG_FILE contains: it is read, or every error points to one of its lines.
 #![no_main]
 
-use free_llm_proxy::provider::file;
+use free_llm_proxy::provider::{built_in, file};
 use libfuzzer_sys::fuzz_target;
 
 fn check(text: &[u8]) {
     let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
-    match file::read(text) {
+    match file::read(text, built_in()) {
         Ok(file) => {
             for named in &file.providers {
                 assert!(!named.provider.custom || !named.provider.base_url.is_empty());
@@ -24,6 +24,12 @@ fn check(text: &[u8]) {
 fuzz_target!(|text: &[u8]| {
     check(text);
     check(&[b"[providers.groq]\n".as_slice(), text].concat());
-    check(&[b"[providers.box]\nbase_url = 'http://h/v1'\n".as_slice(), text].concat());
+    check(
+        &[
+            b"[providers.box]\nbase_url = 'http://h/v1'\n".as_slice(),
+            text,
+        ]
+        .concat(),
+    );
     check(&[b"[[errors]]\nprovider = 'groq'\n".as_slice(), text].concat());
 });

@@ -1,4 +1,4 @@
-//! Whatever a request holds goes upstream byte for byte, but for `model`, `models` and `route`.
+//! Whatever a request contains goes upstream byte for byte, except `model`, `models` and `route`.
 #![no_main]
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 
 const DEPTH: usize = 128;
 
-/// The members, by name and as they were written.
+/// The members, by name and as written.
 fn members(text: &[u8]) -> Vec<(String, String)> {
     let mut members = Members::open(text, DEPTH)
         .expect("JSON")
@@ -58,7 +58,7 @@ fn check(body: &[u8]) {
 
 fuzz_target!(|body: &[u8]| {
     check(body);
-    // Bytes by chance are seldom a request: the same within one.
+    // Random bytes are seldom a request: the same inside of one.
     check(
         &[
             br#"{"messages":[{"role":"user","content":"x"}],"#.as_slice(),

@@ -1,4 +1,4 @@
-//! Whatever a client sends, what goes to any provider is JSON with each field once, and not much larger;
+//! Whatever a client sends, every provider gets JSON with each field once, and not much larger;
 //! whatever a provider answers, what is mended is JSON, and nothing is mended twice.
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The scanner takes exactly what serde_json takes, and hands out the same values.
+//! The scanner accepts exactly what serde_json accepts, and yields the same values.
 #![no_main]
 
 use free_llm_proxy::json::{Kind, Members, Problem, Raw};
@@ -48,7 +48,7 @@ fn same(raw: Raw<'_>, value: &Value) {
     }
 }
 
-/// Reads all members; their places are where they say.
+/// Reads all members, and checks that their offsets are right.
 fn members(text: &[u8]) -> Result<Option<usize>, Problem> {
     let Some(mut members) = Members::open(text, DEPTH).map_err(|e| e.problem)? else {
         return Ok(None);
@@ -79,7 +79,8 @@ fuzz_target!(|text: &[u8]| {
             let members = (raw.kind() == Kind::Object).then(|| raw.members().count());
             assert_eq!(opened, Ok(members));
         }
-        // An escape that is no character is JSON by the RFC's grammar; serde makes no string of it.
+        // An escape that is not a character is JSON by the RFC's grammar; serde rejects it as a
+        // string.
         (Ok(_), Err(error)) => assert!(
             ["surrogate", "unexpected end of hex escape", "code point"]
                 .iter()

@@ -1,5 +1,5 @@
-//! Whatever a provider's list says, it is read or refused; what is read has ids that are safe everywhere,
-//! each once, and their keys are their own.
+//! Whatever a provider's list contains, it is read or rejected; what is read has ids that are safe
+//! everywhere, each occurring once, with a key of its own.
 #![no_main]
 
 use std::collections::HashSet;
@@ -22,7 +22,12 @@ fn check(body: &[u8]) {
         let key = CanonicalKey::of(id);
         assert_eq!(CanonicalKey::of(key.as_str()), key);
         let numbers = [entry.facts.context_length, entry.facts.max_output];
-        assert!(numbers.into_iter().flatten().all(|n| (1..=1_000_000_000).contains(&n)));
+        assert!(
+            numbers
+                .into_iter()
+                .flatten()
+                .all(|n| (1..=1_000_000_000).contains(&n))
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whatever the list server sends: a good list or an error, and in a good list only what may be asked.
+//! Whatever the list server sends: a good list or an error, and in a good list only models that may
+//! be asked.
 #![no_main]
 
 use free_llm_proxy::list::Ranking;

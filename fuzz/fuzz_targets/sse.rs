@@ -1,4 +1,4 @@
-//! The same events come out wherever the bytes are cut, nothing is lost, and no event is larger
+//! The same events come out wherever the bytes are split, nothing is lost, and no event is larger
 //! than its limit.
 #![no_main]
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use free_llm_proxy::sse::{Data, Event, Framer};
 use libfuzzer_sys::fuzz_target;
 
-/// The events of a stream that comes in these chunks, and whether it ended for its size.
+/// The events of a stream that arrives in these chunks, and whether its size ended it.
 fn events<'a>(chunks: impl Iterator<Item = &'a [u8]>, limit: usize) -> (Vec<Event>, bool) {
     let mut framer = Framer::new(limit);
     let mut events = Vec::new();
@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(meaning(&whole), meaning(&pieces));
     let (bytes, _) = events(stream.chunks(1), large);
     assert_eq!(meaning(&whole), meaning(&bytes));
-    // Nothing is lost and nothing made up, but for the blank line that ends an unfinished event.
+    // Nothing is lost and nothing invented, except the blank line that ends an unfinished event.
     for events in [&whole, &pieces, &bytes] {
         let joined: Vec<u8> = events.iter().flat_map(|event| event.raw.to_vec()).collect();
         let common = joined.len().min(stream.len());

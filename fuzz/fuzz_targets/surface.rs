@@ -1,5 +1,5 @@
-//! Whatever a client of another API sends, or the upstream answers it: what is taken is a chat
-//! completion request, and what is answered is whole events of JSON.
+//! Whatever a client of another API sends, or the upstream answers: what is accepted is a chat
+//! completion request, and what is answered is complete events of JSON.
 #![no_main]
 
 use bytes::Bytes;
@@ -41,7 +41,8 @@ fn answer(body: &[u8]) {
     };
     for reply in replies() {
         if let Ok(plain) = reply.plain(body, &ids) {
-            // Half a surrogate pair passes as it came, and is no string to serde.
+            // Half a surrogate pair passes through unchanged, and serde does not accept it as a
+            // string.
             let _ = serde_json::from_slice::<Value>(&plain);
         }
         let mut stream = reply.stream(ids.clone());

@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
 
-/// One thing done on a connection. What only takes bytes can be added as data, not code.
+/// One thing done on a connection. What only needs bytes can be added as data, not code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     /// Sends exactly these.
     Write(Bytes),
-    /// Says nothing for so long.
+    /// Sends nothing for this long.
     Sleep(Duration),
     /// Sends these again and again, until the peer leaves.
     Forever {
@@ -21,13 +21,13 @@ pub(super) enum Act {
     },
     /// Ends the connection in order (FIN).
     Close,
-    /// Ends it with a reset (RST), where the transport has one; else like a lost peer.
+    /// Ends it with a reset (RST), if the transport has one; else like a lost peer.
     Reset,
-    /// Says nothing more, until the peer leaves.
+    /// Sends nothing more, until the peer leaves.
     Hang,
 }
 
-/// How an answer's end is told.
+/// How the end of an answer is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// `Transfer-Encoding: chunked`, one chunk for each write.
@@ -51,7 +51,7 @@ pub(super) enum Ending {
     Hang,
 }
 
-/// An answer before it is bytes: what faults change.
+/// An answer before it is turned into bytes: this is what faults change.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -61,7 +61,7 @@ pub(super) struct Reply {
     pub(super) before: Duration,
     /// Writes and pauses, not yet framed.
     pub(super) body: Vec<Act>,
-    /// Bytes after the body that no framing touches.
+    /// Bytes after the body, sent outside the framing.
     pub(super) raw_end: Bytes,
     pub(super) ending: Ending,
 }
@@ -94,7 +94,7 @@ impl Reply {
         )
     }
 
-    /// Sets a header, in place of any of that name.
+    /// Sets a header, replacing any of that name.
     pub(super) fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers
             .retain(|(present, _)| !present.eq_ignore_ascii_case(name));
@@ -108,7 +108,7 @@ impl Reply {
         names.any(|present| present.eq_ignore_ascii_case(name))
     }
 
-    /// The head alone, as it would stand before the whole answer.
+    /// Only the head, as it would precede the whole answer.
     pub(super) fn without_body(mut self) -> Self {
         self.body.clear();
         self.framing = Framing::Length;
@@ -144,7 +144,7 @@ impl Reply {
         head.into_bytes()
     }
 
-    /// How many bytes the body has, framing apart.
+    /// How many bytes the body has, without framing.
     pub(super) fn length(&self) -> usize {
         let bytes = |act: &Act| match act {
             Act::Write(bytes) => bytes.len(),
@@ -180,7 +180,7 @@ impl Reply {
     }
 }
 
-/// One chunk of a chunked body; nothing for nothing, which would end it.
+/// One chunk of a chunked body; nothing for an empty one, which would end the body.
 pub(super) fn chunk(bytes: &[u8]) -> Bytes {
     if bytes.is_empty() {
         return Bytes::new();
@@ -192,7 +192,7 @@ pub(super) fn chunk(bytes: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-/// Writes with nothing between them become one.
+/// Adjacent writes become one.
 fn joined(acts: Vec<Act>) -> Vec<Act> {
     let mut joined = Vec::with_capacity(acts.len());
     let mut pending = BytesMut::new();

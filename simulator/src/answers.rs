@@ -1,4 +1,4 @@
-//! What a model is to say in a good answer, as scripts write it; `said.rs` lays it out.
+//! The content of a good answer, as scripts write it; `said.rs` lays it out.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,20 +11,20 @@ use crate::words::one_or_many;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Answer {
-    /// What it says, whatever was asked.
+    /// The text, whatever was asked.
     pub text: Option<String>,
-    /// What it thinks first, as `reasoning` and `reasoning_details`.
+    /// Its reasoning, sent first, as `reasoning` and `reasoning_details`.
     pub reasoning: Option<String>,
     /// The tools it calls.
     #[serde(deserialize_with = "one_or_many")]
     pub tool_calls: Vec<ToolCall>,
-    /// Its finish reason; `stop` or `tool_calls` of itself.
+    /// Its finish reason; by default `stop` or `tool_calls`.
     pub finish: Option<String>,
     /// The provider's name.
     pub provider: String,
-    /// The model that says it was the one, if not the one asked.
+    /// The model named in the answer, if not the one asked.
     pub model: Option<String>,
-    /// Into how many chunks a stream cuts the text.
+    /// Into how many chunks a stream splits the text.
     pub chunks: usize,
     /// The pause between chunks.
     pub delay_ms: u64,
@@ -33,18 +33,18 @@ pub struct Answer {
     pub first_delay_ms: u64,
     /// The pause before the headers.
     pub headers_delay_ms: u64,
-    /// How many `: OPENROUTER PROCESSING` lines a stream sends first; of a plain answer, how many
+    /// How many `: OPENROUTER PROCESSING` lines a stream sends first; for a plain answer, how many
     /// blank lines.
     pub comments: usize,
     /// The pause after each of those.
     pub comment_delay_ms: u64,
-    /// How the usage is told.
+    /// How the usage is reported.
     pub usage: Usage,
     /// Whether a stream ends with `[DONE]`.
     pub done: bool,
-    /// What is odd about its form, beside what its provider's answers always have.
+    /// Oddities of its form, in addition to those that all of its provider's answers have.
     pub odd: Vec<Odd>,
-    /// Whether a plain answer is packed.
+    /// Whether a plain answer is compressed.
     pub gzip: bool,
     /// More headers.
     pub headers: Vec<(String, String)>,
@@ -78,7 +78,7 @@ impl Default for Answer {
 }
 
 impl Answer {
-    /// One that says this.
+    /// An answer with this text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self {
@@ -88,16 +88,16 @@ impl Answer {
     }
 }
 
-/// One call of a tool.
+/// A call of a tool.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolCall {
     /// The tool's name.
     pub name: String,
-    /// What it is called with; a text is sent as it is.
+    /// Its arguments; a string is sent as it is.
     #[serde(default)]
     pub arguments: Value,
-    /// Into how many pieces a stream cuts the arguments.
+    /// Into how many pieces a stream splits the arguments.
     #[serde(default = "ToolCall::default_fragments")]
     pub fragments: usize,
     /// The call's id; made up if none is given.
@@ -122,7 +122,7 @@ impl ToolCall {
         4
     }
 
-    /// The arguments as they are sent.
+    /// The arguments as sent.
     pub(super) fn arguments(&self) -> String {
         match &self.arguments {
             Value::String(text) => text.clone(),
@@ -134,7 +134,7 @@ impl ToolCall {
     }
 }
 
-/// How the usage is told (`true` is `repeat`, `false` is `none`).
+/// How the usage is reported (`true` is `repeat`, `false` is `none`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// As recorded: a further chunk that repeats the finish reason.

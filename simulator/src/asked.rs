@@ -1,4 +1,4 @@
-//! What a chat request asks for, read only as far as the answer needs, and a fitting answer.
+//! What a chat request asks for, parsed only as far as the answer needs, and a fitting answer.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use crate::said::Said;
 use crate::schema::example;
 use crate::step::Step;
 
-/// The fields of a chat request that shape the answer. The rest is skipped, not kept.
+/// The fields of a chat request that shape the answer. The rest is skipped.
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked<'a> {
-    /// It came to the legacy endpoint, `/completions`.
+    /// It was sent to the legacy endpoint, `/completions`.
     #[serde(skip)]
     pub(super) legacy: bool,
-    /// The provider that it came to, if that is not OpenRouter.
+    /// The provider it was sent to, if that is not OpenRouter.
     #[serde(skip)]
     foreign: Option<&'static Provider>,
     #[serde(borrow, default)]
@@ -51,7 +51,7 @@ fn tree(raw: Option<&RawValue>) -> Value {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a body; on an error, what OpenRouter says to it.
+    /// Reads a body; the error is OpenRouter's answer to it.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
         let asked: Self = serde_json::from_slice(body).map_err(|_| Failure::NoTokens)?;
         match (asked.messages, asked.prompt) {
@@ -71,13 +71,13 @@ impl<'a> Asked<'a> {
         self
     }
 
-    /// How long the answer may be, in tokens, where the request says.
+    /// The maximum length of the answer, in tokens, if the request sets one.
     pub(super) fn max_tokens(&self) -> Option<u64> {
         let told = [self.max_completion_tokens, self.max_tokens];
         told.into_iter().find_map(|told| tree(told).as_u64())
     }
 
-    /// Whether a stream is to tell its usage.
+    /// Whether a stream is to report its usage.
     fn wants_usage(&self) -> bool {
         !self.streamed() || tree(self.stream_options)["include_usage"] == true
     }
@@ -86,7 +86,7 @@ impl<'a> Asked<'a> {
         self.stream == Some(true)
     }
 
-    /// The step that a task has come to with this request. None: a fitting answer.
+    /// The step that a task has reached with this request. None: a fitting answer.
     pub(super) fn turn_of<'s>(&self, task: &'s [Step]) -> Option<&'s Step> {
         let messages = tree(self.messages);
         let called = |message: &&Value| {
@@ -106,7 +106,7 @@ impl<'a> Asked<'a> {
         step.calls().iter().all(offered).then_some(step)
     }
 
-    /// The answer settled for this request. `number` tells one id from the next.
+    /// The final answer for this request. `number` makes its id unique.
     pub(super) fn settle<'s>(
         &'s self,
         answer: &'s Answer,
@@ -155,8 +155,8 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The call that `tool_choice` forces: the named tool; of several the one that ends an agent's
-    /// turn, if there is one; else the first.
+    /// The call that `tool_choice` forces: the named tool; with several, the one that ends an
+    /// agent's turn, if there is one; else the first.
     fn forced_call(&self) -> Option<ToolCall> {
         let choice = tree(self.tool_choice);
         if choice.is_null() || choice == "auto" || choice == "none" {
@@ -216,7 +216,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The text of a content given in parts.
+/// The text of content given in parts.
 fn parts(content: &Value) -> String {
     let texts = content
         .as_array()
@@ -226,7 +226,7 @@ fn parts(content: &Value) -> String {
     texts.collect::<Vec<_>>().join(" ")
 }
 
-/// The answer to «Сколько букв р в слове трансфорррмер?» and its like.
+/// The answer to «Сколько букв р в слове трансфорррмер?» and similar questions.
 fn letters(question: &str) -> Option<String> {
     let mut words = question
         .split_whitespace()

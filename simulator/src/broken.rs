@@ -23,7 +23,7 @@ impl Said<'_> {
         ))
     }
 
-    /// A stream that this body ends as an event of its own, after so many content events.
+    /// A stream that ends with this body as an event, after `after` content events.
     pub(super) fn broken_by(&self, body: &str, after: usize) -> Reply {
         let mut reply = opened(self);
         let chunks = Chunks::of(self);
@@ -33,7 +33,7 @@ impl Said<'_> {
         reply
     }
 
-    /// A broken one. The events before the fault are paced and framed like those of a good one.
+    /// A broken stream. The events before the fault are paced and framed like those of a good one.
     pub(super) fn broken(&self, stream: &Stream) -> Reply {
         let mut reply = opened(self);
         let chunks = Chunks::of(self);
@@ -46,7 +46,7 @@ impl Said<'_> {
         let rest = chunks.content.get(stream.after..).unwrap_or_default();
         let mut say = |acts: Vec<Act>| reply.body.extend(acts);
         let whole = || [self.paced(&chunks.content), chunks.end(answer.done)].concat();
-        // What was said is to arrive before what breaks it.
+        // What was said must arrive before what breaks it.
         let settled = || [self.paced(before), vec![pause(0, 1)]].concat();
         match stream.fault {
             StreamFault::Error | StreamFault::ErrorDone => {

@@ -1,4 +1,4 @@
-//! The simulator's clock: the one place that reads one.
+//! The simulator's clock: the only place that reads one.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,7 +30,7 @@ impl Now {
 }
 
 impl Now {
-    /// The same with the wall clock so many milliseconds ahead, or behind.
+    /// The same, with the wall clock this many milliseconds ahead, or behind.
     pub(crate) fn ahead(self, millis: i64) -> Self {
         let by = Duration::from_millis(millis.unsigned_abs());
         let moved = match millis < 0 {

@@ -12,7 +12,7 @@ use crate::script::Script;
 use crate::wire::Request;
 
 impl Simulator {
-    /// Sets or moves the clock. None: this does neither.
+    /// Sets or moves the clock. None if the body asks for neither.
     fn turn_clock(&self, body: &[u8]) -> Option<()> {
         let told: Value = serde_json::from_slice(body).ok()?;
         if let Some(millis) = told["advance_ms"].as_u64() {

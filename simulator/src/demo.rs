@@ -1,4 +1,5 @@
-//! The script of `demo`: three accounts with small quotas, and now and then a model that fails.
+//! The script of `demo`: three accounts with small quotas, and a model that fails from time to
+//! time.
 
 use crate::answers::Answer;
 use crate::failed::Failed;
@@ -8,12 +9,12 @@ use crate::script::Script;
 use crate::step::Step;
 
 impl Script {
-    /// OpenRouter, Groq and Gemini, each with one account under this key, and quotas so small that within
-    /// a minute of use one sees an account run out, another take over, and the first return.
+    /// OpenRouter, Groq and Gemini, each with one account under this key, and quotas so small that
+    /// within a minute of use an account runs out, another takes over, and the first one returns.
     ///
-    /// OpenRouter's best model is rate-limited after every few answers, its second fails inside a 200 now
-    /// and then, and all speak at a pace that can be watched. `groq` requests a minute and `gemini`
-    /// requests a day are all that those two give.
+    /// OpenRouter's best model is rate-limited after every few answers, its second fails inside a
+    /// 200 from time to time, and all of them answer at a speed that can be watched. `groq`
+    /// requests a minute and `gemini` requests a day are all that those two allow.
     #[must_use]
     pub fn demo(keys: &DemoKeys<'_>, groq: u64, gemini: u64) -> Self {
         const FREE: &[&str] = &["*:free", "openrouter/free"];

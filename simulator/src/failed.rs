@@ -9,18 +9,17 @@ use crate::clock::{Now, unix_seconds};
 use crate::failures::{Failure, Kind};
 use crate::words::{number_or_text, quoted};
 
-/// A recorded failure, and what a script changes of it.
+/// A recorded failure, and what a script changes in it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failed {
     /// Which.
     pub name: Failure,
-    /// The `X-RateLimit-Reset` to name, as it is to be written. Without it the daily limits name
-    /// the next midnight (UTC) and those of the minute the next minute, in milliseconds.
+    /// The `X-RateLimit-Reset` to send, literally. By default the daily limits give the next
+    /// midnight (UTC) and those of the minute the next minute, in milliseconds.
     #[serde(default, deserialize_with = "number_or_text")]
     pub reset: Option<String>,
-    /// The `Retry-After` to name, as it is to be written. Where the row has one without being
-    /// told it is `1`.
+    /// The `Retry-After` to send, literally. If the row has one by default, it is `1`.
     #[serde(default, deserialize_with = "number_or_text")]
     pub retry_after: Option<String>,
 }
@@ -36,14 +35,14 @@ impl From<Failure> for Failed {
 }
 
 impl Failed {
-    /// With this `Retry-After`, which is added as a header where the row names none.
+    /// With this `Retry-After`, which is added as a header if the row has none.
     #[must_use]
     pub fn retry_after(mut self, value: impl Into<String>) -> Self {
         self.retry_after = Some(value.into());
         self
     }
 
-    /// With this `X-RateLimit-Reset`, which is added as a header where the row names none.
+    /// With this `X-RateLimit-Reset`, which is added as a header if the row has none.
     #[must_use]
     pub fn reset(mut self, value: impl Into<String>) -> Self {
         self.reset = Some(value.into());
@@ -56,7 +55,7 @@ impl Failed {
         let row = self.name.row();
         let until = |period: u64| self.reset.clone().unwrap_or_else(|| next(period, at));
         let retry_after = self.retry_after.as_deref().unwrap_or("1");
-        // Inside JSON it is a number where it can be one.
+        // Inside JSON it is a number if it can be one.
         let retry_json = match retry_after.parse::<f64>() {
             Ok(_) => retry_after.to_owned(),
             Err(_) => quoted(retry_after),
@@ -85,7 +84,7 @@ impl Failed {
         (row.status, headers, body)
     }
 
-    /// The answer. A 200 that is an error comes as an event where a stream was asked for.
+    /// The answer. A 200 that contains an error is sent as an event if a stream was asked for.
     pub(super) fn reply(&self, model: &str, streamed: bool, now: Now) -> Reply {
         let (status, headers, body) = self.sent(model, now.wall);
         let is_event = status == 200 && streamed && body.starts_with("{\"error\"");

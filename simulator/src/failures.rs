@@ -18,7 +18,7 @@ pub(super) struct Row {
 pub(super) enum Kind {
     /// JSON.
     Json,
-    /// A page of some edge.
+    /// A page from some edge server.
     Html,
     /// Something else, or nothing.
     Text,
@@ -63,7 +63,7 @@ failures! {
     ReasoningMandatory => 400 Json [] r#"{"error":{"message":"Reasoning is mandatory for this endpoint and cannot be disabled.","code":400},"user_id":"user_x"}"#;
     /// 400: the prompt is longer than the model's context.
     ContextLength => 400 Json [] r#"{"error":{"message":"This endpoint's maximum context length is 131072 tokens. However, you requested about 200000 tokens (200000 of text input). Please reduce the length of either one, or use the \"middle-out\" transform to compress your prompt automatically.","code":400,"metadata":{"provider_name":null,"error_type":"context_length_exceeded"}},"user_id":"user_x"}"#;
-    /// 400: the same, told by the words only.
+    /// 400: the same, expressed only in words.
     ContextLengthWords => 400 Json [] r#"{"error":{"message":"This model's maximum context length is 131072 tokens. Please reduce the length of the messages.","code":400}}"#;
     /// 400: the provider's own refusal, in `metadata.raw`.
     ProviderRefused => 400 Json [] r#"{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"{\"error\":{\"code\":400,\"message\":\"User location is not supported for the API use.\",\"status\":\"FAILED_PRECONDITION\"}}","provider_name":"SomeHost","is_byok":false}},"user_id":"user_x"}"#;
@@ -119,7 +119,7 @@ failures! {
     DataPolicyOld => 404 Json [] r#"{"error":{"message":"No endpoints found matching your data policy (Free model publication). Configure: https://openrouter.ai/settings/privacy","code":404}}"#;
     /// 404: the account's guardrail leaves nothing.
     Guardrails => 404 Json [] r#"{"error":{"message":"No endpoints available matching your guardrail restrictions and data policy. Configure: https://openrouter.ai/settings/privacy","code":404,"metadata":{"failed_routing_step":"Filter by Guardrails"}},"user_id":"user_x"}"#;
-    /// 404: the same, told by numbers.
+    /// 404: the same, expressed in numbers.
     GuardrailsCount => 404 Json [] r#"{"error":{"message":"0 endpoints out of 1 requested are available matching your guardrail restrictions and data policy.","code":404,"metadata":{"failed_routing_step":"Filter by Guardrails"}},"user_id":"user_x"}"#;
     /// 404: the account's allowed providers leave nothing.
     AllowedProviders => 404 Json [] r#"{"error":{"message":"No allowed providers are available for the selected model.","code":404,"metadata":{"available_providers":["somehost"],"requested_providers":["otherhost"],"failed_routing_step":"Filter by Allowed Providers"}},"user_id":"user_x"}"#;
@@ -137,7 +137,7 @@ failures! {
     // -- 429 ---------------------------------------------------------------------------------
     /// 429: the free quota of the day, below 10 credits. The account's.
     DailyLimit => 429 Json [("X-RateLimit-Limit", "50"), ("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "%RESET_DAY%")] r#"{"error":{"message":"Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"%RESET_DAY%"},"limit_source":"openrouter_free_tier_daily","provider_name":null,"remedy_hint":"Wait for the daily reset (see X-RateLimit-Reset)"}},"user_id":"user_x"}"#;
-    /// 429: the same, told in the body's metadata alone.
+    /// 429: the same, only in the body's metadata.
     DailyLimitMetadata => 429 Json [] r#"{"error":{"message":"Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"%RESET_DAY%"},"limit_source":"openrouter_free_tier_daily","provider_name":null,"remedy_hint":"Wait for the daily reset (see X-RateLimit-Reset)"}},"user_id":"user_x"}"#;
     /// 429: the quota of the day with 10 credits or more. The account's.
     DailyLimitHighBalance => 429 Json [("X-RateLimit-Limit", "1000"), ("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "%RESET_DAY%")] r#"{"error":{"message":"Rate limit exceeded: free-models-per-day-high-balance. ","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"1000","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"%RESET_DAY%"},"limit_source":"openrouter_free_tier_daily","provider_name":null,"remedy_hint":"Wait for the daily reset (see X-RateLimit-Reset)"}},"user_id":"user_x"}"#;

@@ -1,13 +1,13 @@
 //! A scripted list server, a scripted OpenRouter and its like on real sockets.
 //!
-//! `demo`, the tests and the fault drills all use this one; only `bench/` has a cheaper stand-in. A [`Script`] says what
-//! each model does on each attempt; every step comes down to bytes, pauses and endings, so that
-//! any fault of a network or a provider can be played. It follows `docs/upstream.md` and
-//! knows nothing of the proxy.
+//! `demo`, the tests and the fault drills all use this one; only `bench/` has a cheaper stand-in. A
+//! [`Script`] says what each model does on each attempt; every step comes down to bytes, pauses and
+//! endings, so that any fault of a network or a provider can be played. It follows
+//! `docs/upstream.md` and knows nothing of the proxy.
 //!
-//! The other providers are at paths of their own ([`addresses`]), each in its own dialect, with accounts
-//! whose limits are counted; what one says is data, in `providers/*.json`. [`Providers`] starts them for a
-//! test.
+//! The other providers are at paths of their own ([`addresses`]), each in its own dialect, with
+//! accounts whose limits are counted; their answers are data, in `providers/*.json`. [`Providers`]
+//! starts them for a test.
 //!
 //! A peer that shuts down its sending half counts as gone, as it does for hyper.
 
@@ -79,16 +79,16 @@ pub struct Simulator {
 struct Shared {
     program: ArcSwap<Program>,
     record: Record,
-    /// How many chat answers were begun: tells their ids apart.
+    /// How many chat answers have been started: makes their ids unique.
     answers: AtomicU64,
-    /// How far ahead of the real one the simulator's wall clock is, in milliseconds.
+    /// How far the simulator's wall clock is ahead of the real one, in milliseconds.
     ahead: AtomicI64,
 }
 
 impl Simulator {
     /// Where the ranking is.
     pub const LIST_PATH: &'static str = "/api/free-llm/top-models";
-    /// Where the upstream begins.
+    /// The base path of the upstream.
     pub const UPSTREAM_PATH: &'static str = "/api/v1";
 
     /// A simulator that follows this script.
@@ -133,7 +133,7 @@ impl Simulator {
     }
 
     async fn serve_tcp(&self, io: TcpStream) {
-        // Neither can fail on an open socket, and a closed one is noticed soon.
+        // Neither can fail on an open socket, and a closed one is soon noticed.
         drop(io.set_nodelay(true));
         self.run(Connection::new(io, |io| drop(io.set_zero_linger())))
             .await;
@@ -145,7 +145,7 @@ impl Simulator {
     {
         let (number, _open) = self.shared.record.connect();
         let greeting = self.shared.program.load().greeting();
-        // Nobody is there to be told of a peer that leaves during these.
+        // No one needs to be told about a peer that leaves during these.
         match greeting {
             Greeting::Ok | Greeting::CloseAfter(_) | Greeting::DieAfter(_) => {}
             Greeting::Reset => return drop(connection.play(&[Act::Reset]).await),
@@ -187,12 +187,12 @@ impl Simulator {
         connection.close().await;
     }
 
-    /// Follows this script from its beginning. Answers under way go on as they are.
+    /// Follows this script from its beginning. Answers in progress continue unchanged.
     pub fn set_script(&self, script: Script) {
         self.shared.program.store(Arc::new(Program::new(script)));
     }
 
-    /// Follows this plan for this model, from its beginning; all else goes on.
+    /// Follows this plan for this model, from its beginning; everything else continues.
     pub fn set_model(&self, id: &str, plan: impl Into<Plan<Step>>) {
         let plan = plan.into();
         self.change(&Slot::Model(id.to_owned()), |script| {
@@ -200,25 +200,25 @@ impl Simulator {
         });
     }
 
-    /// Follows this plan for all free models together (an empty one: for each its own again).
+    /// Follows this plan for all free models together (if empty: each follows its own again).
     pub fn set_account(&self, plan: impl Into<Plan<Step>>) {
         let plan = plan.into();
         self.change(&Slot::Account, |script| script.account = plan.clone());
     }
 
-    /// Follows this plan for the ranking, from its beginning; all else goes on.
+    /// Follows this plan for the ranking, from its beginning; everything else continues.
     pub fn set_list(&self, plan: impl Into<Plan<Step>>) {
         let plan = plan.into();
         self.change(&Slot::List, |script| script.list = plan.clone());
     }
 
-    /// Follows this plan for the catalogue, from its beginning; all else goes on.
+    /// Follows this plan for the catalogue, from its beginning; everything else continues.
     pub fn set_catalogue(&self, plan: impl Into<Plan<Step>>) {
         let plan = plan.into();
         self.change(&Slot::Catalogue, |script| script.catalogue = plan.clone());
     }
 
-    /// Follows this plan for the key endpoint, from its beginning; all else goes on.
+    /// Follows this plan for the key endpoint, from its beginning; everything else continues.
     pub fn set_key(&self, plan: impl Into<Plan<Step>>) {
         let plan = plan.into();
         self.change(&Slot::Key, |script| script.key = plan.clone());
@@ -230,13 +230,13 @@ impl Simulator {
             .rcu(|program| Arc::new(program.changed(slot, &change)));
     }
 
-    /// The requests seen, oldest first (the last 10,000), those to the simulator itself apart.
+    /// The requests seen, oldest first (the last 10,000), without those to the simulator itself.
     #[must_use]
     pub fn requests(&self) -> Vec<Seen> {
         self.shared.record.all()
     }
 
-    /// The models asked for a completion, in the order of the attempts.
+    /// The models asked for a completion, in order.
     #[must_use]
     pub fn models_asked(&self) -> Vec<String> {
         self.requests()
@@ -245,8 +245,8 @@ impl Simulator {
             .collect()
     }
 
-    /// What each account was asked and told since the last [`Self::clear_requests`], by provider and
-    /// account; of all requests, not only of those that are kept.
+    /// What each account was asked and answered since the last [`Self::clear_requests`], by
+    /// provider and account; of all requests, not only of those that are kept.
     #[must_use]
     pub fn tally(&self) -> BTreeMap<(String, String), Tally> {
         self.shared.record.tally()
@@ -269,8 +269,8 @@ impl Simulator {
         self.shared.record.open.load(Ordering::Relaxed)
     }
 
-    /// Waits until this holds of the simulator; looked at whenever a request or connection
-    /// begins or ends. It has no limit of its own.
+    /// Waits until this holds; checked whenever a request or connection begins or ends. There is no
+    /// time limit.
     pub async fn until(&self, holds: impl Fn(&Self) -> bool) {
         let mut changes = self.shared.record.subscribe();
         while !holds(self) {

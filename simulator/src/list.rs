@@ -1,4 +1,4 @@
-//! What the list server, the catalogue and the key endpoint say when all is well.
+//! What the list server, the catalogue and the key endpoint answer when nothing is wrong.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ pub const TOP_MODELS: &str = include_str!("top-models.json");
 /// The list one day later: one model gone, one new, the order changed.
 pub const TOP_MODELS_NEXT: &str = include_str!("top-models-next.json");
 
-/// A list of these models, in this order, which can do everything.
+/// A list of these models, in this order, with all capabilities.
 #[must_use]
 pub fn list_of(ids: &[&str]) -> Value {
     let model = |(at, id): (usize, &&str)| {
@@ -39,7 +39,7 @@ const FLAGS: [(&str, &str); 8] = [
 ];
 
 /// The catalogue (§8) that goes with a list: its models, with what the list leaves out filled in,
-/// and some that no free list may take: a paid one, a guard, one for sound, an expired one.
+/// and some that no free list may include: a paid one, a guard, one for sound, an expired one.
 pub(super) fn catalogue(list: &Value) -> Value {
     let mut data: Vec<Value> = list["models"]
         .as_array()

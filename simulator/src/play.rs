@@ -17,12 +17,12 @@ use crate::step::{Point, Status, Step};
 use crate::stream_faults::Stream;
 use crate::streams::COMMENT;
 
-/// What a request is about, so far as steps care.
+/// What a request is about, as far as steps care.
 pub(super) enum Subject<'a> {
     /// A chat completion.
     Chat {
         asked: &'a Asked<'a>,
-        /// Tells one answer's id from the next.
+        /// Makes the answer's id unique.
         number: u64,
         prompt_bytes: usize,
     },
@@ -87,7 +87,7 @@ impl Subject<'_> {
         }
     }
 
-    /// A stream that a provider's error ends after so many content events.
+    /// A stream that a provider's error ends after this many content events.
     fn broken_by(&self, case: &Case, after: usize, now: Now) -> Reply {
         match self {
             Self::Chat {
@@ -104,7 +104,7 @@ impl Subject<'_> {
         }
     }
 
-    /// The tokens of the prompt and of the answer that this step gives.
+    /// The tokens of the prompt and of the answer for this step.
     pub(super) fn cost(&self, step: &Step, now: Now) -> (u64, u64) {
         let Self::Chat {
             asked,
@@ -146,7 +146,7 @@ impl Subject<'_> {
         (tokens("prompt_tokens"), tokens("completion_tokens"))
     }
 
-    /// What this step does to this request.
+    /// What this step does with this request.
     pub(super) fn meets(&self, step: &Step, now: Now) -> Played {
         let cut =
             |point, act| Played::Acts(broken_off(self.good(&Answer::default(), now), point, act));
@@ -212,7 +212,8 @@ impl Status {
         };
         let mut reply = Reply::new(self.status, content_type, body);
         reply.before = Duration::from_millis(self.delay_ms);
-        // A redirect or a 204 without a length confuses nobody; the rest is chunked, as recorded.
+        // A redirect or a 204 without a length confuses no client; the rest is chunked, as
+        // recorded.
         if matches!(self.status, 204 | 304) {
             reply = reply.without_body();
         }
@@ -244,7 +245,7 @@ impl Raw {
     }
 }
 
-/// The front of an answer up to `point`, without its pauses, and then `last`.
+/// The beginning of an answer up to `point`, without its pauses, followed by `last`.
 fn broken_off(mut reply: Reply, point: Point, last: Act) -> Vec<Act> {
     let is_stream = reply
         .headers

@@ -1,4 +1,4 @@
-//! A script at work: which attempt has come to which step.
+//! A script being played: which attempt has reached which step.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use crate::providers::Quotas;
 use crate::script::{Greeting, Plan, Script};
 use crate::step::Step;
 
-/// What has a count of attempts of its own.
+/// What has its own count of attempts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
     Model(String),
@@ -17,18 +17,18 @@ pub(super) enum Slot {
     Catalogue,
     Key,
     Connections,
-    /// Something of a provider: `model ...`, `account ...`, `list`, `key`.
+    /// Something at a provider: `model ...`, `account ...`, `list`, `key`.
     Provider(String, String),
 }
 
 type Cache = HashMap<(usize, bool), HashMap<String, Arc<[Act]>>>;
 
-/// A script and how far it has come. Replaced whole; its locks are held for a lookup only.
+/// A script and how far it has got. Replaced as a whole; its locks are held for a lookup only.
 pub(super) struct Program {
     pub(super) script: Script,
     attempts: Mutex<BTreeMap<Slot, usize>>,
     cache: Mutex<Cache>,
-    /// What accounts of providers have used.
+    /// What the accounts of providers have used.
     pub(super) quotas: Arc<Quotas>,
 }
 
@@ -42,7 +42,7 @@ impl Program {
         }
     }
 
-    /// The same script changed, as far along as it was except in `slot`.
+    /// The same script changed, keeping its position except in `slot`.
     pub(super) fn changed(&self, slot: &Slot, change: impl FnOnce(&mut Script)) -> Self {
         let mut attempts = self
             .attempts
@@ -60,7 +60,7 @@ impl Program {
         }
     }
 
-    /// The next step of a plan. None: all is well.
+    /// The next step of a plan. None: a good answer.
     fn next<'p, T>(&self, slot: impl FnOnce() -> Slot, plan: &'p Plan<T>) -> Option<&'p T> {
         if plan.steps.len() == 1 && plan.at(1).is_some() {
             return plan.at(0);
@@ -80,7 +80,7 @@ impl Program {
         self.next(|| Slot::Model(id.to_owned()), plan)
     }
 
-    /// The next step of something of a provider.
+    /// The next step of something at a provider.
     pub(super) fn provider<'p>(
         &self,
         provider: &str,
@@ -95,7 +95,7 @@ impl Program {
         self.next(|| Slot::List, &self.script.list)
     }
 
-    /// The step the last read of the list met, or the first will meet.
+    /// The step of the last read of the list, or of the first if there was none.
     pub(super) fn listed(&self) -> Option<&Step> {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let read = attempts.get(&Slot::List).copied().unwrap_or_default();
@@ -115,7 +115,7 @@ impl Program {
         greeting.copied().unwrap_or(Greeting::Ok)
     }
 
-    /// The acts of a step that never change, made once for each model.
+    /// The acts of a step that never change, built once for each model.
     pub(super) fn cached(
         &self,
         step: &Step,

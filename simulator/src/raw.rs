@@ -30,7 +30,7 @@ pub enum RawPart {
     Repeat(String, usize),
 }
 
-/// How a connection goes on after exact bytes.
+/// What happens to a connection after exact bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {

@@ -1,4 +1,4 @@
-//! What the simulator has seen: its requests, kept up to a bound, and its connections.
+//! What the simulator has seen: its requests, up to a limit, and its connections.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,19 +14,20 @@ use crate::providers::Outcome;
 
 const MAX_KEPT: usize = 10_000;
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// The model it names, of a chat completion.
+    /// The model of a chat completion request.
     pub model: Option<String>,
-    /// The provider that it came to.
+    /// The provider it was sent to.
     pub provider: Option<String>,
-    /// The account whose key it had, where the provider has accounts.
+    /// The account whose key it had, if the provider has accounts.
     pub account: Option<String>,
-    /// The status that it got; none where a script plays bytes or breaks off.
+    /// The status of the answer; none if a script plays bytes or breaks off.
     pub status: Option<u16>,
-    /// Why it was not answered well, in a few words: `key`, `over requests per day`, `too large for
-    /// tokens per minute`, `field logit_bias`, `no such model`, `case groq key dead`, `status 500`.
+    /// Why it did not get a good answer, in a few words: `key`, `over requests per day`, `too large
+    /// for tokens per minute`, `field logit_bias`, `no such model`, `case groq key dead`, `status
+    /// 500`.
     pub why: Option<String>,
     /// Its method.
     pub method: String,
@@ -38,11 +39,11 @@ pub struct Seen {
     pub body: Bytes,
     /// The number of the connection it came on, from 1.
     pub connection: u64,
-    /// When it had come whole.
+    /// When it had arrived completely.
     pub at: Now,
     /// The peer closed the connection before the answer was complete.
     pub closed_early: bool,
-    /// The answer was played to its end, whatever end that was.
+    /// The answer was played to its end, whatever that was.
     pub finished: bool,
 }
 
@@ -53,7 +54,7 @@ impl Seen {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// As `GET /requests` tells it: with no key in it.
+    /// As `GET /requests` shows it: without any key.
     pub(super) fn told(&self) -> Value {
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             let shown = match is_key(name) {
@@ -75,20 +76,20 @@ impl Seen {
     }
 }
 
-/// Whether this header may hold a key.
+/// Whether this header may contain a key.
 fn is_key(name: &http::HeaderName) -> bool {
     let name = name.as_str();
     name == "authorization" || name.contains("key") || name.contains("token")
 }
 
-/// What an account was asked for, and what it was told.
+/// What an account was asked for, and how it answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many chat requests came.
+    /// The number of chat requests.
     pub requests: u64,
-    /// How many got which status.
+    /// The number of answers by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// How many were refused by the account's limits: the 429s that were provoked.
+    /// How many were refused because of the account's limits: the 429s that were provoked.
     pub over: u64,
 }
 
@@ -124,7 +125,7 @@ impl Record {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps one, and gives the number by which its end is told.
+    /// Keeps a request, and returns the number under which its end is reported.
     pub(super) fn push(&self, seen: Seen) -> u64 {
         let mut kept = self.kept();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -164,7 +165,7 @@ impl Record {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a chat request to the account that it was for.
+    /// Counts a chat request for its account.
     pub(super) fn count(&self, provider: &str, outcome: &Outcome) {
         let account = outcome.account.clone().unwrap_or_default();
         let mut tallied = self.tallied();
@@ -181,7 +182,7 @@ impl Record {
         self.tallied().clone()
     }
 
-    /// A connection begins; it ends when what is returned is dropped.
+    /// A connection begins; it ends when the returned value is dropped.
     pub(super) fn connect(&self) -> (u64, OpenConnection<'_>) {
         self.open.fetch_add(1, Ordering::Relaxed);
         let number = self.accepted.fetch_add(1, Ordering::Relaxed) + 1;

@@ -27,7 +27,7 @@ pub(super) struct Answered {
     pub(super) acts: Arc<[Act]>,
     /// Its number in the record, if it is kept.
     pub(super) seen: Option<u64>,
-    /// It counts as under way while this lives.
+    /// The request counts as in progress while this lives.
     pub(super) _running: Option<Running>,
 }
 
@@ -230,7 +230,7 @@ fn document(program: &Program, method: &str, request: &Request, now: Now) -> Pla
     }
 }
 
-/// The list that was read last, or the sample if that was none.
+/// The list that was read last, or the sample if that was not a list.
 fn current_list(program: &Program) -> Value {
     match program.listed() {
         Some(Step::Status(status)) if status.body["models"].is_array() => status.body.clone(),
@@ -264,7 +264,7 @@ fn settled(request: &Request, played: Played) -> Vec<Act> {
     }
 }
 
-/// The acts of an answer, as this request can take it.
+/// The acts of an answer, in a form that this request's client understands.
 pub(super) fn finished(request: &Request, mut reply: Reply) -> Vec<Act> {
     if request.method == "HEAD" {
         reply = reply.without_body();

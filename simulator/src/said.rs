@@ -1,4 +1,4 @@
-//! A settled answer, laid out plain (§2), with its pauses and packing.
+//! A final answer, laid out plain (§2), with its pauses and compression.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,25 +10,25 @@ use crate::act::{Act, Reply};
 use crate::answers::{Answer, ToolCall, Usage};
 use crate::providers::{Odd, reshape};
 
-/// An answer with everything settled, ready to be laid out.
+/// An answer with all details decided, ready to be laid out.
 pub(super) struct Said<'a> {
     pub(super) answer: &'a Answer,
-    /// It is not OpenRouter that says it.
+    /// It does not come from OpenRouter.
     pub(super) foreign: bool,
-    /// What is odd about its form.
+    /// The oddities of its form.
     pub(super) odds: Vec<Odd>,
-    /// Whether the usage is told at all.
+    /// Whether the usage is reported at all.
     pub(super) tells_usage: bool,
-    /// What it thinks first.
+    /// Its reasoning, sent first.
     pub(super) reasoning: Option<String>,
-    /// It ends where it may not be longer.
+    /// It is cut at its maximum length.
     pub(super) is_cut: bool,
-    /// As the legacy endpoint has it.
+    /// In the form of the legacy endpoint.
     pub(super) legacy: bool,
     pub(super) id: String,
     pub(super) created: u64,
     pub(super) model: &'a str,
-    /// None with tool calls.
+    /// None if there are tool calls.
     pub(super) text: Option<String>,
     pub(super) tool_calls: Vec<ToolCall>,
     pub(super) prompt_tokens: usize,
@@ -122,7 +122,7 @@ impl Said<'_> {
         self.with_id(reply)
     }
 
-    /// With the header that OpenRouter names an answer in.
+    /// With the header in which OpenRouter names an answer.
     pub(super) fn with_id(&self, reply: Reply) -> Reply {
         match self.foreign {
             true => reply,
@@ -130,11 +130,11 @@ impl Said<'_> {
         }
     }
 
-    /// How the usage is told, if it is.
+    /// How the usage is reported, if it is.
     pub(super) fn usage_form(&self) -> Usage {
         match (self.tells_usage, self.answer.usage) {
             (false, _) => Usage::None,
-            // The repeated finish reason is OpenRouter's alone.
+            // Only OpenRouter repeats the finish reason.
             (true, Usage::Repeat) if self.odds.contains(&Odd::XGroq) => Usage::Finish,
             (true, Usage::Repeat) if self.foreign => Usage::EmptyChoices,
             (true, form) => form,
@@ -167,7 +167,7 @@ pub(super) fn reasoning_details(text: &str) -> Value {
     json!([{"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}])
 }
 
-/// A whole body with the answer's pauses, heartbeat, packing and headers.
+/// A whole body with the answer's pauses, heartbeat, compression and headers.
 pub(super) fn plain(answer: &Answer, content_type: &str, body: Bytes) -> Reply {
     let body = if answer.gzip { packed(&body) } else { body };
     let mut reply = Reply::new(200, content_type, body);

@@ -1,4 +1,4 @@
-//! The smallest JSON document that fits a JSON schema, near enough to drive SDKs.
+//! The smallest JSON document that fits a JSON schema, close enough to drive SDKs.
 
 use serde_json::{Map, Value, json};
 
@@ -62,7 +62,8 @@ fn fit(schema: &Value, root: &Value, depth: usize) -> Value {
     }
 }
 
-/// The type it names: the first that is not `null` of several, and `object` where properties say so.
+/// The schema's type: the first of several that is not `null`, and `object` if there are
+/// properties.
 fn kind(schema: &Value) -> &str {
     let first = |kinds: &'_ [Value]| kinds.iter().position(|kind| kind != "null");
     let named = match &schema["type"] {

@@ -9,16 +9,16 @@ use serde_json::Value;
 use crate::providers::{Provider, ProviderScript};
 use crate::step::Step;
 
-/// What everything does. The default does everything well.
+/// What everything does. By default everything answers well.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
     /// What each model does on its successive attempts.
     #[serde(deserialize_with = "plans")]
     pub models: BTreeMap<String, Plan<Step>>,
-    /// What a model does that is not named; each has its own count of attempts.
+    /// What an unlisted model does; each has its own count of attempts.
     pub default: Plan<Step>,
-    /// Unless empty: what every free model does, whatever is said of it, with one count for all.
+    /// Unless empty: what every free model does, whatever its own plan, with one count for all.
     pub account: Plan<Step>,
     /// What the ranking does.
     pub list: Plan<Step>,
@@ -26,18 +26,17 @@ pub struct Script {
     pub catalogue: Plan<Step>,
     /// What the upstream's key endpoint does.
     pub key: Plan<Step>,
-    /// What providers do, by their names (see [`crate::provider_names`]); one that is not named does
-    /// everything well.
+    /// What providers do, by name (see [`crate::provider_names`]); an unlisted one answers well.
     pub providers: BTreeMap<String, ProviderScript>,
-    /// What becomes of each accepted connection.
+    /// What happens to each accepted connection.
     pub connections: Plan<Greeting>,
-    /// The only key that is right, if not any is.
+    /// The only valid key, unless any is.
     pub upstream_key: Option<String>,
     /// How much of the requests is kept.
     pub record: Recording,
 }
 
-/// What becomes of an accepted connection.
+/// What happens to an accepted connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Greeting {
@@ -49,9 +48,9 @@ pub enum Greeting {
     Close,
     /// It is never read.
     Stall,
-    /// It is closed in silence once it has carried so many answers.
+    /// It is closed without a word after this many answers.
     CloseAfter(u64),
-    /// It dies without an answer on the request after so many: a stale pooled connection.
+    /// It dies without an answer on the request after this many: a stale pooled connection.
     DieAfter(u64),
 }
 
@@ -64,7 +63,7 @@ pub enum Recording {
     All,
     /// Heads only.
     Heads,
-    /// Nothing; answers with a fixed text are then made once and sent again as they are, id
+    /// Nothing; answers with a fixed text are then built once and sent again unchanged, id
     /// included: for benchmarks.
     Off,
 }
@@ -87,7 +86,7 @@ pub enum PlanEnd {
     Cycle,
     /// The last again and again.
     Last,
-    /// All is well from then on.
+    /// Good answers from then on.
     Ok,
 }
 
@@ -99,7 +98,7 @@ impl<T> Plan<T> {
         self
     }
 
-    /// The step of the attempt with this number, counted from 0. None: all is well.
+    /// The step of the attempt with this number, counted from 0. None: a good answer.
     pub(super) fn at(&self, attempt: usize) -> Option<&T> {
         let last = self.steps.len().checked_sub(1)?;
         self.steps.get(match self.end {
@@ -175,7 +174,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Plan<T> {
     }
 }
 
-/// Plans by model; a mistake is named with its model.
+/// Plans by model; an error names its model.
 pub(super) fn plans<'de, D>(deserializer: D) -> Result<BTreeMap<String, Plan<Step>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -265,14 +264,14 @@ impl Script {
         self
     }
 
-    /// With this as the only right key.
+    /// With this as the only valid key.
     #[must_use]
     pub fn upstream_key(mut self, key: impl Into<String>) -> Self {
         self.upstream_key = Some(key.into());
         self
     }
 
-    /// With so much of the requests kept.
+    /// With this much of the requests kept.
     #[must_use]
     pub fn record(mut self, record: Recording) -> Self {
         self.record = record;

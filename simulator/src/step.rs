@@ -1,4 +1,4 @@
-//! One step of a script: what one attempt meets.
+//! One step of a script: what happens to one attempt.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ use crate::raw::{Raw, RawPart, Then};
 use crate::stream_faults::{Stream, StreamFault};
 use crate::words::one_or_many;
 
-/// What one attempt meets.
+/// What happens to one attempt.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Step {
-    /// A good answer: of a model what it says, of the list the sample, and so on.
+    /// A good answer: a model's text, the sample list, and so on.
     Ok(Box<Answer>),
     /// A good answer that calls tools.
     #[serde(deserialize_with = "one_or_many")]
@@ -36,13 +36,14 @@ pub enum Step {
     Reset(Point),
     /// Exact bytes.
     Raw(Raw),
-    /// A 302 to there.
+    /// A 302 to this address.
     Redirect(String),
-    /// Of the list: the second sample, one day later.
+    /// The list only: the second sample, one day later.
     NextList,
-    /// An agent's task: the step for each turn of its conversation, however many requests come beside
-    /// or again. The first while no tool was called, the second after the first turn of calls, and so
-    /// on; the last from then on. A tool that the request does not offer is not called: it gets a fitting answer.
+    /// An agent's task: the step for each turn of its conversation, whatever other or repeated
+    /// requests there are. The first while no tool was called, the second after the first turn of
+    /// calls, and so on; the last from then on. A tool that the request does not offer is not
+    /// called: the request gets a fitting answer.
     Task(Vec<Step>),
 }
 
@@ -52,10 +53,10 @@ pub enum Step {
 pub struct Status {
     /// The status.
     pub status: u16,
-    /// The headers. Without a `Content-Type` it is JSON, or text for a body that is a text.
+    /// The headers. Without a `Content-Type` it is JSON, or text if the body is a string.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
-    /// The body: a text as it is, anything else as JSON, null for none.
+    /// The body: a string as it is, anything else as JSON, null for none.
     #[serde(default)]
     pub body: Value,
     /// The pause before it.
@@ -131,7 +132,7 @@ impl Step {
         Self::Case(Case::new(name))
     }
 
-    /// Whether it is an answer that counts towards a quota by its tokens.
+    /// Whether it is an answer whose tokens count towards a quota.
     pub(super) fn is_an_answer(&self) -> bool {
         match self {
             Self::Ok(_) | Self::ToolCall(_) | Self::Stream(_) | Self::Task(_) => true,
@@ -147,7 +148,7 @@ impl Step {
         }
     }
 
-    /// What the record says of a request that met it, if it was not answered well.
+    /// What the record says about a request that met it, if it did not get a good answer.
     pub(super) fn in_words(&self) -> Option<String> {
         Some(match self {
             Self::Ok(_) | Self::ToolCall(_) | Self::Stream(_) | Self::Task(_) => return None,
@@ -217,7 +218,7 @@ impl<'de> Deserialize<'de> for Step {
     }
 }
 
-/// The shorter spellings of a step, spelt out.
+/// Expands the shorter spellings of a step.
 fn spelt_out(written: Value) -> Value {
     if let Some(word) = written.as_str() {
         let is_failure = Failure::deserialize(json!(word)).is_ok();

@@ -14,19 +14,19 @@ pub struct Stream {
     /// After how many content events.
     #[serde(default)]
     pub after: usize,
-    /// The size of what is big.
+    /// The size, for faults that are about size.
     #[serde(default = "Stream::default_bytes")]
     pub bytes: usize,
     /// The `error` object of an error event, if not the recorded one.
     #[serde(default)]
     pub error: Option<Value>,
-    /// What the stream says where nothing is wrong.
+    /// What the stream says before and after the fault.
     #[serde(default)]
     pub answer: Answer,
 }
 
 impl Stream {
-    /// This fault after so many content events, in a stream that says five chunks of text.
+    /// This fault after `after` content events, in a stream of five chunks of text.
     #[must_use]
     pub fn new(fault: StreamFault, after: usize) -> Self {
         let text = "one two three four five six seven eight";
@@ -112,7 +112,7 @@ pub enum StreamFault {
     Plain,
     /// A page, though a stream was asked for.
     Html,
-    /// A chunk size that is no number, after `n`.
+    /// A chunk size that is not a number, after `n`.
     BadChunk,
     /// A chunk that is shorter than its size says, then the connection's end, after `n`.
     ShortChunk,

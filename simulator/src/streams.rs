@@ -14,7 +14,7 @@ use crate::said::{Said, cut, reasoning_details};
 pub(super) const COMMENT: &str = ": OPENROUTER PROCESSING\n\n";
 pub(super) const DONE: &str = "data: [DONE]\n\n";
 
-/// The head and comments of a stream, with nothing said yet.
+/// The head and comments of a stream, before any content.
 pub(super) fn opened(said: &Said<'_>) -> Reply {
     let answer = said.answer;
     let mut reply = Reply::new(200, "text/event-stream", "").set("Cache-Control", "no-cache");

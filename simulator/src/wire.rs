@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection: reads whole requests, plays [`Act`]s, notices when the peer leaves.
 //!
-//! Written by hand because faults need every raw byte. It knows nothing of models or scripts.
+//! Written by hand because faults need control over every byte. It knows nothing of models or
+//! scripts.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use crate::act::Act;
 const MAX_HEAD_BYTES: usize = 256 * 1024;
 const MAX_HEADERS: usize = 256;
 const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
-/// What a peer may send ahead while an answer is still being played.
+/// How much a peer may send ahead while an answer is still being played.
 const MAX_AHEAD_BYTES: usize = 64 * 1024;
 
 /// A whole request.
@@ -29,7 +30,7 @@ pub(super) struct Request {
     pub(super) body: Bytes,
     /// HTTP/1.1 or later: chunked answers are understood.
     pub(super) is_1_1: bool,
-    /// Whether the peer wants the connection to stay.
+    /// Whether the peer wants to keep the connection open.
     pub(super) keep_alive: bool,
 }
 
@@ -40,12 +41,12 @@ impl Request {
     }
 }
 
-/// Why no further request comes.
+/// Why there is no further request.
 #[derive(Debug)]
 pub(super) enum NoRequest {
     /// The peer is gone, or never said anything.
     Gone,
-    /// What it sent is no HTTP request.
+    /// What it sent is not an HTTP request.
     Malformed(&'static str),
 }
 
@@ -65,20 +66,20 @@ impl From<io::Error> for Gone {
     }
 }
 
-/// What becomes of a connection once acts were played.
+/// What happens to a connection once acts were played.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// It may carry another request.
     Open,
-    /// It is over.
+    /// It is finished.
     Closed,
 }
 
-/// A connection and what was read ahead of it.
+/// A connection, and what was read ahead on it.
 pub(super) struct Connection<IO> {
     io: IO,
     ahead: BytesMut,
-    /// Makes the coming drop a reset instead of an orderly end, where the transport can.
+    /// Makes the coming drop a reset instead of an orderly end, if the transport can.
     arm_reset: fn(&IO),
 }
 
@@ -113,7 +114,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Ok(request)
     }
 
-    /// Plays the acts. The peer is watched throughout: its leaving ends the play at once.
+    /// Plays the acts. The peer is watched throughout: if it leaves, playing ends at once.
     pub(super) async fn play(&mut self, acts: &[Act]) -> Result<After, Gone> {
         for act in acts {
             match act {
@@ -139,9 +140,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Ok(After::Open)
     }
 
-    /// An orderly end, after everything was said.
+    /// An orderly end, after everything has been sent.
     pub(super) async fn close(mut self) {
-        // The peer may have gone first, which is as good.
+        // The peer may have closed first, which is just as good.
         drop(self.io.shutdown().await);
     }
 

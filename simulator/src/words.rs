@@ -3,12 +3,12 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// A text as JSON, with its quotes.
+/// A string as JSON, with its quotes.
 pub(super) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// `"12"` and `12` alike.
+/// Accepts both `"12"` and `12`.
 pub(super) fn number_or_text<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
 where
     D: Deserializer<'de>,
@@ -20,7 +20,7 @@ where
     })
 }
 
-/// What comes as `T` itself, as a list of `T`, or not at all.
+/// A single `T`, a list of `T`, or nothing.
 pub(super) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,5 +1,5 @@
-//! A plain answer as the stream it stands for: some upstreams send one although a stream was asked
-//! for (spec §4.4).
+//! A plain answer as the equivalent stream: some upstreams send one although a stream was asked for
+//! (spec §4.4).
 //!
 //! Pure. Members are moved, never rebuilt: what no SDK knows survives.
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::json::{self, Kind, Members, Raw};
 
-/// What every chunk says of the answer; the rest is in the first one.
+/// What every chunk repeats of the answer; the rest is in the first one.
 const REPEATED: [&str; 6] = [
     "id",
     "created",
@@ -17,8 +17,8 @@ const REPEATED: [&str; 6] = [
     "service_tier",
 ];
 
-/// The events of a stream that says the same as `answer`, which is a completion: all that was said
-/// in one chunk, how it ended in the next, the usage in one of its own if it was asked for.
+/// The events of a stream equivalent to `answer`, which is a completion: everything that was said
+/// in one chunk, how it ended in the next, and the usage in one of its own if it was asked for.
 #[must_use]
 pub fn as_stream(answer: &[u8], wants_usage: bool) -> Bytes {
     let (mut repeated, mut once) = (Vec::new(), Vec::new());
@@ -27,7 +27,7 @@ pub fn as_stream(answer: &[u8], wants_usage: bool) -> Bytes {
     each(answer, |name, value, whole| match name {
         "choices" => choices = Some(value),
         "usage" => usage = Some(whole).filter(|_| wants_usage && !value.is_null()),
-        // The legacy endpoint's has one name for both.
+        // The legacy endpoint has one name for both.
         "object" if value.as_str().as_deref() == Some("text_completion") => {
             kind = "text_completion"
         }
@@ -93,7 +93,7 @@ impl Parts {
     }
 }
 
-/// A message as a delta: its calls are told apart by `index` there.
+/// A message as a delta, where calls are identified by `index`.
 fn delta(message: Raw<'_>) -> String {
     let mut members = Vec::new();
     each(message.text().as_bytes(), |name, value, whole| {
@@ -140,7 +140,7 @@ fn event<'a>(
         out.push(b',');
         out.extend_from_slice(last.as_bytes());
     }
-    // A line end can only be between JSON's tokens, and would end the event's line.
+    // A line end can only be between JSON tokens, and would end the event's line.
     for byte in out
         .iter_mut()
         .skip(start)
@@ -151,7 +151,7 @@ fn event<'a>(
     out.extend_from_slice(b"}\n\n");
 }
 
-/// Each member of an object: its name, its value, and both as they were written.
+/// Each member of an object: its name, its value, and both as written.
 fn each<'a>(object: &'a [u8], mut member: impl FnMut(&str, Raw<'a>, &'a str)) {
     let Ok(Some(mut members)) = Members::open(object, json::MAX_DEPTH) else {
         return;
@@ -174,7 +174,7 @@ mod tests {
     use crate::sse::{Data, Framer};
 
     #[test]
-    fn s4_4_a_plain_answer_is_turned_into_the_stream_it_stands_for() {
+    fn s4_4_a_plain_answer_is_turned_into_the_equivalent_stream() {
         #[rustfmt::skip]
         let rows: &[(&str, bool, &[&str])] = &[
             (r#"{"id":"g","object":"chat.completion","created":1,"model":"a","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"completion_tokens":1}}"#, false, &[

@@ -1,13 +1,13 @@
-//! An error that stands by itself, in a shape other than OpenAI's: within a 200 it is neither a
-//! completion nor an `error` member (reference §6.1).
+//! A bare error in a shape other than OpenAI's: within a 200 it is neither a completion nor an
+//! `error` member (reference §6.1).
 //!
-//! Pure. Asked only of what has no choices: no valid completion comes this way.
+//! Pure. Only used for what has no choices: no valid completion ends up here.
 
 use super::UpstreamError;
 use crate::json::{self, Kind, Raw};
 
 impl UpstreamError {
-    /// The error that a whole answer, or an event without choices, is; `None` if it is none.
+    /// The error that a whole answer, or an event without choices, is; `None` if it is not one.
     #[must_use]
     pub fn by_itself(body: &[u8]) -> Option<Self> {
         let body = Raw::parse(body, json::MAX_DEPTH).ok()?;
@@ -64,7 +64,7 @@ mod tests {
     use crate::answer::{Said, read};
     use crate::request::Endpoint;
 
-    /// Status and message of the error that the body is.
+    /// Status and message of the error in the body.
     fn error(body: &str) -> Option<(Option<u16>, Option<String>)> {
         match read(body.as_bytes(), Endpoint::Chat).unwrap() {
             Said::Error(error) => Some((error.status, error.message)),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_4_an_error_of_any_shape_is_no_completion() {
+    fn s10_4_an_error_of_any_shape_is_not_a_completion() {
         #[rustfmt::skip]
         let rows = [
             (r#"[{"error":{"code":429,"message":"You exceeded"}}]"#,                Some(429), Some("You exceeded")),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_4_what_is_no_error_is_none() {
+    fn s10_4_what_is_not_an_error_is_none() {
         #[rustfmt::skip]
         let rows = [
             r#"{"choices":[{"delta":{"content":"x"}}],"message":"Slow","code":429}"#,

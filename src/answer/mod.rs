@@ -1,6 +1,6 @@
-//! What an answer of the upstream's carries (spec §4.4): looked at, never rebuilt.
+//! What an upstream's answer carries (spec §4.4): it is read, never rebuilt.
 //!
-//! Pure. A 200 is no success before it was read here.
+//! Pure. A 200 is not a success until it has been read here.
 
 mod as_stream;
 mod by_itself;
@@ -27,7 +27,7 @@ pub enum Said {
     },
     /// The finish reason `stop`, and nothing else: the model had nothing to say.
     Stopped,
-    /// Well-formed, and nothing a client would use: an empty delta, a usage chunk.
+    /// Well-formed, but nothing a client would use: an empty delta, a usage chunk.
     Nothing,
     /// An error.
     Error(UpstreamError),
@@ -36,14 +36,14 @@ pub enum Said {
 /// An error that came in the body of a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamError {
-    /// The status it stands for, if its `code` is one.
+    /// The status that its `code` means, if it is one.
     pub status: Option<u16>,
     message: Option<String>,
-    /// An error body made of it, where it stood within a choice and not by itself.
+    /// An error body made from it, if it was in a choice and not on its own.
     pub body: Option<Bytes>,
 }
 
-/// Reads one event's payload or a plain answer's body, of this endpoint.
+/// Reads the payload of one event, or the body of a plain answer, of this endpoint.
 ///
 /// # Errors
 /// When it is not JSON.
@@ -54,7 +54,7 @@ pub fn read(body: &[u8], endpoint: Endpoint) -> Result<Said, json::Error> {
 /// No answer has more tokens: a larger number is not believed.
 pub const MOST_TOKENS: u64 = 10_000_000;
 
-/// What an answer says that it used, as far as that is to be believed.
+/// The usage that an answer reports, as far as it is plausible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the prompt.
@@ -63,7 +63,7 @@ pub struct Usage {
     pub completion: Option<u64>,
 }
 
-/// The same, and what it used, where it says so.
+/// The same, together with its usage, if reported.
 ///
 /// # Errors
 /// As [`read`].
@@ -72,7 +72,7 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Usage), js
     let mut error = None;
     let mut used = Usage::default();
     let mut choices = Choices::default();
-    // Of a completion there is one of these in every event.
+    // A completion has one of these in every event.
     let mut is_completion = false;
     reader.object(|key, reader| match key {
         "error" => reader
@@ -82,7 +82,7 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Usage), js
             is_completion = true;
             reader.array(|reader| choices.take(reader, endpoint.text()))
         }
-        // Stepped through, not looked into: every byte is read once.
+        // Skipped, not examined: every byte is read once.
         "usage" => {
             is_completion = true;
             reader.object(|key, reader| {
@@ -111,7 +111,7 @@ pub fn read_counted(body: &[u8], endpoint: Endpoint) -> Result<(Said, Usage), js
     Ok((said, used))
 }
 
-/// Whether a finish reason says nothing by itself: the model is done, or wants tools called, which
+/// Whether a finish reason says nothing on its own: the model is done, or wants tools called, which
 /// it has to name.
 #[must_use]
 pub fn says_nothing(finish_reason: Raw<'_>) -> bool {
@@ -123,7 +123,7 @@ pub fn says_nothing(finish_reason: Raw<'_>) -> bool {
 struct Choices {
     useful: bool,
     finished: bool,
-    /// One has a finish reason that says nothing by itself.
+    /// One has a finish reason that says nothing on its own.
     stopped: bool,
     error: Option<UpstreamError>,
 }
@@ -136,7 +136,7 @@ impl Choices {
                 "finish_reason" => self.finish(reader.value()?),
                 "error" => {
                     let error = UpstreamError::told_by_choice(reader.value()?);
-                    // Its own words say more than a finish reason.
+                    // The error itself says more than a finish reason.
                     if error.is_some() {
                         self.error = error;
                     }
@@ -182,21 +182,20 @@ fn carries(value: Raw<'_>) -> bool {
 }
 
 impl UpstreamError {
-    /// Its text, for the client. Never logged.
+    /// Its message, for the client. Never logged.
     #[must_use]
     pub fn message(&self, redactor: &Redactor) -> Option<Redacted> {
         self.message.as_deref().map(|text| redactor.message(text))
     }
 
-    /// The error that an `error` member tells of: some say `false` or nothing beside a good
-    /// answer.
+    /// The error in an `error` member: some providers send `false` or nothing beside a good answer.
     #[must_use]
     pub fn told(error: Raw<'_>) -> Option<Self> {
         let none = matches!(error.text(), "null" | "false" | "0" | "\"\"");
         (!none).then(|| Self::read(error))
     }
 
-    /// The same of one within a choice, which is an error body but for what stands around it.
+    /// The same for one within a choice, which is an error body except for what surrounds it.
     #[must_use]
     pub fn told_by_choice(error: Raw<'_>) -> Option<Self> {
         let body = || ["{\"error\":", error.text(), "}"].concat().into();
@@ -206,7 +205,7 @@ impl UpstreamError {
         })
     }
 
-    /// Reads an `error` member: an object with `code` and `message`, or just a text.
+    /// Reads an `error` member: an object with `code` and `message`, or just a string.
     #[must_use]
     pub fn read(error: Raw<'_>) -> Self {
         if let Some(message) = error.as_str() {
@@ -229,7 +228,7 @@ impl UpstreamError {
     }
 }
 
-/// The text without a byte order mark before it, which may be ignored (RFC 8259 §8.1).
+/// The text without a byte order mark, which may be ignored (RFC 8259 §8.1).
 #[must_use]
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn s3_the_usage_tells_how_many_tokens_an_answer_has() {
+    fn s3_the_usage_says_how_many_tokens_an_answer_has() {
         #[rustfmt::skip]
         let rows = [
             (r#"{"usage":{"prompt_tokens":9,"completion_tokens":42}}"#,           Some(42)),
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn s4_4_a_bare_text_is_an_answer_of_the_legacy_endpoint_alone() {
+    fn s4_4_a_bare_text_is_an_answer_only_on_the_legacy_endpoint() {
         use Said::{Nothing, Useful};
         const MORE: Said = Useful { finished: false };
         #[rustfmt::skip]
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn s4_4_a_heartbeat_is_no_answer() {
+    fn s4_4_a_heartbeat_is_not_an_answer() {
         #[rustfmt::skip]
         let rows = [
             ("{}",                                      "{}"),

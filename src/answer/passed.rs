@@ -1,7 +1,7 @@
-//! An error of the upstream's on its way to the client (spec §4.2, §3.1).
+//! An upstream's error on its way to the client (spec §4.2, §3.1).
 //!
-//! Pure. It goes as it came, less the account id and our key; what is no JSON error is wrapped
-//! in one.
+//! Pure. It is passed on unchanged, without the account id and our key; what is not a JSON error is
+//! wrapped in one.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -11,15 +11,15 @@ use super::without_heartbeat;
 use crate::json::{self, Kind, Members, Raw};
 use crate::redact::{Redacted, Redactor};
 
-/// How much of a text that is no JSON error is passed on, in characters.
+/// How much of a text that is not a JSON error is passed on, in characters.
 const LONGEST_TEXT: usize = 500;
 
-/// An error of the upstream's that goes to the client (scope request).
+/// An upstream's error that goes to the client (scope request).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedAnswer {
     /// Its status.
     pub status: u16,
-    /// Its headers, as far as they come back.
+    /// Those of its headers that are passed on.
     pub head: AnswerHead,
     /// Its body: JSON with an object `error`, made safe (spec §3.1).
     pub body: Redacted,
@@ -27,17 +27,17 @@ pub struct PassedAnswer {
     pub retry_after: Option<HeaderValue>,
 }
 
-/// What comes back of the upstream's headers (spec §3.1).
+/// The upstream's headers that are passed on (spec §3.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerHead {
-    /// `Content-Type`; `None` where the body is not the upstream's own.
+    /// `Content-Type`; `None` if the body is not the upstream's own.
     pub content_type: Option<HeaderValue>,
     /// `X-Generation-Id`: OpenRouter's id of the answer.
     pub generation_id: Option<HeaderValue>,
 }
 
 impl AnswerHead {
-    /// The part of `headers` that comes back; a value that echoes a key of ours does not.
+    /// The part of `headers` that is passed on, without a value that echoes one of our keys.
     #[must_use]
     pub fn of(headers: &HeaderMap, redactor: &Redactor) -> Self {
         let value = |name| headers.get(name).and_then(|value| redactor.header(value));
@@ -78,12 +78,12 @@ fn is_error(body: &[u8]) -> bool {
     error.is_some_and(|error| error.kind() == Kind::Object)
 }
 
-/// The body less the account's id, if it is a JSON object that has one.
+/// The body without the account's id, if it is a JSON object that has one.
 fn without_account(body: &Bytes) -> Bytes {
     cut(body, "user_id").unwrap_or_else(|| body.clone())
 }
 
-/// A text that is no JSON object, or not quite one, with what stands behind `user_id` struck out.
+/// A text that is not a JSON object, or not quite, with what follows `user_id` redacted.
 fn without_account_in_words(text: &[u8]) -> Vec<u8> {
     const NAME: &[u8] = b"user_id";
     let mut clean = Vec::with_capacity(text.len());
@@ -110,7 +110,7 @@ fn without_account_in_words(text: &[u8]) -> Vec<u8> {
     clean
 }
 
-/// The object without the members of that name; `None` if there is none, or no object.
+/// The object without the members of that name; `None` if there is none, or it is not an object.
 fn cut(body: &Bytes, name: &str) -> Option<Bytes> {
     let mut members = Members::open(body, json::MAX_DEPTH).ok()??;
     let mut kept = Vec::new();

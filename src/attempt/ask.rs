@@ -10,7 +10,8 @@ use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::fields::{Asking, taught};
+use super::asking::Asking;
+use super::fields::taught;
 use super::heard::Heard;
 use super::listened::Listened;
 use super::opened::{Opened, PlainAnswer, StreamAnswer, Unanswered};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Account;
+use super::asking::Asking;
 use super::heard::Heard;
 use super::opened::{Opened, Unanswered};
 use super::walk::Walker;
@@ -18,16 +19,6 @@ use crate::request::{ChatRequest, Dropped, Endpoint, FieldName, UpstreamBody};
 use crate::surface::LARGE;
 use crate::telemetry::Attempt;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
-
-/// Who is asked what.
-#[derive(Clone, Copy)]
-pub(super) struct Asking<'a> {
-    pub(super) candidate: &'a Arc<Candidate>,
-    pub(super) account: &'a Arc<Account>,
-    pub(super) request: &'a ChatRequest,
-    pub(super) request_id: &'a Arc<str>,
-    pub(super) drawn: &'a Drawn,
-}
 
 /// What is known of an offer by what it answered, beside what lists and rows say.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use http::header::DATE;
 use http::{HeaderMap, Response};
 
 use super::Account;
-use super::fields::Asking;
+use super::asking::Asking;
 use crate::answer::Mender;
 use crate::clock::Now;
 use crate::model::Candidate;

@@ -8,6 +8,7 @@
 mod account;
 mod after;
 mod ask;
+mod asking;
 mod committed;
 mod explain;
 mod fields;

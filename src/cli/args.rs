@@ -21,36 +21,36 @@ const NAME: &str = "free-llm-proxy";
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Run the proxy. What is done when nothing is said.
+    /// Run the proxy. The default.
     Serve,
     /// Run it on top of a simulated list and upstream.
     #[cfg(feature = "demo")]
     Demo,
-    /// Ask the ranking and the upstream whether all is well.
+    /// Check that the ranking and the upstream work.
     Check,
-    /// Ask the running proxy whether it lives.
+    /// Ask the running proxy whether it is alive.
     Health,
-    /// Show what the running proxy tells of itself.
+    /// Show the state of the running proxy.
     Status(Show),
-    /// Ask the running proxy what would become of a request.
+    /// Ask the running proxy what would happen to a request.
     Explain {
-        /// Where the request's body is; stdin if nowhere.
+        /// The file with the request's body; stdin if there is none.
         file: Option<PathBuf>,
-        /// In the proxy's own words.
+        /// As the proxy's own JSON.
         json: bool,
     },
     /// Write a file of settings.
     Init(Place),
-    /// Ask for a provider's key, test it and write it down.
+    /// Ask for a provider's key, test it and save it.
     KeyAdd(Add),
-    /// Print every provider that is known.
+    /// Print every known provider.
     Providers {
-        /// For programs.
+        /// As JSON, for programs.
         json: bool,
     },
     /// Write an agent's settings.
     Setup(Setup),
-    /// Run an agent without writing any.
+    /// Run an agent without writing any settings.
     Launch(Launch),
     /// Print a completion script.
     Completions(Shell),
@@ -58,7 +58,7 @@ pub enum Command {
     Settings,
 }
 
-/// A command line that made sense.
+/// A valid command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// What to do.
@@ -66,7 +66,7 @@ pub struct Parsed {
     /// The settings that were given as flags, by the names of their variables, for
     /// [`crate::config::Sources::gather`].
     pub flags: Vec<(&'static str, String)>,
-    /// The file to read in place of those that are looked for.
+    /// The file to read instead of searching for one.
     pub env_file: Option<PathBuf>,
 }
 
@@ -74,7 +74,7 @@ pub struct Parsed {
 ///
 /// # Errors
 ///
-/// clap's own message: of what is wrong (its `exit` ends with 2), or the text that `--help` or
+/// clap's own message: what is wrong (its `exit` ends with 2), or the text that `--help` or
 /// `--version` asked for (0).
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
     let matches = app().try_get_matches_from(args).map_err(explained)?;
@@ -122,7 +122,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
     })
 }
 
-/// A flag for a key is answered with where keys go.
+/// The answer to a flag for a key says where keys go.
 fn explained(error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return error;
@@ -147,7 +147,7 @@ fn explained(error: clap::Error) -> clap::Error {
     clap::Error::raw(ErrorKind::UnknownArgument, told + "\n").with_cmd(&app())
 }
 
-/// What `settings` prints.
+/// The output of `settings`.
 #[must_use]
 pub fn settings() -> String {
     let mut app = app();
@@ -217,7 +217,7 @@ fn app() -> clap::Command {
     let shell = Arg::new("shell")
         .required(true)
         .value_parser(EnumValueParser::<Shell>::new());
-    let json = || switch("json", "Print what the proxy answers, as JSON");
+    let json = || switch("json", "Print the proxy's answer as JSON");
     let watch = switch(
         "watch",
         "Draw it again at each event, and each second; q ends it",
@@ -242,7 +242,7 @@ fn app() -> clap::Command {
              Exit codes: 0 fine, 1 something does not work, 2 wrong settings or flags."
         ))
         .arg(env_file)
-        // Every command takes them; only the two that are about them show them.
+        // Every command accepts them; only the two that are about them show them.
         .args(
             SETTINGS
                 .iter()
@@ -261,16 +261,16 @@ fn app() -> clap::Command {
             ),
             command(
                 "health",
-                "Ask the running proxy whether it lives, for container probes",
+                "Ask the running proxy whether it is alive, for container probes",
             ),
             command(
                 "status",
-                "Show who answers, who rests and how the last requests went",
+                "Show which models answer, which rest and how the last requests went",
             )
             .args([watch.conflicts_with("json"), json()]),
             command(
                 "explain",
-                "Ask the running proxy what would become of a chat request, and why",
+                "Ask the running proxy what would happen to a chat request, and why",
             )
             .args([file, json()]),
             command("init", "Write the proxy's own .env, with a fresh proxy key").arg(switch(
@@ -279,7 +279,7 @@ fn app() -> clap::Command {
             )),
             command(
                 "providers",
-                "List the providers: which are on, what each gives, where to get a key",
+                "List the providers: which are on, what each offers, where to get a key",
             )
             .arg(switch("json", "Print them as JSON")),
             command("key", "Add a provider's key to .env")
@@ -295,7 +295,7 @@ fn app() -> clap::Command {
                             .value_name("PROVIDER")
                             .required(true)
                             .help("Whose key: `free-llm-proxy providers` lists them"),
-                        // What does not belong here is taken, so that nothing repeats it.
+                        // Catches stray arguments, so that an error message does not repeat them.
                         Arg::new("rest").num_args(0..).hide(true),
                     ]),
                 ),
@@ -325,7 +325,7 @@ fn app() -> clap::Command {
                     .value_parser(clap::value_parser!(OsString))
                     .num_args(0..)
                     .last(true)
-                    .help("What the agent itself gets"),
+                    .help("Arguments for the agent itself"),
             ]),
             all_settings("settings", "List all settings and their defaults"),
             command("completions", "Print a completion script for a shell").arg(shell),
@@ -354,7 +354,7 @@ fn url() -> Arg {
     Arg::new("url")
         .long("url")
         .value_name("URL")
-        .help("Where the proxy is found, if not where HOST and PORT say")
+        .help("Where the proxy is, if not where HOST and PORT say")
 }
 
 fn arg(setting: &Setting) -> Option<Arg> {
@@ -373,7 +373,7 @@ fn arg(setting: &Setting) -> Option<Arg> {
     )
 }
 
-/// The one line on settings.
+/// The one line about settings.
 const ABOUT_SETTINGS: &str =
     "Settings, as flags, variables or lines of a .env: `free-llm-proxy help settings` lists them.";
 

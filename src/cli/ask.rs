@@ -1,4 +1,4 @@
-//! Questions to a person at a terminal, and what stands in stdin where there is none.
+//! Questions to a person at a terminal, and stdin if it is not a terminal.
 
 use std::io::{self, BufRead as _, Read as _, stdin};
 
@@ -11,12 +11,12 @@ use super::say;
 /// No answer is longer, and no key.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Whether a person can be asked.
+/// Whether there is a person to ask.
 pub(super) fn has_person() -> bool {
     isatty(stdin()) && isatty(io::stdout())
 }
 
-/// Asks for a line that may be seen; an empty one where stdin has ended.
+/// Asks for a line that may be visible; an empty one if stdin has ended.
 pub(super) fn line(question: &str) -> io::Result<String> {
     say::question(question);
     let mut line = String::new();
@@ -24,28 +24,28 @@ pub(super) fn line(question: &str) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Asks for a line that is not shown while it is typed; `None` where the person gave up (Ctrl-C, or
+/// Asks for a line that is not shown while it is typed; `None` if the person gave up (Ctrl-C, or
 /// Ctrl-D at its beginning).
 pub(super) fn secret(question: &str) -> io::Result<Option<String>> {
-    // Whoever types fast must not be seen either.
+    // What is typed ahead must not be visible either.
     let hidden = Hidden::begin()?;
     say::question(question);
     let typed = hidden.line();
     drop(hidden);
-    // What ended the line was not shown either.
+    // The key that ended the line was not shown either.
     say::line("");
     typed
 }
 
-/// All of stdin, which is no terminal.
+/// All of stdin, which is not a terminal.
 pub(super) fn piped() -> io::Result<String> {
     let mut text = String::new();
     stdin().lock().take(MAX_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// A terminal that shows nothing of what is typed until this is dropped. Its signals are off, too: one
-/// that ended the program would leave it so.
+/// A terminal that does not show what is typed until this is dropped. Its signals are off, too: one
+/// that ended the program would leave it in that state.
 struct Hidden {
     found: Termios,
 }

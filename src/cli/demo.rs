@@ -1,5 +1,5 @@
-//! `demo`: the proxy on top of the built-in simulator, which plays three providers with small quotas; no
-//! key and no network needed.
+//! `demo`: the proxy on top of the built-in simulator, which plays three providers with small
+//! quotas; needs no key and no network.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -69,7 +69,7 @@ pub async fn run(sources: &Sources) -> Exit {
     serve::on(listener, config).await
 }
 
-/// What the demo sets, whatever the user's settings say.
+/// The settings of the demo, which override the user's.
 fn settings(sources: &Sources, simulated: &str) -> Vec<(&'static str, String)> {
     let mut own = vec![
         ("OPENROUTER_API_KEY", KEYS.openrouter.to_owned()),
@@ -88,11 +88,11 @@ fn settings(sources: &Sources, simulated: &str) -> Vec<(&'static str, String)> {
         ("LOCAL_BASE_URL", String::new()),
         ("CONFIG_FILE", String::new()),
     ];
-    // A flag is meant for this very demo; all else may be meant for the real proxy.
+    // A flag is meant for this demo; everything else may be meant for the real proxy.
     if sources.source_of("PROVIDERS") != Some(Source::Flag) {
         own.push(("PROVIDERS", "openrouter,groq,gemini".to_owned()));
     }
-    // The simulator is on this machine: no proxy leads there.
+    // The simulator is on this machine, so no outbound proxy is needed.
     own.extend(
         Group::Outbound
             .settings()
@@ -104,8 +104,8 @@ fn settings(sources: &Sources, simulated: &str) -> Vec<(&'static str, String)> {
     own
 }
 
-/// What stands in place of `CONFIG_FILE`: where the simulated providers are, and the quotas that the
-/// simulator keeps them to.
+/// Used instead of `CONFIG_FILE`: where the simulated providers are, and the quotas that the
+/// simulator enforces.
 fn providers(simulated: &str) -> String {
     let base = |provider| addresses(simulated, provider).map_or_else(String::new, |at| at.base_url);
     let (groq, gemini) = (base("groq"), base("gemini"));
@@ -121,7 +121,7 @@ limits = [{{ requests = {GEMINI}, per = "day", of = "account", ends = "pacific" 
     )
 }
 
-/// Listens; where nobody asked for this very port, a free one will do.
+/// Listens; if this port was not asked for explicitly, a free one will do.
 async fn listen(address: SocketAddr, asked: bool) -> Result<TcpListener, Exit> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),

@@ -1,5 +1,5 @@
 //! The proxy that an agent is to be pointed at, as seen from here: whether it is known, whether it
-//! listens, how to reach it past a web proxy, and how much its models hold.
+//! is listening, how to reach it past a web proxy, and how much context its models have.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::running::Running;
 use crate::agents::elsewhere;
 use crate::config::{ConfigError, Door, foreign_variable};
 
-/// A proxy that runs answers at once, and an agent is waiting to start.
+/// A running proxy answers at once, and an agent is waiting to start.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Why the proxy is not known, and how it can be.
+/// Why the proxy is not known, and how to fix that.
 pub(super) fn unknown(error: &ConfigError) -> String {
     format!(
         "{error}\nThe address and the key are those of the proxy's own settings: run this where \
@@ -22,7 +22,7 @@ pub(super) fn unknown(error: &ConfigError) -> String {
     )
 }
 
-/// Whether anything listens there.
+/// Whether anything is listening there.
 pub(super) fn is_open(door: &Door) -> bool {
     const LIMIT: Duration = Duration::from_secs(1);
     let Ok(url) = door.base.parse::<http::Uri>() else {
@@ -44,7 +44,7 @@ pub(super) fn direct(door: &Door) -> Option<String> {
     elsewhere::direct(&door.base, &foreign_variable)
 }
 
-/// The same door with the window of the models behind it, where the proxy tells.
+/// The same door with the context window of the models behind it, if the proxy says.
 pub(super) fn with_window(door: Door) -> Door {
     let told = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,7 +59,7 @@ pub(super) fn with_window(door: Door) -> Door {
 
 async fn ask(door: &Door) -> Option<u64> {
     let base: Uri = door.base.parse().ok()?;
-    // One behind TLS is left to tell it in its own time.
+    // Behind TLS the window is left to the agent to find out.
     if base.scheme_str() != Some("http") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! `explain`: asks the running proxy what would become of a request, and why.
+//! `explain`: asks the running proxy what would happen to a request, and why.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
@@ -13,8 +13,8 @@ use super::say::{self, clean};
 use crate::config::Sources;
 use crate::units::wait;
 
-/// Reads a request's body from `file`, or else from stdin, and says what would become of it;
-/// with `json` in the proxy's own words.
+/// Reads a request's body from `file`, or else from stdin, and says what would happen to it; with
+/// `json`, as the proxy's own JSON.
 pub async fn run(sources: &Sources, file: Option<&Path>, json: bool) -> Exit {
     let running = match Running::of(sources) {
         Ok(running) => running,
@@ -46,14 +46,14 @@ fn read(file: Option<&Path>) -> std::io::Result<Bytes> {
         return std::fs::read(file).map(Bytes::from);
     }
     if std::io::stdin().is_terminal() {
-        say::problem("the request's body, please (Ctrl-D ends it):");
+        say::problem("Type the request's body (Ctrl-D ends it):");
     }
     let mut body = Vec::new();
     std::io::stdin().lock().read_to_end(&mut body)?;
     Ok(body.into())
 }
 
-/// What the proxy told, for people.
+/// The proxy's explanation, for people.
 fn in_words(told: &Value) -> String {
     let mut lines = vec![needs(told)];
     let candidates = strings(&told["candidates"]);
@@ -68,7 +68,7 @@ fn in_words(told: &Value) -> String {
     let width = widest(candidates.iter());
     let numbered = candidates.iter().zip(1..);
     lines.extend(numbered.map(|(model, number)| {
-        // With one account its name says nothing.
+        // With one account its name adds nothing.
         let through = through.get(number - 1).filter(|_| are_many);
         match through.map(|one| text(&one["account"])) {
             Some(account) => format!("{number:>3}  {model:width$}  {account}"),
@@ -125,14 +125,15 @@ fn needs(told: &Value) -> String {
     line
 }
 
-/// What happens where nobody can be asked.
+/// What happens if no model can be asked.
 fn nobody(told: &Value) -> String {
     let answer = &told["would_answer"];
     let Some(status) = answer["status"].as_u64() else {
-        return "Nobody is awake; it would wait for how a probe under way ends.".to_owned();
+        return "No model is awake; it would wait for the outcome of a probe in progress."
+            .to_owned();
     };
     let message = text(&answer["body"]["error"]["message"]);
-    format!("Would ask nobody, and answer {status} at once: {message}")
+    format!("Would ask no model, and answer {status} at once: {message}")
 }
 
 fn text(value: &Value) -> String {
@@ -199,7 +200,7 @@ Left out:
             "needs": {"capabilities": []}, "candidates": [], "left_out": [],
             "would_answer": {"status": 503, "body": {"error": {"message": "Wait."}}},
         });
-        let expected = "Needs: nothing special\nWould ask nobody, and answer 503 at once: Wait.";
+        let expected = "Needs: nothing special\nWould ask no model, and answer 503 at once: Wait.";
         assert_eq!(in_words(&told), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! `health`: the probe of a container without a shell. It needs no keys.
+//! `health`: a probe for containers without a shell. It needs no keys.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::config::{Sources, listen_address, reachable};
 
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Asks the proxy that these settings describe, and says what it answered.
+/// Asks the proxy that these settings describe, and prints what it answered.
 pub async fn run(sources: &Sources) -> Exit {
     let peer = match listen_address(|name| sources.get(name)) {
         Ok(listener) => reachable(listener),
@@ -22,7 +22,7 @@ pub async fn run(sources: &Sources) -> Exit {
         }
     };
     if peer.port() == 0 {
-        return unhealthy(peer, "PORT is 0, so nobody can know which one was taken");
+        return unhealthy(peer, "PORT is 0, so the port that was chosen is unknown");
     }
     match tokio::time::timeout(LIMIT, ask(peer)).await {
         Ok(Ok(200)) => {
@@ -40,7 +40,7 @@ fn unhealthy(peer: SocketAddr, why: impl std::fmt::Display) -> Exit {
     Exit::Fault
 }
 
-/// The status that `/health` answers with. A whole HTTP client would be much for so little.
+/// The status that `/health` answers with. A complete HTTP client would be overkill.
 async fn ask(peer: SocketAddr) -> io::Result<u16> {
     let mut stream = TcpStream::connect(peer).await?;
     let request = format!("GET /health HTTP/1.1\r\nHost: {peer}\r\nConnection: close\r\n\r\n");
@@ -52,7 +52,12 @@ async fn ask(peer: SocketAddr) -> io::Result<u16> {
         .and_then(|head| head.strip_prefix("HTTP/1.1 "));
     status
         .and_then(|status| status.parse().ok())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what answers is no HTTP server"))
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "what answers is not an HTTP server",
+            )
+        })
 }
 
 #[cfg(test)]
@@ -62,7 +67,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn s8_health_tells_alive_from_ill_strange_and_gone() {
+    async fn s8_health_distinguishes_alive_from_unhealthy_foreign_and_gone() {
         #[rustfmt::skip]
         let rows: [(&str, Option<u16>); 5] = [
             ("HTTP/1.1 200 OK\r\n\r\n",                  Some(200)),

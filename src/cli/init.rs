@@ -1,5 +1,5 @@
-//! `init`: a file of settings with a fresh proxy key, and with the keys that the user has, never over an
-//! existing one.
+//! `init`: a file of settings with a fresh proxy key and the keys that the user has; never
+//! overwrites an existing file.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -63,7 +63,7 @@ pub fn run(sources: &Sources, place: Place) -> Exit {
     }
 }
 
-/// Asks which keys the user has, and for those.
+/// Asks which keys the user has, and then for those.
 fn asked(has_openrouters: bool) -> io::Result<Vec<(String, String)>> {
     let rows: Vec<_> = provider::built_in()
         .iter()
@@ -126,17 +126,17 @@ fn not_written(place: Place, path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match (error.kind(), place) {
         (ErrorKind::AlreadyExists, Place::Here) => format!(
-            "{path} is already there and stays as it is; move it away to start anew, or leave another \
+            "{path} already exists and was not changed; move it away to start afresh, or leave another \
              program's alone and write yours with `free-llm-proxy init --user`"
         ),
         (ErrorKind::AlreadyExists, Place::Home) => {
-            format!("{path} is already there and stays as it is; move it away to start anew")
+            format!("{path} already exists and was not changed; move it away to start afresh")
         }
         (_, _) => format!("{path} cannot be written: {error}"),
     }
 }
 
-/// A key that means the same in every reader of `.env` files, which do not agree on quotes.
+/// A key that means the same to every reader of `.env` files, which do not agree on quotes.
 fn usable(key: &str) -> Option<&str> {
     let key = key.trim();
     let plain = key
@@ -145,14 +145,14 @@ fn usable(key: &str) -> Option<&str> {
     (plain && !key.is_empty() && !is_placeholder(key)).then_some(key)
 }
 
-/// Writes a new file with these values and a fresh proxy key, for its owner alone.
+/// Writes a new file with these values and a fresh proxy key, readable only by its owner.
 pub(super) fn write(path: &Path, place: Place, keys: &[(String, String)]) -> io::Result<()> {
     let reach = match place {
         Place::Here => Reach::Folder,
         Place::Home => Reach::User,
     };
     let fresh = fresh_key()?;
-    // The place of OpenRouter's key is there, if only empty: most people fill that in.
+    // The line for OpenRouter's key is there even if empty: most people fill that in.
     let keys = keys.iter().map(|(name, key)| (name.as_str(), key.as_str()));
     let own = [
         ("PROXY_API_KEY", fresh.as_str()),
@@ -229,7 +229,7 @@ mod tests {
     use crate::config::dotenv;
 
     #[test]
-    fn s8_init_writes_a_file_that_the_reader_takes() {
+    fn s8_init_writes_a_file_that_the_reader_accepts() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         let keys = [
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn s8_init_writes_for_the_owner_alone() {
+    fn s8_init_writes_a_file_only_its_owner_can_read() {
         let dir = tempfile::tempdir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let folder = dir.path().join("config/free-llm-proxy");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn s8_init_never_writes_over_a_file() {
+    fn s8_init_never_overwrites_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         fs::write(&path, "PORT=1\n").unwrap();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn s8_init_without_an_upstream_key_leaves_its_place_empty() {
+    fn s8_init_without_an_upstream_key_leaves_its_line_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         write(&path, Place::Here, &[]).unwrap();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn s8_only_a_plain_key_is_taken_over() {
+    fn s8_only_a_key_without_special_characters_is_copied() {
         #[rustfmt::skip]
         let rows = [
             (" sk-or-v1-01 ",     Some("sk-or-v1-01")),

@@ -1,28 +1,29 @@
-//! Whether a provider takes a key: asked where that costs no quota (spec §10.8, reference §3). What an
-//! answer means is judged here, asking is the caller's. No connection is no verdict on a key.
+//! Whether a provider accepts a key: tested where that costs no quota (spec §10.8, reference §3).
+//! The meaning of an answer is judged here; the caller does the asking. No connection is no verdict
+//! on a key.
 
 use crate::provider::{Auth, KeyTest, KeyVerdict, Provider, key_verdict};
 use crate::redact::Secret;
 
-/// What goes along with a request: how, and which key.
+/// What is sent along with a request: how, and which key.
 pub type Shown<'a> = Option<(&'a Auth, &'a Secret)>;
 
-/// What came of asking.
+/// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tested {
-    /// The key is taken.
+    /// The key is accepted.
     Works,
-    /// It is not; with this status.
+    /// It is refused, with this status.
     Refused(u16),
-    /// Something answers, with this status, and says nothing of the key.
+    /// Something answers, with this status, and says nothing about the key.
     Unknown(u16),
-    /// Only a chat would tell, and that counts: what is there answers.
+    /// Only a chat request would tell, and that counts against the quota: the host answers.
     Untested,
-    /// Nothing answers, or nothing that can be read; the end of a sentence.
+    /// Nothing answers, or nothing readable; the end of a sentence.
     Unreachable(String),
 }
 
-/// Asks the row's key test. `get` fetches an address, and answers with status and body.
+/// Runs the row's key test. `get` fetches an address, and returns status and body.
 pub(super) async fn test<F>(
     row: &Provider,
     key: &Secret,
@@ -47,7 +48,7 @@ where
             },
             Err(why) => Tested::Unreachable(why),
         };
-        // A later address is asked only where this one refused, in whatever words.
+        // A later address is asked only if this one refused, in whatever words.
         if !matches!(tested, Tested::Refused(_) | Tested::Unknown(401 | 403)) {
             break;
         }
@@ -55,7 +56,7 @@ where
     tested
 }
 
-/// Whether anything answers at the provider's list, where no key is to be tested.
+/// Whether anything answers at the provider's list, if there is no key to test.
 pub(super) async fn reach<F>(
     row: &Provider,
     shown: Shown<'_>,

@@ -1,4 +1,4 @@
-//! `launch`: an agent runs on the proxy, with nothing written to disk.
+//! `launch`: runs an agent on the proxy, without writing anything to disk.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,13 +15,13 @@ use crate::config::{Door, Sources, foreign_variable, text_in_folder};
 pub struct Launch {
     /// The agent.
     pub agent: Agent,
-    /// Where the proxy is found, if not where the settings say.
+    /// Where the proxy is, if not where the settings say.
     pub url: Option<String>,
-    /// What the agent itself gets.
+    /// The agent's own arguments.
     pub arguments: Vec<OsString>,
 }
 
-/// Becomes the agent. It comes back only where that fails.
+/// Becomes the agent. Returns only if that fails.
 #[must_use]
 pub fn run(sources: &Sources, launch: &Launch) -> Exit {
     let door = match sources.door(launch.url.as_deref()) {
@@ -31,7 +31,7 @@ pub fn run(sources: &Sources, launch: &Launch) -> Exit {
             return Exit::Settings;
         }
     };
-    // An agent with a screen of its own would wipe a warning away.
+    // An agent that clears the screen would wipe a warning away.
     if launch.url.is_none() && !door::is_open(&door) {
         say::problem(format_args!(
             "nothing listens at {}: start `free-llm-proxy serve` first, or say with --url where \
@@ -51,8 +51,8 @@ pub fn run(sources: &Sources, launch: &Launch) -> Exit {
     replace_by(about, command)
 }
 
-/// Why a file of the working directory's would take the run elsewhere; a run in the home directory
-/// finds the user's own there.
+/// Why a file in the working directory would redirect the run; in the home directory it is the
+/// user's own.
 fn led_away(file: &OfProject) -> Option<String> {
     let here = Path::new(file.path);
     let home = foreign_variable("HOME").map(|home| Path::new(&home).join(file.path));
@@ -73,12 +73,12 @@ fn led_away(file: &OfProject) -> Option<String> {
             )
         }),
         Err(why) => Some(format!(
-            "{path} of this folder {why}, so it is not known where it would take the proxy's key"
+            "{path} of this folder {why}, so it is unclear where it would send the proxy's key"
         )),
     }
 }
 
-/// Keys of the proxy's own: no agent needs them.
+/// The proxy's own keys: no agent needs them.
 const OURS: [&str; 2] = ["OPENROUTER_API_KEY", "PROXY_API_KEY"];
 
 fn command(about: &About, door: &Door, direct: Option<&str>, arguments: &[OsString]) -> Command {
@@ -97,7 +97,7 @@ fn command(about: &About, door: &Door, direct: Option<&str>, arguments: &[OsStri
     command
 }
 
-/// The agent takes this process over, so that its signals, its terminal and its ending are its own.
+/// The agent replaces this process, so that signals, the terminal and the exit status are its own.
 #[cfg(unix)]
 fn replace_by(about: &About, mut command: Command) -> Exit {
     failed(

@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use time::{OffsetDateTime, UtcOffset};
 
-/// The reader's time zone; UTC where the system does not tell it.
+/// The reader's time zone; UTC if the system does not reveal it.
 #[derive(Clone, Copy, Debug)]
 pub struct Local(Option<UtcOffset>);
 
 impl Local {
-    /// Asks the system. To be done before there are threads: with several it does not answer.
+    /// Asks the system. To be called before there are threads: with several it does not answer.
     #[must_use]
     pub fn read() -> Self {
         Self(UtcOffset::current_local_offset().ok())
@@ -21,7 +21,7 @@ impl Local {
         Self(UtcOffset::from_hms(hours, 0, 0).ok())
     }
 
-    /// Hours and minutes, and whose they are: `03:00 (your time)`.
+    /// Hours and minutes, and the zone: `03:00 (your time)`.
     pub(super) fn time(self, at: SystemTime) -> String {
         format!("{} ({})", self.clock(at, false), self.whose())
     }
@@ -34,7 +34,7 @@ impl Local {
         }
     }
 
-    /// Hours and minutes, perhaps seconds.
+    /// Hours and minutes, optionally with seconds.
     pub(super) fn clock(self, at: SystemTime, seconds: bool) -> String {
         let at = OffsetDateTime::from(at).to_offset(self.0.unwrap_or(UtcOffset::UTC));
         let minutes = format!("{:02}:{:02}", at.hour(), at.minute());
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s8_a_moment_is_told_in_the_readers_time() {
+    fn s8_a_moment_is_shown_in_the_readers_time() {
         // 2027-01-16 00:00:00 UTC.
         let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_057_600);
         #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! What a person types: the commands, their flags, and what they print.
 //!
-//! No decision about a request is made in this room, and no key of the user's is ever printed
-//! by it.
+//! Nothing in this module decides anything about a request, and it never prints any of the user's
+//! keys.
 
 mod args;
 mod ask;
@@ -34,16 +34,16 @@ pub use local::Local;
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// As it should.
+    /// Successfully.
     Fine,
-    /// Something does not work: the port is taken, the key is refused, nobody answers.
+    /// Something does not work: the port is taken, the key is refused, there is no answer.
     Fault,
     /// The settings or the flags are wrong.
     Settings,
 }
 
 impl Exit {
-    /// What the shell gets.
+    /// The exit code.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

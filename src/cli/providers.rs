@@ -1,5 +1,5 @@
-//! `providers`: every provider that is known, whether it is on and why not, what it gives and where to
-//! get a key (spec §10.1). It asks nobody, and works without any key.
+//! `providers`: every known provider, whether it is on and why not, what it offers and where to get
+//! a key (spec §10.1). It sends no request, and works without any key.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,8 @@ use crate::provider::{Provider, Training};
 /// The widest line.
 const WIDTH: usize = 100;
 
-/// Where the second column begins: no name is longer than `siliconflow`, but a user's may be.
+/// Where the second column begins: no built-in name is longer than `siliconflow`, but a user's may
+/// be.
 const INDENT: usize = 13;
 
 /// Prints them as a person or a program reads them.
@@ -34,7 +35,7 @@ pub fn run(sources: &Sources, as_json: bool) -> Exit {
     }
 }
 
-/// One paragraph each: name and state, what it gives, the terms, where to get a key.
+/// A paragraph for each: name and state, what it offers, the terms, where to get a key.
 fn table(standings: &[Standing]) -> String {
     let mut out = String::new();
     for standing in standings {
@@ -56,7 +57,7 @@ fn table(standings: &[Standing]) -> String {
     out
 }
 
-/// A text behind its name, within the width.
+/// A text after its name, wrapped to the width.
 fn paragraph(out: &mut String, name: &str, text: &str) {
     let mut line = format!("{name:<INDENT$}");
     if !name.is_empty() && !line.ends_with(' ') {
@@ -101,16 +102,16 @@ pub(super) fn why(standing: &Standing) -> String {
             format!("no key: set {name}{also}")
         }
         Some(Off::Unnamed) => format!(
-            "needs no key, and is on where PROVIDERS names it (+{})",
+            "needs no key, and is on if PROVIDERS names it (+{})",
             row.id
         ),
         Some(Off::Shared(names)) => format!(
-            "{} is other programs' too, and counts where PROVIDERS names it (+{})",
+            "{} is used by other programs too, and counts only if PROVIDERS names it (+{})",
             names.join(", "),
             row.id
         ),
         Some(Off::Elsewhere(names)) => format!(
-            "{} of the environment counts where PROXY_API_KEY is set there too, or PROVIDERS names it (+{})",
+            "{} from the environment counts if PROXY_API_KEY is set there too, or PROVIDERS names it (+{})",
             names.join(", "),
             row.id
         ),
@@ -123,7 +124,7 @@ pub(super) fn why(standing: &Standing) -> String {
     }
 }
 
-/// The limits that the user's file sets, where it does.
+/// The limits set by the user's file, if any.
 fn own_limits(row: &Provider) -> Option<String> {
     let set = row
         .limits
@@ -141,7 +142,7 @@ fn terms(row: &Provider) -> String {
     format!("{day}; {}", training(row.training))
 }
 
-/// Midnight, where.
+/// Midnight, in which time zone.
 fn day_end(ends: Ends) -> &'static str {
     match ends {
         Ends::Utc => "00:00 UTC",
@@ -150,7 +151,7 @@ fn day_end(ends: Ends) -> &'static str {
     }
 }
 
-/// What becomes of prompts.
+/// How prompts may be used.
 pub(super) fn training(training: Training) -> &'static str {
     match training {
         Training::No => "does not train on prompts",

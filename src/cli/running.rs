@@ -1,4 +1,4 @@
-//! A proxy that runs, asked over HTTP with the address and the key of the settings.
+//! Asks a running proxy over HTTP, with the address and the key of the settings.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::redact::Secret;
 
 /// How long a connection and the head of an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
-/// No answer of a proxy's is larger.
+/// No answer of a proxy is larger.
 const MAX_BYTES: usize = 64 << 20;
 
 /// Where it is, and the key to it.
@@ -35,13 +35,13 @@ pub(super) struct Running {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// The settings do not say whom to ask.
+    /// The settings do not say which proxy to ask.
     Settings(String),
-    /// Nobody answers there.
+    /// There is no answer.
     Nobody { peer: SocketAddr, why: String },
-    /// It does not take the key.
+    /// It does not accept the key.
     WrongKey { peer: SocketAddr },
-    /// It answers something else.
+    /// It answers with an error.
     Refused {
         peer: SocketAddr,
         status: u16,
@@ -59,7 +59,7 @@ impl fmt::Display for Trouble {
             ),
             Self::WrongKey { peer } => write!(
                 f,
-                "the proxy at http://{peer} does not take the key: PROXY_API_KEY must be one of its own"
+                "the proxy at http://{peer} does not accept the key: PROXY_API_KEY must be one of its own"
             ),
             Self::Refused {
                 peer,
@@ -79,7 +79,7 @@ impl fmt::Display for Trouble {
 }
 
 impl Trouble {
-    /// Says it, and ends the command.
+    /// Prints it, and ends the command.
     pub(super) fn end(&self) -> Exit {
         say::problem(self);
         match self {
@@ -88,7 +88,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it may go away by itself.
+    /// Whether it may go away on its own.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Nobody { .. } => true,
@@ -98,7 +98,7 @@ impl Trouble {
     }
 }
 
-/// An answer that has begun; dropping it ends the connection.
+/// An answer that has begun; dropping it closes the connection.
 pub(super) struct Answer {
     pub(super) body: Incoming,
     _connection: JoinSet<()>,
@@ -112,7 +112,7 @@ impl Running {
             .map_err(|error| Trouble::Settings(error.to_string()))?;
         let peer = reachable(listener);
         if peer.port() == 0 {
-            let what = "PORT is 0, so nobody can know which one was taken";
+            let what = "PORT is 0, so the port that was chosen is unknown";
             return Err(Trouble::Settings(what.to_owned()));
         }
         Ok(Self::at(peer, key))
@@ -127,12 +127,12 @@ impl Running {
         }
     }
 
-    /// The same, asked with less patience.
+    /// The same, with less patience.
     pub(super) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }
 
-    /// What it answers, read as JSON.
+    /// Its answer, parsed as JSON.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -141,10 +141,10 @@ impl Running {
     ) -> Result<Value, Trouble> {
         let answer = self.open(method, path, body).await?;
         let bytes = self.whole(answer.body).await?;
-        serde_json::from_slice(&bytes).map_err(|_| self.nobody("what answers is no proxy"))
+        serde_json::from_slice(&bytes).map_err(|_| self.nobody("what answers is not a proxy"))
     }
 
-    /// An answer of which only the head has come.
+    /// An answer of which only the head has arrived.
     pub(super) async fn open(
         &self,
         method: Method,
@@ -159,7 +159,9 @@ impl Running {
             .header(CONTENT_TYPE, "application/json")
             .header(CONNECTION, "close")
             .body(Full::new(body))
-            .map_err(|_| Trouble::Settings("PROXY_API_KEY cannot stand in a header".to_owned()))?;
+            .map_err(|_| {
+                Trouble::Settings("PROXY_API_KEY cannot be sent in a header".to_owned())
+            })?;
         let mut connection = JoinSet::new();
         let asked = tokio::time::timeout(self.limit, self.send(request, &mut connection)).await;
         let response = asked
@@ -190,7 +192,7 @@ impl Running {
     ) -> Result<Response<Incoming>, String> {
         let socket = TcpStream::connect(self.peer).await;
         let socket = TokioIo::new(socket.map_err(|error| error.to_string())?);
-        let not_http = |_: hyper::Error| "what answers is no HTTP server".to_owned();
+        let not_http = |_: hyper::Error| "what answers is not an HTTP server".to_owned();
         let (mut client, running) = http1::handshake(socket).await.map_err(not_http)?;
         connection.spawn(async move { drop(running.await) });
         client.send_request(request).await.map_err(not_http)
@@ -201,7 +203,7 @@ impl Running {
         match tokio::time::timeout(self.limit, read).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
             Ok(Err(error)) => Err(self.nobody(error)),
-            Err(_) => Err(self.nobody("its answer does not end")),
+            Err(_) => Err(self.nobody("its answer never ends")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The one place that prints for people. A reader that has gone away is no error.
+//! The one place that prints for people. A reader that has gone away is not an error.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -8,8 +8,8 @@ pub fn line(text: impl Display) {
     writeln!(std::io::stdout().lock(), "{text}").ok();
 }
 
-/// JSON on stdout, for programs, and harmless where a person looks at it: what a terminal might
-/// obey is spelt as an escape of JSON's own, which means the same.
+/// JSON on stdout, for programs, and harmless on a terminal: what a terminal might obey is written
+/// as a JSON escape, which means the same.
 pub fn json(value: &serde_json::Value) {
     line(escaped(&format!("{value:#}")));
 }
@@ -17,7 +17,7 @@ pub fn json(value: &serde_json::Value) {
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        // Line ends stand between its members; within a text JSON has spelt them already.
+        // Line ends occur between members; within a text JSON has already escaped them.
         if c != '\n' && is_obeyed(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -30,15 +30,15 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// These very bytes on stdout.
+/// Exactly these bytes on stdout.
 pub fn raw(bytes: &[u8]) {
     std::io::stdout().lock().write_all(bytes).ok();
 }
 
-/// A question, on stdout, to be answered behind it in the same line.
+/// A question, on stdout, to be answered on the same line.
 pub fn question(text: impl Display) {
     let mut stdout = std::io::stdout().lock();
-    // A terminal shows nothing of a line that has no end before it is flushed.
+    // A terminal does not show an unfinished line until it is flushed.
     write!(stdout, "{text} ").and_then(|()| stdout.flush()).ok();
 }
 
@@ -47,13 +47,13 @@ pub fn problem(text: impl Display) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
-/// Text from outside without what a terminal might obey.
+/// Text from outside without anything that a terminal might obey.
 #[must_use]
 pub fn clean(text: &str) -> String {
     text.chars().filter(|c| !is_obeyed(*c)).collect()
 }
 
-/// Control characters, and those that turn the direction of writing or cannot be seen.
+/// Control characters, and those that change the writing direction or are invisible.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s8_what_a_terminal_might_obey_is_left_out_of_texts_and_escaped_in_json() {
+    fn s8_terminal_control_characters_are_left_out_of_texts_and_escaped_in_json() {
         #[rustfmt::skip]
         let rows = [
             ("a б 漢 😀",       "a б 漢 😀", "\"a б 漢 😀\""),

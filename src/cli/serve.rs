@@ -25,7 +25,7 @@ pub async fn run(config: Config) -> Exit {
     on(listener, config).await
 }
 
-/// Listens, or says why not. `setting` is what to change then.
+/// Listens, or says why not. `setting` is what to change in that case.
 pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Exit> {
     TcpListener::bind(address).await.map_err(|error| {
         say::problem(format_args!(
@@ -35,7 +35,7 @@ pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
     })
 }
 
-/// Serves on a listener that is there already.
+/// Serves on an existing listener.
 pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     let most = connections_with(allow_many_sockets());
     config.limits.max_connections = config.limits.max_connections.min(most);
@@ -127,8 +127,8 @@ fn account_found(account: &Account) -> serde_json::Value {
     })
 }
 
-/// Takes all the descriptors that the system gives, and answers how many that are: the usual soft
-/// limit of 1,024 is a crowd of 500, each with its upstream.
+/// Raises the limit on descriptors as far as the system allows, and returns it: the usual soft
+/// limit of 1,024 is enough for 500 clients, each with its upstream.
 fn allow_many_sockets() -> Option<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -136,8 +136,8 @@ fn allow_many_sockets() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// How many connections so many descriptors are enough for: each may need another to the upstream,
-/// and some are for all.
+/// How many connections this many descriptors are enough for: each may need another to the
+/// upstream, and some are shared.
 fn connections_with(descriptors: Option<u64>) -> usize {
     const FOR_ALL: u64 = 64;
     let most = descriptors.map(|all| (all.saturating_sub(FOR_ALL) / 2).max(1));
@@ -152,7 +152,7 @@ async fn until(mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// A panic ends as one log line without its message, which may quote what it choked on.
+/// Logs a panic as one line without its message, which may quote what caused it.
 fn log_panics(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic

@@ -1,4 +1,4 @@
-//! What signals do to a proxy that serves (spec §8): some stop it, the others do not.
+//! What signals do to a running proxy (spec §8): some stop it, the others are ignored.
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,8 +9,8 @@ use super::Exit;
 use crate::config::LogLevel;
 use crate::telemetry::Log;
 
-/// They would end the process at once, and mean nothing here. Of `SIGVTALRM` and `SIGPROF`
-/// Linux, macOS and the BSDs have the same numbers.
+/// These would end the process at once, and mean nothing here. Linux, macOS and the BSDs have the
+/// same numbers for `SIGVTALRM` and `SIGPROF`.
 fn meaningless() -> [SignalKind; 7] {
     [
         SignalKind::user_defined1(),
@@ -23,7 +23,7 @@ fn meaningless() -> [SignalKind; 7] {
     ]
 }
 
-/// Tells of the first SIGTERM, SIGINT or SIGHUP; a second ends the process at once.
+/// Reports the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once.
 pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::Receiver<bool>> {
     for kind in meaningless() {
         // Once it has been listened for, it does nothing for as long as the process lives.
@@ -38,7 +38,7 @@ pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::
             tokio::select! {
                 _ = term.recv() => {}
                 _ = interrupt.recv() => {}
-                // A terminal that closes sends it, and the shell in it may do so again.
+                // A closing terminal sends it, and the shell in it may send it again.
                 () = came(&mut hangup), if !second => {}
             }
             if second {
@@ -61,7 +61,7 @@ fn hangup() -> std::io::Result<Option<Signal>> {
     signal(kind).map(Some)
 }
 
-/// Reads Linux's account of a process; elsewhere there is none, and nothing counts as ignored.
+/// Reads Linux's status of a process; elsewhere there is none, and nothing counts as ignored.
 fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = status
         .lines()
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s8_linux_tells_which_signals_are_ignored() {
+    fn s8_linux_reports_which_signals_are_ignored() {
         #[rustfmt::skip]
         let rows = [
             ("Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0\n", 1,  true),

@@ -1,4 +1,4 @@
-//! Reads the dates that JSON answers carry.
+//! Reads the dates in JSON answers.
 
 use std::time::{Duration, SystemTime};
 

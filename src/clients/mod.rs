@@ -1,9 +1,9 @@
-//! Who is asking, and how an error must look for the person there to read it (spec §3, long waits).
+//! Which client is asking, and how an error must look for its user to see it (spec §3, long waits).
 //!
-//! Pure, and small: an agent is told by the API it speaks and by its `User-Agent`, and [`TABLE`] says
-//! what makes it show an error at once that no retry helps against. Every row was found by trying the
-//! real client (`e2e/agents/sentence_checks.py` still does). Which errors those are is for `server` to
-//! say; what an agent must be told to find the proxy is in `agents`.
+//! Pure, and small: an agent is recognised by the API it speaks and by its `User-Agent`, and
+//! [`TABLE`] says what makes it show at once an error that no retry helps against. Every row was
+//! found by trying the real client (`e2e/agents/sentence_checks.py` still does). `server` decides
+//! which errors those are; how an agent finds the proxy is in `agents`.
 
 #[cfg(test)]
 mod document;
@@ -16,12 +16,12 @@ pub use table::{Frame, Known, TABLE};
 
 use crate::surface::Surface;
 
-/// The code of an error that is sent in another form than its own.
+/// The code of an error that is not sent in its own form.
 const CODE: &str = "not_retryable";
 /// Its type.
 const KIND: &str = "invalid_request_error";
 
-/// The client that says this of itself, if its ways are known.
+/// The client that identifies itself like this, if its behaviour is known.
 #[must_use]
 pub fn known(surface: Surface, user_agent: &str) -> Option<&'static Known> {
     TABLE
@@ -50,7 +50,7 @@ pub struct Retold {
 }
 
 impl Known {
-    /// The form of an error before the first byte; `None` where its own does.
+    /// The form of an error before the first byte; `None` if its own form will do.
     #[must_use]
     pub fn retold(&self, own: &Own<'_>) -> Option<Retold> {
         let status = if self.speaks_on.contains(&own.status) {
@@ -65,7 +65,7 @@ impl Known {
         })
     }
 
-    /// The body of an error in this client's form, an error frame's too.
+    /// The body of an error in this client's form, also for an error frame.
     #[must_use]
     pub fn body(&self, message: &str) -> String {
         let message = words::unread(message, self.silenced_by);

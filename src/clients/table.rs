@@ -1,8 +1,8 @@
-//! The one table of what makes each client speak.
+//! The one table of what makes each client show an error.
 
 use crate::surface::Surface;
 
-/// A client whose ways with an error are known.
+/// A client whose handling of errors is known.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Known {
     /// What it calls itself.
@@ -13,9 +13,9 @@ pub struct Known {
     pub user_agent: &'static str,
     /// The statuses at which it shows the sentence at once.
     pub speaks_on: &'static [u16],
-    /// The one of these that any other of ours becomes.
+    /// The one of these that replaces any other.
     pub sent_as: u16,
-    /// What makes it ask again anywhere in an answer, the sentence included. In lower case.
+    /// What makes it retry if found anywhere in an answer, message included. In lower case.
     pub silenced_by: &'static [&'static str],
     /// The error frame that makes it show the sentence, once a stream is open.
     pub frame: Frame,
@@ -28,13 +28,13 @@ pub struct Known {
 pub enum Frame {
     /// As the surface writes any error.
     Plain,
-    /// Behind an empty block that has begun and ended: Claude Code asks again, this time without
-    /// streaming, unless a block of the answer is whole.
+    /// After an empty block that has begun and ended: Claude Code retries, this time without
+    /// streaming, unless a block of the answer is complete.
     BehindABlock,
 }
 
-/// Every client whose ways are known. aider cannot be told from openai-python, and needs no row: it
-/// shows each error before it asks again.
+/// Every client whose behaviour is known. aider cannot be distinguished from openai-python, and
+/// needs no row: it shows each error before it retries.
 pub const TABLE: &[Known] = &[
     Known {
         name: "Qwen Code",
@@ -70,7 +70,7 @@ pub const TABLE: &[Known] = &[
         name: "Claude Code",
         surface: Surface::Messages,
         user_agent: "claude-cli/",
-        // At a 400 it takes fields of the request away, and asks five times more.
+        // On a 400 it removes fields from the request, and retries five times more.
         speaks_on: &[402],
         sent_as: 402,
         silenced_by: &[],
@@ -79,8 +79,8 @@ pub const TABLE: &[Known] = &[
     },
 ];
 
-/// opencode tries to read an error's words: it searches the message, and the whole body, for these.
-/// As they stand in its 1.18; its patterns for whole words are here without their edges.
+/// opencode searches an error's message, and the whole body, for these. As in its 1.18; its
+/// patterns for whole words are here without word boundaries.
 const OPENCODE_ASKS_AGAIN: &[&str] = &[
     "429",
     "500",

@@ -3,7 +3,7 @@ use super::*;
 const SENTENCE: &str = "Every model rests. The first returns in 59 min.";
 
 #[test]
-fn s3_a_client_is_told_by_its_surface_and_user_agent() {
+fn s3_a_client_is_recognised_by_its_surface_and_user_agent() {
     use Surface::{Chat, Completions, Messages, Responses};
     #[rustfmt::skip]
     let rows = [
@@ -12,7 +12,7 @@ fn s3_a_client_is_told_by_its_surface_and_user_agent() {
         (Responses,   "codex_exec/0.169.0 (Debian 12.0.0; x86_64) dumb",            Some("Codex")),
         (Responses,   "codex_cli_rs/0.171.0 (Mac OS 15.1.0; arm64) iTerm",          Some("Codex")),
         (Messages,    "claude-cli/2.1.197 (external, cli)",                         Some("Claude Code")),
-        // Another API than the one it was tried at.
+        // Another API than the one it was tried with.
         (Messages,    "QwenCode/0.24.4 (linux; x64)",                               None),
         (Chat,        "codex_exec/0.169.0",                                         None),
         (Completions, "opencode/1.18.33",                                           None),
@@ -28,7 +28,7 @@ fn s3_a_client_is_told_by_its_surface_and_user_agent() {
 }
 
 #[test]
-fn s3_each_client_gets_the_form_that_makes_it_speak() {
+fn s3_each_client_gets_the_form_that_makes_it_show_the_error() {
     let ours = r#"{"error":{"code":"invalid_api_key"}}"#;
     let wordy = r#"{"error":{"code":"account_rate_limited"}}"#;
     // What is sent for an error of ours; None: as it is.

@@ -1,11 +1,12 @@
-//! Words by which a client takes an error for one that passes, and how it is kept from reading them.
+//! Words by which a client takes an error for a transient one, and how to keep it from matching
+//! them.
 
 /// Keeps the words of a text together, and looks like a space.
 const NO_BREAK_SPACE: &str = "\u{a0}";
 /// Has no width.
 const WORD_JOINER: char = '\u{2060}';
 
-/// Whether the text has any of these, in whatever case.
+/// Whether the text contains any of these, in any case.
 pub(super) fn are_in(text: &str, words: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
     words.iter().any(|words| text.contains(words))

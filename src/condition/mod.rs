@@ -1,9 +1,9 @@
-//! Whether what people send is answered: one sentence, and the next step where it is not. The page,
-//! `status`, `/ready` and `check` all tell it from here, so that they never disagree, and none of them
-//! is green while what people send fails (spec §3, §7).
+//! Whether requests are answered: one sentence, and the next step if they are not. The page,
+//! `status`, `/ready` and `check` all take it from here, so that they never disagree, and none of
+//! them is green while requests fail (spec §3, §7).
 //!
-//! Pure: what is known goes in as values, `now` among them. [`Condition::of`] finds what it comes to;
-//! `words` says it.
+//! Pure: what is known goes in as values, including `now`. [`Condition::of`] derives the condition;
+//! `words` phrases it.
 
 mod shown;
 mod tally;
@@ -22,13 +22,13 @@ pub use shown::{About, Shown};
 pub use tally::Tally;
 pub use words::Names;
 
-/// How long a failure counts against readiness. After that a request is worth trying, and a load balancer
-/// that goes by `/ready` sends one.
+/// How long a failure counts against readiness. After that a request is worth trying, and a load
+/// balancer that follows `/ready` sends one.
 const FRESH: Duration = Duration::from_secs(60);
-/// After this many failures in a row it is no longer called well.
+/// After this many failures in a row the proxy no longer counts as well.
 const IN_A_ROW: u32 = 3;
 
-/// All that bears on it.
+/// Everything the condition depends on.
 #[derive(Clone, Debug)]
 pub struct Known<'a> {
     /// This moment.
@@ -37,42 +37,43 @@ pub struct Known<'a> {
     pub draining: bool,
     /// The list; `None` before the first.
     pub list: Option<Listed>,
-    /// How the accounts stand, where there are several.
+    /// The state of the accounts, if there are several.
     pub accounts: Tally,
     /// The one account is OpenRouter's.
     pub openrouter_alone: bool,
-    /// What is used up, until when, and how many requests that were, while the one account rests.
+    /// What is used up, until when, and how many requests it was, while the one account rests.
     pub account: Option<(AccountLimit, SystemTime, Option<u64>)>,
-    /// The free requests of this day, as far as they are known.
+    /// The free requests of this day, if known.
     pub today: Option<TodayView>,
-    /// What the outside told of itself.
+    /// What the outside services said about themselves.
     pub outside: &'a Outside,
     /// The failures since the last good answer.
     pub streak: Option<Streak>,
-    /// Who gave that, and when.
+    /// Which model gave that, and when.
     pub last_answer: Option<(ModelId, SystemTime)>,
-    /// Who would be asked first.
+    /// The model that would be asked first.
     pub first_choice: Option<ModelId>,
-    /// When the list is read again, where it could not be read yet.
+    /// When the list is read again, if it could not be read yet.
     pub next_read: Option<SystemTime>,
 }
 
-/// The models of the list, the fallback router among them where it says so.
+/// The models of the list, including the fallback router where stated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// How many are listed, the fallback router apart.
+    /// How many are listed, without the fallback router.
     pub models: usize,
-    /// Somebody is awake, the fallback router counted.
+    /// At least one is awake, including the fallback router.
     pub somebody_is_awake: bool,
-    /// Why those that are not do rest, where nobody is; the listed ones are counted.
+    /// Why they rest, if none is awake; only the listed ones are counted.
     pub why: Unavailable,
-    /// Nobody is, and it is the accounts' quotas or keys alone; of several accounts only.
+    /// None is available, and only because of the accounts' quotas or keys; with several accounts
+    /// only.
     pub accounts_out: bool,
     /// When the first of them returns.
     pub first_back: Option<SystemTime>,
 }
 
-/// What it comes to.
+/// The condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// It is stopping.
@@ -81,9 +82,9 @@ pub enum Condition {
     Starting,
     /// It could not be read yet.
     NoList {
-        /// Why the ranking could not be.
+        /// Why the ranking could not be read.
         ranking: Option<crate::registry::FailedRead>,
-        /// Why the catalogue, its substitute, could not be.
+        /// Why the catalogue, its substitute, could not be read.
         catalogue: Option<crate::registry::FailedRead>,
         /// When it is read again.
         next: Option<SystemTime>,
@@ -97,14 +98,14 @@ pub enum Condition {
     QuotaGone {
         /// Which of its quotas that is.
         quota: Quota,
-        /// How many they were.
+        /// How many there were.
         limit: Option<u64>,
         /// When they are back.
         until: SystemTime,
     },
-    /// Of several accounts each is out of its quota, or its key is refused.
+    /// Each of several accounts is out of its quota, or has a refused key.
     AccountsOut {
-        /// Why nobody can be asked.
+        /// Why no model can be asked.
         list: Listed,
     },
     /// The account is out of credit.
@@ -123,48 +124,48 @@ pub enum Condition {
         cause: Unreachable,
         /// When that was found out.
         at: SystemTime,
-        /// That is news.
+        /// It is recent.
         fresh: bool,
     },
-    /// Every model refused what was sent lately.
+    /// Every model refused the latest requests.
     Refused {
-        /// The status they did it with.
+        /// The status they refused it with.
         status: u16,
-        /// How many requests it were.
+        /// How many requests there were.
         count: u32,
-        /// That is news.
+        /// It is recent.
         fresh: bool,
     },
     /// Every model rests.
     AllRest {
-        /// Them.
+        /// The models.
         list: Listed,
     },
-    /// A rest is over, and one request finds out whether that helped.
+    /// A rest is over, and one request is finding out whether that helped.
     Probing,
-    /// The last requests failed, and another one may not.
+    /// The last requests failed, but the next one may succeed.
     Failing {
         /// How many.
         count: u32,
-        /// Who is asked first.
+        /// The model that is asked first.
         next: ModelId,
     },
     /// The last requests were answered.
     Answering {
-        /// Who answered the last of them.
+        /// The model that answered the last of them.
         last: ModelId,
         /// When.
         at: SystemTime,
-        /// Who is asked first.
+        /// The model that is asked first.
         next: ModelId,
-        /// How the accounts stand.
+        /// The state of the accounts.
         accounts: Tally,
     },
     /// There has been no request yet.
     Ready {
-        /// Who is asked first.
+        /// The model that is asked first.
         next: ModelId,
-        /// How the accounts stand.
+        /// The state of the accounts.
         accounts: Tally,
     },
 }
@@ -180,19 +181,19 @@ pub enum Quota {
     Other,
 }
 
-/// What a condition means, at a glance.
+/// The severity of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// What is sent is answered.
+    /// Requests are answered.
     Good,
-    /// It may be.
+    /// They may be.
     Warn,
-    /// It is not.
+    /// They are not.
     Bad,
 }
 
 impl Condition {
-    /// What all that is known comes to.
+    /// The condition that follows from what is known.
     #[must_use]
     pub fn of(known: &Known<'_>) -> Self {
         if known.draining {
@@ -212,7 +213,7 @@ impl Condition {
                 }
             };
         };
-        // What failed before an operator said "again" is no news.
+        // A failure before an operator's refresh is no longer news.
         let forgotten = known.outside.forgotten_at;
         let streak = known
             .streak
@@ -254,11 +255,11 @@ impl Condition {
         }
     }
 
-    /// What it means at a glance.
+    /// Its severity.
     #[must_use]
     pub fn tone(&self) -> Tone {
         match self {
-            // It is answered; but a key that is refused is a person's to mend.
+            // Requests are answered; but it takes a person to fix a refused key.
             Self::Answering { accounts, .. } | Self::Ready { accounts, .. }
                 if accounts.keys_refused > 0 =>
             {
@@ -288,7 +289,7 @@ impl Condition {
     }
 }
 
-/// The newest of what requests and the key endpoint showed counts.
+/// The newer of what requests and the key endpoint showed counts.
 fn refused_key(known: &Known<'_>, streak: Option<Streak>) -> Option<Condition> {
     let told = known.outside.key;
     let answered = known.last_answer.as_ref().map(|(_, at)| *at);
@@ -335,7 +336,7 @@ fn account(known: &Known<'_>) -> Option<Condition> {
     if let Some(view) = known.today
         && view.today.remaining == 0
         && !view.by_refusal
-        // An answer since then knows better.
+        // An answer since then is better evidence.
         && known.last_answer.as_ref().is_none_or(|(_, at)| *at < view.at)
     {
         return Some(gone(Quota::Day, Some(view.today.limit), view.resets_at));
@@ -343,7 +344,7 @@ fn account(known: &Known<'_>) -> Option<Condition> {
     None
 }
 
-/// That is known of the catalogue before anybody asks, and of the models once they were asked.
+/// This is known from the catalogue before any request, and from the models once they were asked.
 fn none_there(known: &Known<'_>, list: &Listed) -> Option<Condition> {
     if !known.openrouter_alone {
         return None;

@@ -1,5 +1,5 @@
-//! A condition as the JSON of `/ready` and `/admin/state` has it: a code and what it is about, for who
-//! says it in other words (the page, in its reader's language), and the sentence in English.
+//! A condition in the JSON of `/ready` and `/admin/state`: a code and its parameters, for readers
+//! that phrase it themselves (the page, in its reader's language), and the sentence in English.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::{Condition, Listed, Quota, Tally, Tone};
 use crate::clock::{Now, rfc3339};
 use crate::model::ModelId;
 
-/// What is told of it.
+/// The JSON of a condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
     /// Which condition it is.
@@ -19,7 +19,7 @@ pub struct Shown {
     pub sentence: String,
     /// What to do about it.
     pub next_step: Option<String>,
-    /// What the sentence is about, for other languages.
+    /// The parameters of the sentence, for other languages.
     pub about: About,
 }
 
@@ -41,36 +41,36 @@ pub struct About {
     /// An HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What went wrong: the log's word for a failed read or attempt.
+    /// What went wrong: the log's term for a failed read or attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'static str>,
     /// How many models, requests or failures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// Of all that rest: how many are gone, rate limited, failing otherwise.
+    /// Of all that rest: how many are gone, rate limited, or failing for another reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rests: Option<[usize; 3]>,
-    /// Of several accounts: how many are not asked for now, by the reason.
+    /// Of several accounts: how many are unavailable, by reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<AccountsAbout>,
-    /// Who answered last.
+    /// The model that answered last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<ModelId>,
-    /// Who is asked first.
+    /// The model that is asked first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<ModelId>,
     /// When it was found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// When it is over by itself.
+    /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }
 
-/// How several accounts stand, counted.
+/// The state of several accounts, as counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AccountsAbout {
-    /// Of so many.
+    /// The number of accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<usize>,
     /// Out for today.
@@ -79,12 +79,12 @@ pub struct AccountsAbout {
     pub out: usize,
     /// With a refused key.
     pub keys_refused: usize,
-    /// At a provider that answers nobody here.
+    /// At a provider that refuses everything from here.
     pub resting: usize,
 }
 
 impl AccountsAbout {
-    /// `None` while all are awake, or there is one.
+    /// `None` while all are awake, or there is only one.
     fn of(tally: &Tally) -> Option<Self> {
         tally.sentence()?;
         Some(Self {
@@ -98,7 +98,7 @@ impl AccountsAbout {
 }
 
 impl Condition {
-    /// As JSON tells it.
+    /// As JSON.
     #[must_use]
     pub fn shown(&self, names: &Names, now: Now) -> Shown {
         Shown {

@@ -1,8 +1,8 @@
-//! How many of several accounts are asked no more for now, and why (spec §10.8).
+//! How many of several accounts are unavailable for now, and why (spec §10.8).
 
 use super::words::capitalised;
 
-/// The accounts, counted. With one account nothing is: the condition tells of it by itself.
+/// The accounts, counted. A single account is not: the condition itself covers it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// How many there are.
@@ -13,7 +13,7 @@ pub struct Tally {
     pub out: usize,
     /// Those whose key is refused.
     pub keys_refused: usize,
-    /// Those whose provider answers nobody here.
+    /// Those whose provider refuses everything from here.
     pub resting: usize,
 }
 
@@ -24,8 +24,8 @@ impl Tally {
         self.of > 1
     }
 
-    /// A sentence: "2 of 5 accounts are out for today, 1 key is refused." `None` where all are awake, or
-    /// there is one.
+    /// A sentence: "2 of 5 accounts are out for today, 1 key is refused." `None` if all are awake,
+    /// or there is only one.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         #[rustfmt::skip]

@@ -79,11 +79,11 @@ fn failed(kind: &'static str, status: Option<u16>, why: &str) -> Option<FailedRe
     Some(FailedRead { kind, status, why })
 }
 
-/// How a row differs from a proxy that is fine.
+/// How a row differs from a healthy proxy.
 type Change = fn(&mut Outside, &mut Known<'_>);
 
 #[test]
-fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
+fn s3_the_state_becomes_one_sentence_and_is_ready_or_not() {
     const ANSWERED: &str =
         "Requests are being answered: a:free is asked first; none was asked yet.";
     const KEY: &str = "OpenRouter refuses the key ...aaaa (HTTP 401).";
@@ -95,7 +95,7 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
     const NONE_THERE: &str =
         "0 of 6 models exist there: https://openrouter.ai/api/v1 has none of the ranking's.";
     const MORE: &str = "Wait, or buy 10 credits once: then it is 1000 a day.";
-    const PRIVACY: &str = "What the clients got says why; a data policy is changed at https://openrouter.ai/settings/privacy.";
+    const PRIVACY: &str = "The errors that clients got say why; a data policy is changed at https://openrouter.ai/settings/privacy.";
     const LOG: &str = "The last requests and the log say how each of them failed.";
     let out: Change = |outside, _| {
         outside.there = Some(There {
@@ -201,12 +201,12 @@ fn s3_the_state_comes_to_one_sentence_and_is_ready_or_not() {
             "accounts_out bad",           "No account has quota left: 5 accounts are out for today; the first returns in 42 min, at 08:58 UTC.",
                                           "Wait, or add a key of another provider: `free-llm-proxy providers` names them."),
         ("every key is refused",        |_, k| { k.accounts = several(|t| t.keys_refused = 5); k.list = all_out(0, 5); },
-            "accounts_out bad",           "No account has a key that is taken: 5 keys are refused; the first returns in 42 min, at 08:58 UTC.",
+            "accounts_out bad",           "No account has a key that its provider accepts: 5 keys are refused; the first returns in 42 min, at 08:58 UTC.",
                                           "Put a new key into .env in place of each refused one. Then restart the proxy."),
         ("all models of several rest",  |_, k| { k.accounts = several(|t| t.out_today = 1); k.list = rests(1, 4, 1); k.first_choice = None; },
             "all_rest bad",               "Every model is resting: 4 models are rate limited, 1 is failing, 1 is gone; the first returns in 42 min.", ""),
 
-        // What has to be mended first is told first.
+        // What has to be fixed first comes first.
         ("stopping, without a list",    |_, k| { k.draining = true; k.list = None; },
             "draining bad",               "The proxy is shutting down: it finishes what is open and takes nothing new.", ""),
         ("a bad key, and all rest",     |_, k| { k.streak = streak(How::Key(Some(401)), 1, 900); k.list = rests(0, 6, 0); }, "key_refused bad", KEY, NEW_KEY),
@@ -246,7 +246,7 @@ fn rests(gone: usize, limited: usize, failing: usize) -> Option<Listed> {
     })
 }
 
-/// Five accounts, of which this is so.
+/// Five accounts, with this change.
 fn several(change: fn(&mut Tally)) -> Tally {
     let mut tally = Tally {
         of: 5,
@@ -256,7 +256,7 @@ fn several(change: fn(&mut Tally)) -> Tally {
     tally
 }
 
-/// Nobody can be asked, for the accounts' sake.
+/// No model can be asked, because of the accounts.
 fn all_out(out_today: usize, keys_refused: usize) -> Option<Listed> {
     rests(0, 0, 0).map(|list| Listed {
         accounts_out: true,
@@ -270,7 +270,7 @@ fn all_out(out_today: usize, keys_refused: usize) -> Option<Listed> {
 }
 
 #[test]
-fn s10_8_other_providers_are_called_by_their_names() {
+fn s10_8_other_providers_appear_under_their_names() {
     let groq = Names {
         upstream: Some("Groq".to_owned()),
         host: "Groq".to_owned(),

@@ -9,12 +9,12 @@ use crate::redact::Secret;
 use crate::registry::FailedRead;
 use crate::units;
 
-/// What things outside are called.
+/// The names of outside things.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The upstream: by its name where that is known, else by its host; `None` of several.
+    /// The upstream: by its name if that is known, else by its host; `None` if there are several.
     pub upstream: Option<String>,
-    /// OpenRouter, which has the catalogue, or what stands in its place.
+    /// OpenRouter, which has the catalogue, or its replacement.
     pub catalogue: String,
     /// The name or the host alone.
     pub host: String,
@@ -26,12 +26,12 @@ pub struct Names {
     pub key: Option<String>,
     /// The variable of our key; `None` without a key.
     pub variable: Option<String>,
-    /// OpenRouter is one of those that are asked.
+    /// OpenRouter is among the providers in use.
     pub openrouter: bool,
 }
 
 impl Names {
-    /// OpenRouter's, by these settings.
+    /// Those of OpenRouter, by these settings.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let base = config.upstream_base_url.to_string();
@@ -67,7 +67,7 @@ impl Names {
         }
     }
 
-    /// The upstream as the subject of a sentence that says what it does not do.
+    /// The upstream as the subject of a negative sentence.
     fn none(&self) -> (&str, &'static str) {
         match &self.upstream {
             Some(name) => (name, "not"),
@@ -80,7 +80,7 @@ impl Names {
         let host = base.split_once("://").map_or(base, |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default();
         let name = host.split(':').next().unwrap_or_default();
-        // A relay of OpenRouter's passes its words on.
+        // A relay of OpenRouter's passes on OpenRouter's messages.
         let is_openrouter = is_openrouters(name) || key.expose().starts_with("sk-or-");
         let (upstream, host) = if is_openrouter {
             ("OpenRouter".to_owned(), "OpenRouter")
@@ -101,7 +101,7 @@ impl Names {
 }
 
 impl Condition {
-    /// What is so.
+    /// The condition as a sentence.
     #[must_use]
     pub fn sentence(&self, names: &Names, now: Now) -> String {
         let upstream = names.upstream.as_deref().unwrap_or("a provider");
@@ -177,7 +177,7 @@ impl Condition {
         capitalised(text)
     }
 
-    /// What to do about it; `None` where it passes, or nothing is wrong.
+    /// What to do about it; `None` if it passes by itself, or nothing is wrong.
     #[must_use]
     pub fn next_step(&self, names: &Names, now: Now) -> Option<String> {
         Some(match self {
@@ -237,10 +237,10 @@ impl Condition {
                 "Is the network up here, and are UPSTREAM_BASE_URL and HTTPS_PROXY right?".to_owned()
             }
             Self::Refused { .. } if !names.openrouter => {
-                "What the clients got says why.".to_owned()
+                "The errors that clients got say why.".to_owned()
             }
             Self::Refused { .. } => {
-                "What the clients got says why; a data policy is changed at https://openrouter.ai/settings/privacy."
+                "The errors that clients got say why; a data policy is changed at https://openrouter.ai/settings/privacy."
                     .to_owned()
             }
             Self::Failing { .. } => {
@@ -273,7 +273,7 @@ fn all_rest(list: Listed, now: Now) -> String {
     format!("Every model is resting: {why}{first}.")
 }
 
-/// Of several accounts none is left.
+/// None of several accounts is left.
 fn accounts_out(list: Listed, now: Now) -> String {
     let why = list
         .why
@@ -284,14 +284,14 @@ fn accounts_out(list: Listed, now: Now) -> String {
     });
     let keys_alone = list.why.out_today + list.why.out + list.why.rate_limited == 0;
     let what = if keys_alone {
-        "No account has a key that is taken"
+        "No account has a key that its provider accepts"
     } else {
         "No account has quota left"
     };
     format!("{what}{why}{first}.")
 }
 
-/// A sentence, and another one where there is one.
+/// A sentence, and another one if there is one.
 fn with(sentence: String, more: Option<String>) -> String {
     match more {
         Some(more) => format!("{sentence} {more}"),

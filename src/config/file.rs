@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::accounts::Variable;
 use super::env_file;
 use super::trust::Source;
+use crate::provider::built_in;
 use crate::provider::file::{ConfigFile, read};
 
 /// The file, as far as there is one.
@@ -67,7 +68,7 @@ pub(super) fn of(text: &str) -> File {
 
 impl File {
     fn take(&mut self, text: &str, name: &str) {
-        match read(text.as_bytes()) {
+        match read(text.as_bytes(), built_in()) {
             Ok(says) => self.says = says,
             Err(mistakes) => {
                 let told = mistakes.iter().map(|mistake| format!("{name} {mistake}"));

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use super::accounts::{self, Account, Resolved, Standing, Variable};
 use super::aliases::aliases;
-use super::sources::Sources;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
@@ -18,30 +17,6 @@ use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, addr
 use crate::model::ModelOrder;
 use crate::provider::file::ConfigFile;
 use crate::redact::Secret;
-
-impl Config {
-    /// Reads every setting through `lookup`, which is asked for names of the table and for the plain
-    /// names of providers' keys.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong, at once.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Sources::of(lookup).config()
-    }
-
-    /// The same beside a `CONFIG_FILE` of this text.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong, at once.
-    pub fn read_with_file(
-        lookup: impl Fn(&str) -> Option<String>,
-        text: &str,
-    ) -> Result<Self, ConfigError> {
-        Sources::of(lookup).with_file(text).config()
-    }
-}
 
 /// What is read beside the settings of the table.
 pub(super) struct Beside<'a> {

@@ -398,6 +398,30 @@ impl Sources {
     }
 }
 
+impl Config {
+    /// Reads every setting through `lookup`, which is asked for names of the table and for the plain
+    /// names of providers' keys.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Sources::of(lookup).config()
+    }
+
+    /// The same beside a `CONFIG_FILE` of this text.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn read_with_file(
+        lookup: impl Fn(&str) -> Option<String>,
+        text: &str,
+    ) -> Result<Self, ConfigError> {
+        Sources::of(lookup).with_file(text).config()
+    }
+}
+
 /// A file of which more lines are odd is no file of settings; its end is told in one sentence.
 const MOST_COMPLAINTS: usize = 10;
 

@@ -50,11 +50,6 @@ pub fn find(name: &str) -> Option<&'static Arc<Provider>> {
     built_in().iter().find(|row| row.id.as_str() == name)
 }
 
-/// What they are called, without reading them.
-pub(super) fn names() -> Vec<&'static str> {
-    ROWS.iter().map(|(name, _)| *name).collect()
-}
-
 fn read(text: &str) -> Result<Vec<Provider>, Vec<Mistake>> {
     file::read_rows(text)
 }

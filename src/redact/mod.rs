@@ -1,4 +1,4 @@
-//! Keys that do not print themselves, and texts with the keys struck out. Pure.
+//! Keys that do not print themselves, and redacting keys from texts. Pure.
 
 mod names;
 mod redactor;

@@ -1,25 +1,26 @@
-//! Whose account it is, as upstreams put it into their errors (reference §6, §7): ids of organisations,
-//! accounts and projects, and names of users. They are nobody's business but the account's owner's.
+//! Names of accounts, as upstreams put them into their errors (reference §6, §7): ids of
+//! organisations, accounts and projects, and names of users. They concern only the owner of the
+//! account.
 //!
-//! Each is cut where its upstream's own words stand around it, so that a text which quotes a request
-//! keeps what the request said.
+//! Each is cut only within the upstream's own wording, so that a text which quotes a request keeps
+//! what the request said.
 
 use bytes::Bytes;
 
 /// No id and no name is longer, in bytes.
 const LONGEST: usize = 128;
 
-/// A place where a name stands.
+/// A place where a name occurs.
 struct Place {
-    /// What stands before it, in lower case.
+    /// What precedes it, in lower case.
     before: &'static [u8],
-    /// What it is made of.
+    /// The characters it is made of.
     of: fn(u8) -> bool,
-    /// The least it has, in bytes.
+    /// Its minimum length, in bytes.
     least: usize,
-    /// What must stand behind it.
+    /// What must follow it.
     behind: &'static [u8],
-    /// How much of what stands before it goes, too: an id tells itself by its beginning.
+    /// How much of what precedes it is cut too: the prefix is part of an id.
     beginning: usize,
 }
 
@@ -71,12 +72,12 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Whatever stands in quotes or parentheses, letters of any script among it.
+/// Anything in quotes or parentheses, including letters of any script.
 fn is_name(byte: u8) -> bool {
     byte >= b' ' && !matches!(byte, b'\'' | b'"' | b'(' | b')')
 }
 
-/// The text with each of them struck out.
+/// The text with each of them redacted.
 pub(super) fn without_names(text: Bytes) -> Bytes {
     let lower = text.to_ascii_lowercase();
     let mut found: Vec<(usize, usize)> = PLACES
@@ -90,7 +91,7 @@ pub(super) fn without_names(text: Bytes) -> Bytes {
     let mut clean = Vec::with_capacity(text.len());
     let mut copied = 0;
     for (start, end) in found {
-        // One may be found by two rules.
+        // A name may be found by two rules.
         if end <= copied {
             continue;
         }
@@ -104,10 +105,10 @@ pub(super) fn without_names(text: Bytes) -> Bytes {
     clean.into()
 }
 
-/// From where to where the names in such a place stand.
+/// The ranges of the names in such a place.
 fn places<'a>(lower: &'a [u8], place: &'a Place) -> impl Iterator<Item = (usize, usize)> + 'a {
     memchr::memmem::find_iter(lower, place.before).filter_map(move |at| {
-        // What is part of another word is no id.
+        // Part of another word is not an id.
         let is_within = |at: usize| lower.get(at).copied().is_some_and(is_word);
         if at.checked_sub(1).is_some_and(is_within) {
             return None;
@@ -128,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn s10_6_whose_account_it_is_is_cut() {
+    fn s10_6_account_names_are_cut() {
         #[rustfmt::skip]
         let rows = [
             ("model `m` in organization `org_01jx8kq2vd3nw7` service tier",    "model `m` in organization `***` service tier"),
@@ -142,7 +143,7 @@ mod tests {
             ("consumer 'project_number:123456789012'",                         "consumer 'project_number:***'"),
             ("projects/my-project-1/locations/global",                         "projects/***/locations/global"),
             ("API has not been used in project 123456789012 before",           "API has not been used in project *** before"),
-            // What a request may be about stays.
+            // What a request may be about is kept.
             ("invalid tool name 'org_chart'",                                  "invalid tool name 'org_chart'"),
             ("bad value for my_org_0123456789",                                "bad value for my_org_0123456789"),
             ("project 12 of the organization is done",                         "project 12 of the organization is done"),

@@ -1,4 +1,4 @@
-//! The one gate between an upstream's text and whoever reads it.
+//! The one gate between an upstream's text and those who read it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,21 +8,20 @@ use http::HeaderValue;
 
 use super::{Secret, may_hold_key, names, without_key};
 
-/// Knows every configured key and account id. What an upstream says in an error, a header or a text of
-/// its own becomes a client's or a log's byte through it alone (spec §10.6).
+/// Knows every configured key and account id. What an upstream says in an error, a header or a
+/// message reaches a client or a log only through it (spec §10.6).
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
-    /// The longer before those that they may hold.
+    /// Longer ones before those that they may contain.
     secrets: Arc<[Secret]>,
 }
 
-/// A text with nothing in it that must not be seen. Only a [`Redactor`] makes one of what comes from
-/// outside.
+/// A text without anything that must not be seen. Only a [`Redactor`] makes one from outside data.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Redacted(Bytes);
 
 impl Redactor {
-    /// One that knows these keys and account ids. What is too short to be searched for is left out.
+    /// One that knows these keys and account ids. Those too short to be searched for are left out.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let mut secrets: Vec<_> = secrets
             .into_iter()
@@ -38,20 +37,20 @@ impl Redactor {
         }
     }
 
-    /// An error's body, or any other text of an upstream's: less every key and account id, and less
-    /// the names of accounts that upstreams put into their errors.
+    /// An error's body, or any other text of an upstream's, without keys and account ids, and
+    /// without the account names that upstreams put into their errors.
     #[must_use]
     pub fn error(&self, text: Bytes) -> Redacted {
         Redacted(self.without_secrets(names::without_names(self.without_secrets(text))))
     }
 
-    /// The same of a message.
+    /// The same for a message.
     #[must_use]
     pub fn message(&self, text: &str) -> Redacted {
         self.error(Bytes::copy_from_slice(text.as_bytes()))
     }
 
-    /// A header's value, unless there is a key or an account id in it.
+    /// A header's value, unless it contains a key or an account id.
     #[must_use]
     pub fn header(&self, value: &HeaderValue) -> Option<HeaderValue> {
         let holds = |secret: &Secret| may_hold_key(value.as_bytes(), secret);
@@ -64,8 +63,8 @@ impl Redactor {
         (!may_hold_any).then(|| value.clone())
     }
 
-    /// What is left when one is struck out may spell another: once more, until there is none. Each
-    /// turn makes the text shorter, as no secret is as short as what stands in its place.
+    /// What is left when one is removed may spell another, so this is repeated until there is none.
+    /// Each round makes the text shorter, since no secret is as short as its replacement.
     fn without_secrets(&self, mut text: Bytes) -> Bytes {
         loop {
             let before = text.len();
@@ -92,13 +91,13 @@ impl Redacted {
         &self.0
     }
 
-    /// The same, taken out.
+    /// The same, by value.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
 
-    /// As text; what is no UTF-8 is replaced.
+    /// As text; invalid UTF-8 is replaced.
     #[must_use]
     pub fn to_text(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
@@ -137,7 +136,7 @@ mod tests {
             ("short77 stays",                          "short77 stays"),
             ("nothing",                                "nothing"),
             ("",                                       ""),
-            // What is left of one spells the other.
+            // What remains of one spells the other.
             ("AIzagsk_01234567890123456789",           "AIza***0123456789"),
         ];
         for (text, expected) in rows {
@@ -160,7 +159,7 @@ mod tests {
         assert_eq!(format!("{text:?}"), "Redacted(8 bytes)");
     }
 
-    /// The key with each of its characters as it is or escaped, by its code or by itself.
+    /// The key with each of its characters plain or escaped, as a code point or in short form.
     fn escaped(key: &str, how: &[u8]) -> String {
         let spelt = |(c, how): (char, &u8)| match how % 4 {
             0 => format!("\\u{:04x}", u32::from(c)),
@@ -184,7 +183,7 @@ mod tests {
             for (key, part) in keys.iter().zip(parts.iter().cycle()) {
                 text += part;
                 text += &escaped(key, &how);
-                // And one that runs into the next.
+                // And one that overlaps with the next.
                 text += key;
                 text += key.get(overlap..).unwrap_or_default();
             }

@@ -34,13 +34,13 @@ impl Secret {
         Self(Arc::new(Key { text, finder }))
     }
 
-    /// Whether texts are searched for it: one of a few characters may stand anywhere (spec §10.6).
+    /// Whether texts are searched for it: one of a few characters may occur anywhere (spec §10.6).
     #[must_use]
     pub fn is_searched_for(&self) -> bool {
         self.0.text.len() >= SHORTEST
     }
 
-    /// Whether it stands in this text as it is, if it is searched for.
+    /// Whether it occurs in this text literally, if it is searched for.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
         self.is_searched_for() && self.0.finder.find(text).is_some()

@@ -1,4 +1,4 @@
-//! Finds a key in a text, however its JSON is escaped, and strikes it out.
+//! Finds a key in a text, however it is escaped in JSON, and redacts it.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,13 @@ use memchr::memmem::Finder;
 
 use super::Secret;
 
-/// Whether the key may be in the text, however its JSON is escaped.
+/// Whether the text may contain the key, however it is escaped in JSON.
 #[must_use]
 pub fn may_hold_key(text: &[u8], key: &Secret) -> bool {
     key.is_in(text) || may_be_escaped(key, text)
 }
 
-/// The text with every occurrence of the key struck out, however its JSON is escaped.
+/// The text with every occurrence of the key redacted, however it is escaped in JSON.
 #[must_use]
 pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
     if !may_hold_key(&text, key) {
@@ -31,7 +31,7 @@ pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
                 at += length;
                 copied = at;
             }
-            // An escape is stepped over whole: what follows a backslash begins nothing.
+            // An escape is skipped as a whole: what follows a backslash begins nothing.
             None if rest.first() == Some(&b'\\') => at += 2,
             None => {
                 at += memchr::memchr2(
@@ -50,8 +50,8 @@ pub fn without_key(text: Bytes, key: &Secret) -> Bytes {
     clean.into()
 }
 
-/// Whether the key could stand in the text with some of its characters escaped: any by its code,
-/// a few by themselves (RFC 8259 §7).
+/// Whether the key could occur in the text with some of its characters escaped: any by code point,
+/// a few by short escapes (RFC 8259 §7).
 fn may_be_escaped(key: &Secret, text: &[u8]) -> bool {
     static BY_CODE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u00"));
     let by_itself = || memchr::memchr3(b'"', b'\\', b'/', key.expose().as_bytes()).is_some();

@@ -1,4 +1,4 @@
-//! The browser's rules: whose pages may call (spec §3).
+//! The browser's rules: which pages may call (spec §3).
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -11,7 +11,7 @@ use super::REQUEST_ID_HEADER;
 use super::reply::ReplyBody;
 use crate::config::AllowOrigins;
 
-/// Puts on an answer what every answer carries: the CORS headers and the request's id.
+/// Adds what every answer carries: the CORS headers and the request's id.
 pub(super) fn dress(
     response: &mut HeaderMap,
     origin: Option<&HeaderValue>,
@@ -43,13 +43,13 @@ pub(super) fn origin(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(ORIGIN).cloned()
 }
 
-/// A page of the public internet asks for leave to call into a private network, which this proxy
-/// mostly stands in.
+/// A page of the public internet asks for permission to call into a private network, which is
+/// usually where this proxy is.
 const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// Answers a preflight: the asked headers are echoed. Into a private network only those may call
-/// who are named, never anybody.
+/// Answers a preflight by echoing the requested headers. Access to a private network is granted to
+/// named origins only, never to `*`.
 pub(super) fn preflight(headers: &HeaderMap, allowed: &AllowOrigins) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::full(""));
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,5 +1,5 @@
-//! What people may know of each account of the settings: whose it is, where its key was found, which key
-//! that is. Never more of a key than its tail (spec §10.8).
+//! What people may know of each configured account: its name, where its key was found, and which
+//! key that is. Never more of a key than its tail (spec §10.8).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::provider::Training;
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) id: AccountId,
-    /// What people call its provider.
+    /// The display name of its provider.
     pub(super) name: String,
     /// Where its key was found; `None` without a key.
     pub(super) variable: Option<String>,
@@ -65,7 +65,7 @@ impl Facts {
         }
     }
 
-    /// How it is called where an error tells of it: the one that is always meant has no other name.
+    /// What an error message calls it: OpenRouter's is simply the upstream.
     pub(super) fn called(&self) -> &str {
         if self.id.provider == ProviderId::openrouter() {
             "upstream"

@@ -1,5 +1,6 @@
-//! How the client at hand is told an error (spec §3, long waits): in the error's own form, or in the
-//! one that makes that client show it, where a retry would only keep a person waiting in silence.
+//! How the client at hand is sent an error (spec §3, long waits): in the error's own form, or in
+//! the one that makes that client show it, where a retry would only keep a person waiting in
+//! silence.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
@@ -14,7 +15,7 @@ use crate::clients::{self, Frame, Known, Own};
 use crate::json::{self, Raw};
 use crate::surface::{Surface, sentence};
 
-/// Who asks for a completion, as far as that changes how an error looks.
+/// The client that asks for a completion, as far as it affects the form of an error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asker(Option<&'static Known>);
 
@@ -25,14 +26,14 @@ impl Asker {
     }
 }
 
-/// When what is missing will be there.
+/// When what is missing becomes available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Returns {
     /// At once, or nothing is missing: the request is at fault.
     Now,
-    /// In so many seconds.
+    /// In this many seconds.
     In(u64),
-    /// When a person has done something.
+    /// Once a person has done something.
     WhenMended,
 }
 
@@ -43,7 +44,7 @@ impl App {
         if !self.is_long(error) {
             return response;
         }
-        // The SDKs obey it, and the person behind one reads the error now.
+        // The SDKs obey it, so that the person sees the error now.
         let headers = response.headers_mut();
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         let body = error.body();
@@ -126,7 +127,8 @@ fn returns(error: &ProxyError, unlisted: bool) -> Returns {
     }
 }
 
-/// Out of credit is a person's to mend; too much in flight names the moment when it is over.
+/// Being out of credit takes a person to fix; too many requests in flight gives a time when it is
+/// over.
 fn credit_returns(answer: &PassedAnswer) -> Returns {
     let told = Raw::parse(answer.body.bytes(), json::MAX_DEPTH).ok();
     let metadata = told.and_then(|told| told.get("error")?.get("metadata"));
@@ -141,7 +143,7 @@ fn credit_returns(answer: &PassedAnswer) -> Returns {
     }
 }
 
-/// The sentence in an error's body, ours or the upstream's.
+/// The message in an error's body, ours or the upstream's.
 fn message(body: &[u8]) -> String {
     let error = Raw::parse(body, json::MAX_DEPTH)
         .ok()

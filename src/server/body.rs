@@ -1,4 +1,4 @@
-//! Reads a request's body within its limits (spec §6), and unpacks it.
+//! Reads a request's body within its limits (spec §6), and decompresses it.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::phases::Phases;
 use crate::config::Limits;
 use crate::request::{Coding, InvalidRequest, UnknownCoding, Unpackable};
 
-/// How long a body may take, and a second more for each so many bytes of it: who drips a byte
-/// now and then is never silent, and would hold a connection for ever.
+/// A body may take this long, plus a second for every [`SLOWEST`] bytes: a client that sends a byte
+/// now and then is never silent, and would hold its connection for ever.
 const PATIENCE: Duration = Duration::from_secs(600);
 const SLOWEST: u64 = 8 * 1024;
 
-/// A body on its way in, and how it is packed.
+/// A request body on its way in, and how it is compressed.
 pub(super) struct Sent {
     incoming: Incoming,
     coding: Result<Option<Coding>, UnknownCoding>,
@@ -35,7 +35,7 @@ impl From<Request<Incoming>> for Sent {
     }
 }
 
-/// The whole body as it was before it was packed: neither the one nor the other is larger than
+/// The whole body, decompressed. Neither what arrives nor the result may be larger than
 /// `MAX_BODY_BYTES`.
 pub(super) async fn read(
     sent: Sent,
@@ -55,7 +55,7 @@ pub(super) async fn read(
     }
 }
 
-/// On a thread of its own: how much there is to do cannot be told from what has come.
+/// On a thread of its own: the amount of work cannot be told from the size of what arrived.
 async fn unpack(coding: Coding, packed: Bytes, limit: usize) -> Result<Bytes, ProxyError> {
     let unpacked = tokio::task::spawn_blocking(move || coding.unpack(&packed, limit)).await;
     match unpacked {
@@ -68,8 +68,9 @@ async fn unpack(coding: Coding, packed: Bytes, limit: usize) -> Result<Bytes, Pr
     }
 }
 
-/// What came, of at most `MAX_BODY_BYTES`, with no silence above `BODY_IDLE_TIMEOUT_SEC` (which the
-/// socket measures), and at [`SLOWEST`] once [`PATIENCE`] is over.
+/// The bytes that arrive, at most `MAX_BODY_BYTES`, with no silence longer than
+/// `BODY_IDLE_TIMEOUT_SEC` (which the socket measures), and at [`SLOWEST`] once [`PATIENCE`] is
+/// over.
 async fn whole(
     mut incoming: Incoming,
     limits: &Limits,
@@ -112,7 +113,7 @@ async fn whole(
                 return Err(ProxyError::RequestTimeout);
             }
             if whole.is_empty() {
-                // What is declared is only believed as far as it costs little.
+                // A declared length is trusted only as far as that costs little.
                 whole.reserve(usize::try_from(declared).unwrap_or(0).min(1 << 20));
                 whole.extend_from_slice(&std::mem::take(&mut first));
             }
@@ -126,7 +127,7 @@ async fn whole(
     })
 }
 
-/// Whether the client has left, rather than sent something that is no body.
+/// Whether the client has left, as opposed to sending something that is not a body.
 fn is_gone(error: &hyper::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let io =

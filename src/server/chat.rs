@@ -25,7 +25,7 @@ use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::verdict::Outcome;
 
-/// Answers a request whose key was right.
+/// Answers a request whose key was accepted.
 pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
@@ -48,7 +48,7 @@ pub(super) async fn complete(
     let Entered { request, voice } = match entered {
         Ok(entered) => entered,
         Err(error) => {
-            // A record that is dropped without an ending says that the client has left.
+            // A record that is dropped without an ending means that the client has left.
             if !matches!(error, ProxyError::ClientGone) {
                 ends(&mut record, &error, false);
             }
@@ -85,7 +85,7 @@ pub(super) async fn complete(
             Ok(walked) => walked,
             Err(_) => {
                 let mut head = HeaderMap::new();
-                // Who answers, and what it will not have been sent, is yet to be seen.
+                // Which model answers, and what its provider will not be sent, is not known yet.
                 voice.name_dropped(&mut head, None);
                 let waiting =
                     KeepAlive::new(walk, period, voice.rendering(), asker, Arc::clone(app));
@@ -120,7 +120,7 @@ async fn read(
     Ok(entered)
 }
 
-/// Reads a request, an alias replaced by what it stands for.
+/// Reads a request, with an alias replaced by its target.
 pub(super) async fn enter(
     app: &App,
     surface: Surface,
@@ -142,7 +142,7 @@ pub(super) async fn enter(
     Ok(entered)
 }
 
-/// The body of a request, unless it is too late for one.
+/// The body of a request, unless it is too late to read one.
 pub(super) async fn body_of(app: &App, sent: Sent, phases: &Phases) -> Result<Bytes, ProxyError> {
     if app.is_draining() {
         phases.body_left_unread();
@@ -226,11 +226,11 @@ fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyB
 }
 
 fn name_model(headers: &mut HeaderMap, offer: &Offer) {
-    // A ModelId is visible ASCII by its making.
+    // A ModelId is visible ASCII by construction.
     if let Ok(id) = HeaderValue::from_str(offer.public_id.as_str()) {
         headers.insert(MODEL_HEADER, id);
     }
-    // And so is a provider's name.
+    // So is a provider's id.
     if let Ok(provider) = HeaderValue::from_str(offer.provider.as_str()) {
         headers.insert(PROVIDER_HEADER, provider);
     }

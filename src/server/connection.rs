@@ -1,8 +1,8 @@
 //! One client connection: a socket under hyper that knows which phase the connection is in.
 //!
 //! hyper's own header timer cannot tell an idle connection from a slow head, and its own error
-//! answers are empty. Both are put right here, under it: the limits of spec §6 hold for every
-//! phase, and bytes that are no request get the one error shape too.
+//! answers are empty. Both are fixed here, below hyper: the limits of spec §6 hold for every phase,
+//! and bytes that are not a request get the usual error shape too.
 
 use std::future::Future as _;
 use std::io;
@@ -21,17 +21,18 @@ use super::phases::{BUSY, FLUSHING, HEAD, IDLE, Phases};
 use super::request_id;
 use crate::config::{AllowOrigins, Limits};
 
-/// How long a peer may go on sending what nobody will read, so that it can read our answer
-/// before the connection is reset under it.
+/// How long a peer may go on sending what will not be read, so that it can read our answer before
+/// its connection is reset.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
-/// How much is read ahead to notice a peer that leaves: a next request, but for a large one.
+/// How far to read ahead in order to notice a peer that leaves: enough for a next request, unless
+/// that is large.
 const READ_AHEAD: usize = 256 * 1024;
 
-/// hyper's answer to a head that is too large, and to a length that no number can hold.
+/// hyper's answer to a head that is too large, and to a length that does not fit any number.
 const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
 
-/// Within [`BUSY`]: the request's body is awaited. Only the timer knows it as a phase.
+/// Within [`BUSY`]: the request's body is awaited. Only the timer treats it as a phase.
 const BODY: u8 = u8::MAX - 1;
 
 /// No phase: the timer is not running.
@@ -48,17 +49,19 @@ pub(super) struct Guarded<S> {
     header: Duration,
     body: Duration,
     max_body_bytes: usize,
-    /// Read from the socket, and not yet by hyper.
+    /// Read from the socket, but not yet by hyper.
     ahead: BytesMut,
-    /// hyper waits for more to read since it last flushed, and so would see the peer leave.
+    /// hyper has been waiting for more to read since it last flushed, so it would notice the peer
+    /// leaving.
     awaited: bool,
-    /// Part of an answer has gone, and more of it may follow: what is written next is no new one.
+    /// Part of an answer has been written, and more may follow: the next write does not start a new
+    /// one.
     mid_answer: bool,
-    /// An answer of ours that stands in for one of hyper's.
+    /// Our answer, sent instead of one of hyper's.
     instead: Bytes,
-    /// When the peer last took something of what is written.
+    /// When the peer last accepted some of what is written.
     taken: Instant,
-    /// Runs while the peer takes nothing of what is written.
+    /// Runs while the peer accepts nothing of what is written.
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: bool,
     cors: AllowOrigins,
@@ -87,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         }
     }
 
-    /// Ready once the connection has been idle, in a head or silent in a body for too long.
+    /// Ready once the connection has been idle, in a head, or silent in a body for too long.
     fn poll_timer(&mut self, cx: &mut Context<'_>, phase: u8) -> Poll<()> {
         if self.timed != phase {
             self.timed = phase;
@@ -112,8 +115,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         Poll::Ready(())
     }
 
-    /// Cuts a peer that has taken nothing for as long as a connection may be idle: it would
-    /// hold an upstream for nobody.
+    /// Cuts off a peer that has accepted nothing for as long as a connection may be idle: it would
+    /// keep an upstream busy for no one.
     fn watch_writes(
         &mut self,
         cx: &mut Context<'_>,
@@ -131,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Reads what comes next into `buf`: first what was read ahead.
+    /// Reads the next bytes into `buf`, starting with what was read ahead.
     fn poll_socket(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
             return Pin::new(&mut self.socket).poll_read(cx, buf);
@@ -141,14 +144,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// hyper does not notice a peer that leaves while it holds bytes of a next request (or a
-    /// stray line end), so that is looked for here: a read ahead, of little.
+    /// hyper does not notice a peer that leaves while it holds bytes of a next request (or a stray
+    /// line end), so that is checked here by reading a little ahead.
     fn notice_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.awaited) {
             return Ok(());
         }
         let mut scratch = [0_u8; 1024];
-        // Until nothing more is there: only then will the next bytes, or the end, wake us.
+        // Until nothing more is available: only then will the next bytes, or the end, wake us.
         while self.ahead.len() < READ_AHEAD {
             let mut buf = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.socket).poll_read(cx, &mut buf)? {
@@ -162,19 +165,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         Ok(())
     }
 
-    /// Whether what is written now could be an answer of hyper's: it begins one, and no request
-    /// is being answered.
+    /// Whether this write could be an answer of hyper's own: it starts one, and no request is being
+    /// answered.
     fn may_be_hypers_own(&self) -> bool {
         !self.mid_answer && self.phases.get() != BUSY
     }
 
-    /// Puts one of our error answers in the place of what hyper would say.
+    /// Sends one of our error answers instead of hyper's.
     fn say_instead(&mut self, error: &ProxyError) {
         self.instead = in_bytes(error, self.phases.origin().as_ref(), &self.cors);
         self.phases.body_left_unread();
     }
 
-    /// Writes out what stands in for hyper's answer.
+    /// Writes out what replaces hyper's answer.
     fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.instead.is_empty() {
             let n = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.instead))?;
@@ -187,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
-/// An error as it goes over the wire, where hyper does not write it.
+/// An error as raw bytes, for where hyper does not write it.
 pub(super) fn in_bytes(
     error: &ProxyError,
     origin: Option<&HeaderValue>,
@@ -205,7 +208,7 @@ pub(super) fn in_bytes(
     bytes.into()
 }
 
-/// The status of an answer that is hyper's own: its error answers have no `x-request-id`.
+/// The status of an answer made by hyper itself: its error answers have no `x-request-id`.
 fn hypers_own(bytes: &[u8]) -> Option<StatusCode> {
     let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     let status = StatusCode::from_bytes(status)
@@ -247,14 +250,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
             }
             return Poll::Pending;
         }
-        // What has come already is still answered.
+        // What has already arrived is still answered.
         if this.phases.is_draining() || (phase == IDLE && this.phases.is_dismissed()) {
             return Poll::Ready(Ok(()));
         }
         ready!(this.poll_timer(cx, phase));
         if phase == HEAD && this.instead.is_empty() {
             this.say_instead(&ProxyError::RequestTimeout);
-            // If the peer does not read either, it is closed without a word.
+            // If the peer does not read either, the connection is closed without a word.
             drop(this.poll_instead(cx));
         }
         Poll::Ready(Ok(()))
@@ -314,10 +317,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
-        // hyper flushes the socket only once its own buffer is empty.
+        // hyper flushes the socket only when its own buffer is empty.
         this.mid_answer = false;
         if this.lingering {
-            // The timer is the linger's now.
+            // The timer now belongs to the linger.
             return Poll::Ready(Ok(()));
         }
         let mut phase = this.phases.get();
@@ -326,9 +329,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
                 this.notice_leaving(cx)?;
                 return Poll::Ready(Ok(()));
             }
-            // Of a body that is awaited hyper reads the rest, or the end, itself. The timer is set
-            // here and not where bytes are read: hyper may have looked for some before the service
-            // wanted any, and does not look again until some are there.
+            // hyper itself reads the rest, or the end, of an awaited body. The timer is set here
+            // and not where bytes are read: hyper may have looked for bytes before the service
+            // wanted any, and does not look again until there are some.
             if this.poll_timer(cx, BODY).is_ready() {
                 this.phases.body_is_late();
                 cx.waker().wake_by_ref();
@@ -338,8 +341,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         if phase == FLUSHING {
             phase = this.phases.flushed();
         }
-        // hyper does not read again when an answer has ended, so the timer is set here; whatever
-        // it or the drain have to say, the next read says.
+        // hyper does not read again when an answer has ended, so the timer is set here; the next
+        // read acts on it, or on a drain.
         let is_over = this.poll_timer(cx, phase).is_ready();
         let is_dismissed = phase == IDLE && this.phases.is_dismissed();
         if is_over || is_dismissed || this.phases.is_draining() {
@@ -351,7 +354,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.lingering {
-            // A peer that takes nothing more gets nothing more.
+            // A peer that accepts nothing more gets nothing more.
             drop(this.poll_instead(cx));
             ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
             if !this.phases.is_unread() || this.phases.is_draining() {

@@ -1,5 +1,5 @@
-//! Paths that OpenAI's and Anthropic's APIs share: which of the two a client speaks, and how models look
-//! in it.
+//! Paths that OpenAI's and Anthropic's APIs share: which of the two a client speaks, and how models
+//! are presented in it.
 //!
 //! Pure.
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 
-/// Whose API a client speaks where both have the path.
+/// The API a client speaks where both have the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     OpenAi,
@@ -18,7 +18,7 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// Anthropic's clients name a version with every request.
+    /// Anthropic's clients send a version with every request.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         if headers.contains_key("anthropic-version") {
             Self::Anthropic

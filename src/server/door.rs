@@ -1,5 +1,5 @@
-//! The door: a body in the words of one API becomes the request that is walked, and what comes
-//! back is put into the same words again. What is said is the affair of `surface`.
+//! The door: a body in the words of one API becomes the request that is walked, and the answer is
+//! put back into the same words. The translation itself is in `surface`.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +15,7 @@ use crate::surface::{self, Dropped, Ids, LARGE, Surface, Translated, messages, r
 /// Names what a request asked for and a translation had to leave out.
 pub(super) const DROPPED_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-dropped");
 
-/// A request that can be walked, and the way its answer has to look.
+/// A request that can be walked, and the form its answer must have.
 pub(super) struct Entered {
     pub(super) request: ChatRequest,
     pub(super) voice: Voice,
@@ -24,7 +24,7 @@ pub(super) struct Entered {
 /// How a request is answered.
 pub(super) struct Voice {
     surface: Surface,
-    /// `None` where the answer goes out as it comes.
+    /// `None` if the answer goes out unchanged.
     reply: Option<surface::Reply>,
     dropped: Dropped,
     request_id: String,
@@ -79,14 +79,14 @@ fn read(surface: Surface, bytes: Bytes, limits: &Limits) -> Result<Read, surface
     Ok((request, Some(reply), dropped))
 }
 
-/// What was left out, as a header has it; `None` where everything was carried.
+/// What was left out, as a header value; `None` if everything was carried over.
 pub(super) fn in_words(dropped: &Dropped) -> Option<String> {
     let names = || dropped.names().collect::<Vec<_>>().join(", ");
     (!dropped.is_empty()).then(names)
 }
 
 impl Voice {
-    /// Where the stream of this request's answer goes through.
+    /// How the stream of this request's answer is translated.
     pub(super) fn rendering(self) -> Rendering {
         let ids = self.ids();
         match (self.reply, self.surface) {
@@ -99,15 +99,15 @@ impl Voice {
         }
     }
 
-    /// How a plain answer is put; `None` where it goes out as it comes.
+    /// How a plain answer is translated; `None` if it goes out unchanged.
     pub(super) fn wording(&self) -> Option<Wording> {
         let reply = self.reply.clone()?;
         let ids = self.ids();
         Some(Wording { reply, ids })
     }
 
-    /// Says in an answer's head what was left out: by the translation, and of what the provider was
-    /// sent, where one has answered.
+    /// Reports in an answer's head what was left out: by the translation and, if a provider
+    /// answered, of what it was sent.
     pub(super) fn name_dropped(&self, headers: &mut HeaderMap, by_provider: Option<&Dropped>) {
         let mut dropped = self.dropped.clone();
         by_provider.into_iter().for_each(|more| dropped.join(more));

@@ -1,4 +1,4 @@
-//! What a walk came to, and how the record of its request ends.
+//! The result of a walk, and how the record of its request ends.
 
 use std::pin::Pin;
 
@@ -8,16 +8,16 @@ use crate::request::InvalidRequest;
 use crate::surface::Invalid;
 use crate::telemetry::{Ending, RequestRecord};
 
-/// What a walk came to.
+/// The result of a walk.
 pub(super) struct Walked {
     pub(super) record: RequestRecord,
     pub(super) result: Result<Answer, ProxyError>,
 }
 
-/// A walk under way, as a future that owns all it needs.
+/// A walk in progress, as a future that owns all it needs.
 pub(super) type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
 
-/// Writes down how a request ended that got an error; `in_stream` if its 200 had gone out before.
+/// Records how a request that got an error ended; `in_stream` if its 200 had gone out before.
 pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, in_stream: bool) {
     let status = if in_stream { 200 } else { error.status() };
     let mid_stream_error = in_stream.then(|| error.code());
@@ -57,7 +57,7 @@ pub(super) fn ends(record: &mut RequestRecord, error: &ProxyError, in_stream: bo
     record.ends(ending);
 }
 
-/// Whether the upstream could not be reached: no attempt, and yet a failure of ours.
+/// Whether the upstream could not be reached: not an attempt, and yet a failure on our side.
 fn is_unreachable(error: &ProxyError) -> bool {
     let ProxyError::Refused { refusal, .. } = error else {
         return false;

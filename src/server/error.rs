@@ -1,6 +1,6 @@
 //! Every error the proxy gives, in OpenAI's one shape (spec §3).
 //!
-//! Making a response logs nothing: the operator's side of a failure is in the request record.
+//! Making a response logs nothing: what the operator needs to know is in the request record.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::clock::rfc3339;
 use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
 
-/// An answer that is an error of ours, or one of the upstream's that is passed on.
+/// An answer that is an error of our own, or one of the upstream's that is passed on.
 #[derive(Clone, Debug)]
 pub(super) enum ProxyError {
     MissingKey,
     InvalidKey,
-    /// Bytes that are no HTTP request; the status is the one hyper found.
+    /// Bytes that are not an HTTP request; the status is the one hyper chose.
     Malformed(StatusCode),
     Invalid(Invalid),
     NotFound,
@@ -37,30 +37,30 @@ pub(super) enum ProxyError {
     TooLarge {
         limit: usize,
     },
-    /// A body packed in a way that is not undone.
+    /// A body with an unsupported encoding.
     UnknownCoding(UnknownCoding),
-    /// A WebSocket is asked for.
+    /// A WebSocket was requested.
     NoWebSocket,
-    /// The request comes from a proxy like this one, perhaps from this one.
+    /// The request comes from a proxy like this one, perhaps from this very one.
     Loop,
-    /// As many connections are open as may be, and none is idle.
+    /// The maximum number of connections is open, and none is idle.
     TooManyConnections,
-    /// The client left within its own body; nobody may read this.
+    /// The client left while sending its body; no one will read this.
     ClientGone,
     ShuttingDown,
     RefreshFailed(String),
-    /// `/admin/events` has as many listeners as it may have.
+    /// `/admin/events` has the maximum number of listeners.
     TooManyListeners,
     Internal,
     Refused {
         refusal: Refusal,
-        /// The account whose key is refused, where that is why.
+        /// The account whose key is refused, if that is the reason.
         whose: Option<Arc<Facts>>,
     },
 }
 
-/// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code asks ten times again with a key
-/// that is wrong, and all of them where the upstream's is.
+/// OpenAI's and Anthropic's SDKs obey it. Without it Claude Code retries ten times with a wrong
+/// key, and all of them do when the upstream's key is wrong.
 pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 impl ProxyError {
@@ -76,7 +76,7 @@ impl ProxyError {
                 401,
                 "invalid_api_key",
                 "authentication_error",
-                "The API key is not one of this proxy's PROXY_API_KEY.",
+                "The API key is not in this proxy's PROXY_API_KEY.",
             ),
             Self::Malformed(status) => View::new(
                 status.as_u16(),
@@ -121,7 +121,7 @@ impl ProxyError {
                 "unsupported_encoding",
                 INVALID,
                 format!(
-                    "The body's Content-Encoding \"{named}\" is not understood. One of {} is, or none.",
+                    "The body's Content-Encoding \"{named}\" is not supported. Use one of {}, or none.",
                     Coding::ALL
                 ),
             ),
@@ -129,26 +129,21 @@ impl ProxyError {
                 426,
                 "upgrade_required",
                 INVALID,
-                "This proxy speaks no WebSocket. POST here, with \"stream\": true for events.",
+                "This proxy does not support WebSocket. POST here, with \"stream\": true for events.",
             ),
             Self::Loop => View::new(
                 508,
                 "loop_detected",
                 SERVER,
-                "The request comes from a free-llm-proxy. One that asks another, or itself, is not served: it would go round.",
+                "The request comes from a free-llm-proxy. Requests from another one, or from this one itself, are not served: they would loop.",
             ),
             Self::TooManyConnections => View::new(
                 503,
                 "too_many_connections",
                 SERVER,
-                "As many connections are open as may be (MAX_CONNECTIONS). Try again in a moment.",
+                "Too many connections are open (MAX_CONNECTIONS). Try again in a moment.",
             ),
-            Self::ClientGone => View::new(
-                400,
-                "invalid_request",
-                INVALID,
-                "The body ended before its end.",
-            ),
+            Self::ClientGone => View::new(400, "invalid_request", INVALID, "The body ended early."),
             Self::ShuttingDown => {
                 View::new(503, "shutting_down", SERVER, "The proxy is shutting down.")
             }
@@ -156,13 +151,13 @@ impl ProxyError {
                 502,
                 "refresh_failed",
                 SERVER,
-                format!("The model list could not be read: {why}. The old one stays."),
+                format!("The model list could not be read: {why}. The old one is kept."),
             ),
             Self::TooManyListeners => View::new(
                 503,
                 "too_many_listeners",
                 SERVER,
-                "As many listen to /admin/events as may. Close one of them.",
+                "Too many clients are listening to /admin/events. Close one of them.",
             ),
             Self::Internal => View::new(
                 500,
@@ -174,12 +169,12 @@ impl ProxyError {
         }
     }
 
-    /// The error's code, as the log gives it for a reason.
+    /// The error's code, which the log gives as the reason.
     pub(super) fn code(&self) -> &'static str {
         self.view().code
     }
 
-    /// The same for the log, where an error of the upstream's has a code by its status.
+    /// The same for the log, where an error of the upstream's has a code derived from its status.
     pub(super) fn reason(&self) -> Cow<'static, str> {
         if let Self::Refused {
             refusal: Refusal::Passed(answer),
@@ -246,7 +241,7 @@ impl ProxyError {
             Self::UnknownCoding(_) => {
                 headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(Coding::ALL));
             }
-            // RFC 9110 §15.5.22 wants it said what is spoken.
+            // RFC 9110 §15.5.22 requires naming the supported protocol.
             Self::NoWebSocket => {
                 headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
                 headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));

@@ -1,4 +1,4 @@
-//! Who may call: the key (spec §3), and how guessing is slowed down (spec §13).
+//! Which callers are let in: the key (spec §3), and how guessing is slowed down (spec §13).
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -25,14 +25,14 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How long a guess waits for its answer.
 const HELD_FOR: Duration = Duration::from_secs(1);
-/// How many wait at once; a further one gets none.
+/// How many wait at once; a further one gets no answer.
 const HELD: usize = 64;
 
 /// The keys, and the wrong ones that were tried.
 #[derive(Debug)]
 pub(super) struct Gate {
     keys: Vec<Secret>,
-    /// A std lock, held for a look at one address.
+    /// A std lock, held to look up one address.
     guesses: Mutex<(Guesses, Seldom)>,
     held: Semaphore,
 }
@@ -51,12 +51,12 @@ impl Gate {
         }
     }
 
-    /// Checks the key that a request brings.
+    /// Checks the key of a request.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), ProxyError> {
         check_key(headers, &self.keys)
     }
 
-    /// Counts a request that was not let in, and holds it back if it is a guess.
+    /// Counts a request that was not let in, and delays the answer if it is a guess.
     pub(super) async fn turn_away(
         &self,
         error: &ProxyError,
@@ -66,7 +66,7 @@ impl Gate {
         log: &Log,
     ) -> Result<(), Closed> {
         metrics.unauthorized(error.code());
-        // Without a key it is no guess.
+        // Without a key it is not a guess.
         if !matches!(error, ProxyError::InvalidKey) || !self.is_guess(peer, log) {
             return Ok(());
         }
@@ -94,8 +94,8 @@ impl Gate {
     }
 }
 
-/// Checks the key, in constant time against every one of ours. It stands in `Authorization:
-/// Bearer` or in `x-api-key`; agents that were told of one key send another maker's in the other.
+/// Checks the key, in constant time, against each of ours. It may be in `Authorization: Bearer` or
+/// in `x-api-key`; agents configured with one key send another vendor's in the other.
 fn check_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), ProxyError> {
     let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
     if bearer.is_some_and(|token| is_ours(token, keys)) {
@@ -118,7 +118,7 @@ fn is_ours(token: &[u8], keys: &[Secret]) -> bool {
     fits.into()
 }
 
-/// The one value of a header. Of two, which one counts would be a guess.
+/// The only value of a header. With two, choosing one would be a guess.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, ProxyError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(HeaderValue::as_bytes);

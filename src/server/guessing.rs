@@ -1,6 +1,6 @@
-//! Guessing of keys is slowed down (spec §13): which address has sent too many wrong ones.
+//! Slows down the guessing of keys (spec §13): which address has sent too many wrong ones.
 //!
-//! Pure, and of bounded size however many addresses there are. What slowing means is `gate`'s.
+//! Pure, and of bounded size however many addresses there are. `gate` does the slowing.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Up to this many wrong keys of one address are taken for mistakes.
+/// Up to this many wrong keys from one address count as mistakes.
 const FREE: usize = 20;
 /// Within this time.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How many addresses are told apart; the others count as one.
+/// How many addresses are tracked separately; the others count as one.
 const ADDRESSES: usize = 4_096;
 
 /// The wrong keys of the last minute.
@@ -24,7 +24,7 @@ pub(super) struct Guesses {
 }
 
 impl Guesses {
-    /// Counts a wrong key, and answers whether it is one too many.
+    /// Counts a wrong key, and returns whether it is one too many.
     pub(super) fn wrong(&mut self, peer: IpAddr, now: Instant) -> bool {
         let peer = network(peer);
         if let Some(recent) = self.by.get_mut(&peer) {
@@ -39,7 +39,8 @@ impl Guesses {
         self.by.entry(peer).or_default().add(now)
     }
 
-    /// Forgets the addresses whose wrong keys are all old. Once a second at most: it looks at every one.
+    /// Forgets the addresses whose wrong keys are all old. At most once a second, because it looks
+    /// at every one.
     fn sweep(&mut self, now: Instant) {
         let lately = |swept| now.duration_since(swept) < Duration::from_secs(1);
         if self.swept.is_some_and(lately) {
@@ -50,7 +51,7 @@ impl Guesses {
     }
 }
 
-/// The network that an address belongs to: of IPv6 a household has 2^64 addresses or more.
+/// The network that an address belongs to: with IPv6 a household has 2^64 addresses or more.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -61,7 +62,7 @@ fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// When the last wrong keys came, oldest first; never more than are free.
+/// When the last wrong keys came, oldest first; never more of them than are tolerated.
 #[derive(Debug, Default)]
 struct Recent(VecDeque<Instant>);
 
@@ -88,8 +89,8 @@ mod tests {
         type Row<'a> = (&'a str, &'a [(u64, usize)], usize);
         #[rustfmt::skip]
         let rows: [Row<'_>; 6] = [
-            // what comes                              at s, so many         of them slowed
-            ("so many are mistakes",                   &[(0, 20)],           0),
+            // what arrives                            at s, how many        of them slowed
+            ("as many as count as mistakes",           &[(0, 20)],           0),
             ("the 21st is not",                        &[(0, 21)],           1),
             ("all from the 21st on",                   &[(0, 100)],          80),
             ("spread over the minute",                 &[(0, 10), (59, 11)], 1),
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn s13_addresses_are_told_apart_by_whose_they_are() {
+    fn s13_addresses_are_tracked_by_network() {
         #[rustfmt::skip]
         let rows = [
             ("10.0.0.1",          "10.0.0.2",                false),
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn s13_more_addresses_than_are_told_apart_count_as_one() {
+    fn s13_addresses_beyond_the_limit_count_as_one() {
         let (mut known, start) = (Guesses::default(), Instant::now());
         let address = |n: u32| IpAddr::V4(n.into());
         for n in 0..u32::try_from(ADDRESSES + FREE).unwrap() {

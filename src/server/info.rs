@@ -1,4 +1,4 @@
-//! What the proxy tells of itself: what it is, health, readiness, metrics (spec §3).
+//! What the proxy says about itself: what it is, health, readiness, metrics (spec §3).
 
 use http::header::{ACCEPT, LOCATION, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -18,7 +18,7 @@ pub(super) fn about(path: &str, headers: &HeaderMap) -> Response<ReplyBody> {
     let mut response = if wants_a_page(headers) {
         let mut response = Response::new(ReplyBody::full(""));
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-        // Relative, as a proxy before this one may have put a prefix to the path.
+        // Relative, because a proxy in front of this one may have put a prefix to the path.
         let there = HeaderValue::from_static("ui");
         response.headers_mut().insert(LOCATION, there);
         response
@@ -30,7 +30,7 @@ pub(super) fn about(path: &str, headers: &HeaderMap) -> Response<ReplyBody> {
     response
 }
 
-/// Whether HTML is asked for by name: `*/*` is what every client of an API sends.
+/// Whether HTML is asked for explicitly: every API client sends `*/*`.
 fn wants_a_page(headers: &HeaderMap) -> bool {
     let ranges = headers
         .get_all(ACCEPT)

@@ -1,5 +1,5 @@
-//! Waiting aloud (spec §5): an agent gives up on a silent connection, so a stream that has to
-//! wait says so in comments, while the walk goes on behind them.
+//! Waiting aloud (spec §5): an agent gives up on a silent connection, so a stream that has to wait
+//! sends comments while the walk continues behind them.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -38,7 +38,7 @@ enum State {
 }
 
 impl KeepAlive {
-    /// Goes on with `walk`; the first comment goes out at once, a further one each `period`.
+    /// Continues with `walk`; the first comment goes out at once, and another one each `period`.
     pub(super) fn new(
         walk: Walk,
         period: Duration,
@@ -68,7 +68,7 @@ impl KeepAlive {
                 opened: Opened::Stream(stream),
                 attempt,
             }) => {
-                // The headers went out too early to say it.
+                // The headers went out too early to contain it.
                 let offer = &stream.candidate.offer;
                 let mut comment = format!(": {MODEL_HEADER}: {}\n\n", offer.public_id);
                 if !offer.provider.is_openrouter() {
@@ -83,7 +83,7 @@ impl KeepAlive {
                 let committed = stream.commit(rendering, walker, Some(period), attempt, record);
                 return State::Streaming(Box::new(committed));
             }
-            // A stream was asked for, and `attempt` answers nothing else.
+            // A stream was asked for, so `attempt` returns nothing else.
             Ok(_) => ProxyError::Internal,
             Err(error) => error,
         };
@@ -133,7 +133,7 @@ impl Flow for KeepAlive {
 
     fn cut(&mut self) {
         match &mut self.state {
-            // The walk finds out by itself, and ends in an error.
+            // The walk notices that itself, and ends with an error.
             State::Walking { .. } | State::Ended => {}
             State::Streaming(committed) => Flow::cut(committed.as_mut()),
         }

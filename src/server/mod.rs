@@ -1,7 +1,7 @@
 //! The HTTP face: connections, routes, keys, limits, errors, drain (spec §3, §6, §8).
 //!
-//! It knows everything, and nothing knows it. What a request needs and who serves it is
-//! decided below.
+//! It depends on everything, and nothing depends on it. What a request needs and which model serves
+//! it is decided below.
 
 mod access;
 mod accounts;
@@ -82,7 +82,7 @@ pub struct App {
     gate: Gate,
     /// What people may know of the accounts.
     accounts: Accounts,
-    /// What the outside is called where people read of it.
+    /// What the outside services are called in texts for people.
     names: Names,
     limits: Limits,
     stream_keepalive: Option<Duration>,
@@ -97,7 +97,7 @@ pub struct App {
 }
 
 impl App {
-    /// The face of a proxy made of these parts.
+    /// Builds the HTTP face from these parts.
     #[must_use]
     pub fn new(
         config: &Config,
@@ -131,13 +131,13 @@ impl App {
         }
     }
 
-    /// What is known of the models.
+    /// What is known about the models.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// A walk that brought no answer, as an error.
+    /// The error for a walk that brought no answer.
     fn refused(&self, refusal: Refusal) -> ProxyError {
         let whose = if let Refusal::UpstreamAuth { account, .. } = &refusal {
             self.accounts.get(account).cloned()
@@ -147,7 +147,8 @@ impl App {
         ProxyError::Refused { refusal, whose }
     }
 
-    /// The key endpoint refused OpenRouter's key when it was last asked, and no answer has come since.
+    /// Whether the key endpoint refused OpenRouter's key when it was last asked, and no answer has
+    /// come since.
     fn key_is_refused(&self) -> bool {
         let Some((Some(_), at)) = self.registry.outside().key else {
             return false;
@@ -231,7 +232,7 @@ impl App {
             && let Err(error) = self.gate.check(request.headers())
         {
             self.leave_body(&request, phases);
-            // In a box of its own: requests are rarely turned away.
+            // Boxed: requests are rarely turned away.
             let turned_away = self
                 .gate
                 .turn_away(&error, peer, phases, &self.metrics, &self.log);
@@ -253,8 +254,8 @@ impl App {
         if let Route::Complete(surface) = wanted {
             let asker = Asker::of(surface, request.headers());
             let sent = Sent::from(request);
-            // In a box of its own, as the walk within it: the room for an answer's future is the
-            // connection's as long as that is open.
+            // Boxed, as is the walk within it: a connection holds the space for an answer's future
+            // as long as it is open.
             let completed = chat::complete(self, surface, asker, sent, phases, request_id);
             return Ok(Box::pin(completed).await);
         }
@@ -262,7 +263,7 @@ impl App {
             return Ok(self.count_tokens(request.into(), phases).await);
         }
         if let Route::Admin(call) = wanted {
-            // In a box of its own: every request moves the room that its future takes.
+            // Boxed: every request moves the space that its future takes.
             let answer = Box::pin(admin::answer(self, call, request, phases)).await;
             return Ok(answer.unwrap_or_else(|error| error.response()));
         }
@@ -284,7 +285,7 @@ impl App {
             Route::Health => Ok(info::health()),
             Route::Ready => Ok(info::ready(self)),
             Route::Metrics => Ok(info::metrics(self)),
-            // While it drains, too: the page then says so.
+            // Also while draining: the page then says so.
             Route::Ui(name) => Ok(ui::file(name, request.uri().path(), request.headers())),
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers(), &self.cors)),
@@ -309,7 +310,7 @@ impl App {
         let depth = self.limits.max_json_depth;
         let counted = chat::body_of(self, sent, phases).await;
         let counted = match counted {
-            // A large one would keep others of its thread waiting.
+            // A large one would keep other tasks of its thread waiting.
             Ok(body) if body.len() >= crate::surface::LARGE => {
                 let count = move || messages::count_tokens(&body, depth);
                 tokio::task::spawn_blocking(count)
@@ -346,8 +347,8 @@ impl App {
     }
 }
 
-/// Whether the body is chunked and nothing else: no other coding is understood here
-/// (RFC 9112 §6.1), and hyper takes `gzip, chunked` for `chunked`.
+/// Whether the body is chunked and nothing else: no other coding is supported here (RFC 9112 §6.1),
+/// and hyper treats `gzip, chunked` as `chunked`.
 fn is_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let alone = codings
@@ -362,8 +363,8 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// A new id for a request: random bits of the process, and a count spread over as many, so that
-/// no two are the same and making one asks the system for nothing.
+/// A new id for a request: random bits of the process, and a counter spread over as many bits, so
+/// that no two are the same and creating one takes no system call.
 fn request_id() -> String {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -27,7 +27,7 @@ pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, Pr
     Ok(reply::json(StatusCode::OK, &list))
 }
 
-/// `GET /v1/models/{id}`; an alias is answered with what it stands for.
+/// `GET /v1/models/{id}`; an alias is answered with its target.
 pub(super) fn one(
     app: &App,
     id: &str,
@@ -35,7 +35,7 @@ pub(super) fn one(
 ) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
-    // An alias may stand for whatever a request may name; here an id is spelt as the list has it.
+    // An alias may mean whatever a request may name; here an id is spelt as in the list.
     let found = match app.aliases.target(id) {
         Some(Target::Auto) => None,
         Some(Target::Model(name)) => snapshot.offer(name.as_str()),
@@ -53,7 +53,7 @@ pub(super) fn one(
         .ok_or(ProxyError::ModelNotFound)
 }
 
-/// The list of this moment.
+/// The current list.
 pub(super) fn snapshot(app: &App) -> Result<Arc<Snapshot>, ProxyError> {
     let not_ready = || app.refused(Refusal::NotReady);
     app.registry.snapshot().ok_or_else(not_ready)
@@ -73,7 +73,7 @@ fn created(snapshot: &Snapshot) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// What leaves the choice to the proxy; agents shorten a conversation by its window.
+/// The entry that leaves the choice to the proxy; agents shorten a conversation by its window.
 fn auto(snapshot: &Snapshot, created: u64) -> Value {
     json!({
         "id": "auto",
@@ -85,7 +85,7 @@ fn auto(snapshot: &Snapshot, created: u64) -> Value {
     })
 }
 
-/// The provider where there is one, else the proxy itself.
+/// The provider if there is only one, else the proxy itself.
 fn owner_of_auto(snapshot: &Snapshot) -> &str {
     let mut providers = snapshot.accounts().iter().map(|account| &account.provider);
     match providers.next() {

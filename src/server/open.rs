@@ -1,8 +1,8 @@
-//! The open connections: how many there may be (spec §6), and how each is told that the proxy
-//! stops (spec §8).
+//! The open connections: how many there may be (spec §6), and how each learns that the proxy is
+//! stopping (spec §8).
 //!
-//! Each connection has flags and a waker of its own, and a list holds them: a stop walks the list
-//! once, so that no request has to look at anything that others look at too.
+//! Each connection has flags and a waker of its own, and a list holds them: stopping walks the list
+//! once, so that requests share no state.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Face;
 use super::phases::Phases;
 
-/// `/metrics` at an address of its own has this many connections beside the others: a scraper gets in
+/// `/metrics` at an address of its own has this many connections in addition: a scraper gets in
 /// while the proxy is full.
 const MAX_METRICS: usize = 64;
 
@@ -54,7 +54,7 @@ impl Open {
         }
     }
 
-    /// Whether the proxy stops.
+    /// Whether the proxy is stopping.
     pub(super) fn is_draining(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
@@ -71,13 +71,13 @@ impl Open {
         self.lock().all().for_each(Phases::cut);
     }
 
-    /// How many of the main ones there are.
+    /// How many connections of the main listener there are.
     pub(super) fn count(&self) -> usize {
         self.lock().main.len()
     }
 
-    /// Takes a new connection, for which the one that has been idle for longest may have to go;
-    /// `None` if there are too many and none is idle.
+    /// Takes a new connection, for which the longest idle one may be closed; `None` if there are
+    /// too many and none is idle.
     pub(super) fn admit(&self, face: Face, phases: &Phases) -> Option<u64> {
         let max = match face {
             Face::Main => self.max,
@@ -90,7 +90,7 @@ impl Open {
         Some(self.add(&mut list, face, phases))
     }
 
-    /// Takes one that is there already.
+    /// Adds a connection that already exists.
     pub(super) fn enter(&self, face: Face, phases: &Phases) -> u64 {
         self.add(&mut self.lock(), face, phases)
     }
@@ -105,12 +105,12 @@ impl Open {
         number
     }
 
-    /// It is closed.
+    /// Removes a connection that has closed.
     pub(super) fn leave(&self, face: Face, number: u64) {
         self.lock().of(face).remove(&number);
     }
 
-    /// Closes the one that has been idle for longest: the system has no socket left to give.
+    /// Closes the longest idle connection: the system has no socket left.
     pub(super) fn make_room(&self) {
         dismiss_one(self.lock().all());
     }
@@ -120,7 +120,7 @@ impl Open {
     }
 }
 
-/// Closes the one that has been idle for longest; whether there was one.
+/// Closes the longest idle connection; returns whether there was one.
 fn dismiss_one<'a>(open: impl Iterator<Item = &'a Phases>) -> bool {
     let idle = open.filter_map(|phases| Some((phases.idle_since()?, phases)));
     let longest = idle.min_by_key(|(since, _)| *since);
@@ -133,10 +133,10 @@ mod tests {
     use crate::server::phases::Busy;
 
     #[test]
-    fn s6_who_goes_when_there_are_too_many() {
+    fn s6_the_longest_idle_connection_is_closed_when_there_are_too_many() {
         #[rustfmt::skip]
         let rows: [(&str, &[char], Option<usize>); 5] = [
-            // what the three are doing        who goes for a fourth
+            // what the three are doing        which is closed for a fourth
             ("all idle",          &['i', 'i', 'i'], Some(0)),
             ("the first busy",    &['b', 'i', 'i'], Some(1)),
             ("two of them busy",  &['b', 'h', 'i'], Some(2)),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_none_is_closed_twice_and_a_place_that_is_left_is_free() {
+    fn s6_no_connection_is_closed_twice_and_a_closed_one_frees_its_place() {
         let open = Open::new(2);
         let (all, _busy) = crowd(&['i', 'i', 'i', 'i']);
         let numbers: Vec<_> = all
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_metrics_elsewhere_have_room_of_their_own() {
+    fn s6_a_metrics_listener_has_a_limit_of_its_own() {
         let open = Open::new(1);
         let (all, _busy) = crowd(&['b', 'b', 'b']);
         assert!(open.admit(Face::Main, &all[0]).is_some());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn s8_a_connection_that_comes_late_drains_as_well() {
+    fn s8_a_connection_opened_while_draining_drains_as_well() {
         let open = Open::new(1);
         let (early, late) = (Phases::new(), Phases::new());
         open.enter(Face::Main, &early);
@@ -200,7 +200,7 @@ mod tests {
         assert!(early.is_draining() && late.is_draining() && open.is_draining());
     }
 
-    /// Connections that are idle, in a head or busy, the first for longest.
+    /// Connections that are idle, in a head or busy, the longest idle first.
     fn crowd(doing: &[char]) -> (Vec<Phases>, Vec<Busy>) {
         let mut busy = Vec::new();
         let begun = |doing: &char| {

@@ -1,6 +1,6 @@
 //! The phase of one client connection, shared by the socket below hyper and the service above it.
 //!
-//! Facts and bookkeeping only: what follows from a phase is done in `connection`.
+//! Facts and bookkeeping only: `connection` acts on them.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use futures_util::task::AtomicWaker;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-/// No connection keeps a larger head buffer than this from one request to the next.
+/// No connection keeps a head buffer larger than this from one request to the next.
 const HEAD_KEPT: usize = 8 * 1024;
 
-/// What a head ends with.
+/// The end of a head.
 const BLANK: &[u8] = b"\r\n\r\n";
 
-/// Nothing of a next request has come.
+/// Nothing of a next request has arrived.
 pub(super) const IDLE: u8 = 0;
-/// Some of a head has come.
+/// Part of a head has arrived.
 pub(super) const HEAD: u8 = 1;
 /// A request is being answered.
 pub(super) const BUSY: u8 = 2;
-/// The answer is made, and not all of it has gone to the socket yet.
+/// The answer is complete, but not all of it has been written to the socket.
 pub(super) const FLUSHING: u8 = 3;
 /// The phase of one connection, shared by the socket below hyper and the service above it.
 #[derive(Clone, Debug)]
@@ -33,9 +33,9 @@ pub(super) struct Phases(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     phase: AtomicU8,
-    /// Since when it has been idle, if it is, in nanoseconds of the process.
+    /// Since when it has been idle, in nanoseconds of the process.
     idle_since: AtomicU64,
-    /// Somebody else needs its place.
+    /// Its place is needed for another connection.
     dismissed: AtomicBool,
     draining: AtomicBool,
     cut: AtomicBool,
@@ -44,11 +44,11 @@ struct Shared {
     receiving: AtomicBool,
     /// It was awaited for too long.
     late: AtomicBool,
-    /// `head` belongs to the request that comes next.
+    /// `head` belongs to the next request.
     fresh: AtomicBool,
     /// A next head has begun in the bytes that hyper holds.
     pipelined: AtomicBool,
-    /// The connection's task: for who tells it to drain.
+    /// The connection's task, woken to drain.
     task: AtomicWaker,
     /// The bytes of the head that is being read. A std lock, held for a copy.
     head: Mutex<Vec<u8>>,
@@ -72,7 +72,7 @@ impl Phases {
         }))
     }
 
-    /// It is idle from now on.
+    /// Marks it as idle.
     pub(super) fn idles(&self, now: Instant) {
         self.0.idle_since.store(nanos(now), Ordering::Relaxed);
     }
@@ -83,18 +83,18 @@ impl Phases {
         is_idle.then(|| self.0.idle_since.load(Ordering::Relaxed))
     }
 
-    /// It is closed as soon as it is idle: at once, unless a request has just come.
+    /// Closes it as soon as it is idle: at once, unless a request has just arrived.
     pub(super) fn dismiss(&self) {
         self.0.dismissed.store(true, Ordering::Relaxed);
         self.0.task.wake();
     }
 
-    /// Whether it is.
+    /// Whether it is to be closed as soon as it is idle.
     pub(super) fn is_dismissed(&self) -> bool {
         self.0.dismissed.load(Ordering::Relaxed)
     }
 
-    /// A head is whole and its request is being answered; the guard ends that.
+    /// A head is complete and its request is being answered, until the guard is dropped.
     pub(super) fn busy(&self) -> Busy {
         self.0.phase.store(BUSY, Ordering::Relaxed);
         Busy(self.clone())
@@ -112,17 +112,17 @@ impl Phases {
         self.0.receiving.load(Ordering::Relaxed)
     }
 
-    /// The peer has been silent for too long within its body.
+    /// Marks the body as late: the peer has been silent for too long within it.
     pub(super) fn body_is_late(&self) {
         self.0.late.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that is so.
+    /// Whether the body is late.
     pub(super) fn is_late(&self) -> bool {
         self.0.late.load(Ordering::Relaxed)
     }
 
-    /// The answer goes out although the request's body was not read to its end.
+    /// Notes that the answer goes out although the request's body was not read to its end.
     pub(super) fn body_left_unread(&self) {
         self.0.unread.store(true, Ordering::Relaxed);
     }
@@ -133,7 +133,7 @@ impl Phases {
         self.0.task.wake();
     }
 
-    /// Runs the connection so that it learns at once when it is to drain or is cut.
+    /// Runs the connection so that it learns at once when it is to drain or is cut off.
     pub(super) async fn watched<T>(&self, mut connection: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             self.0.task.register(cx.waker());
@@ -142,7 +142,7 @@ impl Phases {
         .await
     }
 
-    /// Runs what belongs to the connection's task until it is done, or has to wait while
+    /// Runs something that belongs to the connection's task until it is done, or has to wait while
     /// `stop` holds.
     pub(super) async fn unless<T>(
         &self,
@@ -156,7 +156,7 @@ impl Phases {
         .await
     }
 
-    /// The drain's time is over: what is open still ends properly, and at once.
+    /// The time for draining is over: what is open still ends properly, and at once.
     pub(super) fn cut(&self) {
         self.0.cut.store(true, Ordering::Relaxed);
         self.0.task.wake();
@@ -167,16 +167,16 @@ impl Phases {
         self.0.cut.load(Ordering::Relaxed)
     }
 
-    /// Whether the head of the request that comes in now had both `Content-Length` and
-    /// `Transfer-Encoding`, of which hyper shows only one: two readings of where the request
-    /// ends. A pipelined head was not seen here; hyper then closes the connection behind it,
-    /// which RFC 9112 §6.3 allows as well.
+    /// Whether the head of the current request had both `Content-Length` and `Transfer-Encoding`,
+    /// of which hyper shows only one: two interpretations of where the request ends. A pipelined
+    /// head was not seen here; hyper then closes the connection after it, which RFC 9112 §6.3
+    /// allows as well.
     pub(super) fn is_ambiguous(&self) -> bool {
         let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.fresh.load(Ordering::Relaxed) && header(&head, b"content-length").is_some()
     }
 
-    /// Whether the head declares a longer body than that, even one that no number can hold.
+    /// Whether the head declares a body longer than this, even one that does not fit any number.
     pub(super) fn declares_more_than(&self, limit: usize) -> bool {
         let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
         let length = header(&head, b"content-length")
@@ -186,13 +186,13 @@ impl Phases {
         number && declared(&head).is_none_or(|length| length > limit)
     }
 
-    /// The `Origin` of the head that is being read, as far as it has come.
+    /// The `Origin` of the head that is being read, as far as it has arrived.
     pub(super) fn origin(&self) -> Option<HeaderValue> {
         let head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
         HeaderValue::from_bytes(header(&head, b"origin")?.trim_ascii()).ok()
     }
 
-    /// The head has been looked at.
+    /// The head has been handled.
     pub(super) fn head_is_read(&self) {
         self.0.fresh.store(false, Ordering::Relaxed);
     }
@@ -207,7 +207,7 @@ impl Phases {
         self.0.unread.load(Ordering::Relaxed)
     }
 
-    /// The whole answer has gone to the socket; answers what phase that leads to.
+    /// The whole answer has been written to the socket; returns the phase that follows.
     pub(super) fn flushed(&self) -> u8 {
         let next = if self.0.pipelined.swap(false, Ordering::Relaxed) {
             HEAD
@@ -218,12 +218,12 @@ impl Phases {
         next
     }
 
-    /// Some of a head has come.
+    /// Part of a head has arrived.
     pub(super) fn in_head(&self) {
         self.0.phase.store(HEAD, Ordering::Relaxed);
     }
 
-    /// The phase now.
+    /// The current phase.
     pub(super) fn get(&self) -> u8 {
         self.0.phase.load(Ordering::Relaxed)
     }
@@ -236,8 +236,8 @@ impl Phases {
             head.clear();
             head.shrink_to(HEAD_KEPT);
         }
-        // The blank line may begin in what came before. What stands behind it is body, perhaps a
-        // large one, and is not copied.
+        // The blank line may begin in what came before. What follows it is body, perhaps a large
+        // one, and is not copied.
         let before = head.len();
         let seam = before.saturating_sub(3);
         head.extend_from_slice(bytes.get(..3).unwrap_or(bytes));
@@ -264,7 +264,7 @@ fn nanos(now: Instant) -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The value of a header in the bytes of a head.
+/// The value of a header in the raw bytes of a head.
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut rest = head;
     loop {
@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s6_of_what_arrives_the_head_is_kept_wherever_it_is_cut() {
+    fn s6_the_head_is_kept_wherever_the_bytes_are_cut() {
         let head = "POST / HTTP/1.1\r\nContent-Length: 5\r\nOrigin: x";
         for (behind, pipelined) in [("hello", false), ("helloGET", true), ("\r\n\r\n", false)] {
             let bytes = format!("{head}\r\n\r\n{behind}").into_bytes();

@@ -12,19 +12,19 @@ use http_body::{Body, Frame, SizeHint};
 use super::phases::Busy;
 use crate::answer::AnswerHead;
 
-/// A body that is made while it goes out.
+/// A body that is produced while it is sent.
 pub(super) trait Flow: Send {
     /// The next bytes; `None` at the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 
-    /// Ends it with what the client should still read; without effect once it has ended.
+    /// Ends it with what the client should still read; no effect once it has ended.
     fn cut(&mut self);
 }
 
-/// The body of an answer; when it is dropped, the answer has ended.
+/// The body of an answer; dropping it means that the answer has ended.
 pub(super) struct ReplyBody {
     content: Content,
-    /// Told when the answer has ended, however it did; tells when it must.
+    /// Released when the answer has ended, however it did; says when it must end.
     busy: Option<Busy>,
 }
 
@@ -48,7 +48,7 @@ impl ReplyBody {
         }
     }
 
-    /// Puts other bytes in the place of those that are all there.
+    /// Replaces the bytes of a body that is complete.
     pub(super) fn map_full(self, change: impl FnOnce(&Bytes) -> Bytes) -> Self {
         let content = match self.content {
             Content::Full(bytes) => Content::Full(change(&bytes)),
@@ -103,7 +103,7 @@ impl Body for ReplyBody {
     }
 }
 
-/// An answer with room for the headers that all of them get.
+/// An answer with room for the headers that every answer gets.
 pub(super) fn with_room(body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::new(body);
     *response.headers_mut() = HeaderMap::with_capacity(12);
@@ -119,7 +119,7 @@ pub(super) fn json(status: StatusCode, body: &serde_json::Value) -> Response<Rep
     )
 }
 
-/// An answer that is all there.
+/// An answer with a complete body.
 pub(super) fn text(
     status: StatusCode,
     content_type: HeaderValue,
@@ -131,8 +131,7 @@ pub(super) fn text(
     response
 }
 
-/// Puts back what comes back of the upstream's headers; `usual` is the content type where it
-/// named none.
+/// Copies the upstream headers that are passed on; `usual` is the content type if it named none.
 pub(super) fn head(headers: &mut HeaderMap, answer: &AnswerHead, usual: &'static str) {
     let usual = || HeaderValue::from_static(usual);
     headers.insert(

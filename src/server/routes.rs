@@ -12,7 +12,7 @@ use super::dialect::Dialect;
 use super::ui;
 use crate::surface::Surface;
 
-/// Where a request wants to go.
+/// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Preflight,
@@ -27,10 +27,10 @@ pub(super) enum Route {
     Model(String),
     Refresh,
     Admin(Admin),
-    /// The page, or a file of it.
+    /// The page, or one of its files.
     Ui(&'static str),
     NotFound,
-    /// The route is there, but not for this method.
+    /// The route exists, but not for this method.
     MethodNotAllowed {
         wanted: Box<Self>,
         allow: &'static str,
@@ -38,7 +38,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Whether it is `/metrics`, by whatever method.
+    /// Whether it is `/metrics`, with any method.
     pub(super) fn is_metrics(&self) -> bool {
         match self {
             Self::Metrics => true,
@@ -63,7 +63,7 @@ impl Route {
         match self {
             Self::Preflight | Self::About | Self::Health | Self::Ready | Self::Ui(_) => true,
             Self::Metrics => !metrics_auth,
-            // The base URL is open to GET and HEAD alone.
+            // The base URL is open to GET and HEAD only.
             Self::MethodNotAllowed { wanted, .. } => {
                 **wanted != Self::About && wanted.is_open(metrics_auth)
             }
@@ -117,8 +117,8 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     }
 }
 
-/// The API that a client at this path speaks, whether the route exists or not: its errors have
-/// that API's shape. Where several have the path, the headers tell.
+/// The API that a client at this path speaks, whether the route exists or not: its errors have that
+/// API's shape. Where several APIs have the path, the headers decide.
 pub(super) fn surface(path: &str, headers: &HeaderMap) -> Surface {
     let path = tidy(path);
     let path = within_v1(&path);
@@ -165,8 +165,8 @@ fn of_the_page(path: &str) -> Option<(Route, &'static str)> {
     Some((Route::Ui(name), GET))
 }
 
-/// The path without what bases are configured to begin with: `/v1` (some clients add it to a base
-/// that has it, some to none), and `/api/v1`, which is OpenRouter's.
+/// The path without the prefixes that bases are configured with: `/v1` (some clients add it to a
+/// base that has it, some to none), and OpenRouter's `/api/v1`.
 fn within_v1(path: &str) -> &str {
     let mut rest = path;
     if let Some(after) = path.strip_prefix("/api").filter(|r| r.starts_with("/v1")) {
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s3_every_route_by_every_spelling() {
+    fn s3_every_route_in_every_spelling() {
         use Route::{
             About, CountTokens, Health, Metrics, Models, NotFound, Preflight, Ready, Refresh,
         };

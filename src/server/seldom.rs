@@ -1,4 +1,4 @@
-//! What may happen thousands of times a second is told once a minute, with how often it was.
+//! Things that may happen thousands of times a second are reported once a minute, with a count.
 //!
 //! Pure.
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// One kind of such things.
+/// One kind of such events.
 #[derive(Debug, Default)]
 pub(super) struct Seldom {
     told: Option<Instant>,
@@ -16,7 +16,8 @@ pub(super) struct Seldom {
 }
 
 impl Seldom {
-    /// It has happened. If it is to be told now: how often since it was last told.
+    /// Counts an event. If it is to be reported now, returns how many there were since the last
+    /// report.
     pub(super) fn happened(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s13_it_is_told_once_a_minute() {
+    fn s13_events_are_reported_once_a_minute() {
         let (mut seldom, start) = (Seldom::default(), Instant::now());
         #[rustfmt::skip]
         let rows = [

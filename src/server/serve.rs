@@ -1,5 +1,5 @@
-//! Accepts connections, as many as there may be (spec §6), until told to stop, then lets what is
-//! open finish (spec §8).
+//! Accepts connections, up to the limit (spec §6), until stopped, then lets what is open finish
+//! (spec §8).
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -33,21 +33,22 @@ pub enum Face {
     Metrics,
 }
 
-/// How long the last words of what is cut may take to be read.
+/// How long the last words of answers that are cut off may take to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A request's head: ten times what a browser sends, and more than any server of note takes.
+/// A request's head: ten times what a browser sends, and more than any server of note accepts.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// How many are told at once that there are too many; a further one is closed without a word.
+/// How many clients are answered at once that there are too many; a further one is closed without a
+/// word.
 const TOLD: usize = 64;
 
-/// How long to wait when the system has no socket left to give.
+/// How long to wait when the system has no socket left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` is done. Then the listener closes at once, idle and half-sent
-/// connections are closed, and open answers may finish within `DRAIN_TIMEOUT_SEC`; those that
-/// do not are ended with an error. Answers whether all of them finished.
+/// Serves until `stop` is done. Then the listener closes at once, idle and half-sent connections
+/// are closed, and open answers may finish within `DRAIN_TIMEOUT_SEC`; those that do not are ended
+/// with an error. Returns whether all of them finished.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
@@ -88,7 +89,7 @@ pub async fn serve(
         app.open.cut();
         all_end_within(LAST_WORDS, &mut connections).await;
     }
-    // Who does not read its last words still leaves its log line.
+    // A client that does not read its last words still leaves its log line.
     connections.shutdown().await;
     drained
 }
@@ -112,7 +113,7 @@ impl Door {
         }
     }
 
-    /// Counts one, and answers whether it can be told why.
+    /// Counts one, and returns a permit if it may be told why.
     fn refuse(&mut self, app: &App) -> Option<OwnedSemaphorePermit> {
         app.metrics.connection_refused();
         if let Some(count) = self.seldom.happened(Instant::now()) {
@@ -124,7 +125,7 @@ impl Door {
     }
 }
 
-/// Says that there are too many, whatever is asked.
+/// Says that there are too many, whatever was asked.
 async fn tell(mut socket: TcpStream, app: Arc<App>, _permit: OwnedSemaphorePermit) {
     let answer = in_bytes(&ProxyError::TooManyConnections, None, &app.cors);
     let said = async {
@@ -139,7 +140,7 @@ async fn tell(mut socket: TcpStream, app: Arc<App>, _permit: OwnedSemaphorePermi
     drop(tokio::time::timeout(LINGER, said).await);
 }
 
-/// Serves one connection to its end, however many there are.
+/// Serves one connection to its end, regardless of how many there are.
 pub async fn serve_connection<S>(socket: S, app: Arc<App>, face: Face, peer: IpAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -167,7 +168,7 @@ where
             .max_header_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(socket), service)
     );
-    // A broken connection is the peer's affair; what it broke off is in the request's record.
+    // A broken connection is the peer's concern; what it interrupted is in the request's record.
     drop(phases.watched(connection.as_mut()).await);
 }
 

@@ -1,5 +1,5 @@
-//! What is known now, in one struct that feeds `/ready`, `/metrics`, `/admin/state` and so the
-//! page and the terminal. What it comes to, `condition` says.
+//! What is known now, in one struct that feeds `/ready`, `/metrics` and `/admin/state`, and thereby
+//! the page and the terminal. `condition` says what it amounts to.
 
 mod account;
 
@@ -29,11 +29,11 @@ pub(super) struct State {
 
 pub(super) struct ListState {
     pub(super) snapshot: Arc<Snapshot>,
-    /// All that may be asked, in order: the listed models, then the fallback router.
+    /// Every model that may be asked, in order: the listed models, then the fallback router.
     pub(super) models: Vec<ModelState>,
-    /// Who would be asked first by a request that needs nothing special.
+    /// The model that would be asked first by a request without special needs.
     first_choice: Option<ModelId>,
-    /// Whether anybody would be, and why not.
+    /// Whether any model could be asked, and why not.
     numbers: Listed,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct ThroughState {
     pub(super) rest: Option<RestState>,
 }
 
-/// A rest that stands.
+/// An active rest.
 #[derive(Clone)]
 pub(super) struct RestState {
     pub(super) until: SystemTime,
@@ -69,7 +69,7 @@ pub(super) struct RestState {
 impl State {
     pub(super) fn read(app: &App) -> Self {
         let snapshot = app.registry.snapshot();
-        // A copy: a thousand models are too many to look at under the lock.
+        // Copied: a thousand models are too many to look at under the lock.
         let copy = |known: &Knowledge, now| (known.clone(), now);
         let (known, now) = app.registry.with_known_now(copy);
         Self::of(app, snapshot, &known, app.is_draining(), now)
@@ -91,7 +91,7 @@ impl State {
         let accounts = accounts.map(|account| {
             let facts = app.accounts.get(account).cloned();
             let buckets = known.ledger.buckets_of(account, now);
-            // The key endpoint is asked about the first of OpenRouter's.
+            // The key endpoint is asked about the first of OpenRouter's accounts.
             let refused = account.provider.is_openrouter() && std::mem::take(&mut refused);
             AccountState::of(
                 account,
@@ -112,7 +112,7 @@ impl State {
         }
     }
 
-    /// The account that speaks for all: the first that is awake, else the one that returns first.
+    /// The account that represents all: the first that is awake, else the first to return.
     pub(super) fn account(&self) -> Option<&AccountState> {
         let left = |account: &&AccountState| account.rest.as_ref().map(|rest| rest.left);
         self.accounts.iter().min_by_key(left)
@@ -148,7 +148,7 @@ impl State {
         })
     }
 
-    /// How many accounts are not asked for now.
+    /// How many accounts are unavailable for now.
     fn tally(&self) -> Tally {
         let count = |is: fn(&AccountState) -> bool| self.accounts.iter().filter(|a| is(a)).count();
         Tally {
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// Who would be asked first by a request that needs nothing special.
+    /// The model that would be asked first by a request without special needs.
     pub(super) fn first_choice(&self) -> Option<ModelId> {
         self.list.as_ref()?.first_choice.clone()
     }
@@ -202,12 +202,12 @@ impl ListState {
         }
     }
 
-    /// How many models are listed; the fallback router is none of them.
+    /// How many models are listed, without the fallback router.
     pub(super) fn listed(&self) -> usize {
         self.snapshot.offers().len()
     }
 
-    /// How many of them do not rest.
+    /// How many of them are not resting.
     pub(super) fn available(&self) -> usize {
         let listed = self.models.iter().filter(|model| !model.fallback);
         listed.filter(|model| model.rest.is_none()).count()
@@ -219,7 +219,7 @@ impl ListState {
     }
 }
 
-/// What a request wants that needs nothing special.
+/// The needs of a request without special needs.
 fn wants_nothing() -> Wants<'static> {
     static NEEDS: LazyLock<Needs> = LazyLock::new(Needs::default);
     Wants {
@@ -230,7 +230,7 @@ fn wants_nothing() -> Wants<'static> {
     }
 }
 
-/// Who would be asked first by a request that needs nothing special, or why nobody is.
+/// The model that would be asked first by a request without special needs, or why there is none.
 fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
     let wants = wants_nothing();
     let next = next(Some(snapshot), wants, known, now);
@@ -259,7 +259,7 @@ fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>,
 }
 
 impl ModelState {
-    /// An offer, through all its accounts: it rests while it does so through each of them.
+    /// An offer, through all its accounts: it rests only if it rests through each of them.
     fn of(own: &[Arc<Candidate>], known: &Rests, now: Now) -> Option<Self> {
         let first = own.first()?;
         let through: Vec<_> = own
@@ -280,11 +280,11 @@ impl ModelState {
 }
 
 impl ThroughState {
-    /// The rest of the candidate or, where that is longer, of its model.
+    /// The rest of the candidate or, if that is longer, of its model.
     fn of(candidate: &Candidate, known: &Rests, now: Now) -> Self {
         let [model, own] = [candidate.model(), candidate.itself()];
         let order = |subject| order(known.standing(subject, now), now);
-        // The model before the candidate where both stand alike.
+        // The model takes precedence if both are equal.
         let whose = if order(own) > order(model) {
             own
         } else {
@@ -303,7 +303,7 @@ impl ThroughState {
     }
 }
 
-/// How far a standing is from awake.
+/// How far a standing is from being awake.
 fn order(standing: Standing, now: Now) -> (u8, Duration) {
     match standing {
         Standing::Awake => (0, Duration::ZERO),
@@ -322,12 +322,12 @@ impl RestState {
         }
     }
 
-    /// How long it still takes, rounded up: at 0 it is over.
+    /// How long it still lasts, rounded up: at 0 it is over.
     pub(super) fn seconds_left(&self) -> u64 {
         units::whole_seconds(self.left)
     }
 
-    /// Why, in a few words for people.
+    /// The reason, in a few words for people.
     pub(super) fn reason(&self) -> String {
         let why = self.because.in_words();
         if self.until_next_list {

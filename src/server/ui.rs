@@ -1,6 +1,6 @@
-//! The page at `/ui`, as files within the binary (spec §3).
+//! The page at `/ui`, as files embedded in the binary (spec §3).
 //!
-//! They hold no secret and are open to all: what the page shows, it asks for with the key.
+//! They contain no secret and are open to all: the page fetches what it shows with the key.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use super::reply::{self, ReplyBody};
 /// The page itself.
 pub(super) const INDEX: &str = "index.html";
 
-/// Nothing but what comes from here is loaded or asked, and no other page may frame it.
+/// Nothing is loaded from or sent anywhere but here, and no other page may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -77,9 +77,9 @@ static TAG: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
     HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish())).ok()
 });
 
-/// The file at what follows `/ui` in a path.
+/// The file for the part of a path after `/ui`.
 pub(super) fn find(rest: &str) -> Option<&'static str> {
-    // The page names its files relative to `/ui`, so it stands there and nowhere else.
+    // The page refers to its files relative to `/ui`, so it is served there and nowhere else.
     let wanted = match rest {
         "" => INDEX,
         rest => rest.strip_prefix('/').filter(|name| *name != INDEX)?,
@@ -91,7 +91,7 @@ pub(super) fn find(rest: &str) -> Option<&'static str> {
 /// Answers with a file; `path` is as the client wrote it.
 pub(super) fn file(name: &str, path: &str, headers: &HeaderMap) -> Response<ReplyBody> {
     if name == INDEX && path.ends_with('/') {
-        // Relative, as a proxy before this one may have put a prefix to the path.
+        // Relative, because a proxy in front of this one may have put a prefix to the path.
         let mut response = Response::new(ReplyBody::full(""));
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
         let there = HeaderValue::from_static("../ui");
@@ -111,7 +111,7 @@ pub(super) fn file(name: &str, path: &str, headers: &HeaderMap) -> Response<Repl
     out.insert(CONTENT_SECURITY_POLICY, POLICY);
     out.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     out.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    // Kept, and asked for each time: another binary's page is never shown.
+    // Stored, but revalidated each time: another binary's page is never shown.
     out.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     out.extend(TAG.clone().map(|tag| (ETAG, tag)));
     response

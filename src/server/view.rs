@@ -1,4 +1,4 @@
-//! What a client reads of an error: its status, its code, its type, and a sentence.
+//! What a client sees of an error: its status, its code, its type, and a message.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::verdict::AccountLimit;
 pub(super) const INVALID: &str = "invalid_request_error";
 pub(super) const SERVER: &str = "server_error";
 
-/// One error, as the client reads it.
+/// An error, as the client sees it.
 pub(super) struct View {
     pub(super) status: u16,
     pub(super) code: &'static str,
@@ -48,7 +48,7 @@ impl View {
 }
 
 impl View {
-    /// What the client reads of a walk that brought no answer.
+    /// The error for a walk that brought no answer.
     pub(super) fn of_refusal(refusal: &Refusal, whose: Option<&Facts>) -> Self {
         match refusal {
             Refusal::NotReady => Self::new(
@@ -134,7 +134,7 @@ impl View {
     }
 }
 
-/// Why no model can answer, counted, and when the first returns.
+/// Why no model can answer, with counts, and when the first one returns.
 fn all_unavailable(why: Unavailable, returns: Option<u64>) -> String {
     let why = why
         .in_words()
@@ -145,7 +145,7 @@ fn all_unavailable(why: Unavailable, returns: Option<u64>) -> String {
     format!("No model can answer now: {why}{returns}.")
 }
 
-/// Which quota is gone, and when it returns.
+/// Which quota is used up, and when it returns.
 fn account_limited(
     limit: AccountLimit,
     requests: Option<u64>,
@@ -164,13 +164,13 @@ fn account_limited(
         AccountLimit::Minute => all("of this minute"),
         AccountLimit::Day => all("of today"),
         AccountLimit::Credit | AccountLimit::Key => all("of this account"),
-        // It may be each model's own.
+        // It may be a quota per model.
         AccountLimit::Quota => format!("The free quota{count} at the upstream is used up."),
     };
     format!("{what} It returns {}.", back(retry_after, available_at))
 }
 
-/// Why none of several accounts can be asked, and when the first returns.
+/// Why none of several accounts can be asked, and when the first one returns.
 fn accounts_limited(why: Unavailable, retry_after: u64, available_at: SystemTime) -> String {
     let why = why
         .in_words()

@@ -14,8 +14,8 @@ pub struct EventTooLarge {
 
 /// Holds what has arrived and is not yet a whole event.
 ///
-/// A chunk that holds whole events is never copied; only an event that is cut between two
-/// chunks is put together.
+/// A chunk that consists of whole events is never copied; only an event that is split between two
+/// chunks is reassembled.
 #[derive(Debug)]
 pub struct Framer {
     /// Arrived and not yet handed out.
@@ -26,8 +26,8 @@ pub struct Framer {
     limit: usize,
 }
 
-/// How far the search for the blank line has come. It survives from chunk to chunk, so that no
-/// byte is searched twice.
+/// How far the search for the blank line has got. It is kept from chunk to chunk, so that no byte
+/// is searched twice.
 #[derive(Clone, Copy, Debug, Default)]
 struct Scan {
     at: usize,
@@ -38,7 +38,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// The offset behind the first blank line, if it is there.
+    /// The offset after the first blank line, if there is one.
     fn event_end(&mut self, bytes: &[u8]) -> Option<usize> {
         while let Some(rest) = bytes.get(self.at..).filter(|rest| !rest.is_empty()) {
             let Some(skip) = memchr::memchr2(b'\n', b'\r', rest) else {
@@ -70,7 +70,7 @@ impl Scan {
 }
 
 impl Framer {
-    /// A framer at the start of a stream; an event may have `limit` bytes.
+    /// A framer at the start of a stream; an event may be up to `limit` bytes long.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Framer {
         }
     }
 
-    /// Takes the next chunk. The events before it must have been taken out.
+    /// Takes the next chunk. All earlier events must have been taken out.
     pub fn push(&mut self, chunk: Bytes) {
         if self.partial.is_empty() && self.ready.is_empty() {
             self.ready = chunk;
@@ -92,7 +92,7 @@ impl Framer {
         }
     }
 
-    /// The next whole event, `None` until more bytes come.
+    /// The next whole event, `None` until more bytes arrive.
     ///
     /// # Errors
     /// When the event, whole or not, is larger than the limit.
@@ -137,8 +137,8 @@ impl Framer {
         }
     }
 
-    /// At the end of the stream: an event whose blank line never came, with one put behind it.
-    /// Some upstreams close right after `data: [DONE]`.
+    /// At the end of the stream: an event whose blank line never came, with one appended. Some
+    /// upstreams close right after `data: [DONE]`.
     #[must_use]
     pub fn finish(&mut self) -> Option<Event> {
         let mut rest = std::mem::take(&mut self.partial);

@@ -1,8 +1,8 @@
-//! Event framing of `text/event-stream` (WHATWG HTML, "Server-sent events"), wherever the
-//! bytes are cut.
+//! Event framing of `text/event-stream` (WHATWG HTML, "Server-sent events"), wherever the bytes are
+//! split.
 //!
-//! Pure. Bytes go in as they arrive, whole events come out as slices of them; what an event
-//! means is decided in `upstream`.
+//! Pure. Bytes go in as they arrive, whole events come out as slices of them; what an event means
+//! is decided in `upstream`.
 
 mod framer;
 
@@ -36,8 +36,8 @@ impl Event {
         data(&self.raw)
     }
 
-    /// Whether it is nothing but comments and blank lines. SDKs choke on events of other kinds
-    /// without data.
+    /// Whether it consists only of comments and blank lines. SDKs choke on other events without
+    /// data.
     #[must_use]
     pub fn is_comment(&self) -> bool {
         let mut lines = self.raw.split(|b| *b == b'\n' || *b == b'\r');
@@ -45,8 +45,8 @@ impl Event {
     }
 }
 
-/// The `data` of one event: LF, CR and CRLF end a line, one space after the colon is no
-/// content, several `data` lines are joined by LF.
+/// The `data` of one event: LF, CR and CRLF end a line, one space after the colon is skipped,
+/// several `data` lines are joined by LF.
 fn data(raw: &[u8]) -> Data<'_> {
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
     let mut joined: Option<Cow<'_, [u8]>> = None;
@@ -69,7 +69,7 @@ fn data(raw: &[u8]) -> Data<'_> {
     }
     match joined {
         None => Data::None,
-        // An event without data is dispatched to nobody.
+        // An event without data is never dispatched.
         Some(data) if data.trim_ascii().is_empty() => Data::None,
         Some(data) if data.trim_ascii() == b"[DONE]" => Data::Done,
         Some(data) => Data::Payload(data),

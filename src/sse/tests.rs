@@ -26,7 +26,7 @@ fn payloads(events: &[Event]) -> Vec<String> {
 }
 
 #[test]
-fn s5_events_are_told_apart_in_every_framing() {
+fn s5_events_are_separated_in_every_framing() {
     #[rustfmt::skip]
     let rows: &[(&[u8], &[&str])] = &[
         (b"data: {\"a\":1}\n\ndata: [DONE]\n\n",         &["{\"a\":1}", "DONE"]),
@@ -104,7 +104,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     /// Promise 12: the same events, and the same bytes, wherever the stream is cut.
     #[test]
-    fn cuts_change_nothing(stream in stream(), mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
+    fn splits_change_nothing(stream in stream(), mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
         let mut at: Vec<usize> = cuts.drain(..).map(|i| i.index(stream.len() + 1)).chain([0, stream.len()]).collect();
         at.sort_unstable();
         let chunks = at.windows(2).map(|w| &stream[w[0]..w[1]]);

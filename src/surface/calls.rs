@@ -1,5 +1,5 @@
-//! Calls that upstreams make carelessly, by both surfaces, streamed and whole: which ids a client
-//! gets, what goes up again in the next turn, and with which arguments.
+//! Tool calls that upstreams make carelessly, on both surfaces, streamed and plain: which ids a
+//! client gets, what goes upstream again in the next turn, and with which arguments.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::transcript::{End, delta, id, ids, play};
 use super::{messages, responses};
 
-/// What a client is told of a call: its id, its name and its arguments.
+/// What a client sees of a call: its id, its name and its arguments.
 type CallSeen = (String, String, String);
 
 fn told(id: &Value, name: &Value, arguments: &str) -> CallSeen {
@@ -26,7 +26,7 @@ fn of_response(response: &Value) -> Vec<CallSeen> {
         .collect()
 }
 
-/// The messages of what goes up when a client sends these calls back, each with a result.
+/// The messages that go upstream when a client sends these calls back, each with a result.
 fn next_turn(calls: &[CallSeen]) -> [Value; 2] {
     let mut items = Vec::new();
     let (mut said, mut results) = (Vec::new(), Vec::new());
@@ -54,7 +54,7 @@ fn next_turn(calls: &[CallSeen]) -> [Value; 2] {
     ]
 }
 
-/// What each surface tells of these calls, in a stream of the fragments and in a plain answer.
+/// What each surface makes of these calls, from a stream of the fragments and from a plain answer.
 fn answered(fragments: &[Value]) -> [Vec<CallSeen>; 4] {
     let chunks: Vec<String> = fragments
         .iter()
@@ -93,12 +93,12 @@ fn answered(fragments: &[Value]) -> [Vec<CallSeen>; 4] {
 }
 
 #[test]
-fn every_call_has_an_id_of_its_own_and_the_upstream_gets_back_its_own() {
+fn every_call_has_a_unique_id_and_the_upstream_gets_its_own_id_back() {
     let long = format!("tool_0_{}", "x".repeat(60));
-    // As a plain answer has them; a stream may have an index besides, or none.
+    // In a plain answer; a stream may also carry an index, or none.
     #[rustfmt::skip]
     let rows = [
-        // ids the upstream gives                     its own, as the client's lead back to it
+        // ids the upstream gives                     the upstream's ids, recovered from the client's
         (json!(["call_a", "call_b"]),                 ["call_a", "call_b"]),
         (json!(["functions.Bash:0", "functions.Bash:1"]), ["functions.Bash:0", "functions.Bash:1"]),
         (json!(["call_0", "call_0"]),                 ["call_0", ""]),
@@ -147,7 +147,7 @@ fn every_call_has_an_id_of_its_own_and_the_upstream_gets_back_its_own() {
 }
 
 #[test]
-fn arguments_are_told_once_and_are_an_object() {
+fn arguments_are_sent_once_and_are_an_object() {
     let fragments = |pieces: &[Value]| -> Vec<Value> {
         let call = |(n, piece): (usize, &Value)| {
             let mut call = json!({"index": 0, "function": {"arguments": piece}});
@@ -182,9 +182,9 @@ fn arguments_are_told_once_and_are_an_object() {
 }
 
 #[test]
-fn a_thought_and_the_call_it_led_to_stay_together() {
+fn reasoning_and_the_call_it_led_to_stay_together() {
     let long = format!("tool_0_{}", "x".repeat(60));
-    // Before the call or behind it, as the upstream may send them.
+    // Before or after the call, as upstreams send them.
     let details = json!([{"type": "reasoning.encrypted", "data": "d", "id": long, "format": "google-gemini-v1"}]);
     let seal = format!("flp1.{details}");
     let thought = json!({"type": "redacted_thinking", "data": seal});
@@ -213,10 +213,10 @@ fn a_thought_and_the_call_it_led_to_stay_together() {
 }
 
 #[test]
-fn arguments_in_a_history_go_up_as_an_object() {
+fn arguments_in_a_history_are_sent_upstream_as_an_object() {
     #[rustfmt::skip]
     let rows = [
-        // arguments                  what goes up
+        // arguments                  what is sent upstream
         (json!("{\"a\": 1}"),         r#"{"a": 1}"#),
         (json!(""),                   "{}"),
         (json!("  "),                 "{}"),
@@ -255,7 +255,7 @@ fn translated(body: &Value) -> super::Translated {
 }
 
 #[test]
-fn a_long_name_goes_up_cut_wherever_it_stands_and_comes_back_whole() {
+fn a_long_name_is_shortened_upstream_wherever_it_occurs_and_comes_back_in_full() {
     let long = |server: &str| format!("mcp__{server}__{}", "read_the_file_".repeat(6));
     let [first, second] = [long("one"), long("two")];
     let dotted = "fs.read".to_owned();
@@ -304,7 +304,7 @@ fn a_long_name_goes_up_cut_wherever_it_stands_and_comes_back_whole() {
 }
 
 #[test]
-fn two_tools_that_join_alike_stay_two() {
+fn two_tools_whose_joined_names_are_equal_stay_distinct() {
     let tool = |name: &str| json!({"type": "function", "name": name});
     let space =
         |name: &str, tools: Value| json!({"type": "namespace", "name": name, "tools": tools});
@@ -326,7 +326,7 @@ fn two_tools_that_join_alike_stay_two() {
 }
 
 #[test]
-fn a_pattern_that_strict_hosts_refuse_is_left_out_and_reported() {
+fn a_pattern_that_strict_hosts_reject_is_left_out_and_reported() {
     let strict = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string", "pattern": "^(?!x)"}},
         "pattern": {"type": "string", "pattern": "\\p{L}"}, "b": {"pattern": "^[a-z]+$"}}});
     let loose = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}},

@@ -1,4 +1,4 @@
-//! The top level of a body: every field once, each taken by whoever knows it.
+//! The top level of a body: each field is taken once, by the reader that handles it.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::place::Invalid;
 use crate::json::{self, Members, Raw};
 use crate::request::{InvalidRequest, Names};
 
-/// The fields that nobody has taken yet.
+/// The fields not taken yet.
 pub(super) struct Fields<'a> {
     left: Vec<(Cow<'a, str>, Raw<'a>)>,
 }
@@ -27,20 +27,20 @@ impl<'a> Fields<'a> {
         Ok(Self { left })
     }
 
-    /// A field, unless it is null, which counts as absent. Each can be taken once.
+    /// Takes a field, once. `null` counts as absent.
     pub(super) fn take(&mut self, name: &str) -> Option<Raw<'a>> {
         let at = self.left.iter().position(|(key, _)| key == name)?;
         let (_, value) = self.left.swap_remove(at);
         (!value.is_null()).then_some(value)
     }
 
-    /// A field that somebody else will take.
+    /// A field that another reader will take.
     pub(super) fn peek(&self, name: &str) -> Option<Raw<'a>> {
         let (_, value) = self.left.iter().find(|(key, _)| key == name)?;
         (!value.is_null()).then_some(*value)
     }
 
-    /// The names of those that nobody took and that say something.
+    /// The names of fields that were not taken and are not empty.
     pub(super) fn left(&self) -> impl Iterator<Item = &str> {
         self.left
             .iter()

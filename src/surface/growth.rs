@@ -1,5 +1,5 @@
-//! What a translation makes of a body, or of an answer, is no more than a few times what came in,
-//! whatever it is made of: the multiple that `docs/surfaces.md` states.
+//! A translated body or answer is never larger than a fixed multiple of what came in, whatever that
+//! contains: the multiple stated in `docs/surfaces.md`.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -9,13 +9,13 @@ use super::transcript::ids;
 use super::{BadAnswer, Invalid, Reply, Translated, messages, responses};
 use crate::request::{MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 
-/// What is built of a text, at most.
+/// The largest allowed multiple of the input.
 const MULTIPLE: usize = 4;
 
-/// What is built besides around each part, tool or message; there may be [`MAX_PARTS`] of them.
+/// The allowance for each part, tool or message; there may be [`MAX_PARTS`] of them.
 const AROUND: usize = 256;
 
-/// What is built besides of an answer, whose calls are counted.
+/// The allowance for an answer, in which calls are counted.
 const BESIDES: usize = 1 << 20;
 
 fn check(made: usize, of: usize, besides: usize) -> Result<(), String> {
@@ -33,12 +33,12 @@ fn read(body: &str) -> Result<Translated, Invalid> {
     }
 }
 
-/// A list of `count` times the item.
+/// A list with the item repeated `count` times.
 fn list(item: &str, count: usize) -> String {
     format!("[{}]", vec![item; count].join(","))
 }
 
-/// Shapes in which a small thing may come by the thousand: around it, and the thing.
+/// Shapes in which a small item may be repeated thousands of times: the surroundings, and the item.
 #[rustfmt::skip]
 const HOSTILE: [(&str, &str); 22] = [
     (r#"{"messages":*}"#,                                                  r#"{"role":"user","content":"x"}"#),
@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn a_hostile_body_grows_by_no_more(at in 0..HOSTILE.len(), count in 0..1_000_usize, text in "[\\\\\"nt]{0,4}") {
         let (around, thing) = HOSTILE[at];
-        // A text within it may be such that each of its characters has to be escaped.
+        // Its text may be one in which every character has to be escaped.
         let escaped = serde_json::to_string(&text.repeat(9)).unwrap();
         let thing = thing.replace("\"x\"", &escaped);
         let body = around.replace('*', &list(&thing, count));
@@ -121,7 +121,7 @@ fn replies() -> [Reply; 2] {
 }
 
 #[test]
-fn s6_of_everything_a_translated_body_may_hold_so_many() {
+fn s6_every_list_in_a_translated_body_has_a_maximum_length() {
     let text = r#"{"type":"text","text":""}"#;
     let used = r#"{"type":"tool_use","id":"a","name":"f"}"#;
     #[rustfmt::skip]
@@ -174,7 +174,7 @@ fn s6_of_everything_a_translated_body_may_hold_so_many() {
 }
 
 #[test]
-fn an_answer_of_more_than_any_model_gives_is_none() {
+fn an_answer_with_more_than_any_model_gives_is_rejected() {
     let answer = |key: &str, item: &str, count| {
         format!(
             r#"{{"choices":[{{"message":{{"{key}":{}}}}}]}}"#,
@@ -196,7 +196,7 @@ fn an_answer_of_more_than_any_model_gives_is_none() {
                 let list = plain["output"].as_array().or(plain["content"].as_array());
                 list.unwrap().len()
             };
-            // Whatever else it says.
+            // Whatever else it contains.
             for content in ["", "\"content\":\"\",", "\"refusal\":null,"] {
                 let answer = answer.replace("\"message\":{", &format!("\"message\":{{{content}"));
                 let got = reply.plain(answer.as_bytes(), &ids()).map(count);

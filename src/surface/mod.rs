@@ -1,24 +1,24 @@
 //! The APIs that agents speak, as translations at the door: OpenAI's Responses and Anthropic's
 //! Messages become chat completion requests, and the answers become theirs.
 //!
-//! Pure. Values go in, values come out: no clock, no socket, no log, and nothing of the walk over
-//! the models. Behind the door everything is a chat completion.
+//! Pure: no clock, no socket, no log, and no knowledge of the walk over the models. Behind this
+//! door everything is a chat completion.
 //!
-//! 1. [`responses::read`] or [`messages::read`] makes of a body a [`Translated`]: the chat
-//!    completion request, and the [`Reply`] that knows how its answer has to look.
+//! 1. [`responses::read`] or [`messages::read`] turns a body into a [`Translated`]: the chat
+//!    completion request, and the [`Reply`] that knows what its answer must look like.
 //! 2. A plain answer goes through [`Reply::plain`], a stream's events through the [`Stream`] of
-//!    [`Reply::stream`]: each event's payload as it comes, then either the end or a failure. What
-//!    it writes are whole events. Comments of the upstream's pass beside it.
+//!    [`Reply::stream`]: the payload of each event as it arrives, then either the end or a failure.
+//!    It writes complete events only. The upstream's comments bypass it.
 //! 3. An error before the first byte goes through [`Surface::error`].
 //!
-//! What is built of a body is at most four times the body, and 256 bytes for each of the tools,
-//! parts and messages that are counted ([`crate::request::MAX_PARTS`] and the like); of an answer,
-//! or of an event and what was held until then, four times that and 1 MiB. What a client or an
-//! upstream sends is the only measure of what it costs: nothing of it is repeated as often as they
-//! please. The multiples are tested in `growth`.
+//! What is built from a body is at most four times the body, plus 256 bytes for each of the tools,
+//! parts and messages that are counted ([`crate::request::MAX_PARTS`] and the like); from an
+//! answer, or from an event and what was held until then, at most four times that plus 1 MiB. A
+//! client or an upstream cannot make anything cost more than the bytes it sends: nothing is
+//! repeated as often as they please. The multiples are tested in `growth`.
 //!
-//! An event is read in one pass and never built: its strings go out escaped as they came. What is
-//! carried, what is left out and what is refused is in `docs/surfaces.md`.
+//! An event is read in one pass without building a document: its strings go out escaped as they
+//! came. What is carried over, left out or refused is documented in `docs/surfaces.md`.
 
 mod chat;
 mod fields;
@@ -39,12 +39,12 @@ use chat::Chunk;
 use fields::Fields;
 use place::Place;
 
-/// How much deeper than the client's body the translated one may nest: tools are wrapped once
-/// more, and what a client sends back sealed is opened.
+/// How much deeper than the client's body the translated one may nest: tools are wrapped once more,
+/// and reasoning that a client sends back sealed is unsealed.
 pub const EXTRA_DEPTH: usize = 16;
 
-/// A body of this many bytes is read on a thread of its own: at a few hundred MB/s a large one
-/// would keep the others of its thread waiting.
+/// A body of at least this many bytes is read on a thread of its own: at a few hundred MB/s a large
+/// one would keep the other tasks of its thread waiting.
 pub const LARGE: usize = 1 << 20;
 
 /// An API that is served.
@@ -99,7 +99,7 @@ impl Surface {
     }
 }
 
-/// What an answer is called, and when it was made.
+/// Identifies an answer, and when it was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ids {
     /// Unique; of ASCII letters and digits only.
@@ -108,14 +108,14 @@ pub struct Ids {
     pub created: u64,
 }
 
-/// A request that can be walked.
+/// A translated request, ready to be sent to a model.
 #[derive(Clone, Debug)]
 pub struct Translated {
     /// The body of the chat completion request. It may nest [`EXTRA_DEPTH`] levels deeper.
     pub chat: Bytes,
     /// Whether the answer is to be streamed.
     pub stream: bool,
-    /// How to answer.
+    /// How to phrase the answer.
     pub reply: Reply,
     /// What was asked for and left out.
     pub dropped: Dropped,
@@ -131,7 +131,6 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Translates a whole chat completion.
     ///
     /// # Errors
     /// When it is none.
@@ -162,7 +161,7 @@ impl Reply {
     }
 }
 
-/// An upstream's answer that cannot be translated: it is no chat completion.
+/// An upstream's answer that cannot be translated because it is not a chat completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAnswer {
     /// It is not even JSON.
@@ -185,12 +184,12 @@ pub struct StreamError<'a> {
     pub kind: &'a str,
     /// The error's `message`.
     pub message: &'a str,
-    /// No retry helps, and the client is one that asks again unless a block of the answer is whole
-    /// (Messages; elsewhere the error says it all).
+    /// No retry helps, and the client is one that retries unless a complete block of the answer has
+    /// arrived (Messages; elsewhere the error itself is enough).
     pub behind_a_block: bool,
 }
 
-/// A stream in translation. Whole events are written to `out`, nothing is taken from it.
+/// A stream being translated. Complete events are appended to `out`; nothing is removed from it.
 #[derive(Debug)]
 pub enum Stream {
     /// As a response's.
@@ -200,12 +199,12 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Takes the payload of the upstream's next event, and answers what it says, as
-    /// [`crate::answer::read_counted`] would: an event needs no second reader. Of an error
-    /// nothing is written; it is for the caller to end the stream with.
+    /// Takes the payload of the upstream's next event, and returns what it says, as
+    /// [`crate::answer::read_counted`] would: an event is parsed only once. For an error nothing is
+    /// written; the caller ends the stream with it.
     ///
     /// # Errors
-    /// When it is not JSON; then nothing has been written either.
+    /// When it is not JSON; nothing has been written then.
     pub fn event(
         &mut self,
         payload: &[u8],
@@ -225,7 +224,7 @@ impl Stream {
         Ok((said, chunk.used()))
     }
 
-    /// Ends it: the upstream is done. Nothing may follow.
+    /// Ends the stream: the upstream is done. Nothing may follow.
     pub fn done(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Responses(stream) => stream.done(out),
@@ -233,7 +232,7 @@ impl Stream {
         }
     }
 
-    /// Ends it with an error. Nothing may follow.
+    /// Ends the stream with an error. Nothing may follow.
     pub fn fail(&mut self, failure: &StreamError<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Responses(stream) => stream.fail(failure, out),
@@ -241,7 +240,7 @@ impl Stream {
         }
     }
 
-    /// How many bytes of the answer it holds: a limit is the caller's affair.
+    /// How many bytes of the answer are held; limiting that is up to the caller.
     #[must_use]
     pub fn held(&self) -> usize {
         match self {
@@ -251,7 +250,7 @@ impl Stream {
     }
 }
 
-/// Ends the reading of a request: how it is to be answered, and what nobody has taken.
+/// Finishes reading a request: how it is to be answered, and which fields were not taken.
 fn finish(
     mut fields: Fields<'_>,
     ignored: &[&str],
@@ -263,7 +262,7 @@ fn finish(
     let stream = stream.transpose()?.unwrap_or(false);
     if stream {
         body.field("stream", "true");
-        // Both APIs tell the usage of a stream unasked.
+        // Both APIs report a stream's usage without being asked.
         body.field("stream_options", r#"{"include_usage":true}"#);
     }
     for name in ignored {
@@ -283,15 +282,15 @@ fn finish(
     })
 }
 
-/// The sentence of an error: its `message`, or the error itself where that is a string.
+/// The text of an error: its `message`, or the error itself when that is a string.
 #[must_use]
 pub fn sentence(error: Raw<'_>) -> Option<String> {
     let text = |value: Raw<'_>| value.as_str().map(String::from);
     error.get("message").and_then(text).or_else(|| text(error))
 }
 
-/// Whether an upstream's words say that the prompt is too long: agents then shorten it, if they
-/// are told so in the words that they know.
+/// Whether an upstream's message says that the prompt is too long: agents then shorten it, if they
+/// are told so in words they recognise.
 fn is_too_long(message: &str) -> bool {
     const WORDS: [&str; 6] = [
         "context length",

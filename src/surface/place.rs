@@ -1,14 +1,14 @@
-//! Where in a body something stands, and what is wrong there.
+//! A path to a value in a body, and what is wrong with that value.
 
 use std::fmt;
 
 use crate::json::{Kind, Raw};
 use crate::request::InvalidRequest;
 
-/// Longer than the name of any tool.
+/// Longer than any tool's name.
 const MAX_NAME: usize = 512;
 
-/// A path into a body. It borrows, and is only spelt out for an error.
+/// A path into a body. It borrows, and is only rendered for an error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'p> {
     outer: Option<&'p Place<'p>>,
@@ -52,10 +52,9 @@ impl<'p> Place<'p> {
         self.fault(Fault::MustBe(expected))
     }
 
-    /// What stands there is fine by the surface's own book, and cannot be had from a chat
-    /// completion.
+    /// The value is valid in the surface's own API, but chat completions cannot carry it.
     pub(super) fn not_carried(&self, found: &str) -> Invalid {
-        // Long enough for every name there is; no place for a prompt.
+        // Long enough for every known name, too short for a prompt.
         let found = found.chars().filter(|c| !c.is_control()).take(64).collect();
         self.fault(Fault::NotCarried(found))
     }
@@ -68,12 +67,12 @@ impl<'p> Place<'p> {
         self.fault(Fault::Cannot(why))
     }
 
-    /// What stands there, still escaped, if it is a string.
+    /// The string found here, still escaped.
     pub(super) fn string<'a>(&self, value: Raw<'a>) -> Result<&'a str, Invalid> {
         value.escaped().ok_or_else(|| self.must_be("a string"))
     }
 
-    /// The same of a member that has to be there.
+    /// The same for a member that is required.
     pub(super) fn required<'a>(
         &self,
         name: &str,
@@ -83,7 +82,7 @@ impl<'p> Place<'p> {
         place.string(value.ok_or_else(|| place.missing())?)
     }
 
-    /// The name of a tool, which is kept, and repeated with each call.
+    /// The name of a tool, which is kept and repeated with each call.
     pub(super) fn name<'a>(&self, name: &str, value: Option<Raw<'a>>) -> Result<&'a str, Invalid> {
         let given = self.required(name, value)?;
         if given.is_empty() || given.len() > MAX_NAME {
@@ -100,8 +99,8 @@ impl<'p> Place<'p> {
         self.of(Kind::Object, value, "an object")
     }
 
-    /// The elements of a list, each with its place. There may be so many of them: what is kept of
-    /// each may be larger than it.
+    /// The elements of a list, each with its place. Their number is limited, because what is kept
+    /// of each may be larger than the element itself.
     pub(super) fn each<'a>(
         &self,
         list: Raw<'a>,
@@ -149,38 +148,38 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Why a body cannot be translated: a 400, in words for the client.
+/// Why a body cannot be translated: a 400, in words meant for the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It is no request at all.
+    /// It is not a request at all.
     #[error(transparent)]
     Body(#[from] InvalidRequest),
-    /// It is one, and something in it is wrong or cannot be carried.
+    /// It is a request, but something in it is wrong or cannot be carried over.
     #[error("\"{place}\" {fault}")]
     At {
         /// Where, as a path: `input[3].content[0].image_url`.
         place: String,
-        /// What.
+        /// What is wrong.
         fault: Fault,
     },
 }
 
-/// What is wrong in a place.
+/// What is wrong at a place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It has to be there.
+    /// It is required.
     #[error("is required")]
     Missing,
-    /// It is of another type, or no value that is known.
+    /// It has the wrong type, or an unknown value.
     #[error("must be {0}")]
     MustBe(&'static str),
-    /// It has more elements than that.
+    /// It has more elements than this.
     #[error("has more than {0} entries")]
     TooMany(usize),
-    /// A kind of thing that a chat completion has no room for.
+    /// Something that chat completions have no equivalent for.
     #[error("is \"{0}\", which a free model behind chat completions cannot be given")]
     NotCarried(String),
-    /// It asks for what is not done here.
+    /// It asks for something that is not done here.
     #[error("{0}")]
     Cannot(&'static str),
 }

@@ -1,4 +1,4 @@
-//! What holds whatever comes.
+//! Properties that hold for any input.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use super::transcript::{End, call, check_message, check_response, delta, end, id
 use super::{EXTRA_DEPTH, Reply, Surface, messages, responses};
 use crate::request::ChatRequest;
 
-/// Names and values that the readers look for, in any arrangement.
+/// Names and values that the readers look for, arranged in any way.
 fn any_body() -> impl Strategy<Value = Value> {
     const NAMES: [&str; 40] = [
         "input",
@@ -103,14 +103,14 @@ fn any_body() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What an upstream says in one chunk.
+/// What an upstream sends in one chunk.
 #[derive(Clone, Debug)]
 enum Say {
     Text(String),
     Refusal(String),
     Thought(String),
     Details(String),
-    /// The next piece of a call, which the first one names.
+    /// The next piece of a call; the first piece names it.
     Call(usize),
     Nothing,
     UsageAlone,
@@ -139,7 +139,7 @@ fn any_speech() -> impl Strategy<Value = Vec<Say>> {
     prop::collection::vec(say, 0..24)
 }
 
-/// The chunks, and what was said in them: text, thoughts, and each call's arguments so far.
+/// The chunks, and what they add up to: text, reasoning, and each call's arguments so far.
 struct Speech {
     chunks: Vec<String>,
     text: String,
@@ -210,7 +210,7 @@ fn as_message(thinking: bool) -> Reply {
         .reply
 }
 
-/// The strings of these events' deltas, put together.
+/// The strings of these events' deltas, joined.
 fn brought(events: &[Value], is: impl Fn(&Value) -> bool, key: &str) -> String {
     let of = |e: &Value| {
         e[key]
@@ -262,9 +262,10 @@ proptest! {
         }
     }
 
-    /// Nothing panics, and whatever is taken is a request that the door behind takes as well.
+    /// Nothing panics, and every body that is accepted becomes a request that chat completions
+    /// accept too.
     #[test]
-    fn whatever_is_taken_is_a_chat_completion_request(body in any_body(), wrap in 0..3_usize) {
+    fn an_accepted_body_becomes_a_valid_chat_completion_request(body in any_body(), wrap in 0..3_usize) {
         let body = match wrap {
             0 => body,
             1 => json!({"input": [body.clone(), body.clone()], "tools": [body]}),
@@ -286,7 +287,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_answered_nothing_panics_and_all_is_json(body in any_body(), text in ".{0,20}", cut in any::<prop::sample::Index>()) {
+    fn no_answer_causes_a_panic_and_all_output_is_json(body in any_body(), text in ".{0,20}", cut in any::<prop::sample::Index>()) {
         let body = json!({"choices": [{"delta": body.clone(), "message": body.clone(), "finish_reason": body}, body], "usage": body, "model": body}).to_string();
         let damaged = &body.as_bytes()[..cut.index(body.len() + 1)];
         for reply in [as_response(true), as_message(true)] {

@@ -1,4 +1,5 @@
-//! Streams played in tests: chunks in, whole events out, and what must hold of every one.
+//! Streams played in tests: chunks in, complete events out, and what must hold for every one of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,7 @@ pub(super) fn ids() -> Ids {
     }
 }
 
-/// The id that a client gets for the call that is number `at`, and `own` to the upstream.
+/// The id that a client gets for call number `at`, whose id upstream is `own`.
 pub(super) fn id(at: usize, own: &str) -> String {
     super::chat::call_id(&ids().id, at, own)
 }
@@ -39,14 +40,15 @@ pub(super) fn text(text: &str) -> String {
     )
 }
 
-/// A second choice, which nobody asks for, with all that one may say in its `delta` or `message`.
+/// A second choice, which was not asked for, with everything that its `delta` or `message` may
+/// contain.
 fn second(key: &str) -> String {
     format!(
         r#"{{"index":1,"{key}":{{"role":"assistant","content":"2nd","reasoning":"2nd","refusal":"2nd","tool_calls":[{{"index":0,"id":"2nd","type":"function","function":{{"name":"2nd","arguments":"{{}}"}}}}]}},"finish_reason":"length","stop_reason":"2nd","native_finish_reason":"stop_sequence"}}"#
     )
 }
 
-/// A fragment of a call: `name` begins it.
+/// A fragment of a call; a `name` starts it.
 pub(super) fn call(index: usize, name: &str, arguments: &str) -> String {
     let head = if name.is_empty() {
         String::new()
@@ -61,7 +63,7 @@ pub(super) fn call(index: usize, name: &str, arguments: &str) -> String {
     ))
 }
 
-/// The end as it is recorded: the finish reason twice, the second time with the usage.
+/// The end as recorded: the finish reason twice, the second time with the usage.
 pub(super) fn end(reason: &str) -> Vec<String> {
     let usage = r#","usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":5}}"#;
     let chunk = |more: &str| {
@@ -72,21 +74,21 @@ pub(super) fn end(reason: &str) -> Vec<String> {
     vec![chunk(""), chunk(usage)]
 }
 
-/// How a stream comes to its end.
+/// How a stream ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
     Done,
     Failed,
 }
 
-/// Plays the chunks; answers the events.
+/// Plays the chunks and returns the events.
 pub(super) fn play<S: AsRef<str>>(reply: Reply, chunks: &[S], end: End) -> Vec<Value> {
     let mut stream = reply.stream(ids());
     let mut out = Vec::new();
     for chunk in chunks {
         stream.event(chunk.as_ref().as_bytes(), &mut out).unwrap();
         let whole = out.is_empty() || out.ends_with(b"\n\n");
-        assert!(whole, "only whole events are written");
+        assert!(whole, "only complete events are written");
     }
     match end {
         End::Done => stream.done(&mut out),
@@ -111,7 +113,7 @@ fn kind(event: &Value) -> &str {
     event["type"].as_str().unwrap()
 }
 
-/// What holds of every message's stream, whatever the upstream sent.
+/// What holds for every message stream, whatever the upstream sent.
 pub(super) fn check_message(events: &[Value], end: End) {
     let events: Vec<&Value> = events.iter().filter(|e| kind(e) != "ping").collect();
     let (mut open, mut next) = (None, 0);
@@ -143,7 +145,7 @@ pub(super) fn check_message(events: &[Value], end: End) {
     }
 }
 
-/// What holds of every response's stream.
+/// What holds for every response stream.
 pub(super) fn check_response(events: &[Value], end: End) {
     let mut open: BTreeMap<u64, String> = BTreeMap::new();
     let mut done: BTreeMap<u64, &Value> = BTreeMap::new();
@@ -194,8 +196,8 @@ pub(super) fn check_response(events: &[Value], end: End) {
     }
 }
 
-/// What a second choice says changes nothing, in a stream or in a plain answer, wherever it stands
-/// behind what the first one says; nor does it matter which index that one has.
+/// A second choice changes nothing, in a stream or in a plain answer, wherever it appears after the
+/// first one has said something, and whatever its index is.
 pub(super) fn check_one_choice_alone(reply: &Reply) {
     let wanted = [
         vec![
@@ -225,7 +227,7 @@ pub(super) fn check_one_choice_alone(reply: &Reply) {
         let moved: Vec<String> = wanted.iter().map(|chunk| at(index, chunk)).collect();
         assert_eq!(played(&moved), expected, "{index}");
     }
-    // The other one has had its turn to begin, and said nothing.
+    // The other choice had its chance to start, and said nothing.
     let empty =
         r#"{"model":"a/b:free","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
     let moved = wanted.iter().map(|chunk| at(r#""index":1"#, chunk));

@@ -1,13 +1,13 @@
-//! What a chat completion has no room for, and what is not as its API has it.
+//! What chat completions have no equivalent for, and what is not as its API requires.
 //!
-//! A conversation can always go on: of a history such things are left out and named. Only what is
+//! A conversation can always go on: in a history such things are left out and named. Only what is
 //! asked last is refused, because there the caller can still ask for something else.
 
 use super::place::Invalid;
 use crate::json::Raw;
 use crate::request::Dropped;
 
-/// What did not fit so far.
+/// What has not fitted so far.
 pub(super) struct Unfit<'d> {
     dropped: &'d mut Dropped,
     asked: Option<Invalid>,
@@ -21,7 +21,7 @@ impl<'d> Unfit<'d> {
         }
     }
 
-    /// Something else is said: what did not fit before it is history.
+    /// Something else follows: what did not fit before it is history.
     pub(super) fn goes_on(&mut self) {
         self.asked = None;
     }
@@ -37,13 +37,14 @@ impl<'d> Unfit<'d> {
         self.dropped.note(name);
     }
 
-    /// Leaves out what the user asks for; if nothing follows, it is refused for this reason.
+    /// Leaves out something the user asks for; if nothing follows, the request is refused for this
+    /// reason.
     pub(super) fn refuse(&mut self, value: Raw<'_>, why: Invalid) {
         self.leave_out(value);
         self.asked.get_or_insert(why);
     }
 
-    /// All has been said.
+    /// The conversation is complete.
     pub(super) fn settle(self) -> Result<(), Invalid> {
         self.asked.map_or(Ok(()), Err)
     }

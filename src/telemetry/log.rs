@@ -1,7 +1,7 @@
 //! Log lines: one JSON object each, written by one thread off the request path.
 //!
-//! The log has events, not messages: a library below us cannot write a line here, so none can
-//! leak a prompt. The queue is bounded; what does not fit is counted and said.
+//! The log has events, not messages: a library we use cannot write a line here, so none can leak a
+//! prompt. The queue is bounded; what does not fit is counted and reported.
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ enum Sink {
     Memory(Lines),
 }
 
-/// What waits to be written.
+/// Lines waiting to be written.
 #[derive(Debug, Default)]
 struct Queue {
     /// A std lock, held to add a line or to take all of them.
@@ -36,11 +36,11 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Whole lines, one behind the other.
+    /// Whole lines, one after the other.
     lines: Vec<u8>,
-    /// How many found no room.
+    /// How many lines were dropped for lack of space.
     dropped: u64,
-    /// The writer has nothing to do, and must be told of more.
+    /// The writer is asleep, and must be woken.
     writer_sleeps: bool,
     stop: bool,
 }
@@ -84,11 +84,11 @@ pub struct LogWriter {
 /// How many bytes may wait for the writer: some 20,000 lines.
 const QUEUE_BYTES: usize = 8 << 20;
 
-/// How long the writer lets lines gather after a write. A line that comes alone is written at
-/// once; under load this saves a write and a change of threads for each.
+/// How long the writer lets lines gather after a write. A single line is written at once; under load
+/// this saves a write and a context switch for each line.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How long the end of the process waits for a reader of the log, looking each moment.
+/// How long the end of the process waits for a reader of the log, checking every moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -141,7 +141,7 @@ impl Log {
         }
     }
 
-    /// The same, for who has read the clock already.
+    /// The same, for a caller that has already read the clock.
     pub fn emit_at(&self, at: SystemTime, level: LogLevel, event: &str, fields: &impl Serialize) {
         if !self.wants(level) {
             return;
@@ -164,7 +164,7 @@ impl Log {
 }
 
 impl LogWriter {
-    /// Writes what is queued and ends the thread; a reader that is stuck is not waited for.
+    /// Writes what is queued and ends the thread; a stuck reader is not waited for.
     pub fn finish(self) {
         self.queue.lock().stop = true;
         self.queue.more.notify_one();
@@ -195,8 +195,8 @@ impl Queue {
         }
     }
 
-    /// Takes what waits, in exchange for an empty buffer; `None` once all is written and the
-    /// writer shall stop.
+    /// Takes what is waiting, in exchange for an empty buffer; `None` once all is written and the
+    /// writer is to stop.
     fn take(&self, empty: Vec<u8>) -> Option<(Vec<u8>, u64)> {
         let mut waiting = self.lock();
         while waiting.lines.is_empty() && waiting.dropped == 0 {
@@ -222,7 +222,7 @@ impl Queue {
                 let said = line(now, LogLevel::Warning, "log_lines_dropped", &fields);
                 lines.extend(said.unwrap_or_default());
             }
-            // A reader of ours that went away must not take the proxy along.
+            // A log reader that went away must not take the proxy with it.
             drop(out.write_all(&lines).and_then(|()| out.flush()));
             lines.clear();
             lines.shrink_to(BUFFER_KEPT);
@@ -239,7 +239,7 @@ impl Queue {
 /// How much of a buffer is kept from one write to the next.
 const BUFFER_KEPT: usize = 64 * 1024;
 
-/// What most lines have, in bytes.
+/// The usual length of a line, in bytes.
 const USUAL_LINE: usize = 768;
 
 fn line(at: SystemTime, level: LogLevel, event: &str, fields: &impl Serialize) -> Option<Vec<u8>> {
@@ -269,7 +269,7 @@ fn name(level: LogLevel) -> &'static str {
 mod tests {
     use super::*;
 
-    /// A reader that is stuck until it is let go.
+    /// A reader that is stuck until it is released.
     struct Stuck(std::sync::mpsc::Receiver<()>, Arc<Mutex<Vec<u8>>>);
 
     impl Write for Stuck {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn s7_a_stuck_reader_holds_nobody_up_and_what_is_lost_is_said() {
+    fn s7_a_stuck_reader_blocks_nothing_and_lost_lines_are_reported() {
         let (go, wait) = std::sync::mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
         let (log, writer) = Log::to(Stuck(wait, Arc::clone(&written)), LogLevel::Info);

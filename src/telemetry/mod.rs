@@ -1,6 +1,6 @@
 //! What the operator sees: log lines, the record of a request, metrics, live traffic (spec §7).
 //!
-//! No prompt, no answer and no key ever gets here: the types below have no place for them.
+//! No prompt, no answer and no key ever gets here: the types below have nowhere to put them.
 
 mod log;
 mod metrics;

@@ -1,7 +1,7 @@
 //! The record of one chat request: it ends as exactly one log line and its metrics.
 //!
-//! Dropping a record ends it, so no way out of a request can forget to: whoever drops it
-//! without an ending was interrupted, which means that the client has left.
+//! Dropping a record ends it, so that no exit path of a request can forget to. Dropping it without
+//! an ending means that the request was interrupted because the client left.
 
 mod attempt;
 mod shown;
@@ -22,7 +22,7 @@ use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
 
-/// What a request brought along, as far as the log says it.
+/// What a request contains, as far as the log reports it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Traits {
     /// It wants a stream.
@@ -35,39 +35,39 @@ pub struct Traits {
     pub had_seed: bool,
     /// It has a `stop`.
     pub had_stop: bool,
-    /// It names a model, and names are ignored.
+    /// It names a model, and model names are ignored.
     pub model_ignored: bool,
 }
 
 /// How a request ended.
 #[derive(Clone, Debug)]
 pub enum Ending {
-    /// The client got an answer of the upstream's, good or (a 4xx) its own fault.
+    /// The client got an answer of the upstream's, either good or (a 4xx) the client's own fault.
     Answered {
         /// The status it got.
         status: u16,
     },
-    /// Every attempt failed, or the stream broke.
+    /// Every attempt failed, or the stream broke off.
     Failed {
         /// The status the client got.
         status: u16,
-        /// The code of the error frame, when the status had gone out before.
+        /// The code of the error frame, if the status had already been sent.
         mid_stream_error: Option<&'static str>,
     },
-    /// The upstream does not take our key: the operator must act.
+    /// The upstream refuses our key: the operator must act.
     UpstreamKey {
         /// The status the client got.
         status: u16,
-        /// The code of the error frame, when the status had gone out before.
+        /// The code of the error frame, if the status had already been sent.
         mid_stream_error: Option<&'static str>,
         /// What may be shown of the key.
         key_tail: Option<String>,
     },
-    /// Turned away before any attempt.
+    /// Refused before any attempt.
     Rejected {
         /// The status the client got.
         status: u16,
-        /// The code of the error frame, when the status had gone out before.
+        /// The code of the error frame, if the status had already been sent.
         mid_stream_error: Option<&'static str>,
         /// The error's code.
         reason: Cow<'static, str>,
@@ -92,15 +92,14 @@ pub struct RequestRecord {
     /// From the request's head to the first useful event.
     ttft_ms: Option<u64>,
     code: Option<Cow<'static, str>>,
-    /// The status that went out.
+    /// The status that was sent.
     sent: Option<u16>,
     chunks_emitted: u64,
     ending: Option<Ending>,
 }
 
 impl RequestRecord {
-    /// Starts the record of a request that has just come in, with so many models to choose
-    /// from.
+    /// Starts the record of a request that has just arrived, with this many models to choose from.
     #[must_use]
     pub fn new(
         log: Log,
@@ -130,17 +129,17 @@ impl RequestRecord {
         }
     }
 
-    /// Notes what the request brought along.
+    /// Notes what the request contains.
     pub fn describe(&mut self, traits: Traits) {
         self.traits = traits;
     }
 
-    /// Counts the models that its needs ruled out.
+    /// Counts the models that its needs rule out.
     pub fn filtered_out(&self, offers: &Arc<[Arc<Offer>]>) {
         self.metrics.filtered_out(offers);
     }
 
-    /// When the request came in.
+    /// When the request arrived.
     #[must_use]
     pub fn started(&self) -> Instant {
         self.started
@@ -152,7 +151,7 @@ impl RequestRecord {
         Attempt::begin(&self.trail, candidate)
     }
 
-    /// An attempt was none: there was no connection.
+    /// An attempt does not count, because there was no connection.
     pub fn unreached(&mut self, cause: Unreachable) {
         self.metrics.unreached(cause);
         let before = self.unreached.map_or(0, |before| before.count);
@@ -163,13 +162,13 @@ impl RequestRecord {
         });
     }
 
-    /// How many attempts there are, those under way included.
+    /// How many attempts there are, including those in progress.
     #[must_use]
     pub fn attempt_count(&self) -> usize {
         self.trail.count()
     }
 
-    /// The attempts, for whoever must count them while the walk goes on.
+    /// The attempts, for a caller that must count them while the walk continues.
     #[must_use]
     pub fn trail(&self) -> Arc<Trail> {
         Arc::clone(&self.trail)
@@ -181,7 +180,7 @@ impl RequestRecord {
         self.trail.kept().attempts.clone()
     }
 
-    /// A streamed answer begins, of an attempt that began at `asked`.
+    /// A streamed answer begins, from an attempt that began at `asked`.
     pub fn stream_begins(&mut self, asked: Option<Instant>) {
         if !self.streaming {
             self.streaming = true;
@@ -196,14 +195,14 @@ impl RequestRecord {
         }
     }
 
-    /// How many tokens the answer has, if that was told.
+    /// How many tokens the answer has, if that was reported.
     pub fn counted(&mut self, completion_tokens: Option<u64>) {
         if completion_tokens.is_some() {
             self.trail.kept().completion_tokens = completion_tokens;
         }
     }
 
-    /// Events have gone to the client.
+    /// Events have been sent to the client.
     pub fn emitted(&mut self, events: u64) {
         self.chunks_emitted += events;
     }
@@ -213,7 +212,7 @@ impl RequestRecord {
         self.code = Some(code);
     }
 
-    /// The client was sent this status, be it ours or the one that makes it speak.
+    /// The client was sent this status, ours or the one that makes it show the error.
     pub fn sent_as(&mut self, status: u16) {
         self.sent = Some(status);
     }
@@ -224,11 +223,11 @@ impl RequestRecord {
     }
 }
 
-/// How it ended, whatever the ending.
+/// How it ended, in any of the cases.
 #[derive(Clone, Copy)]
 struct End {
     status: u16,
-    /// Where the client was sent another one.
+    /// Set if the client was sent a different one.
     status_sent: Option<u16>,
     mid_stream_error: Option<&'static str>,
     duration_ms: u64,
@@ -326,7 +325,7 @@ impl RequestRecord {
         self.log.emit_at(end.now.wall, level, "request_done", &done);
     }
 
-    /// Who answered, or had begun to.
+    /// The model that answered, or had begun to.
     fn chosen_model<'a>(&self, attempts: &'a [AttemptRecord]) -> Option<&'a ModelId> {
         let answered = |a: &&AttemptRecord| match a.outcome {
             Outcome::Success | Outcome::ClientDisconnected => true,
@@ -357,11 +356,11 @@ impl RequestRecord {
     }
 }
 
-/// The tries that brought no connection.
+/// The tries that led to no connection.
 #[derive(Clone, Copy, Debug)]
 struct Unreached {
     count: usize,
-    /// What the last of them failed of.
+    /// Why the last of them failed.
     cause: Unreachable,
     /// How many attempts there had been before it.
     attempts: usize,

@@ -1,5 +1,5 @@
-//! What real traffic shows, for whoever looks: the figures behind their lock, and the feed of
-//! what happens.
+//! What real traffic shows, to those who look: the figures behind their lock, and the feed of
+//! events.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,9 @@ use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted, Finished, Live};
 use crate::model::ModelId;
 
-/// How much a listener may be behind before it loses what is oldest.
+/// How far a listener may lag behind before it loses the oldest events.
 const BEHIND: usize = 256;
-/// How many may listen at once.
+/// The maximum number of listeners.
 const MAX_LISTENERS: usize = 16;
 
 /// Something that has happened to a request.
@@ -26,16 +26,16 @@ pub enum Happening {
         number: usize,
         /// When.
         at: std::time::SystemTime,
-        /// What came of it.
+        /// Its result.
         record: AttemptRecord,
-        /// It failed for the whole account, which then rests in the model's place.
+        /// It failed for the whole account, which rests instead of the model.
         of_account: bool,
     },
     /// A request has ended.
     Request(Arc<Finished>),
 }
 
-/// The figures, and who listens.
+/// The figures, and the listeners.
 #[derive(Debug)]
 pub struct Traffic {
     started: Now,
@@ -46,7 +46,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Nothing has happened yet.
+    /// With no traffic yet.
     #[must_use]
     pub fn new(now: Now) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Traffic {
         }
     }
 
-    /// When this process began to look.
+    /// When this process began to observe.
     #[must_use]
     pub fn started(&self) -> Now {
         self.started
@@ -68,7 +68,7 @@ impl Traffic {
         self.lock().attempt(model, attempt, now);
     }
 
-    /// A request has ended, and with it its last attempt, if that is not told already.
+    /// A request has ended, and with it its last attempt, unless that was already reported.
     pub fn request(&self, last: Option<(&ModelId, Attempted)>, request: Finished, now: Now) {
         let request = Arc::new(request);
         let told = self.is_heard().then(|| Arc::clone(&request));
@@ -80,7 +80,7 @@ impl Traffic {
         drop(live);
         // Not under the lock.
         drop(oldest);
-        // Who hears of it and asks for the state finds it there.
+        // A listener that hears of it and asks for the state finds it there.
         if let Some(request) = told {
             self.tell(Happening::Request(request));
         }
@@ -96,19 +96,19 @@ impl Traffic {
         self.lock().retain_models(stays);
     }
 
-    /// Whether anybody listens. If nobody does, nothing need be put together for them.
+    /// Whether there are listeners. Without any, no events need to be built.
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.listeners.load(Ordering::Relaxed) > 0
     }
 
-    /// Tells those who listen. Never waits: who is too slow loses what is oldest.
+    /// Sends an event to the listeners. Never waits: a listener that is too slow loses the oldest.
     pub fn tell(&self, happening: Happening) {
-        // None of them may be left by now.
+        // All of them may have left by now.
         drop(self.feed.send(happening));
     }
 
-    /// One listener more; `None` if there are as many as there may be.
+    /// Adds a listener; `None` if the maximum is reached.
     #[must_use]
     pub fn listen(&self) -> Option<Listener> {
         let more = |count: usize| (count < MAX_LISTENERS).then_some(count + 1);
@@ -122,29 +122,29 @@ impl Traffic {
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
-        // Counts are whole after every single one, so a panic elsewhere leaves them usable.
+        // The counts are consistent after every change, so a panic elsewhere leaves them usable.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Hears what happens from its making on.
+/// Receives the events from its creation on.
 #[derive(Debug)]
 pub struct Listener {
     feed: broadcast::Receiver<Happening>,
     listeners: Arc<AtomicUsize>,
 }
 
-/// What a listener hears.
+/// What a listener receives.
 #[derive(Clone, Debug)]
 pub enum Heard {
     /// The next thing that happened.
     Happening(Happening),
-    /// It was too slow, and so many are lost to it.
+    /// It was too slow, and has lost this many.
     Lost(u64),
 }
 
 impl Listener {
-    /// What comes next; `None` once nothing will. Dropping the future loses nothing.
+    /// The next event; `None` once there will be none. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.feed.recv().await {
             Ok(happening) => Some(Heard::Happening(happening)),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn s3_a_slow_listener_is_told_how_much_it_lost_and_holds_nobody_up() {
+    async fn s3_a_slow_listener_learns_how_much_it_lost_and_blocks_nothing() {
         let traffic = Traffic::new(Now::read());
         assert!(!traffic.is_heard());
         let mut slow = traffic.listen().unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn s3_there_is_a_limit_of_listeners_and_who_leaves_makes_room() {
+    fn s3_listeners_are_limited_and_one_that_leaves_makes_room() {
         let traffic = Traffic::new(Now::read());
         let mut all: Vec<_> = (0..MAX_LISTENERS)
             .filter_map(|_| traffic.listen())

@@ -13,7 +13,7 @@ import { momentOf, why } from './words.js';
 
 const TONES = { awake: 'good', probing: 'warn', resting: 'warn', out: 'bad', key_refused: 'bad' };
 
-/** By label: the card, and what has to be said again each second. */
+/** By label: the card, and what changes every second. */
 let cards = new Map();
 let made = '';
 
@@ -61,7 +61,7 @@ function makeCard(account) {
   return { node, ticks };
 }
 
-/** Why it takes nothing, and until when. */
+/** Why it takes no requests, and until when. */
 function reasonOf(account) {
   const gone = goneOf(account);
   const words = gone ? t(`gone.${gone}`) : why(account);

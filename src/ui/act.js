@@ -1,11 +1,11 @@
-// Does something at the proxy, and says how it went.
+// Asks the proxy to do something, and shows the result.
 
 import { at, say } from './dom.js';
 import { t } from './i18n.js';
 import { readSoon } from './live.js';
 import { saying } from './words.js';
 
-/** `done` is what to say then, or makes it of what came back; `note` is where. */
+/** `done` is the text to show, or makes it from the answer; `note` is where to show it. */
 export async function act(work, done, note = at('models-note')) {
   note.dataset.tone = '';
   say(note, t('working'));

@@ -1,4 +1,4 @@
-// The providers that serve nothing yet: what each gives, where to get a key, what to set.
+// The providers that are not in use: what each offers, where to get a key, what to set.
 
 import { at, el } from './dom.js';
 import { t, tOr } from './i18n.js';
@@ -27,7 +27,7 @@ function item({ provider, name, variables, named, takes_key: takesKey, gives, tr
     takesKey && el('p', { class: 'hint' }, t('add_key.command'), ' ', el('code', {}, `free-llm-proxy key add ${provider}`)));
 }
 
-/** What comes from outside leads to the web or nowhere. */
+/** A link from outside may only lead to the web. */
 function isLink(address) {
   try {
     return new URL(address).protocol === 'https:';

@@ -1,4 +1,4 @@
-// What to paste so that an agent finds this proxy. The key is never put in: a placeholder stands for it.
+// What to paste so that an agent finds this proxy. The key is never filled in: there is a placeholder for it.
 
 import { base } from './api.js';
 import { at, el } from './dom.js';
@@ -53,7 +53,7 @@ async function copy(code, button) {
   try {
     await navigator.clipboard.writeText(code.textContent);
   } catch {
-    // Without TLS there is no clipboard but on localhost: select it, and the old way may work.
+    // Without TLS only localhost has a clipboard: select the text, and the old way may work.
     getSelection().selectAllChildren(code);
     if (!document.execCommand('copy')) {
       button.textContent = t('copy.select');

@@ -27,7 +27,7 @@ export function setKey(value) {
   }
 }
 
-/** What the proxy refused, in its own words. */
+/** A request that the proxy refused, with its own message. */
 export class Refused extends Error {
   constructor(status, error, retryAfter) {
     super(error?.message ?? `HTTP ${status}`);
@@ -38,7 +38,7 @@ export class Refused extends Error {
   }
 }
 
-/** Sends a request; the answer is one with a status of 2xx. */
+/** Sends a request; only an answer with a 2xx status is returned. */
 export async function ask(path, { body, signal } = {}) {
   const headers = { authorization: `Bearer ${key}` };
   if (body !== undefined) headers['content-type'] = 'application/json';

@@ -8,7 +8,7 @@ import { live, now, secondsUntil } from './live.js';
 import { firstBack, isRest } from './quota.js';
 import { nameOf } from './words.js';
 
-/** `{tone, text, next, until}`: `next` is what to do, `until` when things get better by themselves. */
+/** `{tone, text, next, until}`: `next` is what to do, `until` when the condition ends by itself. */
 export function verdict() {
   const { state, connection } = live;
   if (connection === 'lost') return { tone: 'bad', text: t('banner.lost'), next: state && t('banner.lost.next') };
@@ -28,7 +28,7 @@ export function verdict() {
 
 function sentenceOf(code, about, values) {
   if (code === 'answering' && values.last === values.next) return 'is.answering.same';
-  // Where there are several providers none is meant by itself.
+  // With several providers no single one is meant.
   if (['not_reached', 'was_not_reached'].includes(code) && about.upstream == null) return `is.${code}.any`;
   return code === 'accounts_out' && onlyKeys(about.accounts) ? 'is.accounts_out.keys' : `is.${code}`;
 }
@@ -40,7 +40,7 @@ const counts = (accounts) => ['out_today', 'out', 'resting', 'keys_refused'].fil
   .map((each) => t(`accounts.${each}`, { n: accounts[each] })).join(', ');
 
 function nextStep({ code, next_step: told, about }, values) {
-  // The larger quota cannot be raised, and a wait is none.
+  // The larger quota cannot be raised, and waiting is not a step.
   if (!told) return '';
   if (['answering', 'ready', 'accounts_out'].includes(code) && about.accounts?.keys_refused > 0) return t('do.keys_refused');
   const key = code === 'no_list' ? `do.no_list.${['network', 'timeout'].includes(about.cause) ? 'network' : 'other'}` : `do.${code}`;
@@ -72,7 +72,7 @@ function causeOf(code, { cause, status }) {
   return tOr(`cause.${cause}`, cause);
 }
 
-/** The state's, or a later one that an event told of. */
+/** The state's last answer, or a later one from an event. */
 function lastAnswer() {
   const told = live.requests.find((each) => each.outcome === 'answered');
   const known = live.state.last_answer;
@@ -107,6 +107,6 @@ export function showBanner() {
   const accounts = live.state?.accounts ?? [];
   at('clear-account').hidden = live.connection === 'lost' || !firstBack(accounts) || !accounts.some(isRest);
   document.title = `${mark}free-llm-proxy`;
-  // What is shown was true once; it is greyed while nobody can say whether it still is.
+  // What is shown was true once; it is greyed while it cannot be confirmed.
   document.documentElement.classList.toggle('lost', live.connection === 'lost');
 }

@@ -1,4 +1,4 @@
-// What may be used of something within a time, and how much of it is: a bar each.
+// The limits of an account, and how much of each is used: one bar per limit.
 
 import { el, say } from './dom.js';
 import { compact, count, span } from './format.js';
@@ -6,7 +6,7 @@ import { t, tOr } from './i18n.js';
 import { secondsUntil } from './live.js';
 import { momentOf } from './words.js';
 
-/** So many are seen at once; the rest, the least used, behind a fold. */
+/** How many are visible; the rest, the least used, are folded away. */
 const SEEN = 4;
 
 const share = ({ used, limit }) => (limit > 0 ? Math.min(used / limit, 1) : 1);
@@ -14,13 +14,13 @@ const share = ({ used, limit }) => (limit > 0 ? Math.min(used / limit, 1) : 1);
 /** `requests a day`. */
 const nameOf = ({ unit, per }) => [tOr(`bucket.${unit.replace(' ', '_')}`, unit), windowOf(per)].filter(Boolean).join(' ');
 
-/** What is under way has none; several hours are `{hours}`. */
+/** A limit on concurrent requests has none; several hours are `{hours}`. */
 function windowOf(per) {
   if (per == null) return '';
   return per.hours ? t('per.hours', { n: per.hours }) : tOr(`per.${per}`, per);
 }
 
-/** The bars of an account's buckets, the account's own first, and what has to be said again each second. */
+/** The bars of an account's buckets, the account's own first, and what changes every second. */
 export function bars(buckets) {
   const ticks = [];
   const own = buckets.filter(({ model }) => model == null);
@@ -41,7 +41,7 @@ function bar(bucket, ticks) {
   const part = share(bucket);
   const tone = part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : '';
   const fill = el('i');
-  // The page's policy takes no style in markup, but from the script.
+  // The page's policy forbids styles in markup, but not from the script.
   fill.style.setProperty('inline-size', `${(part * 100).toFixed(1)}%`);
   const hint = [tOr(`known.${source}`, source), of === 'address' && t('bucket.address')].filter(Boolean).join(' · ');
   const back = el('span');
@@ -61,5 +61,5 @@ function bar(bucket, ticks) {
     el('small', { title: tOr(`known.${source}.why`, '') }, hint, resetsAt && [' · ', back]));
 }
 
-/** Up to five digits whole. */
+/** Numbers of up to five digits are not shortened. */
 const short = (value) => (value < 100_000 ? count(value) : compact(value));

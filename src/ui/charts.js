@@ -6,7 +6,7 @@ import { lang, t } from './i18n.js';
 import { live } from './live.js';
 import { chosenSpan } from './models.js';
 
-/** From the bottom of a column to its top. */
+/** In stacking order, bottom to top. */
 const OUTCOMES = ['answered', 'client_left', 'client_error', 'broken', 'failed'];
 const TIMES = ['ttft_p50_ms', 'ttft_p95_ms'];
 const HEIGHT = 170;
@@ -74,7 +74,7 @@ function common(box, name) {
   };
 }
 
-/** The last column has its width too. */
+/** Leaves room for the width of the last column. */
 const scales = (least) => ({
   x: { time: true, range: ({ data: [xs] }, low, high) => [low, high + (xs.length > 1 ? xs[1] - xs[0] : 0)] },
   y: { range: (_, low, high) => [0, Math.max(least, (high ?? 0) * 1.08)] },
@@ -116,7 +116,7 @@ function ttftLegend(step) {
     ...(step == null ? [] : [el('li', { class: 'hint' }, whenOf(series, step))]));
 }
 
-/** What the charts show, in words: for those who do not see them, and at a glance. */
+/** What the charts show, in words: for screen readers, and at a glance. */
 function summarise(series) {
   const all = Object.fromEntries(OUTCOMES.map((name) => [name, sum(column(name, series))]));
   const ended = sum(Object.values(all));

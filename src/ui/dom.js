@@ -1,4 +1,4 @@
-// Builds elements. What comes from outside gets in as text only: nothing here reads markup.
+// Builds elements. Outside data is only ever inserted as text: nothing here parses markup.
 
 export const at = (id) => document.getElementById(id);
 
@@ -19,12 +19,12 @@ export function el(tag, given = {}, ...children) {
   return made;
 }
 
-/** Sets a text only where it differs, so that a tick costs nothing and nothing is read out twice. */
+/** Sets a text only if it differs, so that a tick costs nothing and screen readers do not repeat it. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Runs `work` at most once per frame, and not in a tab that nobody sees. */
+/** Runs `work` at most once per frame, and not in a hidden tab. */
 export function perFrame(work) {
   let planned = false;
   return () => {

@@ -1,4 +1,4 @@
-// The dry run: who would be asked for a request, and why each of the others would not.
+// The dry run: which models would be asked for a request, and why each of the others would not.
 
 import { post } from './api.js';
 import { at, el } from './dom.js';
@@ -22,7 +22,7 @@ const PRESETS = {
   seed: { seed: 1 },
 };
 
-/** The last answer, for another language. */
+/** The last answer, kept for a change of language. */
 let last = null;
 
 export function wireExplain() {
@@ -40,7 +40,7 @@ function fillPresets() {
 }
 
 function fill(name) {
-  // A line to a field: what makes the difference is seen at once.
+  // One line per field, so that differences stand out.
   const fields = Object.entries({ ...PRESETS[name], messages: PRESETS[name].messages ?? hello });
   at('body').value = `{\n${fields.map(([field, value]) => `  "${field}": ${JSON.stringify(value)}`).join(',\n')}\n}`;
 }
@@ -57,7 +57,7 @@ async function run() {
   try {
     last = { result: await post('admin/explain', body) };
   } catch (error) {
-    // Where the body is wrong, the proxy says it best.
+    // The proxy's own message says best what is wrong with the body.
     last = { error: () => (error.code === 'invalid_request' ? error.message : saying(error)) };
   }
   redrawExplain();
@@ -90,7 +90,7 @@ function drawn(result) {
   ].filter(Boolean);
 }
 
-/** Why none of the accounts takes it: each by its name, where there are several. */
+/** Why none of the accounts takes it: each by name, if there are several. */
 function whyOfAll(accounts) {
   const words = (account) => (goneOf(account) ? t(`gone.${goneOf(account)}`) : why(account));
   if (accounts.length === 1) return words(accounts[0]);

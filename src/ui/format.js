@@ -34,7 +34,7 @@ export function clock(seconds) {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** 42 s, 12 min, 3 h 10 min, 2 d 4 h: about as exact as one cares for. */
+/** 42 s, 12 min, 3 h 10 min, 2 d 4 h: as exact as is useful. */
 export function span(seconds) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return t('unit.s', { n: s });
@@ -44,17 +44,17 @@ export function span(seconds) {
   return pair('unit.d', Math.floor(s / 86_400), 'unit.h', Math.floor(s / 3600) % 24);
 }
 
-/** The time of day, where the reader is. */
+/** The time of day in the reader's time zone. */
 export function time(moment, seconds = true) {
   const options = { hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...(seconds && { second: '2-digit' }) };
   return new Date(moment).toLocaleTimeString(lang(), options);
 }
 
-/** The same with the day. */
+/** The same, with the date. */
 export const day = (moment) => new Date(moment).toLocaleString(lang(),
   { hourCycle: 'h23', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 
-/** A status behind a word: ` (HTTP 429)`. */
+/** A status to append to a text: ` (HTTP 429)`. */
 export const http = (status) => (status == null ? '' : ` (HTTP ${status})`);
 
 /** `rate_limited` with 429: rate limited (HTTP 429). */

@@ -29,13 +29,13 @@ export function setLanguage(wanted) {
   try {
     localStorage.setItem(STORED, wanted);
   } catch {
-    // Kept for this view then.
+    // Then it lasts until the page is reloaded.
   }
   translatePage();
   for (const listener of listeners) listener();
 }
 
-/** The text of a key. `{name}` stands for a value; a text with plural forms goes by `n`. */
+/** The text of a key. `{name}` is replaced by a value; plural forms depend on `n`. */
 export function t(key, values = {}) {
   let text = BOOKS[language][key] ?? BOOKS.en[key] ?? key;
   if (typeof text === 'object') {
@@ -45,13 +45,13 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
-/** Whether the book has a text. */
+/** Whether there is a text for a key. */
 export const has = (key) => key in BOOKS.en;
 
-/** The text of a key where the book has it, and what came from the server where not. */
+/** The text of a key if there is one, else what came from the server. */
 export const tOr = (key, fallback) => (has(key) ? t(key) : fallback);
 
-/** The texts that stand in the page itself. */
+/** Fills in the texts of the page itself. */
 export function translatePage() {
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t);

@@ -2,8 +2,8 @@
 // focus and place.
 
 /**
- * Makes the children of `box` those of `items`, in their order, and answers them by key for the next time.
- * `make` gives `{node, ...}`; it is called where `mark`, as JSON, differs from the last.
+ * Makes the children of `box` match `items`, in order, and returns them by key for the next call.
+ * `make` returns `{node, ...}`; it is called if `mark`, as JSON, differs from the last one.
  */
 export function keyed(box, known, items, { key, mark, make }) {
   const kept = new Map();
@@ -27,7 +27,7 @@ function renewed(old, fresh) {
   const [was, is] = [old, fresh].map(({ node }) => node.querySelector('details'));
   if (was && is) is.open = was.open;
   old.node.replaceWith(fresh.node);
-  // Who has just pressed a button with the keyboard goes on from there.
+  // Keyboard focus stays on the button that was just pressed.
   if (focused) (fresh.node.querySelector(focused.localName === 'summary' ? 'summary' : 'button') ?? fresh.node).focus();
   return fresh;
 }

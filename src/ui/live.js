@@ -1,24 +1,24 @@
-// Keeps what the page knows level with the proxy: the state, read again when it must have changed,
-// and the events in between. Whoever shows something subscribes.
+// Keeps the page in step with the proxy: the state, read again when it must have changed, and the
+// events in between. Parts that show something subscribe.
 
 import { ask, get, Refused } from './api.js';
 import { events } from './sse.js';
 
 const KEEP_REQUESTS = 50;
 const KEEP_ATTEMPTS = 200;
-/** A comment comes every 15 s: without one for so long the connection is dead. */
+/** A comment comes every 15 s: after this long without one the connection is dead. */
 const SILENCE_MS = 40_000;
-/** Figures and charts follow traffic at this pace, and the clock without any. */
+/** How often figures and charts are updated, with traffic and without. */
 const BUSY_MS = 5000;
 const IDLE_MS = 30_000;
-/** So soon after something changed, and no oftener than that. */
+/** The delay after a change, and the minimum interval between reads. */
 const SOON_MS = 250;
 const GAP_MS = 1500;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
-/** So often the page looks whether the proxy lives, and so long it waits for that: three seconds in all. */
+/** How often the page checks that the proxy is alive, and how long it waits for that: three seconds in all. */
 const LOOK_MS = 1000;
 const PATIENCE_MS = 2000;
-/** A tab that nobody sees lets go of its connection: a browser has six to a host. */
+/** A hidden tab closes its connection: a browser allows six per host. */
 const HIDDEN_MS = 60_000;
 
 const listeners = new Map();
@@ -28,13 +28,13 @@ export const live = {
   state: null,
   /** The last requests, newest first. */
   requests: [],
-  /** Ended attempts, oldest first: a request that is still under way shows its trail with them. */
+  /** Ended attempts, oldest first: they show the trail of a request that is still in progress. */
   attempts: [],
-  /** `connecting`, `live`, `polling` (nobody tells this page: too many listen, or the proxy drains), `lost`. */
+  /** `connecting`, `live`, `polling` (no events: too many listeners, or the proxy is draining), `lost`. */
   connection: 'connecting',
-  /** When the proxy was found to be another process than before. */
+  /** When the proxy was found to be a different process. */
   restarted: null,
-  /** The proxy's clock less this one's, in milliseconds. */
+  /** The proxy's clock minus this one's, in milliseconds. */
   offset: 0,
 };
 
@@ -103,7 +103,7 @@ async function follow(mine) {
     connected('lost');
     const wait = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)];
     failures += 1;
-    // Many pages must not come back in step.
+    // Many pages must not reconnect at the same moment.
     await pause(wait * (0.75 + Math.random() / 2));
   }
 }
@@ -113,7 +113,7 @@ const seen = () => new Promise((done) => {
   document.addEventListener('visibilitychange', done, { once: true });
 });
 
-/** Follows one connection until it ends. Events first, the state then: nothing falls between. */
+/** Follows one connection until it ends. Events first, then the state, so that nothing is missed. */
 async function listen(mine, alive) {
   const cut = new AbortController();
   const whenStopped = () => cut.abort();
@@ -149,7 +149,7 @@ async function listen(mine, alive) {
 
 let looking = false;
 
-/** Whether the proxy answers at all: a connection may stay open although nobody is behind it. */
+/** Whether the proxy answers at all: a connection may stay open although its other end is gone. */
 async function isAlive(signal) {
   if (looking || document.hidden) return true;
   looking = true;
@@ -157,7 +157,7 @@ async function isAlive(signal) {
     await ask('health', { signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) });
     return true;
   } catch (error) {
-    // It was answered, if not as hoped: a restart or a page behind something else.
+    // There was an answer, though not the expected one: a restart, or something else in front of the proxy.
     return error instanceof Refused || signal.aborted;
   } finally {
     looking = false;
@@ -181,7 +181,7 @@ async function take(mine, event, data) {
     if (!live.requests.some((known) => known.request_id === data.request_id)) live.requests.unshift(data);
     live.requests.length = Math.min(live.requests.length, KEEP_REQUESTS);
     tell('requests');
-    // Good news or bad: what it comes to is the proxy's to say.
+    // Good news or bad: only the proxy can say what it means.
     const fits = (data.outcome === 'answered') === (live.state?.condition.code === 'answering');
     plan(mine, fits ? BUSY_MS : SOON_MS);
   } else if (event === 'changed' || event === 'lost') {
@@ -205,7 +205,7 @@ function rests(attempt) {
   tell('state');
 }
 
-/** Reads the state in so many milliseconds, unless it is read sooner anyway. */
+/** Reads the state in this many milliseconds, unless it is read sooner anyway. */
 function plan(mine, delay) {
   if (run !== mine) return;
   // A state that takes long to read is read less often.
@@ -246,7 +246,7 @@ async function read(mine) {
   return true;
 }
 
-/** Reads the state now, as something was done that changes it. */
+/** Reads the state now, because an action has changed it. */
 export const readSoon = () => run && plan(run, 0);
 
 document.addEventListener('visibilitychange', () => {
@@ -254,7 +254,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 setInterval(() => {
-  // What is known stands still while nobody answers.
+  // Countdowns stop while the proxy does not answer.
   if (!live.state || document.hidden || live.connection === 'lost') return;
   tell('tick');
   const over = (until) => until && secondsUntil(until) < -0.3;

@@ -1,4 +1,4 @@
-// Puts the page together: the key, then the parts, each drawn when what it shows has changed.
+// Assembles the page: the key, then the parts, each redrawn when its data has changed.
 
 import { setKey, storedKey } from './api.js';
 import { showAccounts, tickAccounts } from './accounts.js';
@@ -55,7 +55,7 @@ function wireLogin() {
     event.preventDefault();
     const key = at('key').value.trim();
     at('key').value = '';
-    // A header carries visible ASCII; a key with anything else is none of ours.
+    // A header carries visible ASCII; a key with anything else cannot be ours.
     if (!key) close('login.none');
     else if (!/^[\x21-\x7e]+$/.test(key)) close('login.wrong');
     else open(key);

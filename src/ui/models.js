@@ -89,7 +89,7 @@ function stateOf(model, left) {
   ];
 }
 
-/** Where the model is awake, the accounts through which it is not. */
+/** The accounts through which an awake model is not available. */
 function apart(model) {
   if (model.state !== 'awake') return null;
   const resting = model.candidates.filter((each) => each.state === 'resting');
@@ -113,7 +113,7 @@ export function filterModels() {
   for (const { node, text, fallback } of rows.values()) {
     const fits = words.every((word) => text.includes(word));
     node.hidden = !fits;
-    // The fallback router is in no count of models, here as elsewhere.
+    // The fallback router is not counted as a model, here as elsewhere.
     shown += fits && !fallback;
     all += !fallback;
   }

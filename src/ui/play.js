@@ -1,4 +1,4 @@
-// A playground: one prompt, streamed. Neither it nor the answer is kept anywhere but on the screen.
+// A playground: one prompt, streamed. Neither it nor the answer is kept beyond what is on the screen.
 
 import { ask } from './api.js';
 import { at, el, perFrame, say } from './dom.js';
@@ -9,7 +9,7 @@ import { events } from './sse.js';
 import { trail } from './trail.js';
 import { nameOf, saying } from './words.js';
 
-/** What is under way or was last: no more of it is kept than the page shows. */
+/** The current or last run: no more of it is kept than the page shows. */
 let turn = null;
 let shownTrail = '';
 
@@ -71,7 +71,7 @@ async function stream(mine, response) {
       fail(mine, { code: chunk.error.code, status: null, message: chunk.error.message ?? '' });
       continue;
     }
-    // While the proxy waits aloud it does not know the model yet: the answer names it then.
+    // While the proxy waits aloud it does not know the model yet; the answer itself names it.
     if (!mine.model && chunk.model) {
       mine.model = chunk.model;
       redrawPlay();
@@ -85,7 +85,7 @@ async function stream(mine, response) {
   else fail(mine, { code: 'cut_short' });
 }
 
-/** OpenRouter says the same twice: as a text, and as details. */
+/** OpenRouter sends the same thing twice: as text, and as details. */
 function thoughtOf(delta) {
   if (typeof delta.reasoning === 'string' && delta.reasoning) return delta.reasoning;
   if (typeof delta.reasoning_content === 'string' && delta.reasoning_content) return delta.reasoning_content;
@@ -93,7 +93,7 @@ function thoughtOf(delta) {
   return details.map((detail) => detail.text ?? detail.summary ?? '').join('');
 }
 
-/** Text that came since the last frame; nodes only grow at the end. */
+/** Text that arrived since the last frame; nodes only grow at the end. */
 const pending = { thought: '', answer: '' };
 const flush = perFrame(() => {
   for (const [part, box] of [['thought', at('thought-text')], ['answer', at('answer')]]) {
@@ -119,7 +119,7 @@ function write(part, text, mine) {
     mine.thought = true;
   } else if (!mine.answer) {
     at('answer').hidden = false;
-    // The answer is what was asked for: the thinking makes room.
+    // The answer is what was asked for: the thinking is folded away.
     at('thought').open = false;
     mine.answer = true;
   }

@@ -1,22 +1,22 @@
-// What all accounts come to: whether any takes requests, what is left of their days.
+// All accounts together: whether any takes requests, and what is left of their days.
 
-/** `awake`, `resting`, `out`, `key_refused`; `probing` while one request finds out whether a rest helped. */
+/** `awake`, `resting`, `out`, `key_refused`; `probing` while one request is finding out whether a rest helped. */
 export const stateOf = ({ state, probing }) => (probing ? 'probing' : state);
 
-/** Whether it takes no request now; one that is being tried does. */
+/** Whether it takes no requests now; one that is being tried does. */
 export const isAway = (account) => !['awake', 'probing'].includes(stateOf(account));
 
-/** Whether it rests, which an operator can end; a quota that is counted here ends by itself alone. */
+/** Whether it rests, which an operator can end; a quota that is counted here only ends by itself. */
 export const isRest = ({ resting_sec: left }) => left != null;
 
-/** The account that returns first, where none takes requests. */
+/** The account that returns first, if none takes requests. */
 export function firstBack(accounts) {
   if (accounts.length === 0 || !accounts.every(isAway)) return null;
   const at = ({ until }) => (until ? Date.parse(until) : Infinity);
   return accounts.reduce((first, each) => (at(each) < at(first) ? each : first));
 }
 
-/** What an account is out of: `key`, `credit`, `day`, `minute`; `null` where it only rests. */
+/** What an account is out of: `key`, `credit`, `day`, `minute`; `null` if it only rests. */
 export function goneOf({ state, limit, buckets }) {
   if (state === 'key_refused') return 'key';
   if (limit) return limit;
@@ -26,8 +26,8 @@ export function goneOf({ state, limit, buckets }) {
 }
 
 /**
- * The requests of a day of all accounts of which that is known: `{used, limit, accounts, back, told}`, or
- * `null`. `told` is when an account that is alone was told of it.
+ * The day's requests of all accounts for which they are known: `{used, limit, accounts, back, told}`, or
+ * `null`. `told` is when a single account's provider reported them.
  */
 export function dayOf(accounts) {
   const days = accounts.map(daysOf).filter((days) => days.length > 0);
@@ -39,7 +39,7 @@ export function dayOf(accounts) {
     told: accounts.length === 1 ? all[0].told_at : null };
 }
 
-/** What the provider says of the day, else the account's own count, else those of its models. */
+/** What the provider reports for the day, else the account's own count, else those of its models. */
 function daysOf({ today, buckets }) {
   if (today) return [today];
   const days = buckets.filter(isDay);

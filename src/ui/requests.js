@@ -1,4 +1,4 @@
-// The last requests, newest first. There is no content in them, here or at the proxy.
+// The last requests, newest first. They have no content, neither here nor at the proxy.
 
 import { at, el } from './dom.js';
 import { count, http, ms, time } from './format.js';
@@ -24,7 +24,7 @@ export function showRequests() {
   }
   rows = kept;
   const wanted = kept.size > 0 ? [...kept.values()] : [el('li', { class: 'hint' }, t('requests.none'))];
-  // Nothing is moved that stands where it should: a reader's selection stays.
+  // A node that is already in place is not moved, so that a reader's selection stays.
   wanted.forEach((node, place) => {
     if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
   });

@@ -1,8 +1,8 @@
 // Server-sent events over fetch: EventSource cannot send the key.
 
 /**
- * The events of an answer, `{event, data}`. `alive` is called for every piece that comes, comments
- * too, so that a reader can tell a quiet stream from a dead one.
+ * The events of an answer, `{event, data}`. `alive` is called for every piece that arrives, even a
+ * comment, so that a reader can tell a quiet stream from a dead one.
  */
 export async function* events(response, alive = () => {}) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

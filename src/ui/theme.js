@@ -38,7 +38,7 @@ export function wireTheme() {
     try {
       localStorage.setItem(STORED, chosen);
     } catch {
-      // Chosen for this view then.
+      // Then it lasts until the page is reloaded.
     }
     showTheme();
   });

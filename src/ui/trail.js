@@ -1,11 +1,11 @@
-// Who was asked for a request, one after the other, and what came of it.
+// The models asked for a request, in order, and the result of each attempt.
 
 import { el } from './dom.js';
 import { ms, outcome, time } from './format.js';
 import { t, tOr } from './i18n.js';
 import { areMany, short } from './words.js';
 
-/** `open` leaves room for the attempt that is under way. */
+/** `open` leaves room for an attempt in progress. */
 export function trail(attempts, { total = attempts.length, open = false } = {}) {
   const items = attempts.map((attempt) => {
     const good = attempt.outcome === 'success';

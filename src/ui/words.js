@@ -4,38 +4,38 @@ import { day, http, outcome, time } from './format.js';
 import { has, t, tOr } from './i18n.js';
 import { live, secondsUntil } from './live.js';
 
-/** A model's id without what all of them have in common; whole where that leaves no name. */
+/** A model's id without what all of them have in common; unchanged if that would leave no name. */
 export function short(id) {
   const name = id.replace(/^[^/]+\//, '').replace(/:free$/, '');
   return /^(free|auto)$/.test(name) ? id : name;
 }
 
-/** A model's name, or its id where the list gave none. */
+/** A model's name, or its id if the list has no name. */
 export function nameOf(id) {
   const model = live.state?.models.find((each) => each.id === id);
   return model?.name ? plain(model.name) : id;
 }
 
-/** `Vendor: Model (free)` without the last word, which is true of all. */
+/** `Vendor: Model (free)` without the last word, which applies to all. */
 export const plain = (name) => name.replace(/\s*\(free\)$/i, '');
 
-/** Whether there are several accounts: with one its name says nothing. */
+/** Whether there are several accounts: with one its name adds nothing. */
 export const areMany = () => (live.state?.accounts.length ?? 0) > 1;
 
-/** When something ends: the time of day, with the day where it is far off. */
+/** When something ends: the time of day, with the date if it is far off. */
 export const momentOf = (moment) => (secondsUntil(moment) < 72_000 ? time(moment, false) : day(moment));
 
-/** Why something rests, in the reader's language where that can be said. */
+/** Why something rests, in the reader's language where possible. */
 export function why({ because, reason }) {
   if (!because?.outcome) return reason ?? '';
-  // Where no status says it, the cause does.
+  // If there is no status, the cause says it.
   const cause = because.outcome === 'upstream_error' && because.status == null;
   return cause ? tOr(`cause.${because.cause}`, reason ?? '') : outcome(because.outcome, because.status);
 }
 
 /**
- * What an error of the proxy's says, in the reader's language: by its code, without the wait, which is
- * said beside it. What has no code of ours is in the upstream's words.
+ * The message of a proxy error, in the reader's language: by its code, without the wait, which is
+ * shown beside it. Errors without a code of ours are in the upstream's words.
  */
 export function saying(error) {
   const { code, status, message } = error;

@@ -1,7 +1,7 @@
-//! The HTTP client under every call to the outside.
+//! The HTTP client behind every call to the outside.
 //!
-//! It follows no redirect, and sends a request again only where the other side cannot have seen it.
-//! What an answer means is not its business.
+//! It follows no redirect, and resends a request only if the other side cannot have seen it. It
+//! does not interpret answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,12 +22,12 @@ use crate::request::UpstreamBody;
 pub struct HttpClient {
     connector: Connector,
     tls: Tls,
-    /// By scheme and authority: accounts of one provider, its list and its key test share connections.
-    /// As many as the settings name.
+    /// By scheme and authority, so that accounts of one provider, its list and its key test share
+    /// connections. There are as many as the settings name.
     origins: Arc<Mutex<HashMap<String, Origin>>>,
 }
 
-/// Sends requests to one origin, over connections that it keeps.
+/// Sends requests to one origin, over connections that it keeps open.
 #[derive(Clone)]
 pub struct Origin {
     pub(super) pool: Pool,
@@ -36,13 +36,13 @@ pub struct Origin {
 /// Why a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// It is larger than allowed, packed or unpacked.
+    /// It is larger than allowed, compressed or decompressed.
     #[error("the body is too large")]
     TooLarge,
     /// The connection broke, or the framing is wrong.
     #[error("the body is cut short")]
     Broken,
-    /// It is packed in a way that was not asked for, or damaged.
+    /// Its compression was not asked for, or it is damaged.
     #[error("the body cannot be unpacked")]
     Packed,
 }
@@ -51,13 +51,13 @@ impl HttpClient {
     /// A client that opens its connections through `connector`.
     ///
     /// # Errors
-    /// When the TLS library refuses its own defaults.
+    /// When the TLS library rejects its own defaults.
     pub fn new(connector: Connector) -> Result<Self, rustls::Error> {
         let tls = Tls::new()?;
         Ok(Self::over(connector, tls))
     }
 
-    /// A client that trusts those whom `tls` trusts.
+    /// A client that trusts the roots of `tls`.
     #[cfg(test)]
     pub(super) fn trusting(connector: Connector, tls: Tls) -> Self {
         Self::over(connector, tls)
@@ -88,8 +88,8 @@ impl HttpClient {
 }
 
 impl Origin {
-    /// Sends the request that `make` makes, which is told whether over HTTP/2; the answer's body
-    /// is still on its way. Its head has `limit` from the moment there is a connection.
+    /// Sends the request that `make` builds, given whether it goes over HTTP/2; the answer's body
+    /// is still on its way. Its head may take `limit` from the moment there is a connection.
     ///
     /// # Errors
     /// When no answer's head arrives.
@@ -109,10 +109,11 @@ impl Origin {
     }
 }
 
-/// Reads a body of at most `limit` bytes, and unpacks it, as `headers` say, within the same limit.
+/// Reads a body of at most `limit` bytes, and decompresses it, as `headers` say, within the same
+/// limit.
 ///
 /// # Errors
-/// When it is too large, cut short, or packed in a way that cannot be undone.
+/// When it is too large, cut short, or compressed in an unsupported way.
 pub async fn read_body(
     headers: &HeaderMap,
     mut body: impl Body<Data = Bytes> + Unpin,
@@ -123,7 +124,7 @@ pub async fn read_body(
     }
     let mut whole = Vec::new();
     let mut first = Bytes::new();
-    // Asking whether it has ended saves waiting for the connection to say so.
+    // Checking whether it has ended saves waiting for the connection to say so.
     while !body.is_end_stream()
         && let Some(frame) = body.frame().await
     {

@@ -1,5 +1,5 @@
-//! Opens connections that are ready for HTTP: straight, or through the user's own proxy
-//! (`HTTPS_PROXY` and friends), with TLS where the address wants it.
+//! Opens connections that are ready for HTTP: directly, or through the user's own proxy
+//! (`HTTPS_PROXY` and the like), with TLS if the address requires it.
 
 use std::io;
 use std::net::IpAddr;
@@ -21,11 +21,11 @@ use super::unreachable::{ConnectError, Unreachable, chain};
 use super::wire::Wire;
 use crate::config::{OutboundProxy, is_private_host};
 
-/// Opens connections, straight or through a proxy.
+/// Opens connections, directly or through a proxy.
 #[derive(Clone)]
 pub struct Connector {
     way: Way,
-    /// How long a connection may take until it is ready for a request, TLS included.
+    /// How long a connection may take to become ready for a request, TLS included.
     limit: Duration,
 }
 
@@ -41,11 +41,10 @@ enum Way {
 }
 
 impl Connector {
-    /// Over the network. `limit` bounds the whole way: name look-up, TCP, the proxy's greeting
-    /// and TLS.
+    /// Over the network. `limit` covers all of it: name look-up, TCP, the proxy's greeting and TLS.
     #[must_use]
     pub fn network(proxy: &OutboundProxy, limit: Duration) -> Self {
-        // The matcher's `*` stands for names, not for addresses; curl's for both.
+        // The matcher's `*` covers names, but not addresses; curl's covers both.
         let none = proxy.no.as_deref().is_some_and(|no| no.trim() == "*");
         let text = |value: &Option<String>| value.clone().filter(|_| !none).unwrap_or_default();
         let proxies = Matcher::builder()
@@ -65,7 +64,7 @@ impl Connector {
         }
     }
 
-    /// The same, for tests: `names` knows the addresses of every name.
+    /// The same, for tests: `names` has the addresses of every name.
     #[must_use]
     pub fn with_names(
         mut self,
@@ -100,7 +99,7 @@ impl Connector {
                     }
                 }
                 (Way::Network { dialer, proxies }, secured) => {
-                    // The proxy may not see what this machine's network alone should (spec §10.1).
+                    // The proxy must not see what is only for this machine's network (spec §10.1).
                     let is_private = origin.host().is_some_and(is_private_host);
                     let socket = match proxies.intercept(origin).filter(|_| !is_private) {
                         None => dialer.dial(origin).await?,
@@ -125,13 +124,13 @@ impl Connector {
     }
 }
 
-/// What counts as the other side of a TLS connection.
+/// What is accepted as the other side of a TLS connection.
 #[derive(Clone)]
 pub(super) struct Tls(Arc<rustls::ClientConfig>);
 
 impl Tls {
-    /// Roots inside the binary, so that an empty container image works; the system's as well. They
-    /// are read once a process.
+    /// Roots inside the binary, so that an empty container image works, plus the system's. They are
+    /// read once per process.
     pub(super) fn new() -> Result<Self, rustls::Error> {
         static ROOTS: LazyLock<Arc<rustls::RootCertStore>> = LazyLock::new(|| {
             let built_in = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
@@ -251,7 +250,7 @@ fn not_at_the_proxy(dialled: &ConnectError) -> ConnectError {
     }
 }
 
-/// The target with its port spelt out: a tunnel takes 443 for granted, whatever the scheme.
+/// The target with an explicit port: a tunnel assumes 443, whatever the scheme.
 fn with_port(target: &Uri) -> Result<Uri, http::Error> {
     let (Some(host), None, Some("http")) = (target.host(), target.port(), target.scheme_str())
     else {

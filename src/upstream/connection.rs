@@ -1,6 +1,6 @@
 //! One connection to an origin: HTTP/1.1, or HTTP/2.
 //!
-//! Which connection a request gets is the pool's affair, what comes of the request `send`'s.
+//! The pool chooses the connection for a request; `send` handles the request on it.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -22,20 +22,18 @@ use super::wire::{Past, Wire};
 use crate::request::UpstreamBody;
 
 /// How many streams one HTTP/2 connection carries before the next is opened, if the server allows
-/// as many (RFC 9113 §6.5.2 asks it to).
+/// that many (RFC 9113 §6.5.2 recommends at least this).
 pub(super) const STREAMS: u16 = 100;
 
-/// How much of a stream may lie here unread. At 150 ms to the server and back that is 1.7 MB a
-/// second, a hundred times what a fast model writes; and it is what a reader that does not read
-/// costs in memory.
+/// How much of a stream may be buffered unread. At a round trip of 150 ms that is 1.7 MB a second, a
+/// hundred times what a fast model writes; and it is what a client that stops reading costs in memory.
 pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// How much of all streams may lie here unread. As much as all of them may leave unread together,
-/// so that one that is not read stops itself and no other; it must not grow, as then it would not
-/// be.
+/// How much of all streams may be buffered unread: as much as all of them together, so that one
+/// that is not read stalls only itself. It must not grow, or that would no longer hold.
 pub(super) const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
 
-/// An HTTP/1.1 connection, in the hands of one request at a time.
+/// An HTTP/1.1 connection, used by one request at a time.
 pub(super) struct Http1 {
     sender: conn::http1::SendRequest<UpstreamBody>,
     driver: Driver,
@@ -53,7 +51,7 @@ pub(super) struct Http2 {
     allowed: Arc<AtomicUsize>,
 }
 
-/// A connection that a request may be sent on.
+/// A connection on which a request may be sent.
 pub(super) enum Connection {
     Http1(Http1),
     Http2(Http2),
@@ -76,12 +74,13 @@ impl Connection {
         }
         let (sender, mut connection) = conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            // A connection that slept with its laptop is found dead soon after it woke.
+            // A connection that was asleep with its laptop is found dead soon after waking.
             .keep_alive_interval(Duration::from_secs(5))
             .keep_alive_timeout(Duration::from_secs(5))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            // Until the server has said how many it allows, the request that opened it is alone.
+            // Until the server has said how many it allows, the request that opened it has it to
+            // itself.
             .initial_max_send_streams(1)
             .handshake(io)
             .await
@@ -120,7 +119,7 @@ impl Http1 {
         self.driver.poll(cx, look)
     }
 
-    /// Whether it can take a request, of what is known now.
+    /// Whether it can take a request, as far as is known now.
     pub(super) fn is_free(&mut self) -> bool {
         self.driver.settles() && self.sender.is_ready()
     }

@@ -1,5 +1,5 @@
-//! Opens a TCP connection to a host. Its addresses race (RFC 8305), so that one that swallows what
-//! is sent to it, or a whole family that leads nowhere, costs a quarter of a second.
+//! Opens a TCP connection to a host. Its addresses race (RFC 8305), so that one that drops packets,
+//! or a whole family without a route, costs a quarter of a second.
 
 use std::future::Future;
 use std::io;
@@ -20,16 +20,16 @@ use tower_service::Service;
 
 use super::unreachable::{ConnectError, Unreachable};
 
-/// How long an address is waited for before the next is tried beside it.
+/// How long to wait for an address before the next one is tried in parallel.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// How many addresses of a name are tried; more would not get their turn within a usual limit.
+/// How many addresses of a name are tried; more would not get their turn within the usual limits.
 const MOST_ADDRESSES: usize = 32;
 
-/// A silent connection is asked after so long whether it is still there.
+/// How long a connection is silent before it is probed.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Opens TCP connections to what URLs name.
+/// Opens TCP connections to the hosts of URLs.
 #[derive(Clone)]
 pub(super) struct Dialer {
     pub(super) names: Names,
@@ -37,11 +37,11 @@ pub(super) struct Dialer {
 
 type Given = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 
-/// Who knows the addresses of a name.
+/// How names are resolved.
 #[derive(Clone)]
 pub(super) enum Names {
     System,
-    /// A test.
+    /// Given by a test.
     Given(Arc<Given>),
 }
 
@@ -79,8 +79,8 @@ pub(super) fn bare_host(target: &Uri) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// The first connection that opens. The next address is tried when one has failed, or has brought
-/// nothing for a while.
+/// The first connection that opens. The next address is tried when one has failed, or has not
+/// connected for a while.
 async fn race<T, F>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
@@ -105,7 +105,7 @@ where
         match ended {
             Some(Ok(opened)) => return Ok(opened),
             Some(Err(error)) => {
-                // "No route" is what a machine without IPv6 says of half the addresses.
+                // A machine without IPv6 says "no route" for half the addresses.
                 let tells_little = |error: &io::Error| why(error) == Unreachable::NoRoute;
                 if failed.as_ref().is_none_or(tells_little) {
                     failed = Some(error);
@@ -119,8 +119,8 @@ where
     }
 }
 
-/// The two families take turns, beginning with that of the first address; within each the order
-/// stays.
+/// The two families alternate, beginning with that of the first address; within each the order is
+/// kept.
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first = addresses.first().map(SocketAddr::is_ipv4);
     let (mut ours, mut theirs): (Vec<_>, Vec<_>) = addresses
@@ -142,7 +142,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_nodelay(true)?;
-    // A system that knows no such thing connects all the same.
+    // A system without this option connects all the same.
     watch_over(&socket).ok();
     socket.connect(address).await
 }
@@ -150,19 +150,19 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 fn watch_over(socket: &TcpSocket) -> rustix::io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
     sockopt::set_tcp_keepidle(socket, KEEPALIVE)?;
-    // A connection that slept with its laptop is dead: bytes that are never acknowledged end it.
+    // A connection that was asleep with its laptop is dead: unacknowledged bytes end it.
     #[cfg(target_os = "linux")]
     sockopt::set_tcp_user_timeout(socket, 10_000)?;
     Ok(())
 }
 
 fn looking_up(error: &io::Error) -> ConnectError {
-    // Without a descriptor no name is found either.
+    // Without a descriptor, no name can be resolved either.
     let why = Some(why(error)).filter(|why| *why == Unreachable::NoSocket);
     ConnectError::new(why.unwrap_or(Unreachable::Dns), error)
 }
 
-/// What a failed connect comes to.
+/// The cause of a failed connect.
 pub(super) fn why(error: &io::Error) -> Unreachable {
     use io::ErrorKind;
     #[rustfmt::skip]
@@ -189,7 +189,7 @@ pub(super) fn why(error: &io::Error) -> Unreachable {
     }
 }
 
-/// For the tunnels through a proxy, which want a connection to it.
+/// For the tunnels through a proxy, which need a connection to it.
 impl Service<Uri> for Dialer {
     type Response = TokioIo<TcpStream>;
     type Error = ConnectError;
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s6_the_families_take_turns() {
+    fn s6_the_families_alternate() {
         #[rustfmt::skip]
         let rows = [
             ("",              ""),
@@ -236,7 +236,7 @@ mod tests {
         let no_route = || io::Error::from(Errno::NETUNREACH);
         #[rustfmt::skip]
         let rows: [(&str, Result<&str, Unreachable>, u64); 10] = [
-            // what each address does          who wins                     ms
+            // what each address does          which wins                   ms
             ("4a+0",                           Ok("4a"),                    0),
             ("4a silent, 4b+0",                Ok("4b"),                    250),
             ("4a silent, 4b silent, 4c+10",    Ok("4c"),                    510),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn s6_no_more_than_so_many_addresses_are_tried() {
+    async fn s6_the_number_of_addresses_tried_is_limited() {
         let tried = Mutex::new(0);
         let many = (0..=255).map(|last| SocketAddr::new([10, 0, 0, last].into(), 443));
         let raced = race(many.collect(), |_| {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn s4_2_a_name_without_addresses_and_a_port_where_nobody_listens() {
+    async fn s4_2_a_name_without_addresses_and_a_port_without_a_listener() {
         let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = closed.local_addr().unwrap().port();
         drop(closed);

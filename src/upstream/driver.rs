@@ -1,7 +1,7 @@
-//! Drives an HTTP/1.1 connection from within the task of the request that has it.
+//! Drives an HTTP/1.1 connection from within the task of the request that uses it.
 //!
-//! With a task of its own for each connection, every piece of an answer is two more turns of the
-//! scheduler, and an open stream is two tasks.
+//! With a task of its own for each connection, every piece of an answer takes two more scheduler
+//! turns, and an open stream is two tasks.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tokio::task::coop;
 use super::wire::Wire;
 use crate::request::UpstreamBody;
 
-/// How often a connection is driven within one turn of the task. What it has then is the next
-/// turn's, so that others have theirs.
+/// How often a connection is driven within one turn of the task. What remains is left to the next
+/// turn, so that other tasks get theirs.
 const TURNS: u8 = 4;
 
 /// The part of a connection that reads and writes.
@@ -29,12 +29,12 @@ pub(super) struct Driver {
     waker: Waker,
 }
 
-/// Whether the connection wants to be driven.
+/// Whether the connection needs to be driven.
 #[derive(Default)]
 struct Called {
     /// Since it was last driven.
     yes: AtomicBool,
-    /// The task is at it, and will see `yes` by itself.
+    /// The task is running, and will see `yes` by itself.
     present: AtomicBool,
     task: AtomicWaker,
 }
@@ -45,7 +45,7 @@ impl Wake for Called {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // One order for both flags: of who calls here and who leaves there, one sees the other.
+        // One order for both flags: of a call here and a departure there, one sees the other.
         self.yes.store(true, Ordering::SeqCst);
         if !self.present.load(Ordering::SeqCst) {
             self.task.wake();
@@ -67,8 +67,8 @@ impl Driver {
         }
     }
 
-    /// Drives the connection until `look` finds something in what comes of it. Nothing comes
-    /// otherwise, so `look` needs to wake nobody.
+    /// Drives the connection until `look` finds something in its output. There is no other source,
+    /// so `look` needs no waker.
     pub(super) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,7 +85,7 @@ impl Driver {
             found = look(quiet);
         }
         self.called.present.store(false, Ordering::SeqCst);
-        // Without budget `look` found nothing, whatever there was.
+        // Without budget `look` finds nothing, whatever there is.
         let again = self.called.yes.load(Ordering::SeqCst) || !coop::has_budget_remaining();
         if found.is_pending() && again {
             cx.waker().wake_by_ref();
@@ -93,20 +93,20 @@ impl Driver {
         found
     }
 
-    /// Whether it is open, of what is known now. Nobody is woken by what happens to it from here.
+    /// Whether it is open, as far as is known now. What happens to it from here on wakes no task.
     pub(super) fn settles(&mut self) -> bool {
         drop(self.called.task.take());
         self.drive();
         self.connection.is_some()
     }
 
-    /// Drives it, if it wants to be, and answers whether it did.
+    /// Drives it if needed, and returns whether it was.
     fn drive(&mut self) -> bool {
         let wanted = self.called.yes.swap(false, Ordering::SeqCst);
         if wanted && let Some(connection) = &mut self.connection {
             let cx = &mut Context::from_waker(&self.waker);
             if Pin::new(connection).poll(cx).is_ready() {
-                // What went wrong has been said to the request, or concerns nobody.
+                // What went wrong has been reported to the request, or is of no concern.
                 self.connection = None;
             }
         }
@@ -138,7 +138,7 @@ mod tests {
             let (origin, _upstream) = upstream(64 * 1024, &[HEAD, "2\r\nHi\r\n"].concat());
             let mut sent =
                 pin!(origin.send(|_| Request::new(UpstreamBody::default()), Duration::MAX));
-            // A turn of its own, with the whole budget.
+            // A fresh turn, with the whole budget.
             tokio::task::yield_now().await;
             let answer = poll_fn(|cx| {
                 spend_all_but(left);
@@ -181,8 +181,8 @@ mod tests {
         }
     }
 
-    /// An upstream behind pipes of this size, which answers this to the first byte of a request,
-    /// in one write, and reads no further and says no more.
+    /// An upstream behind pipes of this size, which sends `says` at the first byte of a request, in
+    /// one write, and then neither reads nor writes.
     fn upstream(pipe: usize, says: &str) -> (Origin, JoinSet<()>) {
         let (dialled, mut dials) = mpsc::unbounded_channel::<DuplexStream>();
         let connector = Connector::memory(move || {
@@ -203,7 +203,7 @@ mod tests {
         (origin, tasks)
     }
 
-    /// Spends this turn's budget until so much of it is left.
+    /// Spends this turn's budget until only this much is left.
     fn spend_all_but(left: usize) {
         const BUDGET: usize = 128;
         let quiet = &mut Context::from_waker(Waker::noop());

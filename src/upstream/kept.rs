@@ -1,4 +1,4 @@
-//! The connections to one origin that no request has just now.
+//! The idle connections to one origin.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use super::connection::{Connection, Http1, Http2};
 /// How long an unused connection is kept; servers close theirs after a minute or so.
 pub(super) const KEPT: Duration = Duration::from_secs(90);
 
-/// The connections that are open. Clones share them.
+/// The open connections. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     shared: Arc<Shared>,
@@ -29,11 +29,11 @@ struct Shared {
 
 #[derive(Default)]
 struct Open {
-    /// HTTP/1.1 connections without a request, the last used one at the end.
+    /// HTTP/1.1 connections without a request, the most recently used at the end.
     idle: VecDeque<Idle>,
     /// HTTP/2 connections.
     shared: Vec<Multiplexed>,
-    /// A task looks for old ones now and then.
+    /// A task looks for old ones from time to time.
     swept: bool,
 }
 
@@ -48,7 +48,7 @@ struct Multiplexed {
 }
 
 impl Kept {
-    /// A connection that was open when it was last looked at.
+    /// A connection that was open when last checked.
     pub(super) fn take(&self) -> Option<Connection> {
         self.lock().take()
     }
@@ -60,19 +60,19 @@ impl Kept {
         self.sweep();
     }
 
-    /// How many HTTP/1.1 connections lie here.
+    /// How many idle HTTP/1.1 connections there are.
     #[cfg(test)]
     pub(super) fn idle(&self) -> usize {
         self.lock().idle.len()
     }
 
-    /// Sees to it that connections nobody uses are closed although nobody comes by.
+    /// Ensures that unused connections are closed even if there are no more requests.
     fn sweep(&self) {
         if std::mem::replace(&mut self.lock().swept, true) {
             return;
         }
         let shared = Arc::downgrade(&self.shared);
-        // Beyond a task's budget a closed connection looks like an open one.
+        // Once a task's budget is spent, a closed connection looks like an open one.
         self.shared.tasks.spawn(coop::unconstrained(async move {
             loop {
                 tokio::time::sleep(KEPT / 3).await;
@@ -90,7 +90,7 @@ impl Kept {
         }));
     }
 
-    /// Puts a connection back whose answer has ended.
+    /// Puts back a connection whose answer has ended.
     pub(super) fn put_back(&self, mut http1: Http1) {
         if http1.is_free() {
             let since = Instant::now();
@@ -108,7 +108,7 @@ impl Kept {
 }
 
 impl Open {
-    /// A connection that was open when it was last looked at.
+    /// A connection that was open when last checked.
     fn take(&mut self) -> Option<Connection> {
         let now = Instant::now();
         self.drop_old(now);
@@ -117,13 +117,13 @@ impl Open {
             multiplexed.used = now;
             return Some(Connection::Http2(multiplexed.http2.clone()));
         }
-        // The last used one first, so that those nobody needs grow old.
+        // The most recently used first, so that surplus ones grow old.
         self.idle
             .pop_back()
             .map(|idle| Connection::Http1(idle.http1))
     }
 
-    /// Lets go of connections that nobody has used for long, and of shared ones that are closed.
+    /// Drops connections that have not been used for long, and shared ones that are closed.
     fn drop_old(&mut self, now: Instant) {
         let old = |since: Instant| since + KEPT <= now;
         while self.idle.front().is_some_and(|idle| old(idle.since)) {
@@ -135,7 +135,7 @@ impl Open {
         });
     }
 
-    /// Lets go of what the other side has closed.
+    /// Drops what the other side has closed.
     fn drop_closed(&mut self) {
         self.idle.retain_mut(|idle| idle.http1.is_free());
     }

@@ -1,4 +1,4 @@
-//! The body of an upstream's answer, which gives its connection back when it has ended.
+//! The body of an upstream's answer, which returns its connection when it has ended.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::connection::Http1;
 use super::kept::Kept;
 
-/// What an answer holds of its connection.
+/// An answer's share of its connection.
 pub(super) enum Lease {
     /// All of it, until the answer has ended.
     Http1(Http1, Kept),
@@ -19,10 +19,10 @@ pub(super) enum Lease {
     Stream(#[expect(dead_code, reason = "counted, not read")] Arc<()>),
 }
 
-/// The body of an answer. Dropped before its end it takes the connection along (HTTP/1.1), or
-/// resets its stream (HTTP/2).
+/// The body of an answer. Dropping it before its end closes the connection (HTTP/1.1) or resets its
+/// stream (HTTP/2).
 pub struct AnswerBody {
-    /// `None` where all of it has been read.
+    /// `None` once all of it has been read.
     incoming: Option<Incoming>,
     lease: Option<Lease>,
 }
@@ -37,7 +37,7 @@ impl AnswerBody {
         body
     }
 
-    /// The body of an answer that has been read whole.
+    /// The body of an answer that has been read completely.
     #[must_use]
     pub fn ended() -> Self {
         Self {
@@ -46,7 +46,7 @@ impl AnswerBody {
         }
     }
 
-    /// Whether more of it may lie with a task of its own, which needs a turn to hand it on.
+    /// Whether more of it may be held by another task, which needs a turn to pass it on.
     pub fn is_handed_on(&self) -> bool {
         matches!(self.lease, Some(Lease::Stream(_)))
     }

@@ -1,7 +1,7 @@
-//! The hop to a provider: how a request gets there, and what its answer means.
+//! The hop to a provider: how a request gets there.
 //!
-//! Nothing here knows of other models, of rests that stand, or of the client: `attempt` does.
-//! What the answer means, `provider` and `answer` say.
+//! Nothing here knows of other models, of active rests, or of the client: `attempt` does.
+//! `provider` and `answer` interpret the answer.
 
 mod client;
 mod connect;
@@ -39,15 +39,15 @@ pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 /// Marks a request to an address that may be a proxy like this one (spec §10.1).
 pub const HOP: HeaderName = HeaderName::from_static("x-free-llm-proxy-hop");
 
-/// Where an account is asked, and what every request to it carries. A plain description.
+/// Where an account is asked, and what every request to it carries. Plain data.
 #[derive(Clone, Debug)]
 pub struct Hop {
-    /// The address that `/chat/completions` is put behind.
+    /// The address to which `/chat/completions` is appended.
     pub base: Uri,
-    /// The header that shows the key, where there is one; it is marked so that nothing prints it.
+    /// The header with the key, if there is one; it is marked so that it is never printed.
     pub auth: Option<(HeaderName, HeaderValue)>,
-    /// What else goes with a request for a completion: attribution, where it is OpenRouter; the mark of
-    /// a hop, where it may be a proxy like this one.
+    /// The other headers of a request for a completion: attribution, for OpenRouter; the mark of a
+    /// hop, for what may be a proxy like this one.
     pub headers: HeaderMap,
 }
 
@@ -66,14 +66,14 @@ pub struct Upstream {
 struct Route {
     /// For HTTP/2.
     absolute: Uri,
-    /// For HTTP/1.1, whose host stands in a header.
+    /// For HTTP/1.1, where the host is in a header.
     path: Uri,
-    /// Our own: no header of the client's goes up (spec §3.1).
+    /// Our own: no header of the client's is passed on (spec §3.1).
     headers: HeaderMap,
 }
 
 impl Hop {
-    /// Marks what goes this way: the address may be a proxy like this one, or this one.
+    /// Marks what goes this way: the address may be a proxy like this one, or this one itself.
     #[must_use]
     pub fn marked(mut self) -> Self {
         self.headers.insert(HOP, HeaderValue::from_static("1"));
@@ -86,7 +86,7 @@ impl Route {
         let absolute = Uri::try_from(address)?;
         let path = absolute.path_and_query().map_or("/", |path| path.as_str());
         let authority = absolute.authority().map_or("", |host| host.as_str());
-        // RFC 9110 §4.2.4: what stands before an `@` is nobody's host.
+        // RFC 9110 §4.2.4: what comes before an `@` is not part of the host.
         let host = authority.rsplit('@').next().unwrap_or_default();
         headers.insert(HOST, HeaderValue::from_str(host)?);
         Ok(Self {
@@ -111,7 +111,7 @@ impl Route {
     }
 }
 
-/// The upstream's address or key does not make a request.
+/// The upstream's address or key does not make a valid request.
 #[derive(Debug, thiserror::Error)]
 #[error("the upstream's address or key cannot stand in a request: {0}")]
 pub struct InvalidUpstream(#[from] http::Error);
@@ -120,7 +120,7 @@ impl Upstream {
     /// The way that `hop` describes.
     ///
     /// # Errors
-    /// When its address cannot stand in a request.
+    /// When its address cannot be used in a request.
     pub fn new(hop: Hop, client: &HttpClient) -> Result<Self, InvalidUpstream> {
         let base = hop.base.to_string().trim_end_matches('/').to_owned();
         let mut headers = hop.headers;
@@ -140,8 +140,8 @@ impl Upstream {
         })
     }
 
-    /// Sends one request for a completion, whose answer's head has `limit` from the moment there is
-    /// a connection.
+    /// Sends one request for a completion; the head of the answer may take `limit` from the moment
+    /// there is a connection.
     ///
     /// # Errors
     /// When no answer's head arrives.
@@ -167,8 +167,8 @@ impl Upstream {
         self.origin.send(make, limit).await
     }
 
-    /// Gets one of its other routes, such as `models`, without a key. The connection is kept for
-    /// the completions that follow.
+    /// Fetches one of its other routes, such as `models`, without a key. The connection is kept for
+    /// later completions.
     ///
     /// # Errors
     /// When no answer's head arrives.
@@ -176,7 +176,7 @@ impl Upstream {
         self.fetch(name, None).await
     }
 
-    /// Gets what it tells of our key, which goes with the request: here and nowhere else.
+    /// Fetches what it says about our key, which goes with the request: here and nowhere else.
     ///
     /// # Errors
     /// When no answer's head arrives.
@@ -194,10 +194,10 @@ impl Upstream {
     }
 }
 
-/// `Bearer <key>`, marked so that nothing prints it.
+/// `Bearer <key>`, marked so that it is never printed.
 ///
 /// # Errors
-/// When the key has a character that no header may hold.
+/// When the key has a character that is not allowed in a header.
 pub fn bearer(key: &Secret) -> Result<HeaderValue, http::Error> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))?;
     value.set_sensitive(true);
@@ -205,10 +205,10 @@ pub fn bearer(key: &Secret) -> Result<HeaderValue, http::Error> {
 }
 
 impl HttpClient {
-    /// A GET with our own name and nothing of anybody's, unless a key is given.
+    /// A GET with our own user agent and nothing of anyone's, unless a key is given.
     ///
     /// # Errors
-    /// When the address makes no request, or no answer's head arrives.
+    /// When the address does not make a valid request, or no answer's head arrives.
     pub async fn get(
         &self,
         address: &str,
@@ -217,11 +217,11 @@ impl HttpClient {
         self.ask(address, shown_as_bearer(key)?, None).await
     }
 
-    /// A GET, or a POST where there is JSON to send, with our own name and one header of the caller's:
-    /// how an account shows its key.
+    /// A GET, or a POST if there is JSON to send, with our own user agent and one header of the
+    /// caller's: how an account presents its key.
     ///
     /// # Errors
-    /// When the address makes no request, or no answer's head arrives.
+    /// When the address does not make a valid request, or no answer's head arrives.
     pub async fn ask(
         &self,
         address: &str,
@@ -231,7 +231,7 @@ impl HttpClient {
         ask(address, shown, json, |absolute| self.origin(absolute)).await
     }
 
-    /// A GET with a key, shown as its provider wants it.
+    /// A GET with a key, presented as its provider requires.
     ///
     /// # Errors
     /// As [`HttpClient::get`].
@@ -250,7 +250,7 @@ impl HttpClient {
     }
 }
 
-/// A key in a header of this name, marked so that nothing prints it.
+/// A key in a header of this name, marked so that it is never printed.
 fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
     let name = HeaderName::try_from(name)?;
     let mut value = HeaderValue::try_from(key.expose())?;
@@ -269,7 +269,7 @@ fn shown_as_bearer(
     shown.transpose().map_err(unfit)
 }
 
-/// The caller sets a limit for the whole.
+/// The caller limits the total time.
 async fn ask(
     address: &str,
     shown: Option<(HeaderName, HeaderValue)>,

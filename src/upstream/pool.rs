@@ -1,8 +1,8 @@
 //! The connections to one origin, kept open from one request to the next.
 //!
-//! hyper's own connections, without the general pool of hyper-util: with one origin there is no
-//! key to look up, a connection comes back with the last byte of its answer and not by a task of
-//! its own, and over HTTP/2 a second connection opens where one is full.
+//! hyper's own connections, without the general pool of hyper-util: with one origin there is no key
+//! to look up, a connection comes back with the last byte of its answer and not through a task of
+//! its own, and over HTTP/2 a second connection is opened when one is full.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +36,7 @@ struct Shared {
 }
 
 impl Pool {
-    /// A pool of connections to the scheme and authority of `origin`, which open through
-    /// `connector`.
+    /// A pool of connections to the scheme and authority of `origin`, opened through `connector`.
     pub(super) fn new(connector: Connector, tls: Tls, origin: http::Uri) -> Self {
         let shared = Shared {
             connector,
@@ -51,8 +50,8 @@ impl Pool {
         }
     }
 
-    /// Sends what `make` makes; it is told whether over HTTP/2. With `fresh`, on a new connection.
-    /// On a connection the answer's head has `limit`.
+    /// Sends what `make` builds, given whether it goes over HTTP/2. With `fresh`, on a new
+    /// connection. Once there is a connection, the head of the answer may take `limit`.
     pub(super) async fn send(
         &self,
         make: &impl Fn(bool) -> Request<UpstreamBody>,
@@ -68,7 +67,7 @@ impl Pool {
                 answered => return answered,
             }
         }
-        // Boxed: rare, and with TLS and HTTP/2 in it ten times as large as all the rest of a request.
+        // Boxed: rare, and with TLS and HTTP/2 in it ten times as large as the rest of a request.
         let connected = Box::pin(self.connect()).await;
         let connection = connected.map_err(|error| Unanswered {
             error: error.into(),
@@ -106,11 +105,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_the_other_side_has_closed_goes_with_the_next_sweep() {
-        // More than a task's budget suffices to look at.
+        // More than one task's budget allows to check.
         const MANY: usize = 200;
         let (pool, mut dials) = pool();
         let far = answered_at_once(&pool, &mut dials, MANY).await;
-        assert_eq!(pool.kept.idle(), MANY, "nobody has looked yet");
+        assert_eq!(pool.kept.idle(), MANY, "not checked yet");
         drop(far);
         tokio::time::sleep(KEPT / 2).await;
         assert_eq!(pool.kept.idle(), 0);
@@ -121,7 +120,7 @@ mod tests {
         for kept in [1, KEPT_TRIED, KEPT_TRIED + 1, 3 * KEPT_TRIED] {
             let (pool, mut dials) = pool();
             drop(answered_at_once(&pool, &mut dials, kept).await);
-            assert_eq!(pool.kept.idle(), kept, "nobody has looked yet");
+            assert_eq!(pool.kept.idle(), kept, "not checked yet");
             answered_at_once(&pool, &mut dials, 1).await;
         }
     }
@@ -139,7 +138,7 @@ mod tests {
         (client.origin(&origin).pool, dials)
     }
 
-    /// So many requests at a time, each on a new connection, and each answered. The other ends
+    /// This many requests at a time, each on a new connection, and each answered. The other ends
     /// stay open for as long as they are held.
     async fn answered_at_once(
         pool: &Pool,

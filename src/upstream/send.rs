@@ -1,4 +1,4 @@
-//! One request on one connection, and what comes of it.
+//! One request on one connection, and its result.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::unreachable::{ConnectError, chain};
 use super::wire::Past;
 use crate::request::UpstreamBody;
 
-/// A connection that dies so soon after a request was sent, without a word, had died before: the
-/// other side has not seen the request. Later it may have worked on it.
+/// A connection that dies without a word this soon after a request was sent had been dead before:
+/// the other side has not seen the request. Later it may have worked on it.
 const UNSEEN: Duration = Duration::from_secs(1);
 
-/// An answer whose head is here.
+/// An answer whose head has arrived.
 #[derive(Debug)]
 pub struct Answered {
     /// Its body is still on its way.
     pub response: Response<AnswerBody>,
-    /// When the request went out, on a connection that was open.
+    /// When the request was sent, on an open connection.
     pub asked_at: Instant,
 }
 
@@ -34,7 +34,7 @@ pub enum SendError {
     /// No answer's head in time.
     #[error("no answer in time")]
     Late,
-    /// The connection broke before the answer's head was there.
+    /// The connection broke before the answer's head arrived.
     #[error("the connection broke: {0}")]
     Broken(String),
 }
@@ -51,17 +51,17 @@ impl SendError {
     }
 }
 
-/// A request that no answer came to.
+/// A request that was not answered.
 pub(super) struct Unanswered {
     pub(super) error: SendError,
-    /// Nothing of it went out, or the server did not look at it.
+    /// Nothing of it was sent, or the server did not look at it.
     pub(super) unsent: bool,
-    /// The connection had served before and died at once, without a word: no one's failure.
+    /// The connection had served before and died at once, without a word: nothing has failed.
     pub(super) stale: bool,
 }
 
 impl Unanswered {
-    /// Whether the other side cannot have seen it, on a connection that there was.
+    /// Whether the other side cannot have seen it, although there was a connection.
     pub(super) fn may_be_sent_again(&self) -> bool {
         let is_connected = !matches!(self.error, SendError::Connect(_));
         is_connected && (self.unsent || self.stale)
@@ -71,7 +71,7 @@ impl Unanswered {
 /// A request that has just been sent.
 struct Sent {
     at: Instant,
-    /// What had been heard until then, of a connection that had served before.
+    /// What had been received until then, on a connection that had served before.
     heard: Option<u64>,
 }
 
@@ -83,14 +83,14 @@ impl Sent {
         }
     }
 
-    /// Whether the connection, which has died, had done so before.
+    /// Whether the connection, which is dead, already was before.
     fn is_stale(&self, past: &Past) -> bool {
         self.heard == Some(past.heard()) && self.at.elapsed() < UNSEEN
     }
 }
 
-/// Sends what `make` makes, which is told whether over HTTP/2; the answer's head has `limit`.
-/// With the end of its answer an HTTP/1.1 connection goes back to `kept`.
+/// Sends what `make` builds, given whether it goes over HTTP/2; the head of the answer may take
+/// `limit`. At the end of its answer an HTTP/1.1 connection returns to `kept`.
 pub(super) async fn send(
     connection: Connection,
     make: &impl Fn(bool) -> Request<UpstreamBody>,
@@ -157,8 +157,8 @@ fn is_dead(error: &hyper::Error) -> bool {
     chain.any(|e| e.is::<std::io::Error>() || e.downcast_ref().is_some_and(h2::Error::is_io))
 }
 
-/// Whether the server says that it has not looked at the request, which may then be sent again
-/// (RFC 9113 §8.7). A GOAWAY is an error of those streams alone that lie above the one it names.
+/// Whether the server says that it has not processed the request, which may then be sent again (RFC
+/// 9113 §8.7). A GOAWAY is an error only of the streams above the one it names.
 fn is_refused(error: &hyper::Error) -> bool {
     let h2 = std::error::Error::source(error).and_then(|e| e.downcast_ref::<h2::Error>());
     h2.is_some_and(|error| {

@@ -1,29 +1,29 @@
-//! Why there is no connection to the upstream (spec §4.2): the way's fault, and no model's.
+//! Why there is no connection to the upstream (spec §4.2): the fault of the path, not of a model.
 //!
-//! The words here go to clients, so they name no host and no address.
+//! The words here go to clients, so they contain no host and no address.
 
-/// What keeps a connection from coming about.
+/// Why no connection could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unreachable {
     /// The name has no address.
     Dns,
-    /// Nothing listens there.
+    /// Nothing is listening there.
     Refused,
     /// The connection was reset while it opened.
     Reset,
-    /// This machine knows no way there.
+    /// This machine has no route there.
     NoRoute,
     /// No connection within `CONNECT_TIMEOUT_SEC`.
     Timeout,
-    /// The other side's certificate does not count.
+    /// The other side's certificate is not trusted.
     TlsCertificate,
     /// Another failure of the TLS handshake.
     Tls,
     /// The user's own proxy cannot be reached, or breaks off.
     Proxy,
-    /// It wants other credentials.
+    /// It requires other credentials.
     Proxy407,
-    /// It answers, and opens no way.
+    /// It answers, but refuses to open a tunnel.
     ProxyRefused,
     /// This machine has no socket left.
     NoSocket,
@@ -67,7 +67,7 @@ impl Unreachable {
         }
     }
 
-    /// As a client reads it, behind "the proxy cannot reach its upstream".
+    /// As a client reads it, after "the proxy cannot reach its upstream".
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
@@ -75,24 +75,24 @@ impl Unreachable {
             Self::Refused => "it refuses the connection",
             Self::Reset => "the connection is reset while it opens",
             Self::NoRoute => "there is no route to it",
-            Self::Timeout => "no connection comes about in time",
+            Self::Timeout => "it does not connect in time",
             Self::TlsCertificate => "its certificate is not trusted",
             Self::Tls => "the TLS handshake fails",
             Self::Proxy => "the outbound proxy cannot be reached",
             Self::Proxy407 => "the outbound proxy wants other credentials",
-            Self::ProxyRefused => "the outbound proxy opens no way to it",
+            Self::ProxyRefused => "the outbound proxy refuses to connect to it",
             Self::NoSocket => "the proxy's machine has no socket left",
             Self::Other => "the connection cannot be opened",
         }
     }
 
-    /// Whether another try in a moment may do better (spec §10.4).
+    /// Whether another try in a moment may succeed (spec §10.4).
     #[must_use]
     pub fn may_pass(self) -> bool {
         self != Self::Timeout && !self.is_settled()
     }
 
-    /// Whether it stays so until the operator fixes it.
+    /// Whether it stays like this until the operator fixes it.
     #[must_use]
     pub fn is_settled(self) -> bool {
         matches!(
@@ -102,13 +102,13 @@ impl Unreachable {
     }
 }
 
-/// A connection that did not come about, for the operator.
+/// A failure to connect, for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot connect: {said}")]
 pub struct ConnectError {
     /// Why.
     pub why: Unreachable,
-    /// What the system, the TLS library or the outbound proxy said of it.
+    /// What the system, the TLS library or the outbound proxy said about it.
     pub said: String,
 }
 
@@ -120,8 +120,8 @@ impl ConnectError {
     }
 }
 
-/// An error and what lies below it; within an `io::Error`, too, which names as its source only what
-/// lies below its own content.
+/// An error and its causes, including those within an `io::Error`, which names as its source only
+/// what is below its own content.
 pub(super) fn chain<'e>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {

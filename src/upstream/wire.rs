@@ -26,30 +26,30 @@ enum Io {
     SecurePipe(Box<TlsStream<DuplexStream>>),
 }
 
-/// What a connection has been through.
+/// The history of a connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past(Arc<Events>);
 
 #[derive(Debug, Default)]
 struct Events {
     served: AtomicBool,
-    /// How often something was read: of HTTP, not of TLS, which says goodbye on a connection that
-    /// it closes.
+    /// How often something was read: of HTTP, not of TLS, which sends a closing message on a
+    /// connection that it closes.
     heard: AtomicU64,
 }
 
 impl Past {
-    /// It has brought an answer.
+    /// It has delivered an answer.
     pub(super) fn has_served(&self) {
         self.0.served.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it brought an answer before.
+    /// Whether it has delivered an answer before.
     pub(super) fn served(&self) -> bool {
         self.0.served.load(Ordering::Relaxed)
     }
 
-    /// Who compares two looks knows whether the other side has said anything in between.
+    /// Comparing two values shows whether the other side has sent anything in between.
     pub(super) fn heard(&self) -> u64 {
         self.0.heard.load(Ordering::Relaxed)
     }

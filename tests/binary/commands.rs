@@ -175,7 +175,7 @@ async fn s8_health_is_0_for_a_proxy_that_lives_and_1_for_anything_else() {
     #[rustfmt::skip]
     let rows = [
         ("is ill",             Some("HTTP/1.1 503 Service Unavailable\r\n\r\n")),
-        ("is no HTTP server",  Some("SSH-2.0-OpenSSH_9.9\r\n")),
+        ("is not an HTTP server",  Some("SSH-2.0-OpenSSH_9.9\r\n")),
         ("hangs up",           Some("")),
         ("is not there",       None),
     ];

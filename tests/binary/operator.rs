@@ -111,7 +111,7 @@ async fn s8_who_cannot_ask_is_told_why_in_one_line() {
     for command in ["status", "status --watch", "explain -f body.json"] {
         let program = |arguments| asking(&serving, arguments).file("body.json", "{}");
         let ran = program(command).env("PROXY_API_KEY", "wrong").run().await;
-        failed(&ran, 1, "does not take the key");
+        failed(&ran, 1, "does not accept the key");
         assert!(!ran.stderr.contains("wrong"), "{ran:?}");
         failed(
             &program(command).without("PROXY_API_KEY").run().await,

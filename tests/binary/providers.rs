@@ -94,7 +94,7 @@ async fn s10_1_providers_are_listed_without_any_key() {
         "openrouter   off: no key: set OPENROUTER_API_KEY",
         "groq         off: no key: set GROQ_API_KEY",
         "cloudflare   off: no key: set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID",
-        "kilo         off: needs no key, and is on where PROVIDERS names it (+kilo)",
+        "kilo         off: needs no key, and is on if PROVIDERS names it (+kilo)",
         "local        off: set LOCAL_BASE_URL",
         "a key: https://console.groq.com/keys",
         "may train on prompts",

@@ -104,7 +104,7 @@ async fn setup_keeps_what_was_there_and_a_backup_of_it() {
         .await;
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
     assert!(
-        ran.stdout.contains("model.name says something else now"),
+        ran.stdout.contains("model.name has a different value now"),
         "{}",
         ran.stdout
     );

@@ -142,9 +142,7 @@ async fn s3_a_wrong_key_takes_the_clients_form() {
         assert_eq!(answer.header("x-should-retry"), "false", "{client:?}");
         assert_eq!(answer.code(), code, "{client:?}");
         assert!(
-            answer
-                .text()
-                .contains("not one of this proxy's PROXY_API_KEY"),
+            answer.text().contains("not in this proxy's PROXY_API_KEY"),
             "{answer:?}"
         );
     }

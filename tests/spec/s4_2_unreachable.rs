@@ -73,7 +73,7 @@ async fn s10_4_each_cause_is_told_apart_and_tried_again_where_that_may_help() {
         (ErrorKind::NetworkUnreachable, "no_route",  6,     "there is no route to it"),
         (ErrorKind::AddrNotAvailable,   "no_socket", 6,     "the proxy's machine has no socket left"),
         (ErrorKind::PermissionDenied,   "other",     6,     "the connection cannot be opened"),
-        (ErrorKind::TimedOut,           "timeout",   1,     "no connection comes about in time"),
+        (ErrorKind::TimedOut,           "timeout",   1,     "it does not connect in time"),
     ];
     let rig = Rig::paused(short_of_breath(), &[]).await;
     for (kind, cause, tries, words) in rows {
@@ -271,7 +271,7 @@ async fn s4_6_a_connection_that_never_opens_has_a_limit_of_its_own() {
         let rig = Rig::with(abc(), &settings).await;
         let start = Instant::now();
         let answer = rig.chat(&Rig::hello()).await;
-        is_unreachable(&answer, "no connection comes about in time");
+        is_unreachable(&answer, "it does not connect in time");
         let told = &rig.line(&answer)["connect_failures"];
         assert_eq!(*told, json!({"count": 1, "cause": "timeout"}));
         assert!(start.elapsed() >= Duration::from_millis(200));

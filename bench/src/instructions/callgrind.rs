@@ -1,4 +1,5 @@
-//! Counts instructions: whatever the machine is up to, the same work has the same number of them.
+//! Counts instructions: the same work always takes the same number, whatever else the machine is
+//! doing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Counts what a program does, into this file.
+/// Counts a program's instructions, into this file.
 pub(super) struct Callgrind {
     counts: PathBuf,
 }
@@ -18,20 +19,20 @@ impl Callgrind {
         }
     }
 
-    /// The words to put before a program.
+    /// The arguments to put before a program.
     pub(super) fn words(&self) -> Vec<String> {
         let out = format!("--callgrind-out-file={}", self.counts.display());
         vec!["valgrind".into(), "--tool=callgrind".into(), out]
     }
 
-    /// How many instructions the program took that has just ended.
+    /// How many instructions the program that has just ended took.
     pub(super) fn counted(&self) -> Result<u64> {
         let text = fs::read_to_string(&self.counts).context("callgrind has counted nothing")?;
         fs::remove_file(&self.counts).context("the counts stay")?;
         total(&text).context("callgrind's counts have no total")
     }
 
-    /// Runs a program to its end; answers how many instructions it took.
+    /// Runs a program to its end; returns how many instructions it took.
     pub(super) fn run(&self, program: &Path, arguments: &[&str]) -> Result<u64> {
         let words = self.words();
         let mut command = Command::new("setpriv");

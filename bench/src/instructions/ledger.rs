@@ -1,16 +1,16 @@
-//! The committed counts: one line each, so that a review shows what a change costs.
+//! The committed counts: one line each, so that a review shows the cost of a change.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// What one operation takes.
+/// The cost of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) name: String,
     pub(crate) instructions: u64,
-    /// The bytes that it reads, where that is the measure of it; else 0.
+    /// The bytes it reads, if those are its measure; else 0.
     pub(crate) bytes: u64,
 }
 
@@ -24,7 +24,7 @@ impl Ledger {
         Self(all.collect())
     }
 
-    /// Reads what was committed; there may be nothing yet.
+    /// Reads the committed counts; there may be none yet.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         if !path.exists() {
             return Ok(Self::default());
@@ -89,7 +89,7 @@ impl Ledger {
         text
     }
 
-    /// The names of those that take over a twentieth more than committed.
+    /// The names of those that take over five per cent more than committed.
     pub(crate) fn regressions<'c>(&self, counts: &'c [Count]) -> Vec<&'c str> {
         let worse = counts.iter().filter(|count| {
             self.get(&count.name)
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_again() {
+    fn what_is_saved_can_be_read_back() {
         let counts = [count("sse/20 events, cut", 1234, 10), count("select", 7, 0)];
         let ledger = Ledger::of(&counts);
         assert_eq!(Ledger::parse(&ledger.text()), ledger);

@@ -1,7 +1,7 @@
-//! How many instructions the hot paths take, and a whole request through the proxy: numbers that
-//! do not depend on the machine's mood, so that a regression shows in a review.
+//! How many instructions the hot paths take, and a whole request through the proxy: numbers that do
+//! not depend on the machine's load, so that a regression shows in a review.
 //!
-//! Each is counted twice, with few repetitions and with many; the difference has no start-up in it.
+//! Each is measured twice, with few repetitions and with many; the difference excludes start-up.
 
 mod callgrind;
 mod ledger;
@@ -21,10 +21,10 @@ use crate::target::Stand;
 use callgrind::Callgrind;
 use ledger::{Count, Ledger};
 
-/// What was typed. `bench/instructions` fills in the paths.
+/// The command line. `bench/instructions` fills in the paths.
 #[derive(Debug, Default)]
 struct Options {
-    /// The program that goes the hot paths.
+    /// The program that runs the hot paths.
     paths: PathBuf,
     proxy: PathBuf,
     /// The committed counts.
@@ -77,7 +77,7 @@ impl Options {
     }
 }
 
-/// Counts, and tells; answers whether all is as it should be.
+/// Counts and reports; returns whether all counts are within bounds.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
     let options = Options::read(arguments)?;
     std::fs::create_dir_all(&options.work)?;
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
     Ok(true)
 }
 
-/// The hot paths through the pure rooms.
+/// The hot paths through the pure modules.
 fn paths(callgrind: &Callgrind, options: &Options) -> Result<Vec<Count>> {
     let listed = Command::new(&options.paths).output().context("no paths")?;
     ensure!(listed.status.success(), "the paths cannot be gone");
@@ -128,12 +128,12 @@ struct Whole {
     api: Api,
     script: Script,
     body_bytes: usize,
-    /// How often: few, and many.
+    /// The number of repetitions: few, and many.
     times: (u64, u64),
 }
 
-/// Events come one by one, as from a model; or as one, since a burst is as many reads as it
-/// happens to be.
+/// Events arrive one by one, as from a model; or all in one write, since the number of reads for a
+/// burst is a matter of chance.
 fn wholes() -> [Whole; 6] {
     let together = Script::stream(20, Duration::ZERO).in_one_write();
     let whole = |name, script, body_bytes, times| Whole {
@@ -189,7 +189,7 @@ fn requests(callgrind: &Callgrind, options: &Options, work: PathBuf) -> Result<V
     Ok(counts)
 }
 
-/// Sends so many requests one after the other; answers what the proxy took from start to end.
+/// Sends this many requests one after the other; returns what the proxy took from start to end.
 fn ask(
     stand: &mut Stand,
     callgrind: &Callgrind,
@@ -214,7 +214,7 @@ fn ask(
     callgrind.counted()
 }
 
-/// What one time takes, from the counts of few and of many.
+/// The cost of one repetition, from the counts of few and of many.
 fn per_time((few, with_few): (u64, u64), (many, with_many): (u64, u64)) -> u64 {
     with_many.saturating_sub(with_few) / (many - few)
 }

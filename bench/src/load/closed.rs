@@ -1,22 +1,22 @@
-//! Closed loop: every connection sends its next request as soon as it has its answer. It shows
-//! what a proxy can do at most, and says nothing about latency.
+//! Closed loop: every connection sends its next request as soon as it has its answer. It shows a
+//! proxy's maximum throughput, and says nothing about latency.
 
 use anyhow::Result;
 
 use super::pool::Pool;
 use crate::clock::{self, Nanos};
 
-/// A closed loop under way.
+/// A closed loop in progress.
 pub(crate) struct Closed<'p> {
     pool: &'p mut Pool,
     /// Answers so far.
     pub(crate) answers: u64,
-    /// Those among them that were no complete 200.
+    /// Those of them that were not a complete 200.
     pub(crate) errors: u64,
 }
 
 impl<'p> Closed<'p> {
-    /// A loop over so many connections.
+    /// A loop over this many connections.
     pub(crate) fn new(pool: &'p mut Pool, connections: usize) -> Result<Self> {
         while pool.len() < connections {
             pool.connect()?;
@@ -42,8 +42,8 @@ impl<'p> Closed<'p> {
         }
     }
 
-    /// Waits for the answers under way, at most until this moment. What has not come by then is
-    /// an error.
+    /// Waits for the outstanding answers, at most until this moment. What has not arrived by then
+    /// is an error.
     pub(crate) fn finish(&mut self, limit: Nanos) -> Result<()> {
         while self.pool.busy() > 0 && clock::now() < limit {
             self.pool.turn(limit)?;

@@ -1,5 +1,5 @@
-//! The load: what clients do to a proxy, and what they see of it. One thread, so that a core of
-//! its own is enough for it.
+//! The load generator: what clients do to a proxy, and what they see of it. It has one thread, so
+//! that one core is enough for it.
 
 mod closed;
 mod open;

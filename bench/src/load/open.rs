@@ -1,13 +1,13 @@
-//! Open loop: requests are due at fixed moments, whether or not the last answers have come, and
-//! a latency counts from the moment the request was due. So a proxy that stalls pays for all
-//! that had to wait, and coordinated omission has no place to hide in.
+//! Open loop: requests are due at fixed moments, whether or not earlier answers have arrived, and
+//! latency counts from the moment a request was due. A proxy that stalls is therefore charged for
+//! every request that had to wait, which rules out coordinated omission.
 
 use anyhow::Result;
 
 use super::pool::Pool;
 use crate::clock::{self, Nanos};
 
-/// What is due, and what has come of it.
+/// The requests that are due, and their results.
 pub(crate) struct Open<'p> {
     pool: &'p mut Pool,
     start: Nanos,
@@ -15,16 +15,16 @@ pub(crate) struct Open<'p> {
     count: u64,
     /// How many requests have been sent.
     sent: u64,
-    /// More are not opened: a request that finds none of them idle waits, and its wait counts.
+    /// No more are opened: a request that finds none idle waits, and its wait counts.
     most_connections: usize,
-    /// From due to the end of the answer, in nanoseconds.
+    /// From being due to the end of the answer, in nanoseconds.
     pub(crate) latencies: Vec<Nanos>,
-    /// Answers that were no complete 200, or never came.
+    /// Answers that were not a complete 200, or never arrived.
     pub(crate) errors: u64,
 }
 
 impl<'p> Open<'p> {
-    /// `count` requests, one each `interval`, the first of them soon.
+    /// `count` requests, one every `interval`, the first of them soon.
     pub(crate) fn new(
         pool: &'p mut Pool,
         interval: Nanos,
@@ -53,7 +53,7 @@ impl<'p> Open<'p> {
         self.pool
     }
 
-    /// Sends what is due and takes what comes, until this moment.
+    /// Sends what is due and receives what arrives, until this moment.
     pub(crate) fn run_until(&mut self, moment: Nanos) -> Result<()> {
         while clock::now() < moment {
             let next = self.send_due()?;
@@ -63,8 +63,8 @@ impl<'p> Open<'p> {
         Ok(())
     }
 
-    /// Goes on until all answers are there, at most until this moment. What has not come by then
-    /// is an error, and counts as late as it is.
+    /// Continues until all answers have arrived, at most until this moment. What has not arrived by
+    /// then is an error, and counts with the delay it has so far.
     pub(crate) fn finish(&mut self, limit: Nanos) -> Result<()> {
         while (self.sent < self.count || self.pool.busy() > 0) && clock::now() < limit {
             let next = self.send_due()?;
@@ -80,7 +80,7 @@ impl<'p> Open<'p> {
         Ok(())
     }
 
-    /// Answers when the next request is due that is not.
+    /// Sends what is due; returns when the next request is due.
     fn send_due(&mut self) -> Result<Nanos> {
         while self.sent < self.count {
             let due = self.start + self.interval * self.sent;

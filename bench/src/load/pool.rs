@@ -20,7 +20,7 @@ pub(crate) struct Finished {
     pub(crate) ok: bool,
 }
 
-/// What is known of the events of the streams, while it is wanted.
+/// Data about the events of streams, while it is wanted.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     /// From the upstream's write to our read, in nanoseconds.
@@ -36,7 +36,7 @@ struct Connection {
     /// How much of the request is sent.
     sent: usize,
     watch: Watch,
-    /// When the request under way was due; none is when idle.
+    /// When the current request was due; `None` when idle.
     due: Option<Nanos>,
     has_event: bool,
 }
@@ -51,9 +51,9 @@ pub(crate) struct Pool {
     idle: Vec<usize>,
     ready: Vec<Ready>,
     scratch: Vec<u8>,
-    /// Requests that have ended, for the driver to take.
+    /// Requests that have ended, to be taken by the caller.
     pub(crate) finished: Vec<Finished>,
-    /// The events of the streams, while somebody wants to know.
+    /// The events of the streams, while they are wanted.
     pub(crate) events: Option<Events>,
     /// The first thing that went wrong.
     pub(crate) trouble: Option<String>,
@@ -76,13 +76,13 @@ impl Pool {
         })
     }
 
-    /// Sends another request from now on. None may be under way.
+    /// Sends a different request from now on. None may be in progress.
     pub(crate) fn set_request(&mut self, request: Vec<u8>, streamed: bool) {
         self.request = request;
         self.streamed = streamed;
     }
 
-    /// One more connection, idle; answers its number.
+    /// Opens one more connection, idle; returns its number.
     pub(crate) fn connect(&mut self) -> Result<usize> {
         let at = self.connections.len();
         let socket = dial(self.address)?;
@@ -105,19 +105,19 @@ impl Pool {
         self.connections.len()
     }
 
-    /// How many requests are under way.
+    /// How many requests are in progress.
     pub(crate) fn busy(&self) -> usize {
         self.connections.len() - self.idle.len()
     }
 
-    /// When the requests under way were due.
+    /// When the requests in progress were due.
     pub(crate) fn due(&self) -> impl Iterator<Item = Nanos> {
         self.connections
             .iter()
             .filter_map(|connection| connection.due)
     }
 
-    /// An idle connection, which from here on is the caller's to use.
+    /// Takes an idle connection, which then belongs to the caller.
     pub(crate) fn take_idle(&mut self) -> Option<usize> {
         self.idle.pop()
     }
@@ -131,7 +131,7 @@ impl Pool {
         self.send(at)
     }
 
-    /// Waits until something happens or that moment has come, and sees to it.
+    /// Waits until something happens or that moment has come, and handles it.
     pub(crate) fn turn(&mut self, until: Nanos) -> Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
         self.poller.wait(Some(until), &mut ready)?;
@@ -160,7 +160,7 @@ impl Pool {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return watch(&self.poller, connection, at, Watch::ReadsAndWrites);
                 }
-                // An answer may have come before; reading tells.
+                // An answer may have arrived before; reading will show.
                 Err(_) => break,
             }
         }
@@ -211,7 +211,7 @@ impl Pool {
         }
     }
 
-    /// An answer is whole.
+    /// An answer is complete.
     fn end(&mut self, at: usize, now: Nanos, close: bool) -> Result<()> {
         let connection = self.connections.get_mut(at).context("no such connection")?;
         let Some(due) = connection.due.take() else {
@@ -241,7 +241,7 @@ impl Pool {
         Ok(())
     }
 
-    /// A connection is of no use any more; an idle one is merely opened anew.
+    /// Drops a broken connection; an idle one is simply reopened.
     fn broken(&mut self, at: usize, why: &anyhow::Error) -> Result<()> {
         self.redial(at)?;
         let connection = self.connections.get_mut(at).context("no such connection")?;
@@ -276,7 +276,7 @@ fn watch(poller: &Poller, connection: &mut Connection, at: usize, wanted: Watch)
     poller.change(&connection.socket, at, wanted)
 }
 
-/// On loopback a connection is there at once, so this may block.
+/// On loopback a connection is established at once, so this may block.
 fn dial(address: SocketAddr) -> Result<TcpStream> {
     let socket =
         TcpStream::connect(address).with_context(|| format!("no connection to {address}"))?;

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 answer as it comes in: its status, its body without the framing, its end.
+//! One HTTP/1.1 answer as it arrives: its status, its body without the framing, its end.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -8,15 +8,15 @@ const LONGEST_HEAD: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Head,
-    /// So many bytes of the body are to come.
+    /// This many bytes of the body remain.
     Length(usize),
-    /// In the line with a chunk's size; what of the size is read, and whether it has ended.
+    /// In the line with a chunk's size: the size so far, and whether it has ended.
     Size(usize, bool),
-    /// So many bytes of a chunk are to come, then CRLF.
+    /// This many bytes of a chunk remain, then CRLF.
     Data(usize),
-    /// The line break behind a chunk.
+    /// The line break after a chunk.
     DataEnd,
-    /// Behind the last chunk; whether the line under way is empty.
+    /// After the last chunk; whether the current line is empty.
     Trailer(bool),
     /// The body ends with the connection.
     UntilClose,
@@ -26,11 +26,11 @@ enum State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: u16,
-    /// The connection closes behind the answer.
+    /// The connection closes after the answer.
     pub(super) close: bool,
 }
 
-/// An answer that comes in piece by piece.
+/// An answer that arrives piece by piece.
 #[derive(Debug)]
 pub(super) struct Response {
     head_bytes: Vec<u8>,
@@ -47,7 +47,7 @@ impl Response {
         }
     }
 
-    /// Takes bytes, hands on those of the body; answers whether the answer is whole.
+    /// Takes bytes, passes on those of the body; returns whether the answer is complete.
     pub(super) fn feed(&mut self, bytes: &[u8], mut body: impl FnMut(&[u8])) -> Result<bool> {
         let mut bytes = bytes;
         if self.state == State::Head {
@@ -102,7 +102,7 @@ impl Response {
         Ok(false)
     }
 
-    /// The connection has ended; whether the answer has with it.
+    /// The connection has ended; returns whether the answer ended with it.
     pub(super) fn closed(&mut self) -> bool {
         self.state == State::UntilClose && self.whole()
     }

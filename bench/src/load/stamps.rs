@@ -1,5 +1,5 @@
-//! Finds the upstream's stamps in a stream, wherever the bytes are cut: how long ago each event
-//! was sent.
+//! Finds the upstream's timestamps in a stream, wherever the bytes are split: how long ago each
+//! event was sent.
 
 use crate::clock::Nanos;
 use crate::upstream::STAMP;
@@ -7,14 +7,14 @@ use crate::upstream::STAMP;
 /// The search within one answer.
 #[derive(Debug, Default)]
 pub(super) struct Stamps {
-    /// The beginning of a stamp whose end has not come.
+    /// The beginning of a timestamp whose end has not arrived.
     cut: Vec<u8>,
-    /// The last bytes of the answer, as many as its end has.
+    /// The last bytes of the answer, as many as its end may take.
     tail: Vec<u8>,
 }
 
-/// What a whole stream has at its end: of chat completions, of Messages, and of Responses, whose
-/// last event repeats the settings.
+/// What every complete stream has at its end: for chat completions, for Messages, and for
+/// Responses, whose last event repeats the settings.
 const ENDS: [&[u8]; 3] = [b"[DONE]", b"message_stop", b"\"truncation\":"];
 /// The end, what closes it, and the blank line, which may be written in several ways.
 const TAIL: usize = 40;
@@ -55,7 +55,7 @@ impl Stamps {
         self.tail.drain(..excess);
     }
 
-    /// Whether the stream that has ended here was complete. Forgets it.
+    /// Whether the stream that ended here was complete. Resets the search.
     pub(super) fn end(&mut self) -> bool {
         let complete = ENDS
             .iter()

@@ -1,4 +1,4 @@
-//! Many slow streams open at once: what it takes to hold them.
+//! Many slow streams open at once: the cost of holding them.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const SECOND: Nanos = 1_000_000_000;
 const BODY_BYTES: usize = 1000;
 /// Between the last request and the first look.
 const SETTLE: Nanos = SECOND / 2;
-/// So many streams are opened a second: slow enough for that to cost any target but half a core.
+/// This many streams are opened a second: slow enough to cost no target more than half a core.
 const A_SECOND: u64 = 2000;
 /// Each stream has an event a second.
 const GAP: Duration = Duration::from_secs(1);
@@ -29,11 +29,11 @@ pub(super) fn measure(
     pace: Pace,
 ) -> Result<Outcome> {
     let (streams, note) = within(streams, stand.open_files, pace);
-    // A fresh one: its peak is this scenario's.
+    // A fresh one, so that its peak belongs to this scenario.
     let running = stand.start(target, Behind::Plain)?;
     let hold = clock::nanos(pace.of(5000, 1000));
     let opening = streams * SECOND / A_SECOND;
-    // The first stream lasts until the last has been held for so long.
+    // The first stream lasts until the last one has been held long enough.
     let chunks = (opening + SETTLE + hold).div_ceil(SECOND) + 1;
     let script = Script::stream(u32::try_from(chunks)?, GAP);
     let request = running.post(&request::body(&script, BODY_BYTES));
@@ -80,9 +80,9 @@ pub(super) fn measure(
     })
 }
 
-/// As many of these streams as can be had, and why not all of them.
+/// As many of these streams as possible, and why not all of them.
 fn within(streams: u64, open_files: u64, pace: Pace) -> (u64, Option<String>) {
-    // A proxy has a socket on both sides of each stream, and some other files.
+    // A proxy has a socket on both sides of each stream, plus some other files.
     let possible = open_files.saturating_sub(200) / 2;
     let quick = if pace.quick { 2000 } else { streams };
     let most = possible.min(quick).min(streams);

@@ -1,6 +1,6 @@
-//! The best model answers 429 to every request: what it costs to go on to the next one.
+//! The best model answers 429 to every request: the cost of moving on to the next one.
 //!
-//! It says so with a rest of zero, so that the next request meets it again.
+//! It asks for a rest of zero, so that the next request meets it again.
 
 use anyhow::{Result, ensure};
 
@@ -14,10 +14,10 @@ use crate::target::{Behind, Kind, Stand, Target};
 
 const BODY_BYTES: usize = 1000;
 const RATE: u64 = 200;
-/// Where our proxy counts the models it tried.
+/// Where our proxy reports how many models it tried.
 const ATTEMPTS: &str = "x-free-llm-proxy-attempts";
 
-/// Only a proxy that knows of models has something to show.
+/// Only for a proxy that knows about models.
 pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<Option<Outcome>> {
     if !matches!(target.kind, Kind::Ours(_)) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Requests at a fixed rate: what the target adds to the time of each.
+//! Requests at a fixed rate: how much time the target adds to each.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::script::Script;
 use crate::target::{Behind, Running, Stand, Target};
 
 const BODY_BYTES: usize = 1000;
-/// A target that falls behind has this many requests under way, and the others wait.
+/// A target that falls behind has this many requests in progress, and the others wait.
 const MOST_CONNECTIONS: usize = 512;
 
 /// How long requests took.
 pub(super) struct Times {
     pub(super) quantiles: Quantiles,
-    /// The target could not take them as fast as they came.
+    /// The target could not keep up with the rate.
     fell_behind: bool,
     pub(super) errors: u64,
     pub(super) trouble: Option<String>,
@@ -46,7 +46,7 @@ pub(super) fn measure(
     })
 }
 
-/// Asks for this answer so many times a second.
+/// Asks for this answer `rate` times a second.
 pub(super) fn at_rate(running: &Running, script: &Script, rate: u64, pace: Pace) -> Result<Times> {
     let request = running.post(&request::body(script, BODY_BYTES));
     let mut pool = Pool::new(running.address, request, script.chunks > 0)?;
@@ -67,13 +67,13 @@ pub(super) fn at_rate(running: &Running, script: &Script, rate: u64, pace: Pace)
     };
     drop(pool);
     if times.fell_behind {
-        // What it still has to do must not fall to the next one's lot.
+        // Its remaining work must not slow down the next measurement.
         running.until_calm()?;
     }
     Ok(times)
 }
 
-/// Opens the connections that are wanted soon, on both sides of the target.
+/// Opens the connections that are about to be needed, on both sides of the target.
 fn warm(pool: &mut Pool) -> Result<()> {
     let mut load = Closed::new(pool, 8)?;
     load.run_until(clock::now() + clock::nanos(Duration::from_millis(50)))?;

@@ -1,4 +1,4 @@
-//! What is done to each target, and which figures come of it.
+//! What is done to each target, and which figures result.
 
 mod crowd;
 mod failover;
@@ -38,14 +38,14 @@ enum Run {
     Start,
 }
 
-/// What one measurement of one target gave.
+/// The result of one measurement of one target.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) figures: Vec<Figure>,
     /// Requests that failed, and the first reason.
     pub(crate) errors: u64,
     pub(crate) trouble: Option<String>,
-    /// Something a reader must know of these figures.
+    /// Something a reader must know about these figures.
     pub(crate) note: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// The one length or, for a quick run, the other.
+    /// The first duration or, for a quick run, the second.
     pub(crate) fn of(self, full_ms: u64, quick_ms: u64) -> Duration {
         Duration::from_millis(if self.quick { quick_ms } else { full_ms })
     }
@@ -106,7 +106,7 @@ pub(crate) const ALL: &[Scenario] = &[
 ];
 
 impl Scenario {
-    /// Measures one target; `None` if the scenario has nothing to say of it.
+    /// Measures one target; `None` if the scenario does not apply to it.
     pub(crate) fn measure(
         &self,
         stand: &mut Stand,

@@ -1,4 +1,4 @@
-//! As many requests as the target can take: what one costs it.
+//! As many requests as the target can take: the cost of one.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) struct Load {
 
 /// What a target did at its limit.
 pub(super) struct Cost {
-    /// CPU time per request; none of the direct way, which has no process of its own.
+    /// CPU time per request; `None` for the direct connection, which has no process of its own.
     pub(super) micros: Option<f64>,
     a_second: f64,
     /// The share of one core that it used.

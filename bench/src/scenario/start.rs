@@ -1,4 +1,4 @@
-//! What it takes to start and to sit there: time, memory, and the size of the binary.
+//! The cost of starting and of being idle: time, memory, and the size of the binary.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ const STARTS: usize = 5;
 const CONNECTIONS: usize = 32;
 const BODY_BYTES: usize = 200_000;
 
-/// Ours alone: nginx has no such thing as a first read of the list.
+/// Ours only: nginx has nothing like a first read of the list.
 pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<Option<Outcome>> {
     let Kind::Ours(binary) = &target.kind else {
         return Ok(None);
@@ -101,7 +101,7 @@ fn stripped(binary: &Path, work: &Path) -> Result<u64> {
         .arg(&copy)
         .arg(binary)
         .status();
-    // Without binutils, or of a script: as it is.
+    // Without binutils, or if it is a script: as it is.
     let measured = if done.is_ok_and(|status| status.success()) {
         &copy
     } else {

@@ -1,4 +1,4 @@
-//! Streams over warm connections: how long the target holds an event, and what it pays for one.
+//! Streams over warm connections: how long the target holds an event, and what each costs.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::target::{Behind, Running, Stand, Target};
 const STREAMS: u32 = 32;
 const BODY_BYTES: usize = 1000;
 
-/// How the events of a stream come.
+/// The timing of a stream's events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pattern {
-    /// So many at once, each in a write of its own.
+    /// How many at once, each in a write of its own.
     pub(crate) burst: u32,
-    /// The pause behind them.
+    /// The pause after them.
     pub(crate) gap: Duration,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn measure(
     pace: Pace,
 ) -> Result<Outcome> {
     let running = stand.running(target, Behind::Plain)?;
-    // Long enough for all to be open at once.
+    // Long enough for all of them to be open at once.
     let warm_up = Script::stream(3, Duration::from_millis(40));
     let mut pool = Pool::new(running.address, post(&running, &warm_up), true)?;
     let mut load = Open::new(&mut pool, 100_000, STREAMS.into(), STREAMS as usize);
@@ -47,7 +47,7 @@ pub(super) fn measure(
     let tree = running.tree()?;
     let cpu = || tree.as_ref().map_or(0, |tree| tree.cpu());
     let before = cpu();
-    // Evenly spread over the pause, or all events of all streams would come at once.
+    // Spread evenly over the pause, or all events of all streams would come at once.
     let interval = clock::nanos(pattern.gap) / Nanos::from(STREAMS);
     let mut load = Open::new(&mut pool, interval, STREAMS.into(), STREAMS as usize);
     load.finish(load.last_due() + clock::nanos(pattern.gap) * u64::try_from(bursts)? + LIMIT)?;

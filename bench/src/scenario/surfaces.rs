@@ -1,4 +1,4 @@
-//! The same stream in the words of each API: what a translation costs.
+//! The same stream in the words of each API: the cost of a translation.
 
 use anyhow::Result;
 

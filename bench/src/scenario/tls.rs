@@ -1,5 +1,5 @@
-//! An upstream behind TLS, as the real one is: what a request costs over a connection that is
-//! kept, and over a new one.
+//! An upstream behind TLS, like the real one: the cost of a request over a kept connection, and
+//! over a new one.
 
 use anyhow::{Result, ensure};
 
@@ -18,7 +18,7 @@ const RATE: u64 = 100;
 /// One way to the upstream.
 struct Way {
     version: Version,
-    /// The upstream closes each connection behind its answer.
+    /// The upstream closes each connection after its answer.
     close: bool,
     cpu: &'static str,
     latency: &'static str,
@@ -47,9 +47,10 @@ const WAYS: [Way; 3] = [
 
 pub(super) fn measure(stand: &mut Stand, target: &Target, pace: Pace) -> Result<Option<Outcome>> {
     let has_http2 = match target.kind {
-        // The load speaks no TLS, and the others would have to be told whom to trust.
+        // The load generator has no TLS, and the others would need to be configured to trust the
+        // certificate.
         Kind::Direct | Kind::Peer(_) => return Ok(None),
-        // nginx speaks no HTTP/2 to an upstream.
+        // nginx has no HTTP/2 to upstreams.
         Kind::Nginx => false,
         Kind::Ours(_) => true,
     };

@@ -1,4 +1,4 @@
-//! A process that was started here, and ends with us whatever happens.
+//! A process started here, which ends together with us whatever happens.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -15,26 +15,26 @@ use rustix::process::{
 use crate::clock;
 use crate::machine;
 
-/// A process, and what it has started. Dropping it ends them.
+/// A process and its descendants. Dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: std::process::Child,
     watch: Watch,
 }
 
-/// Who ends a process when this one is killed.
+/// What ends a process when this one is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Watch {
-    /// The kernel, however we end: `setpriv` asks for it before it becomes the program. The
-    /// process has a group of its own, so that those it starts end with it.
+    /// The kernel, however we end: `setpriv` requests that before it becomes the program. The
+    /// process has a group of its own, so that its children end with it.
     Kernel,
-    /// Nobody but the terminal, whose Ctrl-C it gets beside us. Nothing stands before the program,
-    /// so the time it takes to start is its own.
+    /// Only the terminal, which sends Ctrl-C to both of us. No other program runs first, so the
+    /// start-up time is its own.
     Terminal,
 }
 
 impl Child {
-    /// Starts a program on this core; what it prints goes into the file.
+    /// Starts a program on this core; its output goes into the file.
     pub(super) fn start(
         program: &Path,
         watch: Watch,
@@ -64,7 +64,7 @@ impl Child {
         self.process.id()
     }
 
-    /// Whether it has ended already. It is not reaped by that, so its number stays its own.
+    /// Whether it has ended already. It is not reaped by this, so its number stays its own.
     pub(super) fn has_ended(&self) -> bool {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let told = self.pid().map(|pid| waitid(WaitId::Pid(pid), ended));
@@ -81,13 +81,13 @@ impl Child {
             Watch::Kernel => kill_process_group(pid, signal),
             Watch::Terminal => kill_process(pid, signal),
         };
-        // It may have ended by itself.
+        // It may have ended on its own.
         sent.ok();
     }
 }
 
 impl Child {
-    /// Asks it to end, and gives it so long.
+    /// Asks it to end, and waits at most this long.
     pub(super) fn stop(&self, limit: Duration) {
         self.signal(Signal::TERM);
         let limit = clock::now() + clock::nanos(limit);
@@ -105,7 +105,7 @@ impl Drop for Child {
     }
 }
 
-/// Does something on this core, and comes back to where it was.
+/// Does something on this core, and returns to the previous ones.
 fn on_core<T>(core: usize, act: impl FnOnce() -> std::io::Result<T>) -> Result<T> {
     let before = rustix::thread::sched_getaffinity(None).context("the cores cannot be told")?;
     machine::pin(core)?;
@@ -114,7 +114,7 @@ fn on_core<T>(core: usize, act: impl FnOnce() -> std::io::Result<T>) -> Result<T
     Ok(done?)
 }
 
-/// Waits until the process listens there; answers false if it ends or takes too long.
+/// Waits until the process listens there; returns false if it ends or takes too long.
 pub(super) fn listens(child: &Child, address: SocketAddr) -> bool {
     let limit = clock::now() + clock::nanos(Duration::from_secs(5));
     while TcpStream::connect(address).is_err() {
@@ -126,7 +126,7 @@ pub(super) fn listens(child: &Child, address: SocketAddr) -> bool {
     true
 }
 
-/// An address on loopback that nobody listens on.
+/// A free address on loopback.
 pub(super) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     listener.local_addr().context("a listener has no address")

@@ -1,4 +1,5 @@
-//! What is measured: proxies between the load and the upstream, and the way without one.
+//! What is measured: proxies between the load generator and the upstream, and the connection
+//! without one.
 
 mod child;
 mod nginx;
@@ -25,12 +26,12 @@ pub(crate) struct Target {
 /// What a target is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No proxy: the load speaks to the upstream.
+    /// No proxy: the load generator talks to the upstream.
     Direct,
     Nginx,
     /// A binary of ours.
     Ours(PathBuf),
-    /// Somebody else's gateway.
+    /// Another vendor's gateway.
     Peer(Peer),
 }
 
@@ -39,14 +40,14 @@ pub(crate) enum Kind {
 pub(crate) enum Behind {
     /// The plain one.
     Plain,
-    /// The plain one, with the ranking whose best model is rate-limited. Only ours reads one.
+    /// The plain one, with a ranking whose best model is rate-limited. Only ours reads one.
     Limited,
     /// The one behind TLS.
     Tls(Version),
 }
 
 impl Target {
-    /// The way without a proxy.
+    /// The connection without a proxy.
     pub(crate) fn direct() -> Self {
         Self {
             name: "direct".into(),

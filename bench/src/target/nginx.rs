@@ -1,4 +1,4 @@
-//! nginx as a plain proxy with kept-alive connections both ways: the floor to compare with.
+//! nginx as a plain proxy with kept-alive connections on both sides: the baseline.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,8 +17,8 @@ pub(super) struct Nginx<'a> {
     pub(super) open_files: u64,
 }
 
-/// Twice 10,000 and a sixteenth more: with fewer left nginx closes those it has just accepted. No
-/// more, since each takes memory even while it is not there.
+/// Twice 10,000 plus a sixteenth: with fewer left nginx closes connections it has just accepted. No
+/// more, since each takes memory even while unused.
 const CONNECTIONS: usize = 22_000;
 
 impl Nginx<'_> {
@@ -36,8 +36,8 @@ impl Nginx<'_> {
     }
 
     /// Streams pass unbuffered, as for any chat completions. A request is buffered, which is
-    /// nginx's default, but in memory: by default one of 200 KB goes through a file, and costs
-    /// five times as much. One worker, as the proxy under test has one core.
+    /// nginx's default, but in memory: by default one of 200 KB goes through a file, and costs five
+    /// times as much. One worker, because the proxy under test has one core.
     fn configuration(&self) -> String {
         let Self {
             address,

@@ -1,4 +1,4 @@
-//! Our proxy, as it comes: log lines, metrics and all else on.
+//! Our proxy, with its defaults: log lines, metrics and everything else on.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::upstream::Certificate;
 const KEY: &str = "bench-key";
 
 pub(super) struct Ours<'a> {
-    /// What the binary runs under, with its options; nothing, unless it is looked at.
+    /// The tool the binary runs under, with its options; usually none.
     pub(super) tool: &'a [String],
     pub(super) binary: &'a Path,
     pub(super) address: SocketAddr,
@@ -25,7 +25,7 @@ pub(super) struct Ours<'a> {
 }
 
 impl Ours<'_> {
-    /// What a request to it must have.
+    /// The headers that requests to it need.
     pub(super) fn headers() -> String {
         format!("Authorization: Bearer {KEY}\r\n")
     }

@@ -1,4 +1,4 @@
-//! Other gateways, each set to hand completions on to the upstream and to do nothing more.
+//! Other gateways, each configured to pass completions on to the upstream and nothing more.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ pub(crate) enum Peer {
     Portkey(PathBuf),
 }
 
-/// What clients present. LiteLLM does not start with one that is easily guessed.
+/// The clients' key. LiteLLM does not start with one that is easily guessed.
 const KEY: &str = "sk-bench-6b1d7c0e9f2a4835b7e0c4d9a1f36872";
 
 impl Peer {
@@ -27,7 +27,7 @@ impl Peer {
         "/v1/chat/completions"
     }
 
-    /// What a request to it must have.
+    /// The headers that requests to it need.
     pub(super) fn headers(&self, upstream: SocketAddr) -> String {
         let key = format!("Authorization: Bearer {KEY}\r\n");
         match self {

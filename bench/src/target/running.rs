@@ -1,4 +1,4 @@
-//! A target that runs: how to speak to it, and its processes.
+//! A running target: how to talk to it, and its processes.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,18 +12,18 @@ use crate::request::{self, Api};
 use crate::script::Script;
 use crate::usage::Tree;
 
-/// A target that runs. Dropping it ends it.
+/// A running target. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(super) path: &'static str,
-    /// What every request to it has, one `Name: value` a line, each with its CRLF.
+    /// The headers of every request to it, one `Name: value` per line, each with its CRLF.
     pub(super) headers: String,
-    /// None of the direct way.
+    /// `None` for the direct connection.
     pub(super) child: Option<Child>,
 }
 
-/// How long the slowest may take until it serves.
+/// How long the slowest may take to start serving.
 const START_LIMIT: Duration = Duration::from_secs(90);
 
 impl Running {
@@ -32,13 +32,13 @@ impl Running {
         request::post(self.path, &self.headers, body)
     }
 
-    /// The request, in the words of this API, that asks for this answer.
+    /// The request, in the words of this API, for this answer.
     pub(crate) fn post_in(&self, api: Api, script: &Script, body_bytes: usize) -> Vec<u8> {
         let path = api.path().unwrap_or(self.path);
         request::post(path, &self.headers, &api.body(script, body_bytes))
     }
 
-    /// What one answer says in this header.
+    /// The value of this header in one answer.
     pub(crate) fn header(&self, script: &Script, name: &str) -> Result<Option<String>> {
         let head = ask(self.address, &self.post(&request::body(script, 500)))?;
         let value = head.lines().find_map(|line| {
@@ -49,13 +49,13 @@ impl Running {
         Ok(value)
     }
 
-    /// Its processes; none of the direct way.
+    /// Its processes; `None` for the direct connection.
     pub(crate) fn tree(&self) -> Result<Option<Tree>> {
         let id = self.child.as_ref().map(Child::id);
         id.map(Tree::under).transpose()
     }
 
-    /// Waits until it does next to nothing, for half a minute at most.
+    /// Waits until it is nearly idle, for half a minute at most.
     pub(crate) fn until_calm(&self) -> Result<()> {
         let Some(tree) = self.tree()? else {
             return Ok(());
@@ -71,14 +71,14 @@ impl Running {
         Ok(())
     }
 
-    /// Ends it; it may take its time.
+    /// Ends it, giving it time.
     pub(crate) fn stop(self) {
         if let Some(child) = &self.child {
             child.stop(Duration::from_secs(30));
         }
     }
 
-    /// Waits until a completion comes through.
+    /// Waits until a completion gets through.
     pub(super) fn until_it_serves(&self) -> Result<()> {
         let request = self.post(&request::body(&Script::PLAIN, 500));
         let limit = clock::now() + clock::nanos(START_LIMIT);

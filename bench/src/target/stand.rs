@@ -1,4 +1,4 @@
-//! The place where it all runs: the upstreams, and the targets that have been started so far.
+//! The test bench: the upstreams, and the targets started so far.
 
 use std::collections::HashMap;
 use std::fs;
@@ -28,7 +28,7 @@ pub(crate) struct Stand {
     running: HashMap<(String, Behind), Rc<Running>>,
 }
 
-/// An upstream that runs.
+/// A running upstream.
 struct Upstream {
     address: SocketAddr,
     _child: Child,
@@ -38,7 +38,7 @@ struct Upstream {
 const PATH: &str = "/api/v1/chat/completions";
 
 impl Stand {
-    /// Starts the upstream. What is written goes below `work`.
+    /// Starts the upstream. Files are written below `work`.
     pub(crate) fn set_up(work: PathBuf, cores: Cores, open_files: u64) -> Result<Self> {
         let certificate = Certificate::at(&work);
         certificate.make()?;
@@ -61,7 +61,7 @@ impl Stand {
         &self.work
     }
 
-    /// The target, started if it is not.
+    /// The target, started if it is not running.
     pub(crate) fn running(&mut self, target: &Target, behind: Behind) -> Result<Rc<Running>> {
         let place = (target.name.clone(), behind);
         if let Some(running) = self.running.get(&place) {
@@ -72,7 +72,7 @@ impl Stand {
         Ok(running)
     }
 
-    /// Starts the target anew, and waits until it serves.
+    /// Starts the target afresh, and waits until it serves.
     pub(crate) fn start(&mut self, target: &Target, behind: Behind) -> Result<Running> {
         let upstream = self.upstream(behind)?;
         let directory = self.directory(&target.name, behind)?;
@@ -116,7 +116,7 @@ impl Stand {
         Ok(running)
     }
 
-    /// Starts a build of ours and waits for nothing, so that its start can be timed.
+    /// Starts a build of ours without waiting, so that its start can be timed.
     pub(crate) fn start_unwatched(&mut self, binary: &Path) -> Result<(Child, SocketAddr)> {
         let directory = self.directory("start", Behind::Plain)?;
         let (address, core) = (child::free_address()?, self.cores.target);
@@ -125,7 +125,7 @@ impl Stand {
         Ok((child, address))
     }
 
-    /// Starts a build of ours under a tool that looks at it, and waits until it serves.
+    /// Starts a build of ours under an analysis tool, and waits until it serves.
     pub(crate) fn start_under(&mut self, tool: &[String], binary: &Path) -> Result<Running> {
         let directory = self.directory("tool", Behind::Plain)?;
         let (address, core) = (child::free_address()?, self.cores.target);
@@ -136,7 +136,7 @@ impl Stand {
             headers: Ours::headers(),
             child: Some(ours.start(Watch::Kernel, &directory, core)?),
         };
-        // Questions that come too early are work too: that they are few makes counts alike.
+        // Requests that come too early are work too: keeping them few makes counts comparable.
         std::thread::sleep(Duration::from_millis(1500));
         running.until_it_serves()?;
         Ok(running)
@@ -181,7 +181,7 @@ impl Stand {
         Ok(directory)
     }
 
-    /// The address of an upstream, started if it is not.
+    /// The address of an upstream, started if it is not running.
     fn upstream(&mut self, behind: Behind) -> Result<SocketAddr> {
         let version = match behind {
             Behind::Plain | Behind::Limited => return Ok(self.upstream.address),
@@ -201,7 +201,7 @@ impl Stand {
     }
 }
 
-/// This very program is the upstream.
+/// This program itself is the upstream.
 fn start_upstream(work: &Path, cores: Cores, name: &str, arguments: &[&str]) -> Result<Upstream> {
     let program = std::env::current_exe().context("this program has no name")?;
     let address = child::free_address()?;

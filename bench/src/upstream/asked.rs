@@ -1,11 +1,11 @@
-//! One request as it comes in: the head is read, of the body only the two ends are kept.
+//! One request as it arrives: the head is parsed, of the body only both ends are kept.
 
 use anyhow::{Context as _, Result, bail};
 
 use super::documents;
 use crate::script::Script;
 
-/// So much of a body's front and back is kept: the script is in one of them.
+/// How much of a body's beginning and end is kept: the script is in one of them.
 const EDGE: usize = 512;
 const LONGEST_HEAD: usize = 64 * 1024;
 
@@ -16,22 +16,22 @@ pub(super) enum Asked {
     Get(String),
     /// A completion.
     Chat(Script),
-    /// A completion, of the model that is rate-limited.
+    /// A completion, from the rate-limited model.
     Limited,
 }
 
-/// A request that comes in piece by piece.
+/// A request that arrives piece by piece.
 #[derive(Default)]
 pub(super) struct Incoming {
     head: Vec<u8>,
-    /// The path, once the head is whole, and whether it is a POST.
+    /// The path, once the head is complete, and whether it is a POST.
     path: Option<(String, bool)>,
     /// Bytes of the body still to come.
     left: usize,
     edges: Edges,
 }
 
-/// The front and the back of a body.
+/// The beginning and the end of a body.
 #[derive(Default)]
 pub(super) struct Edges {
     first: Vec<u8>,
@@ -39,7 +39,7 @@ pub(super) struct Edges {
 }
 
 impl Incoming {
-    /// Takes bytes; answers what is asked for once the request is whole.
+    /// Takes bytes; returns what is asked for once the request is complete.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<Asked>> {
         let mut bytes = bytes;
         if self.path.is_none() {
@@ -64,7 +64,7 @@ impl Incoming {
         Ok(Some(asked))
     }
 
-    /// Its length, if it is whole.
+    /// Its length, if it is complete.
     fn read_head(&mut self) -> Result<Option<usize>> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut headers);

@@ -11,7 +11,7 @@ use super::asked::{Asked, Incoming};
 use crate::clock::{self, Nanos};
 use crate::script::Script;
 
-/// What a connection waits for.
+/// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Its next request, or the rest of one.
@@ -20,11 +20,11 @@ pub(super) enum Next {
     Write,
     /// This moment, for the next event of a stream.
     At(Nanos),
-    /// Nothing: it is at its end.
+    /// Nothing: it has ended.
     Closed,
 }
 
-/// A streamed answer under way.
+/// A streamed answer in progress.
 struct Stream {
     event: Event,
     script: Script,
@@ -35,7 +35,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Counts an event; answers whether a burst has ended with it.
+    /// Counts an event; returns whether it was the last of a burst.
     fn has_sent_one(&mut self) -> bool {
         self.sent += 1;
         let ended =
@@ -67,7 +67,7 @@ impl Connection {
         }
     }
 
-    /// Reads what has come, and answers a request that is whole with it.
+    /// Reads what has arrived, and answers a request once it is complete.
     pub(super) fn read(&mut self, scratch: &mut [u8], answers: &mut Answers) -> Result<Next> {
         loop {
             let count = match self.socket.read(scratch) {
@@ -111,7 +111,7 @@ impl Connection {
             sent: 0,
             due: clock::now(),
         });
-        // With the first event, as one write.
+        // Together with the first event, as one write.
         self.unsent = (answer::STREAM_HEAD.to_vec(), 0);
         self.play(answers)
     }
@@ -124,19 +124,19 @@ impl Connection {
         })
     }
 
-    /// Goes on with the stream, if something of it is due.
+    /// Continues the stream, if something is due.
     pub(super) fn when_due(&mut self, answers: &Answers) -> Result<Next> {
         if !self.unsent.0.is_empty() {
             return Ok(Next::Write);
         }
         match &self.stream {
             Some(stream) if stream.due <= clock::now() => self.play(answers),
-            // The timer was that of an earlier stream.
+            // The timer belonged to an earlier stream.
             Some(_) | None => Ok(Next::Read),
         }
     }
 
-    /// Goes on with what is unsent, and with the stream.
+    /// Continues with unsent bytes, and with the stream.
     pub(super) fn go_on(&mut self, answers: &Answers) -> Result<Next> {
         if !self.flush() {
             return Ok(Next::Write);
@@ -148,7 +148,7 @@ impl Connection {
         }
     }
 
-    /// Sends the events that are due. Bytes that are unsent go out with the first of them.
+    /// Sends the events that are due. Unsent bytes go out with the first of them.
     fn play(&mut self, answers: &Answers) -> Result<Next> {
         let Some(mut stream) = self.stream.take() else {
             return Ok(self.ended());
@@ -178,7 +178,7 @@ impl Connection {
         if self.close { Next::Closed } else { Next::Read }
     }
 
-    /// Whether all of it is sent; if not, the rest is kept.
+    /// Whether all of it was sent; if not, the rest is kept.
     fn send(&mut self, bytes: &[u8]) -> bool {
         match self.socket.write(bytes) {
             Ok(count) if count == bytes.len() => true,
@@ -187,7 +187,7 @@ impl Connection {
                 self.unsent = (rest.to_vec(), 0);
                 false
             }
-            // A failure shows again, and to the end, when the rest is written.
+            // A failure shows up again, for good, when the rest is written.
             Err(_) => {
                 self.unsent = (bytes.to_vec(), 0);
                 false
@@ -195,7 +195,7 @@ impl Connection {
         }
     }
 
-    /// Whether nothing is unsent any more.
+    /// Whether nothing is left unsent.
     fn flush(&mut self) -> bool {
         let (bytes, sent) = &mut self.unsent;
         while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
@@ -203,7 +203,7 @@ impl Connection {
                 Ok(count) => *sent += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                // The peer is gone: reading says so next.
+                // The peer is gone: the next read reports that.
                 Err(_) => {
                     self.stream = None;
                     self.close = true;

@@ -1,4 +1,4 @@
-//! What the upstream says of its models and of the key.
+//! What the upstream says about its models and the key.
 
 use serde_json::{Value, json};
 
@@ -7,9 +7,9 @@ pub(super) const BEST: &str = "bench/best:free";
 /// The model that answers 429 to everything.
 pub(super) const LIMITED: &str = "bench/rate-limited:free";
 
-/// Where the ranking is whose best model serves.
+/// The path of the ranking whose best model serves.
 pub(crate) const RANKING: &str = "/api/free-llm/top-models";
-/// Where the ranking is whose best model is rate-limited.
+/// The path of the ranking whose best model is rate-limited.
 pub(crate) const RANKING_LIMITED: &str = "/limited/api/free-llm/top-models";
 
 const OTHERS: [&str; 5] = [
@@ -72,7 +72,7 @@ fn catalogue() -> Value {
     json!({"data": data})
 }
 
-/// What it says of the key.
+/// Its answer about the key.
 fn key() -> Value {
     json!({"data": {
         "label": "sk-or-v1-ben...chs", "usage": 0, "limit": null, "limit_remaining": null,

@@ -1,7 +1,7 @@
-//! An OpenRouter as cheap as can be, so that it is never what limits a measurement: one thread,
-//! prebuilt answers, no JSON read.
+//! A minimal OpenRouter, cheap enough never to be the bottleneck of a measurement: one thread,
+//! prebuilt answers, no JSON parsing.
 //!
-//! What it answers is up to each request, see `script`. It knows nothing of the proxies.
+//! Each request determines its own answer, see `script`. It knows nothing of the proxies.
 
 mod answer;
 mod asked;
@@ -26,7 +26,7 @@ use crate::say;
 use answer::Event;
 use connection::{Connection, Next};
 
-/// All there is to say.
+/// Everything it can answer.
 pub(crate) struct Answers {
     documents: HashMap<&'static str, Vec<u8>>,
     not_found: Vec<u8>,
@@ -65,7 +65,7 @@ impl Answers {
     }
 }
 
-/// Connections by key; a key is used again once its connection is closed.
+/// Connections by key; a key is reused once its connection is closed.
 #[derive(Default)]
 struct Connections {
     all: Vec<Option<(Connection, Watch)>>,
@@ -77,7 +77,7 @@ const LISTENER: usize = usize::MAX - 1;
 /// Serves this address until the process ends.
 pub(crate) fn serve(address: SocketAddr) -> Result<()> {
     let listener = TcpListener::bind(address).with_context(|| format!("{address} is taken"))?;
-    // Ten thousand may come at once.
+    // Ten thousand may arrive at once.
     rustix::net::listen(&listener, 4096).context("no backlog")?;
     listener.set_nonblocking(true)?;
     let poller = Poller::new()?;
@@ -101,8 +101,8 @@ struct Server {
     poller: Poller,
     answers: Answers,
     connections: Connections,
-    /// Which connection goes on when. One that closed meanwhile is passed over: a connection
-    /// that has its key by then finds nothing due.
+    /// Which connection continues when. One that has closed in the meantime is skipped: a
+    /// connection that has its key by then finds nothing due.
     timers: BinaryHeap<Reverse<(Nanos, usize)>>,
     scratch: Vec<u8>,
 }

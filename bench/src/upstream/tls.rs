@@ -1,5 +1,5 @@
 //! The upstream behind TLS, HTTP/1.1 or HTTP/2. It answers plain completions only, and need not be
-//! cheap: what is measured is the CPU of the proxy.
+//! cheap: the CPU of the proxy is what is measured.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -68,7 +68,7 @@ impl Certificate {
         }
     }
 
-    /// Makes one that vouches for itself, for this machine.
+    /// Makes a self-signed one, for this machine.
     pub(crate) fn make(&self) -> Result<()> {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).context("no certificate")?;
@@ -89,7 +89,7 @@ impl Certificate {
     }
 }
 
-/// All there is to say.
+/// Everything it can answer.
 struct Answers {
     documents: HashMap<&'static str, Bytes>,
     completion: Bytes,
@@ -128,7 +128,7 @@ pub(crate) fn serve(
     })
 }
 
-/// One connection to its end; how it ends is the proxy's business.
+/// Serves one connection to its end; how it ends is up to the proxy.
 async fn connection(
     socket: TcpStream,
     acceptor: TlsAcceptor,

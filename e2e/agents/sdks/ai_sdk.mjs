@@ -5,7 +5,7 @@ import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 
 import { drive, QUESTION, TOOL, Weather } from "./driver.mjs";
 
 const of = ({ base, key }) => createOpenRouter({ baseURL: `${base}/api/v1`, apiKey: key }).chat("auto");
-// It reports errors of streams on the console, and the console is ours.
+// It reports stream errors on the console, which we use for results.
 const quiet = { onError: () => {} };
 
 const offered = {

@@ -1,4 +1,4 @@
-// Answers, for one SDK, each case that comes as a line of JSON with what the SDK gave, as a line of JSON.
+// Runs the cases for one SDK: each arrives as a line of JSON, and the SDK's result is written as a line of JSON.
 
 import { createInterface } from "node:readline";
 import { z } from "zod";

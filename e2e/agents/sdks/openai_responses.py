@@ -70,7 +70,7 @@ def leaves(case):
 
 
 def broken(case):
-    """What it shows of a stream that breaks: the SDK raises nothing, it ends with a failed response."""
+    """Its result for a broken stream: the SDK raises nothing, it ends with a failed response."""
     for event in of(case).create(model="auto", input=driver.QUESTION, stream=True):
         if event.type == "response.failed":
             wrong = event.response.error

@@ -1,4 +1,4 @@
-// Several accounts: who takes requests, what is left, what returns when, how to add a key.
+// Several accounts: which take requests, what is left, what returns when, how to add a key.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 
@@ -30,7 +30,7 @@ const ALL = () => [
     buckets: [bucket({ limit: 200, used: 0, per: 'hour', of: 'address', resets_at: null, source: 'default' })] }),
 ];
 
-/** From here on the page is told of these accounts. */
+/** From here on the page is sent these accounts. */
 const tells = (page, accounts) => page.route('**/admin/state', async (route) => {
   const answer = await route.fetch();
   const state = await answer.json();
@@ -47,8 +47,8 @@ check('accounts: each says how it is, what is left and what returns when', async
   const rows = {
     openrouter: /takes requests.*OPENROUTER_API_KEY \.\.\.a1b2.*does not train on prompts.*requests a day.*2 \/ 50.*stated · all back at \d\d:\d\d, in [12] h/,
     gemini: /used up 1:59:\d\d.*may train.*the free requests of the day are used up · back at \d\d:\d\d.*gemini-3-flash.*20 \/ 20.*usual.*1 more/,
-    groq: /key refused 4:5\d.*the provider does not take the key.*No limit is known yet.*Ask again now/,
-    'groq#2': /groq#2groqtakes requests.*requests a minute.*28 \/ 30.*learnt.*tokens of prompts a day.*1,234,567|1.2M \/ 2M.*requests in 5 hours.*requests at once/,
+    groq: /key refused 4:5\d.*the provider rejects the key.*No limit is known yet.*Ask again now/,
+    'groq#2': /groq#2groqtakes requests.*requests a minute.*28 \/ 30.*learnt.*prompt tokens a day.*1,234,567|1.2M \/ 2M.*requests in 5 hours.*requests at once/,
     '<b>mine</b>': /<b>mine<\/b>.*rests 0:[34]\d.*needs no key.*rate limited \(HTTP 429\).*requests an hour.*0 \/ 200.*shared by all behind this address/,
   };
   for (const [label, pattern] of Object.entries(rows)) await reads(page, card(label), pattern);
@@ -57,7 +57,7 @@ check('accounts: each says how it is, what is left and what returns when', async
       Math.round((100 * one.firstChild.getBoundingClientRect().width) / one.clientWidth)]));
   equal(meters, [
     ['requests a minute', '28', '30', '28 of 30 used', 93],
-    ['tokens of prompts a day', '1234567', '2000000', '1,234,567 of 2,000,000 used', 62],
+    ['prompt tokens a day', '1234567', '2000000', '1,234,567 of 2,000,000 used', 62],
     ['requests in 5 hours', '1', '5', '1 of 5 used', 20],
     ['requests at once', '2', '2', '2 of 2 used', 100],
   ], 'the meters');
@@ -127,7 +127,7 @@ for (const [name, options] of Object.entries({
 
 const KEYS = { groq: 'gsk_simulated-0123456789aaaa', dead: 'gsk_simulated-0123456789dead', gemini: 'AIza-simulated-0123456789bbbb', cerebras: 'csk-simulated-0123456789cccc' };
 
-/** What the simulated providers do: one key is nobody's, and one account is told of a limit that it did not know. */
+/** What the simulated providers do: one key is unknown, and one account meets a limit that was not known. */
 const WORLD = {
   providers: {
     groq: { accounts: [{ name: 'groq#2', keys: [KEYS.groq] }] },

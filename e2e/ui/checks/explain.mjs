@@ -20,7 +20,7 @@ check('explain: who would be asked, and why not the others', async (demo, { page
   equal((await demo.asked()).length, before, 'requests that went upstream');
 });
 
-check('explain: what nobody can do, and what is no request', async (demo, { page, open, allow }) => {
+check('explain: what no model can do, and what is not a request', async (demo, { page, open, allow }) => {
   allow(/400/);
   await demo.situation({}, demo.sample.models.slice(0, 2).map((model) => ({ ...model, supportsSeed: false })));
   await open();
@@ -41,8 +41,8 @@ check('agents: commands and addresses to paste, without the key', async (demo, {
   for (const agent of await page.locator('#agent option').evaluateAll((all) => all.map((each) => each.value))) {
     await page.selectOption('#agent', agent);
     found[agent] = await text(page, '#settings');
-    holds(found[agent].includes(demo.url), `${agent} is told the address`);
-    holds(found[agent].includes('<PROXY_API_KEY>') && !found[agent].includes(KEY), `${agent} is told a placeholder`);
+    holds(found[agent].includes(demo.url), `${agent} gets the address`);
+    holds(found[agent].includes('<PROXY_API_KEY>') && !found[agent].includes(KEY), `${agent} gets a placeholder`);
   }
   holds(found.codex.includes('free-llm-proxy setup codex'), found.codex);
   await page.selectOption('#agent', 'claude');

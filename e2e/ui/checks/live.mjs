@@ -1,4 +1,4 @@
-// The page follows the proxy by itself.
+// The page follows the proxy without a reload.
 
 import { check, equal, holds, reads, row, text } from '../checks.mjs';
 import { eventually, limited, paced } from '../demo.mjs';
@@ -58,7 +58,7 @@ check('live: a failed refresh says why', async (demo, { page, open, allow }) => 
   equal(await page.locator('.rows .row').count() > 0, true, 'the old list stays');
 });
 
-check('live: nobody is awake, the quota is gone', async (demo, { page, open }) => {
+check('live: no model is awake, the quota is gone', async (demo, { page, open }) => {
   await demo.situation({ default: limited(30) }, demo.sample.models.slice(0, 2));
   await open();
   await demo.ask();
@@ -85,7 +85,7 @@ check('live: a rest is over, and one request finds out', async (demo, { page, op
   await eventually(async () => (await demo.asked()).length === 2, 'the model is asked again');
   await open();
   await reads(page, '#sentence', /^A rest is over: one request finds out/);
-  equal(await page.getAttribute('#banner', 'data-tone'), 'warn', 'the tone while nobody knows');
+  equal(await page.getAttribute('#banner', 'data-tone'), 'warn', 'the tone while the state is unknown');
   equal(await page.getAttribute(row(first), 'data-state'), 'probing', 'the model');
   equal((await probe).status, 200, 'the probe');
   await reads(page, '#sentence', /being answered by/);
@@ -120,7 +120,7 @@ check('live: too many listen, and the page asks instead', async (demo, { page, o
     const listeners = Array.from({ length: 16 }, () => fetch(`${demo.url}/admin/events`, { headers, signal: ending.signal }));
     await Promise.all(listeners);
     await open();
-    await reads(page, '#aside', /asks now and then/);
+    await reads(page, '#aside', /asks from time to time/);
     await demo.ask();
     await reads(page, '#requests-list', /answered/, 12_000);
   } finally {

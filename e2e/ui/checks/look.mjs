@@ -65,7 +65,7 @@ for (const [locale, width] of [['en-GB', 360], ['ru-RU', 360], ['ru-RU', 768]]) 
     await page.waitForSelector('.candidates');
     const wide = await page.evaluate(() => [...document.querySelectorAll('main *')].filter((node) => {
       const box = node.getBoundingClientRect();
-      // What lies in a box that scrolls may be wider; `.unseen` is for those who listen.
+      // The content of a scrolling box may be wider; `.unseen` is for screen readers.
       return box.width > 1 && box.right > innerWidth + 1 && !node.closest('pre, .unseen, .head, .u-wrap, textarea');
     }).map((node) => `${node.tagName}.${node.className} ${node.textContent.slice(0, 30)}`));
     equal(wide, [], 'what sticks out');

@@ -1,4 +1,4 @@
-// Lists that are long, and names that are markup.
+// Long lists, and names that contain markup.
 
 import { check, equal, holds, reads, row } from '../checks.mjs';
 import { limited } from '../demo.mjs';
@@ -23,7 +23,7 @@ check('many: a thousand models scroll, and one that changes leaves the others', 
     }
     return worst;
   });
-  // Generous, as the machine may be busy: a page that lays out all rows takes seconds.
+  // Generous, as the machine may be busy; a page that lays out all rows takes seconds.
   holds(slowest < 400, `the slowest frame took ${slowest} ms`);
   await page.locator(row('vendor/model-999:free')).scrollIntoViewIfNeeded();
   holds(await page.locator(row('vendor/model-999:free')).isVisible(), 'the last is reached');

@@ -26,7 +26,7 @@ for (const [name, options] of Object.entries({
     await page.waitForSelector('.candidates');
     for (const [part, place] of [['top', '#content'], ['models', '#models'], ['play', '#play'], ['explain', '#explain']]) {
       await page.locator(place).evaluate((node) => node.scrollIntoView({ block: 'start', behavior: 'instant' }));
-      // All of it is painted before it is taken.
+      // Everything is painted before the picture is taken.
       await page.waitForTimeout(300);
       await page.screenshot({ path: `${FOLDER}/${name}-${part}.png` });
     }

@@ -34,7 +34,7 @@ check('play: an answer streams, thinking apart, with model and trail', async (de
   holds(!(await page.content()).includes('7391'), 'nothing of it comes back');
 });
 
-check('play: a refusal, a break and a stop are told', async (demo, { page, open, allow }) => {
+check('play: a refusal, a break and a stop are shown', async (demo, { page, open, allow }) => {
   allow(/503/);
   await demo.situation({ default: limited(60) }, demo.sample.models.slice(0, 2));
   await open();

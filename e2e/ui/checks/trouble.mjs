@@ -1,4 +1,4 @@
-// What people send fails, or would: the page says so, why, and what to do; so do `/ready` and `status`.
+// Requests fail, or would: the page says so, why, and what to do; so do `/ready` and `status`.
 
 import { mkdirSync } from 'node:fs';
 
@@ -39,7 +39,7 @@ async function notReady(other, code, words) {
   holds(words.test(`${answer.reason} ${answer.next_step}`), `${answer.reason} ${answer.next_step}`);
 }
 
-check('trouble: a wrong key is told before anybody asks, and after', async (demo) => {
+check('trouble: a wrong key is shown before any request, and after', async (demo) => {
   await demo.situation({ upstream_key: 'sk-or-v1-the-right-one-0123456789' });
   await world(demo, 'wrong-key', { OPENROUTER_API_KEY: WRONG }, async (other, { page, open, allow }) => {
     allow(/502/);
@@ -98,7 +98,7 @@ check('trouble: an upstream that has none of the models', async (demo) => {
   });
 });
 
-check('trouble: a proxy that hangs or dies is told within three seconds, and greys the page', async (demo) => {
+check('trouble: a proxy that hangs or dies is noticed within three seconds, and greys the page', async (demo) => {
   await demo.situation();
   const other = await demo.serve('died', 0, KEY);
   const { page, context, open, allow } = await tab(other);
@@ -108,7 +108,7 @@ check('trouble: a proxy that hangs or dies is told within three seconds, and gre
     await open();
     await reads(page, '#sentence', /next request goes to/);
     other.process.kill('SIGSTOP');
-    // The second that the page may wait for more is the machine's, which may be busy.
+    // One second more than the page may wait, as the machine may be busy.
     await reads(page, '#sentence', /does not answer/, 4000);
     equal(await grey(), 'grayscale(1)', 'the tiles');
     other.process.kill('SIGCONT');

@@ -1,4 +1,4 @@
-// That the watching itself sees something: every other check relies on it.
+// The watching itself detects something: every other check relies on it.
 
 import { check, holds } from '../checks.mjs';
 import { eventually } from '../demo.mjs';

@@ -4,23 +4,22 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use super::limit::Limit;
-use super::row::Provider;
 use crate::script::Plan;
 use crate::step::Step;
 
-/// Who may ask a provider.
+/// An account at a provider.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Account {
-    /// How records call it; like the provider if it has no name.
+    /// Its name in records; the provider's if it has none.
     pub name: String,
-    /// The keys that are its own. None: whoever comes without a key.
+    /// Its keys. If there are none, it is used for requests without a key.
     pub keys: Vec<String>,
-    /// What `{account_id}` of an address is.
+    /// The value of `{account_id}` in an address.
     pub id: String,
     /// What it may use.
     pub limits: Limits,
-    /// Unless empty: what every request of it meets, whatever is said of the model.
+    /// Unless empty: what every request of it meets, whatever the model's plan.
     pub meets: Plan<Step>,
 }
 
@@ -30,7 +29,7 @@ pub struct Account {
 pub enum Limits {
     /// Exactly this.
     These(Vec<Limit>),
-    /// What the provider usually gives (`"usual"`).
+    /// What the provider usually allows (`"usual"`).
     Usual(Usual),
 }
 
@@ -60,7 +59,7 @@ impl Account {
         }
     }
 
-    /// An account for those who come without a key.
+    /// An account for requests without a key.
     #[must_use]
     pub fn keyless(name: impl Into<String>) -> Self {
         Self {
@@ -97,38 +96,39 @@ impl Account {
         self
     }
 
-    pub(super) fn limits_at<'l>(&'l self, provider: &'l Provider) -> &'l [Limit] {
+    /// What it may use at a provider of these limits.
+    pub(super) fn limits_at<'l>(&'l self, usual: &'l [Limit]) -> &'l [Limit] {
         match &self.limits {
             Limits::These(limits) => limits,
-            Limits::Usual(Usual::Usual) => &provider.limits,
+            Limits::Usual(Usual::Usual) => usual,
         }
     }
 
-    /// How records call it.
-    pub(super) fn label<'l>(&'l self, provider: &'l Provider) -> &'l str {
+    /// How records call it at the provider of this name.
+    pub(super) fn label<'l>(&'l self, provider: &'l str) -> &'l str {
         match self.name.as_str() {
-            "" => &provider.name,
+            "" => provider,
             name => name,
         }
     }
 }
 
-/// Whose request this is.
+/// Which account a request belongs to.
 pub(super) enum Asking<'a> {
     Account(&'a Account),
     WrongKey,
     NoKey,
 }
 
-/// The account of the key in these headers.
+/// The account of the key in these headers; a provider's own header may bring it in place of
+/// `Authorization`.
 pub(super) fn asking<'a>(
-    provider: &Provider,
     accounts: &'a [Account],
+    key_header: Option<&str>,
     headers: &HeaderMap,
 ) -> Asking<'a> {
     let bearer = headers.get(http::header::AUTHORIZATION);
-    let own = provider.key_header.as_deref();
-    let own = own.and_then(|name| headers.get(name));
+    let own = key_header.and_then(|name| headers.get(name));
     let key = match (bearer, own) {
         (Some(value), _) => value
             .to_str()

@@ -1,4 +1,4 @@
-//! An error answer of a provider as its file writes it, and what is filled in when it is sent.
+//! A provider's error answer as its file writes it, and what is filled in when it is sent.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Told {
     /// The headers.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
-    /// The body: a text as it is, anything else as JSON.
+    /// The body: a string as it is, anything else as JSON.
     pub body: Value,
 }
 
@@ -73,13 +73,13 @@ pub(crate) struct Fill {
 }
 
 impl Fill {
-    /// With this in place of `%name%`.
+    /// With this as `%name%`.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.words.insert(name, value.into());
         self
     }
 
-    /// About a field, the way to it, and what it is.
+    /// About a field: its path, and its value.
     pub(super) fn of_field(way: &str, value: &Value) -> Self {
         let name = way.rsplit('.').next().unwrap_or(way);
         let text = match value.as_str() {
@@ -92,7 +92,7 @@ impl Fill {
             .with("VALUE", text)
     }
 
-    /// The field that it is about.
+    /// The field in question.
     pub(super) fn field(&self) -> &str {
         self.words.get("AT").map_or("", String::as_str)
     }
@@ -108,7 +108,7 @@ impl Fill {
                 }
                 false => value.clone(),
             };
-            // A number that stands alone in its quotes is one.
+            // A number alone in its quotes becomes a number.
             if inside_json && value.parse::<i64>().is_ok() {
                 filled = filled.replace(&format!("\"#{name}#\""), &value);
             }

@@ -1,6 +1,6 @@
-//! Recorded errors of many providers, with what the specification makes of each: the table
-//! `providers/cases.json`, which has the rows of reference `provider-cases.md` §1 in its order.
-//! What a provider answers of itself is in its own file, not here.
+//! Recorded errors of many providers, with how the specification classifies each: the table
+//! `providers/cases.json`, which has the rows of reference `provider-cases.md` §1 in its order. A
+//! provider's own answers are in its own file, not here.
 
 use std::sync::LazyLock;
 use std::time::SystemTime;
@@ -11,13 +11,13 @@ use crate::act::Reply;
 use crate::clock::unix_seconds;
 use crate::words::quoted;
 
-/// One row: what goes over the wire, and what is expected to follow.
+/// One row: what is sent, and what is expected to follow.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderCase {
     /// Its name, as scripts and tests use it (`groq tokens per day`).
     pub name: String,
-    /// Whose error it is; empty for a provider without a row.
+    /// The provider; empty for one without a row.
     pub provider: String,
     /// The status.
     pub status: u16,
@@ -26,7 +26,7 @@ pub struct ProviderCase {
     pub headers: Vec<(String, String)>,
     /// The body as recorded; a time in it is `ms+N`, which [`ProviderCase::body_at`] fills in.
     pub body: String,
-    /// The model that the body names, where it names one.
+    /// The model that the body names, if it names one.
     #[serde(default)]
     pub model: Option<String>,
     /// What it rules out: a scope of spec §10.4, `size` or `none`.
@@ -38,7 +38,7 @@ pub struct ProviderCase {
     pub rest: String,
     /// What may be asked next within the same request.
     pub next: String,
-    /// What to know of it.
+    /// A note for readers.
     #[serde(default)]
     pub note: String,
 }
@@ -47,13 +47,13 @@ pub struct ProviderCase {
 #[must_use]
 pub fn provider_cases() -> &'static [ProviderCase] {
     static ALL: LazyLock<Vec<ProviderCase>> = LazyLock::new(|| {
-        // A test reads the file; there is nothing to report to here.
+        // A test reads the file; there is nothing to report the error to here.
         serde_json::from_str(include_str!("../../providers/cases.json")).unwrap_or_default()
     });
     &ALL
 }
 
-/// The row of this name.
+/// The row with this name.
 #[must_use]
 pub fn provider_case(name: &str) -> Option<&'static ProviderCase> {
     provider_cases().iter().find(|case| case.name == name)
@@ -72,7 +72,7 @@ impl ProviderCase {
         format!("{before}{}{after}", later.saturating_mul(1000))
     }
 
-    /// The body about the model that was asked in place of the recorded one.
+    /// The body, with the recorded model replaced by the requested one.
     fn body_about(&self, model: &str, at: SystemTime) -> String {
         let body = self.body_at(at);
         match &self.model {
@@ -90,7 +90,7 @@ impl ProviderCase {
     }
 }
 
-/// What a body is, by what it looks like.
+/// The content type of a body, judging by its beginning.
 pub(super) fn content_type(body: &str) -> &'static str {
     match serde_json::from_str::<serde::de::IgnoredAny>(body) {
         Ok(_) => "application/json",
@@ -105,12 +105,12 @@ pub struct Case {
     /// Which row.
     #[serde(deserialize_with = "known")]
     pub name: String,
-    /// Where it comes.
+    /// Where it appears.
     #[serde(default)]
     pub within: Within,
 }
 
-/// Where a recorded error comes.
+/// Where a recorded error appears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Within {
@@ -119,12 +119,12 @@ pub enum Within {
     Status,
     /// In a 200: as the whole answer, or as the first event of a stream.
     Answer,
-    /// In a stream after so many content events; of a plain answer as `answer`.
+    /// In a stream after this many content events; in a plain answer like `answer`.
     After(usize),
 }
 
 impl Case {
-    /// The row with its own status. A name that is not in the table answers 500 and says so.
+    /// The row with its own status. An unknown name answers 500 and says so.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -133,7 +133,7 @@ impl Case {
         }
     }
 
-    /// The same elsewhere.
+    /// The same at another place.
     #[must_use]
     pub fn within(mut self, within: Within) -> Self {
         self.within = within;
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_the_references_row_for_row() {
+    fn the_table_matches_the_reference_row_by_row() {
         let all = provider_cases();
         assert_eq!(all.len(), 55);
         let twice = all.iter().find(|a| {

@@ -1,4 +1,4 @@
-//! What a test changes of running providers: their plans, and the clock that their quotas go by.
+//! What a test changes in running providers: their plans, and the clock of their quotas.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,8 @@ use crate::script::Plan;
 use crate::step::Step;
 
 impl Simulator {
-    /// Follows this plan for this model at this provider, from its beginning; all else goes on.
+    /// Follows this plan for this model at this provider, from its beginning; everything else
+    /// continues.
     pub fn set_offer(&self, provider: &str, id: &str, plan: impl Into<Plan<Step>>) {
         if provider == "openrouter" {
             return self.set_model(id, plan);
@@ -22,13 +23,13 @@ impl Simulator {
         });
     }
 
-    /// Follows this plan for this provider's list, from its beginning; all else goes on.
+    /// Follows this plan for this provider's list, from its beginning; everything else continues.
     pub fn set_provider_list(&self, provider: &str, plan: impl Into<Plan<Step>>) {
         let plan = plan.into();
         self.set_provider(provider, "list", |script| script.list = plan.clone());
     }
 
-    /// Changes what this provider does; quotas and all else go on.
+    /// Changes what this provider does; quotas and everything else continue.
     pub fn change_provider(&self, provider: &str, change: impl Fn(&mut ProviderScript)) {
         self.set_provider(provider, "", change);
     }
@@ -46,7 +47,7 @@ impl Simulator {
         self.read_clock().wall
     }
 
-    /// Sets that clock, which then goes on from there; back again too.
+    /// Sets that clock, backwards too; it runs on from there.
     pub fn set_clock(&self, wall: SystemTime) {
         let real = Now::read().wall;
         let ahead = match wall.duration_since(real) {

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
-/// So much of a unit within a window.
+/// An amount of a unit within a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// How much.
@@ -13,11 +13,11 @@ pub struct Limit {
     pub unit: Unit,
     /// Within which window; none for [`Unit::AtOnce`].
     pub per: Option<Per>,
-    /// Whether each model has it of its own; else the account's requests share it.
+    /// Whether each model has it separately; else the account's requests share it.
     pub of_model: bool,
-    /// When a fixed window ends; it rolls without.
+    /// When a fixed window ends; without it the window rolls.
     pub ends: Option<Ends>,
-    /// The ids that it is about, `*` standing for any characters; empty for all.
+    /// The ids that it applies to, `*` matching any characters; empty for all.
     pub models: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ pub enum Unit {
     TokensOut,
     /// Cloudflare's measure of work: here a twentieth of the tokens.
     Neurons,
-    /// Requests under way.
+    /// Concurrent requests.
     AtOnce,
 }
 
@@ -51,11 +51,11 @@ pub enum Per {
     Hour,
     /// A day.
     Day,
-    /// A week, from Monday where its end is fixed.
+    /// A week, starting on Monday if its end is fixed.
     Week,
-    /// A month of the calendar where its end is fixed, else 30 days.
+    /// A calendar month if its end is fixed, else 30 days.
     Month,
-    /// So many hours.
+    /// This many hours.
     Hours(u32),
 }
 
@@ -72,7 +72,7 @@ pub enum Ends {
 }
 
 impl Limit {
-    /// So much of this unit in this rolling window, for the account.
+    /// This amount of a unit in a rolling window, for the account.
     #[must_use]
     pub fn new(amount: u64, unit: Unit, per: Per) -> Self {
         Self {
@@ -85,19 +85,19 @@ impl Limit {
         }
     }
 
-    /// So many requests in this rolling window, for the account.
+    /// This many requests in a rolling window, for the account.
     #[must_use]
     pub fn requests(amount: u64, per: Per) -> Self {
         Self::new(amount, Unit::Requests, per)
     }
 
-    /// So many tokens in this rolling window, for the account.
+    /// This many tokens in a rolling window, for the account.
     #[must_use]
     pub fn tokens(amount: u64, per: Per) -> Self {
         Self::new(amount, Unit::Tokens, per)
     }
 
-    /// So many requests under way, for the account.
+    /// This many concurrent requests, for the account.
     #[must_use]
     pub fn at_once(amount: u64) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl Limit {
         }
     }
 
-    /// The same for each model apart.
+    /// The same for each model separately.
     #[must_use]
     pub fn of_model(mut self) -> Self {
         self.of_model = true;
@@ -120,20 +120,20 @@ impl Limit {
         self
     }
 
-    /// The same for these ids alone, `*` standing for any characters.
+    /// The same for these ids only, `*` matching any characters.
     #[must_use]
     pub fn models(mut self, models: &[&str]) -> Self {
         self.models = models.iter().map(|model| (*model).to_owned()).collect();
         self
     }
 
-    /// Whether a request for this model draws on it.
+    /// Whether a request for this model counts towards it.
     pub(crate) fn is_about(&self, model: &str) -> bool {
         self.models.is_empty() || self.models.iter().any(|pattern| fits(pattern, model))
     }
 }
 
-/// Whether the pattern, with `*` for any characters, is the whole of the text.
+/// Whether the pattern, with `*` for any characters, matches the whole text.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -144,7 +144,7 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// A limit as it is written.
+/// A limit as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

@@ -1,5 +1,5 @@
-//! Providers beside OpenRouter, each in its own dialect at its own path. What one says is data, in
-//! `providers/*.json`; code is here only for what a row cannot say.
+//! Providers other than OpenRouter, each in its own dialect at its own path. Their answers are
+//! data, in `providers/*.json`; code is here only for what a row cannot express.
 
 mod accounts;
 mod answer;

@@ -1,22 +1,22 @@
-//! How answers of other providers differ from OpenRouter's: a good answer is laid out in
-//! OpenRouter's shape and reshaped here, chunk by chunk. Faults of a stream are not here.
+//! How other providers' answers differ from OpenRouter's: a good answer is laid out in OpenRouter's
+//! shape and reshaped here, chunk by chunk. Stream faults are not here.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::refusal::{nine, signature};
 
-/// A way in which an answer is not as OpenAI has it; a provider has some, a script may add more.
+/// A deviation from OpenAI's format; a provider has some, a script may add more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Odd {
-    /// Thoughts come as `reasoning_content`.
+    /// Reasoning is in `reasoning_content`.
     ReasoningContent,
-    /// Thoughts come in front of the text, in `<think>` tags.
+    /// Reasoning precedes the text, in `<think>` tags.
     ThinkTags,
-    /// `content` is a list of parts, thoughts among them (Mistral).
+    /// `content` is a list of parts, including the reasoning (Mistral).
     ContentParts,
-    /// A stream has each tool call whole, in one event.
+    /// A stream has each tool call complete, in one event.
     WholeCalls,
     /// Tool calls carry `extra_content.google.thought_signature`.
     Signature,
@@ -28,7 +28,7 @@ pub enum Odd {
     NoCallId,
     /// Tool calls have no `type`.
     NoCallType,
-    /// Arguments are an object instead of a text.
+    /// Arguments are an object instead of a string.
     ObjectArguments,
     /// Choices have no `index`.
     NoIndex,
@@ -36,7 +36,7 @@ pub enum Odd {
     NoId,
     /// No finish reason.
     NoFinish,
-    /// The finish reason is an empty text.
+    /// The finish reason is an empty string.
     EmptyFinish,
     /// A stream ends without `[DONE]`.
     NoDone,
@@ -72,7 +72,7 @@ fn choices(whole: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<Stri
         .filter_map(Value::as_object_mut)
 }
 
-/// Without what only OpenRouter says.
+/// Removes what only OpenRouter sends.
 fn strip(whole: &mut Map<String, Value>) {
     whole.shift_remove("provider");
     whole.shift_remove("service_tier");
@@ -94,7 +94,7 @@ fn strip(whole: &mut Map<String, Value>) {
     }
 }
 
-/// Groq tells its own usage, and its request's id, in a member of its own.
+/// Groq has its own usage, and the id of its request, in a member of its own.
 fn x_groq(whole: &mut Map<String, Value>) {
     let id = whole.get("id").cloned().unwrap_or_default();
     let is_chunk = whole.get("object") == Some(&json!("chat.completion.chunk"));
@@ -158,7 +158,7 @@ fn reshape_call(call: &mut Map<String, Value>, is_chunk: bool, odds: &[Odd]) {
     if has(Odd::NoCallType) {
         call.shift_remove("type");
     }
-    // A plain answer of OpenAI's has none either.
+    // OpenAI's plain answers have none either.
     if has(Odd::NoCallIndex) || !is_chunk {
         call.shift_remove("index");
     }
@@ -174,7 +174,7 @@ fn reshape_call(call: &mut Map<String, Value>, is_chunk: bool, odds: &[Odd]) {
     }
 }
 
-/// Text and thoughts as parts of one list.
+/// Text and reasoning as parts of one list.
 fn content_parts(said: &mut Map<String, Value>) {
     let mut parts = Vec::new();
     if let Some(thought) = said.shift_remove("reasoning") {

@@ -1,4 +1,4 @@
-//! What a provider says of its limits: beyond them in an error, within them in headers.
+//! How a provider reports its limits: an exceeded one in an error, the others in headers.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,14 +10,15 @@ use super::quota::State;
 use super::row::{Form, Provider, Stating};
 use crate::act::Reply;
 
-/// Why a request is not taken by an account's limits.
+/// Why an account's limits refuse a request.
 pub(super) struct Refused<'a> {
     pub(super) answer: Reply,
     pub(super) state: &'a State,
     pub(super) too_large: bool,
 }
 
-/// The refusal of the first limit that these states break: one that no window ever holds first.
+/// The refusal for the first limit that these states exceed; one that no window can ever fit comes
+/// first.
 pub(super) fn refused<'a>(
     provider: &Provider,
     states: &'a [State],
@@ -27,7 +28,7 @@ pub(super) fn refused<'a>(
     let large = states.iter().find(|state| state.is_too_large());
     let (state, too_large) = match (large, &provider.too_large) {
         (Some(state), Some(_)) => (state, true),
-        // The one that keeps the request waiting for longest is the one that counts.
+        // The limit that makes the request wait longest is the one that counts.
         (Some(_) | None, _) => {
             let over = states.iter().filter(|state| state.is_over());
             (over.max_by_key(|state| state.wait)?, false)
@@ -70,7 +71,7 @@ fn fill(state: &State, model: &str, at: SystemTime) -> Fill {
         .with("AXIS", axis(state))
 }
 
-/// As Groq calls a limit.
+/// Groq's name for a limit.
 fn axis(state: &State) -> String {
     let (unit, letter) = match state.limit.unit {
         Unit::Requests | Unit::AtOnce => ("requests", "R"),
@@ -117,7 +118,7 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// As Go writes durations.
+/// A duration in Go's format.
 pub(super) fn go(length: Duration) -> String {
     let (hours, minutes) = (length.as_secs() / 3600, length.as_secs() / 60 % 60);
     let millis = length.as_millis() % 60_000;
@@ -153,7 +154,7 @@ pub(super) fn stated(
     reply
 }
 
-/// What a script says of a header counts.
+/// A header set by a script takes precedence.
 fn with_headers(row: &Stating, state: &State, mut reply: Reply, at: SystemTime) -> Reply {
     let reset = || {
         let end = at + state.wait;
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_written_as_go_has_them() {
+    fn durations_are_written_in_gos_format() {
         #[rustfmt::skip]
         let rows = [(0, "0ms"), (120, "120ms"), (7_660, "7.66s"), (179_560, "2m59.56s"), (578_016, "9m38.016s"), (60_000, "1m0s"), (3_723_000, "1h2m3s")];
         for (millis, expected) in rows {

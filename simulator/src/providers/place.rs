@@ -1,4 +1,4 @@
-//! Where on the simulator each provider is: from a path to a provider and what it has there.
+//! Where on the simulator each provider is: from a path to a provider and what is there.
 
 use super::row::{Document, Provider};
 use crate::asked::Asked;
@@ -9,12 +9,12 @@ pub(crate) struct Place<'a> {
     pub(crate) provider: &'static Provider,
     /// The path at the real provider.
     pub(super) path: &'a str,
-    /// The account id that the address names.
+    /// The account id in the address.
     pub(super) account_id: Option<&'a str>,
     pub(super) what: What,
 }
 
-/// What is at an address.
+/// What an address leads to.
 #[derive(Clone, Copy)]
 pub(super) enum What {
     Chat,
@@ -24,7 +24,7 @@ pub(super) enum What {
     Nothing,
 }
 
-/// What `{account_id}` is in this path, if the path is of the pattern's form.
+/// The `{account_id}` in this path, if the path matches the pattern.
 fn account_id<'p>(pattern: &str, path: &'p str) -> Option<Option<&'p str>> {
     match pattern.split_once("{account_id}") {
         None => (pattern == path).then_some(None),
@@ -45,7 +45,7 @@ impl<'a> Place<'a> {
             let path = rest.strip_prefix(name)?;
             return Some(Self::at(provider, path, method));
         }
-        // OpenRouter has accounts only where a script gives it some.
+        // OpenRouter has accounts only if a script defines some.
         if script.providers.contains_key("openrouter") {
             let openrouter = Provider::named("openrouter")?;
             let place = Self::at(openrouter, path, method);
@@ -54,7 +54,7 @@ impl<'a> Place<'a> {
                 What::List | What::Nothing => {}
             }
         }
-        // Addresses that are not below a base, of those that the script names.
+        // Addresses that are not below a base, for the providers in the script.
         let named = |provider: &&Provider| {
             script.providers.is_empty() || script.providers.contains_key(&provider.name)
         };
@@ -67,7 +67,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// The chat request that came here, if this is where such come.
+    /// The chat request, if this is an address for chat requests.
     pub(crate) fn asked<'b>(&self, body: &'b [u8]) -> Option<Result<Asked<'b>, crate::Failure>> {
         match self.what {
             What::Chat => Some(Asked::read(body)),

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use super::limit::{Limit, Unit};
 use super::window::span;
 
-/// One window of one limit: provider, account, the limit's place among the account's, and the
-/// model where each has its own.
+/// One window of one limit: provider, account, the limit's position among the account's, and the
+/// model if each has its own.
 type Window = (String, String, usize, String);
 
-/// The account of a request, and what limits it has.
+/// The account of a request, and its limits.
 #[derive(Clone, Copy)]
 pub(crate) struct Who<'a> {
     pub(crate) provider: &'a str,
@@ -19,7 +19,7 @@ pub(crate) struct Who<'a> {
     pub(crate) limits: &'a [Limit],
 }
 
-/// What a request takes.
+/// What a request costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) tokens_in: u64,
@@ -39,19 +39,19 @@ impl Cost {
     }
 }
 
-/// How a limit is doing.
+/// The state of a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) limit: Limit,
     pub(crate) used: u64,
-    /// What the request would take of it.
+    /// How much of it the request would use.
     pub(crate) requested: u64,
-    /// Until it may be taken; of a limit with headroom, until the window is empty again.
+    /// How long until it may be used; for a limit with headroom, until the window is empty again.
     pub(crate) wait: Duration,
 }
 
 impl State {
-    /// No window of it ever holds such a request.
+    /// No window can ever fit such a request.
     pub(crate) fn is_too_large(&self) -> bool {
         self.limit.unit != Unit::Requests && self.requested > self.limit.amount
     }
@@ -61,14 +61,14 @@ impl State {
     }
 }
 
-/// All that was used, in milliseconds since 1970 and amounts.
+/// Everything that was used, as milliseconds since 1970 and amounts.
 #[derive(Default)]
 pub(crate) struct Quotas {
     used: Mutex<HashMap<Window, VecDeque<(u64, u64)>>>,
     running: Arc<Mutex<HashMap<Window, u64>>>,
 }
 
-/// Counts as under way until it is dropped.
+/// Counts as in progress until it is dropped.
 pub(crate) struct Running {
     all: Arc<Mutex<HashMap<Window, u64>>>,
     windows: Vec<Window>,
@@ -95,7 +95,7 @@ fn window_of(who: Who<'_>, at: usize, limit: &Limit, model: &str) -> Window {
 }
 
 impl Quotas {
-    /// Every limit that a request for this model draws on.
+    /// Every limit that a request for this model counts towards.
     pub(crate) fn states(
         &self,
         who: Who<'_>,
@@ -142,7 +142,7 @@ impl Quotas {
         limits.filter(about).map(&mut state).collect()
     }
 
-    /// Takes this much of every limit.
+    /// Charges this cost to every limit.
     pub(crate) fn charge(&self, who: Who<'_>, model: &str, cost: Cost, at: SystemTime) {
         let mut used = locked(&self.used);
         for (place, limit) in who.limits.iter().enumerate() {
@@ -154,7 +154,7 @@ impl Quotas {
         }
     }
 
-    /// Begins a request that is under way until what is returned is dropped.
+    /// Starts a request that is in progress until the returned value is dropped.
     pub(crate) fn begin(&self, who: Who<'_>, model: &str) -> Option<Running> {
         let limits = who.limits.iter().enumerate();
         let windows: Vec<Window> = limits
@@ -176,8 +176,8 @@ impl Quotas {
     }
 }
 
-/// The entry with which enough has left a rolling window for `room` to be all that is used; the
-/// newest where there is room already.
+/// The entry that has to leave a rolling window so that no more than `room` is used; the newest if
+/// there is room already.
 fn frees(log: &VecDeque<(u64, u64)>, mut spent: u64, room: u64) -> Option<u64> {
     if spent <= room {
         return log.back().map(|(then, _)| *then);
@@ -209,7 +209,8 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    /// The state of this limit at the last moment, once one request of so much came at each before.
+    /// The state of this limit at the last moment, after one request of this cost at each of the
+    /// earlier ones.
     fn after(limit: &Limit, cost: u64, moments: &[&str]) -> State {
         let quotas = Quotas::default();
         let who = Who {
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_5_each_model_has_its_own_where_the_limit_says_so() {
+    fn s10_5_each_model_has_its_own_window_if_the_limit_says_so() {
         let quotas = Quotas::default();
         let limits = [
             limit(r#"{"requests": 1, "per": "day", "of": "model", "models": ["*flash"]}"#),

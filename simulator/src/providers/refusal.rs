@@ -1,4 +1,4 @@
-//! What a provider refuses in a request, as data: which field, in what state, and what it says.
+//! What a provider refuses in a request, as data: which field, in which state, and the answer.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,34 +6,34 @@ use serde_json::Value;
 use super::answer::{Fill, Told};
 use super::limit::fits;
 
-/// One thing that is refused.
+/// One refusal.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// Where in the request: `logit_bias`, `messages[].name`, `tools[].function.strict`.
     pub field: String,
-    /// What it must be there to be refused.
+    /// The state in which it is refused.
     #[serde(default)]
     pub is: Is,
-    /// The models that refuse it, `*` standing for any characters; all without.
+    /// The models that refuse it, `*` matching any characters; all by default.
     #[serde(default)]
     pub models: Vec<String>,
-    /// What is answered; `%FIELD%`, `%AT%` and `%VALUE%` are filled in.
+    /// The answer; `%FIELD%`, `%AT%` and `%VALUE%` are filled in.
     pub answer: Told,
 }
 
-/// What a field must be to be refused.
+/// The state in which a field is refused.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Is {
-    /// Anything, null too.
+    /// Any value, null included.
     #[default]
     Present,
     /// Null.
     Null,
     /// A list.
     Array,
-    /// A list of text parts alone.
+    /// A list of text parts only.
     Texts,
     /// Exactly this.
     Equal(Value),
@@ -58,7 +58,7 @@ impl Is {
 }
 
 impl Refusal {
-    /// One that refuses this field wherever it is present.
+    /// Refuses this field wherever it is present.
     #[must_use]
     pub fn of(field: impl Into<String>, answer: Told) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Refusal {
         }
     }
 
-    /// What is filled into the answer, if this request is refused.
+    /// The values to fill in, if this request is refused.
     pub(super) fn refuses(&self, request: &Value, model: &str) -> Option<Fill> {
         let about = self.models.is_empty() || self.models.iter().any(|p| fits(p, model));
         let mut found = Vec::new();
@@ -81,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// Every value at this path, with the way to it (`messages.0.name`).
+/// Every value at this path, with its exact place (`messages.0.name`).
 fn find<'v>(value: &'v Value, path: &str, way: String, found: &mut Vec<(String, &'v Value)>) {
     let (name, rest) = path.split_once('.').unwrap_or((path, ""));
     let (name, each) = match name.strip_suffix("[]") {
@@ -108,7 +108,7 @@ fn find<'v>(value: &'v Value, path: &str, way: String, found: &mut Vec<(String, 
     }
 }
 
-/// A refusal of everything at the top that is not known.
+/// Refuses every unknown field at the top level.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Knows {
@@ -125,7 +125,7 @@ impl Knows {
     }
 }
 
-/// A refusal of keywords in tool schemas.
+/// Refuses keywords in tool schemas.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Keywords {
@@ -142,8 +142,8 @@ impl Keywords {
         schemas.into_iter().find_map(&mut keyword)
     }
 
-    /// The first refused keyword of a schema. What a property is called is no keyword, and what is
-    /// listed as a value no schema.
+    /// The first refused keyword of a schema. Names of properties are not keywords, and listed
+    /// values are not schemas.
     fn keyword(&self, schema: &Value, way: String) -> Option<Fill> {
         if let Some(all) = schema.as_array() {
             return all
@@ -172,19 +172,19 @@ impl Keywords {
     }
 }
 
-/// What only code can check of a history.
+/// Checks of a history that only code can perform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Check {
-    /// Every turn of calls has its thought signature, as it went out or the documented dummy.
+    /// Every turn of calls has its thought signature, unchanged or the documented dummy.
     Signatures,
     /// Call ids have nine letters and digits.
     NineIds,
-    /// System first; after a tool's answer no user; an assistant's turn never last.
+    /// System first; no user message right after a tool's; an assistant's turn never last.
     Roles,
 }
 
-/// A check, and what is said to a request that fails it.
+/// A check, and the answer to a request that fails it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Checked {
@@ -192,7 +192,7 @@ pub(crate) struct Checked {
     pub(crate) answer: Told,
 }
 
-/// What a tool call without a signature of ours may carry (reference `free-providers.md` §8).
+/// What a tool call without one of our signatures may carry (reference `free-providers.md` §8).
 const DUMMY: &str = "skip_thought_signature_validator";
 
 impl Checked {
@@ -239,8 +239,7 @@ impl Checked {
     }
 }
 
-/// The signature that goes out with a call of this id: whether it comes back as it went can be told
-/// from the text alone.
+/// The signature sent with a call of this id: the text alone shows whether it came back unchanged.
 pub(super) fn signature(call_id: &str) -> String {
     format!("sim-{call_id}-{:08x}", sum(call_id))
 }
@@ -257,7 +256,7 @@ fn sum(text: &str) -> u32 {
     text.bytes().fold(2_166_136_261, step)
 }
 
-/// The call id of nine letters and digits that goes out for this one.
+/// The nine letters and digits sent as the call id for this one.
 pub(super) fn nine(call_id: &str) -> String {
     format!("{:08x}S", sum(call_id))
 }

@@ -1,5 +1,5 @@
-//! Which answer a request to a provider gets: whose it is, what its script says, what it refuses,
-//! what its limits allow.
+//! Which answer a request to a provider gets: its account, the script's step, what is refused, what
+//! the limits allow.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,15 +26,15 @@ use crate::script::Plan;
 use crate::step::Step;
 use crate::wire::Request;
 
-/// What a request got.
+/// The answer to a request.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) acts: Arc<[Act]>,
     pub(crate) status: Option<u16>,
     pub(crate) account: Option<String>,
-    /// In a few words why it was not answered well; see [`crate::Seen::why`].
+    /// Why it did not get a good answer, in a few words; see [`crate::Seen::why`].
     pub(crate) why: Option<String>,
-    /// Keeps a limit of requests under way taken.
+    /// Keeps its place among the concurrent requests.
     pub(crate) running: Option<Running>,
 }
 
@@ -59,7 +59,7 @@ impl Outcome {
     }
 }
 
-/// A request to a provider, and what is known of both.
+/// A request to a provider, and what is known about both.
 struct Visit<'a> {
     place: &'a Place<'a>,
     program: &'a Program,
@@ -107,7 +107,7 @@ impl<'a> Visit<'a> {
     }
 
     fn end(&self, account: Option<&Account>, why: Option<String>, reply: Reply) -> Outcome {
-        let account = account.map(|account| account.label(self.provider()));
+        let account = account.map(|account| account.label(&self.provider().name));
         Outcome::new(self.request, account, why, Played::Reply(reply))
     }
 
@@ -118,14 +118,15 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Whose request it is, or what is said to it.
+    /// The account of the request, or the answer if there is none.
     fn account(&self) -> Result<&'a Account, Box<Outcome>> {
         let provider = self.provider();
         let refused = |told: &Told| {
             let reply = told.reply(&Fill::default());
             Err(Box::new(self.end(None, Some("key".to_owned()), reply)))
         };
-        match asking(provider, self.accounts(), &self.request.headers) {
+        let key_header = provider.key_header.as_deref();
+        match asking(self.accounts(), key_header, &self.request.headers) {
             Asking::WrongKey => refused(&provider.key_refused),
             Asking::NoKey => refused(
                 provider
@@ -147,8 +148,8 @@ impl<'a> Visit<'a> {
     fn who(&self, account: &'a Account) -> Who<'a> {
         Who {
             provider: &self.place.provider.name,
-            account: account.label(self.place.provider),
-            limits: account.limits_at(self.place.provider),
+            account: account.label(&self.place.provider.name),
+            limits: account.limits_at(&self.place.provider.limits),
         }
     }
 
@@ -206,7 +207,7 @@ impl<'a> Visit<'a> {
         self.said(account, step, body)
     }
 
-    /// What OpenRouter's key endpoint tells of the day (reference `openrouter.md` §7).
+    /// What OpenRouter's key endpoint says about the day (reference `openrouter.md` §7).
     fn quota_of(&self, account: &'a Account, mut body: Value) -> Value {
         let states =
             self.program
@@ -233,17 +234,17 @@ impl<'a> Visit<'a> {
             None => Played::Reply(subject.good(&Answer::default(), self.now)),
         };
         let why = step.and_then(Step::in_words);
-        let account = account.map(|account| account.label(self.provider()));
+        let account = account.map(|account| account.label(&self.provider().name));
         Outcome::new(self.request, account, why, played)
     }
 
-    /// What this request to this account meets by the script.
+    /// The script's step for this request to this account.
     fn step(&self, account: &Account, model: &str) -> Option<&'a Step> {
         let provider = &self.provider().name;
         let accounts = self.accounts();
         let this = accounts.iter().find(|one| *one == account)?;
         if !this.meets.steps.is_empty() {
-            let what = format!("account {}", this.label(self.provider()));
+            let what = format!("account {}", this.label(provider));
             return self.program.provider(provider, &what, &this.meets);
         }
         if provider == "openrouter" {
@@ -291,7 +292,7 @@ impl<'a> Visit<'a> {
         self.within_limits(who, &asked, &subject, step)
     }
 
-    /// What the provider says to a request that it does not take from anybody, and why.
+    /// The answer to a request that the provider refuses for everyone, and why.
     fn turned_away(&self, model: &str, is_scripted: bool) -> Option<(String, Reply)> {
         let provider = self.provider();
         let entries = self.entries();

@@ -1,4 +1,4 @@
-//! A provider as its file describes it: addresses, keys, list, what it refuses, what it says.
+//! A provider as its file describes it: addresses, keys, list, refusals, answers.
 
 use std::sync::LazyLock;
 
@@ -11,32 +11,32 @@ use super::limit::{Limit, Per, Unit};
 use super::odd::Odd;
 use super::refusal::{Checked, Keywords, Knows, Refusal};
 
-/// One provider. Paths are those of the real address, from its host on.
+/// One provider. Paths are those of the real address, without its host.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Provider {
     pub(crate) name: String,
     /// The path of the base; `{account_id}` in it is the account's.
     pub(crate) base: String,
-    /// Who may ask, unless a script says otherwise.
+    /// Its accounts, unless a script says otherwise.
     pub(crate) accounts: Vec<Account>,
-    /// A header that may bring the key in place of `Authorization`.
+    /// A header that may carry the key instead of `Authorization`.
     #[serde(default)]
     pub(crate) key_header: Option<String>,
-    /// What a key that is not known gets, and, if it differs, no key at all.
+    /// The answer to an unknown key and, unless that differs, to a missing one.
     pub(crate) key_refused: Told,
     #[serde(default)]
     pub(crate) key_missing: Option<Told>,
-    /// What a key gets at the address of another account.
+    /// The answer to a key at the address of another account.
     #[serde(default)]
     pub(crate) wrong_account: Option<Told>,
     pub(crate) list: List,
-    /// Where a key is tested, where that is not the list.
+    /// Where a key is tested, if not at the list.
     #[serde(default)]
     pub(crate) key_test: Option<String>,
     #[serde(default)]
     pub(crate) documents: Vec<Document>,
-    /// What a model that is not on the list gets.
+    /// The answer for a model that is not on the list.
     pub(crate) no_model: Told,
     #[serde(default)]
     pub(crate) knows: Option<Knows>,
@@ -46,24 +46,24 @@ pub(crate) struct Provider {
     pub(crate) keywords: Option<Keywords>,
     #[serde(default)]
     pub(crate) checks: Vec<Checked>,
-    /// What is said beyond a limit: the first row that fits.
+    /// The answer beyond a limit: the first row that matches.
     #[serde(default)]
     pub(crate) over: Vec<Over>,
-    /// What a request gets that no window ever holds.
+    /// The answer to a request that no window can ever fit.
     #[serde(default)]
     pub(crate) too_large: Option<Told>,
     /// Which limits are stated in the headers of every answer.
     #[serde(default)]
     pub(crate) states: Vec<Stating>,
-    /// The limits as they usually are (reference `free-providers.md` §4): for accounts that say so.
+    /// The usual limits (reference `free-providers.md` §4), for accounts that use them.
     #[serde(default)]
     pub(crate) limits: Vec<Limit>,
     #[serde(default)]
     pub(crate) odd: Vec<Odd>,
-    /// `max_tokens` counts towards its limits on tokens.
+    /// `max_tokens` counts towards its token limits.
     #[serde(default)]
     pub(crate) counts_max_tokens: bool,
-    /// Where an answer is cut whose request names no `max_tokens`.
+    /// Where an answer is cut if its request has no `max_tokens`.
     #[serde(default)]
     pub(crate) cuts_at_tokens: Option<usize>,
 }
@@ -73,16 +73,16 @@ pub(crate) struct Provider {
 #[serde(deny_unknown_fields)]
 pub(crate) struct List {
     pub(crate) path: String,
-    /// It is there without a key, and with a dead one.
+    /// It is available without a key, and with a dead one.
     #[serde(default)]
     pub(crate) public: bool,
     /// The document around the entries.
     #[serde(default = "openai_list")]
     pub(crate) around: Map<String, Value>,
-    /// The member of it that holds them.
+    /// The member of it that contains them.
     #[serde(default = "data")]
     pub(crate) member: String,
-    /// The member of an entry that is the id, and what stands before the id in it.
+    /// The member of an entry with the id, and the prefix of the id in it.
     #[serde(default = "id")]
     pub(crate) id: String,
     #[serde(default)]
@@ -103,7 +103,7 @@ fn id() -> String {
 }
 
 impl List {
-    /// The entries, where a bare id is one like the first of the file.
+    /// The entries, where a bare id becomes an entry like the first of the file.
     pub(crate) fn shaped(&self, entries: &[Value]) -> Vec<Value> {
         let shape = |entry: &Value| match (entry.as_str(), self.entries.first()) {
             (Some(id), Some(first)) => {
@@ -116,7 +116,7 @@ impl List {
         entries.iter().map(shape).collect()
     }
 
-    /// The ids under which the entries are asked.
+    /// The ids under which the entries are requested.
     pub(crate) fn ids<'e>(&'e self, entries: &'e [Value]) -> impl Iterator<Item = &'e str> {
         entries.iter().filter_map(|entry| {
             let id = entry[&self.id].as_str()?;
@@ -131,17 +131,17 @@ impl List {
     }
 }
 
-/// A document that a provider has beside the list.
+/// Another document of the provider.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
     #[serde(default = "get")]
     pub(crate) method: String,
     pub(crate) path: String,
-    /// It is shown to a good key only.
+    /// It requires a valid key.
     #[serde(default)]
     pub(crate) with_key: bool,
-    /// What it is; or what it is for the `model` that the request's body names.
+    /// The document; or one per `model` named in the request's body.
     #[serde(default)]
     pub(crate) body: Value,
     #[serde(default)]
@@ -152,7 +152,7 @@ fn get() -> String {
     "GET".to_owned()
 }
 
-/// What is said beyond a limit of this unit and window; of any where it names none.
+/// The answer beyond a limit of this unit and window; of any if it names none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Over {
@@ -169,7 +169,7 @@ pub(crate) struct Over {
 pub(crate) struct Stating {
     pub(crate) unit: Unit,
     pub(crate) per: Per,
-    /// Whether it is a limit of each model's own; of either kind without.
+    /// Whether it is a limit per model; either kind if absent.
     #[serde(default)]
     pub(crate) of_model: Option<bool>,
     pub(crate) limit: String,
@@ -180,11 +180,11 @@ pub(crate) struct Stating {
     pub(crate) form: Form,
 }
 
-/// How a reset is written.
+/// The format of a reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Form {
-    /// As Go writes durations: `2m59.56s`.
+    /// Go's format for durations: `2m59.56s`.
     #[default]
     Go,
     /// In decimal seconds.
@@ -194,10 +194,10 @@ pub(crate) enum Form {
 }
 
 impl Provider {
-    /// Where all of its paths are on the simulator.
+    /// Where on the simulator its paths are.
     pub(crate) fn prefix(&self) -> String {
         match self.name.as_str() {
-            // At its place since before the others came.
+            // It kept its place when the others were added.
             "openrouter" => String::new(),
             name => format!("/providers/{name}"),
         }
@@ -206,7 +206,7 @@ impl Provider {
     /// All providers.
     pub(crate) fn all() -> &'static [Self] {
         static ALL: LazyLock<Vec<Provider>> = LazyLock::new(|| {
-            // A test reads every file; there is nothing to report to here.
+            // A test reads every file; there is nothing to report the error to here.
             let rows = FILES.iter();
             rows.filter_map(|text| serde_json::from_str(text).ok())
                 .collect()
@@ -219,10 +219,10 @@ impl Provider {
     }
 }
 
-/// Where a provider is on the simulator; `{account_id}` stands for the account's.
+/// Where a provider is on the simulator; `{account_id}` is a placeholder for the account's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// What `/chat/completions` is put behind.
+    /// The address to which `/chat/completions` is appended.
     pub base_url: String,
     /// Its list of models.
     pub list_url: String,
@@ -230,10 +230,10 @@ pub struct Addresses {
     pub key_test_url: String,
 }
 
-/// The addresses of a provider on the simulator at `origin` (`http://127.0.0.1:1234`). The paths are
-/// those of the real ones behind `/providers/<name>`; those that the real provider does not have
-/// below its base are also there without it, as a row keeps them when only the base is overridden
-/// (spec §10.1).
+/// The addresses of a provider on the simulator at `origin` (`http://127.0.0.1:1234`). The paths
+/// are the real ones, below `/providers/<name>`; those that are not below the base at the real
+/// provider are also available without that prefix, as a row keeps them when only the base is
+/// overridden (spec §10.1).
 #[must_use]
 pub fn addresses(origin: &str, provider: &str) -> Option<Addresses> {
     let row = Provider::named(provider)?;

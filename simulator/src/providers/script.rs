@@ -1,4 +1,4 @@
-//! What a script says of one provider.
+//! A script for one provider.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use super::refusal::Refusal;
 use crate::script::{Plan, plans};
 use crate::step::Step;
 
-/// What one provider does. The default does everything well, for the accounts of its file.
+/// What one provider does. By default everything answers well, for the accounts of its file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderScript {
-    /// Who may ask; whom its file names if empty.
+    /// Its accounts; those of its file if empty.
     pub accounts: Vec<Account>,
-    /// What each model does on its successive attempts. At OpenRouter the script's own `models`.
+    /// What each model does on its successive attempts. For OpenRouter, the script's own `models`.
     #[serde(deserialize_with = "plans")]
     pub models: BTreeMap<String, Plan<Step>>,
-    /// What a model does that is not named; each has its own count of attempts.
+    /// What an unlisted model does; each has its own count of attempts.
     pub default: Plan<Step>,
     /// What its list does.
     pub list: Plan<Step>,
-    /// What its key test does, where that is not the list.
+    /// What its key test does, if that is not the list.
     pub key: Plan<Step>,
-    /// What is on its list in place of what its file names; a bare id is an entry like the first
-    /// there.
+    /// What is on its list instead of what its file has; a bare id becomes an entry like the first
+    /// one there.
     pub entries: Option<Vec<Value>>,
-    /// What it refuses beside what its file names.
+    /// What it refuses in addition to its file.
     pub refuses: Vec<Refusal>,
 }
 
@@ -39,7 +39,7 @@ impl ProviderScript {
         Self::default()
     }
 
-    /// With this account, in place of those of the file.
+    /// With this account, instead of those of the file.
     #[must_use]
     pub fn account(mut self, account: Account) -> Self {
         self.accounts.push(account);

@@ -1,4 +1,4 @@
-//! Providers for Rust tests: on a socket of this machine, with what a test needs of them.
+//! Providers for Rust tests: on a local socket, with what a test needs of them.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -25,7 +25,7 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// Starts with what this script says of providers; the others do everything well.
+    /// Starts with this script for the providers; those not in it answer well.
     ///
     /// # Errors
     ///
@@ -57,14 +57,14 @@ impl Providers {
         accounts(&self.script, provider)
     }
 
-    /// All keys that it takes, account by account.
+    /// All keys that it accepts, account by account.
     pub fn keys(&self, provider: &str) -> impl Iterator<Item = &str> {
         let accounts = self.accounts(provider).iter();
         accounts.flat_map(|account| &account.keys).map(|key| &**key)
     }
 
-    /// The next so many requests for this model there get the recorded error of this name; then all
-    /// is well again.
+    /// The next `times` requests for this model there get the recorded error of this name; then
+    /// everything is well again.
     pub fn fail(&self, provider: &str, model: &str, case: &str, times: usize) {
         let plan = Plan::from(vec![Step::case(case); times]).then(PlanEnd::Ok);
         self.simulator.set_offer(provider, model, plan);
@@ -78,7 +78,7 @@ impl Providers {
         seen
     }
 
-    /// What an account was asked for and told.
+    /// What an account was asked for and how it answered.
     #[must_use]
     pub fn tally(&self, provider: &str, account: &str) -> Tally {
         let who = (provider.to_owned(), account.to_owned());

@@ -1,12 +1,12 @@
-//! When the window of a limit begins and ends: rolling, or by a clock's calendar. Times are
-//! milliseconds since 1970.
+//! When the window of a limit begins and ends: rolling, or by a calendar in some time zone. Times
+//! are milliseconds since 1970.
 
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 
 use super::limit::{Ends, Per};
 
-/// When the window that `now` is in begins and ends; one that rolls ends now. What was used at the
-/// beginning itself is out of it.
+/// When the window that contains `now` begins and ends; a rolling one ends now. What was used
+/// exactly at the beginning is outside of it.
 pub(super) fn span(per: Per, ends: Option<Ends>, now: u64) -> (u64, u64) {
     const HOUR: u64 = 3_600_000;
     let length = match per {
@@ -23,7 +23,7 @@ pub(super) fn span(per: Per, ends: Option<Ends>, now: u64) -> (u64, u64) {
         return rolling;
     };
     match calendar(per, ends, now) {
-        // A millisecond before, so that what is used right at the beginning is in it.
+        // A millisecond earlier, so that what is used right at the beginning is in it.
         Some((start, end)) => (start.saturating_sub(1), end),
         None => {
             let start = now - now % length;

@@ -1,4 +1,4 @@
-//! What goes wrong when it is told to.
+//! Faults that a script asks for.
 
 use std::collections::HashSet;
 
@@ -36,7 +36,7 @@ async fn every_recorded_failure_has_its_status_and_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_names_the_reset_it_is_told_and_else_a_coming_one() {
+async fn a_limit_gives_the_scripted_reset_or_else_the_next_one() {
     let told = Failed::from(Failure::DailyLimit).reset("1790985600000");
     let script = Script::new().model(
         MODEL,
@@ -123,7 +123,7 @@ async fn over_tcp_a_reset_is_a_reset_and_a_close_is_a_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_stream_says_what_it_said_and_then_nothing() {
+async fn a_stalled_stream_sends_its_content_and_then_nothing() {
     let simulator = Simulator::new(Script::new().model(MODEL, Step::stream(StreamFault::Stall, 2)));
     let mut tasks = JoinSet::new();
     let mut io = dial(&simulator, &mut tasks);
@@ -218,8 +218,8 @@ async fn every_stream_fault_looks_as_it_should() {
         assert!(outline.starts_with(expected), "{fault:?}: {outline}");
     }
 }
-/// How an answer looks from afar: how it ended, how many events it had, and whether `[DONE]` and a
-/// finish reason were among them.
+/// An outline of an answer: how it ended, how many events it had, and whether `[DONE]` and a finish
+/// reason were among them.
 async fn outline(simulator: &Simulator) -> String {
     let mut tasks = JoinSet::new();
     let mut io = dial(simulator, &mut tasks);

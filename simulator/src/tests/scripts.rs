@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_script_is_put_over_http_and_what_was_seen_is_told() {
+async fn a_script_is_put_over_http_and_requests_are_reported() {
     let simulator = Simulator::new(Script::new());
     let put = |body: &str| {
         format!(

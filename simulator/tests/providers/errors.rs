@@ -6,11 +6,11 @@ use simulator::{Case, Script, Step, Within, provider_case, provider_cases};
 use super::rig::{Rig, model_of};
 
 #[tokio::test]
-async fn s10_4_every_recorded_error_comes_as_it_was_recorded() {
+async fn s10_4_every_recorded_error_is_sent_as_it_was_recorded() {
     let rig = Rig::start(Script::new()).await;
     for case in provider_cases() {
         let provider = match &*case.provider {
-            // That of a provider without a row.
+            // An error of a provider without a row.
             "" => "groq",
             named => named,
         };
@@ -34,7 +34,7 @@ async fn s10_4_every_recorded_error_comes_as_it_was_recorded() {
 }
 
 #[tokio::test]
-async fn s10_4_errors_come_within_a_200_too() {
+async fn s10_4_errors_are_sent_within_a_200_too() {
     let name = "groq tokens per day";
     let model = "openai/gpt-oss-20b";
     let body = provider_case(name)

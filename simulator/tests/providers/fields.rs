@@ -1,4 +1,4 @@
-//! What a request may not have, and what must come back as it went.
+//! What a request may not contain, and what must come back unchanged.
 
 use serde_json::{Value, json};
 use simulator::{ProviderScript, Refusal, Script, Told};
@@ -6,7 +6,7 @@ use simulator::{ProviderScript, Refusal, Script, Told};
 use super::rig::{Rig, model_of};
 
 #[tokio::test]
-async fn s10_6_what_a_provider_refuses_is_refused_in_its_words() {
+async fn s10_6_a_refusal_is_in_the_providers_words() {
     let teach = Told::new(
         400,
         json!({"error": {"message": "Unrecognized request argument supplied: %FIELD%", "type": "invalid_request_error", "param": null, "code": null}}),
@@ -77,7 +77,7 @@ async fn s10_6_what_a_provider_refuses_is_refused_in_its_words() {
 }
 
 #[tokio::test]
-async fn s10_6_signatures_and_ids_come_back_as_they_went() {
+async fn s10_6_signatures_and_ids_must_come_back_unchanged() {
     let rig = Rig::start(Script::new()).await;
     let tool = json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}], "tool_choice": "required"});
     for (provider, model) in [

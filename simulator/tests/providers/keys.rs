@@ -6,7 +6,7 @@ use simulator::{Account, ProviderScript, Script};
 use super::rig::{Key, Rig, model_of};
 
 #[tokio::test]
-async fn s10_4_keys_are_taken_and_refused_in_each_dialect() {
+async fn s10_4_keys_are_accepted_and_refused_in_each_dialect() {
     let rig = Rig::start(Script::new()).await;
     #[rustfmt::skip]
     let rows = [
@@ -60,7 +60,7 @@ async fn s10_4_keys_are_taken_and_refused_in_each_dialect() {
         rig.get("cloudflare", &verify, verified[1]).await.status,
         403
     );
-    // An address that is not below the base is also at its place on the host.
+    // An address that is not below the base is also available at its place on the host.
     let bare = verify.replace("/providers/cloudflare", "");
     assert_eq!(rig.get("cloudflare", &bare, Key::First).await.status, 200);
 }

@@ -1,5 +1,5 @@
-//! The providers' dialects over real sockets; a test's name begins with the section of
-//! `docs/spec.md` that it is about.
+//! The providers' dialects over real sockets; the name of a test begins with its section of
+//! `docs/spec.md`.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]

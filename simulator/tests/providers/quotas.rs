@@ -1,4 +1,4 @@
-//! Limits: counted, stated, and what is said beyond them.
+//! Limits: counted, reported, and the answers beyond them.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use super::rig::{Key, Rig, model_of};
 /// 2026-11-29 12:00:00 UTC.
 const NOON: Duration = Duration::from_secs(1_795_953_600);
 
-/// Every account that the rows ask, with its usual limits.
+/// Every account that the rows use, with its usual limits.
 fn usual() -> Script {
     let all = [
         "openrouter",
@@ -34,11 +34,11 @@ fn usual() -> Script {
 }
 
 #[tokio::test]
-async fn s10_5_limits_are_counted_and_said_in_each_dialect() {
+async fn s10_5_limits_are_counted_and_reported_in_each_dialect() {
     let rig = Rig::start(usual()).await;
     #[rustfmt::skip]
     let rows = [
-        // provider, model, one in so many seconds, how many are answered, what the next is told
+        // provider, model, one in this many seconds, how many are answered, the answer to the next
         ("openrouter", "a:free",                3, 50,  "free-models-per-day"),
         ("openrouter", "b:free",                0, 20,  "free-models-per-min"),
         ("gemini",     "gemini-3.5-flash",     12, 20,  "GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
@@ -53,7 +53,7 @@ async fn s10_5_limits_are_counted_and_said_in_each_dialect() {
         ("cohere",     "command-a-03-2025",     0, 20,  "20 API calls / minute"),
     ];
     for (provider, model, every, most, told) in rows {
-        // A day of its own for each row.
+        // A separate day for each row.
         let begin = SystemTime::UNIX_EPOCH + NOON;
         rig.providers.simulator.set_script(usual());
         rig.providers.simulator.clear_requests();
@@ -67,7 +67,7 @@ async fn s10_5_limits_are_counted_and_said_in_each_dialect() {
             assert_eq!(got.status, 200, "{provider} {model} {at}: {}", got.text);
             rig.providers.simulator.advance(Duration::from_secs(every));
         }
-        // The clock has gone on meanwhile; a slow machine is not to leave a short window.
+        // The clock has moved on meanwhile; a slow machine must not leave a short window.
         if every == 0 {
             rig.providers.simulator.set_clock(begin);
         }
@@ -171,7 +171,7 @@ async fn s10_5_limits_are_stated_in_the_headers_of_each_provider() {
 }
 
 #[tokio::test]
-async fn s10_5_a_script_may_state_what_it_likes() {
+async fn s10_5_a_script_may_state_any_limit() {
     let absurd = Answer {
         headers: vec![("x-ratelimit-remaining-requests".into(), "-1e30".into())],
         ..Answer::text("Hi")
@@ -215,7 +215,7 @@ async fn s10_5_neurons_return_at_midnight_utc() {
 }
 
 #[tokio::test]
-async fn s10_5_one_at_a_time_is_said_while_it_lasts() {
+async fn s10_5_a_concurrency_limit_is_reported_while_it_lasts() {
     let slow = Answer {
         first_delay_ms: 300,
         ..Answer::text("slow")
@@ -243,7 +243,7 @@ async fn s10_5_one_at_a_time_is_said_while_it_lasts() {
 }
 
 #[tokio::test]
-async fn s10_5_accounts_are_counted_apart_and_the_key_endpoint_tells_the_day() {
+async fn s10_5_accounts_are_counted_separately_and_the_key_endpoint_reports_the_day() {
     let day = || {
         Limit::requests(3, Per::Day)
             .ends(Ends::Utc)

@@ -34,7 +34,7 @@ impl Got {
     }
 }
 
-/// What a request brings as its key.
+/// The key that a request carries.
 #[derive(Clone, Copy)]
 pub enum Key<'a> {
     None,
@@ -68,7 +68,7 @@ impl Rig {
         match key {
             Key::None => request,
             Key::This(key) => request.bearer_auth(key),
-            // Those without an account under a key are asked without one.
+            // Providers without a keyed account are asked without a key.
             Key::First => match self.providers.keys(provider).next() {
                 Some(key) if !["kilo", "ovh"].contains(&provider) => request.bearer_auth(key),
                 Some(_) | None => request,
@@ -106,7 +106,7 @@ impl Rig {
     }
 }
 
-/// The model of this provider that the rows ask for.
+/// The model of this provider that the rows use.
 pub fn model_of(provider: &str) -> &'static str {
     let named = MODELS.iter().find(|(name, _)| *name == provider);
     named.map_or("openai/gpt-oss-120b", |(_, model)| model)

@@ -1,8 +1,8 @@
-//! An object whose members are looked at in turn, and what is put behind them.
+//! An object whose members are visited in turn, and what is added after them.
 
 use crate::json::{Cuts, Patch, Raw};
 
-/// A member that has to be there.
+/// A required member.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     Absent,
@@ -10,7 +10,7 @@ pub(super) enum Slot {
 }
 
 impl Slot {
-    /// It is there; null, which is as good as absent, gets a value.
+    /// It is present; null, which is the same as absent, gets a value.
     pub(super) fn fill(&mut self, patch: &mut Patch<'_>, value: Raw<'_>, made: &str) {
         if value.is_null() {
             self.put(patch, value, made);
@@ -18,26 +18,26 @@ impl Slot {
         *self = Self::There;
     }
 
-    /// It is there, and gets another value.
+    /// It is present, and gets another value.
     pub(super) fn put(&mut self, patch: &mut Patch<'_>, value: Raw<'_>, made: &str) {
         let place = patch.place(value);
-        // The same again would be no change.
+        // The same value again would not be a change.
         if value.text() != made {
             patch.replace(place, made.as_bytes());
         }
         *self = Self::There;
     }
 
-    /// The member to be put behind the others, if it is absent.
+    /// The member to be added after the others, if it is absent.
     pub(super) fn entry(self, name: &str, value: &str) -> Option<String> {
         (self == Self::Absent).then(|| format!("\"{name}\":{value}"))
     }
 }
 
-/// Where members can be put behind those of an object.
+/// Where members can be added to an object.
 pub(super) struct Tail(Option<(Cuts, usize)>);
 
-/// Shows each member of an object; what is no object is left alone.
+/// Visits each member of an object; anything else is left alone.
 pub(super) fn walk<'t>(
     patch: &mut Patch<'_>,
     object: Raw<'t>,
@@ -56,7 +56,7 @@ pub(super) fn walk<'t>(
 }
 
 impl Tail {
-    /// Puts those that there are behind the others.
+    /// Adds those that exist after the others.
     pub(super) fn put<const N: usize>(self, patch: &mut Patch<'_>, more: [Option<String>; N]) {
         if let Some((cuts, inside)) = self.0 {
             let more = more.iter().flatten().map(String::as_bytes);

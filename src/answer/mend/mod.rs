@@ -1,9 +1,9 @@
-//! Answers that break OpenAI's shape, mended (spec §10.6): content in parts, a missing `index`, `id`,
-//! `type`, `object` or finish reason. All else stays byte for byte, and what breaks nothing is the same
-//! memory. Only for providers whose row says so, never for OpenRouter; the missing `[DONE]` of a stream
-//! is the stream's own matter.
+//! Repairs answers that break OpenAI's shape (spec §10.6): content in parts, a missing `index`,
+//! `id`, `type`, `object` or finish reason. Everything else stays byte for byte the same, and an
+//! answer that breaks nothing keeps its memory. Only for providers whose row says so, never for
+//! OpenRouter; a stream's missing `[DONE]` is handled by the stream.
 //!
-//! Pure. Errors are not looked at, and what is not JSON is left for the reader to find out.
+//! Pure. Errors are not touched, and what is not JSON is left for the reader to discover.
 
 mod members;
 mod parts;
@@ -18,24 +18,24 @@ use crate::sse::{Data, Event};
 use members::{Slot, walk};
 use parts::{Parts, parts};
 
-/// Of so many choices it is remembered how far they are; others are mended as far as one event allows.
+/// State is kept for this many choices; others are mended as far as one event allows.
 const MOST_CHOICES: usize = 128;
 
-/// So much of the request's own id is in ids that are made: with what stands around it, OpenAI's limit
-/// of 40 characters is kept.
+/// How much of the request's own id is used in generated ids: with what surrounds it, this keeps to
+/// OpenAI's limit of 40 characters.
 const SEED: usize = 24;
 
-/// Mends one answer, plain or streamed, from its beginning to its end.
+/// Mends one answer, plain or streamed, from beginning to end.
 #[derive(Debug)]
 pub struct Mender {
-    /// What ids are made of.
+    /// What ids are made from.
     seed: String,
-    /// What each chunk says of the answer, as members.
+    /// The members that each chunk repeats.
     head: Option<String>,
     choices: Vec<Choice>,
 }
 
-/// How far a choice is.
+/// How far a choice has got.
 #[derive(Clone, Copy, Debug, Default)]
 struct Choice {
     index: u64,
@@ -45,11 +45,11 @@ struct Choice {
     calls_tools: bool,
     /// The index of its next call.
     calls: u64,
-    /// What tells the id of its last call from others; 0 for none.
+    /// Identifies the id of its last call; 0 if it has none.
     last_call: u64,
 }
 
-/// Where a mended text ends up.
+/// Where a mended text is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Plain,
@@ -57,8 +57,8 @@ enum Form {
 }
 
 impl Mender {
-    /// For an answer whose missing ids are made of `seed`, of which letters and digits count: another
-    /// one for each request.
+    /// For an answer whose missing ids are made from `seed`, of which letters and digits are used;
+    /// it must differ from request to request.
     #[must_use]
     pub fn new(seed: &str) -> Self {
         let plain = seed.chars().filter(char::is_ascii_alphanumeric);
@@ -83,7 +83,7 @@ impl Mender {
             Data::Payload(payload) if is_within(&event.raw, &payload) => {
                 self.mended(&event.raw, &payload, Form::Chunk)
             }
-            // It came in several lines: what is mended goes in one.
+            // It came in several lines: what is mended is written in one.
             Data::Payload(payload) => {
                 let joined = Bytes::copy_from_slice(&payload);
                 let mended = self.mended(&joined, &joined, Form::Chunk);
@@ -93,8 +93,7 @@ impl Mender {
         mended.map_or(event, |raw| Event { raw })
     }
 
-    /// What has to come before the `[DONE]` of a stream: a chunk with the finish reasons that are
-    /// missing.
+    /// What has to precede the `[DONE]` of a stream: a chunk with the missing finish reasons.
     #[must_use]
     pub fn done(&mut self) -> Option<Event> {
         let mut left = Vec::new();
@@ -130,7 +129,7 @@ impl Mender {
         })
     }
 
-    /// The text with the JSON in it mended; `None` where nothing was wrong.
+    /// The text with the JSON in it mended; `None` if nothing was wrong.
     fn mended(&mut self, text: &Bytes, payload: &[u8], form: Form) -> Option<Bytes> {
         let answer = Raw::parse(payload, json::MAX_DEPTH).ok()?;
         let [choices, error] = answer.pick(["choices", "error"]);
@@ -182,7 +181,7 @@ impl Mender {
                 state.finished = true;
                 reason = Slot::There;
             }
-            // Empty is as good as null; and of nothing said there is no end to be told.
+            // Empty is the same as null; and a choice that said nothing has no end to report.
             "finish_reason" if value.text() == "\"\"" || (form == Form::Plain && state.spoke) => {
                 reason.put(patch, value, &missing);
             }
@@ -272,7 +271,7 @@ impl Mender {
 }
 
 impl Choice {
-    /// Why it ended, where it does not say so.
+    /// The finish reason, if the answer does not give one.
     fn reason(self) -> &'static str {
         if self.calls_tools {
             "tool_calls"
@@ -310,7 +309,7 @@ impl Choice {
 }
 
 impl Form {
-    /// Where a choice says what it says.
+    /// The member that holds a choice's content.
     fn content(self) -> &'static str {
         match self {
             Self::Plain => "message",
@@ -319,12 +318,12 @@ impl Form {
     }
 }
 
-/// What each chunk of an answer says, as members with a comma behind each.
+/// The members that each chunk of an answer repeats, with a comma after each.
 fn head(answer: Raw<'_>, made: &str) -> String {
     let [id, created, model] = answer.pick(["id", "created", "model"]);
     let mut head = format!("\"id\":{},", id.map_or(made, Raw::text));
     for (name, value) in [("created", created), ("model", model)] {
-        // Nothing long is kept for as long as a stream lasts.
+        // Nothing long is kept for the duration of a stream.
         if let Some(value) = value.filter(|value| value.text().len() <= 256) {
             head.extend(["\"", name, "\":", value.text(), ","]);
         }

@@ -1,18 +1,18 @@
-//! Content that came in parts, as Mistral's models send it (reference §8).
+//! Content in parts, as Mistral's models send it (reference §8).
 
 use crate::json::{Kind, Raw};
 
-/// What parts say, as JSON strings.
+/// The content of parts, as JSON strings.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Parts {
-    /// What was said; `None` where there are no parts.
+    /// The text; `None` if there are no parts.
     pub(super) text: Option<String>,
-    /// What was thought, if anything.
+    /// The reasoning, if there is any.
     pub(super) thinking: Option<String>,
 }
 
-/// Reads content that is a list of parts; `None` for other content, and for a list that holds what no
-/// string can.
+/// Reads content that is a list of parts; `None` for other content, and for a list that contains
+/// what a string cannot express.
 pub(super) fn parts(content: Raw<'_>) -> Option<Parts> {
     if content.kind() != Kind::Array {
         return None;
@@ -23,7 +23,7 @@ pub(super) fn parts(content: Raw<'_>) -> Option<Parts> {
         match kind.and_then(Raw::as_str).as_deref() {
             Some("text") => text.push_str(said.and_then(Raw::escaped)?),
             Some("thinking") => think(&mut thinking, thought)?,
-            // Where a text was found: an ornament.
+            // Where a text was found: can be ignored.
             Some("reference") => {}
             _ => return None,
         }
@@ -36,7 +36,7 @@ pub(super) fn parts(content: Raw<'_>) -> Option<Parts> {
     })
 }
 
-/// Thinking is a text, or parts again.
+/// Thinking is a string, or parts again.
 fn think(out: &mut String, thought: Option<Raw<'_>>) -> Option<()> {
     let Some(thought) = thought else {
         return Some(());

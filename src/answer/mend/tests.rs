@@ -28,12 +28,12 @@ fn s10_6_a_plain_answer_that_breaks_the_shape_is_mended() {
          r#"{"index":0,"message":{"reasoning_content":"own","content":""},"finish_reason":"stop"}"#),
         (r#"{"index":0,"message":{"content":[{"type":"image_url","image_url":{}}]},"finish_reason":"stop"}"#,
          r#"{"index":0,"message":{"content":[{"type":"image_url","image_url":{}}]},"finish_reason":"stop"}"#),
-        // Places, reasons.
+        // Indices and finish reasons.
         (r#"{"message":{"content":"a"},"finish_reason":"length"}"#,                r#"{"message":{"content":"a"},"finish_reason":"length","index":0}"#),
         (r#"{"index":null,"message":{"content":"a"},"finish_reason":""}"#,         r#"{"index":0,"message":{"content":"a"},"finish_reason":"stop"}"#),
         (r#"{"finish_reason":null,"index":0,"message":{"content":"a"}}"#,          r#"{"finish_reason":"stop","index":0,"message":{"content":"a"}}"#),
         (r#"{"index":0,"message":{"content":"a"} }"#,                              r#"{"index":0,"message":{"content":"a"},"finish_reason":"stop" }"#),
-        // Nothing said is no end.
+        // If nothing was said, there is no end.
         (r#"{"index":0,"message":{"role":"assistant","content":""}}"#,             r#"{"index":0,"message":{"role":"assistant","content":""}}"#),
         // Calls.
         (r#"{"index":0,"message":{"content":null,"tool_calls":[{"function":{"name":"f","arguments":"{}"}},{"id":"","type":null,"function":{"name":"g"}},{"id":"own","type":"function","function":{}}]}}"#,
@@ -49,7 +49,7 @@ fn s10_6_a_plain_answer_that_breaks_the_shape_is_mended() {
         (r#"{"choices":[]}"#,                       r#"{"choices":[],"id":"chatcmpl-abc123","object":"chat.completion"}"#),
         (r#"{"id":null,"object":null,"choices":[]}"#, r#"{"id":"chatcmpl-abc123","object":"chat.completion","choices":[]}"#),
         (r#"{"choices":[7,null]}"#,                 r#"{"choices":[7,null],"id":"chatcmpl-abc123","object":"chat.completion"}"#),
-        // No completion, or an error: not ours.
+        // Not a completion, or an error: left alone.
         (r#"{"error":{"code":429},"choices":[{}]}"#, r#"{"error":{"code":429},"choices":[{}]}"#),
         (r#"{"choices":7}"#,                        r#"{"choices":7}"#),
         ("{}", "{}"), ("[]", "[]"), ("<html>", "<html>"), ("", ""), (r#"{"choices":["#, r#"{"choices":["#),
@@ -60,7 +60,7 @@ fn s10_6_a_plain_answer_that_breaks_the_shape_is_mended() {
     }
 }
 
-/// The events of a stream as they go out, and what is put before `[DONE]`.
+/// The events of a stream as they are sent, and what is inserted before `[DONE]`.
 fn stream(deltas: &[&str]) -> Vec<String> {
     let mut mender = Mender::new("abc123");
     let mut out = Vec::new();
@@ -152,7 +152,7 @@ fn s10_6_events_keep_their_other_lines_and_what_breaks_nothing_its_memory() {
 }
 
 proptest! {
-    /// Whatever comes, JSON stays JSON and says what it said, and nothing is mended twice.
+    /// Whatever arrives, JSON stays JSON and keeps its meaning, and nothing is mended twice.
     #[test]
     fn s10_6_what_is_mended_is_whole(
         members in prop::collection::vec(prop::sample::select(vec![

@@ -3,7 +3,7 @@ use super::*;
 type Flags = &'static [(&'static str, &'static str)];
 
 #[test]
-fn s6_flags_stand_before_or_behind_the_command() {
+fn s6_flags_may_come_before_or_after_the_command() {
     #[rustfmt::skip]
     let rows: &[(&str, Command, Flags)] = &[
         ("",                                    Command::Serve,  &[]),
@@ -42,7 +42,7 @@ fn s6_flags_stand_before_or_behind_the_command() {
 }
 
 #[test]
-fn s6_every_setting_but_keys_and_proxies_has_a_flag() {
+fn s6_every_setting_except_keys_and_proxies_has_a_flag() {
     for setting in SETTINGS {
         let flag = setting.name.to_lowercase().replace('_', "-");
         let parsed = words(&format!("--{flag} x"));
@@ -85,7 +85,7 @@ fn s6_a_bad_flag_ends_with_2_and_help_with_0() {
 }
 
 #[test]
-fn s8_the_list_of_settings_names_each_its_default_and_no_value() {
+fn s8_the_list_of_settings_shows_defaults_and_no_values() {
     let helps = [
         words("serve --help").unwrap_err().to_string(),
         words("help serve").unwrap_err().to_string(),
@@ -148,7 +148,7 @@ fn s8_a_commands_help_shows_its_own_options_and_one_line_on_settings() {
 }
 
 #[test]
-fn s8_whoever_tries_a_flag_for_a_key_is_told_where_keys_go() {
+fn s8_the_error_for_a_key_flag_says_where_keys_go() {
     #[rustfmt::skip]
     let rows = [
         ("--openrouter-api-key hush",          "keys have no flag"),
@@ -172,7 +172,7 @@ fn s8_whoever_tries_a_flag_for_a_key_is_told_where_keys_go() {
 }
 
 #[test]
-fn s12_1_a_file_of_settings_may_be_named_before_or_behind_the_command() {
+fn s12_1_env_file_may_come_before_or_after_the_command() {
     for line in [
         "--env-file a serve",
         "check --env-file a",
@@ -203,7 +203,7 @@ fn s8_completion_scripts_know_flags_and_commands() {
 }
 
 #[test]
-fn an_unknown_agent_is_told_the_known_ones() {
+fn the_error_for_an_unknown_agent_lists_the_known_ones() {
     for command in ["setup", "launch"] {
         let message = words(&format!("{command} nonsense"))
             .unwrap_err()

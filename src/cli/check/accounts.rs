@@ -1,5 +1,5 @@
-//! One line for each account's key: where it was found, whether it works, its limits and when its day ends
-//! (spec §10.8).
+//! One line for each account's key: where it was found, whether it works, its limits and when its
+//! day ends (spec §10.8).
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::ledger::{LimitSource, Per, next_end};
 use crate::redact::Secret;
 use crate::units;
 
-/// Tests every key of an account, and says what came of it.
+/// Tests every key of an account, and reports the result.
 pub(super) async fn check<F>(
     account: &Account,
     local: Local,
@@ -62,10 +62,10 @@ fn of_key(
         Tested::Works if account.odd_shape => Finding::ok(format!("{which} works{odd}; {more}")),
         Tested::Works => Finding::ok(format!("{which} works; {more}")),
         Tested::Untested => Finding::ok(format!(
-            "{which} is untested, since only a chat would tell, which counts{odd}; {more}"
+            "{which} is untested, since only a chat request would tell, which counts{odd}; {more}"
         )),
         Tested::Unknown(status) => Finding::warn(format!(
-            "{which} is unchecked: {} answers HTTP {status}, which says nothing of the key{odd}; {more}",
+            "{which} is unchecked: {} answers HTTP {status}, which says nothing about the key{odd}; {more}",
             row.name
         )),
         Tested::Refused(status) => Finding::bad(format!(
@@ -98,7 +98,7 @@ fn without_key(account: &Account, tested: &Tested, local: Local, now: SystemTime
     }
 }
 
-/// Limits and how they are known, the end of the day, and what becomes of prompts.
+/// Limits and how they are known, the end of the day, and how prompts may be used.
 fn more(account: &Account, local: Local, now: SystemTime) -> String {
     let row = &account.provider;
     let set = row
@@ -124,7 +124,7 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
     format!("{limits}{day}; {}", providers::training(row.training))
 }
 
-/// The host of an address, which is what can be reached or not. The path may hold an account id.
+/// The host of an address, the part that can be reached or not. The path may contain an account id.
 fn host(base: &str) -> &str {
     let end = base
         .split_once("://")

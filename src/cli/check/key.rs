@@ -14,7 +14,7 @@ use crate::provider::{KeySaid, Today};
 use crate::redact::{Redactor, Secret};
 use crate::units;
 
-/// An expiry nearer than this is worth a word.
+/// An expiry nearer than this is worth a warning.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Judges the answer of `GET {base}/key`.
@@ -41,7 +41,7 @@ pub fn judge_key(
                 return findings;
             }
             None => Finding::bad(
-                "what answers at UPSTREAM_BASE_URL/key is no key endpoint: \
+                "what answers at UPSTREAM_BASE_URL/key is not a key endpoint: \
                  is UPSTREAM_BASE_URL right?",
             ),
         },
@@ -94,7 +94,7 @@ fn place(config: &Config) -> String {
     }
 }
 
-/// What becomes of prompts there.
+/// How prompts may be used there.
 fn terms(config: &Config) -> String {
     let mut providers = config.providers.iter();
     let row = providers.find(|row| row.id.is_openrouter());
@@ -134,9 +134,7 @@ fn accepted(data: &Value, place: &str, shown: &str, now: SystemTime) -> Vec<Find
 
 fn expiry(text: &str, now: SystemTime) -> Finding {
     let Some(at) = when::parse_rfc3339(text) else {
-        return Finding::warn(format!(
-            "the key expires at a time that is no date: {text:?}"
-        ));
+        return Finding::warn(format!("the key's expiry is not a date: {text:?}"));
     };
     match at.duration_since(now) {
         Err(_) => Finding::bad(format!("the key expired at {}", rfc3339(at))),
@@ -182,7 +180,7 @@ fn quota(today: Today, names: &Names, local: Local, now: Now) -> Finding {
     ))
 }
 
-/// Tail and length, as the 502 of spec §4.2 has them.
+/// Tail and length, as in the 502 of spec §4.2.
 pub(in crate::cli) fn shown(key: &Secret) -> String {
     match key.tail() {
         Some(tail) => format!("key tail is {tail} (len={})", key.len()),
@@ -198,7 +196,7 @@ fn advice(key: &Secret) -> &'static str {
     }
 }
 
-/// The upstream's own words, should they help, without keys, names of accounts and escape sequences.
+/// The upstream's own message, in case it helps, without keys, account names and escape sequences.
 fn said(body: &Value, config: &Config) -> String {
     const MAX_CHARS: usize = 200;
     let message = body

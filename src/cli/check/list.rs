@@ -1,4 +1,4 @@
-//! What the ranking is worth today. Pure.
+//! Whether the ranking is usable today. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +13,8 @@ use crate::list::{Ranking, RankingError, Skipped};
 /// It is made once a day; two hours are grace.
 const STALE: Duration = Duration::from_secs(26 * 3600);
 
-/// Judges the answer of `MODELS_LIST_URL`, read as `serve` reads it; `any_id` says whether a model may
-/// be used whose id does not end in `:free`.
+/// Judges the answer of `MODELS_LIST_URL`, read as `serve` reads it; `any_id` says whether models
+/// whose id does not end in `:free` may be used.
 #[must_use]
 pub fn judge_list(
     status: u16,

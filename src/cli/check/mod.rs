@@ -1,9 +1,9 @@
-//! `check`: asks the ranking and the upstream's key endpoint, and says in plain words what
-//! works and what does not.
+//! `check`: asks the ranking and the upstream's key endpoint, and says in plain words what works
+//! and what does not.
 //!
-//! Judging an answer is pure ([`judge_key`], [`judge_list`]); asking is the caller's, so that
-//! the answers come through the client that `serve` uses. What a running proxy would say of it,
-//! `condition` words for both. No key is printed.
+//! Judging an answer is pure ([`judge_key`], [`judge_list`]); the caller does the asking, so that
+//! the answers come through the client that `serve` uses. What a running proxy would say about the
+//! same thing is worded by `condition` for both. No key is printed.
 
 mod accounts;
 mod key;
@@ -28,23 +28,23 @@ use crate::condition::{Condition, Names};
 use crate::config::{Account, Config, OutboundProxy, SAFE_KEY};
 use crate::upstream::{Connector, HttpClient, read_body};
 
-/// How well something is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     /// It works.
     Ok,
-    /// It works, and somebody should know something about it.
+    /// It works, but there is something to know.
     Warn,
     /// It does not work.
     Bad,
 }
 
-/// One thing that was found out.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How well it is.
+    /// How serious it is.
     pub weight: Weight,
-    /// What it is, and what to do about it.
+    /// What was found, and what to do about it.
     pub sentence: String,
 }
 
@@ -56,7 +56,7 @@ impl Finding {
         }
     }
 
-    /// What a running proxy says of the same, and what to do.
+    /// What a running proxy would say about it, and what to do.
     pub(super) fn of(condition: &Condition, names: &Names, now: Now) -> Self {
         let sentence = condition.sentence(names, now);
         match condition.next_step(names, now) {
@@ -65,7 +65,7 @@ impl Finding {
         }
     }
 
-    /// A thing without which others go on is no reason to call it broken.
+    /// A thing that is not essential is no reason to report a fault.
     fn no_worse(self) -> Self {
         let weight = match self.weight {
             Weight::Bad => Weight::Warn,
@@ -100,15 +100,15 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that was found out; its `Display` is what `check` prints.
+/// All findings; its `Display` is the output of `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// In the order they are read.
+    /// In reading order.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// [`Exit::Fault`] when anything does not work.
+    /// [`Exit::Fault`] if anything does not work.
     #[must_use]
     pub fn ending(&self) -> Exit {
         if self
@@ -135,7 +135,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// How long an answer may take, and how large it may be.
+/// How long an answer may take; and how large it may be.
 const LIMIT: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 8 << 20;
 
@@ -169,7 +169,7 @@ impl Getter {
     }
 }
 
-/// The command: asks through the client that `serve` uses, and prints what was found.
+/// The command: asks through the client that `serve` uses, and prints the findings.
 pub async fn ask(config: Config, local: Local) -> Exit {
     let getter = match Getter::new(&config.outbound_proxy, config.connect_timeout) {
         Ok(getter) => getter,
@@ -187,10 +187,10 @@ pub async fn ask(config: Config, local: Local) -> Exit {
 /// Status, headers and body of an answer.
 pub type Answer = (u16, HeaderMap, Bytes);
 
-/// Asks the ranking and all providers at once, and judges what they answer.
+/// Asks the ranking and all providers at once, and judges their answers.
 ///
-/// `get` fetches a URL with or without a key, bounded in time and size, and follows no redirect; its
-/// error is the end of a sentence and holds no key.
+/// `get` fetches a URL with or without a key, bounded in time and size, and follows no redirect;
+/// its error is the end of a sentence and contains no key.
 pub async fn run<F>(config: &Config, local: Local, now: Now, get: F) -> Report
 where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
@@ -227,7 +227,7 @@ where
     };
     let list_findings = match is_alone {
         true => list_findings,
-        // The others' models are known without it (spec §10.7).
+        // The other providers' models are known without it (spec §10.7).
         false => list_findings.into_iter().map(Finding::no_worse).collect(),
     };
     let upstream_findings = match openrouter {

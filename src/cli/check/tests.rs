@@ -43,12 +43,12 @@ fn s8_the_key_is_judged_in_plain_words() {
         (200, data(",\"expires_at\":\"2026-09-30T23:59:59Z\""),  also("bad the key expired at 2026-09-30T23:59:59.000Z")),
         (200, data(",\"expires_at\":\"2026-10-02T00:00:00Z\""),  also("warn the key expires soon, at 2026-10-02T00:00:00.000Z")),
         (200, data(",\"expires_at\":\"2027-10-02T00:00:00Z\""),  also("ok the key expires at 2027-10-02T00:00:00.000Z")),
-        (200, data(",\"expires_at\":\"soon\""),                  also("warn the key expires at a time that is no date: \"soon\"")),
+        (200, data(",\"expires_at\":\"soon\""),                  also("warn the key's expiry is not a date: \"soon\"")),
         (200, data(",\"is_free_tier\":true"),                    also("ok the account is on the free tier: it has never bought credits")),
         (200, data(",\"is_free_tier\":false"),                   ACCEPTED.into()),
         (200, data(",\"is_management_key\":true"),               also("bad it is a management key, which serves no completions: create an ordinary one at https://openrouter.ai/settings/keys")),
-        (200, "<html>".into(),                                   "bad what answers at UPSTREAM_BASE_URL/key is no key endpoint: is UPSTREAM_BASE_URL right?".into()),
-        (200, "{\"data\":[]}".into(),                            "bad what answers at UPSTREAM_BASE_URL/key is no key endpoint: is UPSTREAM_BASE_URL right?".into()),
+        (200, "<html>".into(),                                   "bad what answers at UPSTREAM_BASE_URL/key is not a key endpoint: is UPSTREAM_BASE_URL right?".into()),
+        (200, "{\"data\":[]}".into(),                            "bad what answers at UPSTREAM_BASE_URL/key is not a key endpoint: is UPSTREAM_BASE_URL right?".into()),
         (401, error("User not found."),                          refused(401, ". The answer: \"User not found.\"")),
         (401, "".into(),                                         refused(401, "")),
         (403, error(&format!("no: {KEY}\u{1b}[2J")),             refused(403, ". The answer: \"no: ***\\u{1b}[2J\"")),
@@ -148,7 +148,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
 }
 
 #[tokio::test]
-async fn s8_check_fails_when_nobody_answers() {
+async fn s8_check_fails_when_nothing_answers() {
     let get = async |_: &str, _: Shown<'_>| Err("connection refused".to_owned());
     let report = run(
         &config("http://127.0.0.1:9/v1"),

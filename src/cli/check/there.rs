@@ -1,4 +1,4 @@
-//! Whether the ranked models exist at the upstream, by its own catalogue. Pure.
+//! Whether the ranked models exist at the upstream, according to its own catalogue. Pure.
 
 use bytes::Bytes;
 
@@ -11,8 +11,8 @@ use crate::list::{Catalogue, Ranking};
 /// How many missing models are named.
 const NAMED: usize = 3;
 
-/// Judges the answer of `GET {base}/models` beside the ranking's. An upstream without a key endpoint
-/// shows by its catalogue that it is one.
+/// Judges the answer of `GET {base}/models` together with the ranking's. For an upstream without a
+/// key endpoint, the catalogue proves that it is an upstream.
 pub(super) fn judge(
     ranking: Option<Bytes>,
     catalogue: Result<Answer, String>,

@@ -1,19 +1,19 @@
-//! A key put into the text of a `.env`, everything else of which stays as it is. Pure.
+//! Puts a key into the text of a `.env`, leaving everything else unchanged. Pure.
 
 use crate::config::{dotenv, next_name};
 
-/// What became of the text.
+/// The result of an edit.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Edit {
     /// The new text, and the name that the key has in it.
     Put { text: String, name: String },
-    /// The key stands there already, under this name.
+    /// The key is already there, under this name.
     Known(String),
-    /// Nothing can be put there: why.
+    /// The key cannot be added, and why.
     Impossible(&'static str),
 }
 
-/// Puts a value under this name or, where that is taken, under the next one of its kind.
+/// Adds a value under this name or, if that is taken, under the next one of its kind.
 pub(super) fn put(text: &str, base: &str, value: &str) -> Edit {
     let entries = dotenv::entries(text);
     let set: Vec<_> = entries
@@ -41,7 +41,7 @@ pub(super) fn put(text: &str, base: &str, value: &str) -> Edit {
                 .any(|(_, (other, _))| *other == format!("{name}_FILE"))
     };
     let Some(name) = next_name(base, filled) else {
-        return Edit::Impossible("holds 99 keys of this provider already");
+        return Edit::Impossible("already holds 99 keys of this provider");
     };
     let Some(line) = assignment(&name, value) else {
         return Edit::Impossible("cannot hold a key with a ' in it");
@@ -50,12 +50,14 @@ pub(super) fn put(text: &str, base: &str, value: &str) -> Edit {
         Some(number) => replaced(text, number, &line),
         None => appended(text, &line),
     };
-    // A quote that is left open somewhere would swallow it.
+    // A quote left open somewhere would swallow it.
     let reread = dotenv::entries(&new).into_iter().rev();
     let mut values = reread.filter_map(|(_, read)| read.ok());
     match values.find(|(other, _)| *other == name) {
         Some((_, read)) if read == value => Edit::Put { text: new, name },
-        Some(_) | None => Edit::Impossible("is written so that a line added to it is not read"),
+        Some(_) | None => {
+            Edit::Impossible("is written in such a way that a line added to it would not be read")
+        }
     }
 }
 
@@ -69,7 +71,8 @@ fn assignment(name: &str, value: &str) -> Option<String> {
     }
 }
 
-/// The line, counted from 1, that sets this name to nothing, or that would if it were no comment.
+/// The line, counted from 1, that sets this name to nothing, or that would if it were not commented
+/// out.
 fn blank_line(text: &str, name: &str, set: &[(usize, &(&str, String))]) -> Option<usize> {
     let mut blank = set.iter().rev();
     let blank = blank.find(|(_, (other, value))| *other == name && value.trim().is_empty());

@@ -1,5 +1,6 @@
-//! `key add PROVIDER`: asks for a key where nobody sees it, tests it where that costs no quota, and puts it
-//! into our `.env` (spec §10.1). Never takes one from the command line, and shows its tail alone.
+//! `key add PROVIDER`: asks for a key without showing it, tests it where that costs no quota, and
+//! puts it into our `.env` (spec §10.1). Never takes one from the command line, and shows only its
+//! tail.
 
 mod edit;
 
@@ -28,9 +29,9 @@ use edit::Edit;
 pub struct Add {
     /// Whose key.
     pub provider: String,
-    /// Something stood behind that on the command line, where a key does not belong.
+    /// There was another argument on the command line, where a key does not belong.
     pub too_much: bool,
-    /// The file behind `--env-file`.
+    /// The file given with `--env-file`.
     pub env_file: Option<PathBuf>,
 }
 
@@ -73,7 +74,7 @@ async fn added(sources: &Sources, add: &Add) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The provider of this name, as the settings have it.
+/// The provider of this name, according to the settings.
 fn row(sources: &Sources, name: &str) -> Result<Arc<Provider>, Stop> {
     let name = name.to_ascii_lowercase();
     let (standings, _) = sources.providers();
@@ -94,13 +95,13 @@ fn row(sources: &Sources, name: &str) -> Result<Arc<Provider>, Stop> {
     }
 }
 
-/// The plain name of its key's variable.
+/// The base name of its key's variable.
 fn variable(row: &Provider) -> Result<String, Stop> {
     let told = || {
         let id = &row.id;
         if row.custom {
             format!(
-                "{id} stands in CONFIG_FILE: name the variable of its key there, as keys = [{{ env = \"...\" }}]"
+                "{id} is defined in CONFIG_FILE: name the variable of its key there, as keys = [{{ env = \"...\" }}]"
             )
         } else {
             format!("{id} takes no key: PROVIDERS=+{id} puts it on")
@@ -110,8 +111,8 @@ fn variable(row: &Provider) -> Result<String, Stop> {
     name.ok_or_else(|| (Exit::Settings, told()))
 }
 
-/// The file that is written: the chosen one, the folder's if it is ours, else the home's; a fresh one in
-/// the folder where there is none at all.
+/// The file to write: the chosen one, the folder's if it is ours, else the one in the home
+/// directory; a fresh one in the folder if there is none at all.
 fn target(add: &Add) -> (PathBuf, Place) {
     let here = PathBuf::from(".env");
     match (&add.env_file, user_file()) {
@@ -124,7 +125,7 @@ fn target(add: &Add) -> (PathBuf, Place) {
     }
 }
 
-/// The key, and the account id where one goes with it and the file has none.
+/// The key, and the account id if the provider needs one and the file has none.
 fn asked(
     row: &Provider,
     name: &str,
@@ -175,7 +176,7 @@ fn asked(
     Ok((key, Some(Secret::new(id))))
 }
 
-/// Tests the key, and stops where it is refused.
+/// Tests the key, and stops if it is refused.
 async fn verify(
     sources: &Sources,
     row: &Provider,
@@ -212,10 +213,10 @@ async fn verify(
             return Err((Exit::Fault, told));
         }
         Tested::Unknown(status) => say::line(format_args!(
-            "{name} answers HTTP {status}, which says nothing of the key ({shown})."
+            "{name} answers HTTP {status}, which says nothing about the key ({shown})."
         )),
         Tested::Untested => say::line(format_args!(
-            "Not tested ({shown}): at {name} only a chat would tell, which counts."
+            "Not tested ({shown}): at {name} only a chat request would tell, which counts."
         )),
         Tested::Unreachable(why) => say::line(format_args!(
             "Not tested ({shown}), and no fault of the key: {name} cannot be reached: {why}."
@@ -224,7 +225,7 @@ async fn verify(
     Ok(())
 }
 
-/// Why a key that a person has just typed is not sent there: a folder's `.env` may be anybody's.
+/// Why a key that a person has just typed is not sent there: a folder's `.env` may be from anyone.
 fn untrusted(sources: &Sources, row: &Provider) -> Option<String> {
     let setting = match row.id.as_str() {
         "openrouter" => Some("UPSTREAM_BASE_URL"),
@@ -240,7 +241,7 @@ fn untrusted(sources: &Sources, row: &Provider) -> Option<String> {
     ))
 }
 
-/// Puts it into the file, which is made if need be; says what was done.
+/// Puts it into the file, which is created if need be; returns what was done.
 fn write((path, place): &(PathBuf, Place), name: &str, value: &Secret) -> Result<String, Stop> {
     let told = path.display();
     let fault = |why: &dyn std::fmt::Display| (Exit::Fault, format!("{told} {why}"));
@@ -263,12 +264,12 @@ fn write((path, place): &(PathBuf, Place), name: &str, value: &Secret) -> Result
                 "Wrote {name} to {told}{made}; only you can read it."
             ))
         }
-        Edit::Known(name) => Ok(format!("{told} has it already, as {name}.")),
+        Edit::Known(name) => Ok(format!("{told} already has it, as {name}.")),
         Edit::Impossible(why) => Err(fault(&format_args!("{why}; nothing was written"))),
     }
 }
 
-/// The whole file at once, behind all links, for its owner alone.
+/// Replaces the whole file at once, through all links, readable only by its owner.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let real = fs::canonicalize(path)?;
     let folder = real.parent().unwrap_or_else(|| Path::new("."));
@@ -282,7 +283,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What still keeps the provider off, as the settings are now.
+/// What still keeps the provider off, with the settings as they are now.
 fn after(sources: &Sources, add: &Add, row: &Provider) {
     let (standings, _) = sources.again(add.env_file.as_deref()).providers();
     let now = standings.iter().find(|s| s.provider.id == row.id);

@@ -1,4 +1,4 @@
-//! One file of somebody else's: read whole, and replaced whole or not at all.
+//! A file that belongs to someone else: read whole, and replaced whole or not at all.
 
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,13 +15,13 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// A file as it was found.
 pub(super) struct File {
     path: PathBuf,
-    /// What it is behind all links.
+    /// Its path with all links resolved.
     real: PathBuf,
     found: Option<(String, Metadata)>,
 }
 
 impl File {
-    /// The first of these places where something is, or else the last.
+    /// The first of these places that exists, or else the last.
     pub(super) fn find(places: Vec<PathBuf>) -> Result<Self, String> {
         let mut last = PathBuf::new();
         for path in places {
@@ -54,10 +54,10 @@ impl File {
             return Err(told(&"is no file"));
         }
         if metadata.permissions().readonly() {
-            return Err(told(&"is read-only, which somebody may have meant"));
+            return Err(told(&"is read-only, perhaps on purpose"));
         }
         if metadata.len() > MAX_BYTES {
-            return Err(told(&"is larger than any settings"));
+            return Err(told(&"is larger than any settings file"));
         }
         let bytes =
             fs::read(&real).map_err(|error| told(&format_args!("cannot be read: {error}")))?;
@@ -74,7 +74,7 @@ impl File {
         &self.path
     }
 
-    /// What it says; `None` where there is none yet.
+    /// Its text; `None` if there is no file yet.
     pub(super) fn text(&self) -> Option<&str> {
         self.found.as_ref().map(|(text, _)| text.as_str())
     }
@@ -92,8 +92,8 @@ impl File {
         None
     }
 
-    /// Puts this text in its place, at once and as a whole; what was there is kept beside it in
-    /// a file whose path comes back.
+    /// Replaces its text, at once and as a whole; the old text is kept beside it in a file whose
+    /// path is returned.
     pub(super) fn replace(&self, text: &str, now: SystemTime) -> Result<Option<PathBuf>, String> {
         if Self::read(self.path.clone())?.text() != self.text() {
             let path = self.path.display();
@@ -109,7 +109,7 @@ impl File {
             Some(_) | None => Path::new("."),
         };
         make(folder)?;
-        // Made for the owner alone.
+        // Created readable only by the owner.
         let mut fresh = NamedTempFile::new_in(folder)?;
         fresh.write_all(text.as_bytes())?;
         let mut backup = None;
@@ -123,7 +123,7 @@ impl File {
         Ok(backup)
     }
 
-    /// Two in one second get a number each.
+    /// Two in the same second get a number each.
     fn keep(&self, old: &str, metadata: &Metadata, now: SystemTime) -> io::Result<PathBuf> {
         let date = OffsetDateTime::from(now)
             .format(format_description!(
@@ -165,7 +165,7 @@ fn make(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Run by root, it must not take a user's file away from them.
+/// When run by root, it must not take a user's file away from them.
 #[cfg(unix)]
 fn keep_owner(file: &fs::File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};

@@ -1,8 +1,8 @@
 //! `setup`: an agent's settings, shown, asked about and written.
 //!
-//! What belongs into which file is [`crate::agents`]' to say; how a file is changed without
-//! harm is `file`'s. All of it is worked out before the first byte is written, so that a file
-//! that cannot be changed leaves the others alone too.
+//! What belongs in which file is decided in [`crate::agents`]; `file` changes a file safely.
+//! Everything is worked out before the first byte is written, so that a file that cannot be changed
+//! leaves the others untouched too.
 
 mod file;
 mod show;
@@ -22,7 +22,7 @@ use file::File;
 pub struct Setup {
     /// The agent.
     pub agent: Agent,
-    /// Where the proxy is found, if not where the settings say.
+    /// Where the proxy is, if not where the settings say.
     pub url: Option<String>,
     /// Whether to write.
     pub mode: Mode,
@@ -31,7 +31,7 @@ pub struct Setup {
 /// Whether `setup` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It shows, and asks; where nobody can be asked, it shows.
+    /// It shows, and asks; without a person to ask, it only shows.
     Ask,
     /// It only shows.
     Show,
@@ -39,7 +39,7 @@ pub enum Mode {
     Write,
 }
 
-/// A file, and what is to become of it.
+/// A file, and its new content.
 struct Change {
     file: File,
     format: Format,
@@ -48,7 +48,7 @@ struct Change {
     shown: String,
 }
 
-/// Shows what the agent needs, and writes it if that is wanted.
+/// Shows what the agent needs, and writes it if wanted.
 #[must_use]
 pub fn run(sources: &Sources, setup: &Setup) -> Exit {
     let door = match sources.door(setup.url.as_deref()) {
@@ -102,7 +102,7 @@ fn changes(about: &About, door: &Door) -> Result<Vec<Change>, String> {
     let edits = |door: &Door| {
         (about.edits)(door, &places).map_err(|error| format!("{}: {error}", about.title))
     };
-    // No key is printed, so what is shown is the same template with a blank in its place.
+    // No key is printed, so what is shown is the same template with a blank instead.
     let blank = Door {
         key: Secret::new("<PROXY_API_KEY>"),
         ..door.clone()
@@ -134,7 +134,7 @@ fn change(edit: Edit, shown: &Edit) -> Result<Change, String> {
 }
 
 impl Change {
-    /// What the file says without it.
+    /// The file's text before the change.
     fn before(&self) -> Option<(Format, &str)> {
         Some((self.format, self.file.text()?))
     }

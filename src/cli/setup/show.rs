@@ -1,4 +1,4 @@
-//! What `setup` says. No key stands in it: neither ours nor one that a file held before.
+//! What `setup` prints. It contains no key: neither ours nor one that a file held before.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,30 +16,30 @@ pub(super) fn plan(about: &About, door: &Door, changes: &[Change]) -> String {
         let path = change.file.path().display();
         let state = match (change.file.text(), change.is_none()) {
             (_, true) => "is as it should be",
-            (None, false) => "will be made, readable by you alone",
-            (Some(_), false) => "will be changed; what else it says stays as it is",
+            (None, false) => "will be created, readable only by you",
+            (Some(_), false) => "will be changed; everything else in it stays as it is",
         };
         out += &format!("\n{path} {state}:\n\n{}", indented(&change.shown));
         if !change.merged.replaced.is_empty() {
             out.push('\n');
         }
         for name in &change.merged.replaced {
-            out += &format!("  {name} says something else now\n");
+            out += &format!("  {name} has a different value now\n");
         }
     }
     out
 }
 
-/// Why a file cannot be changed, and what a person must put into it.
+/// Why a file cannot be changed, and what a person must add to it.
 pub(super) fn refused(file: &File, refusal: &Refusal, shown: &str) -> String {
     format!(
-        "{} {refusal}. Nothing was written. Mend it, or put this into it yourself:\n\n{}",
+        "{} {refusal}. Nothing was written. Fix it, or add this to it yourself:\n\n{}",
         file.path().display(),
         indented(shown)
     )
 }
 
-/// Why a value cannot stand in the agent's settings. It may be a key, so it is not quoted.
+/// Why a value cannot be used in the agent's settings. It may be a key, so it is not quoted.
 pub(super) fn unfit(about: &About, name: &str, what: &str) -> String {
     format!(
         "{}: the {name} has something like {what} in it, which it would replace by something else \
@@ -52,7 +52,7 @@ pub(super) fn unfit(about: &About, name: &str, what: &str) -> String {
 pub(super) fn written(file: &File, backup: Option<&Path>) -> String {
     let mut out = format!("Wrote {}", file.path().display());
     if let Some(backup) = backup {
-        out += &format!("; as it was before it is kept in {}", backup.display());
+        out += &format!("; the previous version is kept in {}", backup.display());
     }
     if let Some(mode) = file.open_to_others() {
         // Writing into a `String` does not fail.
@@ -65,13 +65,13 @@ pub(super) fn written(file: &File, backup: Option<&Path>) -> String {
     out
 }
 
-/// What to do now.
+/// What to do next.
 pub(super) fn next_steps(about: &About, door: &Door, open: bool) -> String {
     let asleep = if open {
         String::new()
     } else {
         format!(
-            "\nNothing listens at {} yet: `free-llm-proxy serve` first.\n",
+            "\nNothing is listening at {} yet: run `free-llm-proxy serve` first.\n",
             door.base
         )
     };

@@ -1,7 +1,8 @@
-//! Keys, taken as they are pressed while something is drawn: without Enter, and not shown.
+//! Reads keys as they are pressed while something is drawn: without Enter, and without showing
+//! them.
 //!
-//! However that ends, by a key, an error, a panic or a signal, the terminal is left as it was
-//! found; so it is while the program is stopped (Ctrl-Z).
+//! However that ends, by a key, an error, a panic or a signal, the terminal is restored; the same
+//! goes for when the program is stopped (Ctrl-Z).
 
 use std::io::{self, stdin};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use rustix::termios::{
 };
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-/// A terminal whose keys are ours until this is dropped.
+/// A terminal in raw mode until this is dropped.
 #[derive(Debug)]
 pub(super) struct Keys {
     found: Termios,
@@ -30,17 +31,17 @@ struct Signals {
     go_on: Listener,
 }
 
-/// Why the keys are no longer listened to.
+/// Why reading keys ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// By `q`, or because the terminal is gone.
     AsWished,
-    /// By a signal, of this number.
+    /// By this signal.
     Signalled(i32),
 }
 
 impl Keys {
-    /// Takes the keys of stdin; none if it is no terminal.
+    /// Takes over the keys of stdin; `None` if it is not a terminal.
     pub(super) fn take() -> Option<Self> {
         if !isatty(stdin()) {
             return None;
@@ -87,7 +88,7 @@ impl Keys {
         set(OptionalActions::Now, &wanted);
     }
 
-    /// What was typed and not read is no command for the shell.
+    /// What was typed and not read must not become a command for the shell.
     fn give_back(&self) {
         set(OptionalActions::Flush, &self.found);
     }
@@ -113,7 +114,7 @@ impl Signals {
     }
 }
 
-/// A process that changes or reads its terminal from the background is stopped for it.
+/// A process that changes or reads its terminal from the background is stopped.
 fn is_in_front() -> bool {
     // A terminal that is not the controlling one has no foreground.
     tcgetpgrp(stdin()).map_or(true, |front| front == getpgrp())
@@ -126,7 +127,7 @@ fn set(when: OptionalActions, modes: &Termios) {
     }
 }
 
-/// The keys that were pressed. They are looked for now and then: a read that waits could not be left.
+/// The keys that were pressed. They are polled: a blocking read could not be abandoned.
 async fn pressed() -> Result<Vec<u8>, Errno> {
     const MOMENT: Duration = Duration::from_millis(50);
     loop {

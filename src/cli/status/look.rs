@@ -17,12 +17,12 @@ pub(super) enum Tone {
 /// A line, in pieces. Their texts are clean.
 pub(super) type Line = Vec<(Tone, String)>;
 
-/// A line that means nothing special.
+/// A line without special meaning.
 pub(super) fn line(text: impl Into<String>) -> Line {
     vec![(Tone::Plain, text.into())]
 }
 
-/// What is wrong, over lines that were true before it.
+/// An error, above lines that were true before it.
 pub(super) fn outdated(trouble: &str, lines: &[Line]) -> Vec<Line> {
     let faint = |(_, text): &(Tone, String)| (Tone::Faint, text.clone());
     let lines = lines.iter().map(|line| line.iter().map(faint).collect());
@@ -30,7 +30,7 @@ pub(super) fn outdated(trouble: &str, lines: &[Line]) -> Vec<Line> {
     trouble.into_iter().chain(lines).collect()
 }
 
-/// How lines come to look.
+/// How lines are rendered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     colors: bool,
@@ -47,13 +47,13 @@ impl Look {
         lines.join("\n")
     }
 
-    /// Draws over what was drawn before, in so many columns and rows; `foot` goes below it.
+    /// Draws over what was drawn before, in this many columns and rows; `foot` goes below it.
     pub(super) fn redraw(self, lines: &[Line], foot: &Line, (columns, rows): (usize, usize)) {
         let mut kept = fitted(lines, columns);
         kept.truncate(rows.saturating_sub(1));
         kept.push(foot.clone());
         let lines = kept.iter().map(|line| {
-            // From here to the end of the line nothing of the old stays.
+            // From here to the end of the line nothing old remains.
             format!("{}\x1b[K", self.line(line))
         });
         let text = lines.collect::<Vec<_>>().join("\n");
@@ -89,22 +89,22 @@ pub(super) fn size() -> (usize, usize) {
     size.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
-/// All lines in as many as they take.
+/// All lines, wrapped.
 pub(super) fn fitted(lines: &[Line], columns: usize) -> Vec<Line> {
     lines.iter().flat_map(|line| fit(line, columns)).collect()
 }
 
-/// How far the second half of a line that was too long is put in.
+/// The indentation of the second half of a wrapped line.
 const INDENT: &str = "     ";
 
-/// The line in as many as it takes to fit. A piece that does not fit behind the others begins a line;
-/// one that fits into none is broken between words, and a word that does so is cut.
+/// Wraps the line. A piece that does not fit after the others starts a new line; one that fits on
+/// no line is broken between words, and a word that fits on no line is cut.
 fn fit(line: &Line, columns: usize) -> Vec<Line> {
     let mut lines = vec![Line::new()];
     let mut used = 0;
     let mut put = |tone: Tone, text: &str| {
         let mut text = text;
-        // Blanks at its end need no room.
+        // Trailing blanks need no room.
         if used > 0 && used + text.trim_end().chars().count() > columns {
             lines.push(vec![(Tone::Plain, INDENT.to_owned())]);
             used = INDENT.len();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn s8_a_line_that_is_too_long_goes_on_below_by_pieces_words_and_letters() {
+    fn s8_a_long_line_is_wrapped_by_pieces_words_and_letters() {
         #[rustfmt::skip]
         let rows: &[(&[&str], usize, &[&str])] = &[
             (&["аб", "вг"],                   4, &["абвг"]),
@@ -164,7 +164,7 @@ mod tests {
             (&["ab"],                         0, &[""]),
         ];
         for (pieces, columns, expected) in rows {
-            // Of two tones, so that the pieces stay apart.
+            // Of two tones, so that the pieces stay separate.
             let tones = [Tone::Plain, Tone::Good, Tone::Faint].into_iter();
             let line: Line = tones
                 .zip(pieces.iter().map(|text| (*text).to_owned()))
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn s3_what_was_true_before_a_trouble_is_greyed() {
+    fn s3_what_was_true_before_an_error_is_greyed() {
         let lines = [vec![(Tone::Good, "well".to_owned())]];
         let shown = outdated("gone", &lines);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `status`: what a running proxy tells of itself, in the terminal.
+//! `status`: the state of a running proxy, in the terminal.
 
 mod keys;
 mod look;
@@ -19,10 +19,10 @@ use crate::config::Sources;
 use keys::{Ended, Keys};
 use look::{Line, Look, Tone};
 
-/// A countdown moves once a second.
+/// A countdown changes once a second.
 const SECOND: Duration = Duration::from_secs(1);
-/// A watcher reads within three seconds that the proxy is gone: the second between two questions,
-/// and this.
+/// A person watching learns within three seconds that the proxy is gone: the second between two
+/// questions, and this.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Events that come closer together than this are drawn together.
 const TOGETHER: Duration = Duration::from_millis(100);
@@ -34,11 +34,11 @@ pub enum Show {
     Once,
     /// As a table, again and again.
     Watch,
-    /// In the proxy's own words.
+    /// As the proxy's own JSON.
     Json,
 }
 
-/// Asks the running proxy, and shows what it tells.
+/// Asks the running proxy, and shows its state.
 pub async fn run(sources: &Sources, show: Show, local: Local) -> Exit {
     let running = match Running::of(sources) {
         Ok(running) => running,
@@ -84,12 +84,12 @@ async fn watch(running: &Running, look: Look, local: Local) -> Exit {
     drop(keys);
     match ended {
         Ended::AsWished => Exit::Fine,
-        // What a shell would have said of it.
+        // What a shell would have reported.
         Ended::Signalled(signal) => std::process::exit(128 + signal),
     }
 }
 
-/// Draws at each event, and each second of a terminal's, for which there is a foot to put below.
+/// Draws at each event and, on a terminal, for which there is a `foot` to put below, each second.
 async fn draw(running: &Running, look: Look, local: Local, foot: Option<Line>) -> Exit {
     let mut events = None;
     let mut told = Told::Nothing;
@@ -124,14 +124,14 @@ async fn draw(running: &Running, look: Look, local: Local, foot: Option<Line>) -
         }
         if events.is_none() && answered {
             let asked = running.open(Method::GET, "/admin/events", Bytes::new());
-            // Where none may listen, the seconds are left.
+            // If no listener is allowed, the seconds remain.
             events = asked.await.ok();
         }
         events = until_something_happens(events, drawn + SECOND).await;
     }
 }
 
-/// What a file or a pipe was told last: whoever reads one wants news, not seconds.
+/// What was last written to a file or a pipe: its reader wants news, not seconds.
 #[derive(Debug, PartialEq)]
 enum Told {
     Nothing,
@@ -140,7 +140,7 @@ enum Told {
 }
 
 impl Told {
-    /// Whether it says something else than what was told last; it is what was, then.
+    /// Whether this differs from what was last written; remembers it.
     fn is_new(&mut self, next: Self) -> bool {
         let is_new = *self != next;
         *self = next;
@@ -161,7 +161,7 @@ fn news(state: &Value) -> Value {
     news.into()
 }
 
-/// Waits for an event or for `at`. Answers the events, unless they ended.
+/// Waits for an event or for `at`. Returns the events, unless they ended.
 async fn until_something_happens(events: Option<Answer>, at: Instant) -> Option<Answer> {
     let Some(mut events) = events else {
         sleep_until(at).await;
@@ -171,7 +171,7 @@ async fn until_something_happens(events: Option<Answer>, at: Instant) -> Option<
         Err(_) => Some(events),
         Ok(Some(Ok(_))) => {
             sleep(TOGETHER).await;
-            // All that came meanwhile is in the state that is read next.
+            // Everything that came meanwhile is in the state that is read next.
             while let Ok(Some(Ok(_))) = timeout(Duration::ZERO, events.body.frame()).await {}
             Some(events)
         }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s8_a_pipe_is_told_what_is_new() {
+    fn s8_a_pipe_gets_only_what_is_new() {
         let state = |ready: bool, uptime: u64| {
             Told::State(news(&json!({"ready": ready, "uptime_sec": uptime})))
         };

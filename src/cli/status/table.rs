@@ -16,7 +16,7 @@ use crate::units::{length, wait};
 const MODELS: usize = 30;
 const REQUESTS: usize = 8;
 
-/// The whole of it, for so many columns: banner, proxy, accounts, models, last requests.
+/// All of it, for this many columns: banner, proxy, accounts, models, last requests.
 pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
     lines.push(proxy(state));
@@ -35,7 +35,7 @@ pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     lines
 }
 
-/// Whether requests are answered, in one sentence, and the next step where they are not.
+/// Whether requests are answered, in one sentence, and the next step if they are not.
 fn banner(condition: &Value) -> Vec<Line> {
     let tone = match condition["tone"].as_str() {
         Some("good") => Tone::Good,
@@ -78,7 +78,7 @@ fn models(state: &Value, columns: usize) -> Vec<Line> {
     };
     let at = all.first().map(provider_of);
     let are_many = all.iter().map(provider_of).any(|each| Some(each) != at);
-    // With one provider its name says nothing.
+    // With one provider its name adds nothing.
     let provider = are_many.then(|| widest(provider_of).max("provider".len()));
     let beside = BESIDE + provider.map_or(0, |wide| "  ".len() + wide);
     let name = if widest(id) + beside <= columns {
@@ -112,7 +112,7 @@ fn id(model: &Value) -> String {
     text(&model["id"])
 }
 
-/// The id without its maker and its price.
+/// The id without its vendor and its price.
 fn short_id(model: &Value) -> String {
     let id = id(model);
     let own = id.rsplit('/').next().unwrap_or_default();
@@ -123,16 +123,16 @@ fn provider_of(model: &Value) -> String {
     text(&model["provider"])
 }
 
-/// The id in so many columns, and the provider in so many where it is said.
+/// The id in this many columns, and the provider likewise if it is shown.
 fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
     };
-    // The hour says more of now; where it is silent, the day is better than nothing.
+    // The hour says more about now; without data for it, the day is better than nothing.
     let hour = &model["hour"];
     let figures = if hour.is_null() { &model["day"] } else { hour };
-    // Down, not to the nearest: nothing is 100% beside a failure.
+    // Rounded down: a model with a failure is never at 100%.
     let percent = |share: f64| format!("{:.0}%", (share * 100.0).floor());
     let success = figures["success_rate"]
         .as_f64()

@@ -7,6 +7,7 @@ mod names;
 mod nobody;
 mod resolve;
 mod split;
+mod standing;
 mod variables;
 
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub(super) use choice::Choice;
 pub(super) use names::key_name;
 pub use names::next_name;
 pub(super) use resolve::{Asked, Resolved, resolve};
-pub use resolve::{Off, Standing};
 pub use split::pasted;
+pub use standing::{Off, Standing};
 pub use variables::Variable;
 pub(super) use variables::{Environment, Layer, Variables};
 

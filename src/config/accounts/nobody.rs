@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::choice::Choice;
-use super::resolve::{Asked, Off, Standing};
+use super::standing::{Off, Standing};
 use super::variables::Variables;
 use crate::model::ProviderId;
 use crate::provider::{Provider, Training};
 
 /// What is said where nobody is left.
 pub(super) fn nobody(
-    asked: &Asked<'_>,
+    providers: &[Arc<Provider>],
+    choice: &Choice,
     variables: &Variables<'_>,
     standings: &[Standing],
 ) -> String {
@@ -31,7 +32,7 @@ pub(super) fn nobody(
     };
     let trains = off(&|off| *off == Off::Trains);
     if !trains.is_empty() {
-        let safe = asked.providers.iter();
+        let safe = providers.iter();
         let safe = safe.filter(|provider| provider.training == Training::No);
         let names: Vec<_> = safe.filter_map(|provider| key_of(&provider)).collect();
         return format!(
@@ -40,12 +41,11 @@ pub(super) fn nobody(
             names.join(", ")
         );
     }
-    if asked.choice.bars_openrouter() {
+    if choice.bars_openrouter() {
         return "PROVIDERS takes away openrouter, and no other provider has a key: nobody is left to ask"
             .to_owned();
     }
-    let others: Vec<_> = asked
-        .providers
+    let others: Vec<_> = providers
         .iter()
         .filter_map(|provider| key_of(&provider))
         .collect();

@@ -7,6 +7,7 @@ use super::choice::Choice;
 use super::keys::{Key, Keys, Search};
 use super::nobody::nobody;
 use super::split;
+use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
 use crate::model::{AccountId, ProviderId};
 use crate::provider::file::ConfigFile;
@@ -39,40 +40,6 @@ pub(in crate::config) struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// How a provider stands.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    /// Its row.
-    pub provider: Arc<Provider>,
-    /// Why it is off; `None` where it is on.
-    pub off: Option<Off>,
-    /// Where its keys were found.
-    pub variables: Vec<Variable>,
-}
-
-/// Why a provider is not on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Off {
-    /// There is no key.
-    NoKey,
-    /// It is on only where `PROVIDERS` names it.
-    Unnamed,
-    /// Its only key stands in variables that other programs use too.
-    Shared(Vec<String>),
-    /// Its only key stands in variables of the environment that may be meant for other programs.
-    Elsewhere(Vec<String>),
-    /// `PROVIDERS` does not have it.
-    Barred,
-    /// What is asked under its key is billed, and `ALLOW_PAID` is off.
-    Billed,
-    /// It may train on prompts, and `TRAINING` is `refuse`.
-    Trains,
-    /// `LOCAL_BASE_URL` is not set.
-    NoAddress,
-    /// Its settings are wrong.
-    Mistake,
-}
-
 /// Finds every provider's keys and makes accounts of them.
 pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -> Resolved {
     let mut out = Resolved::default();
@@ -99,7 +66,12 @@ pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -
         standings.position(|standing| standing.provider.id == account.id.provider)
     });
     if out.accounts.is_empty() && out.problems.is_empty() {
-        out.nobody = Some(nobody(asked, variables, &out.standings));
+        out.nobody = Some(nobody(
+            &asked.providers,
+            asked.choice,
+            variables,
+            &out.standings,
+        ));
     }
     out
 }

@@ -26,13 +26,16 @@ const MORE: &[(&str, Means)] = &[
 const MEMBERS: &[&str] = &["provider", "status", "match", "means"];
 
 /// Whose error it is, and what it means.
-pub(super) fn error(node: &Node, whose: Whose) -> Result<(&Member, ErrorRow), Mistake> {
+pub(super) fn error<'n>(
+    node: &'n Node,
+    whose: Whose<'_>,
+) -> Result<(&'n Member, ErrorRow), Mistake> {
     let needs = |what: &str| {
         let sentence = format!("needs {what}; each has provider, match and means, perhaps status");
         Mistake::new(node.line, "errors", sentence)
     };
     let mut meanings = MEANINGS.to_vec();
-    if whose == Whose::Ours {
+    if whose.is_ours() {
         meanings.extend(MORE);
     }
     let (mut provider, mut means) = (None, None);
@@ -42,12 +45,12 @@ pub(super) fn error(node: &Node, whose: Whose) -> Result<(&Member, ErrorRow), Mi
             "provider" => provider = Some(member),
             "status" => status = Some(self::status(member)?),
             "match" => matches = Some(mark(member)?),
-            "code" if whose == Whose::Ours => code = Some(mark(member)?),
+            "code" if whose.is_ours() => code = Some(mark(member)?),
             "means" => means = Some(member.word(&meanings)?),
             _ => return Err(member.unknown("an error", MEMBERS)),
         }
     }
-    if matches.is_none() && code.is_none() && (whose == Whose::Users || status.is_none()) {
+    if matches.is_none() && code.is_none() && (!whose.is_ours() || status.is_none()) {
         return Err(needs("match"));
     }
     let row = ErrorRow {

@@ -1,8 +1,9 @@
 //! Where keys are (spec §10.1): named by variable or by file, never in plain text. Pure.
 
+use super::Whose;
 use super::mistake::Mistake;
 use super::tree::{Member, Node, What};
-use crate::provider::{Provider, table};
+use crate::provider::row::Provider;
 
 /// Where one key of a provider is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +34,18 @@ pub(super) const PLAIN: &[&str] = &[
 ];
 
 /// The keys of a provider.
-pub(super) fn keys(member: &Member, provider: &Provider) -> Result<Vec<KeyRef>, Mistake> {
+pub(super) fn keys(
+    member: &Member,
+    provider: &Provider,
+    whose: Whose<'_>,
+) -> Result<Vec<KeyRef>, Mistake> {
     let What::List(nodes) = &member.node.what else {
         return Err(Mistake::new(member.node.line, "keys", HOW));
     };
-    nodes.iter().map(|node| key(node, provider)).collect()
+    nodes
+        .iter()
+        .map(|node| key(node, provider, whose))
+        .collect()
 }
 
 /// A member that holds a key in plain text, whatever else it may be called.
@@ -45,14 +53,14 @@ pub(super) fn plain(member: &Member) -> Mistake {
     Mistake::new(member.line, "keys", HOW)
 }
 
-fn key(node: &Node, provider: &Provider) -> Result<KeyRef, Mistake> {
+fn key(node: &Node, provider: &Provider, whose: Whose<'_>) -> Result<KeyRef, Mistake> {
     let What::Members(members) = &node.what else {
         return Err(Mistake::new(node.line, "keys", HOW));
     };
     let (mut from, mut account) = (None, None);
     for member in members {
         let found = match member.name.as_str() {
-            "env" => KeySource::Env(variable(member, provider)?),
+            "env" => KeySource::Env(variable(member, provider, whose)?),
             "file" => KeySource::File(path(member)?),
             "account" => {
                 account = Some(label(member)?);
@@ -76,7 +84,7 @@ fn key(node: &Node, provider: &Provider) -> Result<KeyRef, Mistake> {
 
 /// A name that ends as keys do and is no other provider's, so that a file cannot send what it likes of
 /// the environment where it likes. What is no such name may be a key, and is not shown.
-fn variable(member: &Member, provider: &Provider) -> Result<String, Mistake> {
+fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<String, Mistake> {
     let name = member.text()?;
     let bare = without_number(name);
     let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
@@ -92,7 +100,7 @@ fn variable(member: &Member, provider: &Provider) -> Result<String, Mistake> {
         return Err(member.wrong("names PROXY_API_KEY, which is for clients of the proxy"));
     }
     let its = |row: &Provider| row.key_names.iter().any(|name| name == bare);
-    let other = table::built_in().iter().find(|row| its(row));
+    let other = whose.rows().iter().find(|row| its(row));
     match other {
         Some(other) if !its(provider) => {
             Err(member.wrong(format!("names {name}, which is {}'s", other.id)))

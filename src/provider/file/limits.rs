@@ -55,7 +55,7 @@ const MEMBERS: &[&str] = &[
 
 /// One limit: exactly one unit, a window unless it counts what is under way, and who shares it (the
 /// account where it does not say).
-pub(super) fn limit(node: &Node, whose: Whose) -> Result<Limit, Mistake> {
+pub(super) fn limit(node: &Node, whose: Whose<'_>) -> Result<Limit, Mistake> {
     let wrong = |sentence: &str| Mistake::new(node.line, "limits", sentence);
     let (mut amount, mut per, mut of, mut ends) = (None, None, Counted::Account, None);
     let mut ids = Vec::new();

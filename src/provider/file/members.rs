@@ -3,8 +3,8 @@
 use super::mistake::{Mistake, Notes, perhaps, shown};
 use super::tree::{Member, What};
 use super::{FileProvider, Whose, fields, keys, limits, models};
+use crate::provider::address;
 use crate::provider::row::{Auth, KeyTest, Provider, Training};
-use crate::provider::{address, table};
 
 const MOST_CONNECTIONS: u64 = 10_000;
 
@@ -36,7 +36,7 @@ const TRAINING: &[(&str, Training)] = &[
 pub(super) fn provider(
     known: Provider,
     members: &[Member],
-    whose: Whose,
+    whose: Whose<'_>,
     line: usize,
     notes: &mut Notes,
 ) -> FileProvider {
@@ -55,14 +55,14 @@ pub(super) fn provider(
     reading.end(line, members, notes)
 }
 
-struct Reading {
+struct Reading<'a> {
     row: Provider,
     keys: Option<Vec<keys::KeyRef>>,
     address_line: Option<usize>,
-    whose: Whose,
+    whose: Whose<'a>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn member(&mut self, member: &Member) -> Result<(), Mistake> {
         let row = &mut self.row;
         match member.name.as_str() {
@@ -80,12 +80,12 @@ impl Reading {
                 self.address_line.get_or_insert(member.line);
             }
             "auth" => row.auth = auth(member)?,
-            "keys" => self.keys = Some(keys::keys(member, row)?),
+            "keys" => self.keys = Some(keys::keys(member, row, self.whose)?),
             "limits" => {
                 let limits = member.list()?.iter();
                 let limits = limits.map(|node| limits::limit(node, self.whose));
                 row.limits = limits.collect::<Result<_, _>>()?;
-                if self.whose == Whose::Users {
+                if !self.whose.is_ours() {
                     // The row's words are of its own limits.
                     row.gives.clear();
                 }
@@ -94,10 +94,10 @@ impl Reading {
                 let offers = models::offers(member.list()?)?;
                 match self.whose {
                     Whose::Ours => row.models = offers,
-                    Whose::Users if offers.is_empty() => {
+                    Whose::Users(_) if offers.is_empty() => {
                         return Err(member.wrong("names none, and so nothing could be asked"));
                     }
-                    Whose::Users => row.only = Some(offers),
+                    Whose::Users(_) => row.only = Some(offers),
                 }
             }
             "remove" => fields::remove(member, &mut row.fields.remove)?,
@@ -109,7 +109,7 @@ impl Reading {
             "connections" => {
                 row.connections = usize::try_from(member.count(MOST_CONNECTIONS)?).ok();
             }
-            _ if self.whose == Whose::Ours => return self.more(member),
+            _ if self.whose.is_ours() => return self.more(member),
             name if keys::PLAIN.contains(&name) => return Err(keys::plain(member)),
             _ => return Err(member.unknown("a provider", MEMBERS)),
         }
@@ -156,7 +156,7 @@ impl Reading {
         let has = |name: &str| members.iter().any(|member| member.name == name);
         if row.custom && !has("base_url") {
             let named = row.id.as_str();
-            let meant = perhaps(named, &table::names());
+            let meant = perhaps(named, &self.whose.names());
             let sentence =
                 format!("is no provider that is built in, and a new one needs its base_url{meant}");
             notes.note(Mistake::new(line, shown(named), sentence));

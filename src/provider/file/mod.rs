@@ -18,7 +18,6 @@ pub use keys::{KeyRef, KeySource};
 pub use mistake::Mistake;
 
 use super::row::Provider;
-use super::table;
 use crate::ledger::LimitSource;
 use crate::model::ProviderId;
 use mistake::{Notes, perhaps, shown};
@@ -59,21 +58,21 @@ impl ConfigFile {
 }
 
 /// Whose text it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+#[derive(Clone, Copy, Debug)]
+enum Whose<'a> {
     /// The built-in table's: every provider is new, and may say more.
     Ours,
-    /// The user's, which changes what is built in or adds to it.
-    Users,
+    /// The user's, which changes these built-in rows or adds to them.
+    Users(&'a [Arc<Provider>]),
 }
 
-/// Reads a user's file.
+/// Reads a user's file, which changes what is built in or adds to it.
 ///
 /// # Errors
 ///
 /// Everything that is wrong, by line. None of them quotes a key, nor any other value that could be one.
-pub fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
-    read_as(text, Whose::Users)
+pub fn read(text: &[u8], built_in: &[Arc<Provider>]) -> Result<ConfigFile, Vec<Mistake>> {
+    read_as(text, Whose::Users(built_in))
 }
 
 /// Reads built-in rows.
@@ -83,7 +82,7 @@ pub(super) fn read_rows(text: &str) -> Result<Vec<Provider>, Vec<Mistake>> {
     Ok(rows.map(|row| Arc::unwrap_or_clone(row.provider)).collect())
 }
 
-fn read_as(text: &[u8], whose: Whose) -> Result<ConfigFile, Vec<Mistake>> {
+fn read_as(text: &[u8], whose: Whose<'_>) -> Result<ConfigFile, Vec<Mistake>> {
     let alone = |mistake| vec![mistake];
     let members = tree::parse(decoded(text).map_err(alone)?).map_err(alone)?;
     let mut notes = Notes::default();
@@ -117,7 +116,7 @@ fn decoded(text: &[u8]) -> Result<&str, Mistake> {
 }
 
 impl ConfigFile {
-    fn read_providers(&mut self, member: &Member, whose: Whose, notes: &mut Notes) {
+    fn read_providers(&mut self, member: &Member, whose: Whose<'_>, notes: &mut Notes) {
         let named = notes.keep(member.members()).unwrap_or_default();
         for member in named {
             let known = notes.keep(whose.known(&member.name, member.line));
@@ -131,7 +130,7 @@ impl ConfigFile {
     }
 
     /// What it teaches counts before what is built in, in its own order.
-    fn read_errors(&mut self, member: &Member, whose: Whose, notes: &mut Notes) {
+    fn read_errors(&mut self, member: &Member, whose: Whose<'_>, notes: &mut Notes) {
         let rows = notes.keep(member.list()).unwrap_or_default();
         for row in rows.iter().rev() {
             let Some((provider, error)) = notes.keep(errors::error(row, whose)) else {
@@ -148,7 +147,7 @@ impl ConfigFile {
     fn taught(
         &mut self,
         member: &Member,
-        whose: Whose,
+        whose: Whose<'_>,
         line: usize,
     ) -> Result<&mut FileProvider, Mistake> {
         let name = member.text()?;
@@ -157,14 +156,13 @@ impl ConfigFile {
         let at = match at {
             Some(at) => at,
             None => {
-                let mut all = table::names();
+                let mut all = whose.names();
                 all.extend(
                     self.providers
                         .iter()
                         .map(|named| named.provider.id.as_str()),
                 );
-                let built_in = (whose == Whose::Users).then(|| table::find(name)).flatten();
-                let provider = built_in.ok_or_else(|| {
+                let provider = whose.find(name).ok_or_else(|| {
                     Mistake::new(
                         member.node.line,
                         shown(name),
@@ -189,26 +187,42 @@ impl ConfigFile {
     }
 }
 
-impl Whose {
+impl<'a> Whose<'a> {
+    fn is_ours(self) -> bool {
+        matches!(self, Self::Ours)
+    }
+
+    /// The rows that the text changes.
+    fn rows(self) -> &'a [Arc<Provider>] {
+        match self {
+            Self::Ours => &[],
+            Self::Users(built_in) => built_in,
+        }
+    }
+
+    fn names(self) -> Vec<&'a str> {
+        self.rows().iter().map(|row| row.id.as_str()).collect()
+    }
+
+    fn find(self, name: &str) -> Option<&'a Arc<Provider>> {
+        self.rows().iter().find(|row| row.id.as_str() == name)
+    }
+
     /// What is known of a provider before the text says more.
     fn known(self, name: &str, line: usize) -> Result<Provider, Mistake> {
-        let built_in = match self {
-            Self::Ours => None,
-            Self::Users => table::find(name),
-        };
-        if let Some(provider) = built_in {
+        if let Some(provider) = self.find(name) {
             return Ok(Provider::clone(provider));
         }
         let id = ProviderId::try_from(name)
             .map_err(|error| Mistake::new(line, shown(name), format!("cannot be one: {error}")))?;
-        Ok(Provider::unknown(id, self == Self::Users))
+        Ok(Provider::unknown(id, !self.is_ours()))
     }
 
     /// How certain the limits of such a text are.
     fn source(self) -> LimitSource {
         match self {
             Self::Ours => LimitSource::Default,
-            Self::Users => LimitSource::Set,
+            Self::Users(_) => LimitSource::Set,
         }
     }
 }

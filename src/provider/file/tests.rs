@@ -6,6 +6,12 @@ use super::*;
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
 use crate::model::Capability;
 use crate::provider::row::{Auth, KeyTest, Means, Training};
+use crate::provider::table;
+
+/// Beside the built-in rows.
+fn read(text: &[u8]) -> Result<ConfigFile, Vec<Mistake>> {
+    super::read(text, table::built_in())
+}
 
 fn mistakes(text: &[u8]) -> Vec<Mistake> {
     read(text).expect_err(&String::from_utf8_lossy(text))

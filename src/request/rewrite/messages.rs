@@ -1,7 +1,8 @@
 //! The messages of a conversation, each as the provider takes it.
 
 use super::Rewrite;
-use super::roles::{self, Step};
+use super::roles::{self, Step, Turn};
+use super::texts::{is_all_text, join_texts, text_of};
 use crate::json::{Cuts, Kind, Raw};
 
 /// What models say of their thinking, under the names that clients send back (reference, clients.md
@@ -12,17 +13,6 @@ const REASONING: [&str; 4] = [
     "reasoning_details",
     "thinking",
 ];
-
-/// What a message is beyond its own bytes.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    /// Its role, where it needs another.
-    pub(super) role: Option<&'static str>,
-    /// Its content, together with that of the messages before it, as JSON.
-    pub(super) content: Option<Vec<u8>>,
-    /// A member put behind the others.
-    pub(super) more: Option<&'static str>,
-}
 
 impl Rewrite<'_> {
     /// Each message.
@@ -124,27 +114,5 @@ impl Rewrite<'_> {
             }
             Kind::Object | Kind::Array | Kind::String | Kind::Number | Kind::Bool | Kind::Null => {}
         }
-    }
-}
-
-/// The text of a part that is one, still escaped.
-pub(super) fn text_of(part: Raw<'_>) -> Option<&str> {
-    let [kind, text] = part.pick(["type", "text"]);
-    let is_text = kind.is_some_and(|kind| kind.as_str().as_deref() == Some("text"));
-    text.filter(|_| is_text).and_then(Raw::escaped)
-}
-
-/// Whether each part is a text.
-pub(super) fn is_all_text(content: Raw<'_>) -> bool {
-    content.elements().all(|part| text_of(part).is_some())
-}
-
-/// Writes texts as one, still escaped: parts are paragraphs.
-pub(super) fn join_texts<'t>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'t str>) {
-    for (n, text) in texts.enumerate() {
-        if n > 0 {
-            out.extend_from_slice(b"\\n\\n");
-        }
-        out.extend_from_slice(text.as_bytes());
     }
 }

@@ -9,6 +9,7 @@ mod calls;
 mod messages;
 mod roles;
 mod schema;
+mod texts;
 
 use bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! Who speaks when, as Mistral demands it (reference §8): system messages in front, user and assistant
 //! in turn, no user right behind a tool, and an answer to be continued marked as such.
 
-use super::messages::{Turn, is_all_text, join_texts, text_of};
+use super::texts::{is_all_text, join_texts, text_of};
 use crate::json::{Kind, Raw};
 
 /// What is put between a tool's result and the user's next words.
@@ -19,6 +19,17 @@ pub(super) enum Step {
         /// What it is.
         turn: Turn,
     },
+}
+
+/// What a message is beyond its own bytes.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Its role, where it needs another.
+    pub(super) role: Option<&'static str>,
+    /// Its content, together with that of the messages before it, as JSON.
+    pub(super) content: Option<Vec<u8>>,
+    /// A member put behind the others.
+    pub(super) more: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

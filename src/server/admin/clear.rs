@@ -1,4 +1,4 @@
-//! `POST /admin/clear`: ends a rest before its time.
+//! `POST /admin/clear`: ends a rest early.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ pub(super) async fn clear(
     }
 }
 
-/// What an account may rest by: of its own, or with its provider.
+/// What an account may rest by: a rest of its own, or its provider's.
 fn subjects_of(account: &Arc<AccountId>) -> [Subject; 2] {
     [
         Subject::account(account),
@@ -82,7 +82,7 @@ fn subjects_of(account: &Arc<AccountId>) -> [Subject; 2] {
 fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError> {
     let state = State::read(app);
     let mut models = state.list.iter().flat_map(|list| &list.models);
-    // A new list may have come in between.
+    // A new list may have arrived in between.
     let model = models
         .find(|state| state.offer.public_id == *id)
         .ok_or(ProxyError::ModelNotFound)?;
@@ -110,7 +110,7 @@ fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
             *field = Some(member.value).filter(|value| !value.is_null());
         }
     }
-    // `false` is as good as nothing.
+    // `false` is the same as absent.
     let meant = |value: &Raw<'_>| value.as_bool() != Some(false);
     match (model, account.filter(meant), all.filter(meant)) {
         (Some(id), None, None) => {

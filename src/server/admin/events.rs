@@ -1,7 +1,7 @@
 //! `GET /admin/events`: what happens, as it happens.
 //!
-//! A listener costs nobody anything: who reads too slowly loses what is oldest and is told so,
-//! and what comes in a flood is written a few times a second, not event by event.
+//! A listener slows down no one: if it reads too slowly it loses the oldest events and is told so,
+//! and a flood of events is written a few times a second, not event by event.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,16 +21,16 @@ use crate::server::phases::Phases;
 use crate::server::reply::{Flow, ReplyBody};
 use crate::telemetry::{Happening, Heard, Listener};
 
-/// How often a comment tells that the connection lives.
+/// How often a comment shows that the connection is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// After a write the next events gather for so long: the first goes at once, and people do not see
-/// the difference. Woken and written for each, one open page cost a busy proxy a tenth of its CPU.
+/// How long events are gathered after a write: the first goes out at once, and people do not see the
+/// difference. With a wake-up and a write for each, one open page cost a busy proxy a tenth of its CPU.
 const GATHER: Duration = Duration::from_millis(100);
-/// As many as are written at once.
+/// The maximum number of events in one write.
 const AT_ONCE: usize = 256;
 const COMMENT: Bytes = Bytes::from_static(b": nothing has happened for a while\n\n");
 
-/// One more who listens.
+/// Adds a listener.
 pub(super) fn listen(app: &App, phases: &Phases) -> Result<Response<ReplyBody>, ProxyError> {
     if app.is_draining() {
         return Err(ProxyError::ShuttingDown);
@@ -65,13 +65,13 @@ struct Events {
     ended: bool,
 }
 
-/// What is listened to.
+/// The sources of events.
 struct Sources {
     listener: Listener,
     changes: watch::Receiver<()>,
 }
 
-/// The next event; `None` in its place once nothing will come.
+/// The next event; without one if nothing more will come.
 type Next = Pin<Box<dyn Future<Output = (Option<Bytes>, Sources)> + Send>>;
 
 fn next(mut sources: Sources) -> Next {
@@ -120,7 +120,7 @@ impl Flow for Events {
 }
 
 impl Events {
-    /// What has happened by now.
+    /// What has happened so far.
     fn take_all(&mut self, cx: &mut Context<'_>) -> Bytes {
         let mut all = BytesMut::new();
         for _ in 0..AT_ONCE {
@@ -192,7 +192,7 @@ fn tell(heard: &Heard) -> Bytes {
     }
 }
 
-/// One server-sent event. JSON on one line has no line end in it.
+/// One server-sent event. Single-line JSON contains no line end.
 fn event(name: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {name}\ndata: {data}\n\n").into()

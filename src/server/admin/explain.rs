@@ -1,4 +1,4 @@
-//! `POST /admin/explain`: what would become of a request now, and why.
+//! `POST /admin/explain`: what would happen to a request now, and why.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ struct View<'a> {
     would_answer: Option<AnswerView>,
 }
 
-/// One of the candidates: the model, and the account that it is asked through.
+/// A candidate: the model, and the account through which it is asked.
 #[derive(Serialize)]
 struct Through<'a> {
     model: &'a ModelId,
@@ -231,7 +231,7 @@ fn left_out<'a>(
         }
         LeftOut::Probing => view(
             "probing",
-            "another request finds out whether it is well again".to_owned(),
+            "another request is finding out whether it has recovered".to_owned(),
         ),
         LeftOut::Spent {
             returns_in,
@@ -272,7 +272,7 @@ fn resting<'a>(rest: Option<&'a RestState>, view: LeftOutView<'a>) -> LeftOutVie
     }
 }
 
-/// A quota in words: how much, of what, within which window, whose, and how that is known.
+/// A quota in words: how much of what, in which window, whose, and how it is known.
 fn quota(candidate: &Candidate, bucket: Option<BucketView>) -> String {
     let account = &candidate.account;
     let Some(bucket) = bucket else {

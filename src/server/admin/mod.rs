@@ -1,7 +1,8 @@
-//! What the operator asks of a running proxy: its state, what happens, a dry run, an end to a rest
+//! What the operator can ask of a running proxy: its state, its events, a dry run, ending a rest
 //! (`docs/admin.md`).
 //!
-//! Nothing here is on a request's way, and nothing that a request or an answer said gets here.
+//! Nothing here is on a request's path, and nothing of a request's or an answer's content gets
+//! here.
 
 mod clear;
 mod events;
@@ -24,7 +25,7 @@ use super::reply::{self, ReplyBody};
 use super::state::State;
 use view::StateView;
 
-/// What is asked.
+/// The admin routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admin {
     /// `GET /admin/state`
@@ -37,7 +38,7 @@ pub(super) enum Admin {
     Clear,
 }
 
-/// Answers one of them, the key was right.
+/// Answers one of them; the key has been checked.
 pub(super) async fn answer(
     app: &Arc<App>,
     call: Admin,
@@ -45,7 +46,7 @@ pub(super) async fn answer(
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
     match call {
-        // A drain is a state, too.
+        // Draining is a state, too.
         Admin::State => {
             app.leave_body(&request, phases);
             json(&StateView::of(app, &State::read(app)))
@@ -73,7 +74,7 @@ async fn uncut(
     done.unwrap_or(Err(ProxyError::ShuttingDown))
 }
 
-/// A 200 that no cache keeps.
+/// A 200 that is never cached.
 fn json(body: &impl Serialize) -> Result<Response<ReplyBody>, ProxyError> {
     let body = serde_json::to_vec(body).map_err(|_| ProxyError::Internal)?;
     let kind = HeaderValue::from_static("application/json");
@@ -86,7 +87,7 @@ fn uncached(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
     response
 }
 
-/// A 200 whose events come as they happen.
+/// A 200 with a stream of events.
 fn event_stream(body: ReplyBody) -> Response<ReplyBody> {
     let mut response = reply::with_room(body);
     let headers = response.headers_mut();

@@ -1,29 +1,30 @@
-//! `providers_off` of `/admin/state`: the built-in providers that serve nothing yet, and what puts each on.
+//! `providers_off` of `/admin/state`: the built-in providers that are not in use, and how to enable
+//! each.
 //!
-//! The page shows it as "Add a key". It is the table's, without any setting's value.
+//! The page shows it as "Add a key". It comes from the table, without the value of any setting.
 
 use serde::Serialize;
 
 use crate::model::ProviderId;
 use crate::provider::{Provider, built_in};
 
-/// A provider that no account is at.
+/// A provider without an account.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ProviderOff {
     provider: &'static ProviderId,
     name: &'static str,
-    /// What to set, in `.env` or the environment: all of them.
+    /// The variables to set, in `.env` or the environment: all of them.
     variables: Vec<&'static str>,
-    /// What `PROVIDERS` must say besides, for one that needs no key.
+    /// What `PROVIDERS` must contain in addition, for a provider that needs no key.
     named: Option<String>,
-    /// A command asks for the key and writes it down.
+    /// There is a command that asks for the key and saves it.
     takes_key: bool,
     gives: &'static str,
     training: &'static str,
     sign_up: &'static str,
 }
 
-/// Those that none of these accounts is at, in the table's order.
+/// The providers that none of these accounts uses, in the table's order.
 pub(super) fn providers_off<'a>(on: impl Iterator<Item = &'a ProviderId>) -> Vec<ProviderOff> {
     let on: Vec<_> = on.collect();
     let rows = built_in().iter().filter(|row| !on.contains(&&row.id));
@@ -34,7 +35,7 @@ impl ProviderOff {
     fn of(row: &'static Provider) -> Self {
         let key = row.key_names.first();
         let (variables, named) = match key {
-            // Its address is all that is missing.
+            // Only its address is missing.
             _ if row.base_url.is_empty() => (vec!["LOCAL_BASE_URL"], None),
             Some(key) if !row.keyless => {
                 let pair = [Some(key), row.account_id_name.as_ref()];
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s10_8_who_is_off_and_what_puts_it_on() {
+    fn s10_8_unused_providers_and_how_to_enable_them() {
         let on = [ProviderId::openrouter()];
         let off = providers_off(on.iter());
         type Shown = (&'static [&'static str], Option<&'static str>, bool);

@@ -81,7 +81,7 @@ pub(super) struct ModelView<'a> {
     day: Option<Figures>,
 }
 
-/// A model through one account: the account's own state is with the accounts.
+/// A model through one account; the account's own state is with the accounts.
 #[derive(Serialize)]
 struct CandidateView<'a> {
     account: &'a str,
@@ -142,7 +142,7 @@ impl<'a> StateView<'a> {
     }
 }
 
-/// As long as the clock on the wall says: the other one stands still while a laptop sleeps.
+/// By the wall clock: the other one stops while a laptop sleeps.
 fn uptime(started: Now, now: Now) -> u64 {
     let steady = now.steady.saturating_duration_since(started.steady);
     now.wall
@@ -167,7 +167,7 @@ impl<'a> ModelView<'a> {
     pub(super) fn of(traffic: &Traffic, state: &'a ModelState, now: Now) -> Self {
         let offer = &state.offer;
         let rest = state.rest.as_ref();
-        // One look under the lock for each model: requests come in between.
+        // The lock is taken for each model separately: requests get in between.
         let [hour, day] = traffic.read(|live| live.figures(&offer.public_id, now));
         let able = Capability::ALL.into_iter().filter(|c| state.able.has(*c));
         Self {

@@ -1,4 +1,4 @@
-//! How an account stands at one moment, for people (spec §10.8).
+//! An account's state at one moment, for people (spec §10.8).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use crate::verdict::{AccountLimit, FreeRequests};
 /// An account.
 pub(in crate::server) struct AccountState {
     pub(in crate::server) account: Arc<AccountId>,
-    /// What the settings say of it.
+    /// What the settings say about it.
     pub(in crate::server) facts: Option<Arc<Facts>>,
     pub(in crate::server) is: AccountIs,
-    /// A rest is over, and a request finds out whether that helped.
+    /// A rest is over, and a request is finding out whether that helped.
     pub(in crate::server) probing: bool,
-    /// Its own rest or, where that is longer, its provider's.
+    /// Its own rest or, if that is longer, its provider's.
     pub(in crate::server) rest: Option<RestState>,
     /// What is used up, or refused.
     pub(in crate::server) limit: Option<AccountLimit>,
     pub(in crate::server) free_requests: Option<FreeRequests>,
-    /// When it is asked again, as far as that is known.
+    /// When it is asked again, if that is known.
     pub(in crate::server) until: Option<SystemTime>,
     pub(in crate::server) buckets: Vec<BucketView>,
 }
 
-/// How an account is, in a word.
+/// The state of an account, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum AccountIs {
     /// It may be asked.
     Awake,
-    /// It is left alone for a while, not for a quota's sake.
+    /// It is left alone for a while, but not because of a quota.
     Resting,
     /// A quota or its credit is used up.
     Out,
@@ -58,8 +58,8 @@ impl AccountIs {
 }
 
 impl AccountState {
-    /// An account with these buckets, of which `full` keeps it from being asked; `refused` says that its
-    /// key was refused outside of a request.
+    /// An account with these buckets, of which `full` blocks it; `refused` says that its key was
+    /// refused outside of a request.
     pub(in crate::server) fn of(
         account: &Arc<AccountId>,
         facts: Option<Arc<Facts>>,
@@ -102,7 +102,7 @@ impl AccountState {
         }
     }
 
-    /// It is out until its provider's day ends, or for a day that rolls.
+    /// It is out until its provider's day ends, or for a rolling day.
     pub(super) fn is_for_today(&self) -> bool {
         self.limit == Some(AccountLimit::Day)
     }
@@ -131,7 +131,7 @@ impl AccountState {
     }
 }
 
-/// What an account is out of whose bucket is used up.
+/// What an account with an exhausted bucket is out of.
 fn limit_of(full: &BucketView) -> AccountLimit {
     match (full.unit, full.per) {
         (_, Per::Day) => AccountLimit::Day,
@@ -140,7 +140,8 @@ fn limit_of(full: &BucketView) -> AccountLimit {
     }
 }
 
-/// The buckets that keep whole accounts from being asked, by the accounts: of those that rest none is told.
+/// The exhausted buckets that block whole accounts, by account; those of resting accounts are left
+/// out.
 pub(super) fn full(
     snapshot: &Snapshot,
     known: &Knowledge,

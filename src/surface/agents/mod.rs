@@ -1,5 +1,5 @@
-//! What the agents really send, cut short, and what becomes of it: whole requests, and whole turns
-//! there and back.
+//! What the agents really send, abbreviated, and what becomes of it: whole requests, and whole
+//! turns there and back.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -54,11 +54,12 @@ fn claude_code_is_carried() {
     assert_eq!(
         needs(&translated),
         [Tools, Images],
-        "that it may think is no need"
+        "permission to think is not a requirement"
     );
 }
 
-/// What the model thinks and does in a turn comes back in the next as the upstream said it.
+/// What the model thinks and does in a turn comes back in the next turn exactly as the upstream
+/// sent it.
 #[test]
 fn a_turn_comes_back_as_it_was() {
     let details = [

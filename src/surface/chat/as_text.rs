@@ -1,15 +1,16 @@
-//! What has no room of its own in a chat completion, as words: a part of a tool's result that is
+//! Renders as text what has no equivalent in chat completions: a part of a tool's result that is
 //! neither text nor an image, or the result of a tool that was run elsewhere.
 
 use crate::json::{Kind, Raw, write};
 
-/// Members that no model can read: sealed, or bytes in base64, or marks for another's servers.
+/// Members that no model can read: sealed, or bytes in base64, or markers for another vendor's
+/// servers.
 fn is_unreadable(name: &str) -> bool {
     name.starts_with("encrypted") || matches!(name, "data" | "signature" | "cache_control")
 }
 
-/// Writes a value as text, escaped. A string is what it says, an object its text if it has one,
-/// else its JSON; the elements of a list follow each other line by line.
+/// Writes a value as escaped text. A string is written as it is, an object as its text if it has
+/// one, else as JSON; the elements of a list are written line by line.
 pub(super) fn write_text(value: Raw<'_>, out: &mut Vec<u8>) {
     match value.kind() {
         Kind::String => out.extend_from_slice(value.escaped().unwrap_or_default().as_bytes()),
@@ -29,7 +30,7 @@ pub(super) fn write_text(value: Raw<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// An object's JSON without what cannot be read.
+/// An object's JSON without the members that no model can read.
 fn readable(object: Raw<'_>) -> String {
     write::object(object.members().filter(|(name, _)| !is_unreadable(name)))
 }
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_comes_is_told_as_text() {
+    fn any_value_is_rendered_as_text() {
         #[rustfmt::skip]
         let rows = [
             (r#""a \"b\"\n""#,                                     "a \"b\"\n"),

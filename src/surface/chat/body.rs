@@ -1,10 +1,10 @@
 //! The body of a chat completion request, put together message by message.
 //!
-//! Four things are done for the models behind it, many of which are strict where the surfaces
-//! are not: one system message stands first and no other anywhere (the templates of several
-//! families refuse any other), what one turn said is one assistant message with its calls, each
-//! of them is answered right behind it, and a tool's result is text, the images in it following
-//! as a user message.
+//! Four things are done for the models behind it, many of which are stricter than the surfaces:
+//! there is one system message, and it comes first (the templates of several families reject any
+//! other); everything said in one turn is one assistant message with its calls; each call is
+//! answered right after it; and a tool's result is text, with its images following as a user
+//! message.
 
 use bytes::Bytes;
 
@@ -14,23 +14,23 @@ use super::turn::{Arguments, Turn};
 use crate::json::write;
 use crate::request::MAX_PARTS;
 
-/// A request in the making.
+/// A request being built.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Body {
     /// The system message's text, escaped.
     system: Vec<u8>,
-    /// The messages after it but for tools' results, a comma before each.
+    /// The messages after it except for tools' results, a comma before each.
     messages: Vec<u8>,
     results: Results,
     /// The other fields, a comma before each.
     members: Vec<u8>,
     turn: Turn,
-    /// What tools have shown and chat has no room for in their results: parts, a comma before each.
+    /// What tools returned that chat results have no room for: parts, a comma before each.
     shown: Vec<u8>,
-    /// The model has had its say: what the system says now comes later.
+    /// The model has spoken: what the system says from now on comes later.
     answered: bool,
     last: Last,
-    /// How many parts there are, calls and results among them.
+    /// How many parts there are, including calls and results.
     pieces: usize,
 }
 
@@ -40,12 +40,12 @@ enum Last {
     #[default]
     Something,
     Result,
-    /// The user's turn, without a word. Hosts refuse such a message, so it is told only if that is
-    /// what is asked.
+    /// A user turn without any content. Hosts reject such a message, so it is sent only if it is
+    /// the last thing asked.
     Nothing,
 }
 
-/// One more part than a body may have: of a longer list no more has to be read.
+/// One part more than a body may have: no need to read on in a longer list.
 pub(in crate::surface) const TOO_MANY: usize = MAX_PARTS + 1;
 
 impl Body {
@@ -58,7 +58,7 @@ impl Body {
     }
 
     /// Adds what the system says. Before the model's first word it joins the one system message;
-    /// after that it stands where it stood, as a user message in the tags that agents use.
+    /// after that it stays in place, as a user message in the tags that agents use.
     pub(in crate::surface) fn system<'a>(&mut self, text: impl IntoIterator<Item = &'a str>) {
         let mut text = text.into_iter().filter(|text| !text.is_empty()).peekable();
         if text.peek().is_none() {
@@ -103,8 +103,8 @@ impl Body {
         self.user_message(parts);
     }
 
-    /// Adds a tool's result. One whose call is not there, or has one already, is told as what
-    /// the user says: hosts refuse it as a result.
+    /// Adds a tool's result. If its call is missing, or is already answered, it is added as user
+    /// text: hosts reject it as a result.
     pub(in crate::surface) fn result(&mut self, call: &str, parts: &[Part<'_>], failed: bool) {
         if !self.has_room(parts.len()) {
             return;
@@ -142,12 +142,12 @@ impl Body {
         }
     }
 
-    /// Whether the turn in the making has a text.
+    /// Whether the current turn has text.
     pub(in crate::surface) fn turn_has_text(&self) -> bool {
         self.turn.has_text()
     }
 
-    /// Whether the turn in the making has calls.
+    /// Whether the current turn has calls.
     pub(in crate::surface) fn turn_has_calls(&self) -> bool {
         self.turn.has_calls()
     }
@@ -157,19 +157,19 @@ impl Body {
         self.said().text(text);
     }
 
-    /// Adds that the model refused, in its words.
+    /// Adds a refusal by the model, in its words.
     pub(in crate::surface) fn refusal(&mut self, text: &str) {
         self.said().refusal(text);
     }
 
-    /// Adds what the model thought: the text, and the details as elements with commas before.
+    /// Adds the model's reasoning: the text, and the details as elements with commas before.
     pub(in crate::surface) fn reasoning(&mut self, text: &[u8], details: &[u8]) {
         let turn = self.said();
         turn.reasoning(text);
         turn.details(details);
     }
 
-    /// Adds a call of the model's. Its id may be empty, and its result may name it by `alias`.
+    /// Adds a call by the model. Its id may be empty, and its result may refer to it by `alias`.
     pub(in crate::surface) fn call(
         &mut self,
         id: &str,
@@ -185,20 +185,20 @@ impl Body {
         self.turn.call(id, name, arguments);
     }
 
-    /// The turn is over; what the model says next is another message.
+    /// Ends the turn; what the model says next is another message.
     pub(in crate::surface) fn end_turn(&mut self) {
         let settled = self.turn.end(&mut self.messages);
         self.results.place(self.messages.len(), settled);
     }
 
-    /// Counts what has so many parts, or is one. Each costs more than its few bytes, so that beyond
-    /// the limit none is kept.
+    /// Counts one thing, or a thing with that many parts. Each costs more than its few bytes, so
+    /// nothing is kept beyond the limit.
     fn has_room(&mut self, parts: usize) -> bool {
         self.pieces = self.pieces.saturating_add(parts.max(1));
         !self.is_too_much()
     }
 
-    /// It has more parts than a body may have.
+    /// Whether it has more parts than a body may have.
     pub(in crate::surface) fn is_too_much(&self) -> bool {
         self.pieces > MAX_PARTS
     }
@@ -228,7 +228,7 @@ impl Body {
         out.into()
     }
 
-    /// The turn in the making. What tools have shown comes before it.
+    /// The current turn, after what tools have shown.
     fn said(&mut self) -> &mut Turn {
         self.end_shown();
         self.answered = true;
@@ -236,14 +236,14 @@ impl Body {
         &mut self.turn
     }
 
-    /// What tools have shown is said before anything else is.
+    /// Writes what tools have shown before anything else is said.
     fn end_shown(&mut self) {
         if !self.shown.is_empty() {
             self.user_message(&[]);
         }
     }
 
-    /// Writes a user message of what tools have shown and these parts.
+    /// Writes a user message with what tools have shown and these parts.
     fn user_message(&mut self, parts: &[Part<'_>]) {
         let shown = std::mem::take(&mut self.shown);
         let out = &mut self.messages;

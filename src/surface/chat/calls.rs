@@ -1,4 +1,4 @@
-//! Which call a fragment of `tool_calls` belongs to, and how far a call's arguments have come.
+//! Which call a fragment of `tool_calls` belongs to, and how far a call's arguments have got.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,17 +7,17 @@ use super::id::MAX_ID;
 use super::progress::{Progress, mark};
 use crate::json::{self, Kind, Raw, Reader, write};
 
-/// More calls than any model makes in one answer. Each is kept to the answer's end, so that one
-/// which never stops beginning another has to be stopped.
+/// More calls than any model makes in one answer. Each is kept until the answer ends, so an answer
+/// that keeps starting new ones has to be stopped.
 const MAX_CALLS: usize = 1_024;
 
-/// The calls met so far.
+/// The calls seen so far.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Calls {
     seen: Vec<Seen>,
     /// The last call of each index.
     last: HashMap<u64, usize>,
-    /// The list has whole calls in it, as a plain answer's has.
+    /// The list contains complete calls, as a plain answer's does.
     are_whole: bool,
     too_many: bool,
 }
@@ -32,18 +32,18 @@ struct Seen {
 /// A piece of a call. Strings are still escaped, and none is empty.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::surface) struct Fragment<'a> {
-    /// Which call it is of, counted in the order in which they began.
+    /// Which call it belongs to, in the order in which they began.
     pub(in crate::surface) call: usize,
-    /// Its own id, unless another call of the answer has it.
+    /// Its own id, unless another call of the answer already has it.
     pub(in crate::surface) id: Option<&'a str>,
     pub(in crate::surface) name: Option<&'a str>,
-    /// What the arguments have grown by.
+    /// What was added to the arguments.
     pub(in crate::surface) arguments: Option<Cow<'a, str>>,
-    /// As it looks, the arguments are whole.
+    /// The arguments appear to be complete.
     pub(in crate::surface) whole: bool,
 }
 
-/// A fragment as the list has it.
+/// A fragment as it appears in the list.
 #[derive(Default)]
 struct Piece<'a> {
     index: Option<u64>,
@@ -53,7 +53,7 @@ struct Piece<'a> {
 }
 
 impl Calls {
-    /// Those of a plain answer: every element is a call.
+    /// The calls of a plain answer: every element is a call.
     pub(in crate::surface) fn whole() -> Self {
         Self {
             are_whole: true,
@@ -61,12 +61,13 @@ impl Calls {
         }
     }
 
-    /// Whether there are more of them than an answer may have. What is beyond is not handed out.
+    /// Whether there are more calls than an answer may have. Those beyond the limit are not handed
+    /// out.
     pub(in crate::surface) fn are_too_many(&self) -> bool {
         self.too_many
     }
 
-    /// Reads `tool_calls`; each fragment in it is handed to `take`.
+    /// Reads `tool_calls` and hands each fragment in it to `take`.
     pub(in crate::surface) fn read<'a>(
         &mut self,
         calls: Raw<'a>,
@@ -117,9 +118,9 @@ impl Calls {
     }
 
     /// Calls are keyed by `index`. Some providers leave it out, or give every call the same one:
-    /// then another id with a name begins another call, and without any id another name. Some
-    /// give every call the same id as well: then what is named and differs from a call whose
-    /// arguments are whole is another.
+    /// then a different id with a name starts another call, and without any id a different name
+    /// does. Some give every call the same id as well: then a named fragment that differs from a
+    /// call whose arguments are complete starts another.
     fn belongs_to(&self, piece: &Piece<'_>) -> usize {
         let next = self.seen.len();
         if self.are_whole {
@@ -143,7 +144,7 @@ impl Calls {
 }
 
 impl Seen {
-    /// Whether it is over, and this no repetition of it.
+    /// Whether it is complete, and this is not a repetition of it.
     fn is_followed_by(&self, piece: &Piece<'_>) -> bool {
         let (Some(known), Some(name)) = (self.name, piece.name) else {
             return false;
@@ -180,7 +181,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Arguments are a string; a provider that sends the document itself means the same.
+/// Arguments are a string; a provider that sends the document itself means the same thing.
 fn as_text(arguments: Raw<'_>) -> Option<Cow<'_, str>> {
     match arguments.kind() {
         Kind::String => arguments
@@ -217,22 +218,22 @@ mod tests {
             // As documented: an index, id and name first.
             (&[r#"{"index":0,"id":"a","function":{"name":"f"}}"#, r#"{"index":0,"function":{"arguments":"x"}}"#,
                r#"{"index":1,"id":"b","function":{"name":"g"}}"#, r#"{"index":0,"function":{"arguments":"y"}}"#], &[0, 0, 1, 0]),
-            // The id and the name repeated in each.
+            // The id and the name repeated in each fragment.
             (&[r#"{"index":0,"id":"a","function":{"name":"f"}}"#, r#"{"index":0,"id":"a","function":{"name":"f"}}"#], &[0, 0]),
             // No index: a plain answer's calls, or a careless stream's.
             (&[r#"{"id":"a","function":{"name":"f"}}"#, r#"{"function":{"arguments":"x"}}"#, r#"{"id":"b"}"#], &[0, 0, 1]),
-            // Neither index nor id: a name each.
+            // Neither index nor id, but a name each.
             (&[r#"{"function":{"name":"f","arguments":"x"}}"#, r#"{"function":{"arguments":"y"}}"#,
                r#"{"function":{"name":"f"}}"#, r#"{"function":{"arguments":"z"}}"#], &[0, 0, 1, 1]),
             (&[r#"{"function":{"arguments":"x"}}"#, r#"{"function":{"name":"f"}}"#], &[0, 0]),
             // Index 0 for every call.
             (&[r#"{"index":0,"id":"a","function":{"name":"f"}}"#, r#"{"index":0,"id":"b","function":{"name":"f"}}"#,
                r#"{"index":0,"function":{"arguments":"x"}}"#], &[0, 1, 1]),
-            // The id comes late.
+            // The id arrives late.
             (&[r#"{"index":0,"function":{"name":"f"}}"#, r#"{"index":0,"id":"a"}"#], &[0, 0]),
-            // Indices with gaps, and from behind.
+            // Indices with gaps, in descending order.
             (&[r#"{"index":7,"id":"a"}"#, r#"{"index":3,"id":"b"}"#, r#"{"index":7}"#], &[0, 1, 0]),
-            // One id for every call, with an index each and without one.
+            // The same id for every call, with an index each and without one.
             (&[r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}"#,
                r#"{"index":1,"id":"a","function":{"name":"f","arguments":"{}"}}"#], &[0, 1]),
             (&[r#"{"id":"a","function":{"name":"f","arguments":"{\"a\":1}"}}"#,
@@ -240,10 +241,10 @@ mod tests {
                r#"{"id":"a","function":{"name":"g","arguments":"{\"a\":2}"}}"#], &[0, 1, 2]),
             (&[r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{\"a\":1}"}}"#,
                r#"{"index":0,"id":"a","function":{"name":"g","arguments":""}}"#, r#"{"index":0,"function":{"arguments":"{}"}}"#], &[0, 1, 1]),
-            // A repetition, of the whole call or of its head, begins none.
+            // A repetition, of the whole call or of its start, does not start another.
             (&[r#"{"id":"a","function":{"name":"f","arguments":"{\"a\""}}"#, r#"{"function":{"arguments":": 1}"}}"#,
                r#"{"id":"a","function":{"name":"f","arguments":"{\"a\":1}"}}"#, r#"{"id":"a","function":{"name":"f"}}"#], &[0, 0, 0, 0]),
-            // What is no fragment belongs to nothing.
+            // What is not a fragment belongs to no call.
             (&["7", "[]", "null"], &[]),
         ];
         for (fragments, expected) in rows {
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_are_no_string_are_made_one() {
+    fn arguments_that_are_not_a_string_become_one() {
         let arguments = |text: &str| {
             let list = format!(r#"[{{"function":{{"arguments":{text}}}}}]"#);
             let mut arguments = None;
@@ -263,14 +264,18 @@ mod tests {
         };
         assert_eq!(arguments(r#"{"a":"b"}"#).unwrap(), r#"{\"a\":\"b\"}"#);
         assert_eq!(arguments(r#""{ \"a\":1}""#).unwrap(), r#"{ \"a\":1}"#);
-        assert_eq!(arguments("{}"), None, "no arguments are an empty object");
+        assert_eq!(
+            arguments("{}"),
+            None,
+            "missing arguments are an empty object"
+        );
         assert_eq!(arguments(r#""{}""#), None);
         assert_eq!(arguments(r#""""#), None);
         assert_eq!(arguments("null"), None);
     }
 
     #[test]
-    fn an_id_is_told_of_one_call_alone() {
+    fn an_id_is_reported_for_one_call_only() {
         let list = br#"[{"id":"a","function":{"name":"f"}},{"id":"a","function":{"name":"f"}},{"id":7},{"id":""},{"id":null},{}]"#;
         let mut ids = Vec::new();
         Calls::whole().read(Raw::parse(list, 9).unwrap(), |fragment| {
@@ -288,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_calls_and_no_more() {
+    fn the_number_of_calls_is_limited() {
         for (element, count, expected, too_many) in [
             ("{}", MAX_CALLS, MAX_CALLS, false),
             ("{}", MAX_CALLS + 1, MAX_CALLS, true),

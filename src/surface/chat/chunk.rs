@@ -1,4 +1,4 @@
-//! What one chunk of a stream says, or a whole plain answer: the two differ in little.
+//! What a stream's chunk or a whole plain answer says: the two differ little.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use super::usage::Usage;
 use crate::answer::{self, MOST_TOKENS, Said, UpstreamError, says_nothing};
 use crate::json::{self, Kind, Raw, Reader};
 
-/// One choice and what stands around it. Neither surface can ask for more than one: the first that
-/// says something is the choice, whatever its index, and of the others nothing is kept.
+/// One choice and the members around it. Neither surface can ask for more than one: the first that
+/// says something is the choice, whatever its index, and the others are ignored.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Chunk<'a> {
     pub(in crate::surface) model: Option<&'a str>,
@@ -18,7 +18,7 @@ pub(in crate::surface) struct Chunk<'a> {
     is_read: bool,
     useful: bool,
     finished: bool,
-    /// More than a finish reason that says nothing by itself.
+    /// It carries more than a finish reason that says nothing on its own.
     carries: bool,
     error: Option<UpstreamError>,
 }
@@ -35,26 +35,26 @@ pub(in crate::surface) struct Choice<'a> {
     /// The elements of `logprobs.content`.
     pub(in crate::surface) logprobs: Option<Raw<'a>>,
     pub(in crate::surface) finish: Option<Finish>,
-    /// The stop sequence that was met, where the provider names it.
+    /// The stop sequence that was hit, if the provider names it.
     pub(in crate::surface) stopped_at: Option<&'a str>,
-    /// The provider's own word for the end.
+    /// The provider's own finish reason.
     pub(in crate::surface) native_finish: Option<&'a str>,
 }
 
 /// Why the model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::surface) enum Finish {
-    /// It was done, or wants a tool called; which of the two is told by what it said.
+    /// It was done, or wants a tool called; which of the two follows from what it said.
     Done,
-    /// It ran into a limit of tokens.
+    /// It reached a limit on tokens.
     Length,
-    /// A filter took over.
+    /// A content filter stopped it.
     Filtered,
 }
 
 impl<'a> Chunk<'a> {
-    /// Reads an event's payload or a plain answer's body. `choice` is the index of the choice that
-    /// is listened to, once one has said something.
+    /// Reads an event's payload or a plain answer's body. `choice` is the index of the selected
+    /// choice, once one has said something.
     pub(in crate::surface) fn read(
         body: &'a [u8],
         choice: &mut Option<u64>,
@@ -90,7 +90,7 @@ impl<'a> Chunk<'a> {
         Ok(chunk)
     }
 
-    /// What was used, where its usage says so in numbers to be believed.
+    /// The usage, if it is given in plausible numbers.
     pub(in crate::surface) fn used(&self) -> answer::Usage {
         let believed = |tokens: u64| Some(tokens).filter(|t| (1..=MOST_TOKENS).contains(t));
         answer::Usage {
@@ -99,13 +99,13 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// A choice is there.
+    /// Whether there is a choice.
     pub(in crate::surface) fn has_choice(&self) -> bool {
         self.has_choice
     }
 
-    /// What it says to whoever asks only that: the same as [`crate::answer::read`], so
-    /// that an event need not be read twice.
+    /// What it says, as [`crate::answer::read`] would return it, so that an event need not be read
+    /// twice.
     pub(in crate::surface) fn said(&self) -> Said {
         match &self.error {
             Some(error) => Said::Error(error.clone()),
@@ -136,7 +136,7 @@ impl<'a> Chunk<'a> {
                 "finish_reason" => choice.finish = self.finish(value),
                 "error" => {
                     let error = UpstreamError::told_by_choice(value);
-                    // Its own words say more than a finish reason.
+                    // The error itself says more than a finish reason.
                     if error.is_some() {
                         self.error = error;
                     }
@@ -151,7 +151,7 @@ impl<'a> Chunk<'a> {
         if listened.is_none() && self.useful {
             *listened = Some(index);
         }
-        // Some leave the index out: then the second choice looks like the first.
+        // Some leave the index out; then the second choice looks like the first.
         if *listened == Some(index) && !std::mem::replace(&mut self.is_read, true) {
             self.first = choice;
         }
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use crate::request::Endpoint;
 
-    /// A chunk by itself.
+    /// A chunk on its own.
     fn read(body: &[u8]) -> Result<Chunk<'_>, json::Error> {
         Chunk::read(body, &mut None)
     }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_read_whatever_stands_around_it() {
+    fn a_chunk_is_read_whatever_surrounds_it() {
         let chunk = read(
             br#"{"id":"gen-1","model":"a/b:free","provider":"X","choices":[{"index":0,"delta":
             {"role":"assistant","content":"H\"i","reasoning":"","reasoning_content":"hm","refusal":null,
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_is_one_of_three() {
+    fn every_finish_reason_is_one_of_three() {
         #[rustfmt::skip]
         let rows = [
             (r#""stop""#,           Some(Finish::Done)),

@@ -1,4 +1,4 @@
-//! `reasoning_details`, put together from the fragments they come in.
+//! `reasoning_details`, assembled from the fragments they arrive in.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,35 +12,35 @@ pub(super) const MAX_DEPTH: usize = 12;
 const TEXT: &str = r#""reasoning.text""#;
 const SUMMARY: &str = r#""reasoning.summary""#;
 
-/// What a detail takes beside its text.
+/// What a detail occupies besides its text.
 const OVERHEAD: usize = 256;
 
-/// Details with more members than any known one are not put together: each is looked for among
-/// all of them, and costs many times its text.
+/// Details with more members than any known one are not assembled: each fragment's members are
+/// searched for among all of them, which costs many times its text.
 const MAX_MEMBERS: usize = 16;
 
 /// More details than any model has in one answer: each costs many times its text.
 const MAX_DETAILS: usize = 16_384;
 
-/// The details of a stream's reasoning, their fragments put together.
+/// The details of a stream's reasoning, assembled from fragments.
 #[derive(Debug, Default)]
 pub(in crate::surface) struct Details {
     list: Vec<Detail>,
-    /// The last detail that may go on, by its `type` and `index`.
+    /// The last detail that may be continued, by its `type` and `index`.
     last: HashMap<(String, Option<String>), usize>,
     /// How many bytes it holds, roughly.
     held: usize,
-    /// What stood around the text of the last fragment.
+    /// What surrounded the text of the last fragment.
     around: Option<(String, String)>,
     too_many: bool,
 }
 
 #[derive(Debug)]
 enum Detail {
-    /// One that may come in pieces, by its members.
+    /// One that may arrive in pieces, as its members.
     Text(Vec<(String, String)>),
     Summary(Vec<(String, String)>),
-    /// Any other, as it came.
+    /// Any other, as it arrived.
     Whole(String),
 }
 
@@ -59,7 +59,7 @@ impl Details {
             }
             at = Some(self.take(fragment));
         }
-        // The next fragment's text would go behind the last detail's.
+        // The next fragment's text would be appended to the last detail.
         let last = at.is_some_and(|at| at + 1 == self.list.len());
         if last && let Some(Detail::Text(_)) = self.list.last() {
             self.around = around(details.text());
@@ -71,7 +71,8 @@ impl Details {
         self.too_many
     }
 
-    /// What has come so far; what comes now begins anew. That there was too much of it stays known.
+    /// Takes what has come so far; what comes next starts anew. That there was too much is
+    /// remembered.
     pub(in crate::surface) fn taken(&mut self) -> Self {
         let too_many = self.too_many;
         let taken = std::mem::take(self);
@@ -79,7 +80,7 @@ impl Details {
         taken
     }
 
-    /// Takes one fragment; answers the place of the detail that it is of.
+    /// Takes one fragment, and returns the index of the detail it belongs to.
     fn take(&mut self, fragment: Raw<'_>) -> usize {
         let [kind, index] = fragment.pick(["type", "index"]);
         let kind = kind.map_or("", Raw::text);
@@ -109,14 +110,14 @@ impl Details {
         self.list.len() - 1
     }
 
-    /// Nearly every fragment differs from the one before it in its text alone: then it needs not
-    /// be read to be put behind that.
+    /// Nearly every fragment differs from the one before only in its text: then it can be appended
+    /// without being parsed.
     fn repeats(&mut self, details: &str) -> bool {
         let text = self.around.as_ref().and_then(|(before, after)| {
             let text = details.strip_prefix(before.as_str())?;
             text.strip_suffix(after.as_str())
         });
-        // A quote might end the string, a backslash take the one behind it.
+        // A quote might end the string, a backslash escape the character after it.
         let text = text.filter(|text| !text.contains(['"', '\\']));
         let (Some(text), Some(detail)) = (text, self.list.last_mut()) else {
             return false;
@@ -137,7 +138,7 @@ impl Details {
         self.held
     }
 
-    /// Writes them as JSON; the text that the client was shown stands as a 0.
+    /// Writes them as JSON; a text that the client was shown is written as a 0.
     pub(super) fn write(&self, shown: &str, out: &mut Vec<u8>) {
         let is_shown = self.is_shown(shown);
         out.push(b'[');
@@ -150,7 +151,7 @@ impl Details {
         out.push(b']');
     }
 
-    /// The one text there is, if there is no more than that and it is what the client was shown.
+    /// The only text, if there is just one and it is what the client was shown.
     fn is_shown(&self, shown: &str) -> bool {
         let [detail] = self.list.as_slice() else {
             return false;
@@ -161,14 +162,14 @@ impl Details {
     }
 }
 
-/// What stands before and behind the text of the only detail, if it has one.
+/// What surrounds the text of the only detail, if it has one.
 fn around(details: &str) -> Option<(String, String)> {
     let object = details.strip_prefix('[')?.strip_suffix(']')?;
     let mut members = Members::open(object.as_bytes(), MAX_DEPTH).ok()??;
     let mut found = None;
     while let Some(member) = members.next().ok()? {
         if member.key == "text" && member.value.kind() == Kind::String {
-            // Less the quotes, and behind the bracket.
+            // Without the quotes, and after the bracket.
             found = Some((member.value_start + 2, member.end));
         }
     }
@@ -178,7 +179,7 @@ fn around(details: &str) -> Option<(String, String)> {
 }
 
 impl Detail {
-    /// The members of one that may come in pieces.
+    /// The members of one that may arrive in pieces.
     fn members(&self) -> &[(String, String)] {
         match self {
             Self::Text(members) | Self::Summary(members) => members,
@@ -211,7 +212,7 @@ impl Detail {
         out.push(b'}');
     }
 
-    /// Puts more text behind the text; answers whether there was one.
+    /// Appends to the text; returns whether there was one.
     fn append(&mut self, more: &str) -> bool {
         let mut members = self.members_mut().into_iter().flatten();
         let text = members.find(|(key, _)| key == "text");
@@ -224,7 +225,7 @@ impl Detail {
         true
     }
 
-    /// Puts a fragment to it, if it has no more members than can be looked through.
+    /// Merges a fragment into it, if it has few enough members.
     fn merge(&mut self, fragment: Raw<'_>) -> bool {
         let Some(members) = self.members_mut().filter(|m| m.len() <= MAX_MEMBERS) else {
             return false;

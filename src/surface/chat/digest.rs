@@ -1,19 +1,19 @@
-//! A short word for a text that is too long to be carried.
+//! A short stand-in for a text that is too long to be carried.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-/// How many digits tell the names, or the ids, of one conversation apart.
+/// How many digits distinguish the names, or the ids, of one conversation.
 pub(super) const DIGEST: usize = 8;
 
-/// The digits: lower case only, as a model has to repeat them in a name.
+/// The digits: lower case only, because a model has to repeat them in a name.
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// `len` digits, at most 12, that other texts do not have. Another build may have others for it.
+/// `len` digits, at most 12, distinct from those of other texts. They may differ between builds.
 pub(super) fn digest(pieces: &[&str], len: usize) -> String {
     let mut hasher = DefaultHasher::new();
     for piece in pieces {
         hasher.write(piece.as_bytes());
-        // No piece has this byte.
+        // No piece contains this byte.
         hasher.write_u8(0xff);
     }
     let bits = hasher.finish();
@@ -24,7 +24,7 @@ pub(super) fn digest(pieces: &[&str], len: usize) -> String {
     (0..len.min(12)).filter_map(digit).collect()
 }
 
-/// Whether it could be one.
+/// Whether it could be a digest.
 pub(super) fn is_digest(text: &str) -> bool {
     text.bytes().all(|b| DIGITS.contains(&b))
 }

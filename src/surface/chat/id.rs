@@ -1,16 +1,17 @@
-//! The ids of calls, as a client gets them.
+//! The ids of calls, as a client sees them.
 //!
-//! What an upstream calls its calls is not to be relied on: some number them anew in each answer,
-//! some give two calls one id, some give none, and clients drop what they take for a repetition.
-//! So each call gets an id of ours, `flp_`, twelve digits that no other call has, and behind them
-//! what leads back to the upstream's own, which goes up again in the next turn:
+//! The upstream's ids for its calls cannot be relied on: some restart numbering in each answer,
+//! some give two calls the same id, some give none, and clients drop what looks like a repetition.
+//! So each call gets one of our ids: `flp_`, twelve digits that no other call has, and after them
+//! what leads back to the upstream's own id, which is sent upstream again in the next turn:
 //!
-//! | behind the digits | |
+//! | after the digits | |
 //! | --- | --- |
-//! | `_` and the own id | as it is, if it has only letters, digits, `_` and `-` |
-//! | `-` and the own id | each other byte, and `-`, as `-` and two hex digits |
-//! | `d` and a digest | the own id would not fit: `reasoning_details` of the turn may name it |
-//! | nothing | there is none, or another call of the answer has it: ours goes up |
+//! | `_` and the upstream's id | as it is, if it has only letters, digits, `_` and `-` |
+//! | `-` and the upstream's id | each other byte, and `-`, as `-` and two hex digits |
+//! | `d` and a digest | the upstream's id would not fit: `reasoning_details` of the turn may name
+//! it |
+//! | nothing | there is none, or another call of the answer has it: ours is sent upstream |
 
 use std::borrow::Cow;
 
@@ -19,16 +20,16 @@ use crate::json::{Unescape, write};
 
 const MARK: &str = "flp_";
 
-/// How many digits make it unlike all others.
+/// How many digits make it unique.
 const DIGITS: usize = 12;
 
-/// An id of the upstream's that is longer is none: it is kept, and looked for among the others.
+/// An upstream id longer than this is ignored: ids are kept, and compared with each other.
 pub(super) const MAX_ID: usize = 128;
 
-/// What strict clients take.
+/// What strict clients accept.
 const LONGEST: usize = 64;
 
-/// The id of the call that is number `at` in an answer; `own` is the upstream's, escaped.
+/// The id of call number `at` in an answer; `own` is the upstream's id, escaped.
 pub(in crate::surface) fn call_id(answer: &str, at: usize, own: &str) -> String {
     let mut id = String::with_capacity(LONGEST);
     id.push_str(MARK);
@@ -60,14 +61,14 @@ pub(in crate::surface) fn call_id(answer: &str, at: usize, own: &str) -> String 
     id
 }
 
-/// Whether upstreams take an id that is not ours: the longest that strict hosts take, of the
-/// characters that some of them make theirs of.
+/// Whether upstreams accept an id that is not ours: at most as long as strict hosts allow, and made
+/// of the characters that all of them allow.
 pub(super) fn fits(id: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':');
     id.len() <= LONGEST && id.bytes().all(plain)
 }
 
-/// An id of ours for the call that is number `at` of a conversation, whose own does not do.
+/// One of our ids for call number `at` of a conversation, whose own id is unusable.
 pub(super) fn made(own: &str, at: usize) -> String {
     format!("{MARK}{}", digest(&[own, &at.to_string()], DIGITS))
 }
@@ -75,13 +76,13 @@ pub(super) fn made(own: &str, at: usize) -> String {
 /// What an id in a history leads to. All strings are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known<'a> {
-    /// The id that goes up: the upstream's own, or the given one where it leads nowhere.
+    /// The id to send upstream: the upstream's own, or the given one if it leads nowhere.
     As(Cow<'a, str>),
-    /// The one with this digest, where the details name it.
+    /// The id with this digest, if the details name it.
     Digest(&'a str),
 }
 
-/// Reads an id of a history.
+/// Reads an id from a history.
 pub(super) fn known(id: &str) -> Known<'_> {
     let as_it_is = Known::As(Cow::Borrowed(id));
     let Some((digits, rest)) = id
@@ -102,7 +103,7 @@ pub(super) fn known(id: &str) -> Known<'_> {
     }
 }
 
-/// What stands for this id, escaped, in one of ours. None if it is too long for an id of a call.
+/// What represents this escaped id in one of ours. `None` if it is too long to be the id of a call.
 pub(super) fn digest_of(id: &str) -> Option<String> {
     let own: String = Unescape::new(id).collect();
     (id.len() <= MAX_ID).then(|| digest(&[&own], DIGEST))
@@ -128,12 +129,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_upstreams_own_id_is_got_back_where_it_fits() {
+    fn the_upstreams_own_id_is_recovered_where_it_fits() {
         let vllm = format!("chatcmpl-tool-{}", "0f".repeat(16));
         let long = format!("tool_0_{}", "x".repeat(60));
         #[rustfmt::skip]
         let rows = [
-            // own                           what goes up: itself, ours, or what details name
+            // own                           what is sent upstream: itself, ours, or what details name
             ("call_0",                       "own"),
             ("functions.Bash:0",             "own"),
             ("call-1b4e28ba-2fa1-11d2",      "own"),
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_calls_have_one_id() {
+    fn no_two_calls_have_the_same_id() {
         let mut seen = std::collections::HashSet::new();
         for answer in 0..1_000 {
             for at in 0..10 {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_goes_up_as_it_is() {
+    fn an_id_that_is_not_ours_is_sent_upstream_unchanged() {
         #[rustfmt::skip]
         let rows = [
             "", "call_0", "toolu_01", "flp_", "flp_short", "flp_abcdefghijkl_", "flp_ABCDEFGHIJKL_x", "flp_abcdefghijklx",

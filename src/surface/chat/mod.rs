@@ -1,8 +1,8 @@
 //! The Chat Completions side of a translation: what is written to the upstream, and what is read
 //! from it.
 //!
-//! Pure, and ignorant of the surfaces: whatever only one of them has is turned into this, or out
-//! of it, in that one's room. Strings travel escaped, as they came.
+//! Pure, and ignorant of the surfaces: whatever only one of them has is converted to and from this
+//! in that surface's module. Strings are passed on escaped, as they came.
 
 mod arguments;
 mod as_text;

@@ -1,21 +1,22 @@
-//! The name of a tool, as every upstream takes it.
+//! The name of a tool, in a form that every upstream accepts.
 //!
-//! Clients join a server's name and a tool's, and what comes of it may be longer than the 64
-//! characters that strict hosts take, or have others than letters, digits, `_` and `-`. Such a
-//! name is cut in its middle, where a digest stands for what is lost, so that no two become one.
+//! Clients join a server's name and a tool's, and the result may be longer than the 64 characters
+//! that strict hosts allow, or have characters other than letters, digits, `_` and `-`. Such a name
+//! is cut in the middle, where a digest replaces what is lost, so that no two names become the
+//! same.
 
 use std::borrow::Cow;
 
 use super::digest::{DIGEST, digest};
 use crate::json::Unescape;
 
-/// What a function's name may have at most.
+/// The maximum length of a function's name.
 const MAX_NAME: usize = 64;
 
-/// What is left of each end of a name that is cut.
+/// How much is kept of each end of a name that is cut.
 const END: usize = (MAX_NAME - DIGEST - 2) / 2;
 
-/// The name that goes up for a given one, both escaped.
+/// The name to send upstream for a given one, both escaped.
 pub(in crate::surface) fn fitting(name: &str) -> Cow<'_, str> {
     if name.len() <= MAX_NAME && name.bytes().all(is_plain) {
         Cow::Borrowed(name)
@@ -24,7 +25,8 @@ pub(in crate::surface) fn fitting(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name with its digest, whether it would fit or not: for one that another tool has already.
+/// The name with its digest, whether it would fit or not: used when another tool already has the
+/// name.
 pub(in crate::surface) fn cut(name: &str) -> String {
     let name: String = Unescape::new(name).collect();
     let digest = digest(&[&name], DIGEST);
@@ -81,7 +83,11 @@ mod tests {
             );
         }
         let other = "n".repeat(66);
-        assert_ne!(fitting(&long), fitting(&other), "cut alike, they stay two");
+        assert_ne!(
+            fitting(&long),
+            fitting(&other),
+            "cut alike, they stay distinct"
+        );
         assert_ne!(fitting("a.b"), fitting("a/b"));
     }
 }

@@ -5,7 +5,7 @@ use super::name::fitting;
 use crate::json::{Raw, write};
 use crate::surface::place::{Invalid, Place};
 
-/// What stands between the words `content` and the next message. All strings are still escaped.
+/// A part of a message's content, still escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::surface) enum Part<'a> {
     Text(&'a str),
@@ -19,9 +19,9 @@ pub(in crate::surface) enum Part<'a> {
     },
     /// The JSON object `{"data", "format"}`.
     Audio(&'a str),
-    /// The name of a tool that a search has found, told as it goes up.
+    /// The name of a tool that a search has found, as it is known upstream.
     Tool(&'a str),
-    /// What has no part of its own: told in words.
+    /// Something with no equivalent among parts: rendered as text.
     Foreign(Raw<'a>),
 }
 
@@ -30,7 +30,7 @@ pub(in crate::surface) enum Part<'a> {
 pub(in crate::surface) enum Url<'a> {
     /// As a URL.
     Whole(&'a str),
-    /// Here, in two pieces.
+    /// Inline, in two pieces.
     Data {
         media_type: &'a str,
         base64: &'a str,
@@ -38,7 +38,7 @@ pub(in crate::surface) enum Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// A URL that an upstream may be told to read: of this machine's files and the like it may not.
+    /// A URL that an upstream may be asked to read; never one of a local file and the like.
     pub(in crate::surface) fn read(url: &'a str, place: &Place<'_>) -> Result<Self, Invalid> {
         let fits = |scheme: &str| {
             url.get(..scheme.len())
@@ -65,7 +65,7 @@ impl<'a> Url<'a> {
 }
 
 impl Part<'_> {
-    /// Writes it as a chat completion's part.
+    /// Writes it as a part of a chat completion.
     pub(super) fn write(self, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => {
@@ -108,7 +108,7 @@ impl Part<'_> {
         }
     }
 
-    /// Writes what it says in words, escaped; whether it does.
+    /// Writes it as escaped text; returns whether it has any.
     pub(super) fn say(self, out: &mut Vec<u8>) -> bool {
         match self {
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
@@ -122,13 +122,13 @@ impl Part<'_> {
         true
     }
 
-    /// Whether it is text with nothing in it, which some upstreams refuse beside other parts.
+    /// Whether it is an empty text, which some upstreams reject beside other parts.
     pub(super) fn is_blank(self) -> bool {
         matches!(self, Self::Text(""))
     }
 }
 
-/// A text part of words of our own.
+/// A text part in our own words.
 pub(super) fn note(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(br#"{"type":"text","text":"#);
     write::string(out, text);
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_urls_that_an_upstream_can_read_pass() {
+    fn only_urls_that_an_upstream_can_read_are_accepted() {
         #[rustfmt::skip]
         let rows = [
             ("https://a/b.png",            true),

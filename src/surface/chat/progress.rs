@@ -1,23 +1,23 @@
-//! A call's arguments as they come: a JSON object in pieces, of which nothing may be left over.
+//! A call's arguments as they arrive: a JSON object in pieces, with nothing after it.
 
 use std::borrow::Cow;
 
 use crate::json::Unescape;
 
-/// How far they have come.
+/// How far the arguments have got.
 ///
-/// An object that is closed is all there is: some providers repeat it whole in the last fragment,
-/// and no client can read what is behind it. Some begin with a `{}` that stands for nothing yet,
-/// so that one is not handed out; whoever ends up with no arguments has an empty object.
+/// Once an object is closed, the arguments are complete: some providers repeat the whole object in
+/// the last fragment, and no client can read what follows it. Some start with a placeholder `{}`,
+/// so that is not handed out; a call that ends without arguments has an empty object.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     state: State,
     depth: u32,
     in_string: bool,
     escaped: bool,
-    /// How many letters of a `null` have come, which are not handed out.
+    /// How many letters of a `null` have come, and are held back.
     null: usize,
-    /// Of what has come so far, less the white space between its values.
+    /// A fingerprint of what has come so far, without the white space between values.
     mark: Mark,
 }
 
@@ -25,18 +25,18 @@ pub(super) struct Progress {
 enum State {
     #[default]
     Nothing,
-    /// `{}` or `null`, and perhaps more to come.
+    /// `{}` or `null`, perhaps with more to come.
     Empty,
     /// Within an object.
     Open,
-    /// Behind it.
+    /// After it.
     Closed,
-    /// No object: a freeform tool's input as a model may write it.
+    /// Not an object: a freeform tool's input as a model may write it.
     Text,
 }
 
 impl Progress {
-    /// Takes the next piece, escaped, and answers what of it belongs to them.
+    /// Takes the next piece, escaped, and returns what of it belongs to the arguments.
     pub(super) fn take<'a>(&mut self, piece: Cow<'a, str>) -> Option<Cow<'a, str>> {
         match self.state {
             State::Closed => return None,
@@ -75,17 +75,17 @@ impl Progress {
         })
     }
 
-    /// As it looks, they are whole.
+    /// Whether they appear to be complete.
     pub(super) fn are_whole(&self) -> bool {
         matches!(self.state, State::Empty | State::Closed)
     }
 
-    /// They are an object that is closed: nothing can follow.
+    /// Whether they are a closed object: nothing can follow.
     pub(super) fn are_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// Whether these, escaped, are the same.
+    /// Whether these arguments, escaped, are the same.
     pub(super) fn are(&self, others: &str) -> bool {
         let mut whole = Self {
             state: State::Open,
@@ -95,7 +95,7 @@ impl Progress {
         whole.mark == self.mark
     }
 
-    /// Reads on; answers where the object ends, if it does.
+    /// Reads on; returns where the object ends, if it does.
     fn feed(&mut self, piece: &str) -> Option<usize> {
         let mut chars = Unescape::new(piece);
         while let Some(c) = chars.next() {
@@ -123,10 +123,10 @@ impl Progress {
 
 const NULL: &str = "null";
 
-/// What the first pieces of arguments show.
+/// What the first pieces of the arguments show.
 enum First {
     Blank,
-    /// So many letters of a `null`, and perhaps more to come.
+    /// This many letters of a `null`, perhaps with more to come.
     Null(usize),
     Empty,
     Object,
@@ -146,8 +146,8 @@ fn first(held: &str, piece: &str) -> First {
     }
 }
 
-/// Tells texts apart without keeping them. Whoever makes two alike on purpose loses a call of his
-/// own answer.
+/// Distinguishes texts without keeping them. An upstream that provokes a collision loses a call of
+/// its own answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark(u64);
 
@@ -164,7 +164,7 @@ impl Mark {
     }
 }
 
-/// The same for a text that is there as a whole.
+/// The same for a complete text.
 pub(super) fn mark(text: &str) -> u64 {
     let mut mark = Mark::default();
     text.chars().for_each(|c| mark.add(u32::from(c)));
@@ -175,7 +175,7 @@ pub(super) fn mark(text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    /// What is handed out, and whether it looks whole.
+    /// What is handed out, and whether it looks complete.
     fn taken(pieces: &[&str]) -> (String, bool) {
         let mut arguments = Progress::default();
         let out = pieces
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_whole_when_their_object_is() {
+    fn arguments_are_complete_when_their_object_is() {
         #[rustfmt::skip]
         let rows: &[(&[&str], &str, bool)] = &[
             (&[r#"{\"a\":"#, r#"\"}\"}"#],                 r#"{\"a\":\"}\"}"#,        true),
@@ -197,14 +197,14 @@ mod tests {
             (&[r#"{\"a\":[{}]}"#],                         r#"{\"a\":[{}]}"#,         true),
             (&[r"\u007b\u007d\u007d", "x"],                r"\u007b\u007d",             true),
             (&["{", "}"],                                   "{}",                       true),
-            // Repeated whole in the last fragment, or in pieces again; spaced in another way.
+            // Repeated in full in the last fragment, or again in pieces; spaced differently.
             (&[r#"{\"a\""#, ":1}", r#"{\"a\":1}"#],         r#"{\"a\":1}"#,           true),
             (&[r#"{\"a\": 1}"#, r#"{\"a\""#, ":1}"],        r#"{\"a\": 1}"#,          true),
             (&[r#"{\"a\":1}{\"a\":1}"#],                    r#"{\"a\":1}"#,           true),
             (&[r#"{\"a\":1}\n\n"#, " }"],                  r#"{\"a\":1}"#,           true),
-            // Pieces that are alike are no repetition.
+            // Equal pieces are not a repetition.
             (&[r#"{\"a\":\""#, "ab", "ab", r#"\"}"#],       r#"{\"a\":\"abab\"}"#,    true),
-            // An empty object may stand for what is still to come.
+            // An empty object may be a placeholder for what is still to come.
             (&["{}"],                                       "",                         true),
             (&["{ }", r#"{\"a\":1}"#],                      r#"{\"a\":1}"#,           true),
             (&["null"],                                     "",                         true),
@@ -212,7 +212,7 @@ mod tests {
             (&["nu", "ll", r#"{\"a\":1}"#],                 r#"{\"a\":1}"#,           true),
             (&["n", "u", "mber"],                           "number",                   false),
             (&["", "  ", r"\n"],                            "",                         false),
-            // What is no object has no end that could be seen.
+            // What is not an object has no visible end.
             (&["*** Begin {x}", " end"],                    "*** Begin {x} end",        false),
             (&[r#"\"{}\""#, "x"],                           r#"\"{}\"x"#,             false),
             (&["[1]", "2"],                                 "[1]2",                     false),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_arguments_are_known_however_they_are_cut_and_spaced() {
+    fn equal_arguments_are_recognised_however_they_are_cut_and_spaced() {
         let mut arguments = Progress::default();
         for piece in [r#"{\"a\""#, r#": \"x y\"}"#] {
             arguments.take(Cow::Borrowed(piece));

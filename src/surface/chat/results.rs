@@ -1,6 +1,6 @@
-//! Which result answers which call, and where it goes. Strict hosts want every call answered
-//! once, right behind the message that makes it; histories are cut, interrupted, and put a
-//! user's words in between.
+//! Which result answers which call, and where it goes. Strict hosts want every call answered once,
+//! right after the message that makes it; but histories get cut and interrupted, and have user
+//! messages in between.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -9,23 +9,23 @@ use std::ops::Range;
 use super::id::{Known, fits, known, made};
 use super::turn::Settled;
 
-/// What is said in place of a result that is missing.
+/// The text sent in place of a missing result.
 const NONE_KNOWN: &[u8] = b"No result of this call is known.";
 
 /// The calls of a conversation, and their results.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     calls: Vec<Call>,
-    /// How many of the calls stand in messages that are written.
+    /// How many of the calls are in messages that have been written.
     placed: usize,
-    /// What the calls of the turn in the making are called upstream.
+    /// The upstream ids of the current turn's calls.
     taken: HashSet<Box<str>>,
-    /// The calls without a result, by the ids they may be answered under: of the last message
-    /// that has some the first one comes last.
+    /// The unanswered calls, by the ids they may be answered under. In each list, the first call of
+    /// the last message that has any comes last.
     open: HashMap<Box<str>, Vec<usize>>,
     /// The contents of the results, escaped.
     contents: Vec<u8>,
-    /// What some of the ids are upstream, as the details of their turns have told.
+    /// The upstream ids that the details of their turns have revealed.
     settled: HashMap<String, String>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Results {
 struct Call {
     /// Escaped.
     id: Box<str>,
-    /// Another id that a result may name it by.
+    /// Another id that a result may refer to it by.
     alias: Option<Box<str>>,
     /// Where the message that makes it ends.
     behind: usize,
@@ -41,8 +41,8 @@ struct Call {
 }
 
 impl Results {
-    /// Notes a call of the turn in the making, and answers the id it goes by: a client may have
-    /// given none, or one that strict hosts refuse, as another proxy has made them.
+    /// Notes a call of the current turn, and returns the id it is sent under: a client may have
+    /// given none, or one that strict hosts reject because another proxy made it.
     pub(super) fn expect(&mut self, id: &str, alias: Option<&str>) -> &str {
         let (mut id, mut alias): (Box<str>, Option<Box<str>>) = match (id, alias) {
             ("", Some(alias)) if !alias.is_empty() => (alias.into(), None),
@@ -56,7 +56,7 @@ impl Results {
             Known::As(up) => up.into(),
             Known::Digest(_) => id.clone(),
         };
-        // What an upstream itself has given fits it.
+        // An id that the upstream itself gave is acceptable to it.
         let is_fit = up != id || fits(&id);
         if !self.taken.insert(up) || !is_fit {
             let anew = made(&id, self.calls.len());
@@ -71,8 +71,8 @@ impl Results {
         self.calls.last().map_or("", |call| &call.id)
     }
 
-    /// The turn's message is written, and ends here. Of some ids it has told what they are
-    /// upstream.
+    /// The turn's message has been written and ends here. `settled` has the upstream ids that it
+    /// revealed.
     pub(super) fn place(&mut self, behind: usize, settled: Settled) {
         self.settled.extend(settled);
         let turn = self.calls.iter_mut().enumerate().skip(self.placed);
@@ -87,11 +87,11 @@ impl Results {
         self.taken.clear();
     }
 
-    /// Takes the content of a result, which `write` writes, unless no call waits for it.
+    /// Takes the content of a result, which `write` writes, unless no call is waiting for it.
     pub(super) fn answer(&mut self, id: &str, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let waiting = self.open.get_mut(id);
         let calls = &mut self.calls;
-        // One that has an alias may have been answered under that.
+        // A call with an alias may have been answered under that.
         let next = waiting.and_then(|waiting| {
             std::iter::from_fn(|| waiting.pop())
                 .find(|at| calls.get(*at).is_some_and(|call| call.content.is_none()))
@@ -105,7 +105,7 @@ impl Results {
         true
     }
 
-    /// Writes the messages from `start` on, each call's result behind the message that makes it.
+    /// Writes the messages from `start` on, each call's result after the message that makes it.
     pub(super) fn weave(&self, messages: &[u8], start: usize, out: &mut Vec<u8>) {
         let mut done = start;
         for call in self.calls.iter().take(self.placed) {

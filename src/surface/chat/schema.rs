@@ -1,18 +1,18 @@
-//! A JSON schema, less what strict hosts refuse a whole request for.
+//! A JSON schema without what makes strict hosts reject a whole request.
 //!
-//! Many compile a `pattern` with an engine that knows no lookaround, no references back and no
-//! `\p{...}`. A pattern is a hint to the model; a schema says enough without it.
+//! Many compile a `pattern` with an engine that knows no lookaround, no backreferences and no
+//! `\p{...}`. A pattern is a hint to the model; the schema is useful without it.
 
 use crate::json::{self, Kind, Raw, Reader, write};
 use crate::request::Dropped;
 
-/// What is noted of a schema that lost something.
+/// What is reported for a schema that lost something.
 const NOTE: &str = "pattern";
 
-/// No schema nests deeper; what does is left as it is.
+/// No schema nests deeper; one that does is left as it is.
 const MAX_DEPTH: usize = 128;
 
-/// Writes a schema, less the patterns that not every engine reads.
+/// Writes a schema without the patterns that some engines cannot read.
 pub(in crate::surface) fn write_schema(schema: Raw<'_>, out: &mut Vec<u8>, dropped: &mut Dropped) {
     let text = schema.text();
     if !may_be_suspect(text) {
@@ -31,18 +31,19 @@ pub(in crate::surface) fn write_schema(schema: Raw<'_>, out: &mut Vec<u8>, dropp
     if cut.any {
         dropped.note(NOTE);
     } else {
-        // As it came.
+        // Unchanged.
         out.truncate(start);
         out.extend_from_slice(text.as_bytes());
     }
 }
 
-/// A quick look at the whole, for most schemas have nothing of the kind. A `<` may be escaped.
+/// A quick check of the whole text, since most schemas have nothing of the kind. A `<` may be
+/// escaped.
 fn may_be_suspect(text: &str) -> bool {
     text.contains("pattern") && (text.contains("(?") || text.contains(r"\\"))
 }
 
-/// Whether engines without memory and without Unicode's tables refuse this pattern.
+/// Whether engines without backtracking and without Unicode tables reject this pattern.
 fn is_suspect(pattern: &str) -> bool {
     let mut chars = pattern.chars().peekable();
     let mut in_class = false;
@@ -69,14 +70,14 @@ fn is_suspect(pattern: &str) -> bool {
     false
 }
 
-/// Where in a schema a value stands.
+/// What a value in a schema is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Within {
-    /// It is a schema, or a list of some.
+    /// A schema, or a list of schemas.
     Schema,
-    /// Its members' names are the client's, their values schemas.
+    /// An object whose member names are the client's and whose values are schemas.
     Named,
-    /// As above, and the names are patterns.
+    /// The same, with patterns for names.
     NamedByPattern,
 }
 
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn only_patterns_that_some_engines_refuse_are_suspect() {
+    fn only_patterns_that_some_engines_reject_are_suspect() {
         #[rustfmt::skip]
         let rows = [
             (r"^(?=.*\d).+$",       true),

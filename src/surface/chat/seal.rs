@@ -1,18 +1,18 @@
-//! What the model thought, on its way to the client and back.
+//! The model's reasoning, on its way to the client and back.
 //!
-//! The upstream wants its `reasoning_details` back as they were: some models cannot go on after a
-//! tool call without them. The surfaces have one opaque string for that (`encrypted_content`,
-//! `signature`), so the details travel in it, less a text that stands beside it anyway. It is no
-//! secret, and a client that writes one of its own can say no more than a chat client can. The text
-//! is put back once at most, where it is the only detail's: a seal grows by no more than that.
+//! The upstream wants its `reasoning_details` back unchanged: some models cannot go on after a tool
+//! call without them. The surfaces have one opaque string for that (`encrypted_content`,
+//! `signature`), so the details travel in it, without a text that is sent beside it anyway. It is
+//! not a secret, and a client that forges one can say no more than a chat client can. The text is
+//! put back at most once, where it is the only detail's: unsealing adds no more than that.
 
 use super::details::{Details, MAX_DEPTH};
 use crate::json::{Kind, Raw, Unescape, write};
 
-/// The seal's beginning: whose it is, and how to read it.
+/// How a seal begins: whose it is, and how to read it.
 const SEAL: &str = "flp1.";
 
-/// Writes the seal of the details, escaped, for a client that was `shown` this text.
+/// Writes the details as a seal, escaped, for a client that was `shown` this text.
 pub(in crate::surface) fn seal(out: &mut Vec<u8>, details: &Details, shown: &str) {
     out.extend_from_slice(SEAL.as_bytes());
     if details.is_empty() {
@@ -20,15 +20,15 @@ pub(in crate::surface) fn seal(out: &mut Vec<u8>, details: &Details, shown: &str
     }
     let mut text = Vec::new();
     details.write(shown, &mut text);
-    // It is made of texts.
+    // It was built from strings.
     write::escape(out, std::str::from_utf8(&text).unwrap_or_default());
 }
 
-/// The details that came back.
+/// Details that came back.
 #[derive(Debug)]
 pub(in crate::surface) struct Unsealed(String);
 
-/// Opens a seal, still escaped. `None` if it is somebody else's: no free model could read that.
+/// Opens a seal, still escaped. `None` if it was made elsewhere: no free model could read that.
 pub(in crate::surface) fn unseal(escaped: &str) -> Option<Unsealed> {
     let sealed = escaped.strip_prefix(SEAL)?;
     let text: String = Unescape::new(sealed).collect();
@@ -92,32 +92,32 @@ mod tests {
     fn details_come_back_as_they_were() {
         #[rustfmt::skip]
         let rows: &[(&[&str], &str, &str)] = &[
-            // Fragments of one text; the client was shown it.
+            // Fragments of one text, which the client was shown.
             (&[r#"[{"type":"reasoning.text","text":"The \"u","format":"unknown","index":0}]"#,
                r#"[{"type":"reasoning.text","text":"ser\"","format":"unknown","index":0}]"#], r#"The \"user\""#,
              r#",{"type":"reasoning.text","text":"The \"user\"","format":"unknown","index":0}"#),
-            // It was shown something else.
+            // The client was shown something else.
             (&[r#"[{"type":"reasoning.text","text":"a"}]"#], "b", r#",{"type":"reasoning.text","text":"a"}"#),
-            // A signature comes late; null says nothing.
+            // The signature arrives late; null says nothing.
             (&[r#"[{"type":"reasoning.text","text":"a","signature":null,"index":0}]"#,
                r#"[{"type":"reasoning.text","text":null,"signature":"s","index":0}]"#], "a",
              r#",{"type":"reasoning.text","text":"a","signature":"s","index":0}"#),
-            // Texts that differ in nothing else, with what has to be looked at more closely.
+            // Texts that differ in nothing else, with characters that need a closer look.
             (&[r#"[{"type":"reasoning.text","text":"a","index":0}]"#, r#"[{"type":"reasoning.text","text":" b","index":0}]"#,
                r#"[{"type":"reasoning.text","text":"\n\\","index":0}]"#, r#"[{"type":"reasoning.text","text":"","index":0}]"#,
                r#"[{"type":"reasoning.text","text":"\"c","index":0}]"#, r#"[{"type":"reasoning.text","text":"d","index":0}]"#], "",
              r#",{"type":"reasoning.text","text":"a b\n\\\"cd","index":0}"#),
-            // An index of its own, and back again.
+            // A different index, and back again.
             (&[r#"[{"type":"reasoning.text","text":"a","index":0}]"#, r#"[{"type":"reasoning.text","text":"b","index":1}]"#,
                r#"[{"type":"reasoning.text","text":"c","index":0}]"#, r#"[{"type":"reasoning.text","text":"d","index":0}]"#], "",
              r#",{"type":"reasoning.text","text":"acd","index":0},{"type":"reasoning.text","text":"b","index":1}"#),
-            // A kind that nobody knows is not put together.
+            // An unknown kind is not assembled.
             (&[r#"[{"type":"x","text":"a"}]"#, r#"[{"type":"x","text":"b"}]"#], "", r#",{"type":"x","text":"a"},{"type":"x","text":"b"}"#),
-            // Two of them, and one that is never in pieces.
+            // Two of them, and one that never comes in pieces.
             (&[r#"[{"type":"reasoning.summary","summary":"a","index":0},{"type":"reasoning.encrypted","data":"x","index":1}]"#,
                r#"[{"type":"reasoning.encrypted","data":"y","index":1}]"#], "a",
              r#",{"type":"reasoning.summary","summary":"a","index":0},{"type":"reasoning.encrypted","data":"x","index":1},{"type":"reasoning.encrypted","data":"y","index":1}"#),
-            // No text, one that is no object, a name to escape.
+            // No text, one that is not an object, a name to escape.
             (&[r#"[7,{"type":"reasoning.encrypted","data":"é","a\"b":[1,{}]}]"#], "",
              r#",{"type":"reasoning.encrypted","data":"é","a\"b":[1,{}]}"#),
         ];
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_was_shown_does_not_travel_twice() {
+    fn a_text_that_was_shown_is_not_sealed_again() {
         let text = "long ".repeat(100);
         let chunk = format!(r#"[{{"type":"reasoning.text","text":"{text}"}}]"#);
         assert!(sealed(&[&chunk], &text).len() < 60);

@@ -7,7 +7,7 @@ use super::arguments::write_object;
 use super::id::{Known, digest_of, known};
 use crate::json::{self, Raw, write};
 
-/// The pieces of an assistant message, in the making. All of them are escaped already.
+/// The pieces of an assistant message being built. All are already escaped.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     text: Vec<u8>,
@@ -15,18 +15,18 @@ pub(super) struct Turn {
     calls: Vec<u8>,
     reasoning: Vec<u8>,
     details: Vec<u8>,
-    /// Where in `calls` ids stand of which only the details may know what they were upstream.
+    /// Offsets in `calls` of ids whose upstream id only the details may know.
     unsettled: Vec<usize>,
 }
 
-/// The ids that were settled by a turn's details: the client's, and the upstream's own.
+/// The ids that a turn's details resolved: the client's, and the upstream's own.
 pub(super) type Settled = Vec<(String, String)>;
 
-/// What a call is made with.
+/// The arguments of a call.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::surface) enum Arguments<'a> {
-    /// The text of a JSON object, as a string that is still escaped. A model may have broken it, and
-    /// strict hosts then refuse every further request.
+    /// The text of a JSON object, as a string that is still escaped. A model may have broken it,
+    /// and strict hosts then reject every further request.
     Text(&'a str),
     /// The JSON document itself.
     Json(&'a str),
@@ -51,7 +51,7 @@ impl Turn {
         self.refusal.extend_from_slice(text.as_bytes());
     }
 
-    /// Reasoning, apart from what it follows.
+    /// Reasoning, separated from what it follows.
     pub(super) fn reasoning(&mut self, text: &[u8]) {
         if !self.reasoning.is_empty() && !text.is_empty() {
             self.reasoning.extend_from_slice(br"\n\n");
@@ -86,7 +86,7 @@ impl Turn {
             Arguments::Text(text) => {
                 let mut object = Vec::new();
                 write_object(text, &mut object);
-                // It is made of texts.
+                // It was built from strings.
                 write::string(out, std::str::from_utf8(&object).unwrap_or_default());
             }
             Arguments::Json(json) => write::string(out, json),
@@ -99,8 +99,8 @@ impl Turn {
         out.extend_from_slice(b"}}");
     }
 
-    /// Writes the message, with a comma before it, if there is one, and begins anew. Answers the
-    /// ids that results have to follow.
+    /// Writes the message, if there is one, with a comma before it, and starts over. Returns the
+    /// ids for the results that follow.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) -> Settled {
         let Self {
             text,
@@ -110,14 +110,14 @@ impl Turn {
             details,
             unsettled,
         } = std::mem::take(self);
-        // A message without a word is refused by many. What was thought before a turn was broken
-        // off led to nothing.
+        // Many hosts reject an empty message. Reasoning in a turn that was broken off led to
+        // nothing.
         if text.is_empty() && refusal.is_empty() && calls.is_empty() {
             return Settled::new();
         }
         let (calls, settled) = settle(calls, &unsettled, &details);
         out.extend_from_slice(br#",{"role":"assistant","content":"#);
-        // Hosts that know no refusals see its words at least.
+        // Hosts that know no refusals at least see the words.
         let words = if text.is_empty() && calls.is_empty() {
             &refusal
         } else {
@@ -153,8 +153,8 @@ impl Turn {
     }
 }
 
-/// Puts the upstream's own ids in the places of those that hold only a digest of them, where the
-/// details of the turn name the call: the model is to find its thought again.
+/// Restores the upstream ids in calls whose ids hold only a digest, where the details of the turn
+/// name the call: the model must be able to find its reasoning again.
 fn settle(calls: Vec<u8>, unsettled: &[usize], details: &[u8]) -> (Vec<u8>, Settled) {
     let mut settled = Settled::new();
     if unsettled.is_empty() || details.is_empty() {

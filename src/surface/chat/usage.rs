@@ -8,7 +8,7 @@ pub(in crate::surface) struct Usage {
     pub(in crate::surface) prompt: u64,
     pub(in crate::surface) completion: u64,
     pub(in crate::surface) total: u64,
-    /// Of the prompt: read from a cache, written to one.
+    /// Of the prompt: read from a cache, and written to one.
     pub(in crate::surface) cached: u64,
     pub(in crate::surface) cache_written: u64,
     /// Of the completion.
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_counts_as_none() {
+    fn missing_counts_are_zero() {
         let read = |text: &str| Usage::read(Raw::parse(text.as_bytes(), 9).unwrap());
         let full = r#"{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"cost":0,
             "prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},

@@ -1,4 +1,4 @@
-//! One block of a message, and what it says: a text, an image, a document, what was found in a search.
+//! One block of a message, and what it says: a text, an image, a document, or a search result.
 
 use crate::json::Raw;
 use crate::request::MAX_PARTS;
@@ -8,7 +8,7 @@ use crate::surface::unfit::Unfit;
 
 const STORED: &str = "names a stored file, and nothing is stored here: send the data itself";
 
-/// A block of the user's or a tool's, as far as any kind of block is read.
+/// A block of the user's or a tool's, with the fields that any kind of block may have.
 pub(super) struct Block<'a> {
     pub(super) kind: &'a str,
     pub(super) source: Option<Raw<'a>>,
@@ -58,13 +58,13 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// The result of a tool: the client's, or one that a server has run.
+    /// The result of a tool: the client's own, or one that a server ran.
     pub(super) fn is_result(&self) -> bool {
         self.kind.ends_with("tool_result")
     }
 }
 
-/// A text, an image, a document, or what was found in a search.
+/// A text, an image, a document, or a search result.
 pub(super) fn part<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
@@ -95,7 +95,7 @@ fn image<'a>(block: &Block<'a>, place: &Place<'_>) -> Result<Part<'a>, Invalid> 
     Ok(Part::Image { url, detail: None })
 }
 
-/// A `document` block: its title and context are said before it, where it has no name of its own.
+/// A `document` block: its title and context are written before it, unless it can carry a name.
 fn document<'a>(
     block: &Block<'a>,
     place: &Place<'_>,
@@ -152,7 +152,7 @@ fn document<'a>(
     Ok(())
 }
 
-/// A `search_result` block: its title and its address are said before its texts.
+/// A `search_result` block: its title and address are written before its texts.
 fn search_result<'a>(
     block: &Block<'a>,
     place: &Place<'_>,

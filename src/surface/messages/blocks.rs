@@ -1,8 +1,8 @@
 //! `system` and `messages`: blocks become the messages of a chat completion.
 //!
-//! `cache_control` and the like are marks for Anthropic's servers and mean nothing here. Nothing
-//! of a history is refused: what is no block, or lacks what it has to have, is left out and named.
-//! What the user asks last has to be as it should.
+//! `cache_control` and the like are markers for Anthropic's servers and mean nothing here. Nothing
+//! in a history is refused: what is not a block, or lacks a required member, is left out and named.
+//! What the user asks last has to be valid.
 
 use super::block::{Block, part};
 use crate::json::{Kind, Raw};
@@ -12,7 +12,7 @@ use crate::surface::chat::{Arguments, Body, Part, TOO_MANY, fitting, unseal};
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 
-/// Carries `messages` over. Answers the tools that are defined in it.
+/// Carries `messages` over. Returns the tools defined in it.
 pub(super) fn carry<'a>(
     messages: Raw<'a>,
     body: &mut Body,
@@ -57,7 +57,7 @@ pub(super) fn carry<'a>(
     Ok(tools)
 }
 
-/// What the system says before all: a string, or text blocks.
+/// What the system says first: a string, or text blocks.
 pub(super) fn texts<'a>(content: Raw<'a>, place: &Place<'_>) -> Result<Vec<&'a str>, Invalid> {
     if let Some(text) = content.escaped() {
         return Ok(vec![text]);
@@ -74,7 +74,7 @@ pub(super) fn texts<'a>(content: Raw<'a>, place: &Place<'_>) -> Result<Vec<&'a s
     Ok(texts)
 }
 
-/// What the system says within the conversation. It may define tools there.
+/// What the system says within the conversation. Tools may be defined there.
 fn system<'a>(
     content: Option<Raw<'a>>,
     body: &mut Body,
@@ -92,7 +92,7 @@ fn system<'a>(
         let [kind, text, tool] = block.pick(["type", "text", "tool"]);
         match (kind.and_then(Raw::escaped), text.and_then(Raw::escaped)) {
             (Some("text"), Some(text)) => texts.push(text),
-            // One that is only named again stands in the request's list.
+            // A tool that is only named again is in the request's list.
             (Some("tool_addition"), _) => {
                 tools.extend(tool.and_then(|tool| tool.get("definition")))
             }
@@ -102,7 +102,7 @@ fn system<'a>(
     body.system(texts);
 }
 
-/// What the user says, and the results of tools. Those come first: chat knows no other order.
+/// What the user says, and the results of tools. Results come first: chat knows no other order.
 fn user(content: Raw<'_>, place: &Place<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     if let Some(text) = content.escaped() {
         return body.user(&[Part::Text(text)]);
@@ -149,7 +149,7 @@ fn result(block: &Block<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     body.result(id.unwrap_or_default(), &parts, failed);
 }
 
-/// A piece of what a tool has returned: what is no part is told in words.
+/// A piece of what a tool returned: what is not a part is rendered as text.
 fn returned<'a>(piece: Raw<'a>, parts: &mut Vec<Part<'a>>, unfit: &mut Unfit<'_>) {
     let [kind, tool, url, inner] = piece.pick(["type", "tool_name", "url", "content"]);
     let text = |value: Option<Raw<'a>>| value.and_then(Raw::escaped);
@@ -222,7 +222,7 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
             ("redacted_thinking", ..) => {
                 redacted(data.and_then(Raw::escaped).unwrap_or_default(), body);
             }
-            // The client's tool, or one that a server has run.
+            // The client's tool, or one that a server ran.
             (_, _, Some(name)) if kind.ends_with("tool_use") => {
                 let input = match input.map(|input| (input.kind(), input)) {
                     Some((Kind::Object, input)) => Arguments::Json(input.text()),
@@ -249,7 +249,7 @@ fn assistant(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     }
 }
 
-/// A signature of ours holds the details; another's says nothing to a free model.
+/// One of our signatures holds the details; any other means nothing to a free model.
 fn thinking(text: &[u8], signature: Option<&str>, body: &mut Body) {
     let mut details = Vec::new();
     if let Some(unsealed) = signature.and_then(unseal) {

@@ -1,16 +1,16 @@
-//! A call of a message's stream.
+//! A call in a message's stream.
 
-/// A call in the making. Strings are escaped.
+/// A call in progress. Strings are escaped.
 #[derive(Debug, Default)]
 pub(super) struct Call {
-    /// The upstream's own.
+    /// The upstream's id.
     pub(super) id: String,
     pub(super) name: String,
     /// What came before its name.
     pub(super) early: String,
-    /// Its input looks whole: then its block may be closed.
+    /// Its input looks complete: its block may be closed.
     pub(super) whole: bool,
-    /// Some of its input has gone out.
+    /// Some of its input has been sent.
     pub(super) sent: bool,
     pub(super) closed: bool,
 }

@@ -1,4 +1,4 @@
-//! `count_tokens`: an estimate, as no free model's tokenizer is known before one has been chosen.
+//! `count_tokens`: an estimate, since no model has been chosen and its tokenizer is unknown.
 //!
 //! Four bytes of text make a token, which suits English prose and code; other scripts may be off by
 //! half. Schemas count as they are written.
@@ -10,17 +10,17 @@ use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
 
 const BYTES_PER_TOKEN: u64 = 4;
-/// What an image takes at the size that clients scale it to.
+/// The tokens of an image, at the size that clients scale it to.
 const TOKENS_PER_IMAGE: u64 = 1_600;
 /// A page of a PDF takes some 2,000 tokens and about 60 KB.
 const DOCUMENT_BYTES_PER_TOKEN: u64 = 32;
-/// Around each message and each tool.
+/// The overhead of each message and each tool.
 const TOKENS_AROUND: u64 = 4;
 
 /// The body that answers a request to count.
 ///
 /// # Errors
-/// The first thing that makes it no request.
+/// The first thing that makes it an invalid request.
 pub fn count_tokens(body: &Bytes, max_depth: usize) -> Result<Bytes, Invalid> {
     let mut fields = Fields::read(body, max_depth)?;
     let place = Place::top("messages");
@@ -37,12 +37,12 @@ pub fn count_tokens(body: &Bytes, max_depth: usize) -> Result<Bytes, Invalid> {
     Ok(out.into())
 }
 
-/// The same for a request whose answer begins before the upstream has counted.
+/// The same estimate for a request whose answer begins before the upstream has counted.
 pub(super) fn estimate(fields: &Fields<'_>) -> u64 {
     weigh(["messages", "system", "tools"].map(|name| (name, fields.peek(name)))).total()
 }
 
-/// Every byte is looked at once: it is done for each stream.
+/// Looks at every byte once, because it is done for each stream.
 fn weigh<'a>(counted: [(&str, Option<Raw<'a>>); 3]) -> Weight {
     let mut weight = Weight::default();
     for (name, value) in counted {
@@ -92,7 +92,7 @@ impl Weight {
         })
     }
 
-    /// What counts as it is written, unless it is null.
+    /// Counts a value as it is written, unless it is null.
     fn part(&mut self, value: Raw<'_>) {
         if !value.is_null() {
             self.bytes += value.text().len() as u64;

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use crate::json::{self, Raw, write};
 use crate::surface::{StreamError, is_too_long, sentence};
 
-/// How much of a provider's own words is repeated, in characters.
+/// How much of a provider's own message is repeated, in characters.
 const LONGEST_RAW: usize = 500;
 
-/// Makes an error's body out of one in OpenAI's shape.
+/// Converts an error's body from OpenAI's shape.
 pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> Bytes {
     let error = Raw::parse(body, json::MAX_DEPTH)
         .ok()
@@ -20,7 +20,7 @@ pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> 
     let mut message = error
         .and_then(sentence)
         .unwrap_or_else(|| format!("The request failed with HTTP status {status}."));
-    // "Provider returned error" is all that many messages say; the provider said more.
+    // Many messages just say "Provider returned error"; the provider itself said more.
     if let Some(raw) = text(metadata.and_then(|m| m.get("raw"))).filter(|raw| !raw.is_empty()) {
         message.push_str(": ");
         message.extend(raw.chars().take(LONGEST_RAW));
@@ -34,7 +34,7 @@ pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> 
     out.into()
 }
 
-/// The event that ends a stream which failed.
+/// The event that ends a failed stream.
 pub(super) fn event(failure: &StreamError<'_>, out: &mut Vec<u8>) {
     let status = match failure.kind {
         "invalid_request_error" => 400,
@@ -46,7 +46,7 @@ pub(super) fn event(failure: &StreamError<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n\n");
 }
 
-/// The error without its last brace.
+/// The error without its closing brace.
 fn write_error(kind: &str, message: &str, out: &mut Vec<u8>) {
     const TOO_LONG: &str = "prompt is too long";
     out.extend_from_slice(br#"{"type":"error","error":{"type":"#);
@@ -61,7 +61,7 @@ fn write_error(kind: &str, message: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(br#""}"#);
 }
 
-/// The error's type: by our own code where it says more than the status.
+/// The error's type: by our own code where it is more specific than the status.
 fn kind(code: &str, status: u16) -> &'static str {
     match (code, status) {
         ("rate_limited" | "account_rate_limited", _) => "rate_limit_error",

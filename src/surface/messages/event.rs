@@ -5,14 +5,14 @@ use crate::json::write;
 use crate::surface::Ids;
 use crate::surface::chat::Usage;
 
-/// Says that the connection lives; clients skip it wherever it stands.
+/// A sign that the connection is alive; clients skip it anywhere.
 pub const PING: &[u8] = b"event: ping\ndata: {\"type\":\"ping\"}\n\n";
 
-/// What a block is, for the event that opens it. Strings are escaped.
+/// The content of a block, for the event that opens it. Strings are escaped.
 pub(super) enum Block<'a> {
     Text,
     Thinking,
-    /// With its whole data.
+    /// With all its data.
     Redacted(&'a [u8]),
     Call {
         id: &'a str,
@@ -20,7 +20,7 @@ pub(super) enum Block<'a> {
     },
 }
 
-/// What a delta brings. Strings are escaped.
+/// What a delta adds. Strings are escaped.
 #[derive(Clone, Copy)]
 pub(super) enum Delta {
     Text,

@@ -1,6 +1,6 @@
 //! Anthropic's Messages API (`POST /v1/messages`, `POST /v1/messages/count_tokens`).
 //!
-//! Claude Code and Anthropic's SDKs speak it. What becomes of each field is in `docs/surfaces.md`.
+//! Used by Claude Code and Anthropic's SDKs. How each field is handled: `docs/surfaces.md`.
 
 mod block;
 mod blocks;

@@ -1,13 +1,13 @@
-//! What answering takes of the request, and what a whole message and a stream of one share.
+//! What the answer needs to know of the request, and what a whole message and a stream share.
 
 use crate::json::write;
 use crate::surface::Ids;
 use crate::surface::chat::{Chunk, Finish, Usage};
 
-/// What a request has to leave behind until it is answered. It holds nothing of the prompt.
+/// What is kept of a request until it is answered. It holds nothing of the prompt.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// What the model thinks is to be shown; a client that did not ask for it may stumble over it.
+    /// Reasoning is to be shown; a client that did not ask for it may trip over it.
     pub(super) thinking: bool,
     /// The model that was asked for, escaped.
     model: Option<String>,
@@ -15,16 +15,16 @@ pub struct Reply {
     stops: Vec<String>,
     /// About how many tokens the prompt has: a stream begins before the upstream has counted.
     pub(super) prompt: u64,
-    /// The names of tools that had to be cut: as they went up, and as they were given.
+    /// The names of tools that had to be cut: as sent upstream, and as given.
     renamed: Vec<(String, String)>,
 }
 
-/// How an answer ended, put together as its chunks tell it.
+/// How an answer ended, collected from its chunks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stopped {
     finish: Option<Finish>,
     stopped_at: Option<String>,
-    /// The provider says that it was a stop sequence, and not which.
+    /// The provider says that it was a stop sequence, but not which.
     stopped: bool,
     pub(super) refused: bool,
     pub(super) called: bool,
@@ -47,7 +47,7 @@ impl Reply {
         }
     }
 
-    /// Says about how many tokens the prompt has.
+    /// Sets the estimated number of tokens in the prompt.
     pub(super) fn estimated(self, prompt: u64) -> Self {
         Self { prompt, ..self }
     }
@@ -58,9 +58,9 @@ impl Reply {
         cut.map_or(name, |(_, given)| given)
     }
 
-    /// The model that a message names. Claude Code sends thoughts back only to the model that it
-    /// asked for, so whoever asked for thoughts is told that name; all others are told who
-    /// answered.
+    /// The model that a message names. Claude Code sends reasoning back only to the model it asked
+    /// for, so a client that asked for reasoning gets that name; all others get the name of the
+    /// model that answered.
     pub(super) fn model<'a>(&'a self, answering: &'a str) -> &'a str {
         match &self.model {
             Some(asked) if self.thinking => asked,
@@ -113,7 +113,7 @@ impl Reply {
 }
 
 impl Stopped {
-    /// The end may be told twice; what is told last counts.
+    /// The finish reason may be sent twice; the last one counts.
     pub(super) fn hear(&mut self, chunk: &Chunk<'_>) {
         self.finish = chunk.first.finish.or(self.finish);
         self.usage = chunk.usage.unwrap_or(self.usage);
@@ -125,7 +125,7 @@ impl Stopped {
     }
 }
 
-/// Anthropic counts what came out of a cache apart.
+/// Anthropic counts cached tokens separately.
 pub(super) fn write_usage(usage: Usage, out: &mut Vec<u8>) {
     let apart = usage.cached.saturating_add(usage.cache_written);
     for (name, count) in [

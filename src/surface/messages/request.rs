@@ -1,4 +1,4 @@
-//! The request: what it asks for as a chat completion, or why it cannot be had.
+//! The request: as a chat completion, or why it cannot be one.
 
 use bytes::Bytes;
 
@@ -12,11 +12,11 @@ use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
 use crate::surface::{self, Translated};
 
-/// Chat completions know these by the same name, or an upstream does.
+/// Chat completions, or an upstream, have these under the same name.
 const SAME: [&str; 5] = ["model", "max_tokens", "temperature", "top_p", "top_k"];
 
-/// They change nothing here: hints to Anthropic's own servers, which would only make the same
-/// answer cheaper, quicker or elsewhere.
+/// These change nothing here: hints to Anthropic's own servers, which would only make the same
+/// answer cheaper, quicker or come from elsewhere.
 const IGNORED: [&str; 7] = [
     "cache_control",
     "context_management",
@@ -30,7 +30,7 @@ const IGNORED: [&str; 7] = [
 /// Translates a body of at most `max_depth` levels.
 ///
 /// # Errors
-/// The first thing that makes it no request, or one that cannot be carried.
+/// The first thing that makes it an invalid request, or one that cannot be carried over.
 pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let mut fields = Fields::read(bytes, max_depth)?;
     let mut body = Body::default();
@@ -72,8 +72,8 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     surface::finish(fields, &IGNORED, body, dropped, reply)
 }
 
-/// Cuts what Claude Code tells Anthropic's servers in the first line of all: it is another one
-/// with each call, and no host could keep the beginning of such a prompt in its cache.
+/// Removes the first line, in which Claude Code tells Anthropic's servers whom to bill: it differs
+/// with each call, and no host could cache the beginning of such a prompt.
 fn without_billing(mut texts: Vec<&str>) -> Vec<&str> {
     if let Some(first) = texts.first_mut()
         && first.starts_with("x-anthropic-billing-header:")
@@ -83,7 +83,7 @@ fn without_billing(mut texts: Vec<&str>) -> Vec<&str> {
     texts
 }
 
-/// What Anthropic's servers would do for the model, and nobody does here.
+/// What Anthropic's servers would do for the model, and nothing does here.
 fn refuse(fields: &mut Fields<'_>) -> Result<(), Invalid> {
     if let Some(servers) = fields.take("mcp_servers")
         && !servers.is_empty()
@@ -113,9 +113,9 @@ fn stop_sequences(fields: &mut Fields<'_>, body: &mut Body) -> Result<Vec<String
         .collect()
 }
 
-/// Whether what the model thinks is to be shown. `enabled` is carried, with its budget if it has
-/// one, and then only models that can reason are asked. `adaptive` leaves it to the model, and narrows nothing: Claude Code
-/// always sends it.
+/// Whether reasoning is to be shown. `enabled` is carried over, with its budget if it has one, and
+/// then only models that can reason are asked. `adaptive` leaves it to the model, and narrows
+/// nothing: Claude Code always sends it.
 fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, Invalid> {
     let Some(thinking) = thinking else {
         return Ok(false);
@@ -140,8 +140,8 @@ fn carry_thinking(thinking: Option<Raw<'_>>, body: &mut Body) -> Result<bool, In
     }
 }
 
-/// The output's format is carried. Its effort is a hint that Claude Code always sends; carried, it
-/// would keep every model out that cannot reason.
+/// The output's format is carried over. Its effort is a hint that Claude Code always sends;
+/// carrying it would rule out every model that cannot reason.
 fn carry_output(
     fields: &mut Fields<'_>,
     body: &mut Body,

@@ -1,9 +1,9 @@
-//! A chat completion's stream as a message's, event by event.
+//! Converts a chat completion's stream to a message's, event by event.
 //!
-//! A message has one block open at a time, and a block that is closed stays so. What a delta
-//! brings goes out at once if it belongs to the open block, or if that can be closed: a text or a
-//! thought always, a call when its input is whole. Only while fragments of several calls alternate
-//! are those of the later ones held, until the earlier one is whole or the answer ends.
+//! A message has one block open at a time, and a closed block stays closed. A delta is sent at once
+//! if it belongs to the open block, or if that can be closed: text and reasoning always, a call
+//! once its input is complete. Only while fragments of several calls alternate are those of the
+//! later calls held, until the earlier one is complete or the answer ends.
 
 use super::call::Call;
 use super::error;
@@ -12,12 +12,12 @@ use super::reply::{Reply, Stopped};
 use crate::surface::chat::{Calls, Chunk, Details, Fragment, call_id, seal, text_of};
 use crate::surface::{Ids, StreamError};
 
-/// A message in the making.
+/// A message in progress.
 #[derive(Debug)]
 pub struct Stream {
     reply: Reply,
     ids: Ids,
-    /// The index of the choice that is listened to.
+    /// The index of the selected choice.
     pub(in crate::surface) choice: Option<u64>,
     begun: bool,
     /// The index of the open block, or of the next one.
@@ -30,15 +30,15 @@ pub struct Stream {
     fragments: Calls,
     calls: Vec<Call>,
     details: Details,
-    /// What has been thought in the open block, escaped.
+    /// The reasoning in the open block so far, escaped.
     thought: String,
     ending: Stopped,
 }
 
-/// What a held piece takes beside its text.
+/// What a held piece occupies besides its text.
 const OVERHEAD: usize = 64;
 
-/// What a block is of.
+/// What a block contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BlockKind {
     Text,
@@ -65,7 +65,7 @@ impl Stream {
         }
     }
 
-    /// Takes what the upstream says next.
+    /// Takes what the upstream sends next.
     pub(in crate::surface) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
         self.begin(chunk.model.unwrap_or_default(), out);
         let before = out.len();
@@ -96,7 +96,7 @@ impl Stream {
             fragments.read(calls, |fragment| self.fragment(fragment, out));
             self.fragments = fragments;
         }
-        // What is not shown, or not yet, shows at least that the model is at work.
+        // What is not shown, or not yet, at least shows that the model is at work.
         let carries =
             thought.is_some() || chunk.first.content.is_some() || chunk.first.calls.is_some();
         if carries && out.len() == before {
@@ -105,7 +105,7 @@ impl Stream {
         self.ending.hear(chunk);
     }
 
-    /// The upstream is done.
+    /// Ends the message: the upstream is done.
     pub(in crate::surface) fn done(&mut self, out: &mut Vec<u8>) {
         self.begin("", out);
         for (kind, text) in std::mem::take(&mut self.held) {
@@ -113,7 +113,7 @@ impl Stream {
             self.delta(kind, &text, out);
         }
         for at in 0..self.calls.len() {
-            // No name ever came. A client tells the model better than we could.
+            // No name ever came. The client can tell the model better than we could.
             let nameless = self.calls.get(at).is_some_and(|call| call.name.is_empty());
             if nameless {
                 self.switch(BlockKind::Call(at), out);
@@ -125,8 +125,8 @@ impl Stream {
         event::message_end(&self.reply, &self.ending, out);
     }
 
-    /// The upstream failed within its answer. What is open stays so: a call that is closed would
-    /// be carried out by the client, half of it missing.
+    /// The upstream failed within its answer. Open blocks stay open: a client would execute a call
+    /// that is closed, with half of it missing.
     pub(in crate::surface) fn fail(&mut self, failure: &StreamError<'_>, out: &mut Vec<u8>) {
         if failure.behind_a_block && !self.begun {
             self.begin("", out);
@@ -158,7 +158,7 @@ impl Stream {
         if self.calls.len() <= at {
             self.calls.resize_with(at + 1, Call::default);
         }
-        // What comes after a whole input means nothing.
+        // Anything after a complete input is meaningless.
         let Some(call) = self.calls.get_mut(at).filter(|call| !call.closed) else {
             return;
         };
@@ -179,7 +179,8 @@ impl Stream {
         }
     }
 
-    /// A piece of a block: sent if it can be, held if another must be closed first and cannot be.
+    /// A piece of a block: sent if possible, held if another block must be closed first and cannot
+    /// be.
     fn piece(&mut self, kind: BlockKind, text: &str, out: &mut Vec<u8>) {
         if self.open == Some(kind) {
             self.delta(kind, text, out);
@@ -193,7 +194,7 @@ impl Stream {
             self.switch(kind, out);
             self.delta(kind, text, out);
         } else {
-            // A call's pieces are one block, whatever came between; texts stay apart.
+            // A call's pieces form one block, whatever came in between; texts stay separate.
             let last = self.held.len().saturating_sub(1);
             let from = match kind {
                 BlockKind::Call(_) => 0,
@@ -284,7 +285,7 @@ impl Stream {
             Some(BlockKind::Call(at)) => {
                 if let Some(call) = self.calls.get_mut(at) {
                     call.closed = true;
-                    // No arguments are an empty object, and some clients have to be told.
+                    // Missing arguments are an empty object, and some clients need it spelt out.
                     if !call.sent {
                         event::block_delta(self.index, Delta::Input, b"{}", out);
                     }
@@ -295,7 +296,7 @@ impl Stream {
         self.index += 1;
     }
 
-    /// Sends the details that no text came with: as a block, before what they led to.
+    /// Sends details that came without text: as a block, before what they led to.
     fn redact(&mut self, out: &mut Vec<u8>) {
         if self.details.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! Requests: what becomes of each field and block.
+//! Requests: how each field and block is handled.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn chat(body: &Value) -> Value {
     serde_json::from_slice(&translated.chat).unwrap()
 }
 
-/// The fields of the chat request but `messages`, for a body of these fields.
+/// The fields of the chat request except `messages`, for a body with these fields.
 fn fields(mut body: Value) -> Value {
     body["messages"] = json!([]);
     let mut chat = chat(&body);
@@ -166,7 +166,7 @@ fn blocks_become_messages() {
         (document(json!({"type": "url", "url": "https://a/b.pdf"})), user(json!([text("C"), file("T", "https://a/b.pdf")]))),
         (document(json!({"type": "text", "media_type": "text/plain", "data": "D"})), user(json!([text("T"), text("C"), text("D")]))),
         (document(json!({"type": "content", "content": [text("D"), image]})), user(json!([text("T"), text("C"), text("D"), image_part]))),
-        // A turn with a thought, a text and calls; its results, one of them a failure.
+        // A turn with reasoning, text and calls; its results, one of them a failure.
         (json!([{"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "sig"}, text("Let me see."),
                     {"type": "tool_use", "id": "1", "name": "f", "input": {"a": "b\n"}}, {"type": "tool_use", "id": "2", "name": "g"}]},
                 {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "x", "cache_control": cached},
@@ -184,7 +184,7 @@ fn blocks_become_messages() {
         // Two turns are two messages; an empty one is left out.
         (json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": []}, {"role": "assistant", "content": "b"}]),
          json!([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}])),
-        // Sealed details, and somebody else's.
+        // Sealed details, and ones sealed elsewhere.
         (json!([{"role": "assistant", "content": [
                     {"type": "thinking", "thinking": "Hm.", "signature": r#"flp1.[{"type":"reasoning.text","text":0,"index":0}]"#},
                     {"type": "redacted_thinking", "data": r#"flp1.[{"type":"reasoning.encrypted","data":"d"}]"#},

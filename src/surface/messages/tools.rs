@@ -1,8 +1,9 @@
 //! `tools` and `tool_choice`.
 //!
 //! A tool with a schema is a function. Those that Anthropic runs itself, or whose schema only its
-//! own models know, cannot be had here: they are left out and reported, unless `tool_choice`
-//! insists on one. A name that strict hosts refuse goes up cut, and comes back as it was given.
+//! own models know, are not available here: they are left out and reported, unless `tool_choice`
+//! insists on one. A name that strict hosts reject is cut for the upstream, and restored for the
+//! client.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -30,10 +31,10 @@ const BUILT_IN: [&str; 12] = [
     "str_replace",
 ];
 
-/// The names of tools that had to be cut: as they went up, and as they were given.
+/// The names of tools that had to be cut: as sent upstream, and as given.
 type Renamed = Vec<(String, String)>;
 
-/// Carries the tools over, those that are defined in the conversation too.
+/// Carries the tools over, including those defined in the conversation.
 pub(super) fn carry(
     fields: &mut Fields<'_>,
     more: &[Raw<'_>],
@@ -53,7 +54,7 @@ pub(super) fn carry(
         }
         let before = out.len();
         match carry_one(tool, place, &mut out, dropped) {
-            // It has been defined before; two of a name are refused by many.
+            // It is already defined; many hosts reject two tools of the same name.
             Ok(Carried::As { name, .. }) if !known.insert(name) && again => out.truncate(before),
             Ok(Carried::As { name, up }) if up == name => {}
             Ok(Carried::As { name, up }) => renamed.push((up.into_owned(), name.to_owned())),
@@ -100,7 +101,7 @@ pub(super) fn carry(
 
 /// What became of a tool, by its name.
 enum Carried<'a> {
-    /// It went up under this one.
+    /// It was sent upstream under this name.
     As { name: &'a str, up: Cow<'a, str> },
     /// It was left out.
     Not(&'a str),

@@ -1,4 +1,4 @@
-//! The calls of a response: items that may be open side by side, as their fragments come.
+//! The calls of a response: items that may be open side by side, as their fragments arrive.
 
 use super::freeform::Freeform;
 use super::item::Sink;
@@ -6,14 +6,14 @@ use super::reply::{Form, Reply, Special};
 use crate::json::write;
 use crate::surface::chat::{Fragment, call_id, write_object};
 
-/// A call in the making. All strings are escaped.
+/// A call in progress. All strings are escaped.
 #[derive(Debug, Default)]
 pub(super) struct Call {
     /// Its place, once it has a name: only then is it known what kind of item it is.
     at: Option<usize>,
     /// Which call of the answer it is.
     number: usize,
-    /// The upstream's own until it has its place, then what the client gets.
+    /// The upstream's id until it has its place, then the one the client gets.
     id: String,
     name: String,
     special: Option<Special>,
@@ -23,7 +23,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Takes a fragment; `next` is the place for an item that begins.
+    /// Takes a fragment; `next` is the place for an item that starts.
     pub(super) fn take(
         &mut self,
         fragment: &Fragment<'_>,
@@ -83,12 +83,12 @@ impl Call {
                     .text(r#","delta":"#, arguments.as_bytes())
                     .end();
             }
-            // A search has no deltas in OpenAI's book.
+            // OpenAI's API has no deltas for a search.
             (Form::Function | Form::Search, _) => {}
         }
     }
 
-    /// Sends what the input has grown by.
+    /// Sends what has been added to the input.
     fn input_delta(&self, before: usize, sink: &mut Sink<'_>) {
         let grown = self.input.get(before..).unwrap_or_default();
         if let (Some(at), false) = (self.at, grown.is_empty()) {
@@ -100,7 +100,7 @@ impl Call {
         }
     }
 
-    /// Closes it and answers its place and the whole item.
+    /// Closes it and returns its place and the whole item.
     pub(super) fn end(
         mut self,
         status: &str,
@@ -109,10 +109,10 @@ impl Call {
         sink: &mut Sink<'_>,
     ) -> (usize, Vec<u8>) {
         if self.at.is_none() {
-            // No name ever came. A client tells the model better than we could.
+            // No name ever came. The client can tell the model better than we could.
             self.begin(reply, next, sink);
         }
-        // No arguments are an empty object.
+        // Missing arguments are an empty object.
         if self.arguments.is_empty() && self.form() != Form::Freeform {
             self.delta("{}", sink);
         }
@@ -171,7 +171,7 @@ impl Call {
         self.special.as_ref().map_or(&self.name, |tool| &tool.name)
     }
 
-    /// The item: without its arguments as long as it is in progress, as those go out as deltas.
+    /// The item, without its arguments while it is in progress, since those are sent as deltas.
     fn write_item(&self, at: usize, status: &str, sink: &Sink<'_>, out: &mut Vec<u8>) {
         let kind = match self.form() {
             Form::Function => "function_call",

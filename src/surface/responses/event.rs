@@ -2,10 +2,10 @@
 
 use crate::json::write;
 
-/// An event in the making.
+/// An event being written.
 pub(super) struct Event<'o> {
     out: &'o mut Vec<u8>,
-    /// Where it begins, if it is to be forgotten.
+    /// Where it begins, if it is to be discarded.
     forget: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ impl<'o> Event<'o> {
         Self { out, forget }
     }
 
-    /// The item that it is about, and the place of that.
+    /// The item that it is about, and that item's place.
     pub(super) fn item(mut self, id: &ItemId<'_>) -> Self {
         self.out.extend_from_slice(br#","item_id":""#);
         id.write(self.out);
@@ -55,14 +55,14 @@ impl<'o> Event<'o> {
         self.raw(name.as_bytes()).raw(b"\"").raw(escaped).raw(b"\"")
     }
 
-    /// Text as it stands.
+    /// Text as it is.
     pub(super) fn raw(self, text: &[u8]) -> Self {
         self.with(|out| out.extend_from_slice(text))
     }
 
-    /// What only somebody else can write.
+    /// A value that another writer writes.
     pub(super) fn with(self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
-        // What is forgotten may be as large as the answer.
+        // What is discarded may be as large as the answer.
         if self.forget.is_none() {
             write(self.out);
         }
@@ -77,7 +77,7 @@ impl<'o> Event<'o> {
     }
 }
 
-/// The id of an output item: what it is, the response's id, and its place.
+/// The id of an output item: its kind, the response's id, and its place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ItemId<'a> {
     pub(super) kind: &'static str,

@@ -1,6 +1,7 @@
-//! Calls in a history that are of no tool of the client's: OpenAI's own tools, another maker's,
-//! and whatever is invented next. Told by their shape, not by their names: an item whose type ends
-//! in `_call` is a call, with its result in it or in an item whose type ends in `_output`.
+//! Calls in a history that belong to none of the client's tools: OpenAI's own tools, another
+//! vendor's, and whatever is invented next. They are recognised by shape, not by name: an item
+//! whose type ends in `_call` is a call, with its result in it or in an item whose type ends in
+//! `_output`.
 
 use super::parts::returned;
 use super::tools::{found, joined};
@@ -10,7 +11,7 @@ use crate::surface::chat::{Arguments, Body, Part, Url};
 /// Where a result is found, in a call or in an item of its own.
 const RESULTS: [&str; 5] = ["output", "outputs", "result", "results", "error"];
 
-/// What says nothing about what was called with what.
+/// Members that say nothing about what was called or with which arguments.
 const AROUND: [&str; 12] = [
     "type",
     "id",
@@ -26,10 +27,10 @@ const AROUND: [&str; 12] = [
     "approval_request_id",
 ];
 
-/// Carries an item of this type over if it is a call or the result of one.
+/// Carries over an item of this type if it is a call or the result of one.
 pub(super) fn carry(kind: &str, item: Raw<'_>, body: &mut Body) -> bool {
     if kind == "tool_search_output" {
-        // The tools themselves are in the request's list by now.
+        // The tools themselves are already in the request's list.
         let names = found(item);
         let names: Vec<Part<'_>> = names.iter().map(|name| Part::Tool(name)).collect();
         body.result(id_of(item).0, &names, false);
@@ -60,7 +61,7 @@ fn tool_of(kind: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// A result names its call by `call_id`; of some calls there is only the item's own id.
+/// A result refers to its call by `call_id`; some calls have only the item's own id.
 fn id_of(item: Raw<'_>) -> (&str, Option<&str>) {
     let [call, own] = item
         .pick(["call_id", "id"])
@@ -110,7 +111,7 @@ fn call<'a>(tool: &'a str, item: Raw<'a>, body: &mut Body) {
     }
 }
 
-/// What a call was made with, where that is spread over the item.
+/// The arguments of a call, where they are spread over the item.
 fn said(item: Raw<'_>) -> String {
     let is_said = |name: &str, value: Raw<'_>| {
         !AROUND.contains(&name) && !RESULTS.contains(&name) && !value.is_null()
@@ -118,7 +119,7 @@ fn said(item: Raw<'_>) -> String {
     write::object(item.members().filter(|(name, value)| is_said(name, *value)))
 }
 
-/// The picture that an `image_generation_call` has in base64.
+/// The picture that an `image_generation_call` holds in base64.
 fn picture<'a>(tool: &str, item: Raw<'a>, result: Raw<'a>) -> Option<Part<'a>> {
     let base64 = result.escaped().filter(|_| tool == "image_generation")?;
     let format = item.get("output_format").and_then(Raw::escaped);

@@ -1,8 +1,8 @@
 //! The input of a freeform tool, unwrapped from the arguments it was carried in.
 //!
 //! The upstream writes `{"input":"..."}` as a string within a string, in fragments. The inner
-//! string's own escapes are those of JSON as well, so it goes out as it stands; only where a model
-//! wrote what is no JSON is it put right.
+//! string's own escapes are JSON escapes too, so it is passed on as it is; it is only repaired
+//! where the model's output is not valid JSON.
 
 use crate::json::{Unescape, write};
 
@@ -10,7 +10,7 @@ use crate::json::{Unescape, write};
 #[derive(Debug, Default)]
 pub(super) struct Freeform {
     state: State,
-    /// An escape that is not whole yet: a client must not get half of one.
+    /// An escape that is not complete yet: a client must not get half of one.
     escape: String,
     /// Half a surrogate pair, with its escape.
     half: String,
@@ -20,13 +20,13 @@ pub(super) struct Freeform {
 enum State {
     #[default]
     Start,
-    /// Between members: a name or the end.
+    /// Between members: expects a name or the end.
     Object,
     Name {
         name: String,
         escaped: bool,
     },
-    /// Behind a name; whether it is `input`.
+    /// After a name; whether it is `input`.
     Colon(bool),
     /// Another member's value.
     Other {
@@ -35,13 +35,13 @@ enum State {
         escaped: bool,
     },
     Input,
-    /// The arguments are no object: they are the input.
+    /// The arguments are not an object: they are the input.
     Plain,
     Done,
 }
 
 impl Freeform {
-    /// Takes the next fragment of the arguments, still escaped, and writes what it holds of the
+    /// Takes the next fragment of the arguments, still escaped, and writes what it contains of the
     /// input, escaped.
     pub(super) fn feed(&mut self, escaped: &str, out: &mut Vec<u8>) {
         for c in Unescape::new(escaped) {
@@ -49,8 +49,8 @@ impl Freeform {
         }
     }
 
-    /// Whether the input has been found. If not even the end of the arguments has it, they are
-    /// themselves the only input there is.
+    /// Whether the input has been found. If it is still missing when the arguments end, the
+    /// arguments themselves are the input.
     pub(super) fn found(&self) -> bool {
         matches!(self.state, State::Input | State::Plain | State::Done)
     }
@@ -158,7 +158,7 @@ impl Freeform {
             }
             Ok(_) | Err(_) => {
                 self.drop_half(out);
-                // No escape at all: its characters are meant.
+                // Not an escape: its characters are meant literally.
                 let mut chars = escape.chars();
                 let last = chars.next_back();
                 let before = chars.as_str();
@@ -181,7 +181,7 @@ fn put(c: char, out: &mut Vec<u8>) {
     write::escape(out, c.encode_utf8(&mut [0; 4]));
 }
 
-/// The character of an escape: as it is if it makes one with the backslash, escaped if it does not.
+/// The character of an escape: as it is if it makes one with the backslash, escaped if not.
 fn put_after_backslash(c: char, out: &mut Vec<u8>) {
     if matches!(c, '"' | '\\') {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
@@ -196,8 +196,8 @@ mod tests {
 
     use super::*;
 
-    /// Feeds arguments (JSON text as a model writes it) in pieces of `size` characters, and reads
-    /// back what a client would put together.
+    /// Feeds arguments (JSON text as a model writes it) in pieces of `size` characters, and returns
+    /// what a client would assemble.
     fn unwrapped(arguments: &str, size: usize) -> Option<String> {
         let mut freeform = Freeform::default();
         let mut whole = Vec::new();
@@ -226,7 +226,7 @@ mod tests {
             (r#"{"in\u0070ut":"x"}"#,                  None),
             (r#"{"input":""}"#,                        Some("")),
             (r#"{"input":"cut sh"#,                    Some("cut sh")),
-            // What is no JSON, and plain enough what was meant.
+            // Invalid JSON whose meaning is clear.
             ("{\"input\":\"a\nb\tc\"}",                Some("a\nb\tc")),
             (r#"{"input":"\d+\."}"#,                   Some(r"\d+\.")),
             (r#"{"input":"\u12"}"#,                    Some(r"\u12")),
@@ -262,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_comes_every_delta_is_json(arguments in "[{}\\[\\]:,\"\\\\inputud83e0 \n]{0,40}", size in 1_usize..5) {
+        fn every_delta_is_json_whatever_the_arguments(arguments in "[{}\\[\\]:,\"\\\\inputud83e0 \n]{0,40}", size in 1_usize..5) {
             unwrapped(&arguments, size);
         }
     }

@@ -1,4 +1,4 @@
-//! The items of a response that are not calls: a message, a refusal, what the model thought.
+//! The items of a response that are not calls: a message, a refusal, reasoning.
 //!
 //! One of them is open at a time, from its first delta until something else begins.
 
@@ -24,12 +24,12 @@ pub(super) struct Open {
     logprobs: Vec<u8>,
 }
 
-/// Where events go to, and what all of them carry.
+/// Where events are written, and what all of them contain.
 pub(super) struct Sink<'s> {
     pub(super) out: &'s mut Vec<u8>,
     pub(super) sequence: &'s mut u64,
     pub(super) response: &'s str,
-    /// Nobody hears the events: each is forgotten when it is written.
+    /// The events are not sent: each is discarded once it is written.
     pub(super) is_mute: bool,
 }
 
@@ -55,7 +55,7 @@ impl ItemKind {
         }
     }
 
-    /// What its deltas, its whole text and its part are called.
+    /// The names of its deltas, its whole text and its part.
     fn words(self) -> Words {
         match self {
             Self::Text => Words {
@@ -163,7 +163,7 @@ impl Open {
         self.text.len() + self.logprobs.len()
     }
 
-    /// Closes it and answers the whole item. What the model thought takes its details along.
+    /// Closes it and returns the whole item. Reasoning includes its details.
     pub(super) fn end(
         self,
         status: &str,
@@ -205,7 +205,7 @@ impl Open {
     }
 }
 
-/// An item without a text, for details that came after what the model thought was over.
+/// An item without text, for details that came after the reasoning had ended.
 pub(super) fn sealed(at: usize, details: &Details, sink: &mut Sink<'_>) -> Vec<u8> {
     let id = sink.id(ItemKind::Reasoning.prefix(), at);
     let mut item = Vec::new();
@@ -243,7 +243,7 @@ fn head(kind: ItemKind, id: &ItemId<'_>, status: &str, out: &mut Vec<u8>) {
 
 fn write_seal(details: &Details, shown: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(br#","encrypted_content":""#);
-    // What was cut off within a character cannot come from JSON.
+    // Text that was cut within a character cannot come from JSON.
     seal(out, details, std::str::from_utf8(shown).unwrap_or_default());
     out.push(b'"');
 }

@@ -1,7 +1,7 @@
 //! `input`: the items of a conversation become its messages.
 //!
-//! Nothing of a history is refused: what is no item, or lacks what it has to have, is left out
-//! and named. What the user asks last has to be as it should.
+//! Nothing in a history is refused: what is not an item, or lacks a required member, is left out
+//! and named. What the user asks last has to be valid.
 
 use super::foreign;
 use super::parts::{asked, returned, texts};
@@ -13,8 +13,8 @@ use crate::surface::chat::{Arguments, Body, Part, unseal};
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 
-/// Carries `input` over: a string, or a list of items. Answers the lists of tools that stand in
-/// it: an agent adds some as it goes on.
+/// Carries `input` over: a string, or a list of items. Returns the lists of tools found in it: an
+/// agent may add some as it goes.
 pub(super) fn carry<'a>(
     input: Raw<'a>,
     body: &mut Body,
@@ -44,7 +44,7 @@ pub(super) fn carry<'a>(
     Ok(tools)
 }
 
-/// An item, as far as any kind of item is read.
+/// An item, with the fields that any kind of item may have.
 struct Item<'a> {
     whole: Raw<'a>,
     kind: &'a str,
@@ -154,7 +154,7 @@ impl<'a> Item<'a> {
         match (place.required("role", self.role), self.content) {
             (Ok("user"), Some(content)) => {
                 let parts = asked(content, &inside, unfit);
-                // One of which nothing is left says nothing.
+                // A message of which nothing is left says nothing.
                 if !parts.is_empty() || content.is_empty() {
                     body.user(&parts);
                 }
@@ -194,10 +194,10 @@ impl<'a> Item<'a> {
         id.and_then(Raw::escaped).unwrap_or_default()
     }
 
-    /// What the model thought: sealed details of ours as they were, and the text that was shown.
+    /// The model's reasoning: sealed details of ours unchanged, and the text that was shown.
     fn reasoning(&self, body: &mut Body) {
         let mut text = Vec::new();
-        // The two say the same, one of them in short.
+        // The two say the same, one of them abbreviated.
         for list in [self.content, self.summary].into_iter().flatten() {
             if !text.is_empty() {
                 break;
@@ -216,7 +216,7 @@ impl<'a> Item<'a> {
         if let Some(unsealed) = self.sealed.and_then(Raw::escaped).and_then(unseal) {
             unsealed.write(&mut details, &text);
         }
-        // A new thought begins a new turn; details alone belong to the one that they came with.
+        // New reasoning begins a new turn; details alone belong to the turn that they came with.
         if !text.is_empty() && body.turn_has_text() && !body.turn_has_calls() {
             body.end_turn();
         }
@@ -224,7 +224,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// What the model said. A text after a text is another turn, unless calls wait for their results.
+/// What the model said. Text after text is another turn, unless calls wait for their results.
 fn said(content: Raw<'_>, body: &mut Body, unfit: &mut Unfit<'_>) {
     if body.turn_has_text() {
         if body.turn_has_calls() {

@@ -1,6 +1,6 @@
 //! OpenAI's Responses API (`POST /v1/responses`), without the state that OpenAI keeps for it.
 //!
-//! Codex speaks only this. What becomes of each field is in `docs/surfaces.md`.
+//! Codex speaks only this API. How each field is handled: `docs/surfaces.md`.
 
 mod call;
 mod event;
@@ -45,7 +45,7 @@ impl Reply {
     }
 }
 
-/// The codes that a failed response can have; what a client does next depends on them.
+/// The code of a failed response; what a client does next depends on it.
 fn code_of(failure: &StreamError<'_>) -> &'static str {
     match failure.code {
         _ if is_too_long(failure.message) => "context_length_exceeded",

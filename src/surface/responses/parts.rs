@@ -5,7 +5,7 @@ use crate::surface::chat::{Part, TOO_MANY, Url};
 use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 
-/// What the user says. What cannot be carried of it is refused if nothing follows.
+/// What the user says. A part that cannot be carried is refused if nothing follows.
 pub(super) fn asked<'a>(
     content: Raw<'a>,
     place: &Place<'_>,
@@ -26,7 +26,7 @@ pub(super) fn asked<'a>(
     parts
 }
 
-/// What a tool has returned: what is no part is told in words.
+/// What a tool returned: what is not a part is rendered as text.
 pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
     let place = Place::top("output");
     let part = |value| read(value, &place).unwrap_or(Part::Foreign(value));
@@ -39,7 +39,7 @@ pub(super) fn returned(output: Option<Raw<'_>>) -> Vec<Part<'_>> {
     }
 }
 
-/// What a system says is text; anything else is left out.
+/// What the system says is text; anything else is left out.
 pub(super) fn texts<'a>(content: Raw<'a>, unfit: &mut Unfit<'_>) -> Vec<&'a str> {
     if let Some(text) = content.escaped() {
         return vec![text];
@@ -59,14 +59,14 @@ pub(super) fn read<'a>(part: Raw<'a>, place: &Place<'_>) -> Result<Part<'a>, Inv
     let [kind, text] = place.object(part)?.pick(["type", "text"]);
     match place.required("type", kind)? {
         "input_text" | "output_text" | "text" => Ok(Part::Text(place.required("text", text)?)),
-        // A picture of the screen that was worked on is an image like any other.
+        // A screenshot is an image like any other.
         "input_image" | "computer_screenshot" => {
             let [url, file, detail] = part.pick(["image_url", "file_id", "detail"]);
             stored(file, place)?;
             let url = place.required("image_url", url)?;
             Ok(Part::Image {
                 url: Url::read(url, &place.field("image_url"))?,
-                // Chat has one word less.
+                // Chat has one level less.
                 detail: match detail.and_then(Raw::escaped) {
                     Some("original") => Some("high"),
                     detail => detail.filter(|d| matches!(*d, "auto" | "low" | "high")),

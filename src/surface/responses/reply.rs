@@ -1,21 +1,21 @@
-//! What answering takes of the request, and the `response` object it is answered with.
+//! What the answer needs to know of the request, and the `response` object it is answered with.
 
 use crate::json::{Kind, Raw, write};
 use crate::surface::chat::{Finish, Usage};
 
-/// What a request has to leave behind until it is answered. It holds nothing of the prompt.
+/// What is kept of a request until it is answered. It holds nothing of the prompt.
 #[derive(Clone, Debug)]
 pub struct Reply {
     echo: Vec<u8>,
     special: Vec<Special>,
-    /// Reasoning goes out sealed as well, to be sent back.
+    /// Reasoning is also sent sealed, so that the client can send it back.
     pub(super) encrypted: bool,
 }
 
-/// A tool that is no plain function to the client. All strings are escaped.
+/// A tool that is not a plain function to the client. All strings are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Special {
-    /// Its name for the upstream.
+    /// Its name upstream.
     pub(super) joined: String,
     pub(super) namespace: Option<String>,
     pub(super) name: String,
@@ -25,25 +25,25 @@ pub(super) struct Special {
 /// What kind of tool it is to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// With arguments as its schema has them.
+    /// With arguments according to its schema.
     Function,
     /// With one text.
     Freeform,
-    /// The search for tools, which the client makes.
+    /// The search for tools, which the client performs.
     Search,
 }
 
-/// The settings that a `response` repeats.
+/// The settings that a `response` echoes.
 #[derive(Debug, Default)]
 pub(super) struct Echo {
     given: Vec<(&'static str, String)>,
 }
 
-/// What is larger (a schema) is not repeated: it would be held for as long as the answer takes.
+/// Anything larger (a schema) is not echoed: it would be held for as long as the answer takes.
 const MAX_ECHO: usize = 1_024;
 
-/// What a `response` says where nothing else was asked, in the order of OpenAI's book. What was
-/// asked with `tools` and `instructions` is never repeated: an agent's are tens of kilobytes.
+/// What a `response` contains where the request said nothing, in the order of OpenAI's
+/// documentation. `tools` and `instructions` are never echoed: an agent's are tens of kilobytes.
 const DEFAULTS: [(&str, &str); 16] = [
     ("instructions", "null"),
     ("max_output_tokens", "null"),
@@ -70,7 +70,7 @@ impl Echo {
         }
     }
 
-    /// Adds an object of which a part may have been given: the rest is what it is without.
+    /// Adds an object that may have been given in part: what is missing gets its default.
     pub(super) fn add_object(
         &mut self,
         name: &'static str,
@@ -97,7 +97,7 @@ impl Echo {
             member(&name, value.text());
         }
         whole.push(b'}');
-        // It is made of texts.
+        // It was built from strings.
         let whole = String::from_utf8(whole).unwrap_or_default();
         if whole.len() <= MAX_ECHO {
             self.given.push((name, whole));
@@ -130,13 +130,13 @@ impl Reply {
         }
     }
 
-    /// The tool of that name, if it is no plain function.
+    /// The tool of that name, if it is not a plain function.
     pub(super) fn special(&self, joined: &str) -> Option<&Special> {
         self.special.iter().find(|tool| tool.joined == joined)
     }
 }
 
-/// How far a response has come.
+/// How far a response has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status<'a> {
     InProgress,
@@ -195,7 +195,7 @@ impl Response<'_> {
         piece(out, r#","model":""#);
         piece(out, self.model);
         piece(out, r#"","output":["#);
-        // An item that was still open when it failed is not part of it.
+        // An item that was still open when the response failed is not part of it.
         let items = self.output.iter().filter(|item| !item.is_empty());
         for (n, item) in items.enumerate() {
             if n > 0 {

@@ -1,4 +1,4 @@
-//! The request: what it asks for as a chat completion, or why it cannot be had.
+//! The request: as a chat completion, or why it cannot be one.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::surface::place::{Invalid, Place};
 use crate::surface::unfit::Unfit;
 use crate::surface::{self, Translated};
 
-/// Chat completions know these by the same name, or an upstream does.
+/// Chat completions, or an upstream, have these under the same name.
 const SAME: [&str; 19] = [
     "model",
     "temperature",
@@ -35,7 +35,7 @@ const SAME: [&str; 19] = [
     "session_id",
 ];
 
-/// They change nothing here: hints to OpenAI's own servers, and names for its own logs.
+/// These change nothing here: hints to OpenAI's own servers, and names for its own logs.
 const IGNORED: [&str; 8] = [
     "store",
     "background",
@@ -50,7 +50,7 @@ const IGNORED: [&str; 8] = [
 /// Translates a body of at most `max_depth` levels.
 ///
 /// # Errors
-/// The first thing that makes it no request, or one that cannot be carried.
+/// The first thing that makes it an invalid request, or one that cannot be carried over.
 pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     let mut fields = Fields::read(bytes, max_depth)?;
     refuse_state(&mut fields)?;
@@ -100,7 +100,7 @@ pub fn read(bytes: &Bytes, max_depth: usize) -> Result<Translated, Invalid> {
     surface::finish(fields, &IGNORED, body, dropped, reply)
 }
 
-/// What only a server that keeps conversations could honour.
+/// What only a server that stores conversations could honour.
 fn refuse_state(fields: &mut Fields<'_>) -> Result<(), Invalid> {
     const NOTHING_IS_KEPT: &str = "asks for what is kept, and this proxy keeps nothing: send the whole conversation as \"input\", without it";
     for name in ["previous_response_id", "conversation"] {
@@ -123,8 +123,8 @@ fn refuse_state(fields: &mut Fields<'_>) -> Result<(), Invalid> {
     }
 }
 
-/// An effort is carried, and then only models that can reason are asked. A wish for summaries
-/// alone is none: agents send it always, and what a model thinks is shown anyway.
+/// An effort is carried over, and then only models that can reason are asked. Asking for summaries
+/// alone does not count: agents always do, and reasoning is shown anyway.
 fn carry_reasoning(reasoning: Option<Raw<'_>>, body: &mut Body) -> Result<(), Invalid> {
     let Some(reasoning) = reasoning else {
         return Ok(());
@@ -189,8 +189,8 @@ fn carry_text(
     Ok(())
 }
 
-/// What `include` asks to have in the answer. What it names of tools that are not here is nothing
-/// that could be left out.
+/// What `include` asks to have in the answer. Anything it names of tools that are not available
+/// here does not count as left out.
 #[derive(Default)]
 struct Include {
     encrypted: bool,

@@ -1,8 +1,8 @@
-//! A chat completion's stream as a response's, event by event.
+//! Converts a chat completion's stream to a response's, event by event.
 //!
-//! An item is opened by its first delta. A text, a refusal or a thought is closed when something
-//! else begins; calls stay open until the end, since their fragments may come side by side, and
-//! each carries its place. Nothing is held back but what has no name yet.
+//! An item is opened by its first delta. Text, a refusal or reasoning is closed when something else
+//! begins; calls stay open until the end, since their fragments may come side by side, and each
+//! carries its place. Only what has no name yet is held back.
 
 use super::call::Call;
 use super::item::{self, ItemKind, Open, Sink};
@@ -11,27 +11,27 @@ use crate::json;
 use crate::surface::chat::{Calls, Chunk, Details, Finish, Usage, text_of};
 use crate::surface::{Ids, StreamError};
 
-/// A response in the making.
+/// A response in progress.
 #[derive(Debug)]
 pub struct Stream {
     reply: Reply,
     ids: Ids,
-    /// The index of the choice that is listened to.
+    /// The index of the selected choice.
     pub(in crate::surface) choice: Option<u64>,
-    /// Nothing of it is sent, only the response at its end.
+    /// No events are sent, only the response at the end.
     is_plain: bool,
     sequence: u64,
     begun: bool,
     /// The model that answers, escaped.
     model: String,
-    /// How many items there are, and those that are finished, by their places.
+    /// The place of the next item, and the finished items by their places.
     next: usize,
     output: Vec<Vec<u8>>,
     open: Option<Open>,
     fragments: Calls,
     calls: Vec<Call>,
     details: Details,
-    /// How many bytes the finished items have.
+    /// The size of the finished items in bytes.
     kept: usize,
     finish: Option<Finish>,
     usage: Option<Usage>,
@@ -68,7 +68,7 @@ impl Stream {
         }
     }
 
-    /// Takes what the upstream says next.
+    /// Takes what the upstream sends next.
     pub(in crate::surface) fn take(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
         if let (Some(model), true) = (chunk.model, self.model.is_empty()) {
             model.clone_into(&mut self.model);
@@ -108,12 +108,12 @@ impl Stream {
                 }
             });
         }
-        // The end may be told twice.
+        // The finish reason may be sent twice.
         self.finish = chunk.first.finish.or(self.finish);
         self.usage = chunk.usage.or(self.usage);
     }
 
-    /// The upstream is done.
+    /// Ends the response: the upstream is done.
     pub(in crate::surface) fn done(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
         self.end_items(out);
@@ -125,8 +125,8 @@ impl Stream {
         self.with_response(kind, Status::Ended(finish), out);
     }
 
-    /// The upstream failed within its answer. What is open stays so: a call that is closed would
-    /// be carried out by the client, half of it missing.
+    /// The upstream failed within its answer. Open items stay open: a client would execute a call
+    /// that is closed, with half of it missing.
     pub(in crate::surface) fn fail(&mut self, failure: &StreamError<'_>, out: &mut Vec<u8>) {
         self.begin(out);
         let status = Status::Failed(super::code_of(failure), failure.message);
@@ -163,7 +163,7 @@ impl Stream {
         self.seal(out);
     }
 
-    /// The response as it stands.
+    /// The response so far.
     pub(super) fn response<'a>(&'a self, status: Status<'a>) -> Response<'a> {
         Response {
             id: &self.ids.id,
@@ -219,7 +219,7 @@ impl Stream {
         self.keep(at, item);
     }
 
-    /// Sends the details that no text came with: as an item, before what they led to.
+    /// Sends details that came without text: as an item, before what they led to.
     fn seal(&mut self, out: &mut Vec<u8>) {
         if self.details.is_empty() {
             return;
@@ -251,7 +251,7 @@ impl Stream {
     }
 }
 
-/// Borrows no more of a stream than writing takes.
+/// Borrows only the fields that writing needs.
 fn sink<'s>(out: &'s mut Vec<u8>, sequence: &'s mut u64, ids: &'s Ids, is_plain: bool) -> Sink<'s> {
     Sink {
         out,

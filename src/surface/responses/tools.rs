@@ -1,8 +1,8 @@
 //! `tools`, `tool_choice` and `parallel_tool_calls`.
 //!
-//! A function is carried as it is, a freeform tool as a function with one string, the tools of a
-//! namespace under joined names, a search for tools that the client makes as a function. Tools
-//! that OpenAI runs itself cannot be had here: they are left out and reported, unless
+//! A function is carried over as it is, a freeform tool as a function with one string, the tools of
+//! a namespace under joined names, and a search for tools that the client performs as a function.
+//! Tools that OpenAI runs itself are not available here: they are left out and reported, unless
 //! `tool_choice` insists on one.
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use crate::surface::chat::{Body, cut, fitting, write_schema};
 use crate::surface::fields::Fields;
 use crate::surface::place::{Invalid, Place};
 
-/// What OpenAI's servers do, or its models know without a schema; a date may follow.
+/// Tools that OpenAI's servers run, or that its models know without a schema; a date may follow.
 const BUILT_IN: [&str; 11] = [
     "web_search",
     "file_search",
@@ -34,7 +34,7 @@ const BUILT_IN: [&str; 11] = [
 /// The tool that finds others, and its only name.
 pub(super) const SEARCH: &str = "tool_search";
 
-/// A tool that is carried.
+/// A tool that is carried over.
 struct Tool<'a> {
     namespace: Option<&'a str>,
     name: &'a str,
@@ -42,11 +42,11 @@ struct Tool<'a> {
     description: Option<Raw<'a>>,
     parameters: Option<Raw<'a>>,
     strict: Option<Raw<'a>>,
-    /// A freeform tool's.
+    /// The format of a freeform tool.
     format: Option<Raw<'a>>,
 }
 
-/// What is read of a definition.
+/// The members that are read of a definition.
 const KEYS: [&str; 8] = [
     "type",
     "name",
@@ -58,12 +58,12 @@ const KEYS: [&str; 8] = [
     "execution",
 ];
 
-/// The name under which the upstream knows a tool, one of a namespace too. All strings are escaped.
+/// The upstream name of a tool, which may be in a namespace. All strings are escaped.
 pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
     let Some(namespace) = namespace else {
         return fitting(name);
     };
-    // What could be joined of two others as well has a digest of the two.
+    // A name that joining two others could produce as well has a digest of the two.
     let is_plain = !name.contains("__") && !name.starts_with('_') && !namespace.ends_with('_');
     Cow::Owned(if is_plain {
         fitting(&format!("{namespace}__{name}")).into_owned()
@@ -72,7 +72,7 @@ pub(super) fn joined<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str>
     })
 }
 
-/// The names, for the upstream, of the tools that a search has found.
+/// The upstream names of the tools that a search has found.
 pub(super) fn found(item: Raw<'_>) -> Vec<String> {
     let mut tools = Vec::new();
     let list = item.get("tools").into_iter().flat_map(Raw::elements);
@@ -83,8 +83,8 @@ pub(super) fn found(item: Raw<'_>) -> Vec<String> {
     names.map(Cow::into_owned).collect()
 }
 
-/// Carries the tools over, those of `more` lists too, and answers which of them come back as
-/// something else than functions.
+/// Carries the tools over, including those of the `more` lists, and returns which of them come back
+/// as something other than functions.
 pub(super) fn carry<'a>(
     fields: &mut Fields<'a>,
     more: &[Raw<'a>],
@@ -182,8 +182,8 @@ fn read<'a>(
     Ok(())
 }
 
-/// Adds the tools of lists that stand in the conversation. What is defined again is meant so, and
-/// keeps its place: the beginnings of prompts are cached.
+/// Adds the tools of lists found in the conversation. A repeated definition replaces the first, in
+/// its place: the beginnings of prompts are cached.
 fn add<'a>(lists: &[Raw<'a>], tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) {
     let mut known: HashMap<_, usize> = HashMap::new();
     for (at, tool) in tools.iter().enumerate() {
@@ -209,7 +209,7 @@ fn add<'a>(lists: &[Raw<'a>], tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) 
     }
 }
 
-/// Reads a tool that is defined in the conversation; what is no tool is left out.
+/// Reads a tool defined in the conversation; what is not a tool is left out.
 fn read_another<'a>(tool: Raw<'a>, tools: &mut Vec<Tool<'a>>, dropped: &mut Dropped) {
     if read(tool, None, &Place::top("tools"), tools, dropped).is_err() {
         let kind = tool.get("type").and_then(Raw::escaped);
@@ -274,9 +274,9 @@ impl Tool<'_> {
 struct Choice<'a> {
     /// For the upstream.
     value: Option<String>,
-    /// A call must come of it.
+    /// A call is required.
     forces: bool,
-    /// Only these, by namespace and name.
+    /// Only these are allowed, by namespace and name.
     allowed: Option<HashSet<(Option<&'a str>, &'a str)>>,
 }
 
@@ -309,7 +309,7 @@ impl<'a> Choice<'a> {
                 for tool in list.each(tools, MAX_TOOLS) {
                     let (place, tool) = tool?;
                     let [name, kind] = tool.pick(["name", "type"]);
-                    // One of OpenAI's own has no name, and is not there anyway.
+                    // One of OpenAI's own has no name, and is not available anyway.
                     if name.is_some() {
                         allowed.insert(named(tool, &place)?);
                     } else if kind.and_then(Raw::escaped) == Some(SEARCH) {

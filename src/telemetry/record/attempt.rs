@@ -1,6 +1,8 @@
-//! An attempt under way, as a value: it ends with its record, and one that is dropped was abandoned.
+//! An attempt in progress, as a value: it ends with its record, and dropping it means it was
+//! abandoned.
 //!
-//! It knows its request's trail and not the request's record, so several may be under way at once.
+//! It knows its request's trail but not the request's record, so several may be in progress at
+//! once.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +15,7 @@ use crate::model::Candidate;
 use crate::telemetry::{Happening, Metrics, Traffic};
 use crate::verdict::{Cause, Failure, Outcome, Scope};
 
-/// The attempts of one request, for all who end one or must tell how many there are.
+/// The attempts of one request, for all that end one or must report how many there are.
 #[derive(Debug)]
 pub struct Trail {
     pub(super) request_id: Arc<str>,
@@ -29,16 +31,16 @@ pub struct Trail {
 pub(super) struct Kept {
     /// Those that have ended.
     pub(super) attempts: Vec<AttemptRecord>,
-    /// The last one failed, and not by the request's fault.
+    /// The last one failed, and the request was not to blame.
     pub(super) refused: bool,
-    /// The last one, while the figures have not been told of it.
+    /// The last one, until it is added to the figures.
     pub(super) untold: Option<Attempted>,
     /// From asking the model to its first useful event.
     pub(super) ttft_ms: Option<u64>,
     pub(super) completion_tokens: Option<u64>,
 }
 
-/// An attempt under way.
+/// An attempt in progress.
 #[derive(Debug)]
 pub struct Attempt {
     trail: Arc<Trail>,
@@ -59,24 +61,24 @@ impl Trail {
         }
     }
 
-    /// How many attempts there are, those under way included.
+    /// How many attempts there are, including those in progress.
     #[must_use]
     pub fn count(&self) -> usize {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// The proxy has to stop: an attempt that is abandoned from here on is so for that.
+    /// The proxy has to stop: an attempt abandoned from here on is abandoned for that reason.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Each attempt is added whole, so a panic elsewhere leaves them usable.
+        // Each attempt is added as a whole, so a panic elsewhere leaves them usable.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an attempt that has just ended, and shows it. Perhaps it failed for the whole account;
-    /// `refused` says of a failure whether the request is not to blame for it.
+    /// Adds an attempt that has just ended, and shows it. `of_account`: it failed for the whole
+    /// account. `refused` says of a failure whether the request is not to blame for it.
     fn add(&self, attempt: AttemptRecord, of_account: bool, refused: Option<bool>) {
         let mut kept = self.kept();
         kept.refused = refused.unwrap_or(kept.refused);
@@ -87,7 +89,7 @@ impl Trail {
             ttft_ms: kept.ttft_ms,
             completion_tokens: kept.completion_tokens,
         };
-        // A success ends with its request: one lock for both.
+        // A success ends together with its request: one lock for both.
         if attempt.outcome == Outcome::Success {
             kept.untold = Some(attempted);
         } else {
@@ -117,7 +119,7 @@ impl Attempt {
         }
     }
 
-    /// The request that it is of.
+    /// The id of its request.
     #[must_use]
     pub fn request_id(&self) -> &Arc<str> {
         &self.trail.request_id
@@ -129,7 +131,7 @@ impl Attempt {
         self.begun
     }
 
-    /// It was none: there was no connection.
+    /// It does not count: there was no connection.
     pub fn was_none(mut self) {
         self.has_ended = true;
         self.trail.begun.fetch_sub(1, Ordering::Relaxed);
@@ -147,7 +149,7 @@ impl Attempt {
         self.end(outcome, end, false, None);
     }
 
-    /// It has failed, which `outcome` says as the client is told.
+    /// It has failed; `outcome` puts that in the client's terms.
     pub fn fails(
         mut self,
         outcome: Outcome,
@@ -159,8 +161,8 @@ impl Attempt {
             failure.scope,
             Scope::Account(_) | Scope::Key | Scope::Provider
         );
-        // Too long, in want of what the model lacks, or steered by its own routing: another request
-        // would have been served.
+        // Too long, in need of something the model lacks, or steered by its own routing: another
+        // request would have been served.
         let by_itself = failure.scope == Scope::Request || failure.lesson.is_some();
         self.end(outcome, end, of_account, Some(!by_itself && !failure.owed));
     }

@@ -1,10 +1,10 @@
-//! How a record that has ended shows itself to the live figures and to those who listen.
+//! How a record that has ended is passed to the live figures and to the listeners.
 
 use super::{End, RequestRecord};
 use crate::live::{Finished, MAX_TRAIL, RequestOutcome};
 
 impl RequestRecord {
-    /// Shows the request, which has ended. Nothing of the record is needed afterwards.
+    /// Shows the request, which has ended. The record is not needed afterwards.
     pub(super) fn show_end(&mut self, end: End) {
         let mut kept = std::mem::take(&mut *self.trail.kept());
         let chosen_model = self.chosen_model(&kept.attempts).cloned();

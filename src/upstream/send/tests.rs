@@ -1,5 +1,5 @@
 //! What a connection does to the requests on it. The other sides are played by hand, in memory and
-//! under a paused clock; over HTTP/2 behind TLS, as outside.
+//! under a paused clock; over HTTP/2 behind TLS, as in real use.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,18 +21,18 @@ use crate::upstream::connect::Tls;
 use crate::upstream::connection::{CONNECTION_WINDOW, STREAM_WINDOW, STREAMS};
 use crate::upstream::{Connector, HttpClient, Origin, Unreachable};
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     /// It is answered.
     Serve,
-    /// After so many milliseconds these bytes come, and the connection ends.
+    /// After this many milliseconds these bytes arrive, and the connection ends.
     Die(u64, &'static [u8]),
     /// Its stream is refused.
     Refuse,
-    /// GOAWAY with this code, below the request or not, and the connection ends.
+    /// GOAWAY with this code, covering the request or not, and the connection ends.
     Leave(u32, Admits),
-    /// Nothing comes any more, no answer to a PING either.
+    /// Nothing arrives any more, not even an answer to a PING.
     Freeze,
 }
 
@@ -105,7 +105,7 @@ async fn s4_6_over_http2_a_request_is_sent_again_only_where_it_cannot_have_been_
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_6_the_wait_for_a_connection_is_not_the_models() {
+async fn s4_6_waiting_for_a_connection_does_not_count_against_the_model() {
     #[rustfmt::skip]
     let rows = [
         // version   connected after  of 7 s for the head, it ends at
@@ -134,7 +134,7 @@ async fn s4_6_the_wait_for_a_connection_is_not_the_models() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_6_readers_that_do_not_read_hold_nobody_else_back() {
+async fn s4_6_clients_that_do_not_read_block_no_other() {
     const FLOOD: usize = 4 * STREAM_WINDOW as usize;
     let sent: Arc<Mutex<Vec<usize>>> = Arc::default();
     let counts = Arc::clone(&sent);
@@ -148,7 +148,7 @@ async fn s4_6_readers_that_do_not_read_hold_nobody_else_back() {
         },
         &acceptor,
     );
-    // The first opens the connection; then there are as many as it carries.
+    // The first opens the connection; then it gets as many as it can carry.
     let mut unread = vec![ask(&origin, Duration::MAX).await.unwrap()];
     let more = (2..STREAMS).map(|_| ask(&origin, Duration::MAX));
     unread.extend(join_all(more).await.into_iter().map(Result::unwrap));
@@ -168,8 +168,8 @@ async fn s4_6_readers_that_do_not_read_hold_nobody_else_back() {
     assert!(unread_bytes <= CONNECTION_WINDOW as usize, "{unread_bytes}");
 }
 
-/// Asks for each act that a client would ask for, one after the other: whether the last brought an
-/// answer.
+/// Performs the requests that a client would make for these acts, one after the other: whether the
+/// last was answered.
 async fn ask_for_all(origin: &Origin, acts: &[Act]) -> bool {
     let requests = if matches!(acts, [Serve, _, ..]) { 2 } else { 1 };
     let mut is_served = false;
@@ -194,7 +194,7 @@ async fn ask(origin: &Origin, limit: Duration) -> Result<Answered, SendError> {
     origin.send(make, limit).await
 }
 
-/// An upstream that does as it is told, over all of its connections.
+/// An upstream that does what the test says, over all of its connections.
 struct Peer {
     /// How long the TLS handshake takes.
     slow: Duration,
@@ -213,7 +213,7 @@ impl Peer {
         }
     }
 
-    /// The way to it: over this version behind TLS, or without.
+    /// The origin for it: over this version behind TLS, or without.
     fn start(&self, version: &'static str) -> Origin {
         let (told, asked) = (Arc::clone(&self.told), Arc::clone(&self.asked));
         let next = move || {
@@ -245,7 +245,7 @@ impl Peer {
 trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
-/// The way to an upstream whose connections `serve` takes, once TLS is done.
+/// The origin of an upstream whose connections `serve` handles, once TLS is done.
 fn origin(
     version: &'static str,
     slow: Duration,
@@ -308,7 +308,7 @@ async fn play_http1(mut socket: Box<dyn Socket>, next: impl Fn() -> Act) -> std:
     }
 }
 
-/// HTTP/2 by hand: what no library sends can be sent.
+/// HTTP/2 by hand: this can send what no library would.
 async fn play_http2(mut socket: Box<dyn Socket>, next: impl Fn() -> Act) -> std::io::Result<()> {
     const DATA_AND_HEADERS_END: u8 = 0x5;
     const ACK: u8 = 0x1;
@@ -358,7 +358,7 @@ fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
     [&length[..], &[kind, flags], &id.to_be_bytes(), payload].concat()
 }
 
-/// Answers each request with so many bytes, as far as the other side lets them in.
+/// Answers each request with this many bytes, as far as the other side accepts them.
 async fn flood(socket: Box<dyn Socket>, bytes: usize, counts: Arc<Mutex<Vec<usize>>>) {
     let mut connection = h2::server::handshake(socket).await.unwrap();
     let mut streams = JoinSet::new();

@@ -6,7 +6,7 @@ use super::*;
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
 #[test]
-fn a_new_file_is_its_owners_alone_and_so_is_its_folder() {
+fn only_the_owner_can_read_a_new_file_and_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/b/settings.json");
     let file = File::find(vec![path.clone()]).unwrap();
@@ -55,7 +55,7 @@ fn a_link_stays_a_link() {
 }
 
 #[test]
-fn the_first_that_is_there_is_taken_or_else_the_last() {
+fn the_first_place_that_exists_is_used_or_else_the_last() {
     let dir = tempfile::tempdir().unwrap();
     let (first, last) = (dir.path().join("a"), dir.path().join("b"));
     let found = || File::find(vec![first.clone(), last.clone()]).unwrap();
@@ -66,7 +66,7 @@ fn the_first_that_is_there_is_taken_or_else_the_last() {
 }
 
 #[test]
-fn what_is_no_plain_file_is_left_alone() {
+fn what_is_not_a_plain_file_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     fs::create_dir(at("folder")).unwrap();
@@ -80,7 +80,7 @@ fn what_is_no_plain_file_is_left_alone() {
         ("folder",    "is no file"),
         ("dangling",  "leads nowhere"),
         ("bytes",     "is not UTF-8 text"),
-        ("huge",      "is larger than any settings"),
+        ("huge",      "is larger than any settings file"),
         ("fixed",     "is read-only"),
         ("bytes/x",   "cannot be read"),
     ];

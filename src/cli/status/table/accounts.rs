@@ -1,4 +1,4 @@
-//! The accounts as lines: one alone in its own words, several as a table. Pure.
+//! The accounts as lines: a single one in its own words, several as a table. Pure.
 
 use std::time::SystemTime;
 
@@ -9,12 +9,12 @@ use crate::cli::Local;
 use crate::cli::when::parse_rfc3339;
 use crate::units::{wait, whole_seconds};
 
-/// Whether there are several: with one its name says nothing.
+/// Whether there are several: with one its name adds nothing.
 pub(super) fn are_many(state: &Value) -> bool {
     array(&state["accounts"]).len() > 1
 }
 
-/// What each is out of, and what is left of it.
+/// What each is out of, and what is left.
 pub(super) fn lines(state: &Value, local: Local) -> Vec<Line> {
     let now = moment(&state["now"]);
     match array(&state["accounts"]) {
@@ -24,7 +24,7 @@ pub(super) fn lines(state: &Value, local: Local) -> Vec<Line> {
     }
 }
 
-/// What makes news of an account: its state, and what is used of its days.
+/// What counts as news about an account: its state, and the usage of its days.
 pub(in crate::cli::status) fn news(account: &Value) -> Value {
     let days = array(&account["buckets"]).iter();
     let days = days.filter(|bucket| bucket["per"] == "day");
@@ -64,7 +64,7 @@ fn alone(account: &Value, now: Option<SystemTime>, local: Local) -> Line {
     pieces.extend(what.iter().map(|what| (Tone::Bad, format!("{what}{back}"))));
     let own = buckets.iter().filter(|each| each["model"].is_null());
     let days = own.filter(|each| each["per"] == "day" && each["unit"] == "requests");
-    // What the provider says of the day counts before our own count.
+    // What the provider says about the day takes precedence over our own count.
     let mut days = std::iter::once(&account["today"]).chain(days);
     if let Some((day, remaining)) = days.find_map(|day| Some((day, left(day)?))) {
         let gap = if what.is_some() { "; " } else { "" };
@@ -114,7 +114,7 @@ fn row(account: &Value, width: usize, now: Option<SystemTime>, local: Local) -> 
     };
     let mut said = Vec::new();
     if tone != Tone::Good {
-        // A moment that is near is awaited, one that is not is noted.
+        // A near moment is counted down, a distant one is just given.
         const NEAR: u64 = 600;
         match (seconds_left(account, now), moment(&account["until"])) {
             (Some(left), Some(at)) if left > NEAR => {
@@ -141,7 +141,7 @@ fn row(account: &Value, width: usize, now: Option<SystemTime>, local: Local) -> 
     pieces
 }
 
-/// The bucket of which the least part is left.
+/// The bucket with the smallest share left.
 fn nearest(account: &Value) -> Option<&Value> {
     let part = |each: &Value| {
         let limit = each["limit"].as_f64().filter(|limit| *limit > 0.0)?;
@@ -162,14 +162,14 @@ fn bucket_in_words(bucket: &Value, local: Local) -> String {
         (_, Some(hours)) => format!(" in {hours} hours"),
         (Value::String(hour), _) if hour == "hour" => " an hour".to_owned(),
         (per @ Value::String(_), _) => format!(" a {}", text(per)),
-        // Of requests under way.
+        // Concurrent requests.
         (_, None) => String::new(),
     };
     let of = match bucket["model"].as_str() {
         Some(_) => format!(" of {}", text(&bucket["model"])),
         None => String::new(),
     };
-    // When it is used up the account's own moment says more, where there is one.
+    // Once it is used up, the account's own moment says more, if there is one.
     let back = moment(&bucket["resets_at"]).filter(|_| remaining > 0);
     let back = back.map_or(String::new(), |at| {
         format!(", all back at {}", local.clock(at, false))
@@ -180,7 +180,7 @@ fn bucket_in_words(bucket: &Value, local: Local) -> String {
     )
 }
 
-/// Its state, or that one request finds out whether a rest helped.
+/// Its state, or that one request is finding out whether a rest helped.
 fn state_of(account: &Value) -> Option<&str> {
     match account["probing"].as_bool() {
         Some(true) => Some("probing"),

@@ -39,7 +39,7 @@ fn state() -> Value {
 }
 
 #[test]
-fn s8_the_table_says_who_answers_and_who_rests_how_long_and_why() {
+fn s8_the_table_shows_which_models_answer_and_which_rest_how_long_and_why() {
     let expected = "\
 Requests are being answered.
 free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min ago
@@ -57,7 +57,7 @@ last requests (your time)
 }
 
 #[test]
-fn s8_seventy_columns_hold_all_of_it() {
+fn s8_seventy_columns_are_enough() {
     let mut state = state();
     state["models"][0]["id"] = "nvidia/llama-3.1-nemotron-ultra-253b-v1:free".into();
     let lines = table(&state, Local::hours(3), 70);
@@ -84,7 +84,7 @@ last requests (your time)
 }
 
 #[test]
-fn s3_the_first_lines_say_why_nobody_answers_and_what_to_do() {
+fn s3_the_first_lines_say_why_nothing_is_answered_and_what_to_do() {
     let mut state = state();
     state["condition"] = json!({"code": "key_refused", "tone": "bad", "sentence": "It is refused.", "next_step": "Mend it."});
     assert!(shown(&state).starts_with("It is refused.\nMend it.\nfree-llm-proxy"));
@@ -93,7 +93,7 @@ fn s3_the_first_lines_say_why_nobody_answers_and_what_to_do() {
 #[test]
 fn s10_8_one_account_says_what_is_left_and_when_it_is_back() {
     let account = |state: &str, until: Option<&str>, buckets: &[Value]| json!({"state": state, "until": until, "because": "rate limited (HTTP 429)", "buckets": buckets});
-    // What the provider says of an account that is out of something.
+    // What the provider says about an account that is out of something.
     let told = |mut account: Value, limit: &str| {
         account["limit"] = limit.into();
         if limit == "day" {
@@ -184,14 +184,14 @@ last requests (your time)
 }
 
 #[test]
-fn s3_nothing_is_a_hundred_percent_beside_a_failure() {
+fn s3_a_failure_is_never_rounded_away_to_a_hundred_percent() {
     let mut state = state();
     state["models"][0]["hour"]["success_rate"] = 0.999.into();
     assert!(shown(&state).contains("  99%"));
 }
 
 #[test]
-fn s8_hostile_text_is_text_and_a_stranger_breaks_nothing() {
+fn s8_hostile_text_is_text_and_foreign_json_breaks_nothing() {
     let mut state = state();
     state["models"][0]["reason"] = "\u{1b}]0;evil\u{7}\r\n\u{202e}x".into();
     state["version"] = "\u{1b}[2J".into();
@@ -211,7 +211,7 @@ fn s8_hostile_text_is_text_and_a_stranger_breaks_nothing() {
 }
 
 #[test]
-fn s8_a_thousand_models_are_named_up_to_a_point() {
+fn s8_of_a_thousand_models_only_the_first_are_listed() {
     let mut state = state();
     let model = state["models"][1].clone();
     state["models"] = vec![model; 1000].into();

@@ -1,5 +1,5 @@
-//! An account in `/admin/state`: whose key, how it stands, what is left of its quotas (spec §10.8). Never
-//! more of a key than its tail.
+//! An account in `/admin/state`: its key, its state, and what is left of its quotas (spec §10.8).
+//! Never more of a key than its tail.
 
 use serde::Serialize;
 
@@ -26,13 +26,13 @@ pub(in crate::server::admin) struct AccountView<'a> {
     reason: Option<String>,
     because: Option<BecauseView<'a>>,
     buckets: Vec<LimitView<'a>>,
-    /// What follows is told of OpenRouter's alone.
+    /// The following is only present for OpenRouter's.
     free_requests: Option<FreeRequestsView>,
     asked_today: Option<u64>,
     today: Option<TodayView>,
 }
 
-/// A bucket: a limit, and what is used of it.
+/// A bucket: a limit, and how much of it is used.
 #[derive(Serialize)]
 pub(in crate::server::admin) struct LimitView<'a> {
     unit: &'static str,
@@ -46,7 +46,7 @@ pub(in crate::server::admin) struct LimitView<'a> {
     source: &'static str,
 }
 
-/// A window as `CONFIG_FILE` spells it; `null` of requests under way.
+/// A window as `CONFIG_FILE` spells it; `null` for concurrent requests.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum PerView {
@@ -75,7 +75,7 @@ struct TodayView {
 pub(in crate::server::admin) fn accounts<'a>(app: &App, state: &'a State) -> Vec<AccountView<'a>> {
     let today = app.registry.outside().today(state.now);
     let mut accounts: Vec<_> = state.accounts.iter().map(AccountView::of).collect();
-    // Both tell of the first of OpenRouter's.
+    // Both are about the first of OpenRouter's accounts.
     let first = accounts.iter_mut().find(|one| one.provider.is_openrouter());
     if let (Some(account), Some(view)) = (first, today) {
         account.asked_today = Some(view.today.used);

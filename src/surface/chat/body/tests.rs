@@ -20,7 +20,7 @@ fn messages(say: impl FnOnce(&mut Body)) -> Value {
 }
 
 #[test]
-fn one_system_message_stands_first_and_no_other_anywhere() {
+fn the_one_system_message_comes_first() {
     let got = messages(|body| {
         body.system(["Be", "good."]);
         body.user(&[Part::Text("Hi")]);
@@ -71,7 +71,7 @@ fn a_turn_is_one_message_with_its_calls() {
 }
 
 #[test]
-fn a_message_of_the_models_without_a_word_is_left_out() {
+fn an_empty_message_by_the_model_is_left_out() {
     const SEALED: &[u8] = br#",{"type":"reasoning.encrypted","data":"d"}"#;
     #[rustfmt::skip]
     let rows: [fn(&mut Body); 5] = [
@@ -97,16 +97,16 @@ fn a_message_of_the_models_without_a_word_is_left_out() {
 }
 
 /// What is said: `a+b` calls, `=a` a result, `!a` a failure, `U` the user, `S` the system, `T` the
-/// model. What comes of it: the ids of an assistant's calls, of a tool's message its id and its
-/// content, and the others' words. `A` is an id of ours.
+/// model. The expected messages: an assistant's call ids, a tool message's id and content, and the
+/// text of the others. `A` is one of our ids.
 #[test]
-fn each_call_is_answered_once_and_right_behind_its_message() {
+fn each_call_is_answered_once_and_right_after_its_message() {
     #[rustfmt::skip]
     let rows = [
         ("a =a",              "[a] a:=a"),
         ("a+b =a =b",         "[ab] a:=a b:=b"),
         ("a+b =b =a",         "[ab] a:=a b:=b"),
-        // What was said in between comes after.
+        // What was said in between comes afterwards.
         ("a U =a",            "[a] a:=a U"),
         ("a S =a T",          "[a] a:=a S T"),
         ("a+b =a U =b U",     "[ab] a:=a b:=b U U"),
@@ -117,14 +117,15 @@ fn each_call_is_answered_once_and_right_behind_its_message() {
         ("a U",               "[a] a:none U"),
         ("a",                 "[a] a:none"),
         ("a+b =b U",          "[ab] a:none b:=b U"),
-        // No call, none yet, or one that has its result.
+        // No call, none yet, or one that already has its result.
         ("=a U",              "(=a) U"),
         ("!a U",              "(!a) U"),
         ("=a a U",            "(=a) [a] a:none U"),
         ("a =a =a U",         "[a] a:=a (=a) U"),
         ("U =x a =a",         "U (=x) [a] a:=a"),
         ("a !a",              "[a] a:Error: !a"),
-        // Ids that come again: the last message with one that waits is meant, and there the first.
+        // Ids that come again: the last message with an unanswered one is meant, and in it the
+        // first.
         ("a =a U a =a",       "[a] a:=a U [a] a:=a"),
         ("a U a =a",          "[a] a:none U [a] a:=a"),
         ("a+a =a !a",         "[aA] a:=a A:Error: !a"),
@@ -207,15 +208,15 @@ fn a_call_without_an_id_gets_one_and_its_result_too() {
 }
 
 #[test]
-fn an_id_that_hosts_refuse_is_replaced_in_call_and_result_alike() {
+fn an_id_that_hosts_reject_is_replaced_in_call_and_result_alike() {
     let long = "x".repeat(65);
     let fits = "x".repeat(64);
     #[rustfmt::skip]
     let rows = [
-        // ids of another maker                           which of them go up
+        // ids made elsewhere                              which of them are sent
         (["call_0", "call_1", "call_2"],                  [true,  true,  true]),
         (["functions.Bash:0", "functions.Bash:1", &fits], [true,  true,  true]),
-        // One of two alike is enough to lead to the other's result.
+        // One of two equal ids is enough to lead to the other's result.
         (["call_0", "call_0", "call_0"],                  [true,  false, false]),
         ([&long, "a b", r"\u00e9"],                       [false, false, false]),
         (["call|item", &long, &long],                     [false, false, false]),
@@ -239,7 +240,7 @@ fn an_id_that_hosts_refuse_is_replaced_in_call_and_result_alike() {
             assert_eq!(result["content"], n.to_string());
         }
     }
-    // In another turn the same id is another call's.
+    // In another turn the same id is a different call's.
     let got = messages(|body| {
         for n in ["0", "1"] {
             body.call("call_0", None, "f", Arguments::Json("{}"));
@@ -255,7 +256,7 @@ fn fits_strict_hosts(id: &str) -> bool {
 }
 
 #[test]
-fn a_user_without_a_word_is_told_only_if_that_is_what_is_asked() {
+fn an_empty_user_message_is_sent_only_if_it_is_the_last() {
     type Say = fn(&mut Body);
     const NOTHING: [Part<'_>; 1] = [Part::Text("")];
     #[rustfmt::skip]
@@ -315,7 +316,7 @@ fn what_tools_show_follows_their_results() {
 }
 
 #[test]
-fn what_the_user_says_is_as_plain_as_can_be() {
+fn user_content_is_a_string_where_possible() {
     #[rustfmt::skip]
     let rows = [
         (vec![],                                        json!("")),
@@ -342,7 +343,7 @@ fn what_the_user_says_is_as_plain_as_can_be() {
 }
 
 #[test]
-fn fields_stand_beside_the_messages() {
+fn fields_are_written_beside_the_messages() {
     let mut body = Body::default();
     body.field("temperature", "0.50");
     body.field("stop", r#"["x"]"#);

@@ -1,4 +1,4 @@
-//! Histories of another maker, of tools that Anthropic ran, and cut or broken ones: none is
+//! Histories made elsewhere, with tools that Anthropic ran, or truncated or broken: none is
 //! refused.
 
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::translate;
 use crate::surface::chat::fitting;
 
-/// The messages that these become with a user's `Go on.` behind them, less that, and what was
+/// The messages that these become with a user's `Go on.` after them, without that one, and what was
 /// left out.
 fn history(messages: &[Value]) -> (Value, String) {
     let mut messages = messages.to_vec();
@@ -59,7 +59,7 @@ fn what_a_server_did_is_a_call_and_its_result() {
         ("mcp_tool_use",    "find",    of("mcp_tool_result", json!([{"type": "text", "text": "here"}])), "here"),
         ("mcp_tool_use",    "find",    of("mcp_tool_result", json!("here")),                             "here"),
         ("x_tool_use",      "find",    of("x_tool_result", json!(7)),                                    "7"),
-        // The client's own, with parts that only its maker knows.
+        // The client's own, with parts that only its vendor knows.
         ("tool_use",        "ToolSearch", of("tool_result", json!([{"type": "tool_reference", "tool_name": "mcp__a"}, {"type": "tool_reference", "tool_name": "mcp__b"}])),
          "This tool can be called now: mcp__a\nThis tool can be called now: mcp__b"),
         ("tool_use",        "ToolSearch", of("tool_result", json!([{"type": "tool_reference", "tool_name": long}])), cut.as_str()),
@@ -76,7 +76,7 @@ fn what_a_server_did_is_a_call_and_its_result() {
         let result = json!({"role": "tool", "tool_call_id": "1", "content": content});
         let turn =
             |content: Value| json!({"role": "assistant", "content": content, "tool_calls": [call]});
-        // In the user's turn, as a client's tool, or in the model's, as a server does it.
+        // In the user's turn, as a client's tool, or in the model's, as a server runs it.
         let apart = [said(used(kind, name)), user(shown.clone())];
         let expected = json!([turn(json!(null)), result]);
         assert_eq!(history(&apart), (expected, String::new()), "{shown}");
@@ -90,7 +90,7 @@ fn what_a_server_did_is_a_call_and_its_result() {
 }
 
 #[test]
-fn what_is_no_call_is_left_out_and_named() {
+fn what_is_not_a_call_is_left_out_and_named() {
     let nothing = json!([]);
     let text = |role: &str, text: &str| json!([{"role": role, "content": text}]);
     let system = |block: Value| json!({"role": "system", "content": [block]});
@@ -109,7 +109,7 @@ fn what_is_no_call_is_left_out_and_named() {
         (user(json!({"type": "document", "source": {"type": "file", "file_id": "f"}})), nothing.clone(), "document"),
         (system(json!({"type": "tool_removal", "tool": {"type": "tool_reference", "name": "f"}})), nothing.clone(), "tool_removal"),
         (system(json!({"type": "tool_addition", "tool": {"type": "tool_reference", "name": "f"}})), nothing.clone(), ""),
-        // What is of our own kind and not as it should be.
+        // Known kinds that are malformed.
         (json!(7),                                                           nothing.clone(), "unnamed"),
         (json!({"content": "x"}),                                            nothing.clone(), "unnamed"),
         (json!({"role": "critic", "content": "x"}),                          nothing.clone(), "unnamed"),
@@ -135,7 +135,7 @@ fn what_is_no_call_is_left_out_and_named() {
 }
 
 #[test]
-fn a_call_that_lacks_something_is_one_all_the_same() {
+fn an_incomplete_call_is_still_a_call() {
     #[rustfmt::skip]
     let rows = [
         (json!({"id": "1", "name": "f"}),                        json!({"tool_use_id": "1"}), "1", "{}"),
@@ -209,9 +209,9 @@ fn tools_that_are_defined_in_the_conversation_are_tools() {
     }
 }
 
-/// It is another one with each call, and no host could keep such a prompt's beginning.
+/// It differs with each call, and no host could cache the beginning of such a prompt.
 #[test]
-fn the_first_line_that_tells_anthropic_who_pays_is_cut() {
+fn the_first_line_with_anthropics_billing_is_removed() {
     let billing = "x-anthropic-billing-header: cc_version=2.1; cch=0f3a;";
     let text = |text: &str| json!({"type": "text", "text": text});
     #[rustfmt::skip]

@@ -1,12 +1,12 @@
-//! Histories of another maker, of OpenAI's own tools, and cut or broken ones: none is refused.
+//! Histories made elsewhere, with OpenAI's own tools, or truncated or broken: none is refused.
 
 use serde_json::{Value, json};
 
 use super::translate;
 use crate::surface::chat::fitting;
 
-/// The messages that these items become with a user's `Go on.` behind them, less that, and what
-/// was left out.
+/// The messages that these items become with a user's `Go on.` after them, without that one, and
+/// what was left out.
 fn history(items: &[Value]) -> (Value, String) {
     let mut input = items.to_vec();
     input.push(json!({"role": "user", "content": "Go on."}));
@@ -38,7 +38,7 @@ fn result(id: &str, content: &str) -> Value {
 const UNKNOWN: &str = "No result of this call is known.";
 
 #[test]
-fn what_others_tools_did_is_a_call_and_its_result() {
+fn what_foreign_tools_did_is_a_call_and_its_result() {
     let picture = json!({"role": "user", "content": [
         {"type": "text", "text": "What the tools above have returned:"},
         {"type": "image_url", "image_url": {"url": "data:image/webp;base64,AAAA"}},
@@ -97,7 +97,7 @@ fn what_others_tools_did_is_a_call_and_its_result() {
         (vec![json!({"type": "program", "id": "p", "call_id": "c", "code": "1", "fingerprint": "x"}),
               json!({"type": "program_output", "id": "o", "call_id": "c", "result": "2", "status": "completed"})],
          vec![call("c", "program", r#"{"code":"1"}"#), result("c", "2")]),
-        // Searches for tools: OpenAI's have no ids of calls.
+        // Searches for tools: OpenAI's have no call ids.
         (vec![json!({"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {"query": "q"}}),
               json!({"type": "tool_search_output", "call_id": "c", "execution": "client", "status": "completed", "tools": [
                   {"type": "function", "name": "f"}, {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "g"}]}]})],
@@ -123,7 +123,7 @@ fn what_others_tools_did_is_a_call_and_its_result() {
 }
 
 #[test]
-fn what_is_no_call_is_left_out_and_named() {
+fn what_is_not_a_call_is_left_out_and_named() {
     let user = |part: Value| json!({"role": "user", "content": [part]});
     let said = |part: Value| json!({"role": "assistant", "content": [part]});
     #[rustfmt::skip]
@@ -138,7 +138,7 @@ fn what_is_no_call_is_left_out_and_named() {
         (json!({"type": "ghost_snapshot", "ghost_commit": {}}),                   "ghost_snapshot"),
         (json!({"type": "telepathy"}),                                            "telepathy"),
         (json!({"type": "_call", "id": "x"}),                                     "_call"),
-        // What is of our own kind and not as it should be.
+        // Known kinds that are malformed.
         (json!(7),                                                                "unnamed"),
         (json!({"type": 7}),                                                      "unnamed"),
         (json!({"content": "x"}),                                                 "unnamed"),
@@ -187,7 +187,7 @@ fn what_is_left_of_a_message_is_carried() {
         };
         assert_eq!(history(&[item]).0, expected);
     }
-    // A call and its result that lack what they should have.
+    // A call and its result with required members missing.
     #[rustfmt::skip]
     let rows = [
         (json!({"call_id": "c", "name": "f"}),                          json!({"call_id": "c"}),               "c", "{}", ""),

@@ -1,4 +1,4 @@
-//! What becomes of each item.
+//! How each item is handled.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn items_become_messages() {
          json!([{"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA"}}]}])),
         (json!([{"role": "user", "content": [{"type": "input_file", "file_url": "https://a/b.pdf"}]}]),
          json!([{"role": "user", "content": [{"type": "file", "file": {"file_data": "https://a/b.pdf"}}]}])),
-        // A text and the calls after it are one message; so are calls side by side.
+        // Text and the calls after it are one message; so are adjacent calls.
         (json!([{"role": "assistant", "content": [{"type": "output_text", "text": "Let me see."}]},
                 {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
                 {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{\"a\":1}"},
@@ -31,7 +31,7 @@ fn items_become_messages() {
                 {"type": "function_call_output", "call_id": "2", "output": [{"type": "input_text", "text": "y"}]}]),
          json!([{"role": "assistant", "content": "Let me see.", "tool_calls": [call("1", "f", "{}"), call("2", "g", "{\"a\":1}")]},
                 {"role": "tool", "tool_call_id": "1", "content": "x"}, {"role": "tool", "tool_call_id": "2", "content": "y"}])),
-        // A text after calls belongs to them as well: results must follow calls at once.
+        // Text after calls belongs to them as well: results must follow calls immediately.
         (json!([{"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
                 {"role": "assistant", "content": "Now wait."},
                 {"type": "function_call_output", "call_id": "1", "output": "x"}]),
@@ -50,7 +50,7 @@ fn items_become_messages() {
                 {"role": "tool", "tool_call_id": "1", "content": "Done."},
                 {"role": "assistant", "content": null, "tool_calls": [call("2", "multi_agent_v1__close_agent", "{}")]},
                 {"role": "tool", "tool_call_id": "2", "content": "No result of this call is known."}])),
-        // A result whose call is not there is told; a message between the two comes after.
+        // A result whose call is missing becomes text; a message between the two comes after.
         (json!([{"type": "function_call_output", "call_id": "1", "output": "x"}]),
          json!([{"role": "user", "content": [{"type": "text", "text": "The result of an earlier tool call:"}, {"type": "text", "text": "x"}]}])),
         (json!([{"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
@@ -62,7 +62,7 @@ fn items_become_messages() {
          json!([{"role": "assistant", "content": null, "tool_calls": [call("1", "f", "{}"), call("2", "g", "{}")]},
                 {"role": "tool", "tool_call_id": "1", "content": "x"}, {"role": "tool", "tool_call_id": "2", "content": "y"},
                 {"role": "user", "content": "Hurry."}, {"role": "user", "content": "<system-reminder>\nBe quick.\n</system-reminder>"}])),
-        // Nothing was said, and no message says so.
+        // Nothing was said, so there is no message.
         (json!([{"role": "user", "content": "a"}, {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}, {"role": "user", "content": "b"}]),
          json!([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}])),
         (json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": []}, {"role": "assistant", "content": [{"type": "output_text", "text": ""}]}]),
@@ -81,7 +81,7 @@ fn items_become_messages() {
 }
 
 #[test]
-fn what_was_thought_comes_back_before_what_it_led_to() {
+fn reasoning_comes_back_before_what_it_led_to() {
     let reasoning = |fields: Value| {
         let mut item = json!({"type": "reasoning", "id": "rs_1", "summary": []});
         item.as_object_mut()

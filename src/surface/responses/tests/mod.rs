@@ -1,4 +1,4 @@
-//! Requests: what becomes of each field and item.
+//! Requests: how each field and item is handled.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn chat(body: &Value) -> Value {
     serde_json::from_slice(&translated.chat).unwrap()
 }
 
-/// The fields of the chat request but `messages`, for a body of these fields.
+/// The fields of the chat request except `messages`, for a body with these fields.
 fn fields(mut body: Value) -> Value {
     body["input"] = json!("x");
     let mut chat = chat(&body);
@@ -63,7 +63,7 @@ fn fields_become_those_of_a_chat_completion() {
 }
 
 #[test]
-fn what_nobody_knows_is_left_out_and_reported() {
+fn unknown_fields_are_left_out_and_reported() {
     let body = json!({"input": "x", "moderation": {}, "context_management": [], "new_field": 1, "nothing": null});
     let translated = translate(&body).unwrap();
     let mut names: Vec<&str> = translated.dropped.names().collect();

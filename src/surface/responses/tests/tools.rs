@@ -1,4 +1,4 @@
-//! What becomes of tools.
+//! How tools are handled.
 
 use serde_json::{Value, json};
 
@@ -81,12 +81,12 @@ fn joined_names_fit() {
     assert_ne!(
         joined(Some(&long), "f"),
         joined(Some(&other), "f"),
-        "cut alike, they stay two"
+        "cut alike, they stay distinct"
     );
 }
 
 #[test]
-fn tools_that_stand_in_the_conversation_are_tools() {
+fn tools_defined_in_the_conversation_are_tools() {
     let f = |kind: &str, about: &str| json!({"type": kind, "name": "f", "description": about});
     let space = json!({"type": "namespace", "name": "n", "tools": [f("function", "N")]});
     let user = json!({"role": "user", "content": "x"});

@@ -1,4 +1,4 @@
-//! How a message ends: well, cut short, with an error; and as a whole.
+//! How a message ends: normally, cut short, with an error; and as a plain answer.
 
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ fn a_failure_is_the_last_event() {
 }
 
 #[test]
-fn s3_a_failure_that_no_retry_helps_comes_behind_a_whole_block() {
+fn s3_a_failure_that_no_retry_helps_follows_a_complete_block() {
     let failure = StreamError {
         code: "not_retryable",
         kind: "invalid_request_error",
@@ -93,7 +93,7 @@ fn s3_a_failure_that_no_retry_helps_comes_behind_a_whole_block() {
 }
 
 #[test]
-fn a_choice_that_nobody_asked_for_is_left_out() {
+fn an_unrequested_choice_is_left_out() {
     check_one_choice_alone(&reply(&thinking()));
 }
 

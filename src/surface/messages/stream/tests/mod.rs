@@ -19,7 +19,7 @@ fn thinking() -> Value {
     json!({"thinking": {"type": "adaptive"}})
 }
 
-/// An event in a line: its kind, its index, and what it brings.
+/// An event on one line: its kind, its index, and what it adds.
 fn line(event: &Value) -> String {
     let kind = event["type"].as_str().unwrap();
     let index = &event["index"];
@@ -81,7 +81,7 @@ fn a_text_comes_out_in_order() {
 }
 
 #[test]
-fn a_thought_then_a_text_then_calls() {
+fn reasoning_then_text_then_calls() {
     let chunks = [
         vec![
             delta(r#""reasoning":"The ","reasoning_details":[{"type":"reasoning.text","text":"The ","index":0}]"#),
@@ -121,7 +121,7 @@ fn a_thought_then_a_text_then_calls() {
         start["content_block"],
         json!({"type": "tool_use", "id": id(0, "call_0"), "name": "ls", "input": {}})
     );
-    // Who did not ask for thoughts gets a sign of life for each.
+    // A client that did not ask for reasoning gets a sign of life for each piece.
     let unasked = lines(&json!({}), &chunks);
     assert_eq!(
         unasked[..4],
@@ -169,7 +169,7 @@ fn fragments_that_alternate_are_put_in_order() {
         "message_stop",
     ];
     assert_eq!(lines(&json!({}), &alternating), expected);
-    // Calls without arguments, and one that is never whole.
+    // Calls without arguments, and one that is never complete.
     let chunks = [
         call(0, "a", ""),
         call(1, "b", "{"),
@@ -194,7 +194,7 @@ fn fragments_that_alternate_are_put_in_order() {
         "message_stop",
     ];
     assert_eq!(lines(&json!({}), &chunks), expected);
-    // The name comes late, or never; something follows the last brace.
+    // The name arrives late, or never; something follows the last brace.
     let late = delta(r#""tool_calls":[{"index":0,"function":{"arguments":"{"}}]"#);
     let chunks = [late.clone(), call(0, "a", "}"), text("x"), call(0, "", " ")];
     let got = lines(&json!({}), &chunks);
@@ -231,7 +231,7 @@ fn details_without_a_text_go_before_what_they_led_to() {
 }
 
 #[test]
-fn whoever_asked_for_thoughts_is_told_the_name_that_was_asked_for() {
+fn a_client_that_asked_for_reasoning_gets_the_model_name_it_asked_for() {
     let model =
         |more: &Value| play(reply(more), &[text("x")], End::Done)[0]["message"]["model"].clone();
     assert_eq!(model(&json!({})), "a/b:free");
@@ -242,9 +242,9 @@ fn whoever_asked_for_thoughts_is_told_the_name_that_was_asked_for() {
     );
 }
 
-/// Clients show it until the end tells how many there were.
+/// Clients show it until the end says how many there were.
 #[test]
-fn the_start_tells_about_how_many_tokens_went_in() {
+fn the_start_estimates_the_input_tokens() {
     let body = json!({"system": "s".repeat(40), "messages": [{"role": "user", "content": "x".repeat(400)}], "stream": true,
                       "tools": [{"name": "f", "description": "d".repeat(40), "input_schema": {}}]});
     let body = Bytes::from(body.to_string());

@@ -1,4 +1,4 @@
-//! How a response ends: well, cut short, with an error; and as a whole.
+//! How a response ends: normally, cut short, with an error; and as a plain answer.
 
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ fn a_plain_answer_is_what_the_stream_ends_with() {
 }
 
 #[test]
-fn a_choice_that_nobody_asked_for_is_left_out() {
+fn an_unrequested_choice_is_left_out() {
     check_one_choice_alone(&reply(&json!({"include": ["reasoning.encrypted_content"]})));
 }
 
@@ -134,7 +134,8 @@ fn a_failure_has_a_code_that_clients_know() {
     }
 }
 
-/// A search for tools that the client makes: an object's arguments, and no deltas.
+/// A search for tools that the client performs: the arguments are an object, and there are no
+/// deltas.
 #[test]
 fn a_search_for_tools_comes_back_as_one() {
     let tools = json!({"tools": [{"type": "tool_search", "execution": "client"}]});
@@ -173,7 +174,7 @@ fn a_search_for_tools_comes_back_as_one() {
 }
 
 #[test]
-fn settings_that_were_given_in_part_are_repeated_whole() {
+fn settings_that_were_given_in_part_are_echoed_in_full() {
     let text = json!({"format": {"type": "text"}});
     let schema = json!({"type": "json_schema", "name": "n", "schema": {}});
     let reasoning = json!({"effort": null, "summary": null});
@@ -190,7 +191,7 @@ fn settings_that_were_given_in_part_are_repeated_whole() {
         ("reasoning", json!({"effort": "low"}),    json!({"effort": "low", "summary": null})),
         ("reasoning", json!({"summary": "auto"}),  json!({"effort": null, "summary": "auto"})),
         ("reasoning", json!({"effort": "low", "context": "x"}), json!({"effort": "low", "summary": null, "context": "x"})),
-        // What has no parts is as it was given, or as it is without.
+        // What has no members is as it was given, or has its default.
         ("tool_choice", json!("none"),             json!("none")),
         ("tool_choice", json!(null),               json!("auto")),
         ("parallel_tool_calls", json!(false),      json!(false)),

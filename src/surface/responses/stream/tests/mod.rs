@@ -15,7 +15,7 @@ fn reply(more: &Value) -> Reply {
         .reply
 }
 
-/// An event in a line: its kind, its place, and what it brings.
+/// An event on one line: its kind, its place, and what it adds.
 fn line(event: &Value) -> String {
     let kind = event["type"].as_str().unwrap();
     let kind = kind.strip_prefix("response.").unwrap();
@@ -61,7 +61,7 @@ fn a_text_comes_out_in_order() {
 }
 
 #[test]
-fn a_thought_then_a_text_then_calls() {
+fn reasoning_then_text_then_calls() {
     let chunks = [
         vec![
             delta(r#""reasoning":"The ","reasoning_details":[{"type":"reasoning.text","text":"The ","index":0}]"#),
@@ -108,7 +108,7 @@ fn a_thought_then_a_text_then_calls() {
     assert_eq!(
         item["encrypted_content"],
         Value::Null,
-        "nobody asked for it"
+        "it was not asked for"
     );
     let sealed = json!({"include": ["reasoning.encrypted_content"]});
     let events = play(reply(&sealed), &chunks, End::Done);
@@ -153,7 +153,7 @@ fn calls_side_by_side_keep_apart() {
 }
 
 #[test]
-fn a_freeform_tools_input_is_unwrapped_as_it_comes() {
+fn a_freeform_tools_input_is_unwrapped_as_it_arrives() {
     let tools = json!({"tools": [{"type": "custom", "name": "apply_patch"},
         {"type": "namespace", "name": "agents", "tools": [{"type": "function", "name": "close"}]}]});
     let chunks = [
@@ -186,7 +186,7 @@ fn a_freeform_tools_input_is_unwrapped_as_it_comes() {
         {"id": "fc_1a2b_1", "type": "function_call", "status": "completed", "call_id": id(1, "call_1"), "namespace": "agents", "name": "close", "arguments": "{}"},
     ]);
     assert_eq!(*output, expected);
-    // Without an input the arguments are all there is.
+    // Without an input, the arguments are all there is.
     let chunks = [call(0, "apply_patch", "{\"patch\":\"x\"}")];
     let got = lines(&tools, &chunks);
     assert!(got.contains(&"custom_tool_call_input.done 0 {\"patch\":\"x\"}".to_owned()));
@@ -215,9 +215,9 @@ fn details_without_a_text_go_before_what_they_led_to() {
     let got = lines(&json!({}), &[delta(details), text("x")]);
     assert_eq!(
         got[2], "output_item.added 0 message",
-        "nobody asked for them"
+        "they were not asked for"
     );
-    // Details that have a text are shown where there is no other.
+    // Details with text are shown if there is no other text.
     let chunk = delta(r#""reasoning_details":[{"type":"reasoning.summary","summary":"Hm."}]"#);
     assert!(lines(&sealed, &[chunk]).contains(&"reasoning_summary_text.done 0 Hm.".to_owned()));
 }
