@@ -3,7 +3,7 @@
 //!
 //! A seeded world ([`world`], [`scenarios`]) is played by policies ([`policies`]) through a proxy's
 //! walk ([`events`]), beside the [`oracle`]; [`metrics`] are the columns of the tables in
-//! `docs/simulated-day.md`. The world and its policies come from the study that the parameters of
+//! `docs/simulated-routing.md`. The world and its policies come from the study that the parameters of
 //! `ROUTING=balanced` rest on, dice and all: its figures for the same seeds are these, digit by digit.
 //!
 //! `cargo test --test day s11_ -- --nocapture` prints the tables, each scenario's too. They are also the
@@ -30,7 +30,7 @@ use std::sync::{Mutex, PoisonError};
 use policies::Steps;
 use study::{Policy, Row, study};
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/simulated-day.md");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/simulated-routing.md");
 
 #[test]
 fn s11_choosing_comes_near_a_router_that_knows_everything() {

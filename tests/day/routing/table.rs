@@ -1,4 +1,4 @@
-//! The tables of `docs/simulated-day.md`: written, and read back as the ledger of figures.
+//! The tables of `docs/simulated-routing.md`: written, and read back as the ledger of figures.
 
 use super::metrics::Figures;
 use super::study::{Row, scenarios};
