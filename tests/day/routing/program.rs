@@ -79,11 +79,11 @@ async fn asks(number: usize, upstream: Arc<Upstream>, io: DuplexStream, tasks: T
             break;
         };
         text.push_str(std::str::from_utf8(&data).unwrap());
-        // A plain answer is one piece, or whole at its end.
         let spoken = text.split_once("\"content\":\"world/model-");
-        if let (true, false, Some((_, model))) = (good, begun, spoken) {
+        let spoken = spoken.and_then(|(_, rest)| rest.split_once(':'));
+        if let (true, false, Some((model, _))) = (good, begun, spoken) {
             begun = true;
-            let model: usize = model.split_once(':').unwrap().0.parse().unwrap();
+            let model: usize = model.parse().unwrap();
             let (now, rank) = (upstream.now(), upstream.world.models[model].rank);
             let state = &mut *upstream.state();
             let answer = Answer::new(request, &state.sessions, model, rank, now - request.at);
