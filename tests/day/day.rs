@@ -230,11 +230,13 @@ fn seconds(date: &str) -> u64 {
     days * 86_400 + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19)
 }
 
-/// The proxy of the program, with its default settings but for `ROUTING`, in front of this world.
+/// The proxy of the program in front of this world, with its default settings except `ROUTING`; under
+/// `rank` it does not wait either, as the study's `rank` does not.
 pub fn proxy(world: Connector, routing: &'static str) -> (Arc<App>, Lines, JoinSet<()>) {
     let config = Config::read(|name: &str| {
         let value = match name {
             "ROUTING" => routing,
+            "WAIT_SEC" if routing == "rank" => "0",
             "OPENROUTER_API_KEY" => "sk-or-v1-upstream-key-of-the-day",
             "PROXY_API_KEY" => "proxy-key",
             "MODELS_LIST_URL" => "http://world.test/list",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::learnt::{
-    Circumstances, Evidence, FirstTokenLimit, Opening, Parameters, Pins, Salt, SessionKey, Sticks,
-    Through, cost, first_token_limit,
+    Caller, Circumstances, Evidence, FirstTokenLimit, Opening, Parameters, Pins, Salt, SessionKey,
+    Sticks, Through, cost, first_token_limit,
 };
 use free_llm_proxy::model::Candidate;
 use http::{HeaderMap, HeaderValue};
@@ -190,5 +190,5 @@ impl Router for Ours {
 fn session(request: &Request) -> Option<SessionKey> {
     let named = HeaderValue::from(request.session?);
     let headers = HeaderMap::from_iter([("x-session-id".parse().unwrap(), named)]);
-    SessionKey::of(&headers, &Opening::default(), "", Salt::new([7; 16]))
+    Caller::of(&headers, b"", Salt::new([7; 16])).session(Opening::default)
 }
