@@ -12,6 +12,15 @@ use crate::program::Serving;
 use crate::secured::{Act, Secured};
 use crate::upstream::{Bare, Outside};
 
+/// The requests opened this many connections; the key endpoint may be asked at the same moment, on one
+/// more.
+#[track_caller]
+fn are_opened(upstream: &Secured, expected: usize, what: &str) {
+    let opened = upstream.connections();
+    let range = expected..=expected + 1;
+    assert!(range.contains(&opened), "{what}: {opened} connections");
+}
+
 #[tokio::test]
 async fn s4_2_what_happens_to_an_http2_connection_is_no_models_failure() {
     use Act::{Die, Leave, Refuse, Serve};
@@ -32,7 +41,7 @@ async fn s4_2_what_happens_to_an_http2_connection_is_no_models_failure() {
             assert_eq!(answer.status(), 200, "{what}");
             assert_eq!(answer.headers()["x-free-llm-proxy-attempts"], "1", "{what}");
         }
-        assert_eq!(upstream.connections(), connections, "{what}");
+        are_opened(&upstream, connections, what);
         nobody_rests(&serving, what).await;
     }
 }
@@ -45,9 +54,7 @@ async fn s4_2_a_full_http2_connection_is_joined_by_a_second_one() {
     let body = json!({"messages": []});
     let (one, other) = tokio::join!(serving.chat(&body), serving.chat(&body));
     assert_eq!((one.status().as_u16(), other.status().as_u16()), (200, 200));
-    // What is left of the day may be asked at the same moment, on one more.
-    let connections = upstream.connections();
-    assert!((2..=3).contains(&connections), "{connections} connections");
+    are_opened(&upstream, 2, "a full connection");
     nobody_rests(&serving, "a full connection").await;
 }
 
@@ -76,7 +83,7 @@ async fn s4_6_a_client_that_does_not_read_holds_no_other_stream_back() {
         let answer = serving.chat(&json!({"messages": []})).await;
         assert_eq!(answer.status(), 200);
     }
-    assert_eq!(upstream.connections(), 1, "all of it over one");
+    are_opened(&upstream, 1, "all of it over one");
     nobody_rests(&serving, "a client that does not read").await;
 }
 
@@ -89,7 +96,7 @@ async fn s6_a_certificate_counts_if_the_systems_roots_vouch_for_it() {
         let serving = upstream.trusted().ready().await;
         let answer = serving.chat(&json!({"messages": []})).await;
         assert_eq!(answer.status(), 200, "{version}");
-        assert_eq!(upstream.connections(), 1, "{version}: it is kept");
+        are_opened(&upstream, 1, version);
 
         let serving = upstream.program().ready().await;
         let answer = serving.chat(&json!({"messages": []})).await;
@@ -100,7 +107,7 @@ async fn s6_a_certificate_counts_if_the_systems_roots_vouch_for_it() {
         );
         let told = answer.text().await.unwrap();
         assert!(told.contains("its certificate is not trusted"), "{told}");
-        assert_eq!(upstream.connections(), 1, "{version}: nothing was said");
+        are_opened(&upstream, 1, version);
         nobody_rests(&serving, version).await;
     }
 }
