@@ -106,8 +106,8 @@ mod tests {
             ("a=auto,",           "needs name=id"),
             ("=auto",             "name that is empty"),
             ("a*b=auto",          "not at a name's end"),
-            ("a=",                "no model id"),
-            ("a=b c",             "no model id"),
+            ("a=",                "not a model id"),
+            ("a=b c",             "not a model id"),
             ("a=auto,a=x/y:free", "twice"),
             ("a*=auto, a* =auto", "twice"),
         ];

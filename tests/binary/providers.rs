@@ -149,7 +149,7 @@ async fn s10_1_a_key_is_asked_for_tested_and_written_down() {
     #[rustfmt::skip]
     let rows: Vec<(&str, &str, i32, &str, &str)> = vec![
         // .env            what is typed              exit  .env then           said
-        (OURS,             plain.as_str(),            0,    &with_key,          "Groq takes the key (key tail is ...WXYZ (len=29))."),
+        (OURS,             plain.as_str(),            0,    &with_key,          "Groq accepts the key (key tail is ...WXYZ (len=29))."),
         (OURS,             odd.as_str(),              0,    &with_key,          "Wrote GROQ_API_KEY to .env; only you can read it."),
         (&with_other,      plain.as_str(),            0,    &with_both,         "Wrote GROQ_API_KEY_2 to .env"),
         (&with_key,        plain.as_str(),            0,    &with_key,          ".env already has it, as GROQ_API_KEY."),

@@ -52,7 +52,6 @@ const WRONG: &[(&str, &str)] = &[
     ("RATE_LIMIT_COOLDOWN_SEC",    "-0.5"),
     ("GENERIC_ERROR_COOLDOWN_SEC", "a minute"),
     ("LONG_WAIT_SEC",              "soon"),
-    ("WAIT_SEC",                   "-1"),
     ("OPENROUTER_REFERER",         "при\nвет"),
     ("OPENROUTER_TITLE",           "a\r\nb"),
     ("LOG_LEVEL",                  "verbose"),

@@ -84,7 +84,7 @@ fn row(sources: &Sources, name: &str) -> Result<Arc<Provider>, Stop> {
         None => {
             let far = known.iter().map(|id| (distance(&name, id), id));
             let hint = match far.min().filter(|(far, id)| *far <= 2 && *far < id.len()) {
-                Some((_, near)) => format!("is {near} meant?"),
+                Some((_, near)) => format!("did you mean {near}?"),
                 None => "`free-llm-proxy providers` lists them".to_owned(),
             };
             Err((

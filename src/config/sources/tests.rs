@@ -142,7 +142,7 @@ fn s12_1_a_typo_in_a_long_name_in_a_file_is_an_error() {
         let problems: Vec<_> = sources
             .problems
             .iter()
-            .filter(|p| p.contains("meant"))
+            .filter(|p| p.contains("did you mean"))
             .collect();
         match *kind {
             "problem" => assert_eq!(problems, [expected]),
