@@ -1,4 +1,4 @@
-//! Against the real services, only when asked for (spec §8):
+//! Against the real services, only on request (spec §8):
 //!
 //! ```sh
 //! PROXY_API_KEY=... cargo test --test live -- --ignored

@@ -151,7 +151,7 @@ async fn s8_completions_are_printed_for_every_shell() {
 
 #[tokio::test]
 async fn s8_health_is_0_for_a_proxy_that_lives_and_1_for_anything_else() {
-    // A proxy without a list is alive, too; and no key is needed to see it.
+    // A proxy without a list is alive, too; and no key is needed to see that.
     let outside = Outside::with(Script::new()).await;
     let serving = outside
         .program("")

@@ -1,5 +1,5 @@
-//! Promise 7 over TLS and HTTP/2, and where either side stops reading: what becomes of a connection
-//! to the upstream is no failure of a model's (spec §4.2, §4.6).
+//! Promise 7 over TLS and HTTP/2, and when either side stops reading: what happens to a connection
+//! to the upstream is not a model's failure (spec §4.2, §4.6).
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn are_opened(upstream: &Secured, expected: usize, what: &str) {
 }
 
 #[tokio::test]
-async fn s4_2_what_happens_to_an_http2_connection_is_no_models_failure() {
+async fn s4_2_what_happens_to_an_http2_connection_is_not_a_models_failure() {
     use Act::{Die, Leave, Refuse, Serve};
     #[rustfmt::skip]
     let rows: [(&str, &[Act], usize); 5] = [
@@ -48,7 +48,7 @@ async fn s4_2_what_happens_to_an_http2_connection_is_no_models_failure() {
 
 #[tokio::test]
 async fn s4_2_a_full_http2_connection_is_joined_by_a_second_one() {
-    // Both are answered only if both arrive, and the server takes one a connection.
+    // Both are answered only if both arrive, and the server takes one per connection.
     let upstream = Secured::http2(&[Act::Meet, Act::Meet], 1).await;
     let serving = upstream.trusted().ready().await;
     let body = json!({"messages": []});
@@ -139,7 +139,7 @@ async fn s4_2_an_answer_before_the_request_was_read_is_an_answer() {
     let program = outside.program("").env("UPSTREAM_BASE_URL", &bare.base_url);
     let serving = program.ready().await;
     for (answer, streamed, (status, body)) in rows {
-        // More than the sockets between them hold.
+        // More than fits into the sockets between them.
         let content = "x".repeat(6_000_000);
         let long = json!({"stream": streamed, "messages": [{"role": "user", "content": content}]});
         let upstream = async {

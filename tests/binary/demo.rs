@@ -33,7 +33,7 @@ async fn s8_the_demo_prints_what_to_try_and_that_works() {
 }
 
 #[tokio::test]
-async fn s8_the_demos_best_model_is_limited_now_and_then_and_the_log_shows_who_steps_in() {
+async fn s8_the_demos_best_model_is_limited_at_times_and_the_log_shows_what_steps_in() {
     let demo = Program::new("demo").env("PORT", "0").ready().await;
     let told = demo.stdout.all().join("\n");
     let answers = (0..4).map(|_| async { Curl::of(&told).run().await });
@@ -90,8 +90,8 @@ async fn s10_8_the_demo_does_as_a_flag_says_about_its_providers() {
 }
 
 #[tokio::test]
-async fn s8_the_demo_takes_a_free_port_where_8080_is_taken_and_none_was_asked_for() {
-    // If it cannot be had, somebody else has it, which is as good.
+async fn s8_the_demo_uses_a_free_port_if_8080_is_taken_and_none_was_requested() {
+    // If it cannot be had, something else has it, which is just as good.
     let _held = TcpListener::bind("127.0.0.1:8080").await;
     let demo = Program::new("demo").ready().await;
     assert_ne!(demo.address.port(), 8080);
@@ -104,7 +104,7 @@ async fn s8_the_demo_takes_a_free_port_where_8080_is_taken_and_none_was_asked_fo
 }
 
 #[tokio::test]
-async fn s8_the_demo_does_as_told_about_its_address() {
+async fn s8_the_demo_obeys_its_address_settings() {
     let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = held.local_addr().unwrap().port().to_string();
     let ran = Program::new("demo").env("PORT", &port).run().await;
@@ -125,7 +125,7 @@ async fn s8_the_demo_does_as_told_about_its_address() {
 }
 
 #[tokio::test]
-async fn s8_the_demo_needs_nothing_and_takes_no_key_of_the_users() {
+async fn s8_the_demo_needs_nothing_and_uses_no_key_of_the_user() {
     let demo = Program::new("demo")
         .env("PORT", "0")
         .env("OPENROUTER_API_KEY", "sk-or-v1-the-users-own-key")
@@ -176,7 +176,7 @@ struct Curl {
 }
 
 impl Curl {
-    /// Reads it as a shell would.
+    /// Parses it like a shell.
     fn of(told: &str) -> Self {
         let line = told.split("curl ").nth(1).expect("a curl line");
         let line = line.replace("\\\n", " ");

@@ -29,7 +29,7 @@ async fn s7_keys_prompts_and_answers_are_in_no_line_at_any_level_and_the_key_in_
             let answer = serving.chat(&request).await;
             answers += &format!("{:?}\n", answer.headers());
             answers += &answer.text().await.unwrap_or_default();
-            // What rests now shall be asked again.
+            // What rests now is to be asked again.
             outside.simulator.set_script(Script::new());
             refresh(&serving).await;
         }
@@ -175,14 +175,14 @@ fn echoes() -> Vec<Step> {
     steps
 }
 
-/// Reads the list now; what was answered.
+/// Reads the list now; returns the answers.
 async fn refresh(serving: &Serving) -> String {
     let url = format!("http://{}/admin/refresh", serving.address);
     let request = Serving::client().post(url).bearer_auth(PROXY_KEY);
     request.send().await.unwrap().text().await.unwrap()
 }
 
-/// Requests that should never have been sent; what was answered.
+/// Requests that should never have been sent; returns the answers.
 async fn mischief(serving: &Serving) -> String {
     let url = format!(
         "http://{}/v1/chat/completions?key={WRONG_KEY}&prompt={PROMPT}",
@@ -208,7 +208,7 @@ async fn mischief(serving: &Serving) -> String {
 }
 
 #[tokio::test]
-async fn s13_a_short_key_where_others_can_try_is_told_at_the_start() {
+async fn s13_a_short_key_that_others_can_try_is_reported_at_start() {
     #[rustfmt::skip]
     let rows = [
         // HOST        PROXY_API_KEY       told

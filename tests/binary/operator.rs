@@ -1,4 +1,4 @@
-//! Issue 6, items 3 and 6: `status` and `explain` ask a proxy that runs.
+//! `status` and `explain` ask a running proxy.
 
 use serde_json::{Value, json};
 use simulator::{Script, Step};
@@ -81,8 +81,8 @@ async fn s8_status_watch_shows_what_happens() {
 }
 
 #[tokio::test]
-async fn s8_status_watch_says_into_a_pipe_once_that_nobody_answers() {
-    // It takes every connection, and says nothing.
+async fn s8_status_watch_says_once_into_a_pipe_that_nothing_answers() {
+    // It accepts every connection, and sends nothing.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = mute.local_addr().unwrap();
     let watching = Program::new("status --watch")
@@ -106,7 +106,7 @@ async fn s8_status_watch_says_into_a_pipe_once_that_nobody_answers() {
 }
 
 #[tokio::test]
-async fn s8_who_cannot_ask_is_told_why_in_one_line() {
+async fn s8_a_command_that_cannot_ask_says_why_in_one_line() {
     let (_outside, serving) = serving().await;
     for command in ["status", "status --watch", "explain -f body.json"] {
         let program = |arguments| asking(&serving, arguments).file("body.json", "{}");
@@ -131,7 +131,7 @@ async fn s8_who_cannot_ask_is_told_why_in_one_line() {
 }
 
 #[tokio::test]
-async fn s3_explain_says_who_would_be_asked_and_who_not() {
+async fn s3_explain_says_which_models_would_be_asked_and_which_not() {
     let (outside, serving) = serving().await;
     assert_eq!(serving.chat(&hello()).await.status(), 200);
     outside.simulator.clear_requests();
@@ -155,7 +155,7 @@ async fn s3_explain_says_who_would_be_asked_and_who_not() {
         1,
         "none.json cannot be read",
     );
-    // Nothing on stdin is no request.
+    // Nothing on stdin is not a request.
     failed(
         &explain("explain").run().await,
         1,

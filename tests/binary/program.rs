@@ -19,7 +19,7 @@ pub const PROXY_KEY: &str = "proxy-key-for-tests";
 /// The key that goes upstream.
 pub const UPSTREAM_KEY: &str = "sk-or-v1-upstream-key-for-tests-WXYZ";
 
-/// Nothing here takes so long, unless something hangs.
+/// Nothing here takes this long, unless something hangs.
 pub const LONG: Duration = Duration::from_secs(30);
 
 /// The program with nothing in its environment, in a directory of its own.
@@ -29,7 +29,7 @@ pub struct Program {
     pub dir: Arc<TempDir>,
 }
 
-/// What a program came to.
+/// The result of a program.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -118,7 +118,7 @@ impl Program {
         self.run().await
     }
 
-    /// Prints there, where nothing of it is seen by the test.
+    /// Prints there; the test sees nothing of it.
     pub fn stdout(mut self, to: std::io::PipeWriter) -> Self {
         self.command.stdout(to);
         self
@@ -191,7 +191,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// One that need not say where it listens: on a port that was free a moment ago.
+    /// One that need not say where it is listening: on a port that was free a moment ago.
     pub async fn quiet(program: impl Fn() -> Program) -> Self {
         loop {
             if let Some(serving) = Self::quietly(&program).await {
@@ -200,7 +200,7 @@ impl Serving {
         }
     }
 
-    /// The same, or none if one of its ports was taken meanwhile.
+    /// The same, or `None` if one of its ports was taken in the meantime.
     pub async fn quietly(program: impl Fn() -> Program) -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
@@ -261,7 +261,7 @@ impl Serving {
         assert!(kill.unwrap().success());
     }
 
-    /// Lets it have so many descriptors at once from now on.
+    /// Limits it to this many descriptors from now on.
     pub fn allow_descriptors(&self, limit: u64) {
         let id = self
             .child
@@ -279,7 +279,7 @@ impl Serving {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end, and for all it has to say.
+    /// Waits for its end, and for all its output.
     pub async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(LONG, self.child.wait()).await;
         let ended = ended.expect("it ends").unwrap();
@@ -287,7 +287,7 @@ impl Serving {
         ended
     }
 
-    /// Nobody reads any more what it writes.
+    /// Nothing reads its output any more.
     pub async fn stop_reading(&mut self) {
         self.tasks.shutdown().await;
     }
@@ -338,7 +338,7 @@ impl Said {
         self.lines.lock().unwrap().clone()
     }
 
-    /// The first line, present or to come, of which something is found.
+    /// The first line, present or future, in which something is found.
     pub async fn find<T>(&self, look: impl Fn(&str) -> Option<T>) -> T {
         let mut more = self.more.clone();
         let search = async {

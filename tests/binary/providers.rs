@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 
 use crate::program::{PROXY_KEY, Program, Ran, terminal};
 
-/// Nothing of it but its tail is ever shown.
+/// Nothing of it except its tail is ever shown.
 const KEY: &str = "gsk_hush-hush-0123456789-WXYZ";
 
-/// A provider that takes one key, refuses others, and is not there on a port of its own.
+/// A provider that accepts one key, refuses others, and is absent on a port of its own.
 struct Groq {
     base: String,
     _tasks: JoinSet<()>,
@@ -125,7 +125,7 @@ async fn s10_1_providers_are_listed_without_any_key() {
         (&on[0]["training"], &on[1]["training"]),
         (&json!("no"), &json!("may"))
     );
-    // What is wrong is said, beside the list.
+    // What is wrong is reported, besides the list.
     let ran = Program::new("providers")
         .env("PROVIDERS", "grok")
         .run()
@@ -178,7 +178,8 @@ async fn s10_1_a_key_is_asked_for_tested_and_written_down() {
         }
         drop(dir);
     }
-    // Another program's file stays as it is, and the home's is written; where there is none, one is made.
+    // Another program's file stays unchanged, and the one in the home directory is written; if
+    // there is none, one is created.
     let program = at(home.path(), "key add groq").file(".env", OTHERS);
     let dir = Arc::clone(&program.dir);
     let ran = program.typed(&plain).await;
@@ -198,7 +199,7 @@ async fn s10_1_a_key_is_asked_for_tested_and_written_down() {
 }
 
 #[tokio::test]
-async fn s10_1_a_provider_that_cannot_be_reached_is_no_fault_of_the_key() {
+async fn s10_1_an_unreachable_provider_is_not_the_keys_fault() {
     let home = home("http://127.0.0.1:9/openai/v1");
     let program = at(home.path(), "key add groq");
     let path = program.dir.path().join(".env");
@@ -216,7 +217,7 @@ async fn s10_1_a_provider_that_cannot_be_reached_is_no_fault_of_the_key() {
 }
 
 #[tokio::test]
-async fn s10_1_a_key_that_was_typed_goes_nowhere_that_a_folder_says() {
+async fn s10_1_a_typed_key_is_sent_to_no_address_from_a_folder() {
     let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = trap.local_addr().unwrap();
     let settings = format!("PROXY_API_KEY=x\nUPSTREAM_BASE_URL=http://{address}/api/v1\n");
@@ -262,7 +263,7 @@ async fn s10_1_a_key_on_the_command_line_is_refused_and_not_repeated() {
     }
 }
 
-/// Answers these questions as they come, and tells all that the terminal showed.
+/// Answers these questions as they come, and returns everything the terminal showed.
 fn answer(mut person: std::fs::File, answers: Vec<(&'static str, String)>) -> String {
     let mut said = Vec::new();
     let mut seen = 0;
@@ -361,7 +362,7 @@ async fn s10_1_init_asks_which_keys_there_are() {
         .map(|row| &row["provider"])
         .collect();
     assert_eq!(on, ["groq", "cloudflare"]);
-    // Without a terminal nothing is asked.
+    // Without a terminal no questions are asked.
     let ran = Program::new("init").run().await;
     assert_eq!(ran.code, Some(0));
     assert!(!ran.stdout.contains("have you a key"), "{ran:?}");
@@ -387,7 +388,7 @@ async fn s10_8_check_has_a_line_for_every_key() {
                 &format!("PROXY_API_KEY=proxy-key-for-tests\n{settings}\n"),
             )
             .env("MODELS_LIST_URL", "http://127.0.0.1:9/list")
-            // Which nothing on this machine is asked through.
+            // Through which nothing on this machine is asked.
             .env("HTTP_PROXY", "http://127.0.0.1:9")
             .run()
             .await;

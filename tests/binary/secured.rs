@@ -1,4 +1,5 @@
-//! An upstream behind TLS that speaks HTTP/2 and does as it is told, and one that speaks HTTP/1.1.
+//! An upstream behind TLS that speaks HTTP/2 and does what the test says, and one that speaks
+//! HTTP/1.1.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -23,28 +24,28 @@ use tokio_rustls::server::TlsStream;
 use crate::program::{LONG, Program};
 use crate::upstream::Outside;
 
-/// What becomes of a completion request over HTTP/2.
+/// What happens to a completion request over HTTP/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// It is answered.
     Serve,
-    /// It is answered once another is here as well.
+    /// It is answered once another one has arrived as well.
     Meet,
-    /// It is refused before it was looked at.
+    /// It is refused before it was processed.
     Refuse,
-    /// The server leaves, and says that it has not looked at it.
+    /// The server leaves, and says that it has not processed it.
     Leave,
-    /// The server leaves, having taken the request, and the connection ends.
+    /// The server leaves, having accepted the request, and the connection ends.
     TakeAlong,
     /// The connection ends without a word.
     Die,
-    /// Events without end, as many as are let in.
+    /// Endless events, as many as are let in.
     Flood,
 }
 
 /// The upstream. The list comes from a simulator, without TLS.
 pub struct Secured {
-    /// What vouches for it, as PEM.
+    /// Its certificate authority, as PEM.
     certificate: String,
     list: Outside,
     base_url: String,
@@ -61,8 +62,8 @@ struct Told {
 }
 
 impl Secured {
-    /// Over HTTP/2: does this with the completion requests in their order, and serves the rest. It
-    /// allows so many streams on a connection.
+    /// Over HTTP/2: does this with the completion requests in order, and serves the rest. It allows
+    /// this many streams per connection.
     pub async fn http2(acts: &[Act], most_streams: u32) -> Self {
         let told = Arc::new(Told {
             acts: Mutex::new(acts.iter().copied().collect()),
@@ -127,7 +128,7 @@ impl Secured {
         }
     }
 
-    /// The program with its upstream here, which trusts nobody yet.
+    /// The program with its upstream here, which does not trust any yet.
     pub fn program(&self) -> Program {
         self.list
             .program("")
@@ -141,12 +142,12 @@ impl Secured {
         program.env("SSL_CERT_FILE", roots.to_str().unwrap())
     }
 
-    /// How many connections came so far.
+    /// How many connections there have been.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Until a flood is let in no further.
+    /// Waits until a flood is let in no further.
     pub async fn stalled(&self) {
         let stalled = tokio::time::timeout(LONG, self.stalled.notified());
         stalled.await.expect("somebody does not read");

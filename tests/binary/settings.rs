@@ -1,4 +1,5 @@
-//! §6, §8: settings from flags, environment and `.env`; what is wrong with them is said at once.
+//! §6, §8: settings from flags, environment and `.env`; what is wrong with them is reported at
+//! once.
 
 use free_llm_proxy::config::{Group, Preset, SETTINGS};
 use serde_json::json;
@@ -8,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::program::{PROXY_KEY, Program, Ran, Serving, UPSTREAM_KEY};
 use crate::upstream::Outside;
 
-/// A value of each setting that nobody could mean.
+/// A value of each setting that cannot be intended.
 #[rustfmt::skip]
 const WRONG: &[(&str, &str)] = &[
     ("OPENROUTER_API_KEY",         "sk-or-v1-two words"),
@@ -102,7 +103,7 @@ async fn s6_everything_wrong_is_listed_at_once() {
     let ran = all.run().await;
     let names: Vec<_> = WRONG.iter().map(|(name, _)| *name).collect();
     refuses(&ran, &names);
-    // Nothing is wrong with the latter while there is no server that wants it.
+    // Nothing is wrong with the latter while there is no server that needs it.
     let any = ["NO_PROXY", "LOCAL_API_KEY"];
     for setting in SETTINGS
         .iter()
@@ -173,13 +174,13 @@ async fn s6_odd_values_that_are_fine() {
     for (name, value) in rows {
         let program = Program::with_keys("").env("PORT", &port).env(name, value);
         let ran = program.run().await;
-        // As far as the port, which is taken: the settings are right.
+        // Up to the port, which is taken: the settings are valid.
         assert_eq!(ran.code, Some(1), "{name}={value}: {ran:?}");
     }
 }
 
 #[tokio::test]
-async fn s6_a_bad_flag_ends_with_2_and_a_key_is_none() {
+async fn s6_a_bad_flag_ends_with_2_and_a_key_is_not_a_flag() {
     #[rustfmt::skip]
     let rows = [
         "--nonsense", "nonsense", "--port", "--port x", "serve --port 99999", "--models-refresh-sec 0",
@@ -214,7 +215,7 @@ async fn s6_flags_win_over_the_environment_and_that_over_the_file() {
         ("--host 127.0.0.2",   Some("1002"),  "HOST=127.0.0.3", "127.0.0.2:1002"),
     ];
     for (flags, variable, file, asked) in rows {
-        // Nobody listens there, unless it is 8080: it says whom it asked in any case.
+        // There is no listener, unless it is 8080: in any case it says what it asked.
         let file = format!("PROXY_API_KEY=marks-it-as-ours\n{file}");
         let mut program = Program::new(&format!("health {flags}")).file(".env", &file);
         if let Some(port) = variable {
@@ -289,7 +290,7 @@ async fn s6_an_address_that_cannot_be_had_is_said_with_the_setting_that_changes_
 #[tokio::test]
 async fn s6_metrics_at_an_address_of_their_own() {
     let outside = Outside::with(Script::new()).await;
-    // Taken and let go: if somebody else takes it meanwhile, another one is tried.
+    // Taken and released: if something else takes it in the meantime, another one is tried.
     let (serving, metrics) = loop {
         let (held, port) = taken().await;
         drop(held);
@@ -352,7 +353,7 @@ fn calm(ran: &Ran) {
     }
 }
 
-/// A port that somebody has.
+/// A port that is in use.
 async fn taken() -> (TcpListener, String) {
     let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = held.local_addr().unwrap().port().to_string();

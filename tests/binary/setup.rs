@@ -334,7 +334,7 @@ async fn launch_says_what_is_missing() {
     );
 }
 
-/// A port where somebody listens.
+/// A port with a listener.
 async fn somebody() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -350,7 +350,7 @@ async fn answers(json: &str) -> (JoinSet<()>, u16) {
     tasks.spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             let mut head = [0; 4096];
-            // Who only looks whether somebody listens says nothing.
+            // A peer that only checks for a listener sends nothing.
             if client.read(&mut head).await.is_ok_and(|count| count > 0) {
                 client.write_all(answer.as_bytes()).await.unwrap();
             }

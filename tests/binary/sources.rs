@@ -1,4 +1,4 @@
-//! §12.1: where settings come from, and what a folder of somebody else's cannot do with them.
+//! §12.1: where settings come from, and what someone else's folder cannot do with them.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::program::{PROXY_KEY, Program, Ran, Serving, UPSTREAM_KEY};
 use crate::upstream::Outside;
 
-/// The keys, as a file has them.
+/// The keys, as in a file.
 fn keys() -> String {
     format!("OPENROUTER_API_KEY={UPSTREAM_KEY}\nPROXY_API_KEY={PROXY_KEY}\n")
 }
@@ -73,7 +73,7 @@ async fn s12_1_the_users_file_serves_every_command_in_every_folder() {
 }
 
 #[tokio::test]
-async fn s12_1_a_named_file_stands_in_for_the_others() {
+async fn s12_1_a_named_file_replaces_the_others() {
     let ports = |folder: &str, arguments: &str, user: &str| {
         let home = home(user);
         let program = at(home.path(), arguments).file(".env", folder);
@@ -123,7 +123,7 @@ async fn s12_1_another_programs_file_is_passed_over() {
     let program = Program::with_keys("")
         .env("PORT", &port)
         .file(".env", foreign);
-    // As far as the port, which is taken: the settings are right.
+    // Up to the port, which is taken: the settings are valid.
     assert_eq!(program.run().await.code, Some(1));
     let program = Program::with_keys("").env("PORT", &port);
     std::fs::create_dir(program.dir.path().join(".env")).unwrap();
@@ -138,7 +138,7 @@ async fn s12_1_another_programs_file_is_passed_over() {
     );
 }
 
-/// What a cloned repository would have the program believe.
+/// What a cloned repository would like the program to believe.
 struct Trap {
     listener: TcpListener,
 }
@@ -154,7 +154,7 @@ impl Trap {
         self.listener.local_addr().unwrap()
     }
 
-    /// Nobody came.
+    /// There was no connection.
     #[track_caller]
     fn is_empty(&self, why: &str) {
         let came = self.listener.accept();
@@ -167,7 +167,7 @@ impl Trap {
 }
 
 #[tokio::test]
-async fn s12_1_no_command_takes_a_key_to_an_address_of_a_cloned_repositorys() {
+async fn s12_1_no_command_sends_a_key_to_an_address_from_a_cloned_repository() {
     let trap = Trap::set();
     let address = trap.address();
     let (ip, port) = (address.ip(), address.port());
@@ -195,7 +195,7 @@ async fn s12_1_no_command_takes_a_key_to_an_address_of_a_cloned_repositorys() {
         (&homeward, format!("HOST={ip}\nPORT=1\nPORT={port}")),
     ];
     for (commands, lines) in &rows {
-        // With a mark that makes it ours, in front or behind; with keys of its own or without.
+        // With a line that makes it ours, before or after; with its own keys or without.
         for file in [
             format!("{lines}\nMODEL_FIELD=ignore\n"),
             format!("OPENROUTER_API_KEY=sk-or-v1-theirs-0123456789\n{lines}\n"),
@@ -403,7 +403,7 @@ async fn s12_1_init_writes_the_users_file_for_every_folder() {
     let url = format!("http://{}/v1/models", serving.address);
     let asked = Serving::client().get(url).bearer_auth(key);
     assert_eq!(asked.send().await.unwrap().status(), 200);
-    // Never over one that is there, and never without a home.
+    // Never over an existing one, and never without a home.
     let ran = init().run().await;
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

@@ -59,7 +59,7 @@ async fn s8_after_a_signal_the_listener_closes_open_answers_finish_and_the_rest_
 }
 
 #[tokio::test]
-async fn s8_a_chat_request_on_a_connection_still_open_is_told_so_too() {
+async fn s8_a_chat_request_on_a_connection_still_open_gets_that_error_too() {
     let (gate, mut serving) = at_a_gate(&[]).await;
     let mut streaming = stream(&serving).await;
     streaming
@@ -129,7 +129,7 @@ async fn s8_a_half_sent_request_is_not_waited_for() {
         let mut serving = outside.program("").ready().await;
         let mut socket = connect(&serving).await;
         socket.write_all(sent.as_bytes()).await.unwrap();
-        // One that is answered behind it, so that what was sent has been read.
+        // One that is answered after it, so that what was sent has been read.
         assert_eq!(serving.get("/health").await.status(), 200);
         let begun = Instant::now();
         serving.signal("TERM");
@@ -243,7 +243,7 @@ async fn s8_with_nothing_open_it_ends_at_once_whatever_the_list_does() {
     }
 }
 
-/// A proxy whose upstream keeps each stream open until it is let go.
+/// A proxy whose upstream keeps each stream open until it is released.
 async fn at_a_gate(settings: &[(&str, &str)]) -> (Gate, Serving) {
     let (outside, gate) = (Outside::with(Script::new()).await, Gate::start().await);
     let program = outside.program("").env("UPSTREAM_BASE_URL", &gate.base_url);
@@ -274,7 +274,7 @@ async fn connect(serving: &Serving) -> TcpStream {
     TcpStream::connect(serving.address).await.unwrap()
 }
 
-/// Reads until this has come.
+/// Reads until this has arrived.
 async fn until(socket: &mut TcpStream, awaited: &str) {
     let mut said = Vec::new();
     let read = async {
@@ -293,7 +293,7 @@ async fn rest(socket: &mut TcpStream) -> String {
     String::from_utf8(said).unwrap()
 }
 
-/// Waits until nobody listens any more.
+/// Waits until there is no listener any more.
 async fn refused(serving: &Serving) {
     serving.logged("stopping").await;
     let refused = async {

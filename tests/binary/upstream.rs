@@ -1,4 +1,4 @@
-//! The outside of the program under test.
+//! The outside world of the program under test.
 
 use simulator::{Script, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::program::{LONG, Program};
 
-/// A simulator on a socket of this machine.
+/// A simulator on a local socket.
 pub struct Outside {
     pub simulator: Simulator,
     base: String,
@@ -46,8 +46,8 @@ impl Outside {
     }
 }
 
-/// An upstream without a catalogue, which sends the first event of a stream, and the rest when
-/// it is let go.
+/// An upstream without a catalogue, which sends the first event of a stream, and the rest when it
+/// is released.
 pub struct Gate {
     pub base_url: String,
     open: watch::Sender<bool>,
@@ -71,7 +71,7 @@ impl Gate {
                     };
                     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
                     let finish = event(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
-                    // A request is smaller than this, and comes in one piece.
+                    // A request is smaller than this, and arrives in one piece.
                     let mut request = [0; 65_536];
                     drop(socket.read(&mut request).await);
                     if request.starts_with(b"GET ") {
@@ -101,7 +101,7 @@ impl Gate {
     }
 }
 
-/// An upstream without a catalogue, of which the test plays each connection by hand.
+/// An upstream without a catalogue, in which the test plays each connection by hand.
 pub struct Bare {
     pub base_url: String,
     asked: Mutex<mpsc::UnboundedReceiver<TcpStream>>,

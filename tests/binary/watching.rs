@@ -203,7 +203,7 @@ async fn s8_an_error_leaves_the_terminal_as_it_was_and_a_proxy_that_is_gone_is_w
     assert!(person.terminal_is_as_before());
 }
 
-/// Without what moves the cursor and colours the text; each drawing begins a line.
+/// Without cursor movements and colours; each drawing begins a line.
 fn plain(drawn: &str) -> String {
     let mut parts = drawn.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();

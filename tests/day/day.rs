@@ -21,14 +21,14 @@ use super::plain::{Plain, plain};
 use super::schedule::*;
 use super::world::{Counts, World};
 
-/// What a day came to.
+/// The result of a day.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
     pub requests: u64,
-    /// A router that knows everything answers so many.
+    /// How many an all-knowing router answers.
     pub oracle: u64,
     pub answered: u64,
-    /// It would have answered them, and the proxy did not.
+    /// It would have answered them, but the proxy did not.
     pub lost: u64,
     pub attempts: u64,
     pub wasted: u64,
@@ -82,12 +82,12 @@ struct End {
     took: Ms,
     at: Ms,
     told: String,
-    /// Models that nobody knew to rest when it gave up.
+    /// Models that were not known to be resting when it gave up.
     awake: Vec<String>,
     account_rests: bool,
 }
 
-/// Lives one day; what it came to, and what should not have happened.
+/// Lives one day; returns the result, and what should not have happened.
 pub fn live(seed: u64, count: u64) -> (Figures, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -160,7 +160,7 @@ async fn day(seed: u64, count: u64) -> (Figures, Vec<String>) {
     (figures, faults)
 }
 
-/// What does not hold of these requests and their log.
+/// What does not hold for these requests and their log.
 fn wrong(ends: &[End], log: &Lines) -> Vec<String> {
     let mut faults = Vec::new();
     let mut lines: HashMap<String, Vec<Value>> = HashMap::new();
@@ -192,7 +192,7 @@ fn wrong(ends: &[End], log: &Lines) -> Vec<String> {
             continue;
         };
         let attempts = line["attempts"].as_array().cloned().unwrap_or_default();
-        // Who waited aloud was told while the walk went on.
+        // A request that waited aloud got its answer while the walk continued.
         let aloud = end.told.contains(": waiting for a model");
         if !aloud && end.attempts.unwrap_or(0) != attempts.len() {
             says("was told another number of attempts than the log");

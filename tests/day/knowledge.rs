@@ -1,18 +1,18 @@
-//! What can be known from the answers that were received: who rests until when.
+//! What can be known from the answers received: what rests until when.
 //!
-//! The tests' own book-keeping, made from what the upstream sent, not from what the proxy made of it.
+//! The tests' own bookkeeping, based on what the upstream sent, not on what the proxy made of it.
 
 use super::schedule::*;
 use simulator::Failure;
 
-/// What a failure tells.
+/// What a failure reveals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tells {
     /// The model rests until then.
     Model(Ms),
     /// The model is gone until the list is read again.
     Gone,
-    /// It takes no tools, until the list is read again.
+    /// It accepts no tools, until the list is read again.
     NoTools,
     /// The account rests until then.
     Account(Ms),
@@ -20,7 +20,7 @@ pub enum Tells {
     Nothing,
 }
 
-/// What this fault tells somebody who reads it at `now`.
+/// What this fault reveals to a reader at `now`.
 pub fn tells(fault: Fault, now: Ms, until: Ms) -> Tells {
     let seconds = (until.saturating_sub(now)).div_ceil(SECOND) * SECOND;
     match fault {
@@ -42,7 +42,7 @@ pub fn tells(fault: Fault, now: Ms, until: Ms) -> Tells {
 /// The clocks of proxy and upstream agree to within this: dates are written in milliseconds.
 const TOLERANCE: Ms = 20;
 
-/// No probe is late sooner than this after it began.
+/// No probe is late earlier than this after it began.
 const SOONEST_LATE: Ms = 250 - TOLERANCE;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +51,7 @@ struct Known {
     told_at: Ms,
     gone: bool,
     no_tools: bool,
-    /// It failed, and nobody has seen it well since; so many have been sent to find out.
+    /// It failed, and has not been seen working since; this many have been sent to find out.
     suspect: bool,
     probes: u32,
     /// The last of them began then.
@@ -64,7 +64,7 @@ pub struct Knowledge {
     account: Known,
 }
 
-/// An attempt under way: whom it probes.
+/// An attempt in progress: which model it probes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Probing {
     model: bool,
@@ -84,7 +84,8 @@ impl Knowledge {
             && (now + TOLERANCE < known.until || known.gone || (tools && known.no_tools))
     }
 
-    /// The same for a request that gave up now: what has just been told counts, and a rest that is ending.
+    /// The same for a request that gave up now: what has just been reported counts, and a rest that
+    /// is ending.
     pub fn may_rest(&self, model: usize, now: Ms, tools: bool) -> bool {
         let known = &self.models[model];
         now < known.until + TOLERANCE || known.gone || (tools && known.no_tools)
@@ -95,13 +96,13 @@ impl Knowledge {
         format!("{:?}, the account {:?}", self.models[model], self.account)
     }
 
-    /// The same of the account.
+    /// The same for the account.
     pub fn account_may_rest(&self, now: Ms) -> bool {
         now < self.account.until + TOLERANCE
     }
 
-    /// An attempt begins; also how many are already finding out whether that one is well again, those
-    /// apart that may be late.
+    /// An attempt begins; also returns how many are already finding out whether that model works
+    /// again, except those that may be late.
     pub fn begins(&mut self, model: usize, now: Ms) -> (Probing, u32) {
         let probing = Probing {
             model: self.models[model].suspect,
@@ -119,7 +120,7 @@ impl Knowledge {
         (probing, already)
     }
 
-    /// An attempt ends, well (`None`) or with something told.
+    /// An attempt ends, successfully (`None`) or with a failure.
     pub fn ends(&mut self, model: usize, probing: Probing, now: Ms, told: Option<Tells>) {
         let known = &mut self.models[model];
         if probing.model {
@@ -160,7 +161,7 @@ impl Knowledge {
         }
     }
 
-    /// The list was read: models that it does not name are forgotten.
+    /// The list was read: models that are not in it are forgotten.
     pub fn new_list(&mut self, lists: impl Fn(usize) -> bool) {
         for (n, known) in self.models.iter_mut().enumerate() {
             (known.gone, known.no_tools) = (false, false);

@@ -1,8 +1,8 @@
-//! A simulated day: 24 hours of faults and requests under a paused clock, beside a router that
-//! knows everything (`docs/simulated-day.md`).
+//! A simulated day: 24 hours of faults and requests under a paused clock, compared with an
+//! all-knowing router (`docs/simulated-day.md`).
 //!
-//! A few seeds by default; `DAY_SEEDS=20` runs so many, `DAY_SEED=n` one of them with all it has to
-//! say. `--nocapture` prints the table.
+//! A few seeds by default; `DAY_SEEDS=20` runs that many, `DAY_SEED=n` a single one with all its
+//! findings. `--nocapture` prints the table.
 //!
 //! [`routing`] is another world, in which routers are compared (`docs/simulated-routing.md`).
 
@@ -56,7 +56,7 @@ fn s4_2_nothing_is_lost_and_nothing_wasted_on_a_simulated_day() {
         })
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    // A few days may have a bad one among them.
+    // A few days may include a bad one.
     let bound = if seeds.len() < 20 { 200 } else { 1000 };
     assert!(
         total.lost * bound <= total.oracle,

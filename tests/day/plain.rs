@@ -1,8 +1,8 @@
 //! The plain policy on the same day, as a small model: rank and cooldown, and the status alone.
 //!
-//! Every 429 and 404 is the model's, a 5xx or silence too, each with its default cooldown; other
-//! 4xx end the request. What an answer names (a wait, whose quota, what a model lacks) is not read,
-//! and nobody probes. That a 200 can be an error it does know.
+//! Every 429 and 404 is blamed on the model, as is a 5xx or silence, each with its default
+//! cooldown; other 4xx end the request. What an answer names (a wait, a quota, a missing
+//! capability) is not read, and there are no probes. It does know that a 200 can be an error.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -33,7 +33,7 @@ enum Event {
     },
 }
 
-/// What comes of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Said {
     Good,
@@ -91,7 +91,7 @@ pub fn plain(schedule: &Schedule) -> Plain {
                             }
                         }
                     };
-                // What is known to rest may be well all the same: that attempt is not wasted.
+                // What is known to be resting may work anyway: that attempt is not wasted.
                 plain.wasted += u64::from(rests && said != Said::Good);
                 told[request] = tell;
                 let ends = Event::Ends {

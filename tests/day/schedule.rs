@@ -1,4 +1,4 @@
-//! The day as it is decided beforehand: a seed goes in, faults and requests come out. Pure.
+//! The day as decided in advance: a seed goes in, faults and requests come out. Pure.
 
 use simulator::Failure;
 
@@ -10,7 +10,7 @@ pub const MINUTE: Ms = 60 * SECOND;
 pub const HOUR: Ms = 60 * MINUTE;
 pub const DAY: Ms = 24 * HOUR;
 
-/// The settings' defaults, which the day leaves as they are.
+/// The settings' defaults, which the day does not change.
 pub const RATE_LIMIT_COOLDOWN: Ms = 300 * SECOND;
 pub const GENERIC_COOLDOWN: Ms = 60 * SECOND;
 pub const HARNESS_COOLDOWN: Ms = 6 * HOUR;
@@ -53,7 +53,7 @@ impl Random {
         self.unit() < of
     }
 
-    /// The wait until the next of events that come by chance, this long apart on average.
+    /// The wait until the next of random events, this far apart on average.
     fn wait(&mut self, mean: Ms) -> Ms {
         (-(1.0 - self.unit()).ln() * mean as f64) as Ms
     }
@@ -66,19 +66,19 @@ impl Random {
 /// What is wrong with a model for a while.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// A 429 of its provider's, which may name a wait.
+    /// A 429 by its provider, which may give a wait.
     Limited(Wait),
     /// A status or a 200 that is an error: one of the recorded answers.
     Answers(Failure),
     /// The connection ends before an answer.
     Closed,
-    /// Nothing comes (plain), or comments only (stream).
+    /// Nothing arrives (plain), or only comments (stream).
     Stalls,
     /// It answers this much later than it should.
     Slow(Ms),
     /// It has left: 404, and the ranking no longer names it.
     Gone,
-    /// 404 to whoever brings tools, which the ranking says it takes.
+    /// 404 for requests with tools, which the ranking says it supports.
     NoTools,
 }
 
@@ -94,7 +94,7 @@ pub enum Wait {
     Reset,
     /// `Retry-After: 1000000000`.
     Absurd,
-    /// `Retry-After: 0`: the fault goes on all the same.
+    /// `Retry-After: 0`: the fault nevertheless continues.
     Zero,
 }
 
@@ -124,12 +124,12 @@ pub struct Request {
     pub schema: bool,
 }
 
-/// What an attempt meets.
+/// What happens to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Meets {
-    /// A good answer, after so long.
+    /// A good answer, after this long.
     Good(Ms),
-    /// A failure, after so long; `until` is when that fault ends.
+    /// A failure, after this long; `until` is when that fault ends.
     Fails { fault: Fault, after: Ms, until: Ms },
 }
 
@@ -171,7 +171,7 @@ impl Schedule {
         }
     }
 
-    /// What an attempt at this model meets at that time, the account's quotas apart.
+    /// What happens to an attempt at this model at that time, apart from the account's quotas.
     pub fn meets(&self, model: usize, at: Ms, tools: bool) -> Meets {
         let it = &self.models[model];
         let quick = it.latency.min(400);
@@ -216,7 +216,7 @@ impl Schedule {
         (it.tools || !request.tools) && (it.schema || !request.schema)
     }
 
-    /// Which requests a router answers that knows everything: at their own time, with one attempt.
+    /// Which requests an all-knowing router answers: at their own time, with one attempt.
     pub fn oracle(&self) -> Vec<bool> {
         let mut minute = (0, 0);
         let answers = |request: &Request| {
@@ -256,7 +256,7 @@ fn model(n: usize, random: &mut Random) -> Model {
     }
     Model {
         id: format!("maker-{}/model-{n}:free", n % 3),
-        // The first four and the sixth take tools, three of them schemas.
+        // The first four and the sixth support tools, three of them schemas.
         tools: n < 4 || n == 5,
         schema: n.is_multiple_of(2),
         latency: random.within(300, 4000),
@@ -310,7 +310,7 @@ fn fault(random: &mut Random) -> (Fault, Ms) {
     }
 }
 
-/// Sessions of work with quiet between them, and bursts that reach the quota of the minute.
+/// Sessions of work with quiet times in between, and bursts that reach the quota per minute.
 fn requests(random: &mut Random, count: u64) -> Vec<Request> {
     let mut all = Vec::new();
     let mean = DAY / count;

@@ -46,18 +46,18 @@ pub struct Counts {
     pub attempts: u64,
     /// To a model or account that was known to fail.
     pub wasted: u64,
-    /// That failed; the first sign of a fault among them, which nobody could know.
+    /// That failed, including the first sign of a fault, which could not be known.
     pub failed: u64,
     /// To one that was already being probed after a rest.
     pub herd: u64,
 }
 
-/// An attempt under way; whatever its end, that is noted.
+/// An attempt in progress; whatever its end, that is noted.
 struct Attempt {
     world: Arc<World>,
     model: usize,
     probing: Probing,
-    /// What it tells if it is dropped before it says anything.
+    /// What it reveals if it is dropped before it says anything.
     unspoken: Tells,
     ended: bool,
 }
@@ -211,7 +211,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(after)).await;
                 let now = now + after;
                 // A connection from the pool that dies without a word may have been stale: the
-                // proxy asks once more on a fresh one, and nobody knows anything yet.
+                // proxy asks once more on a fresh one, and nothing is known yet.
                 let stale = fault == Fault::Closed && reused;
                 let told = if stale {
                     Tells::Nothing
@@ -248,7 +248,7 @@ impl World {
         }
     }
 
-    /// Counts an attempt; what the account says to it, if it does.
+    /// Counts an attempt; returns what the account says to it, if anything.
     fn begins(
         self: &Arc<Self>,
         model: usize,

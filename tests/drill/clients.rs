@@ -1,4 +1,4 @@
-//! What a client can do wrong, over real sockets, while everybody else is served as before.
+//! What a client can do wrong, over real sockets, while all others are served as before.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const HASTY: &[(&str, &str)] = &[
     ("IDLE_TIMEOUT_SEC", "2"),
 ];
 
-/// A stream that goes on until the client leaves.
+/// A stream that continues until the client leaves.
 fn endless() -> Script {
     let mut stream = Stream::new(StreamFault::ContentForever, 0);
     stream.answer.delay_ms = 20;
@@ -32,7 +32,7 @@ async fn socket(rig: &Rig) -> TcpStream {
     TcpStream::connect(rig.address()).await.unwrap()
 }
 
-/// Reads until these bytes have come.
+/// Reads until these bytes have arrived.
 async fn until_said(socket: &mut TcpStream, wanted: &str) -> String {
     let mut said = Vec::new();
     let reading = async {
@@ -44,7 +44,7 @@ async fn until_said(socket: &mut TcpStream, wanted: &str) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-/// Everybody else is served, nothing panicked.
+/// All others are served, nothing panicked.
 async fn alive(rig: &Rig) {
     assert_eq!(rig.get("/health").await.status, 200);
     let panics = rig.log.of("handler_panicked");
@@ -61,7 +61,7 @@ async fn clients_that_drip_a_head_or_stall_a_body_are_cut() {
             let mut socket = socket(rig).await;
             let (mut reader, mut writer) = socket.split();
             let dripping = async {
-                // A byte of one header after another, for ever.
+                // One byte of a header after another, for ever.
                 let begun = "GET /health HTTP/1.1\r\nHost: x\r\n".to_owned();
                 if writer.write_all(begun.as_bytes()).await.is_err() {
                     return;
@@ -113,7 +113,7 @@ async fn clients_that_drip_a_head_or_stall_a_body_are_cut() {
         said = timeout(LONG, crowd) => said.expect("all of them are cut"),
         () = watched => unreachable!("it has no end"),
     };
-    // A reset that overtakes the answer is a cut too; whoever was told was told this.
+    // A reset that overtakes the answer is a cut too; a client that got the answer got this one.
     let mut told = 0;
     for said in heads.iter().chain(&sized).chain(&chunked) {
         if !said.is_empty() {
@@ -130,7 +130,7 @@ async fn clients_that_drip_a_head_or_stall_a_body_are_cut() {
 #[tokio::test]
 async fn clients_that_close_their_sending_half_are_no_harm() {
     let rig = Rig::with(abc(), HASTY).await;
-    // In the middle of a request: nothing comes of it, or a 400.
+    // In the middle of a request: nothing happens, or a 400.
     for begun in [
         "POST /v1/chat".to_owned(),
         chat_head(""),
@@ -148,7 +148,7 @@ async fn clients_that_close_their_sending_half_are_no_harm() {
         }
     }
     assert_eq!(rig.asked(), "");
-    // Behind a whole one: an answer, or what a client that left gets; nobody rests for it.
+    // After a whole one: an answer, or what a client that left gets; nothing rests for it.
     for body in [Rig::hello(), Rig::hello_stream()] {
         let mut socket = socket(&rig).await;
         socket.write_all(in_bytes(&body).as_bytes()).await.unwrap();
@@ -329,7 +329,7 @@ async fn clients_in_crowds_do_not_slow_health() {
     for slow in [with_idle, with_both, fresh] {
         assert!(slow < before * 20 + Duration::from_millis(250), "{slow:?}");
     }
-    // They leave, and all they held is given back.
+    // They leave, and everything they held is released.
     drop(crowd);
     for (client, _) in talking {
         client.leave();

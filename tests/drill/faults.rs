@@ -1,5 +1,5 @@
-//! The rows of the drill: what an upstream can do wrong, and what the contract decides of it
-//! (§4.2, §4.4-§4.7, §5). `upstream` plays them.
+//! The rows of the drill: what an upstream can do wrong, and what the contract requires (§4.2,
+//! §4.4-§4.7, §5). `upstream` plays them.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,16 +18,16 @@ pub const B: &str = "Hello! This is b:free, played by the simulator.";
 pub const NEXT: &str = "next model";
 /// The same, after the proxy has begun to wait aloud (§5).
 pub const ALOUD: &str = "next model, waiting aloud";
-/// What `a` says, whole.
+/// What `a` says, in full.
 pub const SERVED: &str = "200";
 /// What `a` said so far, one error frame, one `[DONE]`.
 pub const FRAME: &str = "error frame";
-/// The fault is of one kind of answer only.
+/// The fault only exists for one kind of answer.
 pub const NONE: &str = "–";
 
 /// What `a` does.
 pub enum Fault {
-    /// These, to a plain and to a streamed request, over sockets.
+    /// These steps, for a plain and a streamed request, over sockets.
     Steps(Option<Step>, Option<Step>),
     /// The same over pipes, with the clock paused.
     Pipes(Option<Step>, Option<Step>),
@@ -35,7 +35,7 @@ pub enum Fault {
     Greeting(Greeting),
     /// Every connection is met like this, over pipes.
     Stalled,
-    /// Nobody listens.
+    /// There is no listener.
     Refused,
 }
 
@@ -69,7 +69,7 @@ pub fn hang(point: Point) -> Fault {
     Fault::Pipes(Some(Step::Stall(point)), Some(Step::Stall(point)))
 }
 
-/// A stream with this fault after so many events, which have time to arrive.
+/// A stream with this fault after this many events, which have time to arrive.
 pub fn broken(fault: StreamFault, after: usize) -> Step {
     let mut stream = Stream::new(fault, after);
     stream.answer.delay_ms = if after > 0 { 20 } else { 0 };
@@ -188,7 +188,8 @@ pub fn transport() -> Vec<Row> {
         Row("invalid chunk size, mid stream",        streamed(broken(F::BadChunk, 2)),                                        NONE,    FRAME,   60),
         Row("HTTP/1.0",                              each(raw(&http10, document("from 1996").as_bytes()), broken(F::Http10, 0)), SERVED, SERVED, 0),
         Row("gzip",                                  plain(pieces(&format!("{JSON}{zip}"), halves(&document(text)))), SERVED, NONE, 0),
-        // The proxy asks for `identity` where it streams; what comes packed all the same is no event.
+        // The proxy asks for `identity` where it streams; anything that is compressed anyway is not
+        // an event.
         Row("gzip, of a stream",                     streamed(pieces(&format!("{STREAM}{zip}"), halves(&events(text)))), NONE, NEXT, 60),
         Row("gzip that is none",                     each(pieces(&format!("{JSON}{zip}"), &broken_zip), pieces(&format!("{STREAM}{zip}"), &broken_zip)), NEXT, NEXT, 60),
         Row("an encoding nobody knows",              plain(pieces(&format!("{JSON}Content-Encoding: zz\r\n"), [document(text)])), NEXT, NONE, 60),
@@ -254,7 +255,7 @@ pub fn waits() -> Vec<Row> {
     let date = |at: u64| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
     let (retry, reset) = ("Retry-After", "X-RateLimit-Reset");
     let rows: Vec<(&'static str, Fault, u64)> = vec![
-        // Those that count from now stand first.
+        // Those relative to now come first.
         (
             "`Retry-After`: a date in 90 s",
             limited(retry, &date(unix + 90)),

@@ -1,4 +1,4 @@
-//! The program as a process, and the load that is put on it.
+//! The program as a process, and the load on it.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -21,10 +21,10 @@ use tokio::task::JoinSet;
 
 use crate::rig::{PROXY_KEY, UPSTREAM_KEY};
 
-/// Nothing here takes so long, unless something hangs.
+/// Nothing here takes this long, unless something hangs.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// What its log has told, counted: 20,000 lines are not kept.
+/// What its log contained, counted: 20,000 lines are not kept.
 #[derive(Default)]
 pub struct Told {
     pub done: AtomicUsize,
@@ -45,8 +45,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Started, with its list read, by somebody with a small soft limit of descriptors: it takes
-    /// what it needs for a crowd.
+    /// Started, with its list read, with a small soft limit of descriptors: it raises that as
+    /// needed for a crowd.
     pub async fn start(script: Script, settings: &[(&str, &str)]) -> Self {
         let simulator = Simulator::new(script);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -165,13 +165,13 @@ impl Told {
         }
     }
 
-    /// How many requests were said to be done.
+    /// How many requests were logged as done.
     pub fn done(&self) -> usize {
         self.done.load(Ordering::SeqCst)
     }
 }
 
-/// What a process costs.
+/// The resources of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
     pub memory: u64,
@@ -227,13 +227,13 @@ impl Client {
         (status, body.expect("a body in time").unwrap().to_bytes())
     }
 
-    /// Leaves at once, whatever is under way.
+    /// Leaves at once, whatever is in progress.
     pub fn leave(mut self) {
         self.connection.abort_all();
     }
 }
 
-/// How many descriptors this process may still open, less a margin for the other tests in it.
+/// How many descriptors this process may still open, minus a margin for the other tests in it.
 pub fn room() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits

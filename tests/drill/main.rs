@@ -1,6 +1,6 @@
-//! The drill: every fault of an upstream, every bad manner of a client, and a long day's load,
-//! against the real server. What it finds is a table:
-//! `cargo test --test drill -- --nocapture upstream` prints it as Markdown.
+//! The drill: every fault of an upstream, every kind of client misbehaviour, and a long day's load,
+//! against the real server. The result is a table: `cargo test --test drill -- --nocapture
+//! upstream` prints it as Markdown.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(

@@ -1,9 +1,10 @@
-//! A long day in a few seconds: many requests and many clients that leave, and nothing has grown.
+//! A long day in a few seconds: many requests and many clients that leave, after which nothing has
+//! grown.
 //!
 //! By default 4,000 requests and 400 disconnects, so that the suite stays quick: a leak of one
-//! descriptor or task in some hundred requests, or of 2 KB in each, shows there too. The whole,
-//! 20,000 and 2,000 (20 s in debug on two cores), is run by
-//! `DRILL_SOAK=full cargo test --test drill -- --nocapture soak`.
+//! descriptor or task in some hundred requests, or of 2 KB in each, shows there too. The full size,
+//! 20,000 and 2,000 (20 s in debug on two cores), is run by `DRILL_SOAK=full cargo test --test
+//! drill -- --nocapture soak`.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::load::{Client, Costs, Program};
 
 const PLAIN: &str = r#"{"messages":[{"role":"user","content":"Hello!"}]}"#;
 const STREAMED: &str = r#"{"stream":true,"messages":[{"role":"user","content":"Hello!"}]}"#;
-/// The model of the built-in list that streams slowly, for those who leave.
+/// The model of the built-in list that streams slowly, for the clients that leave.
 const SLOW: &str = r#"{"stream":true,"seed":1,"messages":[{"role":"user","content":"Go on."}]}"#;
 const CHAT: &str = "/v1/chat/completions";
 
@@ -30,7 +31,7 @@ fn size() -> (usize, usize) {
     }
 }
 
-/// Every second request is a stream; all of them are answered whole.
+/// Every second request is a stream; all of them get complete answers.
 async fn requests(program: &Program, count: usize) {
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -38,7 +39,7 @@ async fn requests(program: &Program, count: usize) {
         clients.spawn(async move {
             let mut client = Client::to(address).await;
             for n in 0..count / CLIENTS {
-                // Now and then a client comes anew.
+                // From time to time a client reconnects.
                 if n % 100 == 99 {
                     client = Client::to(address).await;
                 }
@@ -74,7 +75,7 @@ async fn disconnects(program: &Program, count: usize) {
     clients.join_all().await;
 }
 
-/// Both, and then until everything is at rest.
+/// Both, and then until everything is idle.
 async fn round(program: &Program, (count, leaving): (usize, usize)) -> Costs {
     let (count, leaving) = (count / CLIENTS * CLIENTS, leaving / CLIENTS * CLIENTS);
     let (done, left) = (
@@ -88,7 +89,7 @@ async fn round(program: &Program, (count, leaving): (usize, usize)) -> Costs {
         .await;
     let now_left = program.told.left.load(Ordering::SeqCst);
     assert_eq!(now_left, left + leaving, "who left is told as such");
-    // What clients and disconnects held is given back.
+    // What clients and disconnects held has been released.
     program
         .settles("descriptors", |p| {
             let costs = p.costs();
@@ -140,7 +141,7 @@ async fn soak_nothing_grows() {
         after.upstream <= before.upstream + 5,
         "{before:?} {after:?}"
     );
-    // A connection serves one request after another; only a stream left alone costs its own.
+    // A connection serves one request after another; only an abandoned stream costs its own.
     let dialled = usize::try_from(after.dialled - before.dialled).unwrap();
     assert!(dialled <= leaving + CLIENTS, "{before:?} {after:?}");
     let bad = program.told.bad.lock().unwrap();

@@ -1,8 +1,8 @@
 //! What an upstream can do wrong, what the client sees of it, and how long the model rests.
 //!
 //! One table. Each row is played twice, plain and streamed, to a proxy that knows the models `a`,
-//! `b` and `c`, in this order; `a` meets the fault once, the others are well. Hangs run over
-//! pipes and a paused clock, everything else over real sockets.
+//! `b` and `c`, in this order; `a` meets the fault once, the others work. Hangs run over pipes and
+//! a paused clock, everything else over real sockets.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ struct Seen {
 async fn upstream_faults_over_sockets() {
     let rig = Rig::start(abc()).await;
     let mut table = Table::new("Faults of the upstream");
-    // The dates last, and made when their turn comes.
+    // The dates come last, and are created when it is their turn.
     let waits = std::iter::once_with(waits).flatten();
     for row in transport().into_iter().chain(content()).chain(waits) {
         let mut seen = [None, None];
@@ -82,7 +82,8 @@ async fn played(rig: &Rig, step: &Step, body: &Value) -> Seen {
     asked(rig, body).await
 }
 
-/// No connection is left from reading list, catalogue and key endpoint, unless it is to be a stale one.
+/// No connection is left from reading list, catalogue and key endpoint, unless it is meant to be a
+/// stale one.
 async fn greeted(greeting: Greeting, body: &Value) -> Seen {
     if matches!(greeting, Greeting::DieAfter(_)) {
         return asked(&Rig::start(abc().connections(greeting)).await, body).await;
@@ -163,7 +164,7 @@ fn rest(rig: &Rig) -> u64 {
     longest.unwrap_or_default().as_secs_f64().ceil() as u64
 }
 
-/// The client's side of it, in the words of the table. Whatever it is, it must be well-formed.
+/// The client's side, in the words of the table. Whatever it is, it must be well-formed.
 fn what(answer: &Answer, streamed: bool) -> String {
     if answer.status != 200 {
         let code = answer.code();
@@ -187,7 +188,7 @@ fn what(answer: &Answer, streamed: bool) -> String {
     let mut events = answer.events();
     assert_eq!(events.pop().as_deref(), Some("[DONE]"), "it ends in [DONE]");
     assert!(!events.contains(&"[DONE]".to_owned()), "and in one");
-    // Every event left is JSON; the error frame, if there is one, is the last and the only one.
+    // Every other event is JSON; the error frame, if there is one, is the last and the only one.
     let parsed: Vec<Value> = events
         .iter()
         .map(|event| serde_json::from_str(event).unwrap())
@@ -222,7 +223,7 @@ fn served(model: &str, aloud: bool) -> String {
     }
 }
 
-/// The rows as they came out, and those that came out wrong.
+/// The actual rows, and those that are wrong.
 struct Table {
     begun: Instant,
     text: String,
@@ -247,7 +248,8 @@ impl Table {
         };
         let words = [word(&seen[0]), word(&seen[1])];
         let known: Vec<&Seen> = seen.iter().flatten().collect();
-        // What the request took is gone; of a date (90 s) also what it took to come to its row.
+        // The time the request took has passed; for a date (90 s) also the time until it was that
+        // row's turn.
         let right = |seen: &&&Seen| {
             let slack = seen.took.as_secs() + if *rest == 90 { 3 } else { 0 };
             (rest.saturating_sub(slack)..=*rest).contains(&seen.rest)
@@ -273,7 +275,7 @@ impl Table {
         }
     }
 
-    /// The table, once every row was right or not.
+    /// The table, printed even if a row was wrong.
     fn text(&self) -> String {
         format!("{}\n{:.1?} in all\n", self.text, self.begun.elapsed())
     }

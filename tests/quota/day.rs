@@ -1,4 +1,4 @@
-//! A day of requests, each walking through the candidates in their order.
+//! A day of requests, each walking through the candidates in order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,7 +19,7 @@ use super::truth::{START, Truth, Weight};
 pub enum Knows {
     /// The user set them all.
     Set,
-    /// The table has them, but for `OpenRouter`'s.
+    /// The table has them, except `OpenRouter`'s.
     Default,
     /// The walk asks the provider's own books.
     Everything,
@@ -28,9 +28,9 @@ pub enum Knows {
 /// What the providers really count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
-    /// To the letter what the limits say.
+    /// Exactly what the limits say.
     AsSet,
-    /// The same, but Groq's quotas fill up all the time, and it tells of them.
+    /// The same, but Groq's quotas refill continuously, and it reports them.
     AsTable,
     /// Half of it at some and twice as much at others.
     Other,
@@ -41,10 +41,10 @@ pub struct Figures {
     pub requests: u64,
     pub answered: u64,
     pub attempts: u64,
-    /// 429s, and those of them for a limit on requests or at once.
+    /// 429s, and those of them because of a limit on requests or concurrency.
     pub refused: u64,
     pub refused_requests: u64,
-    /// Requests that failed while some account would have taken them.
+    /// Requests that failed although some account would have accepted them.
     pub idle: u64,
     accounts: Vec<(&'static str, u64, u64, u64)>,
 }
@@ -64,7 +64,7 @@ impl Figures {
         )
     }
 
-    /// By account: answered, refused, idle; and what the other walk had answered there.
+    /// By account: answered, refused, idle; and what the other walk answered there.
     pub fn beside(&self, other: &Self) -> impl Iterator<Item = String> {
         let both = self.accounts.iter().zip(&other.accounts);
         both.map(|((name, answered, refused, idle), (_, other, ..))| {
@@ -73,8 +73,8 @@ impl Figures {
     }
 }
 
-/// How long the answers under way will be is not known: a limit on tokens counts as free only with so
-/// many to spare.
+/// The length of the answers in progress is not known: a limit on tokens counts as free only with
+/// this many to spare.
 const SPARE: f64 = 2000.0;
 
 struct Way {
@@ -99,7 +99,7 @@ struct Day {
     ledger: Ledger,
     ways: Vec<Way>,
     under_way: Vec<Option<UnderWay>>,
-    /// When which of them ends, in milliseconds.
+    /// When each of them ends, in milliseconds.
     ends: BinaryHeap<Reverse<(u64, usize)>>,
     figures: Figures,
     epoch: Instant,
@@ -125,7 +125,7 @@ impl Dice {
     }
 
     fn request(&mut self) -> Request {
-        // From 400 bytes to 40 KB, most of them small.
+        // From 400 bytes to 40 KB, mostly small.
         let prompt_bytes = (400.0 * 100_f64.powf(self.roll() * self.roll())) as u64;
         let answer = 40.0 + 760.0 * self.roll().powi(2);
         Request {
@@ -147,7 +147,7 @@ pub fn live(knows: Knows, world: World, busy: f64) -> Figures {
     let mut at = 0.0;
     let mut told_at = f64::NEG_INFINITY;
     while at < 86_400.0 {
-        // Five agents by day, one by night, and a storm in each hour.
+        // Five agents by day, one by night, and a storm every hour.
         let hour = (at / 3600.0) as u64;
         let is_storm = at % 3600.0 < 300.0;
         let agents =
@@ -261,7 +261,7 @@ impl Day {
         }
     }
 
-    /// The same with the whole answer, and what those under way there will still use.
+    /// The same including the whole answer, and what those in progress there will still use.
     fn whole(&self, way: usize, request: &Request) -> Weight {
         let there = self.ways[way].model;
         let under_way = self.ends.iter();
@@ -275,7 +275,7 @@ impl Day {
         }
     }
 
-    /// What `GET /key` says of `OpenRouter`'s day.
+    /// What `GET /key` says about `OpenRouter`'s day.
     fn key_endpoint(&mut self, at: f64) {
         if self.knows != Knows::Default {
             return;
@@ -310,7 +310,7 @@ impl Day {
         }
     }
 
-    /// Asks whoever has headroom, in order; behind them whoever may have.
+    /// Asks the candidates with headroom, in order; after them those that may have some.
     fn walk(&mut self, request: &Request, at: f64) {
         self.figures.requests += 1;
         let mut tried = vec![false; self.ways.len()];

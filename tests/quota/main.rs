@@ -1,7 +1,7 @@
-//! The quota drill: a day of agents on ten accounts with the limits of the table, walking through the
-//! ledger in a fixed order, beside a walk that knows every provider's own count.
+//! The quota drill: a day of agents on ten accounts with the limits of the table, walking through
+//! the ledger in a fixed order, compared with a walk that knows every provider's own count.
 //!
-//! No network and no clock: seconds of a made-up day. `--nocapture` prints the table.
+//! No network and no clock: seconds of an invented day. `--nocapture` prints the table.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
@@ -27,7 +27,7 @@ fn s10_5_no_429_is_provoked_where_limits_are_set() {
     for busy in BUSY {
         let ours = drill(Knows::Set, World::AsSet, busy);
         assert_eq!(ours.refused_requests, 0, "of limits on requests");
-        // How many tokens a prompt has, only the provider knows for sure.
+        // Only the provider knows for sure how many tokens a prompt has.
         assert!(ours.refused * 1000 <= ours.attempts, "{ours:?}");
     }
 }
@@ -45,7 +45,7 @@ fn s10_5_wrong_numbers_are_found_out() {
     assert!(ours.refused * 100 <= ours.attempts, "{ours:?}");
 }
 
-/// Lives the day with the ledger, and once more with all the knowledge there is.
+/// Lives the day with the ledger, and once more with full knowledge.
 fn drill(knows: Knows, world: World, busy: f64) -> Figures {
     let ours = live(knows, world, busy);
     let best = live(Knows::Everything, world, busy);
@@ -59,7 +59,8 @@ fn drill(knows: Knows, world: World, busy: f64) -> Figures {
         ours.answered as f64 >= 0.999 * best.answered as f64,
         "{ours:?}\n{best:?}"
     );
-    // What rolls comes back a thousandth of its window late, and after a storm all ask at that moment.
+    // A rolling limit returns a thousandth of its window late, and after a storm all requests come
+    // at that moment.
     assert!(
         ours.idle * 50 <= ours.requests,
         "accounts were idle while requests failed: {ours:?}"

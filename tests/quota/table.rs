@@ -12,7 +12,7 @@ pub struct Row {
     pub counts_max_tokens: bool,
     /// Real tokens of a prompt per four bytes.
     pub tokens_per_4_bytes: f64,
-    /// It tells its quota beside each answer, and fills it up all the time.
+    /// It reports its quota with each answer, and refills it continuously.
     pub tells: bool,
 }
 

@@ -1,23 +1,23 @@
-//! What the providers really count: every request with its time, by plain arithmetic of their own.
+//! What the providers really count: every request with its time, by separate plain arithmetic.
 
 use std::collections::{HashMap, VecDeque};
 
 use free_llm_proxy::ledger::{Counted, Ends, Limit, Per, Unit};
 
-/// 2026-11-17 06:00 UTC: midnight in California comes two hours later, in UTC eighteen.
+/// 2026-11-17 06:00 UTC: midnight in California is two hours later, in UTC eighteen.
 pub const START: f64 = 1_794_895_200.0;
 
-/// One limit for one who shares it.
+/// One limit, for one of those that share it.
 struct Meter {
     limit: Limit,
     seconds: f64,
     log: VecDeque<(f64, f64)>,
     sum: f64,
-    /// Of one that fills up all the time.
+    /// For one that refills continuously.
     filled: Option<(f64, f64)>,
 }
 
-/// What one request weighs.
+/// The cost of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Weight {
     pub tokens_in: f64,
@@ -36,7 +36,7 @@ impl Weight {
     }
 }
 
-/// Of a clock in November, in seconds.
+/// The offset of a clock in November, in seconds.
 fn offset(ends: Ends) -> f64 {
     match ends {
         Ends::Utc => 0.0,
@@ -86,7 +86,7 @@ impl Meter {
         self.sum
     }
 
-    /// What is left of one that fills up.
+    /// What is left of one that refills.
     fn level(&self, at: f64) -> Option<f64> {
         let (then, level) = self.filled?;
         let amount = self.limit.amount as f64;
@@ -109,7 +109,7 @@ impl Meter {
         }
     }
 
-    /// How long until it takes so much.
+    /// How long until it accepts this much.
     fn wait(&mut self, weight: f64, at: f64) -> f64 {
         let amount = self.limit.amount as f64;
         if let Some(level) = self.level(at) {
@@ -181,7 +181,7 @@ impl Truth {
             .collect()
     }
 
-    /// Whether it would take this, and if not, by which limit.
+    /// Whether it would accept this, and if not, because of which limit.
     pub fn refuses(&mut self, model: &str, weight: Weight, at: f64) -> Option<Refused> {
         let refused = self.each(model, |meter| {
             let weight = weight.of(meter.limit.unit);
@@ -212,7 +212,7 @@ impl Truth {
         self.each(model, |meter| meter.add(weight.of(meter.limit.unit), at));
     }
 
-    /// It has ended, and its answer had so many tokens beyond what was counted before.
+    /// It has ended, and its answer had this many tokens beyond what was counted before.
     pub fn ends(&mut self, model: &str, tokens_out: f64, at: f64) {
         let none = Weight {
             tokens_in: 0.0,

@@ -1,6 +1,6 @@
-//! The contract, rule by rule: a test's name begins with the section of `docs/spec.md` it is a
-//! row of. Everything here talks to the real server, with the simulator as its upstream: over
-//! loopback sockets, or over in-memory pipes where the clock is paused.
+//! The contract, rule by rule: the name of a test begins with its section of `docs/spec.md`.
+//! Everything here talks to the real server, with the simulator as its upstream: over loopback
+//! sockets, or over in-memory pipes where the clock is paused.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(

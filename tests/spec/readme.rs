@@ -1,5 +1,5 @@
-//! Issue 6, item 8: `README.ru.md` says what `README.md` says. The words are a translator's to
-//! check; what a reader types, follows or looks up is the same in both, section by section.
+//! `README.ru.md` says what `README.md` says. The wording is for a translator to check; what a
+//! reader types, follows or looks up is the same in both, section by section.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,8 +42,8 @@ fn s8_readme_has_the_same_rows_in_its_tables_in_both_languages() {
     assert!(same(|section| first_cells(&section.prose)) > 3);
 }
 
-/// The names of settings, headers, routes and codes, wherever they stand: in a sentence their
-/// order is the language's.
+/// The names of settings, headers, routes and codes, wherever they appear; their order within a
+/// sentence depends on the language.
 #[test]
 fn s8_readme_names_the_same_things_in_both_languages() {
     assert!(same(|section| sorted(spans(&section.prose))) > 15);
@@ -55,7 +55,7 @@ struct Section {
     level: usize,
     /// The fenced blocks, each with its language; those for the shell without their comments.
     blocks: Vec<String>,
-    /// All else.
+    /// Everything else.
     prose: String,
 }
 
@@ -139,7 +139,7 @@ fn command(line: &str) -> &str {
     line.trim_end()
 }
 
-/// Where `[text](target)` and `<https://...>` lead; an image has a `!` before it.
+/// The targets of `[text](target)` and `<https://...>`; an image has a `!` before it.
 fn links(prose: &str) -> Vec<String> {
     let mut links = Vec::new();
     let parts: Vec<&str> = prose.split("](").collect();
@@ -172,7 +172,7 @@ fn first_cells(prose: &str) -> Vec<String> {
     .collect()
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 fn spans(prose: &str) -> Vec<String> {
     let parts = prose.split('`');
     parts.skip(1).step_by(2).map(ToOwned::to_owned).collect()

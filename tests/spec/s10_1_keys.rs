@@ -1,5 +1,5 @@
-//! §10.1, §10.4: several keys of one account. They share its quota; the next takes the place of one that is
-//! refused, at once; and the account is out only when all are.
+//! §10.1, §10.4: several keys of one account. They share its quota; the next one immediately
+//! replaces a refused one; and the account is out only when all are refused.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const BOTH: &str =
     "gsk_first-key-for-tests-0123456789-AAAA,gsk_second-key-for-tests-012345678-BBBB";
 const MODEL: &str = "openai/gpt-oss-20b";
 
-/// Groq with one account, which takes these keys alone.
+/// Groq with one account, which accepts only these keys.
 fn taking(keys: &[&str]) -> Script {
     groq(ProviderScript::new(), keys)
 }
@@ -24,7 +24,7 @@ fn taking(keys: &[&str]) -> Script {
 fn groq(own: ProviderScript, keys: &[&str]) -> Script {
     let mut account = Account::new("home", FIRST);
     account.keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    // Who has no key at all is another than one whose keys are others.
+    // An account for requests without a key is different from one with other keys.
     account.keys.push("gsk_of-nobody".to_owned());
     abc().provider("groq", own.entries([MODEL]).account(account))
 }
@@ -37,7 +37,7 @@ async fn rig(script: Script, file: &str, more: &[(&str, &str)]) -> Rig {
     Rig::paused_with_providers(script, &[("groq", 1)], &settings).await
 }
 
-/// The keys that came with completions since the last look, by their tails.
+/// The keys of the completions since the last call, by their tails.
 fn came(rig: &Rig) -> String {
     let seen = rig.simulator.requests();
     rig.simulator.clear_requests();
@@ -57,7 +57,7 @@ async fn account(rig: &Rig) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_1_the_next_key_of_the_account_takes_a_refused_ones_place_at_once() {
+async fn s10_1_the_accounts_next_key_immediately_replaces_a_refused_one() {
     let rig = rig(taking(&[SECOND]), "", &[]).await;
     let answer = rig.chat(&Rig::hello()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -65,7 +65,7 @@ async fn s10_1_the_next_key_of_the_account_takes_a_refused_ones_place_at_once() 
     let attempts =
         "groq/openai/gpt-oss-20b upstream_auth_error 401, groq/openai/gpt-oss-20b success";
     assert_eq!(rig.attempts(&answer), attempts);
-    // The refused one rests, and is said once; the account is well.
+    // The refused one rests, and that is logged once; the account is fine.
     let refused = rig.log.of("key_refused");
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(
@@ -95,7 +95,7 @@ async fn s10_1_the_next_key_of_the_account_takes_a_refused_ones_place_at_once() 
     };
     #[rustfmt::skip]
     let rows = [
-        // after, s   with the first, with the second: one request finds out whether the first is taken again
+        // after, s   with the first, with the second: one request finds out whether the first is accepted again
         (1,           0, 20),
         (57,          0, 20),
         (3,           1, 20),
@@ -107,7 +107,7 @@ async fn s10_1_the_next_key_of_the_account_takes_a_refused_ones_place_at_once() 
         sleep(Duration::from_secs(seconds)).await;
         assert_eq!(at_once().await, (first, second), "{seconds} s later");
     }
-    // It is mended: the one that finds out brings the others back.
+    // It is fixed: the one that finds out brings the others back.
     rig.simulator.set_script(taking(&[FIRST, SECOND]));
     sleep(Duration::from_secs(242)).await;
     assert_eq!(rig.chat(&HELLO).await.status, 200);
@@ -159,7 +159,7 @@ async fn s10_4_an_account_is_out_by_its_keys_only_when_all_are_refused() {
         told.is_error(502, "upstream_auth_error");
         assert_eq!(came(&rig), expected, "{seconds} s later");
     }
-    // An operator ends it at once, for all of them.
+    // An operator ends it immediately, for all of them.
     rig.simulator.set_script(taking(&[SECOND]));
     let refreshed = rig.post("/admin/refresh", &Value::Null).await;
     assert_eq!(refreshed.status, 200);

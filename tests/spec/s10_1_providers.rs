@@ -1,4 +1,4 @@
-//! §10.1, §10.6: what reaches which provider: each its own key, in its own way, and nothing that is
+//! §10.1, §10.6: what reaches which provider: its own key, in its own form, and nothing of
 //! another's.
 
 use serde_json::{Value, json};
@@ -17,14 +17,14 @@ fn to(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
 }
 
-/// What one of the simulator's requests has of headers that tell who asks.
+/// The headers of one of the simulator's requests that identify the sender.
 fn shown(seen: &Seen, name: &str) -> String {
     let value = seen.headers.get(name);
     value.map_or_else(String::new, |v| v.to_str().unwrap().to_owned())
 }
 
 #[tokio::test]
-async fn s10_1_each_account_shows_its_own_key_and_nobody_elses() {
+async fn s10_1_each_account_presents_its_own_key_only() {
     let providers = [
         ("openrouter", 2),
         ("groq", 2),
@@ -91,7 +91,7 @@ async fn s10_1_no_key_is_in_what_another_provider_is_sent() {
         ("mistral", 1),
         ("kilo", 1),
     ];
-    // Everybody refuses, and some send the request elsewhere.
+    // Every provider refuses, and some redirect the request elsewhere.
     let refuse = |to: &str| {
         ProviderScript::new().others(Step::Redirect(format!(
             "/providers/{to}/v1/chat/completions"
@@ -150,7 +150,7 @@ async fn s10_1_no_key_is_in_what_another_provider_is_sent() {
 }
 
 #[tokio::test]
-async fn s10_6_whoever_echoes_whichever_key_it_is_cut() {
+async fn s10_6_an_echoed_key_is_redacted_whichever_it_is() {
     let providers = [("openrouter", 1), ("groq", 2), ("mistral", 1)];
     let keys = [
         key_of("openrouter", 1),

@@ -1,4 +1,5 @@
-//! §10.1: what a row or the file says of a provider's time and connections holds there, and nowhere else.
+//! §10.1: what a row or the file says about a provider's timeouts and connections applies there,
+//! and nowhere else.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::rig::{Rig, abc};
 
-/// Begins after so long.
+/// Begins after this long.
 fn slow(seconds: u64) -> Step {
     Step::from(Answer {
         headers_delay_ms: seconds * 1000,

@@ -1,5 +1,5 @@
-//! §10.3: who is asked before whom, seen from outside: everybody fails, and the order of the attempts is
-//! the order.
+//! §10.3: the order of candidates, seen from outside: everything fails, so the order of the
+//! attempts shows it.
 
 use serde_json::{Value, json};
 use simulator::{ProviderScript, Script, Step, list_of};
@@ -26,8 +26,8 @@ fn failing(ranked: &[&str], groq: &[&str], mistral: &[&str]) -> Script {
         .provider("local", of(&["qwen3:8b", "gpt-oss:120b"]))
 }
 
-/// Who was asked since the last look, in the order: `groq x` for another provider than OpenRouter, `groq#2
-/// x` for another account.
+/// The models asked since the last call, in order: `groq x` for a provider other than OpenRouter,
+/// `groq#2 x` for another account.
 fn asked(rig: &Rig) -> Vec<String> {
     let seen = rig.simulator.requests();
     rig.simulator.clear_requests();
@@ -66,7 +66,7 @@ async fn s10_3_twins_share_their_place_in_the_order_of_the_providers() {
     let rows: [(On, &[&str]); 4] = [
         (THREE,                                              &[first, second, "groq openai/gpt-oss-120b", "mistral gpt-oss-120b", third]),
         (&[("mistral", 1), ("groq", 1), ("openrouter", 1)],  &[first, "mistral gpt-oss-120b", "groq openai/gpt-oss-120b", second, third]),
-        // A failure of the model's is the same through every account of its provider.
+        // A failure of the model is the same through every account of its provider.
         (&[("openrouter", 1), ("groq", 2)],                  &[first, second, "groq openai/gpt-oss-120b", third]),
         // The user's own machine is last, with a twin too.
         (&[("local", 1), ("openrouter", 1)],                 &[first, second, third, "local qwen3:8b", "local gpt-oss:120b"]),
@@ -116,7 +116,7 @@ async fn s10_3_what_is_named_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_3_a_model_that_is_not_ranked_goes_where_its_quality_says() {
+async fn s10_3_an_unranked_model_is_placed_by_its_quality() {
     let catalogue = |rows: &[(&str, Value)]| {
         let data: Vec<_> = rows
             .iter()
@@ -156,7 +156,7 @@ async fn s10_3_a_model_that_is_not_ranked_goes_where_its_quality_says() {
 
 #[tokio::test(start_paused = true)]
 async fn s10_3_the_router_comes_behind_the_rest_and_before_the_users_own_machine() {
-    // A list of the simulator's names the router.
+    // The simulator's own list names the router.
     let list = Step::status(200, &[], list_of(&RANKED[..1]));
     let script = failing(&RANKED, &["qwen/qwen3.8-27b"], &[]).list(list);
     let providers = [("openrouter", 1), ("groq", 1), ("local", 1)];

@@ -1,4 +1,4 @@
-//! §10.4, §4.2: a refused key rests, and what is told when nobody is left to ask.
+//! §10.4, §4.2: a refused key rests, and what the client gets when no candidate is left.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::rig::{Rig, abc, ranking};
 use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, used_up};
 
-/// An account whose key is refused so often, and good from then on.
+/// An account whose key is refused this often, and valid from then on.
 fn refused(times: usize) -> Script {
     let steps = vec![Step::from(Failure::UserNotFound); times];
     abc().account(Plan::from(steps).then(PlanEnd::Ok))
@@ -28,7 +28,7 @@ async fn s10_4_a_refused_key_rests_a_minute_then_twice_as_long_and_is_probed_by_
         (59,       502,     0),
     ];
     let at_once = async || join_all((0..30).map(|_| rig.chat(&HELLO))).await;
-    // The first thirty are under way when the key is found bad; nobody after them is.
+    // The first thirty are in progress when the key is found to be bad; none after them is sent.
     rig.simulator.set_script(refused(32));
     for (at, status, asked) in rows {
         sleep_until(start + Duration::from_secs(at)).await;
@@ -57,7 +57,7 @@ async fn s10_4_a_refused_key_rests_a_minute_then_twice_as_long_and_is_probed_by_
         }
         assert_eq!(count(&rig), asked, "at {at} s");
     }
-    // All is well, and the next refusal begins with a minute again.
+    // All is well, and the next refusal starts with a minute again.
     rig.simulator.set_script(refused(1));
     rig.chat(&HELLO).await.is_error(502, "upstream_auth_error");
     sleep(Duration::from_secs(61)).await;
@@ -72,7 +72,7 @@ fn count(rig: &Rig) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_4_a_refused_key_is_told_everywhere_and_an_operator_ends_its_rest() {
+async fn s10_4_a_refused_key_is_reported_everywhere_and_an_operator_ends_its_rest() {
     let rig = Rig::paused(refused(1), &[]).await;
     rig.chat(&Rig::hello())
         .await
@@ -92,7 +92,7 @@ async fn s10_4_a_refused_key_is_told_everywhere_and_an_operator_ends_its_rest() 
         (&json!("key"), &json!("WARNING"))
     );
     rig.asked();
-    // The refusal itself is an ERROR; what it turns away is no news.
+    // The refusal itself is an ERROR; the requests it affects are not.
     let told = rig.chat(&Rig::hello_stream()).await;
     told.is_error(502, "upstream_auth_error");
     assert_eq!(
@@ -172,7 +172,7 @@ async fn s10_4_only_models_that_could_serve_the_request_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s4_2_retry_after_is_never_more_than_was_told() {
+async fn s4_2_retry_after_is_never_longer_than_stated() {
     let rig = Rig::start(abc()).await;
     let hello = Rig::hello();
     for _ in 0..20 {
@@ -190,7 +190,7 @@ async fn s4_2_retry_after_is_never_more_than_was_told() {
 }
 
 #[tokio::test]
-async fn s10_4_a_quota_that_was_taught_is_a_quota_whatever_its_status() {
+async fn s10_4_a_quota_defined_in_the_file_is_a_quota_whatever_its_status() {
     let file = "[providers.groq]\nmodels = ['m']\nlimits = []\n\
                 [[errors]]\nprovider = 'groq'\nmatch = 'blue moon'\nmeans = 'day-spent'\n";
     let moon = Step::status(

@@ -1,5 +1,5 @@
-//! §10.4: every row of reference `provider-cases.md` §1 through the whole proxy: what the client sees
-//! (nothing), who is asked next, who is asked by the next request, and what must not be said.
+//! §10.4: every row of reference `provider-cases.md` §1 through the whole proxy: what the client
+//! sees (nothing), what is asked next, what the next request asks, and what must not be shown.
 
 use std::ops::RangeInclusive;
 
@@ -14,7 +14,7 @@ use simulator::{
 use crate::rig::providers::key_of;
 use crate::rig::{Answer, Rig, ranking};
 
-/// The provider that takes over when the other has nobody left.
+/// The provider that takes over when the other has no candidate left.
 fn beside(provider: &str) -> &'static str {
     match provider {
         "groq" => "mistral",
@@ -22,7 +22,7 @@ fn beside(provider: &str) -> &'static str {
     }
 }
 
-/// A provider with two models, and two accounts where it takes keys, behind which another stands.
+/// A provider with two models, and two accounts if it has keys, with another provider after it.
 struct World {
     provider: String,
     accounts: usize,
@@ -106,7 +106,7 @@ impl World {
         Rig::with_providers(self.script(first), &providers, &settings).await
     }
 
-    /// Who was asked since the last look: `1 one`, `2 two`, `beside`.
+    /// The candidates asked since the last call: `1 one`, `2 two`, `beside`.
     fn asked(&self, rig: &Rig) -> String {
         let seen = rig.simulator.requests();
         rig.simulator.clear_requests();
@@ -124,8 +124,8 @@ impl World {
     }
 }
 
-/// What a row comes to in a world of [`World::accounts`] accounts: who is asked next, who by the next
-/// request, and who by one that is pinned to the second model.
+/// The effect of a row in a world of [`World::accounts`] accounts: what is asked next, what by the
+/// next request, and what by one that is pinned to the second model.
 fn expected(case: &ProviderCase, accounts: usize, within: Within) -> [&'static str; 3] {
     const OF_THE_MODEL: [&str; 3] = ["1 two", "1 two", "1 two"];
     let scope = match (&*case.scope, within) {
@@ -134,7 +134,8 @@ fn expected(case: &ProviderCase, accounts: usize, within: Within) -> [&'static s
         (scope, _) => scope,
     };
     match (scope, &*case.name) {
-        // Unrecognised: this request's alone. Within a 200 it is not even known to be a 403.
+        // Unrecognised: it affects only this request. Within a 200 it is not even known to be a
+        // 403.
         ("model", "cloudflare unknown 403") if within == Within::Status => {
             ["1 two", "1 one", "1 two"]
         }
@@ -150,7 +151,7 @@ fn expected(case: &ProviderCase, accounts: usize, within: Within) -> [&'static s
     }
 }
 
-/// For how many seconds it rests, from `now` on.
+/// How many seconds it rests, from `now` on.
 fn rest(case: &ProviderCase, within: Within, now: Timestamp) -> Option<RangeInclusive<f64>> {
     const NEXT_LIST: f64 = 3600.0;
     const RATE_LIMIT: f64 = 300.0;
@@ -204,7 +205,7 @@ fn rest(case: &ProviderCase, within: Within, now: Timestamp) -> Option<RangeIncl
     }
 }
 
-/// How long the first attempt of this line lets rest, in seconds.
+/// How long the rest after the first attempt of this line is, in seconds.
 fn rested(line: &Value) -> Option<f64> {
     let moment = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
     let until = &line["attempts"][0]["cooldown_until"];
@@ -212,7 +213,7 @@ fn rested(line: &Value) -> Option<f64> {
     until.is_string().then(|| rested().as_secs_f64())
 }
 
-/// Nothing of this answer, the log, the page or the metrics says what must be cut.
+/// Nothing in this answer, the log, the page or the metrics contains what must be redacted.
 async fn says_nothing(rig: &Rig, answer: &Answer, case: &ProviderCase, world: &World) {
     let keys: Vec<_> = (1..=world.accounts)
         .map(|n| key_of(&world.provider, n))

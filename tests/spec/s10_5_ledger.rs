@@ -1,4 +1,4 @@
-//! §10.5: what would be refused for a quota is not sent, over real sockets.
+//! §10.5: what would be refused because of a quota is not sent, over real sockets.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use simulator::{Account, Answer as Told, Ends, Limit, Per, ProviderScript, Scrip
 use crate::rig::providers::key_of;
 use crate::rig::{Answer, Rig, abc};
 
-/// The settings' own limits, the provider's true ones; how many requests are sent one after the other;
-/// who answers them.
+/// The configured limits, the provider's real ones; how many requests are sent in sequence; what
+/// answers them.
 type Row<'a> = (&'a str, &'a [Limit], usize, &'a str);
 
-/// `abc()` with an account of this provider that has these limits, and answers so.
+/// `abc()` with an account of this provider that has these limits, and these answers.
 fn with(provider: &str, limits: &[Limit], step: Step) -> Script {
     let account = Account::new(provider, key_of(provider, 1)).id("id-1");
     let own = ProviderScript::new()
@@ -39,7 +39,7 @@ fn tally(rig: &Rig, provider: &str) -> (u64, u64) {
         .map_or((0, 0), |(_, tally)| (tally.requests, tally.over))
 }
 
-/// Who answered, in runs: `3 groq, 2 openrouter`.
+/// Which providers answered, in runs: `3 groq, 2 openrouter`.
 fn runs(answers: &[Answer]) -> String {
     let by = |answer: &Answer| match answer.status {
         200 => answer.header("x-free-llm-proxy-provider").to_owned(),
@@ -68,7 +68,7 @@ async fn s10_5_no_429_is_provoked_where_a_limit_is_set_or_stated() {
         (r#"{ requests = 3, per = "day", ends = "utc" }"#, &minute,  5,     "3 groq, 2 openrouter"),
         // Groq's headers state the day's.
         ("",                                             &day,       5,     "2 groq, 3 openrouter"),
-        // The table's 30 a minute are no certain number: somebody else is asked first.
+        // The table's 30 a minute are not certain: another provider is asked first.
         ("",                                             &[],        32,    "30 groq, 2 openrouter"),
     ];
     for (set, limits, sent, expected) in rows {
@@ -89,7 +89,7 @@ async fn s10_5_no_429_is_provoked_where_a_limit_is_set_or_stated() {
 }
 
 #[tokio::test]
-async fn s10_5_a_number_that_is_not_certain_keeps_nobody_from_the_last_one_left() {
+async fn s10_5_an_uncertain_limit_does_not_block_the_last_candidate() {
     let settings = [("MODEL_FIELD", "pin")];
     let rig = rig("groq", &[], Step::ok("hello"), &settings).await;
     for n in 1..=32 {
@@ -99,7 +99,7 @@ async fn s10_5_a_number_that_is_not_certain_keeps_nobody_from_the_last_one_left(
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_5_a_day_that_is_used_up_is_told_without_a_call_until_it_ends() {
+async fn s10_5_a_used_up_day_is_answered_without_a_call_until_it_ends() {
     let limits = [Limit::requests(2, Per::Day).ends(Ends::Utc)];
     let script = with("groq", &limits, Step::ok("hello"));
     let file = "[providers.groq]\nlimits = [{ requests = 2, per = 'day', ends = 'utc' }]\n";
@@ -122,7 +122,7 @@ async fn s10_5_a_day_that_is_used_up_is_told_without_a_call_until_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_5_of_so_many_at_once_the_next_goes_elsewhere_or_waits() {
+async fn s10_5_beyond_a_concurrency_limit_the_next_goes_elsewhere_or_waits() {
     let slow = Step::Ok(Box::new(Told {
         headers_delay_ms: 2_000,
         ..Told::default()
@@ -150,9 +150,10 @@ async fn s10_5_of_so_many_at_once_the_next_goes_elsewhere_or_waits() {
     }
 }
 
-/// The place is free only once it is known why: else one of those who wait for it would try the dead key.
+/// The place becomes free only once the reason is known: otherwise one of the waiting requests
+/// would try the dead key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s10_5_who_waits_for_a_place_does_not_try_a_key_that_was_just_refused() {
+async fn s10_5_a_request_waiting_for_a_place_does_not_try_a_key_that_was_just_refused() {
     let refused = Step::Status(Status {
         status: 401,
         headers: Vec::new(),

@@ -1,5 +1,5 @@
-//! §10.6, §4.1: what goes to a provider other than OpenRouter, what is told of what was left out, what a
-//! refused field teaches, and how answers come back.
+//! §10.6, §4.1: what is sent to a provider other than OpenRouter, what is reported as left out,
+//! what a refused field teaches, and how answers come back.
 
 use free_llm_proxy::model::Capability;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const MISTRAL: &str = "mistral/mistral-small-2603";
 const GEMINI: &str = "gemini/gemini-3.5-flash";
 const LOCAL: &str = "local/qwen3:8b";
 
-/// All of these are on, and a request says who is asked.
+/// All of these are on, and the request selects one.
 const PROVIDERS: [(&str, usize); 5] = [
     ("openrouter", 1),
     ("groq", 1),
@@ -30,12 +30,12 @@ async fn rig(script: Script) -> Rig {
     Rig::with_providers(script, &PROVIDERS, &SETTINGS).await
 }
 
-/// The same where this provider follows a script of its own.
+/// The same with a script for this provider.
 async fn rig_where(provider: &str, script: ProviderScript) -> Rig {
     rig(abc().provider(provider, script)).await
 }
 
-/// A request for this model with these fields beside.
+/// A request for this model with these additional fields.
 fn request(model: &str, more: &Value) -> Value {
     let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
     for (name, value) in more.as_object().unwrap() {
@@ -44,7 +44,8 @@ fn request(model: &str, more: &Value) -> Value {
     body
 }
 
-/// What went up since the last look: of each request the fields beside model and messages.
+/// What was sent upstream since the last call: the fields of each request besides model and
+/// messages.
 fn went(rig: &Rig) -> Vec<Value> {
     let bodies = rig.sent_up().into_iter();
     let fields = bodies.map(|body| {
@@ -57,7 +58,7 @@ fn went(rig: &Rig) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn s10_6_what_is_left_out_is_named_and_the_rest_goes_as_it_came() {
+async fn s10_6_what_is_left_out_is_named_and_the_rest_is_sent_unchanged() {
     let rig = rig(abc()).await;
     let tools = |keywords: &str| {
         let parameters = format!(r#"{{{keywords}"type":"object"}}"#);
@@ -255,7 +256,7 @@ async fn s10_6_a_refused_field_is_learnt_where_the_request_succeeds_without_it()
         (&told[0]["field"], &told[0]["status"], &told[0]["model"]),
         (&json!("service_tier"), &json!(400), &json!(LOCAL))
     );
-    // Another model there has taught nothing.
+    // Another model there has learnt nothing.
     let other = rig
         .chat(&request(
             "local/gemma3:4b",
@@ -288,7 +289,7 @@ async fn s10_6_what_an_offer_was_found_to_lack_is_left_out_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_6_past_the_budget_nobody_is_asked_a_second_time() {
+async fn s10_6_past_the_budget_no_model_is_asked_a_second_time() {
     for (delay_ms, asked, status) in [(2_500, 2, 200), (3_500, 1, 400)] {
         let late = Step::Status(Status {
             status: 400,
@@ -363,13 +364,13 @@ async fn s10_6_what_teaches_nothing() {
                 answer.text()
             );
             assert_eq!(answer.header(DROPPED), "");
-            // The offer lacks what it refuses, where the answer would have another form without it.
+            // The offer lacks what it refuses, if the answer would have another form without it.
             if is_form && again {
                 answer.is_error(400, "no_capable_model");
             }
         }
     }
-    // OpenRouter gets the body as it came, and once.
+    // OpenRouter gets the body unchanged, and once.
     let error = json!({"error": {"message": "Unrecognized request argument supplied: service_tier", "code": 400}});
     let script = abc().model("a:free", Step::status(400, &[], error));
     let rig = rig(script).await;
@@ -401,7 +402,7 @@ async fn s10_6_a_second_refusal_is_the_one_that_counts() {
     assert_eq!(went(&rig), [json!({"service_tier": "auto"})]);
 }
 
-/// An answer that breaks OpenAI's shape in all ways that are mended.
+/// An answer that breaks OpenAI's shape in every way that is mended.
 fn odd(calls: Vec<ToolCall>) -> Step {
     Step::from(Says {
         text: calls.is_empty().then(|| "well done".to_owned()),
@@ -454,7 +455,7 @@ async fn s10_6_what_breaks_openais_shape_is_mended_by_the_row() {
             .iter()
             .all(|chunk| chunk["id"] == *id && chunk["object"] == "chat.completion.chunk")
     );
-    // In the words of other doors.
+    // On the other APIs.
     for path in ["/v1/responses", "/v1/messages"] {
         for stream in [false, true] {
             let body = json!({"model": MISTRAL, "max_tokens": 99, "stream": stream, "input": "hi",
@@ -500,7 +501,7 @@ async fn s10_6_what_breaks_openais_shape_is_mended_by_the_row() {
         "{}",
         answer.text()
     );
-    // What is not told to be mended goes as it came.
+    // What is not configured to be mended is passed on unchanged.
     let script = abc().provider("local", ProviderScript::new().others(odd(vec![])));
     rig.anew(script).await;
     let plain = rig.chat(&request(LOCAL, &json!({}))).await.json();
@@ -529,7 +530,7 @@ fn chunks(answer: &Answer) -> (Vec<Value>, String) {
 }
 
 #[tokio::test]
-async fn s10_6_a_mended_stream_that_breaks_off_is_no_answer() {
+async fn s10_6_a_mended_stream_that_breaks_off_is_not_an_answer() {
     let cut = Step::stream(StreamFault::Cut, 3);
     let script = abc().provider("mistral", ProviderScript::new().others(cut));
     let rig = rig(script).await;

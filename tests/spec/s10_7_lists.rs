@@ -1,5 +1,5 @@
-//! §10.7: the lists of several providers: one that is slow, broken, huge or hostile costs no other
-//! anything, and keeps its last state.
+//! §10.7: the lists of several providers: one that is slow, broken, huge or hostile does not affect
+//! the others, and keeps its last state.
 
 use serde_json::{Value, json};
 use simulator::{Plan, PlanEnd, Point, ProviderScript, Script, Step, Then};
@@ -18,7 +18,7 @@ const ROW: [&str; 3] = [
 ];
 const PROVIDERS: &[(&str, usize)] = &[("openrouter", 1), ("groq", 1), ("mistral", 1)];
 
-/// Groq lists two of the three models of its row, and then its list does this.
+/// Groq lists two of the three models of its row, and afterwards its list follows this plan.
 fn then(step: impl Into<Step>) -> Script {
     let plan = Plan::from([Step::fitting(), step.into()]).then(PlanEnd::Last);
     script(plan, &GROQ)
@@ -30,7 +30,7 @@ fn script(plan: impl Into<Plan<Step>>, listed: &[&str]) -> Script {
     abc().provider("groq", groq).provider("mistral", mistral)
 }
 
-/// The public ids that begin so, in their order; all for an empty beginning.
+/// The public ids with this prefix, in order; all for an empty prefix.
 async fn ids(rig: &Rig, beginning: &str) -> Vec<String> {
     let models = rig.get("/v1/models").await.json();
     let models = models["data"].as_array().unwrap().iter();
@@ -44,7 +44,7 @@ async fn sorted(rig: &Rig, beginning: &str) -> Vec<String> {
     ids
 }
 
-/// A request that is meant for this model alone.
+/// A request for this model only.
 fn pinned(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
 }
@@ -125,7 +125,7 @@ async fn s10_7_a_list_that_fails_keeps_its_last_state_and_costs_no_other_anythin
         let rig = Rig::paused_with_providers(then(step), PROVIDERS, &settings).await;
         let before = ids(&rig, "").await;
         assert_eq!(sorted(&rig, "groq/").await, ROW[1..], "{what}");
-        // It is due after 100 s, and waited for one more.
+        // It is due after 100 s, and waited for one second more.
         pass(102).await;
         assert_eq!(rig.log.of("snapshot_refreshed").len(), 2, "{what}");
         pass(seconds).await;
@@ -160,7 +160,7 @@ async fn s10_7_a_list_that_fails_at_the_start_falls_back_to_the_row() {
             "{what}"
         );
         let answer = rig.chat(&pinned(ROW[0])).await;
-        // It was in the row, and there it is no more.
+        // It was in the row, and now it no longer is.
         assert_eq!(answer.status, 503, "{what}: {answer:?}");
         assert_eq!(rig.chat(&pinned(ROW[1])).await.status, 200, "{what}");
         pass(1 + seconds).await;
@@ -282,7 +282,7 @@ fn free(ids: &[&str]) -> Step {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_7_the_ranking_takes_its_place_when_it_comes() {
+async fn s10_7_the_ranking_takes_its_place_when_it_arrives() {
     let plan = Plan::from([Step::status(500, &[], "")]).then(PlanEnd::Ok);
     let mut script = script(Step::fitting(), &GROQ);
     script.list = plan;
@@ -291,7 +291,7 @@ async fn s10_7_the_ranking_takes_its_place_when_it_comes() {
     assert_eq!(rig.log.of("snapshot_from_providers").len(), 1);
     assert_eq!(ids(&rig, "inclusionai/").await, [""; 0]);
     pass(120).await;
-    // Each list that came late, and each retry, published anew.
+    // Each list that came late, and each retry, published again.
     assert_eq!(rig.log.of("snapshot_from_providers").len(), 1);
     let ids = ids(&rig, "").await;
     assert_eq!(ids[0], "inclusionai/ling-2.6-flash:free", "{ids:?}");
@@ -336,7 +336,7 @@ async fn s10_7_a_model_that_is_gone_is_not_asked_until_the_next_list() {
         let listed = async || ids(&rig, &format!("{provider}/{model}")).await.len();
         assert_eq!((listed().await, asked().await), (1, 1), "{case}");
         assert_eq!(asked().await, 0, "{case}: it rests");
-        // 410 and its like take it from the list at once, a bare 404 does not.
+        // 410 and the like remove it from the list immediately, a bare 404 does not.
         assert_eq!(listed().await, soon, "{case}: it is listed");
         let path = format!("/v1/models/{provider}/{model}");
         let status = if soon == 0 { 404 } else { 200 };

@@ -1,4 +1,4 @@
-//! §10.8: `explain` with several accounts, and an end to the rest of one of them.
+//! §10.8: `explain` with several accounts, and ending the rest of one of them.
 
 use serde_json::{Value, json};
 use simulator::{Account, ProviderScript, Step};
@@ -6,7 +6,7 @@ use simulator::{Account, ProviderScript, Step};
 use crate::rig::providers::key_of;
 use crate::rig::{Rig, abc};
 
-/// Groq with an account whose key is dead and one that is well.
+/// Groq with one account whose key is dead and one that works.
 async fn rig() -> Rig {
     let groq = ProviderScript::new()
         .account(Account::new("groq", key_of("groq", 1)).meets(Step::case("groq key dead")))
@@ -29,7 +29,7 @@ async fn explained(rig: &Rig) -> Value {
     rig.post("/admin/explain", &groq_alone()).await.json()
 }
 
-/// Who would not be asked, with this account.
+/// The candidates through this account that would not be asked.
 fn left_out(told: &Value, account: &str) -> Vec<Value> {
     let all = told["left_out"].as_array().unwrap().iter();
     all.filter(|out| out["account"] == account && out["why"] != "not_wanted")

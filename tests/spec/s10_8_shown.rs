@@ -11,14 +11,14 @@ fn hello_to(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
 }
 
-/// `abc()` with what `groq` does.
+/// `abc()` with this script for `groq`.
 fn with_groq(groq: ProviderScript) -> Script {
     let mut script = abc();
     script.providers.insert("groq".to_owned(), groq);
     script
 }
 
-/// An account of groq's that meets this whatever it asks.
+/// An account at Groq with this result for every request.
 fn meets(number: usize, step: Option<Step>) -> Account {
     let name = match number {
         1 => "groq".to_owned(),
@@ -31,7 +31,7 @@ fn meets(number: usize, step: Option<Step>) -> Account {
     }
 }
 
-/// The account of this label.
+/// The account with this label.
 fn account<'v>(state: &'v Value, label: &str) -> &'v Value {
     let mut all = state["accounts"].as_array().unwrap().iter();
     all.find(|account| account["label"] == label)
@@ -152,8 +152,8 @@ async fn s10_8_each_account_is_shown_with_its_key_by_the_tail_alone() {
     }
 }
 
-/// Groq's three accounts: the first meets this, the second has a dead key, all is well with the third; and
-/// OpenRouter's, out of its day.
+/// Groq's three accounts: the first meets this, the second has a dead key, the third works; and
+/// OpenRouter's, which is out for the day.
 fn troubled(first: Step) -> Script {
     let groq = ProviderScript::new()
         .account(meets(1, Some(first)))
@@ -186,7 +186,7 @@ async fn s10_8_accounts_are_out_or_refused_one_by_one_and_the_others_answer() {
         assert_eq!(account["because"]["status"], status, "{account}");
         assert_eq!(account["until"].is_string(), until, "{account}");
     }
-    // It answers, and says what is wrong all the same.
+    // It answers, and still says what is wrong.
     let condition = &state["condition"];
     assert_eq!(
         (&condition["code"], &condition["tone"]),
@@ -295,7 +295,7 @@ async fn s10_8_quotas_are_shown_and_counted_by_account_and_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_8_a_refused_key_is_told_by_its_own_accounts_variable_tail_and_length() {
+async fn s10_8_a_refused_key_is_reported_with_its_own_accounts_variable_tail_and_length() {
     let dead = || Step::case("groq key dead");
     #[rustfmt::skip]
     let rows = [

@@ -1,5 +1,5 @@
-//! The rows of the table beside the simulated providers: the same addresses and models, and what a row
-//! makes of a request is taken there.
+//! The rows of the table and the simulated providers: addresses and models agree, and what a row
+//! makes of a request is accepted there.
 
 use bytes::Bytes;
 use free_llm_proxy::model::{CanonicalKey, Offer};
@@ -16,7 +16,7 @@ fn path(url: &str) -> &str {
     path.split('?').next().unwrap()
 }
 
-/// The rows that have an address of their own.
+/// The rows that have their own address.
 fn rows() -> impl Iterator<Item = &'static Provider> {
     let rows = built_in().iter().map(|row| &**row);
     rows.filter(|row| !row.base_url.is_empty())

@@ -1,4 +1,4 @@
-//! §13: who tries keys is slowed down; who has one never is.
+//! §13: guessing keys is slowed down; a valid key never is.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn s13_from_the_21st_wrong_key_a_minute_the_401_comes_after_a_second() {
         guess(&rig).await.is_error(401, "invalid_api_key");
         assert_eq!(begun.elapsed(), Duration::from_secs(slowed));
     }
-    // No key at all is no guess, and the right one never waits.
+    // A missing key is not a guess, and the right one never waits.
     let now = Instant::now();
     let keyless = rig
         .send("GET", "/v1/models", &[("authorization", "")], "")

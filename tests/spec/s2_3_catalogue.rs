@@ -12,7 +12,7 @@ use crate::s2_list::{ids, reads};
 use crate::scripts::ranking_with;
 
 pub const CATALOGUE_PATH: &str = "/api/v1/models";
-/// What each need is called: in the request, in the ranking, in the catalogue.
+/// The names of each need: in the request, in the ranking, in the catalogue.
 #[rustfmt::skip]
 const NEEDS: [(&str, &str, &str); 7] = [
     (r#"{"tools":[{"type":"function","function":{"name":"f"}}]}"#, "supportsTools",             "tools"),
@@ -42,7 +42,7 @@ pub fn catalogue(entries: impl IntoIterator<Item = Value>) -> Step {
     Step::status(200, &[], json!({ "data": data }))
 }
 
-/// A ranking of `a` and `b`, of which `a` leaves this flag open.
+/// A ranking of `a` and `b`, in which `a` lacks this flag.
 pub fn open(flag: &str) -> Step {
     ranking_with(&["a:free", "b:free"], |list| {
         list["models"][0].as_object_mut().unwrap().remove(flag);
@@ -62,7 +62,7 @@ pub fn stop() -> Value {
     asking(r#"{"stop":"END"}"#)
 }
 
-/// Late by so long.
+/// Late by this much.
 pub fn delayed(step: Step, delay_ms: u64) -> Step {
     let Step::Status(mut status) = step else {
         panic!("it is a status")
@@ -108,7 +108,7 @@ async fn s2_3_a_flag_that_the_ranking_omits_is_what_the_catalogue_says() {
             (told(json!(true)), broken(),                                           "a"),
         ];
         for (at, (list, catalogue, asked)) in rows.into_iter().enumerate() {
-            // A proxy of its own, so that nothing of an earlier catalogue is left.
+            // A separate proxy, so that nothing of an earlier catalogue remains.
             let rig = Rig::paused(Script::new().list(list).catalogue(catalogue), &[]).await;
             assert_eq!(rig.chat(&asking(need)).await.status, 200);
             assert_eq!(rig.asked(), asked, "{need}, row {at}");

@@ -172,7 +172,7 @@ async fn s2_3_a_slow_catalogue_is_the_second_source_when_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s2_3_with_neither_there_is_no_snapshot_and_with_a_ranking_in_hand_it_stays() {
+async fn s2_3_with_neither_there_is_no_snapshot_and_a_ranking_in_hand_is_kept() {
     let empty = catalogue([entry("x/paid", &["tools"], Value::Null)]);
     for nothing in [broken(), empty] {
         let rig = Rig::paused_cold(Script::new().list(broken()).catalogue(nothing), &[]);

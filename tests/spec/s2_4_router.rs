@@ -37,7 +37,7 @@ fn tools() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s2_4_it_stands_last_and_within_the_cap_of_attempts() {
+async fn s2_4_it_comes_last_and_within_the_cap_of_attempts() {
     let five = ["a:free", "b:free", "c:free", "d:free", "e:free"];
     #[rustfmt::skip]
     let rows: [(&[&str], Settings<'_>, &str, u16); 7] = [
@@ -93,7 +93,7 @@ async fn s2_4_a_list_that_names_none_has_none() {
         (json!({"id": "evil\r\nX: y:free"}),   "a"),
         // It could be billed.
         (json!({"id": "openrouter/auto"}),     "a"),
-        // It stands in the list already.
+        // It is in the list already.
         (json!({"id": "a:free"}),              "a"),
     ];
     for (fallback, asked) in rows {
@@ -206,7 +206,7 @@ async fn s2_4_its_capabilities_are_the_catalogues() {
             assert_eq!(rig.asked(), asked, "{catalogue:?} {body}");
         }
     }
-    // It is what is left for a need that no ranked model has.
+    // It is what remains for a need that no ranked model meets.
     let mut list = list_of(&["a:free"]);
     list["models"][0]["supportsTools"] = false.into();
     let script = Script::new()
@@ -252,7 +252,7 @@ async fn s2_4_what_rests_the_account_rests_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s2_4_a_new_list_brings_and_takes_it() {
+async fn s2_4_a_new_list_adds_and_removes_it() {
     let lists = [
         list(&["a:free"], json!({"id": ROUTER})),
         list(&["a:free"], Value::Null),

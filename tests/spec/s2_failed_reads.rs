@@ -1,4 +1,4 @@
-//! §2: what becomes of a read of the list that fails, and of a proxy without any list.
+//! §2: what happens after a failed read of the list, and to a proxy without any list.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -207,12 +207,12 @@ async fn s2_a_list_that_resets_connections_is_found_again() {
     assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
 }
 
-/// Neither the list nor the catalogue is to be had.
+/// Neither the list nor the catalogue is available.
 fn down(step: Step) -> Script {
     Script::new().list(step.clone()).catalogue(step)
 }
 
-/// A 200 with this body, which claims to be packed.
+/// A 200 with this body, which claims to be compressed.
 fn packed(body: &[u8]) -> Step {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
@@ -231,7 +231,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// A good beginning, and then a blank a second.
+/// A valid beginning, and then a blank a second.
 fn drops() -> Step {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
     let second = Duration::from_secs(1).as_millis() as u64;

@@ -1,4 +1,4 @@
-//! §2: the list, when it is read, and what is made of it. Failed reads: `s2_failed_reads`.
+//! §2: the list, when it is read, and what becomes of it. Failed reads: `s2_failed_reads`.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -269,7 +269,7 @@ type Settings<'a> = &'a [(&'a str, &'a str)];
 
 const HOURLY: Settings = &[("MODELS_REFRESH_SEC", "3600")];
 
-/// One list a read, of these models (`:free` is put behind each name); the last stays.
+/// One list per read, of these models (`:free` is appended to each name); the last one stays.
 pub fn days(lists: &[&[&str]]) -> Plan<Step> {
     let list = |names: &&[&str]| {
         let ids: Vec<_> = names.iter().map(|name| format!("{name}:free")).collect();
@@ -284,7 +284,7 @@ pub fn listed(json: &str) -> Step {
     Step::status(200, &[("Content-Type", "application/json")], json)
 }
 
-/// Lets so many seconds go by.
+/// Lets this many seconds pass.
 pub async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }

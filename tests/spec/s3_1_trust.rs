@@ -19,7 +19,7 @@ async fn s3_1_models_and_route_never_go_up() {
     let rig = Rig::start(abc()).await;
     #[rustfmt::skip]
     let rows = [
-        // sent                                                                           goes up
+        // sent                                                                           is sent upstream
         (r#"{"model":"x","models":["paid/one"],"messages":[]}"#,                          r#"{"model":"a:free","messages":[]}"#),
         (r#"{"models":["paid/one"],"model":"x","messages":[]}"#,                          r#"{"model":"a:free","messages":[]}"#),
         (r#"{"model":"x","messages":[],"route":"fallback"}"#,                             r#"{"model":"a:free","messages":[]}"#),
@@ -248,7 +248,7 @@ async fn s3_1_the_list_moves_the_key_nowhere() {
 }
 
 #[tokio::test]
-async fn s3_1_the_proxys_own_key_never_goes_up() {
+async fn s3_1_the_proxys_own_key_is_never_sent_upstream() {
     let rig = Rig::start(abc()).await;
     let bearer = format!("Bearer {PROXY_KEY}");
     let headers = [
@@ -267,7 +267,7 @@ async fn s3_1_the_proxys_own_key_never_goes_up() {
 }
 
 #[tokio::test]
-async fn s3_1_a_stale_pooled_connection_is_nobodys_failure() {
+async fn s3_1_a_stale_pooled_connection_is_not_a_failure() {
     for greeting in [
         Greeting::DieAfter(1),
         Greeting::DieAfter(2),
@@ -330,7 +330,7 @@ async fn s3_1_a_stale_connection_is_replaced_once_and_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_1_only_a_connection_that_dies_in_silence_is_asked_again() {
-    // An answer that has begun, however badly, is an answer: asking again would cost quota.
+    // An answer that has begun, however badly, is an answer: asking again would use up quota.
     #[rustfmt::skip]
     let rows = [
         Step::raw("HTTP/1.1 abc\r\n\r\n", simulator::Then::Close),
@@ -358,7 +358,7 @@ async fn s3_1_only_a_connection_that_dies_in_silence_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s3_1_what_comes_behind_an_answer_answers_nobody() {
+async fn s3_1_bytes_after_an_answer_answer_no_other_request() {
     let said = |text| json!({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]});
     let whole = |text| {
         let body = said(text).to_string();
@@ -370,7 +370,7 @@ async fn s3_1_what_comes_behind_an_answer_answers_nobody() {
     let text = RawPart::Text;
     #[rustfmt::skip]
     let rows = [
-        // behind the answer        as the upstream sends it
+        // after the answer        as the upstream sends it
         ("another, at once",        vec![text([whole("one"), whole("two")].concat())]),
         ("another, soon after",     vec![text(whole("one")), pause(), text(whole("two"))]),
         ("half of one",             vec![text([&whole("one"), "HTTP/1.1 200 OK\r\n"].concat())]),
@@ -394,13 +394,13 @@ async fn s3_1_what_comes_behind_an_answer_answers_nobody() {
             sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(heard, ["one", "three", "three"], "{what}");
-        // The list was read over another one, which may serve instead.
+        // The list was read over another one, which may be used instead.
         let opened = rig.simulator.accepted() - before;
         assert!(opened <= 1, "{what}: {opened} instead of one");
     }
 }
 
-/// Whether a text is anywhere in an answer: its head, its body, or what its deltas say together.
+/// Whether a text is anywhere in an answer: its head, its body, or the concatenation of its deltas.
 fn holds(answer: &Answer, text: &str) -> bool {
     format!("{:?}", answer.headers).contains(text)
         || answer.text().contains(text)

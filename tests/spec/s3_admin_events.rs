@@ -1,4 +1,4 @@
-//! Issue 6, item 1: `GET /admin/events`.
+//! `GET /admin/events`.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Listening {
         Self { body, text }
     }
 
-    /// The next event or comment, as it came; `None` at the end.
+    /// The next event or comment, as received; `None` at the end.
     async fn raw(&mut self) -> Option<String> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -48,7 +48,7 @@ impl Listening {
         (name, data)
     }
 
-    /// The next event of that name.
+    /// The next event with that name.
     async fn find(&mut self, name: &str) -> Value {
         loop {
             let (found, data) = self.next().await;
@@ -60,7 +60,7 @@ impl Listening {
 }
 
 #[tokio::test]
-async fn s3_attempts_and_requests_are_told_as_they_happen() {
+async fn s3_attempts_and_requests_are_reported_as_they_happen() {
     let script = abc().model("a:free", Step::status(429, &[("Retry-After", "60")], "no"));
     let rig = Rig::start(script).await;
     let mut listening = Listening::to(&rig).await;
@@ -102,7 +102,7 @@ async fn s3_attempts_and_requests_are_told_as_they_happen() {
     listening.find("changed").await;
 }
 
-/// The page shows the rest of the one or of the other, before it has read the state again.
+/// The page shows the rest of either before it has read the state again.
 #[tokio::test]
 async fn s3_an_attempt_says_whose_rest_it_led_to() {
     #[rustfmt::skip]
@@ -136,7 +136,7 @@ async fn s3_a_comment_comes_while_nothing_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s3_a_slow_reader_slows_nobody_and_learns_what_it_lost() {
+async fn s3_a_slow_reader_slows_down_nothing_and_learns_what_it_lost() {
     let rig = Rig::paused(abc(), &[]).await;
     let mut listening = Listening::to(&rig).await;
     listening.next().await;
@@ -167,7 +167,7 @@ async fn s3_the_stream_ends_when_the_proxy_drains() {
 }
 
 #[tokio::test]
-async fn s3_sixteen_may_listen_and_who_leaves_makes_room() {
+async fn s3_sixteen_may_listen_and_one_that_leaves_makes_room() {
     let rig = Rig::start(abc()).await;
     let mut all = Vec::new();
     for _ in 0..16 {

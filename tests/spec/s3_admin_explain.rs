@@ -1,4 +1,4 @@
-//! Issue 6, item 3: `POST /admin/explain`.
+//! `POST /admin/explain`.
 
 use serde_json::{Value, json};
 use simulator::{Failure, Step};

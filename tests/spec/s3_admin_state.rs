@@ -1,4 +1,4 @@
-//! Issue 6, items 1 and 2: `GET /admin/state`, `POST /admin/clear`.
+//! `GET /admin/state`, `POST /admin/clear`.
 
 use serde_json::{Value, json};
 use simulator::{Failure, Point, Step, StreamFault};
@@ -18,7 +18,7 @@ async fn state(rig: &Rig) -> Value {
     answer.json()
 }
 
-/// The state once so many requests have ended: the last bytes come before the end.
+/// The state once this many requests have ended: the last bytes arrive before the end.
 async fn after(rig: &Rig, requests: usize) -> Value {
     loop {
         let state = state(rig).await;
@@ -181,7 +181,7 @@ async fn s3_a_stream_tells_its_first_event_and_its_tokens() {
 }
 
 #[tokio::test]
-async fn s3_every_way_a_request_can_end_is_told() {
+async fn s3_every_way_a_request_can_end_is_reported() {
     let stall = Step::Stall(Point::BeforeHeaders);
     let bad = json!({"error": {"message": "no", "code": 400}});
     let hello = Rig::hello_stream();
@@ -332,7 +332,7 @@ async fn s3_models_that_left_the_list_leave_no_figures() {
 }
 
 #[tokio::test]
-async fn s3_a_thousand_models_are_told_quickly() {
+async fn s3_a_thousand_models_are_reported_quickly() {
     let ids: Vec<String> = (0..1000)
         .map(|n| format!("vendor/model-{n}:free"))
         .collect();

@@ -1,6 +1,6 @@
-//! §3, §7, §8 and promise 25: whether what people send is answered, in one sentence, the same at `/ready`
-//! and in the state, and never well while what is sent fails. And §10.5 for OpenRouter: what is left of the
-//! day, from the key endpoint.
+//! §3, §7, §8 and promise 25: whether requests are answered, in one sentence, the same at `/ready`
+//! and in the state, and never well while requests fail. And §10.5 for OpenRouter: what is left of
+//! the day, from the key endpoint.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn told(rig: &Rig) -> (u16, Value) {
     (ready.status, condition.clone())
 }
 
-/// Once it is of this code.
+/// Waits until it has this code.
 async fn until(rig: &Rig, code: &str) -> (u16, Value) {
     loop {
         let (status, condition) = told(rig).await;
@@ -63,7 +63,7 @@ async fn chat(rig: &Rig, times: usize) {
 const SENTENCE: &str = "OpenRouter refuses the key ...WXYZ (HTTP 401).";
 
 #[tokio::test]
-async fn s3_a_refused_key_is_told_before_anybody_asks_and_until_it_is_taken() {
+async fn s3_a_refused_key_is_reported_before_any_request_and_until_it_is_accepted() {
     let rig = Rig::start(abc().upstream_key("another")).await;
     let (status, condition) = until(&rig, "key_refused").await;
     assert_eq!((status, &condition["sentence"]), (503, &json!(SENTENCE)));
@@ -83,7 +83,7 @@ async fn s3_a_refused_key_is_told_before_anybody_asks_and_until_it_is_taken() {
 }
 
 #[tokio::test]
-async fn s3_what_makes_every_request_fail_is_told_and_is_not_ready() {
+async fn s3_what_makes_every_request_fail_is_reported_and_not_ready() {
     let refused = |status: u16, message: &str| {
         let error = json!({"error": {"message": message, "code": status}});
         Step::status(status, &[], error)
@@ -106,10 +106,11 @@ async fn s3_what_makes_every_request_fail_is_told_and_is_not_ready() {
         (abc().key(today(50)),                                                     0,        503,   "quota_day",    "The free requests of today are used up"),
         (abc().others(Step::status(500, &[], "")),                                 1,        503,   "all_rest",     "3 models are failing; the first returns in"),
         (abc().others(Step::status(429, &[("Retry-After", "2520")], "")),          1,        503,   "all_rest",     "3 models are rate limited; the first returns in 42 min"),
-        // The page of an edge before the upstream says nothing of the key, and one prompt may be why.
+        // A page from an edge in front of the upstream says nothing about the key, and one prompt
+        // may be the cause.
         (abc().others(Step::status(403, &[], "<html>")),                           1,        200,   "ready",        "none was asked yet"),
         (abc().others(Step::status(403, &[], "<html>")),                           3,        503,   "refused",      "the last 3 requests (HTTP 403)"),
-        // The request's own fault says nothing of others.
+        // The request's own fault says nothing about others.
         (abc().others(refused(400, "temperature is too hot")),                     5,        200,   "ready",        "none was asked yet"),
         (abc().others(refused(400, "This model's maximum context length is 5")),   5,        200,   "ready",        "none was asked yet"),
         (abc(),                                                                    1,        200,   "answering",    "the last answer was by a:free"),
@@ -143,7 +144,7 @@ async fn s3_what_was_refused_a_minute_ago_may_be_tried_again_and_is_not_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s2_before_the_first_list_the_cause_and_the_next_step_are_told() {
+async fn s2_before_the_first_list_the_cause_and_the_next_step_are_reported() {
     let down = |status| Step::status(status, &[], "");
     #[rustfmt::skip]
     let rows = [
@@ -209,7 +210,7 @@ async fn s10_5_what_is_left_of_the_day_is_shown_and_counted_by_the_upstream() {
     };
     assert_eq!(rig.metric(&gauge("used")).await, Some(12.0));
     assert_eq!(rig.metric(&gauge("limit")).await, Some(50.0));
-    // A refusal knows better, and the endpoint's count, which lags, gives nothing back.
+    // A refusal is better evidence, and the endpoint's count, which lags, gives nothing back.
     rig.simulator
         .set_account(Step::failure(Failure::DailyLimit));
     chat(&rig, 1).await;
@@ -305,7 +306,7 @@ async fn s10_5_an_upstream_that_tells_nothing_costs_nothing_and_shows_nothing() 
 }
 
 #[tokio::test]
-async fn s3_an_upstream_that_cannot_be_reached_is_told_and_is_not_ready() {
+async fn s3_an_unreachable_upstream_is_reported_and_not_ready() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/api/v1", closed.local_addr().unwrap());
     drop(closed);

@@ -1,4 +1,4 @@
-//! §3, §14: what clients of another API find where they look first.
+//! §3, §14: what clients of another API find in their usual places.
 
 use serde_json::{Value, json};
 use simulator::Script;
@@ -10,7 +10,7 @@ use crate::wire::{answers, say};
 const ANTHROPIC: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 #[tokio::test]
-async fn s3_models_have_anthropics_shape_for_who_names_its_version() {
+async fn s3_models_have_anthropics_shape_for_clients_that_send_its_version() {
     let rig = Rig::with(abc(), &[("MODEL_FIELD", "prefer")]).await;
     let list = rig
         .send("GET", "/v1/models?limit=1000", &[ANTHROPIC], "")
@@ -62,7 +62,7 @@ async fn s3_models_have_anthropics_shape_for_who_names_its_version() {
 }
 
 #[tokio::test]
-async fn s3_a_body_of_another_api_is_told_where_it_belongs() {
+async fn s3_the_error_for_another_apis_body_says_where_it_belongs() {
     let rig = Rig::start(Script::new()).await;
     #[rustfmt::skip]
     let rows = [

@@ -82,7 +82,7 @@ async fn s3_errors_of_the_upstreams_making_have_the_same_shape() {
                 attempts,
                 "{what}"
             );
-            // Shortly before midnight the day's quota is soon back.
+            // Shortly before midnight the day's quota returns soon.
             let wait: u64 = answer.header("retry-after").parse().unwrap_or(0);
             let in_vain = status == 502 || wait > 300;
             let expected = if in_vain { "false" } else { "" };
@@ -128,7 +128,7 @@ async fn s3_every_answer_carries_cors_headers_and_an_id() {
 }
 
 #[tokio::test]
-async fn s3_an_answer_to_what_is_no_request_carries_them_too() {
+async fn s3_an_answer_to_a_malformed_request_carries_them_too() {
     let listed = [("CORS_ALLOW_ORIGINS", "https://chat.example")];
     #[rustfmt::skip]
     let rows: [(&[(&str, &str)], &str); 2] = [
@@ -210,7 +210,7 @@ async fn s3_6_listed_origins_and_no_others_may_read_answers() {
 }
 
 #[tokio::test]
-async fn s3_the_request_id_is_ours_and_that_of_the_log() {
+async fn s3_the_request_id_is_ours_and_the_logs() {
     let rig = Rig::start(Script::new()).await;
     let mut ids = HashSet::new();
     #[rustfmt::skip]
@@ -248,7 +248,7 @@ async fn s3_the_request_id_is_ours_and_that_of_the_log() {
 }
 
 #[tokio::test]
-async fn s3_attempts_are_told_wherever_one_was_made() {
+async fn s3_attempts_are_reported_whenever_one_was_made() {
     let down = || Step::status(500, &[], "");
     let refused = || Step::failure(Failure::InvalidImage);
     #[rustfmt::skip]

@@ -1,5 +1,5 @@
-//! §3, long waits: an error that no retry helps against takes the form that makes the client at hand
-//! show it; everybody else gets it as it is.
+//! §3, long waits: an error that no retry helps against takes the form that makes the client at
+//! hand show it; all other clients get it unchanged.
 
 use serde_json::{Value, json};
 use simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
@@ -8,7 +8,7 @@ use crate::rig::{Answer, Rig, abc};
 use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, once, used_up};
 use crate::scripts::STALL;
 
-/// A client: where it asks, what it calls itself, and what it asks.
+/// A client: its path, its user agent, and its request.
 type Client = (&'static str, &'static str);
 
 pub const QWEN: Client = ("/v1/chat/completions", "QwenCode/0.24.4 (linux; x64)");
@@ -66,7 +66,7 @@ async fn s3_an_error_that_no_retry_helps_against_takes_the_clients_form() {
                 .iter()
                 .position(|c| *c == client);
             let sent = known.map_or(status, |at| sent[at]);
-            // At once, and again when the answer is known beforehand.
+            // At once, and again when the answer is known in advance.
             for _ in 0..2 {
                 let why = format!("{what}, {client:?}");
                 let answer = ask(&rig, client, false).await;
@@ -115,7 +115,7 @@ async fn s3_an_error_that_no_retry_helps_against_takes_the_clients_form() {
     let metric = |status| format!("freellm_requests_total{{status=\"{status}\"}}");
     // Six clients, twice each: the metrics count our own status.
     assert_eq!(rig.metric(&metric("502")).await, Some(12.0));
-    // And beside it what four of them were sent, where that differs.
+    // And also what four of them were sent, if it differs.
     let sent = |status, sent| {
         format!("freellm_requests_sent_as_total{{status=\"{status}\",status_sent=\"{sent}\"}}")
     };
@@ -175,7 +175,7 @@ async fn s3_long_wait_sec_says_what_is_long() {
         let rig = Rig::paused(script.clone(), &[("LONG_WAIT_SEC", setting)]).await;
         let answer = ask(&rig, QWEN, false).await;
         assert_eq!(answer.status, status, "{setting}");
-        // What a person must mend takes no time at all.
+        // What a person must fix takes no time at all.
         let wrong = ask(&rig, CODEX, true).await;
         assert_eq!(wrong.status, 400, "{setting}");
     }
@@ -254,7 +254,7 @@ fn question(client: Client) -> Value {
     }
 }
 
-/// All models answer so.
+/// All models answer like this.
 fn limited(seconds: u64) -> Step {
     let failure = Failed::from(Failure::ProviderLimitRetryAfter);
     Step::failure(failure.retry_after(seconds.to_string()))

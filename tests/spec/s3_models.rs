@@ -106,7 +106,7 @@ async fn s3_one_model_is_found_however_its_id_is_spelt() {
 }
 
 #[tokio::test]
-async fn s3_auto_stands_first_while_a_model_may_be_named() {
+async fn s3_auto_comes_first_while_a_model_may_be_named() {
     #[rustfmt::skip]
     let rows = [
         // MODEL_FIELD   first
@@ -257,7 +257,7 @@ async fn s3_simultaneous_refreshes_share_one_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s3_who_asks_for_a_refresh_and_leaves_does_no_harm() {
+async fn s3_a_client_that_asks_for_a_refresh_and_leaves_does_no_harm() {
     let script = Script::new().list(
         Plan::from([
             Step::fitting(),

@@ -50,7 +50,7 @@ async fn s3_every_route_with_no_key_the_wrong_one_and_the_right_one() {
         ("POST",    "/health",                      not_get,  not_get,   not_get),
         ("POST",    "/ready",                       not_get,  not_get,   not_get),
         ("POST",    "/metrics",                     not_get,  not_get,   not_get),
-        // Open is only the looking.
+        // Only reading is open.
         ("POST",    "/",                            none,     wrong,     not_get),
         ("POST",    "/v1",                          none,     wrong,     not_get),
         ("DELETE",  "/api/v1",                      none,     wrong,     not_get),

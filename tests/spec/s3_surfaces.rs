@@ -1,6 +1,6 @@
-//! §3: the APIs beside chat completions, on the wire. What becomes of each field is in the tests
-//! of `src/surface`; here it is that the whole machinery works behind them: the walk, the commit
-//! rule, the wait aloud, the record, and the errors in the shape of the API.
+//! §3: the other APIs besides chat completions, on the wire. How each field is handled is tested in
+//! `src/surface`; here it is that everything behind them works: the walk, the commit rule, waiting
+//! aloud, the record, and the errors in the shape of the API.
 
 use serde_json::{Value, json};
 use simulator::{Failure, Script, Step, StreamFault};
@@ -12,7 +12,7 @@ const RESPONSES: &str = "/v1/responses";
 const MESSAGES: &str = "/v1/messages";
 const COMPLETIONS: &str = "/v1/completions";
 
-/// A smallest good request of each.
+/// A minimal valid request of each.
 fn hello(path: &str, stream: bool) -> Value {
     match path {
         RESPONSES => json!({"model": "auto", "input": "Hello!", "stream": stream}),
@@ -48,7 +48,7 @@ fn text(path: &str, answer: &Answer, stream: bool) -> String {
         .collect()
 }
 
-/// The names of a stream's events, each once where it repeats.
+/// The names of a stream's events, consecutive duplicates removed.
 fn names(answer: &Answer) -> Vec<String> {
     let text = answer.text();
     let mut names: Vec<String> = text
@@ -329,7 +329,7 @@ async fn s3_needs_are_read_from_the_words_of_each_api() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s3_what_fails_at_the_legacy_endpoint_rests_nobody_for_chat() {
+async fn s3_a_failure_at_the_legacy_endpoint_rests_no_model_for_chat() {
     #[rustfmt::skip]
     let rows = [
         (Step::status(404, &[], "Not Found"),         404, "a"),
@@ -352,7 +352,7 @@ async fn s3_what_fails_at_the_legacy_endpoint_rests_nobody_for_chat() {
             assert_eq!(rig.asked(), "a", "{step:?}");
         }
     }
-    // Too many requests are too many at either.
+    // Too many choices are refused by both.
     let limited = Step::status(429, &[("Retry-After", "60")], "");
     rig.anew(abc().model("a:free", limited)).await;
     rig.post(COMPLETIONS, &hello(COMPLETIONS, false)).await;
@@ -362,7 +362,7 @@ async fn s3_what_fails_at_the_legacy_endpoint_rests_nobody_for_chat() {
 }
 
 #[tokio::test]
-async fn s3_a_404_of_the_legacy_endpoint_is_not_available_and_rests_nobody() {
+async fn s3_a_404_of_the_legacy_endpoint_is_not_available_and_rests_no_model() {
     let nowhere = Step::status(404, &[], "Not Found");
     let rig = Rig::start(abc().others(nowhere.clone()).model("a:free", nowhere)).await;
     let answer = rig.post(COMPLETIONS, &hello(COMPLETIONS, false)).await;
@@ -418,7 +418,7 @@ async fn s3_an_accept_that_does_not_fit_changes_nothing() {
 }
 
 #[tokio::test]
-async fn s4_an_alias_is_the_name_it_stands_for() {
+async fn s4_an_alias_acts_as_its_target() {
     #[rustfmt::skip]
     let rows = [
         // MODEL_FIELD  model                 served by   as a model of the list
@@ -451,7 +451,7 @@ async fn s4_an_alias_is_the_name_it_stands_for() {
 }
 
 #[tokio::test]
-async fn s8_the_end_of_the_drain_is_told_in_the_words_of_the_api() {
+async fn s8_the_end_of_the_drain_is_reported_in_the_apis_own_shape() {
     let slow = Step::stream(StreamFault::ContentForever, 0);
     for (path, words) in [
         (RESPONSES, "response.failed"),

@@ -1,5 +1,5 @@
-//! §3: the calls of tools by both translated APIs, on the wire: their ids, names, schemas and
-//! arguments, and what is too much of them.
+//! §3: tool calls in both translated APIs, on the wire: their ids, names, schemas and arguments,
+//! and excessive ones.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ const RESPONSES: &str = "/v1/responses";
 const MESSAGES: &str = "/v1/messages";
 const BOTH: [&str; 2] = [RESPONSES, MESSAGES];
 
-/// A request of the user's words, with these tools.
+/// A request with the user's text and these tools.
 fn request(path: &str, stream: bool, tools: &Value) -> Value {
     match path {
         RESPONSES => {
@@ -31,7 +31,7 @@ fn tool(path: &str, name: &str, schema: &Value) -> Value {
     }
 }
 
-/// An answer that makes these calls, as a stream or whole.
+/// An answer with these calls, as a stream or plain.
 fn calls(fragments: &[Value], stream: bool) -> Step {
     if !stream {
         let message = json!({"role": "assistant", "content": null, "tool_calls": fragments});
@@ -48,7 +48,7 @@ fn calls(fragments: &[Value], stream: bool) -> Step {
     pieces(STREAM, events)
 }
 
-/// The calls that a client reads: ids, names and arguments.
+/// The calls that a client sees: ids, names and arguments.
 fn told(path: &str, answer: &Answer) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let events: Vec<Value> = answer
@@ -125,7 +125,7 @@ fn go_on(path: &str, request: &mut Value, calls: &[(String, String, String)]) {
     messages.push(json!({"role": "user", "content": results}));
 }
 
-/// The body of the last completion that the upstream was asked for.
+/// The body of the last completion requested from the upstream.
 fn last_up(rig: &Rig) -> Value {
     let asked = rig.simulator.requests();
     let last = asked
@@ -138,7 +138,7 @@ fn last_up(rig: &Rig) -> Value {
 
 #[tokio::test]
 async fn s3_calls_numbered_anew_each_turn_never_look_like_one_another() {
-    // What providers give as ids, turn by turn the same.
+    // What providers send as ids, the same in every turn.
     let rows = [
         json!(["call_0", "call_1"]),
         json!(["functions.Bash:0", "functions.Bash:0"]),
@@ -174,8 +174,8 @@ async fn s3_calls_numbered_anew_each_turn_never_look_like_one_another() {
                     go_on(path, &mut request, &told);
                 }
                 rig.post(path, &request).await;
-                // Each result is behind its call, under one id with it: the upstream's own where
-                // that is a name of one call.
+                // Each result follows its call, with the same id: the upstream's own if it
+                // identifies one call.
                 let up = last_up(&rig);
                 let turn: Vec<&Value> = up["messages"].as_array().unwrap().iter().skip(1).collect();
                 for turn in turn.chunks(3) {
@@ -194,7 +194,7 @@ async fn s3_calls_numbered_anew_each_turn_never_look_like_one_another() {
 }
 
 #[tokio::test]
-async fn s3_whole_arguments_in_the_last_fragment_are_told_once() {
+async fn s3_whole_arguments_in_the_last_fragment_are_sent_once() {
     let fragment = |arguments: &str| json!({"index": 0, "function": {"arguments": arguments}});
     let begin = json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}});
     let rows: [(&[&str], &str); 4] = [

@@ -1,5 +1,5 @@
-//! §3: a conversation can always go on. Whatever a history holds goes up as a chat completion that
-//! strict hosts take; answers that only a translation cannot use lead to the next model.
+//! §3: a conversation can always go on. Any history is sent upstream as a chat completion that
+//! strict hosts accept; answers that only a translation cannot use lead to the next model.
 
 use serde_json::{Value, json};
 use simulator::Step;
@@ -10,7 +10,7 @@ use crate::scripts::{JSON, STREAM, pieces};
 const RESPONSES: &str = "/v1/responses";
 const MESSAGES: &str = "/v1/messages";
 
-/// The chat completion that went up.
+/// The chat completion that was sent upstream.
 fn went_up(rig: &Rig) -> Value {
     let requests = rig.simulator.requests();
     let chat = requests
@@ -19,8 +19,8 @@ fn went_up(rig: &Rig) -> Value {
     serde_json::from_slice(&chat.expect("a model was asked").body).unwrap()
 }
 
-/// What a host that is strict wants: every call answered once and right behind its message, no
-/// result besides, and no message of the model's without a word.
+/// What a strict host requires: every call answered once and right after its message, no other
+/// results, and no empty message by the model.
 fn check_strictly(chat: &Value) {
     let mut waiting: Vec<&Value> = Vec::new();
     for message in chat["messages"].as_array().unwrap() {
@@ -47,7 +47,7 @@ fn check_strictly(chat: &Value) {
 }
 
 #[tokio::test]
-async fn s3_a_thread_of_openais_own_tools_goes_on() {
+async fn s3_a_thread_with_openais_own_tools_can_continue() {
     let rig = Rig::start(abc()).await;
     let mut input = json!([
         {"type": "additional_tools", "role": "developer", "tools": [{"type": "function", "name": "ls", "parameters": {}}]},
@@ -84,7 +84,7 @@ async fn s3_a_thread_of_openais_own_tools_goes_on() {
 }
 
 #[tokio::test]
-async fn s3_a_thread_of_anthropics_own_tools_goes_on() {
+async fn s3_a_thread_with_anthropics_own_tools_can_continue() {
     let rig = Rig::start(abc()).await;
     let mut messages = json!([
         {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "container_upload", "file_id": "f"}]},
@@ -152,7 +152,7 @@ fn hello(path: &str, stream: bool) -> Value {
     }
 }
 
-/// An answer of one choice at this index, and what a client has to read in it.
+/// An answer of one choice with this index, and what a client should see of it.
 fn at(index: u64, stream: bool) -> Step {
     let choice = |name: &str, content: &str, finish: Value| {
         let choice = json!({"index": index, name: {"content": content}, "finish_reason": finish});
@@ -192,7 +192,7 @@ fn text(path: &str, answer: &Answer, stream: bool) -> String {
 }
 
 #[tokio::test]
-async fn s3_the_only_choice_is_the_choice_whatever_its_index() {
+async fn s3_the_only_choice_counts_whatever_its_index() {
     for path in [RESPONSES, MESSAGES] {
         for stream in [false, true] {
             for index in [0, 1, 7] {

@@ -1,4 +1,4 @@
-//! §3: the APIs beside chat completions, under answers that no well-meaning upstream gives.
+//! §3: the other APIs besides chat completions, with answers that no well-behaved upstream gives.
 
 use serde_json::{Value, json};
 use simulator::Step;
@@ -9,7 +9,7 @@ use crate::scripts::{JSON, STREAM, pieces};
 const RESPONSES: &str = "/v1/responses";
 const MESSAGES: &str = "/v1/messages";
 
-/// A smallest request that shows thoughts, and takes them sealed.
+/// A minimal request that shows reasoning, and accepts it sealed.
 fn hello(path: &str, stream: bool) -> Value {
     match path {
         RESPONSES => json!({"input": "Hello!", "stream": stream,
@@ -19,7 +19,7 @@ fn hello(path: &str, stream: bool) -> Value {
     }
 }
 
-/// A stream of these deltas, which ends with a finish reason.
+/// A stream of these deltas, ending with a finish reason.
 fn stream(deltas: &[Value]) -> Step {
     let event = |choice: Value| format!("data: {}\n\n", json!({"choices": [choice]}));
     let mut events: Vec<String> = deltas
@@ -44,7 +44,7 @@ async fn answer(path: &str, step: Step, request: &Value) -> Answer {
     answer
 }
 
-/// The calls that a client reads from an answer: names and arguments.
+/// The calls that a client sees in an answer: names and arguments.
 fn calls(path: &str, answer: &Answer) -> Vec<(String, String)> {
     let events: Vec<Value> = answer
         .events()

@@ -48,7 +48,7 @@ async fn s3_the_page_and_its_files_are_open_and_hold_to_a_policy() {
 }
 
 #[tokio::test]
-async fn s3_a_browser_at_the_base_address_is_shown_the_page_and_a_client_is_told_what_it_is() {
+async fn s3_at_the_base_address_a_browser_gets_the_page_and_a_client_a_description() {
     let rig = Rig::start(Script::new()).await;
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     #[rustfmt::skip]
@@ -112,7 +112,7 @@ async fn s3_a_page_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn s3_the_page_stands_at_one_place_and_nothing_else_is_below_it() {
+async fn s3_the_page_is_at_one_path_and_nothing_else_is_below_it() {
     let rig = Rig::start(Script::new()).await;
     let key = format!("Bearer {PROXY_KEY}");
     #[rustfmt::skip]
@@ -173,10 +173,10 @@ fn book(words: &str) -> BTreeMap<String, BTreeSet<&str>> {
     found
 }
 
-/// What comes from outside can become markup or code by none of these ways, and nothing leads to
+/// None of these ways of turning outside data into markup or code is used, and nothing leads to
 /// another host.
 #[test]
-fn s3_the_page_has_no_way_to_make_markup_or_code_of_a_text() {
+fn s3_the_page_cannot_turn_text_into_markup_or_code() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
     let mut looked_at = 0;
     for entry in std::fs::read_dir(root).unwrap() {

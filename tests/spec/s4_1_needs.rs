@@ -104,7 +104,7 @@ async fn s4_1_no_capable_model_names_the_needs() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_1_able_models_that_all_rest_are_a_503_with_the_first_wake() {
-    // Only `a` and `b` take a seed; `c` would rest shorter, and nobody waits for it.
+    // Only `a` and `b` support a seed; `c` would rest for a shorter time, but is not waited for.
     let script = || {
         let limited = |seconds| Step::status(429, &[("Retry-After", seconds)], "");
         Script::new()
@@ -153,7 +153,7 @@ async fn s4_1_able_models_that_all_rest_are_a_503_with_the_first_wake() {
 
 type Lacks<'a> = (&'a str, &'a [&'a str]);
 
-/// A ranking of these models, each able of everything but what it lacks.
+/// A ranking of these models, each with all capabilities except those it lacks.
 fn list(models: &[Lacks<'_>]) -> Step {
     let ids: Vec<&str> = models.iter().map(|(id, _)| *id).collect();
     ranking_with(&ids, |list| {

@@ -99,7 +99,7 @@ async fn s4_2_a_connection_that_breaks_on_a_real_socket_leads_to_the_next() {
         .into_iter()
         .flat_map(|point| [Step::Reset(point), Step::Close(point)])
     {
-        // In the middle of a stream's body something useful has gone already: §5.
+        // In the middle of a stream's body something useful has been sent already: §5.
         let is_late = matches!(
             step,
             Step::Reset(Point::MidBody) | Step::Close(Point::MidBody)
@@ -201,7 +201,7 @@ async fn s4_2_a_short_key_shows_its_length_only() {
 }
 
 #[tokio::test]
-async fn s4_2_another_4xx_goes_to_the_client_as_it_came() {
+async fn s4_2_another_4xx_is_passed_on_unchanged() {
     const E: &str = r#"{"error":{"message":"m","code":1}}"#;
     let json = "application/json";
     let long = "é".repeat(600);
@@ -291,7 +291,7 @@ async fn s4_2_s3_1_what_a_passed_4xx_loses_and_keeps() {
 
 use Passed::{As, Wrapped};
 
-/// What the client gets of an upstream's 4xx.
+/// What the client gets for an upstream's 4xx.
 #[derive(Clone, Copy)]
 enum Passed<'a> {
     /// This body.

@@ -1,4 +1,4 @@
-//! §4.2, §10.4: no connection is the way's fault, and no model's.
+//! §4.2, §10.4: a missing connection is not a model's fault.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn short_of_breath() -> Script {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_2_a_way_that_is_broken_for_a_moment_costs_nobody_anything() {
+async fn s4_2_a_brief_loss_of_connection_costs_nothing() {
     const FOREVER: usize = usize::MAX;
     #[rustfmt::skip]
     let rows = [
@@ -54,7 +54,7 @@ async fn s4_2_a_way_that_is_broken_for_a_moment_costs_nobody_anything() {
             } else {
                 assert_eq!(*told, json!({"count": failures, "cause": "refused"}));
             }
-            // Nobody rests, and the next request finds the first model awake.
+            // Nothing rests, and the next request finds the first model awake.
             *rig.outage.lock().unwrap() = (0, ErrorKind::Other);
             rig.simulator.clear_requests();
             assert_eq!(rig.chat(&body).await.status, 200);
@@ -64,7 +64,7 @@ async fn s4_2_a_way_that_is_broken_for_a_moment_costs_nobody_anything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_4_each_cause_is_told_apart_and_tried_again_where_that_may_help() {
+async fn s10_4_causes_are_distinguished_and_retried_where_that_may_help() {
     #[rustfmt::skip]
     let rows = [
         // what fails                   cause        tries  the client reads
@@ -105,7 +105,7 @@ async fn s10_4_each_cause_is_told_apart_and_tried_again_where_that_may_help() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_2_what_was_tried_before_the_way_broke_is_told() {
+async fn s4_2_what_was_tried_before_the_connection_failed_is_reported() {
     let parting = "HTTP/1.1 500 Oh\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     let steps = [
         Step::from(Said::text("well")),
@@ -113,7 +113,7 @@ async fn s4_2_what_was_tried_before_the_way_broke_is_told() {
     ];
     let plan = Plan::from(steps).then(PlanEnd::Last);
     let rig = Rig::paused(abc().model("a:free", plan), &[]).await;
-    // The one connection that there is leads to `a`.
+    // The one connection that there is goes to `a`.
     sleep(LONG).await;
     assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
     *rig.outage.lock().unwrap() = (usize::MAX, ErrorKind::ConnectionRefused);
@@ -183,7 +183,8 @@ async fn s4_7_a_probe_that_does_not_get_there_proves_nothing() {
     assert_eq!(rig.chat(&Rig::hello()).await.status, 503);
     *rig.outage.lock().unwrap() = (0, ErrorKind::Other);
     rig.simulator.clear_requests();
-    // One probes `a`, which still has to prove itself; nobody waits for the probe that was none.
+    // One probes `a`, which still has to prove itself; no request waits for the probe that did not
+    // happen.
     let (plain, stream) = (Rig::hello(), Rig::hello_stream());
     let (one, other) = tokio::join!(rig.chat(&plain), rig.chat(&stream));
     assert_eq!((one.status, other.status), (200, 200));
@@ -193,7 +194,7 @@ async fn s4_7_a_probe_that_does_not_get_there_proves_nothing() {
 }
 
 #[tokio::test]
-async fn s4_2_a_port_where_nobody_listens() {
+async fn s4_2_a_port_without_a_listener() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/api/v1", closed.local_addr().unwrap());
     drop(closed);
@@ -265,7 +266,7 @@ async fn s6_an_address_that_swallows_everything_costs_a_quarter_of_a_second() {
 async fn s4_6_a_connection_that_never_opens_has_a_limit_of_its_own() {
     let (address, _queued) = black_hole("127.0.0.1:0").await;
     let base = format!("http://{address}/api/v1");
-    // Where the limit of an answer's head is no longer, it is the way's fault all the same.
+    // If the limit on an answer's head is no longer than that, it is still the connection's fault.
     for limit in ["CONNECT_TIMEOUT_SEC", "UPSTREAM_TIMEOUT_SEC"] {
         let settings = [("UPSTREAM_BASE_URL", base.as_str()), (limit, "0.2")];
         let rig = Rig::with(abc(), &settings).await;
@@ -279,7 +280,7 @@ async fn s4_6_a_connection_that_never_opens_has_a_limit_of_its_own() {
     }
 }
 
-/// A listener that accepts nobody, its queue full: a further SYN gets no answer.
+/// A listener that accepts no connection, its queue full: a further SYN gets no answer.
 #[cfg(target_os = "linux")]
 async fn black_hole(at: &str) -> (std::net::SocketAddr, impl Sized) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -295,14 +296,13 @@ async fn black_hole(at: &str) -> (std::net::SocketAddr, impl Sized) {
     (address, (listener, queued))
 }
 
-/// Until what is read beside the requests has been read.
+/// Waits until what is read beside the requests has been read.
 async fn settled(rig: &Rig) {
     sleep(Duration::from_millis(100)).await;
     rig.simulator.until(|simulator| simulator.open() == 0).await;
 }
 
-/// Asks while so many new ones fail; the answer must take so
-/// long.
+/// Asks while this many new connections fail; the answer must take this long.
 async fn asked_while(rig: &Rig, failing: usize, kind: ErrorKind, body: &Value, ms: u128) -> Answer {
     settled(rig).await;
     *rig.outage.lock().unwrap() = (failing, kind);

@@ -1,4 +1,4 @@
-//! §4.2: the order of the models, how many of them and for how long, and the end of it all.
+//! §4.2: the order of the models, how many are tried and for how long, and how it ends.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn s4_2_the_order_is_the_rank_and_equal_ranks_keep_the_lists_order() {
         for (at, rank) in [7, 3, 100, 3, 1].into_iter().enumerate() {
             let model = &mut list["models"][at];
             model["rank"] = rank.into();
-            // What never chooses.
+            // What never influences the choice.
             model["score"] = (at * 1000).into();
             model["latencyMs"] = (900 - at * 100).into();
             model["healthStatus"] = "failed".into();
@@ -205,7 +205,7 @@ async fn s4_2_when_every_attempt_failed_the_503_tells_of_each() {
 #[tokio::test(start_paused = true)]
 async fn s4_2_available_at_is_the_moment_the_model_wakes() {
     let limited = Step::status(429, &[("X-RateLimit-Reset", "9999999999")], "");
-    // Further off than 26 h, so it is clamped to them.
+    // Further away than 26 h, so it is clamped to that.
     let rig = Rig::paused(abc().others(limited), &[]).await;
     let answer = rig.chat(&Rig::hello()).await;
     let at = answer.json()["error"]["attempts"][0]["available_at"].clone();

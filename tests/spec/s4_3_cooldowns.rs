@@ -14,7 +14,7 @@ use crate::scripts::late;
 const LONGEST: u64 = 93_600;
 
 #[tokio::test(start_paused = true)]
-async fn s4_3_a_model_rests_exactly_as_long_as_it_was_told() {
+async fn s4_3_a_model_rests_exactly_as_long_as_stated() {
     let settings = [
         ("RATE_LIMIT_COOLDOWN_SEC", "200"),
         ("GENERIC_ERROR_COOLDOWN_SEC", "40"),
@@ -85,7 +85,7 @@ async fn s4_3_dates_and_epochs_are_kept_to_the_second() {
     for (rest, header) in rows {
         let (name, value) = header(unix() + rest);
         let step = Step::status(429, &[(name, &value)], "");
-        // A date has whole seconds, so up to one of them is gone when it is written.
+        // A date has whole seconds, so up to one of them has passed when it is written.
         rests(&rig, step, rest, 1, &format!("{name}: {value}")).await;
     }
     let copied = json!({"error": {"metadata": {"headers": {"X-RateLimit-Reset": ((unix() + 50) * 1000).to_string()}}}});
@@ -160,7 +160,7 @@ async fn s4_3_a_longer_cooldown_is_never_shortened_by_a_shorter_one_or_by_a_succ
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_3_each_model_has_a_rest_of_its_own() {
+async fn s4_3_each_model_has_its_own_rest() {
     let limited =
         |seconds| Plan::from(Step::status(429, &[("Retry-After", seconds)], "")).then(PlanEnd::Ok);
     let script = abc()
@@ -184,7 +184,7 @@ async fn s4_3_each_model_has_a_rest_of_its_own() {
     }
 }
 
-/// `a` meets this step once, and is passed over for exactly `rest` seconds, less at most `slack`.
+/// `a` meets this step once, and is skipped for exactly `rest` seconds, minus at most `slack`.
 async fn rests(rig: &Rig, step: Step, rest: u64, slack: u64, why: &str) {
     rig.anew(abc().model("a:free", Plan::from(step).then(PlanEnd::Ok)))
         .await;

@@ -1,4 +1,4 @@
-//! §4.4: a plain answer where a stream was asked for, and answers without anything in them.
+//! §4.4: a plain answer where a stream was asked for, and answers without content.
 
 use serde_json::{Value, json};
 use simulator::{Plan, Step};
@@ -23,7 +23,7 @@ fn plain(answer: &Value) -> Step {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_4_a_plain_answer_to_a_streamed_request_comes_as_the_stream_it_stands_for() {
+async fn s4_4_a_plain_answer_to_a_streamed_request_becomes_the_equivalent_stream() {
     let message = json!({
         "role": "assistant", "content": "Hi", "reasoning": "Hm",
         "reasoning_details": [{"type": "reasoning.text", "text": "Hm"}], "new": {"n": 1},
@@ -115,7 +115,7 @@ async fn s4_4_a_plain_answer_under_the_name_of_a_stream_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_4_a_plain_answer_that_is_none_is_none_as_a_stream_too() {
+async fn s4_4_an_invalid_plain_answer_is_invalid_as_a_stream_too() {
     let rig = Rig::paused(abc(), &[]).await;
     for body in [
         "<html>",
@@ -211,7 +211,7 @@ async fn s4_4_if_all_have_nothing_to_say_the_client_gets_the_last_of_it() {
         }
         assert_eq!(rig.get("/ready").await.json()["available"], 3, "{why}");
     }
-    // Of all that were tried: who rests was not.
+    // Of all that were tried: resting ones were not.
     let script = [("b:free", "two"), ("c:free", "three")].into_iter().fold(
         abc().model("a:free", Step::status(429, &[("Retry-After", "60")], "")),
         |script, (model, id)| script.model(model, silent(false, id)),
@@ -224,7 +224,7 @@ async fn s4_4_if_all_have_nothing_to_say_the_client_gets_the_last_of_it() {
     let answer = rig.chat(&Rig::hello()).await;
     assert_eq!((answer.status, rig.asked().as_str()), (200, "b c"));
     assert!(answer.text().contains("three"), "{answer:?}");
-    // One that failed for another reason may do it later.
+    // One that failed for another reason may succeed later.
     let script = abc()
         .model("a:free", silent(false, "one"))
         .model("b:free", Step::status(500, &[], ""))

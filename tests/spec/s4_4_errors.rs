@@ -80,8 +80,7 @@ async fn s4_4_a_200_that_is_an_error_leads_to_the_next_model() {
 }
 
 #[tokio::test]
-async fn s4_4_an_error_inside_a_200_that_is_the_requests_fault_goes_to_the_client_with_its_status()
-{
+async fn s4_4_an_error_inside_a_200_that_is_the_requests_fault_is_passed_on_with_its_status() {
     #[rustfmt::skip]
     let rows = [
         // inside the 200                                                       status  the client gets
@@ -151,7 +150,7 @@ async fn s4_4_an_error_inside_a_200_that_is_the_keys_is_a_502() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_4_a_heartbeat_before_a_plain_answer_is_no_answer() {
+async fn s4_4_a_heartbeat_before_a_plain_answer_is_not_an_answer() {
     let body = "{ \"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}] }\n";
     #[rustfmt::skip]
     let rows: [&[&str]; 6] = [
@@ -173,7 +172,7 @@ async fn s4_4_a_heartbeat_before_a_plain_answer_is_no_answer() {
             "{heartbeat:?}"
         );
     }
-    // Heard for 20 s, and then 429: nothing had gone to the client.
+    // Kept alive for 20 s, and then 429: nothing had been sent to the client.
     let error = r#"{"error":{"code":429,"message":"x"}}"#;
     let mut raw = parts(JSON, ["\n", "\n", error]);
     raw.send.insert(2, RawPart::SleepMs(20_000));
@@ -245,7 +244,7 @@ async fn s4_4_an_error_within_a_choice_says_as_much_as_one_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_4_a_byte_order_mark_is_no_fault() {
+async fn s4_4_a_byte_order_mark_is_not_an_error() {
     let rig = Rig::paused(
         abc().model("a:free", pieces(JSON, [format!("\u{feff}{GOOD}")])),
         &[],

@@ -1,4 +1,4 @@
-//! §4.5: what is the account's: the free quota of the day or the minute, and no credit.
+//! §4.5: what concerns the account: the free quota of the day or the minute, and no credit.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub enum Told {
     Not,
 }
 
-/// In what shape it comes.
+/// The form in which it arrives.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     Status,
@@ -34,7 +34,7 @@ pub enum Shape {
     Event,
 }
 
-/// The refusal of a quota, which names a reset so many seconds from now.
+/// The refusal because of a quota, with a reset in this many seconds.
 pub fn used_up(message: &str, source: &str, told: Told, seconds: u64, shape: Shape) -> Step {
     let at = Now::read().unix_seconds() + seconds;
     let (millis, epoch, length) = (format!("{at}000"), at.to_string(), seconds.to_string());
@@ -67,7 +67,7 @@ pub fn used_up(message: &str, source: &str, told: Told, seconds: u64, shape: Sha
     }
 }
 
-/// Once this, and then all is well again.
+/// Meets this once; then all is well again.
 pub fn once(step: Step) -> Plan<Step> {
     Plan::from(step).then(PlanEnd::Ok)
 }
@@ -81,13 +81,13 @@ pub fn retry_after(answer: &Answer) -> u64 {
     answer.header("retry-after").parse().unwrap()
 }
 
-/// A length told as a date has up to a second less.
+/// A duration given as a date is up to a second shorter.
 pub fn is_about(told: u64, seconds: u64) -> bool {
     (seconds - 1..=seconds).contains(&told)
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it_returns() {
+async fn s4_5_a_used_up_quota_stops_the_walk_and_is_answered_without_a_call_until_it_returns() {
     let rig = Rig::paused(abc(), &[]).await;
     #[rustfmt::skip]
     let kinds = [
@@ -157,7 +157,7 @@ async fn s4_5_a_used_up_quota_stops_the_walk_and_is_told_without_a_call_until_it
     }
 }
 
-/// A sentence with the quota, and when it returns, in units of people's and by the clock.
+/// A sentence with the quota, and when it returns, in words and by the clock.
 #[track_caller]
 pub fn says_which(answer: &Answer, quota: &str) {
     let error = &answer.json()["error"];
@@ -220,7 +220,7 @@ pub async fn rests(rig: &Rig, quota: &str, seconds: u64, why: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_the_free_requests_are_told_as_far_as_they_are_known() {
+async fn s4_5_the_free_requests_are_reported_as_far_as_they_are_known() {
     let metadata = json!({"headers": {"x-ratelimit-limit": "1000", "X-RateLimit-Remaining": "-1"}, "limit_source": DAY_SOURCE});
     let body =
         |metadata: Value| json!({"error": {"message": "x", "code": 429, "metadata": metadata}});
@@ -295,7 +295,7 @@ async fn s4_5_a_429_whose_body_names_no_quota_of_the_accounts_is_the_models() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_a_quota_that_is_back_already_ends_this_request_and_no_other() {
-    // The date is past when it arrives, or the wait is none.
+    // The date is past when it arrives, or the wait is zero.
     let past = Step::status(
         429,
         &[("X-RateLimit-Reset", "1500000000000")],

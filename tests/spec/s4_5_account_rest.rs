@@ -1,4 +1,4 @@
-//! §4.5: how long an account rests, out of credit or of quota, and how it wakes.
+//! §4.5: how long an account without credit or quota rests, and how it wakes.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use crate::s4_5_account::*;
 use crate::scripts::STALL;
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_a_402_goes_to_the_client_and_is_given_again_without_a_call() {
+async fn s4_5_a_402_is_passed_on_and_repeated_without_a_call() {
     #[rustfmt::skip]
     let rows = [
         // what the account met                         rests, s
@@ -142,7 +142,7 @@ async fn s4_5_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_the_rest_of_an_epoch_reset_holds_until_that_date() {
-    // A new list and a walk of the clock change nothing about it.
+    // A new list and a step of the clock change nothing about it.
     let rig = Rig::paused(abc(), &[("MODELS_REFRESH_SEC", "600")]).await;
     let reset = Now::read().unix_seconds() + 5000;
     let error = json!({"error": {"message": DAY, "code": 429, "metadata": {"headers": {"X-RateLimit-Reset": format!("{reset}000")}}}});
@@ -228,8 +228,9 @@ async fn s4_5_a_probe_that_is_refused_again_rests_the_account_again() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_a_probe_that_brings_no_answer_proves_nothing_of_the_account() {
-    // The upstream says nothing at the moment of the probe: once it is late, one more goes to the next
-    // model, and it alone meets the quota that is still gone. Half a minute later the silent one does.
+    // The upstream is silent at the moment of the probe: once it is late, one more goes to the next
+    // model, and only that one meets the quota, which is still used up. Half a minute later the
+    // silent one does.
     let minute = || used_up(MINUTE, "", Told::RetryAfter, 10, Shape::Status);
     let script =
         abc().account(Plan::from([minute(), STALL, minute(), minute()]).then(PlanEnd::Last));

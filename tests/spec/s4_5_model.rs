@@ -1,4 +1,4 @@
-//! §4.5: what is the model's, the request's or the key's, and what each leads to.
+//! §4.5: what concerns the model, the request or the key, and what follows from each.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ pub const NEXT_LIST: u64 = 3600;
 pub const HARNESS: u64 = 6 * 3600;
 pub const GENERIC: u64 = 60;
 
-/// A refusal, the contexts of the models, who refuses so, who is asked, the client's status.
+/// A refusal, the contexts of the models, which refuse like this, which are asked, the client's
+/// status.
 type TooLong<'a> = (Step, [Value; 5], &'a [&'a str], &'a str, u16);
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
 
@@ -147,7 +148,7 @@ async fn s4_5_what_is_the_models_rests_it_as_long_as_its_cause_says_and_leads_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_the_next_list_frees_what_was_to_rest_until_then_and_nobody_else() {
+async fn s4_5_the_next_list_wakes_what_was_to_rest_until_then_and_nothing_else() {
     let ids = ["a:free", "b:free", "c:free", "d:free", "e:free", "f:free"];
     let script = Script::new()
         .list(ranking(&ids))
@@ -239,7 +240,7 @@ async fn s4_5_admin_refresh_forgets_what_was_learnt_of_models() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_a_prompt_too_long_for_one_goes_on_to_larger_ones_only() {
+async fn s4_5_a_prompt_too_long_for_one_is_tried_on_larger_ones_only() {
     let contexts = |contexts: [Value; 5]| {
         ranking_with(
             &["a:free", "b:free", "c:free", "d:free", "e:free"],
@@ -304,7 +305,7 @@ async fn s4_5_a_prompt_too_long_for_one_goes_on_to_larger_ones_only() {
                 assert!(!answer.text().contains("user_"), "{why}: {answer:?}");
                 assert_eq!(answer.header("retry-after"), "", "{why}");
             }
-            // Nobody rests for it: a shorter prompt is served as ever.
+            // Nothing rests for it: a shorter prompt is served as ever.
             let ready = rig.get("/ready").await.json();
             assert_eq!(ready["available"], 5, "{why}");
             rig.simulator.set_model("a:free", Step::fitting());
@@ -327,7 +328,7 @@ async fn s4_5_when_every_candidate_refused_the_client_gets_the_last_refusal_as_i
         ([tool_use.clone(), tool_use.clone(), tool_use.clone()],                               tools(),      404),
         ([Failure::NoImageInput.into(), Failure::NoImageInput.into(), Failure::NoImageInput.into()], image(), 404),
         ([Failure::DataPolicy.into(), Failure::DataPolicy.into(), Failure::DataPolicy.into()], Rig::hello(), 404),
-        // One that failed for a reason of its own may do it later.
+        // One that failed for a reason of its own may succeed later.
         ([refused(), Step::status(500, &[], ""), refused()],                                  Rig::hello(), 503),
     ];
     for (steps, body, status) in rows {

@@ -1,4 +1,4 @@
-//! §4.5: what is the request's or the key's, and what is never followed.
+//! §4.5: what concerns the request or the key, and what is never followed.
 
 use serde_json::json;
 use simulator::{Failure, Script, Step, list_of};
@@ -7,7 +7,7 @@ use crate::rig::{Rig, abc};
 use crate::s4_5_model::*;
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_what_is_the_requests_goes_to_the_client_at_once() {
+async fn s4_5_the_requests_own_fault_is_passed_on_immediately() {
     let plain = |status| error(status, "It is wrong.", json!({}));
     #[rustfmt::skip]
     let rows = [
@@ -120,7 +120,7 @@ async fn s4_5_a_paid_model_that_an_answer_suggests_is_never_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_an_id_that_could_be_billed_is_no_model_unless_allowed() {
+async fn s4_5_an_id_that_could_be_billed_is_not_a_model_unless_allowed() {
     let list = || {
         let mut list = list_of(&[
             "openai/gpt-5",

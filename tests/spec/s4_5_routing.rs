@@ -1,4 +1,4 @@
-//! §4.5: what a caller brings upon itself is no matter of the next one's.
+//! §4.5: what a caller brings upon itself does not affect the next one.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::rig::{Rig, abc};
 use crate::s4_5_model::{error, image, inside, streamed, tools, with};
 use crate::scripts::STALL;
 
-/// Bodies that say who serves them, or have more done than a completion.
+/// Bodies that say what serves them, or ask for more than a completion.
 fn steering() -> Vec<Value> {
     let search =
         json!([{"type": "function", "function": {"name": "f"}}, {"type": "openrouter:web_search"}]);
@@ -41,8 +41,8 @@ fn all(step: &Step) -> simulator::Script {
     blind().others(step.clone())
 }
 
-/// All models answer to this body so; afterwards an ordinary caller, and one with tools and images,
-/// is served by the best.
+/// All models answer this body like this; afterwards an ordinary caller, and one with tools and
+/// images, is served by the best.
 async fn harms_nobody(rig: &Rig, body: &Value, step: &Step, status: Option<u16>) {
     let why = format!("{body} {step:?}");
     rig.anew(all(step)).await;
@@ -62,7 +62,7 @@ async fn harms_nobody(rig: &Rig, body: &Value, step: &Step, status: Option<u16>)
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_what_may_be_owed_to_a_requests_own_routing_harms_nobody_else() {
+async fn s4_5_what_a_requests_own_routing_may_have_caused_affects_no_other() {
     #[rustfmt::skip]
     let refusals: Vec<(Step, u16)> = vec![
         (error(404, "No endpoints found for X.", json!({})),            404),
@@ -93,7 +93,7 @@ async fn s4_5_what_may_be_owed_to_a_requests_own_routing_harms_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_whoever_says_who_serves_it_rests_nobody_by_any_failure() {
+async fn s4_5_a_request_that_chooses_its_provider_rests_nothing_by_any_failure() {
     #[rustfmt::skip]
     let failures: Vec<Step> = vec![
         Failure::ProviderLimit.into(),
@@ -121,7 +121,7 @@ async fn s4_5_whoever_says_who_serves_it_rests_nobody_by_any_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_a_quota_that_is_gone_is_the_accounts_whatever_was_asked_for() {
+async fn s4_5_a_used_up_quota_is_the_accounts_whatever_was_asked_for() {
     let rig = Rig::paused(abc(), &[]).await;
     for body in asking().into_iter().chain(steering()) {
         rig.anew(all(&Failure::DailyLimit.into())).await;
@@ -136,7 +136,8 @@ async fn s4_5_a_quota_that_is_gone_is_the_accounts_whatever_was_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_what_a_request_brought_upon_itself_does_not_prove_a_model_well() {
-    // `a` rested, and the request that would find out whether that helped steers itself into a wall.
+    // `a` rested, and the request that would find out whether that helped causes its own failure by
+    // routing.
     let rest = Step::status(429, &[("Retry-After", "10")], "");
     let wall: Step = Failure::AllowedProviders.into();
     let script = abc().model("a:free", simulator::Plan::from([rest, wall]));
@@ -146,7 +147,7 @@ async fn s4_5_what_a_request_brought_upon_itself_does_not_prove_a_model_well() {
     rig.asked();
     assert_eq!(rig.chat(&steering()[0]).await.status, 200);
     assert_eq!(rig.asked(), "a b");
-    // The next one is the probe still: while it hangs, others pass `a` by.
+    // The next one is still the probe: while it hangs, others skip `a`.
     rig.simulator.set_model("a:free", STALL);
     let hello = Rig::hello();
     tokio::join!(rig.chat(&hello), rig.chat(&hello));
@@ -188,7 +189,7 @@ async fn s4_5_what_a_caller_writes_names_no_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_a_lesson_is_of_what_was_asked_for() {
-    // Whoever brings no tools cannot teach that a model has none.
+    // A request without tools cannot teach that a model has none.
     let rig = Rig::paused(abc().model("a:free", Step::from(Failure::NoToolUse)), &[]).await;
     rig.chat(&Rig::hello()).await;
     rig.simulator.set_model("a:free", Step::fitting());

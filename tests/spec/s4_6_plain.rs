@@ -24,7 +24,7 @@ fn drip(every_ms: u64) -> Step {
     Step::Raw(Raw { send, then })
 }
 
-/// Comments, one a second, and the answer so long after the last.
+/// Comments, one a second, and the answer this long after the last.
 fn beats(comments: usize, first_delay_ms: u64) -> Step {
     Step::from(Answer {
         comments,
@@ -34,12 +34,12 @@ fn beats(comments: usize, first_delay_ms: u64) -> Step {
     })
 }
 
-/// The head at once, and the answer so long after it.
+/// The head at once, and the answer this long after it.
 fn late(first_delay_ms: u64) -> Step {
     slow(0, first_delay_ms)
 }
 
-/// The head after so long, and the answer so long after that.
+/// The head after this long, and the answer this long after that.
 fn slow(headers_delay_ms: u64, first_delay_ms: u64) -> Step {
     Step::from(Answer {
         headers_delay_ms,
@@ -75,11 +75,11 @@ async fn s4_6_a_plain_answer_may_take_long_as_long_as_it_lives() {
         (&[],                             beats(20, 31_000),  "idle rests",        49),
         (&[],                             drip(1_000),        "answer",            67),
         (&[(IDLE, "0.5")],                drip(1_000),        "idle rests",        0),
-        // The whole has the budget, and who is still at it then is well.
+        // The total is limited by the budget, and a model that is still sending then is fine.
         (&[],                             beats(200, 0),      "overrun",           120),
         (&[(BUDGET, "40")],               drip(1_000),        "overrun",           40),
         (&[(BUDGET, "70")],               drip(1_000),        "answer",            67),
-        // PLAIN_TIMEOUT_SEC, where it is set, is the only limit.
+        // PLAIN_TIMEOUT_SEC, if set, is the only limit.
         (&[(PLAIN, "90")],                STALL,              "timeout rests",     90),
         (&[(PLAIN, "90")],                slow(50_000, 0),    "answer",            50),
         (&[(PLAIN, "90")],                middle(),           "timeout rests",     90),
@@ -111,7 +111,7 @@ async fn s4_6_a_plain_answer_may_take_long_as_long_as_it_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_6_a_long_answer_ends_no_other_request() {
-    // All of them take longer than anybody waits.
+    // All of them take longer than the proxy waits.
     let rig = Rig::paused(abc().others(beats(1_000, 0)), &[]).await;
     let answer = rig.chat(&Rig::hello()).await;
     answer.is_error(503, "all_models_unavailable");
@@ -121,7 +121,7 @@ async fn s4_6_a_long_answer_ends_no_other_request() {
         rig.simulator.requests().last().unwrap().closed_early,
         "nothing runs on for nobody"
     );
-    // With a limit of its own the next ones are asked, within the budget.
+    // With its own limit the next ones are asked, within the budget.
     let settings = [("PLAIN_TIMEOUT_SEC", "50")];
     let rig = Rig::paused(abc().others(beats(1_000, 0)), &settings).await;
     let answer = rig.chat(&Rig::hello()).await;

@@ -14,7 +14,7 @@ use crate::scripts::{STALL, STREAM, in_bytes, pieces, rest_of};
 const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
 
 #[tokio::test(start_paused = true)]
-async fn s4_6_the_first_useful_event_has_so_long_whatever_comes_before_it() {
+async fn s4_6_the_first_useful_event_has_a_limit_whatever_comes_before_it() {
     let slow = |headers, comments, first| {
         Step::from(Answer {
             headers_delay_ms: headers,
@@ -170,7 +170,7 @@ async fn s4_6_a_client_that_reads_slowly_is_not_the_models_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_6_an_error_whose_body_never_comes_is_told_by_its_head() {
+async fn s4_6_an_error_whose_body_never_arrives_is_judged_by_its_head() {
     let head = |status: &str| {
         Step::raw(
             format!("HTTP/1.1 {status}\r\nRetry-After: 9\r\nContent-Length: 100\r\n\r\n{{"),
@@ -198,7 +198,7 @@ async fn s4_6_an_error_whose_body_never_comes_is_told_by_its_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_6_a_flood_of_comments_is_no_progress() {
+async fn s4_6_a_flood_of_comments_is_not_progress() {
     let comments = std::iter::repeat_n(": OPENROUTER PROCESSING\n\n", 30_000);
     let flood = pieces(STREAM, std::iter::once(CONTENT).chain(comments));
     let settings = [("STREAM_IDLE_TIMEOUT_SEC", "5")];

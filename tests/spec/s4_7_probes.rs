@@ -1,4 +1,4 @@
-//! §4.7: many at once, when a rest has just ended and when a model has just died.
+//! §4.7: many at once, when a rest has just ended and when a model has just failed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::rig::{Answer, Rig, abc, ranking};
 use crate::scripts::{STALL, in_bytes, late};
 
-/// How many come at once.
+/// How many arrive at once.
 const MANY: usize = 200;
 
 /// Rests 10 s, then this.
@@ -21,7 +21,7 @@ fn rested(then: impl IntoIterator<Item = Step>) -> Plan<Step> {
     Plan::from(steps).then(PlanEnd::Ok)
 }
 
-/// Answers after so many seconds.
+/// Answers after this many seconds.
 fn slow(seconds: u64) -> Step {
     Step::from(Said {
         first_delay_ms: seconds * 1000,
@@ -38,7 +38,8 @@ async fn waking(script: Script, settings: &[(&str, &str)]) -> Rig {
     rig
 }
 
-/// So many requests at once, plain and streamed in turn, and their answers with how long each took.
+/// This many requests at once, alternately plain and streamed, and their answers with how long each
+/// took.
 async fn at_once(rig: &Rig, many: usize) -> Vec<(Answer, u64)> {
     let start = Instant::now();
     let (plain, stream) = (Rig::hello(), Rig::hello_stream());
@@ -50,7 +51,7 @@ async fn at_once(rig: &Rig, many: usize) -> Vec<(Answer, u64)> {
     join_all(requests).await
 }
 
-/// How often each of these models was asked since the last look.
+/// How often each of these models was asked since the last call.
 fn counts<const N: usize>(rig: &Rig, models: [&str; N]) -> [usize; N] {
     let asked = rig.asked();
     let asked: Vec<_> = asked.split(' ').collect();
@@ -110,7 +111,7 @@ async fn s4_7_those_with_no_other_candidate_wait_for_the_probe() {
         // what `a`, the only one, meets after its rest  asked   200      503        seconds
         (vec![slow(5)],                                  MANY,   MANY,    0,         5),
         (vec![fails()],                                  1,      0,       MANY,      5),
-        // A refusal of one request is an answer: the model is well.
+        // A refusal of one request is an answer: the model is fine.
         (vec![late(400, &[], 5_000)],                    MANY,   MANY - 1, 0,        5),
     ];
     for (steps, asked, well, unwell, seconds) in rows {
@@ -220,7 +221,7 @@ async fn s4_7_after_the_accounts_rest_one_request_probes_and_all_wait_for_it() {
         // what the probe meets          asked       200     503
         (slow(1),                        MANY,       MANY,   0),
         (minute("30", 1_000),            1,          0,      MANY),
-        // The model fails, and with that the account is known to be well.
+        // The model fails, and with that the account is known to be fine.
         (late(500, &[], 1_000),          MANY + 1,   MANY,   0),
     ];
     for (probe, asked, well, unwell) in rows {
@@ -281,7 +282,7 @@ async fn s4_7_the_wait_for_the_accounts_probe_is_bounded_by_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_7_a_probe_of_the_account_that_hangs_holds_nobody_for_long() {
+async fn s4_7_a_hanging_probe_of_the_account_delays_no_request_for_long() {
     let minute = || {
         let body = json!({"error": {"message": "free-models-per-min"}});
         Step::status(429, &[("Retry-After", "10")], body)
@@ -310,7 +311,7 @@ async fn s4_7_a_probe_of_the_account_that_hangs_holds_nobody_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_7_how_long_a_probe_may_take_is_told_by_the_models_own_streams() {
+async fn s4_7_how_long_a_probe_may_take_follows_from_the_models_own_streams() {
     let first_token = |ms| {
         Step::from(Said {
             first_delay_ms: ms,
@@ -381,7 +382,7 @@ async fn s4_7_requests_that_begin_after_a_failure_was_learnt_never_run_into_it()
 
 #[tokio::test(start_paused = true)]
 async fn s4_7_a_failure_learnt_while_others_are_under_way_spares_those_that_begin_later() {
-    // Ten are under way when the first is told; ten more begin then, and pass it by.
+    // Ten are in progress when the first gets its answer; ten more begin then, and skip it.
     let script = abc().model("a:free", late(500, &[], 5_000));
     let rig = Rig::paused(script, &[]).await;
     let later = async {
@@ -395,7 +396,7 @@ async fn s4_7_a_failure_learnt_while_others_are_under_way_spares_those_that_begi
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_7_who_wakes_while_another_is_probed_is_asked() {
+async fn s4_7_a_model_that_wakes_while_another_is_probed_is_asked() {
     let limited = |seconds: &str| Step::status(429, &[("Retry-After", seconds)], "");
     let script = abc()
         .list(ranking(&["a:free", "b:free"]))

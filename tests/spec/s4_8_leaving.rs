@@ -1,5 +1,5 @@
-//! §4.8: when the client leaves, the upstream request is dropped at once, nothing further is
-//! tried, and nobody is cooled down for it.
+//! §4.8: when the client leaves, the upstream request is dropped at once, nothing further is tried,
+//! and no model is cooled down for it.
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ async fn s4_8_the_upstream_is_dropped_within_a_second_at_every_stage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_8_a_client_that_takes_nothing_more_and_leaves_is_noticed_too() {
-    // More is said than fits between upstream and client.
+async fn s4_8_a_client_that_stops_reading_and_leaves_is_noticed_too() {
+    // More is sent than fits between upstream and client.
     let mut stream = Stream::new(StreamFault::ContentForever, 0);
     stream.answer.delay_ms = 1;
     let rig = Rig::paused(abc().model("a:free", Step::from(stream)), PATIENT).await;
@@ -95,7 +95,7 @@ async fn s4_8_a_client_that_takes_nothing_more_and_leaves_is_noticed_too() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_8_a_client_that_had_sent_more_than_its_request_is_noticed_too() {
-    // Some send a line end behind the body; others the next request ahead of its time.
+    // Some send a line end after the body; others the next request in advance.
     let next = request(false);
     for more in ["\r\n", "GET /health HTTP/1.1\r\n", &next] {
         let rig = Rig::paused(abc().model("a:free", STALL), PATIENT).await;
@@ -111,7 +111,7 @@ async fn s4_8_a_client_that_had_sent_more_than_its_request_is_noticed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_8_a_client_that_goes_on_writing_before_it_leaves_is_noticed_too() {
+async fn s4_8_a_client_that_keeps_writing_before_it_leaves_is_noticed_too() {
     let rig = Rig::paused(abc().model("a:free", STALL), PATIENT).await;
     let mut client = rig.pipe();
     client.write_all(request(false).as_bytes()).await.unwrap();
@@ -221,7 +221,7 @@ async fn s4_8_a_client_that_leaves_after_its_answer_has_left_nothing_behind() {
     );
 }
 
-/// Waits until the upstream has been left, for a second at most.
+/// Waits until the upstream call has ended, for a second at most.
 async fn is_dropped(rig: &Rig, why: &str) {
     let left = Instant::now();
     let dropped = rig
@@ -238,7 +238,7 @@ async fn is_dropped(rig: &Rig, why: &str) {
     );
 }
 
-/// Nothing is tried for nobody, the line says who left, and nobody rests.
+/// Nothing more is tried, the line says who left, and nothing rests.
 async fn nothing_else_happens(rig: &Rig, why: &str) {
     sleep(Duration::from_secs(700)).await;
     assert_eq!(rig.asked(), "a", "{why}");

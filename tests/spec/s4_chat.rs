@@ -1,4 +1,4 @@
-//! §4: what goes up, what comes down, and whose choice the model is.
+//! §4: what is sent upstream, what comes back, and what chooses the model.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::wire::only;
 const CHAT: &str = "/v1/chat/completions";
 
 #[tokio::test]
-async fn s4_the_body_goes_up_byte_for_byte_with_only_model_set() {
+async fn s4_the_body_is_sent_byte_for_byte_with_only_model_set() {
     let rig = Rig::start(abc()).await;
     #[rustfmt::skip]
     let rows = [
@@ -47,7 +47,7 @@ async fn s4_the_body_goes_up_byte_for_byte_with_only_model_set() {
 }
 
 #[tokio::test]
-async fn s4_a_chunked_body_goes_up_byte_for_byte_wherever_it_is_cut() {
+async fn s4_a_chunked_body_is_sent_byte_for_byte_wherever_it_is_split() {
     let rig = Rig::start(abc()).await;
     let body = r#"{"model":"x","messages":[{"role":"user","content":"Größe: 10€ 😀"}],"n":1.0e2}"#;
     for size in [1, 2, 3, 7, 1000] {
@@ -333,7 +333,7 @@ async fn s4_whose_choice_the_model_is() {
         ("prefer",      json!("c:free"),  well,       "c",     200),
         ("prefer",      json!("c:free"),  c_is_down,  "c a",   200),
         ("prefer",      json!("gpt-4o"),  well,       "a",     200),
-        // However it is spelt (§10.2).
+        // In any spelling (§10.2).
         ("prefer",      json!("C:FREE"),  well,       "c",     200),
         ("pin",         Value::Null,      well,       "a",     200),
         ("pin",         json!("auto"),    well,       "a",     200),

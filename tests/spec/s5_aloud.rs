@@ -1,4 +1,4 @@
-//! §5, waiting aloud: a stream that has to wait says so, and goes on trying behind it.
+//! §5, waiting aloud: a stream that has to wait says so, and keeps trying behind it.
 
 use std::time::Duration;
 
@@ -301,7 +301,7 @@ async fn s5_the_period_is_a_setting() {
 
 type Said = Vec<(u64, String)>;
 
-/// The head, and when (in whole seconds after the request) which bytes came.
+/// The head, and when (in whole seconds after the request) which bytes arrived.
 async fn timeline(rig: &Rig, body: &Value) -> (http::response::Parts, Said) {
     let start = Instant::now();
     let response = rig
@@ -316,8 +316,8 @@ async fn timeline(rig: &Rig, body: &Value) -> (http::response::Parts, Said) {
     (head, said)
 }
 
-/// The same in words: a comment as `:` (or whole, if it names the model), what the deltas say
-/// together, and what else there is.
+/// The same in words: a comment as `:` (or in full, if it names the model), the concatenated
+/// deltas, and anything else.
 fn in_words(said: &[(u64, String)]) -> Said {
     let mut words = Said::new();
     for (at, event) in said

@@ -1,4 +1,4 @@
-//! §5: where failover ends, and how a broken stream does.
+//! §5: where failover ends, and how a broken stream ends.
 
 use serde_json::{Value, json};
 use simulator::{Point, Step, Stream, StreamFault};
@@ -7,7 +7,7 @@ use crate::rig::{Rig, abc};
 use crate::s5_streaming::outline;
 use crate::scripts::{STREAM, pieces, rest_of};
 
-/// What `b` says where a test does not tell it what to say.
+/// What `b` says unless a test sets it.
 const B: &str = "Hello! This is b:free, played by the simulator.";
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ async fn s5_after_it_a_fault_is_one_error_frame_and_one_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s5_whatever_the_error_stands_for_the_frames_code_is_one_of_two() {
+async fn s5_whatever_the_error_the_frames_code_is_one_of_two() {
     let rig = Rig::paused(abc(), &[]).await;
     for code in [400, 401, 402, 403, 404, 408, 413, 422, 500, 502, 503, 529] {
         let error = Some(json!({"code": code, "message": "m"}));
@@ -253,7 +253,7 @@ async fn s5_where_a_stream_may_end() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_what_is_useful_commits() {
-    // After the event nothing comes: who committed has to stay with `a`.
+    // After the event nothing arrives: having committed, the proxy has to stay with `a`.
     #[rustfmt::skip]
     let rows = [
         (r#"{"choices":[{"delta":{"content":"x"}}]}"#,                                        "a"),

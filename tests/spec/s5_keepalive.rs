@@ -1,5 +1,5 @@
-//! §5: a stream that has begun says in each period of silence that it is alive, and no limit on the
-//! upstream moves for that.
+//! §5: a stream that has begun shows in each period of silence that it is alive, and no limit on
+//! the upstream changes because of that.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::rig::{Rig, abc};
 use crate::scripts::STALL;
 
-/// What each API says to keep a connection alive.
+/// What each API sends to keep a connection alive.
 const APIS: [(&str, &str); 4] = [
     ("/v1/chat/completions", ": keep-alive\n\n"),
     ("/v1/completions", ": keep-alive\n\n"),
@@ -62,7 +62,7 @@ async fn s5_silence_between_events_is_broken_each_period() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_6_what_keeps_the_client_is_no_progress_of_the_upstreams() {
+async fn s4_6_keepalives_are_not_progress_of_the_upstream() {
     let stall = || Step::from(Stream::new(StreamFault::Stall, 1));
     let settings = [
         ("STREAM_IDLE_TIMEOUT_SEC", "40"),
@@ -79,7 +79,7 @@ async fn s4_6_what_keeps_the_client_is_no_progress_of_the_upstreams() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s5_after_waiting_aloud_it_goes_on_alike() {
+async fn s5_keepalives_continue_after_waiting_aloud() {
     let spoken = Answer {
         chunks: 2,
         delay_ms: 40_000,
@@ -104,7 +104,7 @@ async fn s5_after_waiting_aloud_it_goes_on_alike() {
     }
 }
 
-/// When, in whole seconds after the request, which bytes came.
+/// When, in whole seconds after the request, which bytes arrived.
 async fn said(rig: &Rig, path: &str) -> Vec<(u64, String)> {
     let body = match path {
         "/v1/completions" => json!({"stream": true, "prompt": "Hello!"}),
@@ -130,7 +130,7 @@ fn when(said: &[(u64, String)], word: &str) -> u64 {
     found.map(|(at, _)| *at).expect("it is said")
 }
 
-/// Each time that exactly this came.
+/// Each time that exactly this arrived.
 fn all(said: &[(u64, String)], word: &str) -> impl Iterator<Item = u64> {
     said.iter()
         .filter(move |(_, what)| what == word)

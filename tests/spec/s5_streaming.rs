@@ -41,7 +41,7 @@ async fn s4_s5_a_stream_has_its_headers_and_ends_in_one_done() {
 
 #[tokio::test]
 async fn s5_events_arrive_as_they_come() {
-    // The upstream says two events and falls silent; the client has read them by then.
+    // The upstream sends two events and falls silent; the client has read them by then.
     let rig = Rig::start(abc().model("a:free", Step::stream(StreamFault::Stall, 2))).await;
     let (head, mut body) = open(&rig).await.into_parts();
     assert_eq!(head.headers["x-free-llm-proxy-model"], "a:free");
@@ -104,7 +104,7 @@ async fn s5_bytes_are_unharmed_wherever_the_upstream_cuts_them() {
                 .set_model("a:free", pieces(STREAM, text.as_bytes().chunks(size)));
             let answer = rig.chat(&Rig::hello_stream()).await;
             let (came, sent) = (answer.text(), text.as_str());
-            // Behind `[DONE]` nothing is forwarded, a blank line neither.
+            // After `[DONE]` nothing is forwarded, not even a blank line.
             let said = sent.trim_end_matches(['\r', '\n']);
             assert!(came.starts_with(said), "{framing}, {size}: {came:?}");
             assert!(sent.starts_with(&came), "{framing}, {size}: {came:?}");
@@ -117,7 +117,7 @@ async fn s5_bytes_are_unharmed_wherever_the_upstream_cuts_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s5_a_character_that_is_split_over_two_packets_is_whole_in_the_answer() {
+async fn s5_a_character_split_over_two_packets_is_intact_in_the_answer() {
     for fault in [
         StreamFault::SplitCharacter,
         StreamFault::SplitBytes,
@@ -186,7 +186,7 @@ async fn s5_the_upstreams_connection_serves_again_after_done() {
         for _ in 0..5 {
             let answer = rig.chat(&Rig::hello_stream()).await;
             assert_eq!(answer.events().last().unwrap(), "[DONE]", "{why}");
-            // The paused clock moves only when everybody has come to rest.
+            // The paused clock moves only when every task is idle.
             sleep(Duration::from_millis(600)).await;
             accepted.push(rig.simulator.accepted());
         }
@@ -210,7 +210,7 @@ async fn s5_the_client_has_its_end_before_the_upstreams_connection_has() {
     assert_eq!(outline(&answer), "text DONE");
     assert!(start.elapsed() < Duration::from_millis(100));
     assert_eq!(rig.attempts(&answer), "a success");
-    // Nor is an upstream that never ends waited for without end.
+    // Nor is an upstream that never ends waited for endlessly.
     let simulator = rig.simulator.clone();
     simulator
         .until(|s| s.requests().iter().any(|seen| seen.closed_early))
@@ -280,7 +280,7 @@ pub fn outline(answer: &Answer) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s5_events_without_data_are_for_nobody_and_comments_pass() {
+async fn s5_events_without_data_are_dropped_and_comments_pass() {
     #[rustfmt::skip]
     let rows = [
         // behind a comment and an event      passes
@@ -306,7 +306,7 @@ async fn s5_events_without_data_are_for_nobody_and_comments_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s5_half_an_event_behind_a_finish_reason_takes_nothing_from_the_answer() {
+async fn s5_half_an_event_after_a_finish_reason_does_not_spoil_the_answer() {
     let half = "data: {\"usage\":{\"prompt_to";
     let rig = Rig::paused(
         abc().model("a:free", pieces(STREAM, [CONTENT, FINISH, half])),

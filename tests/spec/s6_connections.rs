@@ -48,20 +48,20 @@ async fn s6_a_head_may_have_64_kilobytes_in_all() {
                 assert_eq!(answer.header("connection"), "close");
             }
         }
-        // Nor is an unfinished one kept beyond that.
+        // Nor is an unfinished one kept longer than that.
         let whole = head(390_000).into_bytes();
         only(&say(socket(&rig).await, &whole[..200_000]).await).is_error(431, "invalid_request");
     }
 }
 
 #[tokio::test]
-async fn s6_beyond_the_limit_the_connection_goes_that_was_idle_for_longest() {
+async fn s6_beyond_the_limit_the_longest_idle_connection_is_closed() {
     let rig = Rig::with(Script::new(), &[("MAX_CONNECTIONS", "3")]).await;
     let mut open = Vec::new();
     for _ in 0..3 {
         open.push(used(&rig).await);
     }
-    // The first is used again, so the second has been idle for longest.
+    // The first is used again, so the second is the longest idle.
     health(&mut open[0]).await;
     for longest in [1, 2, 0] {
         let fresh = used(&rig).await;
@@ -75,7 +75,7 @@ async fn s6_beyond_the_limit_the_connection_goes_that_was_idle_for_longest() {
 }
 
 #[tokio::test]
-async fn s6_where_none_is_idle_the_new_connection_is_told_and_closed() {
+async fn s6_if_none_is_idle_the_new_connection_gets_an_error_and_is_closed() {
     let body = Rig::hello().to_string();
     let busy = chat_head(&format!(
         "Connection: close\r\nContent-Length: {}\r\n",
@@ -92,7 +92,7 @@ async fn s6_where_none_is_idle_the_new_connection_is_told_and_closed() {
         let rig = Rig::with(abc().others(STALL), &[("MAX_CONNECTIONS", "3")]).await;
         let mut full = Vec::new();
         for _ in 0..3 {
-            // In one write with a request that is answered: so it is there, and never idle.
+            // In the same write as a request that is answered: so it is there, and never idle.
             let mut socket = socket(&rig).await;
             let both = [HEALTH, sent.as_bytes()].concat();
             socket.write_all(&both).await.unwrap();

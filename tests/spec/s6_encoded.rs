@@ -1,4 +1,4 @@
-//! §6: a body may come packed, and what is in it has the limits of any other.
+//! §6: a body may be compressed, and its contents have the limits of any other.
 
 use std::io::Write as _;
 
@@ -9,11 +9,11 @@ use simulator::Script;
 
 use crate::rig::Rig;
 
-/// `{"messages":[]}` as node's zlib packs it.
+/// `{"messages":[]}` as compressed by node's zlib.
 const BROTLI: &[u8] =
     b"\x0b\x07\x80\x7b\x22\x6d\x65\x73\x73\x61\x67\x65\x73\x22\x3a\x5b\x5d\x7d\x03";
 
-/// Every route that reads a body, with a good one.
+/// Every route that reads a body, with a valid one.
 const ROUTES: [(&str, &str); 7] = [
     ("/v1/chat/completions", r#"{"messages":[]}"#),
     ("/v1/completions", r#"{"prompt":"Hello!"}"#),
@@ -69,7 +69,7 @@ async fn s6_every_route_unpacks_its_body() {
 }
 
 #[tokio::test]
-async fn s6_what_cannot_be_unpacked_is_told() {
+async fn s6_what_cannot_be_decompressed_is_reported() {
     let rig = Rig::with(Script::new(), &[("MAX_BODY_BYTES", "50000")]).await;
     let good = r#"{"messages":[]}"#.as_bytes();
     let large = format!(r#"{{"messages":["{}"]}}"#, "x".repeat(49_983)).into_bytes();

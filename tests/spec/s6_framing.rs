@@ -1,4 +1,4 @@
-//! §6, promises 1 and 19: what is no HTTP, or HTTP that can be read in two ways.
+//! §6, promises 1 and 19: what is not HTTP, or HTTP that can be interpreted in two ways.
 
 use simulator::{Script, Step};
 use tokio::io::AsyncWriteExt as _;
@@ -8,7 +8,7 @@ use crate::rig::{Answer, Rig, abc};
 use crate::scripts::in_bytes;
 use crate::wire::{answers, chat_head, only, say};
 
-/// What an attacker would like to be taken for a request of its own.
+/// What an attacker would like to be taken for a separate request.
 const SMUGGLED: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn s6_a_request_that_could_end_in_two_places_is_refused_and_nothing_behind
 }
 
 #[tokio::test]
-async fn s6_nothing_is_read_behind_such_a_request_wherever_it_stands_on_its_connection() {
+async fn s6_nothing_is_read_after_such_a_request_whatever_its_position_on_the_connection() {
     let rig = rig().await;
     let body = Rig::hello().to_string();
     let length = body.len();
@@ -115,7 +115,7 @@ async fn s6_a_broken_body_is_400_and_the_connection_closes() {
         assert_eq!(said.len(), 1, "{what}: {said:?}");
         refused(&said[0]);
     }
-    // A body that ends too soon: the client has shut its sending half.
+    // A body that ends too soon: the client has shut down its sending half.
     let cut = chat_head("Content-Length: 100\r\n") + "{\"mess";
     let mut socket = socket(&rig).await;
     socket.write_all(cut.as_bytes()).await.unwrap();
@@ -127,7 +127,7 @@ async fn s6_a_broken_body_is_400_and_the_connection_closes() {
 }
 
 #[tokio::test]
-async fn s6_what_is_no_http_gets_an_error_or_a_closed_connection() {
+async fn s6_what_is_not_http_gets_an_error_or_a_closed_connection() {
     let rig = rig().await;
     let get =
         |line: &str, headers: &str| format!("{line}\r\nHost: x\r\n{headers}\r\n").into_bytes();
@@ -218,7 +218,7 @@ async fn s6_expect_100_is_answered_once_the_key_is_right() {
     only(&said).is_error(401, "missing_api_key");
 }
 
-/// One that does not wait long for what never comes.
+/// A proxy that does not wait long for what never arrives.
 async fn rig() -> Rig {
     let settings = [
         ("IDLE_TIMEOUT_SEC", "5"),
@@ -228,7 +228,7 @@ async fn rig() -> Rig {
     Rig::with(Script::new(), &settings).await
 }
 
-/// A 4xx in the one shape, after which the connection closes.
+/// A 4xx in the usual shape, after which the connection closes.
 #[track_caller]
 fn refused(answer: &Answer) {
     assert_eq!(answer.status, 400, "{answer:?}");

@@ -31,7 +31,7 @@ async fn s6_a_body_may_have_so_many_bytes_and_not_one_more() {
 }
 
 #[tokio::test]
-async fn s6_a_413_can_be_read_by_a_client_that_goes_on_sending() {
+async fn s6_a_413_can_be_read_by_a_client_that_keeps_sending() {
     let rig = Rig::with(Script::new(), &[("MAX_BODY_BYTES", "1000")]).await;
     let body = body_of(16 << 20);
     for sent in [declared(&body), chunked(&body, 64 << 10)] {
@@ -41,7 +41,7 @@ async fn s6_a_413_can_be_read_by_a_client_that_goes_on_sending() {
         .send("POST", "/v1/chat/completions", &[], body.clone())
         .await;
     library.is_error(413, "request_too_large");
-    // Nor does a body keep the other early answers from being read.
+    // Nor does a body prevent the other early answers from being read.
     let keyless = rig.send(
         "POST",
         "/v1/chat/completions",
@@ -243,7 +243,7 @@ async fn s6_a_body_that_drips_for_ever_is_cut() {
     let drip = async {
         loop {
             pass(20).await;
-            // Once it is refused, nobody takes any more of it.
+            // Once it is refused, the client's further bytes are not read.
             if write.write_all(b"{").await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -258,7 +258,7 @@ async fn s6_a_body_that_drips_for_ever_is_cut() {
 }
 
 #[tokio::test]
-async fn s6_a_body_of_countless_fields_is_refused_and_keeps_nobody_waiting() {
+async fn s6_a_body_of_countless_fields_is_refused_and_delays_no_other() {
     let rig = Rig::start(Script::new()).await;
     let fields = |count: usize| -> String {
         let more: String = (1..count).map(|n| format!(",\"f{n}\":1")).collect();
@@ -312,7 +312,7 @@ async fn s6_a_head_begun_in_the_same_write_as_the_request_before_it_has_its_limi
 }
 
 #[tokio::test(start_paused = true)]
-async fn s6_a_long_answer_is_no_idle_connection() {
+async fn s6_a_long_answer_is_not_an_idle_connection() {
     let settings = [
         ("HEADER_TIMEOUT_SEC", "1"),
         ("BODY_IDLE_TIMEOUT_SEC", "1"),
@@ -329,7 +329,7 @@ async fn s6_a_long_answer_is_no_idle_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s6_a_reader_that_takes_nothing_is_cut_and_its_upstream_with_it() {
+async fn s6_a_client_that_reads_nothing_is_cut_and_its_upstream_with_it() {
     let mut flood = Stream::new(StreamFault::ContentForever, 0);
     flood.answer.delay_ms = 1;
     flood.answer.text = Some("x".repeat(100_000));
@@ -394,14 +394,14 @@ async fn s6_a_crowd_of_sockets_does_not_keep_others_out() {
     assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
 }
 
-/// A good chat request of exactly this size.
+/// A valid chat request of exactly this size.
 fn body_of(size: usize) -> Vec<u8> {
     let (front, back) = (r#"{"messages":[{"role":"user","content":""#, r#""}]}"#);
     let text = "x".repeat(size - front.len() - back.len());
     [front, &text, back].concat().into_bytes()
 }
 
-/// The whole request, its length told in front.
+/// The whole request, with its length given in advance.
 fn declared(body: &[u8]) -> Vec<u8> {
     let head = chat_head(&format!(
         "Connection: close\r\nContent-Length: {}\r\n",

@@ -1,5 +1,5 @@
-//! The proxy on the way out (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), played by
-//! stand-ins that lead every target to a simulator of their own.
+//! The outbound proxy (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), played by stand-ins
+//! that lead every target to a simulator of their own.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -99,7 +99,7 @@ async fn s6_an_https_target_goes_through_https_proxy_as_a_tunnel() {
         ("UPSTREAM_BASE_URL", "https://upstream.test/api/v1"),
     ];
     let rig = Rig::cold(Script::new(), &settings).await;
-    // The stand-in's simulator speaks no TLS, so that is as far as it goes.
+    // The stand-in's simulator has no TLS, so that is as far as it goes.
     let failed = soon(&rig, "snapshot_refresh_failed").await;
     assert_eq!(failed["type"], "network");
     let greetings = stand_in.greetings();
@@ -110,7 +110,7 @@ async fn s6_an_https_target_goes_through_https_proxy_as_a_tunnel() {
 }
 
 #[tokio::test]
-async fn s4_2_a_proxy_that_does_not_help_is_no_models_failure_and_its_password_stays_ours() {
+async fn s4_2_an_unhelpful_proxy_is_not_a_models_failure_and_its_password_stays_secret() {
     #[rustfmt::skip]
     let rows = [
         // what it does               proxy                                    what it says                                           cause            tries
@@ -159,7 +159,7 @@ async fn s4_2_a_proxy_that_does_not_help_is_no_models_failure_and_its_password_s
 }
 
 #[tokio::test]
-async fn s4_2_a_proxy_that_is_not_there_is_told_apart_from_its_target() {
+async fn s4_2_a_missing_proxy_is_distinguished_from_its_target() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let value = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
@@ -173,7 +173,7 @@ async fn s4_2_a_proxy_that_is_not_there_is_told_apart_from_its_target() {
 }
 
 #[tokio::test]
-async fn s4_2_a_proxy_that_opens_no_way_to_the_upstream_rests_nobody() {
+async fn s4_2_a_proxy_that_refuses_to_connect_rests_no_model() {
     let stand_in = StandIn::start().await;
     let value = stand_in.at("http://@");
     let settings = [
@@ -190,7 +190,7 @@ async fn s4_2_a_proxy_that_opens_no_way_to_the_upstream_rests_nobody() {
     assert_eq!(ready["available"], ready["models"]);
 }
 
-/// A proxy of ours that reads its list straight, and reaches its upstream through this one.
+/// A proxy of ours that reads its list directly, and reaches its upstream through this one.
 async fn behind(outbound: &str) -> Rig {
     let settings = [
         ("ALL_PROXY", outbound),
@@ -205,7 +205,7 @@ async fn behind(outbound: &str) -> Rig {
     rig
 }
 
-/// Settings with targets that only the stand-in knows, unless they say otherwise.
+/// Settings with targets that only the stand-in can resolve, unless they say otherwise.
 fn elsewhere<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let targets = [
         (
@@ -223,7 +223,7 @@ async fn soon(rig: &Rig, event: &str) -> serde_json::Value {
     line.unwrap_or_else(|_| panic!("no {event}: {:#?}", rig.log.all()))
 }
 
-/// An HTTP and SOCKS5 proxy in one. Whatever target it is asked for, a simulator answers, but for
+/// An HTTP and SOCKS5 proxy in one. Whatever the target, a simulator answers, except for
 /// `gone.test`.
 struct StandIn {
     simulator: Simulator,
@@ -278,7 +278,7 @@ impl StandIn {
     }
 }
 
-/// Lets a client in, whichever protocol it speaks: the target it names, and its credentials.
+/// Lets a client in, with either protocol: returns the target it names, and its credentials.
 async fn greeted(socket: &mut TcpStream) -> Option<String> {
     let first = socket.read_u8().await.ok()?;
     if first == 5 {

@@ -1,4 +1,4 @@
-//! §6, §4.6: how much of an upstream's answer is taken in before another model is asked.
+//! §6, §4.6: how much of an upstream's answer is accepted before another model is asked.
 
 use crate::rig::{MODELS, Rig, abc};
 use serde_json::{Value, json};

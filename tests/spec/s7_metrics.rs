@@ -72,7 +72,7 @@ async fn s7_every_chat_request_with_a_valid_key_counts_under_its_status() {
         let rig = Rig::with(abc().others(step), &settings).await;
         for path in ["/v1/chat/completions", "/api/v1/chat/completions"] {
             rig.send("POST", path, &[], body.to_owned()).await;
-            // What no key opens is not counted, and nor are other routes.
+            // Requests without a valid key are not counted, nor are other routes.
             let wrong = [("authorization", "Bearer wrong")];
             rig.send("POST", path, &wrong, body.to_owned()).await;
             rig.get("/v1/models").await;
@@ -106,7 +106,7 @@ async fn s7_filtered_out_counts_each_model_of_the_snapshot_that_the_needs_ruled_
         (r#""seed":1,"stop":"x""#, &["a:free", "c:free"]),
     ];
     for (fields, expected) in rows {
-        // Once each, though the walk fails and is over two models.
+        // Once each, although the walk fails and covers two models.
         let script = Script::new()
             .list(list.clone())
             .others(Step::status(500, &[], ""));
@@ -182,7 +182,7 @@ async fn s7_a_stream_lasts_until_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s7_the_gauges_tell_of_the_snapshot_and_who_rests() {
+async fn s7_the_gauges_show_the_snapshot_and_the_rests() {
     let limited = Step::status(429, &[("Retry-After", "10")], "");
     let rig = Rig::paused(
         abc()
@@ -220,7 +220,7 @@ async fn s7_the_gauges_tell_of_the_snapshot_and_who_rests() {
 }
 
 #[tokio::test]
-async fn s7_while_there_is_no_snapshot_there_is_no_age() {
+async fn s7_without_a_snapshot_there_is_no_age() {
     let down = || Step::status(500, &[], "");
     let rig = Rig::cold(Script::new().list(down()).catalogue(down()), &[]).await;
     rig.logged("snapshot_refresh_failed").await;

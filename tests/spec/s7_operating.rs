@@ -1,8 +1,8 @@
 //! §7, as the operator reads it: `docs/operating.md` describes every metric, log event and error
 //! code and no other, and the dashboard and the alerts ask only for what `/metrics` gives.
 //!
-//! What there is comes from the program: metrics from a proxy that has seen everything, events
-//! and codes from the places in the source that make them.
+//! The reference comes from the program: metrics from a proxy that has seen everything, events and
+//! codes from the places in the source that produce them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -84,8 +84,8 @@ fn s7_the_manual_describes_every_log_event() {
             let event = second_argument(&code, at + call.len());
             events.insert(event.unwrap_or_else(|| panic!("{path}: an event without a name")));
         }
-        // With a time of its own before them, and the log's own: it cannot queue what it says of a
-        // full queue.
+        // With its own time before them, and the log's own event: it cannot queue what it says
+        // about a full queue.
         for (at, call) in code
             .match_indices(".emit_at(")
             .chain(code.match_indices("= line("))
@@ -102,7 +102,7 @@ fn s7_the_manual_describes_every_log_event() {
 fn s7_the_manual_describes_every_error_code() {
     let mut codes = BTreeSet::new();
     for (path, code) in source() {
-        // `View::new(status, "code", ...)` is how `server` spells them,
+        // `server` writes them as `View::new(status, "code", ...)`,
         let made_by = match path.as_str() {
             "src/server/error.rs" => Some("View::new("),
             "src/server/view.rs" => Some("Self::new("),
@@ -114,12 +114,12 @@ fn s7_the_manual_describes_every_error_code() {
         {
             codes.extend(second_argument(&code, at + call.len()));
         }
-        // `fn code` how the refusals of a body are,
+        // the refusals of a body in `fn code`,
         for (at, _) in code.match_indices("fn code(") {
             let body = code.get(at..).unwrap().split("\n    }").next().unwrap();
             codes.extend(body.split('"').skip(1).step_by(2).map(ToOwned::to_owned));
         }
-        // and `"code":"..."` what stands in a body made beforehand.
+        // and prebuilt bodies as `"code":"..."`.
         for (at, mark) in code.match_indices("\"code\":\"") {
             let value = code.get(at + mark.len()..).unwrap();
             let word = value.split('"').next().filter(|word| is_word(word));
@@ -161,7 +161,8 @@ async fn served() -> BTreeMap<String, BTreeSet<String>> {
     for body in [Rig::hello(), Rig::hello_stream()] {
         assert_eq!(rig.chat(&body).await.status, 200);
     }
-    // The free requests are told by a refusal only, and another status than ours to some clients only.
+    // Free requests are only reported in a refusal, and only some clients are sent a different
+    // status.
     rig.simulator
         .set_script(abc().others(Step::failure(Failure::DailyLimit)));
     let (path, client) = s3_long_waits::QWEN;
@@ -188,7 +189,7 @@ async fn served() -> BTreeMap<String, BTreeSet<String>> {
     served
 }
 
-/// Fails unless each metric in `text`, and each label asked of it in braces, is served; answers
+/// Fails unless each metric in `text`, and each label used with it in braces, is served; returns
 /// the metrics it names.
 fn asks_for_what_is_served(
     place: &str,
@@ -216,7 +217,7 @@ fn asks_for_what_is_served(
     asked
 }
 
-/// The metric that a series of a histogram belongs to.
+/// The metric to which a histogram's series belongs.
 fn family(series: &str) -> &str {
     ["_bucket", "_sum", "_count"]
         .iter()

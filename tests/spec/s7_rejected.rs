@@ -1,4 +1,4 @@
-//! §7: what is turned away before any attempt, and what leaves no line.
+//! §7: what is refused before any attempt, and what leaves no line.
 
 use std::time::Duration;
 
@@ -159,7 +159,7 @@ async fn s7_s8_a_request_that_comes_during_the_drain_is_rejected_with_a_line() {
     let rig = Rig::start(abc().model("a:free", Step::from(slow))).await;
     let mut socket = TcpStream::connect(rig.address()).await.unwrap();
     let request = in_bytes(&Rig::hello());
-    // The second waits behind the first on the same connection.
+    // The second waits after the first on the same connection.
     socket
         .write_all(&[request.as_bytes(), request.as_bytes()].concat())
         .await

@@ -7,9 +7,9 @@ use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc};
 
 /// In every prompt.
 const PROMPT: &str = "SECRET-PROMPT";
-/// In every answer and error of the upstream's.
+/// In every answer and error of the upstream.
 const ANSWER: &str = "SECRET-ANSWER";
-/// In what a client sends beside its prompt.
+/// In what a client sends besides its prompt.
 const CLIENT: &str = "SECRET-CLIENT";
 const ACCOUNT: &str = "user_";
 
@@ -41,7 +41,7 @@ async fn s7_no_failure_of_the_upstream_brings_a_secret_into_the_log_or_the_metri
 }
 
 #[tokio::test]
-async fn s10_6_no_key_that_is_configured_stands_in_an_error() {
+async fn s10_6_no_configured_key_appears_in_an_error() {
     let said = format!("no {UPSTREAM_KEY}, no {PROXY_KEY}");
     let error = Step::status(400, &[], json!({"error": {"message": said, "code": 400}}));
     let rig = Rig::with(abc().others(error), &[]).await;
@@ -126,7 +126,7 @@ async fn s7_a_good_request_leaves_no_secret_either() {
 
 #[tokio::test]
 async fn s7_the_list_brings_no_secret_into_the_log() {
-    // What a list may hold, and what a failed read of it answers.
+    // What a list may contain, and what a failed read of it returns.
     let odd = json!({"models": [
         {"id": "a:free", "rank": 1},
         {"id": format!("{UPSTREAM_KEY}\n:free"), "rank": 2},

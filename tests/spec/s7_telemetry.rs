@@ -59,7 +59,7 @@ async fn s7_request_done_has_these_fields() {
             "status": status, "chosen_model": chosen, "stream": body["stream"] == true, "chunks_emitted": chunks,
             "mid_stream_error": mid, "attempts": attempts, "had_tools": false, "had_response_format": false,
         });
-        // The spec's own fields, with what differs from run to run looked at and taken out.
+        // The spec's own fields, after checking and removing what differs from run to run.
         assert!(
             is_utc(&line["ts"]) && line["duration_ms"].is_u64(),
             "{line}"
@@ -191,7 +191,7 @@ async fn s7_a_name_that_counts_is_not_noted_as_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s7_a_client_that_left_is_a_499_and_nobodys_failure() {
+async fn s7_a_client_that_left_is_a_499_and_not_a_models_failure() {
     #[rustfmt::skip]
     let rows = [
         // upstream                                                    attempts before it left
@@ -207,7 +207,7 @@ async fn s7_a_client_that_left_is_a_499_and_nobodys_failure() {
             .write_all(in_bytes(&Rig::hello_stream()).as_bytes())
             .await
             .unwrap();
-        // The clock moves only once everything said has arrived.
+        // The clock moves only once everything sent has arrived.
         sleep(Duration::from_secs(5)).await;
         drop(socket);
         sleep(Duration::from_secs(1)).await;
@@ -290,7 +290,7 @@ async fn s7_every_line_is_one_json_object_with_its_three_fields() {
     }
 }
 
-/// Takes what differs from run to run out of the attempts: `cooldown_until` becomes `rests`.
+/// Removes from the attempts what differs from run to run: `cooldown_until` becomes `rests`.
 fn tidy_attempts(line: &mut Value) {
     for attempt in line["attempts"].as_array_mut().unwrap() {
         let attempt = attempt.as_object_mut().unwrap();
@@ -303,7 +303,7 @@ fn tidy_attempts(line: &mut Value) {
             assert!(is_utc(&until), "{until}");
             attempt.insert("rests".to_owned(), true.into());
         }
-        // A 200 that is no answer may be told as such or not at all.
+        // A 200 that is not an answer may or may not be reported as such.
         if attempt.get("status") == Some(&json!(200)) {
             attempt.remove("status");
         }

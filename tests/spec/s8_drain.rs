@@ -26,7 +26,7 @@ async fn s8_an_answer_that_is_made_but_not_yet_taken_is_finished() {
         body.len()
     );
     socket.write_all(request.as_bytes()).await.unwrap();
-    // The first bytes are here, so the whole answer lies in the proxy and waits for its reader.
+    // The first bytes are here, so the whole answer is in the proxy and waits for its reader.
     let mut said = vec![0; 1024];
     socket.read_exact(&mut said).await.unwrap();
     rig.stop();
@@ -97,7 +97,7 @@ async fn s8_what_the_end_of_the_drain_cuts_still_ends_properly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s6_who_goes_on_sending_after_its_refusal_is_cut_after_a_moment() {
+async fn s6_a_client_that_keeps_sending_after_its_refusal_is_soon_cut() {
     let rig = Rig::paused(abc(), &[]).await;
     let begun = tokio::time::Instant::now();
     let (mut read, mut write) = tokio::io::split(rig.pipe());
@@ -115,7 +115,7 @@ async fn s6_who_goes_on_sending_after_its_refusal_is_cut_after_a_moment() {
 }
 
 #[tokio::test]
-async fn s8_a_stream_that_had_finished_is_no_error_at_the_end_of_the_drain() {
+async fn s8_a_finished_stream_is_not_an_error_at_the_end_of_the_drain() {
     let mut raw: Raw = parts(STREAM, [CONTENT, FINISH]);
     raw.send.pop();
     raw.send.push(RawPart::SleepMs(60_000));
@@ -139,7 +139,7 @@ async fn s8_a_stream_that_had_finished_is_no_error_at_the_end_of_the_drain() {
 }
 
 #[tokio::test]
-async fn s8_a_refresh_that_the_end_of_the_drain_cuts_is_told() {
+async fn s8_a_refresh_cut_off_by_the_end_of_the_drain_gets_an_error() {
     let script = abc().list(vec![
         ranking(&["a:free"]),
         Step::Stall(Point::BeforeHeaders),

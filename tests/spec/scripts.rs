@@ -1,4 +1,4 @@
-//! What upstreams are told to do, byte for byte, and what is looked at in lines and answers.
+//! What upstreams are scripted to do, byte for byte, and what is checked in lines and answers.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ pub const JSON: &str = "Content-Type: application/json\r\n";
 /// The header line of a stream.
 pub const STREAM: &str = "Content-Type: text/event-stream\r\n";
 
-/// A 200 of the upstream's in exactly these bytes, each piece in a chunk (and 1 ms) of its own.
+/// A 200 of the upstream with exactly these bytes, each piece in a chunk (and 1 ms) of its own.
 pub fn pieces<B: AsRef<[u8]>>(head: &str, body: impl IntoIterator<Item = B>) -> Step {
     let hex = |bytes: &[u8]| RawPart::Hex(Bytes::copy_from_slice(bytes));
     let status = format!("HTTP/1.1 200 OK\r\n{head}Transfer-Encoding: chunked\r\n\r\n");
@@ -63,8 +63,8 @@ pub fn in_bytes(body: &Value) -> String {
     format!("{head}{body}")
 }
 
-/// The hello request, pinned to a model: where that rests, the answer's `Retry-After` tells how
-/// long (`MODEL_FIELD=pin`).
+/// The hello request, pinned to a model: if that rests, the answer's `Retry-After` shows how long
+/// (`MODEL_FIELD=pin`).
 pub async fn rest_of(rig: &Rig, model: &str) -> String {
     let mut pinned = Rig::hello();
     pinned["model"] = model.into();

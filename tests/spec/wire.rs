@@ -1,4 +1,4 @@
-//! Bytes as they are: what no HTTP library would send, and the answers in what comes back.
+//! Raw bytes: what no HTTP library would send, and the answers found in what comes back.
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -25,7 +25,7 @@ pub async fn rest(socket: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     said
 }
 
-/// The answers in what a connection brought, whole ones only.
+/// The complete answers among the bytes of a connection.
 pub fn answers(mut said: &[u8]) -> Vec<Answer> {
     let mut answers = Vec::new();
     while !said.is_empty() {
@@ -48,7 +48,7 @@ pub fn only(said: &[u8]) -> Answer {
     answers.remove(0)
 }
 
-/// The answer at the front, and what stands behind it.
+/// The first answer, and what follows it.
 fn first(said: &[u8]) -> (Answer, &[u8]) {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Response::new(&mut headers);
@@ -82,7 +82,7 @@ fn first(said: &[u8]) -> (Answer, &[u8]) {
     (answer, rest)
 }
 
-/// The body in these chunks, and what stands behind the last.
+/// The body in these chunks, and what follows the last.
 fn chunked(mut said: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut body = Vec::new();
     loop {
@@ -100,7 +100,7 @@ fn chunked(mut said: &[u8]) -> (Vec<u8>, &[u8]) {
 }
 
 impl Answer {
-    /// Checks that it is an error of the proxy's own: the one shape, with this status and code,
+    /// Checks that it is one of the proxy's own errors: the usual shape, with this status and code,
     /// the type that the table of spec §3 gives that code, and a sentence in it.
     #[track_caller]
     pub fn is_error(&self, status: u16, code: &str) {

@@ -28,7 +28,7 @@ pub use answer::Answer;
 
 /// The key that clients present.
 pub const PROXY_KEY: &str = "proxy-key-for-tests";
-/// The key that goes upstream.
+/// The key that is sent upstream.
 pub const UPSTREAM_KEY: &str = "sk-or-v1-upstream-key-for-tests-WXYZ";
 
 /// The models of the built-in list, by rank.
@@ -49,7 +49,7 @@ pub struct Rig {
     pub log: Lines,
     /// The proxy.
     pub app: Arc<App>,
-    /// So many connections to the simulator fail from here on, in this way; over pipes only.
+    /// How many of the next connections to the simulator fail, and how; over pipes only.
     pub outage: Arc<Mutex<(usize, ErrorKind)>>,
     way: Way,
     stop: watch::Sender<bool>,
@@ -113,7 +113,7 @@ impl Rig {
         rig
     }
 
-    /// Over in-memory pipes, for a paused clock; the list is read already.
+    /// Over in-memory pipes, for a paused clock; the list has already been read.
     pub async fn paused(script: Script, settings: &[(&str, &str)]) -> Self {
         let rig = Self::paused_cold(script, settings);
         rig.until_ready().await;
@@ -192,7 +192,7 @@ impl Rig {
         }
     }
 
-    /// A smallest good request.
+    /// A minimal valid request.
     pub fn hello() -> Value {
         json!({"messages": [{"role": "user", "content": "Hello!"}]})
     }
@@ -293,7 +293,7 @@ impl Rig {
         near
     }
 
-    /// Sends bytes as they are and reads until the proxy closes; only over sockets.
+    /// Sends raw bytes and reads until the proxy closes; only over sockets.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut socket = TcpStream::connect(self.address()).await.unwrap();
         socket.write_all(bytes).await.unwrap();
@@ -344,7 +344,7 @@ impl Rig {
     }
 }
 
-/// A ranking of these models, which can do everything; it names no fallback router.
+/// A ranking of these models, with all capabilities and no fallback router.
 pub fn ranking(ids: &[&str]) -> Step {
     let mut list = list_of(ids);
     if let Some(list) = list.as_object_mut() {
@@ -359,7 +359,7 @@ pub fn abc() -> Script {
 }
 
 impl Rig {
-    /// From here on this script holds: the list is read again, every rest and request forgotten.
+    /// From here on this script applies: the list is read again, every rest and request forgotten.
     pub async fn anew(&self, script: Script) {
         self.simulator.set_script(script);
         let refreshed = self.post("/admin/refresh", &Value::Null).await;
@@ -367,14 +367,14 @@ impl Rig {
         self.simulator.clear_requests();
     }
 
-    /// The models asked since the last look, as `a b`: without their `:free`.
+    /// The models asked since the last call, as `a b`: without their `:free`.
     pub fn asked(&self) -> String {
         let asked = self.simulator.models_asked();
         self.simulator.clear_requests();
         asked.join(" ").replace(":free", "")
     }
 
-    /// The bodies of the completions asked for since the last look, as they arrived upstream.
+    /// The bodies of the completions requested since the last call, as they arrived upstream.
     pub fn sent_up(&self) -> Vec<String> {
         let seen = self.simulator.requests();
         self.simulator.clear_requests();
@@ -384,7 +384,7 @@ impl Rig {
             .collect()
     }
 
-    /// The one line that this answer's request left.
+    /// The one line that this answer's request logged.
     pub fn line(&self, answer: &Answer) -> Value {
         let mut lines = self.log.of("request_done");
         lines.extend(self.log.of("request_rejected"));
@@ -407,8 +407,8 @@ impl Rig {
     }
 }
 
-/// The settings of a test: those of the program, but for addresses and keys. Providers that are on are
-/// the simulator's; `{base}` in a setting is its address.
+/// The settings of a test: the program's defaults, except for addresses and keys. Providers that
+/// are on are the simulator's; `{base}` in a setting is its address.
 pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
     let read = |name: &str| given(base, settings, name).or_else(|| usual(base, name));
     let mut config = Config::read(read).unwrap();
