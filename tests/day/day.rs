@@ -224,7 +224,8 @@ fn seconds(date: &str) -> u64 {
     days * 86_400 + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19)
 }
 
-/// The proxy of the program, with its default settings, between in-memory pipes.
+/// The proxy of the program, between in-memory pipes: with its default settings, but that it asks in the
+/// ranking's order, by whose whole rests the day is judged.
 fn proxy(world: &Arc<World>, tasks: &TaskTracker) -> (Arc<App>, Lines, JoinSet<()>) {
     let config = Config::read(|name: &str| {
         let value = match name {
@@ -232,6 +233,7 @@ fn proxy(world: &Arc<World>, tasks: &TaskTracker) -> (Arc<App>, Lines, JoinSet<(
             "PROXY_API_KEY" => "proxy-key",
             "MODELS_LIST_URL" => "http://world.test/list",
             "UPSTREAM_BASE_URL" => "http://world.test/api/v1",
+            "ROUTING" => "rank",
             _ => return None,
         };
         Some(value.to_owned())
