@@ -33,6 +33,7 @@ const WRONG: &[(&str, &str)] = &[
     ("PLAIN_TIMEOUT_SEC",          "1e3"),
     ("STREAM_KEEPALIVE_SEC",       "never"),
     ("ROUTING",                    "fastest"),
+    ("WAIT_SEC",                   "-1"),
     ("RANK_WORTH_SEC",             "-2"),
     ("LEARN_HALF_LIFE_SEC",        "0"),
     ("LEARN_HALF_LIFE_MAX_SEC",    "0"),
