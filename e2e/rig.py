@@ -83,8 +83,10 @@ class Demo:
         folder = WORK / name
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / f"{command[0]}.log"
-        # What a client makes of a 503 is checked here, not how long the proxy waits before it says so.
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "WAIT_SEC": "0", **settings}
+        # The checks say who is asked after whom, which is the ranking's order only under `rank`; and what a
+        # client makes of a 503, not how long the proxy waits before it says so.
+        usual = {"PATH": os.environ["PATH"], "HOME": str(folder), "ROUTING": "rank", "WAIT_SEC": "0"}
+        environment = {**usual, **settings}
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [os.environ["FREE_LLM_PROXY_BIN"], *command],

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+/// The wall clock has leapt ahead of the steady one by more than this: the machine slept.
+const SLEPT: Duration = Duration::from_secs(2);
+
 /// A moment on both clocks.
 ///
 /// On Linux an [`Instant`] stops while a laptop sleeps and the wall clock does not, so durations
@@ -38,6 +41,21 @@ impl Now {
         Self {
             steady: self.steady.checked_add(later).unwrap_or(self.steady),
             wall: self.wall.checked_add(later).unwrap_or(self.wall),
+        }
+    }
+
+    /// How long ago another moment was; zero for one that is still to come.
+    ///
+    /// By the steady clock, but where the wall clock has leapt ahead of it: then the machine slept. A wall
+    /// clock that is put back takes nothing away.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let steady = self.steady.saturating_duration_since(earlier.steady);
+        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        if wall > steady.saturating_add(SLEPT) {
+            wall
+        } else {
+            steady
         }
     }
 

@@ -5,8 +5,8 @@
 //! [`upstream`], and interprets every answer. The first useful event commits; from then on bytes
 //! flow. The result is one record in [`telemetry`].
 //!
-//! Beside it: [`list`] keeps the snapshot of models fresh, [`account`] asks what is left of the
-//! quota, [`live`] knows how the models are doing, [`condition`] sums it up as whether requests are
+//! Beside it: [`learnt`] is what requests have taught about each candidate, [`list`] keeps the
+//! snapshot of models fresh, [`account`] asks what is left of the quota, [`live`] knows how the models are doing, [`condition`] sums it up as whether requests are
 //! answered, [`config`] reads the settings, [`proxy`] assembles the parts, and [`cli`] is what a
 //! person types. All of them build on [`json`], [`sse`], [`model`] and [`clock`].
 //!
@@ -23,6 +23,7 @@ pub mod condition;
 pub mod config;
 mod duration;
 pub mod json;
+pub mod learnt;
 pub mod ledger;
 pub mod list;
 pub mod live;

@@ -27,7 +27,7 @@ use free_llm_proxy::provider::{Asked, Provider, Rules, find};
 use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::registry::{Knowledge, Parts, Snapshot, Source};
 use free_llm_proxy::request::{ChatRequest, Endpoint, Routing};
-use free_llm_proxy::select::{Preference, Wants, next};
+use free_llm_proxy::select::{By, Preference, Wants, next};
 use free_llm_proxy::sse::{Data, Event, Framer};
 use free_llm_proxy::surface::{Ids, Invalid, Translated, messages, responses};
 use free_llm_proxy::verdict::{Cause, Failure};
@@ -191,6 +191,7 @@ fn selection(name: &'static str, count: usize) -> Path {
     let snapshot = Snapshot::new(Parts {
         offers: (1..=count).map(model).map(Arc::new).collect(),
         with_tools: None,
+        places: Default::default(),
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
@@ -206,6 +207,7 @@ fn selection(name: &'static str, count: usize) -> Path {
             preference: Preference::None,
             out: &[],
             above_context: None,
+            by: By::Rank,
         };
         let next = next(Some(&snapshot), wants, &rests, now);
         assert!(next.candidate().is_some());
@@ -260,6 +262,7 @@ fn quotas(name: &'static str, out: usize) -> Path {
     let snapshot = Snapshot::new(Parts {
         offers: offers.map(Arc::new).collect(),
         with_tools: None,
+        places: Default::default(),
         fallback: None,
         accounts: accounts.map(Arc::new).collect(),
         fetched_at: SystemTime::UNIX_EPOCH,
@@ -284,6 +287,7 @@ fn quotas(name: &'static str, out: usize) -> Path {
             preference: Preference::None,
             out: &[],
             above_context: None,
+            by: By::Rank,
         };
         let next = next(Some(&snapshot), wants, &known, now);
         assert!(next.candidate().is_some());

@@ -1,12 +1,13 @@
 //! What follows from a failed attempt: a rest, a lesson, whom it rules out for the request (spec §10.4).
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Refusal;
 use super::progress::{LastWord, Progress};
 use super::walk::Walker;
 use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
+use crate::learnt::Order;
 use crate::model::{Candidate, Subject};
 use crate::registry::{Claim, Rests};
 use crate::request::ChatRequest;
@@ -25,7 +26,8 @@ impl Walker {
         attempt: Attempt,
     ) -> Option<Refusal> {
         let candidate = &**claim.candidate();
-        let until = self.let_rest(candidate, claim.key(), &failure, Now::read());
+        let began = attempt.begun();
+        let until = self.let_rest(candidate, claim.key(), &failure, began, Now::read());
         self.tell(candidate, &failure, until, attempt);
         let rests_for_quota = until.is_some() && failure.outcome == Outcome::RateLimited;
         if rests_for_quota {
@@ -98,7 +100,12 @@ impl Walker {
             (Some(_), Rest::None) => claim.is_well(),
             (
                 Some(_),
-                Rest::For(_) | Rest::Until(_) | Rest::UntilNextList | Rest::Doubling { .. },
+                Rest::For(_)
+                | Rest::Unadvised(_)
+                | Rest::Growing { .. }
+                | Rest::Until(_)
+                | Rest::UntilNextList
+                | Rest::Doubling { .. },
             ) => claim.account_is_well(),
         }
         // A model that is gone was never really a candidate.
@@ -138,7 +145,8 @@ impl Walker {
                 rest: Rest::For(left),
                 ..failure.clone()
             };
-            self.let_rest(candidate, None, &failure, Now::read());
+            let now = Now::read();
+            self.let_rest(candidate, None, &failure, now.steady, now);
         }
     }
 
@@ -162,18 +170,22 @@ impl Walker {
         attempt.fails(failure.outcome, failure, until);
     }
 
-    /// Lets whom a failure concerns rest, of several keys the one that was asked with; answers until when.
+    /// Lets whom a failure of an attempt that began then concerns rest, of several keys the one that was asked
+    /// with; answers until when.
     pub(super) fn let_rest(
         &self,
         candidate: &Candidate,
         key: Option<&Subject>,
         failure: &Failure,
+        began: Instant,
         now: Now,
     ) -> Option<SystemTime> {
         let subject = concerned(candidate, key, failure.scope)?;
         let because = Because::of(&candidate.offer.public_id, failure, now);
         let limit = because.limit();
-        let (wake, is_news) = self.registry.rest(subject, because, failure.rest, now);
+        let (wake, is_news) =
+            self.registry
+                .rest(subject, because, self.growing(failure.rest, began), now);
         let until = wake.map(|wake| wake.date(now));
         if is_news && subject.is_shared() {
             let until = until.map(rfc3339);
@@ -198,6 +210,33 @@ impl Walker {
     fn key_tail(&self, candidate: &Candidate, key: Option<&Subject>) -> Option<String> {
         let keys = self.keyring(&candidate.account)?;
         keys.under(key).key.as_ref()?.tail()
+    }
+}
+
+impl Walker {
+    /// The rest after an attempt that began then: one that nothing advised grows, unless the order is the
+    /// ranking's (spec §11.2).
+    fn growing(&self, rest: Rest, began: Instant) -> Rest {
+        match (rest, self.routing) {
+            (Rest::Unadvised(ceiling), Order::Balanced) => Rest::Growing {
+                first: Duration::try_from_secs_f64(self.learning.first_rest).unwrap_or(ceiling),
+                ceiling,
+                began,
+            },
+            (rest, _) => rest,
+        }
+    }
+
+    /// The verdict on an answer that had begun: a candidate's break means no rest, as its cost knows of
+    /// it, unless the order is the ranking's (spec §11.2).
+    pub(super) fn in_mid_stream(&self, failure: Failure) -> Failure {
+        match (failure.scope, failure.rest, self.routing) {
+            (Scope::Model | Scope::Candidate, Rest::Unadvised(_), Order::Balanced) => Failure {
+                rest: Rest::None,
+                ..failure
+            },
+            _ => failure,
+        }
     }
 }
 

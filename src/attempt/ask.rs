@@ -48,7 +48,9 @@ impl Walker {
         let failed = |cause| Unanswered::Failed(self.rules.broken(None, cause));
         let answered = account
             .upstream
-            .complete(request.endpoint, body, request.stream, limit)
+            .complete(request.endpoint, body, request.stream, limit, || {
+                asking.sent.notify_one();
+            })
             .await
             .map_err(|e| match e {
                 SendError::Connect(error) => Unanswered::Unreached(error),
@@ -232,6 +234,7 @@ impl Walker {
                         silent,
                         usage: Usage::default(),
                         drawn: None,
+                        learning: None,
                         heard: Box::new(heard.in_mid_stream()),
                     });
                 }
@@ -314,6 +317,7 @@ impl StreamAnswer {
             silent: plain.silent,
             usage: plain.usage,
             drawn: None,
+            learning: None,
             heard: Box::new(heard.in_mid_stream()),
         }
     }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::Account;
 use crate::model::Candidate;
 use crate::registry::Drawn;
@@ -16,4 +18,6 @@ pub(super) struct Asking<'a> {
     pub(super) request: &'a ChatRequest,
     pub(super) request_id: &'a Arc<str>,
     pub(super) drawn: &'a Drawn,
+    /// Told once there is a connection and the request goes out.
+    pub(super) sent: &'a Notify,
 }

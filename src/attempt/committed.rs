@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::heard::Heard;
 use super::idle::{Idle, Silence};
+use super::learning::Learning;
 use super::opened::StreamAnswer;
 use super::outgoing::Outgoing;
 use super::rendering::Rendering;
@@ -50,6 +51,8 @@ pub struct Committed {
     record: RequestRecord,
     /// What it draws from quotas; `None` once it has ended.
     drawn: Option<Drawn>,
+    /// What its end teaches; `None` once it has ended.
+    learning: Option<Learning>,
     /// `None` once the stream has ended.
     body: Option<AnswerBody>,
     framer: Framer,
@@ -93,6 +96,7 @@ impl StreamAnswer {
             attempt,
             record,
             drawn,
+            learning: self.learning,
             body: Some(self.body),
             framer: self.framer,
             mender: self.mender,
@@ -344,6 +348,9 @@ impl Committed {
         if let Some(mut drawn) = self.drawn.take() {
             drawn.is_well();
         }
+        if let Some(learning) = self.learning.take() {
+            learning.whole();
+        }
         self.record.ends(Ending::Answered { status: 200 });
     }
 
@@ -372,14 +379,20 @@ impl Committed {
     /// Ends the stream with one error.
     fn fail(&mut self, failure: &Failure, error: Option<UpstreamError>) {
         self.body = None;
+        if let Some(learning) = self.learning.take() {
+            learning.broke();
+        }
         let drawn = self.drawn.take();
         if let Some(drawn) = &drawn {
             drawn.refused(failure);
         }
-        let failure = &failure.clone().owed_to(self.heard.routing);
+        let failure = failure.clone().owed_to(self.heard.routing);
+        let failure = &self.walker.in_mid_stream(failure);
+        let now = Now::read();
+        let began = self.attempt.as_ref().map_or(now.steady, Attempt::begun);
         let until = self
             .walker
-            .let_rest(&self.candidate, None, failure, Now::read());
+            .let_rest(&self.candidate, None, failure, began, now);
         // Who waits for its place finds it at rest.
         drop(drawn);
         // After the commit every failure is one of these two (spec §5).

@@ -11,7 +11,7 @@ use crate::config::ModelField;
 use crate::model::Candidate;
 use crate::registry::{Knowledge, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{LeftOut, Next, Why, awake, left_out, next};
+use crate::select::{Awake, LeftOut, Next, Why, awake, left_out, next};
 
 /// What would become of a request.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Explanation {
     /// `none_capable`, `not_listed`, `no_snapshot`.
     pub selection: &'static str,
     /// Who would be asked, in this order.
-    pub candidates: Vec<Arc<Candidate>>,
+    pub candidates: Vec<Awake>,
     /// Who would not, and why.
     pub left_out: Vec<(Arc<Candidate>, LeftOut)>,
     /// How many of the candidates would be asked at the most.

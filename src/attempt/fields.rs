@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use super::Account;
 use super::asking::Asking;
 use super::heard::Heard;
@@ -35,6 +37,7 @@ impl Walker {
         request: &ChatRequest,
         attempt: &Attempt,
         drawn: &mut Drawn,
+        sent: &Notify,
         deadline: Instant,
     ) -> Result<Opened, Unanswered> {
         let candidate = claim.candidate();
@@ -52,6 +55,7 @@ impl Walker {
                 request,
                 request_id: attempt.request_id(),
                 drawn: &*drawn,
+                sent,
             };
             let (body, dropped) = body_for(asking, &known).await;
             let answered = self.ask_with(asking, body).await;

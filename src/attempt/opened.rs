@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Heard;
+use super::learning::Learning;
 use crate::answer::{AnswerHead, Mender, Usage};
 use crate::model::Candidate;
 use crate::registry::Drawn;
@@ -55,6 +56,19 @@ impl Opened {
         self
     }
 
+    /// The same, with what it has taught until now: a whole answer ends that, a stream teaches more with
+    /// its end.
+    pub(super) fn teaching(mut self, mut learning: Learning, prompt_tokens: u64) -> Self {
+        match &mut self {
+            Self::Plain(_) => learning.plain_answer(),
+            Self::Stream(stream) => {
+                learning.first_event(prompt_tokens);
+                stream.learning = Some(learning);
+            }
+        }
+        self
+    }
+
     /// The answer to a request from which this was left out.
     pub(super) fn without(mut self, dropped: Dropped) -> Self {
         match &mut self {
@@ -80,6 +94,8 @@ pub(super) enum Unanswered {
     Unreached(ConnectError),
     /// The attempt failed.
     Failed(Failure),
+    /// It was ended, as its first token took too long (spec §11.3).
+    Late(Failure),
 }
 
 /// A whole plain answer.
@@ -124,6 +140,8 @@ pub struct StreamAnswer {
     pub(super) usage: Usage,
     /// What it has drawn from quotas.
     pub(super) drawn: Option<Drawn>,
+    /// What its end teaches.
+    pub(super) learning: Option<Learning>,
     /// What it is judged by from here on.
     pub(super) heard: Box<Heard>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::way::Way;
 use super::{Opened, Refusal};
 use crate::answer::PassedAnswer;
+use crate::learnt::{Pin, SessionKey};
 use crate::model::{Candidate, Subject};
 use crate::select::{Out, OutBy};
 use crate::upstream::Unreachable;
@@ -23,6 +24,11 @@ pub(super) struct Progress {
     /// What kept a provider from being reached that was passed over.
     pub(super) unreached: Option<Unreachable>,
     pub(super) above_context: Option<u64>,
+    /// Who gave the last answer of its session.
+    pub(super) pin: Option<Pin>,
+    pub(super) session: Option<SessionKey>,
+    /// An attempt has ended by the limit on its first token: no other does.
+    pub(super) has_ended_one: bool,
     /// What the last model said to this request that has no answer, while all of them did so.
     pub(super) last: Option<LastWord>,
     /// An attempt failed for another reason than the request.

@@ -96,6 +96,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             "OPENROUTER_API_KEY" => "sk-or-v1-0123456789abcdef",
             "PROXY_API_KEY" => "a-key-of-the-proxy-s-own",
             "MAX_FALLBACK_ATTEMPTS" => "10",
+            "ROUTING" => "rank",
             _ => return None,
         };
         Some(value.to_owned())
@@ -143,10 +144,11 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             ..Provider::clone(&account.provider)
         })
     });
-    let registry = Arc::new(Registry::with_limits_of(rows.collect()));
+    let registry = Arc::new(Registry::with_limits_of(rows.collect(), config.learning));
     registry.publish(Snapshot::new(Parts {
         offers: offers.into_iter().map(Arc::new).collect(),
         with_tools: None,
+        places: Default::default(),
         fallback: None,
         accounts: accounts
             .iter()
@@ -188,7 +190,7 @@ impl House {
             Surface::Chat,
             0,
         );
-        self.walker.walk(&request, None, &mut record).await
+        self.walker.walk(&request, None, None, &mut record).await
     }
 
     /// What becomes of one request: who was asked, and what was told.

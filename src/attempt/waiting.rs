@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::account::Keyrings;
 use super::progress::Progress;
-use super::walk::{SOONEST, Walker};
+use super::walk::{SOONEST, Walker, by};
 use crate::clock::Now;
 use crate::ledger::Ask;
 use crate::model::Candidate;
@@ -34,7 +34,7 @@ impl Walker {
         };
         let waiter = Waiter {
             kind: self.kind(request, &out, progress.above_context),
-            look: self.eyes(request, out.clone(), progress.above_context),
+            look: self.eyes(request, out.clone(), progress),
             until: until.min(deadline),
             budget: deadline,
         };
@@ -84,9 +84,12 @@ impl Walker {
     }
 
     /// How it looks while it waits: as a walk does, on the list of then.
-    fn eyes(&self, request: &ChatRequest, out: Vec<Out>, above_context: Option<u64>) -> Look {
+    fn eyes(&self, request: &ChatRequest, out: Vec<Out>, progress: &Progress) -> Look {
         let (needs, wish): (_, Wish) = (request.needs.clone(), request.wish.clone());
-        let model_field = self.model_field;
+        let above_context = progress.above_context;
+        let (model_field, routing, learning) = (self.model_field, self.routing, self.learning);
+        let (session, pin) = (progress.session, progress.pin.clone());
+        let session = session.map(|session| (session, self.salt));
         let (accounts, traffic) = (self.accounts.clone(), Arc::clone(&self.traffic));
         Box::new(move |list: &Snapshot, known: &Knowledge, ahead, now| {
             let wants = Wants {
@@ -94,6 +97,7 @@ impl Walker {
                 preference: Preference::new(model_field, &wish),
                 out: &out,
                 above_context,
+                by: by(routing, &learning, session, pin.as_ref()),
             };
             if let (0, Next::Ask(candidate)) = (ahead, next(Some(list), wants, known, now)) {
                 let with = With {

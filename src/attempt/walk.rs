@@ -1,12 +1,16 @@
 //! The walk: candidates one after the other until one has begun to speak.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
 
 use super::account::Keyrings;
+use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, nobody_left, tried};
@@ -14,12 +18,13 @@ use super::waiting::{With, choose};
 use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
+use crate::learnt::{Caller, Order, Parameters, Pin, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate};
 use crate::provider::{Provider, Rules};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
+use crate::select::{By, Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::ConnectError;
 use crate::verdict::{Cause, Failure, Rest};
@@ -38,6 +43,11 @@ pub struct Walker {
     pub(super) accounts: Keyrings,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
+    pub(super) routing: Order,
+    pub(super) learning: Parameters,
+    /// A lock of its own, held for a look-up or an insert.
+    pins: Mutex<Pins>,
+    pub(super) salt: Salt,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §4.6).
@@ -67,6 +77,9 @@ impl Times {
         }
     }
 }
+
+/// About so many bytes of a prompt are a token: enough for a guess of how long it takes to be read.
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
 /// No model is expected to begin sooner than this: a slow moment is no sign.
 pub(super) const SOONEST: Duration = Duration::from_millis(250);
@@ -104,6 +117,10 @@ impl Walker {
             accounts: Keyrings::new(accounts),
             max_attempts: config.max_fallback_attempts,
             model_field: config.model_field,
+            routing: config.routing,
+            learning: config.learning,
+            pins: Mutex::default(),
+            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
         }
     }
 
@@ -115,6 +132,7 @@ impl Walker {
     pub async fn walk(
         &self,
         request: &ChatRequest,
+        session: Option<SessionKey>,
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
@@ -125,6 +143,8 @@ impl Walker {
         }
         let mut deadline = None;
         let mut progress = Progress::default();
+        progress.session = session;
+        progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         loop {
             let now = Now::read();
             let deadline = *deadline.get_or_insert(now.plus(self.times.budget).steady);
@@ -152,16 +172,23 @@ impl Walker {
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
             let attempt = record.attempt(&candidate);
-            let asked = match self
-                .ask(&claim, request, &attempt, &mut drawn, deadline)
-                .await
-            {
+            let learning = Learning::begins(list, &candidate, self.learning, attempt.begun());
+            let sent = Notify::new();
+            let patience = self.patience(list, &candidate, request, &progress);
+            let may_end = || self.may_end(list, &candidate, request, &progress, deadline);
+            let asked = self.ask(&claim, request, &attempt, &mut drawn, &sent, deadline);
+            let asked = match self.within(patience, asked, &sent, may_end).await {
                 Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                 failed => failed,
             };
             let asked = match asked {
                 Err(Unanswered::Unreached(error)) => Err(error),
                 Err(Unanswered::Failed(failure)) => Ok(Err(failure)),
+                Err(Unanswered::Late(failure)) => {
+                    progress.has_ended_one = true;
+                    record.first_token_limit_hit();
+                    Ok(Err(failure))
+                }
                 Ok(opened) => Ok(Ok(opened)),
             };
             if asked.is_ok() {
@@ -175,6 +202,7 @@ impl Walker {
                         ..self.rules.broken(Some(200), Cause::Silent)
                     };
                     self.tell(&candidate, &failure, None, attempt);
+                    learning.failed();
                     claim.is_well();
                     progress.is_out(candidate.model(), OutBy::Tried);
                     let opened = opened.with_drawn(drawn);
@@ -182,13 +210,22 @@ impl Walker {
                 }
                 Ok(Ok(opened)) => {
                     claim.is_well();
-                    let opened = opened.with_drawn(drawn);
+                    if let Some(session) = session {
+                        self.pins().set(session, &candidate, Now::read());
+                    }
+                    let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
+                    let opened = opened.with_drawn(drawn).teaching(learning, tokens);
                     let attempt = Some(attempt);
                     return Ok(Answer { opened, attempt });
                 }
                 Ok(Err(failure)) => {
                     drawn.refused(&failure);
                     let failure = failure.owed_to(request.routing);
+                    if teaches(&failure) {
+                        learning.failed();
+                    } else {
+                        drop(learning);
+                    }
                     let refusal = self.after(request, failure, claim, &mut progress, attempt);
                     // Who waits for its place finds it at rest.
                     drop(drawn);
@@ -198,6 +235,7 @@ impl Walker {
                 }
                 Err(error) => {
                     // It was not asked after all, and nothing is known of it.
+                    drop(learning);
                     drop(claim);
                     drawn.refund();
                     progress.take_back();
@@ -260,6 +298,11 @@ impl Walker {
         }
     }
 
+    fn pins(&self) -> MutexGuard<'_, Pins> {
+        // Every pin is whole by itself.
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The accounts that are asked.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountId>> {
         self.accounts.iter().map(Keyring::id)
@@ -305,12 +348,39 @@ impl Walker {
         (next, claim)
     }
 
-    pub(super) fn wants<'a>(&self, request: &'a ChatRequest, progress: &'a Progress) -> Wants<'a> {
+    /// Who asks with a request of these headers, which tells its session; `None` where no session counts.
+    #[must_use]
+    pub fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        let client = headers
+            .get(AUTHORIZATION)
+            .or_else(|| headers.get("x-api-key"))
+            .map(HeaderValue::as_bytes);
+        let caller = || Caller::of(headers, client.unwrap_or_default(), self.salt);
+        (self.routing == Order::Balanced).then(caller)
+    }
+
+    /// By what the candidates of a tier are ordered for a request of no session.
+    #[must_use]
+    pub fn by(&self) -> By<'_> {
+        by(self.routing, &self.learning, None, None)
+    }
+
+    pub(super) fn wants<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        progress: &'a Progress,
+    ) -> Wants<'a> {
         Wants {
             needs: &request.needs,
             preference: Preference::new(self.model_field, &request.wish),
             out: &progress.out,
             above_context: progress.above_context,
+            by: by(
+                self.routing,
+                &self.learning,
+                progress.session.map(|session| (session, self.salt)),
+                progress.pin.as_ref(),
+            ),
         }
     }
 
@@ -368,5 +438,24 @@ impl Walker {
 fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
     if let Some(least) = snapshot.least_context() {
         request.needs.weigh(least);
+    }
+}
+
+/// By what the candidates of a tier are ordered for a request of this session, whose last answer came from
+/// there.
+pub(super) fn by<'a>(
+    routing: Order,
+    parameters: &'a Parameters,
+    session: Option<(SessionKey, Salt)>,
+    pin: Option<&'a Pin>,
+) -> By<'a> {
+    match routing {
+        Order::Rank => By::Rank,
+        Order::Balanced => By::Cost {
+            rank_worth: parameters.rank_worth,
+            parameters,
+            pin,
+            session,
+        },
     }
 }

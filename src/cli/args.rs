@@ -368,7 +368,8 @@ fn arg(setting: &Setting) -> Option<Arg> {
             .long(setting.flag()?)
             .value_name(setting.takes())
             .help(format!("{}{default}", setting.meaning))
-            .help_heading(setting.group.title()),
+            .help_heading(setting.group.title())
+            .hide(!setting.group.is_shown()),
     )
 }
 
@@ -387,7 +388,8 @@ fn after_settings() -> String {
         "Without a flag, since others can see flags in the process list:\n{list}\n\
          Every flag is also an environment variable (--models-refresh-sec is MODELS_REFRESH_SEC).\n\
          Flags win over the environment, that over .env in the working directory, and that over\n\
-         ~/.config/free-llm-proxy/env."
+         ~/.config/free-llm-proxy/env.\n\
+         RANK_WORTH_SEC and LEARN_..., for measuring how candidates are chosen, are in docs/routing.md."
     )
 }
 

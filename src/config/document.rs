@@ -1,6 +1,6 @@
-//! The table, printed: `.env.example`, and the table of `docs/configuration.md`.
+//! The table, printed: `.env.example`, and the tables of `docs/configuration.md` and `docs/routing.md`.
 //!
-//! Run the tests with `UPDATE=1` to rewrite both files.
+//! Run the tests with `UPDATE=1` to rewrite the files.
 
 use super::table::{self, Group, Preset, Setting};
 use crate::provider::built_in;
@@ -42,7 +42,7 @@ pub fn env_file(reach: Reach, given: &[(&str, &str)]) -> String {
              # the `.env` of the working directory win over it. Lines that begin with `#` show defaults.\n"
         }
     });
-    for group in Group::ALL {
+    for group in Group::shown() {
         out += &format!("\n# --- {} ---\n\n", group.title());
         for setting in group.settings() {
             out += &format!("# {}.\n", setting.meaning);
@@ -95,13 +95,17 @@ fn assignment(name: &str, default: &str, given: &[(&str, &str)]) -> String {
 
 /// The settings as Markdown tables, one under each group's heading.
 #[must_use]
-pub fn markdown_table() -> String {
-    let tables = Group::ALL.map(|group| {
-        let rows: String = group.settings().map(row).collect();
-        let title = group.title();
-        format!("### {title}\n\n| variable | default | meaning |\n| --- | --- | --- |\n{rows}")
-    });
+pub fn markdown_tables() -> String {
+    let with_title = |group: Group| format!("### {}\n\n{}", group.title(), markdown_table(group));
+    let tables: Vec<_> = Group::shown().map(with_title).collect();
     tables.join("\n")
+}
+
+/// The settings of one group as a Markdown table.
+#[must_use]
+pub fn markdown_table(group: Group) -> String {
+    let rows: String = group.settings().map(row).collect();
+    format!("| variable | default | meaning |\n| --- | --- | --- |\n{rows}")
 }
 
 fn row(setting: &Setting) -> String {
@@ -147,14 +151,26 @@ pub(super) mod tests {
     #[test]
     fn s6_the_documentation_is_the_table() {
         keep("docs/configuration.md", |old| {
-            between(old, BEGIN, END, &markdown_table())
+            between(old, BEGIN, END, &markdown_tables())
         });
+    }
+
+    #[test]
+    fn s6_s11_1_the_documentation_of_routing_has_the_rest_of_the_table() {
+        keep("docs/routing.md", |old| {
+            between(old, BEGIN, END, &markdown_table(Group::Learning))
+        });
+        let shown = env_example() + &markdown_tables();
+        for setting in Group::Learning.settings() {
+            assert!(!shown.contains(setting.name), "{}", setting.name);
+        }
     }
 
     #[test]
     fn s6_the_sample_names_every_setting_and_holds_only_its_default() {
         let sample = env_example();
-        for setting in SETTINGS {
+        let shown = || SETTINGS.iter().filter(|setting| setting.group.is_shown());
+        for setting in shown() {
             assert!(
                 sample.contains(&format!("{}=", setting.name)),
                 "{}",
@@ -172,7 +188,7 @@ pub(super) mod tests {
             .into_iter()
             .map(|(_, read)| read.unwrap())
             .collect();
-        let names = SETTINGS.iter().map(|setting| setting.name);
+        let names = shown().map(|setting| setting.name);
         let names: std::collections::BTreeSet<_> = names.chain(SAMPLE_NAMES).collect();
         let sampled: std::collections::BTreeSet<_> = values.keys().copied().collect();
         assert_eq!(sampled, names);

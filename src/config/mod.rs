@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
+use crate::learnt::{Order, Parameters};
 use crate::model::ModelOrder;
 use crate::provider::Provider;
 use crate::redact::Secret;
@@ -37,7 +38,7 @@ pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
-pub use document::{Reach, env_example, env_file, markdown_table};
+pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
 pub use env_file::text_in_folder;
 pub use error::ConfigError;
 pub use read::listen_address;
@@ -87,6 +88,10 @@ pub struct Config {
     pub stream_keepalive: Option<Duration>,
     /// `LONG_WAIT_SEC`: longer waits are sent in the form that the client shows; `None` is never.
     pub long_wait: Option<Duration>,
+    /// `ROUTING`.
+    pub routing: Order,
+    /// `RANK_WORTH_SEC` and `LEARN_...`.
+    pub learning: Parameters,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub rate_limit_cooldown: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.

@@ -1,5 +1,6 @@
 //! From text to [`Config`]: every setting is read, and every error noted, before it ends.
 
+mod learning;
 mod providers;
 
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use super::aliases::aliases;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
-    seconds, seconds_or_zero,
+    routing, seconds, seconds_or_zero,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
 use crate::model::ModelOrder;
@@ -178,6 +179,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let plain_timeout = self.get("PLAIN_TIMEOUT_SEC", seconds);
         let stream_keepalive = self.get("STREAM_KEEPALIVE_SEC", period);
         let long_wait = self.get("LONG_WAIT_SEC", period);
+        let routing = self.get("ROUTING", routing);
+        let learning = self.learning();
         let rate_limit_cooldown = self.get("RATE_LIMIT_COOLDOWN_SEC", seconds_or_zero);
         let generic_error_cooldown = self.get("GENERIC_ERROR_COOLDOWN_SEC", seconds_or_zero);
         let log_level = self.get("LOG_LEVEL", log_level);
@@ -218,6 +221,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             plain_timeout,
             stream_keepalive: stream_keepalive?,
             long_wait: long_wait?,
+            routing: routing?,
+            learning: learning?,
             rate_limit_cooldown: rate_limit_cooldown?,
             generic_error_cooldown: generic_error_cooldown?,
             referer: referer?,

@@ -42,6 +42,10 @@ pub enum Group {
     Models,
     /// How the upstream is reached.
     Upstream,
+    /// By what candidates are ordered.
+    Routing,
+    /// The figures behind that order, for who measures: they are in `docs/routing.md` alone (spec §11.1).
+    Learning,
     /// How long anything may take.
     Waiting,
     /// How long a failed model is left alone.
@@ -56,12 +60,14 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Keys,
         Self::Providers,
         Self::Listening,
         Self::Models,
         Self::Upstream,
+        Self::Routing,
+        Self::Learning,
         Self::Waiting,
         Self::Cooldowns,
         Self::Telemetry,
@@ -78,12 +84,25 @@ impl Group {
             Self::Listening => "Listening",
             Self::Models => "Models",
             Self::Upstream => "Upstream",
+            Self::Routing => "Routing",
+            Self::Learning => "Learning",
             Self::Waiting => "Waiting",
             Self::Cooldowns => "Cooldowns",
             Self::Telemetry => "Logs and metrics",
             Self::Limits => "Limits on what comes in",
             Self::Outbound => "Outbound proxy",
         }
+    }
+
+    /// Those that the help, the sample file and the table of all settings show.
+    pub fn shown() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|group| group.is_shown())
+    }
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn is_shown(self) -> bool {
+        self != Self::Learning
     }
 
     /// Its settings.
@@ -104,6 +123,8 @@ impl Setting {
             | Group::Listening
             | Group::Models
             | Group::Upstream
+            | Group::Routing
+            | Group::Learning
             | Group::Waiting
             | Group::Cooldowns
             | Group::Telemetry
@@ -129,6 +150,7 @@ impl Setting {
             "TRAINING" => "allow|refuse",
             "CONFIG_FILE" => "FILE",
             "MODEL_ORDER" => "IDS",
+            "ROUTING" => "balanced|rank",
             "MODEL_FIELD" => "ignore|prefer|pin",
             "MODEL_ALIASES" => "NAME=ID,...",
             "FALLBACK_ROUTER" | "ALLOW_PAID" | "METRICS_AUTH" => "on|off",
@@ -152,7 +174,7 @@ impl Setting {
     /// Whether no other program is known to read a variable of this name (spec §12.1).
     pub(super) fn is_ours_alone(&self) -> bool {
         #[rustfmt::skip]
-        const GENERAL: [&str; 6] = ["HOST", "PORT", "LOG_LEVEL", "TRAINING", "PROVIDERS", "LOCAL_API_KEY"];
+        const GENERAL: [&str; 7] = ["HOST", "PORT", "LOG_LEVEL", "TRAINING", "PROVIDERS", "ROUTING", "LOCAL_API_KEY"];
         self.group != Group::Outbound && !GENERAL.contains(&self.name)
     }
 
@@ -197,7 +219,8 @@ const fn setting(
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = {
     use Group::{
-        Cooldowns, Keys, Limits, Listening, Models, Outbound, Providers, Telemetry, Upstream, Waiting,
+        Cooldowns, Keys, Learning, Limits, Listening, Models, Outbound, Providers, Routing, Telemetry, Upstream,
+        Waiting,
     };
     use Preset::{None, Required, Same, Text};
     &[
@@ -255,6 +278,42 @@ pub const SETTINGS: &[Setting] = {
             "The `HTTP-Referer` header sent upstream"),
         setting(Upstream, "OPENROUTER_TITLE", Text("free-llm-proxy"),
             "The `X-Title` header sent upstream"),
+
+        setting(Routing, "ROUTING", Text("balanced"),
+            "Who is asked first: whoever answers best and soonest as things are (`balanced`), or the best by rank, whatever happens (`rank`)"),
+
+        setting(Learning, "RANK_WORTH_SEC", Text("2"),
+            "Seconds that one place in the order is worth; may be 0"),
+        setting(Learning, "LEARN_HALF_LIFE_SEC", Text("60"),
+            "Seconds after which what was seen of a model counts half"),
+        setting(Learning, "LEARN_HALF_LIFE_MAX_SEC", Text("480"),
+            "The same at most, where costly findings double it; never below LEARN_HALF_LIFE_SEC"),
+        setting(Learning, "LEARN_SLOW_SEC", Text("3.75"),
+            "Seconds to the first token above which it is a costly finding; may be 0"),
+        setting(Learning, "LEARN_SLOW_FAILURE_SEC", Text("3"),
+            "Seconds above which a failure is a costly finding; may be 0"),
+        setting(Learning, "LEARN_SLOW_EVERY_SEC", Text("20"),
+            "Seconds in which one costly finding counts; may be 0"),
+        setting(Learning, "LEARN_PRIOR_TTFT_SEC", Text("1.5"),
+            "Seconds to the first token of a model of which nothing is known"),
+        setting(Learning, "LEARN_FAILURE_SEC", Text("1"),
+            "Seconds that a failure costs beyond the time it takes; may be 0"),
+        setting(Learning, "LEARN_TIGHT_SEC", Text("10"),
+            "Seconds that it costs more when the quota is used up; may be 0"),
+        setting(Learning, "LEARN_BREAK_SEC", Text("45"),
+            "Seconds that an answer costs that breaks off; may be 0"),
+        setting(Learning, "LEARN_BREAK_HALF_LIFE_SEC", Text("1800"),
+            "Seconds after which a break counts half"),
+        setting(Learning, "LEARN_STICKY_SEC", Text("1.5"),
+            "Seconds that are taken off for the model that gave a session's last answer; may be 0"),
+        setting(Learning, "LEARN_STICKY_ACCOUNT_SEC", Text("1"),
+            "Seconds that are taken off for its account; may be 0"),
+        setting(Learning, "LEARN_STICKY_FOR_SEC", Text("600"),
+            "Seconds after a session's last answer in which they are; may be 0"),
+        setting(Learning, "LEARN_FIRST_REST_SEC", Text("5"),
+            "Seconds of the first rest that the upstream did not advise, which doubles up to 120; may be 0"),
+        setting(Learning, "LEARN_LIMIT_MIN_SEC", Text("5"),
+            "Seconds that a first token is given at the least; may be 0"),
 
         setting(Waiting, "REQUEST_BUDGET_SEC", Text("120"),
             "Seconds after which a request starts no further attempt"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::{LogLevel, ModelField};
+use crate::learnt::Order;
 use crate::redact::Secret;
 
 /// The rule that a value violates.
@@ -97,6 +98,14 @@ pub(super) fn model_field(text: &str) -> Result<ModelField, Refusal> {
         "prefer" => Ok(ModelField::Prefer),
         "pin" => Ok(ModelField::Pin),
         _ => Err("must be ignore, prefer or pin"),
+    }
+}
+
+pub(super) fn routing(text: &str) -> Result<Order, Refusal> {
+    match text.to_ascii_lowercase().as_str() {
+        "balanced" => Ok(Order::Balanced),
+        "rank" => Ok(Order::Rank),
+        _ => Err("must be balanced or rank"),
     }
 }
 
@@ -254,6 +263,9 @@ mod tests {
         assert_eq!(model_field("Pin"), Ok(ModelField::Pin));
         assert_eq!(model_field("prefer"), Ok(ModelField::Prefer));
         assert!(model_field("best").is_err());
+        assert_eq!(routing("Balanced"), Ok(Order::Balanced));
+        assert_eq!(routing("rank"), Ok(Order::Rank));
+        assert!(routing("fast").is_err());
     }
 
     #[test]

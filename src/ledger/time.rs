@@ -4,9 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Now;
 
-/// The wall clock has leapt ahead of the steady one by more than this: the machine slept.
-const SLEPT: Duration = Duration::from_secs(2);
-
 /// A moment as buckets see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
@@ -49,15 +46,7 @@ pub(super) struct Running {
 impl Running {
     /// What it will be at `now`.
     pub(super) fn at(self, now: Now) -> Moment {
-        let moved = self.last.map_or(Duration::ZERO, |last| {
-            let steady = now.steady.saturating_duration_since(last.steady);
-            let wall = now.wall.duration_since(last.wall).unwrap_or_default();
-            if wall > steady.saturating_add(SLEPT) {
-                wall
-            } else {
-                steady
-            }
-        });
+        let moved = self.last.map_or(Duration::ZERO, |last| now.since(last));
         Moment {
             running: self.elapsed.saturating_add(moved),
             wall: now.wall,

@@ -28,7 +28,7 @@ pub use known::{Known, ToldBy};
 pub use local::{of_llama_props, of_ollama_show};
 pub use merge::{Lists, Merged, merge};
 pub use offered::{NotOffered, Offered, Source, WhyNot};
-pub use place::{Placed, Tier};
+pub use place::Placed;
 pub use provider_list::{Entry, ListError, Price, ProviderList};
 pub use quality::{BUILT_IN, Qualities, Quality, extract};
 pub use ranking::{Ranking, RankingError, Skipped};

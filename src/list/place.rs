@@ -7,20 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::quality::Quality;
-use crate::model::{CanonicalKey, ModelId, ModelOrder, Offer};
-
-/// The tiers, best first. What a request itself names comes before all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// `MODEL_ORDER` names it.
-    Ordered,
-    /// All others.
-    Rest,
-    /// The router that the ranking falls back on.
-    Fallback,
-    /// The user's own server.
-    Local,
-}
+use crate::model::{CanonicalKey, ModelId, ModelOrder, Offer, Place, Tier};
 
 /// An offer's place for requests of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +19,17 @@ pub struct Placed {
     /// How many models come before it in its tier; twins share a place, and so do models about
     /// which nothing is known.
     pub place: usize,
+}
+
+impl Placed {
+    /// The same without the offer.
+    #[must_use]
+    pub fn place(self) -> Place {
+        Place {
+            tier: self.tier,
+            place: u32::try_from(self.place).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// The ranking: its ids at OpenRouter and their models, best first.
@@ -54,9 +52,9 @@ pub(super) fn places(
         .map(|(at, offer)| {
             let slot = slots.of(offer);
             match lifted.iter().position(|entry| entry.is(offer)) {
-                Some(entry) => (Tier::Ordered, entry, slot, at),
-                None if offer.provider.is_local() => (Tier::Local, 0, at, at),
-                None => (Tier::Rest, 0, slot, at),
+                Some(entry) => (Tier::Ordered(entry), slot, at),
+                None if offer.provider.is_local() => (Tier::Local, at, at),
+                None => (Tier::Rest, slot, at),
             }
         })
         .collect();
@@ -64,14 +62,12 @@ pub(super) fn places(
     keyed.sort_unstable();
     let mut placed: Vec<Placed> = Vec::with_capacity(keyed.len());
     let mut last = None;
-    for (tier, entry, slot, at) in keyed {
+    for (tier, slot, at) in keyed {
         let place = match (placed.last(), last) {
-            (Some(before), Some((t, e, s))) if t == tier => {
-                before.place + usize::from((e, s) != (entry, slot))
-            }
+            (Some(before), Some((t, s))) if t == tier => before.place + usize::from(s != slot),
             _ => 0,
         };
-        last = Some((tier, entry, slot));
+        last = Some((tier, slot));
         placed.push(Placed { at, tier, place });
     }
     placed

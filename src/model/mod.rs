@@ -10,6 +10,7 @@ mod offer;
 mod order;
 mod provider_id;
 mod subject;
+mod tier;
 mod window;
 
 pub use capability::{Capabilities, Capability};
@@ -19,4 +20,5 @@ pub use offer::{Candidate, CanonicalKey, Offer};
 pub use order::{Lifted, ModelOrder};
 pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
+pub use tier::{Place, Tier};
 pub use window::window_of_auto;

@@ -47,7 +47,7 @@ impl Case<'_> {
     }
 
     fn common(&self) -> Ruling {
-        let generic = Rest::For(self.generic);
+        let generic = Rest::Unadvised(self.generic);
         let said = &self.said;
         match self.status {
             429 if self.quota().is_nothing => Ruling::candidate(Rest::UntilNextList),
@@ -88,7 +88,8 @@ impl Case<'_> {
 
     /// The same, or the usual one of a rate limit.
     pub(super) fn wait_or_usual(&self, unit: Option<Unit>) -> Rest {
-        self.stated(unit).unwrap_or(Rest::For(self.rate_limit))
+        self.stated(unit)
+            .unwrap_or(Rest::Unadvised(self.rate_limit))
     }
 }
 

@@ -186,7 +186,7 @@ impl Rules {
         Failure {
             outcome: Outcome::UpstreamError,
             scope: Scope::Model,
-            rest: Rest::For(self.generic_error_cooldown),
+            rest: Rest::Unadvised(self.generic_error_cooldown),
             status,
             cause,
             lesson: None,

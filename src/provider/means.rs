@@ -87,7 +87,7 @@ impl Case<'_> {
             Means::NotForThisAccount => Ruling::candidate(Rest::UntilNextList),
             Means::TooLarge => self.too_large(),
             Means::Overloaded if self.status == 429 => Ruling::model(self.wait_or_usual(None)),
-            Means::Overloaded => Ruling::model(Rest::For(self.generic)),
+            Means::Overloaded => Ruling::model(Rest::Unadvised(self.generic)),
             Means::Region => Ruling::of(Scope::Provider, Rest::For(REGION_REST)),
             Means::Busy => Ruling::candidate(Rest::For(BUSY_REST)),
             Means::Failed => Ruling::model(Rest::None),

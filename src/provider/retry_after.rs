@@ -175,7 +175,11 @@ mod tests {
                 .duration_since(now.wall)
                 .unwrap_or_default()
                 .as_secs_f64(),
-            Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => {
+            Rest::None
+            | Rest::Unadvised(_)
+            | Rest::Growing { .. }
+            | Rest::UntilNextList
+            | Rest::Doubling { .. } => {
                 panic!("no wait names this")
             }
         })

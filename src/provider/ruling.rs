@@ -114,8 +114,8 @@ impl Ruling {
 /// When a rest ends, if that is known.
 pub(super) fn date(rest: Rest, now: Now) -> Option<SystemTime> {
     match rest {
-        Rest::For(length) => Some(now.plus(length).wall),
+        Rest::For(length) | Rest::Unadvised(length) => Some(now.plus(length).wall),
         Rest::Until(date) => Some(date),
-        Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => None,
+        Rest::None | Rest::Growing { .. } | Rest::UntilNextList | Rest::Doubling { .. } => None,
     }
 }

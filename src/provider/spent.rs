@@ -129,7 +129,7 @@ impl Case<'_> {
         let wait = self.stated(self.quota().unit);
         match (per, self.end(per), wait) {
             (Per::Moment | Per::Second | Per::Minute, _, wait) => {
-                wait.unwrap_or(Rest::For(self.rate_limit))
+                wait.unwrap_or(Rest::Unadvised(self.rate_limit))
             }
             (_, End::At(date), _) => self.until(date),
             (Per::Hour | Per::Hours(_), End::Unknown, Some(wait)) => wait,

@@ -105,7 +105,11 @@ pub(super) fn left(rest: Rest, now: Now) -> Duration {
     match rest {
         Rest::For(length) => length,
         Rest::Until(date) => date.duration_since(now.wall).unwrap_or_default(),
-        Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => Duration::ZERO,
+        Rest::None
+        | Rest::Unadvised(_)
+        | Rest::Growing { .. }
+        | Rest::UntilNextList
+        | Rest::Doubling { .. } => Duration::ZERO,
     }
 }
 

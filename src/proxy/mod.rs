@@ -49,7 +49,10 @@ impl Proxy {
         let asked = accounts::asked(config, &client)?;
         let metrics = Arc::new(Metrics::new()?);
         let traffic = Arc::new(Traffic::new(Now::read()));
-        let registry = Arc::new(Registry::with_limits_of(config.providers.clone()));
+        let registry = Arc::new(Registry::with_limits_of(
+            config.providers.clone(),
+            config.learning,
+        ));
         let openrouter = asked
             .iter()
             .filter(|keys| keys.id().provider.is_openrouter() && keys.first().key.is_some());

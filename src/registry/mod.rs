@@ -33,6 +33,7 @@ pub use rests::{RestView, Rests, Standing, Wake};
 pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
+use crate::learnt::{Cells, Parameters};
 use crate::ledger::{FreeQuota, Per, Reservation};
 use crate::model::{AccountId, Capability, Offer, Subject, Whom};
 use crate::provider::{KeySaid, Provider};
@@ -47,6 +48,10 @@ pub struct Registry {
     rows: Vec<Arc<Provider>>,
     /// A std lock: it is held for a look-up or an insert, and never across an await.
     held: Mutex<Held>,
+    /// What attempts have taught; a lock of its own, which only a new list takes.
+    cells: Mutex<Cells>,
+    /// The figures behind that.
+    learning: Parameters,
     /// A lock of its own; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
     /// A lock of its own: nothing of it is on a request's way.
@@ -85,6 +90,8 @@ impl Default for Registry {
             snapshot: ArcSwapOption::empty(),
             rows: Vec::new(),
             held: Mutex::default(),
+            cells: Mutex::default(),
+            learning: Parameters::default(),
             filtered: Mutex::default(),
             outside: Mutex::default(),
             changes,
@@ -94,11 +101,13 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// One that knows the limits of these providers.
+    /// One that knows the limits of these providers, and forgets what attempts have taught as these
+    /// parameters say.
     #[must_use]
-    pub fn with_limits_of(rows: Vec<Arc<Provider>>) -> Self {
+    pub fn with_limits_of(rows: Vec<Arc<Provider>>, learning: Parameters) -> Self {
         Self {
             rows,
+            learning,
             ..Self::default()
         }
     }
@@ -129,6 +138,12 @@ impl Registry {
 
     /// Puts a snapshot in place that knows more of the same offers.
     pub fn enrich(&self, snapshot: Snapshot) {
+        let evidences = {
+            let candidates = snapshot.candidates().iter().map(|c| &**c);
+            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            cells.list(candidates, &self.learning, Now::read())
+        };
+        let snapshot = snapshot.with_evidences(evidences);
         let mut held = self.lock();
         let snapshot = held.list(snapshot, &self.rows, Now::read());
         self.snapshot.store(Some(Arc::new(snapshot)));

@@ -14,6 +14,7 @@ use unreached::Unreached;
 pub use wake::Wake;
 
 use crate::clock::Now;
+use crate::learnt;
 use crate::model::{Candidate, Capabilities, Capability, Subject, SubjectMap};
 use crate::request::FieldName;
 use crate::verdict::{Because, Rest};
@@ -36,6 +37,8 @@ struct Cooling {
     until_next_list: bool,
     /// How long it is, where the next one is to be longer ([`Rest::Doubling`]).
     grown: Option<Duration>,
+    /// The same of rests that nothing advised ([`Rest::Growing`]), while no success has come.
+    growing: Option<learnt::Growing>,
     because: Because,
     /// Those that find out whether it helped, oldest first: of a model one, of an account or a
     /// provider one more with each that is late.
@@ -136,13 +139,24 @@ impl Rests {
         now: Now,
     ) -> Option<Cooling> {
         let mut grown = None;
+        let mut growing = before.and_then(|before| before.growing);
         let next_list = || {
             self.next_list
                 .unwrap_or(Wake::Steady(now.plus(NEXT_LIST).steady))
         };
         let wake = match rest {
             Rest::None => return None,
-            Rest::For(length) => Wake::Steady(now.plus(length).steady),
+            Rest::For(length) | Rest::Unadvised(length) => Wake::Steady(now.plus(length).steady),
+            Rest::Growing {
+                first,
+                ceiling,
+                began,
+            } => {
+                let (next, length) =
+                    learnt::Growing::after(growing, began, first, ceiling, now.steady);
+                growing = Some(next);
+                Wake::Steady(now.plus(length).steady)
+            }
             Rest::Until(date) => Wake::Wall(date),
             Rest::UntilNextList => next_list(),
             Rest::Doubling { first, most } => {
@@ -161,6 +175,7 @@ impl Rests {
             wake,
             until_next_list,
             grown,
+            growing,
             because,
             probes: Vec::new(),
         })

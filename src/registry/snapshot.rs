@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::learnt::Evidences;
 use crate::ledger::Slot;
-use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, ProviderId, Subject};
+use crate::model::{
+    AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Subject, Tier,
+};
 
 /// One read of the lists, whole; nobody edits it.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct Snapshot {
     offers: Vec<Arc<Offer>>,
     /// In the order for requests without tools, and for those with.
     candidates: [Arc<[Arc<Candidate>]>; 2],
+    /// Where each of them stands.
+    places: [Arc<[Place]>; 2],
     accounts: Vec<Arc<AccountId>>,
     /// Provider and account of each of them.
     doors: Vec<[Subject; 2]>,
@@ -23,6 +28,8 @@ pub struct Snapshot {
     least_context: Option<u64>,
     /// Where each candidate stands in the ledger, by its index; empty until it is published.
     slots: Arc<[Slot]>,
+    /// What is known of each by its attempts; nothing until it is published.
+    evidences: Evidences,
     /// When it was read.
     pub fetched_at: SystemTime,
     /// Where it came from.
@@ -37,6 +44,9 @@ pub struct Parts {
     pub offers: Vec<Arc<Offer>>,
     /// The same in the order for requests with tools, where that is another.
     pub with_tools: Option<Vec<Arc<Offer>>>,
+    /// Where the offers stand, in the order of `offers` and in that of `with_tools`. An offer of which
+    /// that is not said has the first place of its tier.
+    pub places: [Vec<Place>; 2],
     /// The router that the list names to fall back on (spec §2.4): behind all but the user's own
     /// server, and no model of the list.
     pub fallback: Option<Offer>,
@@ -79,15 +89,20 @@ impl Snapshot {
         let Parts {
             mut offers,
             with_tools,
+            places,
             fallback,
             accounts,
             fetched_at,
             source,
         } = parts;
+        let [placed, placed_with_tools] = places;
+        let mut placed = placed_by_offer(&offers, placed);
         offers.retain(|offer| accounts.iter().any(|a| a.provider == offer.provider));
         let fallback = fallback.map(Arc::new);
         let plain = through_accounts(&offers, fallback.as_ref(), &accounts);
-        let with_tools = with_tools.map(|offers| {
+        let places = places_of(&plain, &placed);
+        let with_tools: Option<Arc<[_]>> = with_tools.map(|offers| {
+            placed = placed_by_offer(&offers, placed_with_tools);
             // One candidate, wherever it stands.
             let known: HashMap<_, _> = plain.iter().map(|c| (key(c), Arc::clone(c))).collect();
             let all = through_accounts(&offers, fallback.as_ref(), &accounts);
@@ -109,7 +124,12 @@ impl Snapshot {
             slots: Arc::default(),
             doors: accounts.iter().map(door).collect(),
             offers,
+            places: match &with_tools {
+                Some(candidates) => [places, places_of(candidates, &placed)],
+                None => [Arc::clone(&places), places],
+            },
             candidates: [Arc::clone(&plain), with_tools.unwrap_or(plain)],
+            evidences: Evidences::default(),
             accounts,
             models: std::mem::take(&mut names.models),
             names: names.found(),
@@ -136,6 +156,36 @@ impl Snapshot {
     pub fn in_order(&self, with_tools: bool) -> &[Arc<Candidate>] {
         let [plain, tools] = &self.candidates;
         if with_tools { tools } else { plain }
+    }
+
+    /// The offer of a candidate of its own through each account of its provider.
+    #[must_use]
+    pub fn through_accounts(&self, candidate: &Candidate) -> &[Arc<Candidate>] {
+        let all = self.candidates();
+        let is_same = |other: &Arc<Candidate>| other.model() == candidate.model();
+        let (before, after) = all.split_at_checked(candidate.index).unwrap_or((all, &[]));
+        let start = candidate.index - before.iter().rev().take_while(|c| is_same(c)).count();
+        let end = candidate.index + after.iter().take_while(|c| is_same(c)).count();
+        all.get(start..end).unwrap_or_default()
+    }
+
+    /// Where the candidates of that order stand, each in its turn.
+    #[must_use]
+    pub fn places(&self, with_tools: bool) -> &[Place] {
+        let [plain, tools] = &self.places;
+        if with_tools { tools } else { plain }
+    }
+
+    /// What is known of its candidates by their attempts.
+    #[must_use]
+    pub fn evidences(&self) -> &Evidences {
+        &self.evidences
+    }
+
+    /// The same, with what is known of its candidates.
+    #[must_use]
+    pub fn with_evidences(self, evidences: Evidences) -> Self {
+        Self { evidences, ..self }
     }
 
     /// Where a candidate of its own stands in the ledger; `None` before it was published.
@@ -187,6 +237,28 @@ impl Snapshot {
     pub fn least_context(&self) -> Option<u64> {
         self.least_context
     }
+}
+
+type PlacedByOffer = HashMap<(ProviderId, ModelId), Place>;
+
+fn placed_by_offer(offers: &[Arc<Offer>], places: Vec<Place>) -> PlacedByOffer {
+    let keys = offers.iter().map(|o| (o.provider.clone(), o.id.clone()));
+    keys.zip(places).collect()
+}
+
+fn places_of(candidates: &[Arc<Candidate>], placed: &PlacedByOffer) -> Arc<[Place]> {
+    let place = |candidate: &Arc<Candidate>| {
+        let offer = &candidate.offer;
+        let tier = match candidate.is_listed {
+            false => Tier::Fallback,
+            true if offer.provider.is_local() => Tier::Local,
+            true => Tier::Rest,
+        };
+        let placed = placed.get(&(offer.provider.clone(), offer.id.clone()));
+        let placed = placed.filter(|_| candidate.is_listed).copied();
+        placed.unwrap_or(Place { tier, place: 0 })
+    };
+    candidates.iter().map(place).collect()
 }
 
 fn key(candidate: &Candidate) -> (Arc<AccountId>, ModelId) {

@@ -17,6 +17,8 @@ mod refused;
 mod rewrite;
 mod routing;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::json::{self, Members, Raw};
@@ -277,6 +279,12 @@ impl ChatRequest {
             wish,
             bytes,
         })
+    }
+
+    /// Its top-level fields, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
+        let members = rewrite::top_level(&self.bytes).into_iter();
+        members.map(|member| (member.key, member.value))
     }
 
     /// Its size in bytes.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::fate::{Fate, fate};
 use super::headroom::none_lets_through;
+use super::price::{cost_of, total};
 use super::{Wants, largest};
 use crate::clock::Now;
+use crate::learnt::Cost;
 use crate::ledger::BucketId;
 use crate::model::{Candidate, Capability, Subject};
 use crate::registry::{Knowledge, Snapshot, Standing};
@@ -48,31 +50,74 @@ pub enum LeftOut {
     OverLimit(BucketId),
 }
 
+/// A candidate that could be asked.
+#[derive(Clone, Debug)]
+pub struct Awake {
+    /// Who.
+    pub candidate: Arc<Candidate>,
+    /// Models before it in its tier.
+    pub place: u32,
+    /// What the request would cost there; `None` where it is ordered by rank.
+    pub cost: Option<Cost>,
+}
+
 /// The candidates that could be asked now, each once, in the order in which they would be.
 #[must_use]
-pub fn awake(
-    snapshot: &Snapshot,
-    wants: Wants<'_>,
-    known: &Knowledge,
-    now: Now,
-) -> Vec<Arc<Candidate>> {
+pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Vec<Awake> {
     let sieve = Sieve::new(snapshot, wants, known, now);
-    let (mut awake, mut behind, mut last) = (Vec::<Arc<Candidate>>::new(), Vec::new(), Vec::new());
-    for candidate in wants.preference.of(snapshot, wants.needs) {
-        let to = match sieve.passes(candidate) {
-            Ok(Fate::AwakeBehind) => &mut behind,
-            Ok(Fate::AwakeUnreached | Fate::OverLimit(_)) => &mut last,
-            Ok(_) => &mut awake,
+    let mut found: Vec<(Rank, Awake)> = Vec::new();
+    let mut at: Option<(usize, _)> = None;
+    for placed in wants.preference.placed(snapshot, wants.needs) {
+        let tier = match at {
+            Some((tier, before)) => tier + usize::from(before != placed.tier),
+            None => 0,
+        };
+        at = Some((tier, placed.tier));
+        let kind = match sieve.passes(placed.candidate) {
+            Ok(Fate::AwakeBehind) => 1,
+            Ok(Fate::AwakeUnreached | Fate::OverLimit(_)) => 2,
+            Ok(_) => 0,
             Err(_) => continue,
         };
+        let candidate = Arc::clone(placed.candidate);
         // What is put first comes by again in its own place.
-        if !to.iter().any(|known| Arc::ptr_eq(known, candidate)) {
-            to.push(Arc::clone(candidate));
+        if found
+            .iter()
+            .any(|(_, known)| Arc::ptr_eq(&known.candidate, &candidate))
+        {
+            continue;
         }
+        let cost = cost_of(placed, snapshot, wants, known, now);
+        let place = placed.place;
+        found.push((
+            Rank {
+                kind,
+                tier,
+                cost: total(cost),
+            },
+            Awake {
+                candidate,
+                place,
+                cost,
+            },
+        ));
     }
-    awake.append(&mut behind);
-    awake.append(&mut last);
-    awake
+    // Stable: of two that cost the same the first is asked.
+    found.sort_by(|(one, _), (other, _)| {
+        (one.kind, one.tier)
+            .cmp(&(other.kind, other.tier))
+            .then(one.cost.total_cmp(&other.cost))
+    });
+    found.into_iter().map(|(_, awake)| awake).collect()
+}
+
+/// By what the awake are ordered, the first first.
+struct Rank {
+    /// With headroom and within reach; behind those; behind all.
+    kind: u8,
+    /// Tiers before its own.
+    tier: usize,
+    cost: f64,
 }
 
 /// The candidates that cannot be asked now, in the order of the snapshot, each with the reason.

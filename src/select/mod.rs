@@ -2,11 +2,13 @@
 //!
 //! Pure: a snapshot, what the request wants, what is known of rests and quotas and `now` go in, a [`Next`] comes
 //! out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and
-//! only as far as it takes: a thousand are usual, and nothing is put together for them.
+//! only as far as it takes: a thousand are usual, and nothing is put together for them. Where they are
+//! ordered by cost, that is until those that follow in the tier cannot be cheaper.
 
 mod explain;
 mod fate;
 mod headroom;
+mod price;
 mod shut;
 mod turn;
 mod unavailable;
@@ -15,19 +17,21 @@ mod wants;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use explain::{LeftOut, awake, left_out};
+pub use explain::{Awake, LeftOut, awake, left_out};
+pub use price::By;
 pub use turn::{USUAL, first_return};
 pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
-use crate::model::{Candidate, Capability, Offer};
+use crate::model::{Candidate, Capability, Offer, Tier};
 use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use headroom::none_lets_through;
+use price::{cost_of, start, total};
 use shut::Shut;
-use wants::are_met;
+use wants::{Placed, are_met};
 
 /// Who is asked next, or exactly why there is nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +95,14 @@ pub fn next<'s>(
     let shut = Shut::of(snapshot, known, now);
     // Those whose account rests are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
-        let candidates = wants.preference.of(snapshot, wants.needs);
-        for candidate in candidates.filter(|candidate| shut.has(candidate) == is_shut) {
+        for placed in wants.preference.placed(snapshot, wants.needs) {
+            let candidate = placed.candidate;
+            if round.is_decided(placed, wants.by) {
+                break;
+            }
+            if shut.has(candidate) != is_shut {
+                continue;
+            }
             is_listed = true;
             if !wants.are_met(candidate, known) {
                 continue;
@@ -100,10 +110,11 @@ pub fn next<'s>(
             is_able = true;
             if wants.fit(&candidate.offer) {
                 fits = true;
-                if round.asks(candidate, fate(candidate, snapshot, wants, known, now)) {
-                    return Next::Ask(candidate);
-                }
+                round.looks_at(placed, snapshot, wants, known, now);
             }
+        }
+        if let Some(best) = round.best {
+            return Next::Ask(start(best.placed(), snapshot, wants, known, now));
         }
         if shut.is_empty() || round.has_last() {
             break;
@@ -118,50 +129,123 @@ pub fn next<'s>(
         (true, true) => {}
     }
     if !fits && let Some(largest) = largest(snapshot, wants, known) {
-        for candidate in wants.preference.of(snapshot, wants.needs) {
-            if candidate.offer.is(largest)
-                && round.asks(candidate, fate(candidate, snapshot, wants, known, now))
-            {
-                return Next::Ask(candidate);
+        let candidates = wants.preference.placed(snapshot, wants.needs);
+        for placed in candidates.filter(|placed| placed.candidate.offer.is(largest)) {
+            if round.is_decided(placed, wants.by) {
+                break;
             }
+            round.looks_at(placed, snapshot, wants, known, now);
+        }
+        if let Some(best) = round.best {
+            return Next::Ask(start(best.placed(), snapshot, wants, known, now));
         }
     }
     match round.over_limit {
-        Some(candidate) if !round.has_last() && none_lets_through(snapshot, wants, known, now) => {
-            Next::Ask(candidate)
+        Some(kept) if !round.has_last() && none_lets_through(snapshot, wants, known, now) => {
+            Next::Ask(kept.candidate)
         }
         Some(_) | None => round.ends(),
+    }
+}
+
+/// The cheapest of the first tier that has one of its kind; of two that cost the same the first.
+#[derive(Clone, Copy)]
+struct Kept<'s> {
+    candidate: &'s Arc<Candidate>,
+    tier: Option<Tier>,
+    place: u32,
+    cost: f64,
+}
+
+impl<'s> Kept<'s> {
+    fn placed(self) -> Placed<'s> {
+        let Self {
+            candidate,
+            tier,
+            place,
+            ..
+        } = self;
+        Placed {
+            candidate,
+            tier,
+            place,
+        }
+    }
+
+    /// Whether one more of its kind would be kept instead.
+    fn gives_way(kept: Option<Self>, tier: Option<Tier>, cost: f64) -> bool {
+        kept.is_none_or(|kept| kept.tier == tier && cost < kept.cost)
+    }
+
+    fn keep(kept: &mut Option<Self>, new: Self) {
+        if Self::gives_way(*kept, new.tier, new.cost) {
+            *kept = Some(new);
+        }
     }
 }
 
 /// What a walk past the candidates has seen so far.
 #[derive(Default)]
 struct Round<'s> {
+    /// Awake, with headroom, and within reach.
+    best: Option<Kept<'s>>,
     /// Awake, but no connection came about lately: asked last (spec §10.4).
-    last: Option<&'s Arc<Candidate>>,
+    last: Option<Kept<'s>>,
     /// Awake, but a number that is not certain is used up: asked behind those with headroom.
-    behind: Option<&'s Arc<Candidate>>,
+    behind: Option<Kept<'s>>,
     /// By itself more than a quota lets through: asked only if that is so of all, as the size is a guess.
-    over_limit: Option<&'s Arc<Candidate>>,
+    over_limit: Option<Kept<'s>>,
     /// Somebody is probed, or busy.
     waits: bool,
     wakes_in: Option<Duration>,
 }
 
 impl<'s> Round<'s> {
-    /// Whether this candidate is asked; else what became of it is kept.
-    fn asks(&mut self, candidate: &'s Arc<Candidate>, fate: Fate) -> bool {
+    /// Whether neither this candidate nor one behind it can be better than the best until now.
+    fn is_decided(&self, placed: Placed<'_>, by: By<'_>) -> bool {
+        self.best
+            .is_some_and(|best| best.tier != placed.tier || best.cost <= by.at_least(placed.place))
+    }
+
+    /// Keeps what comes of an able candidate. What it costs is found first: who is not better than the
+    /// best is not looked at any further.
+    fn looks_at(
+        &mut self,
+        placed: Placed<'s>,
+        snapshot: &Snapshot,
+        wants: Wants<'_>,
+        known: &Knowledge,
+        now: Now,
+    ) {
+        let Placed {
+            candidate,
+            tier,
+            place,
+        } = placed;
+        let cost = total(cost_of(placed, snapshot, wants, known, now));
+        if !Kept::gives_way(self.best, tier, cost) {
+            return;
+        }
+        let fate = fate(candidate, snapshot, wants, known, now);
+        self.keeps(
+            Kept {
+                candidate,
+                tier,
+                place,
+                cost,
+            },
+            fate,
+        );
+    }
+
+    fn keeps(&mut self, new: Kept<'s>, fate: Fate) {
         let mut wakes = |left: Duration| {
             self.wakes_in = Some(self.wakes_in.map_or(left, |first| first.min(left)));
         };
         match fate {
-            Fate::Awake => return true,
-            Fate::AwakeBehind => {
-                self.behind.get_or_insert(candidate);
-            }
-            Fate::AwakeUnreached => {
-                self.last.get_or_insert(candidate);
-            }
+            Fate::Awake => Kept::keep(&mut self.best, new),
+            Fate::AwakeBehind => Kept::keep(&mut self.behind, new),
+            Fate::AwakeUnreached => Kept::keep(&mut self.last, new),
             Fate::Out => {}
             Fate::Resting(left) => wakes(left),
             Fate::Probing(late_in) => {
@@ -170,11 +254,8 @@ impl<'s> Round<'s> {
             }
             Fate::Spent { returns_in, .. } => returns_in.into_iter().for_each(wakes),
             Fate::Busy(_) => self.waits = true,
-            Fate::OverLimit(_) => {
-                self.over_limit.get_or_insert(candidate);
-            }
+            Fate::OverLimit(_) => Kept::keep(&mut self.over_limit, new),
         }
-        false
     }
 
     /// Whether there is somebody to ask, if nobody better is found.
@@ -184,7 +265,7 @@ impl<'s> Round<'s> {
 
     fn ends(self) -> Next<'s> {
         match (self.behind.or(self.last), self.waits, self.wakes_in) {
-            (Some(candidate), _, _) => Next::Ask(candidate),
+            (Some(kept), _, _) => Next::Ask(kept.candidate),
             (None, true, wakes_in) => Next::Wait { wakes_in },
             (None, false, Some(wakes_in)) => Next::None(Why::Resting { wakes_in }),
             (None, false, None) => Next::None(Why::Exhausted),

@@ -1,4 +1,5 @@
 mod accounts;
+mod cost;
 mod explain;
 mod headroom;
 mod turn;
@@ -44,6 +45,7 @@ fn parts(offers: Vec<Offer>) -> Parts {
     Parts {
         offers: offers.into_iter().map(Arc::new).collect(),
         with_tools: None,
+        places: Default::default(),
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,
@@ -173,6 +175,7 @@ fn wants(needs: &Needs) -> Wants<'_> {
         preference: Preference::None,
         out: &[],
         above_context: None,
+        by: By::Rank,
     }
 }
 
@@ -279,6 +282,7 @@ fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
         let snapshot = Snapshot::new(parts(models.collect()));
         let wants = Wants {
             above_context: *above_context,
+            by: By::Rank,
             ..wants(&long)
         };
         let selected = chosen(Some(&snapshot), wants, &Knowledge::default(), now);

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::price::By;
 use crate::config::ModelField;
-use crate::model::{Candidate, Offer, Subject};
+use crate::model::{Candidate, CanonicalKey, Offer, Place, Subject, Tier};
 use crate::registry::{Rests, Snapshot};
 use crate::request::{Needs, Wish};
 use crate::verdict::AccountLimit;
@@ -19,6 +20,8 @@ pub struct Wants<'a> {
     pub out: &'a [Out],
     /// An offer with this context found the prompt too long: only larger ones follow.
     pub above_context: Option<u64>,
+    /// By what the candidates of a tier are ordered.
+    pub by: By<'a>,
 }
 
 /// Whom an attempt has ruled out for its request, whatever rests beyond it.
@@ -123,6 +126,15 @@ impl<'a> Preference<'a> {
         snapshot: &'s Snapshot,
         needs: &Needs,
     ) -> impl Iterator<Item = &'s Arc<Candidate>> + use<'a, 's> {
+        self.placed(snapshot, needs).map(|placed| placed.candidate)
+    }
+
+    /// The same, and where they stand. What the request names is a tier before all.
+    pub(super) fn placed<'s>(
+        self,
+        snapshot: &'s Snapshot,
+        needs: &Needs,
+    ) -> impl Iterator<Item = Placed<'s>> + use<'a, 's> {
         let all = snapshot.in_order(needs.had_tools);
         let (name, all) = match self {
             Self::None => (None, all),
@@ -130,6 +142,37 @@ impl<'a> Preference<'a> {
             Self::Only(name) => (Some(name), &[][..]),
         };
         let named = name.into_iter().flat_map(|name| snapshot.named(name));
-        named.chain(all)
+        let mut place = 0;
+        let mut before: Option<&CanonicalKey> = None;
+        let named = named.map(move |candidate| {
+            let model = &candidate.offer.canonical;
+            let is_other = before.replace(model).is_some_and(|before| before != model);
+            place += u32::from(is_other);
+            Placed {
+                candidate,
+                tier: None,
+                place,
+            }
+        });
+        let places = snapshot.places(needs.had_tools);
+        named.chain(
+            all.iter()
+                .zip(places)
+                .map(|(candidate, &Place { tier, place })| Placed {
+                    candidate,
+                    tier: Some(tier),
+                    place,
+                }),
+        )
     }
+}
+
+/// A candidate, and where it stands for a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed<'s> {
+    pub(super) candidate: &'s Arc<Candidate>,
+    /// `None` of those that the request names.
+    pub(super) tier: Option<Tier>,
+    /// Models before it there.
+    pub(super) place: u32,
 }

@@ -19,8 +19,9 @@ use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
+use crate::learnt::{Caller, Opening};
 use crate::model::Offer;
-use crate::request::Wish;
+use crate::request::{ChatRequest, Wish};
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::verdict::Outcome;
@@ -30,6 +31,7 @@ pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
     asker: Asker,
+    caller: Option<Caller>,
     sent: Sent,
     phases: &Phases,
     request_id: &str,
@@ -55,6 +57,7 @@ pub(super) async fn complete(
             return error.response();
         }
     };
+    let session = caller.and_then(|caller| caller.session(|| opening(&request)));
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
     let trail = record.trail();
@@ -63,7 +66,10 @@ pub(super) async fn complete(
         let (app, phases) = (Arc::clone(app), phases.clone());
         Box::pin(async move {
             let walked = {
-                let walk = pin!(app.walker.walk(&request, wording.as_ref(), &mut record));
+                let walk = pin!(
+                    app.walker
+                        .walk(&request, session, wording.as_ref(), &mut record)
+                );
                 let walked = phases.unless(Phases::is_cut, walk).await;
                 if walked.is_none() {
                     // Before the walk is dropped, and its attempt with it.
@@ -140,6 +146,17 @@ pub(super) async fn enter(
         };
     }
     Ok(entered)
+}
+
+/// What of a request tells its session.
+fn opening(request: &ChatRequest) -> Opening<'_> {
+    let mut opening = Opening::default();
+    for (name, value) in request.fields() {
+        if let Some(slot) = opening.slot(&name) {
+            *slot = Some(value);
+        }
+    }
+    opening
 }
 
 /// The body of a request, unless it is too late to read one.

@@ -253,10 +253,11 @@ impl App {
         }
         if let Route::Complete(surface) = wanted {
             let asker = Asker::of(surface, request.headers());
+            let caller = self.walker.caller(request.headers());
             let sent = Sent::from(request);
             // Boxed, as is the walk within it: a connection holds the space for an answer's future
             // as long as it is open.
-            let completed = chat::complete(self, surface, asker, sent, phases, request_id);
+            let completed = chat::complete(self, surface, asker, caller, sent, phases, request_id);
             return Ok(Box::pin(completed).await);
         }
         if wanted == Route::CountTokens {

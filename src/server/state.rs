@@ -12,7 +12,7 @@ use crate::condition::{Condition, Known, Listed, Tally};
 use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
 use crate::registry::{Knowledge, RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
-use crate::select::{Next, Preference, Unavailable, Wants, Why, next, ruled};
+use crate::select::{By, Next, Preference, Unavailable, Wants, Why, next, ruled};
 use crate::telemetry::Gauges;
 use crate::units;
 use crate::verdict::Because;
@@ -106,7 +106,7 @@ impl State {
         let accounts = accounts.collect();
         Self {
             now,
-            list: snapshot.map(|snapshot| ListState::of(snapshot, known, now)),
+            list: snapshot.map(|snapshot| ListState::of(snapshot, app.walker.by(), known, now)),
             accounts,
             draining,
         }
@@ -187,13 +187,13 @@ impl State {
 }
 
 impl ListState {
-    fn of(snapshot: Arc<Snapshot>, known: &Knowledge, now: Now) -> Self {
+    fn of(snapshot: Arc<Snapshot>, by: By<'_>, known: &Knowledge, now: Now) -> Self {
         let same = |a: &Arc<Candidate>, b: &Arc<Candidate>| Arc::ptr_eq(&a.offer, &b.offer);
         let offers = snapshot.candidates().chunk_by(same);
         let models = offers
             .filter_map(|own| ModelState::of(own, known, now))
             .collect();
-        let (first_choice, numbers) = chosen(&snapshot, known, now);
+        let (first_choice, numbers) = chosen(&snapshot, by, known, now);
         Self {
             snapshot,
             models,
@@ -220,19 +220,25 @@ impl ListState {
 }
 
 /// The needs of a request without special needs.
-fn wants_nothing() -> Wants<'static> {
+fn wants_nothing(by: By<'_>) -> Wants<'_> {
     static NEEDS: LazyLock<Needs> = LazyLock::new(Needs::default);
     Wants {
         needs: &NEEDS,
         preference: Preference::None,
         out: &[],
         above_context: None,
+        by,
     }
 }
 
 /// The model that would be asked first by a request without special needs, or why there is none.
-fn chosen(snapshot: &Snapshot, known: &Knowledge, now: Now) -> (Option<ModelId>, Listed) {
-    let wants = wants_nothing();
+fn chosen(
+    snapshot: &Snapshot,
+    by: By<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> (Option<ModelId>, Listed) {
+    let wants = wants_nothing(by);
     let next = next(Some(snapshot), wants, known, now);
     let mut numbers = Listed {
         models: snapshot.offers().len(),

@@ -41,6 +41,7 @@ pub struct Metrics {
     open_streams: IntGauge,
     unauthorized: IntCounterVec,
     refused: IntCounter,
+    first_token_limit_hits: IntCounter,
 }
 
 /// What the gauges show, read when somebody asks.
@@ -147,6 +148,10 @@ impl Metrics {
             "freellm_connections_refused_total",
             "Connections beyond MAX_CONNECTIONS for which none that was idle could be closed.",
         )?;
+        let first_token_limit_hits = IntCounter::new(
+            "freellm_first_token_limit_hits_total",
+            "Attempts that were ended because their first token took too long while another model could be asked.",
+        )?;
         let build = IntGaugeVec::new(
             Opts::new(
                 "freellm_build_info",
@@ -155,7 +160,7 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 12] = [
+        let all: [Box<dyn Collector>; 13] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
@@ -167,6 +172,7 @@ impl Metrics {
             Box::new(open_streams.clone()),
             Box::new(unauthorized.clone()),
             Box::new(refused.clone()),
+            Box::new(first_token_limit_hits.clone()),
             Box::new(build),
         ];
         for collector in all {
@@ -186,6 +192,7 @@ impl Metrics {
             open_streams,
             unauthorized,
             refused,
+            first_token_limit_hits,
         })
     }
 
@@ -218,6 +225,11 @@ impl Metrics {
     /// An attempt has ended.
     pub fn attempt(&self, offer: &Offer, outcome: Outcome) {
         self.attempts_of(offer, outcome.as_str()).inc();
+    }
+
+    /// An attempt was ended by the limit on its first token (spec §11.3).
+    pub fn first_token_limit_hit(&self) {
+        self.first_token_limit_hits.inc();
     }
 
     /// There was no connection to ask over.

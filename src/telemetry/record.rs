@@ -157,6 +157,11 @@ impl RequestRecord {
         Attempt::begin(&self.trail, candidate)
     }
 
+    /// An attempt was ended, as its first token took too long.
+    pub fn first_token_limit_hit(&self) {
+        self.metrics.first_token_limit_hit();
+    }
+
     /// An attempt does not count, because there was no connection.
     pub fn unreached(&mut self, cause: Unreachable) {
         self.metrics.unreached(cause);

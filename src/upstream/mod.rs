@@ -140,7 +140,7 @@ impl Upstream {
         })
     }
 
-    /// Sends one request for a completion; the head of the answer may take `limit` from the moment
+    /// Sends one request for a completion, and says when it goes out; the head of the answer may take `limit` from the moment
     /// there is a connection.
     ///
     /// # Errors
@@ -151,12 +151,14 @@ impl Upstream {
         body: UpstreamBody,
         stream: bool,
         limit: Duration,
+        sent: impl Fn(),
     ) -> Result<Answered, SendError> {
         let route = match endpoint {
             Endpoint::Chat => &self.chat,
             Endpoint::Completions => &self.completions,
         };
         let make = |http2| {
+            sent();
             let mut request = route.request(Method::POST, body.clone(), http2);
             if stream {
                 let events = HeaderValue::from_static("text/event-stream");

@@ -2,7 +2,7 @@
 
 mod because;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use because::{Because, OutOf};
 
@@ -133,6 +133,17 @@ pub enum Rest {
     None,
     /// For this long.
     For(Duration),
+    /// Nothing said how long: no longer than this, which is how long it is by the ranking's order.
+    Unadvised(Duration),
+    /// The same, where rests grow (spec §11.2).
+    Growing {
+        /// How long at first.
+        first: Duration,
+        /// How long at the most.
+        ceiling: Duration,
+        /// When the attempt began that failed.
+        began: Instant,
+    },
     /// Until a date, which holds across a suspend (spec §4.3).
     Until(SystemTime),
     /// Until the list is read again.

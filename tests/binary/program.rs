@@ -67,6 +67,8 @@ impl Program {
             .env("PROXY_API_KEY", PROXY_KEY)
             .env("HOST", "127.0.0.1")
             .env("PORT", "0")
+            // What is asked after what is the ranking's order only then.
+            .env("ROUTING", "rank")
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {

@@ -100,7 +100,13 @@ pub fn live(seed: u64, count: u64) -> (Figures, Vec<String>) {
 async fn day(seed: u64, count: u64) -> (Figures, Vec<String>) {
     let world = World::new(Schedule::new(seed, count));
     let tasks = TaskTracker::new();
-    let (app, log, _refresh) = proxy(&world, &tasks);
+    let (dialled, serving) = (Arc::clone(&world), tasks.clone());
+    let connector = Connector::memory(move || {
+        let (near, far) = duplex(16 * 1024);
+        serving.spawn(Arc::clone(&dialled).serve(far));
+        Ok(near)
+    });
+    let (app, log, _refresh) = proxy(connector, "rank");
     while app.registry().snapshot().is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -224,10 +230,13 @@ fn seconds(date: &str) -> u64 {
     days * 86_400 + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19)
 }
 
-/// The proxy of the program, with its default settings, between in-memory pipes.
-fn proxy(world: &Arc<World>, tasks: &TaskTracker) -> (Arc<App>, Lines, JoinSet<()>) {
+/// The proxy of the program in front of this world, with its default settings except `ROUTING`; under
+/// `rank` it does not wait either, as the study's `rank` does not.
+pub fn proxy(world: Connector, routing: &'static str) -> (Arc<App>, Lines, JoinSet<()>) {
     let config = Config::read(|name: &str| {
         let value = match name {
+            "ROUTING" => routing,
+            "WAIT_SEC" if routing == "rank" => "0",
             "OPENROUTER_API_KEY" => "sk-or-v1-upstream-key-of-the-day",
             "PROXY_API_KEY" => "proxy-key",
             "MODELS_LIST_URL" => "http://world.test/list",
@@ -236,14 +245,8 @@ fn proxy(world: &Arc<World>, tasks: &TaskTracker) -> (Arc<App>, Lines, JoinSet<(
         };
         Some(value.to_owned())
     });
-    let (dialled, serving) = (Arc::clone(world), tasks.clone());
-    let connector = Connector::memory(move || {
-        let (near, far) = duplex(16 * 1024);
-        serving.spawn(Arc::clone(&dialled).serve(far));
-        Ok(near)
-    });
     let (log, lines) = Log::memory(LogLevel::Info);
-    let proxy = Proxy::build(&config.unwrap(), connector, log).unwrap();
+    let proxy = Proxy::build(&config.unwrap(), world, log).unwrap();
     let mut refresh = JoinSet::new();
     refresh.spawn(proxy.refresh.run());
     (proxy.app, lines, refresh)

@@ -3,6 +3,8 @@
 //!
 //! A few seeds by default; `DAY_SEEDS=20` runs that many, `DAY_SEED=n` a single one with all its
 //! findings. `--nocapture` prints the table.
+//!
+//! [`routing`] is another world, in which routers are compared (`docs/simulated-routing.md`).
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
@@ -22,6 +24,7 @@
 mod day;
 mod knowledge;
 mod plain;
+mod routing;
 mod schedule;
 mod world;
 

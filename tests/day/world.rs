@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::knowledge::{Knowledge, Probing, Tells, tells};
 use super::schedule::*;
 
-type Answer = Response<BoxBody<Bytes, Infallible>>;
+pub type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 pub struct World {
     pub schedule: Schedule,
@@ -310,7 +310,7 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-fn reply(status: u16, kind: &str, body: impl Into<Bytes>) -> Answer {
+pub fn reply(status: u16, kind: &str, body: impl Into<Bytes>) -> Answer {
     let body = Full::new(body.into()).boxed();
     let response = Response::builder()
         .status(status)
@@ -318,7 +318,7 @@ fn reply(status: u16, kind: &str, body: impl Into<Bytes>) -> Answer {
     response.body(body).unwrap()
 }
 
-fn recorded(failed: Failed, model: &str, stream: bool) -> Answer {
+pub fn recorded(failed: Failed, model: &str, stream: bool) -> Answer {
     let (status, headers, body) = failed.sent(model, Now::read().wall);
     let mut answer = if status == 200 && stream && body.starts_with("{\"error\"") {
         reply(200, "text/event-stream", format!("data: {body}\n\n"))

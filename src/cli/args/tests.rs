@@ -98,9 +98,15 @@ fn s8_the_list_of_settings_shows_defaults_and_no_values() {
             let name = setting
                 .flag()
                 .map_or(setting.name.to_owned(), |flag| format!("--{flag} "));
-            assert!(help.contains(&name), "{name} in\n{help}");
-            assert!(help.contains(setting.meaning), "{name} in\n{help}");
+            let is_shown = setting.group.is_shown();
+            assert_eq!(help.contains(&name), is_shown, "{name} in\n{help}");
+            assert_eq!(
+                help.contains(setting.meaning),
+                is_shown,
+                "{name} in\n{help}"
+            );
         }
+        assert!(help.contains("docs/routing.md"));
         assert!(!help.contains("VALUE") && help.contains("--request-budget-sec <SECONDS>"));
         assert!(help.contains("[default: 8080]"));
         assert!(help.contains("[default: UPSTREAM_TIMEOUT_SEC]"));

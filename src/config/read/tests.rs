@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{AllowOrigins, LogLevel, ModelField, SETTINGS};
+use crate::config::{AllowOrigins, Group, LogLevel, ModelField, SETTINGS};
+use crate::learnt::{Order, Parameters};
 use crate::model::ModelOrder;
 
 type Set = &'static [(&'static str, &'static str)];
@@ -42,8 +43,10 @@ fn s6_defaults() {
     assert_eq!(config.stream_idle_timeout, sec(30));
     assert_eq!(config.plain_timeout, None);
     assert_eq!(config.stream_keepalive, Some(sec(15)));
-    assert_eq!(config.wait, Some(sec(20)));
     assert_eq!(config.long_wait, Some(sec(300)));
+    assert_eq!(config.routing, Order::Balanced);
+    assert_eq!(config.wait, Some(sec(20)));
+    assert_eq!(config.learning, Parameters::default());
     assert_eq!(config.rate_limit_cooldown, sec(300));
     assert_eq!(config.generic_error_cooldown, sec(60));
     assert_eq!(config.referer, "https://github.com/promsoft/free-llm-proxy");
@@ -153,6 +156,28 @@ fn s6_an_empty_value_is_malformed_or_none() {
             }
         }
     }
+}
+
+#[test]
+fn s11_1_the_figures_behind_the_order_are_decimal_seconds() {
+    for setting in Group::Learning.settings() {
+        let read = |text| Config::read(with(&[(setting.name, text)]));
+        let usual = format!("{:?}", Parameters::default());
+        let changed = format!("{:?}", read("7200.25").unwrap().learning);
+        assert!(changed.contains("7200.25") && changed != usual, "{changed}");
+        for absurd in ["-1", "nan", "inf", "1e30", "315360001", "two"] {
+            let error = read(absurd).unwrap_err().to_string();
+            assert!(error.starts_with(setting.name), "{error}");
+        }
+        let divides = setting.name.contains("HALF_LIFE") || setting.name.contains("PRIOR");
+        assert_eq!(read("0").is_err(), divides, "{}", setting.name);
+    }
+    let half_lives = with(&[("LEARN_HALF_LIFE_SEC", "600")]);
+    let learning = Config::read(half_lives).unwrap().learning;
+    assert_eq!((learning.half_life, learning.half_life_max), (600.0, 600.0));
+    assert_eq!(Config::read(with(&[("WAIT_SEC", "0")])).unwrap().wait, None);
+    let by_rank = Config::read(with(&[("ROUTING", "rank")])).unwrap();
+    assert_eq!(by_rank.routing, Order::Rank);
 }
 
 #[test]

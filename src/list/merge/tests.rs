@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 
 use super::*;
+use crate::list::ToldBy;
 use crate::list::provider_list::ProviderList;
-use crate::list::{Tier, ToldBy};
+use crate::model::Tier;
 use crate::model::{Capabilities, Capability};
 use crate::provider::{List, OfferRow};
 

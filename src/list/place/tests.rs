@@ -49,7 +49,7 @@ fn told(offers: &[&str], order: &str, with_tools: bool) -> String {
     let words = placed.iter().map(|p| {
         let offer = &offers[p.at];
         let tier = match p.tier {
-            Tier::Ordered => "+",
+            Tier::Ordered(_) => "+",
             Tier::Rest => "",
             Tier::Fallback => "!",
             Tier::Local => "~",
@@ -111,11 +111,11 @@ fn s10_3_the_users_order_first_and_the_users_machine_last() {
         ("*",                   "0:r1:free 1:r2:free 1:groq/r2 2:groq/nobody ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
         ("nobody,*",            "+0:groq/nobody 0:r1:free 1:r2:free 1:groq/r2 ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
         ("R2",                  "+0:r2:free +0:groq/r2 0:r1:free 1:groq/nobody ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
-        ("groq/r2,nobody",      "+0:groq/r2 +1:groq/nobody 0:r1:free 1:r2:free ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
+        ("groq/r2,nobody",      "+0:groq/r2 +0:groq/nobody 0:r1:free 1:r2:free ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
         ("groq/auto",           "+0:groq/r2 +1:groq/nobody 0:r1:free 1:r2:free ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
-        ("groq/n*,r*",          "+0:groq/nobody +1:r1:free +2:r2:free +2:groq/r2 ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
+        ("groq/n*,r*",          "+0:groq/nobody +0:r1:free +1:r2:free +1:groq/r2 ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
         ("local/*",             "+0:local/r1 +1:local/r2 +2:local/zzz 0:r1:free 1:r2:free 1:groq/r2 2:groq/nobody"),
-        ("local/r2,openrouter/r2:free", "+0:local/r2 +1:r2:free 0:r1:free 1:groq/r2 2:groq/nobody ~0:local/r1 ~1:local/zzz"),
+        ("local/r2,openrouter/r2:free", "+0:local/r2 +0:r2:free 0:r1:free 1:groq/r2 2:groq/nobody ~0:local/r1 ~1:local/zzz"),
         ("gone,r1:free",        "+0:r1:free 0:r2:free 0:groq/r2 1:groq/nobody ~0:local/r1 ~1:local/r2 ~2:local/zzz"),
     ];
     for (order, expected) in rows {

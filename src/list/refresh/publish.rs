@@ -129,6 +129,10 @@ impl RefreshTask {
                 .in_order(with_tools)
                 .map(|(offer, _)| Arc::clone(offer))
         };
+        let places = [false, true].map(|with_tools| {
+            let placed = merged.in_order(with_tools);
+            placed.map(|(_, placed)| placed.place()).collect()
+        });
         let source = match (ranking, self.is_beside()) {
             (Some(_), _) => Source::Ranking,
             (None, true) => Source::Providers,
@@ -137,6 +141,7 @@ impl RefreshTask {
         Snapshot::new(Parts {
             offers: order(false).collect(),
             with_tools: (merged.plain != merged.with_tools).then(|| order(true).collect()),
+            places,
             fallback: merged.fallback.map(|offered| offered.offer),
             accounts: self.providers.accounts.clone(),
             fetched_at,

@@ -60,11 +60,12 @@ fn in_words(failure: &Failure) -> String {
     };
     let rest = match failure.rest {
         Rest::None => "none".to_owned(),
-        Rest::For(length) => format!("{}s", length.as_secs()),
+        Rest::For(length) | Rest::Unadvised(length) => format!("{}s", length.as_secs()),
         Rest::Until(date) => format!(
             "at +{}s",
             date.duration_since(now().wall).unwrap().as_secs()
         ),
+        Rest::Growing { .. } => "growing".to_owned(),
         Rest::UntilNextList => "next list".to_owned(),
         Rest::Doubling { first, most } => format!("{}s to {}s", first.as_secs(), most.as_secs()),
     };

@@ -28,8 +28,8 @@ impl ErrorBody<'_> {
         status: u16,
         usual: &Usual<impl Fn() -> Option<Rest>>,
     ) -> Ruling {
-        let generic = Rest::For(usual.generic);
-        let rate_limit = Rest::For(usual.rate_limit);
+        let generic = Rest::Unadvised(usual.generic);
+        let rate_limit = Rest::Unadvised(usual.rate_limit);
         let asked = || (usual.asked)();
         let account = |limit| Ruling::of(Scope::Account(limit), asked().unwrap_or(rate_limit));
         let key = |rest| Ruling::of(Scope::Key, rest);

@@ -42,6 +42,7 @@ fn resting() -> Arc<Registry> {
     registry.publish(Snapshot::new(Parts {
         offers: vec![Arc::new(model)],
         with_tools: None,
+        places: Default::default(),
         fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
         fetched_at: SystemTime::UNIX_EPOCH,

@@ -34,6 +34,7 @@ impl Line {
         let list = Snapshot::new(Parts {
             offers: vec![Arc::new(model)],
             with_tools: None,
+            places: Default::default(),
             fallback: None,
             accounts: vec![Arc::new(AccountId::openrouter())],
             fetched_at: SystemTime::UNIX_EPOCH,

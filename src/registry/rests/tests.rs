@@ -440,3 +440,44 @@ fn s4_7_a_probe_from_before_all_was_forgotten_ends_no_later_rest() {
     let later = start.plus(seconds(12));
     assert_eq!(rests.standing(&model(), later), Standing::Probing);
 }
+
+#[test]
+fn s11_2_rests_that_nothing_advised_grow_until_a_success() {
+    let start = now();
+    let mut rests = Rests::default();
+    let mut at = start;
+    let failed = |began: Now, ceiling| Rest::Growing {
+        first: seconds(5),
+        ceiling: seconds(ceiling),
+        began: began.steady,
+    };
+    for (ceiling, expected) in [
+        (300, 5),
+        (300, 10),
+        (300, 20),
+        (300, 40),
+        (60, 60),
+        (300, 120),
+    ] {
+        rests.rest(&model(), because(), failed(at, ceiling), at);
+        assert_eq!(left(&rests, at), seconds(expected));
+        // An attempt that began before says no more than the failure that led to the rest.
+        rests.rest(&model(), because(), failed(at, ceiling), at);
+        assert_eq!(left(&rests, at), seconds(expected));
+        at = at.plus(seconds(expected));
+    }
+    // What the upstream advises counts as it is, and the next that nothing advised goes on growing.
+    rests.rest(&model(), because(), Rest::For(seconds(7)), at);
+    assert_eq!(left(&rests, at), seconds(7));
+    at = at.plus(seconds(7));
+    rests.rest(&model(), because(), failed(at, 300), at);
+    assert_eq!(left(&rests, at), seconds(120));
+    at = at.plus(seconds(120));
+    // A success starts anew.
+    let probe = ask(&mut rests, at);
+    if let Some(number) = probe {
+        rests.probed(&model(), number, true);
+    }
+    rests.rest(&model(), because(), failed(at, 300), at);
+    assert_eq!(left(&rests, at), seconds(5));
+}

@@ -79,10 +79,13 @@ pub(super) fn subject(house: &Snapshot, name: &str) -> Subject {
 
 fn walk(house: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> String {
     let awake = awake(house, wants, known, now);
-    let names = awake.iter().map(|c| match &*c.account.label {
-        "groq#2" => format!("{}#2", c.offer.public_id),
-        _ => c.offer.public_id.to_string(),
-    });
+    let names = awake
+        .iter()
+        .map(|one| &one.candidate)
+        .map(|c| match &*c.account.label {
+            "groq#2" => format!("{}#2", c.offer.public_id),
+            _ => c.offer.public_id.to_string(),
+        });
     names.collect::<Vec<_>>().join(" ")
 }
 

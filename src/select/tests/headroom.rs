@@ -113,7 +113,8 @@ fn s10_5_who_is_asked_by_what_is_left() {
         let case = format!("{limits:?} {drawn:?}");
         let chosen = next(Some(&house), wants, &known, now);
         assert_eq!(in_words(&chosen), expected, "{case}");
-        let awake = awake(&house, wants, &known, now);
+        let awake = awake(&house, wants, &known, now).into_iter();
+        let awake: Vec<_> = awake.map(|one| one.candidate).collect();
         assert_eq!(labels(&awake), all, "{case}");
         if let Some(candidate) = chosen.candidate() {
             assert!(Arc::ptr_eq(candidate, &awake[0]), "{case}");

@@ -63,6 +63,12 @@ struct Through<'a> {
     model: &'a ModelId,
     provider: &'a ProviderId,
     account: &'a str,
+    /// What the request would cost there, in seconds, and of what that is made; absent where the order
+    /// is that of the ranking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_sec: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -111,12 +117,16 @@ impl<'a> View<'a> {
     ) -> Self {
         let needs = request.needs.capabilities();
         let candidates = explained.candidates.iter();
-        let through = candidates.clone().map(|candidate| Through {
-            model: &candidate.offer.public_id,
-            provider: &candidate.account.provider,
-            account: &candidate.account.label,
+        let through = candidates.clone().map(|awake| Through {
+            model: &awake.candidate.offer.public_id,
+            provider: &awake.candidate.account.provider,
+            account: &awake.candidate.account.label,
+            cost_sec: awake
+                .cost
+                .map(|cost| (cost.total() * 100.0).round() / 100.0),
+            cost: awake.cost.map(|cost| cost.to_string()),
         });
-        let candidates = candidates.map(|candidate| &candidate.offer.public_id);
+        let candidates = candidates.map(|awake| &awake.candidate.offer.public_id);
         // Both are in the order of the snapshot.
         let rests = state.list.iter().flat_map(|list| &list.models);
         let mut rests = rests.peekable();

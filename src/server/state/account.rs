@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::ledger::{BucketView, Counted, Per, Unit};
 use crate::model::{AccountId, ModelId, Subject};
 use crate::registry::{Knowledge, Rests, Snapshot, Standing};
-use crate::select::{LeftOut, left_out};
+use crate::select::{By, LeftOut, left_out};
 use crate::server::accounts::{Facts, KeyFacts};
 use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
@@ -152,7 +152,8 @@ pub(super) fn full(
     now: Now,
 ) -> HashMap<Arc<AccountId>, BucketView> {
     let mut full = HashMap::new();
-    for (candidate, why) in left_out(snapshot, wants_nothing(), known, now) {
+    // Who is left out is so in any order.
+    for (candidate, why) in left_out(snapshot, wants_nothing(By::Rank), known, now) {
         if let LeftOut::Spent { bucket, .. } = why
             && let Some(bucket) = known.ledger.bucket_view(bucket, now)
             && bucket.of != Counted::Model

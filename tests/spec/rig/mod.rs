@@ -447,6 +447,9 @@ fn usual(base: &str, name: &str) -> Option<String> {
         "WAIT_SEC" => Some("0".to_owned()),
         "MODELS_LIST_URL" => Some(format!("{base}{}", Simulator::LIST_PATH)),
         "UPSTREAM_BASE_URL" => Some(format!("{base}{}", Simulator::UPSTREAM_PATH)),
+        // What a row says of who is asked after whom is said of the ranking's order, and what it says
+        // of rests of their whole length. The rows of §11 set it otherwise.
+        "ROUTING" => Some("rank".to_owned()),
         _ => None,
     }
 }

@@ -407,9 +407,9 @@ proptest! {
             let shown = format!("{failure:?}");
             prop_assert!(!shown.contains(key));
             match failure.rest {
-                Rest::For(length) => prop_assert!(length <= Duration::from_secs(26 * 3600)),
+                Rest::For(length) | Rest::Unadvised(length) => prop_assert!(length <= Duration::from_secs(26 * 3600)),
                 Rest::Until(date) => prop_assert!(date <= now().wall + month),
-                Rest::None | Rest::UntilNextList | Rest::Doubling { .. } => {}
+                Rest::None | Rest::Growing { .. } | Rest::UntilNextList | Rest::Doubling { .. } => {}
             }
             if let Some(amount) = failure.quota.as_ref().and_then(|quota| quota.amount) {
                 prop_assert!((1..=Stated::MOST).contains(&amount));

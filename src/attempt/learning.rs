@@ -1,0 +1,94 @@
+//! What an attempt teaches of its candidate (spec §11.1).
+
+use std::time::Instant;
+
+use crate::clock::Now;
+use crate::learnt::{Evidence, Evidences, Parameters, Through};
+use crate::model::Candidate;
+use crate::registry::Snapshot;
+
+/// One attempt, from its beginning to its end. One that is dropped before it has brought anything has
+/// taught nothing: its client left, the way was closed, or what failed was not the candidate.
+#[derive(Debug)]
+pub(super) struct Learning {
+    evidences: Evidences,
+    index: usize,
+    parameters: Parameters,
+    began: Instant,
+    is_silent: bool,
+}
+
+impl Learning {
+    /// An attempt at a candidate of this snapshot begins.
+    pub(super) fn begins(
+        snapshot: Option<&Snapshot>,
+        candidate: &Candidate,
+        parameters: Parameters,
+        began: Instant,
+    ) -> Self {
+        let evidences = snapshot.map(|snapshot| snapshot.evidences().clone());
+        let learning = Self {
+            evidences: evidences.unwrap_or_default(),
+            index: candidate.index,
+            parameters,
+            began,
+            is_silent: true,
+        };
+        learning.teach(|evidence, through, _| evidence.began(through, began));
+        learning
+    }
+
+    /// Its stream has begun, to a prompt of about so many tokens.
+    pub(super) fn first_event(&mut self, prompt_tokens: u64) {
+        self.is_silent = false;
+        let (began, parameters) = (self.began, self.parameters);
+        self.teach(|evidence, through, now| {
+            evidence.first_event(through, began, prompt_tokens, &parameters, now);
+        });
+    }
+
+    /// Its plain answer is here, whole.
+    pub(super) fn plain_answer(mut self) {
+        self.is_silent = false;
+        let (began, parameters) = (self.began, self.parameters);
+        self.teach(|evidence, through, now| {
+            evidence.plain_answer(through, began, &parameters, now);
+        });
+    }
+
+    /// It has failed before it brought anything, by its candidate's fault.
+    pub(super) fn failed(mut self) {
+        self.is_silent = false;
+        let (began, parameters) = (self.began, self.parameters);
+        self.teach(|evidence, through, now| evidence.failed(through, began, &parameters, now));
+    }
+
+    /// The stream that had begun is whole.
+    pub(super) fn whole(self) {
+        let parameters = self.parameters;
+        self.teach(|evidence, through, now| evidence.whole(through, &parameters, now));
+    }
+
+    /// The stream that had begun broke off.
+    pub(super) fn broke(self) {
+        let parameters = self.parameters;
+        self.teach(|evidence, through, now| evidence.broke(through, &parameters, now));
+    }
+
+    fn teach(&self, learn: impl Fn(&mut Evidence, Through, Now)) {
+        let now = Now::read();
+        self.evidences
+            .teach(self.index, &self.parameters, now, |evidence, through| {
+                learn(evidence, through, now);
+            });
+    }
+}
+
+impl Drop for Learning {
+    fn drop(&mut self) {
+        if self.is_silent {
+            let began = self.began;
+            self.teach(|evidence, through, _| evidence.left(through, began));
+        }
+    }
+}

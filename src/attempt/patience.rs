@@ -1,0 +1,100 @@
+//! How long a stream's candidate is waited for while others could be asked (spec §11.3).
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::opened::{Opened, Unanswered};
+use super::progress::Progress;
+use super::walk::{BYTES_PER_TOKEN, Walker};
+use crate::clock::Now;
+use crate::learnt::{FirstTokenLimit, Order, first_token_limit};
+use crate::model::Candidate;
+use crate::registry::{Knowledge, Snapshot};
+use crate::request::ChatRequest;
+use crate::select::next;
+use crate::verdict::{Cause, Failure, Rest};
+
+impl Walker {
+    /// How long this candidate is given to its first useful event; `None` where nothing limits it but
+    /// `UPSTREAM_TIMEOUT_SEC`.
+    pub(super) fn patience(
+        &self,
+        snapshot: Option<&Snapshot>,
+        candidate: &Candidate,
+        request: &ChatRequest,
+        progress: &Progress,
+    ) -> Option<Duration> {
+        if self.routing == Order::Rank || !request.stream || progress.has_ended_one {
+            return None;
+        }
+        let provider = &self.keyring(&candidate.account)?.under(None).provider;
+        let most = self.times.at(provider).first_event;
+        let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
+        let now = Now::read();
+        let limit = snapshot?.evidences().with(candidate.index, |evidence| {
+            first_token_limit(evidence, tokens, most, &self.learning, now)
+        });
+        (limit < most).then_some(limit)
+    }
+
+    /// Waits so long for an answer that is being asked for, from the moment it was `sent`; then gives up
+    /// if the attempt may end by that, and else goes on waiting.
+    pub(super) async fn within(
+        &self,
+        limit: Option<Duration>,
+        asked: impl Future<Output = Result<Opened, Unanswered>>,
+        sent: &Notify,
+        may_end: impl FnOnce() -> bool,
+    ) -> Result<Opened, Unanswered> {
+        let Some(limit) = limit else {
+            return asked.await;
+        };
+        let mut asked = pin!(asked);
+        let over = async {
+            sent.notified().await;
+            sleep(limit).await;
+        };
+        tokio::select! {
+            biased;
+            answered = &mut asked => return answered,
+            () = over => {}
+        }
+        if !may_end() {
+            return asked.await;
+        }
+        Err(Unanswered::Late(Failure {
+            rest: Rest::None,
+            ..self.rules.broken(None, Cause::Timeout)
+        }))
+    }
+
+    /// Whether an attempt at this candidate may end by its limit now: somebody else is awake who could be
+    /// asked in time, and its account has enough of its day left to waste a request.
+    pub(super) fn may_end(
+        &self,
+        snapshot: Option<&Snapshot>,
+        candidate: &Candidate,
+        request: &ChatRequest,
+        progress: &Progress,
+        deadline: Instant,
+    ) -> bool {
+        let is_out_of_tries = progress.attempts >= self.max_attempts || Now::steady() >= deadline;
+        let wants = self.wants(request, progress);
+        let limit = |known: &Knowledge, now| {
+            let slot = snapshot.and_then(|snapshot| snapshot.slot(candidate));
+            let other = next(snapshot, wants, known, now).candidate();
+            FirstTokenLimit {
+                is_streamed: request.stream,
+                has_ended_one: progress.has_ended_one,
+                is_last: is_out_of_tries
+                    || other.is_none_or(|other| known.is_unreached(other.provider(), now)),
+                day_left: slot.and_then(|slot| known.ledger.day_left(slot, now)),
+            }
+        };
+        self.registry.with_known_now(limit).applies()
+    }
+}

@@ -1,0 +1,123 @@
+//! The evidence of all candidates, where every request reads it and every attempt adds to it.
+//!
+//! Nobody waits for anybody: what is known of a candidate is one value behind one pointer, and whoever
+//! adds to it puts another value in its place.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::{Evidence, Parameters, Through};
+use crate::clock::Now;
+use crate::model::{Candidate, SubjectMap};
+
+/// What is known of one candidate; nothing at first.
+#[derive(Debug, Default)]
+struct Cell(ArcSwapOption<Evidence>);
+
+impl Cell {
+    fn change(&self, parameters: &Parameters, now: Now, change: impl Fn(&mut Evidence)) {
+        self.0.rcu(|known| {
+            let mut evidence = known
+                .as_ref()
+                .map_or_else(|| Evidence::new(parameters, now), |known| (**known).clone());
+            change(&mut evidence);
+            Some(Arc::new(evidence))
+        });
+    }
+}
+
+/// The evidence of every candidate that is listed, from list to list.
+#[derive(Debug, Default)]
+pub struct Cells {
+    table: SubjectMap<Arc<Cell>>,
+}
+
+impl Cells {
+    /// A new list: its candidates in the order of their [`index`](Candidate::index), those of one offer
+    /// next to each other. What is known of them stays; of those that left all is forgotten.
+    #[must_use]
+    pub fn list<'a>(
+        &mut self,
+        candidates: impl IntoIterator<Item = &'a Candidate>,
+        parameters: &Parameters,
+        now: Now,
+    ) -> Evidences {
+        let before = std::mem::take(&mut self.table);
+        let mut lines: Vec<Line> = Vec::new();
+        let mut offer: Option<(&Candidate, usize)> = None;
+        for (index, candidate) in candidates.into_iter().enumerate() {
+            let known = before.get(candidate.itself());
+            let known = known.filter(|cell| !is_faded(cell, parameters, now));
+            let cell = known.map(Arc::clone).unwrap_or_default();
+            self.table
+                .insert(candidate.itself().clone(), Arc::clone(&cell));
+            let first = match offer {
+                Some((other, first)) if other.model() == candidate.model() => first,
+                Some(_) | None => index,
+            };
+            offer = Some((candidate, first));
+            let of_offer = first..index + 1;
+            for line in lines.get_mut(of_offer.start..).unwrap_or_default() {
+                line.of_offer = of_offer.clone();
+            }
+            lines.push(Line { cell, of_offer });
+        }
+        Evidences(lines.into())
+    }
+}
+
+fn is_faded(cell: &Cell, parameters: &Parameters, now: Now) -> bool {
+    let known = cell.0.load();
+    known
+        .as_ref()
+        .is_some_and(|evidence| evidence.is_faded(parameters, now))
+}
+
+/// The evidence of the candidates of one list, by their [`index`](Candidate::index). A request that began
+/// with an older list reads and writes the same.
+#[derive(Clone, Debug, Default)]
+pub struct Evidences(Arc<[Line]>);
+
+#[derive(Debug)]
+struct Line {
+    cell: Arc<Cell>,
+    /// The candidates of its offer: itself, and those through other accounts.
+    of_offer: Range<usize>,
+}
+
+impl Evidences {
+    /// Runs `read` on what is known of a candidate, if anything is.
+    pub fn with<T>(&self, index: usize, read: impl FnOnce(Option<&Evidence>) -> T) -> T {
+        match self.0.get(index) {
+            Some(line) => read(line.cell.0.load().as_deref()),
+            None => read(None),
+        }
+    }
+
+    /// Something was seen of a candidate: `learn` is run on what is known of it, and on what is known of
+    /// its offer through other accounts. It may run more than once, where others learn at the same time.
+    pub fn teach(
+        &self,
+        index: usize,
+        parameters: &Parameters,
+        now: Now,
+        learn: impl Fn(&mut Evidence, Through),
+    ) {
+        let Some(line) = self.0.get(index) else {
+            return;
+        };
+        for at in line.of_offer.clone() {
+            let through = if at == index {
+                Through::Its
+            } else {
+                Through::Another
+            };
+            if let Some(line) = self.0.get(at) {
+                line.cell
+                    .change(parameters, now, |evidence| learn(evidence, through));
+            }
+        }
+    }
+}

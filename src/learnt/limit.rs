@@ -1,0 +1,145 @@
+//! How long a stream's candidate is given to its first useful event (spec §11.3).
+
+use std::time::Duration;
+
+use super::fading::Fading;
+use super::{Evidence, Parameters};
+use crate::clock::Now;
+
+/// Prompts up to so many tokens are all alike.
+const USUAL_TOKENS: u64 = 8_000;
+
+/// Up to 8k, 32k, 128k, 512k tokens, and beyond.
+const CLASSES: usize = 5;
+
+/// Times that are remembered of each class, at most.
+const REMEMBERED: f64 = 2.0;
+
+/// What the samples of before anything was seen weigh, and their sigma.
+const PRIOR_SAMPLES: f64 = 2.0;
+const PRIOR_SIGMA: f64 = 0.5;
+
+/// The least sigma squared: two times that are alike by chance tell little.
+const LEAST_VARIANCE: f64 = 0.04;
+
+/// Quicker is as quick as this, in seconds: a logarithm knows no zero.
+const QUICKEST_SEC: f64 = 0.05;
+
+/// Of a hundred first events of a candidate as it is known, 99 come within this many sigmas.
+const SIGMAS_OF_P99: f64 = 2.33;
+
+/// The limit is beyond that by this.
+const BEYOND_P99: f64 = 1.5;
+
+/// The class of a prompt.
+fn class(prompt_tokens: u64) -> usize {
+    let bounds = [1, 4, 16, 64].map(|times| times * USUAL_TOKENS);
+    bounds.partition_point(|bound| *bound < prompt_tokens)
+}
+
+/// How much longer a prompt of this size may take than one of the usual size.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a guess of a size need not be exact"
+)]
+fn times_usual(prompt_tokens: u64) -> f64 {
+    prompt_tokens.max(USUAL_TOKENS) as f64 / USUAL_TOKENS as f64
+}
+
+/// The logarithms of times to the first useful event, as if each prompt had the usual size; apart per
+/// class of prompts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    classes: [Class; CLASSES],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Class {
+    logs: Fading,
+    /// The sum of the squares, of the same weight.
+    squares: Fading,
+}
+
+impl Times {
+    pub(super) fn add(&mut self, took_sec: f64, prompt_tokens: u64, weight: f64) {
+        let log = (took_sec / times_usual(prompt_tokens))
+            .max(QUICKEST_SEC)
+            .ln();
+        if let Some(class) = self.classes.get_mut(class(prompt_tokens)) {
+            class.logs.add_within(REMEMBERED, log, weight);
+            class.squares.add_within(REMEMBERED, log * log, weight);
+        }
+    }
+
+    pub(super) fn fade(&mut self, left: f64) {
+        for class in &mut self.classes {
+            class.logs = class.logs.faded(left);
+            class.squares = class.squares.faded(left);
+        }
+    }
+
+    /// Of all classes together.
+    pub(super) fn weight(&self) -> f64 {
+        self.classes.iter().map(|class| class.logs.weight).sum()
+    }
+
+    fn of(&self, prompt_tokens: u64) -> Class {
+        let class = self.classes.get(class(prompt_tokens)).copied();
+        class.unwrap_or_default()
+    }
+}
+
+/// The time that a stream's candidate is given to its first useful event, never above
+/// `upstream_timeout`; `evidence` is what is known of it, if anything is.
+#[must_use]
+pub fn first_token_limit(
+    evidence: Option<&Evidence>,
+    prompt_tokens: u64,
+    upstream_timeout: Duration,
+    parameters: &Parameters,
+    now: Now,
+) -> Duration {
+    let Class { logs, squares } = evidence.map_or_else(Class::default, |evidence| {
+        let (times, left) = evidence.times_at(now);
+        let class = times.of(prompt_tokens);
+        Class {
+            logs: class.logs.faded(left),
+            squares: class.squares.faded(left),
+        }
+    });
+    let prior = parameters.prior_ttft.ln();
+    let square = PRIOR_SIGMA.mul_add(PRIOR_SIGMA, prior * prior);
+    let mu = logs.mean(PRIOR_SAMPLES * prior, PRIOR_SAMPLES);
+    let mean_square = squares.mean(PRIOR_SAMPLES * square, PRIOR_SAMPLES);
+    let sigma = (mean_square - mu * mu).max(LEAST_VARIANCE).sqrt();
+    let p99 = SIGMAS_OF_P99.mul_add(sigma, mu).exp();
+    let seconds = BEYOND_P99 * p99 * times_usual(prompt_tokens);
+    let seconds = seconds.max(parameters.limit_min);
+    Duration::try_from_secs_f64(seconds)
+        .map_or(upstream_timeout, |limit| limit.min(upstream_timeout))
+}
+
+/// What decides whether an attempt may end by the limit at all.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstTokenLimit {
+    /// The answer is streamed: of a plain one nothing is seen before it is whole.
+    pub is_streamed: bool,
+    /// An earlier attempt of the request has ended by it.
+    pub has_ended_one: bool,
+    /// No other able candidate is left.
+    pub is_last: bool,
+    /// What is left of the account's day, 0 to 1, where that is known.
+    pub day_left: Option<f64>,
+}
+
+impl FirstTokenLimit {
+    /// An account with less than this left of its day wastes no request.
+    const LEAST_DAY: f64 = 0.1;
+
+    /// Whether it may.
+    #[must_use]
+    pub fn applies(self) -> bool {
+        let has_day = self.day_left.is_none_or(|left| left >= Self::LEAST_DAY);
+        self.is_streamed && !self.has_ended_one && !self.is_last && has_day
+    }
+}

@@ -1,0 +1,138 @@
+//! Which requests belong together, and who answered the last of them (spec §11.4).
+//!
+//! A session is a hash under a secret, of fixed size: no text of a header or a body is kept.
+
+mod opening;
+mod pins;
+mod rendezvous;
+
+use std::hash::Hasher as _;
+
+use http::HeaderMap;
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+pub use opening::Opening;
+pub use pins::{Pin, Pins, Sticks};
+pub use rendezvous::starts_on;
+
+/// What sessions are hashed with: the same for all replicas, and nobody else's to know. So a client cannot
+/// name another one's session, nor choose the account that it starts on.
+#[derive(Clone, Copy)]
+pub struct Salt([u8; 16]);
+
+impl Salt {
+    /// Of these bytes, which must be secret.
+    #[must_use]
+    pub fn new(secret: [u8; 16]) -> Self {
+        Self(secret)
+    }
+}
+
+impl Salt {
+    /// Of secrets: the same for all who have the same.
+    #[must_use]
+    pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hash = SipHasher13::new();
+        for secret in secrets {
+            part(&mut hash, secret.as_bytes());
+        }
+        Self(hash.finish128().as_bytes())
+    }
+}
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salt(***)")
+    }
+}
+
+/// A session of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(u128);
+
+/// The headers that tell a session, the first one first.
+const HEADERS: [&str; 7] = [
+    "x-session-id",
+    "x-claude-code-session-id",
+    "session-id",
+    "session_id",
+    "x-opencode-session",
+    "agent-session-id",
+    "helicone-session-id",
+];
+
+/// Who asks, and the session as far as the head of the request tells it. Of fixed size, whatever the
+/// headers hold.
+#[derive(Clone, Copy)]
+pub struct Caller {
+    /// The client.
+    hash: SipHasher13,
+    named: Option<SessionKey>,
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Caller(***)")
+    }
+}
+
+impl Caller {
+    /// What these headers tell of a request of this client.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, client: &[u8], salt: Salt) -> Self {
+        let mut hash = SipHasher13::new_with_key(&salt.0);
+        part(&mut hash, client);
+        let named = named_by(headers).map(|name| SessionKey::named(hash, name));
+        Self { hash, named }
+    }
+
+    /// The session that the request belongs to: by its headers, else by a field of its body, else by its
+    /// opening; `None` where there is none of them. The body is looked at only where no header tells.
+    #[must_use]
+    pub fn session<'a>(self, opening: impl FnOnce() -> Opening<'a>) -> Option<SessionKey> {
+        let of_body = || SessionKey::of_body(self.hash, &opening());
+        self.named.or_else(of_body)
+    }
+}
+
+impl SessionKey {
+    fn named(mut hash: SipHasher13, name: &[u8]) -> Self {
+        hash.write_u8(0);
+        part(&mut hash, name);
+        Self(hash.finish128().as_u128())
+    }
+
+    fn of_body(mut hash: SipHasher13, opening: &Opening<'_>) -> Option<Self> {
+        if let Some(name) = opening.name() {
+            return Some(Self::named(hash, name.as_bytes()));
+        }
+        hash.write_u8(1);
+        let mut is_empty = true;
+        for text in opening.texts() {
+            is_empty = false;
+            part(&mut hash, text.as_bytes());
+        }
+        if is_empty {
+            return None;
+        }
+        Some(Self(hash.finish128().as_u128()))
+    }
+
+    fn bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
+    }
+}
+
+/// Hashes one part, so that it cannot be taken for a piece of the next.
+fn part(hash: &mut SipHasher13, bytes: &[u8]) {
+    hash.write_u64(bytes.len() as u64);
+    hash.write(bytes);
+}
+
+/// What the first header that says something says. Of one that came several times the first counts.
+fn named_by(headers: &HeaderMap) -> Option<&[u8]> {
+    HEADERS.iter().find_map(|name| {
+        let value = headers.get(*name)?.as_bytes().trim_ascii();
+        (!value.is_empty()).then_some(value)
+    })
+}

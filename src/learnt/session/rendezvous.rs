@@ -1,0 +1,28 @@
+//! Which account of a provider a session starts on: each session has its own order of them, the same in
+//! every replica, and it changes little when one comes or goes.
+
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
+
+use super::{Salt, SessionKey};
+use crate::model::AccountId;
+
+/// The one of these accounts on which the session starts; `None` if there is none. The caller leaves out
+/// those without headroom.
+#[must_use]
+pub fn starts_on<'a>(
+    session: SessionKey,
+    accounts: impl IntoIterator<Item = &'a AccountId>,
+    salt: Salt,
+) -> Option<&'a AccountId> {
+    let score = |account: &&AccountId| {
+        let mut hash = SipHasher13::new_with_key(&salt.0);
+        hash.write(&session.bytes());
+        hash.write(account.provider.as_str().as_bytes());
+        hash.write_u8(0);
+        hash.write(account.label.as_bytes());
+        hash.finish()
+    };
+    accounts.into_iter().max_by_key(score)
+}

@@ -1,0 +1,208 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::*;
+use crate::json::Raw;
+
+const SALT: [u8; 16] = *b"0123456789abcdef";
+
+type Header = (&'static str, &'static [u8]);
+
+/// The session of a request with these headers and this body.
+fn session(headers: &[(&'static str, &[u8])], body: &str) -> Option<SessionKey> {
+    session_of("alice", headers, body)
+}
+
+fn session_of(client: &str, headers: &[(&'static str, &[u8])], body: &str) -> Option<SessionKey> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        map.append(HeaderName::from_static(name), value);
+    }
+    let body = Raw::parse(body.as_bytes(), 128).unwrap();
+    let mut opening = Opening::default();
+    for (name, value) in body.members() {
+        if let Some(slot) = opening.slot(&name) {
+            *slot = Some(value);
+        }
+    }
+    Caller::of(&map, client.as_bytes(), Salt::new(SALT)).session(|| opening)
+}
+
+const BODY: &str = r#"{"session_id":"b1","prompt_cache_key":"b2","metadata":{"user_id":"b3"},"conversation":"b4",
+    "messages":[{"role":"user","content":"hello"}]}"#;
+
+#[test]
+fn s11_4_the_headers_count_in_their_order_then_the_body() {
+    let named = |name: &'static [u8]| session(&[("x-session-id", name)], "{}");
+    #[rustfmt::skip]
+    let rows: &[(&[Header], &str, &[u8])] = &[
+        (&[("x-session-id", b"a")],                                    BODY, b"a"),
+        (&[("x-claude-code-session-id", b"a")],                        BODY, b"a"),
+        (&[("session-id", b"a")],                                      BODY, b"a"),
+        (&[("session_id", b"a")],                                      BODY, b"a"),
+        (&[("x-opencode-session", b"a")],                              BODY, b"a"),
+        (&[("agent-session-id", b"a")],                                BODY, b"a"),
+        (&[("helicone-session-id", b"a")],                             BODY, b"a"),
+        (&[("session_id", b"c"), ("session-id", b"b"), ("x-claude-code-session-id", b"a")], BODY, b"a"),
+        (&[("helicone-session-id", b"a"), ("x-session-id", b"b")],     BODY, b"b"),
+        // Several of one name, empty ones, bytes that are no text.
+        (&[("x-session-id", b"a"), ("x-session-id", b"b")],            BODY, b"a"),
+        (&[("x-session-id", b""), ("session_id", b"a")],               BODY, b"a"),
+        (&[("x-session-id", b"  "), ("session_id", b"a")],             BODY, b"a"),
+        (&[("x-session-id", b" a ")],                                  BODY, b"a"),
+        (&[("x-session-id", b"\xff\xfe\x80")],                         BODY, b"\xff\xfe\x80"),
+        (&[("x-request-id", b"a")],                                    BODY, b"b1"),
+        // The body.
+        (&[],                                                          BODY, b"b1"),
+        (&[], r#"{"prompt_cache_key":"b2","metadata":{"user_id":"b3"}}"#,    b"b2"),
+        (&[], r#"{"session_id":"","prompt_cache_key":"b2"}"#,                b"b2"),
+        (&[], r#"{"session_id":null,"prompt_cache_key":" ","metadata":{"user_id":"b3"}}"#, b"b3"),
+        (&[], r#"{"session_id":7,"metadata":{"user_id":["x"]},"conversation":"b4"}"#, b"b4"),
+        (&[], r#"{"metadata":"x","conversation":{"id":"b4"}}"#,              b"b4"),
+    ];
+    for (headers, body, expected) in rows {
+        let got = session(headers, body);
+        assert!(got.is_some());
+        assert_eq!(got, named(expected), "{headers:?} {body}");
+    }
+}
+
+#[test]
+fn s11_4_else_its_opening_tells_it() {
+    let opening = |system: &str, tools: &str, rest: &str| {
+        let body = format!(
+            r#"{{"system":"{system}","tools":[{tools}],"messages":[{{"role":"system","content":"s"}},{{"role":"user","content":"hello"}}{rest}]}}"#
+        );
+        session(&[], &body)
+    };
+    let first = opening("a", "1", "");
+    assert!(first.is_some());
+    let later = r#",{"role":"assistant","content":"x"},{"role":"user","content":"y"}"#;
+    assert_eq!(opening("a", "1", later), first, "a later turn");
+    #[rustfmt::skip]
+    let others = [
+        opening("b", "1", ""),
+        opening("a", "2", ""),
+        session(&[], r#"{"messages":[{"role":"user","content":"hello"}]}"#),
+        session(&[], r#"{"messages":[{"role":"user","content":"hell"}]}"#),
+        session(&[("x-session-id", b"hello")], "{}"),
+    ];
+    for (n, other) in others.into_iter().enumerate() {
+        assert!(other.is_some() && other != first, "{n}");
+    }
+    #[rustfmt::skip]
+    let none = ["{}", r#"{"prompt":"x"}"#, r#"{"messages":[]}"#, r#"{"messages":7,"tools":null,"system":null}"#];
+    for body in none {
+        assert_eq!(session(&[], body), None, "{body}");
+    }
+}
+
+#[test]
+fn s11_4_a_header_of_a_megabyte_is_a_session_of_fixed_size() {
+    let long = vec![b'x'; 1 << 20];
+    let got = session(&[("x-session-id", &long)], "{}");
+    assert!(got.is_some() && got != session(&[("x-session-id", &long[1..])], "{}"));
+    assert_eq!(size_of::<SessionKey>(), 16);
+}
+
+#[test]
+fn s11_4_sessions_are_apart_per_client_and_per_salt() {
+    let of = |client| session_of(client, &[("x-session-id", b"a")], "{}");
+    assert_ne!(of("alice"), of("bob"));
+    assert_eq!(of("alice"), of("alice"));
+    // Where one ends and the other begins is part of it.
+    let joined = |client, name| session_of(client, &[("x-session-id", name)], "{}");
+    assert_ne!(joined("al", b"ice"), joined("ali", b"ce"));
+    let with = |salt| {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-session-id", HeaderValue::from_static("a"));
+        Caller::of(&headers, b"alice", Salt::new(salt)).session(Opening::default)
+    };
+    assert_ne!(with(SALT), with([0; 16]));
+    assert_eq!(format!("{:?}", Salt::new(SALT)), "Salt(***)");
+}
+
+#[test]
+fn s11_4_a_pin_is_soft_and_ends() {
+    let [first, second] = ["groq", "groq#2"].map(|label| account("groq", label));
+    let (now, parameters) = (start(), Parameters::default());
+    let key = session(&[("x-session-id", b"a")], "{}").unwrap();
+    let mut pins = Pins::default();
+    assert!(pins.of(key).is_none());
+    pins.set(key, &candidate("m", &first), now);
+    #[rustfmt::skip]
+    let rows = [
+        ("m",     &first,  0.0,   Sticks::Fully,     2.5),
+        ("m",     &first,  600.0, Sticks::Fully,     2.5),
+        ("m",     &first,  600.5, Sticks::No,        0.0),
+        ("other", &first,  1.0,   Sticks::ByAccount, 1.0),
+        ("other", &first,  601.0, Sticks::No,        0.0),
+        ("m",     &second, 1.0,   Sticks::No,        0.0),
+    ];
+    for (id, account, later, expected, worth) in rows {
+        let pin = pins.of(key).unwrap();
+        let sticks = pin.sticks(&candidate(id, account), &parameters, after(now, later));
+        assert_eq!(sticks, expected, "{id} {account} {later}");
+        let circumstances = Circumstances { sticks, ..BARE };
+        let session = cost(None, circumstances, &parameters, now).session;
+        near(session, worth, id);
+    }
+    // The last answer counts.
+    pins.set(key, &candidate("m", &second), now);
+    let pin = pins.of(key).unwrap();
+    let sticks = |account| pin.sticks(&candidate("m", account), &parameters, now);
+    assert_eq!(
+        (sticks(&first), sticks(&second)),
+        (Sticks::No, Sticks::Fully)
+    );
+}
+
+#[test]
+fn s11_4_10_000_pins_at_most_and_the_oldest_goes() {
+    let candidate = candidate("m", &account("groq", "groq"));
+    let key = |n: u32| session(&[("x-session-id", n.to_string().as_bytes())], "{}").unwrap();
+    let mut pins = Pins::default();
+    for n in 0..10_000 {
+        pins.set(key(n), &candidate, start());
+        // One that goes on is not the oldest.
+        pins.set(key(0), &candidate, start());
+    }
+    assert_eq!(pins.len(), 10_000);
+    pins.set(key(10_000), &candidate, start());
+    pins.set(key(10_001), &candidate, start());
+    assert_eq!(pins.len(), 10_000);
+    let is_there = |n| pins.of(key(n)).is_some();
+    assert_eq!(
+        [0, 1, 2, 3, 9_999, 10_000, 10_001].map(is_there),
+        [true, false, false, true, true, true, true]
+    );
+}
+
+#[test]
+fn s11_4_each_session_starts_on_its_own_account() {
+    let labels = ["groq", "groq#2", "groq#3"];
+    let accounts = labels.map(|label| account("groq", label));
+    let key = |n: u32| session(&[("x-session-id", n.to_string().as_bytes())], "{}").unwrap();
+    let start = |n, accounts: &[&AccountId]| {
+        let on = starts_on(key(n), accounts.iter().copied(), Salt::new(SALT));
+        on.map(|account| account.label.to_string())
+    };
+    let [a, b, c] = &accounts;
+    let mut counts = [0; 3];
+    for n in 0..600 {
+        let on = start(n, &[a, b, c]).unwrap();
+        assert_eq!(start(n, &[c, a, b]).unwrap(), on, "in whatever order");
+        counts[labels.iter().position(|label| *label == on).unwrap()] += 1;
+        // Where another one has no headroom nothing changes.
+        for without in [[a, b], [b, c], [a, c]] {
+            if without.iter().any(|account| *account.label == *on) {
+                assert_eq!(start(n, &without).unwrap(), on);
+            }
+        }
+    }
+    assert!(
+        counts.iter().all(|count| (140..260).contains(count)),
+        "{counts:?}"
+    );
+    assert_eq!(start(0, &[]), None);
+}

@@ -1,0 +1,125 @@
+//! What a request would cost at a candidate (spec §11.1): the one function by which the walk, `explain`
+//! and the first choice order those of a tier.
+
+use std::sync::Arc;
+
+use super::Wants;
+use super::fate::{Fate, fate};
+use super::wants::Placed;
+use crate::clock::Now;
+use crate::learnt::{
+    Circumstances, Cost, Parameters, Pin, Salt, SessionKey, Sticks, cost, cost_at_least, starts_on,
+};
+use crate::model::Candidate;
+use crate::registry::{Knowledge, Snapshot};
+
+/// By what the candidates of a tier are ordered.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// By rank, whatever is known.
+    Rank,
+    /// By what the request would cost there.
+    Cost {
+        /// What one place is worth, in seconds.
+        rank_worth: f64,
+        /// The figures behind the formulas.
+        parameters: &'a Parameters,
+        /// Who gave the last answer of the request's session.
+        pin: Option<&'a Pin>,
+        /// That session, and what accounts are hashed with for it.
+        session: Option<(SessionKey, Salt)>,
+    },
+}
+
+impl By<'_> {
+    /// What no candidate of this place, or behind it, comes below.
+    pub(super) fn at_least(self, place: u32) -> f64 {
+        match self {
+            Self::Rank => 0.0,
+            Self::Cost {
+                rank_worth,
+                parameters,
+                pin,
+                ..
+            } => cost_at_least(place, rank_worth, pin.is_some(), parameters),
+        }
+    }
+}
+
+/// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank. What
+/// is known of attempts is read without a lock.
+pub(super) fn cost_of(
+    placed: Placed<'_>,
+    snapshot: &Snapshot,
+    wants: Wants<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> Option<Cost> {
+    let By::Cost {
+        rank_worth,
+        parameters,
+        pin,
+        ..
+    } = wants.by
+    else {
+        return None;
+    };
+    let Placed {
+        candidate, place, ..
+    } = placed;
+    let slot = snapshot.slot(candidate);
+    let circumstances = Circumstances {
+        place,
+        rank_worth,
+        tight: slot.map_or(0.0, |slot| known.ledger.tight(slot, now)),
+        sticks: pin.map_or(Sticks::No, |pin| pin.sticks(candidate, parameters, now)),
+    };
+    let evidences = snapshot.evidences();
+    Some(evidences.with(candidate.index, |evidence| {
+        cost(evidence, circumstances, parameters, now)
+    }))
+}
+
+/// Through which account a session starts that would ask this candidate: of those that may be asked for
+/// the same offer, and cost no more than a warm account is worth, the one that the session's hash says
+/// (spec §11.4). A session that the candidate's account has answered stays there.
+pub(super) fn start<'s>(
+    best: Placed<'s>,
+    snapshot: &'s Snapshot,
+    wants: Wants<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> &'s Arc<Candidate> {
+    let By::Cost {
+        session: Some((session, salt)),
+        parameters,
+        ..
+    } = wants.by
+    else {
+        return best.candidate;
+    };
+    let price = |candidate| {
+        let placed = Placed { candidate, ..best };
+        cost_of(placed, snapshot, wants, known, now).unwrap_or_default()
+    };
+    let cheapest = price(best.candidate);
+    if cheapest.session > 0.0 {
+        return best.candidate;
+    }
+    let most = cheapest.total() + parameters.sticky_account;
+    let may_be_asked = |candidate: &&'s Arc<Candidate>| {
+        Arc::ptr_eq(candidate, best.candidate)
+            || (price(candidate).total() <= most
+                && fate(candidate, snapshot, wants, known, now) == Fate::Awake)
+    };
+    let others = || snapshot.through_accounts(best.candidate).iter();
+    let of_offer = others().filter(may_be_asked).map(|c| &*c.account);
+    let account = starts_on(session, of_offer, salt);
+    let chosen = account.and_then(|account| others().find(|c| *c.account == *account));
+    chosen.unwrap_or(best.candidate)
+}
+
+/// The whole of it; nothing where it is ordered by rank.
+pub(super) fn total(cost: Option<Cost>) -> f64 {
+    cost.map_or(0.0, |cost| cost.total())
+}

@@ -1,0 +1,148 @@
+//! §11.1: the order that traffic teaches. The clock is paused, so each time is exact.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures_util::future::join;
+use serde_json::Value;
+use simulator::{Answer as Said, Plan, PlanEnd, Point, Script, Step};
+use tokio::time::{sleep, timeout};
+
+use crate::rig::{Rig, abc};
+
+const BALANCED: (&str, &str) = ("ROUTING", "balanced");
+
+/// Its first token takes so many milliseconds.
+fn slow(millis: u64) -> Step {
+    Step::from(Said {
+        first_delay_ms: millis,
+        ..Said::text("hello")
+    })
+}
+
+/// A stream of a session of its own.
+fn stream() -> Value {
+    static SESSIONS: AtomicU64 = AtomicU64::new(0);
+    let mut body = Rig::hello_stream();
+    body["session_id"] = SESSIONS.fetch_add(1, Relaxed).to_string().into();
+    body
+}
+
+/// `a` does this, and is well afterwards.
+fn a_does(steps: impl IntoIterator<Item = Step>) -> Script {
+    let steps: Vec<_> = steps.into_iter().collect();
+    abc().model("a:free", Plan::from(steps).then(PlanEnd::Ok))
+}
+
+/// Whom so many streams ask, one after the other.
+async fn streams(rig: &Rig, many: usize) -> String {
+    for _ in 0..many {
+        let answer = rig.chat(&stream()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    rig.asked()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_a_slow_favourite_is_left_until_that_is_forgotten() {
+    #[rustfmt::skip]
+    let rows = [
+        // routing, its first token takes, ms   at first   then   an hour later
+        ("balanced", 6_000,                     "a",       "b b",  "a"),
+        ("balanced", 2_000,                     "a",       "a a",  "a"),
+        ("rank",     6_000,                     "a",       "a a",  "a"),
+    ];
+    for (routing, millis, first, then, later) in rows {
+        let rig = Rig::paused(a_does([slow(millis)]), &[("ROUTING", routing)]).await;
+        let case = format!("{routing} {millis}");
+        assert_eq!(streams(&rig, 1).await, first, "{case}");
+        assert_eq!(streams(&rig, 2).await, then, "{case}");
+        sleep(Duration::from_secs(3600)).await;
+        assert_eq!(streams(&rig, 1).await, later, "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_a_failure_counts_beyond_its_rest() {
+    let fails = || Step::status(429, &[("Retry-After", "1")], "");
+    for (routing, then) in [("balanced", "b"), ("rank", "a")] {
+        let rig = Rig::paused(a_does([fails()]), &[("ROUTING", routing)]).await;
+        assert_eq!(streams(&rig, 1).await, "a b", "{routing}");
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(streams(&rig, 1).await, then, "{routing}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_what_is_silent_now_is_passed_over_now() {
+    #[rustfmt::skip]
+    let rows = [
+        // routing, silent for, ms   whom both ask
+        ("balanced", 3_000,          "a b"),
+        ("balanced", 1_000,          "a a"),
+        ("rank",     3_000,          "a a"),
+    ];
+    for (routing, millis, expected) in rows {
+        let rig = Rig::paused(a_does([slow(6_500)]), &[("ROUTING", routing)]).await;
+        let second = async {
+            sleep(Duration::from_millis(millis)).await;
+            rig.chat(&stream()).await
+        };
+        let (first, second) = join(rig.chat(&stream()), second).await;
+        assert_eq!((first.status, second.status), (200, 200));
+        assert_eq!(rig.asked(), expected, "{routing} {millis}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_a_client_that_leaves_has_taught_nothing() {
+    let rig = Rig::paused(a_does([slow(60_000)]), &[BALANCED]).await;
+    let body = stream();
+    let left = timeout(Duration::from_secs(5), rig.chat(&body)).await;
+    assert!(left.is_err());
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(streams(&rig, 2).await, "a a a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_answers_that_break_off_count_for_half_an_hour() {
+    let rig = Rig::paused(a_does([Step::Close(Point::MidBody)]), &[BALANCED]).await;
+    let broken = rig.chat(&stream()).await;
+    assert!(broken.text().contains("upstream_error"), "{broken:?}");
+    assert_eq!(streams(&rig, 1).await, "a b");
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(streams(&rig, 1).await, "b");
+    sleep(Duration::from_secs(6 * 3600)).await;
+    assert_eq!(streams(&rig, 1).await, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_7_explain_shows_what_each_would_cost() {
+    let rig = Rig::paused(a_does([slow(6_000)]), &[BALANCED]).await;
+    streams(&rig, 1).await;
+    let explained = rig.post("/admin/explain", &stream()).await;
+    let explained = explained.json();
+    let told = explained["through"].as_array().unwrap().iter();
+    let told: Vec<_> = told
+        .map(|one| {
+            (
+                one["model"].as_str().unwrap(),
+                &one["cost"],
+                &one["cost_sec"],
+            )
+        })
+        .collect();
+    let text = |words: &str| Value::from(words);
+    #[rustfmt::skip]
+    let expected = [
+        ("b:free", text("2.0 s for its place, 1.5 s to the first token, 0.1 s for failures"), Value::from(3.56)),
+        ("a:free", text("3.8 s to the first token"),                                          Value::from(3.78)),
+        ("c:free", text("4.0 s for its place, 1.5 s to the first token, 0.1 s for failures"), Value::from(5.56)),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(id, words, sec)| (*id, words, sec))
+        .collect();
+    assert_eq!(told, expected);
+    assert_eq!(streams(&rig, 1).await, "b", "as explained");
+}
