@@ -56,7 +56,7 @@ export class Demo {
     this.logFile = join(folder, `${command}.log`);
     const log = openSync(this.logFile, 'w');
     // What the page makes of a 503 is checked here, not how long the proxy waits before it says so.
-    const env = { PATH: process.env.PATH, HOME: folder, WAIT_SEC: '0', ...settings };
+    const env = { PATH: process.env.PATH, HOME: folder, ROUTING: 'rank', WAIT_SEC: '0', ...settings };
     this.process = spawn(process.env.FREE_LLM_PROXY_BIN, [command, ...flags], { cwd: folder, env, stdio: ['ignore', log, log] });
     process.on('exit', () => this.process.kill('SIGKILL'));
   }
