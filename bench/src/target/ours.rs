@@ -18,6 +18,8 @@ pub(super) struct Ours<'a> {
     pub(super) address: SocketAddr,
     /// Where its ranking is.
     pub(super) ranking: String,
+    /// Its `ROUTING`.
+    pub(super) routing: &'static str,
     /// Where its completions go.
     pub(super) base: String,
     /// The upstream is behind TLS and has this certificate.
@@ -47,6 +49,7 @@ impl Ours<'_> {
                 .env("HOST", self.address.ip().to_string())
                 .env("PORT", self.address.port().to_string())
                 .env("MODELS_LIST_URL", &self.ranking)
+                .env("ROUTING", self.routing)
                 .env("UPSTREAM_BASE_URL", &self.base);
             if let Some(certificate) = self.trusted {
                 command.env("SSL_CERT_FILE", &certificate.certificate);

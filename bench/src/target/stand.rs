@@ -150,9 +150,10 @@ impl Stand {
         behind: Behind,
     ) -> Result<Ours<'a>> {
         let upstream = self.upstream(behind)?;
-        let ranking = match behind {
-            Behind::Plain | Behind::Tls(_) => upstream::RANKING,
-            Behind::Limited => upstream::RANKING_LIMITED,
+        let (ranking, routing) = match behind {
+            Behind::Plain | Behind::Tls(_) => (upstream::RANKING, "balanced"),
+            // By what it learns it would soon ask the limited model no more, and nothing would fail over.
+            Behind::Limited => (upstream::RANKING_LIMITED, "rank"),
         };
         let (scheme, trusted) = match behind {
             Behind::Plain | Behind::Limited => ("http", None),
@@ -163,6 +164,7 @@ impl Stand {
             binary,
             address,
             ranking: format!("http://{}{ranking}", self.upstream.address),
+            routing,
             base: format!("{scheme}://{upstream}/api/v1"),
             trusted,
         })
