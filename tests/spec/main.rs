@@ -24,6 +24,7 @@ mod s10_4_refusals;
 mod s10_4_scopes;
 mod s10_5_ledger;
 mod s10_6_fields;
+mod s10_6_mended;
 mod s10_7_lists;
 mod s10_8_explained;
 mod s10_8_shown;
