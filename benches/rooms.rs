@@ -14,12 +14,13 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     for path in paths::all() {
+        let ready = path.build();
         let (room, given) = path.name.split_once('/').unwrap_or((path.name, "once"));
         let mut group = criterion.benchmark_group(room);
-        if let Some(bytes) = path.bytes {
+        if let Some(bytes) = ready.bytes {
             group.throughput(Throughput::Bytes(bytes));
         }
-        group.bench_function(given, |bencher| bencher.iter(&path.once));
+        group.bench_function(given, |bencher| bencher.iter(&ready.once));
         group.finish();
     }
     criterion.final_summary();

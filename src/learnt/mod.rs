@@ -23,4 +23,4 @@ pub use evidence::{Evidence, Through, teaches};
 pub use limit::{FirstTokenLimit, first_token_limit};
 pub use parameters::{Order, Parameters};
 pub use rests::Growing;
-pub use session::{Caller, Opening, Pin, Pins, Salt, SessionKey, Sticks, starts_on};
+pub use session::{Caller, Pin, Pins, Salt, SessionKey, Sticks, starts_on};

@@ -11,13 +11,12 @@ mod endpoint;
 mod limits;
 mod names;
 mod needs;
+mod opening;
 mod policy;
 mod prompt;
 mod refused;
 mod rewrite;
 mod routing;
-
-use std::borrow::Cow;
 
 use bytes::Bytes;
 
@@ -33,8 +32,9 @@ use limits::Counts;
 pub use limits::{MAX_FIELDS, MAX_MESSAGES, MAX_PARTS, MAX_STOPS, MAX_TOOLS};
 pub use names::Names;
 pub use needs::Needs;
+pub use opening::Opening;
 pub use policy::Fields;
-use prompt::Prompt;
+use prompt::{Messages, Prompt};
 pub use refused::FieldName;
 pub use routing::Routing;
 
@@ -55,6 +55,8 @@ pub struct ChatRequest {
     pub routing: Routing,
     /// A stream's usage was asked for (`stream_options.include_usage`).
     pub wants_usage: bool,
+    /// What of it tells its session.
+    pub opening: Opening,
 }
 
 /// What a request's `model` says.
@@ -211,14 +213,15 @@ impl ChatRequest {
         let mut fields = Seen::default();
         let mut names = Names::default();
         let mut edits = Edits::default();
-        let mut has_images = false;
+        let mut opening = Opening::default();
+        let mut messages = Messages::default();
         let mut counts = Counts::default();
         let mut routing = Routing::Ours;
         while let Some(member) = members
             .next_through(|name, value| {
                 match name {
                     "messages" if endpoint == Endpoint::Chat => {
-                        has_images = prompt::has_images(value, &mut counts)?;
+                        messages = Messages::read(value, &mut counts)?;
                     }
                     "tools" => {
                         let of_tools = Routing::of_tools(value, &mut counts.tools)?;
@@ -241,6 +244,7 @@ impl ChatRequest {
                 *slot = Some(member.value);
             }
             edits.see(&member);
+            opening.see(&member, &messages, &bytes);
             names.add(member.key, known)?;
         }
         counts.check()?;
@@ -259,7 +263,10 @@ impl ChatRequest {
         if let Some(expected) = endpoint.misfit(input.kind()) {
             return Err(InvalidRequest::WrongType { field, expected });
         }
-        let prompt = Prompt::new(bytes.slice_ref(input.text().as_bytes()), has_images);
+        let prompt = Prompt::new(
+            bytes.slice_ref(input.text().as_bytes()),
+            messages.has_images,
+        );
         let wish = match present(fields.model).map(|v| v.as_str()) {
             None => Wish::Auto,
             Some(Some(name)) if name == "auto" => Wish::Auto,
@@ -277,14 +284,9 @@ impl ChatRequest {
             needs,
             stream,
             wish,
+            opening,
             bytes,
         })
-    }
-
-    /// Its top-level fields, in their order.
-    pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
-        let members = rewrite::top_level(&self.bytes).into_iter();
-        members.map(|member| (member.key, member.value))
     }
 
     /// Its size in bytes.

@@ -1,7 +1,8 @@
-//! The size of a prompt, and whether it has images (spec §4.1).
+//! The size of a prompt, and whether it has images (spec §4.1); where its first message of the user's is.
 //!
 //! Examined only when it may matter: most prompts are far smaller than any context.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -81,28 +82,47 @@ fn text_bytes(part: Raw<'_>) -> u64 {
         .map_or(0, |text| text.len() as u64)
 }
 
-/// Steps over `messages`, counts them and their parts, and returns whether one of them has an
-/// image. Of a duplicate name the last one counts, as with [`Raw::get`].
-pub(super) fn has_images(messages: &mut Reader<'_>, counts: &mut Counts) -> Result<bool, Error> {
-    let mut any = false;
-    messages.array(|message| {
-        let mut here = false;
-        counts.messages += 1;
-        message.object(|name, value| {
-            if name != "content" {
-                return value.value().map(drop);
+/// What is seen of `messages` on the way past them.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    /// One of them has an image.
+    pub(super) has_images: bool,
+    /// Where the first of the user's is in the text.
+    pub(super) first_of_user: Option<Range<usize>>,
+}
+
+impl Messages {
+    /// Steps over `messages`, and counts them and their parts. Of a duplicate name the last one counts, as
+    /// with [`Raw::get`].
+    pub(super) fn read(messages: &mut Reader<'_>, counts: &mut Counts) -> Result<Self, Error> {
+        let mut seen = Self::default();
+        messages.array(|message| {
+            let (mut has_images, mut is_users) = (false, false);
+            counts.messages += 1;
+            let start = message.at_byte();
+            message.object(|name, value| match name {
+                "content" => {
+                    has_images = false;
+                    value.array(|part| {
+                        counts.parts += 1;
+                        has_images |= is_image(part)?;
+                        Ok(())
+                    })
+                }
+                "role" => {
+                    is_users = value.value()?.escaped() == Some("user");
+                    Ok(())
+                }
+                _ => value.value().map(drop),
+            })?;
+            seen.has_images |= has_images;
+            if is_users && seen.first_of_user.is_none() {
+                seen.first_of_user = Some(start..message.at_byte());
             }
-            here = false;
-            value.array(|part| {
-                counts.parts += 1;
-                here |= is_image(part)?;
-                Ok(())
-            })
+            Ok(())
         })?;
-        any |= here;
-        Ok(())
-    })?;
-    Ok(any)
+        Ok(seen)
+    }
 }
 
 fn is_image(part: &mut Reader<'_>) -> Result<bool, Error> {

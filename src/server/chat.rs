@@ -19,9 +19,9 @@ use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
-use crate::learnt::{Caller, Opening};
+use crate::learnt::Caller;
 use crate::model::Offer;
-use crate::request::{ChatRequest, Wish};
+use crate::request::Wish;
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::verdict::Outcome;
@@ -57,7 +57,7 @@ pub(super) async fn complete(
             return error.response();
         }
     };
-    let session = caller.and_then(|caller| caller.session(|| opening(&request)));
+    let session = caller.and_then(|caller| caller.session(&request.opening));
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
     let trail = record.trail();
@@ -146,17 +146,6 @@ pub(super) async fn enter(
         };
     }
     Ok(entered)
-}
-
-/// What of a request tells its session.
-fn opening(request: &ChatRequest) -> Opening<'_> {
-    let mut opening = Opening::default();
-    for (name, value) in request.fields() {
-        if let Some(slot) = opening.slot(&name) {
-            *slot = Some(value);
-        }
-    }
-    opening
 }
 
 /// The body of a request, unless it is too late to read one.

@@ -2,7 +2,6 @@
 //!
 //! A session is a hash under a secret, of fixed size: no text of a header or a body is kept.
 
-mod opening;
 mod pins;
 mod rendezvous;
 
@@ -11,9 +10,10 @@ use std::hash::Hasher as _;
 use http::HeaderMap;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-pub use opening::Opening;
 pub use pins::{Pin, Pins, Sticks};
 pub use rendezvous::starts_on;
+
+use crate::request::Opening;
 
 /// What sessions are hashed with: the same for all replicas, and nobody else's to know. So a client cannot
 /// name another one's session, nor choose the account that it starts on.
@@ -87,10 +87,10 @@ impl Caller {
     }
 
     /// The session that the request belongs to: by its headers, else by a field of its body, else by its
-    /// opening; `None` where there is none of them. The body is looked at only where no header tells.
+    /// opening; `None` where there is none of them.
     #[must_use]
-    pub fn session<'a>(self, opening: impl FnOnce() -> Opening<'a>) -> Option<SessionKey> {
-        let of_body = || SessionKey::of_body(self.hash, &opening());
+    pub fn session(self, opening: &Opening) -> Option<SessionKey> {
+        let of_body = || SessionKey::of_body(self.hash, opening);
         self.named.or_else(of_body)
     }
 }
@@ -102,18 +102,17 @@ impl SessionKey {
         Self(hash.finish128().as_u128())
     }
 
-    fn of_body(mut hash: SipHasher13, opening: &Opening<'_>) -> Option<Self> {
+    fn of_body(mut hash: SipHasher13, opening: &Opening) -> Option<Self> {
         if let Some(name) = opening.name() {
-            return Some(Self::named(hash, name.as_bytes()));
+            return Some(Self::named(hash, name));
+        }
+        let parts = opening.parts();
+        if parts.iter().all(|part| part.is_empty()) {
+            return None;
         }
         hash.write_u8(1);
-        let mut is_empty = true;
-        for text in opening.texts() {
-            is_empty = false;
-            part(&mut hash, text.as_bytes());
-        }
-        if is_empty {
-            return None;
+        for bytes in parts {
+            ends(&mut hash, bytes);
         }
         Some(Self(hash.finish128().as_u128()))
     }
@@ -127,6 +126,20 @@ impl SessionKey {
 fn part(hash: &mut SipHasher13, bytes: &[u8]) {
     hash.write_u64(bytes.len() as u64);
     hash.write(bytes);
+}
+
+/// How much of either end of a part of an opening tells it.
+const END: usize = 1024;
+
+/// Hashes the length of a part of an opening, and both of its ends. Parts that are equal in these are taken
+/// for the same: all that comes of it is that two conversations of one client have one pin, and to hash a
+/// long prompt as a whole would take as long as to read it.
+fn ends(hash: &mut SipHasher13, bytes: &[u8]) {
+    let (first, rest) = bytes.split_at(bytes.len().min(END));
+    let (_, last) = rest.split_at(rest.len().saturating_sub(END));
+    hash.write_u64(bytes.len() as u64);
+    hash.write(first);
+    hash.write(last);
 }
 
 /// What the first header that says something says. Of one that came several times the first counts.

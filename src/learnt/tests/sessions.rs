@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
-use crate::json::Raw;
+use crate::request::{ChatRequest, Opening};
 
 const SALT: [u8; 16] = *b"0123456789abcdef";
 
@@ -18,14 +18,14 @@ fn session_of(client: &str, headers: &[(&'static str, &[u8])], body: &str) -> Op
         let value = HeaderValue::from_bytes(value).unwrap();
         map.append(HeaderName::from_static(name), value);
     }
-    let body = Raw::parse(body.as_bytes(), 128).unwrap();
-    let mut opening = Opening::default();
-    for (name, value) in body.members() {
-        if let Some(slot) = opening.slot(&name) {
-            *slot = Some(value);
-        }
-    }
-    Caller::of(&map, client.as_bytes(), Salt::new(SALT)).session(|| opening)
+    let body = match body.contains("\"messages\"") {
+        true => body.to_owned(),
+        false => body
+            .replacen('{', r#"{"messages":[],"#, 1)
+            .replace(",}", "}"),
+    };
+    let request = ChatRequest::read(body.into(), 128).unwrap();
+    Caller::of(&map, client.as_bytes(), Salt::new(SALT)).session(&request.opening)
 }
 
 const BODY: &str = r#"{"session_id":"b1","prompt_cache_key":"b2","metadata":{"user_id":"b3"},"conversation":"b4",
@@ -91,10 +91,73 @@ fn s11_4_else_its_opening_tells_it() {
         assert!(other.is_some() && other != first, "{n}");
     }
     #[rustfmt::skip]
-    let none = ["{}", r#"{"prompt":"x"}"#, r#"{"messages":[]}"#, r#"{"messages":7,"tools":null,"system":null}"#];
+    let none = ["{}", r#"{"prompt":"x"}"#, r#"{"messages":[]}"#, r#"{"messages":[ ],"tools":null,"system":null}"#];
     for body in none {
         assert_eq!(session(&[], body), None, "{body}");
     }
+}
+
+#[test]
+fn s11_4_of_a_long_opening_the_lengths_and_the_ends_tell_it() {
+    let opening = |system: &str, asked: &str, rest: &str| {
+        let body = format!(
+            r#"{{"messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"{asked}"}}{rest}]}}"#
+        );
+        session(&[], &body)
+    };
+    let long = "x".repeat(100_000);
+    let with = |at: usize, what: &str| {
+        let mut text = long.clone();
+        text.replace_range(at..at + what.len(), what);
+        text
+    };
+    let first = opening(&long, &long, "");
+    let turn =
+        format!(r#",{{"role":"assistant","content":"{long}"}},{{"role":"user","content":"y"}}"#);
+    assert_eq!(opening(&long, &long, &turn), first, "a later turn");
+    #[rustfmt::skip]
+    let others = [
+        opening(&with(900, "y"), &long, ""),
+        opening(&with(99_100, "y"), &long, ""),
+        opening(&long, &with(900, "y"), ""),
+        opening(&long, &with(99_100, "y"), ""),
+        opening(&long, &format!("{long}x"), ""),
+        opening(&format!("{long}x"), &long, ""),
+        opening(&long, "x", ""),
+    ];
+    for (n, other) in others.iter().enumerate() {
+        assert_ne!(*other, first, "{n}");
+        assert!(others[..n].iter().all(|before| before != other), "{n}");
+    }
+    // A difference that is far from all ends, and changes no length.
+    assert_eq!(opening(&long, &with(50_000, "y"), ""), first);
+}
+
+#[test]
+fn s11_4_the_first_of_the_users_ends_the_opening_wherever_its_role_stands() {
+    let of = |messages: &str| session(&[], &format!(r#"{{"messages":[{messages}]}}"#));
+    let (system, user) = (
+        r#"{"role":"system","content":"s"}"#,
+        r#"{"content":[{"type":"text","text":"hello"}],"role":"user"}"#,
+    );
+    let both = format!("{system},{user}");
+    let first = of(&both);
+    #[rustfmt::skip]
+    let later = [
+        format!(r#"{both},{{"role":"assistant","content":"x"}}"#),
+        format!(r#"{both},{{"role":"assistant","content":"x"}},{{"role":"user","content":"y"}}"#),
+        format!(r#"{both},7"#),
+    ];
+    for messages in later {
+        assert_eq!(of(&messages), first, "{messages}");
+    }
+    // Of a duplicate name the last one counts.
+    let not_theirs = user
+        .replace(r#""role""#, r#""role":"user","role""#)
+        .replace(r#":"user"}"#, r#":"x"}"#);
+    assert_ne!(of(&not_theirs), of(&format!("{not_theirs},7")));
+    // Where nothing is of the user's all of them tell it.
+    assert_ne!(of(system), of(&format!("{system},{system}")));
 }
 
 #[test]
@@ -116,7 +179,7 @@ fn s11_4_sessions_are_apart_per_client_and_per_salt() {
     let with = |salt| {
         let mut headers = HeaderMap::new();
         headers.insert("x-session-id", HeaderValue::from_static("a"));
-        Caller::of(&headers, b"alice", Salt::new(salt)).session(Opening::default)
+        Caller::of(&headers, b"alice", Salt::new(salt)).session(&Opening::default())
     };
     assert_ne!(with(SALT), with([0; 16]));
     assert_eq!(format!("{:?}", Salt::new(SALT)), "Salt(***)");

@@ -194,7 +194,7 @@ fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
                 rank_worth: 2.0,
                 parameters: PARAMETERS,
                 pin: None,
-                session: caller.session(Default::default).map(|key| (key, salt)),
+                session: caller.session(&Default::default()).map(|key| (key, salt)),
             };
             let wants = Wants {
                 by,

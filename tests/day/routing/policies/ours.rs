@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::learnt::{
-    Caller, Circumstances, Evidence, FirstTokenLimit, Opening, Parameters, Pins, Salt, SessionKey,
-    Sticks, Through, cost, first_token_limit,
+    Caller, Circumstances, Evidence, FirstTokenLimit, Parameters, Pins, Salt, SessionKey, Sticks,
+    Through, cost, first_token_limit,
 };
 use free_llm_proxy::model::Candidate;
+use free_llm_proxy::request::Opening;
 use http::{HeaderMap, HeaderValue};
 
 use super::clock::Clock;
@@ -190,5 +191,5 @@ impl Router for Ours {
 fn session(request: &Request) -> Option<SessionKey> {
     let named = HeaderValue::from(request.session?);
     let headers = HeaderMap::from_iter([("x-session-id".parse().unwrap(), named)]);
-    Caller::of(&headers, b"", Salt::new([7; 16])).session(Opening::default)
+    Caller::of(&headers, b"", Salt::new([7; 16])).session(&Opening::default())
 }
