@@ -11,7 +11,7 @@ use free_llm_proxy::model::{AccountId, Capabilities, Capability, Offer, Place, T
 use free_llm_proxy::provider::{Provider, find};
 use free_llm_proxy::registry::{Knowledge, Parts, Snapshot, Source};
 use free_llm_proxy::request::ChatRequest;
-use free_llm_proxy::select::{By, Preference, Wants, next};
+use free_llm_proxy::select::{By, Preference, Quote, Wants, next_quoted};
 use http::{HeaderMap, HeaderValue};
 
 use super::counting::{ASK, USED};
@@ -27,7 +27,9 @@ pub(super) fn ranked(count: usize) -> Ready {
     };
     let accounts = vec![Arc::new(AccountId::openrouter())];
     let snapshot = Snapshot::new(parts((1..=count).map(model), Vec::new(), accounts));
-    choice(snapshot, Knowledge::default(), now(), |_| By::Rank)
+    choice(snapshot, Knowledge::default(), now(), Part::Whole, |_| {
+        By::Rank
+    })
 }
 
 /// The best of 500, `out` of whose 25 accounts are out for today.
@@ -42,7 +44,7 @@ pub(super) fn quotas(out: usize) -> Ready {
             known.ledger.settle(reservation, USED, true, now);
         }
     }
-    choice(snapshot, known, now, |_| By::Rank)
+    choice(snapshot, known, now, Part::Whole, |_| By::Rank)
 }
 
 /// What was seen of candidates.
@@ -56,8 +58,17 @@ pub(super) enum Known {
     Slow,
 }
 
+/// How much of a choice is done.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    /// All of it.
+    Whole,
+    /// What is done under the registry's lock.
+    Locked,
+}
+
 /// The cheapest of the same 500, for a request of a session that begins.
-pub(super) fn balanced(seen: Known) -> Ready {
+pub(super) fn balanced(seen: Known, part: Part) -> Ready {
     let now = now();
     let (snapshot, known) = five_hundred(now);
     let parameters = Parameters::default();
@@ -80,7 +91,7 @@ pub(super) fn balanced(seen: Known) -> Ready {
     }
     let snapshot = snapshot.with_evidences(evidences);
     let session = (session(), salt());
-    choice(snapshot, known, after(now, 10), move |parameters| {
+    choice(snapshot, known, after(now, 10), part, move |parameters| {
         By::Cost {
             rank_worth: parameters.rank_worth,
             parameters,
@@ -94,23 +105,33 @@ fn choice(
     snapshot: Snapshot,
     known: Knowledge,
     now: Now,
+    part: Part,
     by: impl for<'p> Fn(&'p Parameters) -> By<'p> + 'static,
 ) -> Ready {
     let body = Bytes::from(input::body(20_000));
     let request = ChatRequest::read(body, DEPTH).expect("a request");
     let parameters = Parameters::default();
+    let beforehand = Quote::new(&snapshot, wants(&request, by(&parameters)), now);
     ready(None, move || {
-        let wants = Wants {
-            needs: &request.needs,
-            preference: Preference::None,
-            out: &[],
-            above_context: None,
-            by: by(&parameters),
+        let wants = wants(&request, by(&parameters));
+        let quote = match part {
+            Part::Whole => &Quote::new(&snapshot, wants, now),
+            Part::Locked => &beforehand,
         };
-        let next = next(Some(&snapshot), wants, &known, now);
+        let next = next_quoted(Some(&snapshot), wants, quote, &known, now);
         assert!(next.candidate().is_some());
         next.candidate().cloned()
     })
+}
+
+fn wants<'a>(request: &'a ChatRequest, by: By<'a>) -> Wants<'a> {
+    Wants {
+        needs: &request.needs,
+        preference: Preference::None,
+        out: &[],
+        above_context: None,
+        by,
+    }
 }
 
 /// Twenty models through each of 25 accounts at five providers, the models in their places.

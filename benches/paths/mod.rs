@@ -51,7 +51,9 @@ impl Path {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Path> {
-    use choosing::{Known, balanced, quotas, ranked};
+    use choosing::Known::{All, Nothing, Slow};
+    use choosing::Part::{Locked, Whole};
+    use choosing::{balanced, quotas, ranked};
     use counting::{charge, headroom};
     vec![
         path("envelope/2 KB", || envelope(2_000)),
@@ -82,14 +84,19 @@ pub(crate) fn all() -> Vec<Path> {
         path("select/500 candidates, 24 of 25 accounts out", || {
             quotas(24)
         }),
-        path("select/500 candidates, balanced, nothing known", || {
-            balanced(Known::Nothing)
+        path("select/500 candidates, nothing known", || {
+            balanced(Nothing, Whole)
         }),
-        path("select/500 candidates, balanced, all known", || {
-            balanced(Known::All)
+        path("select/500 candidates, nothing known, locked", || {
+            balanced(Nothing, Locked)
         }),
-        path("select/500 candidates, balanced, all slow", || {
-            balanced(Known::Slow)
+        path("select/500 candidates, all known", || balanced(All, Whole)),
+        path("select/500 candidates, all known, locked", || {
+            balanced(All, Locked)
+        }),
+        path("select/500 candidates, all slow", || balanced(Slow, Whole)),
+        path("select/500 candidates, all slow, locked", || {
+            balanced(Slow, Locked)
         }),
         path("ledger/500 candidates", headroom),
         path("ledger/one request", charge),

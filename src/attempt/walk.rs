@@ -24,7 +24,9 @@ use crate::provider::{Provider, Rules};
 use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
-use crate::select::{By, Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
+use crate::select::{
+    By, Next, Out, OutBy, Preference, Quote, Wants, Why, filtered_out, next, next_quoted,
+};
 use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::ConnectError;
 use crate::verdict::{Cause, Failure, Rest};
@@ -152,7 +154,7 @@ impl Walker {
                 break;
             }
             let list = snapshot.as_deref();
-            let (claim, mut drawn) = match self.choose(list, request, &mut progress) {
+            let (claim, mut drawn) = match self.choose(list, request, &mut progress, now) {
                 (Next::Ask(_), Some(claimed)) => claimed,
                 (Next::None(Why::NoneCapable { missing }), _) if progress.out.is_empty() => {
                     return Err(Refusal::NoCapableModel { missing });
@@ -327,10 +329,13 @@ impl Walker {
         snapshot: Option<&'s Snapshot>,
         request: &ChatRequest,
         progress: &mut Progress,
+        now: Now,
     ) -> (Next<'s>, Option<(Claim, Drawn)>) {
         let wants = self.wants(request, progress);
+        let quote = snapshot.map(|list| Quote::new(list, wants, now));
+        let quote = quote.unwrap_or_default();
         let choose_one = |known: &Knowledge, now| {
-            let next = next(snapshot, wants, known, now);
+            let next = next_quoted(snapshot, wants, &quote, known, now);
             let candidate = next.candidate().cloned();
             let was_unreached = candidate
                 .as_ref()

@@ -47,7 +47,20 @@ impl Cost {
     /// All of it. Below zero only where more is taken off for the session than the rest comes to.
     #[must_use]
     pub fn total(&self) -> f64 {
-        self.place + self.first_token + self.failures + self.quota + self.breaks - self.session
+        self.without_quota() + self.quota
+    }
+
+    /// The same but for its quota, and so never more.
+    #[must_use]
+    pub fn without_quota(&self) -> f64 {
+        self.place + self.first_token + self.failures + self.breaks - self.session
+    }
+
+    /// The cost where the quota is as tight as this, 0 to 1, of one where it is used up.
+    #[must_use]
+    pub fn at_quota(self, tight: f64) -> Self {
+        let quota = self.quota * tight.clamp(0.0, 1.0);
+        Self { quota, ..self }
     }
 }
 

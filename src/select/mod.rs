@@ -9,6 +9,7 @@ mod explain;
 mod fate;
 mod headroom;
 mod price;
+mod quote;
 mod shut;
 mod turn;
 mod unavailable;
@@ -19,17 +20,19 @@ use std::time::Duration;
 
 pub use explain::{Awake, LeftOut, awake, left_out};
 pub use price::By;
+pub use quote::Quote;
 pub use turn::{USUAL, first_return};
 pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
+use crate::learnt::Cost;
 use crate::model::{Candidate, Capability, Offer, Tier};
 use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use headroom::none_lets_through;
-use price::{cost_of, start, total};
+use price::{at_quota, cost_at_most, start, without_quota};
 use shut::Shut;
 use wants::{Placed, are_met};
 
@@ -87,6 +90,18 @@ pub fn next<'s>(
     known: &Knowledge,
     now: Now,
 ) -> Next<'s> {
+    next_quoted(snapshot, wants, &Quote::default(), known, now)
+}
+
+/// The same, with what was worked out beforehand for the same snapshot and wants.
+#[must_use]
+pub fn next_quoted<'s>(
+    snapshot: Option<&'s Snapshot>,
+    wants: Wants<'_>,
+    quote: &Quote,
+    known: &Knowledge,
+    now: Now,
+) -> Next<'s> {
     let Some(snapshot) = snapshot else {
         return Next::None(Why::NoSnapshot);
     };
@@ -95,12 +110,18 @@ pub fn next<'s>(
     let shut = Shut::of(snapshot, known, now);
     // Those whose account rests are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
-        for placed in wants.preference.placed(snapshot, wants.needs) {
+        let order = wants.preference.placed(snapshot, wants.needs);
+        for (at, placed) in order.enumerate() {
             let candidate = placed.candidate;
             if round.is_decided(placed, wants.by) {
                 break;
             }
             if shut.has(candidate) != is_shut {
+                continue;
+            }
+            let cost = quote.of(at, || cost_at_most(placed, snapshot, wants, now));
+            // Who is not better than the best is not looked at any further.
+            if !round.may_keep(placed, cost) {
                 continue;
             }
             is_listed = true;
@@ -110,7 +131,7 @@ pub fn next<'s>(
             is_able = true;
             if wants.fit(&candidate.offer) {
                 fits = true;
-                round.looks_at(placed, snapshot, wants, known, now);
+                round.looks_at(placed, cost, snapshot, wants, known, now);
             }
         }
         if let Some(best) = round.best {
@@ -134,7 +155,8 @@ pub fn next<'s>(
             if round.is_decided(placed, wants.by) {
                 break;
             }
-            round.looks_at(placed, snapshot, wants, known, now);
+            let cost = cost_at_most(placed, snapshot, wants, now);
+            round.looks_at(placed, cost, snapshot, wants, known, now);
         }
         if let Some(best) = round.best {
             return Next::Ask(start(best.placed(), snapshot, wants, known, now));
@@ -207,11 +229,16 @@ impl<'s> Round<'s> {
             .is_some_and(|best| best.tier != placed.tier || best.cost <= by.at_least(placed.place))
     }
 
-    /// Keeps what comes of an able candidate. What it costs is found first: who is not better than the
-    /// best is not looked at any further.
+    /// Whether a candidate may be better than the best, by what it costs at the least.
+    fn may_keep(&self, placed: Placed<'_>, cost: Option<Cost>) -> bool {
+        Kept::gives_way(self.best, placed.tier, without_quota(cost))
+    }
+
+    /// Keeps what comes of an able candidate, with what it would cost if its quota were used up.
     fn looks_at(
         &mut self,
         placed: Placed<'s>,
+        cost: Option<Cost>,
         snapshot: &Snapshot,
         wants: Wants<'_>,
         known: &Knowledge,
@@ -222,7 +249,7 @@ impl<'s> Round<'s> {
             tier,
             place,
         } = placed;
-        let cost = total(cost_of(placed, snapshot, wants, known, now));
+        let cost = at_quota(cost, candidate, snapshot, known, now);
         if !Kept::gives_way(self.best, tier, cost) {
             return;
         }

@@ -46,13 +46,24 @@ impl By<'_> {
     }
 }
 
-/// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank. What
-/// is known of attempts is read without a lock.
+/// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank.
 pub(super) fn cost_of(
     placed: Placed<'_>,
     snapshot: &Snapshot,
     wants: Wants<'_>,
     known: &Knowledge,
+    now: Now,
+) -> Option<Cost> {
+    let cost = cost_at_most(placed, snapshot, wants, now)?;
+    Some(cost.at_quota(tight(placed.candidate, snapshot, known, now)))
+}
+
+/// The same if its account's quota were used up: all that can be told without the registry's lock, as what
+/// is known of attempts is read without one.
+pub(super) fn cost_at_most(
+    placed: Placed<'_>,
+    snapshot: &Snapshot,
+    wants: Wants<'_>,
     now: Now,
 ) -> Option<Cost> {
     let By::Cost {
@@ -67,17 +78,22 @@ pub(super) fn cost_of(
     let Placed {
         candidate, place, ..
     } = placed;
-    let slot = snapshot.slot(candidate);
     let circumstances = Circumstances {
         place,
         rank_worth,
-        tight: slot.map_or(0.0, |slot| known.ledger.tight(slot, now)),
+        tight: 1.0,
         sticks: pin.map_or(Sticks::No, |pin| pin.sticks(candidate, parameters, now)),
     };
     let evidences = snapshot.evidences();
     Some(evidences.with(candidate.index, |evidence| {
         cost(evidence, circumstances, parameters, now)
     }))
+}
+
+/// How near its account's quotas are to being used up, 0 to 1.
+fn tight(candidate: &Candidate, snapshot: &Snapshot, known: &Knowledge, now: Now) -> f64 {
+    let slot = snapshot.slot(candidate);
+    slot.map_or(0.0, |slot| known.ledger.tight(slot, now))
 }
 
 /// Through which account a session starts that would ask this candidate: of those that may be asked for
@@ -98,6 +114,10 @@ pub(super) fn start<'s>(
     else {
         return best.candidate;
     };
+    let accounts = snapshot.through_accounts(best.candidate);
+    if accounts.len() < 2 {
+        return best.candidate;
+    }
     let price = |candidate| {
         let placed = Placed { candidate, ..best };
         cost_of(placed, snapshot, wants, known, now).unwrap_or_default()
@@ -112,14 +132,29 @@ pub(super) fn start<'s>(
             || (price(candidate).total() <= most
                 && fate(candidate, snapshot, wants, known, now) == Fate::Awake)
     };
-    let others = || snapshot.through_accounts(best.candidate).iter();
-    let of_offer = others().filter(may_be_asked).map(|c| &*c.account);
+    let of_offer = accounts.iter().filter(may_be_asked).map(|c| &*c.account);
     let account = starts_on(session, of_offer, salt);
-    let chosen = account.and_then(|account| others().find(|c| *c.account == *account));
+    let chosen = account.and_then(|account| accounts.iter().find(|c| *c.account == *account));
     chosen.unwrap_or(best.candidate)
 }
 
 /// The whole of it; nothing where it is ordered by rank.
 pub(super) fn total(cost: Option<Cost>) -> f64 {
     cost.map_or(0.0, |cost| cost.total())
+}
+
+/// The same but for its quota.
+pub(super) fn without_quota(cost: Option<Cost>) -> f64 {
+    cost.map_or(0.0, |cost| cost.without_quota())
+}
+
+/// The same where its quota is as tight as it is now.
+pub(super) fn at_quota(
+    cost: Option<Cost>,
+    candidate: &Candidate,
+    snapshot: &Snapshot,
+    known: &Knowledge,
+    now: Now,
+) -> f64 {
+    total(cost.map(|cost| cost.at_quota(tight(candidate, snapshot, known, now))))
 }

@@ -97,7 +97,12 @@ fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Knowledge, now:
             out: &tried,
             ..wants
         };
-        match next(snapshot, wants, known, now) {
+        let next = next(snapshot, wants, known, now);
+        // What is worked out beforehand changes nothing.
+        let quote = snapshot.map(|list| Quote::new(list, wants, now));
+        let quote = quote.unwrap_or_default();
+        assert_eq!(next, next_quoted(snapshot, wants, &quote, known, now));
+        match next {
             Next::Ask(candidate) => {
                 asked.push(candidate.offer.public_id.as_str().to_owned());
                 tried.push(out(candidate.itself(), OutBy::Tried));

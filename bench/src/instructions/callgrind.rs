@@ -32,11 +32,12 @@ impl Callgrind {
         total(&text).context("callgrind's counts have no total")
     }
 
-    /// Runs a program to its end; returns how many instructions it took.
-    pub(super) fn run(&self, program: &Path, arguments: &[&str]) -> Result<u64> {
-        let words = self.words();
+    /// Runs a program to its end; returns how many instructions this function of it took, with all that
+    /// it calls.
+    pub(super) fn run(&self, program: &Path, arguments: &[&str], function: &str) -> Result<u64> {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]).args(words);
+        command.args(["--pdeathsig", "TERM"]).args(self.words());
+        command.arg(format!("--toggle-collect={function}"));
         command.arg(program).args(arguments);
         let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
         let status = quiet.status().context("valgrind does not start")?;
@@ -45,7 +46,9 @@ impl Callgrind {
             "{} fails under valgrind",
             program.display()
         );
-        self.counted()
+        let counted = self.counted()?;
+        ensure!(counted > 0, "{function} is not found, or does nothing");
+        Ok(counted)
     }
 }
 

@@ -1,7 +1,8 @@
 //! How many instructions the hot paths take, and a whole request through the proxy: numbers that do
 //! not depend on the machine's load, so that a regression shows in a review.
 //!
-//! Each is measured twice, with few repetitions and with many; the difference excludes start-up.
+//! Of a hot path the one function is counted that repeats it. A proxy is measured twice, with few requests
+//! and with many; the difference excludes its start.
 
 mod callgrind;
 mod ledger;
@@ -98,6 +99,9 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
     Ok(true)
 }
 
+/// What repeats a hot path in the program that runs them, as callgrind spells it.
+const REPEAT: &str = "instructions::repeat*";
+
 /// The hot paths through the pure modules.
 fn paths(callgrind: &Callgrind, options: &Options) -> Result<Vec<Count>> {
     let listed = Command::new(&options.paths).output().context("no paths")?;
@@ -111,11 +115,12 @@ fn paths(callgrind: &Callgrind, options: &Options) -> Result<Vec<Count>> {
             continue;
         }
         say::progress(name);
-        let (few, many) = if bytes > 100_000 { (2, 12) } else { (10, 210) };
-        let count = |times: u64| callgrind.run(&options.paths, &[name, &times.to_string()]);
+        let times = if bytes > 100_000 { 10 } else { 200 };
+        let arguments = [name, &times.to_string()];
+        let counted = callgrind.run(&options.paths, &arguments, REPEAT)?;
         counts.push(Count {
             name: name.to_owned(),
-            instructions: per_time((few, count(few)?), (many, count(many)?)),
+            instructions: counted / times,
             bytes,
         });
     }
@@ -214,7 +219,7 @@ fn ask(
     callgrind.counted()
 }
 
-/// The cost of one repetition, from the counts of few and of many.
+/// The cost of one request, from the counts of few and of many.
 fn per_time((few, with_few): (u64, u64), (many, with_many): (u64, u64)) -> u64 {
     with_many.saturating_sub(with_few) / (many - few)
 }
@@ -224,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_time_is_counted_without_the_start() {
+    fn one_request_is_counted_without_the_start() {
         assert_eq!(per_time((10, 1500), (110, 6500)), 50);
     }
 }
