@@ -1,5 +1,6 @@
-//! The quota drill: a day of agents on ten accounts with the limits of the table, walking through
-//! the ledger in a fixed order, compared with a walk that knows every provider's own count.
+//! The quota drill: a day of agents on ten accounts with the limits of the table. The program's own
+//! selection walks over what its own ledger knows, by rank and by cost, beside a walk that knows every
+//! provider's own count.
 //!
 //! No network and no clock: seconds of an invented day. `--nocapture` prints the table.
 
@@ -13,11 +14,16 @@
     reason = "a test that cannot go on fails; its figures are small"
 )]
 
+mod agents;
 mod day;
+mod figures;
+mod proxy;
 mod table;
 mod truth;
 
-use day::{Figures, Knows, World, live};
+use day::{Walker, World, live};
+use figures::Figures;
+use free_llm_proxy::learnt::Order;
 
 /// Five agents, and three times as many: then all quotas together are not enough.
 const BUSY: [f64; 2] = [1.0, 3.0];
@@ -25,45 +31,49 @@ const BUSY: [f64; 2] = [1.0, 3.0];
 #[test]
 fn s10_5_no_429_is_provoked_where_limits_are_set() {
     for busy in BUSY {
-        let ours = drill(Knows::Set, World::AsSet, busy);
-        assert_eq!(ours.refused_requests, 0, "of limits on requests");
-        // Only the provider knows for sure how many tokens a prompt has.
-        assert!(ours.refused * 1000 <= ours.attempts, "{ours:?}");
+        for ours in drill(Walker::Set, World::AsSet, busy) {
+            assert_eq!(ours.refused_requests, 0, "of limits on requests");
+            // Only the provider knows for sure how many tokens a prompt has.
+            assert!(ours.refused * 1000 <= ours.attempts, "{ours:?}");
+        }
     }
 }
 
 #[test]
 fn s10_5_the_tables_numbers_serve_as_well() {
     for busy in BUSY {
-        drill(Knows::Default, World::AsTable, busy);
+        drill(Walker::Default, World::AsTable, busy);
     }
 }
 
 #[test]
 fn s10_5_wrong_numbers_are_found_out() {
-    let ours = drill(Knows::Default, World::Other, 1.0);
-    assert!(ours.refused * 100 <= ours.attempts, "{ours:?}");
+    for ours in drill(Walker::Default, World::Other, 1.0) {
+        assert!(ours.refused * 100 <= ours.attempts, "{ours:?}");
+    }
 }
 
-/// Lives the day with the ledger, and once more with full knowledge.
-fn drill(knows: Knows, world: World, busy: f64) -> Figures {
-    let ours = live(knows, world, busy);
-    let best = live(Knows::Everything, world, busy);
+/// Lives the day with the program, by rank and by cost, and once more with full knowledge.
+fn drill(walker: fn(Order) -> Walker, world: World, busy: f64) -> [Figures; 2] {
+    let best = live(Walker::AllKnowing, world, busy);
     println!("\n{}", Figures::HEAD);
-    println!("{}", ours.row(&format!("{world:?} x{busy}")));
-    println!("{}", best.row("all-knowing"));
-    for line in ours.beside(&best) {
-        println!("{line}");
-    }
-    assert!(
-        ours.answered as f64 >= 0.999 * best.answered as f64,
-        "{ours:?}\n{best:?}"
-    );
-    // A rolling limit returns a thousandth of its window late, and after a storm all requests come
-    // at that moment.
-    assert!(
-        ours.idle * 50 <= ours.requests,
-        "accounts were idle while requests failed: {ours:?}"
-    );
-    ours
+    println!("{}", best.row(&format!("{world:?} x{busy}, all-knowing")));
+    [Order::Rank, Order::Balanced].map(|order| {
+        let ours = live(walker(order), world, busy);
+        println!("{}", ours.row(&format!("{world:?} x{busy}, {order:?}")));
+        for line in ours.beside(&best) {
+            println!("{line}");
+        }
+        assert!(
+            ours.answered as f64 >= 0.999 * best.answered as f64,
+            "{ours:?}\n{best:?}"
+        );
+        // A rolling limit returns a thousandth of its window late, and after a storm all requests come
+        // at that moment.
+        assert!(
+            ours.idle * 50 <= ours.requests,
+            "accounts were idle while requests failed: {ours:?}"
+        );
+        ours
+    })
 }
