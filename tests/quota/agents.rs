@@ -1,5 +1,6 @@
 //! What the agents ask for, and when.
 
+use std::iter::from_fn;
 use std::sync::LazyLock;
 
 use free_llm_proxy::request::{ChatRequest, Needs};
@@ -7,10 +8,15 @@ use free_llm_proxy::request::{ChatRequest, Needs};
 /// So many sizes of prompts there are, from 400 bytes to 40 KB.
 const SIZES: usize = 64;
 
+/// How long the text of this size is.
+fn content_bytes(size: usize) -> usize {
+    (400.0 * 100_f64.powf(size as f64 / SIZES as f64)) as usize
+}
+
 /// The needs of a request of each size, without and with a longest answer.
 static NEEDS: LazyLock<Vec<[Needs; 2]>> = LazyLock::new(|| {
     let needs = |size: usize, fields: &str| {
-        let content = "x".repeat((400.0 * 100_f64.powf(size as f64 / SIZES as f64)) as usize);
+        let content = "x".repeat(content_bytes(size));
         let body = format!(r#"{{"messages":[{{"role":"user","content":"{content}"}}]{fields}}}"#);
         ChatRequest::read(body.into(), 128).unwrap().needs
     };
@@ -18,8 +24,37 @@ static NEEDS: LazyLock<Vec<[Needs; 2]>> = LazyLock::new(|| {
     (0..SIZES).map(both).collect()
 });
 
-/// A streamed request.
+/// Seconds from the beginning of the day, and a request of that moment.
+pub type Asked = (f64, Request);
+
+/// A day of agents, `busy` times as busy as the usual one: five of them by day, one by night, and a storm
+/// every hour.
+pub fn day(busy: f64) -> impl Iterator<Item = Asked> {
+    let mut dice = Dice(7);
+    let mut at = 0.0;
+    from_fn(move || {
+        let hour = (at / 3600.0) as u64;
+        let is_storm = at % 3600.0 < 300.0;
+        let by_day = if (2..14).contains(&hour) { 5.0 } else { 1.0 };
+        let agents = by_day * if is_storm { 3.0 } else { 1.0 };
+        at += -(1.0 - dice.roll()).ln() * 20.0 / agents / busy;
+        Some((at, dice.request()))
+    })
+    .take_while(|(at, _)| *at < 86_400.0)
+}
+
+/// A day of volleys: every forty minutes forty requests, half a second apart.
+pub fn volleys() -> impl Iterator<Item = Asked> {
+    let mut dice = Dice(8);
+    let moments = (0..36).flat_map(move |volley| {
+        (0..40).map(move |n| f64::from(volley) * 2400.0 + f64::from(n) / 2.0)
+    });
+    moments.map(move |at| (at, dice.request()))
+}
+
+/// A request.
 pub struct Request {
+    pub content_bytes: usize,
     pub needs: &'static Needs,
     /// Its real tokens, of those that its bytes suggest.
     pub noise: f64,
@@ -31,7 +66,7 @@ pub struct Request {
 }
 
 /// Steele, Vigna: splitmix64.
-pub struct Dice(pub u64);
+struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self) -> f64 {
@@ -42,22 +77,13 @@ impl Dice {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Seconds from a request at `at` to the next, on a day `busy` times as busy as the usual one.
-    pub fn pause(&mut self, at: f64, busy: f64) -> f64 {
-        // Five agents by day, one by night, and a storm every hour.
-        let hour = (at / 3600.0) as u64;
-        let is_storm = at % 3600.0 < 300.0;
-        let by_day = if (2..14).contains(&hour) { 5.0 } else { 1.0 };
-        let agents = by_day * if is_storm { 3.0 } else { 1.0 };
-        -(1.0 - self.roll()).ln() * 20.0 / agents / busy
-    }
-
-    pub fn request(&mut self) -> Request {
+    fn request(&mut self) -> Request {
         // Mostly small.
         let size = (SIZES as f64 * self.roll() * self.roll()) as usize;
         let answer = 40.0 + 760.0 * self.roll().powi(2);
         let [free, bounded] = &NEEDS[size];
         Request {
+            content_bytes: content_bytes(size),
             needs: if self.roll() < 0.3 { bounded } else { free },
             noise: 0.97 + 0.06 * self.roll(),
             answer,

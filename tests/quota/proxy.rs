@@ -17,6 +17,8 @@ use free_llm_proxy::verdict::{Because, Failure, Lesson, Scope};
 use super::table::Row;
 
 pub struct Proxy {
+    /// Nobody has told it of the first account's limits.
+    pub asks_key_endpoint: bool,
     order: Order,
     parameters: Parameters,
     known: Knowledge,
@@ -63,6 +65,7 @@ impl Proxy {
         let candidates = list.candidates().iter().map(|candidate| &**candidate);
         let evidences = Cells::default().list(candidates, &parameters, now);
         Self {
+            asks_key_endpoint: table[0].limits.is_empty(),
             order,
             parameters,
             known,

@@ -59,6 +59,21 @@ impl Row {
     }
 }
 
+/// The same accounts with little enough for a small day.
+pub fn few() -> Vec<Row> {
+    let mut rows = rows();
+    for limit in rows.iter_mut().flat_map(|row| &mut row.limits) {
+        let part = match (limit.per, limit.unit) {
+            (Per::Day, _) => 60,
+            (Per::Hour, _) => 40,
+            (Per::Minute, Unit::Requests) => 10,
+            _ => 1,
+        };
+        limit.amount = (limit.amount / part).max(1);
+    }
+    rows
+}
+
 pub fn rows() -> Vec<Row> {
     let utc = Some(Ends::Utc);
     #[rustfmt::skip]
