@@ -50,6 +50,7 @@ impl Refusal {
     pub fn of(stated: Stated, spent: bool, now: Now) -> Self {
         let Stated {
             amount,
+            used,
             unit,
             per,
             of,
@@ -60,7 +61,7 @@ impl Refusal {
             per,
             of,
             limit: amount,
-            used: None,
+            used,
             spent,
             wait: until.and_then(|until| until.duration_since(now.wall).ok()),
         }

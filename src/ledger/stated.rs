@@ -10,6 +10,8 @@ use super::{Counted, Per, Unit};
 pub struct Stated {
     /// How much the limit is, where the error says so; neither zero nor more than [`Stated::MOST`].
     pub amount: Option<u64>,
+    /// How much of it is used, where the error says so; no more than the amount.
+    pub used: Option<u64>,
     /// Of what, where it says so.
     pub unit: Option<Unit>,
     /// Within which window.

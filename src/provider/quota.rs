@@ -19,6 +19,8 @@ pub(super) struct Quota {
     pub(super) of: Option<Counted>,
     /// How much it is; never zero.
     pub(super) amount: Option<u64>,
+    /// How much of that is used.
+    pub(super) used: Option<u64>,
     /// It is zero: the model is not free there.
     pub(super) is_nothing: bool,
 }
@@ -152,6 +154,7 @@ fn violation(of: Raw<'_>) -> Quota {
         unit,
         of: has("permodel").then_some(Counted::Model),
         amount: value.filter(|value| Stated::is_plausible(*value)),
+        used: None,
         is_nothing: value == Some(0),
     }
 }
@@ -174,6 +177,7 @@ fn in_words(message: &str) -> Quota {
         .rev()
         .max_by_key(|(end, _)| *end))
     .or_else(|| UNITS.iter().filter_map(next).min_by_key(|(at, _)| *at));
+    let amount = amount(message);
     let is_of_the_account = ["you have", "you've", "you are", "you ("]
         .iter()
         .any(|words| message.starts_with(words));
@@ -185,7 +189,8 @@ fn in_words(message: &str) -> Quota {
         } else {
             is_of_the_account.then_some(Counted::Account)
         },
-        amount: amount(message),
+        amount,
+        used: amount.and_then(|amount| used(message, amount)),
         is_nothing: is_nothing(message),
     }
 }
@@ -197,6 +202,13 @@ fn amount(message: &str) -> Option<u64> {
         .flat_map(|words| message.split(words).skip(1))
         .find_map(whole_number)
         .filter(|number| Stated::is_plausible(*number))
+}
+
+/// The number after `, used`, as Groq puts it: `Limit 8000, Used 7999, Requested 3619`.
+fn used(message: &str, amount: u64) -> Option<u64> {
+    let (_, behind) = message.split_once(", used ")?;
+    // An answer may have gone beyond it.
+    whole_number(behind).map(|used| used.min(amount))
 }
 
 /// The whole number at the beginning of a text, with or without commas.
@@ -259,6 +271,30 @@ mod tests {
                 (per, unit, of, amount),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn s10_5_how_much_of_it_a_text_says_is_used() {
+        #[rustfmt::skip]
+        let rows = [
+            // said behind "Rate limit reached for model `m` on tokens per day (TPD): "   used
+            ("Limit 200000, Used 199000, Requested 3619. Please try again in 9m38.016s.", Some(199_000)),
+            ("Limit 200,000, Used 199,000, Requested 3619.",                              Some(199_000)),
+            ("Limit 200000, Used 0, Requested 300000.",                                   Some(0)),
+            ("Limit 200000, Requested 3619.",                                             None),
+            ("Limit 200000, Used 200001, Requested 3619.",                                Some(200_000)),
+            // Absurd ones.
+            ("Limit 200000, Used -5, Requested 3619.",                                    None),
+            ("Limit 200000, Used 99999999999999999999, Requested 3619.",                  None),
+            ("Limit 0, Used 0, Requested 3619.",                                          None),
+        ];
+        for (numbers, expected) in rows {
+            let message =
+                format!("Rate limit reached for model `m` on tokens per day (TPD): {numbers}");
+            let body = serde_json::json!({"error": {"message": message}}).to_string();
+            let quota = named(&ErrorSaid::read(body.as_bytes()));
+            assert_eq!(quota.used, expected, "{numbers}");
         }
     }
 

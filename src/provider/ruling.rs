@@ -75,6 +75,7 @@ impl Ruling {
         Self {
             quota: self.quota.or(Some(Stated {
                 amount: amount.filter(|amount| Stated::is_plausible(*amount)),
+                used: None,
                 unit: Some(Unit::Requests),
                 per,
                 of: Counted::Account,

@@ -96,11 +96,11 @@ impl Case<'_> {
 
     fn as_stated(&self, per: Per, rest: Rest, of: Counted) -> Stated {
         let quota = self.quota();
+        // A number beside a different window belongs to that one.
+        let is_of_this = quota.per.is_none_or(|named| named == per);
         Stated {
-            // A number beside a different window belongs to that one.
-            amount: quota
-                .amount
-                .filter(|_| quota.per.is_none_or(|named| named == per)),
+            amount: quota.amount.filter(|_| is_of_this),
+            used: quota.used.filter(|_| is_of_this),
             unit: quota.unit,
             per,
             of,

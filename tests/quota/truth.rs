@@ -1,6 +1,7 @@
 //! What the providers really count: every request with its time, by separate plain arithmetic.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::iter::zip;
 
 use free_llm_proxy::ledger::{Counted, Ends, Limit, Per, Unit};
 
@@ -13,6 +14,8 @@ struct Meter {
     seconds: f64,
     log: VecDeque<(f64, f64)>,
     sum: f64,
+    /// When it refused something, and how much.
+    refused: VecDeque<(f64, f64)>,
     /// For one that refills continuously.
     filled: Option<(f64, f64)>,
 }
@@ -52,6 +55,7 @@ impl Meter {
             seconds: limit.per.length().as_secs_f64(),
             log: VecDeque::new(),
             sum: 0.0,
+            refused: VecDeque::new(),
             filled: fills_up.then_some((0.0, amount)),
             limit,
         }
@@ -71,19 +75,31 @@ impl Meter {
         if self.limit.unit == Unit::AtOnce {
             return self.sum;
         }
-        let now = self.window(at);
         while let Some((then, weight)) = self.log.front().copied() {
-            let is_over = match now {
-                Some(_) => self.window(then) != now,
-                None => then <= at - self.seconds,
-            };
-            if !is_over {
+            if !self.is_past(then, at) {
                 break;
             }
             self.sum -= weight;
             self.log.pop_front();
         }
         self.sum
+    }
+
+    /// Whether what was then counts no more.
+    fn is_past(&self, then: f64, at: f64) -> bool {
+        match self.window(at) {
+            Some(window) => self.window(then) != Some(window),
+            None => then <= at - self.seconds,
+        }
+    }
+
+    /// What it refused in this window.
+    fn refused(&mut self, at: f64) -> f64 {
+        let front = |refused: &VecDeque<(f64, f64)>| refused.front().copied();
+        while front(&self.refused).is_some_and(|(then, _)| self.is_past(then, at)) {
+            self.refused.pop_front();
+        }
+        self.refused.iter().map(|(_, weight)| weight).sum()
     }
 
     /// What is left of one that refills.
@@ -147,94 +163,124 @@ pub struct Refused {
     pub too_large: bool,
 }
 
-/// One provider's own books.
+/// One provider's own books. Its models are known by their places.
 pub struct Truth {
-    limits: Vec<Limit>,
-    fills_up: bool,
-    meters: HashMap<(String, usize), Meter>,
+    meters: Vec<Meter>,
+    /// The meters of each model.
+    of_model: Vec<Vec<usize>>,
 }
 
 impl Truth {
-    pub fn new(limits: Vec<Limit>, fills_up: bool) -> Self {
-        Self {
-            limits,
-            fills_up,
-            meters: HashMap::new(),
+    pub fn new(limits: &[Limit], models: &[&str], fills_up: bool) -> Self {
+        let mut truth = Self {
+            meters: Vec::new(),
+            of_model: vec![Vec::new(); models.len()],
+        };
+        for limit in limits {
+            let mut shared = None;
+            for (own, model) in zip(&mut truth.of_model, models) {
+                let patterns = &limit.models;
+                if !patterns.is_empty() && !patterns.iter().any(|p| fits(p, model)) {
+                    continue;
+                }
+                let mut new = || {
+                    truth.meters.push(Meter::new(limit.clone(), fills_up));
+                    truth.meters.len() - 1
+                };
+                own.push(match limit.of {
+                    Counted::Model => new(),
+                    Counted::Account | Counted::Address => *shared.get_or_insert_with(new),
+                });
+            }
+        }
+        truth
+    }
+
+    fn each(&mut self, model: usize, mut with: impl FnMut(&mut Meter)) {
+        for meter in &self.of_model[model] {
+            with(&mut self.meters[*meter]);
         }
     }
 
-    fn each<T>(&mut self, model: &str, mut with: impl FnMut(&mut Meter) -> T) -> Vec<T> {
-        let limits = self.limits.iter().enumerate();
-        let of_model = limits.filter(|(_, limit)| limit.models.iter().all(|p| fits(p, model)));
-        let of_model: Vec<_> = of_model.map(|(n, limit)| (n, limit.clone())).collect();
-        let fills_up = self.fills_up;
-        of_model
-            .into_iter()
-            .map(|(n, limit)| {
-                let whose = match limit.of {
-                    Counted::Model => model,
-                    Counted::Account | Counted::Address => "*",
-                };
-                let meter = self.meters.entry((whose.into(), n));
-                with(meter.or_insert_with(|| Meter::new(limit, fills_up)))
-            })
-            .collect()
+    /// Whether it would accept this, and if not, because of which limit.
+    pub fn refuses(&mut self, model: usize, weight: Weight, at: f64) -> Option<Refused> {
+        let mut refused: Option<Refused> = None;
+        self.each(model, |meter| {
+            let weight = weight.of(meter.limit.unit);
+            if meter.takes(weight, at) {
+                return;
+            }
+            let wait = meter.wait(weight, at);
+            if refused.as_ref().is_none_or(|other| other.wait <= wait) {
+                refused = Some(Refused {
+                    limit: meter.limit.clone(),
+                    wait,
+                    used: match meter.level(at) {
+                        Some(level) => meter.limit.amount as f64 - level,
+                        None => meter.used(at),
+                    },
+                    too_large: weight > meter.limit.amount as f64,
+                });
+            }
+        });
+        refused
     }
 
-    /// Whether it would accept this, and if not, because of which limit.
-    pub fn refuses(&mut self, model: &str, weight: Weight, at: f64) -> Option<Refused> {
-        let refused = self.each(model, |meter| {
-            let weight = weight.of(meter.limit.unit);
-            (!meter.takes(weight, at)).then(|| Refused {
-                limit: meter.limit.clone(),
-                wait: meter.wait(weight, at),
-                used: match meter.level(at) {
-                    Some(level) => meter.limit.amount as f64 - level,
-                    None => meter.used(at),
-                },
-                too_large: weight > meter.limit.amount as f64,
-            })
+    /// It has refused this. That was sent, so whoever counts what is sent takes it for used.
+    pub fn has_refused(&mut self, model: usize, weight: Weight, at: f64) {
+        self.each(model, |meter| {
+            if meter.limit.unit != Unit::AtOnce {
+                meter.refused.push_back((at, weight.of(meter.limit.unit)));
+            }
         });
-        let refused = refused.into_iter().flatten();
-        refused.max_by(|a, b| a.wait.total_cmp(&b.wait))
+    }
+
+    /// Whether it has room for this beyond all that was sent to it, refused or not. What a limit that
+    /// refills reports is rounded, so one more must fit.
+    pub fn is_idle(&mut self, model: usize, weight: Weight, at: f64) -> bool {
+        let mut is_idle = true;
+        self.each(model, |meter| {
+            let rounded = f64::from(u8::from(meter.filled.is_some()));
+            let more = weight.of(meter.limit.unit) + meter.refused(at) + rounded;
+            is_idle &= meter.takes(more, at);
+        });
+        is_idle
     }
 
     /// Limit and use of the account's day.
-    pub fn day(&mut self, model: &str, at: f64) -> (u64, u64) {
-        let days = self.each(model, |meter| {
-            let used = meter.used(at) as u64;
-            (meter.limit.per == Per::Day).then_some((meter.limit.amount, used))
+    pub fn day(&mut self, model: usize, at: f64) -> (u64, u64) {
+        let mut day = None;
+        self.each(model, |meter| {
+            if meter.limit.per == Per::Day {
+                day = Some((meter.limit.amount, meter.used(at) as u64));
+            }
         });
-        days.into_iter().flatten().next().unwrap()
+        day.unwrap()
     }
 
-    pub fn take(&mut self, model: &str, weight: Weight, at: f64) {
+    pub fn take(&mut self, model: usize, weight: Weight, at: f64) {
         self.each(model, |meter| meter.add(weight.of(meter.limit.unit), at));
     }
 
     /// It has ended, and its answer had this many tokens beyond what was counted before.
-    pub fn ends(&mut self, model: &str, tokens_out: f64, at: f64) {
-        let none = Weight {
+    pub fn ends(&mut self, model: usize, tokens_out: f64, at: f64) {
+        let answer = Weight {
             tokens_in: 0.0,
-            tokens_out: 0.0,
+            tokens_out,
         };
-        let answer = Weight { tokens_out, ..none };
-        self.each(model, |meter| {
-            let unit = meter.limit.unit;
-            match unit {
-                Unit::AtOnce => meter.sum -= 1.0,
-                Unit::Requests => {}
-                Unit::Tokens | Unit::TokensIn | Unit::TokensOut | Unit::Neurons => {
-                    meter.add(answer.of(unit) - none.of(unit), at)
-                }
+        self.each(model, |meter| match meter.limit.unit {
+            Unit::AtOnce => meter.sum -= 1.0,
+            Unit::Requests => {}
+            unit @ (Unit::Tokens | Unit::TokensIn | Unit::TokensOut | Unit::Neurons) => {
+                meter.add(answer.of(unit), at);
             }
         });
     }
 
     /// Groq's: requests of the day, tokens of the minute.
-    pub fn headers(&mut self, model: &str, at: f64) -> Vec<Header> {
-        let told = self.each(model, |meter| {
-            let level = meter.level(at)?;
+    pub fn headers(&mut self, model: usize, at: f64) -> Vec<Header> {
+        let mut told = Vec::new();
+        self.each(model, |meter| {
             let Limit {
                 unit, per, amount, ..
             } = meter.limit;
@@ -242,10 +288,12 @@ impl Truth {
                 (unit, per),
                 (Unit::Requests, Per::Day) | (Unit::Tokens, Per::Minute)
             );
-            let reset = (amount as f64 - level) / amount as f64 * meter.seconds;
-            is_told.then_some((unit, per, amount, level.max(0.0) as u64, reset))
+            if let (Some(level), true) = (meter.level(at), is_told) {
+                let reset = (amount as f64 - level) / amount as f64 * meter.seconds;
+                told.push((unit, per, amount, level.max(0.0) as u64, reset));
+            }
         });
-        told.into_iter().flatten().collect()
+        told
     }
 }
 

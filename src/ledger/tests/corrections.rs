@@ -232,6 +232,7 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
     let now = world.now();
     let stated = Stated {
         amount: Some(200_000),
+        used: None,
         unit: Some(Unit::Tokens),
         per: Per::Day,
         of: MODEL,

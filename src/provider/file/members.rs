@@ -1,6 +1,6 @@
 //! The members of one provider, applied on top of what is known about it (spec §10.1). Pure.
 
-use super::mistake::{Mistake, Notes, perhaps, shown};
+use super::mistake::{Mistake, Notes, did_you_mean, shown};
 use super::tree::{Member, What};
 use super::{FileProvider, Whose, fields, keys, limits, models};
 use crate::provider::address;
@@ -163,7 +163,7 @@ impl Reading<'_> {
         let has = |name: &str| members.iter().any(|member| member.name == name);
         if row.custom && !has("base_url") {
             let named = row.id.as_str();
-            let meant = perhaps(named, &self.whose.names());
+            let meant = did_you_mean(named, &self.whose.names());
             let sentence =
                 format!("is not a built-in provider, and a new one needs its base_url{meant}");
             notes.note(Mistake::new(line, shown(named), sentence));

@@ -77,13 +77,13 @@ pub(super) fn shown(word: &str) -> String {
 }
 
 /// The name that this one may have been meant for, as the end of a sentence.
-pub(super) fn perhaps(name: &str, known: &[&str]) -> String {
+pub(super) fn did_you_mean(name: &str, known: &[&str]) -> String {
     let most = if name.len() < 4 { 1 } else { 2 };
     let as_long = |known: &&&str| known.len().abs_diff(name.len()) <= most;
     let near = known.iter().filter(as_long);
     let near = near.map(|known| (distance(name, known), *known));
     match near.filter(|(far, _)| *far <= most).min() {
-        Some((_, near)) => format!("; perhaps {near:?} is meant"),
+        Some((_, near)) => format!("; did you mean `{near}`?"),
         None => String::new(),
     }
 }
@@ -92,7 +92,7 @@ impl Member {
     /// It has this name, but nothing reads it.
     pub(super) fn unknown(&self, of: &str, known: &[&str]) -> Mistake {
         let known_names = known.join(", ");
-        let meant = perhaps(&self.name, known);
+        let meant = did_you_mean(&self.name, known);
         let sentence = format!("is not a member of {of}: {known_names}{meant}");
         Mistake::new(self.line, shown(&self.name), sentence)
     }
@@ -174,7 +174,7 @@ impl Member {
                 "is not a value of {}, which is one of {}{}",
                 shown(&self.name),
                 words.join(", "),
-                perhaps(text, &words)
+                did_you_mean(text, &words)
             );
             Mistake::new(self.node.line, shown(text), sentence)
         })

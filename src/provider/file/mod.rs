@@ -20,7 +20,7 @@ pub use mistake::Mistake;
 use super::row::Provider;
 use crate::ledger::LimitSource;
 use crate::model::ProviderId;
-use mistake::{Notes, perhaps, shown};
+use mistake::{Notes, did_you_mean, shown};
 use tree::Member;
 
 /// A larger file is not one of ours.
@@ -168,7 +168,7 @@ impl ConfigFile {
                         shown(name),
                         format!(
                             "is neither a built-in provider nor one that the file defines{}",
-                            perhaps(name, &all)
+                            did_you_mean(name, &all)
                         ),
                     )
                 })?;

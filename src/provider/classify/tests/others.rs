@@ -247,17 +247,22 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
     };
     let stated = |amount, unit, per, of, seconds: Option<u64>| Stated {
         amount,
+        used: None,
         unit,
         per,
         of,
         until: seconds.map(|seconds| now().wall + Duration::from_secs(seconds)),
     };
+    let using = |used, stated| Stated {
+        used: Some(used),
+        ..stated
+    };
     use Counted::{Account, Model};
     use Unit::{Neurons, Requests, Tokens};
     #[rustfmt::skip]
     let rows = [
-        ("groq", 429, groq("tokens per minute (TPM)", "Limit 8000, Used 7999"),  Some(stated(Some(8000), Some(Tokens), Per::Minute, Model, Some(20)))),
-        ("groq", 429, groq("tokens per day (TPD)", "Limit 200000, Used 1"),      Some(stated(Some(200_000), Some(Tokens), Per::Day, Model, Some(300)))),
+        ("groq", 429, groq("tokens per minute (TPM)", "Limit 8000, Used 7999"),  Some(using(7999, stated(Some(8000), Some(Tokens), Per::Minute, Model, Some(20))))),
+        ("groq", 429, groq("tokens per day (TPD)", "Limit 200000, Used 1"),      Some(using(1, stated(Some(200_000), Some(Tokens), Per::Day, Model, Some(300))))),
         ("groq", 429, groq("requests per day (RPD)", "Limit 1e30"),              Some(stated(Some(1), Some(Requests), Per::Day, Model, Some(300)))),
         ("groq", 429, groq("requests per day (RPD)", "Limit -1"),                Some(stated(None, Some(Requests), Per::Day, Model, Some(300)))),
         ("groq", 429, groq("requests per day (RPD)", "Limit 0"),                 Some(stated(None, Some(Requests), Per::Day, Model, Some(300)))),

@@ -6,6 +6,19 @@ fn mistakes(text: &[u8]) -> Vec<Mistake> {
     read(text).expect_err(&String::from_utf8_lossy(text))
 }
 
+/// All that is found; the first has this line and name, and a sentence that contains this.
+fn first_is(text: &str, line: usize, named: &str, sentence: &str) -> Vec<Mistake> {
+    let found = mistakes(text.as_bytes());
+    let mistake = &found[0];
+    assert_eq!(
+        (mistake.line, mistake.named.as_str()),
+        (line, named),
+        "{text}: {found:?}"
+    );
+    assert!(mistake.sentence.contains(sentence), "{text}: {mistake}");
+    found
+}
+
 /// `provider-cases` §5, each with its exact text.
 #[test]
 fn s10_1_every_error_is_reported_with_its_line() {
@@ -45,17 +58,17 @@ fn s10_1_near_misses() {
     #[rustfmt::skip]
     let rows: &[(&str, usize, &str, &str)] = &[
         // What it may have been meant to be.
-        ("[providers.groq]\nbaseurl = 'x'",                     2, "baseurl", "perhaps \"base_url\""),
-        ("[provider.groq]",                                     1, "provider", "perhaps \"providers\""),
-        ("[[error]]",                                           1, "error", "perhaps \"errors\""),
+        ("[providers.groq]\nbaseurl = 'x'",                     2, "baseurl", "did you mean `base_url`?"),
+        ("[provider.groq]",                                     1, "provider", "did you mean `providers`?"),
+        ("[[error]]",                                           1, "error", "did you mean `errors`?"),
         ("[[clients]]\nname = 'a'",                             1, "clients", "providers"),
-        ("[providers.grok]\nkeys = []",                         1, "grok", "perhaps \"groq\""),
+        ("[providers.grok]\nkeys = []",                         1, "grok", "did you mean `groq`?"),
         ("[providers.zzzzzz]\nkeys = []",                       1, "zzzzzz", "base_url"),
-        ("[[errors]]\nprovider = 'grok'\nmatch = 'x'\nmeans = 'region'", 2, "grok", "perhaps \"groq\""),
-        ("[[errors]]\nprovider = 'groq'\nmatch = 'x'\nmeans = 'day_spent'", 4, "day_spent", "perhaps \"day-spent\""),
-        ("[providers.groq]\nlimits = [{ requests = 1, per = 'days' }]", 2, "days", "perhaps \"day\""),
-        ("[providers.groq]\nlimits = [{ request = 1, per = 'day' }]",   2, "request", "perhaps \"requests\""),
-        ("[providers.groq]\nmodels = [{ id = 'a', contxt = 1 }]",       2, "contxt", "perhaps \"context\""),
+        ("[[errors]]\nprovider = 'grok'\nmatch = 'x'\nmeans = 'region'", 2, "grok", "did you mean `groq`?"),
+        ("[[errors]]\nprovider = 'groq'\nmatch = 'x'\nmeans = 'day_spent'", 4, "day_spent", "did you mean `day-spent`?"),
+        ("[providers.groq]\nlimits = [{ requests = 1, per = 'days' }]", 2, "days", "did you mean `day`?"),
+        ("[providers.groq]\nlimits = [{ request = 1, per = 'day' }]",   2, "request", "did you mean `requests`?"),
+        ("[providers.groq]\nmodels = [{ id = 'a', contxt = 1 }]",       2, "contxt", "did you mean `context`?"),
         // Kinds.
         ("providers = 3",                                       1, "providers", "table"),
         ("[[providers.groq]]",                                  1, "groq", "table"),
@@ -157,14 +170,7 @@ fn s10_1_near_misses() {
         ("[providers.groq",                                     1, "TOML", "not valid"),
     ];
     for (text, line, named, sentence) in rows {
-        let found = mistakes(text.as_bytes());
-        let mistake = &found[0];
-        assert_eq!(
-            (mistake.line, mistake.named.as_str()),
-            (*line, *named),
-            "{text}: {found:?}"
-        );
-        assert!(mistake.sentence.contains(sentence), "{text}: {mistake}");
+        let found = first_is(text, *line, named, sentence);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
     }
 }
@@ -215,14 +221,7 @@ fn s10_1_keys_are_named_and_never_shown() {
         ("[providers.groq]\nkeys = [{ env = 'A_KEY', account = 'sk-home' }]".to_owned(), 2, "keys", "put the key into a variable of .env"),
     ];
     for (text, line, named, sentence) in rows {
-        let found = mistakes(text.as_bytes());
-        let mistake = &found[0];
-        assert_eq!(
-            (mistake.line, mistake.named.as_str()),
-            (*line, *named),
-            "{text}: {found:?}"
-        );
-        assert!(mistake.sentence.contains(sentence), "{text}: {mistake}");
+        let found = first_is(text, *line, named, sentence);
         for mistake in &found {
             assert!(
                 !format!("{mistake} {mistake:?}").contains("Xw81"),
