@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Capability, ModelId};
+use crate::model::{Capability, ModelId, Wish};
 
 fn read(body: &str) -> Result<ChatRequest, InvalidRequest> {
     ChatRequest::read(Bytes::copy_from_slice(body.as_bytes()), 128)

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::ModelField;
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::model::{AccountId, ModelId, ProviderId, Subject};
+use crate::model::{AccountId, ModelId, ProviderId, Subject, Wish};
 use crate::registry::{Parts, Source, Standing};
 use crate::request::Asked;
 use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
