@@ -55,7 +55,9 @@ pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
             target: self::target(target)?,
         };
         if Wish::named(name).is_some() {
-            return Err("has a name (auto, auto:best, auto:fast or auto:rank) that always has its own meaning");
+            return Err(
+                "has a name (auto, auto:best, auto:fast or auto:rank) that always has its own meaning",
+            );
         }
         if name.is_empty() || alias.name.contains('*') {
             return Err("has a name that is empty, or a * that is not at a name's end");
@@ -75,7 +77,9 @@ fn target(name: &str) -> Result<Target, Refusal> {
         return Ok(Target::Wish(wish));
     }
     if Wish::is_misspelt(name) {
-        return Err("has a target that begins like auto, but is none of auto, auto:best, auto:fast and auto:rank");
+        return Err(
+            "has a target that begins like auto, but is none of auto, auto:best, auto:fast and auto:rank",
+        );
     }
     let id = ModelId::written(name).map_err(|_| "has a target that is not a model id")?;
     Ok(Target::Model(id))

@@ -78,7 +78,9 @@ impl ModelOrder {
                 return Err("has a * that is not at its end, where all others belong");
             }
             if Wish::named(name).is_some() {
-                return Err("has a wish in it (auto, auto:best, auto:fast, auto:rank), which is not a model");
+                return Err(
+                    "has a wish in it (auto, auto:best, auto:fast, auto:rank), which is not a model",
+                );
             }
             let beginning = name.strip_suffix('*');
             let name = beginning.unwrap_or(name);

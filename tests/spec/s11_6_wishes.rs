@@ -65,12 +65,16 @@ async fn s11_6_a_wish_weighs_place_against_speed_whatever_the_setting() {
     }
 }
 
-/// A plain request at this door, with this `model`.
+/// A plain request at this door, with this `model`, and a session of its own.
 fn through(path: &str, model: &str) -> Value {
+    let hello = format!("{path} {model}");
     match path {
-        "/v1/responses" => json!({"model": model, "input": "hi"}),
-        "/v1/completions" => json!({"model": model, "prompt": "hi"}),
-        _ => json!({"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}),
+        "/v1/responses" => json!({"model": model, "input": hello}),
+        "/v1/completions" => json!({"model": model, "prompt": hello}),
+        _ => {
+            let messages = json!([{"role": "user", "content": hello}]);
+            json!({"model": model, "max_tokens": 9, "messages": messages})
+        }
     }
 }
 
@@ -125,9 +129,9 @@ async fn s11_6_what_is_nearly_a_wish_is_one_only_if_its_meaning_is_certain() {
         (" auto:fast",             "a ignored",   "a",     not_found),
     ];
     for (place, field) in ["ignore", "prefer", "pin"].into_iter().enumerate() {
-        let settings = [("ROUTING", "balanced"), ("MODEL_FIELD", field)];
-        let rig = a_took(4, &settings).await;
         for (model, ignore, prefer, pin) in rows {
+            let settings = [("ROUTING", "balanced"), ("MODEL_FIELD", field)];
+            let rig = a_took(4, &settings).await;
             let answer = wishes(&rig, model, model).await;
             let line = rig.line(&answer);
             let told = match answer.status {
@@ -239,23 +243,19 @@ async fn s11_6_so_is_the_limit_on_the_first_token() {
 async fn s11_6_a_session_is_remembered_where_the_setting_or_the_wish_is_by_cost() {
     #[rustfmt::skip]
     let rows = [
-        // setting    at first     then         in its session   in another
-        ("balanced",  "auto:rank", "auto",      "a",             "b"),
-        ("balanced",  "auto:best", "auto:fast", "a",             "b"),
-        ("rank",      "auto:best", "auto:fast", "a",             "b"),
-        ("rank",      "auto",      "auto:fast", "b",             "b"),
-        ("rank",      "auto:best", "auto",      "a",             "a"),
+        // setting    at first     which takes, s   then         in another session   in its own
+        ("balanced",  "auto:rank", 6,               "auto",      "b",                 "a"),
+        ("balanced",  "auto:best", 3,               "auto:fast", "b",                 "a"),
+        ("rank",      "auto:best", 3,               "auto:fast", "b",                 "a"),
+        ("rank",      "auto",      3,               "auto:fast", "b",                 "b"),
+        ("rank",      "auto:best", 3,               "auto",      "a",                 "a"),
     ];
-    for (routing, first, then, own, other) in rows {
-        let rig = a_took(6, &[("ROUTING", routing)]).await;
+    for (routing, first, seconds, then, other, own) in rows {
+        let plan = Plan::from([slow(seconds)]).then(PlanEnd::Ok);
+        let rig = Rig::paused(abc().model("a:free", plan), &[("ROUTING", routing)]).await;
         wishes(&rig, first, "1").await;
         assert_eq!(rig.asked(), "a", "{routing} {first}");
-        // It was quick this time: the next finds what it would have before.
-        rig.anew(abc().model("a:free", Plan::from([slow(6)]).then(PlanEnd::Ok)))
-            .await;
-        wishes(&rig, "auto:rank", "taught").await;
-        rig.asked();
-        for (session, expected) in [("1", own), ("2", other)] {
+        for (session, expected) in [("2", other), ("1", own)] {
             wishes(&rig, then, session).await;
             assert_eq!(rig.asked(), expected, "{routing} {first} {then} {session}");
         }

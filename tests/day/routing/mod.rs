@@ -84,7 +84,9 @@ fn s11_the_program_does_what_its_policy_does() {
         // What two accounts come to is seen in none of the others.
         let two = episodes.iter().find(|(name, ..)| *name == "two").unwrap();
         for (name, of_program, of_policy) in [all, *two] {
-            println!("{routing}, {name}: {of_program:.2} through the program, {of_policy:.2} by its policy");
+            println!(
+                "{routing}, {name}: {of_program:.2} through the program, {of_policy:.2} by its policy"
+            );
             assert!((of_program - of_policy).abs() < 0.5, "{routing}, {name}");
         }
     }

@@ -69,10 +69,12 @@ async fn episode(world: Arc<World>, routing: &'static str) -> Vec<Record> {
 /// as its words for refusals are.
 fn second_provider(world: &World) -> String {
     let models = world.models.iter().enumerate();
-    let models = models.filter(|(_, model)| model.account == 1).map(|(n, model)| {
-        let (id, tools) = (upstream::id(n), model.tools);
-        format!("{{ id = \"{id}\", context = 262144, tools = {tools}, tool_choice = {tools} }}")
-    });
+    let models = models
+        .filter(|(_, model)| model.account == 1)
+        .map(|(n, model)| {
+            let (id, tools) = (upstream::id(n), model.tools);
+            format!("{{ id = \"{id}\", context = 262144, tools = {tools}, tool_choice = {tools} }}")
+        });
     let models: Vec<_> = models.collect();
     if models.is_empty() {
         return String::new();

@@ -130,10 +130,7 @@ pub fn study(policies: &[(&'static str, Policy)]) -> Vec<Row> {
 }
 
 /// The utility of the real program and that of a policy, % of the oracle's, in each episode, on one seed.
-pub fn beside_the_program(
-    routing: &'static str,
-    policy: Policy,
-) -> Vec<(&'static str, f64, f64)> {
+pub fn beside_the_program(routing: &'static str, policy: Policy) -> Vec<(&'static str, f64, f64)> {
     std::thread::scope(|scope| {
         let halves = [0, 1].map(|half| {
             let mine = EPISODES.iter().skip(half).step_by(2);
