@@ -5,7 +5,7 @@ import sys
 import runner  # first: it clears the environment
 import rig
 
-from . import openai_python, quick_start, qwen_code, the_demo  # noqa: F401  (they fill the list)
+from . import openai_python, quick_start, qwen_code, the_usual, the_demo  # noqa: F401  (they fill the list)
 
 
 def main():

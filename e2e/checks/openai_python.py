@@ -27,6 +27,7 @@ WEATHER = {
         "strict": True,
     },
 }
+WISHES = ["auto", "auto:best", "auto:fast", "auto:rank"]
 COUNTING = "one two three four five six seven eight"
 
 
@@ -238,7 +239,7 @@ def reasoning(rig):
 @check("openai: models")
 def models(rig):
     listed = client(rig).models.list()
-    equal([model.id for model in listed], rig.models, "the models, best first")
+    equal([model.id for model in listed], [*WISHES, *rig.models], "the wishes, and the models, best first")
     one = client(rig).models.retrieve(rig.models[1])
     equal((one.id, one.object, one.owned_by), (rig.models[1], "model", "openrouter"), "one model")
     refused(openai.NotFoundError, lambda: client(rig).models.retrieve("no/such:free"), 404, "model_not_found")

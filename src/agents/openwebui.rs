@@ -27,8 +27,7 @@ pub(super) const ABOUT: About = About {
     of_project: None,
 };
 
-// It accepts no model that is not in the list, and the list has `auto` only while MODEL_FIELD is
-// not `ignore`: so none is set.
+// No model is set: people pick one in its list, which begins with `auto` and the other wishes.
 
 /// The host that runs the container, as seen from within.
 const OUTSIDE: &str = "host.docker.internal";

@@ -8,7 +8,7 @@ use super::walk::Walker;
 use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
 use crate::learnt::Order;
-use crate::model::{Candidate, Subject};
+use crate::model::{Candidate, Subject, Wish};
 use crate::registry::{Claim, Rests};
 use crate::request::ChatRequest;
 use crate::select::OutBy;
@@ -26,8 +26,8 @@ impl Walker {
         attempt: Attempt,
     ) -> Option<Refusal> {
         let candidate = &**claim.candidate();
-        let began = attempt.begun();
-        let until = self.let_rest(candidate, claim.key(), &failure, began, Now::read());
+        let failure = self.growing(self.order(request), failure, attempt.begun());
+        let until = self.let_rest(candidate, claim.key(), &failure, Now::read());
         self.tell(candidate, &failure, until, attempt);
         let rests_for_quota = until.is_some() && failure.outcome == Outcome::RateLimited;
         if rests_for_quota {
@@ -145,8 +145,7 @@ impl Walker {
                 rest: Rest::For(left),
                 ..failure.clone()
             };
-            let now = Now::read();
-            self.let_rest(candidate, None, &failure, now.steady, now);
+            self.let_rest(candidate, None, &failure, Now::read());
         }
     }
 
@@ -170,22 +169,18 @@ impl Walker {
         attempt.fails(failure.outcome, failure, until);
     }
 
-    /// Lets whom a failure of an attempt that began then concerns rest, of several keys the one that was asked
-    /// with; answers until when.
+    /// Lets whom a failure concerns rest, of several keys the one that was asked with; answers until when.
     pub(super) fn let_rest(
         &self,
         candidate: &Candidate,
         key: Option<&Subject>,
         failure: &Failure,
-        began: Instant,
         now: Now,
     ) -> Option<SystemTime> {
         let subject = concerned(candidate, key, failure.scope)?;
         let because = Because::of(&candidate.offer.public_id, failure, now);
         let limit = because.limit();
-        let (wake, is_news) =
-            self.registry
-                .rest(subject, because, self.growing(failure.rest, began), now);
+        let (wake, is_news) = self.registry.rest(subject, because, failure.rest, now);
         let until = wake.map(|wake| wake.date(now));
         if is_news && subject.is_shared() {
             let until = until.map(rfc3339);
@@ -214,28 +209,30 @@ impl Walker {
 }
 
 impl Walker {
-    /// The rest after an attempt that began then: one that nothing advised grows, unless the order is the
-    /// ranking's (spec §11.2).
-    fn growing(&self, rest: Rest, began: Instant) -> Rest {
-        match (rest, self.routing) {
+    /// The failure of an attempt that began then: a rest that nothing advised grows, unless its request's
+    /// order is the ranking's (spec §11.2).
+    fn growing(&self, order: Order, failure: Failure, began: Instant) -> Failure {
+        let rest = match (failure.rest, order) {
             (Rest::Unadvised(ceiling), Order::Balanced) => Rest::Growing {
                 first: Duration::try_from_secs_f64(self.learning.first_rest).unwrap_or(ceiling),
                 ceiling,
                 began,
             },
             (rest, _) => rest,
-        }
+        };
+        Failure { rest, ..failure }
     }
 
-    /// The verdict on an answer that had begun: a candidate's break means no rest, as its cost knows of
-    /// it, unless the order is the ranking's (spec §11.2).
-    pub(super) fn in_mid_stream(&self, failure: Failure) -> Failure {
-        match (failure.scope, failure.rest, self.routing) {
+    /// The same of an answer that had begun: a candidate's break means no rest, as its cost knows of it,
+    /// unless the order is the ranking's.
+    pub(super) fn in_mid_stream(&self, wish: Wish, failure: Failure, began: Instant) -> Failure {
+        let order = self.routing.of(wish);
+        match (failure.scope, failure.rest, order) {
             (Scope::Model | Scope::Candidate, Rest::Unadvised(_), Order::Balanced) => Failure {
                 rest: Rest::None,
                 ..failure
             },
-            _ => failure,
+            _ => self.growing(order, failure, began),
         }
     }
 }

@@ -387,12 +387,11 @@ impl Committed {
             drawn.refused(failure);
         }
         let failure = failure.clone().owed_to(self.heard.routing);
-        let failure = &self.walker.in_mid_stream(failure);
         let now = Now::read();
         let began = self.attempt.as_ref().map_or(now.steady, Attempt::begun);
-        let until = self
-            .walker
-            .let_rest(&self.candidate, None, failure, began, now);
+        let wish = self.heard.wish;
+        let failure = &self.walker.in_mid_stream(wish, failure, began);
+        let until = self.walker.let_rest(&self.candidate, None, failure, now);
         // Who waits for its place finds it at rest.
         drop(drawn);
         // After the commit every failure is one of these two (spec §5).

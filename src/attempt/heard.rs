@@ -9,7 +9,7 @@ use super::Account;
 use super::asking::Asking;
 use crate::answer::Mender;
 use crate::clock::Now;
-use crate::model::Candidate;
+use crate::model::{Candidate, Wish};
 use crate::provider::Asked;
 use crate::request::{Endpoint, Routing};
 use crate::upstream::AnswerBody;
@@ -20,6 +20,7 @@ pub(super) struct Heard {
     pub(super) candidate: Arc<Candidate>,
     pub(super) account: Arc<Account>,
     pub(super) routing: Routing,
+    pub(super) wish: Wish,
     pub(super) endpoint: Endpoint,
     /// Where its provider's answers have to be mended: what missing ids are made of.
     mends: Option<Arc<str>>,
@@ -43,6 +44,7 @@ impl Heard {
             candidate: Arc::clone(candidate),
             account: Arc::clone(account),
             routing: request.routing,
+            wish: request.asked.wish(),
             endpoint: request.endpoint,
             mends: (account.provider.mends && request.endpoint == Endpoint::Chat)
                 .then(|| Arc::clone(request_id)),

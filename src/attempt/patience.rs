@@ -28,7 +28,7 @@ impl Walker {
         request: &ChatRequest,
         progress: &Progress,
     ) -> Option<Duration> {
-        if self.routing == Order::Rank || !request.stream || progress.has_ended_one {
+        if self.order(request) == Order::Rank || !request.stream || progress.has_ended_one {
             return None;
         }
         let provider = &self.keyring(&candidate.account)?.under(None).provider;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::account::Keyrings;
 use super::progress::Progress;
-use super::walk::{SOONEST, Walker, by};
+use super::walk::{SOONEST, Walker};
 use crate::clock::Now;
 use crate::ledger::Ask;
 use crate::model::Candidate;
 use crate::registry::{Chosen, Knowledge, Look, Sight, Snapshot, Turn, Wait, Waiter};
-use crate::request::{ChatRequest, Wish};
-use crate::select::{Next, Out, Preference, USUAL, Wants, first_return, next};
+use crate::request::ChatRequest;
+use crate::select::{By, Next, Out, Preference, USUAL, Wants, first_return, next};
 use crate::telemetry::{RequestRecord, Traffic};
 
 impl Walker {
@@ -78,14 +78,14 @@ impl Walker {
             max_tokens.map(u64::checked_ilog2),
         )
             .hash(&mut kind);
-        Preference::new(self.model_field, &request.wish).hash(&mut kind);
+        Preference::new(self.model_field, &request.asked).hash(&mut kind);
         (out, above_context).hash(&mut kind);
         kind.finish()
     }
 
     /// How it looks while it waits: as a walk does, on the list of then.
     fn eyes(&self, request: &ChatRequest, out: Vec<Out>, progress: &Progress) -> Look {
-        let (needs, wish): (_, Wish) = (request.needs.clone(), request.wish.clone());
+        let (needs, asked) = (request.needs.clone(), request.asked.clone());
         let above_context = progress.above_context;
         let (model_field, routing, learning) = (self.model_field, self.routing, self.learning);
         let (session, pin) = (progress.session, progress.pin.clone());
@@ -94,10 +94,10 @@ impl Walker {
         Box::new(move |list: &Snapshot, known: &Knowledge, ahead, now| {
             let wants = Wants {
                 needs: &needs,
-                preference: Preference::new(model_field, &wish),
+                preference: Preference::new(model_field, &asked),
                 out: &out,
                 above_context,
-                by: by(routing, &learning, session, pin.as_ref()),
+                by: By::new(routing, asked.wish(), &learning, session, pin.as_ref()),
             };
             if let (0, Next::Ask(candidate)) = (ahead, next(Some(list), wants, known, now)) {
                 let with = With {

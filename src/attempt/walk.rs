@@ -18,8 +18,8 @@ use super::waiting::{With, choose};
 use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
-use crate::learnt::{Caller, Order, Parameters, Pin, Pins, Salt, SessionKey, teaches};
-use crate::model::{AccountId, Candidate};
+use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
+use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
 use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
@@ -353,21 +353,33 @@ impl Walker {
         (next, claim)
     }
 
-    /// Who asks with a request of these headers, which tells its session; `None` where no session counts.
+    /// Who asks with a request of these headers, which tells its session.
     #[must_use]
-    pub fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+    pub fn caller(&self, headers: &HeaderMap) -> Caller {
         let client = headers
             .get(AUTHORIZATION)
             .or_else(|| headers.get("x-api-key"))
             .map(HeaderValue::as_bytes);
-        let caller = || Caller::of(headers, client.unwrap_or_default(), self.salt);
-        (self.routing == Order::Balanced).then(caller)
+        Caller::of(headers, client.unwrap_or_default(), self.salt)
+    }
+
+    /// Whether a request's session counts: its answer is remembered for those by cost, if it is not itself
+    /// one of them.
+    #[must_use]
+    pub fn tells_sessions(&self, request: &ChatRequest) -> bool {
+        [self.routing, self.order(request)].contains(&Order::Balanced)
+    }
+
+    /// By what a request's candidates are ordered. Its rests and its patience are those of this order too
+    /// (spec §11.6).
+    pub(super) fn order(&self, request: &ChatRequest) -> Order {
+        self.routing.of(request.asked.wish())
     }
 
     /// By what the candidates of a tier are ordered for a request of no session.
     #[must_use]
     pub fn by(&self) -> By<'_> {
-        by(self.routing, &self.learning, None, None)
+        By::new(self.routing, Wish::Auto, &self.learning, None, None)
     }
 
     pub(super) fn wants<'a>(
@@ -377,11 +389,12 @@ impl Walker {
     ) -> Wants<'a> {
         Wants {
             needs: &request.needs,
-            preference: Preference::new(self.model_field, &request.wish),
+            preference: Preference::new(self.model_field, &request.asked),
             out: &progress.out,
             above_context: progress.above_context,
-            by: by(
+            by: By::new(
                 self.routing,
+                request.asked.wish(),
                 &self.learning,
                 progress.session.map(|session| (session, self.salt)),
                 progress.pin.as_ref(),
@@ -443,24 +456,5 @@ impl Walker {
 fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
     if let Some(least) = snapshot.least_context() {
         request.needs.weigh(least);
-    }
-}
-
-/// By what the candidates of a tier are ordered for a request of this session, whose last answer came from
-/// there.
-pub(super) fn by<'a>(
-    routing: Order,
-    parameters: &'a Parameters,
-    session: Option<(SessionKey, Salt)>,
-    pin: Option<&'a Pin>,
-) -> By<'a> {
-    match routing {
-        Order::Rank => By::Rank,
-        Order::Balanced => By::Cost {
-            rank_worth: parameters.rank_worth,
-            parameters,
-            pin,
-            session,
-        },
     }
 }

@@ -122,6 +122,9 @@ fn needs(told: &Value) -> String {
             _ => format!(". Its model \"{name}\" is ignored (MODEL_FIELD)"),
         };
     }
+    if let Some(wish) = told["wish"].as_str().filter(|wish| *wish != "auto") {
+        line += &format!(". It asks for {}", clean(wish));
+    }
     line
 }
 
@@ -197,10 +200,10 @@ Left out:
      groq/m  groq#2      1000 requests a day of account groq#2 is used up";
         assert_eq!(in_words(&several), of_several);
         let told = json!({
-            "needs": {"capabilities": []}, "candidates": [], "left_out": [],
+            "needs": {"capabilities": []}, "wish": "auto:fast", "candidates": [], "left_out": [],
             "would_answer": {"status": 503, "body": {"error": {"message": "Wait."}}},
         });
-        let expected = "Needs: nothing special\nWould ask no model, and answer 503 at once: Wait.";
+        let expected = "Needs: nothing special. It asks for auto:fast\nWould ask no model, and answer 503 at once: Wait.";
         assert_eq!(in_words(&told), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! `MODEL_ALIASES`: other names for models, so that the names that agents have built in are known.
 
 use super::value::Refusal;
-use crate::model::ModelId;
+use crate::model::{ModelId, Wish};
 
 /// The aliases. Exact names take precedence over patterns, and longer patterns over shorter ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,8 +18,8 @@ struct Alias {
 /// The target of an alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The proxy's own choice.
-    Auto,
+    /// The proxy's own choice, by this wish.
+    Wish(Wish),
     /// This model.
     Model(ModelId),
 }
@@ -41,7 +41,8 @@ impl Aliases {
     }
 }
 
-/// `name=id` or `name=auto`, comma-separated; a `*` at the end of a name matches anything.
+/// `name=id` or `name=auto`, comma-separated; a `*` at the end of a name matches anything but a wish,
+/// which comes before all aliases (spec §10.2).
 pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
     let mut known: Vec<Alias> = Vec::new();
     for part in text.split(',') {
@@ -51,13 +52,13 @@ pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
         let alias = Alias {
             is_prefix: prefix.is_some(),
             name: prefix.unwrap_or(name).to_owned(),
-            target: match target {
-                "auto" => Target::Auto,
-                id => Target::Model(
-                    ModelId::written(id).map_err(|_| "has a target that is not a model id")?,
-                ),
-            },
+            target: self::target(target)?,
         };
+        if Wish::named(name).is_some() {
+            return Err(
+                "has a name (auto, auto:best, auto:fast or auto:rank) that always has its own meaning",
+            );
+        }
         if name.is_empty() || alias.name.contains('*') {
             return Err("has a name that is empty, or a * that is not at a name's end");
         }
@@ -71,17 +72,35 @@ pub(super) fn aliases(text: &str) -> Result<Aliases, Refusal> {
     Ok(Aliases(known))
 }
 
+fn target(name: &str) -> Result<Target, Refusal> {
+    if let Some(wish) = Wish::named(name) {
+        return Ok(Target::Wish(wish));
+    }
+    if Wish::is_misspelt(name) {
+        return Err(
+            "has a target that begins like auto, but is none of auto, auto:best, auto:fast and auto:rank",
+        );
+    }
+    let id = ModelId::written(name).map_err(|_| "has a target that is not a model id")?;
+    Ok(Target::Model(id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn s4_exact_names_come_before_patterns_and_long_patterns_before_short_ones() {
-        let known = aliases("gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free").unwrap();
+        let known = aliases(
+            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,auto:slow=Auto:Best",
+        )
+        .unwrap();
         #[rustfmt::skip]
         let rows = [
             ("gpt-5",      "auto"),
             ("gpt-5-mini", "c/d:free"),
+            ("gpt-5-nano", "auto:fast"),
+            ("auto:slow",  "auto:best"),
             ("gpt-4o",     "a/b:free"),
             ("gpt-",       "a/b:free"),
             ("GPT-5",      "e/f:free"),
@@ -89,7 +108,7 @@ mod tests {
         ];
         for (name, expected) in rows {
             let told = match known.target(name) {
-                Some(Target::Auto) => "auto",
+                Some(Target::Wish(wish)) => wish.as_str(),
                 Some(Target::Model(id)) => id.as_str(),
                 None => "",
             };
@@ -108,6 +127,10 @@ mod tests {
             ("a*b=auto",          "not at a name's end"),
             ("a=",                "not a model id"),
             ("a=b c",             "not a model id"),
+            ("a=auto:slow",       "none of auto, auto:best"),
+            ("auto=a/b:free",     "always has its own meaning"),
+            ("auto:fast=auto",    "always has its own meaning"),
+            ("Auto:Fast=auto",    "always has its own meaning"),
             ("a=auto,a=x/y:free", "twice"),
             ("a*=auto, a* =auto", "twice"),
         ];

@@ -264,7 +264,7 @@ pub const SETTINGS: &[Setting] = {
         setting(Models, "MODEL_ORDER", None,
             "Which models are tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin so"),
         setting(Models, "MODEL_ALIASES", None,
-            "Other names for models, comma-separated: name=id, name=auto, or name*=... for all that begin so"),
+            "Other names for models, comma-separated: name=id, name=auto (or auto:best, auto:fast, auto:rank), or name*=... for all that begin so"),
         setting(Models, "FALLBACK_ROUTER", Text("on"),
             "Whether the router that the ranking names is tried after the ranked models"),
         setting(Models, "ALLOW_PAID", Text("false"),

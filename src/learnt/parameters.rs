@@ -1,4 +1,12 @@
-//! The settings of spec §11, with its defaults.
+//! The settings of spec §11, with its defaults, and what a wish makes of them.
+
+use crate::model::Wish;
+
+/// What one place is worth to `auto:best`, in seconds (spec §11.6).
+const BEST: f64 = 8.0;
+
+/// The same to `auto:fast`.
+const FAST: f64 = 0.5;
 
 /// `ROUTING`: by what the candidates of a tier are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,6 +16,18 @@ pub enum Order {
     Balanced,
     /// By rank, whatever happens.
     Rank,
+}
+
+impl Order {
+    /// The order of a request with this wish, where this is the setting (spec §11.6).
+    #[must_use]
+    pub fn of(self, wish: Wish) -> Self {
+        match wish {
+            Wish::Auto => self,
+            Wish::Best | Wish::Fast => Self::Balanced,
+            Wish::Rank => Self::Rank,
+        }
+    }
 }
 
 /// The figures behind the formulas, all of them seconds; the defaults are those of spec §11.1, which a
@@ -70,6 +90,18 @@ impl Default for Parameters {
             sticky_for: 600.0,
             first_rest: 5.0,
             limit_min: 5.0,
+        }
+    }
+}
+
+impl Parameters {
+    /// What one place is worth to a request with this wish, in seconds (spec §11.6).
+    #[must_use]
+    pub fn rank_worth(&self, wish: Wish) -> f64 {
+        match wish {
+            Wish::Auto | Wish::Rank => self.rank_worth,
+            Wish::Best => BEST,
+            Wish::Fast => FAST,
         }
     }
 }

@@ -12,6 +12,7 @@ mod provider_id;
 mod subject;
 mod tier;
 mod window;
+mod wish;
 
 pub use capability::{Capabilities, Capability};
 pub use id::{InvalidModelId, ModelId};
@@ -22,3 +23,4 @@ pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
 pub use tier::{Place, Tier};
 pub use window::window_of_auto;
+pub use wish::Wish;

@@ -1,9 +1,10 @@
 //! What a name refers to: an offer, a provider, a model at any provider (spec §10.2).
 //!
-//! Pure. The caller resolves aliases: a name has been looked up there before it gets here.
+//! Pure. The caller knows wishes and aliases: a name has been looked up there before it gets here.
 
 use std::sync::Arc;
 
+use super::wish::without_latest;
 use super::{CanonicalKey, Offer, ProviderId};
 
 /// No public id is longer: 32 for the provider, a slash, 128 for the id.
@@ -12,8 +13,6 @@ const LONGEST: usize = 161;
 /// What a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// The proxy's own choice.
-    Auto,
     /// This offer, through any account.
     Offer(Arc<Offer>),
     /// Any offer of this provider.
@@ -29,7 +28,6 @@ impl Named {
     #[must_use]
     pub fn is(&self, offer: &Offer) -> bool {
         match self {
-            Self::Auto => true,
             Self::Offer(named) => (&named.provider, &named.id) == (&offer.provider, &offer.id),
             Self::Provider(provider) => *provider == offer.provider,
             Self::Model(key) => *key == offer.canonical,
@@ -47,9 +45,6 @@ where
     I::IntoIter: Clone,
 {
     let offers = offers.into_iter();
-    if name == "auto" {
-        return Named::Auto;
-    }
     if name.len() > LONGEST {
         return Named::Unknown;
     }
@@ -85,10 +80,6 @@ where
         .unwrap_or(Named::Unknown)
 }
 
-fn without_latest(name: &str) -> &str {
-    name.strip_suffix(":latest").unwrap_or(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +93,6 @@ mod tests {
 
     fn told(named: &Named) -> String {
         match named {
-            Named::Auto => "auto".to_owned(),
             Named::Offer(offer) => format!("offer {} {}", offer.provider, offer.id),
             Named::Provider(provider) => format!("provider {provider}"),
             Named::Model(key) => format!("model {key}"),
@@ -126,7 +116,9 @@ mod tests {
         let long = "x".repeat(162);
         #[rustfmt::skip]
         let rows = [
-            ("auto",                               "auto"),
+            ("auto",                               "unknown"),
+            ("groq/auto:fast",                     "unknown"),
+            ("openrouter/auto:fast",               "unknown"),
             ("openai/gpt-oss-20b:free",            "offer openrouter openai/gpt-oss-20b:free"),
             ("groq/openai/gpt-oss-120b",           "offer groq openai/gpt-oss-120b"),
             ("gemini/gemini-3.5-flash",            "offer gemini gemini-3.5-flash"),
@@ -172,7 +164,6 @@ mod tests {
             ("groq/openai/gpt-oss-120b", [true,  false, false]),
             ("groq/auto",                [true,  false, true]),
             ("gpt-oss-120b",             [true,  true,  false]),
-            ("auto",                     [true,  true,  true]),
             ("nothing",                  [false, false, false]),
         ];
         for (name, expected) in rows {

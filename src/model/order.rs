@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{ModelId, Named, Offer, resolve};
+use super::{ModelId, Named, Offer, Wish, resolve};
 
 /// Canonical keys and public ids, best first. Empty if not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,8 +77,10 @@ impl ModelOrder {
             if name == "*" {
                 return Err("has a * that is not at its end, where all others belong");
             }
-            if name == "auto" {
-                return Err("has the name auto, which is not a model");
+            if Wish::named(name).is_some() {
+                return Err(
+                    "has a wish in it (auto, auto:best, auto:fast, auto:rank), which is not a model",
+                );
             }
             let beginning = name.strip_suffix('*');
             let name = beginning.unwrap_or(name);
@@ -136,7 +138,8 @@ mod tests {
             ("**",                                    Err("has a * that is not at the end of a name")),
             ("a b",                                   Err("has a name that is not a model id")),
             ("a,B,A",                                 Err("has the same name twice")),
-            ("auto,a",                                Err("has the name auto, which is not a model")),
+            ("auto,a",                                Err("has a wish in it (auto, auto:best, auto:fast, auto:rank), which is not a model")),
+            ("a,Auto:Fast",                           Err("has a wish in it (auto, auto:best, auto:fast, auto:rank), which is not a model")),
             (&many,                                   Err("has more than 256 names")),
         ];
         for (text, expected) in rows {

@@ -21,7 +21,7 @@ mod routing;
 use bytes::Bytes;
 
 use crate::json::{self, Members, Raw};
-use crate::model::{Capabilities, Capability, ModelId, Offer};
+use crate::model::{Capabilities, Capability, ModelId, Offer, Wish};
 
 use body::Edits;
 pub use body::UpstreamBody;
@@ -50,7 +50,7 @@ pub struct ChatRequest {
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// What its `model` field asks for.
-    pub wish: Wish,
+    pub asked: Asked,
     /// How far it influences what serves it.
     pub routing: Routing,
     /// A stream's usage was asked for (`stream_options.include_usage`).
@@ -59,13 +59,34 @@ pub struct ChatRequest {
     pub opening: Opening,
 }
 
-/// What a request's `model` says.
+/// What a request's `model` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Nothing, or `auto`: the proxy chooses.
-    Auto,
+pub enum Asked {
+    /// The proxy chooses, by this wish; by `auto` where there is no `model`.
+    Wish(Wish),
     /// A model by name.
     Named(String),
+}
+
+impl Asked {
+    fn read(model: Option<Raw<'_>>) -> Self {
+        let Some(model) = present(model) else {
+            return Self::Wish(Wish::Auto);
+        };
+        // What is no text is no valid name; noted, and otherwise treated as absent.
+        let name = model.as_str().unwrap_or_default();
+        let wish = Wish::named(&name).map(Self::Wish);
+        wish.unwrap_or_else(|| Self::Named(name.into_owned()))
+    }
+
+    /// By which wish candidates are chosen: among those of a name, and behind it, by `auto`.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        match self {
+            Self::Wish(wish) => *wish,
+            Self::Named(_) => Wish::Auto,
+        }
+    }
 }
 
 /// Why a body is refused (spec §3: `invalid_json`, `invalid_request`).
@@ -267,13 +288,7 @@ impl ChatRequest {
             bytes.slice_ref(input.text().as_bytes()),
             messages.has_images,
         );
-        let wish = match present(fields.model).map(|v| v.as_str()) {
-            None => Wish::Auto,
-            Some(Some(name)) if name == "auto" => Wish::Auto,
-            Some(Some(name)) => Wish::Named(name.into_owned()),
-            // Not a valid model name; noted, and otherwise treated as absent.
-            Some(None) => Wish::Named(String::new()),
-        };
+        let asked = Asked::read(fields.model);
         let needs = Needs::read(&fields.needs, prompt);
         let usage = present(fields.stream_options).and_then(|options| options.get("include_usage"));
         Ok(Self {
@@ -283,7 +298,7 @@ impl ChatRequest {
             endpoint,
             needs,
             stream,
-            wish,
+            asked,
             opening,
             bytes,
         })

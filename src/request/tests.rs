@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Capability, ModelId};
+use crate::model::{Capability, ModelId, Wish};
 
 fn read(body: &str) -> Result<ChatRequest, InvalidRequest> {
     ChatRequest::read(Bytes::copy_from_slice(body.as_bytes()), 128)
@@ -103,21 +103,23 @@ fn s4_1_a_request_needs_what_it_uses() {
 
 #[test]
 fn s4_what_model_and_stream_say() {
-    let named = |name: &str| Wish::Named(name.to_owned());
+    let named = |name: &str| Asked::Named(name.to_owned());
     #[rustfmt::skip]
     let rows = [
-        (r#"{"messages":[]}"#,                            false, Wish::Auto),
-        (r#"{"messages":[],"model":"auto"}"#,             false, Wish::Auto),
-        (r#"{"messages":[],"model":null}"#,               false, Wish::Auto),
+        (r#"{"messages":[]}"#,                            false, Asked::Wish(Wish::Auto)),
+        (r#"{"messages":[],"model":"auto"}"#,             false, Asked::Wish(Wish::Auto)),
+        (r#"{"messages":[],"model":null}"#,               false, Asked::Wish(Wish::Auto)),
+        (r#"{"messages":[],"model":"auto:fast"}"#,        false, Asked::Wish(Wish::Fast)),
+        (r#"{"messages":[],"model":"auto:slow"}"#,        false, named("auto:slow")),
         (r#"{"messages":[],"model":"gpt-5"}"#,            false, named("gpt-5")),
         (r#"{"messages":[],"model":7}"#,                  false, named("")),
-        (r#"{"messages":[],"stream":true}"#,              true,  Wish::Auto),
-        (r#"{"messages":[],"stream":false}"#,             false, Wish::Auto),
-        (r#"{"messages":[],"stream":null}"#,              false, Wish::Auto),
+        (r#"{"messages":[],"stream":true}"#,              true,  Asked::Wish(Wish::Auto)),
+        (r#"{"messages":[],"stream":false}"#,             false, Asked::Wish(Wish::Auto)),
+        (r#"{"messages":[],"stream":null}"#,              false, Asked::Wish(Wish::Auto)),
     ];
-    for (body, stream, wish) in rows {
+    for (body, stream, asked) in rows {
         let request = read(body).unwrap();
-        assert_eq!((request.stream, request.wish), (stream, wish), "{body}");
+        assert_eq!((request.stream, request.asked), (stream, asked), "{body}");
     }
 }
 

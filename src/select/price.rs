@@ -8,9 +8,10 @@ use super::fate::{Fate, fate};
 use super::wants::Placed;
 use crate::clock::Now;
 use crate::learnt::{
-    Circumstances, Cost, Parameters, Pin, Salt, SessionKey, Sticks, cost, cost_at_least, starts_on,
+    Circumstances, Cost, Order, Parameters, Pin, Salt, SessionKey, Sticks, cost, cost_at_least,
+    starts_on,
 };
-use crate::model::Candidate;
+use crate::model::{Candidate, Wish};
 use crate::registry::{Knowledge, Snapshot};
 
 /// By what the candidates of a tier are ordered.
@@ -31,7 +32,28 @@ pub enum By<'a> {
     },
 }
 
-impl By<'_> {
+impl<'a> By<'a> {
+    /// Where `routing` is the setting: for a request with this wish, of this session, whose last answer
+    /// came from there.
+    #[must_use]
+    pub fn new(
+        routing: Order,
+        wish: Wish,
+        parameters: &'a Parameters,
+        session: Option<(SessionKey, Salt)>,
+        pin: Option<&'a Pin>,
+    ) -> Self {
+        match routing.of(wish) {
+            Order::Rank => Self::Rank,
+            Order::Balanced => Self::Cost {
+                rank_worth: parameters.rank_worth(wish),
+                parameters,
+                pin,
+                session,
+            },
+        }
+    }
+
     /// What no candidate of this place, or behind it, comes below.
     pub(super) fn at_least(self, place: u32) -> f64 {
         match self {

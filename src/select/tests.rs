@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::ModelField;
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::model::{AccountId, ModelId, ProviderId, Subject};
+use crate::model::{AccountId, ModelId, ProviderId, Subject, Wish};
 use crate::registry::{Parts, Source, Standing};
-use crate::request::Wish;
+use crate::request::Asked;
 use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
 
 fn now() -> Now {
@@ -195,17 +195,20 @@ fn s7_the_models_that_the_needs_rule_out_are_named() {
 
 #[test]
 fn s4_model_field_decides_what_a_name_comes_to() {
-    let named = Wish::Named("x".to_owned());
+    let named = Asked::Named("x".to_owned());
+    let [auto, _, fast, _] = Wish::ALL.map(Asked::Wish);
     #[rustfmt::skip]
     let rows = [
         (ModelField::Ignore, &named,      Preference::None),
         (ModelField::Prefer, &named,      Preference::First("x")),
         (ModelField::Pin,    &named,      Preference::Only("x")),
-        (ModelField::Prefer, &Wish::Auto, Preference::None),
-        (ModelField::Pin,    &Wish::Auto, Preference::None),
+        (ModelField::Ignore, &fast,       Preference::None),
+        (ModelField::Prefer, &auto,       Preference::None),
+        (ModelField::Pin,    &auto,       Preference::None),
+        (ModelField::Pin,    &fast,       Preference::None),
     ];
-    for (setting, wish, expected) in rows {
-        assert_eq!(Preference::new(setting, wish), expected);
+    for (setting, asked, expected) in rows {
+        assert_eq!(Preference::new(setting, asked), expected);
     }
 }
 

@@ -6,7 +6,7 @@ use super::price::By;
 use crate::config::ModelField;
 use crate::model::{Candidate, CanonicalKey, Offer, Place, Subject, Tier};
 use crate::registry::{Rests, Snapshot};
-use crate::request::{Needs, Wish};
+use crate::request::{Asked, Needs};
 use crate::verdict::AccountLimit;
 
 /// What a request wants, and how far it has come.
@@ -103,11 +103,11 @@ pub enum Preference<'a> {
 impl<'a> Preference<'a> {
     /// Applies the setting to what the request says.
     #[must_use]
-    pub fn new(setting: ModelField, wish: &'a Wish) -> Self {
-        match (setting, wish) {
-            (_, Wish::Auto) | (ModelField::Ignore, Wish::Named(_)) => Self::None,
-            (ModelField::Prefer, Wish::Named(name)) => Self::First(name),
-            (ModelField::Pin, Wish::Named(name)) => Self::Only(name),
+    pub fn new(setting: ModelField, asked: &'a Asked) -> Self {
+        match (setting, asked) {
+            (_, Asked::Wish(_)) | (ModelField::Ignore, Asked::Named(_)) => Self::None,
+            (ModelField::Prefer, Asked::Named(name)) => Self::First(name),
+            (ModelField::Pin, Asked::Named(name)) => Self::Only(name),
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn dress(
     request_id: &str,
 ) {
     const EXPOSED: HeaderValue = HeaderValue::from_static(
-        "x-free-llm-proxy-model, x-free-llm-proxy-provider, x-free-llm-proxy-attempts, x-free-llm-proxy-dropped, x-request-id, retry-after",
+        "x-free-llm-proxy-model, x-free-llm-proxy-provider, x-free-llm-proxy-attempts, x-free-llm-proxy-dropped, x-free-llm-proxy-wish, x-request-id, retry-after",
     );
     match allowed {
         AllowOrigins::Any => {

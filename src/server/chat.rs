@@ -15,13 +15,13 @@ use super::error::ProxyError;
 use super::keep_alive::KeepAlive;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
-use super::{App, MODEL_HEADER, PROVIDER_HEADER};
+use super::{App, MODEL_HEADER, PROVIDER_HEADER, WISH_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
 use crate::learnt::Caller;
-use crate::model::Offer;
-use crate::request::Wish;
+use crate::model::{Offer, Wish};
+use crate::request::Asked;
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::verdict::Outcome;
@@ -31,7 +31,7 @@ pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
     asker: Asker,
-    caller: Option<Caller>,
+    caller: Caller,
     sent: Sent,
     phases: &Phases,
     request_id: &str,
@@ -57,7 +57,9 @@ pub(super) async fn complete(
             return error.response();
         }
     };
-    let session = caller.and_then(|caller| caller.session(&request.opening));
+    let session = app.walker.tells_sessions(&request);
+    let session = session.then(|| caller.session(&request.opening)).flatten();
+    let wish = request.asked.wish();
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
     let trail = record.trail();
@@ -93,6 +95,7 @@ pub(super) async fn complete(
                 let mut head = HeaderMap::new();
                 // Which model answers, and what its provider will not be sent, is not known yet.
                 voice.name_dropped(&mut head, None);
+                name_wish(&mut head, wish);
                 let waiting =
                     KeepAlive::new(walk, period, voice.rendering(), asker, Arc::clone(app));
                 let body = ReplyBody::flowing(waiting);
@@ -102,7 +105,9 @@ pub(super) async fn complete(
             }
         },
     };
-    answer(app, walked, voice, asker)
+    let mut response = answer(app, walked, voice, asker);
+    name_wish(response.headers_mut(), wish);
+    response
 }
 
 async fn read(
@@ -121,7 +126,9 @@ async fn read(
         had_response_format: request.needs.had_response_format,
         had_seed: request.needs.had_seed,
         had_stop: request.needs.had_stop,
-        model_ignored: app.model_field == ModelField::Ignore && request.wish != Wish::Auto,
+        model_ignored: app.model_field == ModelField::Ignore
+            && matches!(request.asked, Asked::Named(_)),
+        wish: request.asked.wish(),
     });
     Ok(entered)
 }
@@ -137,12 +144,12 @@ pub(super) async fn enter(
     let bytes = body_of(app, sent, phases).await?;
     let mut entered = door::enter(app, surface, bytes, request_id).await?;
     let request = &mut entered.request;
-    if let Wish::Named(name) = &request.wish
+    if let Asked::Named(name) = &request.asked
         && let Some(target) = app.aliases.target(name)
     {
-        request.wish = match target {
-            Target::Auto => Wish::Auto,
-            Target::Model(id) => Wish::Named(id.to_string()),
+        request.asked = match target {
+            Target::Wish(wish) => Asked::Wish(*wish),
+            Target::Model(id) => Asked::Named(id.to_string()),
         };
     }
     Ok(entered)
@@ -229,6 +236,14 @@ fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyB
         HeaderValue::from_static("no"),
     );
     response
+}
+
+/// Says by what the model was chosen, where that is not the setting: an alias, or a client's own list of
+/// names, may stand between a person and the wish.
+fn name_wish(headers: &mut HeaderMap, wish: Wish) {
+    if wish != Wish::Auto {
+        headers.insert(WISH_HEADER, HeaderValue::from_static(wish.as_str()));
+    }
 }
 
 fn name_model(headers: &mut HeaderMap, offer: &Offer) {

@@ -66,6 +66,7 @@ use routes::{Route, route};
 
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-model");
 const PROVIDER_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-provider");
+const WISH_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-wish");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-attempts");
 /// What Anthropic's SDKs take a request's id from.
 const ANTHROPIC_ID_HEADER: HeaderName = HeaderName::from_static("request-id");

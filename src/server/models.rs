@@ -12,20 +12,20 @@ use super::dialect::Dialect;
 use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
 use crate::attempt::Refusal;
-use crate::config::{ModelField, Target};
-use crate::model::{Candidate, Capability, ModelId, Offer, window_of_auto};
+use crate::config::Target;
+use crate::model::{Candidate, Capability, ModelId, Offer, Wish, window_of_auto};
 use crate::registry::Snapshot;
 
 /// `GET /v1/models`.
 pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
-    let auto = offers_auto(app).then(|| auto(&snapshot, created));
+    let wishes = Wish::ALL.map(|wish| wished(wish, &snapshot, created));
     let gone = gone(app, &snapshot);
     let offers = snapshot.offers().iter();
     let offers = offers.filter(|offer| !gone.contains(&offer.public_id));
     let listed = offers.map(|offer| describe(offer, created));
-    let data = auto.into_iter().chain(listed);
+    let data = wishes.into_iter().chain(listed);
     let list = dialect.list(data.map(|model| dialect.entry(model)).collect());
     Ok(reply::json(StatusCode::OK, &list))
 }
@@ -38,21 +38,21 @@ pub(super) fn one(
 ) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
-    // An alias may mean whatever a request may name; here an id is spelt as in the list.
-    let found = match app.aliases.target(id) {
-        Some(Target::Auto) => None,
-        Some(Target::Model(name)) => snapshot.offer(name.as_str()),
-        None => {
-            let mut named = snapshot.named(id).map(|candidate| &candidate.offer);
-            named.find(|offer| offer.public_id.as_str() == id)
-        }
+    // In the order of spec §10.2. An alias may mean whatever a request may name; here an id is spelt as in
+    // the list.
+    let target = Wish::named(id).map(Target::Wish);
+    let target = target.or_else(|| app.aliases.target(id).cloned());
+    let of_offer = |id: &str| {
+        let found = snapshot.offer(id)?;
+        let is_gone = gone(app, &snapshot).contains(&found.public_id);
+        (!is_gone).then(|| describe(found, created))
     };
-    let is_auto = id == "auto" || app.aliases.target(id) == Some(&Target::Auto);
-    let auto = || is_auto.then(|| auto(&snapshot, created));
-    let found = found.filter(|offer| !gone(app, &snapshot).contains(&offer.public_id));
+    let found = match target {
+        Some(Target::Wish(wish)) => Some(wished(wish, &snapshot, created)),
+        Some(Target::Model(name)) => of_offer(name.as_str()),
+        None => of_offer(id),
+    };
     found
-        .map(|offer| describe(offer, created))
-        .or_else(auto)
         .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
         .ok_or(ProxyError::ModelNotFound)
 }
@@ -79,13 +79,6 @@ pub(super) fn snapshot(app: &App) -> Result<Arc<Snapshot>, ProxyError> {
     app.registry.snapshot().ok_or_else(not_ready)
 }
 
-fn offers_auto(app: &App) -> bool {
-    match app.model_field {
-        ModelField::Ignore => false,
-        ModelField::Prefer | ModelField::Pin => true,
-    }
-}
-
 fn created(snapshot: &Snapshot) -> u64 {
     snapshot
         .fetched_at
@@ -93,14 +86,19 @@ fn created(snapshot: &Snapshot) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// The entry that leaves the choice to the proxy; agents shorten a conversation by its window.
-fn auto(snapshot: &Snapshot, created: u64) -> Value {
+/// An entry that leaves the choice to the proxy; agents shorten a conversation by its window.
+fn wished(wish: Wish, snapshot: &Snapshot, created: u64) -> Value {
     json!({
-        "id": "auto",
+        "id": wish.as_str(),
         "object": "model",
         "created": created,
         "owned_by": owner_of_auto(snapshot),
-        "name": "The best free model right now",
+        "name": match wish {
+            Wish::Auto => "The best free model right now",
+            Wish::Best => "The best free model, even if it takes a while",
+            Wish::Fast => "The fastest good free model right now",
+            Wish::Rank => "The first free model of the ranking that is awake",
+        },
         "context_length": window_of_auto(snapshot.offers().iter().map(|offer| &**offer)),
     })
 }

@@ -17,7 +17,7 @@ use super::{Log, Metrics, Traffic};
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::live::AttemptRecord;
-use crate::model::{Candidate, ModelId, Offer};
+use crate::model::{Candidate, ModelId, Offer, Wish};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
@@ -37,6 +37,15 @@ pub struct Traits {
     pub had_stop: bool,
     /// It names a model, and model names are ignored.
     pub model_ignored: bool,
+    /// By what it wants its model chosen.
+    pub wish: Wish,
+}
+
+impl Traits {
+    /// The wish, where it is not the setting.
+    fn wish(self) -> Option<&'static str> {
+        (self.wish != Wish::Auto).then(|| self.wish.as_str())
+    }
 }
 
 /// How a request ended.
@@ -351,6 +360,7 @@ impl RequestRecord {
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,
             model_ignored: self.traits.model_ignored,
+            wish: self.traits.wish(),
             reason,
             account,
             key_tail,
@@ -382,6 +392,7 @@ impl RequestRecord {
             had_stop: self.traits.had_stop,
             status_sent: end.status_sent,
             model_ignored: self.traits.model_ignored,
+            wish: self.traits.wish(),
             snapshot_size: self.snapshot_size,
         };
         let (at, level) = (end.now.wall, LogLevel::Info);
@@ -426,6 +437,8 @@ struct Done<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     model_ignored: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    wish: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
@@ -448,6 +461,8 @@ struct Rejected<'a> {
     had_stop: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     model_ignored: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wish: Option<&'static str>,
     snapshot_size: usize,
 }
 

@@ -106,7 +106,7 @@ async fn day(seed: u64, count: u64) -> (Figures, Vec<String>) {
         serving.spawn(Arc::clone(&dialled).serve(far));
         Ok(near)
     });
-    let (app, log, _refresh) = proxy(connector, "rank");
+    let (app, log, _refresh) = proxy(connector, "rank", "");
     while app.registry().snapshot().is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -230,21 +230,29 @@ fn seconds(date: &str) -> u64 {
     days * 86_400 + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19)
 }
 
-/// The proxy of the program in front of this world, with its default settings except `ROUTING`; under
-/// `rank` it does not wait either, as the study's `rank` does not.
-pub fn proxy(world: Connector, routing: &'static str) -> (Arc<App>, Lines, JoinSet<()>) {
-    let config = Config::read(|name: &str| {
+/// The proxy of the program in front of this world, with its default settings except `ROUTING` and what
+/// `file`, its `CONFIG_FILE`, says; under `rank` it does not wait either, as the study's `rank` does not.
+pub fn proxy(
+    world: Connector,
+    routing: &'static str,
+    file: &str,
+) -> (Arc<App>, Lines, JoinSet<()>) {
+    let read = |name: &str| {
         let value = match name {
             "ROUTING" => routing,
             "WAIT_SEC" if routing == "rank" => "0",
             "OPENROUTER_API_KEY" => "sk-or-v1-upstream-key-of-the-day",
+            "SECOND_API_KEY" => "sk-or-v1-second-key-of-the-day",
             "PROXY_API_KEY" => "proxy-key",
+            // With several accounts it is more by default, but the study's routers ask as often as with one.
+            "MAX_FALLBACK_ATTEMPTS" => "5",
             "MODELS_LIST_URL" => "http://world.test/list",
             "UPSTREAM_BASE_URL" => "http://world.test/api/v1",
             _ => return None,
         };
         Some(value.to_owned())
-    });
+    };
+    let config = Config::read_with_file(read, file);
     let (log, lines) = Log::memory(LogLevel::Info);
     let proxy = Proxy::build(&config.unwrap(), world, log).unwrap();
     let mut refresh = JoinSet::new();

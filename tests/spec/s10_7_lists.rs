@@ -35,7 +35,8 @@ async fn ids(rig: &Rig, beginning: &str) -> Vec<String> {
     let models = rig.get("/v1/models").await.json();
     let models = models["data"].as_array().unwrap().iter();
     let ids = models.map(|model| model["id"].as_str().unwrap().to_owned());
-    ids.filter(|id| id.starts_with(beginning)).collect()
+    let is_model = |id: &String| id.starts_with(beginning) && !id.starts_with("auto");
+    ids.filter(is_model).collect()
 }
 
 async fn sorted(rig: &Rig, beginning: &str) -> Vec<String> {

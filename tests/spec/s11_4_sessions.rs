@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use serde_json::{Value, json};
 use simulator::{Answer as Said, Plan, PlanEnd, Step};
 use tokio::time::sleep;
@@ -49,6 +50,8 @@ async fn s11_4_a_session_stays_with_who_gave_its_last_answer() {
         ("a header",             &[(header, "1")], says("x", none()),               &[(header, "1")], says("y", none()),                "a"),
         ("another",              &[(header, "1")], says("x", none()),               &[(header, "2")], says("x", none()),                "b"),
         ("a long one",           &[(header, &long)], says("x", none()),             &[(header, &long)], says("y", none()),              "a"),
+        ("one that is no text",  &[(header, "\u{ff}é")], says("x", none()),         &[(header, "\u{ff}é")], says("y", none()),          "a"),
+        ("another such",         &[(header, "\u{ff}é")], says("x", none()),         &[(header, "\u{ff}è")], says("x", none()),          "b"),
         ("another header",       &[("session_id", "1")], says("x", none()),         &[("session-id", "1")], says("y", none()),          "a"),
         ("the first header",     &[(header, "1"), ("session-id", "2")], says("x", none()), &[("session-id", "2")], says("x", none()),   "b"),
         ("a field",              &[], says("x", json!({"prompt_cache_key": "1"})),  &[], says("y", json!({"prompt_cache_key": "1"})),   "a"),
@@ -78,4 +81,28 @@ async fn s11_4_a_pin_is_no_veto_and_ends_after_ten_minutes() {
     assert_eq!(asked(&rig, &[("x-session-id", "2")], &body).await, "a");
     sleep(Duration::from_secs(601)).await;
     assert_eq!(asked(&rig, &session, &body).await, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_4_one_session_for_everything_still_leaves_who_is_silent() {
+    for (millis, expected) in [(3_000, "a a"), (4_500, "a b")] {
+        let silent = Step::from(Said {
+            first_delay_ms: 10_000,
+            ..Said::text("hello")
+        });
+        let plan = Plan::from([Step::ok("hello"), silent]).then(PlanEnd::Ok);
+        let rig = Rig::paused(abc().model("a:free", plan), &[("ROUTING", "balanced")]).await;
+        let one = [("x-session-id", "1")];
+        let plain = json!({"messages": [{"role": "user", "content": "x"}]}).to_string();
+        assert_eq!(asked(&rig, &one, &says("x", json!({}))).await, "a");
+        let second = async {
+            sleep(Duration::from_millis(millis)).await;
+            let stream = says("y", json!({})).to_string();
+            rig.send("POST", "/v1/chat/completions", &one, stream).await
+        };
+        let first = rig.send("POST", "/v1/chat/completions", &one, plain);
+        let (first, second) = join(first, second).await;
+        assert_eq!((first.status, second.status), (200, 200));
+        assert_eq!(rig.asked(), expected, "{millis}");
+    }
 }

@@ -300,10 +300,14 @@ pub fn reads(rig: &Rig) -> Vec<u64> {
     times.iter().map(|at| since(at) as u64).collect()
 }
 
-/// The models of the snapshot, by rank.
+/// The models of the snapshot, by rank: what is listed behind the wishes.
 pub async fn ids(rig: &Rig) -> Vec<String> {
     let listed = rig.get("/v1/models").await.json();
     let ids = listed["data"].as_array().unwrap().iter();
     ids.map(|model| model["id"].as_str().unwrap().to_owned())
+        .skip(WISHES.len())
         .collect()
 }
+
+/// What the list begins with (spec §11.6).
+pub const WISHES: [&str; 4] = ["auto", "auto:best", "auto:fast", "auto:rank"];

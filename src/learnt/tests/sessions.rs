@@ -221,6 +221,32 @@ fn s11_4_a_pin_is_soft_and_ends() {
 }
 
 #[test]
+fn s11_4_a_pin_ends_however_the_clocks_jump() {
+    let account = account("groq", "groq");
+    let key = session(&[("x-session-id", b"a")], "{}").unwrap();
+    let mut pins = Pins::default();
+    pins.set(key, &candidate("m", &account), start());
+    let day = Duration::from_secs(86_400);
+    let (ahead, back) = (start().wall + day, start().wall - day);
+    #[rustfmt::skip]
+    let rows = [
+        // seconds later   the wall clock   sticks
+        (1.0,              ahead,           Sticks::No),    // the machine slept
+        (1.0,              back,            Sticks::Fully),
+        (601.0,            back,            Sticks::No),
+    ];
+    for (later, wall, expected) in rows {
+        let now = Now {
+            wall,
+            ..after(start(), later)
+        };
+        let pin = pins.of(key).unwrap();
+        let sticks = pin.sticks(&candidate("m", &account), &Parameters::default(), now);
+        assert_eq!(sticks, expected, "{later} {wall:?}");
+    }
+}
+
+#[test]
 fn s11_4_10_000_pins_at_most_and_the_oldest_goes() {
     let candidate = candidate("m", &account("groq", "groq"));
     let key = |n: u32| session(&[("x-session-id", n.to_string().as_bytes())], "{}").unwrap();

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::learnt::{Caller, Cells, Parameters, Salt};
-use crate::model::{Place, Tier};
+use crate::learnt::{Caller, Cells, Order, Parameters, Salt};
+use crate::model::{Place, Tier, Wish};
 
 /// What was seen of a candidate.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +147,31 @@ fn s11_1_what_a_place_is_worth_decides_how_far_a_slow_model_falls() {
         };
         let walk = chosen(Some(&snapshot), wants, &Knowledge::default(), now);
         assert_eq!(walk, expected, "{rank_worth}");
+    }
+}
+
+#[test]
+fn s11_6_a_wish_is_by_cost_or_by_rank_and_says_what_a_place_is_worth() {
+    let parameters = Parameters {
+        rank_worth: 3.0,
+        ..*PARAMETERS
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // wish       under balanced   under rank
+        (Wish::Auto,  Some(3.0),       None),
+        (Wish::Best,  Some(8.0),       Some(8.0)),
+        (Wish::Fast,  Some(0.5),       Some(0.5)),
+        (Wish::Rank,  None,            None),
+    ];
+    for (wish, balanced, rank) in rows {
+        for (routing, expected) in [(Order::Balanced, balanced), (Order::Rank, rank)] {
+            let worth = match By::new(routing, wish, &parameters, None, None) {
+                By::Cost { rank_worth, .. } => Some(rank_worth),
+                By::Rank => None,
+            };
+            assert_eq!(worth, expected, "{routing:?} {wish:?}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::ModelField;
 use crate::ledger::{BucketId, BucketView, Counted, Per};
 use crate::model::{Candidate, Capability, ModelId, ProviderId};
 use crate::registry::Knowledge;
-use crate::request::{ChatRequest, Wish};
+use crate::request::{Asked, ChatRequest};
 use crate::select::LeftOut;
 use crate::server::body::Sent;
 use crate::server::error::ProxyError;
@@ -48,6 +48,7 @@ struct View<'a> {
     needs: NeedsView,
     model_field: &'static str,
     model_asked_for: Option<&'a str>,
+    wish: &'static str,
     selection: &'static str,
     max_attempts: usize,
     candidates: Vec<&'a ModelId>,
@@ -154,10 +155,11 @@ impl<'a> View<'a> {
                 ModelField::Prefer => "prefer",
                 ModelField::Pin => "pin",
             },
-            model_asked_for: match &request.wish {
-                Wish::Auto => None,
-                Wish::Named(name) => Some(name),
+            model_asked_for: match &request.asked {
+                Asked::Wish(_) => None,
+                Asked::Named(name) => Some(name),
             },
+            wish: request.asked.wish().as_str(),
             selection: explained.selection,
             max_attempts: explained.max_attempts,
             candidates: candidates.collect(),

@@ -18,14 +18,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
 use super::records::{Answer, Record};
-use super::upstream::Upstream;
+use super::upstream::{self, Upstream};
 use super::world::{Request, World};
 use crate::day::proxy;
 
 /// Milliseconds.
 const A_DAY: u64 = 86_400_000;
 
-/// What became of every request of this world, which has one account.
+/// What became of every request of this world.
 pub fn play(world: &Arc<World>, routing: &'static str) -> Vec<Record> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -49,7 +49,7 @@ async fn episode(world: Arc<World>, routing: &'static str) -> Vec<Record> {
         serving.spawn(Arc::clone(&dialled).serve(far));
         Ok(near)
     });
-    let (app, _log, _refresh) = proxy(connector, routing);
+    let (app, _log, _refresh) = proxy(connector, routing, &second_provider(&upstream.world));
     while app.registry().snapshot().is_none() {
         sleep(Duration::from_millis(1)).await;
     }
@@ -63,6 +63,26 @@ async fn episode(world: Arc<World>, routing: &'static str) -> Vec<Record> {
     }
     clients.join_all().await;
     std::mem::take(&mut upstream.state().records)
+}
+
+/// A `CONFIG_FILE` with the provider of the second account, if there is one: a relay of the first one's,
+/// as its words for refusals are.
+fn second_provider(world: &World) -> String {
+    let models = world.models.iter().enumerate();
+    let models = models
+        .filter(|(_, model)| model.account == 1)
+        .map(|(n, model)| {
+            let (id, tools) = (upstream::id(n), model.tools);
+            format!("{{ id = \"{id}\", context = 262144, tools = {tools}, tool_choice = {tools} }}")
+        });
+    let models: Vec<_> = models.collect();
+    if models.is_empty() {
+        return String::new();
+    }
+    format!(
+        "[providers.second]\nbase_url = \"http://world.test/second/v1\"\nkeys = [{{ env = \"SECOND_API_KEY\" }}]\nmodels = [{}]\n",
+        models.join(", "),
+    )
 }
 
 /// One client: its answer is written down when it begins, and when it turns out to be broken.

@@ -38,7 +38,8 @@ pub struct State {
     pub records: Vec<Record>,
     /// By request, the models that were asked.
     tried: Vec<Vec<usize>>,
-    quota: Quota,
+    /// By account.
+    quotas: Vec<Quota>,
     told: Told,
 }
 
@@ -49,7 +50,7 @@ impl Upstream {
             sessions: Sessions::default(),
             records: vec![Record::default(); requests],
             tried: vec![Vec::new(); requests],
-            quota: Quota::new(world.accounts[0]),
+            quotas: world.accounts.iter().copied().map(Quota::new).collect(),
             told: Told::new(&world),
         };
         Arc::new(Self {
@@ -79,8 +80,12 @@ impl Upstream {
                 let body = request.into_body().collect().await.map_err(|_| Closed)?;
                 let told = match path.as_str() {
                     "/list" => upstream.list(),
+                    "/api/v1/models" => upstream.catalogue(),
                     "/api/v1/key" => upstream.key(),
-                    "/api/v1/chat/completions" => return upstream.chat(&body.to_bytes()).await,
+                    "/second/v1/models" => upstream.second_list(),
+                    "/api/v1/chat/completions" | "/second/v1/chat/completions" => {
+                        return upstream.chat(&body.to_bytes()).await;
+                    }
                     _ => json!({"data": []}),
                 };
                 Ok(sent(reply(200, "application/json", told.to_string())))
@@ -94,9 +99,15 @@ impl Upstream {
         drop(served.await);
     }
 
+    /// The models of an account, with their numbers.
+    fn models(&self, account: usize) -> impl Iterator<Item = (usize, &Model)> {
+        let all = self.world.models.iter().enumerate();
+        all.filter(move |(_, model)| model.account == account)
+    }
+
+    /// The ranking: what the first provider offers.
     fn list(&self) -> Value {
-        let models = self.world.models.iter().enumerate();
-        let models = models.map(|(n, model)| {
+        let models = self.models(0).map(|(n, model)| {
             json!({
                 "id": id(n), "rank": model.rank, "contextLength": 262_144, "supportsTools": model.tools,
                 "supportsToolChoice": model.tools,
@@ -105,9 +116,23 @@ impl Upstream {
         json!({"models": models.collect::<Vec<_>>()})
     }
 
-    /// What the account tells of its day.
+    /// How good all of them are, by which those that the ranking does not have are placed among it.
+    fn catalogue(&self) -> Value {
+        let rows = self.world.models.iter().enumerate().map(|(n, model)| {
+            let index = 100 - model.rank;
+            json!({"id": id(n).replace(":free", ""), "benchmarks": {"intelligence_index": index}})
+        });
+        json!({"data": rows.collect::<Vec<_>>()})
+    }
+
+    fn second_list(&self) -> Value {
+        let models = self.models(1).map(|(n, _)| json!({"id": id(n)}));
+        json!({"data": models.collect::<Vec<_>>()})
+    }
+
+    /// What the first account tells of its day.
     fn key(&self) -> Value {
-        let left = self.state().quota.day_left();
+        let left = self.state().quotas[0].day_left();
         let today =
             left.map(|left| json!({"limit": A_DAY, "remaining": left, "used": A_DAY - left}));
         json!({"data": {"label": "sk-or-v1-...", "free_model_daily_requests": today}})
@@ -178,7 +203,7 @@ impl Upstream {
         let attempt = Attempt {
             request: number,
             model,
-            account: 0,
+            account: self.world.models[model].account,
             stream: request.stream,
             prompt_tokens: request.prompt_tokens as u64,
             at: now,
@@ -193,14 +218,15 @@ impl Upstream {
             .filter(|tried| **tried == model)
             .count();
         state.tried[number].push(model);
-        let refused = state.quota.take(now);
+        let refused = state.quotas[attempt.account].take(now);
         let cached = state.sessions.cached(request, model, now);
         let outcome = self.world.outcome(model, now, number, nth, cached);
         (attempt, refused, outcome)
     }
 }
 
-fn id(model: usize) -> String {
+/// What a model is called, whoever offers it.
+pub fn id(model: usize) -> String {
     format!("world/model-{model}:free")
 }
 
