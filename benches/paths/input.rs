@@ -32,6 +32,12 @@ pub(super) fn body(bytes: usize) -> String {
     .to_string()
 }
 
+/// A request of one message of at least so many bytes.
+pub(super) fn message(bytes: usize) -> String {
+    let content = TEXT.repeat(bytes.div_ceil(TEXT.len()));
+    json!({"model": "auto", "messages": [{"role": "user", "content": content}]}).to_string()
+}
+
 /// The events of a streamed answer: this many with content, then the end.
 pub(super) fn events(count: usize) -> Vec<Bytes> {
     let event = |content: &str, finish: Value| {

@@ -60,8 +60,12 @@ pub(crate) fn all() -> Vec<Path> {
         path("envelope/20 KB", || envelope(20_000)),
         path("envelope/200 KB", || envelope(200_000)),
         path("envelope/2000 KB", || envelope(2_000_000)),
-        path("session/2 KB", || session(2_000)),
-        path("session/200 KB", || session(200_000)),
+        path("session/an agent's request", || {
+            session(input::body(200_000))
+        }),
+        path("session/one message of 200 KB", || {
+            session(input::message(200_000))
+        }),
         path("rewrite/200 KB for groq", || rewriting(200_000, "groq")),
         path("rewrite/200 KB for mistral", || {
             rewriting(200_000, "mistral")
@@ -135,8 +139,8 @@ fn envelope(bytes: usize) -> Ready {
 }
 
 /// Which session a request belongs to that says so nowhere.
-fn session(bytes: usize) -> Ready {
-    let body = Bytes::from(input::body(bytes));
+fn session(body: String) -> Ready {
+    let body = Bytes::from(body);
     let request = ChatRequest::read(body, DEPTH).expect("a request");
     let salt = Salt::of(["a key"]);
     let mut headers = HeaderMap::new();
