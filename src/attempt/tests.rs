@@ -19,7 +19,7 @@ use crate::ledger::Limit;
 use crate::model::{AccountId, ModelId, Offer, ProviderId};
 use crate::provider::{Provider, find};
 use crate::redact::{Redactor, Secret};
-use crate::registry::{Parts, Registry, Snapshot, Source};
+use crate::registry::{Parts, Registry, Snapshot};
 use crate::request::ChatRequest;
 use crate::surface::Surface;
 use crate::telemetry::{Log, Metrics, RequestRecord, Traffic};
@@ -147,15 +147,12 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
     let registry = Arc::new(Registry::with_limits_of(rows.collect(), config.learning));
     registry.publish(Snapshot::new(Parts {
         offers: offers.into_iter().map(Arc::new).collect(),
-        with_tools: None,
-        places: Default::default(),
-        fallback: None,
         accounts: accounts
             .iter()
             .map(|account| Arc::clone(&account.id))
             .collect(),
         fetched_at: Now::read().wall,
-        source: Source::Ranking,
+        ..Parts::default()
     }));
     let walker = Walker::new(
         &config,

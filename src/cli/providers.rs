@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Exit, say};
 use crate::config::{Off, Sources, Standing};
-use crate::ledger::{Counted, Ends, Limit, Per, Unit};
+use crate::ledger::{Counted, Ends, Limit, Unit};
+use crate::provider::page::each;
 use crate::provider::{Provider, Training};
 
 /// The widest line.
@@ -180,16 +181,7 @@ pub(super) fn limit_words(limit: &Limit) -> String {
         Unit::Neurons => "neurons",
         Unit::AtOnce => "at once",
     };
-    let per = match limit.per {
-        Per::Moment => String::new(),
-        Per::Second => " a second".to_owned(),
-        Per::Minute => " a minute".to_owned(),
-        Per::Hour => " an hour".to_owned(),
-        Per::Day => " a day".to_owned(),
-        Per::Week => " a week".to_owned(),
-        Per::Month => " a month".to_owned(),
-        Per::Hours(hours) => format!(" in {hours} hours"),
-    };
+    let per = each(limit.per);
     let of = match limit.of {
         Counted::Account => "",
         Counted::Model => " of each model",
@@ -231,7 +223,7 @@ fn as_value(standing: &Standing) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::LimitSource;
+    use crate::ledger::{LimitSource, Per};
 
     #[test]
     fn s10_1_a_row_fits_the_width() {

@@ -247,7 +247,7 @@ impl Told {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::json::MAX_DEPTH;
 
@@ -255,19 +255,19 @@ mod tests {
     fn told(entry: &str) -> String {
         let facts = Facts::of(Raw::parse(entry.as_bytes(), MAX_DEPTH).unwrap());
         let number = |n: Option<u64>| n.map_or("?".to_owned(), |n| n.to_string());
-        let mut told = format!(
-            "{}/{}",
-            number(facts.context_length),
-            number(facts.max_output)
-        );
-        for capability in Capability::ALL {
-            match facts.capabilities.get(capability) {
-                Some(true) => told += &format!(" {}", capability.as_str()),
-                Some(false) => told += &format!(" -{}", capability.as_str()),
-                None => {}
-            }
-        }
-        told
+        let (context, output) = (facts.context_length, facts.max_output);
+        let able = in_words(facts.capabilities);
+        format!("{}/{}{able}", number(context), number(output))
+    }
+
+    /// ` able -unable`
+    pub(in crate::list) fn in_words(capabilities: Capabilities) -> String {
+        let word = |capability: Capability| match capabilities.get(capability) {
+            Some(true) => format!(" {}", capability.as_str()),
+            Some(false) => format!(" -{}", capability.as_str()),
+            None => String::new(),
+        };
+        Capability::ALL.into_iter().map(word).collect()
     }
 
     #[test]

@@ -77,21 +77,15 @@ pub fn of_llama_props(body: &[u8]) -> Option<Facts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::facts::tests::in_words;
 
     fn told(facts: Option<Facts>) -> String {
         let Some(facts) = facts else {
             return "nothing".to_owned();
         };
         let window = facts.context_length;
-        let mut told = window.map_or("?".to_owned(), |window| window.to_string());
-        for capability in Capability::ALL {
-            match facts.capabilities.get(capability) {
-                Some(true) => told += &format!(" {}", capability.as_str()),
-                Some(false) => told += &format!(" -{}", capability.as_str()),
-                None => {}
-            }
-        }
-        told
+        let window = window.map_or("?".to_owned(), |window| window.to_string());
+        window + &in_words(facts.capabilities)
     }
 
     #[test]

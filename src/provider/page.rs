@@ -2,6 +2,8 @@
 //!
 //! Run the tests with `UPDATE=1` to rewrite it.
 
+use std::borrow::Cow;
+
 use super::row::{Provider, Training};
 use super::table;
 use crate::ledger::{Counted, Ends, Limit, Per, Unit};
@@ -111,17 +113,25 @@ fn amount(limit: &Limit) -> String {
         (Unit::TokensOut, _) => "tokens of the answer",
         (Unit::Neurons, _) => "neurons",
     };
-    let per = match limit.per {
-        Per::Moment => " at a time".to_owned(),
-        Per::Second => " a second".to_owned(),
-        Per::Minute => " a minute".to_owned(),
-        Per::Hour => " an hour".to_owned(),
-        Per::Day => " a day".to_owned(),
-        Per::Week => " a week".to_owned(),
-        Per::Month => " a month".to_owned(),
-        Per::Hours(hours) => format!(" in {hours} hours"),
-    };
-    format!("{amount} {unit}{per}")
+    match limit.per {
+        Per::Moment => format!("{amount} {unit} at a time"),
+        per => format!("{amount} {unit}{}", each(per)),
+    }
+}
+
+/// ` a day`: the window of a limit, behind what it counts; nothing of what has none.
+#[must_use]
+pub fn each(per: Per) -> Cow<'static, str> {
+    match per {
+        Per::Moment => "".into(),
+        Per::Second => " a second".into(),
+        Per::Minute => " a minute".into(),
+        Per::Hour => " an hour".into(),
+        Per::Day => " a day".into(),
+        Per::Week => " a week".into(),
+        Per::Month => " a month".into(),
+        Per::Hours(hours) => format!(" in {hours} hours").into(),
+    }
 }
 
 /// When a day ends, in words.

@@ -69,6 +69,21 @@ pub enum Source {
     Providers,
 }
 
+/// Nobody's, of the epoch: to be filled in.
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            offers: Vec::new(),
+            with_tools: None,
+            places: Default::default(),
+            fallback: None,
+            accounts: Vec::new(),
+            fetched_at: SystemTime::UNIX_EPOCH,
+            source: Source::Ranking,
+        }
+    }
+}
+
 impl Source {
     /// As `/ready` spells it.
     #[must_use]

@@ -12,7 +12,7 @@ use super::*;
 use crate::config::ModelField;
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
 use crate::model::{AccountId, ModelId, ProviderId, Subject, Wish};
-use crate::registry::{Parts, Source, Standing};
+use crate::registry::{Parts, Standing};
 use crate::request::Asked;
 use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
 
@@ -44,12 +44,8 @@ fn models() -> Vec<Offer> {
 fn parts(offers: Vec<Offer>) -> Parts {
     Parts {
         offers: offers.into_iter().map(Arc::new).collect(),
-        with_tools: None,
-        places: Default::default(),
-        fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
-        fetched_at: SystemTime::UNIX_EPOCH,
-        source: Source::Ranking,
+        ..Parts::default()
     }
 }
 

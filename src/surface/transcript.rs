@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::{Ids, Reply, StreamError};
@@ -61,6 +62,32 @@ pub(super) fn call(index: usize, name: &str, arguments: &str) -> String {
         r#""tool_calls":[{{"index":{index},{head}"function":{{{name}"arguments":{}}}}}]"#,
         Value::from(arguments)
     ))
+}
+
+/// A model thinks, says something, and calls two functions.
+pub(super) fn thought_text_and_calls() -> Vec<String> {
+    let thought = |text: &str| {
+        delta(&format!(
+            r#""reasoning":"{text}","reasoning_details":[{{"type":"reasoning.text","text":"{text}","index":0}}]"#
+        ))
+    };
+    let chunks = vec![
+        thought("The "),
+        thought("user."),
+        text("Let me see."),
+        call(0, "ls", ""),
+        call(0, "", "{\"a\":"),
+        call(0, "", "1}"),
+        call(1, "cat", "{}"),
+    ];
+    [chunks, end("tool_calls")].concat()
+}
+
+/// A client's body with these fields too.
+pub(super) fn with(mut body: Value, more: &Value) -> Bytes {
+    let more = more.as_object().unwrap().clone();
+    body.as_object_mut().unwrap().extend(more);
+    Bytes::from(body.to_string())
 }
 
 /// The end as recorded: the finish reason twice, the second time with the usage.

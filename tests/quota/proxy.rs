@@ -2,14 +2,14 @@
 //! and lessons, each told of the day as the walk tells it.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::learnt::{Cells, Evidence, Order, Parameters, Through, teaches};
 use free_llm_proxy::ledger::{Correction, FreeQuota, Refusal, Reservation, Used};
 use free_llm_proxy::model::{AccountId, Candidate, ModelId, Offer, Place, Subject, Tier};
 use free_llm_proxy::provider::Provider;
-use free_llm_proxy::registry::{Knowledge, Parts, Snapshot, Source};
+use free_llm_proxy::registry::{Knowledge, Parts, Snapshot};
 use free_llm_proxy::request::Needs;
 use free_llm_proxy::select::{By, Out, OutBy, Preference, Wants, next};
 use free_llm_proxy::verdict::{Because, Failure, Lesson, Scope};
@@ -53,11 +53,8 @@ impl Proxy {
         let list = Snapshot::new(Parts {
             places: [(0..).map(place).take(offers.len()).collect(), Vec::new()],
             offers,
-            with_tools: None,
-            fallback: None,
             accounts: rows.iter().map(account).collect(),
-            fetched_at: SystemTime::UNIX_EPOCH,
-            source: Source::Providers,
+            ..Parts::default()
         });
         let parameters = Parameters::default();
         let mut known = Knowledge::default();

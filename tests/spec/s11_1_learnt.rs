@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use free_llm_proxy::clock::Now;
 use futures_util::future::join;
 use serde_json::Value;
 use simulator::{Answer as Said, Plan, PlanEnd, Point, Script, Step};
@@ -114,6 +115,54 @@ async fn s11_1_answers_that_break_off_count_for_half_an_hour() {
     assert_eq!(streams(&rig, 1).await, "b");
     sleep(Duration::from_secs(6 * 3600)).await;
     assert_eq!(streams(&rig, 1).await, "a");
+}
+
+/// Until so many hours of a day by UTC are over.
+async fn until_hour(hour: u64) {
+    let now = Now::read().unix_seconds();
+    let day = 24 * 3600;
+    let ahead = (hour * 3600 + day - now % day) % day;
+    sleep(Duration::from_secs(ahead)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_an_account_whose_day_runs_out_early_is_asked_less() {
+    let file = "[providers.groq]\nlimits = [{ requests = 50, per = 'day', ends = 'utc' }]\n";
+    let providers = [("openrouter", 1), ("groq", 1), ("nvidia", 1)];
+    #[rustfmt::skip]
+    let rows = [
+        // routing   hour   drawn of Groq's 50   who is asked for a model of both, half an hour apart
+        ("balanced", 1,     40,                  ["nvidia", "nvidia"]),
+        ("balanced", 1,     0,                   ["groq", "groq"]),
+        ("balanced", 12,    20,                  ["groq", "groq"]),
+        ("balanced", 22,    40,                  ["groq", "groq"]),
+        ("rank",     1,     40,                  ["groq", "groq"]),
+    ];
+    for (routing, hour, drawn, expected) in rows {
+        let settings = [
+            ("ROUTING", routing),
+            ("MODEL_FIELD", "prefer"),
+            ("CONFIG_FILE", file),
+        ];
+        let rig = Rig::paused_with_providers(abc(), &providers, &settings).await;
+        until_hour(hour).await;
+        let asks = async |model: &str| {
+            let mut body = stream();
+            body["model"] = model.into();
+            let answer = rig.chat(&body).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            answer.header("x-free-llm-proxy-provider").to_owned()
+        };
+        for _ in 0..drawn {
+            assert_eq!(asks("groq/openai/gpt-oss-120b").await, "groq");
+        }
+        for expected in expected {
+            // What these requests taught of its speed is forgotten by then.
+            sleep(Duration::from_secs(1800)).await;
+            let case = format!("{routing}, {drawn} by {hour}:00");
+            assert_eq!(asks("gpt-oss-120b").await, expected, "{case}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -124,15 +124,7 @@ async fn s5_a_final_failure_aloud_is_a_frame_with_the_code_and_type_of_its_statu
             .model("b:free", b)
             .model("c:free", c);
         let rig = Rig::paused(script, &[]).await;
-        let (head, said) = timeline(&rig, &Rig::hello_stream()).await;
-        assert_eq!(head.status, 200);
-        let events = events(&said);
-        assert_eq!(
-            (events.len(), events[1].as_str()),
-            (2, "[DONE]"),
-            "{events:?}"
-        );
-        let frame: Value = serde_json::from_str(&events[0]).unwrap();
+        let frame = last_frame(&rig).await;
         for (field, value) in expected.as_object().unwrap() {
             assert_eq!(&frame["error"][field], value, "{frame}");
         }
@@ -182,21 +174,14 @@ async fn s5_an_upstream_4xx_aloud_is_its_error_object_as_it_is() {
             body,
         );
         let rig = Rig::paused(abc().model("a:free", STALL).model("b:free", b), &[]).await;
-        let (head, said) = timeline(&rig, &Rig::hello_stream()).await;
-        assert_eq!(head.status, 200);
-        let events = events(&said);
-        assert_eq!(
-            (events.len(), events[1].as_str()),
-            (2, "[DONE]"),
-            "{events:?}"
-        );
-        let frame: Value = serde_json::from_str(&events[0]).unwrap();
+        let frame = last_frame(&rig).await;
         if !body.contains(UPSTREAM_KEY) {
             assert_eq!(frame["error"], expected, "{body}");
         }
+        let told = frame.to_string();
         assert!(
-            !events[0].contains("user_2x") && !events[0].contains(UPSTREAM_KEY),
-            "{events:?}"
+            !told.contains("user_2x") && !told.contains(UPSTREAM_KEY),
+            "{told}"
         );
         let line = rig.done();
         assert_eq!(
@@ -344,6 +329,19 @@ fn in_words(said: &[(u64, String)]) -> Said {
         }
     }
     words
+}
+
+/// What a stream that has waited aloud is told in the end: all there is before `[DONE]`.
+async fn last_frame(rig: &Rig) -> Value {
+    let (head, said) = timeline(rig, &Rig::hello_stream()).await;
+    assert_eq!(head.status, 200);
+    let events = events(&said);
+    assert_eq!(
+        (events.len(), events[1].as_str()),
+        (2, "[DONE]"),
+        "{events:?}"
+    );
+    serde_json::from_str(&events[0]).unwrap()
 }
 
 /// The payloads of all events.

@@ -8,7 +8,7 @@ use tokio::time::{Instant as Moment, sleep};
 use super::*;
 use crate::ledger::Ask;
 use crate::model::{AccountId, ModelId, Offer};
-use crate::registry::{Awaited, Chosen, Knowledge, Parts, Return, Sight, Source, Standing};
+use crate::registry::{Awaited, Chosen, Knowledge, Parts, Return, Sight, Standing};
 use crate::verdict::{Because, Cause, Outcome, Rest};
 
 const MANY: usize = 10_000;
@@ -41,12 +41,8 @@ fn resting() -> Arc<Registry> {
     let model = Offer::at_openrouter(ModelId::try_from("a").unwrap());
     registry.publish(Snapshot::new(Parts {
         offers: vec![Arc::new(model)],
-        with_tools: None,
-        places: Default::default(),
-        fallback: None,
         accounts: vec![Arc::new(AccountId::openrouter())],
-        fetched_at: SystemTime::UNIX_EPOCH,
-        source: Source::Ranking,
+        ..Parts::default()
     }));
     let because = Because {
         model: ModelId::try_from("a").unwrap(),

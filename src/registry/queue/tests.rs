@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::ledger::Ask;
 use crate::model::{AccountId, ModelId, Offer};
-use crate::registry::{Parts, Source};
+use crate::registry::Parts;
 
 const MANY: usize = 10_000;
 
@@ -33,12 +33,8 @@ impl Line {
         let model = Offer::at_openrouter(ModelId::try_from("a").unwrap());
         let list = Snapshot::new(Parts {
             offers: vec![Arc::new(model)],
-            with_tools: None,
-            places: Default::default(),
-            fallback: None,
             accounts: vec![Arc::new(AccountId::openrouter())],
-            fetched_at: SystemTime::UNIX_EPOCH,
-            source: Source::Ranking,
+            ..Parts::default()
         });
         let world = World::default();
         world.returns_at.store(5, Relaxed);

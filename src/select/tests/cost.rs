@@ -1,5 +1,7 @@
 //! Who is asked by what a request would cost there (spec §11.1).
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -18,29 +20,12 @@ enum Seen {
 }
 use Seen::{Failed, First, Silent};
 
-const PARAMETERS: &Parameters = &Parameters {
-    rank_worth: 2.0,
-    half_life: 60.0,
-    half_life_max: 480.0,
-    slow: 3.75,
-    slow_failure: 3.0,
-    slow_every: 20.0,
-    prior_ttft: 1.5,
-    failure: 1.0,
-    tight: 10.0,
-    broken: 45.0,
-    break_half_life: 1800.0,
-    sticky: 1.5,
-    sticky_account: 1.0,
-    sticky_for: 600.0,
-    first_rest: 5.0,
-    limit_min: 5.0,
-};
+static PARAMETERS: LazyLock<Parameters> = LazyLock::new(Parameters::default);
 
 fn by_cost(rank_worth: f64) -> By<'static> {
     By::Cost {
         rank_worth,
-        parameters: PARAMETERS,
+        parameters: &PARAMETERS,
         pin: None,
         session: None,
     }
@@ -59,15 +44,15 @@ fn seen(places: &[(Tier, u32)], seen: &[(usize, Seen)], now: Now) -> Snapshot {
         ..parts(offers.collect())
     });
     let candidates = snapshot.candidates().iter().map(|c| &**c);
-    let evidences = Cells::default().list(candidates, PARAMETERS, now);
+    let evidences = Cells::default().list(candidates, &PARAMETERS, now);
     for (index, seen) in seen {
         let (First(took) | Failed(took) | Silent(took)) = *seen;
         let began = now.steady - Duration::from_secs_f64(took);
-        evidences.teach(*index, PARAMETERS, now, |evidence, through| {
+        evidences.teach(*index, &PARAMETERS, now, |evidence, through| {
             evidence.began(through, began);
             match seen {
-                First(_) => evidence.first_event(through, began, 100, PARAMETERS, now),
-                Failed(_) => evidence.failed(through, began, PARAMETERS, now),
+                First(_) => evidence.first_event(through, began, 100, &PARAMETERS, now),
+                Failed(_) => evidence.failed(through, began, &PARAMETERS, now),
                 Silent(_) => {}
             }
         });
@@ -217,7 +202,7 @@ fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
             let caller = Caller::of(&headers, b"", salt);
             let by = By::Cost {
                 rank_worth: 2.0,
-                parameters: PARAMETERS,
+                parameters: &PARAMETERS,
                 pin: None,
                 session: caller.session(&Default::default()).map(|key| (key, salt)),
             };
@@ -238,11 +223,11 @@ fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
     assert!(all.iter().all(|count| (60..140).contains(count)), "{all:?}");
     // Who was slow is worth no start, and of the others each session stays with its own.
     let candidates = snapshot.candidates().iter().map(|c| &**c);
-    let evidences = Cells::default().list(candidates, PARAMETERS, now);
+    let evidences = Cells::default().list(candidates, &PARAMETERS, now);
     let began = now.steady - Duration::from_secs(9);
-    evidences.teach(0, PARAMETERS, now, |evidence, through| {
+    evidences.teach(0, &PARAMETERS, now, |evidence, through| {
         evidence.began(through, began);
-        evidence.first_event(through, began, 100, PARAMETERS, now);
+        evidence.first_event(through, began, 100, &PARAMETERS, now);
     });
     let slow = snapshot.clone().with_evidences(evidences);
     let [first, second, third] = starts(&slow, &known);

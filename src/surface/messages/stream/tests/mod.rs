@@ -1,18 +1,16 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::surface::transcript::{End, call, check_message, delta, end, id, play, text};
+use crate::surface::transcript::{
+    End, call, check_message, delta, end, id, play, text, thought_text_and_calls, with,
+};
 use crate::surface::{Reply, messages};
 
 mod endings;
 
 fn reply(more: &Value) -> Reply {
-    let mut body = json!({"model": "claude-x", "messages": [], "stream": true});
-    let more = more.as_object().unwrap().clone();
-    body.as_object_mut().unwrap().extend(more);
-    messages::read(&Bytes::from(body.to_string()), 128)
-        .unwrap()
-        .reply
+    let body = json!({"model": "claude-x", "messages": [], "stream": true});
+    messages::read(&with(body, more), 128).unwrap().reply
 }
 
 fn thinking() -> Value {
@@ -82,19 +80,7 @@ fn a_text_comes_out_in_order() {
 
 #[test]
 fn reasoning_then_text_then_calls() {
-    let chunks = [
-        vec![
-            delta(r#""reasoning":"The ","reasoning_details":[{"type":"reasoning.text","text":"The ","index":0}]"#),
-            delta(r#""reasoning":"user.","reasoning_details":[{"type":"reasoning.text","text":"user.","index":0}]"#),
-            text("Let me see."),
-            call(0, "ls", ""),
-            call(0, "", "{\"a\":"),
-            call(0, "", "1}"),
-            call(1, "cat", "{}"),
-        ],
-        end("tool_calls"),
-    ]
-    .concat();
+    let chunks = thought_text_and_calls();
     let expected = [
         "message_start",
         "start 0 thinking",
