@@ -263,6 +263,8 @@ mod tests {
         assert_eq!(model_field("Pin"), Ok(ModelField::Pin));
         assert_eq!(model_field("prefer"), Ok(ModelField::Prefer));
         assert!(model_field("best").is_err());
+        // What a request wishes for is no setting.
+        assert!(model_field("auto:best").is_err() && routing("auto:fast").is_err());
         assert_eq!(routing("Balanced"), Ok(Order::Balanced));
         assert_eq!(routing("rank"), Ok(Order::Rank));
         assert!(routing("fast").is_err());

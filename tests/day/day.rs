@@ -242,7 +242,6 @@ pub fn proxy(
             "ROUTING" => routing,
             "WAIT_SEC" if routing == "rank" => "0",
             "OPENROUTER_API_KEY" => "sk-or-v1-upstream-key-of-the-day",
-            "SECOND_API_KEY" => "sk-or-v1-second-key-of-the-day",
             "PROXY_API_KEY" => "proxy-key",
             // With several accounts it is more by default, but the study's routers ask as often as with one.
             "MAX_FALLBACK_ATTEMPTS" => "5",

@@ -1,7 +1,9 @@
 //! The real program in these worlds: server, walk, registry and ledger, with their default settings but
 //! for `ROUTING`, between in-memory connections under a paused clock.
 
+use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +51,10 @@ async fn episode(world: Arc<World>, routing: &'static str) -> Vec<Record> {
         serving.spawn(Arc::clone(&dialled).serve(far));
         Ok(near)
     });
-    let (app, _log, _refresh) = proxy(connector, routing, &second_provider(&upstream.world));
+    let mut key = tempfile::NamedTempFile::new().unwrap();
+    key.write_all(b"sk-or-v1-second-key-of-the-day").unwrap();
+    let file = second_provider(&upstream.world, key.path());
+    let (app, _log, _refresh) = proxy(connector, routing, &file);
     while app.registry().snapshot().is_none() {
         sleep(Duration::from_millis(1)).await;
     }
@@ -65,9 +70,9 @@ async fn episode(world: Arc<World>, routing: &'static str) -> Vec<Record> {
     std::mem::take(&mut upstream.state().records)
 }
 
-/// A `CONFIG_FILE` with the provider of the second account, if there is one: a relay of the first one's,
-/// as its words for refusals are.
-fn second_provider(world: &World) -> String {
+/// A `CONFIG_FILE` with the provider of the second account, if there is one: by its key a relay of the
+/// first one's, as it has the same words for refusals.
+fn second_provider(world: &World, key: &Path) -> String {
     let models = world.models.iter().enumerate();
     let models = models
         .filter(|(_, model)| model.account == 1)
@@ -80,7 +85,7 @@ fn second_provider(world: &World) -> String {
         return String::new();
     }
     format!(
-        "[providers.second]\nbase_url = \"http://world.test/second/v1\"\nkeys = [{{ env = \"SECOND_API_KEY\" }}]\nmodels = [{}]\n",
+        "[providers.second]\nbase_url = \"http://world.test/second/v1\"\nkeys = [{{ file = {key:?} }}]\nmodels = [{}]\n",
         models.join(", "),
     )
 }
