@@ -185,7 +185,7 @@ impl Walker {
         let limit = because.limit();
         let (wake, is_news) =
             self.registry
-                .rest(subject, because, self.growing(failure.rest, began), now);
+                .rest(subject, because, self.growing(failure, began), now);
         let until = wake.map(|wake| wake.date(now));
         if is_news && subject.is_shared() {
             let until = until.map(rfc3339);
@@ -214,16 +214,18 @@ impl Walker {
 }
 
 impl Walker {
-    /// The rest after an attempt that began then: one that nothing advised grows, unless the order is the
-    /// ranking's (spec §11.2).
-    fn growing(&self, rest: Rest, began: Instant) -> Rest {
-        match (rest, self.routing) {
-            (Rest::Unadvised(ceiling), Order::Balanced) => Rest::Growing {
-                first: Duration::try_from_secs_f64(self.learning.first_rest).unwrap_or(ceiling),
-                ceiling,
-                began,
-            },
-            (rest, _) => rest,
+    /// The rest after an attempt that began then: a candidate's that nothing advised grows, unless the order
+    /// is the ranking's (spec §11.2). An account's does not: who is out of a quota is not back in seconds.
+    fn growing(&self, failure: &Failure, began: Instant) -> Rest {
+        match (failure.scope, failure.rest, self.routing) {
+            (Scope::Model | Scope::Candidate, Rest::Unadvised(ceiling), Order::Balanced) => {
+                Rest::Growing {
+                    first: Duration::try_from_secs_f64(self.learning.first_rest).unwrap_or(ceiling),
+                    ceiling,
+                    began,
+                }
+            }
+            (_, rest, _) => rest,
         }
     }
 
