@@ -6,6 +6,7 @@ mod opening;
 mod pins;
 mod rendezvous;
 
+use std::collections::BTreeSet;
 use std::hash::Hasher as _;
 
 use http::HeaderMap;
@@ -29,11 +30,11 @@ impl Salt {
 }
 
 impl Salt {
-    /// Of secrets: the same for all who have the same.
+    /// Of secrets: the same for all who have the same, in whatever order and however often.
     #[must_use]
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = SipHasher13::new();
-        for secret in secrets {
+        for secret in BTreeSet::from_iter(secrets) {
             part(&mut hash, secret.as_bytes());
         }
         Self(hash.finish128().as_bytes())
