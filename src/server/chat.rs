@@ -47,7 +47,11 @@ pub(super) async fn complete(
             .map_or(0, |snapshot| snapshot.offers().len()),
     );
     let entered = read(app, surface, sent, phases, request_id, &mut record).await;
-    let Entered { request, voice } = match entered {
+    let Entered {
+        request,
+        voice,
+        session,
+    } = match entered {
         Ok(entered) => entered,
         Err(error) => {
             // A record that is dropped without an ending means that the client has left.
@@ -57,7 +61,8 @@ pub(super) async fn complete(
             return error.response();
         }
     };
-    let session = caller.and_then(|caller| caller.session(|| opening(&request)));
+    let session = caller.map(|caller| caller.or_named(session.as_deref()));
+    let session = session.and_then(|caller| caller.session(|| opening(&request)));
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
     let trail = record.trail();

@@ -87,6 +87,15 @@ impl Caller {
         Self { hash, named }
     }
 
+    /// The same with the name that the body has for the session in the words of another API, where no header
+    /// tells it.
+    #[must_use]
+    pub fn or_named(self, name: Option<&str>) -> Self {
+        let by_name = || Some(SessionKey::named(self.hash, name?.as_bytes()));
+        let named = self.named.or_else(by_name);
+        Self { named, ..self }
+    }
+
     /// The session that the request belongs to: by its headers, else by a field of its body, else by its
     /// opening; `None` where there is none of them. The body is looked at only where no header tells.
     #[must_use]
