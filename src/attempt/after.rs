@@ -209,16 +209,19 @@ impl Walker {
 }
 
 impl Walker {
-    /// The failure of an attempt that began then: a rest that nothing advised grows, unless its request's
-    /// order is the ranking's (spec §11.2).
+    /// The failure of an attempt that began then: a candidate's rest that nothing advised grows, unless its
+    /// request's order is the ranking's (spec §11.2). An account's does not: one that is out of a quota is not
+    /// back in seconds.
     fn growing(&self, order: Order, failure: Failure, began: Instant) -> Failure {
-        let rest = match (failure.rest, order) {
-            (Rest::Unadvised(ceiling), Order::Balanced) => Rest::Growing {
-                first: Duration::try_from_secs_f64(self.learning.first_rest).unwrap_or(ceiling),
-                ceiling,
-                began,
-            },
-            (rest, _) => rest,
+        let rest = match (failure.scope, failure.rest, order) {
+            (Scope::Model | Scope::Candidate, Rest::Unadvised(ceiling), Order::Balanced) => {
+                Rest::Growing {
+                    first: Duration::try_from_secs_f64(self.learning.first_rest).unwrap_or(ceiling),
+                    ceiling,
+                    began,
+                }
+            }
+            (_, rest, _) => rest,
         };
         Failure { rest, ..failure }
     }

@@ -163,8 +163,8 @@ pub(super) fn nobody_left(
     let untried = Wants { out: &[], ..wants };
     let wakes_in = match next(Some(snapshot), untried, known, now) {
         Next::None(Why::Resting { wakes_in }) => Some(wakes_in),
-        Next::Wait { wakes_in } => wakes_in,
-        Next::Ask(_) | Next::None(_) => None,
+        // One that is being probed or busy may be back at any moment, before the first rest ends.
+        Next::Wait { .. } | Next::Ask(_) | Next::None(_) => None,
     };
     Err(Refusal::AllUnavailable {
         retry_after: seconds(wakes_in.unwrap_or_default()),

@@ -8,11 +8,10 @@ use super::account::Keyrings;
 use super::progress::Progress;
 use super::walk::{SOONEST, Walker};
 use crate::clock::Now;
-use crate::ledger::Ask;
 use crate::model::Candidate;
 use crate::registry::{Chosen, Knowledge, Look, Sight, Snapshot, Turn, Wait, Waiter};
 use crate::request::ChatRequest;
-use crate::select::{By, Next, Out, Preference, USUAL, Wants, first_return, next};
+use crate::select::{By, Next, Out, Preference, USUAL, Wants, first_return, next, within_reach};
 use crate::telemetry::{RequestRecord, Traffic};
 
 impl Walker {
@@ -33,7 +32,7 @@ impl Walker {
             progress.out.clone()
         };
         let waiter = Waiter {
-            kind: self.kind(request, &out, progress.above_context),
+            kind: self.kind(request, &out, progress),
             look: self.eyes(request, out.clone(), progress),
             until: until.min(deadline),
             budget: deadline,
@@ -63,23 +62,25 @@ impl Walker {
         Some(turn)
     }
 
-    /// Those of the same kind see the same, but for less than twice the size: it is enough that the first
-    /// of them looks.
-    fn kind(&self, request: &ChatRequest, out: &[Out], above_context: Option<u64>) -> u64 {
-        let needs = &request.needs;
-        let Ask {
-            prompt_bytes,
-            max_tokens,
-        } = ask(request);
+    /// Those of the same kind are served by the same, and differ in what they draw by an eighth at the most: it is
+    /// enough that the first of them looks.
+    fn kind(&self, request: &ChatRequest, out: &[Out], progress: &Progress) -> u64 {
+        let wants = Wants {
+            out,
+            ..self.wants(request, progress)
+        };
+        let (needs, ask) = (wants.needs, wants.ask());
         let mut kind = DefaultHasher::new();
         (needs.capabilities(), needs.had_tools).hash(&mut kind);
-        (
-            prompt_bytes.checked_ilog2(),
-            max_tokens.map(u64::checked_ilog2),
-        )
-            .hash(&mut kind);
-        Preference::new(self.model_field, &request.asked).hash(&mut kind);
-        (out, above_context).hash(&mut kind);
+        (class(ask.prompt_bytes), ask.max_tokens.map(class)).hash(&mut kind);
+        (wants.preference, out, wants.above_context).hash(&mut kind);
+        if let Some(list) = self.registry.snapshot() {
+            let reach = |known: &Knowledge, now| {
+                let reach = within_reach(&list, wants, known, now);
+                reach.for_each(|candidate| candidate.index.hash(&mut kind));
+            };
+            self.registry.with_known_now(reach);
+        }
         kind.finish()
     }
 
@@ -111,11 +112,10 @@ impl Walker {
     }
 }
 
-fn ask(request: &ChatRequest) -> Ask {
-    Ask {
-        prompt_bytes: request.needs.prompt_bytes(),
-        max_tokens: request.needs.longest_answer(),
-    }
+/// A size to within an eighth: its four leading bits, and how many follow.
+fn class(size: u64) -> (u64, u32) {
+    let follow = size.checked_ilog2().unwrap_or(0).saturating_sub(3);
+    (size >> follow, follow)
 }
 
 /// What a choice looks at beside what is known of candidates.

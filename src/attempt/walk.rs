@@ -198,13 +198,13 @@ impl Walker {
             }
             match asked {
                 Ok(Ok(opened)) if opened.is_silent() => {
-                    // It has answered, and another may have more to say.
+                    // It has answered, which teaches nothing, and another may have more to say.
                     let failure = Failure {
                         rest: Rest::None,
                         ..self.rules.broken(Some(200), Cause::Silent)
                     };
                     self.tell(&candidate, &failure, None, attempt);
-                    learning.failed();
+                    drop(learning);
                     claim.is_well();
                     progress.is_out(candidate.model(), OutBy::Tried);
                     let opened = opened.with_drawn(drawn);

@@ -46,6 +46,13 @@ pub struct Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BucketId(pub(super) u32);
 
+#[cfg(test)]
+impl BucketId {
+    pub(crate) fn of(index: u32) -> Self {
+        Self(index)
+    }
+}
+
 /// What the ledger says to a request for a candidate; the worst of its buckets decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Headroom {
@@ -133,6 +140,8 @@ pub struct Ledger {
     pub(super) by_whose: HashMap<Whose, Vec<u32>>,
     pub(super) generations: u32,
     pub(super) reservations: u64,
+    /// Of these buckets so much is kept for those who came first.
+    kept: Vec<(BucketId, u64)>,
 }
 
 impl Ledger {
@@ -164,6 +173,7 @@ impl Ledger {
                 continue;
             };
             let need = charge.of(bucket.kind.unit);
+            let need = need.saturating_add(self.kept(BucketId(*index)));
             if !bucket.has_plenty(need) {
                 let at = *at.get_or_insert_with(|| self.running.at(now));
                 let room = bucket.room(need, charge.alone(bucket.kind.unit), at);
@@ -171,6 +181,28 @@ impl Ledger {
             }
         }
         worst
+    }
+
+    /// Keeps so much of these buckets for those who came first and wait: until this is said anew, whoever
+    /// asks for headroom finds it only beyond that.
+    pub fn keep(&mut self, kept: Vec<(BucketId, u64)>) {
+        self.kept = kept;
+    }
+
+    fn kept(&self, bucket: BucketId) -> u64 {
+        let kept = self.kept.iter().filter(|(id, _)| *id == bucket);
+        kept.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+
+    /// What a request for this candidate draws from a bucket, as far as that is known beforehand.
+    #[must_use]
+    pub fn draws(&self, slot: Slot, ask: Ask, bucket: BucketId) -> u64 {
+        let line = self.line(slot);
+        let bucket = self.buckets.get(bucket.0 as usize);
+        line.zip(bucket).map_or(0, |(line, bucket)| {
+            let charge = line.ratio.estimate(ask, line.counts_max_tokens);
+            charge.of(bucket.kind.unit)
+        })
     }
 
     /// How long until the turn of the `nth` of requests like this one comes (1: the first), if all draw

@@ -14,6 +14,18 @@ pub(super) const KEY_REST: Rest = Rest::Doubling {
     most: Duration::from_secs(3600),
 };
 
+/// The longest rest of an account whose quota has no known end (spec §10.4).
+const LONGEST_DOUBLED: Duration = Duration::from_secs(6 * 3600);
+
+/// How long an account rests without credit, or without an end of its quota that is known: that long at
+/// first (spec §10.4).
+pub(super) fn doubling(first: Duration) -> Rest {
+    Rest::Doubling {
+        first,
+        most: LONGEST_DOUBLED.max(first),
+    }
+}
+
 /// Scope, rest, lesson and quota: what a rule decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ruling {

@@ -2,17 +2,14 @@
 //!
 //! Pure. Only here may a rest last longer than what an answer states.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::case::Case;
 use super::quota::Quota;
-use super::ruling::{Ruling, date};
+use super::ruling::{Ruling, date, doubling};
 use super::wait::left;
 use crate::ledger::{Counted, Ends, Limit, Per, Stated, next_end};
 use crate::verdict::{AccountLimit, Lesson, Rest, Scope};
-
-/// The longest rest of an account whose quota has no known end (spec §10.4).
-const LONGEST_DOUBLED: Duration = Duration::from_secs(6 * 3600);
 
 /// When a window ends.
 enum End {
@@ -54,7 +51,9 @@ impl Case<'_> {
             .filter(|per| per.length() > Per::Minute.length());
         let rest = match long {
             Some(per) => self.rest(per),
-            None => self.stated(None).unwrap_or_else(|| self.doubling()),
+            None => self
+                .stated(None)
+                .unwrap_or_else(|| doubling(self.rate_limit)),
         };
         Ruling {
             quota: long.map(|per| self.as_stated(per, rest, Counted::Account)),
@@ -136,7 +135,7 @@ impl Case<'_> {
             // A day marker beats a short wait.
             (_, End::Unknown, Some(wait)) if left(wait, self.now) >= self.rate_limit => wait,
             (_, End::Unknown, Some(_)) => Rest::For(self.rate_limit),
-            (_, End::Unknown, None) => self.doubling(),
+            (_, End::Unknown, None) => doubling(self.rate_limit),
         }
     }
 
@@ -147,13 +146,6 @@ impl Case<'_> {
             .map(|wait| left(wait, self.now));
         let stated = stated.map(|wait| self.now.plus(wait).wall);
         Rest::Until(stated.map_or(end, |stated| stated.max(end)))
-    }
-
-    fn doubling(&self) -> Rest {
-        Rest::Doubling {
-            first: self.rate_limit,
-            most: LONGEST_DOUBLED.max(self.rate_limit),
-        }
     }
 
     fn end(&self, per: Per) -> End {

@@ -369,7 +369,9 @@ impl Registry {
         if let Some(list) = self.snapshot() {
             let due = held.queue.due(now);
             held.queue.serve(&mut held.known, &list, now);
-            if held.queue.is_empty() || held.queue.due(now) != due {
+            let queue = &held.queue;
+            // What is pending is the keeper's to go on with, also where that was so before.
+            if queue.is_empty() || queue.is_pending(now) || queue.due(now) != due {
                 self.stirred.notify_one();
             }
         }

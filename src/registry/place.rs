@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout_at;
 
-use super::queue::{Entry, Granted, Joined};
-use super::{Claim, Drawn, Registry, Snapshot, Waiter};
+use super::queue::{AtEnd, Entry, Granted, Joined};
+use super::{Claim, Drawn, Held, Registry, Snapshot, Waiter};
 use crate::clock::Now;
 
 /// What came of a request's wish to wait.
@@ -48,28 +48,40 @@ impl Place {
     pub async fn turn(mut self) -> Option<Turn> {
         let told = match timeout_at(self.until.into(), &mut self.entry.told).await {
             Ok(told) => told,
-            Err(_) if !self.may_stay() => return None,
-            Err(_) => timeout_at(self.budget.into(), &mut self.entry.told)
-                .await
-                .ok()?,
+            Err(_) => {
+                self.at_end().await?;
+                let told = timeout_at(self.budget.into(), &mut self.entry.told).await;
+                told.ok()?
+            }
         };
         Some(self.registry.turn(told.ok()??))
     }
 
-    fn may_stay(&self) -> bool {
-        let Some(list) = self.registry.snapshot() else {
-            return false;
-        };
-        let held = self.registry.lock();
-        let (kind, ticket, now) = (self.kind, self.entry.ticket, Now::read());
-        held.queue.may_stay(kind, ticket, &held, &list, now)
+    /// Its time is over; `None` if it is to leave.
+    async fn at_end(&self) -> Option<()> {
+        loop {
+            let list = self.registry.snapshot()?;
+            let end = {
+                let (kind, ticket, now) = (self.kind, self.entry.ticket, Now::read());
+                let mut held = self.registry.lock();
+                self.registry.serve(&mut held, now);
+                let Held { known, queue } = &mut *held;
+                queue.at_end(kind, ticket, known, &list, now)
+            };
+            match end {
+                AtEnd::Stays => return Some(()),
+                AtEnd::Leaves => return None,
+                AtEnd::LooksAgain => yield_now().await,
+            }
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.registry.lock();
-        held.queue.leave(self.kind, self.entry.ticket);
+        let Held { known, queue } = &mut *held;
+        queue.leave(self.kind, self.entry.ticket, known);
         let told: &mut oneshot::Receiver<_> = &mut self.entry.told;
         told.close();
         if let Ok(Some(granted)) = told.try_recv() {
@@ -89,9 +101,10 @@ impl Registry {
         };
         let (kind, until, budget) = (waiter.kind, waiter.until, waiter.budget);
         let mut held = self.lock();
-        let held = &mut *held;
         let now = Now::read();
-        match held.queue.join(waiter, &mut held.known, &list, now) {
+        self.serve(&mut held, now);
+        let Held { known, queue } = &mut *held;
+        match queue.join(waiter, known, &list, now) {
             Joined::Asks(granted) => Wait::Not(self.turn(granted)),
             Joined::Refused(turn_in) => Wait::Vain(turn_in),
             Joined::Waits(entry) => {

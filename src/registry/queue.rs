@@ -2,8 +2,11 @@
 //!
 //! A plain value under the lock of what is known: who is let go is charged before anybody else chooses,
 //! so that a probe, or a unit of headroom, lets one go and not a herd. Requests that want the same stand
-//! behind one another, and only the first of each kind looks. What a request wants is its own affair: it
-//! brings a function that looks.
+//! behind one another, and only the first of each kind looks. Of the headroom that this one waits for, its
+//! share is kept: whoever came later has what is beyond that. What a request wants is its own affair: it brings
+//! a function that looks.
+
+mod kept;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -16,6 +19,7 @@ use super::{Chosen, Knowledge, Snapshot};
 use crate::clock::Now;
 use crate::ledger::{BucketId, Reservation};
 use crate::model::{Candidate, Subject};
+use kept::Kept;
 
 /// So many looks are taken under one hold of the lock: 10,000 who may go at once hold up nobody for long.
 const LOOKS: usize = 64;
@@ -39,11 +43,23 @@ pub enum Sight {
 pub struct Return {
     /// What returns: who waits for the same stands in line for it.
     pub awaited: Awaited,
+    /// How much of it, where it is headroom that time brings: so much is kept for who waits. 0 otherwise.
+    pub draws: u64,
     /// It is no sooner than in so long, as far as is known; zero where it may come at any moment, as
     /// somebody is being probed or busy.
     pub earliest: Duration,
     /// When time alone may have brought somebody; `None` where only an event does.
     pub look_in: Option<Duration>,
+}
+
+impl Return {
+    /// What is kept for who waits for it.
+    fn kept(&self) -> Option<(BucketId, u64)> {
+        match self.awaited {
+            Awaited::Bucket(bucket) if self.draws > 0 => Some((bucket, self.draws)),
+            Awaited::Bucket(_) | Awaited::Subject(_) => None,
+        }
+    }
 }
 
 /// What is waited for.
@@ -85,6 +101,17 @@ pub(super) struct Granted {
 pub(super) struct Entry {
     pub(super) ticket: u64,
     pub(super) told: oneshot::Receiver<Option<Granted>>,
+}
+
+/// What one is to do whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtEnd {
+    /// It has been told something, or its own are being probed or busy: these its budget bounds.
+    Stays,
+    /// Others are to look before it: what they leave is not known yet.
+    LooksAgain,
+    /// There is nobody for it.
+    Leaves,
 }
 
 /// What came of joining.
@@ -135,6 +162,9 @@ pub(super) struct Queue {
     tickets: u64,
     /// One more with each change: the first of each kind is to look again.
     round: u64,
+    /// From this ticket on the next pass goes on, as the last one came no further; 0 where it came to its end.
+    reached: u64,
+    kept: Kept,
     /// Somebody keeps the time.
     pub(super) has_keeper: bool,
 }
@@ -212,7 +242,7 @@ impl Queue {
     }
 
     /// Lets go whoever can be served, in the order in which they came. What it does not come to is
-    /// pending.
+    /// pending, and first the next time: else those behind the first many would never look.
     pub(super) fn serve(&mut self, known: &mut Knowledge, list: &Arc<Snapshot>, now: Now) {
         let to_look = self
             .kinds
@@ -221,40 +251,85 @@ impl Queue {
         let first = |(id, kind): (&u64, &Kind)| Some((*kind.waiting.keys().next()?, *id));
         let mut firsts: BTreeMap<u64, u64> = to_look.filter_map(first).collect();
         for _ in 0..LOOKS {
-            let Some((ticket, id)) = firsts.pop_first() else {
-                return;
+            let next = firsts.range(self.reached..).next();
+            let Some((&ticket, &id)) = next.or_else(|| firsts.iter().next()) else {
+                break;
             };
-            let Some(kind) = self.kinds.get_mut(&id) else {
-                continue;
-            };
-            let Some(first) = kind.waiting.get(&ticket) else {
-                continue;
-            };
-            let told = match (first.look)(list, known, 0, now) {
-                Sight::Ask(chosen) => Some(known.grant(chosen, list, now)),
-                Sight::Nobody => None,
-                Sight::Wait(back) => {
-                    kind.waits(back, self.round, now);
-                    if kind.waiting.is_empty() {
-                        self.kinds.remove(&id);
-                    }
-                    continue;
+            firsts.remove(&ticket);
+            self.reached = ticket + 1;
+            let next = self.looks(id, ticket, known, list, now);
+            firsts.extend(next.map(|next| (next, id)));
+        }
+        if firsts.is_empty() {
+            self.reached = 0;
+        }
+        known.ledger.keep(self.kept.of_all());
+    }
+
+    /// The first of a kind looks. Answers who of the kind is to look next: nobody if it waits on.
+    fn looks(
+        &mut self,
+        id: u64,
+        ticket: u64,
+        known: &mut Knowledge,
+        list: &Arc<Snapshot>,
+        now: Now,
+    ) -> Option<u64> {
+        known.ledger.keep(self.kept.before(ticket));
+        let kind = self.kinds.get_mut(&id)?;
+        let first = kind.waiting.get(&ticket)?;
+        let granted = match (first.look)(list, known, 0, now) {
+            Sight::Ask(chosen) => Some(known.grant(chosen, list, now)),
+            Sight::Nobody => None,
+            Sight::Wait(back) => {
+                let kept = back.kept();
+                kind.waits(back, self.round, now);
+                let kept = kept.filter(|_| kind.waiting.contains_key(&ticket));
+                if kind.waiting.is_empty() {
+                    self.kinds.remove(&id);
                 }
-            };
-            let told = kind.waiting.remove(&ticket).map(|one| one.tell.send(told));
-            if let Some(Err(Some(granted))) = told {
-                // It has left, and whom it was to ask is free again.
-                known.take_back(granted, now);
-                self.round += 1;
+                self.keeps(ticket, kept);
+                return None;
             }
-            match kind.waiting.keys().next() {
-                Some(next) => drop(firsts.insert(*next, id)),
-                None => drop(self.kinds.remove(&id)),
-            }
+        };
+        self.tells(id, ticket, granted, known, now)
+    }
+
+    /// One who waits is told whom to ask, or that there is nobody. Answers who is the first of its kind then.
+    fn tells(
+        &mut self,
+        id: u64,
+        ticket: u64,
+        granted: Option<Granted>,
+        known: &mut Knowledge,
+        now: Now,
+    ) -> Option<u64> {
+        let kind = self.kinds.get_mut(&id)?;
+        let one = kind.waiting.remove(&ticket);
+        let told = one.map(|one| one.tell.send(granted));
+        let next = kind.waiting.keys().next().copied();
+        if next.is_none() {
+            self.kinds.remove(&id);
+        }
+        self.keeps(ticket, None);
+        if let Some(Err(Some(granted))) = told {
+            // It has left, and whom it was to ask is free again.
+            known.take_back(granted, now);
+            self.stir();
+        }
+        next
+    }
+
+    /// For the first of a kind so much is kept from now on. Where that is no longer what it was, there may be more
+    /// for those behind it.
+    fn keeps(&mut self, ticket: u64, kept: Option<(BucketId, u64)>) {
+        if self.kept.set(ticket, kept) {
+            self.stir();
         }
     }
 
-    /// A request joins at the end, unless there is somebody to ask, or nobody to wait for in its time.
+    /// A request joins at the end, unless there is somebody to ask, or nobody to wait for in its time. Those
+    /// who wait have been served before.
     pub(super) fn join(
         &mut self,
         waiter: Waiter,
@@ -262,7 +337,6 @@ impl Queue {
         list: &Arc<Snapshot>,
         now: Now,
     ) -> Joined {
-        self.serve(known, list, now);
         let Waiter {
             kind,
             look,
@@ -301,7 +375,10 @@ impl Queue {
             .entry(kind)
             .or_insert_with(|| Kind::new(round, now));
         if let (Some(back), true) = (back, kind.waiting.is_empty()) {
+            let kept = back.kept();
             kind.waits(back, round, now);
+            self.kept.set(self.tickets, kept);
+            known.ledger.keep(self.kept.of_all());
         }
         kind.waiting.insert(self.tickets, one);
         Joined::Waits(Entry {
@@ -310,24 +387,35 @@ impl Queue {
         })
     }
 
-    /// Whether somebody whose time is over may stay: it has been told something meanwhile, others are let go
-    /// before it just now, or somebody is being probed or busy.
-    pub(super) fn may_stay(
-        &self,
+    /// The time of one who waits is over, and those who wait have been served. It looks for itself once more, whoever
+    /// is the first of its kind: none waits longer for another's sake.
+    pub(super) fn at_end(
+        &mut self,
         kind: u64,
         ticket: u64,
-        known: &Knowledge,
-        list: &Snapshot,
+        known: &mut Knowledge,
+        list: &Arc<Snapshot>,
         now: Now,
-    ) -> bool {
-        let kind = self.kinds.get(&kind);
-        let one = kind.and_then(|kind| kind.waiting.get(&ticket));
-        match one.map(|one| (one.look)(list, known, 0, now)) {
-            Some(Sight::Ask(_)) => true,
-            Some(Sight::Wait(back)) => back.earliest.is_zero(),
-            Some(Sight::Nobody) => false,
-            None => true,
+    ) -> AtEnd {
+        let own = self.kinds.get(&kind);
+        let Some(one) = own.and_then(|own| own.waiting.get(&ticket)) else {
+            return AtEnd::Stays;
+        };
+        if self.is_pending(now) {
+            return AtEnd::LooksAgain;
         }
+        known.ledger.keep(self.kept.before(ticket));
+        let end = match (one.look)(list, known, 0, now) {
+            Sight::Ask(chosen) => {
+                let granted = known.grant(chosen, list, now);
+                self.tells(kind, ticket, Some(granted), known, now);
+                AtEnd::Stays
+            }
+            Sight::Wait(back) if back.earliest.is_zero() => AtEnd::Stays,
+            Sight::Wait(_) | Sight::Nobody => AtEnd::Leaves,
+        };
+        known.ledger.keep(self.kept.of_all());
+        end
     }
 
     /// How many stand in line for the same.
@@ -339,7 +427,7 @@ impl Queue {
     }
 
     /// Somebody leaves. Who stands behind looks again, as it may want a little less.
-    pub(super) fn leave(&mut self, kind: u64, ticket: u64) {
+    pub(super) fn leave(&mut self, kind: u64, ticket: u64, known: &mut Knowledge) {
         let Some(own) = self.kinds.get_mut(&kind) else {
             return;
         };
@@ -350,6 +438,8 @@ impl Queue {
         if own.waiting.is_empty() {
             self.kinds.remove(&kind);
         }
+        self.keeps(ticket, None);
+        known.ledger.keep(self.kept.of_all());
     }
 }
 

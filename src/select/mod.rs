@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use explain::{Awake, LeftOut, awake, left_out};
 pub use price::By;
 pub use quote::Quote;
-pub use turn::{USUAL, first_return};
+pub use turn::{USUAL, first_return, within_reach};
 pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 

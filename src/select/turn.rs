@@ -1,11 +1,13 @@
 //! Whom it is worth waiting for, and when the turn of a request in a queue comes (spec §11.5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fate::{Fate, fate};
+use super::headroom::headroom;
 use super::{Wants, largest};
 use crate::clock::Now;
-use crate::ledger::BucketId;
+use crate::ledger::{BucketId, Headroom};
 use crate::model::{Candidate, Subject, Whom};
 use crate::registry::{Awaited, Knowledge, RestView, Return, Snapshot};
 use crate::verdict::AccountLimit;
@@ -26,21 +28,9 @@ pub fn first_return(
     ahead: usize,
     now: Now,
 ) -> Option<Return> {
-    let able = || {
-        let listed = wants.preference.of(snapshot, wants.needs);
-        listed.filter(|candidate| wants.are_met(candidate, known))
-    };
-    let largest = match able().any(|candidate| wants.fit(&candidate.offer)) {
-        true => None,
-        false => largest(snapshot, wants, known),
-    };
-    let fits = |candidate: &Candidate| match largest {
-        None => wants.fit(&candidate.offer),
-        Some(largest) => candidate.offer.is(largest),
-    };
     let fates = || {
-        let fits = able().filter(|candidate| fits(candidate));
-        fits.map(|candidate| (candidate, fate(candidate, snapshot, wants, known, now)))
+        let all = large_enough(snapshot, wants, known);
+        all.map(|candidate| (candidate, fate(candidate, snapshot, wants, known, now)))
     };
     let mut nth = 1 + ahead;
     if ahead > 0 {
@@ -63,44 +53,96 @@ pub fn first_return(
                 known.ledger.turn(slot, wants.ask(), nth, now)
             })
         };
-        // What is awaited, how long until that is there at the earliest, and when to look again.
-        let (awaited, earliest, look) = match fate {
+        // When to look again, also for one that is not worth waiting for.
+        let look = match fate {
+            Fate::Resting(left) => Some(left),
+            Fate::Spent { returns_in, .. } => returns_in,
+            Fate::Probing(late_in) => late_in,
+            Fate::Busy(_)
+            | Fate::Awake
+            | Fate::AwakeBehind
+            | Fate::AwakeUnreached
+            | Fate::Out
+            | Fate::OverLimit(_) => None,
+        };
+        look_in = [look_in, look].into_iter().flatten().min();
+        // What is awaited, how much of it, and how long until that is there at the earliest.
+        let (awaited, draws, earliest) = match fate {
             Fate::Resting(left) => {
                 let (Some(whose), Some(room_in)) = (rests(candidate, known, now), room_in()) else {
                     continue;
                 };
                 let probed = if ahead > 0 { left + USUAL } else { left };
-                let awaited = Awaited::Subject(whose.clone());
-                (awaited, probed.max(room_in), Some(left))
+                (Awaited::Subject(whose.clone()), 0, probed.max(room_in))
             }
             Fate::Spent { returns_in, bucket } => {
                 let (Some(left), Some(room_in)) = (returns_in, room_in()) else {
                     continue;
                 };
-                (Awaited::Bucket(bucket), room_in.max(left), Some(left))
+                let slot = snapshot.slot(candidate);
+                let draws = slot.map_or(0, |slot| known.ledger.draws(slot, wants.ask(), bucket));
+                (Awaited::Bucket(bucket), draws, room_in.max(left))
             }
             // They may end at any moment.
-            Fate::Probing(late_in) => {
+            Fate::Probing(_) => {
                 let whose = Awaited::Subject(candidate.itself().clone());
-                (whose, Duration::ZERO, late_in)
+                (whose, 0, Duration::ZERO)
             }
-            Fate::Busy(bucket) => (Awaited::Bucket(bucket), Duration::ZERO, None),
+            Fate::Busy(bucket) => (Awaited::Bucket(bucket), 0, Duration::ZERO),
             Fate::Awake
             | Fate::AwakeBehind
             | Fate::AwakeUnreached
             | Fate::Out
             | Fate::OverLimit(_) => continue,
         };
-        look_in = [look_in, look].into_iter().flatten().min();
         if first.as_ref().is_none_or(|first| earliest < first.earliest) {
             first = Some(Return {
                 awaited,
+                draws,
                 earliest,
                 look_in: None,
             });
         }
     }
     first.map(|first| Return { look_in, ..first })
+}
+
+/// Those by which a request of these wants and of its size can be served, now or at any later time: requests
+/// that differ in nothing else wait for the same.
+pub fn within_reach<'a>(
+    snapshot: &'a Snapshot,
+    wants: Wants<'a>,
+    known: &'a Knowledge,
+    now: Now,
+) -> impl Iterator<Item = &'a Candidate> {
+    let all = large_enough(snapshot, wants, known).map(|candidate| &**candidate);
+    all.filter(move |candidate| {
+        let is_over_limit = || {
+            let headroom = headroom(candidate, snapshot, wants, known, now);
+            matches!(headroom, Headroom::TooLarge { .. })
+        };
+        !wants.rules_out(candidate) && !is_over_limit()
+    })
+}
+
+/// The able ones that the prompt fits into; where it fits into none, the largest.
+fn large_enough<'a>(
+    snapshot: &'a Snapshot,
+    wants: Wants<'a>,
+    known: &'a Knowledge,
+) -> impl Iterator<Item = &'a Arc<Candidate>> {
+    let able = move || {
+        let listed = wants.preference.of(snapshot, wants.needs);
+        listed.filter(move |candidate| wants.are_met(candidate, known))
+    };
+    let largest = match able().any(|candidate| wants.fit(&candidate.offer)) {
+        true => None,
+        false => largest(snapshot, wants, known),
+    };
+    able().filter(move |candidate| match largest {
+        None => wants.fit(&candidate.offer),
+        Some(largest) => candidate.offer.is(largest),
+    })
 }
 
 /// Whose rest keeps a candidate longest; `None` if waiting for any of them is in vain.

@@ -47,7 +47,11 @@ pub(super) async fn complete(
             .map_or(0, |snapshot| snapshot.offers().len()),
     );
     let entered = read(app, surface, sent, phases, request_id, &mut record).await;
-    let Entered { request, voice } = match entered {
+    let Entered {
+        request,
+        voice,
+        session,
+    } = match entered {
         Ok(entered) => entered,
         Err(error) => {
             // A record that is dropped without an ending means that the client has left.
@@ -57,6 +61,7 @@ pub(super) async fn complete(
             return error.response();
         }
     };
+    let caller = caller.or_named(session.as_deref());
     let session = app.walker.tells_sessions(&request);
     let session = session.then(|| caller.session(&request.opening)).flatten();
     let wish = request.asked.wish();

@@ -19,6 +19,8 @@ pub(super) const DROPPED_HEADER: HeaderName = HeaderName::from_static("x-free-ll
 pub(super) struct Entered {
     pub(super) request: ChatRequest,
     pub(super) voice: Voice,
+    /// How the client calls its session in the words of another API.
+    pub(super) session: Option<Box<str>>,
 }
 
 /// How a request is answered.
@@ -46,37 +48,46 @@ pub(super) async fn enter(
             .await
             .map_err(|_| ProxyError::Internal)?
     };
-    let (request, reply, dropped) = read.map_err(ProxyError::Invalid)?;
+    let (request, translated) = read.map_err(ProxyError::Invalid)?;
+    let (reply, dropped, session) = translated.map_or_else(Default::default, |translated| {
+        let Translated {
+            reply,
+            dropped,
+            session,
+            ..
+        } = translated;
+        (Some(reply), dropped, session)
+    });
     let voice = Voice {
         surface,
         reply,
         dropped,
         request_id: request_id.to_owned(),
     };
-    Ok(Entered { request, voice })
+    Ok(Entered {
+        request,
+        voice,
+        session,
+    })
 }
 
-type Read = (ChatRequest, Option<surface::Reply>, Dropped);
+/// A request, and what its translation was, where there was one.
+type Read = (ChatRequest, Option<Translated>);
 
 fn read(surface: Surface, bytes: Bytes, limits: &Limits) -> Result<Read, surface::Invalid> {
     let depth = limits.max_json_depth;
     let as_it_came = |endpoint| {
         let request = ChatRequest::read_for(endpoint, bytes.clone(), depth)?;
-        Ok((request, None, Dropped::default()))
+        Ok((request, None))
     };
-    let Translated {
-        chat,
-        reply,
-        dropped,
-        ..
-    } = match surface {
+    let translated = match surface {
         Surface::Chat => return as_it_came(Endpoint::Chat),
         Surface::Completions => return as_it_came(Endpoint::Completions),
         Surface::Responses => responses::read(&bytes, depth)?,
         Surface::Messages => messages::read(&bytes, depth)?,
     };
-    let request = ChatRequest::read(chat, depth + surface::EXTRA_DEPTH)?;
-    Ok((request, Some(reply), dropped))
+    let request = ChatRequest::read(translated.chat.clone(), depth + surface::EXTRA_DEPTH)?;
+    Ok((request, Some(translated)))
 }
 
 /// What was left out, as a header value; `None` if everything was carried over.

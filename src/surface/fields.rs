@@ -9,6 +9,8 @@ use crate::request::{InvalidRequest, Names};
 /// The fields not taken yet.
 pub(super) struct Fields<'a> {
     left: Vec<(Cow<'a, str>, Raw<'a>)>,
+    /// How the client calls the request's session: the translation need not carry that.
+    pub(super) session: Option<&'a str>,
 }
 
 impl<'a> Fields<'a> {
@@ -24,7 +26,12 @@ impl<'a> Fields<'a> {
             names.add(member.key.clone(), None)?;
             left.push((member.key, member.value));
         }
-        Ok(Self { left })
+        let mut fields = Self {
+            left,
+            session: None,
+        };
+        fields.session = fields.session();
+        Ok(fields)
     }
 
     /// Takes a field, once. `null` counts as absent.
@@ -38,6 +45,20 @@ impl<'a> Fields<'a> {
     pub(super) fn peek(&self, name: &str) -> Option<Raw<'a>> {
         let (_, value) = self.left.iter().find(|(key, _)| key == name)?;
         (!value.is_null()).then_some(*value)
+    }
+
+    /// How the client calls the request's session (spec §11.4): by the first of these that says something.
+    fn session(&self) -> Option<&'a str> {
+        let text = |value: Option<Raw<'a>>| {
+            let text = value.and_then(Raw::escaped);
+            text.filter(|text| !text.trim().is_empty())
+        };
+        let member = |field, name| text(self.peek(field).and_then(|value| value.get(name)));
+        text(self.peek("session_id"))
+            .or_else(|| text(self.peek("prompt_cache_key")))
+            .or_else(|| member("metadata", "user_id"))
+            .or_else(|| text(self.peek("conversation")))
+            .or_else(|| member("conversation", "id"))
     }
 
     /// The names of fields that were not taken and are not empty.

@@ -119,6 +119,8 @@ pub struct Translated {
     pub reply: Reply,
     /// What was asked for and left out.
     pub dropped: Dropped,
+    /// How the client calls its session, as it is spelt in the body (spec §11.4).
+    pub session: Option<Box<str>>,
 }
 
 /// How a translated request is answered.
@@ -279,6 +281,7 @@ fn finish(
         stream,
         reply,
         dropped,
+        session: fields.session.map(Box::from),
     })
 }
 

@@ -33,6 +33,7 @@ mod s11_1_learnt;
 mod s11_2_rests;
 mod s11_3_limit;
 mod s11_4_sessions;
+mod s11_5_passing;
 mod s11_5_waiting;
 mod s11_6_wishes;
 mod s13_guessing;

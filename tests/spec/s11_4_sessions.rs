@@ -67,6 +67,48 @@ async fn s11_4_a_session_stays_with_who_gave_its_last_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s11_4_at_each_door_the_session_is_told_by_what_the_client_sent_there() {
+    let text = |text: &str| json!([{"role": "user", "content": text}]);
+    let chat = |text_: &str| ("/v1/chat/completions", json!({"messages": text(text_)}));
+    let responses = |text: &str| ("/v1/responses", json!({"input": text}));
+    let messages = |text_: &str| {
+        (
+            "/v1/messages",
+            json!({"max_tokens": 9, "messages": text(text_)}),
+        )
+    };
+    let user = |id: &str| json!({"metadata": {"user_id": id}});
+    let key = |id: &str| json!({"prompt_cache_key": id});
+    #[rustfmt::skip]
+    let rows = [
+        // the first request                the second                           asks
+        (messages("x"), user("1"),          messages("y"), user("1"),            "a"),
+        (messages("x"), user("1"),          messages("x"), user("2"),            "b"),
+        (messages("x"), user(" "),          messages("x"), user(""),             "a"),
+        (messages("x"), json!({"session_id": "1", "metadata": {"user_id": "2"}}), messages("y"), json!({"session_id": "1"}), "a"),
+        (responses("x"), user("1"),         responses("y"), user("1"),           "a"),
+        (responses("x"), key("1"),          responses("y"), key("1"),            "a"),
+        (responses("x"), key("1"),          responses("x"), key("2"),            "b"),
+        (chat("x"), user("1"),              chat("y"), user("1"),                "a"),
+        // It is the same session at whichever door.
+        (messages("x"), user("1"),          chat("y"), user("1"),                "a"),
+    ];
+    for ((path, mut first), told, (then, mut second), told_then, expected) in rows {
+        let rig = rig(6, "balanced").await;
+        for (body, fields) in [(&mut first, &told), (&mut second, &told_then)] {
+            let fields = fields.as_object().cloned().unwrap_or_default();
+            body.as_object_mut().unwrap().extend(fields);
+            body["stream"] = json!(true);
+        }
+        for (path, body, expected) in [(path, &first, "a"), (then, &second, expected)] {
+            let answer = rig.send("POST", path, &[], body.to_string()).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(rig.asked(), expected, "{first} {second}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn s11_4_a_pin_is_no_veto_and_ends_after_ten_minutes() {
     let session = [("x-session-id", "1")];
     let body = says("x", json!({}));

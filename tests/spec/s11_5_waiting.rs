@@ -15,10 +15,10 @@ use crate::rig::providers::key_of;
 use crate::rig::{Answer, Rig, abc, ranking};
 use crate::scripts::{STALL, in_bytes, late, ranking_with};
 
-const WAIT: (&str, &str) = ("WAIT_SEC", "20");
+pub const WAIT: (&str, &str) = ("WAIT_SEC", "20");
 
 /// A 429 of one model, which rests for so long.
-fn limited(seconds: &str) -> Step {
+pub fn limited(seconds: &str) -> Step {
     Step::status(429, &[("Retry-After", seconds)], "")
 }
 
@@ -29,7 +29,7 @@ fn minute(seconds: &str) -> Step {
     Step::status(429, &[("Retry-After", seconds)], body)
 }
 
-fn then_well(steps: impl IntoIterator<Item = Step>) -> Plan<Step> {
+pub fn then_well(steps: impl IntoIterator<Item = Step>) -> Plan<Step> {
     Plan::from(steps.into_iter().collect::<Vec<_>>()).then(PlanEnd::Ok)
 }
 
@@ -38,14 +38,14 @@ fn one() -> Script {
 }
 
 /// The answer, and how many milliseconds it took.
-async fn timed(rig: &Rig, body: &Value) -> (Answer, u64) {
+pub async fn timed(rig: &Rig, body: &Value) -> (Answer, u64) {
     let begun = Instant::now();
     let answer = rig.chat(body).await;
     (answer, begun.elapsed().as_millis().try_into().unwrap())
 }
 
 /// `200 at 8`: the status, and the second in which it came.
-async fn said(rig: &Rig, body: &Value) -> String {
+pub async fn said(rig: &Rig, body: &Value) -> String {
     let (answer, took) = timed(rig, body).await;
     format!("{} at {}", answer.status, (took + 50) / 1000)
 }

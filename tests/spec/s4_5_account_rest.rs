@@ -26,8 +26,11 @@ async fn s4_5_a_402_is_passed_on_and_repeated_without_a_call() {
         (Step::status(402, &[], "pay"),                 300),
         (Step::status(402, &[], ""),                    300),
     ];
-    let rig = Rig::paused(abc(), &[]).await;
-    for (step, seconds) in rows {
+    let cases = rows.into_iter().flat_map(|(step, seconds)| {
+        ["rank", "balanced"].map(|routing| (routing, step.clone(), seconds))
+    });
+    for (routing, step, seconds) in cases {
+        let rig = Rig::paused(abc(), &[("ROUTING", routing)]).await;
         for body in [Rig::hello(), Rig::hello_stream()] {
             rig.anew(account(step.clone())).await;
             let start = Instant::now();
@@ -84,8 +87,12 @@ async fn s4_5_a_402_is_passed_on_and_repeated_without_a_call() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no_end() {
-    for setting in ["20", "0.5", "0"] {
-        let rig = Rig::paused(abc(), &[("RATE_LIMIT_COOLDOWN_SEC", setting)]).await;
+    let settings = ["20", "0.5", "0"].into_iter();
+    for (setting, routing) in
+        settings.flat_map(|s| ["rank", "balanced"].map(|routing| (s, routing)))
+    {
+        let own = [("RATE_LIMIT_COOLDOWN_SEC", setting), ("ROUTING", routing)];
+        let rig = Rig::paused(abc(), &own).await;
         let millis = (setting.parse::<f64>().unwrap() * 1000.0) as u64;
         let bare = used_up(DAY, "", Told::Not, 0, Shape::Status);
         for (step, status) in [(bare, 503), (Failure::InsufficientCredits.into(), 402)] {
@@ -100,6 +107,24 @@ async fn s4_5_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no
             sleep_until(start + Duration::from_millis(millis + 50)).await;
             assert_eq!(rig.asked(), "a", "{setting}");
             assert_eq!(rig.chat(&Rig::hello()).await.status, 200, "{setting}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_4_without_credit_an_account_rests_twice_as_long_each_time_up_to_6_h() {
+    for routing in ["rank", "balanced"] {
+        let broke = Plan::from(vec![Step::from(Failure::InsufficientCredits); 8]);
+        let rig = Rig::paused(abc().account(broke), &[("ROUTING", routing)]).await;
+        for seconds in [300, 600, 1200, 2400, 4800, 9600, 19_200, 21_600] {
+            for asked in ["a", ""] {
+                let answer = rig.chat(&Rig::hello()).await;
+                assert_eq!(answer.status, 402, "{routing} {seconds}");
+                assert_eq!(rig.asked(), asked, "{routing} {seconds}");
+            }
+            let again = rig.chat(&Rig::hello()).await;
+            assert_eq!(retry_after(&again), seconds, "{routing}");
+            sleep(Duration::from_secs(seconds)).await;
         }
     }
 }

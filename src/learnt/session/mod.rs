@@ -5,6 +5,7 @@
 mod pins;
 mod rendezvous;
 
+use std::collections::BTreeSet;
 use std::hash::Hasher as _;
 
 use http::HeaderMap;
@@ -29,11 +30,11 @@ impl Salt {
 }
 
 impl Salt {
-    /// Of secrets: the same for all who have the same.
+    /// Of secrets: the same for all who have the same, in whatever order and however often.
     #[must_use]
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = SipHasher13::new();
-        for secret in secrets {
+        for secret in BTreeSet::from_iter(secrets) {
             part(&mut hash, secret.as_bytes());
         }
         Self(hash.finish128().as_bytes())
@@ -84,6 +85,15 @@ impl Caller {
         part(&mut hash, client);
         let named = named_by(headers).map(|name| SessionKey::named(hash, name));
         Self { hash, named }
+    }
+
+    /// The same with the name that the body has for the session in the words of another API, where no header
+    /// tells it.
+    #[must_use]
+    pub fn or_named(self, name: Option<&str>) -> Self {
+        let by_name = || Some(SessionKey::named(self.hash, name?.as_bytes()));
+        let named = self.named.or_else(by_name);
+        Self { named, ..self }
     }
 
     /// The session that the request belongs to: by its headers, else by a field of its body, else by its

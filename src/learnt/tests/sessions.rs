@@ -186,6 +186,28 @@ fn s11_4_sessions_are_apart_per_client_and_per_salt() {
 }
 
 #[test]
+fn s11_4_replicas_agree_whose_keys_are_the_same() {
+    let with = |keys: &[&str]| {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-session-id", HeaderValue::from_static("a"));
+        let salt = Salt::of(keys.iter().copied());
+        Caller::of(&headers, b"alice", salt).session(&Opening::default())
+    };
+    #[rustfmt::skip]
+    let rows: [(&[&str], &[&str], bool); 5] = [
+        // the keys of one        of another              they agree
+        (&["one", "two"],         &["one", "two"],        true),
+        (&["one", "two"],         &["two", "one"],        true),
+        (&["one", "two"],         &["two", "one", "two"], true),
+        (&["one", "two"],         &["one"],               false),
+        (&["one", "two"],         &["onet", "wo"],        false),
+    ];
+    for (one, other, expected) in rows {
+        assert_eq!(with(one) == with(other), expected, "{one:?} {other:?}");
+    }
+}
+
+#[test]
 fn s11_4_a_pin_is_soft_and_ends() {
     let [first, second] = ["groq", "groq#2"].map(|label| account("groq", label));
     let (now, parameters) = (start(), Parameters::default());

@@ -40,3 +40,40 @@ fn s11_5_as_many_go_in_one_window_as_it_holds() {
         assert_eq!(turns.join(" "), *expected, "{limits:?}");
     }
 }
+
+#[test]
+fn s11_5_what_is_kept_for_others_is_no_headroom() {
+    let limits = [Limit {
+        unit: Unit::Tokens,
+        ..set(1000, Per::Minute)
+    }];
+    #[rustfmt::skip]
+    let rows = [
+        // 500 of 1,000 are used at 0 s, the rest at 10 s; at 61 s: kept, wanted   there is room in, s
+        (0,                                                             400,       Some(0)),
+        (100,                                                           400,       Some(0)),
+        (400,                                                           400,       Some(9)),
+        (400,                                                           100,       Some(0)),
+        // No more than all of it can be waited for.
+        (900,                                                           400,       Some(9)),
+    ];
+    for (kept, wanted, expected) in rows {
+        let mut world = World::new(&limits);
+        for second in [0.0, 10.0] {
+            world.at = second;
+            let reservation = world.reserve(0, tokens(500));
+            world.settle(reservation, NOTHING, true);
+        }
+        world.at = 61.0;
+        let (slot, ask, now) = (world.slots[0], tokens(wanted), world.now());
+        let bucket = BucketId(world.ledger.line(slot).unwrap().buckets[0]);
+        assert_eq!(world.ledger.draws(slot, ask, bucket), wanted);
+        world.ledger.keep(vec![(bucket, kept)]);
+        let room_in = match world.ledger.headroom(slot, || ask, now) {
+            Headroom::Free => Some(0),
+            Headroom::Out { returns_in, .. } => returns_in.map(|left| left.as_secs()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(room_in, expected, "{kept} {wanted}");
+    }
+}

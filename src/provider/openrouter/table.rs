@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ErrorBody, Named};
 use crate::model::ModelId;
-use crate::provider::ruling::{KEY_REST, Ruling};
+use crate::provider::ruling::{KEY_REST, Ruling, doubling};
 use crate::verdict::{AccountLimit, Rest, Scope};
 
 /// A model that only serves coding agents does so for months.
@@ -37,7 +37,10 @@ impl ErrorBody<'_> {
             (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
             (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
             (429, _) => Ruling::model(asked().unwrap_or(rate_limit)),
-            (402, _) => account(AccountLimit::Credit),
+            (402, _) => {
+                let rest = asked().unwrap_or_else(|| doubling(usual.rate_limit));
+                Ruling::of(Scope::Account(AccountLimit::Credit), rest)
+            }
             (401, _) => key(KEY_REST),
             (400..=499, Some(Named::Request)) => Ruling::request(),
             (408, _) => Ruling::model(generic),

@@ -8,7 +8,7 @@ use tokio::time::{Instant as Moment, sleep};
 use super::*;
 use crate::ledger::Ask;
 use crate::model::{AccountId, ModelId, Offer};
-use crate::registry::{Awaited, Chosen, Knowledge, Parts, Return, Sight, Standing};
+use crate::registry::{Awaited, Chosen, Knowledge, Look, Parts, Return, Sight, Standing};
 use crate::verdict::{Because, Cause, Outcome, Rest};
 
 const MANY: usize = 10_000;
@@ -30,6 +30,7 @@ fn sight(list: &Snapshot, known: &Knowledge, _: usize, now: Now) -> Sight {
     };
     Sight::Wait(Return {
         awaited: Awaited::Subject(candidate.model().clone()),
+        draws: 0,
         earliest,
         look_in,
     })
@@ -60,9 +61,13 @@ fn resting() -> Arc<Registry> {
 }
 
 fn place(registry: &Arc<Registry>) -> Place {
+    place_of(registry, 1, Box::new(sight))
+}
+
+fn place_of(registry: &Arc<Registry>, kind: u64, look: Look) -> Place {
     let waiter = Waiter {
-        kind: 1,
-        look: Box::new(sight),
+        kind,
+        look,
         until: Now::read().plus(Duration::from_secs(20)).steady,
         budget: Now::read().plus(Duration::from_secs(120)).steady,
     };
@@ -124,4 +129,34 @@ async fn s11_5_who_leaves_with_its_turn_hands_it_on() {
     let begun = Moment::now();
     assert!(second.turn().await.is_some());
     assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_5_behind_more_kinds_than_look_at_once_a_change_is_seen_at_once() {
+    let registry = resting();
+    // They wait for it, whoever else is there.
+    let waits = |list: &Snapshot, known: &Knowledge, ahead: usize, now: Now| {
+        let awake = sight(list, known, ahead, now);
+        match awake {
+            Sight::Wait(back) => Sight::Wait(back),
+            Sight::Ask(_) | Sight::Nobody => Sight::Wait(Return {
+                awaited: Awaited::Subject(list.candidates()[0].itself().clone()),
+                draws: 0,
+                earliest: Duration::from_secs(9),
+                look_in: Some(Duration::from_secs(9)),
+            }),
+        }
+    };
+    let before: Vec<_> = (2..200)
+        .map(|kind| place_of(&registry, kind, Box::new(waits)))
+        .collect();
+    let last = place(&registry);
+    let mut keeper = JoinSet::new();
+    keeper.spawn(registry.keep_time().unwrap());
+    sleep(Duration::from_secs(1)).await;
+    registry.clear_all();
+    let begun = Moment::now();
+    assert!(last.turn().await.is_some());
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    drop(before);
 }

@@ -57,6 +57,11 @@ impl Line {
 
     /// A request of this kind, which waits for so many seconds at the most.
     fn joins(&mut self, kind: usize, seconds: u64) -> Joined {
+        self.joins_as(kind as u64, kind, seconds)
+    }
+
+    /// One that is taken for this kind, and is served by the units of that one.
+    fn joins_as(&mut self, id: u64, kind: usize, seconds: u64) -> Joined {
         let (world, start) = (Arc::clone(&self.world), self.start);
         let look = move |list: &Snapshot, _: &Knowledge, ahead: usize, now: Now| {
             world.looks.fetch_add(1, Relaxed);
@@ -78,25 +83,28 @@ impl Line {
             let left = at.steady.saturating_duration_since(now.steady);
             Sight::Wait(Return {
                 awaited: Awaited::Subject(list.candidates()[0].itself().clone()),
+                draws: 0,
                 earliest: left + Duration::from_millis(ahead as u64),
                 look_in: Some(left),
             })
         };
         let waiter = Waiter {
-            kind: kind as u64,
+            kind: id,
             look: Box::new(look),
             until: self.now().plus(Duration::from_secs(seconds)).steady,
             budget: self.now().plus(Duration::from_secs(120)).steady,
         };
         let now = self.now();
+        self.serve();
         self.queue.join(waiter, &mut self.known, &self.list, now)
     }
 
     fn waits(&mut self, kind: usize, seconds: u64) -> Entry {
-        match self.joins(kind, seconds) {
-            Joined::Waits(entry) => entry,
-            Joined::Asks(_) | Joined::Refused(_) => panic!("it does not wait"),
-        }
+        waits(self.joins(kind, seconds))
+    }
+
+    fn waits_as(&mut self, id: u64, kind: usize) -> Entry {
+        waits(self.joins_as(id, kind, 20))
     }
 
     fn serve(&mut self) {
@@ -108,6 +116,13 @@ impl Line {
         self.world.units[kind].fetch_add(units, Relaxed);
         self.queue.stir();
         self.serve();
+    }
+}
+
+fn waits(joined: Joined) -> Entry {
+    match joined {
+        Joined::Waits(entry) => entry,
+        Joined::Asks(_) | Joined::Refused(_) => panic!("it does not wait"),
     }
 }
 
@@ -242,8 +257,74 @@ fn s11_5_of_ten_thousand_that_leave_nothing_is_left() {
     let mut line = Line::new();
     let entries: Vec<_> = (0..MANY).map(|n| (n % 3, line.waits(n % 3, 20))).collect();
     for (kind, entry) in entries {
-        line.queue.leave(kind as u64, entry.ticket);
+        line.queue.leave(kind as u64, entry.ticket, &mut line.known);
     }
     assert!(line.queue.is_empty());
     assert_eq!(line.queue.kinds.len(), 0);
+}
+
+#[test]
+fn s11_5_who_stands_behind_many_kinds_looks_in_its_turn_however_often_something_changes() {
+    let mut line = Line::new();
+    let many = 3 * LOOKS as u64;
+    let mut entries: Vec<_> = (0..many).map(|id| line.waits_as(id, 0)).collect();
+    entries.push(line.waits_as(many, 1));
+    line.world.units[1].store(1, Relaxed);
+    for _ in 0..=3 {
+        // Each change makes all of them look again.
+        line.queue.stir();
+        line.serve();
+    }
+    assert!(told(&mut entries).ends_with(".g"));
+    line.serve();
+    line.serve();
+    line.serve();
+    assert!(!line.queue.is_pending(line.now()), "each has looked");
+    // From then on they look in the order in which they came.
+    line.world.units[0].store(2, Relaxed);
+    line.returns(0, 0);
+    assert!(told(&mut entries).starts_with("gg."));
+}
+
+#[test]
+fn s11_5_whose_time_is_over_looks_for_itself() {
+    #[rustfmt::skip]
+    let rows = [
+        // units of what the second sees   the return, s   it                      what it is told
+        (1,                                9,              AtEnd::Stays,           ".g"),
+        (0,                                9,              AtEnd::Leaves,          ".."),
+        // Somebody is being probed.
+        (0,                                0,              AtEnd::Stays,           ".."),
+    ];
+    for (units, returns_at, expected, told_by_then) in rows {
+        let mut line = Line::new();
+        let mut entries = vec![line.waits_as(7, 0), line.waits_as(7, 1)];
+        line.world.returns_at.store(returns_at, Relaxed);
+        line.queue.stir();
+        line.serve();
+        // The first of its kind does not see it.
+        line.world.units[1].store(units, Relaxed);
+        let (ticket, now) = (entries[1].ticket, line.now());
+        let (queue, known) = (&mut line.queue, &mut line.known);
+        let end = queue.at_end(7, ticket, known, &line.list, now);
+        assert_eq!(end, expected, "{units} {returns_at}");
+        assert_eq!(told(&mut entries), told_by_then, "{units} {returns_at}");
+    }
+}
+
+#[test]
+fn s11_5_while_others_are_to_look_first_it_looks_again() {
+    let mut line = Line::new();
+    let mut entries = vec![line.waits(0, 20), line.waits(1, 20)];
+    line.world.units[1].store(1, Relaxed);
+    line.queue.stir();
+    let (ticket, now) = (entries[1].ticket, line.now());
+    let at_end = |line: &mut Line| {
+        let (queue, known) = (&mut line.queue, &mut line.known);
+        queue.at_end(1, ticket, known, &line.list, now)
+    };
+    assert_eq!(at_end(&mut line), AtEnd::LooksAgain);
+    line.serve();
+    assert_eq!(at_end(&mut line), AtEnd::Stays, "it was let go");
+    assert_eq!(told(&mut entries), ".g");
 }

@@ -156,3 +156,30 @@ fn s11_5_headroom_is_shared_out_among_those_who_wait_for_it() {
         assert_eq!(turn.look_in.unwrap().as_secs(), 60, "{count} {ahead}");
     }
 }
+
+#[test]
+fn s11_5_the_end_of_a_rest_not_worth_waiting_for_is_looked_at_but_not_waited_for() {
+    use AccountLimit::{Credit, Minute};
+    let house = accounts::house();
+    let needs = Needs::default();
+    #[rustfmt::skip]
+    let rows: [(&[(&str, Reason, u64)], Option<(u64, u64)>); 3] = [
+        // the rests of Groq's two accounts                                                             the first return, when to look
+        (&[("account groq", Reason::Out(Credit), 8), ("account groq#2", Reason::Out(Minute), 16)],      Some((16, 8))),
+        (&[("account groq", Reason::Out(Credit), 30), ("account groq#2", Reason::Out(Minute), 16)],     Some((16, 16))),
+        (&[("account groq", Reason::Out(Credit), 8), ("account groq#2", Reason::Out(Credit), 16)],      None),
+    ];
+    for (rests, expected) in rows {
+        let now = now();
+        let known = rested(&house, rests, now);
+        let others = ["account ovh", "account openrouter", "account local"];
+        let tried = others.map(|name| out(&accounts::subject(&house, name), OutBy::Tried));
+        let wants = Wants {
+            out: &tried,
+            ..wants(&needs)
+        };
+        let first = first_return(&house, wants, &known, 0, now);
+        let first = first.map(|first| (first.earliest.as_secs(), first.look_in.unwrap().as_secs()));
+        assert_eq!(first, expected, "{rests:?}");
+    }
+}

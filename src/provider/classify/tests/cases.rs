@@ -127,7 +127,7 @@ const ROWS: [Row; 55] = [
         body: r#"{"error":{"message":"Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"ms+300"},"limit_source":"openrouter_free_tier_daily"}},"user_id":"user_2pXk9Qa7"}"# },
     Row { provider: "openrouter", name: "shared pool 429", status: 429, retry_after: "", expected: "model, 5s", cut: "",
         body: r#"{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"x is temporarily rate-limited upstream.","provider_name":"X","limit_source":"upstream_provider_shared_pool","retry_after_seconds":5}}}"# },
-    Row { provider: "openrouter", name: "credits 402", status: 402, retry_after: "", expected: "account credit, 300s", cut: "user_2pXk9Qa7",
+    Row { provider: "openrouter", name: "credits 402", status: 402, retry_after: "", expected: "account credit, 300s to 21600s", cut: "user_2pXk9Qa7",
         body: r#"{"error":{"message":"Insufficient credits. Add more using https://openrouter.ai/settings/credits","code":402,"metadata":{"limit_source":"openrouter_credits"}},"user_id":"user_2pXk9Qa7"}"# },
     Row { provider: "openrouter", name: "harness 403", status: 403, retry_after: "", expected: "model, 21600s", cut: "",
         body: r#"{"error":{"message":"x is only available on agentic harnesses. Try plugging it into a coding agent or productivity app listed on https://openrouter.ai/apps","code":403,"metadata":{"failed_routing_step":"Gate Free Endpoints by Agentic Harness"}}}"# },
