@@ -70,7 +70,7 @@ fn s10_5_wrong_numbers_are_found_out() {
 /// Server, walk and registry do what their parts do: a smaller day of volleys, at accounts that have less.
 #[test]
 fn s10_5_the_whole_program_provokes_none_either() {
-    let asked = || agents::volleys();
+    let asked = agents::volleys;
     let best = knowingly(Day::new(few(), World::AsSet), asked());
     println!("\n{}", Figures::HEAD);
     println!("{}", best.row("volleys, all-knowing"));
