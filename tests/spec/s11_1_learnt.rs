@@ -10,6 +10,7 @@ use simulator::{Answer as Said, Plan, PlanEnd, Point, Script, Step};
 use tokio::time::{sleep, timeout};
 
 use crate::rig::{Rig, abc};
+use crate::s4_4_as_stream::silent;
 
 const BALANCED: (&str, &str) = ("ROUTING", "balanced");
 
@@ -72,6 +73,12 @@ async fn s11_1_a_failure_counts_beyond_its_rest() {
         sleep(Duration::from_secs(2)).await;
         assert_eq!(streams(&rig, 1).await, then, "{routing}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_1_an_answer_with_nothing_in_it_teaches_nothing() {
+    let rig = Rig::paused(a_does([silent(true, "x")]), &[BALANCED]).await;
+    assert_eq!(streams(&rig, 2).await, "a b a");
 }
 
 #[tokio::test(start_paused = true)]

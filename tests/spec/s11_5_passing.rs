@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use simulator::{Answer as Told, Plan, PlanEnd, ProviderScript, Script, Step, Usage};
+use simulator::{Answer as Told, ProviderScript, Script, Step, Usage};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc, ranking};
-use crate::s11_5_waiting::{WAIT, limited, said, then_well};
+use crate::s11_5_waiting::{WAIT, limited, then_well};
 use crate::scripts::{late, ranking_with};
 
 /// Groq with one model and these further lines of its row.
@@ -137,27 +137,4 @@ async fn s11_5_who_waits_for_another_looks_when_one_not_worth_waiting_for_is_bac
     // The first was told itself that there is no credit.
     let expected = ["groq/openai/gpt-oss-120b at 16", "x at 8"];
     assert_eq!(told(&rig, Instant::now(), &requests).await, expected);
-}
-
-#[tokio::test(start_paused = true)]
-async fn s11_5_while_somebody_is_probed_retry_after_is_no_later_rest_s_end() {
-    let slow = Step::from(Told {
-        first_delay_ms: 9_000,
-        ..Told::text("hello")
-    });
-    let script = Script::new()
-        .list(ranking(&["x:free", "y:free"]))
-        .model("x:free", limited("300"))
-        .model("y:free", Plan::from([limited("3"), slow]).then(PlanEnd::Ok));
-    let settings = [("REQUEST_BUDGET_SEC", "5"), ("PLAIN_TIMEOUT_SEC", "20")];
-    let rig = Rig::paused(script, &settings).await;
-    assert_eq!(said(&rig, &Rig::hello()).await, "503 at 0");
-    sleep(Duration::from_millis(3_200)).await;
-    let hello = Rig::hello();
-    let second = async {
-        sleep(Duration::from_millis(300)).await;
-        rig.chat(&hello).await
-    };
-    let (_, refused) = tokio::join!(rig.chat(&hello), second);
-    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
 }

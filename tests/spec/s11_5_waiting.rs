@@ -38,14 +38,14 @@ fn one() -> Script {
 }
 
 /// The answer, and how many milliseconds it took.
-pub async fn timed(rig: &Rig, body: &Value) -> (Answer, u64) {
+async fn timed(rig: &Rig, body: &Value) -> (Answer, u64) {
     let begun = Instant::now();
     let answer = rig.chat(body).await;
     (answer, begun.elapsed().as_millis().try_into().unwrap())
 }
 
 /// `200 at 8`: the status, and the second in which it came.
-pub async fn said(rig: &Rig, body: &Value) -> String {
+async fn said(rig: &Rig, body: &Value) -> String {
     let (answer, took) = timed(rig, body).await;
     format!("{} at {}", answer.status, (took + 50) / 1000)
 }

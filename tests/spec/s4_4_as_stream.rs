@@ -136,7 +136,7 @@ async fn s4_4_an_invalid_plain_answer_is_invalid_as_a_stream_too() {
 }
 
 /// An answer that says nothing but `stop`, whatever was asked for.
-fn silent(stream: bool, id: &str) -> Step {
+pub fn silent(stream: bool, id: &str) -> Step {
     if stream {
         let event = json!({"id": id, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": "stop"}]});
         let usage = json!({"id": id, "choices": [], "usage": {"completion_tokens": 0}});

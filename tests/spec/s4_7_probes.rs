@@ -421,7 +421,7 @@ async fn s4_7_a_model_that_wakes_while_another_is_probed_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_7_the_503_of_a_probe_that_hangs_tells_when_another_wakes() {
+async fn s4_7_the_503_of_who_waits_for_a_probe_tells_of_no_later_return() {
     let limited = |seconds: &str| Step::status(429, &[("Retry-After", seconds)], "");
     let script = abc()
         .list(ranking(&["a:free", "b:free"]))
@@ -437,6 +437,6 @@ async fn s4_7_the_503_of_a_probe_that_hangs_tells_when_another_wakes() {
     let request = Rig::hello();
     let (_, answer) = tokio::join!(rig.chat(&request), waits);
     answer.is_error(503, "all_models_unavailable");
-    let seconds: u64 = answer.header("retry-after").parse().unwrap();
-    assert!((90..=95).contains(&seconds), "{seconds}");
+    // `b` wakes in 94 s, but how the probe ends may be known at any moment.
+    assert_eq!(answer.header("retry-after"), "1");
 }
