@@ -25,7 +25,7 @@ use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{By, Next, Out, OutBy, Preference, Wants, Why, filtered_out, next};
-use crate::telemetry::{Chosen, Log, RequestRecord, Traffic};
+use crate::telemetry::{Log, RequestRecord, Traffic};
 use crate::upstream::ConnectError;
 use crate::verdict::{Cause, Failure, Rest};
 
@@ -142,12 +142,10 @@ impl Walker {
             weigh(snapshot, request);
         }
         let mut deadline = None;
-        let mut progress = Progress::default();
-        progress.session = session;
+        let mut progress = self.begins(session);
         if session.is_some() {
             record.of_session();
         }
-        progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         loop {
             let now = Now::read();
             let deadline = *deadline.get_or_insert(now.plus(self.times.budget).steady);
@@ -174,10 +172,8 @@ impl Walker {
             };
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
-            let attempt = record.attempt(
-                &candidate,
-                self.chosen(list, &candidate, request, &progress),
-            );
+            let chosen = self.chosen(list, &candidate, request, &progress);
+            let attempt = record.attempt(&candidate, chosen);
             let learning = Learning::begins(list, &candidate, self.learning, attempt.begun());
             let sent = Notify::new();
             let patience = self.patience(list, &candidate, request, &progress);
@@ -293,6 +289,14 @@ impl Walker {
         })
     }
 
+    /// A walk of this session's begins.
+    pub(super) fn begins(&self, session: Option<SessionKey>) -> Progress {
+        let mut progress = Progress::default();
+        progress.session = session;
+        progress.pin = session.and_then(|session| self.pins().of(session).cloned());
+        progress
+    }
+
     /// Counts whom the needs rule out.
     fn filter(&self, snapshot: &Arc<Snapshot>, request: &ChatRequest, record: &RequestRecord) {
         let needs = &request.needs;
@@ -387,23 +391,6 @@ impl Walker {
                 progress.session.map(|session| (session, self.salt)),
                 progress.pin.as_ref(),
             ),
-        }
-    }
-
-    /// How a candidate stands for the request that asks it.
-    fn chosen(
-        &self,
-        snapshot: Option<&Snapshot>,
-        candidate: &Arc<Candidate>,
-        request: &ChatRequest,
-        progress: &Progress,
-    ) -> Chosen {
-        let preference = self.wants(request, progress).preference;
-        let place = |list| preference.place_of(candidate, list, &request.needs);
-        let pin = progress.pin.as_ref();
-        Chosen {
-            place: snapshot.and_then(place),
-            switches: pin.is_some_and(|pin| !pin.is_of(candidate)),
         }
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use explain::{Awake, LeftOut, awake, left_out};
-pub use price::By;
+pub use price::{By, costs};
 pub use turn::{USUAL, first_return};
 pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};

@@ -19,7 +19,7 @@ use super::{App, MODEL_HEADER, PROVIDER_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
-use crate::learnt::{Caller, Opening};
+use crate::learnt::{Caller, Opening, SessionKey};
 use crate::model::Offer;
 use crate::request::{ChatRequest, Wish};
 use crate::surface::Surface;
@@ -57,7 +57,7 @@ pub(super) async fn complete(
             return error.response();
         }
     };
-    let session = caller.and_then(|caller| caller.session(|| opening(&request)));
+    let session = session_of(caller, &request);
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
     let trail = record.trail();
@@ -146,6 +146,11 @@ pub(super) async fn enter(
         };
     }
     Ok(entered)
+}
+
+/// The session that a request belongs to.
+pub(super) fn session_of(caller: Option<Caller>, request: &ChatRequest) -> Option<SessionKey> {
+    caller.and_then(|caller| caller.session(|| opening(request)))
 }
 
 /// What of a request tells its session.
