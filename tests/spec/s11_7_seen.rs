@@ -176,7 +176,7 @@ async fn s11_7_in_a_drift_explain_changes_as_the_walk_does() {
         (0,           "a",           "1.5 s to the first token, 0.1 s for failures"),
         (0,           "a",           "0.9 s to the first token"),
         (0,           "a",           "0.8 s to the first token"),
-        (0,           "a",           "1.4 s to the first token"),
+        (0,           "a",           "1.6 s to the first token"),
         (0,           "b",           "2.0 s for its place, 1.5 s to the first token, 0.1 s for failures"),
         (5,           "b",           "2.0 s for its place, 0.8 s to the first token"),
         (900,         "a",           "1.5 s to the first token, 0.1 s for failures"),
@@ -208,9 +208,9 @@ async fn s11_7_explain_knows_the_session_of_the_request() {
         (
             "x",
             "b",
-            "2.0 s for its place, 1.1 s to the first token, 2.5 s off for the session",
+            "2.0 s for its place, 1.0 s to the first token, 2.5 s off for the session",
         ),
-        ("y", "a", "1.5 s to the first token, 0.5 s for failures"),
+        ("y", "a", "1.5 s to the first token, 0.9 s for failures"),
     ] {
         let explained = told(&explain(&rig, &of_session(session)).await);
         assert_eq!(
