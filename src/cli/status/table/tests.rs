@@ -190,6 +190,8 @@ accounts: 3 of 6 take requests
      gemini-3-flash left, all back at 11:00
   kilo        awake        4 of 5 requests in 5 hours left
   local       being probed 0 of 1 at once left
+next: vendor/y:free (openrouter), at 3.1 s: 2.0 s for its place, 1.1 s
+     to the first token
 
   #  model         provider    success    ttft  tok/s  state
   1  xx            openrouter      95%  640 ms   71.5
