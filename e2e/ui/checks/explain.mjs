@@ -88,7 +88,7 @@ check('next: who waits, and for how long', async (demo) => {
     await page.click('#presets button:has-text("plain")');
     await reads(page, '#explanation', /the request would wait for the first to return\. At least/);
     equal((await asked).status, 200, 'what the one that waited got');
-    await reads(page, '#waiting', /^$/);
+    await eventually(async () => await page.locator('#waiting').textContent() === '', 'nobody waits');
     await reads(page, '#next-list li', /Ling-2\.6-flash/);
   });
 });
