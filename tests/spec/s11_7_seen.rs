@@ -156,6 +156,22 @@ async fn s11_7_of_several_accounts_the_metric_is_the_least() {
     assert_eq!(groq, 1, "{} {text}", key_of("groq", 1).len());
 }
 
+#[tokio::test(start_paused = true)]
+async fn s11_7_an_attempt_that_the_first_token_limit_ended_says_so() {
+    let rig = Rig::paused(a_does([slow(20_000)]), &[BALANCED]).await;
+    let line = rig.line(&rig.chat(&of_session("x")).await);
+    let [late, answered] = [0, 1].map(|n| line["attempts"][n].clone());
+    assert_eq!(
+        [&late["cause"], &late["outcome"], &late["place"]],
+        [&json!("late"), &json!("upstream_error"), &json!(0)]
+    );
+    assert_eq!(late.get("cooldown_until"), None);
+    assert_eq!(
+        [&answered["cause"], &answered["place"]],
+        [&Value::Null, &json!(1)]
+    );
+}
+
 /// The models in the order in which they would be asked, each with its cost in words.
 fn told(explained: &Value) -> Vec<(String, String)> {
     let through = explained["through"].as_array().unwrap().iter();

@@ -243,6 +243,7 @@ export default {
   'cause.other': 'no connection',
   'cause.broken': 'the connection broke',
   'cause.timeout': 'no answer in time',
+  'cause.late': 'its first token was late',
   'cause.idle': 'silence in the middle of an answer',
   'cause.overrun': 'an answer that took too long',
   'cause.redirect': 'a redirect, which is not followed',

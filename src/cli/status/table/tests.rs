@@ -18,7 +18,7 @@ fn state() -> Value {
         "version": "0.1.0", "uptime_sec": 9600, "ready": true, "open_streams": 1,
         "condition": {"code": "answering", "tone": "good", "sentence": "Requests are being answered.", "next_step": null},
         "list": {"source": "ranking", "age_sec": 2400, "models": 2, "available": 1},
-        "next": [{"model": "vendor/y:free", "provider": "openrouter", "account": "openrouter", "place": 1, "cost_sec": 3.14,
+        "next": [{"model": "vendor/y:free", "provider": "openrouter", "account": "openrouter", "place": 1, "cost_sec": 3.1,
                   "cost": "2.0 s for its place, 1.1 s to the first token"}],
         "waiting": {"requests": 0, "first_returns_at": null, "first_returns_sec": null},
         "now": "2026-11-25T20:40:00.000Z",
