@@ -444,6 +444,7 @@ fn in_words(cause: Cause) -> &'static str {
         | Cause::Status
         | Cause::Redirect
         | Cause::Overrun
+        | Cause::Late
         | Cause::ShuttingDown => "the model failed in the middle of its answer",
     }
 }

@@ -1,24 +1,27 @@
 //! A dry run of the walk: what would become of a request now. Nothing is asked, nothing claimed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Refusal;
-use super::progress::Progress;
 use super::refusal::{Walked, nobody_left};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::ModelField;
+use crate::learnt::SessionKey;
 use crate::model::Candidate;
-use crate::registry::{Knowledge, Snapshot};
+use crate::registry::{InLine, Knowledge, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Awake, LeftOut, Next, Why, awake, left_out, next};
 
 /// What would become of a request.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// In a word: `candidates`, `probing`, `all_cooling`, `account_resting`, `exhausted`,
+    /// In a word: `candidates`, `waiting`, `probing`, `all_cooling`, `account_resting`, `exhausted`,
     /// `none_capable`, `not_listed`, `no_snapshot`.
     pub selection: &'static str,
+    /// How long it would wait for its turn, at the least, where there is nobody to ask before that.
+    pub waits: Option<Duration>,
     /// Who would be asked, in this order.
     pub candidates: Vec<Awake>,
     /// Who would not, and why.
@@ -32,16 +35,17 @@ pub struct Explanation {
 }
 
 impl Walker {
-    /// What would become of this request, by what is `known` now.
+    /// What would become of this request of a session, by what is `known` now and who is before it `in_line`.
     #[must_use]
     pub fn explain(
         &self,
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
-        known: &Knowledge,
+        session: Option<SessionKey>,
+        (known, in_line): (&Knowledge, &InLine),
         now: Now,
     ) -> Explanation {
-        let progress = Progress::default();
+        let progress = self.begins(session);
         let wants = self.wants(request, &progress);
         let walked = Walked {
             wants,
@@ -51,7 +55,18 @@ impl Walker {
             attempts: &[],
         };
         let nobody = || nobody_left(snapshot, walked, known, now).err();
-        let (selection, refusal) = match next(snapshot, wants, known, now) {
+        let next = next(snapshot, wants, known, now);
+        let turn = match (snapshot, &next) {
+            (Some(list), Next::None(Why::Resting { .. } | Why::Exhausted)) => {
+                let until = now.plus(self.times.wait.unwrap_or_default()).steady;
+                let budget = now.plus(self.times.budget).steady;
+                let waiter = self.waiter(request, Vec::new(), &progress, (until, budget));
+                in_line.turn(&waiter, known, list, now)
+            }
+            (_, Next::Ask(_) | Next::Wait { .. } | Next::None(_)) => Err(None),
+        };
+        let (selection, refusal) = match next {
+            Next::None(_) if turn.is_ok() => ("waiting", None),
             Next::Ask(_) => ("candidates", None),
             Next::Wait { .. } => ("probing", None),
             Next::None(Why::NoneCapable { missing }) => {
@@ -72,11 +87,12 @@ impl Walker {
         let (candidates, left_out) = snapshot.map(of).unwrap_or_default();
         Explanation {
             selection,
+            waits: turn.ok(),
             candidates,
             left_out,
             max_attempts: self.max_attempts,
             model_field: self.model_field,
-            refusal,
+            refusal: refusal.map(|refusal| refusal.no_sooner_than(turn.err().flatten(), now)),
         }
     }
 }

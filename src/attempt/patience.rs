@@ -68,7 +68,7 @@ impl Walker {
         }
         Err(Unanswered::Late(Failure {
             rest: Rest::None,
-            ..self.rules.broken(None, Cause::Timeout)
+            ..self.rules.broken(None, Cause::Late)
         }))
     }
 

@@ -31,12 +31,7 @@ impl Walker {
         } else {
             progress.out.clone()
         };
-        let waiter = Waiter {
-            kind: self.kind(request, &out, progress),
-            look: self.eyes(request, out.clone(), progress),
-            until: until.min(deadline),
-            budget: deadline,
-        };
+        let waiter = self.waiter(request, out.clone(), progress, (until, deadline));
         let turn = match self.registry.wait(waiter) {
             Wait::Not(turn) => turn,
             Wait::Vain(turn_in) => {
@@ -60,6 +55,22 @@ impl Walker {
             |known: &crate::registry::Rests| known.was_unreached(candidate.provider());
         progress.was_unreached = self.registry.with_rests(was_unreached);
         Some(turn)
+    }
+
+    /// A request that would wait until then, within its budget.
+    pub(super) fn waiter(
+        &self,
+        request: &ChatRequest,
+        out: Vec<Out>,
+        progress: &Progress,
+        (until, budget): (Instant, Instant),
+    ) -> Waiter {
+        Waiter {
+            kind: self.kind(request, &out, progress),
+            look: self.eyes(request, out, progress),
+            until: until.min(budget),
+            budget,
+        }
     }
 
     /// Those of the same kind are served by the same, and differ in what they draw by an eighth at the most: it is

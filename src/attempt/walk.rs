@@ -144,9 +144,10 @@ impl Walker {
             weigh(snapshot, request);
         }
         let mut deadline = None;
-        let mut progress = Progress::default();
-        progress.session = session;
-        progress.pin = session.and_then(|session| self.pins().of(session).cloned());
+        let mut progress = self.begins(session);
+        if session.is_some() {
+            record.of_session();
+        }
         loop {
             let now = Now::read();
             let deadline = *deadline.get_or_insert(now.plus(self.times.budget).steady);
@@ -173,7 +174,8 @@ impl Walker {
             };
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
-            let attempt = record.attempt(&candidate);
+            let chosen = self.chosen(list, &candidate, request, &progress);
+            let attempt = record.attempt(&candidate, chosen);
             let learning = Learning::begins(list, &candidate, self.learning, attempt.begun());
             let sent = Notify::new();
             let patience = self.patience(list, &candidate, request, &progress);
@@ -287,6 +289,14 @@ impl Walker {
             opened,
             attempt: None,
         })
+    }
+
+    /// A walk of this session's begins.
+    pub(super) fn begins(&self, session: Option<SessionKey>) -> Progress {
+        let mut progress = Progress::default();
+        progress.session = session;
+        progress.pin = session.and_then(|session| self.pins().of(session).cloned());
+        progress
     }
 
     /// Counts whom the needs rule out.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use super::Exit;
 use super::running::Running;
 use super::say::{self, clean};
+use super::{Exit, words};
 use crate::config::Sources;
 use crate::units::wait;
 
@@ -65,16 +65,22 @@ fn in_words(told: &Value) -> String {
     });
     let are_many = told["accounts"].as_array().is_some_and(|all| all.len() > 1);
     let through = told["through"].as_array().map_or(&[][..], Vec::as_slice);
-    let width = widest(candidates.iter());
+    let accounts: Vec<_> = through.iter().map(|one| text(&one["account"])).collect();
+    let (width, beside) = (widest(candidates.iter()), widest(accounts.iter()));
     let numbered = candidates.iter().zip(1..);
     lines.extend(numbered.map(|(model, number)| {
+        let mut line = format!("{number:>3}  {model:width$}");
         // With one account its name adds nothing.
-        let through = through.get(number - 1).filter(|_| are_many);
-        match through.map(|one| text(&one["account"])) {
-            Some(account) => format!("{number:>3}  {model:width$}  {account}"),
-            None => format!("{number:>3}  {model}"),
+        if let Some(account) = accounts.get(number - 1).filter(|_| are_many) {
+            line += &format!("  {account:beside$}");
         }
+        let one = through.get(number - 1).unwrap_or(&Value::Null);
+        if let (Some(seconds), Some(cost)) = (one["cost_sec"].as_f64(), one["cost"].as_str()) {
+            line += &format!("  {seconds:>5.1} s: {}", clean(cost));
+        }
+        line.trim_end().to_owned()
     }));
+    lines.extend(words::waiting(&told["waiting"]));
     let left_out = told["left_out"].as_array().map_or(&[][..], Vec::as_slice);
     if !left_out.is_empty() {
         lines.push("Left out:".to_owned());
@@ -130,6 +136,12 @@ fn needs(told: &Value) -> String {
 
 /// What happens if no model can be asked.
 fn nobody(told: &Value) -> String {
+    if let Some(left) = told["waits_sec"].as_u64() {
+        let left = wait(left);
+        return format!(
+            "Would ask no model now, and wait at least {left} for the first to return."
+        );
+    }
     let answer = &told["would_answer"];
     let Some(status) = answer["status"].as_u64() else {
         return "No model is awake; it would wait for the outcome of a probe in progress."
@@ -199,6 +211,26 @@ Left out:
      a:free  openrouter  rate limited (HTTP 429), back in 3 min 10 s
      groq/m  groq#2      1000 requests a day of account groq#2 is used up";
         assert_eq!(in_words(&several), of_several);
+        let weighed = json!({
+            "needs": {"capabilities": []}, "candidates": ["e:free", "dd:free"], "left_out": [], "max_attempts": 5,
+            "through": [
+                {"model": "e:free", "account": "openrouter", "cost_sec": 3.56, "cost": "2.0 s for its place, 1.5 s to the first token"},
+                {"model": "dd:free", "account": "openrouter", "cost_sec": 13.78, "cost": "13.8 s to the first token"},
+            ],
+            "waiting": {"requests": 2, "first_returns_sec": 8},
+        });
+        let expected = "\
+Needs: nothing special
+Would ask, as far as each fails, at most 5 of them:
+  1  e:free     3.6 s: 2.0 s for its place, 1.5 s to the first token
+  2  dd:free   13.8 s: 13.8 s to the first token
+2 requests wait; the first model or quota returns in 8 s at the earliest";
+        assert_eq!(in_words(&weighed), expected);
+        let waits = json!({
+            "needs": {"capabilities": []}, "candidates": [], "left_out": [], "waits_sec": 8,
+        });
+        let expected = "Needs: nothing special\nWould ask no model now, and wait at least 8 s for the first to return.";
+        assert_eq!(in_words(&waits), expected);
         let told = json!({
             "needs": {"capabilities": []}, "wish": "auto:fast", "candidates": [], "left_out": [],
             "would_answer": {"status": 503, "body": {"error": {"message": "Wait."}}},

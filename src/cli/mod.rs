@@ -24,6 +24,7 @@ pub mod setup;
 mod signals;
 pub mod status;
 mod when;
+mod words;
 
 use std::process::ExitCode;
 

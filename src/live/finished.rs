@@ -19,6 +19,11 @@ pub struct AttemptRecord {
     pub provider: ProviderId,
     /// The account.
     pub account: AccountId,
+    /// Models before it in its tier.
+    pub place: Option<u32>,
+    /// The session's last answer came from another candidate.
+    #[serde(skip)]
+    pub switches: bool,
     /// How it ended.
     #[serde(serialize_with = "outcome")]
     pub outcome: Outcome,

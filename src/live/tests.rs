@@ -244,6 +244,8 @@ fn s3_failures_in_a_row_are_classified_by_how_they_failed() {
             provider: crate::model::ProviderId::openrouter(),
             account: crate::model::AccountId::openrouter(),
             model: id("a"),
+            place: Some(0),
+            switches: false,
             outcome: UpstreamError,
             status: (cause == Some(Cause::Status)).then_some(status),
             cause,

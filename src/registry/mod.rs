@@ -7,6 +7,7 @@
 mod claim;
 mod drawn;
 mod filtered;
+mod in_line;
 mod knowledge;
 mod outside;
 mod place;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, watch};
 pub use claim::{Chosen, Claim};
 pub use drawn::Drawn;
 use filtered::FilteredOut;
+pub use in_line::InLine;
 pub use knowledge::Knowledge;
 pub use outside::{FailedRead, Outside, There, TodayView};
 pub use place::{Place, Turn, Wait};
@@ -176,6 +178,14 @@ impl Registry {
     pub fn with_known_now<T>(&self, read: impl FnOnce(&Knowledge, Now) -> T) -> T {
         let known = self.lock();
         read(&known, Now::read())
+    }
+
+    /// A copy of what is known and of who waits, for whoever looks at a thousand models: that is too long
+    /// under the lock. No rest that is known was given after the moment beside it.
+    #[must_use]
+    pub fn copy(&self) -> (Knowledge, InLine, Now) {
+        let held = self.lock();
+        (held.known.clone(), held.queue.in_line(), Now::read())
     }
 
     /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that

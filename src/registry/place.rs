@@ -90,6 +90,7 @@ impl Drop for Place {
         } else {
             self.registry.stirred.notify_one();
         }
+        self.registry.changes.send_replace(());
     }
 }
 
@@ -109,6 +110,7 @@ impl Registry {
             Joined::Refused(turn_in) => Wait::Vain(turn_in),
             Joined::Waits(entry) => {
                 self.stirred.notify_one();
+                self.changes.send_replace(());
                 Wait::In(Place {
                     registry: Arc::clone(self),
                     kind,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::in_line::{InLine, SameInLine};
 use super::{Chosen, Knowledge, Snapshot};
 use crate::clock::Now;
 use crate::ledger::{BucketId, Reservation};
@@ -84,6 +85,28 @@ pub struct Waiter {
     pub until: Instant,
     /// It waits no longer than that for who is being probed or busy.
     pub budget: Instant,
+}
+
+impl Waiter {
+    /// How long its turn is away where so many are before it, which would wait for that to return; an error if it
+    /// cannot wait so long, which says the same where those before it are why.
+    pub(super) fn turn(
+        &self,
+        back: &Return,
+        ahead: usize,
+        known: &Knowledge,
+        list: &Snapshot,
+        now: Now,
+    ) -> Result<Duration, Option<Duration>> {
+        let turn = match (self.look)(list, known, ahead, now) {
+            Sight::Wait(turn) => turn.earliest,
+            Sight::Ask(_) | Sight::Nobody => back.earliest,
+        };
+        if is_late(self.until, self.budget, turn, now) {
+            return Err((ahead > 0).then_some(turn));
+        }
+        Ok(turn)
+    }
 }
 
 /// Who was let go asks this one.
@@ -337,25 +360,16 @@ impl Queue {
         list: &Arc<Snapshot>,
         now: Now,
     ) -> Joined {
-        let Waiter {
-            kind,
-            look,
-            until,
-            budget,
-        } = waiter;
-        let back = match look(list, known, 0, now) {
+        let kind = waiter.kind;
+        let back = match (waiter.look)(list, known, 0, now) {
             Sight::Ask(chosen) if !self.is_pending(now) => {
                 return Joined::Asks(known.grant(chosen, list, now));
             }
             Sight::Ask(_) => None,
             Sight::Wait(back) => {
                 let ahead = self.before(kind, &back.awaited);
-                let turn = match look(list, known, ahead, now) {
-                    Sight::Wait(turn) => turn.earliest,
-                    Sight::Ask(_) | Sight::Nobody => back.earliest,
-                };
-                if is_late(until, budget, turn, now) {
-                    return Joined::Refused((ahead > 0).then_some(turn));
+                if let Err(turn_in) = waiter.turn(&back, ahead, known, list, now) {
+                    return Joined::Refused(turn_in);
                 }
                 Some(back)
             }
@@ -364,9 +378,9 @@ impl Queue {
         self.tickets += 1;
         let (tell, told) = oneshot::channel();
         let one = Waiting {
-            look,
-            until,
-            budget,
+            look: waiter.look,
+            until: waiter.until,
+            budget: waiter.budget,
             tell,
         };
         let round = self.round;
@@ -416,6 +430,17 @@ impl Queue {
         };
         known.ledger.keep(self.kept.of_all());
         end
+    }
+
+    /// Who waits, for people.
+    pub(super) fn in_line(&self) -> InLine {
+        let same = |(id, kind): (&u64, &Kind)| SameInLine {
+            kind: *id,
+            requests: kind.waiting.len(),
+            awaited: kind.awaited.clone(),
+            earliest: kind.earliest,
+        };
+        InLine(self.kinds.iter().map(same).collect())
     }
 
     /// How many stand in line for the same.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::fate::{Fate, fate};
 use super::headroom::none_lets_through;
-use super::price::{cost_of, total};
+use super::price::{By, cost_of, total};
 use super::{Wants, largest};
 use crate::clock::Now;
-use crate::learnt::Cost;
+use crate::learnt::{Cost, starts_on};
 use crate::ledger::BucketId;
 use crate::model::{Candidate, Capability, Subject};
 use crate::registry::{Knowledge, Snapshot, Standing};
@@ -67,6 +67,8 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
     let sieve = Sieve::new(snapshot, wants, known, now);
     let mut found: Vec<(Rank, Awake)> = Vec::new();
     let mut at: Option<(usize, _)> = None;
+    // How many of those found are named by the request.
+    let mut first = 0;
     for placed in wants.preference.placed(snapshot, wants.needs) {
         let tier = match at {
             Some((tier, before)) => tier + usize::from(before != placed.tier),
@@ -81,8 +83,11 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
         };
         let candidate = Arc::clone(placed.candidate);
         // What is put first comes by again in its own place.
-        if found
+        if placed.tier.is_none() {
+            first += 1;
+        } else if found
             .iter()
+            .take(first)
             .any(|(_, known)| Arc::ptr_eq(&known.candidate, &candidate))
         {
             continue;
@@ -108,7 +113,43 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
             .cmp(&(other.kind, other.tier))
             .then(one.cost.total_cmp(&other.cost))
     });
+    start_sessions(&mut found, snapshot, wants.by);
     found.into_iter().map(|(_, awake)| awake).collect()
+}
+
+/// Puts before each the candidate through which the request's session starts instead, as
+/// [`start`](super::price::start) says.
+fn start_sessions(found: &mut [(Rank, Awake)], snapshot: &Snapshot, by: By<'_>) {
+    for at in 0..found.len() {
+        let Some(((rank, best), behind)) = found.get(at..).and_then(<[_]>::split_first) else {
+            return;
+        };
+        if rank.kind > 0 || snapshot.through_accounts(&best.candidate).len() < 2 {
+            continue;
+        }
+        let Some(start) = by.start(|| best.cost.unwrap_or_default()) else {
+            continue;
+        };
+        let may_be_asked = |(_, (rank, other)): &(usize, &(Rank, Awake))| {
+            rank.kind == 0
+                && rank.cost <= start.most
+                && other.candidate.model() == best.candidate.model()
+        };
+        let others: Vec<_> = (1..).zip(behind).filter(may_be_asked).collect();
+        let accounts = others
+            .iter()
+            .map(|(_, (_, other))| &*other.candidate.account);
+        let accounts = accounts.chain([&*best.candidate.account]);
+        let account = starts_on(start.session, accounts, start.salt);
+        let is_it = |(_, (_, other)): &&(usize, &(Rank, Awake))| {
+            account.is_some_and(|account| *other.candidate.account == *account)
+        };
+        if let Some(steps) = others.iter().find(is_it).map(|(steps, _)| *steps)
+            && let Some(moved) = found.get_mut(at..=at + steps)
+        {
+            moved.rotate_right(1);
+        }
+    }
 }
 
 /// By what the awake are ordered, the first first.

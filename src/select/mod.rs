@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use explain::{Awake, LeftOut, awake, left_out};
-pub use price::By;
+pub use price::{By, costs};
 pub use quote::Quote;
 pub use turn::{USUAL, first_return, within_reach};
 pub use unavailable::{Ruled, Unavailable, ruled};

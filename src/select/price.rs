@@ -1,6 +1,7 @@
 //! What a request would cost at a candidate (spec §11.1): the one function by which the walk, `explain`
 //! and the first choice order those of a tier.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Wants;
@@ -11,7 +12,7 @@ use crate::learnt::{
     Circumstances, Cost, Order, Parameters, Pin, Salt, SessionKey, Sticks, cost, cost_at_least,
     starts_on,
 };
-use crate::model::{Candidate, Wish};
+use crate::model::{Candidate, ModelId, Wish};
 use crate::registry::{Knowledge, Snapshot};
 
 /// By what the candidates of a tier are ordered.
@@ -66,6 +67,33 @@ impl<'a> By<'a> {
             } => cost_at_least(place, rank_worth, pin.is_some(), parameters),
         }
     }
+
+    /// What decides through which account the session starts that would ask the cheapest, which costs that;
+    /// `None` where it is the cheapest: there is no session, or the account has answered it.
+    pub(super) fn start(self, cheapest: impl FnOnce() -> Cost) -> Option<Start> {
+        let Self::Cost {
+            session: Some((session, salt)),
+            parameters,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let cheapest = cheapest();
+        (cheapest.session <= 0.0).then(|| Start {
+            session,
+            salt,
+            most: cheapest.total() + parameters.sticky_account,
+        })
+    }
+}
+
+/// What decides through which account a session starts.
+pub(super) struct Start {
+    pub(super) session: SessionKey,
+    pub(super) salt: Salt,
+    /// What it may cost there.
+    pub(super) most: f64,
 }
 
 /// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank.
@@ -118,6 +146,27 @@ fn tight(candidate: &Candidate, snapshot: &Snapshot, known: &Knowledge, now: Now
     slot.map_or(0.0, |slot| known.ledger.tight(slot, now))
 }
 
+/// What a request would cost at each model now, in seconds, whether that may be asked or not: at the account
+/// where it is least. None where the order is that of the ranking.
+#[must_use]
+pub fn costs<'s>(
+    snapshot: &'s Snapshot,
+    wants: Wants<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> BTreeMap<&'s ModelId, f64> {
+    let mut costs = BTreeMap::new();
+    for placed in wants.preference.placed(snapshot, wants.needs) {
+        let Some(cost) = cost_of(placed, snapshot, wants, known, now) else {
+            break;
+        };
+        let least = costs.entry(&placed.candidate.offer.public_id);
+        let least = least.or_insert(f64::INFINITY);
+        *least = least.min(cost.total());
+    }
+    costs
+}
+
 /// Through which account a session starts that would ask this candidate: of those that may be asked for
 /// the same offer, and cost no more than a warm account is worth, the one that the session's hash says
 /// (spec §11.4). A session that the candidate's account has answered stays there.
@@ -128,14 +177,6 @@ pub(super) fn start<'s>(
     known: &Knowledge,
     now: Now,
 ) -> &'s Arc<Candidate> {
-    let By::Cost {
-        session: Some((session, salt)),
-        parameters,
-        ..
-    } = wants.by
-    else {
-        return best.candidate;
-    };
     let accounts = snapshot.through_accounts(best.candidate);
     if accounts.len() < 2 {
         return best.candidate;
@@ -144,18 +185,16 @@ pub(super) fn start<'s>(
         let placed = Placed { candidate, ..best };
         cost_of(placed, snapshot, wants, known, now).unwrap_or_default()
     };
-    let cheapest = price(best.candidate);
-    if cheapest.session > 0.0 {
+    let Some(start) = wants.by.start(|| price(best.candidate)) else {
         return best.candidate;
-    }
-    let most = cheapest.total() + parameters.sticky_account;
+    };
     let may_be_asked = |candidate: &&'s Arc<Candidate>| {
         Arc::ptr_eq(candidate, best.candidate)
-            || (price(candidate).total() <= most
+            || (price(candidate).total() <= start.most
                 && fate(candidate, snapshot, wants, known, now) == Fate::Awake)
     };
     let of_offer = accounts.iter().filter(may_be_asked).map(|c| &*c.account);
-    let account = starts_on(session, of_offer, salt);
+    let account = starts_on(start.session, of_offer, start.salt);
     let chosen = account.and_then(|account| accounts.iter().find(|c| *c.account == *account));
     chosen.unwrap_or(best.candidate)
 }

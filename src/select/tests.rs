@@ -2,6 +2,7 @@ mod accounts;
 mod cost;
 mod explain;
 mod headroom;
+mod starts;
 mod turn;
 
 use std::time::{Instant, SystemTime};

@@ -129,6 +129,19 @@ impl<'a> Preference<'a> {
         self.placed(snapshot, needs).map(|placed| placed.candidate)
     }
 
+    /// How many models stand before a candidate in its tier; `None` of one that it does not leave.
+    #[must_use]
+    pub fn place_of(
+        self,
+        candidate: &Arc<Candidate>,
+        snapshot: &Snapshot,
+        needs: &Needs,
+    ) -> Option<u32> {
+        let mut placed = self.placed(snapshot, needs);
+        let its = placed.find(|placed| Arc::ptr_eq(placed.candidate, candidate));
+        its.map(|placed| placed.place)
+    }
+
     /// The same, and where they stand. What the request names is a tier before all.
     pub(super) fn placed<'s>(
         self,

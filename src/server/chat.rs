@@ -19,9 +19,9 @@ use super::{App, MODEL_HEADER, PROVIDER_HEADER, WISH_HEADER};
 use crate::answer::AnswerHead;
 use crate::attempt::{Answer, Opened};
 use crate::config::{ModelField, Target};
-use crate::learnt::Caller;
+use crate::learnt::{Caller, SessionKey};
 use crate::model::{Offer, Wish};
-use crate::request::Asked;
+use crate::request::{Asked, ChatRequest};
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::verdict::Outcome;
@@ -61,9 +61,7 @@ pub(super) async fn complete(
             return error.response();
         }
     };
-    let caller = caller.or_named(session.as_deref());
-    let session = app.walker.tells_sessions(&request);
-    let session = session.then(|| caller.session(&request.opening)).flatten();
+    let session = session_of(app, caller, session.as_deref(), &request);
     let wish = request.asked.wish();
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
@@ -158,6 +156,17 @@ pub(super) async fn enter(
         };
     }
     Ok(entered)
+}
+
+/// The session that a request belongs to, which the words of another API may name.
+pub(super) fn session_of(
+    app: &App,
+    caller: Caller,
+    named: Option<&str>,
+    request: &ChatRequest,
+) -> Option<SessionKey> {
+    let session = || caller.or_named(named).session(&request.opening);
+    app.walker.tells_sessions(request).then(session).flatten()
 }
 
 /// The body of a request, unless it is too late to read one.

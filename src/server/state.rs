@@ -10,9 +10,11 @@ use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed, Tally};
 use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
-use crate::registry::{Knowledge, RestView, Rests, Snapshot, Standing};
+use crate::registry::{InLine, Knowledge, RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
-use crate::select::{By, Next, Preference, Unavailable, Wants, Why, next, ruled};
+use crate::select::{
+    Awake, By, Next, Preference, Unavailable, Wants, Why, awake, costs, next, ruled,
+};
 use crate::telemetry::Gauges;
 use crate::units;
 use crate::verdict::Because;
@@ -24,6 +26,10 @@ pub(super) struct State {
     /// The snapshot; `None` before the first.
     pub(super) list: Option<ListState>,
     pub(super) accounts: Vec<AccountState>,
+    /// All that is known of candidates.
+    pub(super) known: Knowledge,
+    /// Who waits.
+    pub(super) in_line: InLine,
     pub(super) draining: bool,
 }
 
@@ -69,16 +75,14 @@ pub(super) struct RestState {
 impl State {
     pub(super) fn read(app: &App) -> Self {
         let snapshot = app.registry.snapshot();
-        // Copied: a thousand models are too many to look at under the lock.
-        let copy = |known: &Knowledge, now| (known.clone(), now);
-        let (known, now) = app.registry.with_known_now(copy);
-        Self::of(app, snapshot, &known, app.is_draining(), now)
+        let (known, in_line, now) = app.registry.copy();
+        Self::of(app, snapshot, (known, in_line), app.is_draining(), now)
     }
 
     pub(super) fn of(
         app: &App,
         snapshot: Option<Arc<Snapshot>>,
-        known: &Knowledge,
+        (known, in_line): (Knowledge, InLine),
         draining: bool,
         now: Now,
     ) -> Self {
@@ -86,7 +90,7 @@ impl State {
         let mut refused = app.key_is_refused();
         let full = snapshot
             .as_ref()
-            .map(|snapshot| account::full(snapshot, known, now));
+            .map(|snapshot| account::full(snapshot, &known, now));
         let full = full.unwrap_or_default();
         let accounts = accounts.map(|account| {
             let facts = app.accounts.get(account).cloned();
@@ -96,7 +100,7 @@ impl State {
             AccountState::of(
                 account,
                 facts,
-                known,
+                &known,
                 buckets,
                 full.get(account),
                 refused,
@@ -106,8 +110,10 @@ impl State {
         let accounts = accounts.collect();
         Self {
             now,
-            list: snapshot.map(|snapshot| ListState::of(snapshot, app.walker.by(), known, now)),
+            list: snapshot.map(|snapshot| ListState::of(snapshot, app.walker.by(), &known, now)),
             accounts,
+            known,
+            in_line,
             draining,
         }
     }
@@ -165,9 +171,32 @@ impl State {
         self.list.as_ref()?.first_choice.clone()
     }
 
+    /// The first candidates that a request without special needs and without a session would ask.
+    pub(super) fn next(&self, app: &App) -> Vec<Awake> {
+        /// How many are shown.
+        const SHOWN: usize = 3;
+        let list = self.list.as_ref();
+        let wants = wants_nothing(app.walker.by());
+        let awake = list.map(|list| awake(&list.snapshot, wants, &self.known, self.now));
+        let mut awake = awake.unwrap_or_default();
+        awake.truncate(SHOWN);
+        awake
+    }
+
+    /// What such a request would cost at each model.
+    fn costs(&self, app: &App) -> Vec<(ModelId, f64)> {
+        let list = self.list.as_ref();
+        let wants = wants_nothing(app.walker.by());
+        let costs = list.map(|list| costs(&list.snapshot, wants, &self.known, self.now));
+        let costs = costs.into_iter().flatten();
+        costs.map(|(id, cost)| (id.clone(), cost)).collect()
+    }
+
     pub(super) fn gauges(&self, app: &App) -> Gauges {
         let list = self.list.as_ref();
         Gauges {
+            learnt_costs: self.costs(app),
+            waiting_requests: self.in_line.requests(),
             open_connections: app.open.count(),
             active_models: list.map_or(0, ListState::listed),
             cooldown_models: list.map_or(0, |list| list.listed() - list.available()),

@@ -3,6 +3,7 @@
 //! Every label's set of values is bounded: statuses, outcomes, and the ids of the list.
 
 mod accounts;
+mod models;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +13,7 @@ use prometheus::{
     Registry as Collectors, TextEncoder,
 };
 
-use crate::model::Offer;
+use crate::model::{ModelId, Offer};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
@@ -55,6 +56,11 @@ pub struct Gauges {
     pub open_connections: usize,
     /// Age of the snapshot in seconds; `None` while there is none.
     pub snapshot_age_seconds: Option<f64>,
+    /// Requests that wait for somebody to wake.
+    pub waiting_requests: usize,
+    /// What a request without a session would cost at each model, in seconds; none where the order is that of the
+    /// ranking.
+    pub learnt_costs: Vec<(ModelId, f64)>,
     /// Of each account.
     pub accounts: Vec<AccountGauges>,
     /// What is counted against limits that are known.
@@ -335,6 +341,11 @@ impl Metrics {
                 Some(gauges.open_connections as f64),
             ),
             (
+                "freellm_waiting_requests",
+                "Chat requests that wait for somebody to wake.",
+                Some(gauges.waiting_requests as f64),
+            ),
+            (
                 "freellm_snapshot_age_seconds",
                 "Seconds since the snapshot was read; absent while there is none.",
                 gauges.snapshot_age_seconds,
@@ -346,6 +357,7 @@ impl Metrics {
                 families.extend(gauge.collect());
             }
         }
+        families.extend(models::costs(&gauges.learnt_costs));
         families.extend(accounts::families(&gauges.accounts, &gauges.quotas));
         TextEncoder::new()
             .encode_to_string(&families)
@@ -356,7 +368,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccountId, ModelId};
+    use crate::model::AccountId;
 
     #[test]
     fn s7_metrics_are_spelt_as_the_contract_has_them() {
@@ -391,6 +403,8 @@ mod tests {
             cooldown_models: 1,
             open_connections: 3,
             snapshot_age_seconds: Some(1.5),
+            waiting_requests: 2,
+            learnt_costs: vec![(ModelId::try_from("a/b:free").unwrap(), 3.5)],
             accounts: vec![AccountGauges {
                 account: AccountId::openrouter(),
                 cooldown_seconds: 0.0,
@@ -433,6 +447,8 @@ mod tests {
             "freellm_open_connections 3",
             "freellm_unauthorized_total{code=\"invalid_api_key\"} 1",
             "freellm_connections_refused_total 1",
+            "freellm_waiting_requests 2",
+            "freellm_learnt_cost_seconds{model_id=\"a/b:free\"} 3.5",
             "freellm_snapshot_age_seconds 1.5",
             "freellm_account_cooldown_seconds{account=\"openrouter\"} 0",
             "freellm_free_requests_used{account=\"openrouter\"} 50",

@@ -9,5 +9,5 @@ mod traffic;
 
 pub use log::{Lines, Log, LogWriter};
 pub use metrics::{AccountGauges, Gauges, Metrics, QuotaGauge};
-pub use record::{Attempt, Ending, RequestRecord, Trail, Traits};
+pub use record::{Attempt, Chosen, Ending, RequestRecord, Trail, Traits};
 pub use traffic::{Happening, Heard, Listener, Traffic};

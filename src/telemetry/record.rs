@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use attempt::{Attempt, Trail};
+pub use attempt::{Attempt, Chosen, Trail};
 use serde::Serialize;
 
 use super::{Log, Metrics, Traffic};
@@ -101,6 +101,8 @@ pub struct RequestRecord {
     unreached: Option<Unreached>,
     waited: Duration,
     waits_since: Option<Instant>,
+    /// It belongs to a session.
+    session: bool,
     streaming: bool,
     /// From the request's head to the first useful event.
     ttft_ms: Option<u64>,
@@ -135,6 +137,7 @@ impl RequestRecord {
             unreached: None,
             waited: Duration::ZERO,
             waits_since: None,
+            session: false,
             streaming: false,
             ttft_ms: None,
             code: None,
@@ -147,6 +150,11 @@ impl RequestRecord {
     /// Notes what the request contains.
     pub fn describe(&mut self, traits: Traits) {
         self.traits = traits;
+    }
+
+    /// Notes that it belongs to a session.
+    pub fn of_session(&mut self) {
+        self.session = true;
     }
 
     /// Counts the models that its needs rule out.
@@ -162,8 +170,8 @@ impl RequestRecord {
 
     /// An attempt begins. It must be dropped before the record is.
     #[must_use]
-    pub fn attempt(&self, candidate: &Arc<Candidate>) -> Attempt {
-        Attempt::begin(&self.trail, candidate)
+    pub fn attempt(&self, candidate: &Arc<Candidate>, chosen: Chosen) -> Attempt {
+        Attempt::begin(&self.trail, candidate, chosen)
     }
 
     /// An attempt was ended, as its first token took too long.
@@ -341,6 +349,7 @@ impl RequestRecord {
             return;
         }
         let kept = self.trail.kept();
+        let chosen = self.chosen(&kept.attempts);
         let done = Done {
             request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
@@ -348,7 +357,10 @@ impl RequestRecord {
             waited_ms: whole_millis(self.waited),
             status: end.status,
             status_sent: end.status_sent,
-            chosen_model: self.chosen_model(&kept.attempts),
+            chosen_model: chosen.map(|attempt| &attempt.model),
+            place: chosen.and_then(|attempt| attempt.place),
+            session: self.session,
+            switched: chosen.is_some_and(|attempt| attempt.switches),
             stream: self.traits.stream,
             chunks_emitted: self.chunks_emitted,
             mid_stream_error: end.mid_stream_error,
@@ -368,8 +380,8 @@ impl RequestRecord {
         self.log.emit_at(end.now.wall, level, "request_done", &done);
     }
 
-    /// The model that answered, or had begun to.
-    fn chosen_model<'a>(&self, attempts: &'a [AttemptRecord]) -> Option<&'a ModelId> {
+    /// The attempt whose model answered, or had begun to.
+    fn chosen<'a>(&self, attempts: &'a [AttemptRecord]) -> Option<&'a AttemptRecord> {
         let answered = |a: &&AttemptRecord| match a.outcome {
             Outcome::Success | Outcome::ClientDisconnected => true,
             Outcome::RateLimited
@@ -377,7 +389,7 @@ impl RequestRecord {
             | Outcome::ClientError
             | Outcome::UpstreamError => self.chunks_emitted > 0,
         };
-        attempts.last().filter(answered).map(|a| &a.model)
+        attempts.last().filter(answered)
     }
 
     fn write_rejected(&self, reason: &str, error: Option<String>, end: End) {
@@ -426,6 +438,9 @@ struct Done<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status_sent: Option<u16>,
     chosen_model: Option<&'a ModelId>,
+    place: Option<u32>,
+    session: bool,
+    switched: bool,
     stream: bool,
     chunks_emitted: u64,
     mid_stream_error: Option<&'static str>,

@@ -174,6 +174,8 @@ mod tests {
                 model: ModelId::try_from("a").unwrap(),
                 provider: crate::model::ProviderId::openrouter(),
                 account: crate::model::AccountId::openrouter(),
+                place: None,
+                switches: false,
                 outcome: Outcome::Success,
                 status: None,
                 cause: None,

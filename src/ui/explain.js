@@ -1,12 +1,13 @@
 // The dry run: which models would be asked for a request, and why each of the others would not.
 
 import { post } from './api.js';
+import { costOf, totalOf } from './cost.js';
 import { at, el } from './dom.js';
 import { count, span, time } from './format.js';
 import { t, tOr } from './i18n.js';
 import { secondsUntil } from './live.js';
 import { goneOf, isAway } from './quota.js';
-import { nameOf, saying, why } from './words.js';
+import { areMany, nameOf, saying, why } from './words.js';
 
 const hello = [{ role: 'user', content: 'Hello!' }];
 const SCHEMA = { type: 'object', properties: { answer: { type: 'string' } }, required: ['answer'] };
@@ -72,22 +73,31 @@ export function redrawExplain() {
 }
 
 function drawn(result) {
-  const { needs, candidates, left_out: leftOut, selection } = result;
+  const { needs, through, left_out: leftOut, selection } = result;
   const wanted = needs.capabilities.map((name) => el('i', { class: 'chip' }, tOr(`can.${name}`, name)));
   return [
     el('p', {}, t('explain.needs'), ' ', wanted.length ? wanted : t('explain.nothing'),
       needs.prompt_tokens_at_least > 0 && ` · ${t('explain.tokens', { n: count(needs.prompt_tokens_at_least) })}`),
-    el('p', { class: 'note', 'data-tone': candidates.length ? 'good' : 'bad' },
+    el('p', { class: 'note', 'data-tone': toneOf(result) },
       tOr(`selection.${selection}`, selection), ' ',
+      result.waits_sec != null && t('selection.waits', { span: span(result.waits_sec) }),
       selection === 'account_resting' && whyOfAll(result.accounts)),
-    candidates.length > 0 && el('ol', { class: 'candidates' }, candidates.map((id) => el('li', {}, el('b', {}, nameOf(id)), ' ',
-      nameOf(id) !== id && el('code', {}, id)))),
-    candidates.length > result.max_attempts && el('p', { class: 'hint' }, t('explain.at_most', { n: result.max_attempts })),
+    through.length > 0 && el('ol', { class: 'candidates' }, through.map(candidate)),
+    through.length > result.max_attempts && el('p', { class: 'hint' }, t('explain.at_most', { n: result.max_attempts })),
     result.would_answer && el('pre', { tabIndex: 0 }, JSON.stringify(result.would_answer, null, 1)),
     leftOut.length > 0 && el('h3', {}, t('explain.left_out', { n: leftOut.length })),
     leftOut.length > 0 && el('ul', { class: 'left-out', tabIndex: 0 }, leftOut.map((model) => el('li', {},
       el('b', {}, nameOf(model.model)), ' ', el('span', {}, reasonOf(model))))),
   ].filter(Boolean);
+}
+
+const toneOf = ({ selection }) => ({ candidates: 'good', waiting: 'warn', probing: 'warn' }[selection] ?? 'bad');
+
+function candidate(one) {
+  const name = nameOf(one.model);
+  return el('li', {}, el('b', {}, name), ' ', name !== one.model && el('code', {}, one.model), ' ',
+    areMany() && el('small', {}, one.account),
+    one.cost && el('div', { class: 'cost' }, el('b', {}, totalOf(one)), ' ', el('span', {}, costOf(one))));
 }
 
 /** Why none of the accounts takes it: each by name, if there are several. */

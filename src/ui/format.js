@@ -24,6 +24,9 @@ export function ms(value) {
   return t('unit.s', { n: number(value / 1000, { maximumFractionDigits: value < 10_000 ? 1 : 0 }) });
 }
 
+/** 2.0: what is compared has as many digits. */
+export const tenths = (value) => number(value, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 export const rate = (value) => (value == null ? NONE : number(value, { maximumFractionDigits: value < 10 ? 1 : 0 }));
 
 /** 0:42, 12:05, 3:10:09: what a countdown shows. */

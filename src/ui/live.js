@@ -196,6 +196,7 @@ function rests(attempt) {
     live.state.first_choice = other?.id ?? null;
     if (other && live.state.condition.about.next) live.state.condition.about.next = other.id;
   }
+  if (live.state) live.state.next = live.state.next.filter(({ model }) => model !== attempt.model);
   const model = live.state?.models.find((each) => each.id === attempt.model);
   if (!model || model.state === 'resting') return;
   model.state = 'resting';
@@ -259,5 +260,6 @@ setInterval(() => {
   tell('tick');
   const over = (until) => until && secondsUntil(until) < -0.3;
   const woken = (each) => each.state === 'resting' && over(each.resting_until);
-  if (run && (live.state.models.some(woken) || live.state.accounts.some(({ until }) => over(until)))) plan(run, SOON_MS);
+  const { models, accounts, waiting } = live.state;
+  if (run && (models.some(woken) || accounts.some(({ until }) => over(until)) || over(waiting.first_returns_at))) plan(run, SOON_MS);
 }, 1000);

@@ -11,6 +11,7 @@ import { redrawExplain, wireExplain } from './explain.js';
 import { onLanguage, otherLanguage, setLanguage, t, translatePage } from './i18n.js';
 import { live, on, start, stop } from './live.js';
 import { showModels, tickModels, wireModels } from './models.js';
+import { showNext, tickNext } from './next.js';
 import { redrawPlay, showPlayTrail, wirePlay } from './play.js';
 import { showRequests } from './requests.js';
 import { onTheme, showTheme, wireTheme } from './theme.js';
@@ -19,6 +20,7 @@ import { showTiles } from './tiles.js';
 const drawState = perFrame(() => {
   showBanner();
   showTiles();
+  showNext();
   showAccounts();
   showAddKey();
   showModels();
@@ -87,6 +89,7 @@ on('connection', showBanner);
 on('tick', () => {
   showBanner();
   showTiles();
+  tickNext();
   tickAccounts();
   tickModels();
 });

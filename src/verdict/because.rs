@@ -83,6 +83,7 @@ impl Because {
             (_, Cause::Status) => "an error status",
             (_, Cause::Broken) => "the connection broke",
             (_, Cause::Timeout) => "no answer in time",
+            (_, Cause::Late) => "its first token was late",
             (_, Cause::Idle) => "silence in the middle of an answer",
             (_, Cause::Overrun) => "an answer that took too long",
             (_, Cause::Redirect) => "a redirect, which is not followed",

@@ -245,6 +245,8 @@ pub enum Cause {
     Broken,
     /// No useful event, or no head of a plain answer, in time.
     Timeout,
+    /// Its first token was late for this model, while another could be asked (spec §11.3).
+    Late,
     /// Silence within an answer.
     Idle,
     /// A plain answer that was still arriving when its total time was over.
@@ -275,6 +277,7 @@ impl Cause {
             Self::Status => "status",
             Self::Broken => "broken",
             Self::Timeout => "timeout",
+            Self::Late => "late",
             Self::Idle => "idle",
             Self::Overrun => "overrun",
             Self::Redirect => "redirect",

@@ -157,7 +157,8 @@ fn s7_the_manual_describes_every_cause() {
 /// Every metric that `/metrics` gives, with its labels.
 async fn served() -> BTreeMap<String, BTreeSet<String>> {
     // The day's end may be near.
-    let rig = Rig::with(abc(), &[("LONG_WAIT_SEC", "1")]).await;
+    let settings = [("LONG_WAIT_SEC", "1"), ("ROUTING", "balanced")];
+    let rig = Rig::with(abc(), &settings).await;
     for body in [Rig::hello(), Rig::hello_stream()] {
         assert_eq!(rig.chat(&body).await.status, 200);
     }

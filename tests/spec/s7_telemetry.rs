@@ -299,6 +299,8 @@ fn tidy_attempts(line: &mut Value) {
             assert_eq!(attempt.remove(of).unwrap(), "openrouter");
         }
         attempt.remove("cause");
+        // Each has one here: it stood in the list (spec §11.7).
+        assert!(attempt.remove("place").is_some_and(|place| place.is_u64()));
         if let Some(until) = attempt.remove("cooldown_until") {
             assert!(is_utc(&until), "{until}");
             attempt.insert("rests".to_owned(), true.into());

@@ -1,7 +1,8 @@
 // The dry run, and the settings for agents.
 
+import { tab } from '../browser.mjs';
 import { check, equal, holds, reads, row, text } from '../checks.mjs';
-import { KEY, limited } from '../demo.mjs';
+import { KEY, eventually, limited, paced } from '../demo.mjs';
 
 check('explain: who would be asked, and why not the others', async (demo, { page, open }) => {
   const [first] = demo.models;
@@ -32,6 +33,64 @@ check('explain: what no model can do, and what is not a request', async (demo, {
   await page.fill('#body', '{"messages": 5}');
   await page.click('#explain-form [type=submit]');
   await reads(page, '#explanation .error', /messages/);
+});
+
+/** A proxy that goes by cost and waits, in the world of `demo`, and its page. */
+async function balanced(demo, name, run) {
+  const other = await demo.serve(name, 0, KEY, { ROUTING: 'balanced', WAIT_SEC: '20' });
+  const { page, context, open, faults } = await tab(other);
+  try {
+    await eventually(async () => (await fetch(`${other.url}/ready`)).ok, 'it is ready');
+    await open();
+    await run(other, page);
+    equal(faults, [], 'what the browser complains of');
+  } finally {
+    await context.close();
+    await other.stop();
+  }
+}
+
+check('next: the three that would be asked, and why, as explain has them', async (demo) => {
+  const [first] = demo.models;
+  await demo.situation({ models: { [first]: paced({ first_delay_ms: 6500, delay_ms: 0 }) } });
+  await balanced(demo, 'next', async (other, page) => {
+    await reads(page, '#next-list li', /Ling-2\.6-flash.*1\.6 s.*1\.5 s to the first token, 0\.1 s for failures$/);
+    await other.ask({ stream: true });
+    // The favourite was slow: another is asked, and the page says by what.
+    await reads(page, '#next-list li', /Ling-2\.6-1T.*3\.6 s.*2\.0 s for its place, 1\.5 s to the first token, 0\.1 s for failures$/);
+    equal(await page.locator('#next-list li').count(), 3, 'how many are shown');
+    await page.click('#presets button:has-text("plain")');
+    await reads(page, '.candidates li .cost', /s to the first token/);
+    const explained = await (await other.post('/admin/explain', { messages: [{ role: 'user', content: 'Another.' }] })).json();
+    const shown = await page.locator('#next-list li').evaluateAll((all) => all.map((each) => each.dataset.id));
+    equal(shown, explained.candidates.slice(0, 3), 'the order');
+    await page.locator('#next').scrollIntoViewIfNeeded();
+    await page.locator('#next').screenshot({ path: `${process.env.UI_WORK}/next.png` });
+    await page.click('#language');
+    await reads(page, '#next-list li', /2,0 с за место в списке, 1,5 с до первого токена, 0,1 с на неудачи$/);
+  });
+});
+
+check('next: in rank order no cost is told', async (demo, { page, open }) => {
+  await open();
+  await reads(page, '#next-note', /In the order of the ranking/);
+  equal(await page.locator('#next-list li').count(), 3, 'how many are shown');
+  equal(await page.locator('#next-list .cost').count(), 0, 'costs');
+});
+
+check('next: who waits, and for how long', async (demo) => {
+  const [sample] = demo.sample.models;
+  await demo.situation({ models: { [sample.id]: { steps: [limited(8)], then: 'ok' } } }, [sample]);
+  await balanced(demo, 'waiting', async (other, page) => {
+    const asked = other.ask();
+    await reads(page, '#waiting', /^1 request waits; the first model or quota returns in [3-8] s at the earliest$/);
+    await reads(page, '#next-note', /No model can be asked now/);
+    await page.click('#presets button:has-text("plain")');
+    await reads(page, '#explanation', /the request would wait for the first to return\. At least/);
+    equal((await asked).status, 200, 'what the one that waited got');
+    await eventually(async () => await page.locator('#waiting').textContent() === '', 'nobody waits');
+    await reads(page, '#next-list li', /Ling-2\.6-flash/);
+  });
 });
 
 check('agents: commands and addresses to paste, without the key', async (demo, { page, context, open }) => {

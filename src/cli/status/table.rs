@@ -10,6 +10,7 @@ use super::look::{Line, Tone, line};
 use crate::cli::Local;
 use crate::cli::say::clean;
 use crate::cli::when::parse_rfc3339;
+use crate::cli::words;
 use crate::units::{length, wait};
 
 /// How many models are shown, and how many requests.
@@ -21,6 +22,8 @@ pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
     lines.push(proxy(state));
     lines.extend(accounts::lines(state, local));
+    lines.extend(next(state));
+    lines.extend(waiting(&state["waiting"]));
     lines.push(Line::new());
     lines.extend(models(state, columns));
     let requests = array(&state["requests"]);
@@ -66,6 +69,25 @@ fn proxy(state: &Value) -> Line {
     line(format!(
         "free-llm-proxy {version}, up {up}; {streams} streaming; {list}"
     ))
+}
+
+/// Who would be asked next, and why: what a request would cost there. Nothing in the ranking's order, where
+/// nothing is weighed.
+fn next(state: &Value) -> Option<Line> {
+    let next = array(&state["next"]).first()?;
+    let (cost, seconds) = (next["cost"].as_str()?, next["cost_sec"].as_f64()?);
+    let account = next["account"].as_str();
+    let account = account.filter(|_| accounts::are_many(state));
+    let account = account.map_or(String::new(), |account| format!(" ({})", clean(account)));
+    let model = text(&next["model"]);
+    let said = format!("next: {model}{account}, at {seconds:.1} s: {}", clean(cost));
+    Some(line(said))
+}
+
+/// How many requests wait, if any do, and for how long at least.
+fn waiting(waiting: &Value) -> Option<Line> {
+    let said = words::waiting(waiting)?;
+    Some(vec![(Tone::Waiting, said)])
 }
 
 fn models(state: &Value, columns: usize) -> Vec<Line> {

@@ -38,13 +38,19 @@ impl Sticks {
 }
 
 impl Pin {
+    /// Whether it was this candidate that gave the last answer, however long ago.
+    #[must_use]
+    pub fn is_of(&self, candidate: &Candidate) -> bool {
+        self.account == *candidate.of_account() && self.offer == *candidate.model()
+    }
+
     /// How a candidate belongs to the session.
     #[must_use]
     pub fn sticks(&self, candidate: &Candidate, parameters: &Parameters, now: Now) -> Sticks {
         let is_late = now.since(self.at).as_secs_f64() > parameters.sticky_for;
         if is_late || self.account != *candidate.of_account() {
             Sticks::No
-        } else if self.offer == *candidate.model() {
+        } else if self.is_of(candidate) {
             Sticks::Fully
         } else {
             Sticks::ByAccount

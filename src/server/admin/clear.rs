@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use serde::Serialize;
 
-use super::view::{ModelView, StateView};
+use super::view::ModelView;
 use crate::json::{self, Members, Raw};
 use crate::model::{AccountId, ModelId, Subject};
 use crate::request::{InvalidRequest, Names};
@@ -57,17 +57,17 @@ pub(super) async fn clear(
             let account = accounts.find(|account| *account.label == *label);
             let account = account.ok_or_else(|| ProxyError::Invalid(NO_ACCOUNT.into()))?;
             app.registry.clear(&subjects_of(app, account));
-            super::json(&StateView::of(app, &State::read(app)))
+            super::state(app)
         }
         Target::Accounts => {
             let accounts = app.walker.accounts();
             let subjects = accounts.flat_map(|account| subjects_of(app, account));
             app.registry.clear(&subjects.collect::<Vec<_>>());
-            super::json(&StateView::of(app, &State::read(app)))
+            super::state(app)
         }
         Target::All => {
             app.registry.clear_all();
-            super::json(&StateView::of(app, &State::read(app)))
+            super::state(app)
         }
     }
 }

@@ -7,13 +7,14 @@ use http::header::RETRY_AFTER;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::awake::{AwakeView, WaitingView};
 use super::view::{AccountView, BecauseView, accounts};
 use crate::attempt::Explanation;
 use crate::clock::{Now, rfc3339};
 use crate::config::ModelField;
+use crate::learnt::Caller;
 use crate::ledger::{BucketId, BucketView, Counted, Per};
 use crate::model::{Candidate, Capability, ModelId, ProviderId};
-use crate::registry::Knowledge;
 use crate::request::{Asked, ChatRequest};
 use crate::select::LeftOut;
 use crate::server::body::Sent;
@@ -27,20 +28,25 @@ use crate::units::whole_seconds;
 
 pub(super) async fn explain(
     app: &App,
+    caller: Caller,
     sent: Sent,
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
     let entered = chat::enter(app, Surface::Chat, sent, phases, "").await?;
     let request = entered.request;
     let snapshot = app.registry.snapshot();
-    let (known, now) = app
-        .registry
-        .with_known_now(|known, now| (known.clone(), now));
-    let explained = app
-        .walker
-        .explain(snapshot.as_deref(), &request, &known, now);
-    let state = State::of(app, snapshot, &known, false, now);
-    super::json(&View::of(app, &request, &explained, &state, &known))
+    let session = chat::session_of(app, caller, None, &request);
+    let (known, in_line, now) = app.registry.copy();
+    let walker = &app.walker;
+    let explained = walker.explain(
+        snapshot.as_deref(),
+        &request,
+        session,
+        (&known, &in_line),
+        now,
+    );
+    let state = State::of(app, snapshot, (known, in_line), false, now);
+    super::json(&View::of(app, &request, &explained, &state))
 }
 
 #[derive(Serialize)]
@@ -50,26 +56,14 @@ struct View<'a> {
     model_asked_for: Option<&'a str>,
     wish: &'static str,
     selection: &'static str,
+    waits_sec: Option<u64>,
     max_attempts: usize,
     candidates: Vec<&'a ModelId>,
-    through: Vec<Through<'a>>,
+    through: Vec<AwakeView<'a>>,
     left_out: Vec<LeftOutView<'a>>,
     accounts: Vec<AccountView<'a>>,
+    waiting: WaitingView,
     would_answer: Option<AnswerView>,
-}
-
-/// A candidate: the model, and the account through which it is asked.
-#[derive(Serialize)]
-struct Through<'a> {
-    model: &'a ModelId,
-    provider: &'a ProviderId,
-    account: &'a str,
-    /// What the request would cost there, in seconds, and of what that is made; absent where the order
-    /// is that of the ranking.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost_sec: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -114,19 +108,10 @@ impl<'a> View<'a> {
         request: &'a ChatRequest,
         explained: &'a Explanation,
         state: &'a State,
-        known: &Knowledge,
     ) -> Self {
         let needs = request.needs.capabilities();
         let candidates = explained.candidates.iter();
-        let through = candidates.clone().map(|awake| Through {
-            model: &awake.candidate.offer.public_id,
-            provider: &awake.candidate.account.provider,
-            account: &awake.candidate.account.label,
-            cost_sec: awake
-                .cost
-                .map(|cost| (cost.total() * 100.0).round() / 100.0),
-            cost: awake.cost.map(|cost| cost.to_string()),
-        });
+        let through = candidates.clone().map(AwakeView::of);
         let candidates = candidates.map(|awake| &awake.candidate.offer.public_id);
         // Both are in the order of the snapshot.
         let rests = state.list.iter().flat_map(|list| &list.models);
@@ -139,7 +124,7 @@ impl<'a> View<'a> {
                 .peek()
                 .and_then(|state| state.through.iter().find(is_it));
             let rest = through.and_then(|through| through.rest.as_ref());
-            let bucket = |id| known.ledger.bucket_view(id, state.now);
+            let bucket = |id| state.known.ledger.bucket_view(id, state.now);
             let is_its = |one: &&AccountState| one.account == candidate.account;
             let account = state.accounts.iter().find(is_its);
             left_out(candidate, why, (rest, account), state.now, bucket)
@@ -161,11 +146,13 @@ impl<'a> View<'a> {
             },
             wish: request.asked.wish().as_str(),
             selection: explained.selection,
+            waits_sec: explained.waits.map(whole_seconds),
             max_attempts: explained.max_attempts,
             candidates: candidates.collect(),
             through: through.collect(),
             left_out: left_out.collect(),
             accounts: accounts(app, state),
+            waiting: WaitingView::of(&state.in_line, state.now),
             would_answer: explained
                 .refusal
                 .clone()

@@ -4,6 +4,7 @@
 //! Nothing here is on a request's path, and nothing of a request's or an answer's content gets
 //! here.
 
+mod awake;
 mod clear;
 mod events;
 mod explain;
@@ -49,14 +50,15 @@ pub(super) async fn answer(
         // Draining is a state, too.
         Admin::State => {
             app.leave_body(&request, phases);
-            json(&StateView::of(app, &State::read(app)))
+            state(app)
         }
         Admin::Events => {
             app.leave_body(&request, phases);
             events::listen(app, phases)
         }
         Admin::Explain => {
-            let body = pin!(explain::explain(app, request.into(), phases));
+            let caller = app.walker.caller(request.headers());
+            let body = pin!(explain::explain(app, caller, request.into(), phases));
             uncut(phases, body).await
         }
         Admin::Clear => {
@@ -64,6 +66,13 @@ pub(super) async fn answer(
             uncut(phases, body).await
         }
     }
+}
+
+/// All that is known now.
+fn state(app: &App) -> Result<Response<ReplyBody>, ProxyError> {
+    let state = State::read(app);
+    let next = state.next(app);
+    json(&StateView::of(app, &state, &next))
 }
 
 async fn uncut(

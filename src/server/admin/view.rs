@@ -9,12 +9,14 @@ use serde::Serialize;
 
 pub(super) use account::{AccountView, accounts};
 
+use super::awake::{AwakeView, WaitingView};
 use super::providers_off::{ProviderOff, providers_off};
 use crate::clock::{Now, rfc3339};
 use crate::condition::Shown;
 use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId, ProviderId};
 use crate::registry::Standing;
+use crate::select::Awake;
 use crate::server::App;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
 use crate::telemetry::Traffic;
@@ -32,6 +34,8 @@ pub(super) struct StateView<'a> {
     reason: Option<String>,
     condition: Shown,
     first_choice: Option<ModelId>,
+    next: Vec<AwakeView<'a>>,
+    waiting: WaitingView,
     last_answer: Option<LastAnswer>,
     open_streams: i64,
     list: Option<ListView>,
@@ -104,7 +108,8 @@ pub(super) struct BecauseView<'a> {
 }
 
 impl<'a> StateView<'a> {
-    pub(super) fn of(app: &App, state: &'a State) -> Self {
+    /// `next`: [those](State::next) who would be asked next.
+    pub(super) fn of(app: &App, state: &'a State, next: &'a [Awake]) -> Self {
         let now = state.now;
         let started = app.traffic.started();
         let condition = state.condition(app);
@@ -122,6 +127,8 @@ impl<'a> StateView<'a> {
             draining: state.draining,
             ready,
             first_choice: ready.then(|| state.first_choice()).flatten(),
+            next: next.iter().map(AwakeView::of).collect(),
+            waiting: WaitingView::of(&state.in_line, now),
             reason: (!ready).then(|| shown.sentence.clone()),
             condition: shown,
             last_answer: last_answer.map(|(model, at)| LastAnswer {

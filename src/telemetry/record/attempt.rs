@@ -40,11 +40,21 @@ pub(super) struct Kept {
     pub(super) completion_tokens: Option<u64>,
 }
 
+/// How a candidate that is asked stands for its request (spec §11.7).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chosen {
+    /// Models before it in its tier.
+    pub place: Option<u32>,
+    /// The last answer of the request's session came from another one.
+    pub switches: bool,
+}
+
 /// An attempt in progress.
 #[derive(Debug)]
 pub struct Attempt {
     trail: Arc<Trail>,
     candidate: Arc<Candidate>,
+    chosen: Chosen,
     begun: Instant,
     has_ended: bool,
 }
@@ -109,11 +119,12 @@ impl Trail {
 }
 
 impl Attempt {
-    pub(super) fn begin(trail: &Arc<Trail>, candidate: &Arc<Candidate>) -> Self {
+    pub(super) fn begin(trail: &Arc<Trail>, candidate: &Arc<Candidate>, chosen: Chosen) -> Self {
         trail.begun.fetch_add(1, Ordering::Relaxed);
         Self {
             trail: Arc::clone(trail),
             candidate: Arc::clone(candidate),
+            chosen,
             begun: Now::steady(),
             has_ended: false,
         }
@@ -183,6 +194,8 @@ impl Attempt {
             model: candidate.offer.public_id.clone(),
             provider: candidate.account.provider.clone(),
             account: (*candidate.account).clone(),
+            place: self.chosen.place,
+            switches: self.chosen.switches,
             outcome,
             status,
             cause,

@@ -7,7 +7,9 @@ impl RequestRecord {
     /// Shows the request, which has ended. The record is not needed afterwards.
     pub(super) fn show_end(&mut self, end: End) {
         let mut kept = std::mem::take(&mut *self.trail.kept());
-        let chosen_model = self.chosen_model(&kept.attempts).cloned();
+        let chosen_model = self
+            .chosen(&kept.attempts)
+            .map(|attempt| attempt.model.clone());
         let last = kept.attempts.last().map(|attempt| attempt.model.clone());
         let attempt_count = kept.attempts.len();
         let unreachable = self.unreached.filter(|last| last.attempts == attempt_count);

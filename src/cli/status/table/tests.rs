@@ -18,6 +18,9 @@ fn state() -> Value {
         "version": "0.1.0", "uptime_sec": 9600, "ready": true, "open_streams": 1,
         "condition": {"code": "answering", "tone": "good", "sentence": "Requests are being answered.", "next_step": null},
         "list": {"source": "ranking", "age_sec": 2400, "models": 2, "available": 1},
+        "next": [{"model": "vendor/y:free", "provider": "openrouter", "account": "openrouter", "place": 1, "cost_sec": 3.1,
+                  "cost": "2.0 s for its place, 1.1 s to the first token"}],
+        "waiting": {"requests": 0, "first_returns_at": null, "first_returns_sec": null},
         "now": "2026-11-25T20:40:00.000Z",
         "accounts": [{"label": "openrouter", "state": "awake", "until": null, "buckets": [day(2, 50)]}],
         "models": [
@@ -44,6 +47,7 @@ fn s8_the_table_shows_which_models_answer_and_which_rest_how_long_and_why() {
 Requests are being answered.
 free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min ago
 account: 48 of 50 left today, back at 03:00 (your time)
+next: vendor/y:free, at 3.1 s: 2.0 s for its place, 1.1 s to the first token
 
   #  model           success    ttft  tok/s  state
   1  vendor/xx:free      95%  640 ms   71.5  rests 3 min 10 s more: rate limited (HTTP 429)
@@ -66,6 +70,8 @@ Requests are being answered.
 free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake,
      ranking read 40 min ago
 account: 48 of 50 left today, back at 03:00 (your time)
+next: vendor/y:free, at 3.1 s: 2.0 s for its place, 1.1 s to the first
+     token
 
   #  model                             success    ttft  tok/s  state
   1  llama-3.1-nemotron-ultra-253b-v1      95%  640 ms   71.5
@@ -81,6 +87,25 @@ last requests (your time)
     let shown = Look::new(false).paint(&fitted(&lines, 70));
     let lines: Vec<_> = shown.lines().map(str::trim_end).collect();
     assert_eq!(lines.join("\n"), expected);
+}
+
+#[test]
+fn s11_7_who_waits_and_in_rank_order_no_cost() {
+    let mut state = state();
+    state["next"][0]["cost"].take();
+    #[rustfmt::skip]
+    let rows = [
+        // requests, the first returns in, s   the line
+        (1,          json!(190),               "1 request waits; the first model or quota returns in 3 min 10 s at the earliest"),
+        (3,          json!(8),                 "3 requests wait; the first model or quota returns in 8 s at the earliest"),
+        (3,          json!(null),              "3 requests wait; a probe or a request in progress may let one go at any moment"),
+    ];
+    for (requests, seconds, expected) in rows {
+        state["waiting"] = json!({"requests": requests, "first_returns_sec": seconds});
+        let shown = shown(&state);
+        assert_eq!(shown.lines().nth(3), Some(expected));
+        assert!(!shown.contains("next:"), "{shown}");
+    }
 }
 
 #[test]
@@ -165,6 +190,8 @@ accounts: 3 of 6 take requests
      gemini-3-flash left, all back at 11:00
   kilo        awake        4 of 5 requests in 5 hours left
   local       being probed 0 of 1 at once left
+next: vendor/y:free (openrouter), at 3.1 s: 2.0 s for its place, 1.1 s
+     to the first token
 
   #  model         provider    success    ttft  tok/s  state
   1  xx            openrouter      95%  640 ms   71.5
