@@ -42,7 +42,7 @@ impl Heard {
         let heard = Self {
             candidate: Arc::clone(candidate),
             account: Arc::clone(account),
-            routing: request.routing,
+            routing: account.routing_of(request),
             endpoint: request.endpoint,
             mends: (account.provider.mends && request.endpoint == Endpoint::Chat)
                 .then(|| Arc::clone(request_id)),

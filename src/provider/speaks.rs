@@ -18,6 +18,13 @@ impl Provider {
         let takes_its_keys = key.is_some_and(|key| key.expose().starts_with(OPENROUTER_KEY));
         self.id.is_openrouter() || is_theirs || (takes_its_keys && !is_loopback(&host))
     }
+
+    /// Whether it reads the fields by which a request says what is to serve it: what it then says may
+    /// be their doing (spec §4.5). What is behind an address of the user's own may be a router.
+    #[must_use]
+    pub fn is_router(&self, key: Option<&Secret>) -> bool {
+        self.routes || self.speaks_openrouter(key)
+    }
 }
 
 /// Whether a host is this machine.

@@ -51,8 +51,10 @@ pub struct ChatRequest {
     pub stream: bool,
     /// What its `model` field asks for.
     pub wish: Wish,
-    /// How far it influences what serves it.
+    /// How far it influences what serves it, where a router reads that.
     pub routing: Routing,
+    /// The same where none does: what it asks of a model.
+    asks: Routing,
     /// A stream's usage was asked for (`stream_options.include_usage`).
     pub wants_usage: bool,
 }
@@ -213,7 +215,7 @@ impl ChatRequest {
         let mut edits = Edits::default();
         let mut has_images = false;
         let mut counts = Counts::default();
-        let mut routing = Routing::Ours;
+        let (mut routing, mut asks) = (Routing::Ours, Routing::Ours);
         while let Some(member) = members
             .next_through(|name, value| {
                 match name {
@@ -223,12 +225,14 @@ impl ChatRequest {
                     "tools" => {
                         let of_tools = Routing::of_tools(value, &mut counts.tools)?;
                         routing = routing.max(of_tools);
+                        asks = asks.max(of_tools.min(Routing::Asks));
                     }
                     "functions" => counts.functions = value.count()?,
                     "stop" => counts.stops = value.count()?,
                     name => {
                         let value = value.value()?;
                         routing = routing.max(Routing::of(name, value));
+                        asks = asks.max(Routing::of_model(name, value));
                     }
                 }
                 Ok(())
@@ -267,10 +271,11 @@ impl ChatRequest {
             // Not a valid model name; noted, and otherwise treated as absent.
             Some(None) => Wish::Named(String::new()),
         };
-        let needs = Needs::read(&fields.needs, prompt);
+        let needs = Needs::read(&fields.needs, prompt, endpoint);
         let usage = present(fields.stream_options).and_then(|options| options.get("include_usage"));
         Ok(Self {
             routing,
+            asks,
             wants_usage: usage.and_then(Raw::as_bool) == Some(true),
             edits,
             endpoint,
@@ -279,6 +284,12 @@ impl ChatRequest {
             wish,
             bytes,
         })
+    }
+
+    /// How far it influences what serves it, at a provider that is a router itself or that is none.
+    #[must_use]
+    pub fn routing_at(&self, is_router: bool) -> Routing {
+        if is_router { self.routing } else { self.asks }
     }
 
     /// Its top-level fields, in their order.

@@ -30,12 +30,12 @@ pub fn first_return(
         let listed = wants.preference.of(snapshot, wants.needs);
         listed.filter(|candidate| wants.are_met(candidate, known))
     };
-    let largest = match able().any(|candidate| wants.fit(&candidate.offer)) {
+    let largest = match able().any(|candidate| wants.fit(candidate, known)) {
         true => None,
         false => largest(snapshot, wants, known),
     };
     let fits = |candidate: &Candidate| match largest {
-        None => wants.fit(&candidate.offer),
+        None => wants.fit(candidate, known),
         Some(largest) => candidate.offer.is(largest),
     };
     let fates = || {
