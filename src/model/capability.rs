@@ -204,8 +204,8 @@ mod tests {
     #[test]
     fn s10_1_s10_6_what_counts_as_supported_where() {
         use Capability::{
-            Completions, Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop, StructuredOutputs,
-            ToolChoice, Tools,
+            Completions, Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop,
+            StructuredOutputs, ToolChoice, Tools,
         };
         const YES: Option<bool> = Some(true);
         const NO: Option<bool> = Some(false);

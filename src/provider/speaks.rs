@@ -40,6 +40,17 @@ mod tests {
     use crate::model::ProviderId;
 
     #[test]
+    fn s10_4_which_providers_read_a_requests_routing() {
+        let names = crate::provider::built_in().iter();
+        let routers = names.filter(|row| row.is_router(None));
+        let routers: Vec<_> = routers.map(|row| row.id.as_str()).collect();
+        let expected = "openrouter requesty kilo huggingface vercel llmgateway";
+        assert_eq!(routers.join(" "), expected);
+        let own = Provider::unknown(ProviderId::try_from("my-box").unwrap(), true);
+        assert!(own.is_router(None));
+    }
+
+    #[test]
     fn s10_7_which_providers_word_errors_like_openrouter() {
         #[rustfmt::skip]
         let rows = [

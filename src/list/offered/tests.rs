@@ -278,6 +278,7 @@ fn s10_7_openrouter_offers_what_ranking_or_catalogue_say() {
         row: &[],
         file: None,
         list: None,
+        custom: false,
         named_free: true,
         lacks: Capabilities::default(),
     };
