@@ -10,7 +10,7 @@ use crate::model::{AccountId, ModelId, Subject};
 use crate::provider::{Asked, Provider};
 use crate::redact::{Secret, may_hold_key, without_key};
 use crate::registry::{Rests, Standing};
-use crate::request::Routing;
+use crate::request::{ChatRequest, Routing};
 use crate::select::Out;
 use crate::upstream::Upstream;
 
@@ -117,6 +117,12 @@ impl Account {
 
     fn keys(&self) -> impl Iterator<Item = &Secret> {
         self.key.iter().chain(&*self.others)
+    }
+
+    /// How far a request influences what serves it there.
+    pub(super) fn routing_of(&self, request: &ChatRequest) -> Routing {
+        let is_router = self.provider.is_router(self.key.as_ref());
+        request.routing_at(is_router)
     }
 
     /// What a verdict on an answer of its own depends on.

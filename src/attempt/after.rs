@@ -8,7 +8,7 @@ use super::walk::Walker;
 use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
 use crate::learnt::Order;
-use crate::model::{Candidate, Subject, Wish};
+use crate::model::{Candidate, Capability, Subject, Wish};
 use crate::registry::{Claim, Rests};
 use crate::request::ChatRequest;
 use crate::select::OutBy;
@@ -79,16 +79,28 @@ impl Walker {
         match failure.lesson {
             // Only of what was asked of it.
             Some(Lesson::Lacks(capability)) if request.needs.has(capability) => {
-                self.registry.learn(candidate.model(), capability);
+                // Whether there is such an endpoint does not depend on the model.
+                let whose = if capability == Capability::Completions {
+                    candidate.provider()
+                } else {
+                    candidate.model()
+                };
+                self.registry.learn(whose, capability);
             }
             Some(Lesson::Lacks(_)) | None => {}
             // Only a success without the field would have shown that.
             Some(Lesson::Refuses(_)) => {}
             // Its window is not what the request is too large for.
             Some(Lesson::OverLimit) => {}
-            Some(Lesson::TooLong) => {
-                let context = candidate.offer.context_length;
-                progress.above_context = progress.above_context.max(context);
+            Some(Lesson::TooLong { window }) => {
+                let own = candidate.offer.own_window();
+                let small =
+                    window.map_or(own, |named| Some(own.map_or(named, |own| own.min(named))));
+                progress.above_context = progress.above_context.max(small);
+                // One of the hosts behind a model of OpenRouter's says nothing of the others.
+                if let (Some(named), false) = (window, candidate.offer.provider.is_openrouter()) {
+                    self.registry.learn_window(candidate.model(), named);
+                }
             }
         }
         // A model that refuses one request has answered, and so has the account; who was never reached
@@ -111,7 +123,9 @@ impl Walker {
         // A model that is gone was never really a candidate.
         let gone = failure.rest == Rest::UntilNextList;
         progress.failed |= failure.answer.is_none() && !gone;
-        if !gone {
+        // That somebody has no such endpoint is told only where nobody who has it said more.
+        let says_less = failure.lesson == Some(Lesson::Lacks(Capability::Completions));
+        if !gone && !(says_less && progress.last.is_some()) {
             progress.last = failure.answer.map(|answer| LastWord::Refused(*answer));
         }
         None

@@ -70,7 +70,7 @@ impl Walker {
             Next::Ask(_) => ("candidates", None),
             Next::Wait { .. } => ("probing", None),
             Next::None(Why::NoneCapable { missing }) => {
-                ("none_capable", Some(Refusal::NoCapableModel { missing }))
+                ("none_capable", Some(Refusal::none_capable(missing)))
             }
             Next::None(Why::NotListed) => ("not_listed", Some(Refusal::ModelNotFound)),
             Next::None(Why::NoSnapshot) => ("no_snapshot", Some(Refusal::NotReady)),

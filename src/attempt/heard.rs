@@ -43,7 +43,7 @@ impl Heard {
         let heard = Self {
             candidate: Arc::clone(candidate),
             account: Arc::clone(account),
-            routing: request.routing,
+            routing: account.routing_of(request),
             wish: request.asked.wish(),
             endpoint: request.endpoint,
             mends: (account.provider.mends && request.endpoint == Endpoint::Chat)

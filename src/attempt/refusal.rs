@@ -15,7 +15,7 @@ use crate::registry::{Knowledge, Snapshot};
 use crate::select::{LeftOut, Next, Ruled, Unavailable, Wants, Why, left_out, next, ruled};
 use crate::units::whole_seconds;
 use crate::upstream::Unreachable;
-use crate::verdict::{AccountLimit, Outcome};
+use crate::verdict::{AccountLimit, Outcome, no_legacy_endpoint};
 
 /// Why a request gets no answer of a model's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,15 @@ pub struct Tried {
 }
 
 impl Refusal {
+    /// What is told where no model can do what a request needs.
+    pub(super) fn none_capable(missing: Vec<Capability>) -> Self {
+        if missing == [Capability::Completions] {
+            Self::Passed(no_legacy_endpoint())
+        } else {
+            Self::NoCapableModel { missing }
+        }
+    }
+
     /// The same, where the request's turn in the queue would come in so long and no sooner (spec §11.5).
     pub(super) fn no_sooner_than(mut self, turn_in: Option<Duration>, now: Now) -> Self {
         let turn_in = turn_in.unwrap_or_default();

@@ -23,7 +23,7 @@ use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
 use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
-use crate::request::ChatRequest;
+use crate::request::{ChatRequest, Routing};
 use crate::select::{
     By, Next, Out, OutBy, Preference, Quote, Wants, Why, filtered_out, next, next_quoted,
 };
@@ -158,7 +158,7 @@ impl Walker {
             let (claim, mut drawn) = match self.choose(list, request, &mut progress, now) {
                 (Next::Ask(_), Some(claimed)) => claimed,
                 (Next::None(Why::NoneCapable { missing }), _) if progress.out.is_empty() => {
-                    return Err(Refusal::NoCapableModel { missing });
+                    return Err(Refusal::none_capable(missing));
                 }
                 (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
                 (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
@@ -224,7 +224,7 @@ impl Walker {
                 }
                 Ok(Err(failure)) => {
                     drawn.refused(&failure);
-                    let failure = failure.owed_to(request.routing);
+                    let failure = failure.owed_to(self.routing_of(request, &claim));
                     if teaches(&failure) {
                         learning.failed();
                     } else {
@@ -323,6 +323,14 @@ impl Walker {
     /// The keys of one of them; `None` if a snapshot speaks of an account that this walker does not know.
     pub(super) fn keyring(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
         self.accounts.of(id)
+    }
+
+    /// How far a request influences what serves it where it is asked now.
+    fn routing_of(&self, request: &ChatRequest, claim: &Claim) -> Routing {
+        let keys = self.keyring(&claim.candidate().account);
+        keys.map_or(request.routing, |keys| {
+            keys.under(claim.key()).routing_of(request)
+        })
     }
 
     /// What a choice looks at.

@@ -125,6 +125,8 @@ pub(super) fn leads_to(url: &str, listener: SocketAddr) -> bool {
 pub fn is_private_host(host: &str) -> bool {
     match literal(host) {
         Host::Name(name) => is_home(&name),
+        // A connection to the unspecified address is one to this machine.
+        Host::Address(ip) if ip.is_unspecified() => true,
         Host::Address(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
         Host::Address(IpAddr::V6(ip)) => {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
@@ -228,6 +230,7 @@ mod tests {
             ("127.0.0.1", true), ("localhost", true), ("LOCALHOST.", true), ("a.localhost", true), ("[::1]", true),
             ("10.0.0.5", true), ("172.16.0.1", true), ("172.31.255.255", true), ("192.168.1.2", true),
             ("169.254.1.1", true), ("[fd00::1]", true), ("[fe80::1]", true), ("[::ffff:10.0.0.5]", true),
+            ("0.0.0.0", true), ("[::]", true),
             ("172.32.0.1", false), ("8.8.8.8", false), ("openrouter.ai", false), ("[2001:db8::1]", false),
             ("localhost.example", false), ("my-box", false), ("", false),
         ];

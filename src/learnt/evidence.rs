@@ -312,7 +312,9 @@ pub fn teaches(failure: &Failure) -> bool {
     };
     let is_gone = failure.rest == Rest::UntilNextList;
     let of_the_request = match failure.lesson {
-        Some(Lesson::Lacks(_) | Lesson::TooLong | Lesson::Refuses(_) | Lesson::OverLimit) => true,
+        Some(
+            Lesson::Lacks(_) | Lesson::TooLong { .. } | Lesson::Refuses(_) | Lesson::OverLimit,
+        ) => true,
         None => failure.owed,
     };
     let is_our_end = failure.cause == Cause::ShuttingDown;

@@ -130,9 +130,13 @@ impl Bucket {
             source,
             raised,
         } = number;
-        // Where a 429 came is no sign of how large one request may be.
-        if source != LimitSource::Learnt && alone.is_some_and(|alone| alone > amount) {
-            return Room::TooLarge;
+        if alone.is_some_and(|alone| alone > amount) {
+            match source {
+                LimitSource::Set | LimitSource::Stated => return Room::TooLarge,
+                LimitSource::Default => return Room::Behind(source),
+                // Where a 429 came is no sign of how large one request may be.
+                LimitSource::Learnt => {}
+            }
         }
         // A guess that exceeds it all waits for an empty bucket, not for ever.
         let need = need.min(amount.max(1));

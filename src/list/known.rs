@@ -4,7 +4,7 @@
 //! OpenRouter catalogue's entry for the same model.
 
 use super::facts::Facts;
-use crate::model::{Capabilities, Capability};
+use crate::model::Capability;
 
 /// The source of a fact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -91,16 +91,25 @@ impl Gathered {
         self
     }
 
+    /// What is unknown about an offer counts as present, and a refusal is remembered: at a provider
+    /// that the user has put there, and anywhere while the catalogue, which would know, has not been
+    /// read yet (spec §10.7).
+    pub(super) fn assume_able(self) -> Self {
+        let assumed = Facts {
+            capabilities: Capability::ALL.into_iter().collect(),
+            ..Facts::default()
+        };
+        self.add(assumed, ToldBy::Unknown)
+    }
+
     /// What is unknown about the user's own server counts as present, and at Ollama the window as
     /// its usual one (spec §10.1).
     pub(super) fn assume_local(self, is_ollama: bool) -> Self {
-        let all: Capabilities = Capability::ALL.into_iter().collect();
         let assumed = Facts {
             context_length: is_ollama.then_some(OLLAMA_WINDOW),
-            max_output: None,
-            capabilities: all,
+            ..Facts::default()
         };
-        self.add(assumed, ToldBy::Unknown)
+        self.assume_able().add(assumed, ToldBy::Unknown)
     }
 }
 

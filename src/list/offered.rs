@@ -25,6 +25,8 @@ pub struct Source<'a> {
     /// Its list as it was last read; `None` if it never was. OpenRouter's are the ranking and the
     /// catalogue.
     pub list: Option<&'a ProviderList>,
+    /// It is not built in, but defined in the file.
+    pub custom: bool,
     /// Ids that do not end in `:free` could be billed: OpenRouter, and a relay of it.
     pub named_free: bool,
     /// What its row refuses although it must not be dropped: no model there can do it, whatever a
@@ -43,6 +45,7 @@ impl<'a> Source<'a> {
             row: &row.models,
             file: row.only.as_deref(),
             list,
+            custom: row.custom,
             named_free,
             lacks: row.fields.bound(Capabilities::default()),
         }
@@ -271,11 +274,18 @@ impl Source<'_> {
         }
         if is_local {
             gathered = gathered.assume_local(self.list.is_some_and(|list| list.is_ollama));
+        } else if self.custom || catalogue.is_none() {
+            gathered = gathered.assume_able();
         }
         let name = entry.and_then(|entry| entry.name.clone());
+        let told = gathered.known.context_length;
+        let offer = Offer {
+            window_is_guessed: matches!(told, ToldBy::Catalogue | ToldBy::Unknown),
+            ..made(self.provider, id, name, gathered.facts)
+        };
         Offered {
             known: gathered.known,
-            offer: made(self.provider, id, name, gathered.facts),
+            offer,
         }
     }
 }

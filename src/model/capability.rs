@@ -26,11 +26,13 @@ pub enum Capability {
     Several,
     /// Reports the probabilities of its tokens.
     Logprobs,
+    /// Has the legacy endpoint, `/completions`: its provider has it, or none of its models.
+    Completions,
 }
 
 impl Capability {
     /// All of them, in the order of the spec's table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tools,
         Self::ToolChoice,
         Self::StructuredOutputs,
@@ -41,10 +43,11 @@ impl Capability {
         Self::Images,
         Self::Several,
         Self::Logprobs,
+        Self::Completions,
     ];
 
-    /// The ranking's flag for it (`docs/upstream.md` §12.3); there is none for images, nor for what
-    /// is not a need at OpenRouter.
+    /// The ranking's flag for it (`docs/upstream.md` §12.3); there is none for images, for the
+    /// endpoint, nor for what is not a need at OpenRouter.
     #[must_use]
     pub fn flag(self) -> Option<&'static str> {
         match self {
@@ -55,16 +58,15 @@ impl Capability {
             Self::Seed => Some("supportsSeed"),
             Self::Stop => Some("supportsStop"),
             Self::Reasoning => Some("supportsReasoning"),
-            Self::Images | Self::Several | Self::Logprobs => None,
+            Self::Images | Self::Several | Self::Logprobs | Self::Completions => None,
         }
     }
 
     /// OpenRouter's term for it in `supported_parameters` (`docs/upstream.md` §8); images are an
-    /// input modality instead, and what is not a need there is not looked up.
+    /// input modality instead, and the endpoint and what is not a need there are not looked up.
     #[must_use]
     pub fn parameter(self) -> Option<&'static str> {
-        let asked = !matches!(self, Self::Images | Self::Several | Self::Logprobs);
-        asked.then(|| self.as_str())
+        self.flag().map(|_| self.as_str())
     }
 
     /// Its name in messages for people.
@@ -81,6 +83,7 @@ impl Capability {
             Self::Images => "images",
             Self::Several => "n",
             Self::Logprobs => "logprobs",
+            Self::Completions => "legacy completions",
         }
     }
 
@@ -127,12 +130,13 @@ impl Capabilities {
     }
 
     /// Whether a request that needs it may be tried at OpenRouter. Unknown counts as unsupported
-    /// (spec §2.3), except for images: there the upstream refuses cleanly (spec §4.1). `n` and
+    /// (spec §2.3), except for images and the legacy endpoint: there the upstream refuses cleanly
+    /// (spec §4.1). `n` and
     /// `logprobs` are not needs there.
     #[must_use]
     pub fn allows(self, capability: Capability) -> bool {
         match capability {
-            Capability::Images => !self.lacks(capability),
+            Capability::Images | Capability::Completions => !self.lacks(capability),
             Capability::Several | Capability::Logprobs => true,
             Capability::Tools
             | Capability::ToolChoice
@@ -155,9 +159,10 @@ impl Capabilities {
         }
         match capability {
             Capability::Seed | Capability::Stop | Capability::Reasoning => true,
-            Capability::Images | Capability::Several | Capability::Logprobs => {
-                !self.lacks(capability)
-            }
+            Capability::Images
+            | Capability::Several
+            | Capability::Logprobs
+            | Capability::Completions => !self.lacks(capability),
             Capability::Tools
             | Capability::ToolChoice
             | Capability::StructuredOutputs
@@ -199,8 +204,8 @@ mod tests {
     #[test]
     fn s10_1_s10_6_what_counts_as_supported_where() {
         use Capability::{
-            Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop, StructuredOutputs,
-            ToolChoice, Tools,
+            Completions, Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop,
+            StructuredOutputs, ToolChoice, Tools,
         };
         const YES: Option<bool> = Some(true);
         const NO: Option<bool> = Some(false);
@@ -223,6 +228,8 @@ mod tests {
             (Several,           None, [true,  true,  true]),
             (Several,           NO,   [true,  false, false]),
             (Logprobs,          NO,   [true,  false, false]),
+            (Completions,       None, [true,  true,  true]),
+            (Completions,       NO,   [false, false, false]),
         ];
         for (capability, known, expected) in rows {
             let mut able = Capabilities::default();

@@ -70,6 +70,8 @@ pub struct Offer {
     pub name: Option<String>,
     /// The largest prompt plus answer, in tokens, if known.
     pub context_length: Option<u64>,
+    /// That is a guess: what OpenRouter's catalogue says of the same model elsewhere, or what is usual.
+    pub window_is_guessed: bool,
     /// The longest answer, in tokens, if known.
     pub max_output: Option<u64>,
     /// What it can do, if known.
@@ -81,6 +83,12 @@ impl Offer {
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id && self.provider == other.provider
+    }
+
+    /// Its window, unless that is a guess.
+    #[must_use]
+    pub fn own_window(&self) -> Option<u64> {
+        self.context_length.filter(|_| !self.window_is_guessed)
     }
 
     /// Drops a name that contains one of our keys. Returns whether the id contains none: otherwise
@@ -107,6 +115,7 @@ impl Offer {
             rank: None,
             name: None,
             context_length: None,
+            window_is_guessed: false,
             max_output: None,
             capabilities: Capabilities::default(),
         }

@@ -12,6 +12,7 @@ use super::quota::{self, Quota};
 use super::row::{Means, Provider};
 use super::ruling::{KEY_REST, Ruling};
 use super::said::ErrorSaid;
+use super::size;
 use super::wait;
 use crate::clock::Now;
 use crate::ledger::Unit;
@@ -63,7 +64,7 @@ impl Case<'_> {
             400 | 403 | 451 if said.begins("user location is not supported") => {
                 self.of_means(Means::Region)
             }
-            400 | 413 | 422 if is_too_large(said) => self.too_large(),
+            400 | 413 | 422 if size::too_long(said).is_some() => self.too_large(),
             400 | 404 | 422 if is_gone(said, self.model) => Ruling::model(Rest::UntilNextList),
             404 => Ruling::model(generic),
             // llama.cpp has no image reader for a model and says so with a 500.
@@ -108,31 +109,6 @@ pub(super) fn says_that_the_key_is_dead(said: &ErrorSaid<'_>) -> bool {
         "incorrect api key",
     ];
     said.is_any_of(&MARKS) || WORDS.iter().any(|words| said.begins(words))
-}
-
-/// Whether the request is too large, in any words, anywhere: this decides nothing beyond the
-/// request.
-pub(super) fn is_too_large(said: &ErrorSaid<'_>) -> bool {
-    const MARKS: [&str; 4] = [
-        "context_length_exceeded",
-        "exceed_context_size_error",
-        "max_tokens_exceeded",
-        "string_above_max_length",
-    ];
-    const WORDS: [&str; 11] = [
-        "request too large for model",
-        "context length",
-        "context window",
-        "context limit",
-        "context size",
-        "maximum model length",
-        "prompt is too long",
-        "too many tokens",
-        "input token count",
-        "exceeds the maximum number of tokens",
-        "prompt exceeds max length",
-    ];
-    said.is_any_of(&MARKS) || WORDS.iter().any(|words| said.message.contains(words))
 }
 
 /// Whether the model is withdrawn, or was never there.

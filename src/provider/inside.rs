@@ -3,10 +3,11 @@
 //!
 //! Pure.
 
-use super::case::{is_gone, is_too_large, says_that_the_key_is_dead};
+use super::case::{is_gone, says_that_the_key_is_dead};
 use super::quota::is_about_a_limit;
 use super::row::Provider;
 use super::said::ErrorSaid;
+use super::size;
 use crate::model::ModelId;
 
 /// Words of a field, and the status of an error with one of them; the first match counts.
@@ -101,6 +102,6 @@ fn of_size_or_limit(said: &ErrorSaid<'_>) -> Option<u16> {
     } else if is_about_a_limit(&said.message) {
         Some(429)
     } else {
-        is_too_large(said).then_some(400)
+        size::too_long(said).map(|_| 400)
     }
 }

@@ -16,6 +16,7 @@ mod retry_after;
 mod row;
 mod ruling;
 mod said;
+mod size;
 mod speaks;
 mod spent;
 mod table;

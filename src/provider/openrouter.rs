@@ -9,6 +9,8 @@ mod table;
 
 use http::HeaderMap;
 
+use super::said::ErrorSaid;
+use super::size::{self, TooLong};
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capability, ModelId};
@@ -38,8 +40,8 @@ pub(super) enum Named {
     Gone,
     /// The model cannot do this.
     Lacks(Capability),
-    /// The prompt is too long for the model.
-    TooLong,
+    /// The prompt is too long for the model, whose window it may name.
+    TooLong(Option<u64>),
     /// The model serves only coding agents.
     Harness,
     /// The provider behind the model refuses what it was sent; another may not.
@@ -129,12 +131,8 @@ impl<'a> ErrorBody<'a> {
         {
             return Some(Named::Harness);
         }
-        // In any words, anywhere: this decides nothing beyond the request.
-        if self.error_type() == "context_length_exceeded"
-            || is_too_long(&self.message)
-            || is_too_long(&self.raw())
-        {
-            return Some(Named::TooLong);
+        if let Some(TooLong { window }) = self.too_long() {
+            return Some(Named::TooLong(window));
         }
         const REFUSED: [(&str, Capability); 3] = [
             ("tool use", Capability::Tools),
@@ -167,6 +165,15 @@ impl<'a> ErrorBody<'a> {
             || self.begins("this model is unavailable for free")
             || withdrawn().is_some();
         gone.then_some(Named::Gone)
+    }
+
+    /// In its own words, in those of the provider behind it, or by its type.
+    fn too_long(&self) -> Option<TooLong> {
+        let raw = self.raw();
+        let typed = || self.error_type() == "context_length_exceeded";
+        size::in_words(&self.message)
+            .or_else(|| size::too_long(&ErrorSaid::read(raw.as_bytes())))
+            .or_else(|| typed().then_some(TooLong { window: None }))
     }
 
     /// The provider behind the router said it about what it was sent.
@@ -275,16 +282,4 @@ fn names(model: &ModelId) -> impl Iterator<Item = String> {
     let id = model.as_str().to_lowercase();
     let bare = id.strip_suffix(":free").map(ToOwned::to_owned);
     std::iter::once(id).chain(bare)
-}
-
-fn is_too_long(text: &str) -> bool {
-    [
-        "context length",
-        "context window",
-        "context limit",
-        "prompt is too long",
-        "too many tokens",
-    ]
-    .iter()
-    .any(|words| text.contains(words))
 }

@@ -54,6 +54,8 @@ pub struct Provider {
     pub only: Option<Vec<OfferRow>>,
     /// What must change in a request before it goes there.
     pub fields: Fields,
+    /// It is a router itself: it reads the fields by which a request says what is to serve it.
+    pub routes: bool,
     /// Its answers break OpenAI's shape and are mended.
     pub mends: bool,
     /// What its errors mean, where the common rules would be wrong; the first match counts.
@@ -107,6 +109,7 @@ impl Provider {
             models: Vec::new(),
             only: None,
             fields: Fields::default(),
+            routes: custom,
             mends: false,
             errors: Vec::new(),
             training: Training::Unknown,

@@ -64,9 +64,10 @@ impl Ruling {
         }
     }
 
-    pub(super) fn too_long() -> Self {
+    /// The prompt is too long for a window, which the error may name.
+    pub(super) fn too_long(window: Option<u64>) -> Self {
         Self {
-            lesson: Some(Lesson::TooLong),
+            lesson: Some(Lesson::TooLong { window }),
             ..Self::model(Rest::None)
         }
     }
@@ -116,7 +117,8 @@ impl Ruling {
     /// What remains of it in that case: this request moves on to the next model, and no other is
     /// affected.
     pub(super) fn owed(self) -> Self {
-        let of_the_size = |lesson: &Lesson| matches!(lesson, Lesson::TooLong | Lesson::OverLimit);
+        let of_the_size =
+            |lesson: &Lesson| matches!(lesson, Lesson::TooLong { .. } | Lesson::OverLimit);
         Self {
             lesson: self.lesson.filter(of_the_size),
             ..Self::model(Rest::None)

@@ -18,6 +18,13 @@ impl Provider {
         let takes_its_keys = key.is_some_and(|key| key.expose().starts_with(OPENROUTER_KEY));
         self.id.is_openrouter() || is_theirs || (takes_its_keys && !is_loopback(&host))
     }
+
+    /// Whether it reads the fields by which a request says what is to serve it: what it then says may
+    /// be their doing (spec §4.5). What is behind an address of the user's own may be a router.
+    #[must_use]
+    pub fn is_router(&self, key: Option<&Secret>) -> bool {
+        self.routes || self.speaks_openrouter(key)
+    }
 }
 
 /// Whether a host is this machine.
@@ -31,6 +38,17 @@ fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
     use crate::model::ProviderId;
+
+    #[test]
+    fn s10_4_which_providers_read_a_requests_routing() {
+        let names = crate::provider::built_in().iter();
+        let routers = names.filter(|row| row.is_router(None));
+        let routers: Vec<_> = routers.map(|row| row.id.as_str()).collect();
+        let expected = "openrouter requesty kilo huggingface vercel llmgateway";
+        assert_eq!(routers.join(" "), expected);
+        let own = Provider::unknown(ProviderId::try_from("my-box").unwrap(), true);
+        assert!(own.is_router(None));
+    }
 
     #[test]
     fn s10_7_which_providers_word_errors_like_openrouter() {

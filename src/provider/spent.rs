@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::case::Case;
 use super::quota::Quota;
 use super::ruling::{Ruling, date, doubling};
+use super::size;
 use super::wait::left;
 use crate::ledger::{Counted, Ends, Limit, Per, Stated, next_end};
 use crate::verdict::{AccountLimit, Lesson, Rest, Scope};
@@ -61,7 +62,8 @@ impl Case<'_> {
         }
     }
 
-    /// The request is more than the offer accepts: at once if a limit is named, else at all.
+    /// The request is more than the offer accepts: at once if a limit is named, else at
+    /// all.
     pub(super) fn too_large(&self) -> Ruling {
         match self.quota() {
             Quota {
@@ -73,7 +75,7 @@ impl Case<'_> {
                 quota: Some(self.as_stated(per, Rest::None, self.of(per))),
                 ..Ruling::candidate(Rest::None)
             },
-            _ => Ruling::too_long(),
+            _ => Ruling::too_long(size::too_long(&self.said).and_then(|told| told.window)),
         }
     }
 

@@ -9,7 +9,7 @@ use super::BuildError;
 use crate::attempt::{Account, Keyring};
 use crate::config::{Account as Configured, Config};
 use crate::list::{ListAt, Way};
-use crate::provider::{Auth, Provider};
+use crate::provider::{Auth, Provider, find};
 use crate::redact::{Redactor, Secret};
 use crate::upstream::{HOP, Hop, HttpClient, InvalidUpstream, Upstream, bearer};
 
@@ -59,19 +59,19 @@ fn one(
 }
 
 /// What goes with a request beside the key: attribution to OpenRouter alone (spec §10.6), the mark of a
-/// hop where the other side may be a proxy like this one (spec §10.1).
+/// hop wherever the user says where that is: it may be a proxy like this one, or this one itself (spec
+/// §10.1).
 fn headers(provider: &Provider, config: &Config) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     if provider.id.is_openrouter() {
-        let attribution = [
-            (ATTRIBUTION, config.referer.clone()),
-            (TITLE, config.title.clone()),
-        ];
-        attribution.into_iter().collect()
-    } else if provider.custom || provider.id.is_local() {
-        HeaderMap::from_iter([(HOP, HeaderValue::from_static("1"))])
-    } else {
-        HeaderMap::new()
+        headers.insert(ATTRIBUTION, config.referer.clone());
+        headers.insert(TITLE, config.title.clone());
     }
+    let row = find(provider.id.as_str());
+    if row.is_none_or(|row| row.base_url != provider.base_url) {
+        headers.insert(HOP, HeaderValue::from_static("1"));
+    }
+    headers
 }
 
 /// The header that shows a key to its provider, marked so that nothing prints it.
@@ -137,4 +137,42 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
 pub(super) fn redactor(config: &Config) -> Redactor {
     let secrets = config.accounts.iter().flat_map(Configured::secrets);
     Redactor::new(secrets.chain(&config.proxy_keys).cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_1_what_may_be_a_proxy_like_this_one_is_marked_as_a_hop() {
+        #[rustfmt::skip]
+        let rows = [
+            // setting                                                  file                                                          marked
+            ("",                                                        "",                                                           "local box"),
+            ("https://openrouter.ai/api/v1",                            "",                                                           "local box"),
+            ("https://openrouter.ai/api/v1/",                           "",                                                           "local box"),
+            ("http://192.168.1.7:8080/v1",                              "",                                                           "openrouter local box"),
+            ("",                                                        "[providers.groq]\nbase_url = 'http://192.168.1.7:8080/v1'\n", "groq local box"),
+        ];
+        for (base, file, expected) in rows {
+            let read = |name: &str| match name {
+                "UPSTREAM_BASE_URL" => Some(base.to_owned()).filter(|base| !base.is_empty()),
+                "LOCAL_BASE_URL" => Some("http://127.0.0.1:11434/v1".to_owned()),
+                "OPENROUTER_API_KEY" | "GROQ_API_KEY" | "PROXY_API_KEY" => {
+                    Some(format!("{name}-0123456789"))
+                }
+                _ => None,
+            };
+            let file =
+                format!("{file}[providers.box]\nbase_url = 'http://10.0.0.5:8000/v1'\nkeys = []\n");
+            let config = Config::read_with_file(read, &file).unwrap();
+            let marked = config
+                .providers
+                .iter()
+                .filter(|row| headers(row, &config).contains_key(HOP));
+            let mut marked: Vec<_> = marked.map(|row| row.id.as_str()).collect();
+            marked.sort_by_key(|name| expected.find(name));
+            assert_eq!(marked.join(" "), expected, "{base} {file}");
+        }
+    }
 }

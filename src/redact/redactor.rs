@@ -159,6 +159,34 @@ mod tests {
         assert_eq!(format!("{text:?}"), "Redacted(8 bytes)");
     }
 
+    #[test]
+    fn s10_6_a_key_encoded_for_an_address_is_cut() {
+        let keys = redactor(&["box+secret/key=98==", "ab%2Fcd%efgh", "plain-0123456789"]);
+        #[rustfmt::skip]
+        let rows = [
+            ("https://x/?k=box%2Bsecret%2Fkey%3D98%3D%3D&a=1", "https://x/?k=***&a=1"),
+            ("box%2bsecret%2fkey%3d98%3d%3d",                  "***"),
+            ("box+secret%2Fkey=98%3D=",                        "***"),
+            (r"box%2Bsecret\/key%3D98%3D%3D",                  "***"),
+            (r"\u0025" ,                                       r"\u0025"),
+            (r"box\u00252Bsecret/key=98==",                    "***"),
+            ("ab%2Fcd%efgh",                                   "***"),
+            ("ab%252Fcd%25efgh",                               "***"),
+            ("%62ox%2Bsecret%2Fkey%3D98%3D%3D",                "***"),
+            ("50% of box%2Bsecret%2Fkey%3D",                   "50% of box%2Bsecret%2Fkey%3D"),
+            ("100%",                                           "100%"),
+            ("%",                                              "%"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(keys.message(text).to_text(), expected, "{text}");
+            let header = HeaderValue::from_str(text).unwrap();
+            assert!(
+                !expected.contains("***") || keys.header(&header).is_none(),
+                "{text}"
+            );
+        }
+    }
+
     /// The key with each of its characters plain or escaped, as a code point or in short form.
     fn escaped(key: &str, how: &[u8]) -> String {
         let spelt = |(c, how): (char, &u8)| match how % 4 {

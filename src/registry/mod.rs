@@ -281,6 +281,11 @@ impl Registry {
         self.filtered().forget();
     }
 
+    /// Remembers until the next list which window an offer has named.
+    pub fn learn_window(&self, model: &Subject, window: u64) {
+        self.lock().learn_window(model, window);
+    }
+
     /// Remembers until the next list that an offer refuses a field.
     pub fn learn_refused(&self, model: &Subject, field: FieldName) {
         self.lock().learn_refused(model, field);

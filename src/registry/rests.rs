@@ -226,13 +226,31 @@ impl Rests {
         self.lessons.lacks(model)
     }
 
-    /// What a candidate can do, less what its offer was found to lack.
+    /// The window of a candidate's offer, in tokens: what it has named itself, else what lists say.
+    #[must_use]
+    pub fn window(&self, candidate: &Candidate) -> Option<u64> {
+        let named = if self.lessons.is_empty() {
+            None
+        } else {
+            self.lessons.window(candidate.model())
+        };
+        named.or(candidate.offer.context_length)
+    }
+
+    /// Remembers the window that an offer has named, until the next list.
+    pub fn learn_window(&mut self, model: &Subject, window: u64) {
+        self.lessons.name_window(model, window);
+    }
+
+    /// What a candidate can do, less what its offer, or all of its provider, was found to lack.
     #[must_use]
     pub fn abilities(&self, candidate: &Candidate) -> Capabilities {
         let mut able = candidate.offer.capabilities;
         if !self.lessons.is_empty() {
-            for capability in self.found_lacking(candidate.model()) {
-                able.set(*capability, Some(false));
+            for whose in [candidate.model(), candidate.provider()] {
+                for capability in self.found_lacking(whose) {
+                    able.set(*capability, Some(false));
+                }
             }
         }
         able

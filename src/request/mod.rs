@@ -51,8 +51,10 @@ pub struct ChatRequest {
     pub stream: bool,
     /// What its `model` field asks for.
     pub asked: Asked,
-    /// How far it influences what serves it.
+    /// How far it influences what serves it, where a router reads that.
     pub routing: Routing,
+    /// The same where none does: what it asks of a model.
+    asks: Routing,
     /// A stream's usage was asked for (`stream_options.include_usage`).
     pub wants_usage: bool,
     /// What of it tells its session.
@@ -237,7 +239,7 @@ impl ChatRequest {
         let mut opening = Opening::default();
         let mut messages = Messages::default();
         let mut counts = Counts::default();
-        let mut routing = Routing::Ours;
+        let (mut routing, mut asks) = (Routing::Ours, Routing::Ours);
         while let Some(member) = members
             .next_through(|name, value| {
                 match name {
@@ -247,12 +249,14 @@ impl ChatRequest {
                     "tools" => {
                         let of_tools = Routing::of_tools(value, &mut counts.tools)?;
                         routing = routing.max(of_tools);
+                        asks = asks.max(of_tools.min(Routing::Asks));
                     }
                     "functions" => counts.functions = value.count()?,
                     "stop" => counts.stops = value.count()?,
                     name => {
                         let value = value.value()?;
                         routing = routing.max(Routing::of(name, value));
+                        asks = asks.max(Routing::of_model(name, value));
                     }
                 }
                 Ok(())
@@ -289,10 +293,11 @@ impl ChatRequest {
             messages.has_images,
         );
         let asked = Asked::read(fields.model);
-        let needs = Needs::read(&fields.needs, prompt);
+        let needs = Needs::read(&fields.needs, prompt, endpoint);
         let usage = present(fields.stream_options).and_then(|options| options.get("include_usage"));
         Ok(Self {
             routing,
+            asks,
             wants_usage: usage.and_then(Raw::as_bool) == Some(true),
             edits,
             endpoint,
@@ -302,6 +307,12 @@ impl ChatRequest {
             opening,
             bytes,
         })
+    }
+
+    /// How far it influences what serves it, at a provider that is a router itself or that is none.
+    #[must_use]
+    pub fn routing_at(&self, is_router: bool) -> Routing {
+        if is_router { self.routing } else { self.asks }
     }
 
     /// Its size in bytes.

@@ -1,5 +1,6 @@
 //! What a request needs of a model: the table of spec §4.1.
 
+use super::endpoint::Endpoint;
 use super::present;
 use super::prompt::Prompt;
 use super::rewrite::is_default;
@@ -61,7 +62,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Needs {
-    pub(super) fn read(fields: &Fields<'_>, prompt: Prompt) -> Self {
+    pub(super) fn read(fields: &Fields<'_>, prompt: Prompt, endpoint: Endpoint) -> Self {
         let format = present(fields.response_format)
             .and_then(|f| f.get("type"))
             .and_then(Raw::as_str);
@@ -85,6 +86,7 @@ impl Needs {
             Capability::Logprobs => {
                 present(fields.logprobs).is_some_and(|told| !is_default("logprobs", told))
             }
+            Capability::Completions => endpoint == Endpoint::Completions,
         };
         Self {
             capabilities: Capability::ALL.into_iter().filter(|c| needed(*c)).collect(),

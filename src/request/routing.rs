@@ -35,6 +35,14 @@ impl Routing {
         }
     }
 
+    /// The same where no router reads it: what is asked of the model alone.
+    pub(super) fn of_model(name: &str, value: Raw<'_>) -> Self {
+        match name {
+            "tool_choice" | "service_tier" => Self::of(name, value),
+            _ => Self::Ours,
+        }
+    }
+
     /// Steps over `tools`, counts them, and returns their influence: any kind but a function is run
     /// by the upstream itself, and a tool without a kind may still restrict what can serve it.
     pub(super) fn of_tools(tools: &mut Reader<'_>, count: &mut usize) -> Result<Self, Error> {

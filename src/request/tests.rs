@@ -306,3 +306,27 @@ fn s4_4_whether_the_usage_of_a_stream_is_wanted() {
         assert_eq!(read(body).unwrap().wants_usage, expected, "{body}");
     }
 }
+
+#[test]
+fn s10_4_where_no_router_reads_it_only_what_is_asked_of_the_model_counts() {
+    use Routing::{Asks, Ours, Steers};
+    #[rustfmt::skip]
+    let rows = [
+        // the request                                     at a router  elsewhere
+        (r#""provider":{"sort":"price"}"#,                 Steers,      Ours),
+        (r#""plugins":[{"id":"web"}]"#,                    Steers,      Ours),
+        (r#""web_search_options":{"a":1}"#,                Steers,      Ours),
+        (r#""models":["a"]"#,                              Asks,        Ours),
+        (r#""service_tier":"flex""#,                       Asks,        Asks),
+        (r#""tool_choice":{"type":"odd"}"#,                Asks,        Asks),
+        (r#""tools":[{"type":"web_search"}]"#,             Steers,      Asks),
+        (r#""provider":{"sort":"price"},"tools":[{}]"#,    Steers,      Asks),
+        (r#""temperature":1"#,                             Ours,        Ours),
+    ];
+    for (fields, at_a_router, elsewhere) in rows {
+        let body = format!(r#"{{"messages":[],{fields}}}"#);
+        let request = ChatRequest::read(body.into(), 128).unwrap();
+        let found = [true, false].map(|is_router| request.routing_at(is_router));
+        assert_eq!(found, [at_a_router, elsewhere], "{fields}");
+    }
+}

@@ -197,7 +197,7 @@ impl<'a> Sieve<'a> {
     fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Knowledge, now: Now) -> Self {
         let able = |c: &&Arc<Candidate>| wants.are_met(c, known);
         let mut listed = wants.preference.of(snapshot, wants.needs).filter(able);
-        let none_fits = !listed.any(|candidate| wants.fit(&candidate.offer));
+        let none_fits = !listed.any(|candidate| wants.fit(candidate, known));
         let largest = none_fits.then(|| largest(snapshot, wants, known)).flatten();
         let largest = largest.and_then(|offer| {
             let mut all = snapshot.candidates().iter();
@@ -227,10 +227,10 @@ impl<'a> Sieve<'a> {
             let unmet = wants.needs.unmet_at(provider, known.abilities(candidate));
             return Err(LeftOut::Lacks(unmet.collect()));
         }
-        if !wants.fit(&candidate.offer) && self.largest != Some(candidate.model()) {
+        if !wants.fit(candidate, known) && self.largest != Some(candidate.model()) {
             return Err(LeftOut::TooSmall {
                 needs: wants.needs.prompt_tokens(),
-                has: candidate.offer.context_length.unwrap_or_default(),
+                has: known.window(candidate).unwrap_or_default(),
             });
         }
         match fate(candidate, self.snapshot, wants, known, now) {

@@ -26,7 +26,7 @@ pub(super) fn none_lets_through(
     now: Now,
 ) -> bool {
     let candidates = wants.preference.of(snapshot, wants.needs);
-    let mut able = candidates.filter(|c| wants.are_met(c, known) && wants.fit(&c.offer));
+    let mut able = candidates.filter(|c| wants.are_met(c, known) && wants.fit(c, known));
     able.all(|candidate| {
         let headroom = headroom(candidate, snapshot, wants, known, now);
         matches!(headroom, Headroom::TooLarge { .. })

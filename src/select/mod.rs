@@ -129,7 +129,7 @@ pub fn next_quoted<'s>(
                 continue;
             }
             is_able = true;
-            if wants.fit(&candidate.offer) {
+            if wants.fit(candidate, known) {
                 fits = true;
                 round.looks_at(placed, cost, snapshot, wants, known, now);
             }
@@ -326,11 +326,11 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> O
         let listed = wants.preference.of(snapshot, wants.needs);
         listed.filter(|candidate| wants.are_met(candidate, known))
     };
-    let largest = able().filter_map(|c| c.offer.context_length).max();
+    let largest = able().filter_map(|c| known.window(c)).max();
+    let largest = largest.filter(|window| wants.is_above(*window))?;
     able()
+        .find(|candidate| known.window(candidate) == Some(largest))
         .map(|candidate| &*candidate.offer)
-        .filter(|offer| wants.is_above(offer))
-        .find(|offer| offer.context_length == largest)
 }
 
 fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge) -> Vec<Capability> {

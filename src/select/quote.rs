@@ -35,7 +35,7 @@ impl Quote {
             }
             let able = candidate.offer.capabilities;
             let can = wants.needs.met_at(&candidate.offer.provider, able)
-                && wants.fit(&candidate.offer)
+                && wants.fit_into(candidate.offer.context_length)
                 && !wants.rules_out(candidate);
             let cost = can
                 .then(|| cost_at_most(placed, snapshot, wants, now))

@@ -266,8 +266,10 @@ fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
             Some(10_000),
             "c",
         ),
+        // An unknown window is ruled out by nothing.
+        (&[Some(9_000), None, Some(20_000)], Some(20_000), "b"),
         (
-            &[Some(9_000), None, Some(20_000)],
+            &[Some(9_000), Some(10_000), Some(20_000)],
             Some(20_000),
             "exhausted",
         ),

@@ -135,12 +135,12 @@ fn large_enough<'a>(
         let listed = wants.preference.of(snapshot, wants.needs);
         listed.filter(move |candidate| wants.are_met(candidate, known))
     };
-    let largest = match able().any(|candidate| wants.fit(&candidate.offer)) {
+    let largest = match able().any(|candidate| wants.fit(candidate, known)) {
         true => None,
         false => largest(snapshot, wants, known),
     };
     able().filter(move |candidate| match largest {
-        None => wants.fit(&candidate.offer),
+        None => wants.fit(candidate, known),
         Some(largest) => candidate.offer.is(largest),
     })
 }

@@ -185,7 +185,7 @@ pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
         }
         let spent = spent(candidate, snapshot, wants, known, now);
         let Some((limit, left, bucket)) = spent else {
-            if wants.fit(&candidate.offer) && !is_over_limit(candidate, snapshot, wants, known, now)
+            if wants.fit(candidate, known) && !is_over_limit(candidate, snapshot, wants, known, now)
             {
                 return None;
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::price::By;
 use crate::config::ModelField;
-use crate::model::{Candidate, CanonicalKey, Offer, Place, Subject, Tier};
+use crate::model::{Candidate, CanonicalKey, Place, Subject, Tier};
 use crate::registry::{Rests, Snapshot};
 use crate::request::{Asked, Needs};
 use crate::verdict::AccountLimit;
@@ -18,7 +18,8 @@ pub struct Wants<'a> {
     pub preference: Preference<'a>,
     /// Whom its own attempts have ruled out.
     pub out: &'a [Out],
-    /// An offer with this context found the prompt too long: only larger ones follow.
+    /// The prompt was too long for a window of so many tokens: of those that are known only larger ones
+    /// follow.
     pub above_context: Option<u64>,
     /// By what the candidates of a tier are ordered.
     pub by: By<'a>,
@@ -76,16 +77,20 @@ impl Wants<'_> {
         })
     }
 
-    /// Whether the prompt may fit into what an offer can hold.
-    pub(super) fn fit(&self, offer: &Offer) -> bool {
-        let holds = offer.context_length.is_none_or(|c| self.needs.fits_into(c));
-        holds && self.is_above(offer)
+    /// Whether the prompt may fit into what a candidate can hold. An unknown window rules nobody out.
+    pub(super) fn fit(&self, candidate: &Candidate, known: &Rests) -> bool {
+        self.fit_into(known.window(candidate))
     }
 
-    /// Whether it holds more than those that found the prompt too long.
-    pub(super) fn is_above(&self, offer: &Offer) -> bool {
-        let larger = |limit| offer.context_length.is_some_and(|length| length > limit);
-        self.above_context.is_none_or(larger)
+    /// Whether it may fit into this window.
+    pub(super) fn fit_into(&self, window: Option<u64>) -> bool {
+        let holds = |window| self.needs.fits_into(window) && self.is_above(window);
+        window.is_none_or(holds)
+    }
+
+    /// Whether a window is larger than those that the prompt was too long for.
+    pub(super) fn is_above(&self, window: u64) -> bool {
+        self.above_context.is_none_or(|small| window > small)
     }
 }
 

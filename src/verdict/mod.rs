@@ -108,7 +108,10 @@ pub enum Lesson {
     /// It cannot do this, whatever the lists say; remembered until the next list.
     Lacks(Capability),
     /// The prompt is too long for it: only models with a larger context are tried next.
-    TooLong,
+    TooLong {
+        /// The window that the answer names, in tokens.
+        window: Option<u64>,
+    },
     /// It may refuse this field, whose name the answer says is unknown: a request without it will
     /// show (spec §10.6).
     Refuses(FieldName),
@@ -198,11 +201,10 @@ impl Failure {
     }
 
     /// The verdict on an answer of the legacy endpoint, which says little about the model: it, or
-    /// the upstream, may only offer chat. If the endpoint does not exist, no other model would
-    /// change that; and nothing rests that may serve chat well.
+    /// its provider, may only offer chat. If the endpoint does not exist, no other model there would
+    /// change that, but another provider may; and nothing rests that may serve chat well.
     #[must_use]
     pub fn at_the_legacy_endpoint(self) -> Self {
-        const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
         let of_the_model = self.owed || matches!(self.rest, Rest::None | Rest::UntilNextList);
         let (Scope::Model | Scope::Candidate, Some(status), false) =
             (self.scope, self.status, of_the_model)
@@ -222,17 +224,24 @@ impl Failure {
             }
         }
         Self {
-            outcome: Outcome::ClientError,
-            scope: Scope::Request,
             rest: Rest::None,
-            answer: Some(Box::new(PassedAnswer {
-                status: 404,
-                head: AnswerHead::default(),
-                body: Redacted::ours(BODY),
-                retry_after: None,
-            })),
+            lesson: Some(Lesson::Lacks(Capability::Completions)),
+            owed: true,
+            answer: Some(Box::new(no_legacy_endpoint())),
             ..self
         }
+    }
+}
+
+/// What is told where nobody offers legacy completions.
+#[must_use]
+pub fn no_legacy_endpoint() -> PassedAnswer {
+    const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
+    PassedAnswer {
+        status: 404,
+        head: AnswerHead::default(),
+        body: Redacted::ours(BODY),
+        retry_after: None,
     }
 }
 

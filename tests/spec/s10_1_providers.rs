@@ -44,16 +44,17 @@ async fn s10_1_each_account_presents_its_own_key_only() {
     ];
     let rig = Rig::with_providers(abc(), &providers, &settings).await;
     let bearer = |provider: &str, n| format!("Bearer {}", key_of(provider, n));
+    // No address is the row's own: each may be a proxy like this one.
     #[rustfmt::skip]
     let rows = [
         // asked for                            authorization               x-goog-api-key        attribution  hop
-        ("a:free",                              bearer("openrouter", 1),    String::new(),        "mine",      ""),
-        ("groq/openai/gpt-oss-20b",             bearer("groq", 1),          String::new(),        "",          ""),
-        ("gemini/gemini-3.5-flash",             String::new(),              key_of("gemini", 1),  "",          ""),
-        ("cloudflare/@cf/openai/gpt-oss-20b",   bearer("cloudflare", 1),    String::new(),        "",          ""),
-        ("mistral/mistral-small-2603",          bearer("mistral", 1),       String::new(),        "",          ""),
-        ("kilo/stepfun/step-3.7-flash:free",    String::new(),              String::new(),        "",          ""),
-        ("ovh/gpt-oss-120b",                    String::new(),              String::new(),        "",          ""),
+        ("a:free",                              bearer("openrouter", 1),    String::new(),        "mine",      "1"),
+        ("groq/openai/gpt-oss-20b",             bearer("groq", 1),          String::new(),        "",          "1"),
+        ("gemini/gemini-3.5-flash",             String::new(),              key_of("gemini", 1),  "",          "1"),
+        ("cloudflare/@cf/openai/gpt-oss-20b",   bearer("cloudflare", 1),    String::new(),        "",          "1"),
+        ("mistral/mistral-small-2603",          bearer("mistral", 1),       String::new(),        "",          "1"),
+        ("kilo/stepfun/step-3.7-flash:free",    String::new(),              String::new(),        "",          "1"),
+        ("ovh/gpt-oss-120b",                    String::new(),              String::new(),        "",          "1"),
         ("local/qwen3:8b",                      String::new(),              String::new(),        "",          "1"),
     ];
     for (model, authorization, goog, title, hop) in rows {

@@ -174,3 +174,49 @@ async fn s10_5_a_request_waiting_for_a_place_does_not_try_a_key_that_was_just_re
         assert_eq!(rig.sent_up().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn s10_5_only_a_certain_limit_rules_out_a_request_that_alone_exceeds_it() {
+    let large = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "word ".repeat(9_000)}]});
+    let set = "[providers.groq]\nmodels = ['openai/gpt-oss-20b']\nlimits = [{ tokens = 8000, per = 'minute', of = 'model' }]\n";
+    let by_default = "[providers.groq]\nmodels = ['openai/gpt-oss-20b']\n";
+    let others = ("openrouter", 1);
+    #[rustfmt::skip]
+    let rows: [(&str, &[(&str, usize)], &str); 4] = [
+        // the file     who is on                 who answers
+        (by_default,    &[("groq", 1)],           "groq"),
+        (by_default,    &[("groq", 1), others],   "openrouter"),
+        (set,           &[("groq", 1), others],   "openrouter"),
+        // Its size is only guessed: with nobody who would let it through, the guess is tried.
+        (set,           &[("groq", 1)],           "groq"),
+    ];
+    for (file, on, by) in rows {
+        let script = with("groq", &[], Step::ok("hello"));
+        let settings = [("CONFIG_FILE", file), ("MODEL_FIELD", "prefer")];
+        let rig = Rig::with_providers(script, on, &settings).await;
+        let answer = rig.chat(&large("groq/auto")).await;
+        assert_eq!(answer.status, 200, "{file} {on:?}: {answer:?}");
+        assert_eq!(
+            answer.header("x-free-llm-proxy-provider"),
+            by,
+            "{file} {on:?}"
+        );
+    }
+    // While all others rest, the default number alone does not refuse a request.
+    let script = with("groq", &[], Step::ok("hello")).others(Step::status(
+        429,
+        &[("Retry-After", "600")],
+        "",
+    ));
+    let rig = Rig::with_providers(
+        script,
+        &[("groq", 1), others],
+        &[("CONFIG_FILE", by_default)],
+    )
+    .await;
+    for _ in 0..2 {
+        let answer = rig.chat(&large("auto")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("x-free-llm-proxy-provider"), "groq");
+    }
+}

@@ -54,6 +54,7 @@ async fn sent(row: &Provider, request: &Value) -> Bytes {
         rank: None,
         name: None,
         context_length: None,
+        window_is_guessed: false,
         max_output: row.models.first().unwrap().output,
         capabilities: row.models.first().unwrap().capabilities,
     };

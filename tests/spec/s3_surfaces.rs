@@ -371,7 +371,7 @@ async fn s3_a_404_of_the_legacy_endpoint_is_not_available_and_rests_no_model() {
         (404, "not_available")
     );
     assert!(answer.text().contains("legacy completions"));
-    assert_eq!(Rig::trail(&rig.done()), ["a:free client_error"]);
+    assert_eq!(Rig::trail(&rig.done()), ["a:free upstream_error"]);
     assert_eq!(rig.metric("freellm_cooldown_models").await, Some(0.0));
 }
 

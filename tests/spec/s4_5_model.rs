@@ -269,16 +269,21 @@ async fn s4_5_a_prompt_too_long_for_one_is_tried_on_larger_ones_only() {
         )
     };
     #[rustfmt::skip]
-    let rows: [TooLong<'_>; 9] = [
+    let rows: [TooLong<'_>; 12] = [
         // the refusal   contexts of a..e                          refusing      asked       status
         (too_long(), [k(32), k(32), k(16), k(64), k(128)],          &["a"],       "a d",      200),
         (words(),    [k(32), k(32), k(16), k(64), k(128)],          &["a", "d"],  "a d e",    200),
         (typed(),    [k(32), k(31), k(33), k(64), k(128)],          &["a", "c"],  "a c d",    200),
-        (invalid(),  [k(32), k(32), k(16), k(64), k(128)],          &["a"],       "a d",      200),
+        // What it names is the window that was too small, whatever the list says of it.
+        (invalid(),  [k(32), k(32), k(16), k(64), k(128)],          &["a"],       "a b",      200),
+        (invalid(),  [k(32), k(8), k(6), k(64), k(128)],            &["a"],       "a d",      200),
         (too_long(), [k(128), k(64), k(64), k(128), k(1)],          &["a"],       "a",        400),
         (too_long(), [k(32), k(64), k(128), k(128), k(128)],        &["a", "b", "c"], "a b c", 400),
-        (too_long(), [k(32), Value::Null, k(16), k(64), Value::Null], &["a"],     "a d",      200),
-        (too_long(), [Value::Null, k(16), k(8), k(64), k(1)],       &["a"],       "a b",      200),
+        // An unknown window rules nobody out, and is ruled out by nobody.
+        (too_long(), [k(32), Value::Null, k(16), k(64), Value::Null], &["a"],     "a b",      200),
+        (too_long(), [k(32), k(16), Value::Null, k(8), k(64)],      &["a"],       "a c",      200),
+        (typed(),    [Value::Null, k(16), k(8), k(64), k(1)],       &["a"],       "a b",      200),
+        (too_long(), [Value::Null, k(16), k(8), k(64), k(1)],       &["a"],       "a",        400),
         (too_long(), [k(32), k(64), k(128), k(256), k(512)],        &["a", "b", "c", "d", "e"], "a b c d e", 400),
     ];
     for (step, sizes, refusing, asked, status) in rows {

@@ -250,7 +250,7 @@ fn s11_1_which_failures_count() {
         (Failure { cause: Cause::ShuttingDown, ..failure.clone() }, false),
         (Failure { owed: true, ..failure.clone() },                false),
         (with_lesson(Lesson::Lacks(Capability::Tools)),            false),
-        (with_lesson(Lesson::TooLong),                             false),
+        (with_lesson(Lesson::TooLong { window: None }),            false),
         (with_lesson(Lesson::Refuses(field)),                      false),
         (with_lesson(Lesson::OverLimit),                           false),
     ];

@@ -221,28 +221,31 @@ fn s10_5_so_many_at_once_rule_out_while_they_are_under_way() {
 }
 
 #[test]
-fn s10_5_a_request_that_alone_exceeds_a_tokens_limit_is_too_large() {
+fn s10_5_a_request_that_alone_exceeds_a_certain_tokens_limit_is_too_large() {
     let per_minute = |unit, source| limit(8000, unit, Per::Minute, Counted::Model, source);
     let ask = |tokens: u64, max_tokens| Ask {
         prompt_bytes: tokens * 4,
         max_tokens,
     };
-    use LimitSource::{Default, Set};
+    use LimitSource::{Default, Set, Stated};
     #[rustfmt::skip]
     let rows = [
         (Unit::Tokens,    Default, true,  ask(7999, None),         "free"),
-        (Unit::Tokens,    Default, true,  ask(8001, None),         "too large"),
+        // By a number that is not certain it is asked behind all others.
+        (Unit::Tokens,    Default, true,  ask(8001, None),         "behind default"),
+        (Unit::Tokens,    Default, true,  ask(1, Some(32_000)),    "behind default"),
+        (Unit::Tokens,    Stated,  true,  ask(8001, None),         "too large"),
         (Unit::Tokens,    Set,     true,  ask(8001, None),         "too large"),
         // An agent asking for 32k of output is refused on a one-word prompt (reference §6).
-        (Unit::Tokens,    Default, true,  ask(1, Some(32_000)),    "too large"),
+        (Unit::Tokens,    Set,     true,  ask(1, Some(32_000)),    "too large"),
         (Unit::Tokens,    Default, false, ask(1, Some(32_000)),    "free"),
-        (Unit::Tokens,    Default, true,  ask(7000, Some(1001)),   "too large"),
+        (Unit::Tokens,    Set,     true,  ask(7000, Some(1001)),   "too large"),
         (Unit::Tokens,    Default, true,  ask(7000, Some(1000)),   "free"),
         (Unit::TokensIn,  Default, true,  ask(7000, Some(32_000)), "free"),
-        (Unit::TokensIn,  Default, true,  ask(8001, None),         "too large"),
-        (Unit::TokensOut, Default, true,  ask(9000, Some(8001)),   "too large"),
+        (Unit::TokensIn,  Set,     true,  ask(8001, None),         "too large"),
+        (Unit::TokensOut, Set,     true,  ask(9000, Some(8001)),   "too large"),
         (Unit::TokensOut, Default, false, ask(9000, Some(8001)),   "free"),
-        (Unit::Tokens,    Default, true,  ask(u64::MAX / 4, Some(u64::MAX)), "too large"),
+        (Unit::Tokens,    Set,     true,  ask(u64::MAX / 4, Some(u64::MAX)), "too large"),
     ];
     for (unit, source, counts, ask, expected) in rows {
         let mut world = World::new(&[per_minute(unit, source)]);

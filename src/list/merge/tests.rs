@@ -70,6 +70,7 @@ impl World {
                 row: &[],
                 file: None,
                 list: list.as_ref(),
+                custom: false,
                 named_free: false,
                 lacks: Capabilities::default(),
             })
@@ -203,6 +204,7 @@ fn s10_7_a_list_that_was_never_read_falls_back_to_the_row() {
         row: &row,
         file: None,
         list: None,
+        custom: false,
         named_free: false,
         lacks: Capabilities::default(),
     };

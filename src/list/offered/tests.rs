@@ -80,6 +80,7 @@ fn s10_7_what_each_provider_of_the_reference_offers() {
             row: &row,
             file: None,
             list: Some(&list),
+            custom: false,
             named_free: false,
             lacks: Capabilities::default(),
         };
@@ -152,6 +153,7 @@ fn s10_7_list_row_and_file_decide_what_is_offered() {
             row: &row,
             file: file.as_deref(),
             list: list.as_ref(),
+            custom: false,
             named_free: case.named_free,
             lacks: Capabilities::default(),
         };
@@ -220,6 +222,7 @@ fn s10_7_the_closest_source_describes_a_model() {
             row,
             file: file.as_deref(),
             list: list.as_ref(),
+            custom: false,
             named_free: false,
             lacks: Capabilities::default(),
         };
@@ -237,6 +240,7 @@ fn s10_7_the_closest_source_describes_a_model() {
         row: &nothing,
         file: None,
         list: None,
+        custom: false,
         named_free: false,
         lacks: Capabilities::default(),
     };
@@ -274,6 +278,7 @@ fn s10_7_openrouter_offers_what_ranking_or_catalogue_say() {
         row: &[],
         file: None,
         list: None,
+        custom: false,
         named_free: true,
         lacks: Capabilities::default(),
     };

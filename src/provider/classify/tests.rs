@@ -72,7 +72,7 @@ fn in_words(failure: &Failure) -> String {
     let lesson = match failure.lesson {
         None => String::new(),
         Some(Lesson::Lacks(capability)) => format!(", lacks {}", capability.as_str()),
-        Some(Lesson::TooLong) => ", too long".to_owned(),
+        Some(Lesson::TooLong { .. }) => ", too long".to_owned(),
         Some(Lesson::OverLimit) => ", over limit".to_owned(),
         Some(Lesson::Refuses(field)) => format!(", refuses {field}"),
     };

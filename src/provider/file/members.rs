@@ -146,6 +146,7 @@ impl Reading<'_> {
             "thought_signatures" => row.fields.thought_signatures = member.switch()?,
             "takes_reasoning" => row.fields.takes_reasoning = member.switch()?,
             "caps_max_tokens" => row.fields.caps_max_tokens = member.switch()?,
+            "routes" => row.routes = member.switch()?,
             "mends" => row.mends = member.switch()?,
             "counts_max_tokens" => row.counts_max_tokens = member.switch()?,
             "gives" => row.gives = member.line_of_text()?,

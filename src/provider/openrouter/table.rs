@@ -46,7 +46,7 @@ impl ErrorBody<'_> {
             (408, _) => Ruling::model(generic),
             (400 | 403 | 404, Some(Named::Gone)) => Ruling::model(Rest::UntilNextList),
             (400 | 404, Some(Named::Lacks(capability))) => Ruling::lacks(capability),
-            (400 | 404 | 413 | 422, Some(Named::TooLong)) => Ruling::too_long(),
+            (400 | 404 | 413 | 422, Some(Named::TooLong(window))) => Ruling::too_long(window),
             (403, Some(Named::Harness)) => Ruling::model(Rest::For(HARNESS_REST)),
             (404, Some(Named::Provider)) => Ruling::model(generic),
             (400..=499, Some(Named::Provider)) => Ruling::model(Rest::None),

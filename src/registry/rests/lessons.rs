@@ -1,5 +1,5 @@
-//! What offers were found to lack, and which fields they were found to refuse (spec §4.5, §10.6): by the
-//! offer, through whatever account, until the next list.
+//! What offers were found to lack, which fields they were found to refuse, and which window they have named
+//! (spec §4.5, §10.4, §10.6): by the offer, through whatever account, until the next list.
 
 use crate::model::{Capability, Subject, SubjectMap};
 use crate::request::FieldName;
@@ -16,6 +16,7 @@ pub(super) struct Lessons(SubjectMap<Learnt>);
 struct Learnt {
     lacks: Vec<Capability>,
     refuses: Vec<FieldName>,
+    window: Option<u64>,
 }
 
 impl Lessons {
@@ -31,7 +32,18 @@ impl Lessons {
         self.0.get(model).map_or(&[], |learnt| &learnt.refuses)
     }
 
-    /// An offer cannot do something.
+    /// The window that an offer has named.
+    pub(super) fn window(&self, model: &Subject) -> Option<u64> {
+        self.0.get(model)?.window
+    }
+
+    /// An offer names its window: of several the smallest counts.
+    pub(super) fn name_window(&mut self, model: &Subject, window: u64) {
+        let known = &mut self.0.entry(model.clone()).or_default().window;
+        *known = Some(known.map_or(window, |known| known.min(window)));
+    }
+
+    /// An offer, or all of a provider, cannot do something.
     pub(super) fn lack(&mut self, model: &Subject, capability: Capability) {
         let known = &mut self.0.entry(model.clone()).or_default().lacks;
         if !known.contains(&capability) {

@@ -16,6 +16,7 @@ fn offer(provider: &str) -> Offer {
         rank: None,
         name: None,
         context_length: None,
+        window_is_guessed: false,
         max_output: None,
         capabilities: Capabilities::default(),
     }
