@@ -4,47 +4,13 @@
 use std::sync::Arc;
 
 use super::Wants;
+use super::by::By;
 use super::fate::{Fate, fate};
 use super::wants::Placed;
 use crate::clock::Now;
-use crate::learnt::{
-    Circumstances, Cost, Parameters, Pin, Salt, SessionKey, Sticks, cost, cost_at_least, starts_on,
-};
+use crate::learnt::{Circumstances, Cost, Sticks, cost, starts_on};
 use crate::model::Candidate;
 use crate::registry::{Knowledge, Snapshot};
-
-/// By what the candidates of a tier are ordered.
-#[derive(Clone, Copy, Debug)]
-pub enum By<'a> {
-    /// By rank, whatever is known.
-    Rank,
-    /// By what the request would cost there.
-    Cost {
-        /// What one place is worth, in seconds.
-        rank_worth: f64,
-        /// The figures behind the formulas.
-        parameters: &'a Parameters,
-        /// Who gave the last answer of the request's session.
-        pin: Option<&'a Pin>,
-        /// That session, and what accounts are hashed with for it.
-        session: Option<(SessionKey, Salt)>,
-    },
-}
-
-impl By<'_> {
-    /// What no candidate of this place, or behind it, comes below.
-    pub(super) fn at_least(self, place: u32) -> f64 {
-        match self {
-            Self::Rank => 0.0,
-            Self::Cost {
-                rank_worth,
-                parameters,
-                pin,
-                ..
-            } => cost_at_least(place, rank_worth, pin.is_some(), parameters),
-        }
-    }
-}
 
 /// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank.
 pub(super) fn cost_of(
