@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::by::By;
 use super::fate::{Fate, fate};
 use super::headroom::none_lets_through;
-use super::price::{By, cost_of, total};
+use super::price::{cost_of, total};
 use super::{Wants, largest};
 use crate::clock::Now;
 use crate::learnt::{Cost, starts_on};

@@ -5,6 +5,7 @@
 //! only as far as it takes: a thousand are usual, and nothing is put together for them. Where they are
 //! ordered by cost, that is until those that follow in the tier cannot be cheaper.
 
+mod by;
 mod explain;
 mod fate;
 mod headroom;
@@ -18,8 +19,9 @@ mod wants;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use by::By;
 pub use explain::{Awake, LeftOut, awake, left_out};
-pub use price::{By, costs};
+pub use price::costs;
 pub use quote::Quote;
 pub use turn::{USUAL, first_return, within_reach};
 pub use unavailable::{Ruled, Unavailable, ruled};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::price::By;
+use super::by::By;
 use crate::config::ModelField;
 use crate::model::{Candidate, CanonicalKey, Place, Subject, Tier};
 use crate::registry::{Rests, Snapshot};
