@@ -113,10 +113,12 @@ fn amount(limit: &Limit) -> String {
         (Unit::TokensOut, _) => "tokens of the answer",
         (Unit::Neurons, _) => "neurons",
     };
-    match limit.per {
-        Per::Moment => format!("{amount} {unit} at a time"),
-        per => format!("{amount} {unit}{}", each(per)),
-    }
+    let per = if limit.per == Per::Moment {
+        " at a time".into()
+    } else {
+        each(limit.per)
+    };
+    format!("{amount} {unit}{per}")
 }
 
 /// ` a day`: the window of a limit, behind what it counts; nothing of what has none.
