@@ -16,6 +16,9 @@ fn groq(lines: &str) -> String {
     format!("[providers.groq]\nmodels = ['openai/gpt-oss-120b']\n{lines}")
 }
 
+/// What two models say at first, when requests come, in seconds, of so many bytes each, and what is told.
+type Row<'a> = (Vec<Step>, Vec<Step>, &'a [(f64, usize)], &'a [&'a str]);
+
 /// A request whose prompt is so many bytes long.
 fn of(bytes: usize) -> Value {
     let content = "w".repeat(bytes);
@@ -50,7 +53,7 @@ async fn s11_5_who_waits_for_the_large_one_does_not_stand_before_who_fits_elsewh
     };
     let fails_late = late(429, &[("Retry-After", "100")], 10_000);
     #[rustfmt::skip]
-    let rows: [(Vec<Step>, Vec<Step>, &[(f64, usize)], &[&str]); 3] = [
+    let rows: [Row<'_>; 3] = [
         // what x says, which holds all         what y says, which holds 80 kB  comes at, s, of so many bytes                     who answers, when
         (vec![limited("38")],                   vec![limited("24")],            &[(22.0, BIG), (22.3, SMALL), (27.3, TINY)],      &["x at 38", "y at 24", "y at 27"]),
         // A plain request is finding out whether x is well, and takes a minute.

@@ -6,11 +6,10 @@ use crate::provider::{Provider, find};
 use crate::registry::Awaited;
 
 /// Who rests, why, for how many seconds.
-type Row<'a> = (
-    &'a [(&'a str, Reason, u64)],
-    &'a [&'a str],
-    Option<(&'a str, u64)>,
-);
+type Rested<'a> = [(&'a str, Reason, u64)];
+
+/// The rests, whom the request has ruled out, and the first return.
+type Row<'a> = (&'a Rested<'a>, &'a [&'a str], Option<(&'a str, u64)>);
 
 /// Why somebody rests.
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +162,7 @@ fn s11_5_the_end_of_a_rest_not_worth_waiting_for_is_looked_at_but_not_waited_for
     let house = accounts::house();
     let needs = Needs::default();
     #[rustfmt::skip]
-    let rows: [(&[(&str, Reason, u64)], Option<(u64, u64)>); 3] = [
+    let rows: [(&Rested<'_>, Option<(u64, u64)>); 3] = [
         // the rests of Groq's two accounts                                                             the first return, when to look
         (&[("account groq", Reason::Out(Credit), 8), ("account groq#2", Reason::Out(Minute), 16)],      Some((16, 8))),
         (&[("account groq", Reason::Out(Credit), 30), ("account groq#2", Reason::Out(Minute), 16)],     Some((16, 16))),
