@@ -7,7 +7,7 @@ use crate::rig::{Rig, abc};
 
 const FILE: &str = "[providers.gemini]\nmodels = ['gemini-3.5-flash']\n\
                     [providers.groq]\nmodels = ['a']\n[providers.kilo]\nmodels = ['k:free']\n\
-                    [providers.mistral]\nmodels = ['c']\nlimits = []\n";
+                    [providers.mistral]\nmodels = ['second']\nlimits = []\n";
 
 fn script(provider: &str, id: &str, step: Step) -> Script {
     let own = |ids: &str| ProviderScript::new().entries([ids]);
@@ -18,7 +18,7 @@ fn script(provider: &str, id: &str, step: Step) -> Script {
     let first = own(&id).others(step);
     abc()
         .provider(provider, first)
-        .provider("mistral", own("c"))
+        .provider("mistral", own("second"))
 }
 
 fn steering() -> [Value; 3] {
@@ -66,11 +66,11 @@ async fn s10_4_a_failure_is_owed_to_routing_fields_only_where_they_are_read() {
             assert_eq!(rig.chat(&body).await.status, 200, "{why}");
             assert_eq!(
                 rig.asked(),
-                format!("{model} c").replace(":free", ""),
+                format!("{model} second").replace(":free", ""),
                 "{why}"
             );
             rig.chat(&Rig::hello()).await;
-            let first = rig.asked().starts_with("c");
+            let first = rig.asked().starts_with("second");
             assert_eq!(first, rests, "{why}");
         }
     }
