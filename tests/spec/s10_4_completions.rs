@@ -5,14 +5,15 @@ use simulator::{ProviderScript, Script, Step};
 
 use crate::rig::{Answer, Rig, abc};
 
-const PROVIDERS: &[(&str, usize)] = &[("groq", 1), ("mistral", 1)];
-const FILE: &str = "[providers.groq]\nmodels = ['a', 'b']\n[providers.mistral]\nmodels = ['c']\n";
+const PROVIDERS: &[(&str, usize)] = &[("groq", 1), ("llm7", 1)];
+const FILE: &str =
+    "[providers.groq]\nmodels = ['a', 'b']\n[providers.llm7]\nmodels = ['c']\nlimits = []\n";
 
-fn script(groq: Step, mistral: Step) -> Script {
+fn script(groq: Step, llm7: Step) -> Script {
     let own = |ids: &[&str], step| ProviderScript::new().entries(ids.to_vec()).others(step);
     abc()
         .provider("groq", own(&["a", "b"], groq))
-        .provider("mistral", own(&["c"], mistral))
+        .provider("llm7", own(&["c"], llm7))
 }
 
 fn nowhere(status: u16) -> Step {
@@ -41,7 +42,7 @@ async fn s10_4_a_provider_without_the_legacy_endpoint_leaves_it_to_those_who_hav
     };
     #[rustfmt::skip]
     let rows = [
-        // groq         mistral         status  code                       asked
+        // groq         llm7            status  code                       asked
         (nowhere(404),  Step::fitting(), 200,   "",                        "a c"),
         (nowhere(501),  Step::fitting(), 200,   "",                        "a c"),
         (nowhere(404),  nowhere(404),    404,   "not_available",           "a c"),
@@ -50,8 +51,8 @@ async fn s10_4_a_provider_without_the_legacy_endpoint_leaves_it_to_those_who_hav
         (nowhere(404),  own(),           400,   "odd",                     "a c"),
         (own(),         nowhere(404),    400,   "odd",                     "a b c"),
     ];
-    for (groq, mistral, status, code, asked) in rows {
-        let script = script(groq, mistral);
+    for (groq, llm7, status, code, asked) in rows {
+        let script = script(groq, llm7);
         let rig = Rig::with_providers(script, PROVIDERS, &[("CONFIG_FILE", FILE)]).await;
         let answer = complete(&rig).await;
         assert_eq!(answer.status, status, "{asked} {code}: {answer:?}");

@@ -7,7 +7,7 @@ use crate::rig::{Rig, abc};
 
 const FILE: &str = "[providers.gemini]\nmodels = ['gemini-3.5-flash']\n\
                     [providers.groq]\nmodels = ['a']\n[providers.kilo]\nmodels = ['k:free']\n\
-                    [providers.mistral]\nmodels = ['c']\n";
+                    [providers.mistral]\nmodels = ['second']\nlimits = []\n";
 
 fn script(provider: &str, id: &str, step: Step) -> Script {
     let own = |ids: &str| ProviderScript::new().entries([ids]);
@@ -18,7 +18,7 @@ fn script(provider: &str, id: &str, step: Step) -> Script {
     let first = own(&id).others(step);
     abc()
         .provider(provider, first)
-        .provider("mistral", own("c"))
+        .provider("mistral", own("second"))
 }
 
 fn steering() -> [Value; 3] {
@@ -58,6 +58,7 @@ async fn s10_4_a_failure_is_owed_to_routing_fields_only_where_they_are_read() {
                 &[("CONFIG_FILE", FILE)],
             )
             .await;
+            until_both_are_listed(&rig).await;
             let mut body = Rig::hello();
             body.as_object_mut()
                 .unwrap()
@@ -65,12 +66,23 @@ async fn s10_4_a_failure_is_owed_to_routing_fields_only_where_they_are_read() {
             assert_eq!(rig.chat(&body).await.status, 200, "{why}");
             assert_eq!(
                 rig.asked(),
-                format!("{model} c").replace(":free", ""),
+                format!("{model} second").replace(":free", ""),
                 "{why}"
             );
             rig.chat(&Rig::hello()).await;
-            let first = rig.asked().starts_with("c");
+            let first = rig.asked().starts_with("second");
             assert_eq!(first, rests, "{why}");
         }
+    }
+}
+
+/// The first list publishes, the other follows.
+async fn until_both_are_listed(rig: &Rig) {
+    let listed = async || {
+        let models = rig.get("/v1/models").await.json();
+        models["data"].as_array().map_or(0, Vec::len)
+    };
+    while listed().await < 2 {
+        tokio::task::yield_now().await;
     }
 }

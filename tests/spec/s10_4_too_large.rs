@@ -9,9 +9,9 @@ use crate::s2_3_catalogue::{catalogue, entry};
 /// Three providers, in the order in which they are asked: the window of the first is borrowed from
 /// the catalogue, the second's is its own, the third's is not known.
 const PROVIDERS: &[(&str, usize)] = &[("groq", 1), ("mistral", 1), ("llm7", 1)];
-const FILE: &str = "[providers.groq]\nmodels = ['maker/borrowed']\n\
-                    [providers.mistral]\nmodels = ['own']\n\
-                    [providers.llm7]\nmodels = ['unknown']\n";
+const FILE: &str = "[providers.groq]\nmodels = ['maker/borrowed']\nlimits = []\n\
+                    [providers.mistral]\nmodels = ['own']\nlimits = []\n\
+                    [providers.llm7]\nmodels = ['unknown']\nlimits = []\n";
 
 /// `first` refuses; its own list may give it a window.
 fn script(listed: Value, refusal: Step) -> Script {

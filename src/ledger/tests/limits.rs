@@ -227,14 +227,13 @@ fn s10_5_a_request_that_alone_exceeds_a_certain_tokens_limit_is_too_large() {
         prompt_bytes: tokens * 4,
         max_tokens,
     };
-    use LimitSource::{Default, Set, Stated};
+    use LimitSource::{Default, Set};
     #[rustfmt::skip]
     let rows = [
         (Unit::Tokens,    Default, true,  ask(7999, None),         "free"),
         // By a number that is not certain it is asked behind all others.
         (Unit::Tokens,    Default, true,  ask(8001, None),         "behind default"),
         (Unit::Tokens,    Default, true,  ask(1, Some(32_000)),    "behind default"),
-        (Unit::Tokens,    Stated,  true,  ask(8001, None),         "too large"),
         (Unit::Tokens,    Set,     true,  ask(8001, None),         "too large"),
         // An agent asking for 32k of output is refused on a one-word prompt (reference §6).
         (Unit::Tokens,    Set,     true,  ask(1, Some(32_000)),    "too large"),

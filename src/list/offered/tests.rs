@@ -244,8 +244,20 @@ fn s10_7_the_closest_source_describes_a_model() {
         named_free: false,
         lacks: Capabilities::default(),
     };
-    let (unknown, _) = offered(source, None, false);
-    assert_eq!(facts(&unknown[0]), "? unknown, ? unknown, None unknown");
+    let other = catalogue(r#"{"id":"other/model","supported_parameters":["tools"]}"#);
+    #[rustfmt::skip]
+    let rows = [
+        // the catalogue  of the file  what is not known
+        (Some(&other),    false,       "None unknown"),
+        // While nobody could say, and where the user has put it, it is tried.
+        (None,            false,       "Some(true) unknown"),
+        (Some(&other),    true,        "Some(true) unknown"),
+    ];
+    for (catalogue, custom, expected) in rows {
+        let (unknown, _) = offered(Source { custom, ..source }, catalogue, false);
+        let expected = format!("? unknown, ? unknown, {expected}");
+        assert_eq!(facts(&unknown[0]), expected, "{custom}");
+    }
 }
 
 #[test]
