@@ -173,6 +173,19 @@ impl Ledger {
         worst
     }
 
+    /// Whether a certain quota that all models of the candidate's account share keeps it from being asked for
+    /// anything.
+    #[must_use]
+    pub fn is_out(&self, slot: Slot, now: Now) -> bool {
+        let of_line = self.line(slot).into_iter().flat_map(|line| &line.buckets);
+        let buckets = of_line.filter_map(|index| self.buckets.get(*index as usize));
+        let mut shared = buckets.filter(|bucket| bucket.of_all && !bucket.has_plenty(1));
+        shared.any(|bucket| {
+            let room = bucket.room(1, None, self.running.at(now));
+            matches!(room, Room::Out(_))
+        })
+    }
+
     /// How long until the turn of the `nth` of requests like this one comes (1: the first), if all draw
     /// from this candidate's buckets; `None` where time alone brings it never.
     #[must_use]
@@ -240,11 +253,12 @@ impl Ledger {
         let real = line.ratio.settle(ask, charge, used);
         self.each_bucket(slot, |bucket| {
             let unit = bucket.kind.unit;
-            if bucket.since < number {
+            let drew = bucket.since < number;
+            if drew {
                 bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
             }
             if succeeded {
-                bucket.succeeded(at);
+                bucket.succeeded(if drew { real.of(unit) } else { 0 }, at);
             }
         });
     }

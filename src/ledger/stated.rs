@@ -16,8 +16,13 @@ pub struct Stated {
     pub per: Per,
     /// Who shares it: as the error says, else as the provider's limits do, else each model.
     pub of: Counted,
-    /// When it returns, where that is known.
+    /// How much of it is used, where its headers say so beside the amount.
+    pub used: Option<u64>,
+    /// How long it is gone at the least: to the end of a wait that the error states, or of a window whose
+    /// end is known.
     pub until: Option<SystemTime>,
+    /// When its window ends, where its headers say so.
+    pub resets_at: Option<SystemTime>,
 }
 
 impl Stated {

@@ -72,13 +72,17 @@ impl Ruling {
             | Scope::Provider => return self,
         };
         let amount = free.map(|free| free.limit);
+        let amount = amount.filter(|amount| Stated::is_plausible(*amount));
+        let used = |free: FreeRequests| free.limit.saturating_sub(free.remaining);
         Self {
             quota: self.quota.or(Some(Stated {
-                amount: amount.filter(|amount| Stated::is_plausible(*amount)),
+                amount,
                 unit: Some(Unit::Requests),
                 per,
                 of: Counted::Account,
+                used: free.filter(|_| amount.is_some()).map(used),
                 until: date(self.rest, now),
+                resets_at: free.and_then(|free| free.resets_at),
             })),
             ..self
         }
@@ -111,11 +115,16 @@ impl Ruling {
     }
 }
 
-/// When a rest ends, if that is known.
+/// When a rest ends, if an answer or a calendar says so: how long one lasts that nothing advised is the
+/// rest's own affair (spec §11.2), and no bucket is closed for longer.
 pub(super) fn date(rest: Rest, now: Now) -> Option<SystemTime> {
     match rest {
-        Rest::For(length) | Rest::Unadvised(length) => Some(now.plus(length).wall),
+        Rest::For(length) => Some(now.plus(length).wall),
         Rest::Until(date) => Some(date),
-        Rest::None | Rest::Growing { .. } | Rest::UntilNextList | Rest::Doubling { .. } => None,
+        Rest::None
+        | Rest::Unadvised(_)
+        | Rest::Growing { .. }
+        | Rest::UntilNextList
+        | Rest::Doubling { .. } => None,
     }
 }

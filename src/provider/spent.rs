@@ -104,7 +104,9 @@ impl Case<'_> {
             unit: quota.unit,
             per,
             of,
+            used: None,
             until: date(rest, self.now),
+            resets_at: None,
         }
     }
 

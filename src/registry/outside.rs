@@ -76,8 +76,9 @@ pub struct TodayView {
 }
 
 impl Outside {
-    /// The key endpoint was asked.
-    pub fn key_said(&mut self, said: KeySaid, now: Now) {
+    /// The key endpoint was asked; `gives_back`: what it says of the day is news, and brings back what a
+    /// refusal said is gone.
+    pub fn key_said(&mut self, said: KeySaid, gives_back: bool, now: Now) {
         match said {
             KeySaid::Nothing => {}
             KeySaid::Refused { status } => {
@@ -88,7 +89,7 @@ impl Outside {
                 self.key = Some((None, now.wall));
                 self.reached_at = Some(now.wall);
                 if let Some(today) = today {
-                    self.tell(today, false, now);
+                    self.tell(today, false, gives_back, now);
                 }
             }
         }
@@ -123,18 +124,18 @@ impl Outside {
             (None, None) => None,
         };
         if let Some(today) = today {
-            self.tell(today, true, now);
+            self.tell(today, true, false, now);
         }
     }
 
-    fn tell(&mut self, today: Today, by_refusal: bool, now: Now) {
+    fn tell(&mut self, today: Today, by_refusal: bool, gives_back: bool, now: Now) {
         let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
         // The key endpoint lags behind: it gives nothing back that a refusal said is gone.
         let stands = |known: &Told| {
             !by_refusal
+                && !gives_back
                 && known.by_refusal
                 && known.resets_at == resets_at
-                && known.today.limit == today.limit
                 && known.today.remaining <= today.remaining
         };
         if !self.today.as_ref().is_some_and(stands) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::ledger::{
-    Ask, Correction, FreeQuota, Headroom, Ledger, Limit, LimitSource, Per, Refusal, Reservation,
+    Ask, Correction, FreeDay, Headroom, Ledger, Limit, LimitSource, Per, Refusal, Reservation,
     Slot, Terms, Unit, Used,
 };
 use free_llm_proxy::model::Candidate;
@@ -282,7 +282,7 @@ impl Day {
         }
         let (limit, used) = self.truths[0].day("a:free", at);
         let account = candidate("openrouter", "a:free").account;
-        let told = FreeQuota {
+        let told = FreeDay {
             per: Per::Day,
             limit,
             used,

@@ -285,7 +285,7 @@ fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
     let account = AccountId::clone(&world.candidates[0].account);
     let told = |world: &mut World, per, limit, used| {
         let now = world.now();
-        let told = FreeQuota {
+        let told = FreeDay {
             per,
             limit,
             used,
@@ -307,7 +307,7 @@ fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
     told(&mut world, Per::Day, 50, 48);
     assert_eq!(world.shown(), "48/50 stated");
     let now = world.now();
-    let gone = FreeQuota {
+    let gone = FreeDay {
         per: Per::Day,
         limit: 50,
         used: 50,
