@@ -173,17 +173,21 @@ impl Ledger {
         worst
     }
 
-    /// Whether a certain quota that all models of the candidate's account share keeps it from being asked for
-    /// anything.
+    /// The certain quota that keeps the candidate's account from being asked for anything, whichever of its
+    /// models; of several the one that does so longest.
     #[must_use]
-    pub fn is_out(&self, slot: Slot, now: Now) -> bool {
-        let of_line = self.line(slot).into_iter().flat_map(|line| &line.buckets);
-        let buckets = of_line.filter_map(|index| self.buckets.get(*index as usize));
-        let mut shared = buckets.filter(|bucket| bucket.of_all && !bucket.has_plenty(1));
-        shared.any(|bucket| {
-            let room = bucket.room(1, None, self.running.at(now));
-            matches!(room, Room::Out(_))
-        })
+    pub fn spent(&self, slot: Slot, now: Now) -> Option<BucketId> {
+        let at = self.running.at(now);
+        let returns = |index: &u32| {
+            let bucket = self.buckets.get(*index as usize)?;
+            let may_be = bucket.of_all && !bucket.has_plenty(1);
+            match may_be.then(|| bucket.room(1, None, at))? {
+                Room::Out(returns_in) => Some((returns_in.unwrap_or(Duration::MAX), *index)),
+                Room::Free | Room::Behind(_) | Room::Busy | Room::TooLarge => None,
+            }
+        };
+        let of_line = self.line(slot)?.buckets.iter().filter_map(returns);
+        of_line.max().map(|(_, index)| BucketId(index))
     }
 
     /// How long until the turn of the `nth` of requests like this one comes (1: the first), if all draw

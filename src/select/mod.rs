@@ -92,8 +92,8 @@ pub fn next<'s>(
     };
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
-    let shut = Shut::of(snapshot, known, now);
-    // Those whose account rests are looked at only where nobody else is found, for when they return.
+    let mut shut = Shut::default();
+    // Those whose account is out are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
         for placed in wants.preference.placed(snapshot, wants.needs) {
             let candidate = placed.candidate;
@@ -110,7 +110,9 @@ pub fn next<'s>(
             is_able = true;
             if wants.fit(&candidate.offer) {
                 fits = true;
-                round.looks_at(placed, snapshot, wants, known, now);
+                if round.looks_at(placed, snapshot, wants, known, now) {
+                    shut.look(candidate, snapshot, known, now);
+                }
             }
         }
         if let Some(best) = round.best {
@@ -208,7 +210,7 @@ impl<'s> Round<'s> {
     }
 
     /// Keeps what comes of an able candidate. What it costs is found first: who is not better than the
-    /// best is not looked at any further.
+    /// best is not looked at any further. Answers whether time has to bring it back.
     fn looks_at(
         &mut self,
         placed: Placed<'s>,
@@ -216,7 +218,7 @@ impl<'s> Round<'s> {
         wants: Wants<'_>,
         known: &Knowledge,
         now: Now,
-    ) {
+    ) -> bool {
         let Placed {
             candidate,
             tier,
@@ -224,7 +226,7 @@ impl<'s> Round<'s> {
         } = placed;
         let cost = total(cost_of(placed, snapshot, wants, known, now));
         if !Kept::gives_way(self.best, tier, cost) {
-            return;
+            return false;
         }
         let fate = fate(candidate, snapshot, wants, known, now);
         self.keeps(
@@ -236,6 +238,7 @@ impl<'s> Round<'s> {
             },
             fate,
         );
+        matches!(fate, Fate::Resting(_) | Fate::Spent { .. })
     }
 
     fn keeps(&mut self, new: Kept<'s>, fate: Fate) {

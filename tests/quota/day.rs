@@ -282,14 +282,9 @@ impl Day {
         }
         let (limit, used) = self.truths[0].day("a:free", at);
         let account = candidate("openrouter", "a:free").account;
-        let told = FreeDay {
-            per: Per::Day,
-            limit,
-            used,
-            by_refusal: false,
-        };
+        let told = FreeDay { limit, used };
         let now = self.now(at);
-        self.ledger.told_free_quota(&account, told, now);
+        self.ledger.told_free_day(&account, told, now);
     }
 
     fn end_all_until(&mut self, at: f64) {
@@ -397,6 +392,8 @@ impl Day {
                 wait: ends
                     .is_none()
                     .then(|| Duration::from_secs_f64(refused.wait)),
+                resets_at: None,
+                by_header: self.rows[row].provider == "openrouter",
             };
             self.ledger.refused(&reservation, refusal, now);
             self.ledger

@@ -23,6 +23,7 @@ mod s10_3_order;
 mod s10_4_refusals;
 mod s10_4_scopes;
 mod s10_5_ledger;
+mod s10_5_openrouter;
 mod s10_6_fields;
 mod s10_6_mended;
 mod s10_7_lists;

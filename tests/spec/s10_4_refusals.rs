@@ -9,11 +9,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc, ranking};
 use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, used_up};
+use crate::scripts::plenty;
 
 /// An account whose key is refused this often, and valid from then on.
 fn refused(times: usize) -> Script {
     let steps = vec![Step::from(Failure::UserNotFound); times];
-    abc().account(Plan::from(steps).then(PlanEnd::Ok))
+    let script = abc().account(Plan::from(steps).then(PlanEnd::Ok));
+    script.key(plenty())
 }
 
 #[tokio::test(start_paused = true)]
