@@ -334,16 +334,6 @@ fn s10_8_other_providers_appear_under_their_names() {
     }
 }
 
-fn said(limit: u64, used: u64, remaining: u64) -> KeySaid {
-    KeySaid::Accepted {
-        today: Some(Today {
-            limit,
-            used,
-            remaining,
-        }),
-    }
-}
-
 #[test]
 fn s3_the_upstream_has_a_name_where_it_is_known() {
     #[rustfmt::skip]

@@ -139,9 +139,10 @@ impl Bucket {
     /// How long until there is room for the `nth` of requests that need so much each (1: the first): as
     /// many as it holds go in one window. `None` where time alone brings none.
     pub(super) fn turn(&self, need: u64, nth: u64, at: Moment) -> Option<Duration> {
-        let number = self.numbers.now(at).filter(|number| {
-            number.source.is_certain() && self.kind.unit != Unit::AtOnce
-        });
+        let number = self
+            .numbers
+            .now(at)
+            .filter(|number| number.source.is_certain() && self.kind.unit != Unit::AtOnce);
         let Some(Number { amount, .. }) = number else {
             return Some(Duration::ZERO);
         };

@@ -73,6 +73,8 @@ impl Ruling {
         };
         let amount = free.map(|free| free.limit);
         let amount = amount.filter(|amount| Stated::is_plausible(*amount));
+        // A day's end beats a wait; of a minute the wait is all that is known of its end.
+        let advised = date(self.rest, now).filter(|_| per == Per::Minute);
         let used = |free: FreeRequests| free.limit.saturating_sub(free.remaining);
         Self {
             quota: self.quota.or(Some(Stated {
@@ -82,7 +84,7 @@ impl Ruling {
                 of: Counted::Account,
                 used: free.filter(|_| amount.is_some()).map(used),
                 until: date(self.rest, now),
-                resets_at: free.and_then(|free| free.resets_at),
+                resets_at: free.and_then(|free| free.resets_at).or(advised),
             })),
             ..self
         }

@@ -196,7 +196,13 @@ mod tests {
 
     #[test]
     fn s10_5_the_days_quota_comes_from_the_key_endpoint_or_a_refusal() {
-        let free = |limit, remaining| Some(FreeRequests { limit, remaining, resets_at: None });
+        let free = |limit, remaining| {
+            Some(FreeRequests {
+                limit,
+                remaining,
+                resets_at: None,
+            })
+        };
         let mut outside = Outside::default();
         assert_eq!(left(&outside, 0), None);
         outside.day_refused(None, at(0));

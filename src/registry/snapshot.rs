@@ -6,9 +6,7 @@ use std::time::SystemTime;
 
 use crate::learnt::Evidences;
 use crate::ledger::Slot;
-use crate::model::{
-    AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Tier,
-};
+use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Tier};
 
 /// One read of the lists, whole; nobody edits it.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed, Tally};
-use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
+use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer, Subject};
 use crate::registry::{Knowledge, RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
 use crate::select::{
@@ -245,7 +245,7 @@ fn wants_nothing(by: By<'_>) -> Wants<'_> {
 fn available(snapshot: &Snapshot, known: &Knowledge, now: Now) -> usize {
     // Who is left out is so in any order.
     let left_out = left_out(snapshot, wants_nothing(By::Rank), known, now);
-    let rests = |subject| known.rest_of(subject, now).is_some();
+    let rests = |subject: &Subject| known.rest_of(subject, now).is_some();
     let is_out = |why: &LeftOut| match why {
         LeftOut::Probing | LeftOut::Busy(_) => false,
         LeftOut::Account(whose) => rests(whose),

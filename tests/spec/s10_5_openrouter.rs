@@ -8,15 +8,10 @@ use serde_json::{Value, json};
 use simulator::{Failure, Plan, PlanEnd, Step};
 
 use crate::rig::{Rig, abc, ranking};
-use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, is_about, retry_after, used_up};
+use crate::s4_5_account::{
+    DAY, DAY_SOURCE, Shape, Told, is_about, retry_after, until_midnight, used_up,
+};
 use crate::scripts::free_day;
-
-/// Seconds until 00:00 UTC.
-fn until_midnight() -> u64 {
-    let now = Now::read().wall;
-    let left = next_end(Per::Day, Ends::Utc, now).duration_since(now);
-    left.unwrap().as_secs_f64().ceil() as u64
-}
 
 /// The key endpoint's requests that were seen.
 fn key_reads(rig: &Rig) -> usize {
@@ -49,10 +44,18 @@ async fn s10_5_what_the_key_endpoint_says_is_used_up_is_not_sent() {
     let ready = rig.get("/ready").await;
     let body = ready.json();
     assert_eq!(
-        (ready.status, &body["code"], &body["available"], &body["account"]["limit"]),
+        (
+            ready.status,
+            &body["code"],
+            &body["available"],
+            &body["account"]["limit"]
+        ),
         (503, &json!("quota_day"), &json!(0), &json!("day"))
     );
-    assert!(body["reason"].as_str().unwrap().contains("(50 of 50)"), "{body}");
+    assert!(
+        body["reason"].as_str().unwrap().contains("(50 of 50)"),
+        "{body}"
+    );
     tokio::time::sleep(Duration::from_secs(midnight + 1)).await;
     assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
 }
@@ -61,7 +64,11 @@ async fn s10_5_what_the_key_endpoint_says_is_used_up_is_not_sent() {
 async fn s10_5_the_key_endpoint_is_read_while_the_account_is_out_and_brings_it_back() {
     let rig = Rig::paused(abc().key(free_day(50, 50)), &[]).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let refused = || async { rig.chat(&Rig::hello()).await.is_error(503, "account_rate_limited") };
+    let refused = || async {
+        rig.chat(&Rig::hello())
+            .await
+            .is_error(503, "account_rate_limited")
+    };
     refused().await;
     tokio::time::sleep(Duration::from_secs(900)).await;
     assert_eq!(key_reads(&rig), 2, "one request has ended since");
@@ -91,7 +98,9 @@ async fn s10_5_a_rest_for_the_day_ends_once_the_key_endpoint_tells_of_more() {
         let script = script.account(Plan::from([refusal]).then(PlanEnd::Ok));
         let rig = Rig::paused(script, &[("MODELS_REFRESH_SEC", "3600")]).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        rig.chat(&Rig::hello()).await.is_error(503, "account_rate_limited");
+        rig.chat(&Rig::hello())
+            .await
+            .is_error(503, "account_rate_limited");
         rig.simulator.set_key(says);
         tokio::time::sleep(Duration::from_secs(301)).await;
         assert_eq!(rig.chat(&Rig::hello()).await.status, status, "{why}");
@@ -108,17 +117,24 @@ async fn s10_5_only_free_requests_draw_from_the_days_free_ones() {
     assert_eq!((answer.status, rig.asked().as_str()), (200, "maker/paid"));
     let ready = rig.get("/ready").await;
     assert_eq!((ready.status, &ready.json()["available"]), (200, &json!(1)));
-    assert_eq!(rig.get("/admin/state").await.json()["accounts"][0]["state"], "awake");
+    assert_eq!(
+        rig.get("/admin/state").await.json()["accounts"][0]["state"],
+        "awake"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn s10_5_what_a_refresh_leaves_ruled_out_is_named() {
-    let script = abc().key(free_day(2, 50)).account(Step::failure(Failure::DailyLimit));
+    let script = abc()
+        .key(free_day(2, 50))
+        .account(Step::failure(Failure::DailyLimit));
     let rig = Rig::paused(script, &[]).await;
     let none = rig.post("/admin/refresh", &Value::Null).await.json();
     assert_eq!(none["still_out"], json!([]));
     until_read(&rig).await;
-    rig.chat(&Rig::hello()).await.is_error(503, "account_rate_limited");
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
     rig.simulator.set_account(Step::ok("hello"));
     let now = Now::read().wall;
     let out = json!({
@@ -127,16 +143,28 @@ async fn s10_5_what_a_refresh_leaves_ruled_out_is_named() {
     });
     let rest = |told: &Value| told["still_out"][0]["reason"].clone();
     // Clearing a model ends no rest of its account.
-    let told = rig.post("/admin/clear", &json!({"model": "a:free"})).await.json();
+    let told = rig
+        .post("/admin/clear", &json!({"model": "a:free"}))
+        .await
+        .json();
     assert_eq!(rest(&told), "rate limited (HTTP 429)");
     assert_eq!(told["still_out"][1], out);
     assert_eq!(told["model"]["id"], "a:free");
-    for body in [json!({"account": "openrouter"}), json!({"account": true}), json!({"all": true})] {
+    for body in [
+        json!({"account": "openrouter"}),
+        json!({"account": true}),
+        json!({"all": true}),
+    ] {
         let told = rig.post("/admin/clear", &body).await.json();
         assert_eq!(told["still_out"], json!([out]), "{body}");
         assert_eq!(told["accounts"][0]["state"], "out", "{body}");
     }
     let told = rig.post("/admin/refresh", &Value::Null).await.json();
-    assert_eq!((&told["models"], &told["still_out"]), (&json!(3), &json!([out])));
-    rig.chat(&Rig::hello()).await.is_error(503, "account_rate_limited");
+    assert_eq!(
+        (&told["models"], &told["still_out"]),
+        (&json!(3), &json!([out]))
+    );
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
 }

@@ -1,7 +1,7 @@
 //! What upstreams are scripted to do, byte for byte, and what is checked in lines and answers.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use simulator::{Raw, RawPart, Step, Then};
 
 use crate::rig::{Answer, Rig, ranking};
@@ -103,7 +103,11 @@ pub fn is_utc(value: &Value) -> bool {
 pub fn free_day(used: u64, limit: u64) -> Step {
     let remaining = limit.saturating_sub(used);
     let requests = json!({"used": used, "limit": limit, "remaining": remaining});
-    Step::status(200, &[], json!({"data": {"free_model_daily_requests": requests}}))
+    Step::status(
+        200,
+        &[],
+        json!({"data": {"free_model_daily_requests": requests}}),
+    )
 }
 
 /// It says that there are more than any test needs.

@@ -5,7 +5,10 @@ use super::*;
 
 /// One account at OpenRouter, with these models.
 fn world(models: &[&str]) -> World {
-    let candidates: Vec<_> = models.iter().map(|m| ("openrouter", "openrouter", *m)).collect();
+    let candidates: Vec<_> = models
+        .iter()
+        .map(|m| ("openrouter", "openrouter", *m))
+        .collect();
     World::of(&candidates, &[])
 }
 
@@ -14,7 +17,8 @@ impl World {
     fn key_says(&mut self, limit: u64, used: u64) -> bool {
         let account = AccountId::clone(&self.candidates[0].account);
         let now = self.now();
-        self.ledger.told_free_day(&account, FreeDay { limit, used }, now)
+        self.ledger
+            .told_free_day(&account, FreeDay { limit, used }, now)
     }
 
     /// A refusal's headers tell of a window: its limit, what is used, in how many seconds it is reset.
@@ -77,7 +81,8 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
         (&[(50, 48)],                                                "50/50 stated",   false),
         (&[(50, 2), (50, 48)],                                       "50/50 stated",   false),
         (&[(50, 48), (50, 2)],                                       "2/50 stated",    true),
-        (&[(50, 2)],                                                 "2/50 stated",    true),
+        // The refused one may not be among them.
+        (&[(50, 2)],                                                 "3/50 stated",    true),
         (&[(1000, 50)],                                              "50/1000 stated", true),
         (&[(1000, 1000)],                                            "1000/1000 stated", false),
         (&[(20, 10)],                                                "50/20 stated",   false),
@@ -93,7 +98,11 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
         for (limit, used) in says {
             gives_back = world.key_says(*limit, *used);
         }
-        assert_eq!((world.shown().as_str(), gives_back), (shown, expected), "row {which}");
+        assert_eq!(
+            (world.shown().as_str(), gives_back),
+            (shown, expected),
+            "row {which}"
+        );
         assert_eq!(world.room(0) == "free", expected, "row {which}");
     }
 }

@@ -129,7 +129,9 @@ impl<'a> View<'a> {
         });
         let candidates = candidates.map(|awake| &awake.candidate.offer.public_id);
         let models = state.list.iter().flat_map(|list| &list.models);
-        let models: HashMap<_, _> = models.map(|state| (Arc::as_ptr(&state.offer), state)).collect();
+        let models: HashMap<_, _> = models
+            .map(|state| (Arc::as_ptr(&state.offer), state))
+            .collect();
         let left_out = explained.left_out.iter().map(|(candidate, why)| {
             let is_it = |one: &&ThroughState| one.account == candidate.account;
             let model = models.get(&Arc::as_ptr(&candidate.offer));

@@ -20,12 +20,12 @@ use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::App;
-use crate::clock::rfc3339;
-use crate::list::Refreshed;
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::state::State;
+use crate::clock::rfc3339;
+use crate::list::Refreshed;
 use still_out::{StillOut, still_out};
 use view::StateView;
 

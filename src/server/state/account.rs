@@ -108,7 +108,9 @@ impl AccountState {
             rest: rest.map(|view| RestState::of(view, now)),
             limit: match is {
                 AccountIs::KeyRefused => limit,
-                AccountIs::Awake | AccountIs::Resting | AccountIs::Out => full.map(limit_of).or(limit),
+                AccountIs::Awake | AccountIs::Resting | AccountIs::Out => {
+                    full.map(limit_of).or(limit)
+                }
             },
             requests: match full {
                 Some(full) => of_bucket(full),

@@ -274,7 +274,7 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"1","X-RateLimit-Reset":"90","Retry-After":"60"}}}}"#.into(),
             Some(Stated { used: Some(49), resets_at: Some(now().wall + Duration::from_secs(90)), ..stated(Some(50), Some(Requests), Per::Day, Account, Some(60)) })),
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-min","metadata":{"headers":{"X-RateLimit-Limit":"0","Retry-After":"60"}}}}"#.into(),
-            Some(stated(None, Some(Requests), Per::Minute, Account, Some(60)))),
+            Some(Stated { resets_at: Some(now().wall + Duration::from_secs(60)), ..stated(None, Some(Requests), Per::Minute, Account, Some(60)) })),
         ("openrouter", 429, "{}".into(),                                         None),
         ("groq", 429, "{}".into(),                                               None),
         ("groq", 503, groq("tokens per day (TPD)", "Limit 5"),                   None),
