@@ -2,7 +2,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
 use crate::clock::Now;
-use crate::provider::{KeySaid, Today};
 use crate::redact::Secret;
 use crate::registry::{FailedRead, There};
 use crate::upstream::Unreachable;
