@@ -11,7 +11,7 @@ use super::beyond::Beyond;
 use super::count::Count;
 use super::numbers::{Number, Numbers};
 use super::time::{Moment, Until};
-use super::{Counted, Ends, LimitSource, Per, Unit};
+use super::{Counted, Ends, FreeDay, LimitSource, Per, Unit};
 use crate::model::{AccountId, ModelId, ProviderId};
 
 /// Who draws from a bucket.
@@ -58,8 +58,8 @@ pub(super) struct Bucket {
     /// All that was ever drawn, and how much of it when the key endpoint last told of it.
     drawn: u64,
     drawn_when_told: u64,
-    /// How much of this window that said is used.
-    told: Option<(u64, Until)>,
+    /// What that said of this window.
+    told: Option<(FreeDay, Until)>,
     /// A refusal said how much is used, which holds until then.
     refused: Option<Until>,
     /// The first reservation that draws from it.

@@ -189,8 +189,7 @@ impl Ledger {
     /// Answers whether that brings back some that were known to be gone.
     pub fn told_free_day(&mut self, account: &AccountId, told: FreeDay, now: Now) -> bool {
         let at = self.running.advance(now);
-        let FreeDay { limit, used } = told;
-        if limit == 0 {
+        if told.limit == 0 {
             return false;
         }
         let kind = Kind {
@@ -201,7 +200,7 @@ impl Ledger {
         };
         let index = self.bucket(Whose::Account(account.clone()), kind);
         let bucket = self.buckets.get_mut(index as usize);
-        let gives_back = bucket.is_some_and(|bucket| bucket.endpoint(limit, used, at));
+        let gives_back = bucket.is_some_and(|bucket| bucket.endpoint(told, at));
         self.link();
         gives_back
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use explain::{Awake, LeftOut, awake, left_out};
 pub use price::By;
 pub use turn::{USUAL, first_return};
-pub use unavailable::{Ruled, Unavailable, ruled};
+pub use unavailable::{AGREES, Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;

@@ -166,7 +166,7 @@ impl Unavailable {
 }
 
 /// Ends closer together than this are one, told by a date and by a length of time.
-const AGREES: Duration = Duration::from_secs(1);
+pub const AGREES: Duration = Duration::from_secs(1);
 
 /// Who stands for all where each able candidate is ruled out by its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,7 +240,7 @@ fn spent(
         | Headroom::TooLarge { .. } => None,
     };
     match (rests, quota) {
-        (Some(rests), Some(quota)) if quota.1 >= rests.1 + AGREES => Some(quota),
+        (Some(rests), Some(quota)) if quota.1 >= rests.1.saturating_add(AGREES) => Some(quota),
         (rests, quota) => rests.or(quota),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Bucket, share};
+use crate::ledger::FreeDay;
 use crate::ledger::beyond::Beyond;
 use crate::ledger::time::{Moment, Until};
 
@@ -85,23 +86,28 @@ impl Bucket {
 
     /// The key endpoint tells how much there is, and how much is used. It lags behind: what was drawn since
     /// it last told may not be in it, and it takes nothing back that a refusal said is gone, unless its limit
-    /// is higher than what was stated, or its own count is lower than before. Answers whether it takes
-    /// something back so.
-    pub(in crate::ledger) fn endpoint(&mut self, limit: u64, used: u64, at: Moment) -> bool {
+    /// is higher than it was, or its count lower. Answers whether it takes something back so.
+    pub(in crate::ledger) fn endpoint(&mut self, told: FreeDay, at: Moment) -> bool {
+        let FreeDay { limit, used } = told;
         let ends = self.count.window_ends(at);
         let before = self.told.filter(|(_, until)| !until.is_past(at));
-        let is_less = before.is_some_and(|(before, _)| used < before);
-        let is_more = self.numbers.stated(at).is_some_and(|known| limit > known);
+        let before = before.map(|(before, _)| before);
+        let stated = self.numbers.stated(at);
+        let is_less = before.is_some_and(|before| used < before.used);
+        let is_more = stated.is_some_and(|stated| limit > stated)
+            && before.is_none_or(|before| limit > before.limit);
         let gives_back = is_less || is_more;
-        self.told = Some((used, ends));
-        self.numbers.until(limit, ends);
-        let since_told = self.drawn.saturating_sub(self.drawn_when_told);
-        self.drawn_when_told = self.drawn;
-        let ours = self.used(at).min(used.saturating_add(since_told));
+        self.told = Some((told, ends));
         if gives_back {
             self.refused = None;
         }
-        if self.refused.is_some_and(|until| !until.is_past(at)) {
+        let stands = self.refused.is_some_and(|until| !until.is_past(at));
+        let refused = stated.filter(|_| stands).unwrap_or(limit);
+        self.numbers.until(limit.min(refused), ends);
+        let since_told = self.drawn.saturating_sub(self.drawn_when_told);
+        self.drawn_when_told = self.drawn;
+        let ours = self.used(at).min(used.saturating_add(since_told));
+        if stands {
             self.at_least(used, None, at);
         } else {
             let used = used.max(ours);

@@ -105,6 +105,12 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
         );
         assert_eq!(world.room(0) == "free", expected, "row {which}");
     }
+    // The refusal's number is another than the key endpoint's, which says the same as before: that is no news.
+    let mut world = world(&["a:free"]);
+    world.key_says(50, 2);
+    world.is_refused(Per::Day, 20, 20, None);
+    assert!(!world.key_says(50, 30));
+    assert_eq!(world.room(0), format!("out {}", 12 * HOUR));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::clock::Now;
 use crate::ledger::{BucketView, Per, Unit};
 use crate::model::{AccountId, ModelId, Subject};
 use crate::registry::{Knowledge, Rests, Snapshot, Standing};
+use crate::select::AGREES;
 use crate::server::accounts::{Facts, KeyFacts};
 use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
@@ -94,7 +95,8 @@ impl AccountState {
         let rests_until = rest.map(|rest| rest.wake.date(now));
         let full_until = full.and_then(|bucket| bucket.resets_at);
         // Of a rest and a quota the one that ends later is why.
-        let full = full.filter(|_| limit.is_none() || full_until > rests_until);
+        let is_later = full_until.and_then(|at| at.checked_sub(AGREES)) > rests_until;
+        let full = full.filter(|_| limit.is_none() || is_later);
         let of_bucket = |full: &BucketView| (full.unit == Unit::Requests).then_some(full.limit);
         let free_requests = out.and_then(|out| out.free_requests);
         let in_use = facts.as_ref().and_then(|facts| facts.in_use(known, now));
@@ -104,7 +106,10 @@ impl AccountState {
             facts,
             is,
             probing,
-            until: rests_until.max(full_until),
+            until: match full {
+                Some(_) => rests_until.max(full_until),
+                None => rests_until,
+            },
             rest: rest.map(|view| RestState::of(view, now)),
             limit: match is {
                 AccountIs::KeyRefused => limit,
