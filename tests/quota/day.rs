@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::ledger::{
-    Ask, Correction, FreeDay, Headroom, Ledger, Limit, LimitSource, Per, Refusal, Reservation,
-    Slot, Terms, Unit, Used,
+    Ask, Correction, FreeDay, Headroom, Ledger, Limit, LimitSource, Refusal, Reservation, Slot,
+    Terms, Unit, Used,
 };
 use free_llm_proxy::model::Candidate;
 
