@@ -75,8 +75,9 @@ fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
 
 #[test]
 fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_count() {
+    type Row<'a> = (&'a [(u64, u64)], &'a str, bool);
     #[rustfmt::skip]
-    let rows: [(&[(u64, u64)], &str, bool); 8] = [
+    let rows: [Row<'_>; 8] = [
         // what the key endpoint says after the refusal at 50 of 50   then shown       whether it gives back
         (&[(50, 48)],                                                "50/50 stated",   false),
         (&[(50, 2), (50, 48)],                                       "50/50 stated",   false),
