@@ -43,11 +43,9 @@ pub struct KeyTask {
 impl KeyTask {
     /// Asks whenever it is due; never ends.
     pub async fn run(self) {
-        let attempts = || self.traffic.read(|live| live.attempts());
         let mut refused = false;
         loop {
-            let asked = attempts();
-            self.until_due(asked).await;
+            self.until_due().await;
             let (said, asked) = self.ask().await;
             self.registry.key_said(self.keys.id(), said, Now::read());
             let refused_before = std::mem::replace(&mut refused, is_refused(said));
@@ -64,13 +62,16 @@ impl KeyTask {
         }
     }
 
-    /// Waits for a read of the list, or for five minutes in which a model was asked.
-    async fn until_due(&self, asked_before: u64) {
+    /// Waits for a read of the list, or for five minutes in which a request ended: while the account is ruled
+    /// out none is sent, and it is the endpoint that tells when it may be asked again.
+    async fn until_due(&self) {
+        let ended = || self.traffic.read(|live| live.ended());
+        let before = ended();
         loop {
             tokio::select! {
                 () = self.list_read.notified() => return,
                 () = tokio::time::sleep(PERIOD) => {
-                    if self.traffic.read(|live| live.attempts()) != asked_before {
+                    if ended() != before {
                         return;
                     }
                 }

@@ -21,6 +21,9 @@ export async function eventually(ask, what, limitMs = 8000) {
   }
 }
 
+/** More free requests of the day than all checks need: the proxy asks for no more than it is told of. */
+const PLENTY = { status: { status: 200, body: { data: { free_model_daily_requests: { used: 2, limit: 1000, remaining: 998 } } } } };
+
 /** The script's step for a 429 of one model. */
 export const limited = (seconds) => ({ failure: { name: 'provider_limit_retry_after', retry_after: seconds } });
 /** An answer at a pace that can be watched. */
@@ -76,7 +79,9 @@ export class Demo {
   /** From here on the simulated world follows `script`, and every model is awake. */
   async situation(script = {}, models = null) {
     const list = models && { list: { status: { status: 200, body: { updatedAt: this.sample.updatedAt, models } } } };
-    const put = await fetch(`${this.simulator}/script`, { method: 'PUT', body: JSON.stringify({ ...script, ...list }) });
+    // Where a key is wrong, its endpoint says so too.
+    const day = script.upstream_key ? {} : { key: PLENTY };
+    const put = await fetch(`${this.simulator}/script`, { method: 'PUT', body: JSON.stringify({ ...day, ...script, ...list }) });
     if (!put.ok) throw new Error(`the simulator refused the script: ${await put.text()}`);
     const refreshed = await this.post('/admin/refresh', {});
     if (!refreshed.ok) throw new Error(`the list could not be read: ${await refreshed.text()}`);

@@ -214,7 +214,9 @@ fn somebody_may_do_better(
 /// What is told while all are ruled out by their accounts: of several `why`, counted. The upstream's own
 /// words are told again where there is one.
 fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Knowledge, now: Now) -> Refusal {
+    // Where its quota returns later, that is what is told.
     let rest = known.rest_of(ruled.candidate.of_account(), now);
+    let rest = rest.filter(|_| ruled.bucket.is_none());
     let out = rest.and_then(|rest| rest.because.out_of.as_ref());
     let retry_after = seconds(ruled.left);
     match (out.and_then(|out| out.answer.as_ref()), ruled.limit) {

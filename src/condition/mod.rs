@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::live::{How, Streak};
 use crate::model::ModelId;
-use crate::registry::{Outside, TodayView};
+use crate::registry::Outside;
 use crate::select::Unavailable;
 use crate::upstream::Unreachable;
 use crate::verdict::AccountLimit;
@@ -41,10 +41,8 @@ pub struct Known<'a> {
     pub accounts: Tally,
     /// The one account is OpenRouter's.
     pub openrouter_alone: bool,
-    /// What is used up, until when, and how many requests it was, while the one account rests.
+    /// What is used up, until when, and how many requests it was, while the one account is out.
     pub account: Option<(AccountLimit, SystemTime, Option<u64>)>,
-    /// The free requests of this day, if known.
-    pub today: Option<TodayView>,
     /// What the outside services said about themselves.
     pub outside: &'a Outside,
     /// The failures since the last good answer.
@@ -324,30 +322,14 @@ fn account(known: &Known<'_>) -> Option<Condition> {
         limit,
         until,
     };
-    match known.account {
-        Some((AccountLimit::Day, until, limit)) => return Some(gone(Quota::Day, limit, until)),
-        Some((AccountLimit::Minute, until, limit)) => {
-            return Some(gone(Quota::Minute, limit, until));
-        }
-        Some((AccountLimit::Quota, until, limit)) => {
-            return Some(gone(Quota::Other, limit, until));
-        }
-        Some((AccountLimit::Credit, until, _)) => {
-            let until = Some(until);
-            return Some(Condition::NoCredit { until });
-        }
-        Some((AccountLimit::Key, ..)) => return Some(Condition::KeyRefused { status: None }),
-        None => {}
-    }
-    if let Some(view) = known.today
-        && view.today.remaining == 0
-        && !view.by_refusal
-        // An answer since then is better evidence.
-        && known.last_answer.as_ref().is_none_or(|(_, at)| *at < view.at)
-    {
-        return Some(gone(Quota::Day, Some(view.today.limit), view.resets_at));
-    }
-    None
+    let (limit, until, requests) = known.account?;
+    Some(match limit {
+        AccountLimit::Day => gone(Quota::Day, requests, until),
+        AccountLimit::Minute => gone(Quota::Minute, requests, until),
+        AccountLimit::Quota => gone(Quota::Other, requests, until),
+        AccountLimit::Credit => Condition::NoCredit { until: Some(until) },
+        AccountLimit::Key => Condition::KeyRefused { status: None },
+    })
 }
 
 /// This is known from the catalogue before any request, and from the models once they were asked.

@@ -2,7 +2,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
 use crate::clock::Now;
-use crate::provider::{KeySaid, Today};
 use crate::redact::Secret;
 use crate::registry::{FailedRead, There};
 use crate::upstream::Unreachable;
@@ -56,7 +55,6 @@ fn fine(outside: &Outside) -> Known<'_> {
         },
         openrouter_alone: true,
         account: None,
-        today: None,
         outside,
         streak: None,
         last_answer: None,
@@ -139,11 +137,6 @@ fn s3_the_state_becomes_one_sentence_and_is_ready_or_not() {
             "quota_day bad",              "The free requests of today are used up (1000 of 1000); they are back in 7 h 42 min, at 15:58 UTC.", ""),
         ("the minute's",                |_, k| k.account = Some((AccountLimit::Minute, at(1042), None)),
             "quota_minute bad",           "The free requests of this minute are used up; they are back in 42 s, at 08:17 UTC.", ""),
-        ("the key endpoint says so too", |o, k| { o.key_said(said(50, 50, 0), Now { wall: at(900), ..now() }); k.today = o.today(now()); },
-            "quota_day bad",              "The free requests of today are used up (50 of 50); they are back in 15 h 44 min, at 00:00 UTC.", MORE),
-        ("it lags, an answer came",     |o, k| { o.key_said(said(50, 50, 0), Now { wall: at(900), ..now() }); k.today = o.today(now()); k.last_answer = Some((id("a:free"), at(901))); },
-            "answering good ready",       "Requests are being answered: a:free is asked first; the last answer was by a:free at 08:15:01 UTC.", ""),
-        ("two are left",                |o, k| { o.key_said(said(50, 48, 2), Now { wall: at(900), ..now() }); k.today = o.today(now()); }, "ready good ready", ANSWERED, ""),
         ("no credit",                   |_, k| k.account = Some((AccountLimit::Credit, at(1240), None)),
             "no_credit bad",              "The account at OpenRouter is out of credit (HTTP 402), which blocks free models too; it is asked again in 4 min, at 08:20 UTC.",
                                           "Add credit at https://openrouter.ai/settings/credits, then refresh the list."),
@@ -337,16 +330,6 @@ fn s10_8_other_providers_appear_under_their_names() {
             !format!("{:?}", got.about).contains("OpenRouter"),
             "{sentence}"
         );
-    }
-}
-
-fn said(limit: u64, used: u64, remaining: u64) -> KeySaid {
-    KeySaid::Accepted {
-        today: Some(Today {
-            limit,
-            used,
-            remaining,
-        }),
     }
 }
 

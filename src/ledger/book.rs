@@ -205,6 +205,23 @@ impl Ledger {
         })
     }
 
+    /// The certain quota that keeps the candidate's account from being asked for anything, whichever of its
+    /// models; of several the one that does so longest.
+    #[must_use]
+    pub fn spent(&self, slot: Slot, now: Now) -> Option<BucketId> {
+        let at = self.running.at(now);
+        let returns = |index: &u32| {
+            let bucket = self.buckets.get(*index as usize)?;
+            let may_be = bucket.of_all && !bucket.has_plenty(1);
+            match may_be.then(|| bucket.room(1, None, at))? {
+                Room::Out(returns_in) => Some((returns_in.unwrap_or(Duration::MAX), *index)),
+                Room::Free | Room::Behind(_) | Room::Busy | Room::TooLarge => None,
+            }
+        };
+        let of_line = self.line(slot)?.buckets.iter().filter_map(returns);
+        of_line.max().map(|(_, index)| BucketId(index))
+    }
+
     /// How long until the turn of the `nth` of requests like this one comes (1: the first), if all draw
     /// from this candidate's buckets; `None` where time alone brings it never.
     #[must_use]
@@ -272,11 +289,12 @@ impl Ledger {
         let real = line.ratio.settle(ask, charge, used);
         self.each_bucket(slot, |bucket| {
             let unit = bucket.kind.unit;
-            if bucket.since < number {
+            let drew = bucket.since < number;
+            if drew {
                 bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
             }
             if succeeded {
-                bucket.succeeded(at);
+                bucket.succeeded(if drew { real.of(unit) } else { 0 }, at);
             }
         });
     }

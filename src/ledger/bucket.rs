@@ -1,13 +1,17 @@
 //! One bucket: a count, the numbers that bound it, and what others have used of it.
 
+mod told;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+pub(super) use told::{Refused, Told};
 
 use super::beyond::Beyond;
 use super::count::Count;
 use super::numbers::{Number, Numbers};
 use super::time::{Moment, Until};
-use super::{Counted, Ends, LimitSource, Per, Unit};
+use super::{Counted, Ends, FreeDay, LimitSource, Per, Unit};
 use crate::model::{AccountId, ModelId, ProviderId};
 
 /// Who draws from a bucket.
@@ -41,30 +45,6 @@ pub(super) enum Room {
     TooLarge,
 }
 
-/// What is known of a bucket's state from outside.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
-    /// So much is used by all that draw from it.
-    pub(super) used: u64,
-    /// Of that, what the request that it was told to has drawn.
-    pub(super) own: u64,
-    /// When all of it is back, where that was told.
-    pub(super) reset: Option<Duration>,
-    /// It is known to come back steadily until then.
-    pub(super) steadily: bool,
-}
-
-/// What a refusal tells of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refused {
-    pub(super) limit: u64,
-    /// `None`: all of it, more or less.
-    pub(super) used: Option<u64>,
-    /// What the request that was refused would have drawn.
-    pub(super) own: u64,
-    pub(super) wait: Option<Duration>,
-}
-
 /// A bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
@@ -78,10 +58,14 @@ pub(super) struct Bucket {
     /// All that was ever drawn, and how much of it when the key endpoint last told of it.
     drawn: u64,
     drawn_when_told: u64,
+    /// What that said of this window.
+    told: Option<(FreeDay, Until)>,
     /// A refusal said how much is used, which holds until then.
     refused: Option<Until>,
     /// The first reservation that draws from it.
     pub(super) since: u64,
+    /// Every listed model of its account draws from it.
+    pub(super) of_all: bool,
     /// No less than what is used now or later, and no more than what is ever allowed: where these leave
     /// room, nothing else need be looked at.
     used_at_most: u64,
@@ -99,8 +83,10 @@ impl Bucket {
             beyond: None,
             drawn: 0,
             drawn_when_told: 0,
+            told: None,
             refused: None,
             since,
+            of_all: false,
             used_at_most: 0,
             allowed_at_least: u64::MAX,
         }
@@ -148,30 +134,19 @@ impl Bucket {
         if self.kind.unit == Unit::AtOnce {
             return Room::Busy;
         }
-        if source.is_certain() && !self.lags_behind(source) {
+        if source.is_certain() {
             return Room::Out(self.until(amount.saturating_sub(need), at));
         }
         Room::Behind(source)
     }
 
-    /// What `OpenRouter` tells of its free requests lags behind, and it may be all there is: its own
-    /// refusal is what rests it, and until then it is asked last.
-    fn lags_behind(&self, source: LimitSource) -> bool {
-        match &self.whose {
-            Whose::Account(account) | Whose::Model(account, _) => {
-                source == LimitSource::Stated && account.provider.is_openrouter()
-            }
-            Whose::Address(_) => false,
-        }
-    }
-
     /// How long until there is room for the `nth` of requests that need so much each (1: the first): as
     /// many as it holds go in one window. `None` where time alone brings none.
     pub(super) fn turn(&self, need: u64, nth: u64, at: Moment) -> Option<Duration> {
-        let number = self.numbers.now(at).filter(|number| {
-            let rules_out = number.source.is_certain() && !self.lags_behind(number.source);
-            rules_out && self.kind.unit != Unit::AtOnce
-        });
+        let number = self
+            .numbers
+            .now(at)
+            .filter(|number| number.source.is_certain() && self.kind.unit != Unit::AtOnce);
         let Some(Number { amount, .. }) = number else {
             return Some(Duration::ZERO);
         };
@@ -242,130 +217,13 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// It succeeded: if that was beyond a number which is no certain one, so much is allowed in this
-    /// window.
-    pub(super) fn succeeded(&mut self, at: Moment) {
+    /// It succeeded, and drew so much: if that was beyond a number which is no certain one, so much is
+    /// allowed in this window.
+    pub(super) fn succeeded(&mut self, drew: u64, at: Moment) {
         if self.kind.unit != Unit::AtOnce {
+            self.count.answered(drew, at);
             let proven = self.used(at).saturating_sub(self.pending);
             self.numbers.raise(proven, self.count.window_ends(at), at);
-        }
-    }
-
-    /// Quota headers beside an answer, or the key endpoint, tell how much is used.
-    pub(super) fn believe(&mut self, told: Told, at: Moment) {
-        let others_under_way = self.pending.saturating_sub(told.own);
-        let believed = told.used.saturating_add(others_under_way);
-        let until = match told.reset {
-            Some(reset) => {
-                // By then all is back, whenever we used it. A set limit counts what we did ourselves.
-                if !self.numbers.is_set() {
-                    let settled = self.count.used(at).saturating_sub(self.pending);
-                    self.count.give_back(settled, at);
-                }
-                Until::Running(at.running.saturating_add(reset))
-            }
-            None => self.count.window_ends(at),
-        };
-        let ours = self.count.used(at);
-        self.beyond = Beyond::new(believed.saturating_sub(ours), until);
-        if told.steadily || self.refills(told, at) {
-            self.beyond = self.beyond.map(|others| others.refilling(at));
-        }
-        if !self.numbers.is_set() {
-            let too_many = ours.saturating_sub(believed);
-            self.count.give_back(too_many, at);
-        }
-        self.tidy(at);
-    }
-
-    /// Whether the provider fills it up all the time, as Groq and Cerebras do: then the reset that it tells
-    /// is the share of the window that filling up what is used takes.
-    fn refills(&self, told: Told, at: Moment) -> bool {
-        let (Some((used, _)), Some(reset)) = (self.share_of(told.used, at), told.reset) else {
-            return false;
-        };
-        let expected = self.kind.per.length().as_secs_f64() * used;
-        let apart = (reset.as_secs_f64() - expected).abs();
-        self.kind.ends.is_none() && apart <= 1.0 + 0.02 * expected
-    }
-
-    /// At least so much is used of this window: what is known already is not taken back.
-    fn at_least(&mut self, used: u64, until: Option<Duration>, at: Moment) {
-        let until = match until {
-            Some(until) => Until::Running(at.running.saturating_add(until)),
-            None => self.count.window_ends(at),
-        };
-        if used > self.used(at) {
-            let others = used.saturating_sub(self.count.used(at));
-            self.beyond = Beyond::new(others, until);
-        }
-        self.tidy(at);
-    }
-
-    /// The key endpoint tells how much is used. It lags behind: what was drawn since it last told may not
-    /// be in it, and it takes nothing back that a refusal said is gone, unless its limit is a new one.
-    pub(super) fn endpoint(&mut self, used: u64, is_new: bool, at: Moment) {
-        let since_told = self.drawn.saturating_sub(self.drawn_when_told);
-        self.drawn_when_told = self.drawn;
-        let ours = self.used(at).min(used.saturating_add(since_told));
-        if is_new {
-            self.refused = None;
-        }
-        if self.refused.is_some_and(|until| !until.is_past(at)) {
-            self.at_least(used, None, at);
-        } else {
-            let used = used.max(ours);
-            let told = Told {
-                used,
-                // All that is under way is counted already.
-                own: self.pending,
-                reset: None,
-                steadily: false,
-            };
-            self.believe(told, at);
-        }
-    }
-
-    /// A refusal tells how much of this window is used, and how long to wait.
-    pub(super) fn refused(&mut self, told: Refused, at: Moment) {
-        let Refused {
-            limit,
-            used,
-            own,
-            wait,
-        } = told;
-        let told_used = used.map(|used| used.min(limit));
-        if self.kind.ends.is_some() {
-            // The day's end beats a short wait.
-            self.at_least(told_used.unwrap_or(limit), None, at);
-            self.refused = Some(self.count.window_ends(at));
-        } else if let Some(wait) = wait {
-            if self.numbers.is_set() {
-                return self.at_least(told_used.unwrap_or(limit), Some(wait), at);
-            }
-            // Quotas that roll fill up steadily, so that there is room for this one after the wait: use and
-            // wait tell the pace or, where no use is told, the window's pace and the wait tell the use.
-            let length = self.kind.per.length();
-            let (used, back_in) = match told_used {
-                Some(used) => {
-                    let missing = used.saturating_add(own).saturating_sub(limit).max(1);
-                    let back_in = wait.as_secs_f64() * share(used, missing);
-                    (used, back_in.min(length.as_secs_f64()))
-                }
-                None => {
-                    let returns = part(limit, wait.as_secs_f64() / length.as_secs_f64().max(1e-3));
-                    let used = limit.saturating_sub(own).saturating_add(returns).min(limit);
-                    (used, length.as_secs_f64() * share(used, limit))
-                }
-            };
-            let told = Told {
-                used,
-                // It was refused, so it is not among what is used.
-                own: 0,
-                reset: Some(Duration::from_secs_f64(back_in)),
-                steadily: true,
-            };
-            self.believe(told, at);
         }
     }
 
@@ -406,6 +264,7 @@ impl Bucket {
     pub(super) fn tidy(&mut self, at: Moment) {
         self.beyond = self.beyond(at);
         self.refused = self.refused.filter(|until| !until.is_past(at));
+        self.told = self.told.filter(|(_, until)| !until.is_past(at));
         self.numbers.tidy(at);
         let others = self.beyond.map_or(0, Beyond::at_most);
         self.used_at_most = self.count.at_most().saturating_add(others);
@@ -416,14 +275,4 @@ impl Bucket {
 #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
 fn share(used: u64, amount: u64) -> f64 {
     used as f64 / amount.max(1) as f64
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a part need not be exact, and a float cast saturates"
-)]
-fn part(amount: u64, share: f64) -> u64 {
-    (amount as f64 * share) as u64
 }

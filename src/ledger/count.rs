@@ -18,9 +18,11 @@ pub(super) enum Count {
     Fixed {
         per: Per,
         ends: Ends,
-        /// The one that `used` was used in.
+        /// The one that `used` was used in; it ends when an answer said so, where one did.
         window: Option<Window>,
         used: u64,
+        /// What of it was answered well.
+        well: u64,
     },
 }
 
@@ -34,6 +36,7 @@ impl Count {
                 ends,
                 window: None,
                 used: 0,
+                well: 0,
             },
         }
     }
@@ -54,6 +57,38 @@ impl Count {
                 let is_over = window.is_some_and(|window| window.end <= at.wall);
                 if is_over { 0 } else { *used }
             }
+        }
+    }
+
+    /// What of a fixed window's use was answered well. Of one that rolls that shows nothing: what came back
+    /// meanwhile may be among it.
+    pub(super) fn well(&self, at: Moment) -> u64 {
+        match self {
+            Self::UnderWay(_) | Self::Rolling(_) => 0,
+            Self::Fixed { window, well, .. } => {
+                let is_over = window.is_some_and(|window| window.end <= at.wall);
+                if is_over { 0 } else { *well }
+            }
+        }
+    }
+
+    /// So much was answered well.
+    pub(super) fn answered(&mut self, amount: u64, at: Moment) {
+        self.roll(at);
+        if let Self::Fixed { well, .. } = self {
+            *well = well.saturating_add(amount);
+        }
+    }
+
+    /// An answer said when this window of the calendar ends.
+    pub(super) fn ends_at(&mut self, end: SystemTime, at: Moment) {
+        self.roll(at);
+        if let Self::Fixed {
+            window: Some(window),
+            ..
+        } = self
+        {
+            window.end = end;
         }
     }
 
@@ -149,11 +184,12 @@ impl Count {
             ends,
             window: known,
             used,
+            well,
         } = self
             && known.is_none_or(|known| at.wall < known.start || known.end <= at.wall)
         {
             if known.is_some_and(|known| known.end <= at.wall) {
-                *used = 0;
+                (*used, *well) = (0, 0);
             }
             *known = Some(window(*per, *ends, at.wall));
         }

@@ -1,7 +1,8 @@
 //! What answers teach the ledger: quota headers, refusals, `OpenRouter`'s key endpoint; and what an
 //! operator's word makes it forget (spec §10.5).
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::book::MOST_BUCKETS;
 use super::bucket::{Bucket, Kind, Refused, Told, Whose};
@@ -9,7 +10,10 @@ use super::headers::Correction;
 use super::listing::whose;
 use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Stated, Unit};
 use crate::clock::Now;
-use crate::model::AccountId;
+use crate::model::{AccountId, ProviderId};
+
+/// The ids whose requests count as free at `OpenRouter`; only with `ALLOW_PAID` are there others.
+const FREE_IDS: [&str; 2] = ["*:free", "openrouter/free"];
 
 /// A refusal whose text or headers name the quota that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +32,19 @@ pub struct Refusal {
     pub spent: bool,
     /// How long to wait, where it says so; not shorter than the account rests for it.
     pub wait: Option<Duration>,
+    /// When the window ends, where it says so.
+    pub resets_at: Option<SystemTime>,
+    /// Its number is a header's, which raises what was stated as well as it lowers it.
+    pub by_header: bool,
 }
 
-/// The free requests of a day or a minute at `OpenRouter`.
+/// The free requests of a day at `OpenRouter`, as its key endpoint tells of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FreeQuota {
-    /// [`Per::Day`] or [`Per::Minute`], both by UTC.
-    pub per: Per,
+pub struct FreeDay {
     /// How many there are.
     pub limit: u64,
     /// How many are used, by whatever asks with the account.
     pub used: u64,
-    /// A refusal said so, not the key endpoint.
-    pub by_refusal: bool,
 }
 
 impl Refusal {
@@ -51,10 +55,12 @@ impl Refusal {
         let Stated {
             amount,
             used,
+            by_header,
             unit,
             per,
             of,
             until,
+            resets_at,
         } = stated;
         Self {
             unit: unit.unwrap_or(Unit::Requests),
@@ -63,6 +69,8 @@ impl Refusal {
             limit: amount,
             used,
             spent,
+            by_header,
+            resets_at,
             wait: until.and_then(|until| until.duration_since(now.wall).ok()),
         }
     }
@@ -124,6 +132,8 @@ impl Ledger {
             used,
             spent,
             wait,
+            resets_at,
+            by_header,
         } = refusal;
         let slot = reservation.slot;
         let limit = limit.filter(|limit| *limit > 0);
@@ -137,8 +147,15 @@ impl Ledger {
             return;
         };
         let was_empty = bucket.numbers.is_empty();
+        if let Some(resets_at) = resets_at {
+            bucket.ends_at(resets_at, at);
+        }
         let ends = bucket.window_ends(at);
+        let is_disproved = limit.is_some_and(|limit| bucket.is_disproved(limit, at));
         match limit {
+            // More than that was answered: whatever it means, it is no bound.
+            Some(limit) if is_disproved => bucket.numbers.learn(limit, ends),
+            Some(limit) if by_header => bucket.numbers.until(limit, ends),
             Some(limit) => {
                 let until = is_void_later.then_some(ends);
                 bucket.numbers.text(limit, until, at);
@@ -154,7 +171,7 @@ impl Ledger {
             }
             None => {}
         }
-        if let Some(limit) = limit.filter(|_| spent) {
+        if let Some(limit) = limit.filter(|_| spent && !is_disproved) {
             let told = Refused {
                 limit,
                 used,
@@ -169,47 +186,24 @@ impl Ledger {
         }
     }
 
-    /// `OpenRouter` told of the account's free requests: its key endpoint, or a refusal with numbers. Void
-    /// once that window ends.
-    pub fn told_free_quota(&mut self, account: &AccountId, told: FreeQuota, now: Now) {
+    /// `OpenRouter`'s key endpoint told of the account's free requests of this day; void once that ends.
+    /// Answers whether that brings back some that were known to be gone.
+    pub fn told_free_day(&mut self, account: &AccountId, told: FreeDay, now: Now) -> bool {
         let at = self.running.advance(now);
-        let FreeQuota {
-            per,
-            limit,
-            used,
-            by_refusal,
-        } = told;
-        if limit == 0 {
-            return;
+        if told.limit == 0 {
+            return false;
         }
         let kind = Kind {
             unit: Unit::Requests,
-            per,
+            per: Per::Day,
             ends: Some(Ends::Utc),
-            models: [].into(),
+            models: shared_by(Counted::Account, &account.provider),
         };
         let index = self.bucket(Whose::Account(account.clone()), kind);
-        if let Some(bucket) = self.buckets.get_mut(index as usize) {
-            let until = bucket.window_ends(at);
-            // Credits were bought: what a refusal said is another account's, so to speak.
-            let is_new = bucket
-                .numbers
-                .now(at)
-                .is_some_and(|now| now.amount != limit);
-            bucket.numbers.endpoint(limit, until);
-            if by_refusal {
-                let told = Refused {
-                    limit,
-                    used: Some(used),
-                    own: 0,
-                    wait: None,
-                };
-                bucket.refused(told, at);
-            } else {
-                bucket.endpoint(used, is_new, at);
-            }
-        }
+        let bucket = self.buckets.get_mut(index as usize);
+        let gives_back = bucket.is_some_and(|bucket| bucket.endpoint(told, at));
         self.link();
+        gives_back
     }
 
     /// The bucket that a header or a text is about. Who shares it need not be said, or may be known better
@@ -249,11 +243,12 @@ impl Ledger {
         } else {
             line.day_ends.filter(|_| by_date)
         };
+        let models = shared_by(of.unwrap_or(Counted::Model), &line.account.provider);
         let kind = Kind {
             unit,
             per,
             ends,
-            models: [].into(),
+            models,
         };
         let index = self.bucket(whose, kind);
         self.link();
@@ -281,6 +276,16 @@ impl Ledger {
             of_whose.retain(|index| buckets.contains(*index as usize));
         }
         self.link();
+    }
+}
+
+/// Which models an answer's quota is about that they share: all of the account's, but at `OpenRouter` those
+/// that are free.
+fn shared_by(of: Counted, provider: &ProviderId) -> Arc<[String]> {
+    if of == Counted::Account && provider.is_openrouter() {
+        FREE_IDS.map(str::to_owned).into()
+    } else {
+        [].into()
     }
 }
 

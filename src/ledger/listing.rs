@@ -210,6 +210,38 @@ impl Ledger {
                 }
             }
         }
+        self.find_shared();
+    }
+
+    /// Finds the buckets that all listed models of their accounts draw from.
+    fn find_shared(&mut self) {
+        for (_, bucket) in &mut self.buckets {
+            bucket.of_all = !matches!(bucket.whose, Whose::Model(..));
+        }
+        let of_some: Vec<_> = self
+            .buckets
+            .iter()
+            .filter(|(_, bucket)| bucket.of_all && !bucket.kind.models.is_empty())
+            .map(|(index, _)| index)
+            .collect();
+        for index in of_some {
+            let Some(bucket) = self.buckets.get(index) else {
+                continue;
+            };
+            let own = |line: &Line| match &bucket.whose {
+                Whose::Account(account) => *line.account == *account,
+                Whose::Address(provider) => line.account.provider == *provider,
+                Whose::Model(..) => false,
+            };
+            let mut own = self
+                .lines
+                .iter()
+                .filter(|(_, line)| line.left.is_none() && own(line));
+            let of_all = own.all(|(_, line)| is_about(&bucket.kind.models, line.model.as_str()));
+            if let Some(bucket) = self.buckets.get_mut(index) {
+                bucket.of_all = of_all;
+            }
+        }
     }
 }
 

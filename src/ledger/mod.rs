@@ -27,7 +27,7 @@ pub use book::{BucketId, Headroom, Ledger, Reservation, Slot, Terms};
 pub use calendar::{Window, next_end, window};
 pub use charge::{Ask, Used};
 pub use headers::{Correction, QuotaHeaders, read_headers};
-pub use learning::{FreeQuota, Refusal};
+pub use learning::{FreeDay, Refusal};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
 pub use stated::Stated;
 pub use view::BucketView;

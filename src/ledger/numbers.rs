@@ -48,6 +48,12 @@ impl Numbers {
         self.set.is_some()
     }
 
+    /// What this account's answers state.
+    pub(super) fn stated(&self, at: Moment) -> Option<u64> {
+        let stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        stated.map(|(amount, _)| amount)
+    }
+
     /// No number is left, whatever the time.
     pub(super) fn is_empty(&self) -> bool {
         self.set.is_none()
@@ -84,8 +90,8 @@ impl Numbers {
             source,
             raised: false,
         };
-        let stated = self.stated.filter(|(_, until)| is_good(*until, at));
-        let stated = stated.map(|(amount, _)| number(amount, LimitSource::Stated));
+        let stated = self.stated(at);
+        let stated = stated.map(|amount| number(amount, LimitSource::Stated));
         let set = self.set.map(|amount| number(amount, LimitSource::Set));
         if let Some(certain) = least(set, stated) {
             return Some(certain);
@@ -123,8 +129,8 @@ impl Numbers {
         }
     }
 
-    /// The key endpoint states it until its window ends.
-    pub(super) fn endpoint(&mut self, amount: u64, until: Until) {
+    /// `OpenRouter` states it of a window that ends then; after that it is void.
+    pub(super) fn until(&mut self, amount: u64, until: Until) {
         self.state(amount, Some(until));
     }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod corrections;
 mod limits;
+mod openrouter;
 mod turn;
 
 use std::sync::Arc;

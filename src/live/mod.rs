@@ -42,15 +42,14 @@ pub struct Live {
     last_answer: Option<(ModelId, SystemTime)>,
     /// The failures since the last good answer.
     streak: Option<Streak>,
-    /// How many attempts the upstream has seen.
-    attempts: u64,
+    /// How many requests have ended.
+    ended: u64,
 }
 
 impl Live {
     /// An attempt has ended.
     pub fn attempt(&mut self, model: &ModelId, attempt: Attempted, now: Now) {
         let now = now.unix_seconds();
-        self.attempts += 1;
         match self.models.get_mut(model) {
             Some(seen) => seen.add(attempt, now),
             None => {
@@ -65,6 +64,7 @@ impl Live {
     /// A request has ended. Returns the one that is dropped in exchange.
     pub fn request(&mut self, request: Arc<Finished>, now: Now) -> Option<Arc<Finished>> {
         let seconds = now.unix_seconds();
+        self.ended += 1;
         self.series.add(request.outcome, request.ttft_ms, seconds);
         if let (RequestOutcome::Answered, Some(model)) = (request.outcome, &request.chosen_model) {
             self.last_answer = Some((model.clone(), request.at));
@@ -110,10 +110,10 @@ impl Live {
         self.streak
     }
 
-    /// How many attempts the upstream has seen since the start.
+    /// How many requests have ended since the start, whether anybody was asked for them or not.
     #[must_use]
-    pub fn attempts(&self) -> u64 {
-        self.attempts
+    pub fn ended(&self) -> u64 {
+        self.ended
     }
 
     /// Forgets the models that left the list.

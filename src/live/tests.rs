@@ -226,11 +226,14 @@ fn s3_the_charts_are_columns_of_the_hour_by_the_minute_and_the_day_by_the_quarte
 }
 
 #[test]
-fn s10_5_the_attempts_that_the_upstream_saw_are_counted() {
+fn s10_5_the_requests_that_ended_are_counted_whether_anybody_was_asked_or_not() {
     let mut live = Live::default();
     live.attempt(&id("a"), ended(Success), at(0));
-    live.attempt(&id("b"), ended(RateLimited), at(16 * 3600));
-    assert_eq!(live.attempts(), 2);
+    assert_eq!(live.ended(), 0);
+    for outcome in [RequestOutcome::Answered, RequestOutcome::Failed] {
+        live.request(finished(outcome, None, at(0)), at(0));
+    }
+    assert_eq!(live.ended(), 2);
 }
 
 #[test]

@@ -176,7 +176,7 @@ impl Rules {
             asked: || asked(headers, read.error, now),
         };
         let ruling = taught.unwrap_or_else(|| read.ruling(whom.model, status, &usual));
-        let free_requests = read.free_requests(headers);
+        let free_requests = read.free_requests(headers, now);
         (ruling.of_free_requests(free_requests, now), free_requests)
     }
 

@@ -9,9 +9,12 @@ mod table;
 
 use http::HeaderMap;
 
+use super::retry_after::told_reset;
+use super::ruling::date;
 use super::said::ErrorSaid;
 use super::size::{self, TooLong};
 use crate::answer::without_mark;
+use crate::clock::Now;
 use crate::json::{self, Kind, Raw};
 use crate::model::{Capability, ModelId};
 use crate::verdict::FreeRequests;
@@ -204,7 +207,7 @@ impl<'a> ErrorBody<'a> {
 
     /// The account's free requests, if the limit headers give them: those of the answer, or their
     /// copy in the body.
-    pub(super) fn free_requests(&self, headers: &HeaderMap) -> Option<FreeRequests> {
+    pub(super) fn free_requests(&self, headers: &HeaderMap, now: Now) -> Option<FreeRequests> {
         self.account()?;
         let number = |name: &str| -> Option<u64> {
             let copied = || {
@@ -225,6 +228,7 @@ impl<'a> ErrorBody<'a> {
         Some(FreeRequests {
             limit: number("x-ratelimit-limit")?,
             remaining: number("x-ratelimit-remaining").unwrap_or(0),
+            resets_at: told_reset(headers, self.error, now).and_then(|rest| date(rest, now)),
         })
     }
 

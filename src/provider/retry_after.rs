@@ -22,16 +22,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let clock = Clock::of(header("date"), now);
-    let metadata = error.and_then(|e| e.get("metadata"));
-    let copied = |name: &str| {
-        let headers = metadata.and_then(|m| m.get("headers"))?;
-        let value = headers
-            .members()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))?
-            .1;
-        scalar(value)
-    };
     let seconds = || {
+        let metadata = error.and_then(|e| e.get("metadata"));
         metadata
             .and_then(|m| m.get("retry_after_seconds"))
             .and_then(scalar)
@@ -39,9 +31,27 @@ pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Op
     header("retry-after")
         .and_then(|v| retry_after(v, clock))
         .or_else(|| seconds().and_then(|v| from_seconds(&v)))
-        .or_else(|| copied("retry-after").and_then(|v| retry_after(&v, clock)))
-        .or_else(|| copied("x-ratelimit-reset").and_then(|v| reset(&v, clock)))
-        .or_else(|| header("x-ratelimit-reset").and_then(|v| reset(v, clock)))
+        .or_else(|| copied(error, "retry-after").and_then(|v| retry_after(&v, clock)))
+        .or_else(|| told_reset(headers, error, now))
+}
+
+/// What `X-RateLimit-Reset` asks for, whatever else is said: the copy in the error body, else the
+/// header.
+#[must_use]
+pub(super) fn told_reset(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
+    const NAME: &str = "x-ratelimit-reset";
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let clock = Clock::of(header("date"), now);
+    let copied = copied(error, NAME).and_then(|v| reset(&v, clock));
+    copied.or_else(|| header(NAME).and_then(|v| reset(v, clock)))
+}
+
+/// A header that is copied into an error body.
+fn copied(error: Option<Raw<'_>>, name: &str) -> Option<String> {
+    let headers = error?.get("metadata")?.get("headers")?;
+    let mut all = headers.members();
+    let (_, value) = all.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    scalar(value)
 }
 
 /// A string or a number, as text.

@@ -85,14 +85,20 @@ impl Ruling {
             | Scope::Provider => return self,
         };
         let amount = free.map(|free| free.limit);
+        let amount = amount.filter(|amount| Stated::is_plausible(*amount));
+        // A day's end beats a wait; of a minute the wait is all that is known of its end.
+        let advised = date(self.rest, now).filter(|_| per == Per::Minute);
+        let used = |free: FreeRequests| free.limit.saturating_sub(free.remaining);
         Self {
             quota: self.quota.or(Some(Stated {
-                amount: amount.filter(|amount| Stated::is_plausible(*amount)),
-                used: None,
+                amount,
                 unit: Some(Unit::Requests),
                 per,
                 of: Counted::Account,
+                used: free.filter(|_| amount.is_some()).map(used),
+                by_header: free.is_some(),
                 until: date(self.rest, now),
+                resets_at: free.and_then(|free| free.resets_at).or(advised),
             })),
             ..self
         }
@@ -126,11 +132,16 @@ impl Ruling {
     }
 }
 
-/// When a rest ends, if that is known.
+/// When a rest ends, if an answer or a calendar says so: how long one lasts that nothing advised is the
+/// rest's own affair (spec §11.2), and no bucket is closed for longer.
 pub(super) fn date(rest: Rest, now: Now) -> Option<SystemTime> {
     match rest {
-        Rest::For(length) | Rest::Unadvised(length) => Some(now.plus(length).wall),
+        Rest::For(length) => Some(now.plus(length).wall),
         Rest::Until(date) => Some(date),
-        Rest::None | Rest::Growing { .. } | Rest::UntilNextList | Rest::Doubling { .. } => None,
+        Rest::None
+        | Rest::Unadvised(_)
+        | Rest::Growing { .. }
+        | Rest::UntilNextList
+        | Rest::Doubling { .. } => None,
     }
 }

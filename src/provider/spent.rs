@@ -102,10 +102,12 @@ impl Case<'_> {
         Stated {
             amount: quota.amount.filter(|_| is_of_this),
             used: quota.used.filter(|_| is_of_this),
+            by_header: false,
             unit: quota.unit,
             per,
             of,
             until: date(rest, self.now),
+            resets_at: None,
         }
     }
 

@@ -36,11 +36,11 @@ pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
 use crate::learnt::{Cells, Parameters};
-use crate::ledger::{FreeQuota, Per, Reservation};
+use crate::ledger::{FreeDay, Reservation};
 use crate::model::{AccountId, Capability, Offer, Subject, Whom};
 use crate::provider::{KeySaid, Provider};
 use crate::request::FieldName;
-use crate::verdict::{AccountLimit, Because, OutOf, Rest};
+use crate::verdict::{AccountLimit, Because, Rest};
 
 /// The shared state of the proxy. A request reads the snapshot once and keeps the one it got.
 #[derive(Debug)]
@@ -230,11 +230,6 @@ impl Registry {
         {
             self.note(|outside| outside.day_refused(out.free_requests, now));
         }
-        if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
-            && let Some(told) = free_quota(account, out)
-        {
-            self.lock().ledger.told_free_quota(account, told, now);
-        }
         let rests_for = |known: &Rests| {
             let rest = known.rest_of(subject, now);
             rest.map(|rest| rest.because.limit())
@@ -326,29 +321,31 @@ impl Registry {
         account.provider.is_openrouter() && own.next().is_none_or(|first| **first == *account)
     }
 
-    /// The key endpoint was asked of this account. Watchers hear of it where the verdict has changed.
+    /// The key endpoint was asked of this account: where it tells of free requests that were known to be
+    /// gone, the rest for the day's end is over. Watchers hear of it where anything has changed.
     pub fn key_said(&self, account: &AccountId, said: KeySaid, now: Now) {
+        let mut gives_back = false;
         if let KeySaid::Accepted { today: Some(today) } = said {
-            let told = FreeQuota {
-                per: Per::Day,
+            let told = FreeDay {
                 limit: today.limit,
                 used: today.limit.saturating_sub(today.remaining),
-                by_refusal: false,
             };
             let mut held = self.lock();
-            held.ledger.told_free_quota(account, told, now);
+            gives_back = held.ledger.told_free_day(account, told, now);
+            if gives_back {
+                held.ends_day(&Subject::account(account), now);
+            }
             self.lets_go(held);
         }
-        if !self.speaks_for_openrouter(account) {
-            return;
-        }
         let (mut before, mut after) = (false, false);
-        self.note(|outside| {
-            before = outside.key_is_refused();
-            outside.key_said(said, now);
-            after = outside.key_is_refused();
-        });
-        if before != after {
+        if self.speaks_for_openrouter(account) {
+            self.note(|outside| {
+                before = outside.key_is_refused();
+                outside.key_said(said, gives_back, now);
+                after = outside.key_is_refused();
+            });
+        }
+        if before != after || gives_back {
             self.changes.send_replace(());
         }
     }
@@ -413,22 +410,4 @@ impl Registry {
         // Every change is small and whole by itself, so a panic elsewhere leaves it usable.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a refusal told of `OpenRouter`'s free requests, with their number.
-fn free_quota(account: &AccountId, out: &OutOf) -> Option<FreeQuota> {
-    let per = match out.limit {
-        AccountLimit::Minute => Per::Minute,
-        AccountLimit::Day => Per::Day,
-        AccountLimit::Quota | AccountLimit::Credit | AccountLimit::Key => return None,
-    };
-    let free = out
-        .free_requests
-        .filter(|_| account.provider.is_openrouter())?;
-    Some(FreeQuota {
-        per,
-        limit: free.limit,
-        used: free.limit.saturating_sub(free.remaining),
-        by_refusal: true,
-    })
 }

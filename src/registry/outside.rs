@@ -76,8 +76,9 @@ pub struct TodayView {
 }
 
 impl Outside {
-    /// The key endpoint was asked.
-    pub fn key_said(&mut self, said: KeySaid, now: Now) {
+    /// The key endpoint was asked; `gives_back`: what it says of the day is news, and brings back what a
+    /// refusal said is gone.
+    pub fn key_said(&mut self, said: KeySaid, gives_back: bool, now: Now) {
         match said {
             KeySaid::Nothing => {}
             KeySaid::Refused { status } => {
@@ -88,7 +89,7 @@ impl Outside {
                 self.key = Some((None, now.wall));
                 self.reached_at = Some(now.wall);
                 if let Some(today) = today {
-                    self.tell(today, false, now);
+                    self.tell(today, false, gives_back, now);
                 }
             }
         }
@@ -123,18 +124,18 @@ impl Outside {
             (None, None) => None,
         };
         if let Some(today) = today {
-            self.tell(today, true, now);
+            self.tell(today, true, false, now);
         }
     }
 
-    fn tell(&mut self, today: Today, by_refusal: bool, now: Now) {
+    fn tell(&mut self, today: Today, by_refusal: bool, gives_back: bool, now: Now) {
         let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
         // The key endpoint lags behind: it gives nothing back that a refusal said is gone.
         let stands = |known: &Told| {
             !by_refusal
+                && !gives_back
                 && known.by_refusal
                 && known.resets_at == resets_at
-                && known.today.limit == today.limit
                 && known.today.remaining <= today.remaining
         };
         if !self.today.as_ref().is_some_and(stands) {
@@ -195,21 +196,27 @@ mod tests {
 
     #[test]
     fn s10_5_the_days_quota_comes_from_the_key_endpoint_or_a_refusal() {
-        let free = |limit, remaining| Some(FreeRequests { limit, remaining });
+        let free = |limit, remaining| {
+            Some(FreeRequests {
+                limit,
+                remaining,
+                resets_at: None,
+            })
+        };
         let mut outside = Outside::default();
         assert_eq!(left(&outside, 0), None);
         outside.day_refused(None, at(0));
         assert_eq!(left(&outside, 0), None, "no number was told");
-        outside.key_said(said(50, 2, 48), at(10));
+        outside.key_said(said(50, 2, 48), false, at(10));
         assert_eq!(left(&outside, 10), Some((48, 50)));
-        outside.key_said(KeySaid::Nothing, at(20));
-        outside.key_said(KeySaid::Accepted { today: None }, at(20));
+        outside.key_said(KeySaid::Nothing, false, at(20));
+        outside.key_said(KeySaid::Accepted { today: None }, false, at(20));
         assert_eq!(left(&outside, 20), Some((48, 50)), "nothing new was told");
         outside.day_refused(None, at(30));
         assert_eq!(left(&outside, 30), Some((0, 50)));
-        outside.key_said(said(50, 48, 2), at(40));
+        outside.key_said(said(50, 48, 2), false, at(40));
         assert_eq!(left(&outside, 40), Some((0, 50)), "its count lags behind");
-        outside.key_said(said(1000, 50, 950), at(50));
+        outside.key_said(said(1000, 50, 950), true, at(50));
         assert_eq!(left(&outside, 50), Some((950, 1000)), "credits were bought");
         outside.day_refused(free(1000, 1), at(60));
         assert_eq!(left(&outside, 60), Some((1, 1000)));
@@ -218,13 +225,13 @@ mod tests {
     #[test]
     fn s10_5_it_is_void_once_its_day_ends() {
         let mut outside = Outside::default();
-        outside.key_said(said(50, 50, 0), at(0));
+        outside.key_said(said(50, 50, 0), false, at(0));
         let until_midnight = 16 * 3600;
         let view = outside.today(at(0)).unwrap();
         assert_eq!(view.resets_at, at(until_midnight).wall);
         assert_eq!(left(&outside, until_midnight - 1), Some((0, 50)));
         assert_eq!(left(&outside, until_midnight), None);
-        outside.key_said(said(50, 1, 49), at(until_midnight));
+        outside.key_said(said(50, 1, 49), false, at(until_midnight));
         assert_eq!(left(&outside, until_midnight), Some((49, 50)));
     }
 }

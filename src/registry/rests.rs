@@ -17,7 +17,7 @@ use crate::clock::Now;
 use crate::learnt;
 use crate::model::{Candidate, Capabilities, Capability, Subject, SubjectMap};
 use crate::request::FieldName;
-use crate::verdict::{Because, Rest};
+use crate::verdict::{AccountLimit, Because, Rest};
 
 /// How somebody who had to rest stands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -343,6 +343,16 @@ impl Rests {
             }
         }
         Some(probe.number)
+    }
+
+    /// An account's quota of the day is back before its time: its rest for that is over, and the next request
+    /// is the probe.
+    pub(super) fn ends_day(&mut self, account: &Subject, now: Now) {
+        if let Some(cooling) = self.table.get_mut(account)
+            && cooling.because.limit() == Some(AccountLimit::Day)
+        {
+            cooling.wake = Wake::Steady(now.steady);
+        }
     }
 
     /// A probe of a subject ended: well, or without telling anything.

@@ -6,9 +6,7 @@ use std::time::SystemTime;
 
 use crate::learnt::Evidences;
 use crate::ledger::Slot;
-use crate::model::{
-    AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Subject, Tier,
-};
+use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Tier};
 
 /// One read of the lists, whole; nobody edits it.
 #[derive(Clone, Debug)]
@@ -19,8 +17,6 @@ pub struct Snapshot {
     /// Where each of them stands.
     places: [Arc<[Place]>; 2],
     accounts: Vec<Arc<AccountId>>,
-    /// Provider and account of each of them.
-    doors: Vec<[Subject; 2]>,
     /// The places of the listed candidates that have a name.
     names: HashMap<Box<str>, Vec<usize>>,
     /// The same by the model that they are of.
@@ -130,14 +126,9 @@ impl Snapshot {
             names.add(place, candidate);
         }
         let contexts = plain.iter().filter_map(|c| c.offer.context_length);
-        let door = |account: &Arc<AccountId>| {
-            let provider = Subject::provider(&account.provider);
-            [provider, Subject::account(account)]
-        };
         Self {
             least_context: contexts.min(),
             slots: Arc::default(),
-            doors: accounts.iter().map(door).collect(),
             offers,
             places: match &with_tools {
                 Some(candidates) => [places, places_of(candidates, &placed)],
@@ -219,12 +210,6 @@ impl Snapshot {
     #[must_use]
     pub fn accounts(&self) -> &[Arc<AccountId>] {
         &self.accounts
-    }
-
-    /// Whom the verdicts on each account concern: its provider, itself.
-    #[must_use]
-    pub fn doors(&self) -> &[[Subject; 2]] {
-        &self.doors
     }
 
     /// The listed offer of that public id.

@@ -24,7 +24,7 @@ pub use explain::{Awake, LeftOut, awake, left_out};
 pub use price::costs;
 pub use quote::Quote;
 pub use turn::{USUAL, first_return, within_reach};
-pub use unavailable::{Ruled, Unavailable, ruled};
+pub use unavailable::{AGREES, Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
@@ -109,8 +109,8 @@ pub fn next_quoted<'s>(
     };
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
-    let shut = Shut::of(snapshot, known, now);
-    // Those whose account rests are looked at only where nobody else is found, for when they return.
+    let mut shut = Shut::default();
+    // Those whose account is out are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
         let order = wants.preference.placed(snapshot, wants.needs);
         for (at, placed) in order.enumerate() {
@@ -133,7 +133,9 @@ pub fn next_quoted<'s>(
             is_able = true;
             if wants.fit(candidate, known) {
                 fits = true;
-                round.looks_at(placed, cost, snapshot, wants, known, now);
+                if round.looks_at(placed, cost, snapshot, wants, known, now) {
+                    shut.look(candidate, snapshot, known, now);
+                }
             }
         }
         if let Some(best) = round.best {
@@ -236,7 +238,8 @@ impl<'s> Round<'s> {
         Kept::gives_way(self.best, placed.tier, without_quota(cost))
     }
 
-    /// Keeps what comes of an able candidate, with what it would cost if its quota were used up.
+    /// Keeps what comes of an able candidate, with what it would cost if its quota were used up: one that is not
+    /// better than the best is not looked at any further. Answers whether time has to bring it back.
     fn looks_at(
         &mut self,
         placed: Placed<'s>,
@@ -245,7 +248,7 @@ impl<'s> Round<'s> {
         wants: Wants<'_>,
         known: &Knowledge,
         now: Now,
-    ) {
+    ) -> bool {
         let Placed {
             candidate,
             tier,
@@ -253,7 +256,7 @@ impl<'s> Round<'s> {
         } = placed;
         let cost = at_quota(cost, candidate, snapshot, known, now);
         if !Kept::gives_way(self.best, tier, cost) {
-            return;
+            return false;
         }
         let fate = fate(candidate, snapshot, wants, known, now);
         self.keeps(
@@ -265,6 +268,7 @@ impl<'s> Round<'s> {
             },
             fate,
         );
+        matches!(fate, Fate::Resting(_) | Fate::Spent { .. })
     }
 
     fn keeps(&mut self, new: Kept<'s>, fate: Fate) {

@@ -1,32 +1,54 @@
-//! Which accounts rest, found once for a walk: hundreds of offers may stand or fall with one.
+//! Which accounts a walk has found to be out: hundreds of offers may stand or fall with one.
 
 use crate::clock::Now;
-use crate::model::{Candidate, Subject};
+use crate::model::Candidate;
 use crate::registry::{Knowledge, Snapshot};
 
-/// The accounts of a snapshot that rest, themselves or with their provider, as bits by their places.
-/// Those behind the 64th are left to be looked at one candidate at a time.
+/// The accounts of a snapshot that answer nothing now, as bits by their places. Each is looked at once, when one
+/// of its candidates is found to be kept out by anything; the others need no look of their own if the account
+/// is. Those behind the 64th are left to be looked at one candidate at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Shut(u64);
+pub(super) struct Shut {
+    looked_at: u64,
+    out: u64,
+}
 
 impl Shut {
-    pub(super) fn of(snapshot: &Snapshot, known: &Knowledge, now: Now) -> Self {
-        if known.is_empty() {
-            return Self::default();
+    /// Looks at the account of a candidate that time has to bring back: whether that is so of all its models, as
+    /// it rests, or its provider does, or a quota that they share is used up.
+    pub(super) fn look(
+        &mut self,
+        candidate: &Candidate,
+        snapshot: &Snapshot,
+        known: &Knowledge,
+        now: Now,
+    ) {
+        let bit = bit(candidate);
+        if self.looked_at & bit == bit {
+            return;
         }
-        let rests = |subject: &Subject| known.rest_of(subject, now).is_some();
-        let shut = |[provider, account]: &[Subject; 2]| rests(account) || rests(provider);
-        let doors = snapshot.doors().iter().enumerate().take(64);
-        let bits = doors.filter(|(_, door)| shut(door));
-        Self(bits.fold(0, |bits, (place, _)| bits | 1 << place))
+        self.looked_at |= bit;
+        let shared = [candidate.of_account(), candidate.provider()];
+        let rests = || shared.into_iter().any(|s| known.rest_of(s, now).is_some());
+        let slot = snapshot.slot(candidate);
+        let is_out = || slot.is_some_and(|slot| known.ledger.spent(slot, now).is_some());
+        if rests() || is_out() {
+            self.out |= bit;
+        }
     }
 
     pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
+        self.out == 0
     }
 
-    /// Whether a candidate's account is known to rest.
+    /// Whether a candidate's account is known to be out.
     pub(super) fn has(self, candidate: &Candidate) -> bool {
-        candidate.place < 64 && self.0 >> candidate.place & 1 == 1
+        self.out & bit(candidate) != 0
     }
+}
+
+/// None of those behind the 64th.
+fn bit(candidate: &Candidate) -> u64 {
+    let place = u32::try_from(candidate.place).unwrap_or(u32::MAX);
+    1u64.checked_shl(place).unwrap_or(0)
 }

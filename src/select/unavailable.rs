@@ -47,10 +47,14 @@ impl Unavailable {
         let left_out = left_out(snapshot, untried, known, now);
         let mut accounts: Vec<&Subject> = Vec::new();
         let mut models: Vec<&Subject> = Vec::new();
-        let mut reasons = left_out.iter().peekable();
+        let mut reasons: Vec<Option<&LeftOut>> = vec![None; snapshot.candidates().len()];
+        for (candidate, why) in &left_out {
+            if let Some(reason) = reasons.get_mut(candidate.index) {
+                *reason = Some(why);
+            }
+        }
         for candidate in snapshot.candidates() {
-            let own = |(out, _): &&(Arc<Candidate>, LeftOut)| Arc::ptr_eq(out, candidate);
-            let why = reasons.next_if(own).map(|(_, why)| why);
+            let why = reasons.get(candidate.index).copied().flatten();
             let is_new = candidate.is_listed && !models.contains(&candidate.model());
             let counted = match why {
                 Some(LeftOut::Account(whose)) if !accounts.contains(&whose) => {
@@ -161,6 +165,9 @@ impl Unavailable {
     }
 }
 
+/// Ends closer together than this are one, told by a date and by a length of time.
+pub const AGREES: Duration = Duration::from_secs(1);
+
 /// Who stands for all where each able candidate is ruled out by its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruled {
@@ -170,7 +177,7 @@ pub struct Ruled {
     pub limit: AccountLimit,
     /// How long until it returns.
     pub left: Duration,
-    /// By what is known of its quota, where it does not rest.
+    /// By what is known of its quota, where that returns later than its rest ends, if it rests.
     pub bucket: Option<BucketId>,
 }
 
@@ -207,7 +214,8 @@ pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
     first
 }
 
-/// What rules a candidate out, where it is its account or a quota of its own, and for how long.
+/// What rules a candidate out, where it is its account or a quota of its own, and for how long: of its rest
+/// and its quota's return the later.
 fn spent(
     candidate: &Candidate,
     snapshot: &Snapshot,
@@ -215,21 +223,8 @@ fn spent(
     known: &Knowledge,
     now: Now,
 ) -> Option<(AccountLimit, Duration, Option<BucketId>)> {
-    if let Some(rest) = known.rest_of(candidate.of_account(), now)
-        && let Some(limit) = rest.because.limit()
-    {
-        return Some((limit, rest.wake.left(now), None));
-    }
-    // A quota may be back already: it ends this request all the same, and no other.
-    if let Some(limit) = wants.found_out_of(candidate) {
-        return Some((limit, Duration::ZERO, None));
-    }
-    if let Some(own) = known.rest_of(candidate.itself(), now)
-        && own.because.of_quota
-    {
-        return Some((AccountLimit::Quota, own.wake.left(now), None));
-    }
-    match headroom(candidate, snapshot, wants, known, now) {
+    let rests = rests_for(candidate, wants, known, now).map(|(limit, left)| (limit, left, None));
+    let quota = match headroom(candidate, snapshot, wants, known, now) {
         Headroom::Out {
             returns_in: Some(left),
             bucket,
@@ -243,7 +238,32 @@ fn spent(
         | Headroom::Busy { .. }
         | Headroom::Out { .. }
         | Headroom::TooLarge { .. } => None,
+    };
+    match (rests, quota) {
+        (Some(rests), Some(quota)) if quota.1 >= rests.1.saturating_add(AGREES) => Some(quota),
+        (rests, quota) => rests.or(quota),
     }
+}
+
+/// For which quota or key a candidate rests, or this request has found it to be out, and for how long.
+fn rests_for(
+    candidate: &Candidate,
+    wants: Wants<'_>,
+    known: &Knowledge,
+    now: Now,
+) -> Option<(AccountLimit, Duration)> {
+    if let Some(rest) = known.rest_of(candidate.of_account(), now)
+        && let Some(limit) = rest.because.limit()
+    {
+        return Some((limit, rest.wake.left(now)));
+    }
+    // A quota may be back already: it ends this request all the same, and no other.
+    if let Some(limit) = wants.found_out_of(candidate) {
+        return Some((limit, Duration::ZERO));
+    }
+    let own = known.rest_of(candidate.itself(), now);
+    let own = own.filter(|own| own.because.of_quota)?;
+    Some((AccountLimit::Quota, own.wake.left(now)))
 }
 
 /// What an account is out of whose bucket is used up.

@@ -72,9 +72,9 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
         body["source"] = list.snapshot.source.as_str().into();
     }
     if let Some(account) = state.account()
-        && let (Some(limit), Some(rest)) = (account.limit, &account.rest)
+        && let (Some(limit), Some(until)) = (account.limit, account.until)
     {
-        body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(rest.until)});
+        body["account"] = json!({"limit": limit.as_str(), "until": rfc3339(until)});
     }
     if condition.tone() != Tone::Good {
         body["code"] = shown.code.into();

@@ -45,7 +45,6 @@ use serde_json::json;
 pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::{Refusal, Walker};
-use crate::clock::rfc3339;
 use crate::condition::Names;
 use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField};
 use crate::list::Refresher;
@@ -338,8 +337,7 @@ impl App {
             .refresh()
             .await
             .map_err(ProxyError::RefreshFailed)?;
-        let body = json!({"models": refreshed.models, "fetched_at": rfc3339(refreshed.fetched_at)});
-        Ok(reply::json(StatusCode::OK, &body))
+        admin::refreshed(self, refreshed)
     }
 
     fn leave_body(&self, request: &Request<Incoming>, phases: &Phases) {

@@ -3,22 +3,24 @@
 
 mod account;
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::App;
 use crate::clock::Now;
 use crate::condition::{Condition, Known, Listed, Tally};
-use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer};
+use crate::model::{AccountId, Candidate, Capabilities, Capability, ModelId, Offer, Subject};
 use crate::registry::{InLine, Knowledge, RestView, Rests, Snapshot, Standing};
 use crate::request::Needs;
 use crate::select::{
-    Awake, By, Next, Preference, Unavailable, Wants, Why, awake, costs, next, ruled,
+    Awake, By, LeftOut, Next, Preference, Unavailable, Wants, Why, awake, costs, left_out, next,
+    ruled,
 };
 use crate::telemetry::Gauges;
 use crate::units;
 use crate::verdict::Because;
-pub(super) use account::{AccountIs, AccountState};
+pub(super) use account::{AccountIs, AccountState, limit_of};
 
 /// The state of models and accounts at one moment.
 pub(super) struct State {
@@ -39,6 +41,8 @@ pub(super) struct ListState {
     pub(super) models: Vec<ModelState>,
     /// The model that would be asked first by a request without special needs.
     first_choice: Option<ModelId>,
+    /// How many of the listed models could be asked now.
+    available: usize,
     /// Whether any model could be asked, and why not.
     numbers: Listed,
 }
@@ -120,8 +124,7 @@ impl State {
 
     /// The account that represents all: the first that is awake, else the first to return.
     pub(super) fn account(&self) -> Option<&AccountState> {
-        let left = |account: &&AccountState| account.rest.as_ref().map(|rest| rest.left);
-        self.accounts.iter().min_by_key(left)
+        self.accounts.iter().min_by_key(|account| account.until)
     }
 
     /// Whether requests are answered, and why not.
@@ -141,11 +144,9 @@ impl State {
             accounts,
             openrouter_alone: alone.is_some_and(|account| account.account.provider.is_openrouter()),
             account: alone.and_then(|account| {
-                let free = account.free_requests;
                 let (limit, until) = account.limit.zip(account.until)?;
-                Some((limit, until, free.map(|free| free.limit)))
+                Some((limit, until, account.requests))
             }),
-            today: outside.today(now),
             outside: &outside,
             streak,
             last_answer,
@@ -199,7 +200,7 @@ impl State {
             waiting_requests: self.in_line.requests(),
             open_connections: app.open.count(),
             active_models: list.map_or(0, ListState::listed),
-            cooldown_models: list.map_or(0, |list| list.listed() - list.available()),
+            cooldown_models: list.map_or(0, |list| list.resting()),
             snapshot_age_seconds: list.map(|list| list.age(self.now).as_secs_f64()),
             accounts: self
                 .accounts
@@ -223,10 +224,12 @@ impl ListState {
             .filter_map(|own| ModelState::of(own, known, now))
             .collect();
         let (first_choice, numbers) = chosen(&snapshot, by, known, now);
+        let available = available(&snapshot, known, now);
         Self {
             snapshot,
             models,
             first_choice,
+            available,
             numbers,
         }
     }
@@ -236,10 +239,15 @@ impl ListState {
         self.snapshot.offers().len()
     }
 
-    /// How many of them are not resting.
+    /// How many of them could be asked now.
     pub(super) fn available(&self) -> usize {
+        self.available
+    }
+
+    /// How many of them rest themselves, whatever their accounts do.
+    fn resting(&self) -> usize {
         let listed = self.models.iter().filter(|model| !model.fallback);
-        listed.filter(|model| model.rest.is_none()).count()
+        listed.filter(|model| model.rest.is_some()).count()
     }
 
     pub(super) fn age(&self, now: Now) -> Duration {
@@ -258,6 +266,32 @@ fn wants_nothing(by: By<'_>) -> Wants<'_> {
         above_context: None,
         by,
     }
+}
+
+/// How many listed models a request without special needs could be answered by now, through any account. One
+/// that is being probed, or busy, is among them: the request waits for that.
+fn available(snapshot: &Snapshot, known: &Knowledge, now: Now) -> usize {
+    // Who is left out is so in any order.
+    let left_out = left_out(snapshot, wants_nothing(By::Rank), known, now);
+    let rests = |subject: &Subject| known.rest_of(subject, now).is_some();
+    let is_out = |why: &LeftOut| match why {
+        LeftOut::Probing | LeftOut::Busy(_) => false,
+        LeftOut::Account(whose) => rests(whose),
+        LeftOut::NotWanted
+        | LeftOut::Lacks(_)
+        | LeftOut::TooSmall { .. }
+        | LeftOut::Tried
+        | LeftOut::Resting(_)
+        | LeftOut::Spent { .. }
+        | LeftOut::OverLimit(_) => true,
+    };
+    let out = left_out.iter().filter(|(_, why)| is_out(why));
+    let out: HashSet<usize> = out.map(|(candidate, _)| candidate.index).collect();
+    let listed = snapshot.candidates().iter().filter(|c| c.is_listed);
+    let mut models: Vec<_> = listed.filter(|c| !out.contains(&c.index)).collect();
+    // The candidates of an offer stand next to each other.
+    models.dedup_by(|a, b| Arc::ptr_eq(&a.offer, &b.offer));
+    models.len()
 }
 
 /// The model that would be asked first by a request without special needs, or why there is none.

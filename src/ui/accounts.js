@@ -9,7 +9,7 @@ import { t, tOr } from './i18n.js';
 import { keyed } from './keyed.js';
 import { live, secondsUntil } from './live.js';
 import { goneOf, isAway, isRest, stateOf } from './quota.js';
-import { momentOf, why } from './words.js';
+import { momentOf, stillOut, why } from './words.js';
 
 const TONES = { awake: 'good', probing: 'warn', resting: 'warn', out: 'bad', key_refused: 'bad' };
 
@@ -44,7 +44,8 @@ function makeCard(account) {
       say(left, seconds > 0 ? clock(seconds) : t('state.waking'));
     });
   }
-  const clear = () => act(() => post('admin/clear', { account: label }), t('account.cleared', { account: label }), at('accounts-note'));
+  const clear = () => act(() => post('admin/clear', { account: label }),
+    (done) => stillOut(done, label) || t('account.cleared', { account: label }), at('accounts-note'));
   const node = el('li', { class: 'account', 'data-label': label, 'data-state': state, tabIndex: -1 },
     el('header', {},
       el('h3', {}, label, label !== provider && el('span', {}, provider)),

@@ -8,7 +8,7 @@ import { NONE, clock, compact, count, ms, outcome, percent, rate, time } from '.
 import { t, tOr } from './i18n.js';
 import { keyed } from './keyed.js';
 import { live, secondsUntil } from './live.js';
-import { areMany, plain, why } from './words.js';
+import { areMany, plain, stillOut, why } from './words.js';
 
 const COLUMNS = ['rank', 'model', 'state', 'success', 'ttft', 'speed', 'asked'];
 
@@ -125,9 +125,9 @@ export function wireModels() {
   at('refresh').addEventListener('click', async () => {
     const button = at('refresh');
     button.disabled = true;
-    await act(() => post('admin/refresh', {}), ({ models }) => t('refreshed', { n: models }));
+    await act(() => post('admin/refresh', {}), (done) => `${t('refreshed', { n: done.models })} ${stillOut(done)}`);
     button.disabled = false;
   });
   at('clear-account').addEventListener('click', () =>
-    act(() => post('admin/clear', { account: true }), t('banner.cleared')));
+    act(() => post('admin/clear', { account: true }), (done) => stillOut(done) || t('banner.cleared')));
 }

@@ -43,3 +43,9 @@ export function saying(error) {
   if (status == null && !code) return t('error.network');
   return t('error.upstream', { status: http(status), why: message });
 }
+
+/** Who is still out after it was to be asked again; of one account, if it is among them. Empty if nobody is. */
+export function stillOut({ still_out: all = [] }, label) {
+  const accounts = [...new Set(all.map(({ account }) => account))].filter((account) => !label || account === label);
+  return accounts.length ? t('still_out', { accounts: accounts.join(', ') }) : '';
+}

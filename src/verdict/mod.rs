@@ -127,6 +127,8 @@ pub struct FreeRequests {
     pub limit: u64,
     /// How many are left.
     pub remaining: u64,
+    /// When they are back, where that is reported beside them.
+    pub resets_at: Option<SystemTime>,
 }
 
 /// How long to leave a model alone.

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use std::time::{Duration, Instant, SystemTime};
 
 use free_llm_proxy::clock::Now;
-use free_llm_proxy::ledger::{Correction, FreeQuota, Per, Unit, Used};
+use free_llm_proxy::ledger::{Correction, FreeDay, Unit, Used};
 use free_llm_proxy::model::AccountId;
 
 use super::agents::Request;
@@ -273,15 +273,10 @@ impl Day {
     }
 
     /// What `GET /key` says about the day of the first account, `OpenRouter`'s.
-    pub fn key_endpoint(&mut self, at: f64) -> (AccountId, FreeQuota) {
+    pub fn key_endpoint(&mut self, at: f64) -> (AccountId, FreeDay) {
         let (limit, used) = self.truths[0].day(0, at);
         let account = AccountId::only(self.rows[0].provider.id.clone());
-        let told = FreeQuota {
-            per: Per::Day,
-            limit,
-            used,
-            by_refusal: false,
-        };
+        let told = FreeDay { limit, used };
         (account, told)
     }
 }

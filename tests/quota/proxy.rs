@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::learnt::{Cells, Evidence, Order, Parameters, Through, teaches};
-use free_llm_proxy::ledger::{Correction, FreeQuota, Refusal, Reservation, Used};
+use free_llm_proxy::ledger::{Correction, FreeDay, Refusal, Reservation, Used};
 use free_llm_proxy::model::{AccountId, Candidate, ModelId, Offer, Place, Subject, Tier};
 use free_llm_proxy::provider::Provider;
 use free_llm_proxy::registry::{Knowledge, Parts, Snapshot};
@@ -176,8 +176,8 @@ impl Proxy {
     }
 
     /// What the key endpoint of an account says.
-    pub fn is_told_of_the_day(&mut self, account: &AccountId, told: FreeQuota, now: Now) {
-        self.known.ledger.told_free_quota(account, told, now);
+    pub fn is_told_of_the_day(&mut self, account: &AccountId, told: FreeDay, now: Now) {
+        self.known.ledger.told_free_day(account, told, now);
     }
 
     fn learns(&self, attempt: &Attempt, now: Now, learn: impl Fn(&mut Evidence, Through)) {

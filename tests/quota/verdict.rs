@@ -25,11 +25,13 @@ pub fn verdict(provider: &str, refused: &Refused, now: Now) -> Failure {
     let says_numbers = matches!(provider, "groq" | "gemini" | "openrouter");
     let stated = Stated {
         amount: says_numbers.then_some(amount),
+        by_header: provider == "openrouter",
         used: (provider == "groq").then_some(amount.min(refused.used as u64)),
         unit: Some(unit),
         per,
         of,
         until: (!refused.too_large).then(|| now.plus(wait).wall),
+        resets_at: None,
     };
     let limit = match per {
         Per::Minute => AccountLimit::Minute,

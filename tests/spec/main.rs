@@ -26,6 +26,7 @@ mod s10_4_scopes;
 mod s10_4_steered;
 mod s10_4_too_large;
 mod s10_5_ledger;
+mod s10_5_openrouter;
 mod s10_6_fields;
 mod s10_6_mended;
 mod s10_7_lists;

@@ -8,12 +8,14 @@ use simulator::{Failure, Plan, PlanEnd, Point, ProviderScript, Script, Step};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rig::{Rig, abc, ranking};
-use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, used_up};
+use crate::s4_5_account::MINUTE;
+use crate::scripts::plenty;
 
 /// An account whose key is refused this often, and valid from then on.
 fn refused(times: usize) -> Script {
     let steps = vec![Step::from(Failure::UserNotFound); times];
-    abc().account(Plan::from(steps).then(PlanEnd::Ok))
+    let script = abc().account(Plan::from(steps).then(PlanEnd::Ok));
+    script.key(plenty())
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,14 +175,13 @@ async fn s10_4_only_models_that_could_serve_the_request_are_counted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s4_2_retry_after_is_never_longer_than_stated() {
-    let rig = Rig::start(abc()).await;
+    let rig = Rig::start(abc().key(plenty())).await;
     let hello = Rig::hello();
+    let account = json!({"error": {"message": MINUTE, "code": 429}});
     for _ in 0..20 {
-        for step in [
-            used_up(DAY, DAY_SOURCE, Told::RetryAfter, 60, Shape::Status),
-            Step::status(429, &[("Retry-After", "60")], ""),
-        ] {
-            rig.anew(abc().others(step)).await;
+        for body in [account.clone(), json!("")] {
+            let step = Step::status(429, &[("Retry-After", "60")], body);
+            rig.anew(abc().others(step).key(plenty())).await;
             for answer in join_all((0..20).map(|_| rig.chat(&hello))).await {
                 let told: u64 = answer.header("retry-after").parse().unwrap();
                 assert!(told <= 60, "{told}");

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use simulator::{Failure, Step};
 
 use crate::rig::{Rig, abc};
+use crate::scripts::plenty;
 
 /// A listener's connection.
 struct Listening {
@@ -137,7 +138,7 @@ async fn s3_a_comment_comes_while_nothing_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_a_slow_reader_slows_down_nothing_and_learns_what_it_lost() {
-    let rig = Rig::paused(abc(), &[]).await;
+    let rig = Rig::paused(abc().key(plenty()), &[]).await;
     let mut listening = Listening::to(&rig).await;
     listening.next().await;
     let many = 2_000;

@@ -247,10 +247,13 @@ async fn s3_the_accounts_rest_tells_which_quota_is_gone() {
         .post("/admin/clear", &json!({"account": true}))
         .await
         .json();
+    // Its rest is over, and what is used up stays so.
+    let account = &cleared["accounts"][0];
     assert_eq!(
-        (&cleared["accounts"][0]["state"], &cleared["ready"]),
-        (&json!("awake"), &json!(true))
+        (&account["state"], &account["because"], &account["limit"]),
+        (&json!("out"), &Value::Null, &json!("day"))
     );
+    assert_eq!(cleared["ready"], false);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
 
 use crate::rig::{Answer, Rig, abc};
 use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, once, used_up};
-use crate::scripts::STALL;
+use crate::scripts::{STALL, plenty};
 
 /// A client: its path, its user agent, and its request.
 type Client = (&'static str, &'static str);
@@ -27,20 +27,12 @@ const ELSEWHERE: Client = ("/v1/messages", "QwenCode/0.24.4 (linux; x64)");
 #[tokio::test(start_paused = true)]
 async fn s3_an_error_that_no_retry_helps_against_takes_the_clients_form() {
     let [hour, minutes] = [3600, 300].map(|seconds| abc().others(limited(seconds)));
-    let day = abc().account(once(used_up(
-        DAY,
-        DAY_SOURCE,
-        Told::Header,
-        30_000,
-        Shape::Status,
-    )));
-    let minute = abc().account(once(used_up(
-        DAY,
-        DAY_SOURCE,
-        Told::RetryAfter,
-        60,
-        Shape::Status,
-    )));
+    // Without a number, so that a refresh brings it back.
+    let gone = |seconds: &str| {
+        let body = json!({"error": {"message": DAY, "code": 429, "metadata": {"limit_source": DAY_SOURCE}}});
+        abc().account(once(Step::status(429, &[("Retry-After", seconds)], body)))
+    };
+    let (day, minute) = (gone("30000"), gone("60"));
     let credit = abc().account(once(Failure::InsufficientCredits.into()));
     let flight = abc().account(once(Failure::InFlightBudget.into()));
     let fault = abc().account(always(Failure::ContentPolicy.into()));
@@ -58,10 +50,10 @@ async fn s3_an_error_that_no_retry_helps_against_takes_the_clients_form() {
         ("a wrong upstream key",    &key,       502, "upstream_auth_error",    true,  [402, 402, 400, 402]),
         ("a request at fault",      &fault,     400, "",                       false, [400, 400, 400, 400]),
     ];
-    let rig = Rig::paused(abc(), &[]).await;
+    let rig = Rig::paused(abc().key(plenty()), &[]).await;
     for (what, script, status, code, long, sent) in rows {
         for client in [PYTHON, ELSEWHERE, QWEN, OPENCODE, CODEX, CLAUDE] {
-            rig.anew(script.clone()).await;
+            rig.anew(script.clone().key(plenty())).await;
             let known = [QWEN, OPENCODE, CODEX, CLAUDE]
                 .iter()
                 .position(|c| *c == client);

@@ -126,7 +126,8 @@ async fn s3_refreshing_reads_the_list_and_forgets_every_cooldown() {
     assert_eq!(answer.status, 200);
     let told = answer.json();
     let keys: Vec<_> = told.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["models", "fetched_at"]);
+    assert_eq!(keys, ["models", "fetched_at", "still_out"]);
+    assert_eq!(told["still_out"], json!([]));
     assert_eq!(told["models"], 3);
     assert_eq!(
         told["fetched_at"],
@@ -138,7 +139,9 @@ async fn s3_refreshing_reads_the_list_and_forgets_every_cooldown() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_refreshing_forgets_the_accounts_rest_too() {
-    let account = Plan::from(Step::failure(Failure::DailyLimit)).then(PlanEnd::Ok);
+    let minute = json!({"error": {"message": "free-models-per-min", "code": 429}});
+    let refusal = Step::status(429, &[("Retry-After", "5000")], minute);
+    let account = Plan::from(refusal).then(PlanEnd::Ok);
     let script = Script::new().list(ranking(&["a:free"])).account(account);
     let rig = Rig::paused(script, &[]).await;
     for _ in 0..2 {

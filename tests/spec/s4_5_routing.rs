@@ -122,9 +122,8 @@ async fn s4_5_a_request_that_chooses_its_provider_rests_nothing_by_any_failure()
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_a_used_up_quota_is_the_accounts_whatever_was_asked_for() {
-    let rig = Rig::paused(abc(), &[]).await;
     for body in asking().into_iter().chain(steering()) {
-        rig.anew(all(&Failure::DailyLimit.into())).await;
+        let rig = Rig::paused(all(&Failure::DailyLimit.into()), &[]).await;
         rig.chat(&body).await.is_error(503, "account_rate_limited");
         assert_eq!(rig.asked(), "a", "{body}");
         rig.chat(&Rig::hello())

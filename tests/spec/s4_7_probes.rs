@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::rig::{Answer, Rig, abc, ranking};
-use crate::scripts::{STALL, in_bytes, late};
+use crate::scripts::{STALL, in_bytes, late, plenty};
 
 /// How many arrive at once.
 const MANY: usize = 200;
@@ -31,7 +31,7 @@ fn slow(seconds: u64) -> Step {
 
 /// A proxy whose `a` has rested 10 s and wakes now; the requests until then are forgotten.
 async fn waking(script: Script, settings: &[(&str, &str)]) -> Rig {
-    let rig = Rig::paused(script, settings).await;
+    let rig = Rig::paused(script.key(plenty()), settings).await;
     rig.chat(&Rig::hello()).await;
     sleep(Duration::from_millis(10_100)).await;
     rig.simulator.clear_requests();
@@ -333,6 +333,7 @@ async fn s4_7_how_long_a_probe_may_take_follows_from_the_models_own_streams() {
         let usual = [first_token(ms), first_token(ms), first_token(ms)];
         let steps: Vec<_> = usual.into_iter().chain([minute.clone(), STALL]).collect();
         let script = abc().account(Plan::from(steps).then(PlanEnd::Ok));
+        let script = script.key(plenty());
         let rig = Rig::paused(script, &[("STREAM_KEEPALIVE_SEC", "0")]).await;
         for _ in 0..3 {
             assert_eq!(rig.chat(&Rig::hello_stream()).await.status, 200);
@@ -365,7 +366,7 @@ async fn s4_7_requests_that_begin_after_a_failure_was_learnt_never_run_into_it()
     ];
     for step in rows {
         let rig = Rig::paused(
-            abc().model("a:free", step.clone()),
+            abc().model("a:free", step.clone()).key(plenty()),
             &[("STREAM_KEEPALIVE_SEC", "0")],
         )
         .await;

@@ -1,7 +1,7 @@
 //! What upstreams are scripted to do, byte for byte, and what is checked in lines and answers.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use simulator::{Raw, RawPart, Step, Then};
 
 use crate::rig::{Answer, Rig, ranking};
@@ -97,4 +97,20 @@ pub fn is_utc(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     let shape: String = text.chars().map(shape).collect();
     shape.starts_with("0000-00-00T00:00:00") && shape.ends_with('Z')
+}
+
+/// OpenRouter's key endpoint says that so many free requests of the day are used, of so many.
+pub fn free_day(used: u64, limit: u64) -> Step {
+    let remaining = limit.saturating_sub(used);
+    let requests = json!({"used": used, "limit": limit, "remaining": remaining});
+    Step::status(
+        200,
+        &[],
+        json!({"data": {"free_model_daily_requests": requests}}),
+    )
+}
+
+/// It says that there are more than any test needs.
+pub fn plenty() -> Step {
+    free_day(0, 1_000_000)
 }

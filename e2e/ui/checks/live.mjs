@@ -58,7 +58,7 @@ check('live: a failed refresh says why', async (demo, { page, open, allow }) => 
   equal(await page.locator('.rows .row').count() > 0, true, 'the old list stays');
 });
 
-check('live: no model is awake, the quota is gone', async (demo, { page, open }) => {
+check('live: no model is awake, the account is out of credit', async (demo, { page, open }) => {
   await demo.situation({ default: limited(30) }, demo.sample.models.slice(0, 2));
   await open();
   await demo.ask();
@@ -66,10 +66,10 @@ check('live: no model is awake, the quota is gone', async (demo, { page, open })
   await reads(page, '#aside', /until .*in \d+ s/);
   equal(await page.getAttribute('#banner', 'data-tone'), 'bad', 'the tone');
 
-  await demo.situation({ account: { steps: ['daily_limit'], then: 'ok' } });
+  await demo.situation({ account: { steps: ['insufficient_credits'], then: 'ok' } });
   await demo.ask();
-  await reads(page, '#sentence', /free requests of today are used up/);
-  await reads(page, '[data-tile=quota]', /Used up.*back at/);
+  await reads(page, '#sentence', /out of credit/);
+  await reads(page, '[data-tile=quota]', /Used up/);
   await page.click('#clear-account');
   await reads(page, '#sentence', /next|being answered/);
   equal(await page.locator('#clear-account').isVisible(), false, 'the button');

@@ -82,7 +82,7 @@ proptest! {
                 Step::Refused(limit) => if let Some((_, reservation)) = under_way.first() {
                     world.ledger.refused(reservation, Refusal {
                         unit: Unit::Requests, per, of: Counted::Account, limit, used: limit, spent: true,
-                        wait: Some(Duration::from_secs(3)),
+                        wait: Some(Duration::from_secs(3)), resets_at: None, by_header: false,
                     }, now);
                 }
                 Step::List => world.list(),
@@ -242,6 +242,8 @@ fn s10_5_windows_that_refusals_make_up_are_bounded() {
             used: None,
             spent: true,
             wait: None,
+            resets_at: None,
+            by_header: false,
         };
         world.ledger.refused(&reservation, refusal, now);
         world.settle(reservation, NOTHING, false);

@@ -38,7 +38,7 @@ impl World {
         self.settle(reservation, told(1, 0), true);
     }
 
-    fn refused(&mut self, refusal: Refusal) {
+    pub(super) fn refused(&mut self, refusal: Refusal) {
         let reservation = self.reserve(0, Ask::default());
         let now = self.now();
         self.ledger.refused(&reservation, refusal, now);
@@ -56,7 +56,7 @@ impl World {
     }
 }
 
-fn refusal(unit: Unit, per: Per) -> Refusal {
+pub(super) fn refusal(unit: Unit, per: Per) -> Refusal {
     Refusal {
         unit,
         per,
@@ -65,6 +65,8 @@ fn refusal(unit: Unit, per: Per) -> Refusal {
         used: None,
         spent: true,
         wait: None,
+        resets_at: None,
+        by_header: false,
     }
 }
 
@@ -233,10 +235,12 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
     let stated = Stated {
         amount: Some(200_000),
         used: None,
+        by_header: false,
         unit: Some(Unit::Tokens),
         per: Per::Day,
         of: MODEL,
         until: Some(now.wall + Duration::from_secs(579)),
+        resets_at: None,
     };
     let spent = Refusal::of(stated, true, now);
     world.ledger.refused(&reservation, spent, now);
@@ -269,82 +273,6 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
         ..refusal(Unit::Requests, Per::Day)
     });
     assert_eq!(world.room(0), "free");
-}
-
-#[test]
-fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
-    let mut world = World::of(
-        &[
-            ("openrouter", "openrouter", "a:free"),
-            ("openrouter", "openrouter", "b:free"),
-        ],
-        &[],
-    );
-    assert_eq!(world.shown(), "");
-    world.send(0, 60);
-    assert_eq!(world.room(0), "free");
-    let account = AccountId::clone(&world.candidates[0].account);
-    let told = |world: &mut World, per, limit, used| {
-        let now = world.now();
-        let told = FreeQuota {
-            per,
-            limit,
-            used,
-            by_refusal: false,
-        };
-        world.ledger.told_free_quota(&account, told, now);
-    };
-    told(&mut world, Per::Day, 50, 2);
-    assert_eq!(world.shown(), "2/50 stated");
-    world.send(1, 3);
-    assert_eq!(world.shown(), "5/50 stated");
-    told(&mut world, Per::Day, 50, 3);
-    assert_eq!(world.shown(), "5/50 stated", "its count lags behind");
-    told(&mut world, Per::Day, 50, 4);
-    assert_eq!(world.shown(), "4/50 stated", "one did not count there");
-    told(&mut world, Per::Day, 50, 50);
-    // It lags behind, so it is asked last rather than left out: its refusal is what rests it.
-    assert_eq!(world.room(1), "behind stated");
-    told(&mut world, Per::Day, 50, 48);
-    assert_eq!(world.shown(), "48/50 stated");
-    let now = world.now();
-    let gone = FreeQuota {
-        per: Per::Day,
-        limit: 50,
-        used: 50,
-        by_refusal: true,
-    };
-    world.ledger.told_free_quota(&account, gone, now);
-    told(&mut world, Per::Day, 50, 48);
-    assert_eq!(world.shown(), "50/50 stated", "a refusal knows better");
-    told(&mut world, Per::Day, 1000, 50);
-    assert_eq!(world.shown(), "50/1000 stated", "credits were bought");
-    told(&mut world, Per::Day, 1000, 20);
-    assert_eq!(world.shown(), "20/1000 stated");
-    // The minute's comes from a refusal.
-    world.at = 20.0;
-    world.refused(Refusal {
-        limit: Some(20),
-        of: Counted::Account,
-        ..refusal(Unit::Requests, Per::Minute)
-    });
-    assert_eq!(world.room(1), "behind stated");
-    world.at = 60.0;
-    assert_eq!(world.shown(), "21/1000 stated", "the minute is over");
-    world.at = (12 * HOUR) as f64;
-    assert_eq!(world.shown(), "", "the day is over");
-    world.send(0, 60);
-    assert_eq!(world.room(0), "free");
-    told(&mut world, Per::Day, 0, 0);
-    assert_eq!(world.shown(), "", "nonsense");
-    // One that names no number teaches for that window alone.
-    world.send(0, 5);
-    world.refused(Refusal {
-        of: Counted::Account,
-        ..refusal(Unit::Requests, Per::Minute)
-    });
-    world.at += 60.0;
-    assert_eq!(world.shown(), "");
 }
 
 #[test]

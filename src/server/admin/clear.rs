@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::Response;
 use serde::Serialize;
 
-use super::view::ModelView;
+use super::still_out::{StillOut, still_out};
+use super::view::{ModelView, StateView};
 use crate::json::{self, Members, Raw};
 use crate::model::{AccountId, ModelId, Subject};
 use crate::request::{InvalidRequest, Names};
@@ -32,6 +33,14 @@ enum Target {
 #[derive(Serialize)]
 struct Cleared<'a> {
     model: ModelView<'a>,
+    still_out: Vec<StillOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct StateAfter<'a> {
+    #[serde(flatten)]
+    state: StateView<'a>,
+    still_out: Vec<StillOut<'a>>,
 }
 
 pub(super) async fn clear(
@@ -57,17 +66,17 @@ pub(super) async fn clear(
             let account = accounts.find(|account| *account.label == *label);
             let account = account.ok_or_else(|| ProxyError::Invalid(NO_ACCOUNT.into()))?;
             app.registry.clear(&subjects_of(app, account));
-            super::state(app)
+            tell_state(app)
         }
         Target::Accounts => {
             let accounts = app.walker.accounts();
             let subjects = accounts.flat_map(|account| subjects_of(app, account));
             app.registry.clear(&subjects.collect::<Vec<_>>());
-            super::state(app)
+            tell_state(app)
         }
         Target::All => {
             app.registry.clear_all();
-            super::state(app)
+            tell_state(app)
         }
     }
 }
@@ -83,6 +92,15 @@ fn subjects_of(app: &App, account: &Arc<AccountId>) -> Vec<Subject> {
     own.into_iter().chain(keys).collect()
 }
 
+fn tell_state(app: &App) -> Result<Response<ReplyBody>, ProxyError> {
+    let state = State::read(app);
+    let next = state.next(app);
+    super::json(&StateAfter {
+        state: StateView::of(app, &state, &next),
+        still_out: still_out(&state),
+    })
+}
+
 fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError> {
     let state = State::read(app);
     let mut models = state.list.iter().flat_map(|list| &list.models);
@@ -92,6 +110,7 @@ fn tell_model(app: &App, id: &ModelId) -> Result<Response<ReplyBody>, ProxyError
         .ok_or(ProxyError::ModelNotFound)?;
     super::json(&Cleared {
         model: ModelView::of(&app.traffic, model, state.now),
+        still_out: still_out(&state),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `POST /admin/explain`: what would happen to a request now, and why.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::Response;
@@ -21,7 +22,7 @@ use crate::server::body::Sent;
 use crate::server::error::ProxyError;
 use crate::server::phases::Phases;
 use crate::server::reply::ReplyBody;
-use crate::server::state::{AccountState, ModelState, RestState, State, ThroughState};
+use crate::server::state::{AccountState, RestState, State, ThroughState};
 use crate::server::{App, chat};
 use crate::surface::Surface;
 use crate::units::whole_seconds;
@@ -113,16 +114,14 @@ impl<'a> View<'a> {
         let candidates = explained.candidates.iter();
         let through = candidates.clone().map(AwakeView::of);
         let candidates = candidates.map(|awake| &awake.candidate.offer.public_id);
-        // Both are in the order of the snapshot.
-        let rests = state.list.iter().flat_map(|list| &list.models);
-        let mut rests = rests.peekable();
+        let models = state.list.iter().flat_map(|list| &list.models);
+        let models: HashMap<_, _> = models
+            .map(|state| (Arc::as_ptr(&state.offer), state))
+            .collect();
         let left_out = explained.left_out.iter().map(|(candidate, why)| {
-            let other = |state: &&ModelState| !Arc::ptr_eq(&state.offer, &candidate.offer);
-            while rests.next_if(|state| other(state)).is_some() {}
             let is_it = |one: &&ThroughState| one.account == candidate.account;
-            let through = rests
-                .peek()
-                .and_then(|state| state.through.iter().find(is_it));
+            let model = models.get(&Arc::as_ptr(&candidate.offer));
+            let through = model.and_then(|state| state.through.iter().find(is_it));
             let rest = through.and_then(|through| through.rest.as_ref());
             let bucket = |id| state.known.ledger.bucket_view(id, state.now);
             let is_its = |one: &&AccountState| one.account == candidate.account;

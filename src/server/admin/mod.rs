@@ -9,6 +9,7 @@ mod clear;
 mod events;
 mod explain;
 mod providers_off;
+mod still_out;
 mod view;
 
 use std::pin::pin;
@@ -24,6 +25,9 @@ use super::error::ProxyError;
 use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::state::State;
+use crate::clock::rfc3339;
+use crate::list::Refreshed;
+use still_out::{StillOut, still_out};
 use view::StateView;
 
 /// The admin routes.
@@ -81,6 +85,23 @@ async fn uncut(
 ) -> Result<Response<ReplyBody>, ProxyError> {
     let done = phases.unless(Phases::is_cut, work).await;
     done.unwrap_or(Err(ProxyError::ShuttingDown))
+}
+
+/// The answer to `POST /admin/refresh`, which read the list.
+pub(super) fn refreshed(app: &App, read: Refreshed) -> Result<Response<ReplyBody>, ProxyError> {
+    let state = State::read(app);
+    json(&RefreshedView {
+        models: read.models,
+        fetched_at: rfc3339(read.fetched_at),
+        still_out: still_out(&state),
+    })
+}
+
+#[derive(Serialize)]
+struct RefreshedView<'a> {
+    models: usize,
+    fetched_at: String,
+    still_out: Vec<StillOut<'a>>,
 }
 
 /// A 200 that is never cached.

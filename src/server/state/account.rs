@@ -1,15 +1,15 @@
 //! An account's state at one moment, for people (spec §10.8).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{RestState, wants_nothing};
+use super::RestState;
 use crate::clock::Now;
-use crate::ledger::{BucketView, Counted, Per, Unit};
+use crate::ledger::{BucketView, Per, Unit};
 use crate::model::{AccountId, ModelId, Subject};
 use crate::registry::{Knowledge, Rests, Snapshot, Standing};
-use crate::select::{By, LeftOut, left_out};
+use crate::select::AGREES;
 use crate::server::accounts::{Facts, KeyFacts};
 use crate::telemetry::{AccountGauges, QuotaGauge};
 use crate::verdict::{AccountLimit, FreeRequests};
@@ -28,6 +28,8 @@ pub(in crate::server) struct AccountState {
     pub(in crate::server) rest: Option<RestState>,
     /// What is used up, or refused.
     pub(in crate::server) limit: Option<AccountLimit>,
+    /// How many requests the quota has that is used up, if known.
+    pub(in crate::server) requests: Option<u64>,
     pub(in crate::server) free_requests: Option<FreeRequests>,
     /// When it is asked again, if that is known.
     pub(in crate::server) until: Option<SystemTime>,
@@ -90,7 +92,13 @@ impl AccountState {
             None if rest.is_some() || probing => AccountIs::Resting,
             None => AccountIs::Awake,
         };
-        let until = rest.map(|rest| rest.wake.date(now));
+        let rests_until = rest.map(|rest| rest.wake.date(now));
+        let full_until = full.and_then(|bucket| bucket.resets_at);
+        // Of a rest and a quota the one that ends later is why.
+        let is_later = full_until.and_then(|at| at.checked_sub(AGREES)) > rests_until;
+        let full = full.filter(|_| limit.is_none() || is_later);
+        let of_bucket = |full: &BucketView| (full.unit == Unit::Requests).then_some(full.limit);
+        let free_requests = out.and_then(|out| out.free_requests);
         let in_use = facts.as_ref().and_then(|facts| facts.in_use(known, now));
         Self {
             account: Arc::clone(account),
@@ -98,10 +106,22 @@ impl AccountState {
             facts,
             is,
             probing,
-            until: until.max(full.and_then(|bucket| bucket.resets_at)),
+            until: match full {
+                Some(_) => rests_until.max(full_until),
+                None => rests_until,
+            },
             rest: rest.map(|view| RestState::of(view, now)),
-            limit: limit.or(full.map(limit_of)),
-            free_requests: out.and_then(|out| out.free_requests),
+            limit: match is {
+                AccountIs::KeyRefused => limit,
+                AccountIs::Awake | AccountIs::Resting | AccountIs::Out => {
+                    full.map(limit_of).or(limit)
+                }
+            },
+            requests: match full {
+                Some(full) => of_bucket(full),
+                None => free_requests.map(|free| free.limit),
+            },
+            free_requests,
             buckets,
         }
     }
@@ -124,19 +144,18 @@ impl AccountState {
     }
 
     pub(super) fn gauges(&self, now: Now) -> AccountGauges {
-        let until = self.until.and_then(|at| at.duration_since(now.wall).ok());
-        let rest = self.rest.as_ref().map(|rest| rest.left);
+        let left = self.until.and_then(|at| at.duration_since(now.wall).ok());
         let used = |free: FreeRequests| (free.limit.saturating_sub(free.remaining), free.limit);
         AccountGauges {
             account: (*self.account).clone(),
-            cooldown_seconds: rest.or(until).unwrap_or_default().as_secs_f64(),
+            cooldown_seconds: left.unwrap_or_default().as_secs_f64(),
             free_requests: self.free_requests.map(used),
         }
     }
 }
 
 /// What an account with an exhausted bucket is out of.
-fn limit_of(full: &BucketView) -> AccountLimit {
+pub(in crate::server) fn limit_of(full: &BucketView) -> AccountLimit {
     match (full.unit, full.per) {
         (_, Per::Day) => AccountLimit::Day,
         (Unit::Requests, Per::Minute) => AccountLimit::Minute,
@@ -144,19 +163,20 @@ fn limit_of(full: &BucketView) -> AccountLimit {
     }
 }
 
-/// The exhausted buckets that block whole accounts, by account; those of resting accounts are left
-/// out.
+/// The exhausted buckets that block whole accounts, by account.
 pub(super) fn full(
     snapshot: &Snapshot,
     known: &Knowledge,
     now: Now,
 ) -> HashMap<Arc<AccountId>, BucketView> {
     let mut full = HashMap::new();
-    // Who is left out is so in any order.
-    for (candidate, why) in left_out(snapshot, wants_nothing(By::Rank), known, now) {
-        if let LeftOut::Spent { bucket, .. } = why
+    let mut seen = HashSet::new();
+    for candidate in snapshot.candidates() {
+        // What all its models share is the same for each.
+        if seen.insert(&candidate.account)
+            && let Some(slot) = snapshot.slot(candidate)
+            && let Some(bucket) = known.ledger.spent(slot, now)
             && let Some(bucket) = known.ledger.bucket_view(bucket, now)
-            && bucket.of != Counted::Model
         {
             full.insert(Arc::clone(&candidate.account), bucket);
         }

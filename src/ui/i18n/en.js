@@ -191,6 +191,7 @@ export default {
   filter: 'Filter',
   refresh: 'Refresh the list',
   refreshed: { one: 'The list was read: {n} model. Every rest is over.', other: 'The list was read: {n} models. Every rest is over.' },
+  still_out: 'Still out: {accounts}.',
   'column.rank': '#',
   'column.model': 'Model',
   'column.state': 'State',

@@ -248,10 +248,12 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
     let stated = |amount, unit, per, of, seconds: Option<u64>| Stated {
         amount,
         used: None,
+        by_header: false,
         unit,
         per,
         of,
         until: seconds.map(|seconds| now().wall + Duration::from_secs(seconds)),
+        resets_at: None,
     };
     let using = |used, stated| Stated {
         used: Some(used),
@@ -271,11 +273,13 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         ("cloudflare", 429, r#"{"success":false,"errors":[{"code":4006,"message":"you have used up your daily free allocation of 10,000 neurons, please"}]}"#.into(),
             Some(stated(Some(10_000), Some(Neurons), Per::Day, Account, Some(43_200)))),
         ("cohere", 429, r#"{"message":"You are using a Trial key, which is limited to 20 API calls / minute."}"#.into(),
-            Some(stated(Some(20), Some(Requests), Per::Minute, Account, Some(300)))),
+            Some(stated(Some(20), Some(Requests), Per::Minute, Account, None))),
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","Retry-After":"60"}}}}"#.into(),
-            Some(stated(Some(50), Some(Requests), Per::Day, Account, Some(60)))),
+            Some(Stated { used: Some(50), ..stated(Some(50), Some(Requests), Per::Day, Account, Some(60)) })),
+        ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"1","X-RateLimit-Reset":"90","Retry-After":"60"}}}}"#.into(),
+            Some(Stated { used: Some(49), resets_at: Some(now().wall + Duration::from_secs(90)), ..stated(Some(50), Some(Requests), Per::Day, Account, Some(60)) })),
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-min","metadata":{"headers":{"X-RateLimit-Limit":"0","Retry-After":"60"}}}}"#.into(),
-            Some(stated(None, Some(Requests), Per::Minute, Account, Some(60)))),
+            Some(Stated { resets_at: Some(now().wall + Duration::from_secs(60)), ..stated(None, Some(Requests), Per::Minute, Account, Some(60)) })),
         ("openrouter", 429, "{}".into(),                                         None),
         ("groq", 429, "{}".into(),                                               None),
         ("groq", 503, groq("tokens per day (TPD)", "Limit 5"),                   None),
@@ -287,6 +291,7 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         // Durations count from the moment of the call.
         let rounded = quota.map(|quota| Stated {
             until: quota.until.map(whole),
+            resets_at: quota.resets_at.map(whole),
             ..quota
         });
         assert_eq!(rounded, expected, "{body}");

@@ -1,0 +1,191 @@
+//! What a bucket is told of its own state: beside an answer, by the key endpoint, in a refusal.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Bucket, share};
+use crate::ledger::FreeDay;
+use crate::ledger::beyond::Beyond;
+use crate::ledger::time::{Moment, Until};
+
+/// What is known of a bucket's state from outside.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ledger) struct Told {
+    /// So much is used by all that draw from it.
+    pub(in crate::ledger) used: u64,
+    /// Of that, what the request that it was told to has drawn.
+    pub(in crate::ledger) own: u64,
+    /// When all of it is back, where that was told.
+    pub(in crate::ledger) reset: Option<Duration>,
+    /// It is known to come back steadily until then.
+    pub(in crate::ledger) steadily: bool,
+}
+
+/// What a refusal tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ledger) struct Refused {
+    pub(in crate::ledger) limit: u64,
+    /// `None`: all of it, more or less.
+    pub(in crate::ledger) used: Option<u64>,
+    /// What the request that was refused would have drawn.
+    pub(in crate::ledger) own: u64,
+    /// When it returns, as far as is known.
+    pub(in crate::ledger) wait: Option<Duration>,
+}
+
+impl Bucket {
+    /// Quota headers beside an answer, or the key endpoint, tell how much is used.
+    pub(in crate::ledger) fn believe(&mut self, told: Told, at: Moment) {
+        let others_under_way = self.pending.saturating_sub(told.own);
+        let believed = told.used.saturating_add(others_under_way);
+        let until = match told.reset {
+            Some(reset) => {
+                // By then all is back, whenever we used it. A set limit counts what we did ourselves.
+                if !self.numbers.is_set() {
+                    let settled = self.count.used(at).saturating_sub(self.pending);
+                    self.count.give_back(settled, at);
+                }
+                Until::Running(at.running.saturating_add(reset))
+            }
+            None => self.count.window_ends(at),
+        };
+        let ours = self.count.used(at);
+        self.beyond = Beyond::new(believed.saturating_sub(ours), until);
+        if told.steadily || self.refills(told, at) {
+            self.beyond = self.beyond.map(|others| others.refilling(at));
+        }
+        if !self.numbers.is_set() {
+            let too_many = ours.saturating_sub(believed);
+            self.count.give_back(too_many, at);
+        }
+        self.tidy(at);
+    }
+
+    /// Whether the provider fills it up all the time, as Groq and Cerebras do: then the reset that it tells
+    /// is the share of the window that filling up what is used takes.
+    fn refills(&self, told: Told, at: Moment) -> bool {
+        let (Some((used, _)), Some(reset)) = (self.share_of(told.used, at), told.reset) else {
+            return false;
+        };
+        let expected = self.kind.per.length().as_secs_f64() * used;
+        let apart = (reset.as_secs_f64() - expected).abs();
+        self.kind.ends.is_none() && apart <= 1.0 + 0.02 * expected
+    }
+
+    /// At least so much is used of this window: what is known already is not taken back.
+    fn at_least(&mut self, used: u64, until: Option<Duration>, at: Moment) {
+        let until = match until {
+            Some(until) => Until::Running(at.running.saturating_add(until)),
+            None => self.count.window_ends(at),
+        };
+        if used > self.used(at) {
+            let others = used.saturating_sub(self.count.used(at));
+            self.beyond = Beyond::new(others, until);
+        }
+        self.tidy(at);
+    }
+
+    /// The key endpoint tells how much there is, and how much is used. It lags behind: what was drawn since
+    /// it last told may not be in it, and it takes nothing back that a refusal said is gone, unless its limit
+    /// is higher than it was, or its count lower. Answers whether it takes something back so.
+    pub(in crate::ledger) fn endpoint(&mut self, told: FreeDay, at: Moment) -> bool {
+        let FreeDay { limit, used } = told;
+        let ends = self.count.window_ends(at);
+        let before = self.told.filter(|(_, until)| !until.is_past(at));
+        let before = before.map(|(before, _)| before);
+        let stated = self.numbers.stated(at);
+        let is_less = before.is_some_and(|before| used < before.used);
+        let is_more = stated.is_some_and(|stated| limit > stated)
+            && before.is_none_or(|before| limit > before.limit);
+        let gives_back = is_less || is_more;
+        self.told = Some((told, ends));
+        if gives_back {
+            self.refused = None;
+        }
+        let stands = self.refused.is_some_and(|until| !until.is_past(at));
+        let refused = stated.filter(|_| stands).unwrap_or(limit);
+        self.numbers.until(limit.min(refused), ends);
+        let since_told = self.drawn.saturating_sub(self.drawn_when_told);
+        self.drawn_when_told = self.drawn;
+        let ours = self.used(at).min(used.saturating_add(since_told));
+        if stands {
+            self.at_least(used, None, at);
+        } else {
+            let used = used.max(ours);
+            let told = Told {
+                used,
+                // All that is under way is counted already.
+                own: self.pending,
+                reset: None,
+                steadily: false,
+            };
+            self.believe(told, at);
+        }
+        gives_back && self.used(at) < limit
+    }
+
+    /// Whether a number in a refusal cannot be right, as more was answered well in this window.
+    pub(in crate::ledger) fn is_disproved(&self, limit: u64, at: Moment) -> bool {
+        self.count.well(at) > limit
+    }
+
+    /// A refusal tells when this window ends, unless what it tells is absurd.
+    pub(in crate::ledger) fn ends_at(&mut self, end: SystemTime, at: Moment) {
+        let left = end.duration_since(at.wall).unwrap_or_default();
+        if !left.is_zero() && left <= self.kind.per.length().saturating_mul(2) {
+            self.count.ends_at(end, at);
+        }
+    }
+
+    /// A refusal tells how much of this window is used, and how long to wait.
+    pub(in crate::ledger) fn refused(&mut self, told: Refused, at: Moment) {
+        let Refused {
+            limit,
+            used,
+            own,
+            wait,
+        } = told;
+        let told_used = used.map(|used| used.min(limit));
+        if self.kind.ends.is_some() {
+            // The day's end beats a short wait.
+            self.at_least(told_used.unwrap_or(limit), None, at);
+            self.refused = Some(self.count.window_ends(at));
+        } else if let Some(wait) = wait {
+            if self.numbers.is_set() {
+                return self.at_least(told_used.unwrap_or(limit), Some(wait), at);
+            }
+            // Quotas that roll fill up steadily, so that there is room for this one after the wait: use and
+            // wait tell the pace or, where no use is told, the window's pace and the wait tell the use.
+            let length = self.kind.per.length();
+            let (used, back_in) = match told_used {
+                Some(used) => {
+                    let missing = used.saturating_add(own).saturating_sub(limit).max(1);
+                    let back_in = wait.as_secs_f64() * share(used, missing);
+                    (used, back_in.min(length.as_secs_f64()))
+                }
+                None => {
+                    let returns = part(limit, wait.as_secs_f64() / length.as_secs_f64().max(1e-3));
+                    let used = limit.saturating_sub(own).saturating_add(returns).min(limit);
+                    (used, length.as_secs_f64() * share(used, limit))
+                }
+            };
+            let told = Told {
+                used,
+                // It was refused, so it is not among what is used.
+                own: 0,
+                reset: Some(Duration::from_secs_f64(back_in)),
+                steadily: true,
+            };
+            self.believe(told, at);
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part need not be exact, and a float cast saturates"
+)]
+fn part(amount: u64, share: f64) -> u64 {
+    (amount as f64 * share) as u64
+}

@@ -1,0 +1,170 @@
+//! §10.5 at OpenRouter: its stated numbers rule out, and its key endpoint is what brings the account back.
+
+use std::time::Duration;
+
+use free_llm_proxy::clock::{Now, rfc3339};
+use free_llm_proxy::ledger::{Ends, Per, next_end};
+use serde_json::{Value, json};
+use simulator::{Failure, Plan, PlanEnd, Step};
+
+use crate::rig::{Rig, abc, ranking};
+use crate::s4_5_account::{
+    DAY, DAY_SOURCE, Shape, Told, is_about, retry_after, until_midnight, used_up,
+};
+use crate::scripts::free_day;
+
+/// The key endpoint's requests that were seen.
+fn key_reads(rig: &Rig) -> usize {
+    let seen = rig.simulator.requests();
+    let reads = seen.iter().filter(|seen| seen.path.ends_with("/key"));
+    reads.count()
+}
+
+/// The key endpoint has been read once more, and its answer taken.
+async fn until_read(rig: &Rig) {
+    let before = key_reads(rig);
+    rig.post("/admin/refresh", &Value::Null).await;
+    rig.simulator.until(|_| key_reads(rig) > before).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_what_the_key_endpoint_says_is_used_up_is_not_sent() {
+    let rig = Rig::paused(abc().key(free_day(48, 50)), &[]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+    }
+    rig.asked();
+    let midnight = until_midnight();
+    let answer = rig.chat(&Rig::hello()).await;
+    answer.is_error(503, "account_rate_limited");
+    assert!(is_about(retry_after(&answer), midnight), "{answer:?}");
+    assert_eq!(rig.asked(), "", "what would be a 429 is not sent");
+    let ready = rig.get("/ready").await;
+    let body = ready.json();
+    assert_eq!(
+        (
+            ready.status,
+            &body["code"],
+            &body["available"],
+            &body["account"]["limit"]
+        ),
+        (503, &json!("quota_day"), &json!(0), &json!("day"))
+    );
+    assert!(
+        body["reason"].as_str().unwrap().contains("(50 of 50)"),
+        "{body}"
+    );
+    tokio::time::sleep(Duration::from_secs(midnight + 1)).await;
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_the_key_endpoint_is_read_while_the_account_is_out_and_brings_it_back() {
+    let rig = Rig::paused(abc().key(free_day(50, 50)), &[]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let refused = || async {
+        rig.chat(&Rig::hello())
+            .await
+            .is_error(503, "account_rate_limited")
+    };
+    refused().await;
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    assert_eq!(key_reads(&rig), 2, "one request has ended since");
+    // Credit is bought.
+    rig.simulator.set_key(free_day(50, 1000));
+    refused().await;
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    assert_eq!(rig.chat(&Rig::hello()).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_a_rest_for_the_day_ends_once_the_key_endpoint_tells_of_more() {
+    #[rustfmt::skip]
+    let rows = [
+        // what the key endpoint says after the refusal   it said 12 before   the next request
+        (free_day(12, 50),                                503),
+        (free_day(49, 50),                                503),
+        (free_day(11, 50),                                200),
+        (free_day(50, 1000),                              200),
+        (free_day(1000, 1000),                            503),
+    ];
+    for (says, status) in rows {
+        let why = format!("{says:?}");
+        // The refusal rests the account, and says nothing of a reset: the day's end is known.
+        let refusal = used_up(DAY, DAY_SOURCE, Told::RetryAfter, 20_000, Shape::Status);
+        let script = abc().key(free_day(12, 50));
+        let script = script.account(Plan::from([refusal]).then(PlanEnd::Ok));
+        let rig = Rig::paused(script, &[("MODELS_REFRESH_SEC", "3600")]).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.chat(&Rig::hello())
+            .await
+            .is_error(503, "account_rate_limited");
+        rig.simulator.set_key(says);
+        tokio::time::sleep(Duration::from_secs(301)).await;
+        assert_eq!(rig.chat(&Rig::hello()).await.status, status, "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_only_free_requests_draw_from_the_days_free_ones() {
+    let list = ranking(&["a:free", "maker/paid"]);
+    let script = abc().list(list).key(free_day(50, 50));
+    let rig = Rig::paused(script, &[("ALLOW_PAID", "true")]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let answer = rig.chat(&Rig::hello()).await;
+    assert_eq!((answer.status, rig.asked().as_str()), (200, "maker/paid"));
+    let ready = rig.get("/ready").await;
+    assert_eq!((ready.status, &ready.json()["available"]), (200, &json!(1)));
+    assert_eq!(
+        rig.get("/admin/state").await.json()["accounts"][0]["state"],
+        "awake"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_what_a_refresh_leaves_ruled_out_is_named() {
+    let script = abc()
+        .key(free_day(2, 50))
+        .account(Step::failure(Failure::DailyLimit));
+    let rig = Rig::paused(script, &[]).await;
+    let none = rig.post("/admin/refresh", &Value::Null).await.json();
+    assert_eq!(none["still_out"], json!([]));
+    until_read(&rig).await;
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
+    rig.simulator.set_account(Step::ok("hello"));
+    let now = Now::read().wall;
+    let out = json!({
+        "account": "openrouter", "limit": "day", "until": rfc3339(next_end(Per::Day, Ends::Utc, now)),
+        "reason": "50 of 50 requests per day are used (stated)",
+    });
+    let rest = |told: &Value| told["still_out"][0]["reason"].clone();
+    // Clearing a model ends no rest of its account.
+    let told = rig
+        .post("/admin/clear", &json!({"model": "a:free"}))
+        .await
+        .json();
+    assert_eq!(rest(&told), "rate limited (HTTP 429)");
+    assert_eq!(told["still_out"][1], out);
+    assert_eq!(told["model"]["id"], "a:free");
+    for body in [
+        json!({"account": "openrouter"}),
+        json!({"account": true}),
+        json!({"all": true}),
+    ] {
+        let told = rig.post("/admin/clear", &body).await.json();
+        assert_eq!(told["still_out"], json!([out]), "{body}");
+        assert_eq!(told["accounts"][0]["state"], "out", "{body}");
+    }
+    let told = rig.post("/admin/refresh", &Value::Null).await.json();
+    assert_eq!(
+        (&told["models"], &told["still_out"]),
+        (&json!(3), &json!([out]))
+    );
+    rig.chat(&Rig::hello())
+        .await
+        .is_error(503, "account_rate_limited");
+}
