@@ -124,8 +124,9 @@ impl Walker {
         let gone = failure.rest == Rest::UntilNextList;
         progress.failed |= failure.answer.is_none() && !gone;
         // That somebody has no such endpoint is told only where nobody who has it said more.
-        let says_less = failure.lesson == Some(Lesson::Lacks(Capability::Completions));
-        if !gone && !(says_less && progress.last.is_some()) {
+        let says_less = failure.lesson == Some(Lesson::Lacks(Capability::Completions))
+            && progress.last.is_some();
+        if !gone && !says_less {
             progress.last = failure.answer.map(|answer| LastWord::Refused(*answer));
         }
         None

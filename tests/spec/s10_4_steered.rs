@@ -65,7 +65,7 @@ async fn s10_4_a_failure_is_owed_to_routing_fields_only_where_they_are_read() {
                 .extend(fields.as_object().unwrap().clone());
             assert_eq!(rig.chat(&body).await.status, 200, "{why}");
             assert_eq!(
-                rig.asked(),
+                rig.asked().replace("models/", ""),
                 format!("{model} second").replace(":free", ""),
                 "{why}"
             );

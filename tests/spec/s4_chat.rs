@@ -126,6 +126,8 @@ async fn s4_s3_1_these_headers_go_up_and_none_of_the_clients() {
             ("host",            &host),
             ("http-referer",    "https://me.example"),
             ("user-agent",      agent),
+            // The address is not OpenRouter's own.
+            ("x-free-llm-proxy-hop", "1"),
             ("x-title",         "my proxy"),
         ];
         let mut went: Vec<(&str, &str)> = seen
