@@ -94,6 +94,8 @@ impl Drawn {
             let ledger = &mut known.ledger;
             let (slot, ask) = (reservation.slot(), reservation.ask());
             ledger.settle(reservation, Used::Received { bytes: 0 }, false, now);
+            // It has had its turn: what is kept for those who wait is not kept from it. They are served next.
+            ledger.keep(Vec::new());
             if ledger.headroom(slot, || ask, now) == Headroom::Free {
                 again = Some(ledger.reserve(slot, ask, now));
             }
