@@ -4,10 +4,12 @@
 
 mod log;
 mod metrics;
+mod queue;
 mod record;
 mod traffic;
 
-pub use log::{Lines, Log, LogWriter};
+pub use log::{Lines, Log};
 pub use metrics::{AccountGauges, Gauges, Metrics, QuotaGauge};
+pub use queue::Writer;
 pub use record::{Attempt, Ending, RequestRecord, Trail, Traits};
 pub use traffic::{Happening, Heard, Listener, Traffic};
