@@ -39,6 +39,7 @@ mod spelling;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;
+pub mod trace;
 pub mod units;
 pub mod upstream;
 pub mod verdict;

@@ -22,6 +22,7 @@ mod patience;
 mod progress;
 mod refusal;
 mod rendering;
+mod traced;
 mod waiting;
 mod walk;
 mod way;

@@ -144,6 +144,9 @@ impl Walker {
         let mut deadline = None;
         let mut progress = Progress::default();
         progress.session = session;
+        if record.is_traced() {
+            record.asks(self.asks(request, session));
+        }
         progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         loop {
             let now = Now::read();
@@ -171,7 +174,10 @@ impl Walker {
             };
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
-            let attempt = record.attempt(&candidate);
+            let mut attempt = record.attempt(&candidate);
+            if let (true, Some(list)) = (record.is_traced(), list) {
+                attempt.stands(self.stands(list, &candidate, request));
+            }
             let learning = Learning::begins(list, &candidate, self.learning, attempt.begun());
             let sent = Notify::new();
             let patience = self.patience(list, &candidate, request, &progress);
@@ -187,6 +193,7 @@ impl Walker {
                 Err(Unanswered::Late(failure)) => {
                     progress.has_ended_one = true;
                     record.first_token_limit_hit();
+                    attempt.is_late();
                     Ok(Err(failure))
                 }
                 Ok(opened) => Ok(Ok(opened)),
@@ -356,7 +363,8 @@ impl Walker {
             .or_else(|| headers.get("x-api-key"))
             .map(HeaderValue::as_bytes);
         let caller = || Caller::of(headers, client.unwrap_or_default(), self.salt);
-        (self.routing == Order::Balanced).then(caller)
+        // A trace of the ranking's order is worth as much to who compares the two.
+        (self.routing == Order::Balanced || self.traffic.is_traced()).then(caller)
     }
 
     /// By what the candidates of a tier are ordered for a request of no session.

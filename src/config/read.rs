@@ -187,6 +187,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let worker_threads = self.get("WORKER_THREADS", count);
         let metrics_addr = self.get("METRICS_ADDR", address::listener);
         let metrics_auth = self.get("METRICS_AUTH", boolean);
+        let trace_file = self.get("TRACE_FILE", |path| Ok(path.into()));
         let limits = self.limits();
         let outbound_proxy = self.outbound_proxy();
         let main = host.zip(port).map(SocketAddr::from);
@@ -237,6 +238,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             drain_timeout: drain_timeout?,
             metrics_addr,
             metrics_auth: metrics_auth?,
+            trace_file,
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,

@@ -6,10 +6,12 @@ mod log;
 mod metrics;
 mod queue;
 mod record;
+mod trace;
 mod traffic;
 
 pub use log::{Lines, Log};
 pub use metrics::{AccountGauges, Gauges, Metrics, QuotaGauge};
 pub use queue::Writer;
 pub use record::{Attempt, Ending, RequestRecord, Trail, Traits};
+pub use trace::{Asks, Recorder, Stands, Unwritable};
 pub use traffic::{Happening, Heard, Listener, Traffic};

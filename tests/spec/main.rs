@@ -34,6 +34,7 @@ mod s11_2_rests;
 mod s11_3_limit;
 mod s11_4_sessions;
 mod s11_5_waiting;
+mod s11_8_trace;
 mod s13_guessing;
 mod s2_3_catalogue;
 mod s2_3_second_source;

@@ -118,6 +118,14 @@ impl SessionKey {
         Some(Self(hash.finish128().as_u128()))
     }
 
+    /// What it is called under this salt alone, which tells nothing to who does not have it.
+    #[must_use]
+    pub fn under(self, salt: Salt) -> u64 {
+        let mut hash = SipHasher13::new_with_key(&salt.0);
+        hash.write(&self.bytes());
+        hash.finish()
+    }
+
     fn bytes(self) -> [u8; 16] {
         self.0.to_le_bytes()
     }
