@@ -32,6 +32,7 @@ pub mod provider;
 pub mod proxy;
 pub mod redact;
 pub mod registry;
+pub mod replay;
 pub mod request;
 pub mod select;
 pub mod server;

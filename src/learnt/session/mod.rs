@@ -96,6 +96,12 @@ impl Caller {
 }
 
 impl SessionKey {
+    /// The session of that number, where sessions have numbers already: in a replay.
+    #[must_use]
+    pub fn numbered(number: u32) -> Self {
+        Self(number.into())
+    }
+
     fn named(mut hash: SipHasher13, name: &[u8]) -> Self {
         hash.write_u8(0);
         part(&mut hash, name);

@@ -1,0 +1,186 @@
+//! What a replay prints: what was read, a table of routers, and how much of it is estimated.
+
+use std::fmt::Write as _;
+
+use super::trace::{End, Try};
+use super::{
+    Answer, Balanced, Figures, Moments, Near, Observed, Parts, Rank, Record, Router, Sessions,
+    Settings, Tally, Trace, World, play,
+};
+use crate::clock::Now;
+use crate::units::length;
+
+/// Plays a trace against `rank` and `balanced`, and says what came of it. `start` is any moment: what is
+/// printed does not depend on it.
+#[must_use]
+pub fn report(trace: &Trace, settings: &Settings, start: Now) -> String {
+    let moments = Moments::from(start);
+    let observed = Observed::of(trace);
+    let rank = Rank::new(&observed, settings);
+    let balanced = Balanced::new(
+        &observed,
+        trace.candidates.clone(),
+        &observed,
+        moments,
+        settings,
+        Parts::ALL,
+    );
+    let rows = [
+        ("as recorded", recorded(&observed), None),
+        played("rank", trace, rank, settings),
+        played("balanced", trace, balanced, settings),
+    ];
+    let mut out = read(trace);
+    out += "\n\n";
+    out += &table(&rows);
+    out += "\n";
+    out += &estimated(&rows);
+    out
+}
+
+type Row = (&'static str, Figures, Option<Near>);
+
+fn played(name: &'static str, trace: &Trace, router: impl Router, settings: &Settings) -> Row {
+    let mut world = Observed::of(trace);
+    let records = play(&mut world, router, settings);
+    let mut tally = Tally::default();
+    for (number, record) in records.iter().enumerate() {
+        tally.add(&world.request(number), record, true);
+    }
+    (name, tally.figures(), Some(world.near().clone()))
+}
+
+/// What the trace itself says became of its requests.
+fn recorded(observed: &Observed<'_>) -> Figures {
+    let mut tally = Tally::default();
+    let mut sessions = Sessions::default();
+    for (request, tries) in observed.recorded() {
+        let answer = tries.last().and_then(|last| {
+            let End::Answered { breaks } = last.end else {
+                return None;
+            };
+            if breaks && last.first.is_none() {
+                return None;
+            }
+            Some((last, breaks))
+        });
+        let answer = answer.map(|(last, broken): (&Try, bool)| {
+            let switched = sessions.switched(&request, last.candidate);
+            let wait = last.after + last.first.unwrap_or(last.total);
+            sessions.served(&request, last.candidate, request.at + wait);
+            Answer {
+                rank: observed.rank(last.tier, last.place),
+                wait,
+                switched,
+                broken,
+            }
+        });
+        let record = Record {
+            answer,
+            attempts: u32::try_from(tries.len()).unwrap_or(u32::MAX),
+            wasted: 0,
+        };
+        tally.add(&request, &record, true);
+    }
+    tally.figures()
+}
+
+/// What was read, and what was not.
+fn read(trace: &Trace) -> String {
+    let read = trace.read();
+    let left_out = read.left_out;
+    let mut out = format!(
+        "{} requests within {}, {} models through {} accounts (a model counts for each account), {} lines.",
+        trace.requests(),
+        length(trace.lasted().as_secs()),
+        trace.candidates(),
+        trace.accounts(),
+        read.lines,
+    );
+    #[rustfmt::skip]
+    let not = [
+        (read.skipped,     "lines are none of a trace and were passed over"),
+        (read.beyond,      "lines are more than a trace can have and were not read"),
+        (left_out.named,   "requests are left out that named their model"),
+        (left_out.left,    "requests are left out whose client left"),
+        (left_out.refused, "requests are left out that were refused as they were"),
+        (left_out.torn,    "requests are left out of which lines are missing"),
+    ];
+    for (count, what) in not.into_iter().filter(|(count, _)| *count > 0) {
+        write!(out, "\n{count} {what}.").ok();
+    }
+    out
+}
+
+fn table(rows: &[Row]) -> String {
+    const HEAD: [&str; 10] = [
+        "ROUTING",
+        "utility",
+        "answered, %",
+        "first token p50, s",
+        "p95, s",
+        "extra attempts",
+        "breaks of 1000",
+        "mean rank",
+        "as recorded, %",
+        "else, from s away",
+    ];
+    let mut lines = vec![HEAD.map(str::to_owned)];
+    lines.push(HEAD.map(|head| if head == "ROUTING" { "---" } else { "---:" }.to_owned()));
+    for (name, figures, near) in rows {
+        let away = near.as_ref().and_then(Near::median);
+        lines.push([
+            (*name).to_owned(),
+            format!("{:.1}", figures.utility),
+            format!("{:.1}", figures.answered),
+            format!("{:.2}", figures.p50),
+            format!("{:.2}", figures.p95),
+            format!("{:.3}", figures.extra),
+            format!("{:.1}", figures.breaks),
+            format!("{:.2}", figures.rank),
+            near.as_ref()
+                .map_or("100".to_owned(), |near| format!("{:.0}", near.share())),
+            away.map_or(String::new(), |away| format!("{away:.0}")),
+        ]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max();
+    let widths: Vec<_> = (0..HEAD.len()).map(|n| width(n).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for line in &lines {
+        for (n, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let _ = if n == 0 {
+                write!(out, "| {cell:width$} ")
+            } else {
+                write!(out, "| {cell:>width$} ")
+            };
+        }
+        out += "|\n";
+    }
+    out
+}
+
+/// How much of the table is more than what happened.
+fn estimated(rows: &[Row]) -> String {
+    let mut out = "Utility is in points of 100 a request: 4 less for each rank, 2 for each second to the first token\n\
+         (of a plain answer to its end), 2 for another model than the session's last; 0 without a whole answer."
+        .to_owned();
+    for (name, _, near) in rows {
+        let Some(near) = near else { continue };
+        write!(
+            out,
+            "\n{name}: {:.0}% of its attempts came to what they came to",
+            near.share()
+        )
+        .ok();
+        if let Some(away) = near.median() {
+            write!(
+                out,
+                "; the others are estimated from the same model's nearest attempts, in the median {away:.0} s away",
+            )
+            .ok();
+        }
+        out.push('.');
+    }
+    out += "\nThe further away, the less it says: a model that was not asked may have been well, or not.";
+    out
+}

@@ -1,0 +1,42 @@
+//! `ROUTING=rank`: the best that is able and awake.
+
+use super::{Manners, Rests};
+use crate::replay::{Attempt, Choice, Failure, Router, Settings, Walk, World};
+
+/// The best that is able and awake, whatever is known of it.
+#[derive(Debug)]
+pub struct Rank(Manners);
+
+impl Rank {
+    /// With nobody at rest.
+    #[must_use]
+    pub fn new(world: &impl World, settings: &Settings) -> Self {
+        Self(Manners::new(world, Rests::Fixed, settings))
+    }
+}
+
+impl Router for Rank {
+    fn choose(&mut self, walk: &Walk, _world: &impl World, now: f64) -> Choice {
+        let able = self.0.able(walk, now);
+        able.first()
+            .map_or_else(|| self.0.idle(walk, now), |best| Choice::Ask(*best))
+    }
+
+    fn begins(&mut self, attempt: &Attempt, _now: f64) {
+        self.0.begins(attempt);
+    }
+
+    fn fails(&mut self, attempt: &Attempt, failure: Failure, now: f64) {
+        self.0.fails(attempt, failure, now);
+    }
+
+    fn speaks(&mut self, attempt: &Attempt, _now: f64) {
+        self.0.speaks(attempt);
+    }
+
+    fn ends(&mut self, attempt: &Attempt, broken: bool, now: f64) {
+        if broken {
+            self.0.breaks(attempt, now);
+        }
+    }
+}
