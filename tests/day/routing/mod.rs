@@ -1,8 +1,8 @@
 //! Routers in a simulated free tier, in virtual time: how near the program's choosing comes to a router
 //! that knows everything.
 //!
-//! A seeded world ([`world`], [`scenarios`]) is played by policies ([`policies`]) through a proxy's
-//! walk ([`events`]), beside the [`oracle`]; [`metrics`] are the columns of the tables in
+//! A seeded world ([`world`], [`scenarios`]) is played by the program's routers and others ([`policies`]) in
+//! the program's own virtual time (`replay`), beside the [`oracle`]; [`metrics`] are the columns of the tables in
 //! `docs/simulated-routing.md`. The world and its policies come from the study that the parameters of
 //! `ROUTING=balanced` rest on, dice and all: its figures for the same seeds are these, digit by digit.
 //!
@@ -13,9 +13,9 @@
 mod blocks;
 mod counters;
 mod dice;
-mod events;
 mod metrics;
 mod oracle;
+mod played;
 mod policies;
 mod program;
 mod records;
@@ -49,9 +49,9 @@ fn s11_choosing_comes_near_a_router_that_knows_everything() {
         ("answered, %",      ours.mean(|f| f.answered),      99.3..=f64::MAX),
         ("p95 in the mean",  ours.mean(|f| f.p95_ratio),     0.0..=1.25),
         ("p95 in the worst", ours.worst(|f| f.p95_ratio),    0.0..=1.6),
-        ("extra attempts",   ours.mean(|f| f.extra),         0.0..=0.095),
-        ("breaks of 1000",   ours.mean(|f| f.breaks),        0.0..=7.5),
-        ("mean rank",        ours.mean(|f| f.rank),          0.0..=2.35),
+        ("extra attempts",   ours.mean(|f| f.own.extra),         0.0..=0.095),
+        ("breaks of 1000",   ours.mean(|f| f.own.breaks),        0.0..=7.5),
+        ("mean rank",        ours.mean(|f| f.own.rank),          0.0..=2.35),
     ];
     for (figure, reached, bounds) in must_reach {
         assert!(

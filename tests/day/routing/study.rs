@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::events::play;
+use free_llm_proxy::replay::{Rank, Router, play};
+
 use super::metrics::{Figures, Tally};
 use super::oracle::oracle;
-use super::policies::{Informed, Ours, Rank, Steps};
+use super::played::{Played, waiting};
+use super::policies::{Informed, Steps, ours};
 use super::program;
 use super::records::{Record, utility};
 use super::scenarios::{DAY, EPISODES, Scenario};
@@ -27,11 +29,19 @@ impl Policy {
     fn plays(self, world: &World, best: &[Record]) -> Vec<Record> {
         match self {
             Self::Oracle => best.to_vec(),
-            Self::Informed => play(world, Informed::new(world)),
-            Self::Rank => play(world, Rank::new(world)),
-            Self::Ours(steps) => play(world, Ours::new(world, steps)),
+            Self::Informed => plays(world, Informed::new(world), 0.0),
+            Self::Rank => {
+                let rank = Rank::new(&Played::new(world), &waiting(0.0));
+                plays(world, rank, 0.0)
+            }
+            Self::Ours(steps) => plays(world, ours(world, steps), steps.wait()),
         }
     }
+}
+
+/// What a router comes to that waits so many seconds for the first to wake.
+fn plays(world: &World, router: impl Router, wait: f64) -> Vec<Record> {
+    play(&mut Played::new(world), router, &waiting(wait))
 }
 
 /// What one router came to.
