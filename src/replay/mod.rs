@@ -23,9 +23,12 @@ pub use play::{
     Attempt, Choice, Failure, NEVER, Outcome, Place, Request, Rest, Router, Walk, World, play,
 };
 pub use record::{Answer, Record, Taste};
-pub use report::report;
+pub use report::{Row, report, rows};
 pub use routers::{Balanced, Manners, Moments, Parts, Quotas, Rank, Rests};
 pub use sessions::Sessions;
 pub use settings::Settings;
 pub use told::Told;
 pub use trace::{LeftOut, Read, Trace};
+
+#[cfg(test)]
+mod tests;

@@ -162,12 +162,12 @@ impl<'t> Observed<'t> {
         stands.map_or(unknown, |(_, stands)| stands)
     }
 
-    /// Until when an account refuses everything, if it does.
-    fn shut_until(&self, account: usize, now: f64) -> Option<f64> {
+    /// Since when an account refuses everything, and until when, if it does.
+    fn is_shut(&self, account: usize, now: f64) -> Option<(f64, f64)> {
         let shut = &self.shut[account];
         let begun = shut.partition_point(|(from, _)| *from <= now);
-        let (_, until) = shut.get(begun.checked_sub(1)?)?;
-        (now < *until).then_some(*until)
+        let (from, until) = shut.get(begun.checked_sub(1)?)?;
+        (now < *until).then_some((*from, *until))
     }
 }
 
@@ -225,8 +225,8 @@ impl World for Observed<'_> {
             self.near.recorded += 1;
             return outcome;
         }
-        if let Some(until) = self.shut_until(attempt.account, attempt.at) {
-            self.near.seconds.push(0.0);
+        if let Some((from, until)) = self.is_shut(attempt.account, attempt.at) {
+            self.near.seconds.push(attempt.at - from);
             let failure = Failure::Account { until };
             return Outcome::Fails {
                 after: REFUSAL,

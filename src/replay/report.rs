@@ -14,22 +14,7 @@ use crate::units::length;
 /// printed does not depend on it.
 #[must_use]
 pub fn report(trace: &Trace, settings: &Settings, start: Now) -> String {
-    let moments = Moments::from(start);
-    let observed = Observed::of(trace);
-    let rank = Rank::new(&observed, settings);
-    let balanced = Balanced::new(
-        &observed,
-        trace.candidates.clone(),
-        &observed,
-        moments,
-        settings,
-        Parts::ALL,
-    );
-    let rows = [
-        ("as recorded", recorded(&observed), None),
-        played("rank", trace, rank, settings),
-        played("balanced", trace, balanced, settings),
-    ];
+    let rows = rows(trace, settings, start);
     let mut out = read(trace);
     out += "\n\n";
     out += &table(&rows);
@@ -38,7 +23,28 @@ pub fn report(trace: &Trace, settings: &Settings, start: Now) -> String {
     out
 }
 
-type Row = (&'static str, Figures, Option<Near>);
+/// A row of the table: who, what that came to, and how near the observations are that it rests on.
+pub type Row = (&'static str, Figures, Option<Near>);
+
+/// What was recorded, `rank` and `balanced`.
+#[must_use]
+pub fn rows(trace: &Trace, settings: &Settings, start: Now) -> [Row; 3] {
+    let observed = Observed::of(trace);
+    let rank = Rank::new(&observed, settings);
+    let balanced = Balanced::new(
+        &observed,
+        trace.candidates.clone(),
+        &observed,
+        Moments::from(start),
+        settings,
+        Parts::ALL,
+    );
+    [
+        ("as recorded", recorded(&observed), None),
+        played("rank", trace, rank, settings),
+        played("balanced", trace, balanced, settings),
+    ]
+}
 
 fn played(name: &'static str, trace: &Trace, router: impl Router, settings: &Settings) -> Row {
     let mut world = Observed::of(trace);

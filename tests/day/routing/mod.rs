@@ -22,6 +22,7 @@ mod records;
 mod scenarios;
 mod study;
 mod table;
+mod traced;
 mod upstream;
 mod world;
 
@@ -29,6 +30,7 @@ use std::sync::{Mutex, PoisonError};
 
 use policies::Steps;
 use study::{Policy, Row, study};
+use world::World;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/simulated-routing.md");
 
@@ -79,6 +81,30 @@ fn s11_the_program_does_what_its_policy_does() {
         let (of_program, of_policy) = study::beside_the_program(routing, policy);
         println!("{routing}: {of_program:.2} through the program, {of_policy:.2} by its policy");
         assert!((of_program - of_policy).abs() < 0.5, "{routing}");
+    }
+}
+
+/// A trace of half of what can be known is enough to tell the orders apart: its replay comes near what the
+/// world itself says, for the order that was not in use too.
+#[test]
+fn s11_8_a_trace_of_this_world_replays_near_it() {
+    use traced::Routing::{Balanced, Rank};
+    println!("| scenario | recorded under | rank: world | replay | balanced: world | replay |");
+    println!("| --- | --- | ---: | ---: | ---: | ---: |");
+    for (scenario, worlds) in study::some_worlds() {
+        let mean = |figures: &dyn Fn(&World) -> f64| {
+            worlds.iter().map(figures).sum::<f64>() / worlds.len() as f64
+        };
+        let world = [Rank, Balanced]
+            .map(|routing| mean(&|world| traced::in_the_world(world, routing).utility));
+        for recorded in [Rank, Balanced] {
+            let replay =
+                [0, 1].map(|n| mean(&|world| traced::by_its_trace(world, recorded)[n].utility));
+            println!(
+                "| {scenario} | {recorded:?} | {:.1} | {:.1} | {:.1} | {:.1} |",
+                world[0], replay[0], world[1], replay[1]
+            );
+        }
     }
 }
 

@@ -139,6 +139,16 @@ pub fn study(policies: &[(&'static str, Policy)]) -> Vec<Row> {
     rows.collect()
 }
 
+/// Some seeds of each episode that is not about quota, of which a trace tells little.
+pub fn some_worlds() -> impl Iterator<Item = (&'static str, Vec<World>)> {
+    let episodes = EPISODES.iter().filter(|one| one.name != "ration");
+    episodes.map(|scenario| {
+        let seeds = FIRST_SEED..FIRST_SEED + 5;
+        let worlds = seeds.map(|seed| World::new(scenario, seed)).collect();
+        (scenario.name, worlds)
+    })
+}
+
 /// The utility of the real program and that of a policy, % of the oracle's, in the mean over the episodes of
 /// one account, on one seed each.
 pub fn beside_the_program(routing: &'static str, policy: Policy) -> (f64, f64) {

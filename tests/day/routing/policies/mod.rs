@@ -7,4 +7,5 @@ mod steps;
 
 pub use informed::Informed;
 pub use ours::ours;
+pub use quotas::candidates;
 pub use steps::Steps;
