@@ -96,26 +96,30 @@ fn read(trace: &Trace) -> String {
     let read = trace.read();
     let left_out = read.left_out;
     let mut out = format!(
-        "{} requests within {}, {} models through {} accounts (a model counts for each account), {} lines.",
-        trace.requests(),
+        "Played: {} within {}. Known: {}, asked through {}.",
+        count(trace.requests(), "request"),
         length(trace.lasted().as_secs()),
-        trace.candidates(),
-        trace.accounts(),
-        read.lines,
+        count(trace.candidates(), "model"),
+        count(trace.accounts(), "account"),
     );
     #[rustfmt::skip]
     let not = [
-        (read.skipped,     "lines are none of a trace and were passed over"),
-        (read.beyond,      "lines are more than a trace can have and were not read"),
-        (left_out.named,   "requests are left out that named their model"),
-        (left_out.left,    "requests are left out whose client left"),
-        (left_out.refused, "requests are left out that were refused as they were"),
-        (left_out.torn,    "requests are left out of which lines are missing"),
+        (read.skipped,     "Lines that are none of a trace"),
+        (read.beyond,      "Lines beyond what is read of a trace"),
+        (left_out.named,   "Requests left out that named their model"),
+        (left_out.left,    "Requests left out whose client left"),
+        (left_out.refused, "Requests left out that were refused as they were"),
+        (left_out.torn,    "Requests left out of which lines are missing"),
     ];
     for (count, what) in not.into_iter().filter(|(count, _)| *count > 0) {
-        write!(out, "\n{count} {what}.").ok();
+        write!(out, "\n{what}: {count}.").ok();
     }
     out
+}
+
+fn count(number: usize, what: &str) -> String {
+    let more = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{more}")
 }
 
 fn table(rows: &[Row]) -> String {

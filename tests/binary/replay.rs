@@ -51,7 +51,10 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
         let cells = found.unwrap().split('|').map(str::trim);
         cells.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert!(ran.stdout.starts_with("3 requests within "), "{ran:?}");
+    assert!(
+        ran.stdout.starts_with("Played: 3 requests within "),
+        "{ran:?}"
+    );
     let (recorded, rank) = (row("| as recorded"), row("| rank"));
     assert_eq!(recorded[3], "100.0", "all were answered: {ran:?}");
     assert_eq!(rank[2..10], recorded[2..10], "it was rank that chose");
@@ -65,7 +68,10 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
     let again = Program::within(&dir, "replay trace.jsonl").run().await;
     let of_the_table = |ran: &Ran| ran.stdout.split_once("\n\n").unwrap().1.to_owned();
     assert_eq!(of_the_table(&again), of_the_table(&ran));
-    assert!(again.stdout.contains("1 lines are none of a trace"), "{again:?}");
+    assert!(
+        again.stdout.contains("Lines that are none of a trace: 1."),
+        "{again:?}"
+    );
 }
 
 #[tokio::test]
@@ -77,7 +83,12 @@ async fn s11_8_what_cannot_be_played_is_said_in_a_line() {
             .file("empty", "")
             .file("letter", "Dear Sir,\n\nI remain\n")
             .file("named", &line.to_string())
-            .file("fine", &line.to_string().replace("\"named\":true", "\"named\":false"))
+            .file(
+                "fine",
+                &line
+                    .to_string()
+                    .replace("\"named\":true", "\"named\":false"),
+            )
     };
     #[rustfmt::skip]
     let rows = [
