@@ -1,11 +1,14 @@
 //! A trace as a world: what an attempt would have come to that was never made.
 //!
 //! What was made comes to what it came to. Any other is estimated from that candidate's own attempts nearest
-//! in time: the nearest says whether it answers, the two around it how soon, in between in proportion. An
-//! account that refused everything does so until it was to return, or answered. [`Near`] counts how much is
-//! estimated, and from how far.
+//! in time: one of the nearest few, drawn by lot, says whether it answers, the two around it how soon, in
+//! between in proportion. An account that refused everything does so until it was to return, or answered.
+//! [`Near`] counts how much is estimated, and from how far.
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
 
 use super::trace::{End, Recorded, Trace, Try, has_tools};
 use super::{Attempt, Failure, Outcome, Place, Quotas, Request, World};
@@ -361,7 +364,7 @@ impl Seen {
             (plain, streams)
         };
         let looks = if own.is_empty() { other } else { own };
-        let (at, look) = nearest(looks, attempt.at)?;
+        let (at, look) = drawn(looks, attempt)?;
         let after = looks.partition_point(|(at, _)| *at <= attempt.at);
         let around = after
             .checked_sub(1)
@@ -428,6 +431,38 @@ impl Look {
     }
 }
 
+/// Attempts among which one is drawn. The nearest alone would say that a model that was left alone because
+/// it failed once goes on failing until it was asked again.
+const FEW: usize = 9;
+
+/// One of the few that are nearest to a moment, by lot: the same for the same attempt.
+fn drawn(looks: &[(f64, Look)], attempt: &Attempt) -> Option<(f64, Look)> {
+    let behind = looks.partition_point(|(at, _)| *at <= attempt.at);
+    let (mut from, mut to) = (behind, behind);
+    while to - from < FEW && (from > 0 || to < looks.len()) {
+        let before = from.checked_sub(1).and_then(|n| looks.get(n));
+        let before = before.map_or(f64::INFINITY, |(at, _)| attempt.at - at);
+        let after = looks
+            .get(to)
+            .map_or(f64::INFINITY, |(at, _)| at - attempt.at);
+        if after < before {
+            to += 1;
+        } else {
+            from -= 1;
+        }
+    }
+    let lot = lot(attempt) % (to - from).max(1);
+    looks.get(from + lot).copied()
+}
+
+/// A number that is as good as drawn, and the same for the same attempt.
+fn lot(attempt: &Attempt) -> usize {
+    let mut hash = SipHasher13::new();
+    hash.write_usize(attempt.request);
+    hash.write_usize(attempt.candidate);
+    usize::try_from(hash.finish() >> 33).unwrap_or_default()
+}
+
 /// The one of these that is nearest to a moment.
 fn nearest<T: Copy>(seen: &[(f64, T)], at: f64) -> Option<(f64, T)> {
     let after = seen.partition_point(|(other, _)| *other <= at);
@@ -447,9 +482,12 @@ fn open_again(shut: &mut Vec<(f64, f64)>, well: &[f64]) {
     for (from, until) in shut.drain(..) {
         let next = well.partition_point(|at| *at <= from);
         let until = well.get(next).map_or(until, |at| until.min(*at));
-        match merged.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(until),
-            _ => merged.push((from, until)),
+        if let Some(last) = merged.last_mut()
+            && from <= last.1
+        {
+            last.1 = last.1.max(until);
+        } else {
+            merged.push((from, until));
         }
     }
     *shut = merged;

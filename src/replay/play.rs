@@ -334,11 +334,12 @@ impl<W: World, R: Router> Play<'_, W, R> {
         let timeout = self.settings.timeout;
         let limit = self.router.limit(&attempt, &self.walks[number], now);
         let limit = limit.filter(|limit| *limit < timeout);
-        match limit {
-            _ if known <= limit.unwrap_or(timeout) => self.at(now + known, event),
-            Some(limit) => self.at(now + limit, Event::Fails(attempt, Failure::Late)),
-            None => self.at(now + timeout, Event::Fails(attempt, not_well)),
-        }
+        let (after, event) = match limit {
+            Some(limit) if known > limit => (limit, Event::Fails(attempt, Failure::Late)),
+            None if known > timeout => (timeout, Event::Fails(attempt, not_well)),
+            Some(_) | None => (known, event),
+        };
+        self.at(now + after, event);
     }
 }
 

@@ -204,7 +204,7 @@ fn s11_8_what_is_no_line_is_counted_and_what_cannot_be_judged_is_left_out() {
         "[]",
         "null",
         "{\"trace\":1}",
-        &good[..good.len() / 2],
+        good.get(..good.len() / 2).unwrap(),
         &good.replace("\"trace\":1", "\"trace\":2"),
         &good.replace("\"needs\":[]", "\"needs\":[\"flight\"]"),
         &good.replace("m/0:free", "m 0"),

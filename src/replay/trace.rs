@@ -262,15 +262,17 @@ impl Trace {
             let is_whole = numbers.eq((1..).take(request.tries.len()))
                 && (request.is_unasked || !request.tries.is_empty());
             let last = request.tries.last().map(|last| last.end);
-            let why = match last {
-                _ if request.named => &mut left_out.named,
-                Some(End::Left { .. }) => &mut left_out.left,
-                Some(End::Failed(Failure::Refused)) => &mut left_out.refused,
-                _ if !is_whole => &mut left_out.torn,
-                _ => {
-                    request.counts = true;
-                    continue;
-                }
+            let why = if request.named {
+                &mut left_out.named
+            } else if matches!(last, Some(End::Left { .. })) {
+                &mut left_out.left
+            } else if matches!(last, Some(End::Failed(Failure::Refused))) {
+                &mut left_out.refused
+            } else if !is_whole {
+                &mut left_out.torn
+            } else {
+                request.counts = true;
+                continue;
             };
             *why += 1;
         }

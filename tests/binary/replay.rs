@@ -47,7 +47,7 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
     let ran = Program::within(&dir, "replay trace.jsonl").run().await;
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
     let row = |name: &str| {
-        let found = ran.stdout.lines().find(|line| line.contains(name));
+        let found = ran.stdout.lines().find(|line| line.starts_with(name));
         let cells = found.unwrap().split('|').map(str::trim);
         cells.map(str::to_owned).collect::<Vec<_>>()
     };

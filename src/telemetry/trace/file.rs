@@ -137,9 +137,11 @@ impl TraceFile {
         names.reverse();
         for pair in names.windows(2) {
             if let [to, from] = pair {
-                match fs::rename(from, to) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
+                let renamed = fs::rename(from, to);
+                if let Err(error) = renamed
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    return Err(error);
                 }
             }
         }
