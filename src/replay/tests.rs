@@ -114,8 +114,9 @@ fn s11_8_a_favourite_that_is_slow_is_worth_less_than_the_next_and_balanced_finds
         );
         assert!(balanced.utility >= rank.utility, "{first_ms}");
         assert_eq!((rank.answered, balanced.answered), (100.0, 100.0));
-        // Every second request asked the other one, and that one was asked ten seconds later.
-        assert_eq!(near.median(), Some(10.0), "{first_ms}");
+        // Every second request asked the other one, the nine nearest of whose attempts are 10 to 90 s away.
+        let away = near.median().unwrap();
+        assert!((30.0..=70.0).contains(&away), "{first_ms}: {away}");
         assert!((near.share() - 50.0).abs() < 3.0, "{first_ms}: {near:?}");
     }
 }

@@ -102,8 +102,8 @@ fn s11_8_a_trace_of_this_world_replays_near_it() {
         #[rustfmt::skip]
         let rows = [
             // recorded under   points off at most: rank   balanced
-            (Rank,                                  0.5,   1.5),
-            (Balanced,                              5.0,   0.5),
+            (Rank,                                  1.0,   1.5),
+            (Balanced,                              5.0,   1.0),
         ];
         for (recorded, of_rank, of_balanced) in rows {
             let replay = mean(&|world| traced::by_its_trace(world, recorded).map(|f| f.utility));
