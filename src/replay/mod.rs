@@ -12,6 +12,7 @@ mod play;
 mod record;
 mod report;
 mod routers;
+mod seen;
 mod sessions;
 mod settings;
 mod told;
