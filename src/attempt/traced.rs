@@ -50,10 +50,15 @@ impl Walker {
         Stands {
             tier: in_figures(tier),
             place,
-            tight,
-            day_left,
+            tight: thousandths(tight),
+            day_left: day_left.map(thousandths),
         }
     }
+}
+
+/// A share without the digits that say nothing.
+fn thousandths(share: f64) -> f64 {
+    (share * 1000.0).round() / 1000.0
 }
 
 /// A tier by its order alone: a trace does not know `MODEL_ORDER`.

@@ -158,10 +158,10 @@ fn table(rows: &[Row]) -> String {
     let mut out = String::new();
     for line in &lines {
         for (n, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let _ = if n == 0 {
-                write!(out, "| {cell:width$} ")
+            out += &if n == 0 {
+                format!("| {cell:width$} ")
             } else {
-                write!(out, "| {cell:>width$} ")
+                format!("| {cell:>width$} ")
             };
         }
         out += "|\n";

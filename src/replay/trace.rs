@@ -323,15 +323,18 @@ fn seconds(millis: u64) -> f64 {
 
 /// The needs as a set; `None` where one of them is unknown.
 fn bits(needs: &[String]) -> Option<u16> {
-    let bit = |need: &String| {
-        let known = Capability::ALL.iter();
-        let place = known.into_iter().position(|one| one.as_str() == need)?;
-        1_u16.checked_shl(u32::try_from(place).ok()?)
-    };
-    needs.iter().try_fold(0, |all, need| Some(all | bit(need)?))
+    let known = |need: &String| Capability::ALL.into_iter().find(|one| one.as_str() == need);
+    needs
+        .iter()
+        .try_fold(0, |all, need| Some(all | bit(known(need)?)))
+}
+
+fn bit(need: Capability) -> u16 {
+    let place = Capability::ALL.iter().position(|one| *one == need);
+    1 << place.unwrap_or_default()
 }
 
 /// Whether needs include tools.
 pub(super) fn has_tools(needs: u16) -> bool {
-    bits(&[Capability::Tools.as_str().to_owned()]).is_some_and(|tools| needs & tools != 0)
+    needs & bit(Capability::Tools) != 0
 }

@@ -72,8 +72,7 @@ impl Manners {
     /// Candidates that could take this request, awake or not.
     fn capable<'w>(&self, walk: &'w Walk) -> impl Iterator<Item = (usize, &Known)> + use<'_, 'w> {
         let known = walk.able.iter().map(|n| (*n, &self.candidates[*n]));
-        known
-            .filter(|(n, known)| !(known.no_tools && walk.request.tools) && !walk.tried.contains(n))
+        known.filter(|(n, known)| !(walk.tried.contains(n) || known.no_tools && walk.request.tools))
     }
 
     fn wakes(&self, known: &Known) -> f64 {
