@@ -2,14 +2,15 @@
 //!
 //! What was made comes to what it came to. Any other is estimated from that candidate's own attempts nearest
 //! in time: one of the nearest few, drawn by lot, says whether it answers, the two around it how soon, in
-//! between in proportion. An account that refused everything does so until it was to return, or answered.
+//! between in proportion. An account that refused everything does so until it was to return, or answered; and
+//! when a request found nobody to ask, as all rested or were out of quota, so were all until they were asked.
 //! [`Near`] counts how much is estimated, and from how far.
 
 use std::collections::BTreeMap;
 
 use super::seen::{SILENCE, Seen, Stands, nearest};
 use super::trace::{End, Recorded, Trace, Try, has_tools};
-use super::{Attempt, Failure, Outcome, Place, Quotas, Request, World};
+use super::{Attempt, Failure, NEVER, Outcome, Place, Quotas, Request, World};
 
 /// What a trace shows of its candidates.
 #[derive(Debug)]
@@ -65,10 +66,12 @@ impl<'t> Observed<'t> {
             trace,
         };
         let mut well = vec![Vec::new(); trace.account_ids.len()];
+        let mut asked = vec![Vec::new(); trace.account_ids.len()];
         for request in &trace.requests {
             for one in &request.tries {
                 let began = request.at + one.after;
                 let account = trace.accounts[one.candidate];
+                asked[account].push(began);
                 match one.end {
                     End::OfAccount(wait) => {
                         observed.shut[account].push((began, began + one.total + wait));
@@ -83,6 +86,17 @@ impl<'t> Observed<'t> {
         }
         for seen in &mut observed.candidates {
             seen.sort();
+        }
+        for asked in &mut asked {
+            asked.sort_by(f64::total_cmp);
+        }
+        for request in trace.requests.iter().filter(|one| one.found_nobody()) {
+            for (shut, asked) in observed.shut.iter_mut().zip(&asked) {
+                let next = asked.partition_point(|at| *at <= request.at);
+                // Of who was not asked again nothing says that it came back.
+                let until = asked.get(next).copied().unwrap_or(NEVER);
+                shut.push((request.at, until));
+            }
         }
         for (shut, mut well) in observed.shut.iter_mut().zip(well) {
             well.sort_by(f64::total_cmp);

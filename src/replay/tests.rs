@@ -185,7 +185,7 @@ fn s11_8_an_account_that_refuses_refuses_everybody_until_it_answers() {
     }
     // Who waits is answered when it returns.
     let settings = Settings {
-        wait: 30.0,
+        wait: 40.0,
         ..settings
     };
     for (figures, _) in played(&trace(&lines), &settings) {

@@ -78,6 +78,16 @@ pub(super) struct Recorded {
     pub(super) counts: bool,
 }
 
+impl Recorded {
+    /// Nobody could be asked when it came: it waited, or gave up.
+    pub(super) fn found_nobody(&self) -> bool {
+        /// A request that need not wait has been read, and asks, within less.
+        const AT_ONCE: f64 = 0.5;
+        let first = self.tries.iter().find(|one| one.number == 1);
+        self.is_unasked || first.is_some_and(|first| first.after > AT_ONCE)
+    }
+}
+
 /// An attempt of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Try {

@@ -213,7 +213,7 @@ fn failure_of(fault: Fault) -> Failure {
     match fault {
         Fault::Limited => Failure::ProviderLimit,
         Fault::Unavailable => Failure::Unavailable,
-        Fault::BadGateway | Fault::Late | Fault::Silent | Fault::Cut => Failure::BadGatewayHtml,
+        Fault::BadGateway | Fault::Late | Fault::Silent => Failure::BadGatewayHtml,
         Fault::OkError => Failure::OkErrorBadGateway,
         Fault::Empty => Failure::OkEmpty,
         Fault::Gone => Failure::NoEndpoints,

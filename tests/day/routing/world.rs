@@ -32,8 +32,6 @@ pub enum Fault {
     Gone,
     /// It takes no tools, whatever its list says: 404.
     NoTools,
-    /// A plain answer that ends in its middle.
-    Cut,
 }
 
 /// What a 429 says of how long to wait.
