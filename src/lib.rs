@@ -7,7 +7,8 @@
 //!
 //! Beside it: [`learnt`] is what requests have taught about each candidate, [`list`] keeps the
 //! snapshot of models fresh, [`account`] asks what is left of the quota, [`live`] knows how the models are doing, [`condition`] sums it up as whether requests are
-//! answered, [`config`] reads the settings, [`proxy`] assembles the parts, and [`cli`] is what a
+//! answered, [`trace`] is the form in which attempts are recorded and [`replay`] what is made of that,
+//! [`config`] reads the settings, [`proxy`] assembles the parts, and [`cli`] is what a
 //! person types. All of them build on [`json`], [`sse`], [`model`] and [`clock`].
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; `§` always refers to `docs/spec.md`.
@@ -32,6 +33,7 @@ pub mod provider;
 pub mod proxy;
 pub mod redact;
 pub mod registry;
+pub mod replay;
 pub mod request;
 pub mod select;
 pub mod server;
@@ -39,6 +41,7 @@ mod spelling;
 pub mod sse;
 pub mod surface;
 pub mod telemetry;
+pub mod trace;
 pub mod units;
 pub mod upstream;
 pub mod verdict;

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         }
         Command::Setup(setup) => cli::setup::run(&sources, &setup),
         Command::Launch(launch) => cli::launch::run(&sources, &launch),
+        Command::Replay(file) => cli::replay::run(&sources, &file),
         Command::Health => run(None, cli::health::run(&sources)),
         Command::Status(show) => run(None, cli::status::run(&sources, show, Local::read())),
         Command::Explain { file, json } => {

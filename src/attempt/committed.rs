@@ -288,7 +288,7 @@ impl Committed {
 
     fn read(&mut self, payload: &[u8]) -> Result<Said, json::Error> {
         let (said, used) = self.rendering.event(payload, self.ready.open())?;
-        self.record.counted(used.completion);
+        self.record.counted(used);
         if let Some(drawn) = &mut self.drawn {
             drawn.told(used);
             drawn.received(payload.len());

@@ -23,6 +23,7 @@ mod progress;
 mod refusal;
 mod rendering;
 mod seen;
+mod traced;
 mod waiting;
 mod walk;
 mod way;

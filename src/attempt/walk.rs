@@ -148,6 +148,9 @@ impl Walker {
         if session.is_some() {
             record.of_session();
         }
+        if record.is_traced() {
+            record.asks(self.asks(request, session));
+        }
         loop {
             let now = Now::read();
             let deadline = *deadline.get_or_insert(now.plus(self.times.budget).steady);
@@ -175,7 +178,10 @@ impl Walker {
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
             let chosen = self.chosen(list, &candidate, request, &progress);
-            let attempt = record.attempt(&candidate, chosen);
+            let mut attempt = record.attempt(&candidate, chosen);
+            if let (true, Some(list)) = (record.is_traced(), list) {
+                attempt.stands(self.stands(list, &candidate, request));
+            }
             let learning = Learning::begins(list, &candidate, self.learning, attempt.begun());
             let sent = Notify::new();
             let patience = self.patience(list, &candidate, request, &progress);
@@ -191,6 +197,7 @@ impl Walker {
                 Err(Unanswered::Late(failure)) => {
                     progress.has_ended_one = true;
                     record.first_token_limit_hit();
+                    attempt.is_late();
                     Ok(Err(failure))
                 }
                 Ok(opened) => Ok(Ok(opened)),
@@ -382,10 +389,11 @@ impl Walker {
     }
 
     /// Whether a request's session counts: its answer is remembered for those by cost, if it is not itself
-    /// one of them.
+    /// one of them. A trace of the ranking's order is worth as much to who compares the two.
     #[must_use]
     pub fn tells_sessions(&self, request: &ChatRequest) -> bool {
-        [self.routing, self.order(request)].contains(&Order::Balanced)
+        let orders = [self.routing, self.order(request)];
+        orders.contains(&Order::Balanced) || self.traffic.is_traced()
     }
 
     /// By what a request's candidates are ordered. Its rests and its patience are those of this order too

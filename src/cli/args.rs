@@ -39,6 +39,8 @@ pub enum Command {
         /// As the proxy's own JSON.
         json: bool,
     },
+    /// Play a trace against both orders.
+    Replay(PathBuf),
     /// Write a file of settings.
     Init(Place),
     /// Ask for a provider's key, test it and save it.
@@ -94,6 +96,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::E
             file: its.get_one("file").cloned(),
             json: its.get_flag("json"),
         },
+        Some(("replay", its)) => its
+            .get_one("file")
+            .cloned()
+            .map_or(Command::Serve, Command::Replay),
         Some(("init", its)) => Command::Init(if its.get_flag("user") {
             Place::Home
         } else {
@@ -273,6 +279,17 @@ fn app() -> clap::Command {
                 "Ask the running proxy what would happen to a chat request, and why",
             )
             .args([file, json()]),
+            command(
+                "replay",
+                "Play a trace (TRACE_FILE) against both settings of ROUTING, and print a table",
+            )
+            .arg(
+                Arg::new("file")
+                    .value_name("FILE")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .required(true)
+                    .help("The trace; FILE.1 to FILE.3 beside it are read with it"),
+            ),
             command("init", "Write the proxy's own .env, with a fresh proxy key").arg(switch(
                 "user",
                 "Write it into the home directory instead, for use in every folder",

@@ -17,6 +17,7 @@ mod key_test;
 pub mod launch;
 mod local;
 pub mod providers;
+pub mod replay;
 mod running;
 pub mod say;
 pub mod serve;

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{Exit, say, signals};
 use crate::config::{Account, Config, LogLevel, reachable};
-use crate::proxy::Proxy;
+use crate::proxy::{BuildError, Proxy};
 use crate::redact::Secret;
 use crate::server::{self, Face};
 use crate::telemetry::Log;
@@ -50,6 +50,10 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
     let proxy = match Proxy::build(&config, connector, log.clone()) {
         Ok(proxy) => proxy,
+        Err(error @ BuildError::Trace { .. }) => {
+            say::problem(error);
+            return Exit::Settings;
+        }
         Err(error) => {
             say::problem(error);
             return Exit::Fault;
@@ -108,6 +112,9 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     };
     let served = server::serve(listener, proxy.app.clone(), Face::Main, until(stop.clone()));
     let (drained, _) = tokio::join!(served, metrics_served);
+    if let Some(trace) = proxy.trace {
+        trace.finish();
+    }
     log.emit(LogLevel::Info, "stopped", &json!({"drained": drained}));
     writer.finish();
     Exit::Fine

@@ -22,6 +22,7 @@ mod value;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +121,8 @@ pub struct Config {
     pub metrics_addr: Option<std::net::SocketAddr>,
     /// `METRICS_AUTH`: `/metrics` wants the key.
     pub metrics_auth: bool,
+    /// `TRACE_FILE`: a line about each attempt goes there.
+    pub trace_file: Option<PathBuf>,
     /// `CORS_ALLOW_ORIGINS`.
     pub cors_allow_origins: AllowOrigins,
     /// The byte, depth and time limits on input from outside.

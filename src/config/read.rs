@@ -2,6 +2,7 @@
 
 mod learning;
 mod providers;
+mod replaying;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,6 +18,7 @@ use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, addr
 use crate::model::ModelOrder;
 use crate::provider::file::ConfigFile;
 use crate::redact::Secret;
+pub(super) use replaying::replaying;
 
 /// What is read besides the settings of the table.
 pub(super) struct Beside<'a> {
@@ -165,10 +167,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             None | Some("") => Some(ModelOrder::default()),
             Some(_) => self.get("MODEL_ORDER", ModelOrder::read),
         };
-        let max_fallback_attempts = match self.given("MAX_FALLBACK_ATTEMPTS") {
-            None if accounts.len() > 1 => Some(ATTEMPTS_OF_SEVERAL),
-            None | Some(_) => self.get("MAX_FALLBACK_ATTEMPTS", count),
-        };
+        let max_fallback_attempts = self.attempts(accounts.len());
         let referer = self.get("OPENROUTER_REFERER", header);
         let title = self.get("OPENROUTER_TITLE", header);
         let request_budget = self.get("REQUEST_BUDGET_SEC", seconds);
@@ -187,6 +186,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let worker_threads = self.get("WORKER_THREADS", count);
         let metrics_addr = self.get("METRICS_ADDR", address::listener);
         let metrics_auth = self.get("METRICS_AUTH", boolean);
+        let trace_file = self.get("TRACE_FILE", |path| Ok(path.into()));
         let limits = self.limits();
         let outbound_proxy = self.outbound_proxy();
         let main = host.zip(port).map(SocketAddr::from);
@@ -237,6 +237,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             drain_timeout: drain_timeout?,
             metrics_addr,
             metrics_auth: metrics_auth?,
+            trace_file,
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,

@@ -18,6 +18,7 @@ use super::table;
 use super::trust::{Set, Source, misled};
 use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
+use crate::replay::Settings;
 use layer::{Layer, is_known};
 
 /// The layers, read once, in order of precedence. A problem found on the way is kept until
@@ -152,6 +153,15 @@ impl Sources {
     /// What is wrong with its variables.
     pub fn outbound_proxy(&self) -> Result<OutboundProxy, ConfigError> {
         read::outbound_proxy(|name| self.get(name))
+    }
+
+    /// What a replay follows, for a proxy with so many accounts.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with these settings.
+    pub fn replaying(&self, accounts: usize) -> Result<Settings, ConfigError> {
+        read::replaying(|name| self.get(name), accounts)
     }
 
     /// Whether `NO_COLOR` is set, see <https://no-color.org>: not a setting of ours, but the user's

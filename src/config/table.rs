@@ -148,7 +148,7 @@ impl Setting {
             "CORS_ALLOW_ORIGINS" => "ORIGINS",
             "PROVIDERS" => "NAMES",
             "TRAINING" => "allow|refuse",
-            "CONFIG_FILE" => "FILE",
+            "CONFIG_FILE" | "TRACE_FILE" => "FILE",
             "MODEL_ORDER" => "IDS",
             "ROUTING" => "balanced|rank",
             "MODEL_FIELD" => "ignore|prefer|pin",
@@ -343,6 +343,8 @@ pub const SETTINGS: &[Setting] = {
             "Another address for `/metrics`, such as 127.0.0.1:9090; it then leaves the main port"),
         setting(Telemetry, "METRICS_AUTH", Text("false"),
             "Whether `/metrics` wants the proxy key"),
+        setting(Telemetry, "TRACE_FILE", None,
+            "File for a line about each attempt, without contents or keys, which `free-llm-proxy replay` reads: 64 MiB at most, and three older ones"),
 
         setting(Limits, "MAX_BODY_BYTES", Text("33554432"),
             "Bytes of a request's body (default 32 MiB); beyond: 413"),
@@ -410,6 +412,7 @@ mod tests {
             ("LOCAL_API_KEY",         "KEY"),
             ("LOCAL_CONCURRENCY",     "COUNT"),
             ("CONFIG_FILE",           "FILE"),
+            ("TRACE_FILE",            "FILE"),
         ];
         for (name, expected) in rows {
             assert_eq!(find(name).unwrap().takes(), expected, "{name}");

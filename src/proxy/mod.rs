@@ -2,6 +2,7 @@
 
 mod accounts;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::list::{Outlets, Providers, RefreshTask};
 use crate::registry::Registry;
 use crate::server::App;
-use crate::telemetry::{Log, Metrics, Traffic};
+use crate::telemetry::{Log, Metrics, Recorder, Traffic, Unwritable, Writer};
 use crate::upstream::{Connector, HttpClient, InvalidUpstream};
 
 /// A proxy ready to serve: `server::serve` takes `app`, and `refresh` must run beside it.
@@ -22,10 +23,12 @@ pub struct Proxy {
     pub app: Arc<App>,
     /// Keeps the snapshot fresh.
     pub refresh: RefreshTask,
+    /// Writes the trace, where there is one: to be finished when the last request has ended.
+    pub trace: Option<Writer>,
 }
 
-/// The settings make no working proxy. `Config` has checked them, so this is a fault of the
-/// program or of the TLS library.
+/// The settings make no working proxy. `Config` has checked them, so but for `TRACE_FILE` this is a fault
+/// of the program or of the TLS library.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// TLS refuses its own defaults.
@@ -37,6 +40,14 @@ pub enum BuildError {
     /// The metrics' names clash.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// `TRACE_FILE`, which only opening it can tell.
+    #[error("TRACE_FILE={path}: {why}", path = path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: Unwritable,
+    },
 }
 
 impl Proxy {
@@ -48,7 +59,8 @@ impl Proxy {
         let client = HttpClient::new(connector)?;
         let asked = accounts::asked(config, &client)?;
         let metrics = Arc::new(Metrics::new()?);
-        let traffic = Arc::new(Traffic::new(Now::read()));
+        let (recorder, trace) = recorder(config, &log, &metrics)?;
+        let traffic = Arc::new(Traffic::new(Now::read()).recorded_by(recorder));
         let registry = Arc::new(Registry::with_limits_of(
             config.providers.clone(),
             config.learning,
@@ -106,6 +118,23 @@ impl Proxy {
         Ok(Self {
             app: Arc::new(app),
             refresh,
+            trace,
         })
     }
+}
+
+fn recorder(
+    config: &Config,
+    log: &Log,
+    metrics: &Arc<Metrics>,
+) -> Result<(Recorder, Option<Writer>), BuildError> {
+    let Some(path) = &config.trace_file else {
+        return Ok((Recorder::default(), None));
+    };
+    let opened = Recorder::to(path, log.clone(), Arc::clone(metrics));
+    let (recorder, writer) = opened.map_err(|why| BuildError::Trace {
+        path: path.clone(),
+        why,
+    })?;
+    Ok((recorder, Some(writer)))
 }

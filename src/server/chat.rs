@@ -189,7 +189,7 @@ fn answer(app: &App, walked: Walked, voice: Voice, asker: Asker) -> Response<Rep
             opened: Opened::Plain(plain),
             attempt,
         }) => {
-            record.counted(plain.usage.completion);
+            record.counted(plain.usage);
             if let Some(attempt) = attempt {
                 attempt.ends(Outcome::Success, None, None, None);
             }

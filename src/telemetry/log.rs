@@ -1,15 +1,15 @@
 //! Log lines: one JSON object each, written by one thread off the request path.
 //!
 //! The log has events, not messages: a library we use cannot write a line here, so none can leak a
-//! prompt. The queue is bounded; what does not fit is counted and reported.
+//! prompt. Lines that do not fit into their queue are counted and reported.
 
 use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::queue::{Queue, Writer};
 use crate::clock::{Now, rfc3339};
 use crate::config::LogLevel;
 
@@ -24,25 +24,6 @@ pub struct Log {
 enum Sink {
     Thread(Arc<Queue>),
     Memory(Lines),
-}
-
-/// Lines waiting to be written.
-#[derive(Debug, Default)]
-struct Queue {
-    /// A std lock, held to add a line or to take all of them.
-    waiting: Mutex<Waiting>,
-    more: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Whole lines, one after the other.
-    lines: Vec<u8>,
-    /// How many lines were dropped for lack of space.
-    dropped: u64,
-    /// The writer is asleep, and must be woken.
-    writer_sleeps: bool,
-    stop: bool,
 }
 
 /// The lines of a log kept in memory, for tests.
@@ -74,24 +55,6 @@ impl Lines {
     }
 }
 
-/// The thread behind a log; [`LogWriter::finish`] writes what is still queued.
-#[derive(Debug)]
-pub struct LogWriter {
-    queue: Arc<Queue>,
-    thread: JoinHandle<()>,
-}
-
-/// How many bytes may wait for the writer: some 20,000 lines.
-const QUEUE_BYTES: usize = 8 << 20;
-
-/// How long the writer lets lines gather after a write. A single line is written at once; under load
-/// this saves a write and a context switch for each line.
-const GATHER: Duration = Duration::from_millis(5);
-
-/// How long the end of the process waits for a reader of the log, checking every moment.
-const PATIENCE: Duration = Duration::from_secs(2);
-const MOMENT: Duration = Duration::from_millis(1);
-
 #[derive(Serialize)]
 struct Line<'a, T> {
     ts: String,
@@ -103,14 +66,17 @@ struct Line<'a, T> {
 
 impl Log {
     /// A log that a thread writes to `out`.
-    pub fn to(out: impl Write + Send + 'static, level: LogLevel) -> (Self, LogWriter) {
-        let queue = Arc::new(Queue::default());
-        let lines = Arc::clone(&queue);
-        let thread = std::thread::spawn(move || lines.write_all_to(out));
-        let writer = LogWriter {
-            queue: Arc::clone(&queue),
-            thread,
-        };
+    pub fn to(mut out: impl Write + Send + 'static, level: LogLevel) -> (Self, Writer) {
+        let (queue, writer) = Queue::written_by(move |lines, dropped| {
+            if dropped > 0 {
+                let fields = serde_json::json!({"count": dropped});
+                let now = Now::read().wall;
+                let said = line(now, LogLevel::Warning, "log_lines_dropped", &fields);
+                lines.extend(said.unwrap_or_default());
+            }
+            // A log reader that went away must not take the proxy with it.
+            drop(out.write_all(lines).and_then(|()| out.flush()));
+        });
         let sink = Sink::Thread(queue);
         (Self { level, sink }, writer)
     }
@@ -162,82 +128,6 @@ impl Log {
         }
     }
 }
-
-impl LogWriter {
-    /// Writes what is queued and ends the thread; a stuck reader is not waited for.
-    pub fn finish(self) {
-        self.queue.lock().stop = true;
-        self.queue.more.notify_one();
-        let until = Instant::now() + PATIENCE;
-        while !self.thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(MOMENT);
-        }
-    }
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Never waits for the writer.
-    fn add(&self, line: &[u8]) {
-        let mut waiting = self.lock();
-        if waiting.lines.len() + line.len() > QUEUE_BYTES {
-            waiting.dropped += 1;
-            return;
-        }
-        waiting.lines.extend_from_slice(line);
-        let tell = std::mem::take(&mut waiting.writer_sleeps);
-        drop(waiting);
-        if tell {
-            self.more.notify_one();
-        }
-    }
-
-    /// Takes what is waiting, in exchange for an empty buffer; `None` once all is written and the
-    /// writer is to stop.
-    fn take(&self, empty: Vec<u8>) -> Option<(Vec<u8>, u64)> {
-        let mut waiting = self.lock();
-        while waiting.lines.is_empty() && waiting.dropped == 0 {
-            if waiting.stop {
-                return None;
-            }
-            waiting.writer_sleeps = true;
-            waiting = self
-                .more
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        let lines = std::mem::replace(&mut waiting.lines, empty);
-        Some((lines, std::mem::take(&mut waiting.dropped)))
-    }
-
-    fn write_all_to(&self, mut out: impl Write) {
-        let mut buffer = Vec::new();
-        while let Some((mut lines, dropped)) = self.take(std::mem::take(&mut buffer)) {
-            if dropped > 0 {
-                let fields = serde_json::json!({"count": dropped});
-                let now = Now::read().wall;
-                let said = line(now, LogLevel::Warning, "log_lines_dropped", &fields);
-                lines.extend(said.unwrap_or_default());
-            }
-            // A log reader that went away must not take the proxy with it.
-            drop(out.write_all(&lines).and_then(|()| out.flush()));
-            lines.clear();
-            lines.shrink_to(BUFFER_KEPT);
-            buffer = lines;
-            let waiting = self.lock();
-            if !waiting.stop {
-                let wait = self.more.wait_timeout(waiting, GATHER);
-                drop(wait.unwrap_or_else(PoisonError::into_inner));
-            }
-        }
-    }
-}
-
-/// How much of a buffer is kept from one write to the next.
-const BUFFER_KEPT: usize = 64 * 1024;
 
 /// The usual length of a line, in bytes.
 const USUAL_LINE: usize = 768;

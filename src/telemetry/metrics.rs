@@ -43,6 +43,7 @@ pub struct Metrics {
     unauthorized: IntCounterVec,
     refused: IntCounter,
     first_token_limit_hits: IntCounter,
+    trace_lines_dropped: IntCounter,
 }
 
 /// What the gauges show, read when somebody asks.
@@ -158,6 +159,10 @@ impl Metrics {
             "freellm_first_token_limit_hits_total",
             "Attempts that were ended because their first token took too long while another model could be asked.",
         )?;
+        let trace_lines_dropped = IntCounter::new(
+            "freellm_trace_lines_dropped_total",
+            "Lines of the trace that could not be written in time, or at all.",
+        )?;
         let build = IntGaugeVec::new(
             Opts::new(
                 "freellm_build_info",
@@ -166,7 +171,7 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 13] = [
+        let all: [Box<dyn Collector>; 14] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
@@ -179,6 +184,7 @@ impl Metrics {
             Box::new(unauthorized.clone()),
             Box::new(refused.clone()),
             Box::new(first_token_limit_hits.clone()),
+            Box::new(trace_lines_dropped.clone()),
             Box::new(build),
         ];
         for collector in all {
@@ -199,6 +205,7 @@ impl Metrics {
             unauthorized,
             refused,
             first_token_limit_hits,
+            trace_lines_dropped,
         })
     }
 
@@ -236,6 +243,11 @@ impl Metrics {
     /// An attempt was ended by the limit on its first token (spec §11.3).
     pub fn first_token_limit_hit(&self) {
         self.first_token_limit_hits.inc();
+    }
+
+    /// Lines of the trace were lost.
+    pub fn trace_lines_dropped(&self, count: u64) {
+        self.trace_lines_dropped.inc_by(count);
     }
 
     /// There was no connection to ask over.

@@ -4,10 +4,14 @@
 
 mod log;
 mod metrics;
+mod queue;
 mod record;
+mod trace;
 mod traffic;
 
-pub use log::{Lines, Log, LogWriter};
+pub use log::{Lines, Log};
 pub use metrics::{AccountGauges, Gauges, Metrics, QuotaGauge};
+pub use queue::Writer;
 pub use record::{Attempt, Chosen, Ending, RequestRecord, Trail, Traits};
+pub use trace::{Asks, Recorder, Stands, Unwritable};
 pub use traffic::{Happening, Heard, Listener, Traffic};

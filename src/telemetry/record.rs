@@ -5,6 +5,7 @@
 
 mod attempt;
 mod shown;
+mod traced;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use attempt::{Attempt, Chosen, Trail};
 use serde::Serialize;
 
 use super::{Log, Metrics, Traffic};
+use crate::answer::Usage;
 use crate::clock::Now;
 use crate::config::LogLevel;
 use crate::live::AttemptRecord;
@@ -124,14 +126,20 @@ impl RequestRecord {
         surface: Surface,
         snapshot_size: usize,
     ) -> Self {
-        let trail = Trail::new(request_id, Arc::clone(&metrics), Arc::clone(&traffic));
+        let started = Now::steady();
+        let trail = Trail::new(
+            request_id,
+            started,
+            Arc::clone(&metrics),
+            Arc::clone(&traffic),
+        );
         Self {
             log,
             metrics,
             traffic,
             trail: Arc::new(trail),
             surface,
-            started: Now::steady(),
+            started,
             traits: Traits::default(),
             snapshot_size,
             unreached: None,
@@ -235,10 +243,12 @@ impl RequestRecord {
         }
     }
 
-    /// How many tokens the answer has, if that was reported.
-    pub fn counted(&mut self, completion_tokens: Option<u64>) {
-        if completion_tokens.is_some() {
-            self.trail.kept().completion_tokens = completion_tokens;
+    /// How many tokens prompt and answer have, as far as that was reported.
+    pub fn counted(&mut self, used: Usage) {
+        if used.prompt.is_some() || used.completion.is_some() {
+            let known = &mut self.trail.kept().usage;
+            known.prompt = used.prompt.or(known.prompt);
+            known.completion = used.completion.or(known.completion);
         }
     }
 
@@ -325,6 +335,7 @@ impl Drop for RequestRecord {
             duration_ms: whole_millis(took),
             now,
         };
+        self.trace_end(status);
         self.write(ending, end);
         self.show_end(end);
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
+use super::Recorder;
 use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted, Finished, Live};
 use crate::model::ModelId;
@@ -35,9 +36,10 @@ pub enum Happening {
     Request(Arc<Finished>),
 }
 
-/// The figures, and the listeners.
+/// The figures, the listeners, and the recorder.
 #[derive(Debug)]
 pub struct Traffic {
+    recorder: Recorder,
     started: Now,
     /// A std lock, held to add an attempt or a request, or to read the figures of one model.
     live: Mutex<Live>,
@@ -50,11 +52,29 @@ impl Traffic {
     #[must_use]
     pub fn new(now: Now) -> Self {
         Self {
+            recorder: Recorder::default(),
             started: now,
             live: Mutex::default(),
             feed: broadcast::Sender::new(BEHIND),
             listeners: Arc::default(),
         }
+    }
+
+    /// The same, of which a trace is written.
+    #[must_use]
+    pub fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
+    }
+
+    /// Whether a trace is written.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.recorder.is_on()
+    }
+
+    /// Who writes the trace.
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// When this process began to observe.

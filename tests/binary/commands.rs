@@ -53,6 +53,7 @@ async fn s8_help_names_every_setting_and_no_value_of_the_environment() {
         "check",
         "status",
         "explain",
+        "replay",
         "health",
         "init",
         "providers",

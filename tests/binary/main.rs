@@ -19,6 +19,7 @@ mod demo;
 mod log;
 mod operator;
 mod providers;
+mod replay;
 mod settings;
 mod setup;
 mod shown;

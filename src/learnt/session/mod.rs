@@ -106,6 +106,12 @@ impl Caller {
 }
 
 impl SessionKey {
+    /// The session of that number, where sessions have numbers already: in a replay.
+    #[must_use]
+    pub fn numbered(number: u32) -> Self {
+        Self(number.into())
+    }
+
     fn named(mut hash: SipHasher13, name: &[u8]) -> Self {
         hash.write_u8(0);
         part(&mut hash, name);
@@ -125,6 +131,14 @@ impl SessionKey {
             ends(&mut hash, bytes);
         }
         Some(Self(hash.finish128().as_u128()))
+    }
+
+    /// What it is called under this salt alone, which tells nothing to who does not have it.
+    #[must_use]
+    pub fn under(self, salt: Salt) -> u64 {
+        let mut hash = SipHasher13::new_with_key(&salt.0);
+        hash.write(&self.bytes());
+        hash.finish()
     }
 
     fn bytes(self) -> [u8; 16] {

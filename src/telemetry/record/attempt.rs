@@ -5,13 +5,15 @@
 //! once.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use super::millis;
+use crate::answer::Usage;
 use crate::clock::Now;
 use crate::live::{AttemptRecord, Attempted};
 use crate::model::Candidate;
+use crate::telemetry::trace::{Stands, Traced};
 use crate::telemetry::{Happening, Metrics, Traffic};
 use crate::verdict::{Cause, Failure, Outcome, Scope};
 
@@ -19,6 +21,9 @@ use crate::verdict::{Cause, Failure, Outcome, Scope};
 #[derive(Debug)]
 pub struct Trail {
     pub(super) request_id: Arc<str>,
+    pub(super) started: Instant,
+    /// Where a trace is written.
+    pub(super) traced: OnceLock<Traced>,
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     begun: AtomicUsize,
@@ -37,7 +42,8 @@ pub(super) struct Kept {
     pub(super) untold: Option<Attempted>,
     /// From asking the model to its first useful event.
     pub(super) ttft_ms: Option<u64>,
-    pub(super) completion_tokens: Option<u64>,
+    /// What the answer used, as far as was told.
+    pub(super) usage: Usage,
 }
 
 /// How a candidate that is asked stands for its request (spec §11.7).
@@ -52,17 +58,26 @@ pub struct Chosen {
 /// An attempt in progress.
 #[derive(Debug)]
 pub struct Attempt {
-    trail: Arc<Trail>,
-    candidate: Arc<Candidate>,
+    pub(super) trail: Arc<Trail>,
+    pub(super) candidate: Arc<Candidate>,
     chosen: Chosen,
-    begun: Instant,
+    pub(super) begun: Instant,
+    pub(super) stands: Option<Stands>,
+    pub(super) by_limit: bool,
     has_ended: bool,
 }
 
 impl Trail {
-    pub(super) fn new(request_id: &str, metrics: Arc<Metrics>, traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(
+        request_id: &str,
+        started: Instant,
+        metrics: Arc<Metrics>,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         Self {
             request_id: request_id.into(),
+            started,
+            traced: OnceLock::new(),
             metrics,
             traffic,
             begun: AtomicUsize::new(0),
@@ -82,6 +97,11 @@ impl Trail {
         self.cut.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was cut off by the proxy.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
         // Each attempt is added as a whole, so a panic elsewhere leaves them usable.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,7 +117,7 @@ impl Trail {
             of_account,
             duration_ms: attempt.duration_ms,
             ttft_ms: kept.ttft_ms,
-            completion_tokens: kept.completion_tokens,
+            completion_tokens: kept.usage.completion,
         };
         // A success ends together with its request: one lock for both.
         if attempt.outcome == Outcome::Success {
@@ -126,6 +146,8 @@ impl Attempt {
             candidate: Arc::clone(candidate),
             chosen,
             begun: Now::steady(),
+            stands: None,
+            by_limit: false,
             has_ended: false,
         }
     }
@@ -142,6 +164,16 @@ impl Attempt {
         self.begun
     }
 
+    /// Where its candidate stood, for the trace.
+    pub fn stands(&mut self, stands: Stands) {
+        self.stands = Some(stands);
+    }
+
+    /// It was ended, as its first token took too long.
+    pub fn is_late(&mut self) {
+        self.by_limit = true;
+    }
+
     /// It does not count: there was no connection.
     pub fn was_none(mut self) {
         self.has_ended = true;
@@ -156,8 +188,7 @@ impl Attempt {
         cause: Option<Cause>,
         cooldown_until: Option<SystemTime>,
     ) {
-        let end = (status, cause, cooldown_until);
-        self.end(outcome, end, false, None);
+        self.end(outcome, (status, cause, cooldown_until), None);
     }
 
     /// It has failed; `outcome` puts that in the client's terms.
@@ -168,22 +199,14 @@ impl Attempt {
         cooldown_until: Option<SystemTime>,
     ) {
         let end = (failure.status, Some(failure.cause), cooldown_until);
-        let of_account = matches!(
-            failure.scope,
-            Scope::Account(_) | Scope::Key | Scope::Provider
-        );
-        // Too long, in need of something the model lacks, or steered by its own routing: another
-        // request would have been served.
-        let by_itself = failure.scope == Scope::Request || failure.lesson.is_some();
-        self.end(outcome, end, of_account, Some(!by_itself && !failure.owed));
+        self.end(outcome, end, Some(failure));
     }
 
     fn end(
         &mut self,
         outcome: Outcome,
         (status, cause, cooldown_until): (Option<u16>, Option<Cause>, Option<SystemTime>),
-        of_account: bool,
-        refused: Option<bool>,
+        failure: Option<&Failure>,
     ) {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
@@ -202,17 +225,31 @@ impl Attempt {
             duration_ms: millis(self.begun),
             cooldown_until,
         };
+        self.write_trace(&attempt, failure);
+        let of_account = failure.is_some_and(|failure| {
+            matches!(
+                failure.scope,
+                Scope::Account(_) | Scope::Key | Scope::Provider
+            )
+        });
+        let refused = failure.map(|failure| !is_by_itself(failure));
         self.trail.add(attempt, of_account, refused);
     }
 }
 
+/// Whether a request is to blame for a failure: it is too long, in need of something the model lacks, or
+/// steered by its own routing. Another request would have been served.
+pub(super) fn is_by_itself(failure: &Failure) -> bool {
+    failure.scope == Scope::Request || failure.lesson.is_some() || failure.owed
+}
+
 impl Drop for Attempt {
     fn drop(&mut self) {
-        let (outcome, cause) = if self.trail.cut.load(Ordering::Relaxed) {
+        let (outcome, cause) = if self.trail.is_cut() {
             (Outcome::UpstreamError, Some(Cause::ShuttingDown))
         } else {
             (Outcome::ClientDisconnected, None)
         };
-        self.end(outcome, (None, cause, None), false, None);
+        self.end(outcome, (None, cause, None), None);
     }
 }

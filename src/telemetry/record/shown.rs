@@ -25,7 +25,7 @@ impl RequestRecord {
             stream: self.traits.stream,
             duration_ms: end.duration_ms,
             ttft_ms: self.ttft_ms,
-            completion_tokens: kept.completion_tokens,
+            completion_tokens: kept.usage.completion,
             chunks_emitted: self.chunks_emitted,
             had_tools: self.traits.had_tools,
             had_response_format: self.traits.had_response_format,

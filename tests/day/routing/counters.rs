@@ -1,6 +1,4 @@
-//! What one run counts: quotas, and who served a session last. The world knows nothing of it.
-
-use std::collections::HashMap;
+//! What one run counts: quotas. The world knows nothing of it.
 
 use super::world::*;
 
@@ -56,35 +54,5 @@ impl Quota {
             0
         };
         (used >= self.account.per_minute).then_some((minute + 1) as f64 * 60.0)
-    }
-}
-
-/// How long a provider's prompt cache remembers a session, in seconds.
-const CACHE_FOR: f64 = 300.0;
-
-/// The model of each session's last answer, and its moment.
-#[derive(Debug, Default)]
-pub struct Sessions(HashMap<u32, (usize, f64)>);
-
-impl Sessions {
-    pub fn last(&self, request: &Request) -> Option<(usize, f64)> {
-        self.0.get(&request.session?).copied()
-    }
-
-    /// Whether the model has read this session's prompt lately.
-    pub fn cached(&self, request: &Request, model: usize, now: f64) -> bool {
-        let last = self.last(request);
-        last.is_some_and(|(last, at)| last == model && now - at < CACHE_FOR)
-    }
-
-    /// Whether an answer of this model's is a change for the session.
-    pub fn switched(&self, request: &Request, model: usize) -> bool {
-        self.last(request).is_some_and(|(last, _)| last != model)
-    }
-
-    pub fn served(&mut self, request: &Request, model: usize, now: f64) {
-        if let Some(session) = request.session {
-            self.0.insert(session, (model, now));
-        }
     }
 }

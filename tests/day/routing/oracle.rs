@@ -1,7 +1,9 @@
 //! The router that knows everything.
 
-use super::counters::{Quota, Sessions};
-use super::records::{Answer, Record, Taste};
+use free_llm_proxy::replay::Sessions;
+
+use super::counters::Quota;
+use super::records::{Answer, Record, Taste, answer};
 use super::world::*;
 
 /// For each request at its arrival one attempt, at the model that gives most, if any answers whole
@@ -17,7 +19,7 @@ pub fn oracle(world: &World) -> Vec<Record> {
             if quotas[model.account].refuses(now).is_some() {
                 continue;
             }
-            let cached = sessions.cached(request, n, now);
+            let cached = sessions.is_warm(&request.plain(), n, now);
             let outcome = world.outcome(n, now, number, 0, cached);
             let Outcome::Speaks {
                 first,
@@ -31,7 +33,7 @@ pub fn oracle(world: &World) -> Vec<Record> {
             if wait > 30.0 {
                 continue;
             }
-            let answer = Answer::new(request, &sessions, n, model.rank, wait);
+            let answer = answer(world, request, &sessions, n, wait);
             let utility = answer.worth(Taste::Usual);
             if best.is_none_or(|(most, ..)| utility > most) {
                 best = Some((utility, n, answer));
@@ -42,7 +44,7 @@ pub fn oracle(world: &World) -> Vec<Record> {
             continue;
         };
         quotas[world.models[model].account].take(now);
-        sessions.served(request, model, now);
+        sessions.served(&request.plain(), model, now);
         records.push(Record {
             answer: Some(answer),
             attempts: 1,

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use super::records::{Answer, Record};
+use super::records::{Record, answer};
 use super::upstream::{self, Upstream};
 use super::world::{Request, World};
 use crate::day::proxy;
@@ -109,11 +109,12 @@ async fn asks(number: usize, upstream: Arc<Upstream>, io: DuplexStream, tasks: T
         if let (true, false, Some((model, _))) = (good, begun, spoken) {
             begun = true;
             let model: usize = model.parse().unwrap();
-            let (now, rank) = (upstream.now(), upstream.world.models[model].rank);
+            let now = upstream.now();
             let state = &mut *upstream.state();
-            let answer = Answer::new(request, &state.sessions, model, rank, now - request.at);
+            let wait = now - request.at;
+            let answer = answer(&upstream.world, request, &state.sessions, model, wait);
             state.records[number].answer = Some(answer);
-            state.sessions.served(request, model, now);
+            state.sessions.served(&request.plain(), model, now);
         }
     }
     let whole = if request.stream {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::events::play;
+use free_llm_proxy::replay::{Rank, Router, play};
+
 use super::metrics::{Figures, Tally};
 use super::oracle::oracle;
-use super::policies::{Informed, Ours, Rank, Steps};
+use super::played::{Played, waiting};
+use super::policies::{Informed, Steps, ours};
 use super::program;
 use super::records::{Record, utility};
 use super::scenarios::{DAY, EPISODES, Scenario};
@@ -27,11 +29,19 @@ impl Policy {
     fn plays(self, world: &World, best: &[Record]) -> Vec<Record> {
         match self {
             Self::Oracle => best.to_vec(),
-            Self::Informed => play(world, Informed::new(world)),
-            Self::Rank => play(world, Rank::new(world)),
-            Self::Ours(steps) => play(world, Ours::new(world, steps)),
+            Self::Informed => plays(world, Informed::new(world), 0.0),
+            Self::Rank => {
+                let rank = Rank::new(&Played::new(world), &waiting(0.0));
+                plays(world, rank, 0.0)
+            }
+            Self::Ours(steps) => plays(world, ours(world, steps), steps.wait()),
         }
     }
+}
+
+/// What a router comes to that waits so many seconds for the first to wake.
+fn plays(world: &World, router: impl Router, wait: f64) -> Vec<Record> {
+    play(&mut Played::new(world), router, &waiting(wait))
 }
 
 /// What one router came to.
@@ -127,6 +137,16 @@ pub fn study(policies: &[(&'static str, Policy)]) -> Vec<Row> {
         }
     });
     rows.collect()
+}
+
+/// Some seeds of each episode that is not about quota, of which a trace tells little.
+pub fn some_worlds() -> impl Iterator<Item = (&'static str, Vec<World>)> {
+    let episodes = EPISODES.iter().filter(|one| one.name != "ration");
+    episodes.map(|scenario| {
+        let seeds = FIRST_SEED..FIRST_SEED + 5;
+        let worlds = seeds.map(|seed| World::new(scenario, seed)).collect();
+        (scenario.name, worlds)
+    })
 }
 
 /// The utility of the real program and that of a policy, % of the oracle's, in each episode, on one seed.

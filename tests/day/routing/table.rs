@@ -1,5 +1,7 @@
 //! The tables of `docs/simulated-routing.md`: written, and read back as the ledger of figures.
 
+use free_llm_proxy::replay;
+
 use super::metrics::Figures;
 use super::study::{Row, scenarios};
 
@@ -27,14 +29,14 @@ pub fn summary(rows: &[Row]) -> String {
             row.mean(|f| f.answered),
             row.mean(|f| f.p95_ratio),
             row.worst(|f| f.p95_ratio),
-            row.mean(|f| f.p99),
-            row.mean(|f| f.extra),
-            row.mean(|f| f.wasted),
-            row.mean(|f| f.breaks),
-            row.mean(|f| f.rank),
-            row.mean(|f| f.switches),
-            row.mean(|f| f.hasty),
-            row.mean(|f| f.patient),
+            row.mean(|f| f.own.p99),
+            row.mean(|f| f.own.extra),
+            row.mean(|f| f.own.wasted),
+            row.mean(|f| f.own.breaks),
+            row.mean(|f| f.own.rank),
+            row.mean(|f| f.own.switches),
+            row.mean(|f| f.own.hasty),
+            row.mean(|f| f.own.patient),
         );
     }
     out
@@ -58,17 +60,20 @@ fn line(name: &str, figures: &Figures) -> String {
     let Figures {
         answered,
         utility,
+        p95_ratio,
+        own,
+    } = figures;
+    let replay::Figures {
         p50,
         p95,
         p99,
-        p95_ratio,
         extra,
         wasted,
         breaks,
         rank,
         switches,
         ..
-    } = figures;
+    } = own;
     format!(
         "| {name} | {answered:.1} | {utility:.1} | {p50:.2} | {p95:.2} | {p99:.1} | {p95_ratio:.2} | {extra:.3} | {wasted:.3} | {breaks:.1} | {rank:.2} | {switches:.1} |\n"
     )

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use free_llm_proxy::clock::Now;
+use free_llm_proxy::replay::{self, Attempt, Sessions, Told};
 use futures_util::stream::{self, StreamExt as _};
 use http::{Request as HttpRequest, Response};
 use http_body_util::combinators::BoxBody;
@@ -17,9 +18,8 @@ use simulator::{Failed, Failure};
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::counters::{Quota, Sessions};
-use super::events::{REFUSAL, Told};
-use super::policies::{self, Attempt};
+use super::counters::Quota;
+use super::played::{self, Played, REFUSAL};
 use super::records::Record;
 use super::world::*;
 use crate::world::{Closed, recorded, reply};
@@ -51,7 +51,7 @@ impl Upstream {
             records: vec![Record::default(); requests],
             tried: vec![Vec::new(); requests],
             quotas: world.accounts.iter().copied().map(Quota::new).collect(),
-            told: Told::new(&world),
+            told: Told::new(&Played::new(&world)),
         };
         Arc::new(Self {
             world,
@@ -150,7 +150,7 @@ impl Upstream {
         let (attempt, refused, outcome) = self.begins(number, model, now);
         if let Some(until) = refused {
             after(REFUSAL).await;
-            let failure = policies::Failure::Account { until };
+            let failure = replay::Failure::Account { until };
             self.state().told.hears(&attempt, failure, self.now());
             let wall = Now::read()
                 .wall
@@ -173,7 +173,7 @@ impl Upstream {
                 retry_after,
             } => {
                 after(seconds).await;
-                let failure = policies::Failure::Model { fault, retry_after };
+                let failure = played::failure(fault, retry_after);
                 self.state().told.hears(&attempt, failure, self.now());
                 let failed = match retry_after {
                     Some(seconds) => Failed::from(Failure::ProviderLimitRetryAfter)
@@ -202,7 +202,7 @@ impl Upstream {
         let request = &self.world.requests[number];
         let attempt = Attempt {
             request: number,
-            model,
+            candidate: model,
             account: self.world.models[model].account,
             stream: request.stream,
             prompt_tokens: request.prompt_tokens as u64,
@@ -212,14 +212,14 @@ impl Upstream {
         let state = &mut *state;
         let record = &mut state.records[number];
         record.attempts += 1;
-        record.wasted += u32::from(state.told.would_fail(&attempt, request, now));
+        record.wasted += u32::from(state.told.would_fail(&attempt, &request.plain(), now));
         let nth = state.tried[number]
             .iter()
             .filter(|tried| **tried == model)
             .count();
         state.tried[number].push(model);
         let refused = state.quotas[attempt.account].take(now);
-        let cached = state.sessions.cached(request, model, now);
+        let cached = state.sessions.is_warm(&request.plain(), model, now);
         let outcome = self.world.outcome(model, now, number, nth, cached);
         (attempt, refused, outcome)
     }
@@ -239,7 +239,7 @@ fn failure_of(fault: Fault) -> Failure {
     match fault {
         Fault::Limited => Failure::ProviderLimit,
         Fault::Unavailable => Failure::Unavailable,
-        Fault::BadGateway | Fault::Late | Fault::Silent | Fault::Cut => Failure::BadGatewayHtml,
+        Fault::BadGateway | Fault::Late | Fault::Silent => Failure::BadGatewayHtml,
         Fault::OkError => Failure::OkErrorBadGateway,
         Fault::Empty => Failure::OkEmpty,
         Fault::Gone => Failure::NoEndpoints,

@@ -5,10 +5,11 @@
 //! router meets the same luck, and one that knows everything can be computed. Times are seconds
 //! from the start of the episode.
 
+use free_llm_proxy::replay;
+pub use free_llm_proxy::replay::NEVER;
+
 use super::dice::Dice;
 use super::scenarios::Scenario;
-
-pub const NEVER: f64 = f64::INFINITY;
 
 /// How an attempt fails before its first token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,6 @@ pub enum Fault {
     Gone,
     /// It takes no tools, whatever its list says: 404.
     NoTools,
-    /// A plain answer that ends in its middle.
-    Cut,
 }
 
 /// What a 429 says of how long to wait.
@@ -109,6 +108,19 @@ pub struct Request {
     pub stream: bool,
     pub prompt_tokens: f64,
     pub output_tokens: f64,
+}
+
+impl Request {
+    /// What a router sees of it.
+    pub fn plain(&self) -> replay::Request {
+        replay::Request {
+            at: self.at,
+            session: self.session,
+            tools: self.tools,
+            stream: self.stream,
+            prompt_tokens: self.prompt_tokens as u64,
+        }
+    }
 }
 
 /// What an attempt comes to, the account's quota apart. Seconds since it began.

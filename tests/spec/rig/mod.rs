@@ -12,7 +12,7 @@ use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::provider::Provider;
 use free_llm_proxy::proxy::Proxy;
 use free_llm_proxy::server::{self, App, Face};
-use free_llm_proxy::telemetry::{Lines, Log};
+use free_llm_proxy::telemetry::{Lines, Log, Writer};
 use free_llm_proxy::upstream::Connector;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
@@ -51,6 +51,8 @@ pub struct Rig {
     pub app: Arc<App>,
     /// How many of the next connections to the simulator fail, and how; over pipes only.
     pub outage: Arc<Mutex<(usize, ErrorKind)>>,
+    /// Writes the proxy's trace, where there is one.
+    trace: Mutex<Option<Writer>>,
     way: Way,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
@@ -162,6 +164,7 @@ impl Rig {
             simulator,
             log: lines,
             app: proxy.app,
+            trace: proxy.trace.into(),
             outage: Arc::new(Mutex::new((0, ErrorKind::Other))),
             way,
             stop,
@@ -182,6 +185,13 @@ impl Rig {
     /// Begins the drain, as SIGTERM does.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Writes what is left of the trace. What comes later is in no trace.
+    pub fn finish_trace(&self) {
+        if let Some(trace) = self.trace.lock().unwrap().take() {
+            trace.finish();
+        }
     }
 
     /// The proxy's address; only over sockets.

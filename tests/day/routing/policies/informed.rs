@@ -1,9 +1,11 @@
 //! Knows the true state of every model at the moment, but not the dice: the limit of what can be
 //! learnt. It asks again at once when the dice fall badly.
 
-use super::manners::{Manners, Rests};
-use super::{Attempt, Choice, Failure, Router, Walk};
-use crate::routing::counters::Sessions;
+use free_llm_proxy::replay::{
+    self, Attempt, Choice, Failure, Manners, Rests, Router, Sessions, Walk,
+};
+
+use crate::routing::played::{Played, waiting};
 use crate::routing::world::*;
 
 pub struct Informed<'w> {
@@ -14,7 +16,7 @@ pub struct Informed<'w> {
 
 impl<'w> Informed<'w> {
     pub fn new(world: &'w World) -> Self {
-        let mut manners = Manners::new(world, Rests::None, 0.0);
+        let mut manners = Manners::new(&Played::new(world), Rests::None, &waiting(0.0));
         for (n, model) in world.models.iter().enumerate() {
             if model.refuses_tools {
                 manners.lacks_tools(n);
@@ -52,11 +54,11 @@ impl<'w> Informed<'w> {
         if well <= 0.02 {
             return None;
         }
-        let cached = self.sessions.cached(request, n, now);
+        let cached = self.sessions.is_warm(&request.plain(), n, now);
         let wait =
             model.first_token * model.wander_at(now).exp() + slow + model.reading(request, cached);
         let place = 2.0 * (model.rank as f64 - 1.0);
-        let change = if self.sessions.switched(request, n) {
+        let change = if self.sessions.switched(&request.plain(), n) {
             1.0
         } else {
             0.0
@@ -66,9 +68,10 @@ impl<'w> Informed<'w> {
 }
 
 impl Router for Informed<'_> {
-    fn choose(&mut self, walk: &Walk, now: f64) -> Choice {
+    fn choose(&mut self, walk: &Walk, _world: &impl replay::World, now: f64) -> Choice {
         let able = self.manners.able(walk, now);
-        let cost = |n: usize| Some((self.cost(n, walk.request, now)?, n));
+        let request = &self.world.requests[walk.number];
+        let cost = |n: usize| Some((self.cost(n, request, now)?, n));
         let costs = able.iter().filter_map(|n| cost(*n));
         let least = costs.min_by(|a, b| a.0.total_cmp(&b.0));
         match (least, able.first()) {
@@ -78,7 +81,7 @@ impl Router for Informed<'_> {
         }
     }
 
-    fn begins(&mut self, attempt: &Attempt, _walk: &Walk, _now: f64) {
+    fn begins(&mut self, attempt: &Attempt, _now: f64) {
         self.manners.begins(attempt);
     }
 
@@ -88,8 +91,8 @@ impl Router for Informed<'_> {
 
     fn speaks(&mut self, attempt: &Attempt, now: f64) {
         self.manners.speaks(attempt);
-        let request = &self.world.requests[attempt.request];
-        self.sessions.served(request, attempt.model, now);
+        let request = self.world.requests[attempt.request].plain();
+        self.sessions.served(&request, attempt.candidate, now);
     }
 
     fn ends(&mut self, _attempt: &Attempt, _broken: bool, _now: f64) {}

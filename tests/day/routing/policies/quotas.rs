@@ -8,6 +8,7 @@ use free_llm_proxy::ledger::{
     Ask, Counted, Ends, Ledger, Limit, LimitSource, Per, Slot, Terms, Unit, Used,
 };
 use free_llm_proxy::model::{AccountId, Candidate, ModelId, Offer, ProviderId};
+use free_llm_proxy::replay::{self, Moments};
 
 use crate::routing::world::{A_DAY, Account, World};
 
@@ -18,14 +19,15 @@ const ASK: Ask = Ask {
 };
 
 pub struct Quotas {
-    pub ledger: Ledger,
+    ledger: Ledger,
     /// By model.
-    pub slots: Vec<Slot>,
+    slots: Vec<Slot>,
+    moments: Moments,
 }
 
 impl Quotas {
     /// `before`: when what is gone of the day was used.
-    pub fn new(world: &World, candidates: &[Candidate], before: Now) -> Self {
+    pub fn new(world: &World, candidates: &[Candidate], before: Now, moments: Moments) -> Self {
         let of_day = |account: &Account| account.day_left.map(|_| a_day()).into_iter().collect();
         let limits: Vec<Vec<Limit>> = world.accounts.iter().map(of_day).collect();
         let listed = world.models.iter().zip(candidates);
@@ -39,7 +41,11 @@ impl Quotas {
         });
         let mut ledger = Ledger::default();
         let slots = ledger.list(listed, before);
-        let mut quotas = Self { ledger, slots };
+        let mut quotas = Self {
+            ledger,
+            slots,
+            moments,
+        };
         for (n, account) in world.accounts.iter().enumerate() {
             let model = world.models.iter().position(|model| model.account == n);
             for _ in account.day_left.unwrap_or(A_DAY)..A_DAY {
@@ -50,10 +56,25 @@ impl Quotas {
     }
 
     /// Counts an attempt, whatever comes of it.
-    pub fn draw(&mut self, model: usize, now: Now) {
+    fn draw(&mut self, model: usize, now: Now) {
         let reservation = self.ledger.reserve(self.slots[model], ASK, now);
         let nothing = Used::Received { bytes: 0 };
         self.ledger.settle(reservation, nothing, false, now);
+    }
+}
+
+impl replay::Quotas for Quotas {
+    fn draws(&mut self, model: usize, now: f64) {
+        self.draw(model, self.moments.at(now));
+    }
+
+    fn tight(&self, model: usize, now: f64) -> f64 {
+        self.ledger.tight(self.slots[model], self.moments.at(now))
+    }
+
+    fn day_left(&self, model: usize, now: f64) -> Option<f64> {
+        self.ledger
+            .day_left(self.slots[model], self.moments.at(now))
     }
 }
 

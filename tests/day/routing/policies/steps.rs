@@ -1,58 +1,48 @@
 //! What `ROUTING=balanced` is made of, a part at a time.
 
+use free_llm_proxy::replay::Parts;
+
 /// Which of its parts are used. Without any it is `rank`.
 #[derive(Clone, Copy, Debug)]
 pub struct Steps {
-    pub rests: bool,
-    pub first_token: bool,
-    pub failures: bool,
-    pub breaks: bool,
-    pub silent: bool,
-    pub sessions: bool,
-    pub forgiving: bool,
-    pub quota: bool,
+    pub parts: Parts,
     pub hold: bool,
-    pub limit: bool,
 }
-impl Steps {
-    pub const NONE: Self = Self {
-        rests: false,
-        first_token: false,
-        failures: false,
-        breaks: false,
-        silent: false,
-        sessions: false,
-        forgiving: false,
-        quota: false,
-        hold: false,
-        limit: false,
-    };
 
+impl Steps {
     pub const ALL: Self = Self::EACH[10].1;
+
+    /// How many seconds it waits for the first to wake.
+    pub fn wait(self) -> f64 {
+        if self.hold { 20.0 } else { 0.0 }
+    }
 
     /// From none to all, each with those before it.
     pub const EACH: [(&'static str, Self); 11] = {
-        let mut steps = Self::NONE;
+        let mut steps = Self {
+            parts: Parts::NONE,
+            hold: false,
+        };
         let none = steps;
-        steps.rests = true;
+        steps.parts.rests = true;
         let rests = steps;
-        steps.first_token = true;
+        steps.parts.first_token = true;
         let first_token = steps;
-        steps.failures = true;
+        steps.parts.failures = true;
         let failures = steps;
-        steps.breaks = true;
+        steps.parts.breaks = true;
         let breaks = steps;
-        steps.silent = true;
+        steps.parts.silent = true;
         let silent = steps;
-        steps.sessions = true;
+        steps.parts.sessions = true;
         let sessions = steps;
-        steps.forgiving = true;
+        steps.parts.forgiving = true;
         let forgiving = steps;
-        steps.quota = true;
+        steps.parts.quota = true;
         let quota = steps;
         steps.hold = true;
         let hold = steps;
-        steps.limit = true;
+        steps.parts.limit = true;
         [
             ("rank, rests of 300 s / 60 s", none),
             ("+ rests that grow from 5 s", rests),

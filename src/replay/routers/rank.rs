@@ -1,25 +1,28 @@
 //! `ROUTING=rank`: the best that is able and awake.
 
-use super::manners::{Manners, Rests};
-use super::{Attempt, Choice, Failure, Router, Walk};
-use crate::routing::world::World;
+use super::{Manners, Rests};
+use crate::replay::{Attempt, Choice, Failure, Router, Settings, Walk, World};
 
+/// The best that is able and awake, whatever is known of it.
+#[derive(Debug)]
 pub struct Rank(Manners);
 
 impl Rank {
-    pub fn new(world: &World) -> Self {
-        Self(Manners::new(world, Rests::Fixed, 0.0))
+    /// With nobody at rest.
+    #[must_use]
+    pub fn new(world: &impl World, settings: &Settings) -> Self {
+        Self(Manners::new(world, Rests::Fixed, settings))
     }
 }
 
 impl Router for Rank {
-    fn choose(&mut self, walk: &Walk, now: f64) -> Choice {
+    fn choose(&mut self, walk: &Walk, _world: &impl World, now: f64) -> Choice {
         let able = self.0.able(walk, now);
         able.first()
             .map_or_else(|| self.0.idle(walk, now), |best| Choice::Ask(*best))
     }
 
-    fn begins(&mut self, attempt: &Attempt, _walk: &Walk, _now: f64) {
+    fn begins(&mut self, attempt: &Attempt, _now: f64) {
         self.0.begins(attempt);
     }
 

@@ -1,0 +1,80 @@
+//! `replay`: plays a trace against `rank` and `balanced`, and prints what would have come of it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::{Exit, say};
+use crate::clock::Now;
+use crate::config::Sources;
+use crate::replay::{Trace, report};
+use crate::trace::{LONGEST, older};
+
+/// Reads the trace in `file`, the older files beside it first, and prints the table.
+pub fn run(sources: &Sources, file: &Path) -> Exit {
+    let mut trace = Trace::default();
+    let older: Vec<PathBuf> = older(file).filter(|older| older.is_file()).collect();
+    let files = older.iter().rev().map(PathBuf::as_path);
+    for file in files.chain([file]) {
+        if let Err(error) = read(file, &mut trace) {
+            say::problem(format_args!("{} cannot be read: {error}", file.display()));
+            return Exit::Fault;
+        }
+    }
+    let trace = trace.ordered();
+    if trace.requests() == 0 {
+        say::problem(nothing(&trace, file));
+        return Exit::Fault;
+    }
+    match sources.replaying(trace.accounts()) {
+        Ok(settings) => {
+            say::line(report(&trace, &settings, Now::read()));
+            Exit::Fine
+        }
+        Err(error) => {
+            say::problem(error);
+            Exit::Settings
+        }
+    }
+}
+
+/// Why there is nothing to play.
+fn nothing(trace: &Trace, file: &Path) -> String {
+    let (read, file) = (trace.read(), file.display());
+    match (read.lines, read.skipped) {
+        (0, 0) => format!("{file} is empty: a proxy with TRACE_FILE={file} writes into it"),
+        (0, lines) => format!(
+            "{file} is no trace: none of its lines ({lines}) is one that a proxy with TRACE_FILE writes"
+        ),
+        (_, _) => format!(
+            "{file} has no request that could be played again: each named its model, was given up by its client or refused, or is not whole"
+        ),
+    }
+}
+
+/// Takes a file's lines, however long they are.
+fn read(file: &Path, trace: &mut Trace) -> io::Result<()> {
+    let file = File::open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut file = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let most = LONGEST as u64 + 2;
+        if file.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        let is_whole = line.ends_with(b"\n");
+        trace.take(&line);
+        if !is_whole && line.len() as u64 == most {
+            skip_line(&mut file)?;
+        }
+    }
+}
+
+/// The rest of a line that is too long.
+fn skip_line(file: &mut impl BufRead) -> io::Result<()> {
+    file.skip_until(b'\n').map(drop)
+}

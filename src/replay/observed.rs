@@ -1,0 +1,292 @@
+//! A trace as a world: what an attempt would have come to that was never made.
+//!
+//! What was made comes to what it came to. Any other is estimated from that candidate's own attempts nearest
+//! in time: one of the nearest few, drawn by lot, says whether it answers, the two around it how soon, in
+//! between in proportion. An account that refused everything does so until it was to return, or answered; and
+//! when a request found nobody to ask, as all rested or were out of quota, so were all until they were asked.
+//! [`Near`] counts how much is estimated, and from how far.
+
+use std::collections::BTreeMap;
+
+use super::seen::{SILENCE, Seen, Stands, nearest};
+use super::trace::{End, Recorded, Trace, Try, has_tools};
+use super::{Attempt, Failure, NEVER, Outcome, Place, Quotas, Request, World};
+
+/// What a trace shows of its candidates.
+#[derive(Debug)]
+pub struct Observed<'t> {
+    trace: &'t Trace,
+    /// The requests that are replayed.
+    requests: Vec<&'t Recorded>,
+    candidates: Vec<Seen>,
+    /// By account: when it refuses everything, and until when.
+    shut: Vec<Vec<(f64, f64)>>,
+    /// By tier: how many ranks there are before it.
+    ranks: BTreeMap<u32, u32>,
+    near: Near,
+}
+
+/// How near the observations are that a replay rests on.
+#[derive(Clone, Debug, Default)]
+pub struct Near {
+    /// Attempts that are as they were.
+    pub recorded: usize,
+    /// Of each of the others, seconds to the attempt that it is taken from.
+    pub seconds: Vec<f64>,
+}
+
+impl Near {
+    /// The share of attempts that are as they were, %.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share of millions at most")]
+    pub fn share(&self) -> f64 {
+        let all = self.recorded + self.seconds.len();
+        100.0 * self.recorded as f64 / all.max(1) as f64
+    }
+
+    /// The median of the others' seconds; `None` where there are none.
+    #[must_use]
+    pub fn median(&self) -> Option<f64> {
+        let mut sorted = self.seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+}
+
+impl<'t> Observed<'t> {
+    /// What a trace shows.
+    #[must_use]
+    pub fn of(trace: &'t Trace) -> Self {
+        let mut observed = Self {
+            requests: trace.requests.iter().filter(|one| one.counts).collect(),
+            candidates: trace.candidates.iter().map(|_| Seen::default()).collect(),
+            shut: vec![Vec::new(); trace.account_ids.len()],
+            ranks: BTreeMap::new(),
+            near: Near::default(),
+            trace,
+        };
+        let mut well = vec![Vec::new(); trace.account_ids.len()];
+        let mut asked = vec![Vec::new(); trace.account_ids.len()];
+        for request in &trace.requests {
+            for one in &request.tries {
+                let began = request.at + one.after;
+                let account = trace.accounts[one.candidate];
+                asked[account].push(began);
+                match one.end {
+                    End::OfAccount(wait) => {
+                        observed.shut[account].push((began, began + one.total + wait));
+                    }
+                    End::Answered { .. } => well[account].push(began),
+                    End::Failed(_) | End::Left { .. } => {}
+                }
+                let most = observed.ranks.entry(one.tier).or_default();
+                *most = (*most).max(one.place + 1);
+                observed.candidates[one.candidate].sees(request, one, began);
+            }
+        }
+        for seen in &mut observed.candidates {
+            seen.sort();
+        }
+        for asked in &mut asked {
+            asked.sort_by(f64::total_cmp);
+        }
+        for request in trace.requests.iter().filter(|one| one.found_nobody()) {
+            for (shut, asked) in observed.shut.iter_mut().zip(&asked) {
+                let next = asked.partition_point(|at| *at <= request.at);
+                // Of who was not asked again nothing says that it came back.
+                let until = asked.get(next).copied().unwrap_or(NEVER);
+                shut.push((request.at, until));
+            }
+        }
+        for (shut, mut well) in observed.shut.iter_mut().zip(well) {
+            well.sort_by(f64::total_cmp);
+            open_again(shut, &well);
+        }
+        let mut before = 0_u32;
+        for ranks in observed.ranks.values_mut() {
+            let own = std::mem::replace(ranks, before);
+            before = before.saturating_add(own);
+        }
+        observed
+    }
+
+    /// How near the observations are that were looked at.
+    #[must_use]
+    pub fn near(&self) -> &Near {
+        &self.near
+    }
+
+    /// What each request that is replayed came to: its attempts, and the place of each.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = (Request, &[Try])> {
+        let requests = self.requests.iter().enumerate();
+        requests.map(|(n, recorded)| (self.request(n), &recorded.tries[..]))
+    }
+
+    /// The rank of who stood there.
+    pub(super) fn rank(&self, tier: u32, place: u32) -> u32 {
+        let before = self.ranks.get(&tier).copied().unwrap_or_default();
+        before.saturating_add(place).saturating_add(1)
+    }
+
+    fn stands(&self, candidate: usize, now: f64) -> Stands {
+        let stands = nearest(&self.candidates[candidate].stands, now);
+        let unknown = Stands {
+            tier: u32::MAX,
+            place: 0,
+            tight: 0.0,
+            day_left: None,
+        };
+        stands.map_or(unknown, |(_, stands)| stands)
+    }
+
+    /// Since when an account refuses everything, and until when, if it does.
+    fn is_shut(&self, account: usize, now: f64) -> Option<(f64, f64)> {
+        let shut = &self.shut[account];
+        let begun = shut.partition_point(|(from, _)| *from <= now);
+        let (from, until) = shut.get(begun.checked_sub(1)?)?;
+        (now < *until).then_some((*from, *until))
+    }
+}
+
+impl World for Observed<'_> {
+    fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn request(&self, number: usize) -> Request {
+        let recorded = self.requests[number];
+        Request {
+            at: recorded.at,
+            session: recorded.session,
+            tools: has_tools(recorded.needs),
+            stream: recorded.stream,
+            prompt_tokens: recorded.prompt_tokens,
+        }
+    }
+
+    fn candidates(&self) -> usize {
+        self.candidates.len()
+    }
+
+    fn accounts(&self) -> usize {
+        self.shut.len()
+    }
+
+    fn account(&self, candidate: usize) -> usize {
+        self.trace.accounts[candidate]
+    }
+
+    fn able(&self, number: usize) -> Vec<usize> {
+        let request = self.requests[number];
+        let asked = |n: &usize| request.tries.iter().any(|one| one.candidate == *n);
+        let able = |n: &usize| asked(n) || self.candidates[*n].can(request);
+        let mut able: Vec<_> = (0..self.candidates.len()).filter(able).collect();
+        able.sort_by_key(|n| self.place(*n, request.at));
+        able
+    }
+
+    fn place(&self, candidate: usize, now: f64) -> Place {
+        let Stands { tier, place, .. } = self.stands(candidate, now);
+        Place {
+            tier,
+            place,
+            rank: self.rank(tier, place),
+        }
+    }
+
+    fn asks(&mut self, attempt: &Attempt, nth: usize, _is_warm: bool) -> Outcome {
+        let request = self.requests[attempt.request];
+        let own = request.tries.iter();
+        let mut own = own.filter(|one| one.candidate == attempt.candidate);
+        if let Some(outcome) = own.nth(nth).and_then(|one| one.outcome(attempt.at)) {
+            self.near.recorded += 1;
+            return outcome;
+        }
+        if let Some((from, until)) = self.is_shut(attempt.account, attempt.at) {
+            self.near.seconds.push(attempt.at - from);
+            let failure = Failure::Account { until };
+            return Outcome::Fails {
+                after: REFUSAL,
+                failure,
+            };
+        }
+        let seen = &self.candidates[attempt.candidate];
+        let Some((away, look)) = seen.look(attempt) else {
+            // It was asked, and nothing came of it that tells anything.
+            return Outcome::Fails {
+                after: REFUSAL,
+                failure: Failure::Refused,
+            };
+        };
+        self.near.seconds.push(away);
+        look.outcome(request)
+    }
+}
+
+/// How long an account takes to refuse, in seconds.
+const REFUSAL: f64 = 0.15;
+
+impl Quotas for &Observed<'_> {
+    fn draws(&mut self, _candidate: usize, _now: f64) {
+        // How far quotas were used is taken as it was.
+    }
+
+    fn tight(&self, candidate: usize, now: f64) -> f64 {
+        self.stands(candidate, now).tight
+    }
+
+    fn day_left(&self, candidate: usize, now: f64) -> Option<f64> {
+        self.stands(candidate, now).day_left
+    }
+}
+
+impl Try {
+    /// What it came to, as if it had begun now; `None` where its client did not wait for that.
+    fn outcome(&self, now: f64) -> Option<Outcome> {
+        let after = self.total;
+        let failure = match self.end {
+            End::Answered { breaks } => {
+                return Some(Outcome::Speaks {
+                    first: self.first.unwrap_or(self.total),
+                    total: self.total,
+                    breaks,
+                });
+            }
+            End::Left { .. } => return None,
+            End::Failed(Failure::Late) => return Some(late(after)),
+            End::Failed(failure) => failure,
+            End::OfAccount(wait) => Failure::Account {
+                until: now + after + wait,
+            },
+        };
+        Some(Outcome::Fails { after, failure })
+    }
+}
+
+/// What would have become of an attempt that was given up after so many seconds.
+fn late(after: f64) -> Outcome {
+    Outcome::Speaks {
+        first: SILENCE * after,
+        total: SILENCE * after,
+        breaks: false,
+    }
+}
+
+/// Times in which an account refuses everything, one after the other; each ends no later than when it was
+/// next asked and answered.
+fn open_again(shut: &mut Vec<(f64, f64)>, well: &[f64]) {
+    shut.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut merged: Vec<(f64, f64)> = Vec::with_capacity(shut.len());
+    for (from, until) in shut.drain(..) {
+        let next = well.partition_point(|at| *at <= from);
+        let until = well.get(next).map_or(until, |at| until.min(*at));
+        if let Some(last) = merged.last_mut()
+            && from <= last.1
+        {
+            last.1 = last.1.max(until);
+        } else {
+            merged.push((from, until));
+        }
+    }
+    *shut = merged;
+}

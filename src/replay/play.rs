@@ -1,0 +1,373 @@
+//! A proxy's walk in virtual time: one router plays one world. Times are seconds from its beginning.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use super::{Answer, Record, Sessions, Settings, Told};
+
+/// Later than everything.
+pub const NEVER: f64 = f64::INFINITY;
+
+/// What is played: candidates, and the requests for them.
+pub trait World {
+    /// How many requests there are.
+    fn requests(&self) -> usize;
+
+    /// One of them; the first is number 0.
+    fn request(&self, number: usize) -> Request;
+
+    /// How many candidates there are.
+    fn candidates(&self) -> usize;
+
+    /// How many accounts they are asked through.
+    fn accounts(&self) -> usize;
+
+    /// The account of a candidate.
+    fn account(&self, candidate: usize) -> usize;
+
+    /// The candidates that can serve a request, as far as the lists say, best first.
+    fn able(&self, request: usize) -> Vec<usize>;
+
+    /// Where a candidate stands at this moment.
+    fn place(&self, candidate: usize, now: f64) -> Place;
+
+    /// What an attempt that begins comes to. `nth`: how often this request has asked this candidate;
+    /// `is_warm`: it gave the session's last answer a short while ago.
+    fn asks(&mut self, attempt: &Attempt, nth: usize, is_warm: bool) -> Outcome;
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// When it comes.
+    pub at: f64,
+    /// Its session.
+    pub session: Option<u32>,
+    /// It has tools.
+    pub tools: bool,
+    /// A stream is asked for.
+    pub stream: bool,
+    /// The size of its prompt.
+    pub prompt_tokens: u64,
+}
+
+/// Where a candidate stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The tier: 0 is asked first.
+    pub tier: u32,
+    /// How many models stand before it there.
+    pub place: u32,
+    /// Its rank among all, from 1.
+    pub rank: u32,
+}
+
+/// An attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// The request's number.
+    pub request: usize,
+    /// Whom it asks.
+    pub candidate: usize,
+    /// Through which account.
+    pub account: usize,
+    /// A stream is asked for.
+    pub stream: bool,
+    /// The size of the prompt.
+    pub prompt_tokens: u64,
+    /// When it begins.
+    pub at: f64,
+}
+
+/// What an attempt comes to. Seconds since it began.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// It fails.
+    Fails {
+        /// [`NEVER`], if it is silent.
+        after: f64,
+        /// In what way.
+        failure: Failure,
+    },
+    /// It answers.
+    Speaks {
+        /// The first token.
+        first: f64,
+        /// The end of the answer, or where it breaks off.
+        total: f64,
+        /// It breaks off.
+        breaks: bool,
+    },
+}
+
+/// How an attempt fails before there is an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    /// The account refuses everything until then.
+    Account {
+        /// When it stops.
+        until: f64,
+    },
+    /// The router gave up sooner than it would have had to.
+    Late,
+    /// It takes no tools, whatever its list says.
+    Lacks,
+    /// It refuses this request, which says nothing of any other.
+    Refused,
+    /// It is gone for good, or for an hour.
+    Gone,
+    /// It is not well.
+    Model {
+        /// The rest that follows.
+        rest: Rest,
+    },
+}
+
+/// The rest that follows from a failure.
+#[derive(Clone, Copy, Debug)]
+pub enum Rest {
+    /// None.
+    No,
+    /// So many seconds, as the upstream says.
+    Told(f64),
+    /// Nothing says how long.
+    Unadvised {
+        /// It was a 429.
+        is_limited: bool,
+    },
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Walk {
+    /// The request's number.
+    pub number: usize,
+    /// The request.
+    pub request: Request,
+    /// Who can serve it, best first.
+    pub able: Vec<usize>,
+    /// Whom it has asked.
+    pub tried: Vec<usize>,
+}
+
+/// What a router says is next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Choice {
+    /// Ask this candidate.
+    Ask(usize),
+    /// Look again in so many seconds.
+    Wait(f64),
+    /// There is nobody to ask or to wait for.
+    GiveUp,
+}
+
+/// Orders candidates, and hears what became of them.
+pub trait Router {
+    /// Who is asked next.
+    fn choose(&mut self, walk: &Walk, world: &impl World, now: f64) -> Choice;
+
+    /// An attempt begins.
+    fn begins(&mut self, attempt: &Attempt, now: f64);
+
+    /// Seconds that it is given to its first token, if they are fewer than `UPSTREAM_TIMEOUT_SEC`.
+    fn limit(&mut self, _attempt: &Attempt, _walk: &Walk, _now: f64) -> Option<f64> {
+        None
+    }
+
+    /// It has failed before there was an answer.
+    fn fails(&mut self, attempt: &Attempt, failure: Failure, now: f64);
+
+    /// The first token, or a whole plain answer.
+    fn speaks(&mut self, attempt: &Attempt, now: f64);
+
+    /// The end of an answer that had begun.
+    fn ends(&mut self, attempt: &Attempt, broken: bool, now: f64);
+}
+
+/// What becomes of every request of this world with this router.
+pub fn play<W: World, R: Router>(world: &mut W, router: R, settings: &Settings) -> Vec<Record> {
+    let walks = (0..world.requests()).map(|number| Walk {
+        number,
+        request: world.request(number),
+        able: Vec::new(),
+        tried: Vec::new(),
+    });
+    let walks: Vec<_> = walks.collect();
+    let mut play = Play {
+        router,
+        settings: *settings,
+        now: 0.0,
+        queue: BinaryHeap::new(),
+        scheduled: 0,
+        told: Told::new(world),
+        sessions: Sessions::default(),
+        records: vec![Record::default(); walks.len()],
+        walks,
+        world,
+    };
+    for number in 0..play.walks.len() {
+        play.at(play.walks[number].request.at, Event::Steps(number));
+    }
+    while let Some(Reverse(due)) = play.queue.pop() {
+        play.now = due.at;
+        play.happens(due.event);
+    }
+    play.records
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// This request's walk goes on.
+    Steps(usize),
+    Fails(Attempt, Failure),
+    /// The attempt speaks; its answer ends later, whole or broken.
+    Speaks(Attempt, f64, bool),
+    Ends(Attempt, bool),
+}
+
+struct Play<'w, W, R> {
+    world: &'w mut W,
+    router: R,
+    settings: Settings,
+    now: f64,
+    queue: BinaryHeap<Reverse<Due>>,
+    scheduled: u64,
+    told: Told,
+    sessions: Sessions,
+    walks: Vec<Walk>,
+    records: Vec<Record>,
+}
+
+impl<W: World, R: Router> Play<'_, W, R> {
+    fn at(&mut self, at: f64, event: Event) {
+        self.scheduled += 1;
+        self.queue.push(Reverse(Due {
+            at,
+            nth: self.scheduled,
+            event,
+        }));
+    }
+
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Steps(number) => self.step(number),
+            Event::Fails(attempt, failure) => {
+                self.told.hears(&attempt, failure, self.now);
+                self.router.fails(&attempt, failure, self.now);
+                self.step(attempt.request);
+            }
+            Event::Speaks(attempt, end, broken) => {
+                let request = self.walks[attempt.request].request;
+                let rank = self.world.place(attempt.candidate, attempt.at).rank;
+                let answer = Answer {
+                    rank,
+                    wait: self.now - request.at,
+                    switched: self.sessions.switched(&request, attempt.candidate),
+                    broken,
+                };
+                self.records[attempt.request].answer = Some(answer);
+                self.sessions.served(&request, attempt.candidate, self.now);
+                self.router.speaks(&attempt, self.now);
+                self.at(end, Event::Ends(attempt, broken));
+            }
+            Event::Ends(attempt, broken) => self.router.ends(&attempt, broken, self.now),
+        }
+    }
+
+    /// The next attempt of this request, a pause, or the end of it.
+    fn step(&mut self, number: usize) {
+        let walk = &mut self.walks[number];
+        let deadline = walk.request.at + self.settings.budget;
+        if walk.tried.len() >= self.settings.attempts || self.now >= deadline {
+            return;
+        }
+        if walk.tried.is_empty() && walk.able.is_empty() {
+            walk.able = self.world.able(number);
+        }
+        match self.router.choose(walk, &*self.world, self.now) {
+            Choice::Ask(candidate) => self.ask(number, candidate),
+            Choice::Wait(seconds) if self.now + seconds <= deadline => {
+                self.at(self.now + seconds.max(0.05), Event::Steps(number));
+            }
+            Choice::Wait(_) | Choice::GiveUp => {}
+        }
+    }
+
+    fn ask(&mut self, number: usize, candidate: usize) {
+        let now = self.now;
+        let Walk { request, tried, .. } = &mut self.walks[number];
+        let request = *request;
+        let nth = tried.iter().filter(|tried| **tried == candidate).count();
+        tried.push(candidate);
+        let attempt = Attempt {
+            request: number,
+            candidate,
+            account: self.world.account(candidate),
+            stream: request.stream,
+            prompt_tokens: request.prompt_tokens,
+            at: now,
+        };
+        let record = &mut self.records[number];
+        record.attempts += 1;
+        record.wasted += u32::from(self.told.would_fail(&attempt, &request, now));
+        self.router.begins(&attempt, now);
+        let is_warm = self.sessions.is_warm(&request, candidate, now);
+        let not_well = Failure::Model {
+            rest: Rest::Unadvised { is_limited: false },
+        };
+        let (known, event) = match self.world.asks(&attempt, nth, is_warm) {
+            Outcome::Fails { after, failure } => (after, Event::Fails(attempt, failure)),
+            Outcome::Speaks {
+                total,
+                breaks: true,
+                ..
+            } if !request.stream => (total, Event::Fails(attempt, not_well)),
+            Outcome::Speaks {
+                first,
+                total,
+                breaks,
+            } => {
+                let known = if request.stream { first } else { total };
+                (known, Event::Speaks(attempt, now + total, breaks))
+            }
+        };
+        let timeout = self.settings.timeout;
+        let limit = self.router.limit(&attempt, &self.walks[number], now);
+        let limit = limit.filter(|limit| *limit < timeout);
+        let (after, event) = match limit {
+            Some(limit) if known > limit => (limit, Event::Fails(attempt, Failure::Late)),
+            None if known > timeout => (timeout, Event::Fails(attempt, not_well)),
+            Some(_) | None => (known, event),
+        };
+        self.at(now + after, event);
+    }
+}
+
+/// Events of one moment happen in the order in which they were scheduled.
+#[derive(Debug)]
+struct Due {
+    at: f64,
+    nth: u64,
+    event: Event,
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let moment = self.at.total_cmp(&other.at);
+        moment.then(self.nth.cmp(&other.nth))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Due {}

@@ -1,0 +1,196 @@
+//! What a replay prints: what was read, a table of routers, and how much of it is estimated.
+
+use std::fmt::Write as _;
+
+use super::trace::{End, Try};
+use super::{
+    Answer, Balanced, Figures, Moments, Near, Observed, Parts, Rank, Record, Router, Sessions,
+    Settings, Tally, Trace, World, play,
+};
+use crate::clock::Now;
+use crate::units::length;
+
+/// Plays a trace against `rank` and `balanced`, and says what came of it. `start` is any moment: what is
+/// printed does not depend on it.
+#[must_use]
+pub fn report(trace: &Trace, settings: &Settings, start: Now) -> String {
+    let rows = rows(trace, settings, start);
+    let mut out = read(trace);
+    out += "\n\n";
+    out += &table(&rows);
+    out += "\n";
+    out += &estimated(&rows);
+    out
+}
+
+/// A row of the table: who, what that came to, and how near the observations are that it rests on.
+pub type Row = (&'static str, Figures, Option<Near>);
+
+/// What was recorded, `rank` and `balanced`.
+#[must_use]
+pub fn rows(trace: &Trace, settings: &Settings, start: Now) -> [Row; 3] {
+    let observed = Observed::of(trace);
+    let rank = Rank::new(&observed, settings);
+    let balanced = Balanced::new(
+        &observed,
+        trace.candidates.clone(),
+        &observed,
+        Moments::from(start),
+        settings,
+        Parts::ALL,
+    );
+    [
+        ("as recorded", recorded(&observed), None),
+        played("rank", trace, rank, settings),
+        played("balanced", trace, balanced, settings),
+    ]
+}
+
+fn played(name: &'static str, trace: &Trace, router: impl Router, settings: &Settings) -> Row {
+    let mut world = Observed::of(trace);
+    let records = play(&mut world, router, settings);
+    let mut tally = Tally::default();
+    for (number, record) in records.iter().enumerate() {
+        tally.add(&world.request(number), record, true);
+    }
+    (name, tally.figures(), Some(world.near().clone()))
+}
+
+/// What the trace itself says became of its requests.
+fn recorded(observed: &Observed<'_>) -> Figures {
+    let mut tally = Tally::default();
+    let mut sessions = Sessions::default();
+    for (request, tries) in observed.recorded() {
+        let answer = tries.last().and_then(|last| {
+            let End::Answered { breaks } = last.end else {
+                return None;
+            };
+            if breaks && last.first.is_none() {
+                return None;
+            }
+            Some((last, breaks))
+        });
+        let answer = answer.map(|(last, broken): (&Try, bool)| {
+            let switched = sessions.switched(&request, last.candidate);
+            let wait = last.after + last.first.unwrap_or(last.total);
+            sessions.served(&request, last.candidate, request.at + wait);
+            Answer {
+                rank: observed.rank(last.tier, last.place),
+                wait,
+                switched,
+                broken,
+            }
+        });
+        let record = Record {
+            answer,
+            attempts: u32::try_from(tries.len()).unwrap_or(u32::MAX),
+            wasted: 0,
+        };
+        tally.add(&request, &record, true);
+    }
+    tally.figures()
+}
+
+/// What was read, and what was not.
+fn read(trace: &Trace) -> String {
+    let read = trace.read();
+    let left_out = read.left_out;
+    let mut out = format!(
+        "Played: {} within {}. Known: {}, asked through {}.",
+        count(trace.requests(), "request"),
+        length(trace.lasted().as_secs()),
+        count(trace.candidates(), "model"),
+        count(trace.accounts(), "account"),
+    );
+    #[rustfmt::skip]
+    let not = [
+        (read.skipped,     "Lines that are none of a trace"),
+        (read.beyond,      "Lines beyond what is read of a trace"),
+        (left_out.named,   "Requests left out that named their model"),
+        (left_out.left,    "Requests left out whose client left"),
+        (left_out.refused, "Requests left out that were refused as they were"),
+        (left_out.torn,    "Requests left out of which lines are missing"),
+    ];
+    for (count, what) in not.into_iter().filter(|(count, _)| *count > 0) {
+        write!(out, "\n{what}: {count}.").ok();
+    }
+    out
+}
+
+fn count(number: usize, what: &str) -> String {
+    let more = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{more}")
+}
+
+fn table(rows: &[Row]) -> String {
+    const HEAD: [&str; 10] = [
+        "ROUTING",
+        "utility",
+        "answered, %",
+        "first token p50, s",
+        "p95, s",
+        "extra attempts",
+        "breaks of 1000",
+        "mean rank",
+        "as recorded, %",
+        "else, from s away",
+    ];
+    let mut lines = vec![HEAD.map(str::to_owned)];
+    lines.push(HEAD.map(|head| if head == "ROUTING" { "---" } else { "---:" }.to_owned()));
+    for (name, figures, near) in rows {
+        let away = near.as_ref().and_then(Near::median);
+        lines.push([
+            (*name).to_owned(),
+            format!("{:.1}", figures.utility),
+            format!("{:.1}", figures.answered),
+            format!("{:.2}", figures.p50),
+            format!("{:.2}", figures.p95),
+            format!("{:.3}", figures.extra),
+            format!("{:.1}", figures.breaks),
+            format!("{:.2}", figures.rank),
+            near.as_ref()
+                .map_or("100".to_owned(), |near| format!("{:.0}", near.share())),
+            away.map_or(String::new(), |away| format!("{away:.0}")),
+        ]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max();
+    let widths: Vec<_> = (0..HEAD.len()).map(|n| width(n).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for line in &lines {
+        for (n, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            out += &if n == 0 {
+                format!("| {cell:width$} ")
+            } else {
+                format!("| {cell:>width$} ")
+            };
+        }
+        out += "|\n";
+    }
+    out
+}
+
+/// How much of the table is more than what happened.
+fn estimated(rows: &[Row]) -> String {
+    let mut out = "Utility is in points of 100 a request: 4 less for each rank, 2 for each second to the first token\n\
+         (of a plain answer to its end), 2 for another model than the session's last; 0 without a whole answer."
+        .to_owned();
+    for (name, _, near) in rows {
+        let Some(near) = near else { continue };
+        write!(
+            out,
+            "\n{name}: {:.0}% of its attempts came to what they came to",
+            near.share()
+        )
+        .ok();
+        if let Some(away) = near.median() {
+            write!(
+                out,
+                "; the others are estimated from the same model's nearest attempts, in the median {away:.0} s away",
+            )
+            .ok();
+        }
+        out.push('.');
+    }
+    out += "\nThe further away, the less it says: a model that was not asked may have been well, or not.";
+    out
+}

@@ -1,0 +1,223 @@
+//! What a trace shows of one candidate: where it stood and what it did, by time.
+
+use std::collections::HashSet;
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
+
+use super::trace::{End, Recorded, Try};
+use super::{Attempt, Failure, Outcome};
+
+/// An attempt that was given up silent would have taken this much longer (spec §11.1).
+pub(super) const SILENCE: f64 = 1.5;
+
+/// What is known of one candidate.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Where it stood, by time.
+    pub(super) stands: Vec<(f64, Stands)>,
+    /// What it did, by time: asked for streams, and for plain answers. Failures are of both.
+    looks: [Vec<(f64, Look)>; 2],
+    /// What was asked of it that it did not refuse.
+    needs: HashSet<u16>,
+    /// The largest prompt and answer that it takes.
+    context: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stands {
+    pub(super) tier: u32,
+    pub(super) place: u32,
+    pub(super) tight: f64,
+    pub(super) day_left: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Look {
+    Answers {
+        first: f64,
+        total: f64,
+        breaks: bool,
+        output_tokens: Option<u64>,
+    },
+    Fails {
+        after: f64,
+        failure: Failure,
+    },
+}
+
+impl Seen {
+    pub(super) fn sees(&mut self, request: &Recorded, one: &Try, began: f64) {
+        let stands = Stands {
+            tier: one.tier,
+            place: one.place,
+            tight: one.tight,
+            day_left: one.day_left,
+        };
+        self.stands.push((began, stands));
+        self.context = one.context.or(self.context);
+        let look = match one.end {
+            End::Answered { .. } | End::Left { had_begun: true } => Look::Answers {
+                first: one.first.unwrap_or(one.total),
+                total: one.total,
+                breaks: matches!(one.end, End::Answered { breaks: true }),
+                output_tokens: one.output_tokens.filter(|tokens| *tokens > 0),
+            },
+            End::Failed(Failure::Late) => Look::Answers {
+                first: SILENCE * one.total,
+                total: SILENCE * one.total,
+                breaks: false,
+                output_tokens: None,
+            },
+            // It says nothing of any other request.
+            End::Failed(Failure::Refused) | End::Left { .. } | End::OfAccount(_) => return,
+            End::Failed(failure) => Look::Fails {
+                after: one.total,
+                failure,
+            },
+        };
+        self.needs.insert(request.needs);
+        let [streams, plain] = &mut self.looks;
+        let is_answer = matches!(look, Look::Answers { .. });
+        if request.stream || !is_answer {
+            streams.push((began, look));
+        }
+        if !request.stream || !is_answer {
+            plain.push((began, look));
+        }
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.stands.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for looks in &mut self.looks {
+            looks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+    }
+
+    /// Whether it can serve a request, as far as it was seen to.
+    pub(super) fn can(&self, request: &Recorded) -> bool {
+        let fits = self
+            .context
+            .is_none_or(|context| request.prompt_tokens <= context);
+        let has = |seen: &u16| seen & request.needs == request.needs;
+        fits && self.needs.iter().any(has)
+    }
+
+    /// What an attempt would be like, and how many seconds away that was seen.
+    pub(super) fn look(&self, attempt: &Attempt) -> Option<(f64, Look)> {
+        let [streams, plain] = &self.looks;
+        let (own, other) = if attempt.stream {
+            (streams, plain)
+        } else {
+            (plain, streams)
+        };
+        let looks = if own.is_empty() { other } else { own };
+        let (at, look) = drawn(looks, attempt)?;
+        let after = looks.partition_point(|(at, _)| *at <= attempt.at);
+        let around = after
+            .checked_sub(1)
+            .and_then(|before| looks.get(before))
+            .zip(looks.get(after));
+        let between = around.and_then(|(before, behind)| between(*before, *behind, attempt.at));
+        let look = match (look, between) {
+            (
+                Look::Answers {
+                    first,
+                    total,
+                    breaks,
+                    output_tokens,
+                },
+                Some(between),
+            ) => Look::Answers {
+                first: between,
+                total: between + (total - first),
+                breaks,
+                output_tokens,
+            },
+            (look, _) => look,
+        };
+        Some(((at - attempt.at).abs(), look))
+    }
+}
+
+/// The first token at a moment between two answers.
+fn between(before: (f64, Look), behind: (f64, Look), at: f64) -> Option<f64> {
+    let ((from, before), (to, behind)) = (before, behind);
+    let (Look::Answers { first: a, .. }, Look::Answers { first: b, .. }) = (before, behind) else {
+        return None;
+    };
+    let part = (at - from) / (to - from).max(f64::EPSILON);
+    Some((b - a).mul_add(part, a))
+}
+
+impl Look {
+    /// What it comes to for a request: an answer of its own length, where that is known.
+    #[expect(clippy::cast_precision_loss, reason = "tokens of one answer")]
+    pub(super) fn outcome(self, request: &Recorded) -> Outcome {
+        match self {
+            Self::Fails { after, failure } => Outcome::Fails { after, failure },
+            Self::Answers {
+                first,
+                total,
+                breaks,
+                output_tokens,
+            } => {
+                let own = request.tries.iter().rev().find_map(|one| one.output_tokens);
+                let longer = match (own, output_tokens) {
+                    (Some(own), Some(seen)) if !breaks => {
+                        (own as f64 / seen as f64).clamp(0.1, 10.0)
+                    }
+                    _ => 1.0,
+                };
+                Outcome::Speaks {
+                    first,
+                    total: first + (total - first) * longer,
+                    breaks,
+                }
+            }
+        }
+    }
+}
+
+/// Attempts among which one is drawn. The nearest alone would say that a model that was left alone because
+/// it failed once goes on failing until it was asked again.
+const FEW: usize = 9;
+
+/// One of the few that are nearest to a moment, by lot: the same for the same attempt.
+fn drawn(looks: &[(f64, Look)], attempt: &Attempt) -> Option<(f64, Look)> {
+    let behind = looks.partition_point(|(at, _)| *at <= attempt.at);
+    let (mut from, mut to) = (behind, behind);
+    while to - from < FEW && (from > 0 || to < looks.len()) {
+        let before = from.checked_sub(1).and_then(|n| looks.get(n));
+        let before = before.map_or(f64::INFINITY, |(at, _)| attempt.at - at);
+        let after = looks
+            .get(to)
+            .map_or(f64::INFINITY, |(at, _)| at - attempt.at);
+        if after < before {
+            to += 1;
+        } else {
+            from -= 1;
+        }
+    }
+    let lot = lot(attempt) % (to - from).max(1);
+    looks.get(from + lot).copied()
+}
+
+/// A number that is as good as drawn, and the same for the same attempt.
+fn lot(attempt: &Attempt) -> usize {
+    let mut hash = SipHasher13::new();
+    hash.write_usize(attempt.request);
+    hash.write_usize(attempt.candidate);
+    usize::try_from(hash.finish() >> 33).unwrap_or_default()
+}
+
+/// The one of these that is nearest to a moment.
+pub(super) fn nearest<T: Copy>(seen: &[(f64, T)], at: f64) -> Option<(f64, T)> {
+    let after = seen.partition_point(|(other, _)| *other <= at);
+    let behind = seen.get(after);
+    let before = after.checked_sub(1).and_then(|before| seen.get(before));
+    match (before, behind) {
+        (Some(before), Some(behind)) if behind.0 - at < at - before.0 => Some(*behind),
+        (before, behind) => before.or(behind).copied(),
+    }
+}

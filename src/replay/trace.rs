@@ -1,0 +1,350 @@
+//! A trace as it is read: requests, and what their attempts came to.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use super::{Failure, Rest};
+use crate::model::{AccountId, Candidate, Capability, ModelId, Offer, ProviderId};
+use crate::trace::{Asked, Ended, LONGEST, Line, Rests, VERSION, Whom};
+
+/// More lines than this are read of no trace: four full files have fewer.
+const MOST_LINES: usize = 2_000_000;
+
+/// More candidates than this are told apart in no trace.
+const MOST_CANDIDATES: usize = 1_000;
+
+/// No time is longer, in milliseconds: a day.
+const LONGEST_MS: u64 = 86_400_000;
+
+/// A moment is later than that in no trace: the year 9999.
+const LAST_MS: u64 = 253_402_300_799_999;
+
+/// What was read, and what was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// Lines that say something.
+    pub lines: usize,
+    /// Lines that do not: of something else, of another version, torn, there twice.
+    pub skipped: usize,
+    /// Lines beyond what a trace can have.
+    pub beyond: usize,
+    /// Requests that are not replayed.
+    pub left_out: LeftOut,
+}
+
+/// Requests that cannot be replayed, although their attempts tell something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// They named the model that they wanted.
+    pub named: usize,
+    /// Their client left, or the proxy stopped.
+    pub left: usize,
+    /// They were refused as they were.
+    pub refused: usize,
+    /// Not all of their lines are there.
+    pub torn: usize,
+}
+
+/// The requests of a trace, by time, and whom they asked.
+#[derive(Debug, Default)]
+pub struct Trace {
+    pub(super) requests: Vec<Recorded>,
+    pub(super) candidates: Vec<Candidate>,
+    /// The account of each.
+    pub(super) accounts: Vec<usize>,
+    pub(super) account_ids: Vec<AccountId>,
+    began_ms: u64,
+    read: Read,
+    runs: HashMap<String, u32>,
+    sessions: HashMap<(u32, String), u32>,
+    known: HashMap<(AccountId, ModelId), usize>,
+    found: HashMap<(u32, u64), usize>,
+}
+
+/// A request of a trace. Times are seconds from the trace's beginning.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    at_ms: u64,
+    pub(super) at: f64,
+    pub(super) session: Option<u32>,
+    pub(super) stream: bool,
+    pub(super) needs: u16,
+    pub(super) prompt_tokens: u64,
+    /// In the order in which they were made.
+    pub(super) tries: Vec<Try>,
+    named: bool,
+    is_unasked: bool,
+    /// It can be replayed.
+    pub(super) counts: bool,
+}
+
+impl Recorded {
+    /// Nobody could be asked when it came: it waited, or gave up.
+    pub(super) fn found_nobody(&self) -> bool {
+        /// A request that need not wait has been read, and asks, within less.
+        const AT_ONCE: f64 = 0.5;
+        let first = self.tries.iter().find(|one| one.number == 1);
+        self.is_unasked || first.is_some_and(|first| first.after > AT_ONCE)
+    }
+}
+
+/// An attempt of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Try {
+    number: u32,
+    pub(super) candidate: usize,
+    /// Seconds from the request's arrival to its beginning.
+    pub(super) after: f64,
+    pub(super) tier: u32,
+    pub(super) place: u32,
+    pub(super) context: Option<u64>,
+    pub(super) tight: f64,
+    pub(super) day_left: Option<f64>,
+    pub(super) output_tokens: Option<u64>,
+    /// Seconds to the first token of a stream.
+    pub(super) first: Option<f64>,
+    /// Seconds to its end.
+    pub(super) total: f64,
+    pub(super) end: End,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Answered {
+        breaks: bool,
+    },
+    /// Before there was an answer. An account's failure lasts so many seconds.
+    Failed(Failure),
+    OfAccount(f64),
+    /// The client left: before there was an answer nothing is known of how it would have ended.
+    Left {
+        had_begun: bool,
+    },
+}
+
+impl Trace {
+    /// Takes a line. What is none is counted, and does no harm.
+    pub fn take(&mut self, line: &[u8]) {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return;
+        }
+        if self.read.lines >= MOST_LINES {
+            self.read.beyond += 1;
+            return;
+        }
+        let read = (line.len() <= LONGEST)
+            .then(|| serde_json::from_slice::<Line>(line).ok())
+            .flatten();
+        match read.and_then(|line| self.takes(line)) {
+            Some(()) => self.read.lines += 1,
+            None => self.read.skipped += 1,
+        }
+    }
+
+    fn takes(&mut self, line: Line) -> Option<()> {
+        if line.version != VERSION || line.at_ms > LAST_MS {
+            return None;
+        }
+        let needs = bits(&line.needs)?;
+        let one = match &line.asked {
+            Some(asked) => Some(self.attempt(asked, line.ended)?),
+            None if line.ended == Ended::Unasked => None,
+            None => return None,
+        };
+        let runs = u32::try_from(self.runs.len()).ok()?;
+        let run = *self.runs.entry(line.run).or_insert(runs);
+        let sessions = u32::try_from(self.sessions.len()).ok()?;
+        let session = line
+            .session
+            .map(|session| *self.sessions.entry((run, session)).or_insert(sessions));
+        let next = self.requests.len();
+        let place = *self.found.entry((run, line.request)).or_insert(next);
+        if place == next {
+            self.requests.push(Recorded {
+                at_ms: line.at_ms,
+                at: 0.0,
+                session,
+                stream: line.stream,
+                needs,
+                prompt_tokens: line.prompt_tokens.min(u64::from(u32::MAX)),
+                tries: Vec::new(),
+                named: line.named,
+                is_unasked: line.asked.is_none(),
+                counts: false,
+            });
+        }
+        let request = self.requests.get_mut(place)?;
+        match one {
+            Some(one) if request.tries.iter().all(|other| other.number != one.number) => {
+                request.tries.push(one);
+                Some(())
+            }
+            Some(_) => None,
+            None => (place == next).then_some(()),
+        }
+    }
+
+    fn attempt(&mut self, asked: &Asked, ended: Ended) -> Option<Try> {
+        let provider = ProviderId::try_from(asked.provider.as_str()).ok()?;
+        let label = asked.account.as_str().into();
+        let account = AccountId { provider, label };
+        let offer = ModelId::written(&asked.offer).ok()?;
+        let candidate = self.candidate(account, offer)?;
+        let first = asked.first_ms.map(seconds);
+        let total = seconds(asked.total_ms);
+        let wait = asked.wait_ms.map_or(0.0, seconds);
+        let end = match ended {
+            Ended::Whole => End::Answered { breaks: false },
+            Ended::Broken => End::Answered { breaks: true },
+            Ended::Left => End::Left {
+                had_begun: first.is_some(),
+            },
+            Ended::Refused => End::Failed(Failure::Refused),
+            Ended::Failed if asked.by_limit => End::Failed(Failure::Late),
+            Ended::Failed => match (asked.scope, asked.rests) {
+                (Some(Whom::Account | Whom::Key | Whom::Provider), _) => End::OfAccount(wait),
+                (_, Rests::Gone) => End::Failed(Failure::Gone),
+                _ if !asked.teaches => End::Failed(Failure::Refused),
+                (_, rests) => End::Failed(Failure::Model {
+                    rest: match rests {
+                        Rests::Told => Rest::Told(wait),
+                        Rests::Unadvised => Rest::Unadvised {
+                            is_limited: asked.status == Some(429),
+                        },
+                        Rests::No | Rests::Gone => Rest::No,
+                    },
+                }),
+            },
+            Ended::Unasked => return None,
+        };
+        Some(Try {
+            number: asked.number,
+            candidate,
+            after: seconds(asked.after_ms),
+            tier: asked.tier,
+            place: asked.place.min(1_000_000),
+            context: asked.context,
+            tight: asked.tight.clamp(0.0, 1.0),
+            day_left: asked.day_left.map(|left| left.clamp(0.0, 1.0)),
+            output_tokens: asked.output_tokens,
+            first: first.map(|first| first.min(total)),
+            total,
+            end,
+        })
+    }
+
+    /// Whom a line speaks of; `None` beyond what a trace can have.
+    fn candidate(&mut self, account: AccountId, id: ModelId) -> Option<usize> {
+        let key = (account, id);
+        if let Some(known) = self.known.get(&key) {
+            return Some(*known);
+        }
+        let next = self.candidates.len();
+        if next >= MOST_CANDIDATES {
+            return None;
+        }
+        let (account, id) = key.clone();
+        let known = self.account_ids.iter().position(|known| *known == account);
+        let place = known.unwrap_or_else(|| {
+            self.account_ids.push(account.clone());
+            self.account_ids.len() - 1
+        });
+        let offer = Offer::at(account.provider.clone(), id);
+        self.candidates
+            .push(Candidate::new(offer.into(), account.into(), true));
+        self.accounts.push(place);
+        self.known.insert(key, next);
+        Some(next)
+    }
+
+    /// All lines were taken: the requests by time, and which of them can be replayed.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.requests.sort_by_key(|request| request.at_ms);
+        self.began_ms = self.requests.first().map_or(0, |request| request.at_ms);
+        for request in &mut self.requests {
+            request.at = Duration::from_millis(request.at_ms - self.began_ms).as_secs_f64();
+            request.tries.sort_by_key(|one| one.number);
+            let left_out = &mut self.read.left_out;
+            let numbers = request.tries.iter().map(|one| one.number);
+            let is_whole = numbers.eq((1..).take(request.tries.len()))
+                && (request.is_unasked || !request.tries.is_empty());
+            let last = request.tries.last().map(|last| last.end);
+            let why = if request.named {
+                &mut left_out.named
+            } else if matches!(last, Some(End::Left { .. })) {
+                &mut left_out.left
+            } else if matches!(last, Some(End::Failed(Failure::Refused))) {
+                &mut left_out.refused
+            } else if !is_whole {
+                &mut left_out.torn
+            } else {
+                request.counts = true;
+                continue;
+            };
+            *why += 1;
+        }
+        self
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn read(&self) -> Read {
+        self.read
+    }
+
+    /// How many requests can be replayed.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.requests.iter().filter(|one| one.counts).count()
+    }
+
+    /// How many candidates it speaks of.
+    #[must_use]
+    pub fn candidates(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// How many accounts it speaks of.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.account_ids.len()
+    }
+
+    /// When its first request came.
+    #[must_use]
+    pub fn began(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.began_ms)
+    }
+
+    /// From its first request to its last.
+    #[must_use]
+    pub fn lasted(&self) -> Duration {
+        let last = self.requests.last().map_or(0.0, |request| request.at);
+        Duration::try_from_secs_f64(last).unwrap_or_default()
+    }
+}
+
+fn seconds(millis: u64) -> f64 {
+    Duration::from_millis(millis.min(LONGEST_MS)).as_secs_f64()
+}
+
+/// The needs as a set; `None` where one of them is unknown.
+fn bits(needs: &[String]) -> Option<u16> {
+    let known = |need: &String| Capability::ALL.into_iter().find(|one| one.as_str() == need);
+    needs
+        .iter()
+        .try_fold(0, |all, need| Some(all | bit(known(need)?)))
+}
+
+fn bit(need: Capability) -> u16 {
+    let place = Capability::ALL.iter().position(|one| *one == need);
+    1 << place.unwrap_or_default()
+}
+
+/// Whether needs include tools.
+pub(super) fn has_tools(needs: u16) -> bool {
+    needs & bit(Capability::Tools) != 0
+}

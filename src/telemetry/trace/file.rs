@@ -1,0 +1,316 @@
+//! The files of a trace: four of 64 MiB at most, the oldest of which is given up for a new one.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::trace::{BEGINS, older};
+
+/// A file becomes no longer than this.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Why no trace can be written to a file. A phrase that follows its name.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritable {
+    /// It is a directory, a device, a pipe.
+    #[error("is not a file")]
+    NotAFile,
+    /// Following it, a trace could end up anywhere.
+    #[error("is a symbolic link: name the file itself")]
+    Link,
+    /// It is something else: a log, a `.env`.
+    #[error("holds something other than a trace, which is left as it is")]
+    NotATrace,
+    /// Two would mix their lines.
+    #[error("is being written by another free-llm-proxy")]
+    Taken,
+    /// The folder is not there, or not ours to write in.
+    #[error("cannot be written: {0}")]
+    Io(#[from] io::Error),
+    /// The system has none to give.
+    #[error("cannot be written: the system has no random numbers for its sessions")]
+    NoRandomness,
+}
+
+/// The file that is written, and how much is in it.
+#[derive(Debug)]
+pub(super) struct TraceFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    /// Half a line is at its end.
+    is_torn: bool,
+    most_bytes: u64,
+}
+
+/// Lines that were not written.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: io::Error,
+    pub(super) lost: u64,
+}
+
+impl TraceFile {
+    /// Opens a file to write on at its end, or makes it. It and the older ones must be traces, or empty.
+    pub(super) fn open(path: &Path) -> Result<Self, Unwritable> {
+        for older in older(path) {
+            match look(&older) {
+                Ok(_) => {}
+                Err(Unwritable::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(why) => return Err(why),
+            }
+        }
+        let file = match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open_ours(path)
+        {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => look(path)?,
+            made => made?,
+        };
+        lock(&file)?;
+        file.set_permissions(fs::Permissions::from_mode(MODE))?;
+        let bytes = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if bytes > 0 {
+            file.read_exact_at(&mut last, bytes - 1)?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            bytes,
+            // What was written last may have been cut off.
+            is_torn: last != [b'\n'],
+            most_bytes: MOST_BYTES,
+        })
+    }
+
+    /// Writes whole lines.
+    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Failed> {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let room = self.most_bytes.saturating_sub(self.bytes);
+            let fits = match whole_lines(rest, usize::try_from(room).unwrap_or(usize::MAX)) {
+                // No other file would have more room.
+                0 if self.bytes == 0 => rest.len(),
+                fits => fits,
+            };
+            let (now, later) = rest.split_at(fits);
+            let failed = |lines: &[u8], error| Failed {
+                error,
+                lost: memchr::memchr_iter(b'\n', lines).count() as u64,
+            };
+            self.write_here(now).map_err(|error| failed(rest, error))?;
+            rest = later;
+            if !rest.is_empty() {
+                self.rotate().map_err(|error| failed(rest, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_here(&mut self, lines: &[u8]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if self.is_torn {
+            self.file.write_all(b"\n")?;
+            self.bytes += 1;
+        }
+        self.is_torn = true;
+        let written = self.file.write_all(lines);
+        // How much of it went out is not told.
+        self.bytes = self.file.metadata().map_or(self.bytes, |file| file.len());
+        written?;
+        self.is_torn = false;
+        Ok(())
+    }
+
+    /// Begins a new file; each of the others becomes one older.
+    fn rotate(&mut self) -> io::Result<()> {
+        let mut names: Vec<_> = std::iter::once(self.path.clone())
+            .chain(older(&self.path))
+            .collect();
+        names.reverse();
+        for pair in names.windows(2) {
+            if let [to, from] = pair {
+                let renamed = fs::rename(from, to);
+                if let Err(error) = renamed
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    return Err(error);
+                }
+            }
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open_ours(&self.path)?;
+        lock(&file).map_err(io::Error::other)?;
+        (self.file, self.bytes, self.is_torn) = (file, 0, false);
+        Ok(())
+    }
+}
+
+/// Nobody else may read it.
+const MODE: u32 = 0o600;
+
+trait OpenOurs {
+    /// Opens it without following a link or waiting for a pipe's other end; a file that is made is its
+    /// owner's alone.
+    fn open_ours(&mut self, path: &Path) -> io::Result<File>;
+}
+
+impl OpenOurs for OpenOptions {
+    fn open_ours(&mut self, path: &Path) -> io::Result<File> {
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        self.mode(MODE).custom_flags(flags).open(path)
+    }
+}
+
+/// A file that is there, if it is a trace or empty, to write on at its end.
+fn look(path: &Path) -> Result<File, Unwritable> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_symlink() {
+        return Err(Unwritable::Link);
+    }
+    if !found.is_file() {
+        return Err(Unwritable::NotAFile);
+    }
+    let file = OpenOptions::new().read(true).append(true).open_ours(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Unwritable::NotAFile);
+    }
+    let mut begins = Vec::new();
+    (&file).take(BEGINS.len() as u64).read_to_end(&mut begins)?;
+    if begins.is_empty() || begins == BEGINS {
+        Ok(file)
+    } else {
+        Err(Unwritable::NotATrace)
+    }
+}
+
+fn lock(file: &File) -> Result<(), Unwritable> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Unwritable::Taken),
+        // Some file systems have no locks; then two writers are the operator's to keep apart.
+        Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// How many bytes of these lines are whole lines within so many bytes.
+fn whole_lines(lines: &[u8], room: usize) -> usize {
+    if lines.len() <= room {
+        return lines.len();
+    }
+    let within = lines.get(..room).unwrap_or(lines);
+    memchr::memrchr(b'\n', within).map_or(0, |last| last + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const LINE: &[u8] = b"{\"trace\":1}\n";
+
+    #[test]
+    fn s11_8_a_file_is_written_on_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        let lines = [LINE, b"{\"trace\":1,\"ru"].concat();
+        TraceFile::open(&path).unwrap().write(&lines).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        TraceFile::open(&path).unwrap().write(LINE).unwrap();
+        let text = fs::read(&path).unwrap();
+        assert_eq!(
+            text,
+            [&lines, &b"\n"[..], LINE].concat(),
+            "half a line takes no other with it"
+        );
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn s11_8_the_oldest_file_is_given_up_for_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        let mut file = TraceFile::open(&path).unwrap();
+        file.most_bytes = 3 * LINE.len() as u64;
+        for _ in 0..5 {
+            // Two that arrive together stay whole, wherever the end of the file falls.
+            file.write(&LINE.repeat(2)).unwrap();
+            file.write(LINE).unwrap();
+            file.write(LINE).unwrap();
+        }
+        let lines = |path: &Path| fs::read(path).map_or(0, |text| text.len() / LINE.len());
+        let all: Vec<_> = std::iter::once(path.clone()).chain(older(&path)).collect();
+        let of_each: Vec<_> = all.iter().map(|path| lines(path)).collect();
+        assert_eq!(of_each, [2, 3, 3, 3], "of 20 lines");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+        for path in all {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn s11_8_lines_that_cannot_be_written_are_counted() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("of-traces");
+        fs::create_dir(&folder).unwrap();
+        let mut file = TraceFile::open(&folder.join("trace")).unwrap();
+        file.most_bytes = LINE.len() as u64;
+        file.write(LINE).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        for _ in 0..2 {
+            assert_eq!(file.write(&LINE.repeat(3)).unwrap_err().lost, 3);
+        }
+        fs::create_dir(&folder).unwrap();
+        file.write(LINE).unwrap();
+        assert_eq!(fs::read(folder.join("trace")).unwrap(), LINE);
+    }
+
+    #[test]
+    fn s11_8_what_is_no_trace_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("env"), "PROXY_API_KEY=x\n").unwrap();
+        fs::write(at("log"), "{\"ts\":\"2026-11-30T00:00:00.000Z\"}\n").unwrap();
+        fs::write(at("empty"), "").unwrap();
+        fs::write(at("mine"), LINE).unwrap();
+        fs::write(at("other.2"), "a letter").unwrap();
+        symlink(at("mine"), at("link")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        let _taken = TraceFile::open(&at("taken")).unwrap();
+        #[rustfmt::skip]
+        let rows = [
+            ("new",        ""),
+            ("empty",      ""),
+            ("mine",       ""),
+            ("env",        "holds something other than a trace"),
+            ("log",        "holds something other than a trace"),
+            ("other",      "holds something other than a trace"),
+            (".",          "is not a file"),
+            ("link",       "is a symbolic link"),
+            ("dangling",   "is a symbolic link"),
+            ("no/trace",   "cannot be written: No such file or directory"),
+            ("mine/trace", "cannot be written: Not a directory"),
+            ("taken",      "is being written by another"),
+        ];
+        for (name, expected) in rows {
+            let opened = TraceFile::open(&at(name));
+            let told = opened.map_or_else(|why| why.to_string(), |_| String::new());
+            assert!(told.starts_with(expected), "{name}: {told}");
+            assert_eq!(told.is_empty(), expected.is_empty(), "{name}: {told}");
+        }
+        assert_eq!(fs::read(at("env")).unwrap(), b"PROXY_API_KEY=x\n");
+        assert_eq!(fs::read(at("other.2")).unwrap(), b"a letter");
+    }
+}
