@@ -356,6 +356,7 @@ fn ledger() -> (Ledger, Vec<Slot>) {
                 rank: None,
                 name: None,
                 context_length: None,
+                window_is_guessed: false,
                 max_output: None,
                 capabilities: Capabilities::default(),
             };
