@@ -12,6 +12,9 @@ use crate::rig::{Answer, Rig, abc};
 /// answers them.
 type Row<'a> = (&'a str, &'a [Limit], usize, &'a str);
 
+/// Providers, and how many accounts at each.
+type On<'a> = &'a [(&'static str, usize)];
+
 /// `abc()` with an account of this provider that has these limits, and these answers.
 fn with(provider: &str, limits: &[Limit], step: Step) -> Script {
     let account = Account::new(provider, key_of(provider, 1)).id("id-1");
@@ -182,7 +185,7 @@ async fn s10_5_only_a_certain_limit_rules_out_a_request_that_alone_exceeds_it() 
     let by_default = "[providers.groq]\nmodels = ['openai/gpt-oss-20b']\n";
     let others = ("openrouter", 1);
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, usize)], &str); 4] = [
+    let rows: [(&str, On<'_>, &str); 4] = [
         // the file     who is on                 who answers
         (by_default,    &[("groq", 1)],           "groq"),
         (by_default,    &[("groq", 1), others],   "openrouter"),
