@@ -70,10 +70,16 @@ fn provider_keys(given: &[(&str, &str)]) -> String {
          # it (GROQ_API_KEY_FILE) names a file that holds the key.\n",
     );
     for row in built_in() {
-        let (Some(name), None) = (row.key_names.first(), find(&row.key_names)) else {
+        let (Some(name), None) = (row.key_name(), find(&row.key_names)) else {
             continue;
         };
         out += &format!("# {}: {}\n", row.name, row.sign_up);
+        if row.shared_names.contains(name) {
+            out += &format!(
+                "# Other programs use this name too: it counts only with PROVIDERS=+{}.\n",
+                row.id
+            );
+        }
         for name in std::iter::once(name).chain(&row.account_id_name) {
             out += &assignment(name, "", given);
         }

@@ -276,7 +276,8 @@ impl Ledger {
                 bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
             }
             if succeeded {
-                bucket.succeeded(at);
+                let (sent, after) = real.by_time(charge, unit);
+                bucket.succeeded(sent.saturating_add(after), at);
             }
         });
     }

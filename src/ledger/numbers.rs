@@ -11,8 +11,9 @@ pub(super) struct Numbers {
     set: Option<u64>,
     /// Of the table.
     default: Option<u64>,
-    /// Of this account's headers and errors; some are void once their window ends.
-    stated: Option<(u64, Option<Until>)>,
+    /// Of this account's headers and errors, until it lapses: unless it is stated again, once two of its
+    /// windows have passed, or what is known at `OpenRouter` with its window.
+    stated: Option<(u64, Until)>,
     /// The count at which a 429 came.
     learnt: Option<(u64, Until)>,
     /// So much was used within a window that ends then, and it succeeded all the same.
@@ -58,7 +59,7 @@ impl Numbers {
 
     /// Forgets what is over.
     pub(super) fn tidy(&mut self, at: Moment) {
-        self.stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        self.stated = self.stated.filter(|(_, until)| !until.is_past(at));
         self.learnt = self.learnt.filter(|(_, until)| !until.is_past(at));
         self.raised = self.raised.filter(|(_, until)| !until.is_past(at));
     }
@@ -84,7 +85,7 @@ impl Numbers {
             source,
             raised: false,
         };
-        let stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        let stated = self.stated.filter(|(_, until)| !until.is_past(at));
         let stated = stated.map(|(amount, _)| number(amount, LimitSource::Stated));
         let set = self.set.map(|amount| number(amount, LimitSource::Set));
         if let Some(certain) = least(set, stated) {
@@ -106,13 +107,12 @@ impl Numbers {
     }
 
     /// A header states it: that lowers and raises.
-    pub(super) fn header(&mut self, amount: u64) {
-        self.state(amount, None);
+    pub(super) fn header(&mut self, amount: u64, until: Until) {
+        self.state(amount, until);
     }
 
-    /// An error's text states it, which lowers only. What is known at `OpenRouter` is void after
-    /// `until`.
-    pub(super) fn text(&mut self, amount: u64, until: Option<Until>, at: Moment) {
+    /// An error's text states it, which lowers only.
+    pub(super) fn text(&mut self, amount: u64, until: Until, at: Moment) {
         let known = self.now(at).filter(|known| match known.source {
             LimitSource::Set | LimitSource::Stated | LimitSource::Default => !known.raised,
             // Where it ends was a guess.
@@ -125,10 +125,15 @@ impl Numbers {
 
     /// The key endpoint states it until its window ends.
     pub(super) fn endpoint(&mut self, amount: u64, until: Until) {
-        self.state(amount, Some(until));
+        self.state(amount, until);
     }
 
-    fn state(&mut self, amount: u64, until: Option<Until>) {
+    /// So much was answered well: a stated limit below that is none.
+    pub(super) fn disprove(&mut self, proven: u64) {
+        self.stated = self.stated.filter(|(amount, _)| proven <= *amount);
+    }
+
+    fn state(&mut self, amount: u64, until: Until) {
         self.stated = Some((amount, until));
         (self.learnt, self.raised) = (None, None);
     }
@@ -155,10 +160,6 @@ impl Numbers {
     pub(super) fn forget_lessons(&mut self) {
         (self.learnt, self.raised) = (None, None);
     }
-}
-
-fn is_good(until: Option<Until>, at: Moment) -> bool {
-    until.is_none_or(|until| !until.is_past(at))
 }
 
 /// The smaller of two; of equals the first.

@@ -338,7 +338,11 @@ impl App {
             .refresh()
             .await
             .map_err(ProxyError::RefreshFailed)?;
-        let body = json!({"models": refreshed.models, "fetched_at": rfc3339(refreshed.fetched_at)});
+        let mut body =
+            json!({"models": refreshed.models, "fetched_at": rfc3339(refreshed.fetched_at)});
+        if !refreshed.not_read.is_empty() {
+            body["not_read"] = json!(refreshed.not_read);
+        }
         Ok(reply::json(StatusCode::OK, &body))
     }
 
