@@ -93,7 +93,7 @@ fn asked(has_openrouters: bool) -> io::Result<Vec<(String, String)>> {
 
 /// Asks for one provider's key, and for the account id that goes with it.
 fn key_of(row: &Provider) -> io::Result<Vec<(String, String)>> {
-    let Some(name) = row.key_names.first() else {
+    let Some(name) = row.key_name() else {
         return Ok(Vec::new());
     };
     let question = format!("Key of {} (not shown; Enter to leave it out):", row.name);

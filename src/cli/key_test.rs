@@ -36,7 +36,7 @@ where
     let id = account_id.map(Secret::expose);
     let shown = Some((&row.auth, key));
     if row.key_test == KeyTest::Chat {
-        return reach(row, shown.filter(|_| row.list.with_key), id, get).await;
+        return reach(row, shown.filter(|_| row.list.with_key), id, false, get).await;
     }
     let mut tested = Tested::Untested;
     for address in row.key_test_for(id).unwrap_or_default() {
@@ -56,11 +56,13 @@ where
     tested
 }
 
-/// Whether anything answers at the provider's list, if there is no key to test.
+/// Whether anything answers at the provider's list, if there is no key to test; `is_open`: it should let
+/// everybody in, and list its models.
 pub(super) async fn reach<F>(
     row: &Provider,
     shown: Shown<'_>,
     account_id: Option<&str>,
+    is_open: bool,
     get: F,
 ) -> Tested
 where
@@ -70,7 +72,11 @@ where
         return Tested::Untested;
     };
     match get(&list, shown).await {
-        Ok((status, _)) if (200..500).contains(&status) => Tested::Untested,
+        Ok((200..=299, _)) => Tested::Untested,
+        // Nobody is let in without a key.
+        Ok((status @ (401 | 403), _)) if is_open => Tested::Refused(status),
+        // The host answers; whether the key is good, only a chat request would tell.
+        Ok((300..=499, _)) if !is_open => Tested::Untested,
         Ok((status, _)) => Tested::Unknown(status),
         Err(why) => Tested::Unreachable(why),
     }

@@ -86,7 +86,7 @@ fn paragraph(out: &mut String, name: &str, text: &str) {
 /// Why it is on or off, and which variable decides.
 pub(super) fn why(standing: &Standing) -> String {
     let row = &standing.provider;
-    let name = row.key_names.first().map_or("", String::as_str);
+    let name = row.key_name().map_or("", String::as_str);
     let found = || {
         let all = standing.variables.iter();
         let all: Vec<_> = all
@@ -101,7 +101,11 @@ pub(super) fn why(standing: &Standing) -> String {
         Some(Off::NoKey) => {
             let id = row.account_id_name.as_ref();
             let also = id.map_or(String::new(), |id| format!(" and {id}"));
-            format!("no key: set {name}{also}")
+            let named = match row.shared_names.iter().any(|shared| shared == name) {
+                true => format!(" and PROVIDERS=+{}", row.id),
+                false => String::new(),
+            };
+            format!("no key: set {name}{also}{named}")
         }
         Some(Off::Unnamed) => format!(
             "needs no key, and is on if PROVIDERS names it (+{})",

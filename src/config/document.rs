@@ -70,10 +70,16 @@ fn provider_keys(given: &[(&str, &str)]) -> String {
          # it (GROQ_API_KEY_FILE) names a file that holds the key.\n",
     );
     for row in built_in() {
-        let (Some(name), None) = (row.key_names.first(), find(&row.key_names)) else {
+        let (Some(name), None) = (row.key_name(), find(&row.key_names)) else {
             continue;
         };
         out += &format!("# {}: {}\n", row.name, row.sign_up);
+        if row.shared_names.contains(name) {
+            out += &format!(
+                "# Other programs use this name too: it counts only with PROVIDERS=+{}.\n",
+                row.id
+            );
+        }
         for name in std::iter::once(name).chain(&row.account_id_name) {
             out += &assignment(name, "", given);
         }
@@ -133,12 +139,12 @@ pub(super) mod tests {
     const BEGIN: &str = "<!-- settings: begin (written by `UPDATE=1 cargo test s6_`) -->\n";
     const END: &str = "<!-- settings: end -->\n";
 
-    /// The first names of the table of providers, and the names that go with them.
+    /// The own names of the table of providers, and the names that go with them.
     #[rustfmt::skip]
     const SAMPLE_NAMES: [&str; 19] = [
         "GEMINI_API_KEY", "GROQ_API_KEY", "NVIDIA_API_KEY", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID",
         "ZAI_API_KEY", "REQUESTY_API_KEY", "KILO_API_KEY", "OVHCLOUD_API_KEY", "MISTRAL_API_KEY", "COHERE_API_KEY",
-        "LLM7_API_KEY", "HF_TOKEN", "AI_GATEWAY_API_KEY", "CEREBRAS_API_KEY", "OLLAMA_API_KEY", "SILICONFLOW_API_KEY",
+        "LLM7_API_KEY", "HUGGINGFACE_API_KEY", "AI_GATEWAY_API_KEY", "CEREBRAS_API_KEY", "OLLAMA_API_KEY", "SILICONFLOW_API_KEY",
         "MODELSCOPE_API_KEY",
         "LLM_GATEWAY_API_KEY",
     ];

@@ -218,12 +218,28 @@ impl Bucket {
     }
 
     /// It succeeded, and drew so much: if that was beyond a number which is no certain one, so much is
-    /// allowed in this window.
+    /// allowed in this window, and a stated one that is less is none.
     pub(super) fn succeeded(&mut self, drew: u64, at: Moment) {
         if self.kind.unit != Unit::AtOnce {
             self.count.answered(drew, at);
+            if let Whose::Model(account, _) | Whose::Account(account) = &self.whose
+                && !account.provider.is_openrouter()
+            {
+                self.numbers.disprove(drew.max(self.proven(at)));
+            }
             let proven = self.used(at).saturating_sub(self.pending);
             self.numbers.raise(proven, self.count.window_ends(at), at);
+        }
+    }
+
+    /// No less than so much is allowed in a window, as we have used it. Two of the provider's windows may
+    /// lie in one of ours that rolls.
+    pub(super) fn proven(&self, at: Moment) -> u64 {
+        let settled = self.count.used(at).saturating_sub(self.pending);
+        if self.kind.ends.is_some() {
+            settled
+        } else {
+            settled / 2
         }
     }
 

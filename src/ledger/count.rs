@@ -18,8 +18,8 @@ pub(super) enum Count {
     Fixed {
         per: Per,
         ends: Ends,
-        /// The one that `used` was used in; it ends when an answer said so, where one did.
-        window: Option<Window>,
+        /// The one that `used` was used in, and when it is over: as an answer said, where one did.
+        window: Option<(Window, Until)>,
         used: u64,
         /// What of it was answered well.
         well: u64,
@@ -54,7 +54,7 @@ impl Count {
             Self::UnderWay(used) => *used,
             Self::Rolling(rolling) => rolling.used(at),
             Self::Fixed { window, used, .. } => {
-                let is_over = window.is_some_and(|window| window.end <= at.wall);
+                let is_over = window.is_some_and(|(_, until)| until.is_past(at));
                 if is_over { 0 } else { *used }
             }
         }
@@ -66,7 +66,7 @@ impl Count {
         match self {
             Self::UnderWay(_) | Self::Rolling(_) => 0,
             Self::Fixed { window, well, .. } => {
-                let is_over = window.is_some_and(|window| window.end <= at.wall);
+                let is_over = window.is_some_and(|(_, until)| until.is_past(at));
                 if is_over { 0 } else { *well }
             }
         }
@@ -84,11 +84,12 @@ impl Count {
     pub(super) fn ends_at(&mut self, end: SystemTime, at: Moment) {
         self.roll(at);
         if let Self::Fixed {
-            window: Some(window),
+            window: Some((window, until)),
             ..
         } = self
         {
             window.end = end;
+            *until = Until::Wall { end, given: at };
         }
     }
 
@@ -108,9 +109,13 @@ impl Count {
             Self::UnderWay(_) => Until::Running(at.running),
             Self::Rolling(rolling) => Until::Running(at.running.saturating_add(rolling.length())),
             Self::Fixed { window: known, .. } => {
-                let known = known.filter(|known| at.wall < known.end);
-                let ours = known.or_else(|| self.window(at));
-                Until::Wall(ours.map_or(at.wall, |window| window.end))
+                let known = known.map(|(_, until)| until);
+                let ours = known.filter(|until| !until.is_past(at));
+                let end = || self.window(at).map_or(at.wall, |window| window.end);
+                ours.unwrap_or_else(|| Until::Wall {
+                    end: end(),
+                    given: at,
+                })
             }
         }
     }
@@ -118,9 +123,10 @@ impl Count {
     /// When the window after this one is over.
     pub(super) fn second_end(&self, at: Moment) -> Until {
         match (self.window_ends(at), self) {
-            (Until::Wall(end), Self::Fixed { per, ends, .. }) => {
-                Until::Wall(window(*per, *ends, end).end)
-            }
+            (Until::Wall { end, given }, Self::Fixed { per, ends, .. }) => Until::Wall {
+                end: window(*per, *ends, end).end,
+                given,
+            },
             (end, _) => {
                 let twice = end.left(at).saturating_mul(2);
                 Until::Running(at.running.saturating_add(twice))
@@ -160,7 +166,7 @@ impl Count {
             Self::UnderWay(used) => *used = used.saturating_sub(from).saturating_add(to),
             Self::Rolling(rolling) => rolling.correct(from, to, then.running, at),
             Self::Fixed { window, used, .. } => {
-                if window.is_some_and(|window| window.start <= then.wall) {
+                if window.is_some_and(|(window, _)| window.start <= then.wall) {
                     *used = used.saturating_sub(from).saturating_add(to);
                 }
             }
@@ -186,12 +192,17 @@ impl Count {
             used,
             well,
         } = self
-            && known.is_none_or(|known| at.wall < known.start || known.end <= at.wall)
+            && known.is_none_or(|(known, until)| at.wall < known.start || until.is_past(at))
         {
-            if known.is_some_and(|known| known.end <= at.wall) {
+            if known.is_some_and(|(_, until)| until.is_past(at)) {
                 (*used, *well) = (0, 0);
             }
-            *known = Some(window(*per, *ends, at.wall));
+            let window = window(*per, *ends, at.wall);
+            let until = Until::Wall {
+                end: window.end,
+                given: at,
+            };
+            *known = Some((window, until));
         }
     }
 }

@@ -95,9 +95,17 @@ impl Ledger {
             let Some(bucket) = found.and_then(|index| self.buckets.get_mut(index as usize)) else {
                 continue;
             };
+            // Less than the very answer used that states it, whose estimate is hardly twice too high, or than
+            // was answered well before.
+            let proven = bucket.proven(at).max(own(bucket, reservation) / 2);
+            let is_absurd = |limit: u64| limit < proven;
+            if limit.is_some_and(is_absurd) {
+                continue;
+            }
             if let Some(limit) = limit {
                 is_first |= bucket.numbers.is_empty();
-                bucket.numbers.header(limit);
+                let until = bucket.second_end(at);
+                bucket.numbers.header(limit, until);
             }
             let known = limit.or_else(|| bucket.numbers.now(at).map(|number| number.amount));
             let used = known.zip(remaining).and_then(|(limit, remaining)| {
@@ -157,7 +165,11 @@ impl Ledger {
             Some(limit) if is_disproved => bucket.numbers.learn(limit, ends),
             Some(limit) if by_header => bucket.numbers.until(limit, ends),
             Some(limit) => {
-                let until = is_void_later.then_some(ends);
+                let until = if is_void_later {
+                    ends
+                } else {
+                    bucket.second_end(at)
+                };
                 bucket.numbers.text(limit, until, at);
             }
             None if spent => {

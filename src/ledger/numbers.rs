@@ -11,8 +11,9 @@ pub(super) struct Numbers {
     set: Option<u64>,
     /// Of the table.
     default: Option<u64>,
-    /// Of this account's headers and errors; some are void once their window ends.
-    stated: Option<(u64, Option<Until>)>,
+    /// Of this account's headers and errors, until it lapses: unless it is stated again, once two of its
+    /// windows have passed, or what is known at `OpenRouter` with its window.
+    stated: Option<(u64, Until)>,
     /// The count at which a 429 came.
     learnt: Option<(u64, Until)>,
     /// So much was used within a window that ends then, and it succeeded all the same.
@@ -50,7 +51,7 @@ impl Numbers {
 
     /// What this account's answers state.
     pub(super) fn stated(&self, at: Moment) -> Option<u64> {
-        let stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        let stated = self.stated.filter(|(_, until)| !until.is_past(at));
         stated.map(|(amount, _)| amount)
     }
 
@@ -64,7 +65,7 @@ impl Numbers {
 
     /// Forgets what is over.
     pub(super) fn tidy(&mut self, at: Moment) {
-        self.stated = self.stated.filter(|(_, until)| is_good(*until, at));
+        self.stated = self.stated.filter(|(_, until)| !until.is_past(at));
         self.learnt = self.learnt.filter(|(_, until)| !until.is_past(at));
         self.raised = self.raised.filter(|(_, until)| !until.is_past(at));
     }
@@ -112,13 +113,12 @@ impl Numbers {
     }
 
     /// A header states it: that lowers and raises.
-    pub(super) fn header(&mut self, amount: u64) {
-        self.state(amount, None);
+    pub(super) fn header(&mut self, amount: u64, until: Until) {
+        self.state(amount, until);
     }
 
-    /// An error's text states it, which lowers only. What is known at `OpenRouter` is void after
-    /// `until`.
-    pub(super) fn text(&mut self, amount: u64, until: Option<Until>, at: Moment) {
+    /// An error's text states it, which lowers only.
+    pub(super) fn text(&mut self, amount: u64, until: Until, at: Moment) {
         let known = self.now(at).filter(|known| match known.source {
             LimitSource::Set | LimitSource::Stated | LimitSource::Default => !known.raised,
             // Where it ends was a guess.
@@ -131,10 +131,15 @@ impl Numbers {
 
     /// `OpenRouter` states it of a window that ends then; after that it is void.
     pub(super) fn until(&mut self, amount: u64, until: Until) {
-        self.state(amount, Some(until));
+        self.state(amount, until);
     }
 
-    fn state(&mut self, amount: u64, until: Option<Until>) {
+    /// So much was answered well: a stated limit below that is none.
+    pub(super) fn disprove(&mut self, proven: u64) {
+        self.stated = self.stated.filter(|(amount, _)| proven <= *amount);
+    }
+
+    fn state(&mut self, amount: u64, until: Until) {
         self.stated = Some((amount, until));
         (self.learnt, self.raised) = (None, None);
     }
@@ -161,10 +166,6 @@ impl Numbers {
     pub(super) fn forget_lessons(&mut self) {
         (self.learnt, self.raised) = (None, None);
     }
-}
-
-fn is_good(until: Option<Until>, at: Moment) -> bool {
-    until.is_none_or(|until| !until.is_past(at))
 }
 
 /// The smaller of two; of equals the first.

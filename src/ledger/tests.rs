@@ -2,6 +2,7 @@
 
 mod bounds;
 mod corrections;
+mod hostile;
 mod limits;
 mod openrouter;
 mod turn;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::clock::Now;
 
 /// A moment as buckets see it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     /// How long the ledger has run, by which windows roll.
     pub(super) running: Duration,
@@ -19,14 +19,23 @@ pub(super) enum Until {
     /// A length of time.
     Running(Duration),
     /// A date.
-    Wall(SystemTime),
+    Wall {
+        end: SystemTime,
+        /// When that was worked out.
+        given: Moment,
+    },
 }
 
 impl Until {
     pub(super) fn left(self, at: Moment) -> Duration {
         match self {
             Self::Running(end) => end.saturating_sub(at.running),
-            Self::Wall(end) => end.duration_since(at.wall).unwrap_or_default(),
+            // The clock was put back: what is left is no longer than it was, less the time since.
+            Self::Wall { end, given } if at.wall < given.wall => {
+                let length = end.duration_since(given.wall).unwrap_or_default();
+                length.saturating_sub(at.running.saturating_sub(given.running))
+            }
+            Self::Wall { end, .. } => end.duration_since(at.wall).unwrap_or_default(),
         }
     }
 

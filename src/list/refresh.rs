@@ -2,6 +2,7 @@
 //!
 //! One task makes all reads, so two never run at once and simultaneous requests share one.
 
+mod asked;
 mod publish;
 
 use std::collections::HashSet;
@@ -36,12 +37,25 @@ use crate::upstream::{HttpClient, Upstream};
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The result of a refresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
     /// Models in the new snapshot.
     pub models: usize,
     /// When it was read.
     pub fetched_at: SystemTime,
+    /// What could not be read, and why; of another provider's list its id.
+    pub not_read: Vec<String>,
+}
+
+/// Why lists are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// The period has passed: this is the next list.
+    Due,
+    /// The ranking could not be read: it is tried again, with whatever else has failed.
+    Retry,
+    /// `POST /admin/refresh`.
+    Asked,
 }
 
 type Answer = Result<Refreshed, String>;
@@ -75,10 +89,11 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Reads the list now; on success every rest is forgotten.
+    /// Reads the list now; on success every rest is forgotten. Where the ranking cannot be read, those at
+    /// providers whose own list can.
     ///
     /// # Errors
-    /// In words, when the read failed; the snapshot and the rests are then kept.
+    /// In words, when no list could be read; the snapshot and the rests are then kept.
     pub async fn refresh(&self) -> Answer {
         let gone = || "the proxy is shutting down".to_owned();
         let (reply, answer) = oneshot::channel();
@@ -108,6 +123,10 @@ pub struct RefreshTask {
     kept: Kept,
     /// What was last published without a ranking, and logged.
     unranked: Option<Source>,
+    /// A list was due, and nothing of it has been published yet: what is published next is the next list.
+    is_next: bool,
+    /// The providers whose lists were read since a read was last due or asked for.
+    read: HashSet<Option<ProviderId>>,
     /// What was too slow for the ranking read beside it: the catalogue, or a provider's list.
     late: FuturesUnordered<Reading>,
     under_way: HashSet<Option<ProviderId>>,
@@ -146,6 +165,8 @@ impl RefreshTask {
             catalogue: None,
             kept: Kept::default(),
             unranked: None,
+            is_next: false,
+            read: HashSet::new(),
             late: FuturesUnordered::new(),
             under_way: HashSet::new(),
         };
@@ -167,19 +188,33 @@ impl RefreshTask {
 
     async fn read_lists(mut self) {
         let mut failures = 0;
-        let mut answered = self.read_and_publish(false).await;
+        let mut why = Why::Due;
+        let mut due = Now::read().plus(self.period);
+        let (mut is_ranked, _) = self.read_and_publish(why).await;
         loop {
-            for key in &self.keys {
-                key.list_read.notify_one();
+            let now = Now::read();
+            failures = if is_ranked { 0 } else { failures + 1 };
+            if is_ranked || why != Why::Retry {
+                due = now.plus(self.period);
+                for key in &self.keys {
+                    key.list_read.notify_one();
+                }
             }
-            failures = if answered.is_ok() { 0 } else { failures + 1 };
             let wait = next_read(failures, self.ranking.is_some(), self.period);
+            let next_read = now.plus(wait).steady;
             self.registry
-                .next_list_at(Wake::Steady(Now::read().plus(wait).steady));
+                .next_list_at(Wake::Steady(due.steady), Wake::Steady(next_read));
             let Some(asking) = self.wait(wait).await else {
                 return;
             };
-            answered = self.read_and_publish(!asking.is_empty()).await;
+            let now = Now::read();
+            why = match asking.is_empty() {
+                false => Why::Asked,
+                true if due.steady <= now.steady || due.wall <= now.wall => Why::Due,
+                true => Why::Retry,
+            };
+            let answered;
+            (is_ranked, answered) = self.read_and_publish(why).await;
             // Requests that came while the read ran share it, if it was such a read.
             let late = std::iter::from_fn(|| {
                 if asking.is_empty() {
@@ -217,12 +252,13 @@ impl RefreshTask {
         }
     }
 
-    async fn read_and_publish(&mut self, wake_all: bool) -> Answer {
-        let (ranking, news) = self.read_all(wake_all).await;
+    /// Whether the ranking was read, and the answer for those who asked.
+    async fn read_and_publish(&mut self, why: Why) -> (bool, Answer) {
+        let (ranking, news) = self.read_all(why).await;
         let failed = ranking.as_ref().err().map(RefreshError::told);
         self.registry.note(|outside| outside.ranking = failed);
         match ranking {
-            Ok(ranking) => Ok(self.publish(ranking, wake_all)),
+            Ok(ranking) => (true, Ok(self.publish(ranking, why == Why::Asked))),
             Err(error) => {
                 self.log.emit(
                     LogLevel::Warning,
@@ -232,7 +268,12 @@ impl RefreshTask {
                 if news || !self.is_published() {
                     self.publish_again();
                 }
-                Err(error.to_string())
+                let woken = if why == Why::Asked {
+                    self.wake_those_read(&error)
+                } else {
+                    None
+                };
+                (false, woken.ok_or_else(|| error.to_string()))
             }
         }
     }
@@ -240,8 +281,8 @@ impl RefreshTask {
     /// Reads everything at once, and returns whether anything but the ranking is new. The ranking
     /// does not wait long for the others, and its next read not at all; and if another provider is
     /// on besides OpenRouter, nothing waits long for the ranking.
-    async fn read_all(&mut self, anew: bool) -> (Result<Ranking, RefreshError>, bool) {
-        self.begin(anew);
+    async fn read_all(&mut self, why: Why) -> (Result<Ranking, RefreshError>, bool) {
+        self.begin(why);
         let reader = self.reader.clone();
         let mut ranking = pin!(reader.ranking());
         let mut grace = pin!(tokio::time::sleep(GRACE));
@@ -263,7 +304,7 @@ impl RefreshTask {
                 }
             }
         };
-        if ranking.is_ok() {
+        if ranking.is_ok() || why == Why::Asked {
             let until = tokio::time::Instant::now() + GRACE;
             while !self.late.is_empty()
                 && let Ok(Some(side)) = tokio::time::timeout_at(until, self.late.next()).await
@@ -274,21 +315,26 @@ impl RefreshTask {
         (ranking, news)
     }
 
-    /// Begins to read what is read beside the ranking. Without a ranking, slow reads are not
-    /// restarted with each retry, and what has been read is not read again so soon.
-    fn begin(&mut self, anew: bool) {
-        let is_retry = self.ranking.is_none() && !anew;
+    /// Begins to read what is read beside the ranking. Slow reads are not restarted with each retry of
+    /// the ranking, and what has been read is not read again so soon.
+    fn begin(&mut self, why: Why) {
+        let is_retry = why == Why::Retry;
         if !is_retry {
             self.late.clear();
             self.under_way.clear();
+            self.read.clear();
+            self.is_next = true;
         }
-        if self.under_way.insert(None) {
+        let has_catalogue = self.catalogue.is_some() && self.registry.outside().catalogue.is_none();
+        if !(is_retry && has_catalogue) && self.under_way.insert(None) {
             let reader = self.reader.clone();
             let read = async move { Side::Catalogue(reader.catalogue().await) };
             self.late.push(Box::pin(read));
         }
         self.begin_lists(|kept, at| {
-            at.provider.is_local() || !is_retry || kept.list(&at.provider).is_none()
+            let has_list =
+                || kept.list(&at.provider).is_some() && kept.failed(&at.provider).is_none();
+            at.provider.is_local() || !is_retry || !has_list()
         });
     }
 
@@ -341,10 +387,16 @@ impl RefreshTask {
         match side {
             Side::Catalogue(catalogue) => {
                 self.under_way.remove(&None);
+                if catalogue.is_ok() {
+                    self.read.insert(None);
+                }
                 self.note_catalogue(catalogue)
             }
             Side::List(provider, read) => {
                 self.under_way.remove(&Some(provider.clone()));
+                if read.is_ok() {
+                    self.read.insert(Some(provider.clone()));
+                }
                 // One that is off is tried every minute: that is said once.
                 let is_known = |error: &RefreshError| {
                     provider.is_local() && self.kept.failed(&provider) == Some(&error.told())

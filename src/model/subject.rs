@@ -71,6 +71,17 @@ impl Subject {
         &self.whom
     }
 
+    /// The provider that it belongs to, or is.
+    #[must_use]
+    pub fn of_provider(&self) -> &ProviderId {
+        match &self.whom {
+            Whom::Provider(provider) | Whom::Model(provider, _) => provider,
+            Whom::Account(account) | Whom::Key(account, _) | Whom::Candidate(account, _) => {
+                &account.provider
+            }
+        }
+    }
+
     /// Whether many offers depend on it: an account, one of its keys, a provider.
     #[must_use]
     pub fn is_shared(&self) -> bool {

@@ -211,14 +211,36 @@ fn used(message: &str, amount: u64) -> Option<u64> {
     whole_number(behind).map(|used| used.min(amount))
 }
 
-/// The whole number at the beginning of a text, with or without commas.
+/// The whole number at the beginning of a text in lower case: `8000`, `10,000`, `10k`, `2m`. What may mean
+/// another is passed over: `10.000`, `10 000`, `1.5k`, `5s`.
 fn whole_number(text: &str) -> Option<u64> {
     let length = text
         .bytes()
         .take_while(|b| b.is_ascii_digit() || *b == b',')
         .count();
-    let digits = text.get(..length)?.trim_end_matches(',').replace(',', "");
-    digits.parse().ok()
+    let number = text.get(..length)?.trim_end_matches(',');
+    let mut groups = number.split(',');
+    let first = groups.next()?;
+    let is_grouped = number.contains(',');
+    if is_grouped && (first.len() > 3 || groups.any(|group| group.len() != 3)) {
+        return None;
+    }
+    let behind = text.get(number.len()..)?;
+    let (times, behind) = match behind.bytes().next() {
+        Some(b'k') => (1_000, behind.get(1..)?),
+        Some(b'm') => (1_000_000, behind.get(1..)?),
+        _ => (1, behind),
+    };
+    let mut next = behind.chars();
+    let goes_on = match next.next() {
+        Some(c) if c.is_alphanumeric() || "%_'’".contains(c) => true,
+        Some(c) if c.is_whitespace() || ".,".contains(c) => {
+            next.next().is_some_and(|c| c.is_ascii_digit())
+        }
+        _ => false,
+    };
+    let number: u64 = number.replace(',', "").parse().ok()?;
+    number.checked_mul(times).filter(|_| !goes_on)
 }
 
 /// Google's way of saying that a model is not free at all.
@@ -260,6 +282,16 @@ mod tests {
             ("Tokens per minute limit exceeded - too many tokens processed.".into(), Some(Per::Minute), Some(Tokens), None, None),
             ("Requests rate limit exceeded".into(),                None,              Some(Requests), None,          None),
             ("Too Many Requests".into(),                           None,              Some(Requests), None,          None),
+            // Numbers as people write them; what may mean another is passed over.
+            (groq("tokens per day (TPD): Limit 10k"),              Some(Per::Day),    Some(Tokens),   Some(Model),   Some(10_000)),
+            (groq("tokens per day (TPD): Limit 2M"),               Some(Per::Day),    Some(Tokens),   Some(Model),   Some(2_000_000)),
+            (groq("tokens per day (TPD): Limit 1,200,000"),        Some(Per::Day),    Some(Tokens),   Some(Model),   Some(1_200_000)),
+            (groq("tokens per day (TPD): Limit 10.000"),           Some(Per::Day),    Some(Tokens),   Some(Model),   None),
+            (groq("tokens per day (TPD): Limit 10 000"),           Some(Per::Day),    Some(Tokens),   Some(Model),   None),
+            (groq("tokens per day (TPD): Limit 10'000"),           Some(Per::Day),    Some(Tokens),   Some(Model),   None),
+            (groq("tokens per day (TPD): Limit 1.5k"),             Some(Per::Day),    Some(Tokens),   Some(Model),   None),
+            (groq("tokens per day (TPD): Limit 10,00"),            Some(Per::Day),    Some(Tokens),   Some(Model),   None),
+            (groq("tokens per day (TPD): Limit 99999999999999M"),  Some(Per::Day),    Some(Tokens),   Some(Model),   None),
             // Not about a limit, judging by its beginning: it may quote the request.
             ("Invalid role: 'tokens per day (TPD): Limit 5'".into(), None,            None,           None,          None),
         ];

@@ -79,6 +79,14 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// The variable to put its key into: the first that is its own, else the first.
+    #[must_use]
+    pub fn key_name(&self) -> Option<&String> {
+        let mut names = self.key_names.iter();
+        let own = names.find(|name| !self.shared_names.contains(name));
+        own.or_else(|| self.key_names.first())
+    }
+
     /// A provider of which only the name is known: an OpenAI-style server whose list decides what
     /// it offers, with a bearer key if it needs one.
     #[must_use]

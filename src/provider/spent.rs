@@ -29,8 +29,11 @@ impl Case<'_> {
     /// A quota that a row says is used up: without a known end it lasts until the end of the UTC
     /// day or month.
     pub(super) fn taught(&self, per: Per) -> Ruling {
+        // Where the row says that its day rolls, a stated wait says when it is back.
+        let rolls = self.limits(per).any(|limit| limit.ends.is_none());
+        let is_told = rolls && self.stated(self.quota().unit).is_some();
         let rest = match (per, self.end(per)) {
-            (Per::Day | Per::Month, End::Unknown) => {
+            (Per::Day | Per::Month, End::Unknown) if !is_told => {
                 self.until(next_end(per, Ends::Utc, self.now.wall))
             }
             _ => self.rest(per),

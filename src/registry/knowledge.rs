@@ -84,6 +84,12 @@ impl Knowledge {
         self.rests.clear_all();
         self.ledger.forget_lessons(now);
     }
+
+    /// The same of some providers' rests and lessons.
+    pub(super) fn forget_of(&mut self, is_meant: impl Fn(&ProviderId) -> bool, now: Now) {
+        self.rests.clear_of(is_meant);
+        self.ledger.forget_lessons(now);
+    }
 }
 
 /// What limits a provider's offers; nothing where its row is not known.

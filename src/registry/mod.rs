@@ -37,7 +37,7 @@ pub use snapshot::{Parts, Snapshot, Source};
 use crate::clock::Now;
 use crate::learnt::{Cells, Parameters};
 use crate::ledger::{FreeDay, Reservation};
-use crate::model::{AccountId, Capability, Offer, Subject, Whom};
+use crate::model::{AccountId, Capability, Offer, ProviderId, Subject, Whom};
 use crate::provider::{KeySaid, Provider};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
@@ -152,15 +152,16 @@ impl Registry {
         self.lets_go(held);
     }
 
-    /// Says when the list will be read again: rests "until the next list" end then at the latest.
-    pub fn next_list_at(&self, wake: Wake) {
-        self.lock().next_list_at(wake);
+    /// Says when the next list is due: rests "until the next list" end then at the latest. What could not
+    /// be read is tried again at `read`, no later.
+    pub fn next_list_at(&self, due: Wake, read: Wake) {
+        self.lock().next_list_at(due, read);
     }
 
     /// Whether there is no list, and not because the first read is still under way.
     #[must_use]
     pub fn first_list_failed(&self) -> bool {
-        self.snapshot.load().is_none() && self.with_rests(Rests::next_list).is_some()
+        self.snapshot.load().is_none() && self.with_rests(Rests::next_read).is_some()
     }
 
     /// Runs `read` on the rests, under the lock: it must be short.
@@ -262,6 +263,12 @@ impl Registry {
     pub fn clear_all(&self) {
         self.forget_failures();
         self.change(|known| known.forget(Now::read()));
+        self.filtered().forget();
+    }
+
+    /// Ends every rest at these providers, and forgets what their models were found to lack.
+    pub fn wake_providers(&self, is_meant: impl Fn(&ProviderId) -> bool) {
+        self.change(|known| known.forget_of(is_meant, Now::read()));
         self.filtered().forget();
     }
 

@@ -15,7 +15,7 @@ pub use wake::Wake;
 
 use crate::clock::Now;
 use crate::learnt;
-use crate::model::{Candidate, Capabilities, Capability, Subject, SubjectMap};
+use crate::model::{Candidate, Capabilities, Capability, ProviderId, Subject, SubjectMap};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
 
@@ -104,8 +104,9 @@ pub struct Rests {
     lessons: Lessons,
     /// Providers to which no connection came about lately.
     unreached: SubjectMap<Unreached>,
-    /// When the list will be read again.
+    /// When the next list is due, and when it is read or tried again.
     next_list: Option<Wake>,
+    next_read: Option<Wake>,
     /// How many probes there have been.
     probes: u64,
 }
@@ -157,7 +158,7 @@ impl Rests {
                 growing = Some(next);
                 Wake::Steady(now.plus(length).steady)
             }
-            Rest::Until(date) => Wake::Wall(date),
+            Rest::Until(date) => Wake::Wall { date, given: now },
             Rest::UntilNextList => next_list(),
             Rest::Doubling { first, most } => {
                 let length = match before.and_then(|before| before.grown.zip(Some(before))) {
@@ -386,15 +387,23 @@ impl Rests {
         self.unreached.clear();
     }
 
-    /// When the list will be read again.
-    #[must_use]
-    pub fn next_list(&self) -> Option<Wake> {
-        self.next_list
+    /// Ends the rests at some providers, and forgets what their offers were found to lack.
+    pub(super) fn clear_of(&mut self, is_meant: impl Fn(&ProviderId) -> bool) {
+        let stays = |subject: &Subject| !is_meant(subject.of_provider());
+        self.table.retain(|subject, _| stays(subject));
+        self.unreached.retain(|subject, _| stays(subject));
+        self.lessons.retain(stays);
     }
 
-    /// Says when the list will be read again.
-    pub(super) fn next_list_at(&mut self, wake: Wake) {
-        self.next_list = Some(wake);
+    /// When a list will be read, or what could not be read is tried again.
+    #[must_use]
+    pub fn next_read(&self) -> Option<Wake> {
+        self.next_read
+    }
+
+    /// Says when the next list is due, and when one is read or tried again.
+    pub(super) fn next_list_at(&mut self, due: Wake, read: Wake) {
+        (self.next_list, self.next_read) = (Some(due), Some(read));
     }
 }
 

@@ -136,7 +136,7 @@ impl State {
         let alone = (!accounts.is_of_several())
             .then(|| self.account())
             .flatten();
-        let next_list = app.registry.with_rests(Rests::next_list);
+        let next_list = app.registry.with_rests(Rests::next_read);
         Condition::of(&Known {
             now: now.wall,
             draining: self.draining,

@@ -30,6 +30,7 @@ mod s10_5_openrouter;
 mod s10_6_fields;
 mod s10_6_mended;
 mod s10_7_lists;
+mod s10_7_no_ranking;
 mod s10_7_unknown;
 mod s10_8_explained;
 mod s10_8_shown;

@@ -27,7 +27,7 @@ where
             of_key(account, key, variable, &tested, local, now)
         }
         _ => {
-            let tested = reach(&account.provider, None, None, &get).await;
+            let tested = reach(&account.provider, None, None, true, &get).await;
             without_key(account, &tested, local, now)
         }
     }
@@ -43,7 +43,7 @@ fn of_key(
 ) -> Finding {
     let row = &account.provider;
     let place = format!("{} in {}", variable.name, variable.place);
-    let which = format!("{}: {place} ({})", account.id, shown(key));
+    let which = format!("{}: {place} ({})", who(account), shown(key));
     let odd = match &row.key_prefix {
         Some(prefix) if account.odd_shape => {
             format!("; it does not begin with {prefix}, as they usually do")
@@ -76,18 +76,33 @@ fn without_key(account: &Account, tested: &Tested, local: Local, now: SystemTime
     let row = &account.provider;
     let more = more(account, local, now);
     match tested {
-        Tested::Works | Tested::Untested | Tested::Refused(_) => {
-            Finding::ok(format!("{}: needs no key, and answers; {more}", account.id))
-        }
+        Tested::Works | Tested::Untested => Finding::ok(format!(
+            "{}: needs no key, and answers; {more}",
+            who(account)
+        )),
+        Tested::Refused(status) => Finding::bad(format!(
+            "{}: is asked without a key, and refuses that (HTTP {status}): give it one, see {}",
+            who(account),
+            row.sign_up
+        )),
         Tested::Unknown(status) => Finding::warn(format!(
-            "{}: needs no key; {} answers HTTP {status}; {more}",
-            account.id, row.name
+            "{}: needs no key; its list answers HTTP {status}, so whether it takes requests is unknown; {more}",
+            who(account)
         )),
         Tested::Unreachable(why) => Finding::bad(format!(
             "{}: {} cannot be reached: {why}",
-            account.id,
+            who(account),
             host(&account.base_url())
         )),
+    }
+}
+
+/// The account, with its provider where the label does not tell.
+fn who(account: &Account) -> String {
+    let (label, provider) = (&account.id.label, &account.provider.id);
+    match label.starts_with(provider.as_str()) {
+        true => label.to_string(),
+        false => format!("{label} at {provider}"),
     }
 }
 

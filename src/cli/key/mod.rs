@@ -107,7 +107,7 @@ fn variable(row: &Provider) -> Result<String, Stop> {
             format!("{id} takes no key: PROVIDERS=+{id} puts it on")
         }
     };
-    let name = row.key_names.first().cloned();
+    let name = row.key_name().cloned();
     name.ok_or_else(|| (Exit::Settings, told()))
 }
 

@@ -135,7 +135,7 @@ impl Search<'_> {
             }
             Unusable::Placeholder => {
                 let sign_up = &self.provider.sign_up;
-                format!("{name} is a placeholder: create a key at {sign_up}")
+                format!("{name} is a placeholder: create a key at {sign_up}, or take the line out")
             }
         }
     }

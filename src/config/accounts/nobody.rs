@@ -54,26 +54,42 @@ pub(super) fn nobody(
         text.is_some_and(|text| text.trim().is_empty())
     });
     let lacks = if is_empty { "empty" } else { "required" };
-    let passed_over: Vec<_> = standings
-        .iter()
-        .filter_map(|standing| match &standing.off {
-            Some(Off::Elsewhere(names) | Off::Shared(names)) => Some(names.join(", ")),
-            _ => None,
-        })
-        .collect();
+    let passed_over = standings.iter().filter_map(passed_over);
     let mut told = format!(
         "OPENROUTER_API_KEY is {lacks}: create one at https://openrouter.ai/settings/keys, or set another \
          provider's ({}); `free-llm-proxy providers` says where to get them",
         others.join(", ")
     );
-    if !passed_over.is_empty() {
-        let names = passed_over.join(", ");
-        told += &format!(
-            ". {names} of the environment may be meant for another program, and counts where PROXY_API_KEY \
-             is set there too or PROVIDERS names its provider"
-        );
-    }
+    passed_over.for_each(|why| told += &why);
     told
+}
+
+/// What was found of a provider that is off all the same, and what it takes.
+fn passed_over(standing: &Standing) -> Option<String> {
+    let id = &standing.provider.id;
+    match standing.off.as_ref()? {
+        Off::Elsewhere(names) => Some(format!(
+            ". {} of the environment may be meant for another program, and counts where PROXY_API_KEY \
+             is set there too or PROVIDERS names its provider (PROVIDERS=+{id})",
+            names.join(", ")
+        )),
+        Off::Shared(names) => Some(format!(
+            ". {} is used by other programs too, and counts where PROVIDERS names its provider \
+             (PROVIDERS=+{id})",
+            names.join(", ")
+        )),
+        Off::Billed => {
+            let names = standing.variables.iter().map(|found| found.name.as_str());
+            Some(format!(
+                ". {} is left out: what {} answers under a key is billed; ALLOW_PAID=on allows that",
+                names.collect::<Vec<_>>().join(", "),
+                standing.provider.name
+            ))
+        }
+        Off::NoKey | Off::Unnamed | Off::Barred | Off::Trains | Off::NoAddress | Off::Mistake => {
+            None
+        }
+    }
 }
 
 impl Choice {

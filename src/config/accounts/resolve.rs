@@ -224,7 +224,7 @@ impl Stand<'_> {
         let provider = self.provider;
         if self.is_named() {
             let id = &provider.id;
-            let hint = match provider.key_names.first() {
+            let hint = match provider.key_name() {
                 Some(name) if provider.sign_up.is_empty() => format!("set {name}"),
                 Some(name) => format!("set {name} (create one at {})", provider.sign_up),
                 None => "name one in CONFIG_FILE".to_owned(),

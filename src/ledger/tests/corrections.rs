@@ -5,7 +5,7 @@ use super::*;
 const MODEL: Counted = Counted::Model;
 
 /// Groq's row of reference §4 for its gpt-oss models.
-fn groq() -> Vec<Limit> {
+pub(super) fn groq() -> Vec<Limit> {
     let default = |amount, unit, per| limit(amount, unit, per, MODEL, LimitSource::Default);
     vec![
         default(30, Unit::Requests, Per::Minute),

@@ -26,6 +26,7 @@ impl RefreshTask {
         let count = snapshot.offers().len();
         if count > 0 || !self.waits_for_lists() {
             self.replace(snapshot, wake_all);
+            self.is_next = false;
         }
         let skipped = &ranking.skipped;
         if !skipped.is_empty() {
@@ -49,6 +50,7 @@ impl RefreshTask {
         Refreshed {
             models: count,
             fetched_at,
+            not_read: self.not_read(),
         }
     }
 
@@ -92,7 +94,12 @@ impl RefreshTask {
         let count = snapshot.offers().len();
         if count > 0 {
             let source = snapshot.source;
-            self.registry.publish(snapshot);
+            // What a retry or a late list adds is no new list: rests until the next one go on.
+            if std::mem::take(&mut self.is_next) || !self.is_published() {
+                self.registry.publish(snapshot);
+            } else {
+                self.registry.enrich(snapshot);
+            }
             // A list that arrives later, or a retry, does not change where the models are from.
             if self.unranked.replace(source) == Some(source) {
                 return;

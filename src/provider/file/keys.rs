@@ -125,6 +125,9 @@ fn path(member: &Member) -> Result<String, Mistake> {
     if path.trim().is_empty() || path.len() > 4096 || path.chars().any(char::is_control) {
         return Err(member.wrong("must be the path of a file"));
     }
+    if looks_like_key(path) {
+        return Err(plain(member));
+    }
     Ok(path.to_owned())
 }
 

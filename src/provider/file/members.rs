@@ -5,6 +5,7 @@ use super::tree::{Member, What};
 use super::{FileProvider, Whose, fields, keys, limits, models};
 use crate::provider::address;
 use crate::provider::row::{Auth, KeyTest, Provider, Training};
+use crate::redact::looks_like_key;
 
 const MOST_CONNECTIONS: u64 = 10_000;
 
@@ -217,6 +218,14 @@ fn auth(member: &Member) -> Result<Auth, Mistake> {
     match text {
         "bearer" => return Ok(Auth::Bearer),
         "none" => return Ok(Auth::None),
+        _ if looks_like_key(text) => {
+            return Err(Mistake::new(
+                member.line,
+                "auth",
+                "names the header that holds the key, and contains a key: put it into a file, and that \
+                 file's name into `keys`",
+            ));
+        }
         _ => {}
     }
     let name = http::HeaderName::from_bytes(text.as_bytes()).ok();

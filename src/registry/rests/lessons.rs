@@ -63,6 +63,10 @@ impl Lessons {
         self.0.remove(model);
     }
 
+    pub(super) fn retain(&mut self, stays: impl Fn(&Subject) -> bool) {
+        self.0.retain(|subject, _| stays(subject));
+    }
+
     pub(super) fn forget_all(&mut self) {
         self.0.clear();
     }

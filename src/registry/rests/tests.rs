@@ -128,6 +128,20 @@ fn s4_3_a_date_holds_across_a_suspend_and_a_length_does_not_run_meanwhile() {
 }
 
 #[test]
+fn s10_5_a_clock_that_is_put_back_makes_no_rest_longer() {
+    let before = now();
+    let wrong = Now {
+        wall: before.wall + seconds(40 * 86_400),
+        ..before
+    };
+    let mut rests = Rests::default();
+    let until = Rest::Until(wrong.wall + seconds(600));
+    rests.rest(&model(), because(), until, wrong);
+    assert_eq!(left(&rests, before.plus(seconds(10))), seconds(590));
+    assert_eq!(left(&rests, before.plus(seconds(600))), Duration::ZERO);
+}
+
+#[test]
 fn s4_7_one_probe_after_a_rest() {
     let start = now();
     let later = start.plus(seconds(10));

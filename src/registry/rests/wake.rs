@@ -10,7 +10,12 @@ pub enum Wake {
     /// A length of time was given.
     Steady(Instant),
     /// A date was given.
-    Wall(SystemTime),
+    Wall {
+        /// The date.
+        date: SystemTime,
+        /// When it was given.
+        given: Now,
+    },
 }
 
 impl Wake {
@@ -19,7 +24,12 @@ impl Wake {
     pub fn left(self, now: Now) -> Duration {
         match self {
             Self::Steady(at) => at.saturating_duration_since(now.steady),
-            Self::Wall(at) => at.duration_since(now.wall).unwrap_or_default(),
+            // The clock was put back: what is left is no longer than it was, less the time since.
+            Self::Wall { date, given } if now.wall < given.wall => {
+                let length = date.duration_since(given.wall).unwrap_or_default();
+                length.saturating_sub(now.steady.saturating_duration_since(given.steady))
+            }
+            Self::Wall { date, .. } => date.duration_since(now.wall).unwrap_or_default(),
         }
     }
 
@@ -27,8 +37,8 @@ impl Wake {
     #[must_use]
     pub fn date(self, now: Now) -> SystemTime {
         match self {
-            Self::Steady(_) => now.plus(self.left(now)).wall,
-            Self::Wall(at) => at,
+            Self::Wall { date, given } if given.wall <= now.wall => date,
+            Self::Steady(_) | Self::Wall { .. } => now.plus(self.left(now)).wall,
         }
     }
 }

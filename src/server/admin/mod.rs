@@ -93,6 +93,7 @@ pub(super) fn refreshed(app: &App, read: Refreshed) -> Result<Response<ReplyBody
     json(&RefreshedView {
         models: read.models,
         fetched_at: rfc3339(read.fetched_at),
+        not_read: read.not_read,
         still_out: still_out(&state),
     })
 }
@@ -101,6 +102,8 @@ pub(super) fn refreshed(app: &App, read: Refreshed) -> Result<Response<ReplyBody
 struct RefreshedView<'a> {
     models: usize,
     fetched_at: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_read: Vec<String>,
     still_out: Vec<StillOut<'a>>,
 }
 

@@ -15,7 +15,8 @@ pub(super) struct ProviderOff {
     name: &'static str,
     /// The variables to set, in `.env` or the environment: all of them.
     variables: Vec<&'static str>,
-    /// What `PROVIDERS` must contain in addition, for a provider that needs no key.
+    /// What `PROVIDERS` must contain in addition, for a provider that needs no key, or whose variable other
+    /// programs use too.
     named: Option<String>,
     /// There is a command that asks for the key and saves it.
     takes_key: bool,
@@ -33,21 +34,23 @@ pub(super) fn providers_off<'a>(on: impl Iterator<Item = &'a ProviderId>) -> Vec
 
 impl ProviderOff {
     fn of(row: &'static Provider) -> Self {
-        let key = row.key_names.first();
+        let key = row.key_name();
         let (variables, named) = match key {
             // Only its address is missing.
             _ if row.base_url.is_empty() => (vec!["LOCAL_BASE_URL"], None),
             Some(key) if !row.keyless => {
                 let pair = [Some(key), row.account_id_name.as_ref()];
                 let pair = pair.into_iter().flatten();
-                (pair.map(String::as_str).collect(), None)
+                let named = row.shared_names.contains(key);
+                let named = named.then(|| format!("+{}", row.id));
+                (pair.map(String::as_str).collect(), named)
             }
             _ => (Vec::new(), Some(format!("+{}", row.id))),
         };
         Self {
             provider: &row.id,
             name: &row.name,
-            takes_key: named.is_none() && !row.base_url.is_empty(),
+            takes_key: !variables.is_empty() && !row.base_url.is_empty(),
             variables,
             named,
             gives: &row.gives,
@@ -71,6 +74,8 @@ mod tests {
             ("openrouter", None),
             ("groq",       Some((&["GROQ_API_KEY"], None, true))),
             ("cloudflare", Some((&["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"], None, true))),
+            ("huggingface", Some((&["HUGGINGFACE_API_KEY"], None, true))),
+            ("llmgateway", Some((&["LLM_GATEWAY_API_KEY"], Some("+llmgateway"), true))),
             ("kilo",       Some((&[], Some("+kilo"), false))),
             ("ovh",        Some((&[], Some("+ovh"), false))),
             ("local",      Some((&["LOCAL_BASE_URL"], None, false))),

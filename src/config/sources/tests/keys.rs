@@ -20,6 +20,9 @@ fn s10_1_whether_a_key_counts_depends_on_where_it_is() {
         (&[UP, GROQ],             String::new(),                        OWN,                "openrouter=OPENROUTER_API_KEY@the environment"),
         (&[UP, GROQ, KILO],       String::new(),                        OWN,                "openrouter=OPENROUTER_API_KEY@the environment groq=GROQ_API_KEY@the environment kilo"),
         (&[GROQ],                 String::new(),                        OWN,                "GROQ_API_KEY of the environment may be meant for another program"),
+        (&[],                     own("HF_TOKEN=hf_0123456789"),        "",                 ". HF_TOKEN is used by other programs too, and counts where PROVIDERS names its provider (PROVIDERS=+huggingface)"),
+        (&[],                     own("OVHCLOUD_API_KEY=eyJ0123456789"), "",                ". OVHCLOUD_API_KEY is left out: what OVHcloud AI Endpoints answers under a key is billed; ALLOW_PAID=on allows that"),
+        (&[],                     own("OPENROUTER_API_KEY=sk-or-v1-...\nGROQ_API_KEY=gsk_0123456789"), "", "OPENROUTER_API_KEY is a placeholder: create a key at https://openrouter.ai/settings/keys, or take the line out"),
         // What does not count in the environment does not hide what does.
         (&[GROQ],                 FILE.replace("gsk_01", "gsk_99"),     "",                 "groq=GROQ_API_KEY@.env"),
         (&[DOOR, UP, GOOGLE],     String::new(),                        "",                 "openrouter=OPENROUTER_API_KEY@the environment"),

@@ -265,7 +265,7 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
     let rows = [
         ("groq", 429, groq("tokens per minute (TPM)", "Limit 8000, Used 7999"),  Some(using(7999, stated(Some(8000), Some(Tokens), Per::Minute, Model, Some(20))))),
         ("groq", 429, groq("tokens per day (TPD)", "Limit 200000, Used 1"),      Some(using(1, stated(Some(200_000), Some(Tokens), Per::Day, Model, Some(300))))),
-        ("groq", 429, groq("requests per day (RPD)", "Limit 1e30"),              Some(stated(Some(1), Some(Requests), Per::Day, Model, Some(300)))),
+        ("groq", 429, groq("requests per day (RPD)", "Limit 1e30"),              Some(stated(None, Some(Requests), Per::Day, Model, Some(300)))),
         ("groq", 429, groq("requests per day (RPD)", "Limit -1"),                Some(stated(None, Some(Requests), Per::Day, Model, Some(300)))),
         ("groq", 429, groq("requests per day (RPD)", "Limit 0"),                 Some(stated(None, Some(Requests), Per::Day, Model, Some(300)))),
         ("groq", 413, r#"{"error":{"message":"Request too large for model `m` on tokens per minute (TPM): Limit 8000, Requested 34041, please"}}"#.into(),

@@ -69,6 +69,9 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nlimits = [{ requests = 1, per = 'days' }]", 2, "days", "did you mean `day`?"),
         ("[providers.groq]\nlimits = [{ request = 1, per = 'day' }]",   2, "request", "did you mean `requests`?"),
         ("[providers.groq]\nmodels = [{ id = 'a', contxt = 1 }]",       2, "contxt", "did you mean `context`?"),
+        // A key where something else belongs.
+        ("[providers.groq]\nkeys = [{ file = 'gsk_0123456789abcdef0123' }]", 2, "keys", "named, not written here"),
+        ("[providers.groq]\nauth = 'gsk_0123456789abcdef0123'",       2, "auth", "contains a key"),
         // Kinds.
         ("providers = 3",                                       1, "providers", "table"),
         ("[[providers.groq]]",                                  1, "groq", "table"),
