@@ -140,13 +140,13 @@ fn entry(id: &str, name: &str, context: u64, parameters: &[&str]) -> Value {
     })
 }
 
-/// The key endpoint's answer (§7).
+/// The key endpoint's answer (§7), of an account with more free requests than any load needs.
 pub(super) fn key() -> Value {
     json!({"data": {
         "label": "sk-or-v1-sim...ulated", "usage": 0, "usage_daily": 0, "usage_weekly": 0, "usage_monthly": 0,
         "byok_usage": 0, "byok_usage_daily": 0, "byok_usage_weekly": 0, "byok_usage_monthly": 0,
         "limit": null, "limit_remaining": null, "limit_reset": null, "is_free_tier": true,
-        "free_model_daily_requests": {"used": 2, "limit": 50, "remaining": 48},
+        "free_model_daily_requests": {"used": 2, "limit": 1_000_000, "remaining": 999_998},
         "is_management_key": false, "is_provisioning_key": false, "creator_user_id": "user_x",
         "expires_at": null, "include_byok_in_limit": false,
         "rate_limit": {"requests": -1, "interval": "10s", "note": "This field is deprecated and safe to ignore."},

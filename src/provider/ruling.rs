@@ -96,7 +96,7 @@ impl Ruling {
                 per,
                 of: Counted::Account,
                 used: free.filter(|_| amount.is_some()).map(used),
-                by_header: free.is_some(),
+                by_header: amount.is_some(),
                 until: date(self.rest, now),
                 resets_at: free.and_then(|free| free.resets_at).or(advised),
             })),

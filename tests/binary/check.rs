@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use simulator::{Failure, Point, Script, Step};
 
 use crate::program::{PROXY_KEY, Program, UPSTREAM_KEY};
-use crate::upstream::Outside;
+use crate::upstream::{Outside, a_free_day};
 
 #[tokio::test]
 async fn s8_check_tells_what_works_from_what_does_not() {
@@ -21,7 +21,7 @@ async fn s8_check_tells_what_works_from_what_does_not() {
     #[rustfmt::skip]
     let rows: Vec<(&str, Script, i32, &[&str])> = vec![
         // what                  the outside                                              exit  said
-        ("all is well",          good(),                                                  0, &["6 models", "48 left", "WXYZ", "len=36"]),
+        ("all is well",          good().key(a_free_day()),                                0, &["6 models", "48 left", "WXYZ", "len=36"]),
         ("the key is bad",       Script::new().upstream_key("another"),                   1, &["OPENROUTER_API_KEY", "401", "WXYZ"]),
         ("it is echoed",         Script::new().key(Step::status(401, &[], echo)),         1, &["401"]),
         ("the key has expired",  key(json!({"expires_at": "2020-01-01T00:00:00Z"})),      1, &["expired", "2020-01-01"]),
@@ -115,7 +115,7 @@ async fn s8_check_refuses_wrong_settings_and_placeholders() {
 #[tokio::test]
 async fn s10_8_check_tells_what_is_left_of_the_day_for_each_of_openrouters_keys() {
     let other = "sk-or-v1-another-key-for-tests-ABCD";
-    let outside = Outside::with(Script::new()).await;
+    let outside = Outside::with(Script::new().key(a_free_day())).await;
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join(".config/free-llm-proxy");
     std::fs::create_dir_all(&folder).unwrap();

@@ -378,7 +378,7 @@ async fn s10_8_check_has_a_line_for_every_key() {
         (format!("GROQ_API_KEY={KEY}"),                                   "ok    groq: GROQ_API_KEY in .env (key tail is ...WXYZ (len=29)) works; limits (default): 1,000 requests"),
         ("GROQ_API_KEY=gsk_hush-hush-wrong".to_owned(),                   "BAD   groq: GROQ_API_KEY in .env (key tail is ...rong (len=19)) is refused (HTTP 401). Create one at https://console.groq.com/keys"),
         (format!("GROQ_API_KEY='{KEY} gsk_hush-hush-wrong'"),             "BAD   groq#2: GROQ_API_KEY in .env (key tail is ...rong (len=19)) is refused"),
-        (format!("GROQ_API_KEY={KEY}\nLOCAL_BASE_URL={}\nLOCAL_CONCURRENCY=3", groq.base), "limits (set): 3 at once; (default): what your own machine can do"),
+        (format!("GROQ_API_KEY={KEY}\nLOCAL_BASE_URL={}\nLOCAL_API_KEY={KEY}\nLOCAL_CONCURRENCY=3", groq.base), "limits (set): 3 at once; (default): what your own machine can do"),
         ("LOCAL_BASE_URL=http://127.0.0.1:9/v1".to_owned(),               "BAD   local: http://127.0.0.1:9 cannot be reached"),
     ];
     for (settings, expected) in rows {

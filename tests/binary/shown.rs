@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{Account, ProviderScript, Script, Step, TOP_MODELS, addresses};
 
 use crate::program::{Program, Serving, UPSTREAM_KEY};
-use crate::upstream::Outside;
+use crate::upstream::{Outside, a_free_day};
 
 const OPERATING: Page = Page {
     file: concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md"),
@@ -68,6 +68,7 @@ async fn s10_8_the_page_shows_what_a_mixed_set_looks_like() {
     let script = Script::new()
         .list(Step::status(200, &[], list))
         .upstream_key(UPSTREAM_KEY)
+        .key(a_free_day())
         .provider(
             "groq",
             ProviderScript::new().account(Account::new("groq", "gsk_another")),

@@ -1,6 +1,7 @@
 //! The outside world of the program under test.
 
-use simulator::{Script, Simulator};
+use serde_json::json;
+use simulator::{Script, Simulator, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -144,4 +145,11 @@ impl Bare {
         let next = tokio::time::timeout(LONG, asked.recv());
         next.await.ok().flatten().expect("it is asked")
     }
+}
+
+/// The key endpoint tells of an account that has bought nothing, two requests into its day.
+pub fn a_free_day() -> Step {
+    let requests = json!({"used": 2, "limit": 50, "remaining": 48});
+    let data = json!({"is_free_tier": true, "limit_remaining": null, "free_model_daily_requests": requests});
+    Step::status(200, &[], json!({"data": data}))
 }
