@@ -80,7 +80,7 @@ async fn s11_8_each_attempt_has_a_line_that_says_how_it_went() {
         (Failure::NoEndpoints.into(),        json!({"ended": "failed",  "first_ms": null, "rests": "gone",      "wait_ms": null,   "status": 404,  "cause": "status",        "scope": "model",   "teaches": false})),
         (Step::stream(StreamFault::Cut, 2),  json!({"ended": "broken",  "first_ms": 0,    "rests": "no",        "wait_ms": null,   "status": 200,  "cause": "cut_short",     "scope": "model",   "teaches": true})),
         (Failure::OkErrorRequest.into(),     json!({"ended": "refused", "first_ms": null, "rests": "no",        "wait_ms": null,   "status": 400,  "cause": "error_inside",  "scope": "request", "teaches": false})),
-        (slow(60_000),                       json!({"ended": "failed",  "first_ms": null, "rests": "no",        "wait_ms": null,   "status": null, "cause": "timeout",       "scope": "model",   "teaches": true})),
+        (slow(60_000),                       json!({"ended": "failed",  "first_ms": null, "rests": "no",        "wait_ms": null,   "status": null, "cause": "late",          "scope": "model",   "teaches": true})),
     ];
     let mut told = Vec::new();
     for (step, expected) in rows.clone() {
@@ -90,7 +90,7 @@ async fn s11_8_each_attempt_has_a_line_that_says_how_it_went() {
         let names = expected.as_object().unwrap().keys();
         let names: Vec<_> = names.skip(1).map(String::as_str).collect();
         told.push(shown(&lines[0], &names));
-        let by_limit = lines[0]["asked"]["cause"] == "timeout";
+        let by_limit = lines[0]["asked"]["cause"] == "late";
         assert_eq!(lines[0]["asked"]["by_limit"], by_limit);
         let failed = expected["ended"] == "failed";
         assert_eq!(lines.len(), if failed { 2 } else { 1 }, "{expected}");
