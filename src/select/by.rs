@@ -67,7 +67,7 @@ impl<'a> By<'a> {
         else {
             return None;
         };
-        (!sticks).then(|| Start {
+        (!sticks).then_some(Start {
             session,
             salt,
             most: cost + parameters.sticky_account,

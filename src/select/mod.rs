@@ -28,13 +28,12 @@ pub use unavailable::{Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
-use crate::learnt::Fades;
 use crate::model::{Candidate, Capability, Offer, Tier};
 use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use headroom::none_lets_through;
-use price::{Price, start};
+use price::{Price, Prices, start};
 use shut::Shut;
 use wants::{Placed, are_met};
 
@@ -110,21 +109,24 @@ pub fn next_quoted<'s>(
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
     let shut = Shut::of(snapshot, known, now);
-    let mut fades = Fades::at(now);
+    let mut prices = Prices::new(snapshot, wants.by, now);
     let ask = |best: Kept<'s>| {
         let begins = wants.by.start(best.cost, best.sticks);
         Next::Ask(start(best.placed(), begins, snapshot, wants, known, now))
     };
     // Those whose account rests are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
-        let order = wants.preference.placed(snapshot, wants.needs);
-        for (at, placed) in order.enumerate() {
-            if round
-                .best
-                .is_some_and(|best| quote.is_no_better(at, best.tier, best.cost))
-            {
-                continue;
-            }
+        let mut order = wants.preference.placed(snapshot, wants.needs);
+        let mut reached = 0;
+        loop {
+            // Who is quoted and not better than the best is passed by unseen.
+            let best = round.best;
+            let passed = best.map_or(0, |best| quote.no_better(reached, best.tier, best.cost));
+            let Some(placed) = order.nth(passed) else {
+                break;
+            };
+            let at = reached + passed;
+            reached = at + 1;
             let candidate = placed.candidate;
             if round.is_decided(placed, wants.by) {
                 break;
@@ -132,7 +134,7 @@ pub fn next_quoted<'s>(
             if shut.has(candidate) != is_shut {
                 continue;
             }
-            let price = quote.of(at, || Price::of(placed, snapshot, wants, &mut fades));
+            let price = quote.of(at, || prices.as_mut().map(|prices| prices.of(placed)));
             // Who is not better than the best is not looked at any further.
             if !round.may_keep(placed, price) {
                 continue;
@@ -168,7 +170,7 @@ pub fn next_quoted<'s>(
             if round.is_decided(placed, wants.by) {
                 break;
             }
-            let price = Price::of(placed, snapshot, wants, &mut fades);
+            let price = prices.as_mut().map(|prices| prices.of(placed));
             round.looks_at(placed, price, snapshot, wants, known, now);
         }
         if let Some(best) = round.best {

@@ -9,7 +9,9 @@ use super::by::{By, Start};
 use super::fate::{Fate, fate};
 use super::wants::Placed;
 use crate::clock::Now;
-use crate::learnt::{Circumstances, Cost, Fades, Sticks, cost_of_one, score};
+use crate::learnt::{
+    Circumstances, Cost, Evidences, Fades, Parameters, Pin, Sticks, cost_of_one, score,
+};
 use crate::model::{Candidate, ModelId};
 use crate::registry::{Knowledge, Snapshot};
 
@@ -21,42 +23,66 @@ pub(super) fn cost_of(
     known: &Knowledge,
     now: Now,
 ) -> Option<Cost> {
-    let cost = cost_at_most(placed, snapshot, wants, &mut Fades::at(now))?;
+    let cost = Prices::new(snapshot, wants.by, now)?.cost(placed);
     Some(cost.at_quota(tight(placed.candidate, snapshot, known, now)))
 }
 
-/// The same if its account's quota were used up, at the moment of `fades`: all that can be told without the registry's lock, as what
-/// is known of attempts is read without one.
-fn cost_at_most(
-    placed: Placed<'_>,
-    snapshot: &Snapshot,
-    wants: Wants<'_>,
-    fades: &mut Fades,
-) -> Option<Cost> {
-    let By::Cost {
-        rank_worth,
-        parameters,
-        pin,
-        ..
-    } = wants.by
-    else {
-        return None;
-    };
-    let Placed {
-        candidate, place, ..
-    } = placed;
-    let circumstances = Circumstances {
-        place,
-        rank_worth,
-        tight: 1.0,
-        sticks: pin.map_or(Sticks::No, |pin| {
-            pin.sticks(candidate, parameters, fades.now())
-        }),
-    };
-    let evidences = snapshot.evidences();
-    Some(evidences.with(candidate.index, |evidence| {
-        cost_of_one(evidence, circumstances, parameters, fades)
-    }))
+/// What a request would cost at one moment if all quotas were used up: all that can be told without the
+/// registry's lock, as what is known of attempts is read without one.
+pub(super) struct Prices<'a> {
+    evidences: &'a Evidences,
+    rank_worth: f64,
+    parameters: &'a Parameters,
+    pin: Option<&'a Pin>,
+    fades: Fades,
+}
+
+impl<'a> Prices<'a> {
+    /// At the candidates of this snapshot; `None` where they are ordered by rank.
+    pub(super) fn new(snapshot: &'a Snapshot, by: By<'a>, now: Now) -> Option<Self> {
+        match by {
+            By::Rank => None,
+            By::Cost {
+                rank_worth,
+                parameters,
+                pin,
+                session: _,
+            } => Some(Self {
+                evidences: snapshot.evidences(),
+                rank_worth,
+                parameters,
+                pin,
+                fades: Fades::at(now),
+            }),
+        }
+    }
+
+    /// At this candidate.
+    pub(super) fn of(&mut self, placed: Placed<'_>) -> Price {
+        let cost = self.cost(placed);
+        Price {
+            least: cost.without_quota(),
+            quota: cost.quota,
+            sticks: cost.session > 0.0,
+        }
+    }
+
+    fn cost(&mut self, placed: Placed<'_>) -> Cost {
+        let Placed {
+            candidate, place, ..
+        } = placed;
+        let (parameters, fades) = (self.parameters, &mut self.fades);
+        let sticks = |pin: &Pin| pin.sticks(candidate, parameters, fades.now());
+        let circumstances = Circumstances {
+            place,
+            rank_worth: self.rank_worth,
+            tight: 1.0,
+            sticks: self.pin.map_or(Sticks::No, sticks),
+        };
+        self.evidences.with(candidate.index, |evidence| {
+            cost_of_one(evidence, circumstances, parameters, fades)
+        })
+    }
 }
 
 /// How near its account's quotas are to being used up, 0 to 1.
@@ -98,21 +124,6 @@ pub(super) struct Price {
 }
 
 impl Price {
-    /// Of a candidate of this snapshot; `None` where it is ordered by rank.
-    pub(super) fn of(
-        placed: Placed<'_>,
-        snapshot: &Snapshot,
-        wants: Wants<'_>,
-        fades: &mut Fades,
-    ) -> Option<Self> {
-        let cost = cost_at_most(placed, snapshot, wants, fades)?;
-        Some(Self {
-            least: cost.without_quota(),
-            quota: cost.quota,
-            sticks: cost.session > 0.0,
-        })
-    }
-
     /// All of it, as tight as its candidate's quota is now.
     pub(super) fn total(
         self,
@@ -143,10 +154,10 @@ pub(super) fn start<'s>(
     if accounts.len() < 2 {
         return best.candidate;
     }
-    let mut fades = Fades::at(now);
+    let mut prices = Prices::new(snapshot, wants.by, now);
     let mut may_be_asked = |candidate| {
         let placed = Placed { candidate, ..best };
-        let price = Price::of(placed, snapshot, wants, &mut fades);
+        let price = prices.as_mut().map(|prices| prices.of(placed));
         let is_cheap = price.is_some_and(|price| {
             price.least <= start.most && price.total(candidate, snapshot, known, now) <= start.most
         });

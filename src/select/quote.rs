@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use super::price::Price;
+use super::Wants;
+use super::price::{Price, Prices};
 use super::wants::Placed;
-use super::{By, Wants};
 use crate::clock::Now;
-use crate::learnt::Fades;
 use crate::model::{Offer, Tier};
 use crate::registry::Snapshot;
 
@@ -24,11 +23,10 @@ impl Quote {
     /// For a request of these wants; empty where they are ordered by rank.
     #[must_use]
     pub fn new(snapshot: &Snapshot, wants: Wants<'_>, now: Now) -> Self {
-        if matches!(wants.by, By::Rank) {
+        let Some(mut work_out) = Prices::new(snapshot, wants.by, now) else {
             return Self::default();
-        }
+        };
         let mut prices = Vec::with_capacity(64);
-        let mut fades = Fades::at(now);
         let mut best: Option<(Option<Tier>, f64)> = None;
         let mut able: Option<(&Arc<Offer>, bool)> = None;
         for placed in wants.preference.placed(snapshot, wants.needs) {
@@ -51,9 +49,7 @@ impl Quote {
                 }
             };
             able = Some((offer, is_able));
-            let price = (is_able && !wants.rules_out(candidate))
-                .then(|| Price::of(placed, snapshot, wants, &mut fades))
-                .flatten();
+            let price = (is_able && !wants.rules_out(candidate)).then(|| work_out.of(placed));
             if let Some(Price { least, .. }) = price {
                 best = Some((tier, best.map_or(least, |(_, before)| before.min(least))));
             }
@@ -68,9 +64,13 @@ impl Quote {
         self.prices.get(at).copied().flatten().or_else(work_out)
     }
 
-    /// Whether the candidate at this place is known not to be cheaper than one of that tier that costs that.
-    pub(super) fn is_no_better(&self, at: usize, tier: Option<Tier>, cost: f64) -> bool {
-        let price = self.prices.get(at).and_then(Option::as_ref);
-        tier == self.tier && price.is_some_and(|price| price.least >= cost)
+    /// How many from this place on are known not to be cheaper than one of that tier that costs that.
+    pub(super) fn no_better(&self, from: usize, tier: Option<Tier>, cost: f64) -> usize {
+        let prices = self.prices.get(from..).unwrap_or_default();
+        let is_no_better = |price: &&Option<Price>| price.is_some_and(|price| price.least >= cost);
+        match tier == self.tier {
+            true => prices.iter().take_while(is_no_better).count(),
+            false => 0,
+        }
     }
 }
