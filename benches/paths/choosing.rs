@@ -83,10 +83,12 @@ pub(super) fn balanced(seen: Known, part: Part) -> Ready {
         .into_iter()
         .flat_map(|took| (0..500).map(move |n| (n, took)))
     {
-        let began = now.steady - took;
-        evidences.teach(index, &parameters, now, |evidence, through| {
+        // Each offer at a moment of its own, which is that of its five accounts.
+        let then = now.plus(Duration::from_millis(index as u64 / 5));
+        let began = then.steady - took;
+        evidences.teach(index, &parameters, then, |evidence, through| {
             evidence.began(through, began);
-            evidence.first_event(through, began, 5000, &parameters, now);
+            evidence.first_event(through, began, 5000, &parameters, then);
         });
     }
     let snapshot = snapshot.with_evidences(evidences);

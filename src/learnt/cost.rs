@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::evidence::Means;
+use super::fading::Fades;
 use super::{Evidence, Parameters, Sticks};
 use crate::clock::Now;
 
@@ -94,8 +95,19 @@ pub fn cost(
     parameters: &Parameters,
     now: Now,
 ) -> Cost {
+    cost_of_one(evidence, circumstances, parameters, &mut Fades::at(now))
+}
+
+/// The same for one of many, all at one moment.
+#[must_use]
+pub fn cost_of_one(
+    evidence: Option<&Evidence>,
+    circumstances: Circumstances,
+    parameters: &Parameters,
+    fades: &mut Fades,
+) -> Cost {
     let means = match evidence {
-        Some(evidence) => evidence.means(parameters, now),
+        Some(evidence) => evidence.means(parameters, fades),
         None => Means::unknown(parameters),
     };
     // How many attempts fail before one succeeds.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Parameters;
-use super::fading::{Fading, fade};
+use super::fading::{Fades, Fading, fade};
 use super::limit::Times;
 use super::silent::Silent;
 use crate::clock::Now;
@@ -208,8 +208,14 @@ impl Evidence {
             && weights.into_iter().all(|weight| weight < NEXT_TO_NOTHING)
     }
 
-    pub(super) fn means(&self, parameters: &Parameters, now: Now) -> Means {
-        let left = self.left_at(now);
+    pub(super) fn means(&self, parameters: &Parameters, fades: &mut Fades) -> Means {
+        let (now, left) = (fades.now(), fades.left(self.at, self.half_life));
+        // Where nothing has broken off, that is so however much of it has faded.
+        let breaks = if self.breaks.sum > 0.0 {
+            self.breaks.faded(self.breaks_left_at(parameters, now))
+        } else {
+            self.breaks
+        };
         let oldest = |silent: &Silent| {
             let age = silent.oldest(now.steady);
             age.map_or(0.0, |age| age.min(LONGEST).as_secs_f64())
@@ -221,7 +227,7 @@ impl Evidence {
                 self.firsts.faded(left),
                 self.failures.faded(left),
                 self.failed_after.faded(left),
-                self.breaks.faded(self.breaks_left_at(parameters, now)),
+                breaks,
                 parameters,
             )
         }

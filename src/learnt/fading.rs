@@ -1,5 +1,7 @@
 //! A sum and its weight that fade with time (spec §11.1).
 
+use crate::clock::Now;
+
 /// What was seen, summed up, and how much of it there is: each time counts 1, or a half where it was
 /// seen through another account.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -11,6 +13,53 @@ pub(super) struct Fading {
 /// What is left of a weight after `elapsed` seconds; between 0 and 1.
 pub(super) fn fade(elapsed_sec: f64, half_life_sec: f64) -> f64 {
     (-elapsed_sec / half_life_sec).exp2()
+}
+
+/// What is left at one moment of what was seen before it. The last answer is kept: all accounts of an offer
+/// learn at the same moments, so one mostly serves them all.
+#[derive(Clone, Copy, Debug)]
+pub struct Fades {
+    now: Now,
+    last: Option<Left>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    since: Now,
+    half_life: f64,
+    left: f64,
+}
+
+impl Fades {
+    /// At this moment.
+    #[must_use]
+    pub fn at(now: Now) -> Self {
+        Self { now, last: None }
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// What is left of a weight of that time; between 0 and 1.
+    #[expect(clippy::float_cmp, reason = "the same question has the same answer")]
+    pub(super) fn left(&mut self, since: Now, half_life_sec: f64) -> f64 {
+        if let Some(last) = self.last
+            && last.since == since
+            && last.half_life == half_life_sec
+        {
+            return last.left;
+        }
+        let left = fade(self.now.since(since).as_secs_f64(), half_life_sec);
+        self.last = Some(Left {
+            since,
+            half_life: half_life_sec,
+            left,
+        });
+        left
+    }
 }
 
 impl Fading {

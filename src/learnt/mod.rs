@@ -18,9 +18,10 @@ mod silent;
 mod tests;
 
 pub use cells::{Cells, Evidences};
-pub use cost::{Circumstances, Cost, cost, cost_at_least};
+pub use cost::{Circumstances, Cost, cost, cost_at_least, cost_of_one};
 pub use evidence::{Evidence, Through, teaches};
+pub use fading::Fades;
 pub use limit::{FirstTokenLimit, first_token_limit};
 pub use parameters::{Order, Parameters};
 pub use rests::Growing;
-pub use session::{Caller, Pin, Pins, Salt, SessionKey, Sticks, starts_on};
+pub use session::{Caller, Pin, Pins, Salt, SessionKey, Sticks, score, starts_on};

@@ -168,7 +168,10 @@ impl Snapshot {
     #[must_use]
     pub fn through_accounts(&self, candidate: &Candidate) -> &[Arc<Candidate>] {
         let all = self.candidates();
-        let is_same = |other: &Arc<Candidate>| other.model() == candidate.model();
+        // The same offer is mostly the same value: that spares comparing its names.
+        let is_same = |other: &Arc<Candidate>| {
+            Arc::ptr_eq(&other.offer, &candidate.offer) || other.model() == candidate.model()
+        };
         let (before, after) = all.split_at_checked(candidate.index).unwrap_or((all, &[]));
         let start = candidate.index - before.iter().rev().take_while(|c| is_same(c)).count();
         let end = candidate.index + after.iter().take_while(|c| is_same(c)).count();

@@ -1,6 +1,6 @@
 //! By what the candidates of a tier are ordered (spec §11.1).
 
-use crate::learnt::{Cost, Order, Parameters, Pin, Salt, SessionKey, cost_at_least};
+use crate::learnt::{Order, Parameters, Pin, Salt, SessionKey, cost_at_least};
 use crate::model::Wish;
 
 /// By what the candidates of a tier are ordered.
@@ -58,7 +58,7 @@ impl<'a> By<'a> {
 
     /// What decides through which account the session starts that would ask the cheapest, which costs that;
     /// `None` where it is the cheapest: there is no session, or the account has answered it.
-    pub(super) fn start(self, cheapest: impl FnOnce() -> Cost) -> Option<Start> {
+    pub(super) fn start(self, cost: f64, sticks: bool) -> Option<Start> {
         let Self::Cost {
             session: Some((session, salt)),
             parameters,
@@ -67,11 +67,10 @@ impl<'a> By<'a> {
         else {
             return None;
         };
-        let cheapest = cheapest();
-        (cheapest.session <= 0.0).then(|| Start {
+        (!sticks).then_some(Start {
             session,
             salt,
-            most: cheapest.total() + parameters.sticky_account,
+            most: cost + parameters.sticky_account,
         })
     }
 }

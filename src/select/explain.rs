@@ -128,7 +128,8 @@ fn start_sessions(found: &mut [(Rank, Awake)], snapshot: &Snapshot, by: By<'_>) 
         if rank.kind > 0 || snapshot.through_accounts(&best.candidate).len() < 2 {
             continue;
         }
-        let Some(start) = by.start(|| best.cost.unwrap_or_default()) else {
+        let sticks = best.cost.is_some_and(|cost| cost.session > 0.0);
+        let Some(start) = by.start(rank.cost, sticks) else {
             continue;
         };
         let may_be_asked = |(_, (rank, other)): &(usize, &(Rank, Awake))| {

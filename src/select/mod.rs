@@ -28,13 +28,12 @@ pub use unavailable::{AGREES, Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
-use crate::learnt::Cost;
 use crate::model::{Candidate, Capability, Offer, Tier};
 use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use headroom::none_lets_through;
-use price::{at_quota, cost_at_most, start, without_quota};
+use price::{Price, Prices, start};
 use shut::Shut;
 use wants::{Placed, are_met};
 
@@ -110,10 +109,24 @@ pub fn next_quoted<'s>(
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
     let mut shut = Shut::default();
+    let mut prices = Prices::new(snapshot, wants.by, now);
+    let ask = |best: Kept<'s>| {
+        let begins = wants.by.start(best.cost, best.sticks);
+        Next::Ask(start(best.placed(), begins, snapshot, wants, known, now))
+    };
     // Those whose account is out are looked at only where nobody else is found, for when they return.
     for is_shut in [false, true] {
-        let order = wants.preference.placed(snapshot, wants.needs);
-        for (at, placed) in order.enumerate() {
+        let mut order = wants.preference.placed(snapshot, wants.needs);
+        let mut reached = 0;
+        loop {
+            // Who is quoted and not better than the best is passed by unseen.
+            let best = round.best;
+            let passed = best.map_or(0, |best| quote.no_better(reached, best.tier, best.cost));
+            let Some(placed) = order.nth(passed) else {
+                break;
+            };
+            let at = reached + passed;
+            reached = at + 1;
             let candidate = placed.candidate;
             if round.is_decided(placed, wants.by) {
                 break;
@@ -121,9 +134,9 @@ pub fn next_quoted<'s>(
             if shut.has(candidate) != is_shut {
                 continue;
             }
-            let cost = quote.of(at, || cost_at_most(placed, snapshot, wants, now));
+            let price = quote.of(at, || prices.as_mut().map(|prices| prices.of(placed)));
             // Who is not better than the best is not looked at any further.
-            if !round.may_keep(placed, cost) {
+            if !round.may_keep(placed, price) {
                 continue;
             }
             is_listed = true;
@@ -133,13 +146,13 @@ pub fn next_quoted<'s>(
             is_able = true;
             if wants.fit(candidate, known) {
                 fits = true;
-                if round.looks_at(placed, cost, snapshot, wants, known, now) {
+                if round.looks_at(placed, price, snapshot, wants, known, now) {
                     shut.look(candidate, snapshot, known, now);
                 }
             }
         }
         if let Some(best) = round.best {
-            return Next::Ask(start(best.placed(), snapshot, wants, known, now));
+            return ask(best);
         }
         if shut.is_empty() || round.has_last() {
             break;
@@ -159,11 +172,11 @@ pub fn next_quoted<'s>(
             if round.is_decided(placed, wants.by) {
                 break;
             }
-            let cost = cost_at_most(placed, snapshot, wants, now);
-            round.looks_at(placed, cost, snapshot, wants, known, now);
+            let price = prices.as_mut().map(|prices| prices.of(placed));
+            round.looks_at(placed, price, snapshot, wants, known, now);
         }
         if let Some(best) = round.best {
-            return Next::Ask(start(best.placed(), snapshot, wants, known, now));
+            return ask(best);
         }
     }
     match round.over_limit {
@@ -181,6 +194,8 @@ struct Kept<'s> {
     tier: Option<Tier>,
     place: u32,
     cost: f64,
+    /// Something of that is taken off for the session's sake.
+    sticks: bool,
 }
 
 impl<'s> Kept<'s> {
@@ -234,16 +249,17 @@ impl<'s> Round<'s> {
     }
 
     /// Whether a candidate may be better than the best, by what it costs at the least.
-    fn may_keep(&self, placed: Placed<'_>, cost: Option<Cost>) -> bool {
-        Kept::gives_way(self.best, placed.tier, without_quota(cost))
+    fn may_keep(&self, placed: Placed<'_>, price: Option<Price>) -> bool {
+        let least = price.map_or(0.0, |price| price.least);
+        Kept::gives_way(self.best, placed.tier, least)
     }
 
-    /// Keeps what comes of an able candidate, with what it would cost if its quota were used up: one that is not
-    /// better than the best is not looked at any further. Answers whether time has to bring it back.
+    /// Keeps what comes of an able candidate of this price; it has none where the order is by rank. Answers
+    /// whether time has to bring it back.
     fn looks_at(
         &mut self,
         placed: Placed<'s>,
-        cost: Option<Cost>,
+        price: Option<Price>,
         snapshot: &Snapshot,
         wants: Wants<'_>,
         known: &Knowledge,
@@ -254,7 +270,7 @@ impl<'s> Round<'s> {
             tier,
             place,
         } = placed;
-        let cost = at_quota(cost, candidate, snapshot, known, now);
+        let cost = price.map_or(0.0, |price| price.total(candidate, snapshot, known, now));
         if !Kept::gives_way(self.best, tier, cost) {
             return false;
         }
@@ -265,6 +281,7 @@ impl<'s> Round<'s> {
                 tier,
                 place,
                 cost,
+                sticks: price.is_some_and(|price| price.sticks),
             },
             fate,
         );

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Wants;
-use super::by::By;
+use super::by::{By, Start};
 use super::fate::{Fate, fate};
 use super::wants::Placed;
 use crate::clock::Now;
-use crate::learnt::{Circumstances, Cost, Sticks, cost, starts_on};
+use crate::learnt::{
+    Circumstances, Cost, Evidences, Fades, Parameters, Pin, Sticks, cost_of_one, score,
+};
 use crate::model::{Candidate, ModelId};
 use crate::registry::{Knowledge, Snapshot};
 
@@ -21,40 +23,66 @@ pub(super) fn cost_of(
     known: &Knowledge,
     now: Now,
 ) -> Option<Cost> {
-    let cost = cost_at_most(placed, snapshot, wants, now)?;
+    let cost = Prices::new(snapshot, wants.by, now)?.cost(placed);
     Some(cost.at_quota(tight(placed.candidate, snapshot, known, now)))
 }
 
-/// The same if its account's quota were used up: all that can be told without the registry's lock, as what
-/// is known of attempts is read without one.
-pub(super) fn cost_at_most(
-    placed: Placed<'_>,
-    snapshot: &Snapshot,
-    wants: Wants<'_>,
-    now: Now,
-) -> Option<Cost> {
-    let By::Cost {
-        rank_worth,
-        parameters,
-        pin,
-        ..
-    } = wants.by
-    else {
-        return None;
-    };
-    let Placed {
-        candidate, place, ..
-    } = placed;
-    let circumstances = Circumstances {
-        place,
-        rank_worth,
-        tight: 1.0,
-        sticks: pin.map_or(Sticks::No, |pin| pin.sticks(candidate, parameters, now)),
-    };
-    let evidences = snapshot.evidences();
-    Some(evidences.with(candidate.index, |evidence| {
-        cost(evidence, circumstances, parameters, now)
-    }))
+/// What a request would cost at one moment if all quotas were used up: all that can be told without the
+/// registry's lock, as what is known of attempts is read without one.
+pub(super) struct Prices<'a> {
+    evidences: &'a Evidences,
+    rank_worth: f64,
+    parameters: &'a Parameters,
+    pin: Option<&'a Pin>,
+    fades: Fades,
+}
+
+impl<'a> Prices<'a> {
+    /// At the candidates of this snapshot; `None` where they are ordered by rank.
+    pub(super) fn new(snapshot: &'a Snapshot, by: By<'a>, now: Now) -> Option<Self> {
+        match by {
+            By::Rank => None,
+            By::Cost {
+                rank_worth,
+                parameters,
+                pin,
+                session: _,
+            } => Some(Self {
+                evidences: snapshot.evidences(),
+                rank_worth,
+                parameters,
+                pin,
+                fades: Fades::at(now),
+            }),
+        }
+    }
+
+    /// At this candidate.
+    pub(super) fn of(&mut self, placed: Placed<'_>) -> Price {
+        let cost = self.cost(placed);
+        Price {
+            least: cost.without_quota(),
+            quota: cost.quota,
+            sticks: cost.session > 0.0,
+        }
+    }
+
+    fn cost(&mut self, placed: Placed<'_>) -> Cost {
+        let Placed {
+            candidate, place, ..
+        } = placed;
+        let (parameters, fades) = (self.parameters, &mut self.fades);
+        let sticks = |pin: &Pin| pin.sticks(candidate, parameters, fades.now());
+        let circumstances = Circumstances {
+            place,
+            rank_worth: self.rank_worth,
+            tight: 1.0,
+            sticks: self.pin.map_or(Sticks::No, sticks),
+        };
+        self.evidences.with(candidate.index, |evidence| {
+            cost_of_one(evidence, circumstances, parameters, fades)
+        })
+    }
 }
 
 /// How near its account's quotas are to being used up, 0 to 1.
@@ -84,55 +112,71 @@ pub fn costs<'s>(
     costs
 }
 
+/// What the walk compares of a cost, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Price {
+    /// All of it but for the quota, and so never more.
+    pub(super) least: f64,
+    /// Of the quota, if that were used up.
+    quota: f64,
+    /// Something is taken off for the session's sake.
+    pub(super) sticks: bool,
+}
+
+impl Price {
+    /// All of it, as tight as its candidate's quota is now.
+    pub(super) fn total(
+        self,
+        candidate: &Candidate,
+        snapshot: &Snapshot,
+        known: &Knowledge,
+        now: Now,
+    ) -> f64 {
+        self.least + self.quota * tight(candidate, snapshot, known, now)
+    }
+}
+
 /// Through which account a session starts that would ask this candidate: of those that may be asked for
 /// the same offer, and cost no more than a warm account is worth, the one that the session's hash says
 /// (spec §11.4). A session that the candidate's account has answered stays there.
 pub(super) fn start<'s>(
     best: Placed<'s>,
+    start: Option<Start>,
     snapshot: &'s Snapshot,
     wants: Wants<'_>,
     known: &Knowledge,
     now: Now,
 ) -> &'s Arc<Candidate> {
+    let Some(start) = start else {
+        return best.candidate;
+    };
     let accounts = snapshot.through_accounts(best.candidate);
     if accounts.len() < 2 {
         return best.candidate;
     }
-    let price = |candidate| {
+    let mut prices = Prices::new(snapshot, wants.by, now);
+    let mut may_be_asked = |candidate| {
         let placed = Placed { candidate, ..best };
-        cost_of(placed, snapshot, wants, known, now).unwrap_or_default()
+        let price = prices.as_mut().map(|prices| prices.of(placed));
+        let is_cheap = price.is_some_and(|price| {
+            price.least <= start.most && price.total(candidate, snapshot, known, now) <= start.most
+        });
+        is_cheap && fate(candidate, snapshot, wants, known, now) == Fate::Awake
     };
-    let Some(start) = wants.by.start(|| price(best.candidate)) else {
-        return best.candidate;
-    };
-    let may_be_asked = |candidate: &&'s Arc<Candidate>| {
-        Arc::ptr_eq(candidate, best.candidate)
-            || (price(candidate).total() <= start.most
-                && fate(candidate, snapshot, wants, known, now) == Fate::Awake)
-    };
-    let of_offer = accounts.iter().filter(may_be_asked).map(|c| &*c.account);
-    let account = starts_on(start.session, of_offer, start.salt);
-    let chosen = account.and_then(|account| accounts.iter().find(|c| *c.account == *account));
-    chosen.unwrap_or(best.candidate)
+    // Scores are cheap: whether one may be asked is found out only of those that would be chosen.
+    let mut chosen: Option<(u64, &Arc<Candidate>)> = None;
+    for candidate in accounts {
+        let score = score(start.session, &candidate.account, start.salt);
+        if chosen.is_none_or(|(before, _)| score >= before)
+            && (Arc::ptr_eq(candidate, best.candidate) || may_be_asked(candidate))
+        {
+            chosen = Some((score, candidate));
+        }
+    }
+    chosen.map_or(best.candidate, |(_, candidate)| candidate)
 }
 
 /// The whole of it; nothing where it is ordered by rank.
 pub(super) fn total(cost: Option<Cost>) -> f64 {
     cost.map_or(0.0, |cost| cost.total())
-}
-
-/// The same but for its quota.
-pub(super) fn without_quota(cost: Option<Cost>) -> f64 {
-    cost.map_or(0.0, |cost| cost.without_quota())
-}
-
-/// The same where its quota is as tight as it is now.
-pub(super) fn at_quota(
-    cost: Option<Cost>,
-    candidate: &Candidate,
-    snapshot: &Snapshot,
-    known: &Knowledge,
-    now: Now,
-) -> f64 {
-    total(cost.map(|cost| cost.at_quota(tight(candidate, snapshot, known, now))))
 }

@@ -1,28 +1,34 @@
 //! What a request would cost at those that may come first, worked out before the registry's lock is taken:
 //! that is most of the work of a choice, and under the lock everybody else would wait for it.
 
-use super::price::{cost_at_most, without_quota};
+use std::sync::Arc;
+
+use super::Wants;
+use super::price::{Price, Prices};
 use super::wants::Placed;
-use super::{By, Wants};
 use crate::clock::Now;
-use crate::learnt::Cost;
-use crate::model::Tier;
+use crate::model::{Offer, Tier};
 use crate::registry::Snapshot;
 
-/// Costs by the places in a request's order, each as if the account's quota were used up; from the first on
-/// as far as the walk would go if all of them were awake. Who is not in it is looked at by the walk itself.
+/// Prices by the places in a request's order; from the first on as far as the walk would go if all of them were
+/// awake. Who has none here is looked at by the walk itself.
 #[derive(Debug, Default)]
-pub struct Quote(Vec<Option<Cost>>);
+pub struct Quote {
+    /// Of those that are able, all of one tier.
+    prices: Vec<Option<Price>>,
+    tier: Option<Tier>,
+}
 
 impl Quote {
     /// For a request of these wants; empty where they are ordered by rank.
     #[must_use]
     pub fn new(snapshot: &Snapshot, wants: Wants<'_>, now: Now) -> Self {
-        if matches!(wants.by, By::Rank) {
+        let Some(mut work_out) = Prices::new(snapshot, wants.by, now) else {
             return Self::default();
-        }
-        let mut costs = Vec::with_capacity(32);
+        };
+        let mut prices = Vec::with_capacity(64);
         let mut best: Option<(Option<Tier>, f64)> = None;
+        let mut able: Option<(&Arc<Offer>, bool)> = None;
         for placed in wants.preference.placed(snapshot, wants.needs) {
             let Placed {
                 candidate,
@@ -33,24 +39,38 @@ impl Quote {
             {
                 break;
             }
-            let able = candidate.offer.capabilities;
-            let can = wants.needs.met_at(&candidate.offer.provider, able)
-                && wants.fit_into(candidate.offer.context_length)
-                && !wants.rules_out(candidate);
-            let cost = can
-                .then(|| cost_at_most(placed, snapshot, wants, now))
-                .flatten();
-            if cost.is_some() {
-                let least = without_quota(cost);
+            let offer = &candidate.offer;
+            // All accounts of an offer can do the same.
+            let is_able = match able {
+                Some((before, is_able)) if Arc::ptr_eq(before, offer) => is_able,
+                Some(_) | None => {
+                    wants.needs.met_at(&offer.provider, offer.capabilities)
+                        && wants.fit_into(offer.context_length)
+                }
+            };
+            able = Some((offer, is_able));
+            let price = (is_able && !wants.rules_out(candidate)).then(|| work_out.of(placed));
+            if let Some(Price { least, .. }) = price {
                 best = Some((tier, best.map_or(least, |(_, before)| before.min(least))));
             }
-            costs.push(cost);
+            prices.push(price);
         }
-        Self(costs)
+        let tier = best.and_then(|(tier, _)| tier);
+        Self { prices, tier }
     }
 
-    /// What the candidate at this place of the order costs, as it is told here or as `work_out` finds it.
-    pub(super) fn of(&self, at: usize, work_out: impl FnOnce() -> Option<Cost>) -> Option<Cost> {
-        self.0.get(at).copied().flatten().or_else(work_out)
+    /// The price of the candidate at this place of the order, as it is told here or as `work_out` finds it.
+    pub(super) fn of(&self, at: usize, work_out: impl FnOnce() -> Option<Price>) -> Option<Price> {
+        self.prices.get(at).copied().flatten().or_else(work_out)
+    }
+
+    /// How many from this place on are known not to be cheaper than one of that tier that costs that.
+    pub(super) fn no_better(&self, from: usize, tier: Option<Tier>, cost: f64) -> usize {
+        let prices = self.prices.get(from..).unwrap_or_default();
+        let is_no_better = |price: &&Option<Price>| price.is_some_and(|price| price.least >= cost);
+        match tier == self.tier {
+            true => prices.iter().take_while(is_no_better).count(),
+            false => 0,
+        }
     }
 }

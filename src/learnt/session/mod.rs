@@ -8,11 +8,11 @@ mod rendezvous;
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 pub use pins::{Pin, Pins, Sticks};
-pub use rendezvous::starts_on;
+pub use rendezvous::{score, starts_on};
 
 use crate::request::Opening;
 
@@ -51,15 +51,16 @@ impl std::fmt::Debug for Salt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKey(u128);
 
-/// The headers that tell a session, the first one first.
-const HEADERS: [&str; 7] = [
-    "x-session-id",
-    "x-claude-code-session-id",
-    "session-id",
-    "session_id",
-    "x-opencode-session",
-    "agent-session-id",
-    "helicone-session-id",
+/// The headers that tell a session, the first one first; as names, since a text would be parsed into one at
+/// each look-up.
+static HEADERS: [HeaderName; 7] = [
+    HeaderName::from_static("x-session-id"),
+    HeaderName::from_static("x-claude-code-session-id"),
+    HeaderName::from_static("session-id"),
+    HeaderName::from_static("session_id"),
+    HeaderName::from_static("x-opencode-session"),
+    HeaderName::from_static("agent-session-id"),
+    HeaderName::from_static("helicone-session-id"),
 ];
 
 /// Who asks, and the session as far as the head of the request tells it. Of fixed size, whatever the
@@ -169,7 +170,7 @@ fn ends(hash: &mut SipHasher13, bytes: &[u8]) {
 /// What the first header that says something says. Of one that came several times the first counts.
 fn named_by(headers: &HeaderMap) -> Option<&[u8]> {
     HEADERS.iter().find_map(|name| {
-        let value = headers.get(*name)?.as_bytes().trim_ascii();
+        let value = headers.get(name)?.as_bytes().trim_ascii();
         (!value.is_empty()).then_some(value)
     })
 }

@@ -47,8 +47,8 @@ impl Pin {
     /// How a candidate belongs to the session.
     #[must_use]
     pub fn sticks(&self, candidate: &Candidate, parameters: &Parameters, now: Now) -> Sticks {
-        let is_late = now.since(self.at).as_secs_f64() > parameters.sticky_for;
-        if is_late || self.account != *candidate.of_account() {
+        let is_late = || now.since(self.at).as_secs_f64() > parameters.sticky_for;
+        if self.account != *candidate.of_account() || is_late() {
             Sticks::No
         } else if self.is_of(candidate) {
             Sticks::Fully

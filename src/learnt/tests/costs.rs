@@ -38,6 +38,33 @@ fn s11_1_what_an_unknown_candidate_costs() {
 }
 
 #[test]
+fn s11_1_one_of_many_costs_what_it_costs_alone() {
+    let mut stories = [(); 4].map(|()| Story::new());
+    let [quick, slow, failing, breaking] = &mut stories;
+    let start = quick.start;
+    for story in [&mut *slow, failing, breaking] {
+        story.start = start;
+    }
+    quick.first(10.0, 1.0);
+    // At the same moment, but of twice the half-life.
+    slow.first(10.0, 60.0);
+    failing.failed(10.0, 1.0);
+    breaking.first(4.0, 1.0);
+    breaking.ended(10.0, true);
+    let (parameters, now) = (quick.parameters, quick.at(70.0));
+    let mut fades = Fades::at(now);
+    for at in [0, 1, 0, 2, 3, 2, 2, 1, 3, 3, 0] {
+        let evidence = Some(&stories[at].evidence);
+        let of_many = cost_of_one(evidence, BARE, &parameters, &mut fades);
+        assert_eq!(of_many, cost(evidence, BARE, &parameters, now), "{at}");
+    }
+    near(stories[0].cost(70.0).first_token, 2.0 / 1.5, "half");
+    let weight = 0.5_f64.sqrt();
+    let slow = (60.0 * weight + 1.5) / (weight + 1.0);
+    near(stories[1].cost(70.0).first_token, slow, "more than that");
+}
+
+#[test]
 fn s11_7_a_cost_in_words() {
     let cost = |place, first_token, failures, quota, breaks, session| Cost {
         place,
