@@ -1,9 +1,9 @@
-//! Who is asked next (spec §4.1, §4.2, §4.1, §4.7, §10.4, §10.5).
+//! Which candidate is asked next (spec §4.1, §4.2, §4.7, §10.4, §10.5).
 //!
-//! Pure: a snapshot, what the request wants, what is known of rests and quotas and `now` go in, a [`Next`] comes
-//! out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and
-//! only as far as it takes: a thousand are usual, and nothing is put together for them. Where they are
-//! ordered by cost, that is until those that follow in the tier cannot be cheaper.
+//! Pure: a snapshot, what the request wants, what is known of rests and quotas, and `now` go in; a [`Next`]
+//! comes out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and only
+//! as far as needed: a thousand are usual, and nothing is collected from them. Where they are ordered by cost,
+//! that is until those that follow in the tier cannot be cheaper.
 
 mod by;
 mod explain;
@@ -38,29 +38,29 @@ use price::{at_quota, cost_at_most, start, without_quota};
 use shut::Shut;
 use wants::{Placed, are_met};
 
-/// Who is asked next, or exactly why there is nobody.
+/// Which candidate is asked next, or exactly why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<'s> {
-    /// The best that is able and awake.
+    /// The best candidate that is able and awake.
     Ask(&'s Arc<Candidate>),
-    /// Nobody is awake, and somebody is being probed or busy: wait for how that ends, or for who wakes.
+    /// None is awake, but one is being probed or busy: wait for how that ends, or for one to wake.
     Wait {
-        /// Until the first of those who rest wakes, or one more may probe an account.
+        /// Until the first resting one wakes, or one more request may probe an account.
         wakes_in: Option<Duration>,
     },
-    /// There is nobody to ask or to wait for.
+    /// There is no candidate to ask or to wait for.
     None(Why),
 }
 
-/// Why there is nobody to ask.
+/// Why there is no candidate to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Able ones are left, and all of them rest: 503 with `Retry-After`.
+    /// Able candidates are left, and all of them rest: 503 with `Retry-After`.
     Resting {
         /// Until the first of them wakes.
         wakes_in: Duration,
     },
-    /// All that are able have been ruled out by this request.
+    /// This request has ruled out every able candidate.
     Exhausted,
     /// No listed model can do this; waiting will not help: 400.
     NoneCapable {
@@ -74,7 +74,7 @@ pub enum Why {
 }
 
 impl<'s> Next<'s> {
-    /// Who is asked, if anybody is.
+    /// The candidate to ask, if there is one.
     #[must_use]
     pub fn candidate(&self) -> Option<&'s Arc<Candidate>> {
         match self {
@@ -84,7 +84,7 @@ impl<'s> Next<'s> {
     }
 }
 
-/// Chooses whom a request asks next.
+/// Chooses the candidate that a request asks next.
 #[must_use]
 pub fn next<'s>(
     snapshot: Option<&'s Snapshot>,
@@ -95,7 +95,7 @@ pub fn next<'s>(
     next_quoted(snapshot, wants, &Quote::default(), known, now)
 }
 
-/// The same, with what was worked out beforehand for the same snapshot and wants.
+/// The same, with the costs worked out beforehand for the same snapshot and wants.
 #[must_use]
 pub fn next_quoted<'s>(
     snapshot: Option<&'s Snapshot>,
@@ -110,7 +110,7 @@ pub fn next_quoted<'s>(
     let mut round = Round::default();
     let (mut is_listed, mut is_able, mut fits) = (false, false, false);
     let mut shut = Shut::default();
-    // Those whose account is out are looked at only where nobody else is found, for when they return.
+    // Candidates whose account is out are looked at only if no other is found, for when they return.
     for is_shut in [false, true] {
         let order = wants.preference.placed(snapshot, wants.needs);
         for (at, placed) in order.enumerate() {
@@ -122,7 +122,7 @@ pub fn next_quoted<'s>(
                 continue;
             }
             let cost = quote.of(at, || cost_at_most(placed, snapshot, wants, now));
-            // Who is not better than the best is not looked at any further.
+            // A candidate that is no better than the best needs no further look.
             if !round.may_keep(placed, cost) {
                 continue;
             }
@@ -174,7 +174,7 @@ pub fn next_quoted<'s>(
     }
 }
 
-/// The cheapest of the first tier that has one of its kind; of two that cost the same the first.
+/// The cheapest of its kind in the first tier that has any; of two that cost the same, the first.
 #[derive(Clone, Copy)]
 struct Kept<'s> {
     candidate: &'s Arc<Candidate>,
@@ -198,7 +198,7 @@ impl<'s> Kept<'s> {
         }
     }
 
-    /// Whether one more of its kind would be kept instead.
+    /// Whether another of its kind would be kept instead.
     fn gives_way(kept: Option<Self>, tier: Option<Tier>, cost: f64) -> bool {
         kept.is_none_or(|kept| kept.tier == tier && cost < kept.cost)
     }
@@ -215,31 +215,31 @@ impl<'s> Kept<'s> {
 struct Round<'s> {
     /// Awake, with headroom, and within reach.
     best: Option<Kept<'s>>,
-    /// Awake, but no connection came about lately: asked last (spec §10.4).
+    /// Awake, but its provider could not be reached lately: asked last (spec §10.4).
     last: Option<Kept<'s>>,
-    /// Awake, but a number that is not certain is used up: asked behind those with headroom.
+    /// Awake, but a number that is not certain is used up: asked after those with headroom.
     behind: Option<Kept<'s>>,
-    /// By itself more than a quota lets through: asked only if that is so of all, as the size is a guess.
+    /// The request alone exceeds a quota: asked only if that is so of all, as its size is a guess.
     over_limit: Option<Kept<'s>>,
-    /// Somebody is probed, or busy.
+    /// Whether a candidate is being probed, or busy.
     waits: bool,
     wakes_in: Option<Duration>,
 }
 
 impl<'s> Round<'s> {
-    /// Whether neither this candidate nor one behind it can be better than the best until now.
+    /// Whether neither this candidate nor a later one can be better than the best so far.
     fn is_decided(&self, placed: Placed<'_>, by: By<'_>) -> bool {
         self.best
             .is_some_and(|best| best.tier != placed.tier || best.cost <= by.at_least(placed.place))
     }
 
-    /// Whether a candidate may be better than the best, by what it costs at the least.
+    /// Whether a candidate may be better than the best, going by the least it can cost.
     fn may_keep(&self, placed: Placed<'_>, cost: Option<Cost>) -> bool {
         Kept::gives_way(self.best, placed.tier, without_quota(cost))
     }
 
-    /// Keeps what comes of an able candidate, with what it would cost if its quota were used up: one that is not
-    /// better than the best is not looked at any further. Answers whether time has to bring it back.
+    /// Keeps what an able candidate means for the request, given what it would cost if its quota were used up; one
+    /// that is no better than the best is skipped. Returns whether only time brings it back.
     fn looks_at(
         &mut self,
         placed: Placed<'s>,
@@ -291,7 +291,7 @@ impl<'s> Round<'s> {
         }
     }
 
-    /// Whether there is somebody to ask, if nobody better is found.
+    /// Whether there is a candidate to ask if none better is found.
     fn has_last(&self) -> bool {
         self.behind.or(self.last).is_some()
     }
@@ -315,7 +315,7 @@ pub fn filtered_out<'s>(
     let needs_something = !needs.capabilities().is_empty();
     let candidates = snapshot.candidates().iter().filter(|c| c.is_listed);
     let mut before: Option<&Arc<Offer>> = None;
-    // The candidates of an offer stand next to each other.
+    // The candidates of an offer are next to each other.
     let offers = candidates
         .take_while(move |_| needs_something)
         .filter(move |candidate| {
@@ -326,7 +326,7 @@ pub fn filtered_out<'s>(
     offers.filter(unable).map(|candidate| &candidate.offer)
 }
 
-/// The prompt is too long for all: the best of the largest, whose tokens are only guessed here.
+/// For a prompt too long for all: the best of the largest models, as the prompt's tokens are only a guess.
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> Option<&'s Offer> {
     let able = || {
         let listed = wants.preference.of(snapshot, wants.needs);

@@ -1,5 +1,5 @@
 //! What a request would cost at a candidate (spec §11.1): the one function by which the walk, `explain`
-//! and the first choice order those of a tier.
+//! and the first choice order the candidates of a tier.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::learnt::{Circumstances, Cost, Sticks, cost, starts_on};
 use crate::model::{Candidate, ModelId};
 use crate::registry::{Knowledge, Snapshot};
 
-/// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank.
+/// What a request would cost at a candidate of this snapshot; `None` if the order is by rank.
 pub(super) fn cost_of(
     placed: Placed<'_>,
     snapshot: &Snapshot,
@@ -25,8 +25,8 @@ pub(super) fn cost_of(
     Some(cost.at_quota(tight(placed.candidate, snapshot, known, now)))
 }
 
-/// The same if its account's quota were used up: all that can be told without the registry's lock, as what
-/// is known of attempts is read without one.
+/// The same as if its account's quota were used up: all that can be told without the registry's lock, which
+/// what is known of attempts does not need.
 pub(super) fn cost_at_most(
     placed: Placed<'_>,
     snapshot: &Snapshot,
@@ -63,8 +63,8 @@ fn tight(candidate: &Candidate, snapshot: &Snapshot, known: &Knowledge, now: Now
     slot.map_or(0.0, |slot| known.ledger.tight(slot, now))
 }
 
-/// What a request would cost at each model now, in seconds, whether that may be asked or not: at the account
-/// where it is least. None where the order is that of the ranking.
+/// What a request would cost at each model now, in seconds, at its cheapest account, whether the model may be
+/// asked or not. Empty if the order is the ranking's.
 #[must_use]
 pub fn costs<'s>(
     snapshot: &'s Snapshot,
@@ -84,9 +84,9 @@ pub fn costs<'s>(
     costs
 }
 
-/// Through which account a session starts that would ask this candidate: of those that may be asked for
-/// the same offer, and cost no more than a warm account is worth, the one that the session's hash says
-/// (spec §11.4). A session that the candidate's account has answered stays there.
+/// The candidate whose account a session starts on, where `best` is the cheapest. Of the accounts that may be
+/// asked for the same offer, and cost no more than a warm account is worth, the session's hash picks one
+/// (spec §11.4). A session that the best candidate's account has answered stays there.
 pub(super) fn start<'s>(
     best: Placed<'s>,
     snapshot: &'s Snapshot,
@@ -116,17 +116,17 @@ pub(super) fn start<'s>(
     chosen.unwrap_or(best.candidate)
 }
 
-/// The whole of it; nothing where it is ordered by rank.
+/// The whole cost; 0 if the order is by rank.
 pub(super) fn total(cost: Option<Cost>) -> f64 {
     cost.map_or(0.0, |cost| cost.total())
 }
 
-/// The same but for its quota.
+/// The same without the quota's part.
 pub(super) fn without_quota(cost: Option<Cost>) -> f64 {
     cost.map_or(0.0, |cost| cost.without_quota())
 }
 
-/// The same where its quota is as tight as it is now.
+/// The same with its quota as tight as it is now.
 pub(super) fn at_quota(
     cost: Option<Cost>,
     candidate: &Candidate,

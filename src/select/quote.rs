@@ -1,5 +1,5 @@
-//! What a request would cost at those that may come first, worked out before the registry's lock is taken:
-//! that is most of the work of a choice, and under the lock everybody else would wait for it.
+//! What a request would cost at the candidates that may come first, worked out before the registry's lock is
+//! taken: it is most of the work of a choice, and under the lock every other request would wait for it.
 
 use super::price::{cost_at_most, without_quota};
 use super::wants::Placed;
@@ -9,13 +9,13 @@ use crate::learnt::Cost;
 use crate::model::Tier;
 use crate::registry::Snapshot;
 
-/// Costs by the places in a request's order, each as if the account's quota were used up; from the first on
-/// as far as the walk would go if all of them were awake. Who is not in it is looked at by the walk itself.
+/// Costs by position in a request's order, each as if the account's quota were used up. They run from the first
+/// as far as the walk would go if all were awake; the walk works out those beyond itself.
 #[derive(Debug, Default)]
 pub struct Quote(Vec<Option<Cost>>);
 
 impl Quote {
-    /// For a request of these wants; empty where they are ordered by rank.
+    /// For a request of these wants; empty if they are ordered by rank.
     #[must_use]
     pub fn new(snapshot: &Snapshot, wants: Wants<'_>, now: Now) -> Self {
         if matches!(wants.by, By::Rank) {
@@ -49,7 +49,7 @@ impl Quote {
         Self(costs)
     }
 
-    /// What the candidate at this place of the order costs, as it is told here or as `work_out` finds it.
+    /// What the candidate at this position costs, as quoted or else as `work_out` finds.
     pub(super) fn of(&self, at: usize, work_out: impl FnOnce() -> Option<Cost>) -> Option<Cost> {
         self.0.get(at).copied().flatten().or_else(work_out)
     }
