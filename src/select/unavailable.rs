@@ -34,7 +34,7 @@ pub struct Unavailable {
     pub out: usize,
     /// Accounts whose key is refused.
     pub keys_refused: usize,
-    /// Providers that answer no request from here.
+    /// Providers that refuse requests from here.
     pub providers: usize,
 }
 
@@ -147,7 +147,7 @@ impl Unavailable {
             (self.out_today,    "account",  ["is out for today", "are out for today"]),
             (self.out,          "account",  ["is out of its quota", "are out of their quota"]),
             (self.keys_refused, "key",      ["is refused", "are refused"]),
-            (self.providers,    "provider", ["answers nobody here", "answer nobody here"]),
+            (self.providers,    "provider", ["refuses requests from here", "refuse requests from here"]),
         ];
         let mut words = Vec::new();
         let mut before = "";
@@ -168,7 +168,7 @@ impl Unavailable {
 /// Ends closer together than this are the same one, stated once as a date and once as a length of time.
 pub const AGREES: Duration = Duration::from_secs(1);
 
-/// The candidate told for all, where an account rules out every able one.
+/// The candidate reported when accounts rule out every able one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruled {
     /// The one that returns first; one with a quota, if there is any.
@@ -302,7 +302,7 @@ mod tests {
             (Unavailable { failing: 1, refused: 3, ..none },         Some("1 model is failing, 3 failed on this request")),
             (Unavailable { refused: 1, ..none },                     Some("1 model failed on this request")),
             (Unavailable { failing: 3, out_today: 2, keys_refused: 1, ..none }, Some("3 models are failing, 2 accounts are out for today, 1 key is refused")),
-            (Unavailable { out_today: 1, out: 2, providers: 1, ..none }, Some("1 account is out for today, 2 are out of their quota, 1 provider answers nobody here")),
+            (Unavailable { out_today: 1, out: 2, providers: 1, ..none }, Some("1 account is out for today, 2 are out of their quota, 1 provider refuses requests from here")),
         ];
         for (count, expected) in rows {
             assert_eq!(count.in_words().as_deref(), expected);
