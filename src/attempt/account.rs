@@ -25,7 +25,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A keyring from one account, given once per key; `None` if it is given not at all.
+    /// A keyring from one account, given once per key; `None` if there is none.
     #[must_use]
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Option<Self> {
         let accounts: Arc<[_]> = accounts.into_iter().map(Arc::new).collect();

@@ -123,7 +123,7 @@ impl Walker {
         // A model that is gone was never really a candidate.
         let gone = failure.rest == Rest::UntilNextList;
         progress.failed |= failure.answer.is_none() && !gone;
-        // That one has no such endpoint is told only if no model that has it said more.
+        // A missing endpoint is reported only if no model that has it said more.
         let says_less = failure.lesson == Some(Lesson::Lacks(Capability::Completions))
             && progress.last.is_some();
         if !gone && !says_less {

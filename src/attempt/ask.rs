@@ -175,7 +175,7 @@ impl Walker {
             Ok(Err(ReadError::Broken)) => Err(broken(Cause::Broken)),
             Ok(Err(ReadError::TooLarge)) => Err(broken(Cause::TooLarge)),
             Ok(Err(ReadError::Packed)) => Err(broken(Cause::NotJson)),
-            // The model was working, only for long: our own limit is no reason for it to rest.
+            // The model was working, and its answer was long: our own limit is no reason for it to rest.
             Err(_) if body.flows() => Err(Failure {
                 rest: Rest::None,
                 ..broken(Cause::Overrun)

@@ -390,7 +390,7 @@ impl Committed {
         let wish = self.heard.wish;
         let failure = &self.walker.in_mid_stream(wish, failure, began);
         let until = self.walker.let_rest(&self.candidate, None, failure, now);
-        // Dropped only now: a request that waits for this place must find it resting.
+        // Dropped only now: a request that waits for this place must find its candidate resting.
         drop(drawn);
         // After the commit every failure is one of these two (spec §5).
         let outcome = match failure.outcome {

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 /// Pieces are joined up to this size, in bytes; a larger one goes out as it is.
 pub(super) const JOINED: usize = 32 * 1024;
 
-/// The first capacity of `open`, in bytes: enough for a stream's first events, and for each later one.
+/// The initial capacity of `open`, in bytes: enough for a stream's first events, and for each later one.
 const OPENED: usize = 2 * 1024;
 
 /// A queue that is empty whenever the client has taken all there is.

@@ -27,13 +27,13 @@ pub(super) struct Progress {
     /// The candidate that gave its session's last answer.
     pub(super) pin: Option<Pin>,
     pub(super) session: Option<SessionKey>,
-    /// Whether the limit on its first token has ended an attempt; it ends only one.
+    /// Whether an attempt was ended by the limit on its first token; only one may be.
     pub(super) has_ended_one: bool,
-    /// What the last model said that is no answer, while every model has done the like.
+    /// The last model's refusal or empty answer; it counts only if every model gave one.
     pub(super) last: Option<LastWord>,
     /// Whether an attempt failed for a reason other than the request.
     pub(super) failed: bool,
-    /// The refusal that an account gave, in the words for a proxy that has no other account.
+    /// An account's refusal, worded for a proxy that has no other account.
     pub(super) told: Option<Refusal>,
     /// Set if it does not wait because too many are ahead of it: how long until its turn would come.
     pub(super) turn_in: Option<Duration>,

@@ -125,7 +125,7 @@ impl Refusal {
 pub(super) struct Walked<'a> {
     /// What was wanted, and what the walk has ruled out.
     pub(super) wants: Wants<'a>,
-    /// The refusal that an account gave, in the words for a proxy that has no other account.
+    /// An account's refusal, worded for a proxy that has no other account.
     pub(super) told: Option<&'a Refusal>,
     /// What the last model said, if each one asked found the request at fault or had nothing to say.
     pub(super) last: Option<LastWord>,
@@ -214,7 +214,7 @@ fn another_may_do_better(
 /// What is told while the accounts rule out every candidate. With several accounts, `why` counts the
 /// reasons; with one, the upstream's own words are repeated, if there are any.
 fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Knowledge, now: Now) -> Refusal {
-    // If it is a quota that returns last, the quota is what is told.
+    // If it is a quota that returns last, the quota is what is reported.
     let rest = known.rest_of(ruled.candidate.of_account(), now);
     let rest = rest.filter(|_| ruled.bucket.is_none());
     let out = rest.and_then(|rest| rest.because.out_of.as_ref());

@@ -46,7 +46,7 @@ struct House {
     asked: Asked,
 }
 
-/// Answers by the script. For a script without answers, nothing listens at the address.
+/// Plays the script. Without answers, nothing listens at the address.
 async fn upstream(played: &Played, asked: &Asked, tasks: &TaskTracker) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -275,7 +275,7 @@ async fn s10_4_only_the_requests_own_failure_ends_a_walk() {
         ];
         assert_eq!(house(&played).await.chat().await, *expected);
     }
-    // An account that is out of credit is told in the upstream's words if it is alone, in ours if not.
+    // An account that is out of credit is reported in the upstream's words if it is alone, in ours if not.
     let alone = [Played {
         account: "openrouter",
         answers: &[CREDIT],

@@ -57,7 +57,7 @@ impl Walker {
         Some(turn)
     }
 
-    /// The request as the queue sees it: it would wait until `until`, within its `budget`.
+    /// The request as the queue sees it: it waits until `until`, within its `budget`.
     pub(super) fn waiter(
         &self,
         request: &ChatRequest,

@@ -237,7 +237,7 @@ impl Walker {
                         drop(learning);
                     }
                     let refusal = self.after(request, failure, claim, &mut progress, attempt);
-                    // Dropped only now: a request that waits for this place must find it resting.
+                    // Dropped only now: a request that waits for this place must find its candidate resting.
                     drop(drawn);
                     if let Some(refusal) = refusal {
                         return Err(refusal);

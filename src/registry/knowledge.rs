@@ -79,7 +79,7 @@ impl Knowledge {
         }
     }
 
-    /// An operator clears: rests and lessons are forgotten, but not what was used and stated.
+    /// Forgets rests and lessons when an operator clears them, but not what was used and stated.
     pub(super) fn forget(&mut self, now: Now) {
         self.rests.clear_all();
         self.ledger.forget_lessons(now);

@@ -217,7 +217,7 @@ impl Kind {
     }
 
     /// The first has looked and found nothing. If what they wait for is now later, those for which that is too late
-    /// are let go.
+    /// are turned away.
     fn waits(&mut self, back: Return, round: u64, now: Now) {
         let earliest = now.plus(back.earliest).steady;
         let first = self.waiting.values().next();

@@ -43,8 +43,8 @@ pub struct Parts {
     /// The places of the offers, in the order of `offers` and in that of `with_tools`. An offer without one has the
     /// first place of its tier.
     pub places: [Vec<Place>; 2],
-    /// The router that the list names as a fallback (spec §2.4): after all but the user's own server, and not a model
-    /// of the list.
+    /// The router that the list names as a fallback (spec §2.4): after all but the user's own server, and not a
+    /// model of the list.
     pub fallback: Option<Offer>,
     /// The accounts; those of one provider are asked in this order.
     pub accounts: Vec<Arc<AccountId>>,

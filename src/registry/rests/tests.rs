@@ -133,7 +133,7 @@ fn s4_7_one_probe_after_a_rest() {
     let later = start.plus(seconds(10));
     let mut rests = Rests::default();
     let nothing = ask(&mut rests, start);
-    assert_eq!(nothing, None, "who never rested needs no probe");
+    assert_eq!(nothing, None, "what never rested needs no probe");
     rests.rest(&model(), because(), Rest::For(seconds(10)), start);
     assert_eq!(rests.standing(&model(), later), Standing::Awake);
     let Some(first) = ask(&mut rests, later) else {
@@ -255,7 +255,7 @@ fn s4_7_one_request_probes_the_model_the_account_and_the_provider_at_once() {
         // which it ends well for
         ("all", |_| true),
         ("account and provider", Subject::is_shared),
-        ("nobody", |_| false),
+        ("none", |_| false),
     ];
     for (who, well) in rows {
         let mut known = Rests::default();
@@ -366,7 +366,7 @@ fn s10_6_a_refused_field_is_remembered_of_its_offer_until_the_next_list() {
         rests.learn_refused(&model(), field(&format!("x{n}")));
     }
     assert_eq!(rests.found_refusing(&model()).len(), 32);
-    assert!(rests.is_empty(), "nobody rests for it");
+    assert!(rests.is_empty(), "nothing rests for it");
 }
 
 #[test]

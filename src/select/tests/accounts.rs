@@ -94,7 +94,7 @@ fn s10_3_offers_in_order_through_each_account_then_the_router_then_the_own_serve
     let (house, needs) = (house(), Needs::default());
     let all = walk(&house, wants(&needs), &Knowledge::default(), now());
     assert_eq!(all, "groq/x groq/x#2 ovh/x groq/y groq/y#2 router local/z");
-    assert_eq!(house.offers().len(), 4, "nobody has an account at mistral");
+    assert_eq!(house.offers().len(), 4, "no account at mistral");
     let pinned = Wants {
         preference: Preference::Only("groq/x"),
         ..wants(&needs)
@@ -227,7 +227,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
     });
     #[rustfmt::skip]
     let rows: [(&[Capability], &str, &str); 5] = [
-        // the request needs     who is asked                    whom it rules out
+        // the request needs     what is asked                   what it rules out
         (&[],                    "a groq/x local/z local/y",      ""),
         (&[Tools],               "a groq/x local/z local/y",      ""),
         (&[Seed],                "groq/x local/z local/y",        "a"),
@@ -316,7 +316,7 @@ fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
     assert!(next.starts_with("wait, Some("), "{next}");
 }
 
-/// What each account is out of, for how many seconds; which account is told.
+/// What each account is out of, for how many seconds; which account is reported.
 type Row<'a> = (
     &'a [(AccountLimit, u64); 5],
     Option<(AccountLimit, &'a str, u64)>,

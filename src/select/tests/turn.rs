@@ -61,7 +61,7 @@ fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_n
     ];
     #[rustfmt::skip]
     let rows: &[Row<'_>] = &[
-        // the rests                                     whom it has ruled out        the first return worth waiting for
+        // the rests                                     what it has ruled out        the first return worth waiting for
         (&[("account groq", OutOf(Minute), 8)],          all_but_groq,                Some(("account groq", 8))),
         (&[("account groq", OutOf(Day), 8)],             all_but_groq,                Some(("account groq", 8))),
         (&[("account groq", OutOf(Quota), 8)],           all_but_groq,                Some(("account groq", 8))),
