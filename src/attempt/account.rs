@@ -1,4 +1,4 @@
-//! An account as the walk asks it: what is known of its provider, its keys, and the way there.
+//! An account as the walk asks it: its provider, its keys, and its upstream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use crate::request::{ChatRequest, Routing};
 use crate::select::Out;
 use crate::upstream::Upstream;
 
-/// An account with all its keys, which are one account's: they share its quota, and one takes another's
-/// place when that is refused (spec §10.1).
+/// An account with all its keys. They share its quota, and when one is refused, another takes its place
+/// (spec §10.1).
 #[derive(Clone, Debug)]
 pub struct Keyring {
-    /// The account under each of its keys; under none where it has none.
+    /// The account with each of its keys in turn; once without a key if it has none.
     accounts: Arc<[Arc<Account>]>,
-    /// Its keys as they rest; none where there is no second one, as the account rests in its place then.
+    /// A subject per key; empty if there is only one, as the account itself then rests in its place.
     keys: Arc<[Subject]>,
 }
 
 impl Keyring {
-    /// A keyring of one account under each of its keys; `None` of an empty one.
+    /// A keyring from one account, given once per key; `None` if there is none.
     #[must_use]
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Option<Self> {
         let accounts: Arc<[_]> = accounts.into_iter().map(Arc::new).collect();
@@ -36,31 +36,31 @@ impl Keyring {
         Some(Self { accounts, keys })
     }
 
-    /// Whose they are.
+    /// The account that the keys belong to.
     #[must_use]
     pub fn id(&self) -> &Arc<AccountId> {
         &self.first().id
     }
 
-    /// The account under the first of them.
+    /// The account with its first key.
     #[must_use]
     pub fn first(&self) -> &Arc<Account> {
         &self.accounts[0]
     }
 
-    /// The account under each of them.
+    /// The account with each of its keys.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.accounts.iter()
     }
 
-    /// The account under this one.
+    /// The account with this key; with its first, if `key` is `None` or not one of its own.
     pub(super) fn under(&self, key: Option<&Subject>) -> &Arc<Account> {
         let place = key.and_then(|key| self.keys.iter().position(|own| own == key));
         let account = place.and_then(|place| self.accounts.get(place));
         account.unwrap_or(self.first())
     }
 
-    /// Which is used, by what is known: none that this walk has found refused.
+    /// The key to use, by what is known; none that this walk has found refused.
     pub(super) fn choose<'a>(
         &'a self,
         known: &Rests,
@@ -70,13 +70,13 @@ impl Keyring {
         known.readiest(self.left(out), now)
     }
 
-    /// Whether one may take a refused one's place.
+    /// Whether another key can replace one that was refused.
     pub(super) fn has_another(&self, known: &Rests, out: &[Out], now: Now) -> bool {
         let next = known.readiest(self.left(out), now);
         next.is_some_and(|key| !matches!(known.standing(key, now), Standing::Resting(_)))
     }
 
-    /// How long until the first of them returns.
+    /// How long until the first key returns.
     pub(super) fn returns_in(&self, known: &Rests, now: Now) -> Duration {
         let first = known.readiest(&*self.keys, now);
         let rest = first.and_then(|key| known.rest_of(key, now));
@@ -89,28 +89,28 @@ impl Keyring {
     }
 }
 
-/// An account that is asked, under one of its keys.
+/// An account as it is asked, with one of its keys.
 #[derive(Clone)]
 pub struct Account {
-    /// Whose it is, and its label.
+    /// Its provider and its label.
     pub id: Arc<AccountId>,
     /// What is known of its provider.
     pub provider: Arc<Provider>,
     /// Its key, where it has one.
     pub key: Option<Secret>,
-    /// Its further keys, which its provider knows too.
+    /// The account's other keys: its provider knows them too, and may echo them.
     pub others: Arc<[Secret]>,
-    /// The way there.
+    /// Where its requests go.
     pub upstream: Upstream,
 }
 
 impl Account {
-    /// An answer of its own less its own keys, whatever the upstream echoes (spec §3.1, §10.6).
+    /// One of its answers with its keys removed, whatever the upstream echoes (spec §3.1, §10.6).
     pub(super) fn without_key(&self, text: Bytes) -> Bytes {
         self.keys().fold(text, without_key)
     }
 
-    /// Whether one of its keys may be in a text.
+    /// Whether a text may contain one of its keys.
     pub(super) fn may_hold_key(&self, text: &[u8]) -> bool {
         self.keys().any(|key| may_hold_key(text, key))
     }
@@ -119,13 +119,13 @@ impl Account {
         self.key.iter().chain(&*self.others)
     }
 
-    /// How far a request influences what serves it there.
+    /// How much the request itself decides what serves it there.
     pub(super) fn routing_of(&self, request: &ChatRequest) -> Routing {
         let is_router = self.provider.is_router(self.key.as_ref());
         request.routing_at(is_router)
     }
 
-    /// What a verdict on an answer of its own depends on.
+    /// What a verdict on one of its answers depends on.
     pub(super) fn asked<'a>(&'a self, model: &'a ModelId, routing: Routing) -> Asked<'a> {
         Asked {
             provider: &self.provider,
@@ -144,7 +144,7 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// The keyrings of all accounts; a clone is the same ones.
+/// The keyrings of all accounts; a clone shares them.
 #[derive(Clone)]
 pub(super) struct Keyrings(Arc<[Keyring]>);
 
@@ -157,7 +157,7 @@ impl Keyrings {
         self.0.iter()
     }
 
-    /// The keys of this account; `None` where it is unknown here.
+    /// The keys of this account; `None` if it is not known here.
     pub(super) fn of(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
         let is_it = |keys: &&Keyring| Arc::ptr_eq(keys.id(), id) || keys.id() == id;
         self.0.iter().find(is_it)

@@ -1,4 +1,4 @@
-//! What follows from a failed attempt: a rest, a lesson, whom it rules out for the request (spec §10.4).
+//! What follows from a failed attempt: a rest, a lesson, what it rules out for the request (spec §10.4).
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,7 +16,7 @@ use crate::telemetry::Attempt;
 use crate::verdict::{AccountLimit, Because, Failure, Lesson, Outcome, Rest, Scope};
 
 impl Walker {
-    /// Draws the consequences of a failure. Only one that is the request's ends the walk.
+    /// Draws the consequences of a failure. Only a failure of the request's own ends the walk.
     pub(super) fn after(
         &self,
         request: &ChatRequest,
@@ -77,7 +77,7 @@ impl Walker {
             }
         }
         match failure.lesson {
-            // Only of what was asked of it.
+            // Only if the request asked for it.
             Some(Lesson::Lacks(capability)) if request.needs.has(capability) => {
                 // Whether there is such an endpoint does not depend on the model.
                 let whose = if capability == Capability::Completions {
@@ -88,26 +88,26 @@ impl Walker {
                 self.registry.learn(whose, capability);
             }
             Some(Lesson::Lacks(_)) | None => {}
-            // Only a success without the field would have shown that.
+            // Only a success without the field would have proved that.
             Some(Lesson::Refuses(_)) => {}
-            // Its window is not what the request is too large for.
+            // It is not the window that the request is too large for.
             Some(Lesson::OverLimit) => {}
             Some(Lesson::TooLong { window }) => {
                 let own = candidate.offer.own_window();
                 let small =
                     window.map_or(own, |named| Some(own.map_or(named, |own| own.min(named))));
                 progress.above_context = progress.above_context.max(small);
-                // One of the hosts behind a model of OpenRouter's says nothing of the others.
+                // One host behind an OpenRouter model says nothing about the others.
                 if let (Some(named), false) = (window, candidate.offer.provider.is_openrouter()) {
                     self.registry.learn_window(candidate.model(), named);
                 }
             }
         }
-        // A model that refuses one request has answered, and so has the account; who was never reached
-        // has told nothing of either.
+        // A model that refuses a request has answered, and so has its account; without a status, neither has
+        // shown anything.
         match (failure.status, failure.rest) {
             (None, _) => {}
-            // What the request brought upon itself says as little.
+            // A failure that the request brought upon itself shows just as little.
             (Some(_), _) if failure.owed => {}
             (Some(_), Rest::None) => claim.is_well(),
             (
@@ -123,7 +123,7 @@ impl Walker {
         // A model that is gone was never really a candidate.
         let gone = failure.rest == Rest::UntilNextList;
         progress.failed |= failure.answer.is_none() && !gone;
-        // That somebody has no such endpoint is told only where nobody who has it said more.
+        // A missing endpoint is reported only if no model that has it said more.
         let says_less = failure.lesson == Some(Lesson::Lacks(Capability::Completions))
             && progress.last.is_some();
         if !gone && !says_less {
@@ -132,7 +132,7 @@ impl Walker {
         None
     }
 
-    /// Of an account with several keys one was refused: whether another takes its place at once.
+    /// One of several keys was refused: whether another replaces it at once.
     fn another_key(&self, claim: &Claim, progress: &mut Progress) -> bool {
         let candidate = claim.candidate();
         let (Some(keys), Some(refused)) = (self.keyring(&candidate.account), claim.key()) else {
@@ -164,7 +164,7 @@ impl Walker {
         }
     }
 
-    /// Log and record learn of a failed attempt.
+    /// Logs and records a failed attempt.
     pub(super) fn tell(
         &self,
         candidate: &Candidate,
@@ -184,7 +184,7 @@ impl Walker {
         attempt.fails(failure.outcome, failure, until);
     }
 
-    /// Lets whom a failure concerns rest, of several keys the one that was asked with; answers until when.
+    /// Rests what a failure concerns (of several keys, the one asked with); returns until when.
     pub(super) fn let_rest(
         &self,
         candidate: &Candidate,
@@ -216,7 +216,7 @@ impl Walker {
         until
     }
 
-    /// What may be shown of a key.
+    /// The part of a key that may be shown.
     fn key_tail(&self, candidate: &Candidate, key: Option<&Subject>) -> Option<String> {
         let keys = self.keyring(&candidate.account)?;
         keys.under(key).key.as_ref()?.tail()
@@ -224,9 +224,9 @@ impl Walker {
 }
 
 impl Walker {
-    /// The failure of an attempt that began then: a candidate's rest that nothing advised grows, unless its
-    /// request's order is the ranking's (spec §11.2). An account's does not: one that is out of a quota is not
-    /// back in seconds.
+    /// The failure of an attempt that began at `began`: an unadvised rest of a model or candidate grows, unless
+    /// the request's order is the ranking's (spec §11.2). An account's does not: a used-up quota is not back
+    /// in seconds.
     fn growing(&self, order: Order, failure: Failure, began: Instant) -> Failure {
         let rest = match (failure.scope, failure.rest, order) {
             (Scope::Model | Scope::Candidate, Rest::Unadvised(ceiling), Order::Balanced) => {
@@ -241,8 +241,8 @@ impl Walker {
         Failure { rest, ..failure }
     }
 
-    /// The same of an answer that had begun: a candidate's break means no rest, as its cost knows of it,
-    /// unless the order is the ranking's.
+    /// The same for an answer that had begun: a model's or candidate's break means no rest, because its cost
+    /// already reflects it, unless the order is the ranking's.
     pub(super) fn in_mid_stream(&self, wish: Wish, failure: Failure, began: Instant) -> Failure {
         let order = self.routing.of(wish);
         match (failure.scope, failure.rest, order) {
@@ -255,8 +255,8 @@ impl Walker {
     }
 }
 
-/// Whom a failure of a candidate concerns, asked with this one of several keys; `None` where it is the
-/// request's own.
+/// What a candidate's failure concerns, where `key` is the one of several keys it was asked with; `None` if
+/// the failure is the request's own.
 fn concerned<'a>(
     candidate: &'a Candidate,
     key: Option<&'a Subject>,

@@ -1,5 +1,5 @@
-//! One candidate is asked, and its answer read until it has really begun to speak. What it is asked is
-//! the affair of `fields`.
+//! Asks one candidate and reads its answer until it has really begun. The request body is made in
+//! `fields`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +26,12 @@ use crate::sse::{Data, Event, Framer};
 use crate::upstream::{AnswerBody, Answered, ReadError, SendError, read_body};
 use crate::verdict::{Cause, Failure, Rest};
 
-/// How long the body of an error answer is waited for: the status says the most of it.
+/// How long to wait for the body of an error answer; its status already says most of what matters.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Walker {
-    /// Asks one candidate with this body. Its limits run from the moment there is a connection: the wait
-    /// for one has a limit of its own, and nothing to do with the model (spec §4.6).
+    /// Asks one candidate with this body. Its time limits run from the moment there is a connection:
+    /// connecting has its own limit and says nothing about the model (spec §4.6).
     pub(super) async fn ask_with(
         &self,
         asking: Asking<'_>,
@@ -115,7 +115,7 @@ impl Walker {
             .classify(heard.asked(), status, &heard.headers, body, cause, heard.at)
     }
 
-    /// Reads a plain answer whole: a 200 is no success before that.
+    /// Reads a plain answer to its end: a 200 alone is not yet a success.
     async fn plain(
         &self,
         heard: &Heard,
@@ -126,7 +126,7 @@ impl Walker {
         self.judged(heard, without_heartbeat(&body))
     }
 
-    /// A plain answer, if that is what the body is.
+    /// The body as a plain answer, or why it is not one.
     fn judged(&self, heard: &Heard, body: Bytes) -> Result<PlainAnswer, Failure> {
         let body = match heard.mender() {
             Some(mut mender) => mender.plain(body),
@@ -151,8 +151,8 @@ impl Walker {
         }
     }
 
-    /// The whole body of a plain answer. `PLAIN_TIMEOUT_SEC`, where it is set, bounds it alone;
-    /// else `STREAM_IDLE_TIMEOUT_SEC` each silence, and `REQUEST_BUDGET_SEC` the whole.
+    /// The whole body of a plain answer. If `PLAIN_TIMEOUT_SEC` is set, it is the only limit; otherwise
+    /// `STREAM_IDLE_TIMEOUT_SEC` limits each silence and `REQUEST_BUDGET_SEC` the whole.
     async fn whole(
         &self,
         heard: &Heard,
@@ -175,7 +175,7 @@ impl Walker {
             Ok(Err(ReadError::Broken)) => Err(broken(Cause::Broken)),
             Ok(Err(ReadError::TooLarge)) => Err(broken(Cause::TooLarge)),
             Ok(Err(ReadError::Packed)) => Err(broken(Cause::NotJson)),
-            // It was well, and long: our own limit is no reason to rest the model.
+            // The model was working, and its answer was long: our own limit is no reason for it to rest.
             Err(_) if body.flows() => Err(Failure {
                 rest: Rest::None,
                 ..broken(Cause::Overrun)
@@ -184,7 +184,7 @@ impl Walker {
         }
     }
 
-    /// The verdict on an error inside a 200: as the status it stands for would be.
+    /// The verdict on an error inside a 200: the same as for the status it stands for.
     pub(super) fn error_inside(
         &self,
         heard: &Heard,
@@ -217,7 +217,7 @@ impl Walker {
                 let carries = event.data() != Data::None;
                 if carries || event.is_comment() {
                     events += u64::from(carries);
-                    // In one piece: many small ones would take many times their bytes.
+                    // One buffer: many small pieces would take many times their size.
                     held.extend_from_slice(&heard.account.without_key(event.raw));
                 }
                 if let Some(Began { finished, silent }) = began {
@@ -251,8 +251,8 @@ impl Walker {
                 Some(Err(_)) => return Err(broken(Cause::Broken)),
                 None => {
                     if let Some(last) = framer.finish() {
-                        // Nothing follows it, so even a useful one is no answer; an error in it
-                        // still says whose fault it is.
+                        // Nothing follows it, so even a useful event is not an answer; an error still
+                        // says whose fault it is.
                         self.look(&heard, &last)?;
                         return self.bare(heard, &last, wants_usage);
                     }
@@ -262,7 +262,7 @@ impl Walker {
         }
     }
 
-    /// What came as it is, although under the name of a stream: an error, or a plain answer.
+    /// A body that claims to be a stream but is not made of events: an error, or a plain answer.
     fn bare(&self, heard: Heard, rest: &Event, wants_usage: bool) -> Result<StreamAnswer, Failure> {
         match self.judged(&heard, without_heartbeat(&rest.raw)) {
             Ok(plain) => Ok(StreamAnswer::of(plain, heard, wants_usage)),
@@ -273,7 +273,7 @@ impl Walker {
         }
     }
 
-    /// Looks at an event before the commit: how the answer begins with it, if it does.
+    /// Looks at an event before the commit: how the answer begins, if it begins with this event.
     fn look(&self, heard: &Heard, event: &Event) -> Result<Option<Began>, Failure> {
         let broken = |cause| Err(self.rules.broken(Some(heard.status), cause));
         let began = |finished, silent| Ok(Some(Began { finished, silent }));
@@ -295,7 +295,7 @@ impl Walker {
 }
 
 impl StreamAnswer {
-    /// A plain answer as the stream it stands for.
+    /// Turns a plain answer into the stream that was asked for.
     fn of(plain: PlainAnswer, heard: Heard, wants_usage: bool) -> Self {
         let events = as_stream(&plain.body, wants_usage);
         let mut framer = Framer::new(events.len());
@@ -309,7 +309,7 @@ impl StreamAnswer {
             dropped: plain.dropped,
             body: AnswerBody::ended(),
             framer,
-            // It was mended whole.
+            // The plain answer was mended as a whole.
             mender: None,
             held: Bytes::new(),
             events: 0,
@@ -323,7 +323,7 @@ impl StreamAnswer {
     }
 }
 
-/// What the head of a good answer says of quotas. `OpenRouter`'s says nothing, and costs no look.
+/// What the headers of a good answer say about quotas. `OpenRouter`'s say nothing, so nothing is searched.
 fn quota(heard: &Heard) -> Vec<Correction> {
     let provider = &heard.account.id.provider;
     if provider.is_openrouter() {
@@ -336,12 +336,12 @@ fn quota(heard: &Heard) -> Vec<Correction> {
 struct Began {
     /// It has a finish reason already.
     finished: bool,
-    /// That is all there is.
+    /// There is nothing else in it.
     silent: bool,
 }
 
-/// Whether an answer claims to be a stream. An upstream that names no type is believed to send
-/// what it was asked for.
+/// Whether an answer claims to be a stream. An upstream that names no type is taken to send what it was
+/// asked for.
 fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_none_or(|value| {
         value

@@ -1,5 +1,5 @@
-//! One attempt's question, as all its steps carry it: the first time a candidate is asked, the second
-//! time, and when its answer is judged.
+//! What one attempt asks, carried through all its steps: the first request, the second, and the verdict on
+//! the answer.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::model::Candidate;
 use crate::registry::Drawn;
 use crate::request::ChatRequest;
 
-/// Who is asked what.
+/// What is asked of which candidate.
 #[derive(Clone, Copy)]
 pub(super) struct Asking<'a> {
     pub(super) candidate: &'a Arc<Candidate>,
@@ -18,6 +18,6 @@ pub(super) struct Asking<'a> {
     pub(super) request: &'a ChatRequest,
     pub(super) request_id: &'a Arc<str>,
     pub(super) drawn: &'a Drawn,
-    /// Told once there is a connection and the request goes out.
+    /// Notified once there is a connection and the request goes out.
     pub(super) sent: &'a Notify,
 }

@@ -28,8 +28,7 @@ use crate::telemetry::{Attempt, Ending, RequestRecord};
 use crate::upstream::AnswerBody;
 use crate::verdict::{Cause, Failure, Outcome, Rest, Scope};
 
-/// How long, and how far, an upstream is read on after its `[DONE]`, so that its connection
-/// can serve again.
+/// How long, and how far, to read on after an upstream's `[DONE]`, so that its connection can be reused.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
 
@@ -40,13 +39,13 @@ const LOOKS: u8 = 2;
 /// Events that come closer together than this go out together.
 const BURST: Duration = Duration::from_millis(1);
 
-/// A stream on its way to the client. Whole events go on as they come; dropping it drops the
+/// A stream on its way to the client. Whole events are passed on as they arrive; dropping it drops the
 /// upstream's connection.
 pub struct Committed {
     walker: Arc<Walker>,
     candidate: Arc<Candidate>,
     heard: Box<Heard>,
-    /// Before the record: it ends first.
+    /// Declared before the record, so that it is dropped first.
     attempt: Option<Attempt>,
     record: RequestRecord,
     /// What it draws from quotas; `None` once it has ended.
@@ -60,19 +59,19 @@ pub struct Committed {
     rendering: Rendering,
     ready: Outgoing,
     idle: Idle,
-    /// When bytes were last handed on: until the next poll the client is who is slow.
+    /// When bytes were last handed on: until the next poll, any delay is the client's.
     handed: Option<Instant>,
     /// When something was last handed on.
     flowing: Option<Instant>,
-    /// How often the upstream was looked at in vain since it last brought something.
+    /// How many looks have found nothing since the upstream last brought something.
     looks: u8,
-    /// A finish reason has gone by.
+    /// Whether a finish reason has gone by.
     finished: bool,
 }
 
 impl StreamAnswer {
-    /// The point of no return: from here on the client gets this stream and no other. In each
-    /// `keepalive` of silence it hears that it is alive.
+    /// The point of no return: from here on the client gets this stream and no other. After each `keepalive`
+    /// of silence it is told that the stream is alive.
     #[must_use]
     pub fn commit(
         self,
@@ -109,7 +108,7 @@ impl StreamAnswer {
             finished: self.finished,
         };
         committed.take_held(self.held, self.events);
-        // The chunk of the first useful event may hold more of them.
+        // The chunk with the first useful event may hold more events.
         committed.take_events();
         committed
     }
@@ -138,7 +137,7 @@ impl Committed {
                 }
                 Poll::Ready(Some(Err(_))) => self.upstream_ended(Cause::Broken),
                 Poll::Ready(None) => {
-                    // Half an event behind a finish reason takes nothing from the answer.
+                    // Half an event after a finish reason takes nothing from the answer.
                     let last = self.framer.finish();
                     if let Some(last) = last.filter(|last| !self.finished || is_whole(last)) {
                         self.take_fresh(last);
@@ -147,8 +146,8 @@ impl Committed {
                 }
                 Poll::Pending if !self.ready.is_empty() => {
                     if body.is_handed_on() && self.is_burst() && self.looks < LOOKS {
-                        // hyper hands a body on chunk by chunk: the next one may lie there already,
-                        // and costs a turn of its task instead of a write of ours.
+                        // hyper hands a body on chunk by chunk: the next may be there already, and getting it costs
+                        // a turn of hyper's task, which is less than another write of ours.
                         self.looks += 1;
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
@@ -167,7 +166,7 @@ impl Committed {
         }
     }
 
-    /// Whether something was handed on only just now.
+    /// Whether something was handed on only a moment ago.
     fn is_burst(&self) -> bool {
         self.flowing.is_some_and(|last| last.elapsed() < BURST)
     }
@@ -180,7 +179,7 @@ impl Committed {
         Some(next)
     }
 
-    /// Takes what was held back until the commit. The key is out of it already.
+    /// Takes what was held back until the commit. Keys have been removed from it already.
     fn take_held(&mut self, held: Bytes, events: u64) {
         if let Rendering::AsItCame(_) = self.rendering {
             self.record.emitted(events);
@@ -203,7 +202,7 @@ impl Committed {
         }
     }
 
-    /// Takes an event that has just come, mended where that is needed.
+    /// Takes an event that has just arrived, and mends it if need be.
     fn take_fresh(&mut self, event: Event) {
         let Some(mender) = &mut self.mender else {
             return self.take(event);
@@ -221,14 +220,13 @@ impl Committed {
     fn take(&mut self, mut event: Event) {
         let is_translated = matches!(self.rendering, Rendering::Translated { .. });
         if is_translated {
-            // A translation may seal a text: then nobody finds a key in it.
+            // A translation may encode a text so that a key in it can no longer be found.
             event.raw = self.without_key(event.raw);
             self.ready.make_room();
         }
         let start = self.ready.open().len();
         match event.data() {
-            // A comment is no event, and no sign of progress; other events without data are
-            // nobody's.
+            // A comment is not an event, nor a sign of progress; other events without data are dropped.
             Data::None => {
                 if self.idle.is_over() {
                     return self.upstream_ended(Cause::Idle);
@@ -269,11 +267,11 @@ impl Committed {
         }
     }
 
-    /// An error came as an event.
+    /// The upstream sent an error as an event.
     fn said_error(&mut self, error: UpstreamError, body: Bytes) {
         let walker = &self.walker;
         let failure = walker.error_inside(&self.heard, &error, &body);
-        // The model took the request and then failed, whatever it says of it (spec §5).
+        // The model took the request and then failed, whatever it calls that (spec §5).
         let failure = match failure.scope {
             Scope::Model | Scope::Candidate if failure.owed || failure.rest != Rest::None => {
                 failure
@@ -301,8 +299,8 @@ impl Committed {
         self.record.emitted(1);
     }
 
-    /// Strikes the key out of what has been rendered from `start` on: a translation also puts
-    /// together what came in pieces.
+    /// Removes keys from what has been rendered from `start` on: a translation also joins what came in
+    /// pieces.
     fn search(&mut self, start: usize) {
         let open = self.ready.open();
         let rendered = open.get(start..).unwrap_or_default();
@@ -321,7 +319,7 @@ impl Committed {
         self.heard.account.without_key(raw)
     }
 
-    /// No more will come. After a finish reason that is an end, before it a failure.
+    /// The upstream sends no more: a proper end after a finish reason, a failure before it.
     fn upstream_ended(&mut self, cause: Cause) {
         if self.body.is_none() {
             return;
@@ -333,7 +331,7 @@ impl Committed {
         }
     }
 
-    /// The upstream has said all it had to say; `end` is how it said so.
+    /// The upstream has ended its stream properly; `end` is the event it did so with, if any.
     fn succeed(&mut self, end: Option<Bytes>) {
         let end = end.unwrap_or_else(|| self.rendering.done());
         self.forward(end);
@@ -354,7 +352,7 @@ impl Committed {
         self.record.ends(Ending::Answered { status: 200 });
     }
 
-    /// Ends the stream, if it has not ended, because the proxy has to: nobody's failure.
+    /// Ends the stream, if it has not ended, because the proxy has to; this is no candidate's failure.
     /// `error` is the error's body in OpenAI's shape, and `code` its code.
     pub fn cut_off(&mut self, error: &Bytes, code: &'static str) {
         if self.finished {
@@ -392,7 +390,7 @@ impl Committed {
         let wish = self.heard.wish;
         let failure = &self.walker.in_mid_stream(wish, failure, began);
         let until = self.walker.let_rest(&self.candidate, None, failure, now);
-        // Who waits for its place finds it at rest.
+        // Dropped only now: a request that waits for this place must find its candidate resting.
         drop(drawn);
         // After the commit every failure is one of these two (spec §5).
         let outcome = match failure.outcome {
@@ -423,7 +421,7 @@ impl Committed {
     }
 }
 
-/// Whether an event says what it means, although its end is missing.
+/// Whether an event is complete although the end of its frame is missing.
 fn is_whole(event: &Event) -> bool {
     match event.data() {
         Data::None | Data::Done => true,
@@ -431,7 +429,7 @@ fn is_whole(event: &Event) -> bool {
     }
 }
 
-/// What the client reads when the upstream gave no words of its own.
+/// What the client reads if the upstream said nothing itself.
 fn in_words(cause: Cause) -> &'static str {
     match cause {
         Cause::Idle | Cause::Timeout => "the model fell silent in the middle of its answer",

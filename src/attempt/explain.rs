@@ -1,10 +1,10 @@
-//! A dry run of the walk: what would become of a request now. Nothing is asked, nothing claimed.
+//! A dry run of the walk: what would happen to a request now. Nothing is asked, nothing claimed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Refusal;
-use super::refusal::{Walked, nobody_left};
+use super::refusal::{Walked, none_left};
 use super::walk::Walker;
 use crate::clock::Now;
 use crate::config::ModelField;
@@ -14,28 +14,28 @@ use crate::registry::{InLine, Knowledge, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::{Awake, LeftOut, Next, Why, awake, left_out, next};
 
-/// What would become of a request.
+/// What would happen to a request.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     /// In a word: `candidates`, `waiting`, `probing`, `all_cooling`, `account_resting`, `exhausted`,
     /// `none_capable`, `not_listed`, `no_snapshot`.
     pub selection: &'static str,
-    /// How long it would wait for its turn, at the least, where there is nobody to ask before that.
+    /// How long, at least, it would wait for its turn, if no candidate can be asked before.
     pub waits: Option<Duration>,
-    /// Who would be asked, in this order.
+    /// The candidates that would be asked, in this order.
     pub candidates: Vec<Awake>,
-    /// Who would not, and why.
+    /// The candidates that would not, and why.
     pub left_out: Vec<(Arc<Candidate>, LeftOut)>,
-    /// How many of the candidates would be asked at the most.
+    /// How many of the candidates would be asked at most.
     pub max_attempts: usize,
-    /// What its `model` counts for.
+    /// How its `model` field is treated.
     pub model_field: ModelField,
-    /// What it would be told at once, where there is nobody to ask or to wait for.
+    /// What it would be told at once, if there is no candidate to ask or to wait for.
     pub refusal: Option<Refusal>,
 }
 
 impl Walker {
-    /// What would become of this request of a session, by what is `known` now and who is before it `in_line`.
+    /// What would happen to this request of a session, by what is `known` now and what is ahead of it `in_line`.
     #[must_use]
     pub fn explain(
         &self,
@@ -54,7 +54,7 @@ impl Walker {
             unreached: None,
             attempts: &[],
         };
-        let nobody = || nobody_left(snapshot, walked, known, now).err();
+        let refused = || none_left(snapshot, walked, known, now).err();
         let next = next(snapshot, wants, known, now);
         let turn = match (snapshot, &next) {
             (Some(list), Next::None(Why::Resting { .. } | Why::Exhausted)) => {
@@ -74,8 +74,8 @@ impl Walker {
             }
             Next::None(Why::NotListed) => ("not_listed", Some(Refusal::ModelNotFound)),
             Next::None(Why::NoSnapshot) => ("no_snapshot", Some(Refusal::NotReady)),
-            Next::None(Why::Exhausted) => ("exhausted", nobody()),
-            Next::None(Why::Resting { .. }) => match nobody() {
+            Next::None(Why::Exhausted) => ("exhausted", refused()),
+            Next::None(Why::Resting { .. }) => match refused() {
                 refusal @ Some(Refusal::AllUnavailable { .. }) => ("all_cooling", refusal),
                 refusal => ("account_resting", refusal),
             },

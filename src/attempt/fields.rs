@@ -1,7 +1,7 @@
-//! What a candidate is asked: the client's body as far as its provider takes it, and once more without
-//! a field that the answer says is unknown there (spec §10.6).
+//! What a candidate is sent: the client's body without the fields that its provider does not take. If the
+//! answer says that another field is unknown, it is asked once more without that one (spec §10.6).
 //!
-//! It is one attempt all the same: the log's DEBUG line `field_refused` tells of the second time.
+//! Both requests are one attempt; the log's DEBUG line `field_refused` marks the second.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ use crate::surface::LARGE;
 use crate::telemetry::Attempt;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
 
-/// What is known of an offer by what it answered, beside what lists and rows say.
+/// What an offer's answers have taught, beyond what lists and rows say.
 #[derive(Clone)]
 struct Known {
     able: Capabilities,
@@ -72,7 +72,7 @@ impl Walker {
                     }
                     _ => return Err(Unanswered::Failed(failure)),
                 },
-                // It was reached before, and what it said then counts.
+                // It was reached the first time, and what it said then counts.
                 (Err(Unanswered::Unreached(_)), Some((_, failure))) => {
                     drawn.refund();
                     return Err(Unanswered::Failed(failure));
@@ -92,7 +92,7 @@ impl Walker {
         }
     }
 
-    /// What an offer has taught. OpenRouter's get the body as it came, whatever they teach.
+    /// What an offer has taught. OpenRouter's offers get every field, whatever they teach.
     fn known(&self, candidate: &Candidate) -> Known {
         let learnt = |known: &Rests| Known {
             able: known.abilities(candidate),
@@ -108,7 +108,7 @@ impl Walker {
     }
 }
 
-/// What is sent, and what was left out of it.
+/// The body to send, and what was left out of it.
 async fn body_for(asking: Asking<'_>, known: &Known) -> (UpstreamBody, Dropped) {
     let Asking {
         candidate,
@@ -127,12 +127,12 @@ async fn body_for(asking: Asking<'_>, known: &Known) -> (UpstreamBody, Dropped) 
     let (account, known) = (Arc::clone(account), known.clone());
     let (own, of) = (request.clone(), Arc::clone(offer));
     let made = tokio::task::spawn_blocking(move || make(&own, &of, &account, &known)).await;
-    // There is no rewriting that fails; what came is better than nothing.
+    // Rewriting itself cannot fail; if its task does, the client's own body is better than none.
     made.unwrap_or_else(|_| (request.body_as_it_came(&offer.id), Dropped::default()))
 }
 
-/// What a refusal teaches beyond its verdict, where it says that the name of a field is unknown. The
-/// legacy endpoint tells little of the model, and who has to rest for it has another trouble.
+/// Adds to a verdict the lesson of a refusal that calls a field unknown. The legacy endpoint says little
+/// about the model, and a failure that calls for a rest has another cause: neither teaches this.
 pub(super) fn taught(
     failure: Failure,
     heard: &Heard,

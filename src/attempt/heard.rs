@@ -1,4 +1,4 @@
-//! What an answer is judged by, beside its body: who gave it to which request, and its head.
+//! What an answer is judged by, besides its body: the candidate, the request, and the answer's head.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::provider::Asked;
 use crate::request::{Endpoint, Routing};
 use crate::upstream::AnswerBody;
 
-/// What an answer is judged by, beside its body.
+/// What an answer is judged by, besides its body.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
     pub(super) candidate: Arc<Candidate>,
@@ -22,11 +22,11 @@ pub(super) struct Heard {
     pub(super) routing: Routing,
     pub(super) wish: Wish,
     pub(super) endpoint: Endpoint,
-    /// Where its provider's answers have to be mended: what missing ids are made of.
+    /// What missing ids are made of; `None` if its provider's answers need no mending.
     mends: Option<Arc<str>>,
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// When its head arrived: its `Date` is of this moment.
+    /// When its head arrived, which is the moment its `Date` refers to.
     pub(super) at: Now,
 }
 
@@ -55,18 +55,18 @@ impl Heard {
         (heard, body)
     }
 
-    /// Whom the attempt asked, for the verdict.
+    /// What was asked, for the verdict.
     pub(super) fn asked(&self) -> Asked<'_> {
         self.account.asked(&self.candidate.offer.id, self.routing)
     }
 
-    /// What mends the answer from its beginning on; `None` where it goes on as it came (spec §10.6).
+    /// Mends the answer from its beginning on; `None` if it is passed on unchanged (spec §10.6).
     pub(super) fn mender(&self) -> Option<Box<Mender>> {
         let seed = self.mends.as_deref()?;
         Some(Box::new(Mender::new(seed)))
     }
 
-    /// What still counts once the answer flows: the head spoke of its beginning.
+    /// What still counts in mid-stream: the other headers were about the beginning.
     pub(super) fn in_mid_stream(self) -> Self {
         let date = self.headers.get(DATE).cloned();
         let headers = date.into_iter().map(|date| (DATE, date)).collect();

@@ -1,4 +1,4 @@
-//! Measures silence within a stream: the upstream's, and what of it the client has to sit through.
+//! Measures silence in a stream: the upstream's, and how much of it the client has to sit through.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -16,15 +16,15 @@ pub(super) enum Silence {
     Over,
 }
 
-/// Runs out when nothing was heard for a while. Hearing something is cheap: the one timer moves
+/// Runs out when nothing has been heard for a while. Hearing something is cheap: the one timer is moved
 /// only when it fires.
 #[derive(Debug)]
 pub(super) struct Idle {
     limit: Duration,
-    /// How long the client is left without a word; `None` for ever.
+    /// How long the client is left without a sign of life; `None` is for ever.
     period: Option<Duration>,
     heard: Instant,
-    /// When the client was last told that the stream is alive; before `heard` it says nothing.
+    /// When the client was last told that the stream is alive; it counts only if later than `heard`.
     told: Instant,
     timer: Pin<Box<Sleep>>,
 }
@@ -42,7 +42,7 @@ impl Idle {
         }
     }
 
-    /// The clock stood still since `since`: nobody listened.
+    /// Does not count the time since `since`: nobody was listening.
     pub(super) fn forgive(&mut self, since: Instant) {
         self.heard += since.elapsed();
     }

@@ -1,4 +1,4 @@
-//! What an attempt teaches of its candidate (spec §11.1).
+//! What an attempt teaches about its candidate (spec §11.1).
 
 use std::time::Instant;
 
@@ -7,8 +7,8 @@ use crate::learnt::{Evidence, Evidences, Parameters, Through};
 use crate::model::Candidate;
 use crate::registry::Snapshot;
 
-/// One attempt, from its beginning to its end. One that is dropped before it has brought anything has
-/// taught nothing: its client left, the way was closed, or what failed was not the candidate.
+/// One attempt, from its beginning to its end. If it is dropped before it has brought anything, it teaches
+/// nothing: the client left, there was no connection, or the candidate was not what failed.
 #[derive(Debug)]
 pub(super) struct Learning {
     evidences: Evidences,
@@ -38,7 +38,7 @@ impl Learning {
         learning
     }
 
-    /// Its stream has begun, to a prompt of about so many tokens.
+    /// Its stream has begun; the prompt had about this many tokens.
     pub(super) fn first_event(&mut self, prompt_tokens: u64) {
         self.is_silent = false;
         let (began, parameters) = (self.began, self.parameters);
@@ -47,7 +47,7 @@ impl Learning {
         });
     }
 
-    /// Its plain answer is here, whole.
+    /// Its plain answer has arrived in full.
     pub(super) fn plain_answer(mut self) {
         self.is_silent = false;
         let (began, parameters) = (self.began, self.parameters);
@@ -56,14 +56,14 @@ impl Learning {
         });
     }
 
-    /// It has failed before it brought anything, by its candidate's fault.
+    /// It failed before it brought anything, and its candidate is at fault.
     pub(super) fn failed(mut self) {
         self.is_silent = false;
         let (began, parameters) = (self.began, self.parameters);
         self.teach(|evidence, through, now| evidence.failed(through, began, &parameters, now));
     }
 
-    /// The stream that had begun is whole.
+    /// The stream that had begun came to its proper end.
     pub(super) fn whole(self) {
         let parameters = self.parameters;
         self.teach(|evidence, through, now| evidence.whole(through, &parameters, now));

@@ -1,4 +1,4 @@
-//! A plain answer on its way, and whether it still lives.
+//! A plain answer on its way, and whether it is still alive.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,12 +11,12 @@ use super::idle::Idle;
 use crate::upstream::AnswerBody;
 use crate::verdict::Cause;
 
-/// The body of a plain answer, and how long it has been silent. Whatever comes is a sign of life,
-/// blank lines and comments too.
+/// The body of a plain answer, and how long it has been silent. Anything that arrives is a sign of life,
+/// blank lines and comments included.
 pub(super) struct Listened {
     body: AnswerBody,
     idle: Idle,
-    /// A silence that is too long ends it.
+    /// Whether too long a silence ends it.
     may_end: bool,
     has_begun: bool,
 }
@@ -32,7 +32,7 @@ impl Listened {
         }
     }
 
-    /// Whether something has come, and nothing keeps more from coming.
+    /// Whether something has arrived and the body has not stalled.
     pub(super) fn flows(&self) -> bool {
         self.has_begun && !self.idle.is_over()
     }

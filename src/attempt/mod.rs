@@ -1,9 +1,9 @@
 //! One request, several models: the walk over the candidates, its budget, and the point of no
 //! return (spec §4.2, §5, §4.4).
 //!
-//! An answer is first [`Opened`]: nothing has gone to the client, and a failure leads to the
-//! next model. Committing consumes it; what comes out, [`Committed`], can only be ended.
-//! Nothing here knows HTTP's server side or the error shape.
+//! An answer is first [`Opened`]: nothing has reached the client yet, and a failure moves on to the next
+//! model. Committing consumes it; the result, [`Committed`], can only be ended. Nothing here knows the
+//! HTTP server or the shape of errors.
 
 mod account;
 mod after;

@@ -1,6 +1,6 @@
-//! An answer that has begun and of which nothing has gone to the client yet.
+//! An answer that has begun, with nothing sent to the client yet.
 //!
-//! `StreamAnswer::commit`, in `committed`, is the way on.
+//! `StreamAnswer::commit`, in `committed`, takes it from there.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::telemetry::Attempt;
 use crate::upstream::{AnswerBody, ConnectError};
 use crate::verdict::Failure;
 
-/// An answer that may still be let go of.
+/// An answer that can still be given up for another.
 #[derive(Debug)]
 pub enum Opened {
     /// Whole, and known to be a completion.
@@ -35,7 +35,7 @@ impl Opened {
         }
     }
 
-    /// What its provider was not sent of the request (spec §10.6).
+    /// What was left out of the request that its provider was sent (spec §10.6).
     #[must_use]
     pub fn dropped(&self) -> &Dropped {
         match self {
@@ -44,8 +44,8 @@ impl Opened {
         }
     }
 
-    /// The same, with what it has drawn from quotas: a whole answer settles that at once, a stream with
-    /// its end.
+    /// The same, with what it has drawn from quotas: a plain answer settles that at once, a stream when it
+    /// ends.
     pub(super) fn with_drawn(mut self, mut drawn: Drawn) -> Self {
         match &mut self {
             Self::Plain(plain) => {
@@ -56,8 +56,8 @@ impl Opened {
         self
     }
 
-    /// The same, with what it has taught until now: a whole answer ends that, a stream teaches more with
-    /// its end.
+    /// The same, with what it has taught so far: a plain answer completes that, a stream teaches more when it
+    /// ends.
     pub(super) fn teaching(mut self, mut learning: Learning, prompt_tokens: u64) -> Self {
         match &mut self {
             Self::Plain(_) => learning.plain_answer(),
@@ -69,7 +69,7 @@ impl Opened {
         self
     }
 
-    /// The answer to a request from which this was left out.
+    /// The same, with what was left out of its request.
     pub(super) fn without(mut self, dropped: Dropped) -> Self {
         match &mut self {
             Self::Plain(plain) => plain.dropped = dropped,
@@ -84,30 +84,30 @@ impl Opened {
 pub struct Answer {
     /// The answer.
     pub opened: Opened,
-    /// The attempt that brought it, which ends with it; `None` where that was written down already.
+    /// The attempt that brought it, which ends with it; `None` if it is recorded already.
     pub attempt: Option<Attempt>,
 }
 
-/// Why a model that was to be asked gives no answer.
+/// Why a candidate gives no answer.
 pub(super) enum Unanswered {
     /// There was no connection: the model was never asked.
     Unreached(ConnectError),
     /// The attempt failed.
     Failed(Failure),
-    /// It was ended, as its first token took too long (spec §11.3).
+    /// It was ended because its first token took too long (spec §11.3).
     Late(Failure),
 }
 
 /// A whole plain answer.
 #[derive(Debug)]
 pub struct PlainAnswer {
-    /// Who gave it.
+    /// The candidate that gave it.
     pub candidate: Arc<Candidate>,
     /// Its headers.
     pub head: AnswerHead,
-    /// Its JSON, as it came.
+    /// Its body, which is JSON.
     pub body: Bytes,
-    /// What it used, where it says so.
+    /// What it used, if it says so.
     pub usage: Usage,
     /// What its provider was not sent of the request.
     pub dropped: Dropped,
@@ -118,7 +118,7 @@ pub struct PlainAnswer {
 /// The beginning of a streamed answer.
 #[derive(Debug)]
 pub struct StreamAnswer {
-    /// Who gives it.
+    /// The candidate that gives it.
     pub candidate: Arc<Candidate>,
     /// Its headers.
     pub head: AnswerHead,
@@ -126,17 +126,17 @@ pub struct StreamAnswer {
     pub dropped: Dropped,
     pub(super) body: AnswerBody,
     pub(super) framer: Framer,
-    /// What comes out of `framer` is mended by this, where its provider's answers have to be.
+    /// Mends what comes out of `framer`, if its provider's answers need it.
     pub(super) mender: Option<Box<Mender>>,
-    /// All that came up to the first useful event, and that one: mended already.
+    /// Everything up to and including the first useful event, mended already.
     pub(super) held: Bytes,
-    /// How many events are in it; the others are comments.
+    /// How many events it holds; the rest are comments.
     pub(super) events: u64,
-    /// The useful one has a finish reason.
+    /// Whether the useful event has a finish reason.
     pub(super) finished: bool,
     /// It says nothing but `stop`.
     pub(super) silent: bool,
-    /// What it used, where that is known before its end.
+    /// What it used, if that is known before its end.
     pub(super) usage: Usage,
     /// What it has drawn from quotas.
     pub(super) drawn: Option<Drawn>,

@@ -1,16 +1,16 @@
-//! What is ready to go to the client, in as few pieces as is cheap.
+//! Bytes ready for the client, in as few pieces as is cheap.
 //!
-//! Each piece becomes a chunk of its own on the wire, with a head, a slot in the write and work in
-//! hyper: several times what it costs to copy a few small events into one.
+//! Each piece becomes its own chunk on the wire, with a head, a slot in the write and work in hyper:
+//! several times what it costs to copy a few small events into one.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Pieces are put together up to this size; a larger one goes as it came.
+/// Pieces are joined up to this size, in bytes; a larger one goes out as it is.
 pub(super) const JOINED: usize = 32 * 1024;
 
-/// The room that writing begins with: a stream's first events and each later one fit.
+/// The initial capacity of `open`, in bytes: enough for a stream's first events, and for each later one.
 const OPENED: usize = 2 * 1024;
 
 /// A queue that is empty whenever the client has taken all there is.
@@ -18,7 +18,7 @@ const OPENED: usize = 2 * 1024;
 pub(super) struct Outgoing {
     pieces: VecDeque<Bytes>,
     bytes: usize,
-    /// What is being written to go out behind them; its room is used again and again.
+    /// What is being written, to go out after `pieces`; its buffer is reused.
     open: Vec<u8>,
 }
 
@@ -29,25 +29,25 @@ impl Outgoing {
         self.pieces.push_back(piece);
     }
 
-    /// Where more can be written.
+    /// Where more can be appended.
     pub(super) fn open(&mut self) -> &mut Vec<u8> {
         &mut self.open
     }
 
-    /// Much is going to be written.
+    /// Reserves room for a stream's events.
     pub(super) fn make_room(&mut self) {
         if self.open.capacity() == 0 {
             self.open.reserve(OPENED);
         }
     }
 
-    /// Makes a piece of what has been written.
+    /// Turns what has been written into a piece.
     fn close(&mut self) {
         if !self.open.is_empty() {
             self.bytes += self.open.len();
             self.pieces.push_back(Bytes::copy_from_slice(&self.open));
             self.open.clear();
-            // One large event must not be remembered for as long as the stream lasts.
+            // One large event must not hold its memory for as long as the stream lasts.
             self.open.shrink_to(JOINED);
         }
     }
@@ -56,7 +56,7 @@ impl Outgoing {
         self.pieces.is_empty() && self.open.is_empty()
     }
 
-    /// Whether there is as much as one piece holds.
+    /// Whether there is enough for one full piece.
     pub(super) fn is_full(&self) -> bool {
         self.bytes + self.open.len() >= JOINED
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_pieces_go_together_and_large_ones_as_they_came() {
+    fn small_pieces_are_joined_and_large_ones_left_alone() {
         #[rustfmt::skip]
         let rows: &[(&[usize], &[usize])] = &[
             // pushed                       taken

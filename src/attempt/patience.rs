@@ -1,4 +1,4 @@
-//! How long a stream's candidate is waited for while others could be asked (spec §11.3).
+//! How long to wait for a stream's candidate while others could be asked (spec §11.3).
 
 use std::future::Future;
 use std::pin::pin;
@@ -19,8 +19,8 @@ use crate::select::next;
 use crate::verdict::{Cause, Failure, Rest};
 
 impl Walker {
-    /// How long this candidate is given to its first useful event; `None` where nothing limits it but
-    /// `UPSTREAM_TIMEOUT_SEC`.
+    /// How long this candidate has until its first useful event; `None` if only `UPSTREAM_TIMEOUT_SEC` limits
+    /// it.
     pub(super) fn patience(
         &self,
         snapshot: Option<&Snapshot>,
@@ -41,8 +41,8 @@ impl Walker {
         (limit < most).then_some(limit)
     }
 
-    /// Waits so long for an answer that is being asked for, from the moment it was `sent`; then gives up
-    /// if the attempt may end by that, and else goes on waiting.
+    /// Waits for an answer up to `limit` from the moment its request was `sent`. After that it gives up if the
+    /// attempt may end so, and goes on waiting if not.
     pub(super) async fn within(
         &self,
         limit: Option<Duration>,
@@ -72,7 +72,7 @@ impl Walker {
         }))
     }
 
-    /// Whether an attempt at this candidate may end by its limit now: somebody else is awake who could be
+    /// Whether its limit may end an attempt at this candidate now: another candidate is awake and could be
     /// asked in time, and its account has enough of its day left to waste a request.
     pub(super) fn may_end(
         &self,

@@ -1,4 +1,4 @@
-//! How far a walk has come: whom it has ruled out, and what it was told last.
+//! How far a walk has got: what it has ruled out, and what it was told last.
 
 use std::time::Duration;
 
@@ -10,40 +10,40 @@ use crate::model::{Candidate, Subject};
 use crate::select::{Out, OutBy};
 use crate::upstream::Unreachable;
 
-/// How far a walk has come.
+/// How far a walk has got.
 #[derive(Default)]
 pub(super) struct Progress {
     /// How many candidates have been asked, or are being asked.
     pub(super) attempts: usize,
-    /// Whom its attempts have ruled out.
+    /// What its attempts have ruled out.
     pub(super) out: Vec<Out>,
-    /// The ways that failed, by provider.
+    /// The connections that failed, by provider.
     ways: Vec<(Subject, Way)>,
-    /// The way to whom is asked now has failed lately.
+    /// Whether the provider asked now could not be reached lately.
     pub(super) was_unreached: bool,
-    /// What kept a provider from being reached that was passed over.
+    /// Why a provider that was passed over could not be reached.
     pub(super) unreached: Option<Unreachable>,
     pub(super) above_context: Option<u64>,
-    /// Who gave the last answer of its session.
+    /// The candidate that gave its session's last answer.
     pub(super) pin: Option<Pin>,
     pub(super) session: Option<SessionKey>,
-    /// An attempt has ended by the limit on its first token: no other does.
+    /// Whether an attempt was ended by the limit on its first token; only one may be.
     pub(super) has_ended_one: bool,
-    /// What the last model said to this request that has no answer, while all of them did so.
+    /// The last model's refusal or empty answer; it counts only if every model gave one.
     pub(super) last: Option<LastWord>,
-    /// An attempt failed for another reason than the request.
+    /// Whether an attempt failed for a reason other than the request.
     pub(super) failed: bool,
-    /// What an account was refused with, in the words for a proxy that has no other.
+    /// An account's refusal, worded for a proxy that has no other account.
     pub(super) told: Option<Refusal>,
-    /// It does not wait, as too many do so before it: how long until its turn would come.
+    /// Set if it does not wait because too many are ahead of it: how long until its turn would come.
     pub(super) turn_in: Option<Duration>,
 }
 
-/// What the client gets if every model says the like.
+/// What the client gets if no model does better.
 pub(super) enum LastWord {
     /// A refusal.
     Refused(PassedAnswer),
-    /// An answer without anything in it.
+    /// An empty answer.
     Silent(Box<Opened>),
 }
 
@@ -54,7 +54,7 @@ impl Progress {
         self.out.push(Out { subject, by });
     }
 
-    /// An attempt was for nothing, as the key was refused: the candidate may be asked with another.
+    /// An attempt was wasted on a refused key: the candidate may be asked with another.
     pub(super) fn may_be_asked_again(&mut self, candidate: &Subject) {
         self.out.retain(|out| out.subject != *candidate);
     }
@@ -65,26 +65,26 @@ impl Progress {
         self.is_out(candidate.itself(), OutBy::Tried);
     }
 
-    /// Who was asked last is out of a quota, and rests until that returns.
+    /// The candidate asked last is out of a quota, and rests until that returns.
     pub(super) fn asked_is_spent(&mut self) {
         if let Some(asked) = self.out.last_mut() {
             asked.by = OutBy::Spent(None);
         }
     }
 
-    /// Whom its attempts have ruled out whatever returns while it waits.
+    /// What its attempts have ruled out for good, whatever returns while it waits.
     pub(super) fn out_for_good(&self) -> Vec<Out> {
         let for_good = |out: &&Out| !matches!(out.by, OutBy::Spent(_));
         self.out.iter().filter(for_good).cloned().collect()
     }
 
-    /// The attempt that began last was none: nobody was reached.
+    /// The attempt that began last does not count: there was no connection.
     pub(super) fn take_back(&mut self) {
         self.attempts -= 1;
         self.out.pop();
     }
 
-    /// The way to a provider.
+    /// The failed connections to a provider.
     pub(super) fn way(&mut self, provider: &Subject) -> &mut Way {
         let known = self.ways.iter().position(|(known, _)| known == provider);
         let place = known.unwrap_or_else(|| {

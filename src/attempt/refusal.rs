@@ -1,4 +1,4 @@
-//! What a request is told that gets no answer of a model's.
+//! What a request is told when no model answers it.
 //!
 //! Pure.
 
@@ -17,7 +17,7 @@ use crate::units::whole_seconds;
 use crate::upstream::Unreachable;
 use crate::verdict::{AccountLimit, Outcome, no_legacy_endpoint};
 
-/// Why a request gets no answer of a model's.
+/// Why no model answers a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No list has been read yet.
@@ -26,7 +26,7 @@ pub enum Refusal {
     ModelNotFound,
     /// No model of the snapshot can do what the request needs.
     NoCapableModel {
-        /// Of which needs that is so.
+        /// The capabilities that no model has.
         missing: Vec<Capability>,
     },
     /// Every able model failed or rests.
@@ -35,14 +35,15 @@ pub enum Refusal {
         retry_after: u64,
         /// Why, counted.
         why: Unavailable,
-        /// The first of them wakes then, and until it does no model is left to ask.
+        /// Whether the first of them wakes then and none can be asked before. If not, one may be back at any
+        /// moment.
         returns: bool,
         /// What was tried.
         tried: Vec<Tried>,
     },
-    /// The way to the upstream is broken, which is no model's failure.
+    /// The upstream cannot be reached, which is no model's failure.
     Unreachable {
-        /// What keeps a connection from coming about.
+        /// What prevents a connection.
         why: Unreachable,
         /// What was tried before.
         tried: Vec<Tried>,
@@ -51,9 +52,9 @@ pub enum Refusal {
     AccountLimited {
         /// Which quota.
         limit: AccountLimit,
-        /// How many requests it has, if the upstream said so.
+        /// How many requests the quota allows, if known.
         requests: Option<u64>,
-        /// Of several accounts: why none of them can be asked, counted.
+        /// With several accounts: why none of them can be asked, counted.
         why: Option<Unavailable>,
         /// Whole seconds until it returns, at least 1.
         retry_after: u64,
@@ -62,9 +63,9 @@ pub enum Refusal {
     },
     /// The upstream's own answer: the request is at fault, or the account is out of credit.
     Passed(PassedAnswer),
-    /// The upstream does not take our key.
+    /// The upstream rejects our key.
     UpstreamAuth {
-        /// The status it said so with.
+        /// The status it rejected the key with.
         status: u16,
         /// Whose key it is.
         account: AccountId,
@@ -85,7 +86,7 @@ pub struct Tried {
 }
 
 impl Refusal {
-    /// What is told where no model can do what a request needs.
+    /// The refusal when no model can do what a request needs.
     pub(super) fn none_capable(missing: Vec<Capability>) -> Self {
         if missing == [Capability::Completions] {
             Self::Passed(no_legacy_endpoint())
@@ -94,7 +95,7 @@ impl Refusal {
         }
     }
 
-    /// The same, where the request's turn in the queue would come in so long and no sooner (spec §11.5).
+    /// The same, but promising nothing sooner than the request's turn in the queue (spec §11.5).
     pub(super) fn no_sooner_than(mut self, turn_in: Option<Duration>, now: Now) -> Self {
         let turn_in = turn_in.unwrap_or_default();
         match &mut self {
@@ -120,13 +121,13 @@ impl Refusal {
     }
 }
 
-/// How a walk came to its end.
+/// How a walk ended.
 pub(super) struct Walked<'a> {
-    /// What was wanted, and whom the walk has ruled out.
+    /// What was wanted, and what the walk has ruled out.
     pub(super) wants: Wants<'a>,
-    /// What an account was refused with, in the words for a proxy that has no other.
+    /// An account's refusal, worded for a proxy that has no other account.
     pub(super) told: Option<&'a Refusal>,
-    /// What the last model said, where all that were asked found the request at fault, or nothing to say.
+    /// What the last model said, if each one asked found the request at fault or had nothing to say.
     pub(super) last: Option<LastWord>,
     /// What kept a provider from being reached.
     pub(super) unreached: Option<Unreachable>,
@@ -134,9 +135,8 @@ pub(super) struct Walked<'a> {
     pub(super) attempts: &'a [AttemptRecord],
 }
 
-/// What is told when nobody is left, or no attempt (spec §10.4). An answer without anything in it is
-/// better than none.
-pub(super) fn nobody_left(
+/// What is told when no candidate or no attempt is left (spec §10.4). An empty answer is better than none.
+pub(super) fn none_left(
     snapshot: Option<&Snapshot>,
     walked: Walked<'_>,
     known: &Knowledge,
@@ -160,7 +160,7 @@ pub(super) fn nobody_left(
     }
     match last {
         Some(LastWord::Silent(opened)) => return Ok(*opened),
-        Some(LastWord::Refused(answer)) if !somebody_may_do_better(snapshot, wants, known, now) => {
+        Some(LastWord::Refused(answer)) if !another_may_do_better(snapshot, wants, known, now) => {
             return Err(Refusal::Passed(answer));
         }
         Some(LastWord::Refused(_)) | None => {}
@@ -172,7 +172,7 @@ pub(super) fn nobody_left(
     let untried = Wants { out: &[], ..wants };
     let wakes_in = match next(Some(snapshot), untried, known, now) {
         Next::None(Why::Resting { wakes_in }) => Some(wakes_in),
-        // One that is being probed or busy may be back at any moment, before the first rest ends.
+        // A candidate that is being probed or is busy may be back at any moment, before the first rest ends.
         Next::Wait { .. } | Next::Ask(_) | Next::None(_) => None,
     };
     Err(Refusal::AllUnavailable {
@@ -185,7 +185,7 @@ pub(super) fn nobody_left(
 
 /// Whether a resting model may answer where all that were asked did not. A model that is gone was
 /// never really a candidate.
-fn somebody_may_do_better(
+fn another_may_do_better(
     snapshot: &Snapshot,
     wants: Wants<'_>,
     known: &Knowledge,
@@ -211,10 +211,10 @@ fn somebody_may_do_better(
     left_out(snapshot, wants, known, now).iter().any(returns)
 }
 
-/// What is told while all are ruled out by their accounts: of several `why`, counted. The upstream's own
-/// words are told again where there is one.
+/// What is told while the accounts rule out every candidate. With several accounts, `why` counts the
+/// reasons; with one, the upstream's own words are repeated, if there are any.
 fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Knowledge, now: Now) -> Refusal {
-    // Where its quota returns later, that is what is told.
+    // If it is a quota that returns last, the quota is what is reported.
     let rest = known.rest_of(ruled.candidate.of_account(), now);
     let rest = rest.filter(|_| ruled.bucket.is_none());
     let out = rest.and_then(|rest| rest.because.out_of.as_ref());
@@ -241,7 +241,7 @@ fn of_accounts(ruled: &Ruled, why: Option<Unavailable>, known: &Knowledge, now: 
     }
 }
 
-/// How many requests the quota has that is used up, by what is known of it.
+/// How many requests the used-up quota allows, as far as is known.
 fn requests(ruled: &Ruled, known: &Knowledge, now: Now) -> Option<u64> {
     let spent = known.ledger.bucket_view(ruled.bucket?, now)?;
     (spent.unit == Unit::Requests).then_some(spent.limit)

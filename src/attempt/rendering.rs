@@ -1,4 +1,4 @@
-//! How a stream looks to the client: as the upstream sent it, or as another API's.
+//! How a stream looks to the client: as the upstream sent it, or as another API would.
 
 use std::borrow::Cow;
 
@@ -16,20 +16,20 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 /// How a stream looks to the client.
 #[derive(Debug)]
 pub enum Rendering {
-    /// As it came.
+    /// As the upstream sent it.
     AsItCame(Endpoint),
-    /// As another API's, event by event.
+    /// As another API would send it, event by event.
     Translated {
-        /// The translation, as far as it has come.
+        /// The translation so far.
         stream: surface::Stream,
-        /// Whose.
+        /// Into which API.
         surface: Surface,
     },
 }
 
 impl Rendering {
-    /// What an event says, and what was used if it tells that. What the client
-    /// gets of it is in `out`, unless it goes out as it came.
+    /// What an event says, and what was used, if it states that. What the client gets of it is written to
+    /// `out`, unless the stream goes out as the upstream sent it.
     ///
     /// # Errors
     /// When its payload is not JSON.
@@ -69,7 +69,7 @@ impl Rendering {
         self.failed_as(error, Frame::Plain)
     }
 
-    /// The same, with the frame that the client at hand needs.
+    /// The same, in the frame that this client needs.
     pub fn failed_as(&mut self, error: &[u8], frame: Frame) -> Bytes {
         match self {
             Self::AsItCame(_) => [b"data: ", &*one_line(error), b"\n\n", DONE]
@@ -88,7 +88,7 @@ impl Rendering {
         }
     }
 
-    /// What goes out now and again while a model is silent in the middle of its answer.
+    /// What is sent now and again while a model is silent in the middle of its answer.
     pub(super) fn keepalive(&self) -> &'static [u8] {
         match self {
             Self::AsItCame(_) => Surface::Chat.keepalive(),
@@ -96,7 +96,7 @@ impl Rendering {
         }
     }
 
-    /// What goes out at once and then now and again while a model is waited for.
+    /// What is sent at once, and then now and again, while waiting for a model.
     #[must_use]
     pub fn waiting(&self) -> &'static [u8] {
         match self {
@@ -106,7 +106,7 @@ impl Rendering {
     }
 }
 
-/// An error's words.
+/// What an error says.
 struct Told {
     code: String,
     kind: String,
@@ -149,7 +149,7 @@ impl Told {
 }
 
 /// JSON on one line: an upstream's error may be printed on several, which an event cannot hold.
-/// Line ends stand only between JSON's tokens, never inside its strings.
+/// Line ends occur only between JSON's tokens, never inside its strings.
 fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'\n', b'\r', json).is_none() {
         return Cow::Borrowed(json);

@@ -1,4 +1,4 @@
-//! What the record of a request is told of whom it asks (spec §11.7).
+//! What the record of a request is told about the candidate it asks (spec §11.7).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::request::ChatRequest;
 use crate::telemetry::Chosen;
 
 impl Walker {
-    /// How a candidate stands for the request that asks it.
+    /// A candidate's place for the request that asks it, and whether it departs from the session's pin.
     pub(super) fn chosen(
         &self,
         snapshot: Option<&Snapshot>,

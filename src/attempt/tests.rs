@@ -31,14 +31,13 @@ type Answers = &'static [(u16, &'static str)];
 /// What groq, groq#2 and mistral answer; what becomes of a first request, and of the next.
 type Row = ([Answers; 3], &'static str, &'static str);
 
-/// What one account answers, request by request; the last answer again and again, and none at all to
-/// status 0.
+/// What one account answers, request by request. The last answer repeats; status 0 never answers.
 struct Played {
     account: &'static str,
     answers: Answers,
 }
 
-/// Whom a walk asked, in order, as `model@account`.
+/// What a walk asked, in order, as `model@account`.
 type Asked = Arc<Mutex<Vec<String>>>;
 
 struct House {
@@ -47,7 +46,7 @@ struct House {
     asked: Asked,
 }
 
-/// Answers as the script has it. A script without answers is an address where nobody listens.
+/// Plays the script. Without answers, nothing listens at the address.
 async fn upstream(played: &Played, asked: &Asked, tasks: &TaskTracker) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -89,7 +88,7 @@ async fn house(played: &[Played]) -> House {
     limited_house(played, &[]).await
 }
 
-/// The same, where each account has these limits.
+/// The same, with these limits for each account.
 async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
     let settings = |name: &str| {
         let value = match name {
@@ -174,7 +173,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
 }
 
 impl House {
-    /// What the walk of one request comes to.
+    /// How the walk of one request ends.
     async fn walk(&self, body: &'static [u8]) -> Result<Answer, Refusal> {
         let request = ChatRequest::read(Bytes::from_static(body), 128).unwrap();
         let traffic = Arc::new(Traffic::new(Now::read()));
@@ -190,7 +189,7 @@ impl House {
         self.walker.walk(&request, None, None, &mut record).await
     }
 
-    /// What becomes of one request: who was asked, and what was told.
+    /// What happens to one request: which accounts were asked, and what was told.
     async fn chat(&self) -> String {
         let walked = self.walk(br#"{"messages":[]}"#).await;
         let mut told = std::mem::take(&mut *self.asked.lock().unwrap()).join(" ");
@@ -276,7 +275,7 @@ async fn s10_4_only_the_requests_own_failure_ends_a_walk() {
         ];
         assert_eq!(house(&played).await.chat().await, *expected);
     }
-    // Alone, an account that is out of credit is told in the upstream's words; with others, in ours.
+    // An account that is out of credit is reported in the upstream's words if it is alone, in ours if not.
     let alone = [Played {
         account: "openrouter",
         answers: &[CREDIT],
@@ -302,7 +301,7 @@ async fn s10_4_only_the_requests_own_failure_ends_a_walk() {
 }
 
 #[tokio::test]
-async fn s10_4_who_cannot_be_reached_is_passed_over_and_asked_last() {
+async fn s10_4_an_unreachable_provider_is_passed_over_and_asked_last() {
     let played = [
         Played {
             account: "groq",

@@ -1,4 +1,4 @@
-//! What a trace says of a request and of the candidates it asks (spec §11.8).
+//! What a trace says about a request and the candidates it asks (spec §11.8).
 
 use super::walk::{BYTES_PER_TOKEN, Walker};
 use crate::learnt::SessionKey;
@@ -56,14 +56,14 @@ impl Walker {
     }
 }
 
-/// A share without the digits that say nothing.
+/// A share rounded to three decimals: more would say nothing.
 fn thousandths(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
 }
 
-/// A tier by its order alone: a trace does not know `MODEL_ORDER`.
+/// A tier as a number, by its order alone: a trace does not know `MODEL_ORDER`.
 fn in_figures(tier: Tier) -> u32 {
-    /// Behind all that `MODEL_ORDER` can name.
+    /// After everything that `MODEL_ORDER` can name.
     const REST: u32 = 1000;
     match tier {
         Tier::Ordered(entry) => u32::try_from(entry).map_or(REST - 1, |entry| entry.min(REST - 1)),

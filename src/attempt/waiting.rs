@@ -1,4 +1,4 @@
-//! Waiting for the first to wake (spec §11.5).
+//! Waiting for the first candidate to wake (spec §11.5).
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::select::{By, Next, Out, Preference, USUAL, Wants, first_return, next,
 use crate::telemetry::{RequestRecord, Traffic};
 
 impl Walker {
-    /// Nobody can be asked now, or others come first: waits until the request's turn comes with somebody
-    /// who returns, if that is in its time. Whom a quota kept from it may be asked once more.
+    /// No candidate can be asked now, or other requests come first: waits until it is the request's turn at a
+    /// candidate that returns, if that is in time. A candidate that a quota ruled out may be asked once more.
     pub(super) async fn waits(
         &self,
         request: &ChatRequest,
@@ -57,7 +57,7 @@ impl Walker {
         Some(turn)
     }
 
-    /// A request that would wait until then, within its budget.
+    /// The request as the queue sees it: it waits until `until`, within its `budget`.
     pub(super) fn waiter(
         &self,
         request: &ChatRequest,
@@ -73,8 +73,8 @@ impl Walker {
         }
     }
 
-    /// Those of the same kind are served by the same, and differ in what they draw by an eighth at the most: it is
-    /// enough that the first of them looks.
+    /// Requests of the same kind can be served by the same candidates and draw amounts within an eighth of each
+    /// other: it is enough that the first of them looks.
     fn kind(&self, request: &ChatRequest, out: &[Out], progress: &Progress) -> u64 {
         let wants = Wants {
             out,
@@ -95,7 +95,7 @@ impl Walker {
         kind.finish()
     }
 
-    /// How it looks while it waits: as a walk does, on the list of then.
+    /// How a request looks for a candidate while it waits: as a walk does, on the list current at the time.
     fn eyes(&self, request: &ChatRequest, out: Vec<Out>, progress: &Progress) -> Look {
         let (needs, asked) = (request.needs.clone(), request.asked.clone());
         let above_context = progress.above_context;
@@ -129,14 +129,14 @@ fn class(size: u64) -> (u64, u32) {
     (size >> follow, follow)
 }
 
-/// What a choice looks at beside what is known of candidates.
+/// What a choice depends on besides what is known of candidates.
 #[derive(Clone, Copy)]
 pub(super) struct With<'a> {
     pub(super) accounts: &'a Keyrings,
     pub(super) traffic: &'a Traffic,
 }
 
-/// What a candidate is chosen with.
+/// A candidate with all that its claim needs.
 pub(super) fn choose(
     list: &Snapshot,
     wants: Wants<'_>,
@@ -158,7 +158,7 @@ pub(super) fn choose(
     }
 }
 
-/// How long a model usually takes to begin, as far as streams have shown it.
+/// How long a model usually takes to begin, judging by its recent streams.
 fn usual(traffic: &Traffic, candidate: &Candidate) -> Duration {
     let id = &candidate.offer.public_id;
     let [hour, day] = traffic.read(|live| live.figures(id, Now::read()));

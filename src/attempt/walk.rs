@@ -1,4 +1,4 @@
-//! The walk: candidates one after the other until one has begun to speak.
+//! The walk: asks candidates one after another until one begins to answer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::account::Keyrings;
 use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
-use super::refusal::{Walked, nobody_left, tried};
+use super::refusal::{Walked, none_left, tried};
 use super::waiting::{With, choose};
 use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
@@ -40,14 +40,14 @@ pub struct Walker {
     /// Owns what outlives a request: upstream bodies read to their end.
     pub(super) tasks: TaskTracker,
     pub(super) log: Log,
-    /// How long models take to begin.
+    /// How long models take to begin answering.
     pub(super) traffic: Arc<Traffic>,
     pub(super) accounts: Keyrings,
     pub(super) max_attempts: usize,
     pub(super) model_field: ModelField,
     pub(super) routing: Order,
     pub(super) learning: Parameters,
-    /// A lock of its own, held for a look-up or an insert.
+    /// Its own lock, held only for a lookup or an insert.
     pins: Mutex<Pins>,
     pub(super) salt: Salt,
 }
@@ -59,13 +59,12 @@ pub(super) struct Times {
     pub(super) plain: Option<Duration>,
     pub(super) idle: Duration,
     pub(super) budget: Duration,
-    /// Within so long of its arrival a request waits for who returns; `None` never does.
+    /// How long after its arrival a request may wait for a candidate to return; `None` means it never waits.
     pub(super) wait: Option<Duration>,
 }
 
 impl Times {
-    /// The same at this provider, which may have a limit of its own (spec §10.1): no other cuts it
-    /// short.
+    /// The limits at this provider. If it has its own (spec §10.1), no other limit cuts that short.
     pub(super) fn at(self, provider: &Provider) -> Self {
         let Some(own) = provider.timeout else {
             return self;
@@ -80,10 +79,10 @@ impl Times {
     }
 }
 
-/// About so many bytes of a prompt are a token: enough for a guess of how long it takes to be read.
+/// Roughly how many bytes of a prompt make one token: close enough to guess how long reading it takes.
 pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
-/// No model is expected to begin sooner than this: a slow moment is no sign.
+/// No model is expected to begin sooner than this, so that one slow moment proves nothing.
 pub(super) const SOONEST: Duration = Duration::from_millis(250);
 
 impl Walker {
@@ -126,11 +125,11 @@ impl Walker {
         }
     }
 
-    /// Finds a candidate that answers the request, a plain answer in the words that are wanted.
+    /// Finds a candidate that answers the request; a plain answer is put into `wording`, if there is one.
     /// Dropping the future drops the attempt under way.
     ///
     /// # Errors
-    /// When no candidate's answer is to be had.
+    /// When no candidate gives an answer.
     pub async fn walk(
         &self,
         request: &ChatRequest,
@@ -166,7 +165,7 @@ impl Walker {
                 (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
                 (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
                 (Next::None(Why::NoneCapable { .. }), _) => break,
-                // One that may be asked is left to those who wait, where they come first.
+                // Even a candidate that is free is left to the requests already waiting, if they come first.
                 (Next::Ask(_) | Next::Wait { .. }, _)
                 | (Next::None(Why::Resting { .. } | Why::Exhausted), _) => {
                     let turn = self.waits(request, &mut progress, record, deadline).await;
@@ -207,7 +206,7 @@ impl Walker {
             }
             match asked {
                 Ok(Ok(opened)) if opened.is_silent() => {
-                    // It has answered, which teaches nothing, and another may have more to say.
+                    // It did answer, so there is nothing to learn, and another may have more to say.
                     let failure = Failure {
                         rest: Rest::None,
                         ..self.rules.broken(Some(200), Cause::Silent)
@@ -238,14 +237,14 @@ impl Walker {
                         drop(learning);
                     }
                     let refusal = self.after(request, failure, claim, &mut progress, attempt);
-                    // Who waits for its place finds it at rest.
+                    // Dropped only now: a request that waits for this place must find its candidate resting.
                     drop(drawn);
                     if let Some(refusal) = refusal {
                         return Err(refusal);
                     }
                 }
                 Err(error) => {
-                    // It was not asked after all, and nothing is known of it.
+                    // It was never asked, so nothing was learnt about it.
                     drop(learning);
                     drop(claim);
                     drawn.refund();
@@ -288,7 +287,7 @@ impl Walker {
         };
         let turn_in = progress.turn_in;
         let end = |known: &Knowledge, now| {
-            let left = nobody_left(snapshot.as_deref(), walked, known, now);
+            let left = none_left(snapshot.as_deref(), walked, known, now);
             left.map_err(|refusal| refusal.no_sooner_than(turn_in, now))
         };
         let opened = self.registry.with_known_now(end)?;
@@ -298,7 +297,7 @@ impl Walker {
         })
     }
 
-    /// A walk of this session's begins.
+    /// What a walk of this session begins with.
     pub(super) fn begins(&self, session: Option<SessionKey>) -> Progress {
         let mut progress = Progress::default();
         progress.session = session;
@@ -306,7 +305,7 @@ impl Walker {
         progress
     }
 
-    /// Counts whom the needs rule out.
+    /// Counts the candidates that the request's needs rule out.
     fn filter(&self, snapshot: &Arc<Snapshot>, request: &ChatRequest, record: &RequestRecord) {
         let needs = &request.needs;
         if !needs.capabilities().is_empty() {
@@ -318,21 +317,21 @@ impl Walker {
     }
 
     fn pins(&self) -> MutexGuard<'_, Pins> {
-        // Every pin is whole by itself.
+        // Each pin is complete in itself, so a poisoned lock does no harm.
         self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The accounts that are asked.
+    /// The accounts that can be asked.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountId>> {
         self.accounts.iter().map(Keyring::id)
     }
 
-    /// The keys of one of them; `None` if a snapshot speaks of an account that this walker does not know.
+    /// The keys of one account; `None` if a snapshot names an account that this walker does not know.
     pub(super) fn keyring(&self, id: &Arc<AccountId>) -> Option<&Keyring> {
         self.accounts.of(id)
     }
 
-    /// How far a request influences what serves it where it is asked now.
+    /// How much the request itself decides what serves it at the claimed account.
     fn routing_of(&self, request: &ChatRequest, claim: &Claim) -> Routing {
         let keys = self.keyring(&claim.candidate().account);
         keys.map_or(request.routing, |keys| {
@@ -340,7 +339,7 @@ impl Walker {
         })
     }
 
-    /// What a choice looks at.
+    /// What a choice depends on besides what is known of candidates.
     fn with(&self) -> With<'_> {
         With {
             accounts: &self.accounts,
@@ -378,7 +377,7 @@ impl Walker {
         (next, claim)
     }
 
-    /// Who asks with a request of these headers, which tells its session.
+    /// The caller behind these headers, which identifies the request's session.
     #[must_use]
     pub fn caller(&self, headers: &HeaderMap) -> Caller {
         let client = headers
@@ -388,21 +387,22 @@ impl Walker {
         Caller::of(headers, client.unwrap_or_default(), self.salt)
     }
 
-    /// Whether a request's session counts: its answer is remembered for those by cost, if it is not itself
-    /// one of them. A trace of the ranking's order is worth as much to who compares the two.
+    /// Whether a request's session matters. It does where this request, or by default any other, is ordered by
+    /// cost: that order wants to know who answered last. It also does in a trace, even of a request in the
+    /// ranking's order, so that the two orders can be compared.
     #[must_use]
     pub fn tells_sessions(&self, request: &ChatRequest) -> bool {
         let orders = [self.routing, self.order(request)];
         orders.contains(&Order::Balanced) || self.traffic.is_traced()
     }
 
-    /// By what a request's candidates are ordered. Its rests and its patience are those of this order too
-    /// (spec §11.6).
+    /// The order in which a request's candidates are asked. Its rests and its patience follow from this order
+    /// too (spec §11.6).
     pub(super) fn order(&self, request: &ChatRequest) -> Order {
         self.routing.of(request.asked.wish())
     }
 
-    /// By what the candidates of a tier are ordered for a request of no session.
+    /// How the candidates of a tier are ordered for a request without a session.
     #[must_use]
     pub fn by(&self) -> By<'_> {
         By::new(self.routing, Wish::Auto, &self.learning, None, None)
@@ -428,16 +428,16 @@ impl Walker {
         }
     }
 
-    /// A connection to a candidate's provider came about.
+    /// A connection to the candidate's provider was made.
     fn reached(&self, candidate: &Candidate, progress: &mut Progress) {
-        // Should it break again, that is another outage.
+        // If it breaks again, that is a new outage.
         *progress.way(candidate.provider()) = super::way::Way::default();
         if progress.was_unreached {
             self.registry.way_opens(candidate.provider());
         }
     }
 
-    /// Whether somebody at another provider could be asked instead.
+    /// Whether a candidate at another provider could be asked instead.
     fn is_elsewhere(
         &self,
         snapshot: Option<&Snapshot>,
@@ -457,7 +457,7 @@ impl Walker {
         self.registry.with_known_now(reachable)
     }
 
-    /// There was no connection: tells the operator.
+    /// Logs and records that there was no connection.
     fn unreached(
         &self,
         error: &ConnectError,
@@ -478,7 +478,7 @@ impl Walker {
     }
 }
 
-/// A long prompt is weighed before choosing, not under the lock that choosing takes.
+/// Weighs a long prompt before a candidate is chosen, not under the lock that choosing takes.
 fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
     if let Some(least) = snapshot.least_context() {
         request.needs.weigh(least);

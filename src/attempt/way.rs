@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::upstream::Unreachable;
 
-/// Half a second without a network must cost no request, a minute no client its patience: 3 s in all.
+/// 3 s in all: half a second without a network must not fail a request, and a minute without one must not
+/// keep a client waiting.
 const WAITS: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(200),
@@ -15,14 +16,14 @@ const WAITS: [Duration; 5] = [
     Duration::from_millis(1500),
 ];
 
-/// Tries that take long to fail are fewer: no further one begins once this has gone by since the first
+/// Tries that are slow to fail are fewer: none begins once this much time has passed since the first
 /// failed.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How many tries there are where somebody else could be asked.
+/// How many tries there are if a candidate elsewhere could be asked.
 const QUICK: usize = 2;
 
-/// The tries that brought no connection, one after the other.
+/// Consecutive tries that brought no connection.
 #[derive(Debug, Default)]
 pub(super) struct Way {
     failures: usize,
@@ -31,8 +32,8 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// A try has failed, which took so long: how long to wait before the next, if there is to be one.
-    /// Where somebody `elsewhere` could be asked, two are enough (spec §10.4).
+    /// A try has failed after `took`: how long to wait before the next, if there is to be one. If a candidate
+    /// `elsewhere` could be asked, two are enough (spec §10.4).
     pub(super) fn fails(
         &mut self,
         why: Unreachable,
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_4_two_quick_tries_are_enough_where_somebody_else_can_be_asked() {
+    fn s10_4_two_quick_tries_are_enough_where_another_can_be_asked() {
         let mut way = Way::default();
         let mut fails = |elsewhere| way.fails(Unreachable::Refused, Duration::ZERO, elsewhere);
         assert_eq!(fails(true), Some(Duration::from_millis(100)));

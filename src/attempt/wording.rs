@@ -1,5 +1,5 @@
-//! A whole answer in the words of the client's API, before the walk is over: an answer that cannot
-//! be translated is the model's failure, and the next one is asked.
+//! Translates a plain answer for the client's API before the walk is over: an answer that cannot be
+//! translated is the model's failure, and the next one is asked.
 
 use bytes::Bytes;
 
@@ -8,17 +8,17 @@ use super::walk::Walker;
 use crate::surface::{BadAnswer, Ids, LARGE, Reply};
 use crate::verdict::{Cause, Failure};
 
-/// How a whole answer is put.
+/// How a plain answer is translated.
 #[derive(Clone, Debug)]
 pub struct Wording {
-    /// In which words.
+    /// The API it is translated into.
     pub reply: Reply,
-    /// What the answer is called.
+    /// The ids it gets.
     pub ids: Ids,
 }
 
 impl Walker {
-    /// Puts a plain answer into other words, where there are others.
+    /// Translates a plain answer, if there is a `wording`.
     pub(super) async fn put(
         &self,
         opened: Opened,
@@ -33,7 +33,7 @@ impl Walker {
             Opened::Plain(answer) => {
                 let keys = self.keyring(&answer.candidate.account);
                 Opened::Plain(PlainAnswer {
-                    // What came in pieces is put together, and what was a string may be JSON now.
+                    // Translating joins pieces and may turn a string into JSON, so a key can appear only now.
                     body: match keys {
                         Some(keys) => keys.first().without_key(body),
                         None => body,

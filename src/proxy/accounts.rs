@@ -1,4 +1,4 @@
-//! The accounts of the settings, each with the way to its provider and to its list.
+//! The accounts in the settings, each with the connection to its provider and to its list.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::upstream::{HOP, Hop, HttpClient, InvalidUpstream, Upstream, bearer};
 const ATTRIBUTION: HeaderName = HeaderName::from_static("http-referer");
 const TITLE: HeaderName = HeaderName::from_static("x-title");
 
-/// Each account under each of its keys, with its way.
+/// Each account with each of its keys and its upstream.
 pub(super) fn asked(config: &Config, client: &HttpClient) -> Result<Vec<Keyring>, BuildError> {
     let mut keyrings = Vec::new();
     for account in &config.accounts {
@@ -58,9 +58,9 @@ fn one(
     })
 }
 
-/// What goes with a request beside the key: attribution to OpenRouter alone (spec §10.6), the mark of a
-/// hop wherever the user says where that is: it may be a proxy like this one, or this one itself (spec
-/// §10.1).
+/// The headers that go with a request besides the key: attribution to OpenRouter alone (spec §10.6), and the
+/// mark of a hop wherever the user sets the address, which may be that of a proxy like this one, or of this
+/// one itself (spec §10.1).
 fn headers(provider: &Provider, config: &Config) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if provider.id.is_openrouter() {
@@ -74,7 +74,7 @@ fn headers(provider: &Provider, config: &Config) -> HeaderMap {
     headers
 }
 
-/// The header that shows a key to its provider, marked so that nothing prints it.
+/// The header that carries a key to its provider, marked so that nothing prints it.
 fn shown(
     provider: &Provider,
     key: Option<&Secret>,
@@ -93,7 +93,7 @@ fn shown(
     Ok(Some(header))
 }
 
-/// The way to OpenRouter's catalogue, which takes no key.
+/// The upstream for OpenRouter's catalogue, which takes no key.
 pub(super) fn catalogue(config: &Config, client: &HttpClient) -> Result<Upstream, BuildError> {
     let hop = Hop {
         base: config.upstream_base_url.clone(),
@@ -103,7 +103,7 @@ pub(super) fn catalogue(config: &Config, client: &HttpClient) -> Result<Upstream
     Ok(Upstream::new(hop, client)?)
 }
 
-/// Where the list of each provider but OpenRouter is, by each of its accounts.
+/// Where to read the list of each provider except OpenRouter, for each of its accounts.
 pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
     let others = config
         .providers
@@ -120,7 +120,7 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
             };
             let key = account.key.as_ref().filter(|_| row.list.with_key);
             let shown = shown(row, key)?;
-            // Without a key all ways to one address are the same.
+            // Without a key, all ways to one address are the same.
             if shown.is_some() || !ways.iter().any(|way| way.url == url) {
                 ways.push(Way { url, shown });
             }
@@ -133,7 +133,7 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
     Ok(lists)
 }
 
-/// What must be in no text that leaves: every key, the proxy's own too, and every account id.
+/// What no outgoing text may contain: every key, the proxy's own included, and every account id.
 pub(super) fn redactor(config: &Config) -> Redactor {
     let secrets = config.accounts.iter().flat_map(Configured::secrets);
     Redactor::new(secrets.chain(&config.proxy_keys).cloned())

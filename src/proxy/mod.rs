@@ -19,28 +19,28 @@ use crate::upstream::{Connector, HttpClient, InvalidUpstream};
 
 /// A proxy ready to serve: `server::serve` takes `app`, and `refresh` must run beside it.
 pub struct Proxy {
-    /// The HTTP face.
+    /// What the HTTP server serves.
     pub app: Arc<App>,
     /// Keeps the snapshot fresh.
     pub refresh: RefreshTask,
-    /// Writes the trace, where there is one: to be finished when the last request has ended.
+    /// Writes the trace, if there is one; finish it when the last request has ended.
     pub trace: Option<Writer>,
 }
 
-/// The settings make no working proxy. `Config` has checked them, so but for `TRACE_FILE` this is a fault
-/// of the program or of the TLS library.
+/// Why the settings make no working proxy. `Config` has checked them, so except for `TRACE_FILE` this is a
+/// fault of the program or of the TLS library.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// TLS refuses its own defaults.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// Address or key of the upstream.
+    /// The address or key of an upstream is not usable.
     #[error(transparent)]
     Upstream(#[from] InvalidUpstream),
     /// The metrics' names clash.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// `TRACE_FILE`, which only opening it can tell.
+    /// `TRACE_FILE` cannot be written, which shows only on opening it.
     #[error("TRACE_FILE={path}: {why}", path = path.display())]
     Trace {
         /// The file.

@@ -1,4 +1,4 @@
-//! A request's hold on the candidate it asks (spec §4.7), and what it is chosen with.
+//! A request's hold on the candidate it asks (spec §4.7), and what goes into it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use super::Registry;
 use crate::ledger::{Ask, Slot};
 use crate::model::{Candidate, Subject};
 
-/// Who is chosen, and what the request draws from its quotas.
+/// The chosen candidate, and what the request draws from its quotas.
 #[derive(Clone, Debug)]
 pub struct Chosen {
-    /// Who.
+    /// The candidate.
     pub candidate: Arc<Candidate>,
-    /// Where it stands in the ledger.
+    /// Its slot in the ledger.
     pub slot: Option<Slot>,
     /// How large the request is.
     pub ask: Ask,
-    /// Which key of its account it is asked with, where there are several.
+    /// Which key of its account it is asked with, if there are several.
     pub key: Option<Subject>,
-    /// How long it usually takes to begin, where something of it has rested: a probe that takes longer
-    /// lets one more go (spec §4.7).
+    /// How long it usually takes to begin, if any of its subjects has rested: a probe that takes longer lets
+    /// one more go (spec §4.7).
     pub usual: Duration,
 }
 
-/// Held while a candidate is asked. After a rest of anything of it (its model, its account, its key, ...) the
-/// holder is the probe, and others wait for how it ends; dropping the claim lets the next one probe.
+/// Held while a candidate is asked. After a rest of any of its subjects (its model, its account, its key, ...) the
+/// holder is the probe, and others wait for its outcome; dropping the claim lets the next one probe.
 #[derive(Debug)]
 pub struct Claim {
     registry: Arc<Registry>,
     candidate: Arc<Candidate>,
     key: Option<Subject>,
-    /// The number of the probe that it is.
+    /// Its number, if it is a probe.
     probe: Option<u64>,
 }
 
@@ -49,13 +49,13 @@ impl Claim {
         }
     }
 
-    /// Whom it holds.
+    /// The candidate that it holds.
     #[must_use]
     pub fn candidate(&self) -> &Arc<Candidate> {
         &self.candidate
     }
 
-    /// The key that it is asked with, where its account has several.
+    /// The key that the candidate is asked with, if its account has several.
     #[must_use]
     pub fn key(&self) -> Option<&Subject> {
         self.key.as_ref()

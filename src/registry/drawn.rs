@@ -8,21 +8,21 @@ use crate::clock::Now;
 use crate::ledger::{Correction, Headroom, Refusal, Reservation, Used};
 use crate::verdict::{Failure, Lesson};
 
-/// Charged when the candidate was chosen, and settled once: when it is dropped, by what was told of the
-/// answer until then. A request whose client goes away has used something too.
+/// Charged when the candidate is chosen, and settled once, on drop, by what is known of the answer by then. A
+/// request whose client goes away has used something too.
 #[derive(Debug)]
 pub struct Drawn {
     registry: Arc<Registry>,
-    /// `None` once it is refunded, or where no limits are known of the candidate's snapshot.
+    /// `None` once it is refunded, or if no limits are known for the candidate's snapshot.
     reservation: Option<Reservation>,
-    /// Tokens of prompt and answer, as the provider told them.
+    /// Tokens of prompt and answer, as the provider stated them.
     told: Option<(u64, u64)>,
     received: Received,
     succeeded: bool,
 }
 
-/// How long an answer's text is, as far as can be told without a look into its events: what goes
-/// beyond the shortest of them, which is hardly more than their frame.
+/// How long an answer's text is, as far as can be told without looking into its events: what exceeds the
+/// shortest event, which is hardly more than a frame.
 #[derive(Debug, Default)]
 struct Received {
     events: u64,
@@ -31,7 +31,7 @@ struct Received {
 }
 
 impl Received {
-    /// A short piece of text that is not told apart from the frame of its event.
+    /// A short piece of text that cannot be told apart from the frame of its event, in bytes.
     const LEAST: u64 = 4;
 
     fn event(&mut self, bytes: usize) {
@@ -72,7 +72,7 @@ impl Drawn {
         }
     }
 
-    /// It was refused, maybe for a quota that the refusal names.
+    /// It was refused, perhaps for a quota that the refusal names.
     pub fn refused(&self, failure: &Failure) {
         if let (Some(reservation), Some(quota)) = (&self.reservation, &failure.quota) {
             let spent = failure.lesson != Some(Lesson::OverLimit);
@@ -83,8 +83,8 @@ impl Drawn {
         }
     }
 
-    /// The same is to be sent once more. What was sent until now has been used; answers whether there is
-    /// headroom for the second time, which is charged then. A second try is worth no 429.
+    /// The same request is to be sent once more. What was sent so far has been used; returns whether there is
+    /// headroom for the second one, and charges it if so. A second try is not worth a 429.
     pub fn again(&mut self) -> bool {
         let Some(reservation) = self.reservation.take() else {
             return true;
@@ -94,7 +94,7 @@ impl Drawn {
             let ledger = &mut known.ledger;
             let (slot, ask) = (reservation.slot(), reservation.ask());
             ledger.settle(reservation, Used::Received { bytes: 0 }, false, now);
-            // It has had its turn: what is kept for those who wait is not kept from it. They are served next.
+            // It has had its turn, so it may use what is kept for waiting requests. They are served next.
             ledger.keep(Vec::new());
             if ledger.headroom(slot, || ask, now) == Headroom::Free {
                 again = Some(ledger.reserve(slot, ask, now));
@@ -104,19 +104,19 @@ impl Drawn {
         self.reservation.is_some()
     }
 
-    /// The provider told what was used; a half of it is as good as nothing.
+    /// The provider stated what was used; one half of it alone is ignored.
     pub fn told(&mut self, used: Usage) {
         self.told = used.prompt.zip(used.completion).or(self.told);
     }
 
-    /// A whole plain answer has come, so many bytes long.
+    /// A plain answer of this many bytes has arrived in full.
     pub fn answered(&mut self, used: Usage, bytes: usize) {
         self.told(used);
         self.received.bytes = bytes as u64;
         self.is_well();
     }
 
-    /// An event of the answer has come, so many bytes long.
+    /// An event of the answer, of this many bytes, has arrived.
     pub fn received(&mut self, bytes: usize) {
         self.received.event(bytes);
     }

@@ -1,5 +1,5 @@
-//! Whom the needs of requests rule out, found once for each snapshot: of a thousand offers hundreds
-//! lack something, and requests of one kind rule out the same ones.
+//! What the needs of requests rule out, found once for each snapshot: of a thousand offers hundreds lack
+//! something, and requests of one kind rule out the same ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use super::Snapshot;
 use crate::model::{Capability, Offer};
 
-/// The offers that were found, by the needs that rule them out.
+/// The offers found so far, by the needs that rule them out.
 #[derive(Debug, Default)]
 pub(super) struct FilteredOut {
-    /// They are of this one.
+    /// The snapshot that the offers are from.
     snapshot: Option<Arc<Snapshot>>,
     by_needs: HashMap<Vec<Capability>, Arc<[Arc<Offer>]>>,
 }
 
 impl FilteredOut {
-    /// Those of a snapshot; `find` finds them where they are not known yet.
+    /// The offers of a snapshot that these needs rule out; `find` finds them if they are not known yet.
     pub(super) fn of(
         &mut self,
         snapshot: &Arc<Snapshot>,
@@ -36,7 +36,7 @@ impl FilteredOut {
         found
     }
 
-    /// What an offer can do is known better now.
+    /// More is known about what an offer can do.
     pub(super) fn forget(&mut self) {
         self.by_needs.clear();
         self.snapshot = None;

@@ -1,4 +1,4 @@
-//! Who waits, as people are shown it (spec §11.7): a copy, so that nobody looks on under the lock.
+//! The queue, as people are shown it (spec §11.7): a copy, so that nothing is worked out under the lock.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use crate::clock::Now;
 #[derive(Clone, Debug, Default)]
 pub struct InLine(pub(super) Vec<SameInLine>);
 
-/// Those of them that want the same.
+/// The waiting requests that want the same.
 #[derive(Clone, Debug)]
 pub(super) struct SameInLine {
     /// What they want, as a hash.
     pub(super) kind: u64,
     pub(super) requests: usize,
     pub(super) awaited: Option<Awaited>,
-    /// What they wait for is not there sooner.
+    /// What they wait for returns no sooner.
     pub(super) earliest: Instant,
 }
 
@@ -27,18 +27,18 @@ impl InLine {
         self.0.iter().map(|same| same.requests).sum()
     }
 
-    /// How long until the first returns that one of them waits for, at the earliest; zero where that may be at any
-    /// moment, as somebody is being probed or busy. `None` while nobody waits.
+    /// How long until the first return that one of them waits for, at the earliest; zero if that may be at any
+    /// moment, because a candidate is being probed or is busy. `None` while no request waits.
     #[must_use]
     pub fn first_returns_in(&self, now: Now) -> Option<Duration> {
         let earliest = self.0.iter().map(|same| same.earliest).min()?;
         Some(earliest.saturating_duration_since(now.steady))
     }
 
-    /// How long the turn of one that joins now would be away.
+    /// How long until its turn, if a request joined now.
     ///
     /// # Errors
-    /// If it would not wait: where those before it are why, how long it would have to.
+    /// If it would not wait; if the requests ahead are why, how long it would have to.
     pub fn turn(
         &self,
         waiter: &Waiter,
@@ -53,7 +53,7 @@ impl InLine {
         waiter.turn(&back, ahead, known, list, now)
     }
 
-    /// How many stand before a request of this kind that would wait for that.
+    /// How many would be ahead of a request of this kind that waits for this.
     fn before(&self, kind: u64, awaited: &Awaited) -> usize {
         let is_before =
             |same: &&SameInLine| same.kind == kind || same.awaited.as_ref() == Some(awaited);

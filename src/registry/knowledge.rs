@@ -1,6 +1,6 @@
-//! What is known of candidates at one moment: who rests, and what is left of their quotas.
+//! What is known of candidates at one moment: which rest, and what is left of their quotas.
 //!
-//! A plain value: the lock around it is the registry's. Nothing here decides who is asked.
+//! A plain value: the lock around it is the registry's. Nothing here decides which candidate is asked.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::ledger::{Ledger, Reservation, Terms};
 use crate::model::{Candidate, ProviderId, Subject};
 use crate::provider::Provider;
 
-/// Rests and quotas, under one lock: who is chosen by both is charged before anybody else chooses.
-/// Of most questions the rests alone are asked.
+/// Rests and quotas, under one lock: a candidate chosen by both is charged before any other is chosen. Most
+/// questions concern the rests alone.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
-    /// Who rests.
+    /// What rests.
     pub rests: Rests,
     /// What each account may still be asked.
     pub ledger: Ledger,
@@ -32,7 +32,7 @@ impl Knowledge {
         snapshot.with_slots(slots)
     }
 
-    /// A request is about to ask a candidate: it is a probe, maybe, and is charged.
+    /// A request is about to ask a candidate: it may be a probe, and is charged.
     pub(super) fn ask_chosen(
         &mut self,
         chosen: Chosen,
@@ -55,7 +55,7 @@ impl Knowledge {
         (candidate, key, probe, reservation)
     }
 
-    /// The same for one who waits.
+    /// The same for a waiting request.
     pub(super) fn grant(&mut self, chosen: Chosen, list: &Arc<Snapshot>, now: Now) -> Granted {
         let (candidate, key, probe, reservation) = self.ask_chosen(chosen, now);
         Granted {
@@ -67,7 +67,7 @@ impl Knowledge {
         }
     }
 
-    /// Who was let go has left, and asks nobody.
+    /// The request that was let go has left without asking.
     pub(super) fn take_back(&mut self, granted: Granted, now: Now) {
         if let Some(number) = granted.probe {
             for subject in granted.candidate.subjects().iter().chain(&granted.key) {
@@ -79,7 +79,7 @@ impl Knowledge {
         }
     }
 
-    /// An operator's word: rests and lessons are forgotten, what was used and stated is not.
+    /// Forgets rests and lessons when an operator clears them, but not what was used and stated.
     pub(super) fn forget(&mut self, now: Now) {
         self.rests.clear_all();
         self.ledger.forget_lessons(now);
@@ -92,7 +92,7 @@ impl Knowledge {
     }
 }
 
-/// What limits a provider's offers; nothing where its row is not known.
+/// What limits a provider's offers; nothing if its row is not known.
 fn terms<'a>(rows: &'a [Arc<Provider>], provider: &ProviderId) -> Terms<'a> {
     let row = rows.iter().find(|row| row.id == *provider);
     Terms {

@@ -1,8 +1,8 @@
-//! What is known now: the snapshot of candidates, swapped whole, who is resting, and what is left of
+//! What is known now: the snapshot of candidates, swapped whole; which of them rest; and what is left of
 //! quotas.
 //!
-//! Everything that is known about health goes through [`Registry`], so that replicas could
-//! one day share it. No I/O here, and no decision: `select` decides.
+//! Everything known about health goes through [`Registry`], so that replicas could one day share it. No I/O
+//! here, and no decision: `select` decides.
 
 mod claim;
 mod drawn;
@@ -48,23 +48,24 @@ pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
     /// The providers, for their limits.
     rows: Vec<Arc<Provider>>,
-    /// A std lock: it is held for a look-up or an insert, and never across an await.
+    /// A std lock: it is held for a lookup or an insert, and never across an await.
     held: Mutex<Held>,
-    /// What attempts have taught; a lock of its own, which only a new list takes.
+    /// What attempts have taught; its own lock, which only a new list takes.
     cells: Mutex<Cells>,
-    /// The figures behind that.
+    /// The parameters of what attempts teach.
     learning: Parameters,
-    /// A lock of its own; where both are taken, this one is first.
+    /// Its own lock; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
-    /// A lock of its own: nothing of it is on a request's way.
+    /// Its own lock: no request depends on it.
     outside: Mutex<Outside>,
-    /// Told whenever a probe or a request of so many at once ends, or somebody is woken.
+    /// Notified whenever a probe ends, or a request that counts against a limit on requests at once, or anything
+    /// is woken.
     changes: watch::Sender<()>,
-    /// Tells who keeps the queue's time that it is another.
+    /// Tells the queue's timekeeper that the time has changed.
     stirred: Notify,
 }
 
-/// What is known, and who waits for it to change.
+/// What is known, and the requests that wait for it to change.
 #[derive(Debug, Default)]
 struct Held {
     known: Knowledge,
@@ -103,8 +104,8 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// One that knows the limits of these providers, and forgets what attempts have taught as these
-    /// parameters say.
+    /// A registry that knows the limits of these providers, and forgets what attempts have taught at the pace
+    /// these parameters set.
     #[must_use]
     pub fn with_limits_of(rows: Vec<Arc<Provider>>, learning: Parameters) -> Self {
         Self {
@@ -114,14 +115,14 @@ impl Registry {
         }
     }
 
-    /// The snapshot of this moment; reading it takes no lock.
+    /// The current snapshot; reading it takes no lock.
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full()
     }
 
-    /// Puts a new snapshot in place of the old one. Rests of offers that left are forgotten;
-    /// those of models that stayed are kept, unless they were to last until now (spec §2, §4.5).
+    /// Replaces the snapshot. Rests of offers that are gone from it are forgotten; those of models that stayed are
+    /// kept, unless they were to last until the next list (spec §2, §4.5).
     pub fn publish(&self, snapshot: Snapshot) {
         let candidates = snapshot.candidates().iter();
         let known: HashSet<_> = candidates.flat_map(|c| c.subjects()).collect();
@@ -130,7 +131,7 @@ impl Registry {
         self.changes.send_replace(());
     }
 
-    /// Puts a new snapshot in place and forgets every rest (`POST /admin/refresh`).
+    /// Replaces the snapshot and forgets every rest (`POST /admin/refresh`).
     pub fn publish_and_wake_all(&self, snapshot: Snapshot) {
         self.forget_failures();
         self.lock().forget(Now::read());
@@ -138,7 +139,7 @@ impl Registry {
         self.changes.send_replace(());
     }
 
-    /// Puts a snapshot in place that knows more of the same offers.
+    /// Replaces the snapshot with one that knows more of the same offers.
     pub fn enrich(&self, snapshot: Snapshot) {
         let evidences = {
             let candidates = snapshot.candidates().iter().map(|c| &**c);
@@ -158,7 +159,7 @@ impl Registry {
         self.lock().next_list_at(due, read);
     }
 
-    /// Whether there is no list, and not because the first read is still under way.
+    /// Whether there is no list although the first read is over.
     #[must_use]
     pub fn first_list_failed(&self) -> bool {
         self.snapshot.load().is_none() && self.with_rests(Rests::next_read).is_some()
@@ -169,35 +170,35 @@ impl Registry {
         read(&self.lock())
     }
 
-    /// The same with a moment that no rest that is known was given after: what is left of one is
+    /// The same, with a moment that is no earlier than any known rest was given: what is left of a rest is then
     /// never longer than it was told.
     pub fn with_rests_now<T>(&self, read: impl FnOnce(&Rests, Now) -> T) -> T {
         self.with_known_now(|known, now| read(&known.rests, now))
     }
 
-    /// The same with the quotas.
+    /// The same, with the quotas too.
     pub fn with_known_now<T>(&self, read: impl FnOnce(&Knowledge, Now) -> T) -> T {
         let known = self.lock();
         read(&known, Now::read())
     }
 
-    /// A copy of what is known and of who waits, for whoever looks at a thousand models: that is too long
-    /// under the lock. No rest that is known was given after the moment beside it.
+    /// A copy of what is known and of the queue, for work over a thousand models, which takes too long under the
+    /// lock. The moment beside it is no earlier than any known rest was given.
     #[must_use]
     pub fn copy(&self) -> (Knowledge, InLine, Now) {
         let held = self.lock();
         (held.known.clone(), held.queue.in_line(), Now::read())
     }
 
-    /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that
-    /// no two requests probe the same one, or draw the same last piece of a quota. Where those who wait
-    /// are to look first, nobody is claimed: it joins them ([`Self::wait`]).
+    /// Chooses under the lock, and claims the candidate that `choose` names beside its answer, so that no two
+    /// requests probe the same one or draw the same last piece of a quota. If waiting requests are to look first,
+    /// nothing is claimed, and this request joins them ([`Self::wait`]).
     pub fn claim<T>(
         self: &Arc<Self>,
         choose: impl FnOnce(&Knowledge, Now) -> (T, Option<Chosen>),
     ) -> (T, Option<(Claim, Drawn)>) {
         let mut held = self.lock();
-        // Under the lock: no rest that is known was given later than this.
+        // Read under the lock: no known rest was given later than this.
         let now = Now::read();
         self.serve(&mut held, now);
         let (said, chosen) = choose(&held, now);
@@ -210,14 +211,14 @@ impl Registry {
         (said, claim)
     }
 
-    /// Tells of every change that people may want to see at once.
+    /// Notified of every change that people may want to see at once.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
-    /// Lets a subject rest; answers when it wakes, if it rests at all, and whether it did not rest for
-    /// that until now.
+    /// Rests a subject; returns when it wakes, if it rests at all, and whether it was not already resting for the
+    /// same reason.
     pub fn rest(
         &self,
         subject: &Subject,
@@ -242,7 +243,7 @@ impl Registry {
         (wake, after.is_some() && after != before)
     }
 
-    /// Ends the rests of these before their time, and forgets what they were found to lack.
+    /// Ends the rests of these subjects early, and forgets what they were found to lack.
     pub fn clear<'a>(&self, subjects: impl IntoIterator<Item = &'a Subject>) {
         let mut rests = self.lock();
         let mut of_account = false;
@@ -259,7 +260,7 @@ impl Registry {
         self.changes.send_replace(());
     }
 
-    /// Ends every rest before its time, and forgets what models were found to lack.
+    /// Ends every rest early, and forgets what models were found to lack.
     pub fn clear_all(&self) {
         self.forget_failures();
         self.change(|known| known.forget(Now::read()));
@@ -272,7 +273,7 @@ impl Registry {
         self.filtered().forget();
     }
 
-    /// What failed before an operator's word tells nothing of what comes after it.
+    /// An operator has cleared: what failed before says nothing about what comes after.
     fn forget_failures(&self) {
         self.note(|outside| outside.forget(Now::read()));
     }
@@ -283,7 +284,7 @@ impl Registry {
         self.filtered().forget();
     }
 
-    /// Remembers until the next list which window an offer has named.
+    /// Remembers until the next list the window that an offer has named.
     pub fn learn_window(&self, model: &Subject, window: u64) {
         self.lock().learn_window(model, window);
     }
@@ -293,7 +294,7 @@ impl Registry {
         self.lock().learn_refused(model, field);
     }
 
-    /// The offers of a snapshot that needs rule out; `find` finds them where that is not known yet.
+    /// The offers of a snapshot that these needs rule out; `find` finds them if that is not known yet.
     pub fn filtered_out(
         &self,
         snapshot: &Arc<Snapshot>,
@@ -304,23 +305,23 @@ impl Registry {
         self.filtered().of(snapshot, needs, find)
     }
 
-    /// No connection to a provider came about: it is asked last for a while.
+    /// There was no connection to a provider: it is asked last for a while.
     pub fn way_fails(&self, provider: &Subject, now: Now) {
         self.lock().way_fails(provider, now);
     }
 
-    /// A connection to a provider came about.
+    /// There was a connection to a provider.
     pub fn way_opens(&self, provider: &Subject) {
         self.lock().way_opens(provider);
     }
 
-    /// Writes down what the outside told of itself.
+    /// Notes what an outside service said about itself.
     pub fn note(&self, note: impl FnOnce(&mut Outside)) {
-        // Every note is whole by itself, so a panic elsewhere leaves them usable.
+        // Each note is complete in itself, so a panic elsewhere leaves them usable.
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What the outside tells of OpenRouter is told of its first account.
+    /// Whether what is reported of this account is reported of OpenRouter: that is so of its first account.
     fn speaks_for_openrouter(&self, account: &AccountId) -> bool {
         let snapshot = self.snapshot.load();
         let accounts = snapshot.iter().flat_map(|list| list.accounts());
@@ -328,8 +329,8 @@ impl Registry {
         account.provider.is_openrouter() && own.next().is_none_or(|first| **first == *account)
     }
 
-    /// The key endpoint was asked of this account: where it tells of free requests that were known to be
-    /// gone, the rest for the day's end is over. Watchers hear of it where anything has changed.
+    /// The key endpoint has answered for this account. If it reports free requests that were known to be gone, the
+    /// rest until the day's end is over. Watchers are notified if anything has changed.
     pub fn key_said(&self, account: &AccountId, said: KeySaid, now: Now) {
         let mut gives_back = false;
         if let KeySaid::Accepted { today: Some(today) } = said {
@@ -357,14 +358,14 @@ impl Registry {
         }
     }
 
-    /// What the outside last told of itself.
+    /// What outside services last said about themselves.
     #[must_use]
     pub fn outside(&self) -> Outside {
         let outside = self.outside.lock();
         outside.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes who rests in a way that waiting requests should look at.
+    /// Changes rests in a way that waiting requests should look at.
     fn change(&self, change: impl FnOnce(&mut Knowledge)) {
         let mut held = self.lock();
         change(&mut held);
@@ -372,7 +373,7 @@ impl Registry {
         self.changes.send_replace(());
     }
 
-    /// Something has changed: those who wait look again, under the same hold of the lock.
+    /// Something has changed: waiting requests look again, under the same hold of the lock.
     fn lets_go(&self, mut held: MutexGuard<'_, Held>) {
         if !held.queue.is_empty() {
             held.queue.stir();
@@ -380,7 +381,7 @@ impl Registry {
         }
     }
 
-    /// Lets go whoever waits and can be served.
+    /// Lets go the waiting requests that can be served.
     fn serve(&self, held: &mut Held, now: Now) {
         if held.queue.is_empty() {
             return;
@@ -389,7 +390,7 @@ impl Registry {
             let due = held.queue.due(now);
             held.queue.serve(&mut held.known, &list, now);
             let queue = &held.queue;
-            // What is pending is the keeper's to go on with, also where that was so before.
+            // The keeper goes on with what is pending, even if it was pending before.
             if queue.is_empty() || queue.is_pending(now) || queue.due(now) != due {
                 self.stirred.notify_one();
             }
@@ -397,12 +398,12 @@ impl Registry {
     }
 
     fn filtered(&self) -> MutexGuard<'_, FilteredOut> {
-        // Every entry is whole by itself.
+        // Each entry is complete in itself.
         self.filtered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request has ended that drew from quotas; where only so many may be under way, or it used less
-    /// than was thought, another may begin.
+    /// A request that drew from quotas has ended. Another may now begin, if requests at once are limited there, or
+    /// if this one used less than was expected.
     fn ends(&self, reservation: Reservation, end: impl FnOnce(&mut Knowledge, Reservation, Now)) {
         let mut held = self.lock();
         let is_one_of_few = held.ledger.counts_under_way(&reservation);
@@ -414,7 +415,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        // Every change is small and whole by itself, so a panic elsewhere leaves it usable.
+        // Each change is small and complete in itself, so a panic elsewhere leaves this usable.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

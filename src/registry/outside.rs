@@ -1,4 +1,4 @@
-//! What the outside services last told of themselves: for people who ask why nothing is answered. No
+//! What outside services last said about themselves: for people who ask why nothing is answered. No
 //! decision about a request depends on it.
 //!
 //! A plain value: the lock around it is the registry's.
@@ -13,19 +13,19 @@ use crate::verdict::FreeRequests;
 /// What is known.
 #[derive(Clone, Debug, Default)]
 pub struct Outside {
-    /// The last read of the ranking failed so.
+    /// How the last read of the ranking failed, if it did.
     pub ranking: Option<FailedRead>,
-    /// The last read of the catalogue failed so.
+    /// How the last read of the catalogue failed, if it did.
     pub catalogue: Option<FailedRead>,
-    /// The last list of another provider that was read brought no model, and why.
+    /// Why the last list read from another provider brought no model, if it brought none.
     pub list: Option<FailedRead>,
-    /// How many of the ranked models the catalogue has; `None` while neither was read.
+    /// How many of the ranked models the catalogue has; `None` until both were read.
     pub there: Option<There>,
-    /// The last that the key endpoint said of the key: the status it was refused with, if it was.
+    /// What the key endpoint last said about the key, and when: the status it refused the key with, if it did.
     pub key: Option<(Option<u16>, SystemTime)>,
     /// When the upstream last answered one of our own reads.
     pub reached_at: Option<SystemTime>,
-    /// What failed before this was forgotten on an operator's word.
+    /// When an operator last cleared: what failed before that is forgotten.
     pub forgotten_at: Option<SystemTime>,
     today: Option<Told>,
 }
@@ -35,7 +35,7 @@ pub struct Outside {
 pub struct FailedRead {
     /// The log's word for it.
     pub kind: &'static str,
-    /// The status, where that was why.
+    /// The status, if that was why.
     pub status: Option<u16>,
     /// In words, with nothing in them that came from outside.
     pub why: String,
@@ -48,7 +48,7 @@ pub struct There {
     pub models: usize,
     /// All ranked models.
     pub of: usize,
-    /// It has the fallback router.
+    /// Whether it has the fallback router.
     pub fallback: bool,
 }
 
@@ -67,17 +67,17 @@ struct Told {
 pub struct TodayView {
     /// The figures.
     pub today: Today,
-    /// When they were told.
+    /// When they were reported.
     pub at: SystemTime,
     /// When the next day begins.
     pub resets_at: SystemTime,
-    /// A refusal told them, not the key endpoint.
+    /// Whether a refusal reported them rather than the key endpoint.
     pub by_refusal: bool,
 }
 
 impl Outside {
-    /// The key endpoint was asked; `gives_back`: what it says of the day is news, and brings back what a
-    /// refusal said is gone.
+    /// The key endpoint has answered. With `gives_back`, what it says about the day is news, and brings back what a
+    /// refusal had said was gone.
     pub fn key_said(&mut self, said: KeySaid, gives_back: bool, now: Now) {
         match said {
             KeySaid::Nothing => {}
@@ -107,7 +107,7 @@ impl Outside {
         self.key = None;
     }
 
-    /// The upstream refused a request, as the quota of the day is used up.
+    /// The upstream refused a request because the quota of the day is used up.
     pub fn day_refused(&mut self, told: Option<FreeRequests>, now: Now) {
         let known = self.today(now).map(|view| view.today);
         let today = match (told, known) {
@@ -130,7 +130,7 @@ impl Outside {
 
     fn tell(&mut self, today: Today, by_refusal: bool, gives_back: bool, now: Now) {
         let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
-        // The key endpoint lags behind: it gives nothing back that a refusal said is gone.
+        // The key endpoint lags behind: it brings back nothing that a refusal has said is gone.
         let stands = |known: &Told| {
             !by_refusal
                 && !gives_back
@@ -148,7 +148,7 @@ impl Outside {
         }
     }
 
-    /// The free requests of this day; `None` if they are unknown, or were told on another day.
+    /// The free requests of this day; `None` if they are unknown, or were reported on another day.
     #[must_use]
     pub fn today(&self, now: Now) -> Option<TodayView> {
         let resets_at = next_end(Per::Day, Ends::Utc, now.wall);

@@ -1,4 +1,4 @@
-//! A request's place in the queue, and the keeping of the queue's time (spec §11.5).
+//! A request's place in the queue, and the queue's timekeeper (spec §11.5).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use super::queue::{AtEnd, Entry, Granted, Joined};
 use super::{Claim, Drawn, Held, Registry, Snapshot, Waiter};
 use crate::clock::Now;
 
-/// What came of a request's wish to wait.
+/// What became of a request that would wait.
 #[derive(Debug)]
 pub enum Wait {
-    /// It need not: there is somebody to ask.
+    /// It need not: there is a candidate to ask.
     Not(Turn),
     /// It waits.
     In(Place),
-    /// Nobody returns in its time. Where others before it are why: how long until its turn would come.
+    /// No candidate returns in its time. If the requests ahead are why: how long until its turn would come.
     Vain(Option<Duration>),
 }
 
-/// Whom a request asks that has waited.
+/// What a request that has waited asks.
 #[derive(Debug)]
 pub struct Turn {
-    /// The list of now, which may be another than when it came.
+    /// The current list, which may not be the one that it came with.
     pub list: Arc<Snapshot>,
     /// The hold on the candidate.
     pub claim: Claim,
@@ -33,7 +33,7 @@ pub struct Turn {
     pub drawn: Drawn,
 }
 
-/// A place in the queue. Dropping it leaves the queue, and hands on what was meant for it.
+/// A place in the queue. Dropping it leaves the queue, and hands on what it was granted.
 #[derive(Debug)]
 pub struct Place {
     registry: Arc<Registry>,
@@ -57,7 +57,7 @@ impl Place {
         Some(self.registry.turn(told.ok()??))
     }
 
-    /// Its time is over; `None` if it is to leave.
+    /// Its time is over; `None` if it has to leave.
     async fn at_end(&self) -> Option<()> {
         loop {
             let list = self.registry.snapshot()?;
@@ -95,7 +95,7 @@ impl Drop for Place {
 }
 
 impl Registry {
-    /// A request that finds nobody awake would wait for its turn.
+    /// A request that finds no candidate awake would wait for its turn.
     pub fn wait(self: &Arc<Self>, waiter: Waiter) -> Wait {
         let Some(list) = self.snapshot() else {
             return Wait::Vain(None);
@@ -137,8 +137,8 @@ impl Registry {
         }
     }
 
-    /// Lets those who wait look when it is time, as long as anybody waits; `None` while that is done
-    /// already. One timer is enough for all of them.
+    /// Lets waiting requests look when it is time, as long as there are any; `None` if that is being done already.
+    /// One timer is enough for all of them.
     pub fn keep_time(self: &Arc<Self>) -> Option<impl Future<Output = ()> + use<>> {
         let mut held = self.lock();
         if std::mem::replace(&mut held.queue.has_keeper, true) {

@@ -1,10 +1,10 @@
-//! Who waits for somebody to wake, first come, first served (spec §11.5).
+//! The requests that wait for a candidate to wake, first come, first served (spec §11.5).
 //!
-//! A plain value under the lock of what is known: who is let go is charged before anybody else chooses,
-//! so that a probe, or a unit of headroom, lets one go and not a herd. Requests that want the same stand
-//! behind one another, and only the first of each kind looks. Of the headroom that this one waits for, its
-//! share is kept: whoever came later has what is beyond that. What a request wants is its own affair: it brings
-//! a function that looks.
+//! A plain value under the lock of what is known: a request that is let go is charged before any other chooses,
+//! so that a probe, or a unit of headroom, lets one go and not a herd. Requests that want the same are in line
+//! behind one another, and only the first of each kind looks. The share of headroom that a request waits for is
+//! kept for it: a later one gets only what is beyond that. The queue does not know what a request wants: the
+//! request brings a function that looks.
 
 mod kept;
 
@@ -22,39 +22,40 @@ use crate::ledger::{BucketId, Reservation};
 use crate::model::{Candidate, Subject};
 use kept::Kept;
 
-/// So many looks are taken under one hold of the lock: 10,000 who may go at once hold up nobody for long.
+/// The most looks under one hold of the lock: 10,000 requests that may go at once hold up no other for long.
 const LOOKS: usize = 64;
 
-/// Not sooner than this is looked again for time alone.
+/// The shortest time until the next look for time alone.
 const AGAIN: Duration = Duration::from_millis(1);
 
-/// What a request sees that would wait, or waits.
+/// What a request that would wait, or waits, sees.
 #[derive(Clone, Debug)]
 pub enum Sight {
     /// This one can be asked now.
     Ask(Chosen),
-    /// Nobody now, but somebody returns.
+    /// No candidate now, but one returns.
     Wait(Return),
-    /// Nobody whom waiting would bring.
+    /// No candidate that waiting would bring.
     Nobody,
 }
 
-/// The first return of anybody that is worth waiting for.
+/// The first return that is worth waiting for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Return {
-    /// What returns: who waits for the same stands in line for it.
+    /// What returns: requests that wait for the same are in line for it.
     pub awaited: Awaited,
-    /// How much of it, where it is headroom that time brings: so much is kept for who waits. 0 otherwise.
+    /// How much of it the request draws, if it is headroom that time brings: this much is kept for the request. 0
+    /// otherwise.
     pub draws: u64,
-    /// It is no sooner than in so long, as far as is known; zero where it may come at any moment, as
-    /// somebody is being probed or busy.
+    /// How long until it returns at the earliest, as far as is known; zero if that may be at any moment, because a
+    /// candidate is being probed or is busy.
     pub earliest: Duration,
-    /// When time alone may have brought somebody; `None` where only an event does.
+    /// When time alone may have brought a candidate back; `None` if only an event does.
     pub look_in: Option<Duration>,
 }
 
 impl Return {
-    /// What is kept for who waits for it.
+    /// What is kept for the request that waits for it.
     fn kept(&self) -> Option<(BucketId, u64)> {
         match self.awaited {
             Awaited::Bucket(bucket) if self.draws > 0 => Some((bucket, self.draws)),
@@ -72,24 +73,24 @@ pub enum Awaited {
     Bucket(BucketId),
 }
 
-/// Looks for somebody to ask, as if so many others were before it.
+/// Looks for a candidate to ask, as if this many requests were ahead.
 pub type Look = Box<dyn Fn(&Snapshot, &Knowledge, usize, Now) -> Sight + Send>;
 
 /// A request that would wait.
 pub struct Waiter {
-    /// What it wants, as a hash: those who want the same see the same.
+    /// What it wants, as a hash: requests that want the same see the same.
     pub kind: u64,
     /// How it looks.
     pub look: Look,
-    /// It waits for nothing that returns later, nor longer for it.
+    /// It waits no longer than this, and for nothing that returns later.
     pub until: Instant,
-    /// It waits no longer than that for who is being probed or busy.
+    /// The same for a candidate that is being probed or is busy.
     pub budget: Instant,
 }
 
 impl Waiter {
-    /// How long its turn is away where so many are before it, which would wait for that to return; an error if it
-    /// cannot wait so long, which says the same where those before it are why.
+    /// How long until its turn with this many requests ahead, if it waits for `back`. An error if it cannot wait
+    /// that long; if the requests ahead are why, the error says how long it would have to.
     pub(super) fn turn(
         &self,
         back: &Return,
@@ -109,7 +110,7 @@ impl Waiter {
     }
 }
 
-/// Who was let go asks this one.
+/// What a request that was let go asks.
 #[derive(Debug)]
 pub(super) struct Granted {
     pub(super) list: Arc<Snapshot>,
@@ -119,31 +120,31 @@ pub(super) struct Granted {
     pub(super) reservation: Option<Reservation>,
 }
 
-/// A place in the queue, and what is told there: whom to ask, or that there is nobody any more.
+/// A place in the queue, and what is told there: what to ask, or that there is nothing to wait for any more.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) ticket: u64,
     pub(super) told: oneshot::Receiver<Option<Granted>>,
 }
 
-/// What one is to do whose time is over.
+/// What a request is to do when its time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtEnd {
-    /// It has been told something, or its own are being probed or busy: these its budget bounds.
+    /// It has been told something, or waits for candidates that are being probed or busy: its budget bounds that.
     Stays,
-    /// Others are to look before it: what they leave is not known yet.
+    /// Others are to look first, and what they leave is not known yet.
     LooksAgain,
-    /// There is nobody for it.
+    /// There is no candidate for it.
     Leaves,
 }
 
 /// What came of joining.
 pub(super) enum Joined {
-    /// There was somebody to ask.
+    /// There was a candidate to ask.
     Asks(Granted),
     /// It waits.
     Waits(Entry),
-    /// It does not wait. Where others before it are why: how long until its turn would come.
+    /// It does not wait. If the requests ahead are why: how long until its turn would come.
     Refused(Option<Duration>),
 }
 
@@ -155,7 +156,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whether it cannot wait for what returns no sooner than in so long.
+    /// Whether it cannot wait for what is `earliest` away.
     fn is_late(&self, earliest: Duration, now: Now) -> bool {
         is_late(self.until, self.budget, earliest, now)
     }
@@ -166,29 +167,29 @@ fn is_late(until: Instant, budget: Instant, earliest: Duration, now: Now) -> boo
     until <= now.plus(earliest).steady
 }
 
-/// Those who want the same, by their tickets.
+/// Requests that want the same, by their tickets.
 struct Kind {
     waiting: BTreeMap<u64, Waiting>,
-    /// The round in which the first of them looked in vain.
+    /// The round in which the first of them last looked and found nothing.
     looked: u64,
     awaited: Option<Awaited>,
-    /// Time alone may have brought somebody by then.
+    /// When time alone may have brought a candidate back.
     due: Option<Instant>,
-    /// Nobody returns sooner.
+    /// No candidate returns sooner.
     earliest: Instant,
 }
 
-/// All who wait.
+/// All requests that wait.
 #[derive(Default)]
 pub(super) struct Queue {
     kinds: HashMap<u64, Kind>,
     tickets: u64,
-    /// One more with each change: the first of each kind is to look again.
+    /// Counts changes: after each, the first of each kind is to look again.
     round: u64,
-    /// From this ticket on the next pass goes on, as the last one came no further; 0 where it came to its end.
+    /// The ticket where the next pass goes on, as the last one got no further; 0 if that came to its end.
     reached: u64,
     kept: Kept,
-    /// Somebody keeps the time.
+    /// Whether there is a timekeeper.
     pub(super) has_keeper: bool,
 }
 
@@ -200,7 +201,7 @@ impl fmt::Debug for Queue {
 }
 
 impl Kind {
-    /// Of whom the first has yet to look.
+    /// A kind whose first has yet to look.
     fn new(round: u64, now: Now) -> Self {
         Self {
             waiting: BTreeMap::new(),
@@ -215,8 +216,8 @@ impl Kind {
         self.looked != round || self.due.is_some_and(|due| due <= now.steady)
     }
 
-    /// The first has looked in vain. If what they wait for is later than it was, those are let go for whom
-    /// that is too late.
+    /// The first has looked and found nothing. If what they wait for is now later, those for which that is too late
+    /// are turned away.
     fn waits(&mut self, back: Return, round: u64, now: Now) {
         let earliest = now.plus(back.earliest).steady;
         let first = self.waiting.values().next();
@@ -228,7 +229,7 @@ impl Kind {
                 .into_iter()
                 .filter_map(|ticket| self.waiting.remove(&ticket))
             {
-                // Who left meanwhile need not be told.
+                // A request that has left in the meantime need not be told.
                 drop(one.tell.send(None));
             }
         }
@@ -244,19 +245,19 @@ impl Queue {
         self.kinds.is_empty()
     }
 
-    /// Something has changed: all are to look again.
+    /// Something has changed: every kind is to look again.
     pub(super) fn stir(&mut self) {
         self.round += 1;
     }
 
-    /// Whether somebody of those who wait is to look before anybody else may choose.
+    /// Whether a waiting request is to look before any other may choose.
     pub(super) fn is_pending(&self, now: Now) -> bool {
         self.kinds
             .values()
             .any(|kind| kind.is_to_look(self.round, now))
     }
 
-    /// When the next of them is to look, where time says so.
+    /// When the next of them is to look, if time says so.
     pub(super) fn due(&self, now: Now) -> Option<Instant> {
         if self.is_pending(now) {
             return Some(now.steady);
@@ -264,8 +265,8 @@ impl Queue {
         self.kinds.values().filter_map(|kind| kind.due).min()
     }
 
-    /// Lets go whoever can be served, in the order in which they came. What it does not come to is
-    /// pending, and first the next time: else those behind the first many would never look.
+    /// Lets go the requests that can be served, in the order in which they came. What it does not get to is pending,
+    /// and comes first the next time: otherwise the requests behind the first many would never look.
     pub(super) fn serve(&mut self, known: &mut Knowledge, list: &Arc<Snapshot>, now: Now) {
         let to_look = self
             .kinds
@@ -289,7 +290,7 @@ impl Queue {
         known.ledger.keep(self.kept.of_all());
     }
 
-    /// The first of a kind looks. Answers who of the kind is to look next: nobody if it waits on.
+    /// The first of a kind looks. Returns the next of the kind to look; `None` if the first waits on.
     fn looks(
         &mut self,
         id: u64,
@@ -318,7 +319,8 @@ impl Queue {
         self.tells(id, ticket, granted, known, now)
     }
 
-    /// One who waits is told whom to ask, or that there is nobody. Answers who is the first of its kind then.
+    /// Tells a waiting request what to ask, or that there is nothing to wait for. Returns what is then the first of
+    /// its kind.
     fn tells(
         &mut self,
         id: u64,
@@ -336,23 +338,23 @@ impl Queue {
         }
         self.keeps(ticket, None);
         if let Some(Err(Some(granted))) = told {
-            // It has left, and whom it was to ask is free again.
+            // It has left, and the candidate that it was to ask is free again.
             known.take_back(granted, now);
             self.stir();
         }
         next
     }
 
-    /// For the first of a kind so much is kept from now on. Where that is no longer what it was, there may be more
-    /// for those behind it.
+    /// Sets how much is kept for the first of a kind from now on. If it was something else before, there may be more
+    /// for the requests behind it.
     fn keeps(&mut self, ticket: u64, kept: Option<(BucketId, u64)>) {
         if self.kept.set(ticket, kept) {
             self.stir();
         }
     }
 
-    /// A request joins at the end, unless there is somebody to ask, or nobody to wait for in its time. Those
-    /// who wait have been served before.
+    /// A request joins at the end, unless there is a candidate to ask, or none to wait for in its time. The waiting
+    /// requests have been served before.
     pub(super) fn join(
         &mut self,
         waiter: Waiter,
@@ -401,8 +403,8 @@ impl Queue {
         })
     }
 
-    /// The time of one who waits is over, and those who wait have been served. It looks for itself once more, whoever
-    /// is the first of its kind: none waits longer for another's sake.
+    /// The time of a waiting request is over, and all of them have been served. It looks once more for itself, even
+    /// if it is not the first of its kind: no request waits longer for another's sake.
     pub(super) fn at_end(
         &mut self,
         kind: u64,
@@ -432,7 +434,7 @@ impl Queue {
         end
     }
 
-    /// Who waits, for people.
+    /// The queue, as people are shown it.
     pub(super) fn in_line(&self) -> InLine {
         let same = |(id, kind): (&u64, &Kind)| SameInLine {
             kind: *id,
@@ -443,7 +445,7 @@ impl Queue {
         InLine(self.kinds.iter().map(same).collect())
     }
 
-    /// How many stand in line for the same.
+    /// How many are in line for the same.
     fn before(&self, kind: u64, awaited: &Awaited) -> usize {
         let same =
             |(id, other): &(&u64, &Kind)| **id == kind || other.awaited.as_ref() == Some(awaited);
@@ -451,7 +453,7 @@ impl Queue {
         same.map(|(_, kind)| kind.waiting.len()).sum()
     }
 
-    /// Somebody leaves. Who stands behind looks again, as it may want a little less.
+    /// A request leaves. The one behind it looks again, as it may want a little less.
     pub(super) fn leave(&mut self, kind: u64, ticket: u64, known: &mut Knowledge) {
         let Some(own) = self.kinds.get_mut(&kind) else {
             return;

@@ -1,7 +1,7 @@
-//! Who rests until when and why, who is finding out whether that helped, and what offers were found to
-//! lack (spec §4.3, §4.5, §4.7, §10.4): one table by [`Subject`].
+//! What rests, until when and why; what is being probed; and what offers were found to lack (spec §4.3, §4.5,
+//! §4.7, §10.4): one table by [`Subject`].
 //!
-//! A plain value: the lock around it is the registry's. Nothing here decides who is asked.
+//! A plain value: the lock around it is the registry's. Nothing here decides which candidate is asked.
 
 mod lessons;
 mod unreached;
@@ -19,10 +19,10 @@ use crate::model::{Candidate, Capabilities, Capability, ProviderId, Subject, Sub
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
 
-/// How somebody who had to rest stands now.
+/// The state of a subject that had to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Awake, as far as anybody knows.
+    /// Awake, as far as is known.
     Awake,
     /// Told to rest.
     Resting(Wake),
@@ -30,18 +30,18 @@ pub enum Standing {
     Probing,
 }
 
-/// A rest, and what follows it: after it one request proves that all is well, not a herd.
+/// A rest, and what follows it: one request then proves that all is well, not a herd.
 #[derive(Clone, Debug)]
 struct Cooling {
     wake: Wake,
     until_next_list: bool,
-    /// How long it is, where the next one is to be longer ([`Rest::Doubling`]).
+    /// How long it is, if the next one is to be longer ([`Rest::Doubling`]).
     grown: Option<Duration>,
-    /// The same of rests that nothing advised ([`Rest::Growing`]), while no success has come.
+    /// The same for unadvised rests ([`Rest::Growing`]), until there is a success.
     growing: Option<learnt::Growing>,
     because: Because,
-    /// Those that find out whether it helped, oldest first: of a model one, of an account or a
-    /// provider one more with each that is late.
+    /// The requests that find out whether it helped, oldest first: one for a model; for an account or a
+    /// provider, one more for each that is late.
     probes: Vec<Probe>,
 }
 
@@ -49,14 +49,14 @@ struct Cooling {
 #[derive(Clone, Debug)]
 struct Probe {
     number: u64,
-    /// Whom it asks: a candidate.
+    /// The candidate that it asks.
     asks: Subject,
-    /// It should have brought something by then.
+    /// When it should have brought something.
     late_at: Instant,
 }
 
 impl Cooling {
-    /// The probe with this number has ended: whether it was one of this rest's.
+    /// The probe with this number has ended; returns whether it was one of this rest's.
     fn ended(&mut self, number: u64) -> bool {
         let before = self.probes.len();
         self.probes.retain(|probe| probe.number != number);
@@ -86,12 +86,12 @@ impl Cooling {
     }
 }
 
-/// A rest that is not over, for people who ask why.
+/// A rest that is not over, as people are shown it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestView<'a> {
     /// When it ends.
     pub wake: Wake,
-    /// It was to last until the next list: the model is gone.
+    /// Whether it is to last until the next list, as the model is gone.
     pub until_next_list: bool,
     /// The failure that led to it.
     pub because: &'a Because,
@@ -102,7 +102,7 @@ pub struct RestView<'a> {
 pub struct Rests {
     table: SubjectMap<Cooling>,
     lessons: Lessons,
-    /// Providers to which no connection came about lately.
+    /// Providers to which there was no connection lately.
     unreached: SubjectMap<Unreached>,
     /// When the next list is due, and when it is read or tried again.
     next_list: Option<Wake>,
@@ -111,12 +111,12 @@ pub struct Rests {
     probes: u64,
 }
 
-/// How long "until the next list" is while nobody has said when that is.
+/// How long "until the next list" is as long as it is not known when that is.
 const NEXT_LIST: Duration = Duration::from_secs(3600);
 
 impl Rests {
-    /// Lets a subject rest. A longer rest is never shortened by a shorter one. Answers when it wakes,
-    /// if it rests at all.
+    /// Rests a subject. A longer rest is never cut short by a shorter one. Returns when the subject wakes, if it
+    /// rests at all.
     pub fn rest(
         &mut self,
         subject: &Subject,
@@ -182,13 +182,13 @@ impl Rests {
         })
     }
 
-    /// Whether nobody has rested, and every way is open: the usual case, and the quickest.
+    /// Whether nothing has rested or was out of reach: the usual case, and the quickest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.table.is_empty() && self.unreached.is_empty()
     }
 
-    /// How a subject stands.
+    /// The state of a subject.
     #[must_use]
     pub fn standing(&self, subject: &Subject, now: Now) -> Standing {
         self.table
@@ -204,8 +204,8 @@ impl Rests {
             .and_then(|cooling| cooling.view(now))
     }
 
-    /// While a subject is being probed: how long until one more may join, because what the last probe
-    /// should have brought is late. Of a model there is one probe, however late.
+    /// While a subject is being probed: how long until one more probe may join because the last is late. A model
+    /// has only one probe, however late.
     #[must_use]
     pub fn next_probe_in(&self, subject: &Subject, now: Now) -> Option<Duration> {
         let last = self.table.get(subject)?.probes.last()?;
@@ -221,13 +221,13 @@ impl Rests {
         probes.any(|probe| probe.asks == *candidate.itself())
     }
 
-    /// What an offer was found to lack, in the order in which that was learnt.
+    /// What an offer was found to lack, in the order in which it was learnt.
     #[must_use]
     pub fn found_lacking(&self, model: &Subject) -> &[Capability] {
         self.lessons.lacks(model)
     }
 
-    /// The window of a candidate's offer, in tokens: what it has named itself, else what lists say.
+    /// The window of a candidate's offer, in tokens: what the offer has named itself, or else what lists say.
     #[must_use]
     pub fn window(&self, candidate: &Candidate) -> Option<u64> {
         let named = if self.lessons.is_empty() {
@@ -273,32 +273,32 @@ impl Rests {
         self.lessons.refuse(model, field);
     }
 
-    /// No connection to a provider came about: it is asked last for a while.
+    /// There was no connection to a provider: it is asked last for a while.
     pub(crate) fn way_fails(&mut self, provider: &Subject, now: Now) {
         let known = self.unreached.entry(provider.clone()).or_default();
         known.again(now);
     }
 
-    /// A connection to a provider came about.
+    /// There was a connection to a provider.
     pub(super) fn way_opens(&mut self, provider: &Subject) {
         self.unreached.remove(provider);
     }
 
-    /// Whether a provider is to be asked last, as no connection came about lately.
+    /// Whether a provider is to be asked last because it could not be reached lately.
     #[must_use]
     pub fn is_unreached(&self, provider: &Subject, now: Now) -> bool {
         let known = self.unreached.get(provider);
         known.is_some_and(|known| known.lasts(now))
     }
 
-    /// Whether no connection to a provider has come about since one failed.
+    /// Whether a connection to a provider has failed, and none was made since.
     #[must_use]
     pub fn was_unreached(&self, provider: &Subject) -> bool {
         self.unreached.contains_key(provider)
     }
 
-    /// Which of these is asked, keys of one account: the first that is awake, else one that is being
-    /// probed, else the one that returns first.
+    /// The one of these keys of one account to use: the first that is awake, else one that is being probed, else
+    /// the first to return.
     pub fn readiest<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Subject>,
@@ -312,16 +312,15 @@ impl Rests {
             })
     }
 
-    /// Whether anything of a candidate, or the key that it is asked with, has rested: then the request
-    /// is a probe.
+    /// Whether any subject of a candidate, or the key it is asked with, has rested: the request is then a probe.
     #[must_use]
     pub fn has_rested(&self, candidate: &Candidate, key: Option<&Subject>) -> bool {
         let rested = |subject| self.table.contains_key(subject);
         !self.table.is_empty() && candidate.subjects().iter().chain(key).any(rested)
     }
 
-    /// A request is about to ask a candidate, perhaps with one of several keys, which usually takes so
-    /// long to begin. Where a rest of anything of it has just ended, it is a probe, and gets a number.
+    /// A request is about to ask a candidate, perhaps with one of several keys, which usually takes `usual` to
+    /// begin. If one of their rests has just ended, the request is a probe, and gets a number.
     pub(super) fn ask(
         &mut self,
         candidate: &Candidate,
@@ -346,8 +345,7 @@ impl Rests {
         Some(probe.number)
     }
 
-    /// An account's quota of the day is back before its time: its rest for that is over, and the next request
-    /// is the probe.
+    /// An account's quota of the day is back early: its rest for that is over, and the next request is the probe.
     pub(super) fn ends_day(&mut self, account: &Subject, now: Now) {
         if let Some(cooling) = self.table.get_mut(account)
             && cooling.because.limit() == Some(AccountLimit::Day)
@@ -356,17 +354,17 @@ impl Rests {
         }
     }
 
-    /// A probe of a subject ended: well, or without telling anything.
+    /// A probe of a subject has ended: well, or without showing anything.
     pub(super) fn probed(&mut self, subject: &Subject, number: u64, well: bool) {
-        // A rest that was given meanwhile remains: an older success does not cut it.
+        // A rest given in the meantime remains: an older success does not cut it short.
         let was_one = self.table.get_mut(subject).is_some_and(|c| c.ended(number));
         if was_one && well {
             self.table.remove(subject);
         }
     }
 
-    /// A new list: rests that were given until then, what offers were found to lack, and all about
-    /// offers that `stays` does not know are forgotten. Accounts and providers are in no list.
+    /// A new list: forgets the rests that were to last until then, what offers were found to lack, and all about
+    /// offers that `stays` does not know. Accounts and providers are in no list.
     pub(super) fn new_list(&mut self, stays: impl Fn(&Subject) -> bool) {
         self.lessons.forget_all();
         self.table.retain(|subject, cooling| {

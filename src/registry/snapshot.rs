@@ -8,23 +8,23 @@ use crate::learnt::Evidences;
 use crate::ledger::Slot;
 use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Tier};
 
-/// One read of the lists, whole; nobody edits it.
+/// One read of the lists, whole; it is never edited.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     offers: Vec<Arc<Offer>>,
     /// In the order for requests without tools, and for those with.
     candidates: [Arc<[Arc<Candidate>]>; 2],
-    /// Where each of them stands.
+    /// The tier and place of each of them.
     places: [Arc<[Place]>; 2],
     accounts: Vec<Arc<AccountId>>,
     /// The places of the listed candidates that have a name.
     names: HashMap<Box<str>, Vec<usize>>,
-    /// The same by the model that they are of.
+    /// The same by model.
     models: HashMap<CanonicalKey, Vec<usize>>,
     least_context: Option<u64>,
-    /// Where each candidate stands in the ledger, by its index; empty until it is published.
+    /// Each candidate's slot in the ledger, by its index; empty until the snapshot is published.
     slots: Arc<[Slot]>,
-    /// What is known of each by its attempts; nothing until it is published.
+    /// What attempts have taught about each; nothing until the snapshot is published.
     evidences: Evidences,
     /// When it was read.
     pub fetched_at: SystemTime,
@@ -35,18 +35,18 @@ pub struct Snapshot {
 /// What a snapshot is made of.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The offers of the lists, best first; those of the user's own server behind all others, but for
-    /// those that `MODEL_ORDER` names.
+    /// The offers of the lists, best first; those of the user's own server come after all others, except the ones
+    /// that `MODEL_ORDER` names.
     pub offers: Vec<Arc<Offer>>,
-    /// The same in the order for requests with tools, where that is another.
+    /// The same in the order for requests with tools, if that is another.
     pub with_tools: Option<Vec<Arc<Offer>>>,
-    /// Where the offers stand, in the order of `offers` and in that of `with_tools`. An offer of which
-    /// that is not said has the first place of its tier.
+    /// The places of the offers, in the order of `offers` and in that of `with_tools`. An offer without one has the
+    /// first place of its tier.
     pub places: [Vec<Place>; 2],
-    /// The router that the list names to fall back on (spec §2.4): behind all but the user's own
-    /// server, and no model of the list.
+    /// The router that the list names as a fallback (spec §2.4): after all but the user's own server, and not a
+    /// model of the list.
     pub fallback: Option<Offer>,
-    /// The accounts, in the order in which those of one provider are asked.
+    /// The accounts; those of one provider are asked in this order.
     pub accounts: Vec<Arc<AccountId>>,
     /// When they were read.
     pub fetched_at: SystemTime,
@@ -65,7 +65,7 @@ pub enum Source {
     Providers,
 }
 
-/// Nobody's, of the epoch: to be filled in.
+/// Empty, as of the epoch: to be filled in.
 impl Default for Parts {
     fn default() -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Snapshot {
         let places = places_of(&plain, &placed);
         let with_tools: Option<Arc<[_]>> = with_tools.map(|offers| {
             placed = placed_by_offer(&offers, placed_with_tools);
-            // One candidate, wherever it stands.
+            // In both orders, it is the same candidate.
             let known: HashMap<_, _> = plain.iter().map(|c| (key(c), Arc::clone(c))).collect();
             let all = through_accounts(&offers, fallback.as_ref(), &accounts);
             all.iter()
@@ -144,14 +144,14 @@ impl Snapshot {
         }
     }
 
-    /// The listed offers, best first, whoever's they are and through however many accounts.
+    /// The listed offers, best first, of all providers, each once however many accounts there are.
     #[must_use]
     pub fn offers(&self) -> &[Arc<Offer>] {
         &self.offers
     }
 
-    /// All that may be asked, in the order for requests without tools: the listed offers through their
-    /// accounts, then the fallback router, then the user's own server.
+    /// All that may be asked, in the order for requests without tools: the listed offers through their accounts,
+    /// then the fallback router, then the user's own server.
     #[must_use]
     pub fn candidates(&self) -> &[Arc<Candidate>] {
         self.in_order(false)
@@ -164,7 +164,7 @@ impl Snapshot {
         if with_tools { tools } else { plain }
     }
 
-    /// The offer of a candidate of its own through each account of its provider.
+    /// The offer of one of its candidates through each account of its provider.
     #[must_use]
     pub fn through_accounts(&self, candidate: &Candidate) -> &[Arc<Candidate>] {
         let all = self.candidates();
@@ -178,26 +178,26 @@ impl Snapshot {
         all.get(start..end).unwrap_or_default()
     }
 
-    /// Where the candidates of that order stand, each in its turn.
+    /// The places of the candidates in that order, one for each.
     #[must_use]
     pub fn places(&self, with_tools: bool) -> &[Place] {
         let [plain, tools] = &self.places;
         if with_tools { tools } else { plain }
     }
 
-    /// What is known of its candidates by their attempts.
+    /// What attempts have taught about its candidates.
     #[must_use]
     pub fn evidences(&self) -> &Evidences {
         &self.evidences
     }
 
-    /// The same, with what is known of its candidates.
+    /// The same, with what attempts have taught about its candidates.
     #[must_use]
     pub fn with_evidences(self, evidences: Evidences) -> Self {
         Self { evidences, ..self }
     }
 
-    /// Where a candidate of its own stands in the ledger; `None` before it was published.
+    /// The slot in the ledger of one of its candidates; `None` before it is published.
     #[must_use]
     pub fn slot(&self, candidate: &Candidate) -> Option<Slot> {
         self.slots.get(candidate.index).copied()
@@ -215,15 +215,15 @@ impl Snapshot {
         &self.accounts
     }
 
-    /// The listed offer of that public id.
+    /// The listed offer with this public id.
     #[must_use]
     pub fn offer(&self, public_id: &str) -> Option<&Arc<Offer>> {
         let is_it = |named: &&Arc<Candidate>| named.offer.public_id.as_str() == public_id;
         self.named(public_id).find(is_it).map(|named| &named.offer)
     }
 
-    /// The listed candidates that a name means, in order (spec §10.2): those of a public id, of
-    /// `<provider>/auto`, of `openrouter/<id>`, of a model however it is spelt.
+    /// The listed candidates that a name means, in order (spec §10.2): a public id, `<provider>/auto`,
+    /// `openrouter/<id>`, or a model however it is spelt.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Arc<Candidate>> + Clone {
         let by_name = |name: &str| self.names.get(name);
         let cut = name.strip_suffix(":latest").unwrap_or(name);
@@ -235,7 +235,7 @@ impl Snapshot {
             .filter_map(|place| self.candidates().get(*place))
     }
 
-    /// The smallest context of any, where one is known.
+    /// The smallest context of all, if any is known.
     #[must_use]
     pub fn least_context(&self) -> Option<u64> {
         self.least_context
@@ -268,8 +268,8 @@ fn key(candidate: &Candidate) -> (Arc<AccountId>, ModelId) {
     (Arc::clone(&candidate.account), candidate.offer.id.clone())
 }
 
-/// Each offer through each account of its provider; the router before what stands last of the user's own
-/// server: what `MODEL_ORDER` names of it keeps its place.
+/// Each offer through each account of its provider. The router comes before the user's own server, except the
+/// offers of that server that `MODEL_ORDER` has put earlier.
 fn through_accounts(
     offers: &[Arc<Offer>],
     fallback: Option<&Arc<Offer>>,
@@ -295,7 +295,7 @@ fn through_accounts(
         .collect()
 }
 
-/// What candidates are called, the more exact names first.
+/// The names of candidates, the more exact ones first.
 #[derive(Default)]
 struct Names {
     exact: HashMap<Box<str>, Vec<usize>>,

@@ -1,29 +1,29 @@
-//! By what the candidates of a tier are ordered (spec §11.1).
+//! How the candidates of a tier are ordered (spec §11.1).
 
 use crate::learnt::{Order, Parameters, Pin, Salt, SessionKey, cost_at_least};
 use crate::model::Wish;
 
-/// By what the candidates of a tier are ordered.
+/// How the candidates of a tier are ordered.
 #[derive(Clone, Copy, Debug)]
 pub enum By<'a> {
     /// By rank, whatever is known.
     Rank,
-    /// By what the request would cost there.
+    /// By what the request would cost at each.
     Cost {
         /// What one place is worth, in seconds.
         rank_worth: f64,
         /// The figures behind the formulas.
         parameters: &'a Parameters,
-        /// Who gave the last answer of the request's session.
+        /// The candidate that gave the last answer of the request's session.
         pin: Option<&'a Pin>,
-        /// That session, and what accounts are hashed with for it.
+        /// That session, and the salt that accounts are hashed with for it.
         session: Option<(SessionKey, Salt)>,
     },
 }
 
 impl<'a> By<'a> {
-    /// Where `routing` is the setting: for a request with this wish, of this session, whose last answer
-    /// came from there.
+    /// The order under the setting `routing` for a request with this wish, of this session, whose last answer
+    /// came from `pin`.
     #[must_use]
     pub fn new(
         routing: Order,
@@ -43,7 +43,7 @@ impl<'a> By<'a> {
         }
     }
 
-    /// What no candidate of this place, or behind it, comes below.
+    /// The least that a candidate at this place or a later one can cost.
     pub(super) fn at_least(self, place: u32) -> f64 {
         match self {
             Self::Rank => 0.0,
@@ -56,8 +56,8 @@ impl<'a> By<'a> {
         }
     }
 
-    /// What decides through which account the session starts that would ask the cheapest, which costs that;
-    /// `None` where it is the cheapest: there is no session, or the account has answered it.
+    /// What decides the account a session starts on, where the cheapest candidate costs that; `None` if it is
+    /// that candidate's: there is no session, or that account has answered it before.
     pub(super) fn start(self, cost: f64, sticks: bool) -> Option<Start> {
         let Self::Cost {
             session: Some((session, salt)),
@@ -75,10 +75,10 @@ impl<'a> By<'a> {
     }
 }
 
-/// What decides through which account a session starts.
+/// What decides the account a session starts on.
 pub(super) struct Start {
     pub(super) session: SessionKey,
     pub(super) salt: Salt,
-    /// What it may cost there.
+    /// The most it may cost there.
     pub(super) most: f64,
 }

@@ -1,6 +1,6 @@
-//! Why a candidate is not asked: the rules of [`next`](super::next), asked of each.
+//! Why a candidate is not asked: the rules of [`next`](super::next), applied to each.
 //!
-//! The same functions decide as there; a property of the tests holds the two together.
+//! The same functions decide here as there; a property test keeps the two in agreement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::ledger::BucketId;
 use crate::model::{Candidate, Capability, Subject};
 use crate::registry::{Knowledge, Snapshot, Standing};
 
-/// What keeps a candidate from being asked: the first of the rules that does.
+/// Why a candidate is not asked: the first of the rules that excludes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftOut {
     /// `MODEL_FIELD=pin`, and the request names another.
@@ -25,7 +25,7 @@ pub enum LeftOut {
     Lacks(Vec<Capability>),
     /// Its context is too small for the prompt.
     TooSmall {
-        /// How many tokens the prompt has at the least.
+        /// How many tokens the prompt has, at least.
         needs: u64,
         /// How many the model can hold.
         has: u64,
@@ -40,35 +40,35 @@ pub enum LeftOut {
     Probing,
     /// A certain quota is used up; [`crate::ledger::Ledger::bucket_view`] says which.
     Spent {
-        /// How long until there is room for this request; `None` where time alone brings none.
+        /// How long until there is room for this request; `None` if time alone brings none.
         returns_in: Option<Duration>,
-        /// Which.
+        /// Which quota.
         bucket: BucketId,
     },
-    /// As many requests as may be are under way there.
+    /// As many requests are under way there as are allowed at once.
     Busy(BucketId),
-    /// This request by itself is more than that quota lets through.
+    /// This request alone exceeds that quota.
     OverLimit(BucketId),
 }
 
 /// A candidate that could be asked.
 #[derive(Clone, Debug)]
 pub struct Awake {
-    /// Who.
+    /// The candidate.
     pub candidate: Arc<Candidate>,
-    /// Models before it in its tier.
+    /// How many models come before it in its tier.
     pub place: u32,
-    /// What the request would cost there; `None` where it is ordered by rank.
+    /// What the request would cost there; `None` if the order is by rank.
     pub cost: Option<Cost>,
 }
 
-/// The candidates that could be asked now, each once, in the order in which they would be.
+/// The candidates that could be asked now, each once, in the order in which they would be asked.
 #[must_use]
 pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Vec<Awake> {
     let sieve = Sieve::new(snapshot, wants, known, now);
     let mut found: Vec<(Rank, Awake)> = Vec::new();
     let mut at: Option<(usize, _)> = None;
-    // How many of those found are named by the request.
+    // How many of those found so far the request has named.
     let mut first = 0;
     for placed in wants.preference.placed(snapshot, wants.needs) {
         let tier = match at {
@@ -83,7 +83,7 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
             Err(_) => continue,
         };
         let candidate = Arc::clone(placed.candidate);
-        // What is put first comes by again in its own place.
+        // What was put first is met again in its own place.
         if placed.tier.is_none() {
             first += 1;
         } else if found
@@ -108,7 +108,7 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
             },
         ));
     }
-    // Stable: of two that cost the same the first is asked.
+    // Stable: of two that cost the same, the first is asked.
     found.sort_by(|(one, _), (other, _)| {
         (one.kind, one.tier)
             .cmp(&(other.kind, other.tier))
@@ -118,7 +118,7 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
     found.into_iter().map(|(_, awake)| awake).collect()
 }
 
-/// Puts before each the candidate through which the request's session starts instead, as
+/// Puts before each candidate the one that the request's session would start on instead, as
 /// [`start`](super::price::start) says.
 fn start_sessions(found: &mut [(Rank, Awake)], snapshot: &Snapshot, by: By<'_>) {
     for at in 0..found.len() {
@@ -154,11 +154,11 @@ fn start_sessions(found: &mut [(Rank, Awake)], snapshot: &Snapshot, by: By<'_>) 
     }
 }
 
-/// By what the awake are ordered, the first first.
+/// How awake candidates are ordered, lowest first.
 struct Rank {
-    /// With headroom and within reach; behind those; behind all.
+    /// 0 with headroom and within reach, 1 behind those, 2 behind all.
     kind: u8,
-    /// Tiers before its own.
+    /// How many tiers come before its own.
     tier: usize,
     cost: f64,
 }
@@ -183,15 +183,15 @@ pub fn left_out(
         .collect()
 }
 
-/// The rules, with what they say of all together.
+/// The rules, with what they say about all candidates together.
 struct Sieve<'a> {
     snapshot: &'a Snapshot,
     wants: Wants<'a>,
     known: &'a Knowledge,
     now: Now,
-    /// The model that is asked as the prompt is too long for all.
+    /// The model that is asked because the prompt is too long for all.
     largest: Option<&'a Subject>,
-    /// So is one that a quota does not let through, as none does.
+    /// Every candidate has a quota that the request exceeds, so that this excludes none.
     none_lets_through: bool,
 }
 
@@ -216,7 +216,7 @@ impl<'a> Sieve<'a> {
         }
     }
 
-    /// Whether a candidate may be asked, and how; else why not.
+    /// How a candidate may be asked, or why not.
     fn passes(&self, candidate: &Arc<Candidate>) -> Result<Fate, LeftOut> {
         let Self {
             wants, known, now, ..
@@ -247,7 +247,7 @@ impl<'a> Sieve<'a> {
         }
     }
 
-    /// Who rests: the model rather than its account.
+    /// What rests: the model rather than its account.
     fn rests(&self, candidate: &Candidate) -> LeftOut {
         let mut subjects = candidate.subjects().iter().rev();
         let resting = subjects.find(|s| self.known.rest_of(s, self.now).is_some());

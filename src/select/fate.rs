@@ -1,4 +1,4 @@
-//! What one candidate comes to for a request that it is able to serve.
+//! What one candidate means for a request that it is able to serve.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use crate::ledger::{BucketId, Headroom};
 use crate::model::Candidate;
 use crate::registry::{Knowledge, Snapshot, Standing};
 
-/// What a candidate comes to.
+/// What a candidate means for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It may be asked.
     Awake,
-    /// It may be asked behind those with headroom: a number that is not certain is used up.
+    /// It may be asked after those with headroom: a number that is not certain is used up.
     AwakeBehind,
-    /// It may be asked behind all others: the way to its provider failed lately.
+    /// It may be asked after all others: its provider could not be reached lately.
     AwakeUnreached,
     /// This request has ruled it out.
     Out,
-    /// It wakes in so long: then its model, its account and its provider are awake.
+    /// It wakes after this long: its model, its account and its provider are then awake.
     Resting(Duration),
-    /// Another request finds out whether it is well again. One more may do so in so long, where that is
-    /// known.
+    /// Another request is finding out whether it is well again. One more may do so after this long, if that
+    /// is known.
     Probing(Option<Duration>),
-    /// A certain quota is used up; there is room for this request in so long, where time brings that.
+    /// A certain quota is used up; there is room for this request after `returns_in`, if time brings any.
     Spent {
         returns_in: Option<Duration>,
         bucket: BucketId,
     },
-    /// As many requests as may be are under way there.
+    /// As many requests are under way there as are allowed at once.
     Busy(BucketId),
-    /// This request by itself is more than a quota lets through.
+    /// This request alone exceeds a quota.
     OverLimit(BucketId),
 }
 
-/// What a candidate of this snapshot comes to now.
+/// What a candidate of this snapshot means for the request now.
 pub(super) fn fate(
     candidate: &Candidate,
     snapshot: &Snapshot,
@@ -61,7 +61,7 @@ pub(super) fn fate(
     }
 }
 
-/// What rests alone make of it.
+/// The same by rests alone.
 fn by_rests(candidate: &Candidate, known: &Knowledge, now: Now) -> Fate {
     if known.is_empty() {
         return Fate::Awake;
@@ -73,7 +73,7 @@ fn by_rests(candidate: &Candidate, known: &Knowledge, now: Now) -> Fate {
             Standing::Awake => {}
             Standing::Resting(wake) => rests = rests.max(Some(wake.left(now))),
             Standing::Probing => match known.next_probe_in(subject, now) {
-                // A probe that hangs must not hold everybody: one more goes, to another candidate.
+                // A probe that hangs must not hold up every request: one more goes, to another candidate.
                 Some(late_in) if late_in.is_zero() => {
                     if known.is_probed_by(subject, candidate) {
                         probed.get_or_insert(None);

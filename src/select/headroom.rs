@@ -7,7 +7,7 @@ use crate::model::Candidate;
 use crate::registry::{Knowledge, Snapshot};
 
 impl Wants<'_> {
-    /// How much the request will draw, as far as that is known beforehand.
+    /// How much the request will draw, as far as is known beforehand.
     #[must_use]
     pub fn ask(&self) -> Ask {
         Ask {
@@ -17,8 +17,8 @@ impl Wants<'_> {
     }
 }
 
-/// Whether a quota is too small for the request wherever it could be served: as its size is only guessed,
-/// that rules nobody out.
+/// Whether the request exceeds a quota wherever it could be served. Its size is only a guess, so that this
+/// rules nothing out.
 pub(super) fn none_lets_through(
     snapshot: &Snapshot,
     wants: Wants<'_>,
@@ -33,7 +33,7 @@ pub(super) fn none_lets_through(
     })
 }
 
-/// What the quotas of a candidate of this snapshot say.
+/// The headroom that a candidate of this snapshot has for the request.
 pub(super) fn headroom(
     candidate: &Candidate,
     snapshot: &Snapshot,

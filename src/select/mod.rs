@@ -1,9 +1,9 @@
-//! Who is asked next (spec §4.1, §4.2, §4.1, §4.7, §10.4, §10.5).
+//! Which candidate is asked next (spec §4.1, §4.2, §4.7, §10.4, §10.5).
 //!
-//! Pure: a snapshot, what the request wants, what is known of rests and quotas and `now` go in, a [`Next`] comes
-//! out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and
-//! only as far as it takes: a thousand are usual, and nothing is put together for them. Where they are
-//! ordered by cost, that is until those that follow in the tier cannot be cheaper.
+//! Pure: a snapshot, what the request wants, what is known of rests and quotas, and `now` go in; a [`Next`]
+//! comes out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and only
+//! as far as needed: a thousand are usual, and nothing is collected from them. Where they are ordered by cost,
+//! that is until those that follow in the tier cannot be cheaper.
 
 mod by;
 mod explain;
@@ -37,29 +37,29 @@ use price::{Price, Prices, start};
 use shut::Shut;
 use wants::{Placed, are_met};
 
-/// Who is asked next, or exactly why there is nobody.
+/// Which candidate is asked next, or exactly why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<'s> {
-    /// The best that is able and awake.
+    /// The best candidate that is able and awake.
     Ask(&'s Arc<Candidate>),
-    /// Nobody is awake, and somebody is being probed or busy: wait for how that ends, or for who wakes.
+    /// None is awake, but one is being probed or busy: wait for how that ends, or for one to wake.
     Wait {
-        /// Until the first of those who rest wakes, or one more may probe an account.
+        /// Until the first resting one wakes, or one more request may probe an account.
         wakes_in: Option<Duration>,
     },
-    /// There is nobody to ask or to wait for.
+    /// There is no candidate to ask or to wait for.
     None(Why),
 }
 
-/// Why there is nobody to ask.
+/// Why there is no candidate to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Able ones are left, and all of them rest: 503 with `Retry-After`.
+    /// Able candidates are left, and all of them rest: 503 with `Retry-After`.
     Resting {
         /// Until the first of them wakes.
         wakes_in: Duration,
     },
-    /// All that are able have been ruled out by this request.
+    /// This request has ruled out every able candidate.
     Exhausted,
     /// No listed model can do this; waiting will not help: 400.
     NoneCapable {
@@ -73,7 +73,7 @@ pub enum Why {
 }
 
 impl<'s> Next<'s> {
-    /// Who is asked, if anybody is.
+    /// The candidate to ask, if there is one.
     #[must_use]
     pub fn candidate(&self) -> Option<&'s Arc<Candidate>> {
         match self {
@@ -83,7 +83,7 @@ impl<'s> Next<'s> {
     }
 }
 
-/// Chooses whom a request asks next.
+/// Chooses the candidate that a request asks next.
 #[must_use]
 pub fn next<'s>(
     snapshot: Option<&'s Snapshot>,
@@ -94,7 +94,7 @@ pub fn next<'s>(
     next_quoted(snapshot, wants, &Quote::default(), known, now)
 }
 
-/// The same, with what was worked out beforehand for the same snapshot and wants.
+/// The same, with the costs worked out beforehand for the same snapshot and wants.
 #[must_use]
 pub fn next_quoted<'s>(
     snapshot: Option<&'s Snapshot>,
@@ -114,12 +114,12 @@ pub fn next_quoted<'s>(
         let begins = wants.by.start(best.cost, best.sticks);
         Next::Ask(start(best.placed(), begins, snapshot, wants, known, now))
     };
-    // Those whose account is out are looked at only where nobody else is found, for when they return.
+    // Candidates whose account is out are looked at only if no other is found, for when they return.
     for is_shut in [false, true] {
         let mut order = wants.preference.placed(snapshot, wants.needs);
         let mut reached = 0;
         loop {
-            // Who is quoted and not better than the best is passed by unseen.
+            // A candidate whose quoted price is no better than the best is skipped without a look.
             let best = round.best;
             let passed = best.map_or(0, |best| quote.no_better(reached, best.tier, best.cost));
             let Some(placed) = order.nth(passed) else {
@@ -135,7 +135,7 @@ pub fn next_quoted<'s>(
                 continue;
             }
             let price = quote.of(at, || prices.as_mut().map(|prices| prices.of(placed)));
-            // Who is not better than the best is not looked at any further.
+            // A candidate that is no better than the best needs no further look.
             if !round.may_keep(placed, price) {
                 continue;
             }
@@ -187,7 +187,7 @@ pub fn next_quoted<'s>(
     }
 }
 
-/// The cheapest of the first tier that has one of its kind; of two that cost the same the first.
+/// The cheapest of its kind in the first tier that has any; of two that cost the same, the first.
 #[derive(Clone, Copy)]
 struct Kept<'s> {
     candidate: &'s Arc<Candidate>,
@@ -213,7 +213,7 @@ impl<'s> Kept<'s> {
         }
     }
 
-    /// Whether one more of its kind would be kept instead.
+    /// Whether another of its kind would be kept instead.
     fn gives_way(kept: Option<Self>, tier: Option<Tier>, cost: f64) -> bool {
         kept.is_none_or(|kept| kept.tier == tier && cost < kept.cost)
     }
@@ -230,19 +230,19 @@ impl<'s> Kept<'s> {
 struct Round<'s> {
     /// Awake, with headroom, and within reach.
     best: Option<Kept<'s>>,
-    /// Awake, but no connection came about lately: asked last (spec §10.4).
+    /// Awake, but its provider could not be reached lately: asked last (spec §10.4).
     last: Option<Kept<'s>>,
-    /// Awake, but a number that is not certain is used up: asked behind those with headroom.
+    /// Awake, but a number that is not certain is used up: asked after those with headroom.
     behind: Option<Kept<'s>>,
-    /// By itself more than a quota lets through: asked only if that is so of all, as the size is a guess.
+    /// The request alone exceeds a quota: asked only if that is so of all, as its size is a guess.
     over_limit: Option<Kept<'s>>,
-    /// Somebody is probed, or busy.
+    /// Whether a candidate is being probed, or busy.
     waits: bool,
     wakes_in: Option<Duration>,
 }
 
 impl<'s> Round<'s> {
-    /// Whether neither this candidate nor one behind it can be better than the best until now.
+    /// Whether neither this candidate nor a later one can be better than the best so far.
     fn is_decided(&self, placed: Placed<'_>, by: By<'_>) -> bool {
         self.best
             .is_some_and(|best| best.tier != placed.tier || best.cost <= by.at_least(placed.place))
@@ -308,7 +308,7 @@ impl<'s> Round<'s> {
         }
     }
 
-    /// Whether there is somebody to ask, if nobody better is found.
+    /// Whether there is a candidate to ask if none better is found.
     fn has_last(&self) -> bool {
         self.behind.or(self.last).is_some()
     }
@@ -332,7 +332,7 @@ pub fn filtered_out<'s>(
     let needs_something = !needs.capabilities().is_empty();
     let candidates = snapshot.candidates().iter().filter(|c| c.is_listed);
     let mut before: Option<&Arc<Offer>> = None;
-    // The candidates of an offer stand next to each other.
+    // The candidates of an offer are next to each other.
     let offers = candidates
         .take_while(move |_| needs_something)
         .filter(move |candidate| {
@@ -343,7 +343,7 @@ pub fn filtered_out<'s>(
     offers.filter(unable).map(|candidate| &candidate.offer)
 }
 
-/// The prompt is too long for all: the best of the largest, whose tokens are only guessed here.
+/// For a prompt too long for all: the best of the largest models, as the prompt's tokens are only a guess.
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> Option<&'s Offer> {
     let able = || {
         let listed = wants.preference.of(snapshot, wants.needs);

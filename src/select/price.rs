@@ -1,5 +1,5 @@
 //! What a request would cost at a candidate (spec §11.1): the one function by which the walk, `explain`
-//! and the first choice order those of a tier.
+//! and the first choice order the candidates of a tier.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::learnt::{
 use crate::model::{Candidate, ModelId};
 use crate::registry::{Knowledge, Snapshot};
 
-/// What a request would cost at a candidate of this snapshot; `None` where it is ordered by rank.
+/// What a request would cost at a candidate of this snapshot; `None` if the order is by rank.
 pub(super) fn cost_of(
     placed: Placed<'_>,
     snapshot: &Snapshot,
@@ -28,7 +28,7 @@ pub(super) fn cost_of(
 }
 
 /// What a request would cost at one moment if all quotas were used up: all that can be told without the
-/// registry's lock, as what is known of attempts is read without one.
+/// registry's lock, which what is known of attempts does not need.
 pub(super) struct Prices<'a> {
     evidences: &'a Evidences,
     rank_worth: f64,
@@ -91,8 +91,8 @@ fn tight(candidate: &Candidate, snapshot: &Snapshot, known: &Knowledge, now: Now
     slot.map_or(0.0, |slot| known.ledger.tight(slot, now))
 }
 
-/// What a request would cost at each model now, in seconds, whether that may be asked or not: at the account
-/// where it is least. None where the order is that of the ranking.
+/// What a request would cost at each model now, in seconds, at its cheapest account, whether the model may be
+/// asked or not. Empty if the order is the ranking's.
 #[must_use]
 pub fn costs<'s>(
     snapshot: &'s Snapshot,
@@ -136,9 +136,9 @@ impl Price {
     }
 }
 
-/// Through which account a session starts that would ask this candidate: of those that may be asked for
-/// the same offer, and cost no more than a warm account is worth, the one that the session's hash says
-/// (spec §11.4). A session that the candidate's account has answered stays there.
+/// The candidate whose account a session starts on, where `best` is the cheapest. Of the accounts that may be
+/// asked for the same offer, and cost no more than a warm account is worth, the session's hash picks one
+/// (spec §11.4). A session that the best candidate's account has answered stays there.
 pub(super) fn start<'s>(
     best: Placed<'s>,
     start: Option<Start>,
@@ -163,7 +163,7 @@ pub(super) fn start<'s>(
         });
         is_cheap && fate(candidate, snapshot, wants, known, now) == Fate::Awake
     };
-    // Scores are cheap: whether one may be asked is found out only of those that would be chosen.
+    // Scores are cheap: whether a candidate may be asked is checked only if its score would win.
     let mut chosen: Option<(u64, &Arc<Candidate>)> = None;
     for candidate in accounts {
         let score = score(start.session, &candidate.account, start.salt);
@@ -176,7 +176,7 @@ pub(super) fn start<'s>(
     chosen.map_or(best.candidate, |(_, candidate)| candidate)
 }
 
-/// The whole of it; nothing where it is ordered by rank.
+/// The whole cost; 0 if the order is by rank.
 pub(super) fn total(cost: Option<Cost>) -> f64 {
     cost.map_or(0.0, |cost| cost.total())
 }

@@ -1,5 +1,5 @@
-//! What a request would cost at those that may come first, worked out before the registry's lock is taken:
-//! that is most of the work of a choice, and under the lock everybody else would wait for it.
+//! What a request would cost at the candidates that may come first, worked out before the registry's lock is
+//! taken: it is most of the work of a choice, and under the lock every other request would wait for it.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::clock::Now;
 use crate::model::{Offer, Tier};
 use crate::registry::Snapshot;
 
-/// Prices by the places in a request's order; from the first on as far as the walk would go if all of them were
-/// awake. Who has none here is looked at by the walk itself.
+/// Prices by position in a request's order. They run from the first as far as the walk would go if all were
+/// awake; the walk works out those beyond itself.
 #[derive(Debug, Default)]
 pub struct Quote {
     /// Of those that are able, all of one tier.
@@ -20,7 +20,7 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// For a request of these wants; empty where they are ordered by rank.
+    /// For a request of these wants; empty if they are ordered by rank.
     #[must_use]
     pub fn new(snapshot: &Snapshot, wants: Wants<'_>, now: Now) -> Self {
         let Some(mut work_out) = Prices::new(snapshot, wants.by, now) else {

@@ -1,12 +1,12 @@
-//! Which accounts a walk has found to be out: hundreds of offers may stand or fall with one.
+//! Which accounts a walk has found to be out: one account can decide for hundreds of offers.
 
 use crate::clock::Now;
 use crate::model::Candidate;
 use crate::registry::{Knowledge, Snapshot};
 
-/// The accounts of a snapshot that answer nothing now, as bits by their places. Each is looked at once, when one
-/// of its candidates is found to be kept out by anything; the others need no look of their own if the account
-/// is. Those behind the 64th are left to be looked at one candidate at a time.
+/// The accounts of a snapshot that answer nothing now, as bits by their places. Each is looked at once, when
+/// anything is found to exclude one of its candidates; if the account is out, its other candidates need no look.
+/// Accounts after the 64th have no bit, and their candidates are looked at one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shut {
     looked_at: u64,
@@ -14,8 +14,8 @@ pub(super) struct Shut {
 }
 
 impl Shut {
-    /// Looks at the account of a candidate that time has to bring back: whether that is so of all its models, as
-    /// it rests, or its provider does, or a quota that they share is used up.
+    /// Looks at the account of a candidate that only time brings back: whether all the account's models are out,
+    /// because it rests, or its provider does, or a quota that they share is used up.
     pub(super) fn look(
         &mut self,
         candidate: &Candidate,
@@ -47,7 +47,7 @@ impl Shut {
     }
 }
 
-/// None of those behind the 64th.
+/// 0 for accounts after the 64th.
 fn bit(candidate: &Candidate) -> u64 {
     let place = u32::try_from(candidate.place).unwrap_or(u32::MAX);
     1u64.checked_shl(place).unwrap_or(0)

@@ -85,7 +85,7 @@ fn because(id: &str) -> Because {
     }
 }
 
-/// All that would be asked one after the other, each failing; else why there is nobody.
+/// All that would be asked, one after another, if each failed; if none, why.
 fn chosen(snapshot: Option<&Snapshot>, wants: Wants<'_>, known: &Knowledge, now: Now) -> String {
     let mut tried = wants.out.to_vec();
     let mut asked = Vec::new();
@@ -210,7 +210,7 @@ fn s4_model_field_decides_what_a_name_comes_to() {
 }
 
 proptest! {
-    /// Never a resting or an incapable model, always in rank order, and none forgotten.
+    /// Never a resting or an incapable model, always in rank order, and none left out.
     #[test]
     fn a_selection_is_sound(
         able in prop::collection::vec(prop::collection::vec(0..7_usize, 0..7), 1..12),
@@ -266,7 +266,7 @@ fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
             Some(10_000),
             "c",
         ),
-        // An unknown window is ruled out by nothing.
+        // An unknown window is never ruled out.
         (&[Some(9_000), None, Some(20_000)], Some(20_000), "b"),
         (
             &[Some(9_000), Some(10_000), Some(20_000)],

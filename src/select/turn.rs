@@ -1,4 +1,4 @@
-//! Whom it is worth waiting for, and when the turn of a request in a queue comes (spec §11.5).
+//! What is worth waiting for, and when the turn of a request in a queue comes (spec §11.5).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,13 @@ use crate::model::{Candidate, Subject, Whom};
 use crate::registry::{Awaited, Knowledge, RestView, Return, Snapshot};
 use crate::verdict::AccountLimit;
 
-/// How long a model may take to begin of which nothing is known (spec §4.7): until then a probe after a
-/// rest keeps those behind it.
+/// How long a model may take to begin if nothing is known of it (spec §4.7): until then a probe after a rest
+/// holds back the requests behind it.
 pub const USUAL: Duration = Duration::from_secs(2);
 
-/// The first return that a request may wait for which has so many others before it, all of its size:
-/// the end of a rest or a probe, or headroom. Never that of a key, of a provider, of an account without
-/// credit, or of a model that is gone. Where several buckets give headroom, the line before it is shared
-/// out among them.
+/// The first return that a request may wait for with this many others `ahead` of it, all of its size: the end of
+/// a rest or a probe, or headroom. Never that of a key, of a provider, of an account without credit, or of a
+/// model that is gone. If several buckets give headroom, those ahead are shared out among them.
 #[must_use]
 pub fn first_return(
     snapshot: &Snapshot,
@@ -53,7 +52,7 @@ pub fn first_return(
                 known.ledger.turn(slot, wants.ask(), nth, now)
             })
         };
-        // When to look again, also for one that is not worth waiting for.
+        // When to look again, even for one that is not worth waiting for.
         let look = match fate {
             Fate::Resting(left) => Some(left),
             Fate::Spent { returns_in, .. } => returns_in,
@@ -66,7 +65,7 @@ pub fn first_return(
             | Fate::OverLimit(_) => None,
         };
         look_in = [look_in, look].into_iter().flatten().min();
-        // What is awaited, how much of it, and how long until that is there at the earliest.
+        // What is awaited, how much of it, and how long until it is there at the earliest.
         let (awaited, draws, earliest) = match fate {
             Fate::Resting(left) => {
                 let (Some(whose), Some(room_in)) = (rests(candidate, known, now), room_in()) else {
@@ -83,7 +82,7 @@ pub fn first_return(
                 let draws = slot.map_or(0, |slot| known.ledger.draws(slot, wants.ask(), bucket));
                 (Awaited::Bucket(bucket), draws, room_in.max(left))
             }
-            // They may end at any moment.
+            // Probes may end at any moment.
             Fate::Probing(_) => {
                 let whose = Awaited::Subject(candidate.itself().clone());
                 (whose, 0, Duration::ZERO)
@@ -107,8 +106,8 @@ pub fn first_return(
     first.map(|first| Return { look_in, ..first })
 }
 
-/// Those by which a request of these wants and of its size can be served, now or at any later time: requests
-/// that differ in nothing else wait for the same.
+/// The candidates that can serve a request of these wants and of its size, now or later: requests for which they
+/// are the same wait for the same.
 pub fn within_reach<'a>(
     snapshot: &'a Snapshot,
     wants: Wants<'a>,
@@ -125,7 +124,7 @@ pub fn within_reach<'a>(
     })
 }
 
-/// The able ones that the prompt fits into; where it fits into none, the largest.
+/// The able candidates that the prompt fits into; if it fits into none, the largest.
 fn large_enough<'a>(
     snapshot: &'a Snapshot,
     wants: Wants<'a>,
@@ -145,7 +144,7 @@ fn large_enough<'a>(
     })
 }
 
-/// Whose rest keeps a candidate longest; `None` if waiting for any of them is in vain.
+/// The subject whose rest keeps a candidate longest; `None` if any of its rests is not worth waiting for.
 fn rests<'c>(candidate: &'c Candidate, known: &Knowledge, now: Now) -> Option<&'c Subject> {
     let mut longest: Option<(Duration, &Subject)> = None;
     for subject in candidate.subjects() {

@@ -1,4 +1,4 @@
-//! Why nobody can answer a request: counted for people, and whether it is the accounts alone.
+//! Why no candidate can answer a request: counted for people, and whether accounts alone are why.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::model::{Candidate, Subject};
 use crate::registry::{Knowledge, Snapshot};
 use crate::verdict::AccountLimit;
 
-/// How many of those that could serve a request cannot do so now, by the reason.
+/// How many of the models that could serve a request cannot do so now, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unavailable {
     /// Models that rest because they were asked too often.
@@ -20,13 +20,13 @@ pub struct Unavailable {
     pub failing: usize,
     /// Models that are withdrawn, until the next list at least.
     pub gone: usize,
-    /// Models of which another request is finding out whether they are well again.
+    /// Models that another request is probing.
     pub probing: usize,
-    /// Models of which as many requests as may be are under way.
+    /// Models with as many requests under way as are allowed at once.
     pub busy: usize,
-    /// Models with a quota that this request by itself exceeds.
+    /// Models with a quota that this request alone exceeds.
     pub over_limit: usize,
-    /// Models that failed on this request, or refused it, and do not rest for it.
+    /// Models that failed on this request, or refused it, and do not rest for that.
     pub refused: usize,
     /// Accounts whose quota of the day is used up.
     pub out_today: usize,
@@ -34,12 +34,12 @@ pub struct Unavailable {
     pub out: usize,
     /// Accounts whose key is refused.
     pub keys_refused: usize,
-    /// Providers that answer nobody here.
+    /// Providers that refuse requests from here.
     pub providers: usize,
 }
 
 impl Unavailable {
-    /// Counts the listed models, each once, and the accounts in the way of others.
+    /// Counts the listed models, each once, and the accounts that keep others from answering.
     #[must_use]
     pub fn count(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Self {
         let mut count = Self::default();
@@ -147,7 +147,7 @@ impl Unavailable {
             (self.out_today,    "account",  ["is out for today", "are out for today"]),
             (self.out,          "account",  ["is out of its quota", "are out of their quota"]),
             (self.keys_refused, "key",      ["is refused", "are refused"]),
-            (self.providers,    "provider", ["answers nobody here", "answer nobody here"]),
+            (self.providers,    "provider", ["refuses requests from here", "refuse requests from here"]),
         ];
         let mut words = Vec::new();
         let mut before = "";
@@ -165,24 +165,24 @@ impl Unavailable {
     }
 }
 
-/// Ends closer together than this are one, told by a date and by a length of time.
+/// Ends closer together than this are the same one, stated once as a date and once as a length of time.
 pub const AGREES: Duration = Duration::from_secs(1);
 
-/// Who stands for all where each able candidate is ruled out by its account.
+/// The candidate reported when accounts rule out every able one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruled {
-    /// The one that returns first; of those with a quota, where there is one.
+    /// The one that returns first; one with a quota, if there is any.
     pub candidate: Arc<Candidate>,
-    /// What is used up there; a refused key where that is so of all.
+    /// What is used up there; a refused key only if that is so of all.
     pub limit: AccountLimit,
     /// How long until it returns.
     pub left: Duration,
-    /// By what is known of its quota, where that returns later than its rest ends, if it rests.
+    /// The quota that is used up, if it is known to return later than the rest ends, or there is no rest.
     pub bucket: Option<BucketId>,
 }
 
-/// Whether every candidate that is able is ruled out by an account's quota, a per-model one too, or by a
-/// refused key (spec §10.4); the walk's own attempts count.
+/// Whether every able candidate is ruled out by an account's quota, which may be one per model, or by a refused
+/// key (spec §10.4); what the walk's own attempts found counts.
 #[must_use]
 pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Option<Ruled> {
     let mut first: Option<Ruled> = None;
@@ -214,8 +214,8 @@ pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
     first
 }
 
-/// What rules a candidate out, where it is its account or a quota of its own, and for how long: of its rest
-/// and its quota's return the later.
+/// What rules a candidate out, if it is its account or a quota of its own, and for how long: the later of the
+/// end of its rest and the return of its quota.
 fn spent(
     candidate: &Candidate,
     snapshot: &Snapshot,
@@ -245,7 +245,7 @@ fn spent(
     }
 }
 
-/// For which quota or key a candidate rests, or this request has found it to be out, and for how long.
+/// The quota or key that a candidate rests for, or that this request has found to be out, and for how long.
 fn rests_for(
     candidate: &Candidate,
     wants: Wants<'_>,
@@ -257,7 +257,7 @@ fn rests_for(
     {
         return Some((limit, rest.wake.left(now)));
     }
-    // A quota may be back already: it ends this request all the same, and no other.
+    // The quota may be back already: it is out for this request all the same, and for no other.
     if let Some(limit) = wants.found_out_of(candidate) {
         return Some((limit, Duration::ZERO));
     }
@@ -266,7 +266,7 @@ fn rests_for(
     Some((AccountLimit::Quota, own.wake.left(now)))
 }
 
-/// What an account is out of whose bucket is used up.
+/// What an account is out of if this bucket is used up.
 fn limit(spent: &BucketView) -> AccountLimit {
     match (spent.unit, spent.of, spent.per) {
         (Unit::Requests, Counted::Account, Per::Minute) => AccountLimit::Minute,
@@ -302,7 +302,7 @@ mod tests {
             (Unavailable { failing: 1, refused: 3, ..none },         Some("1 model is failing, 3 failed on this request")),
             (Unavailable { refused: 1, ..none },                     Some("1 model failed on this request")),
             (Unavailable { failing: 3, out_today: 2, keys_refused: 1, ..none }, Some("3 models are failing, 2 accounts are out for today, 1 key is refused")),
-            (Unavailable { out_today: 1, out: 2, providers: 1, ..none }, Some("1 account is out for today, 2 are out of their quota, 1 provider answers nobody here")),
+            (Unavailable { out_today: 1, out: 2, providers: 1, ..none }, Some("1 account is out for today, 2 are out of their quota, 1 provider refuses requests from here")),
         ];
         for (count, expected) in rows {
             assert_eq!(count.in_words().as_deref(), expected);

@@ -1,4 +1,4 @@
-//! What a request wants, and whom it has ruled out so far.
+//! What a request wants, and what it has ruled out so far.
 
 use std::sync::Arc;
 
@@ -9,46 +9,46 @@ use crate::registry::{Rests, Snapshot};
 use crate::request::{Asked, Needs};
 use crate::verdict::AccountLimit;
 
-/// What a request wants, and how far it has come.
+/// What a request wants, and how far it has got.
 #[derive(Clone, Copy, Debug)]
 pub struct Wants<'a> {
     /// What a model must be able to do.
     pub needs: &'a Needs,
-    /// What its own `model` field comes to.
+    /// What its own `model` field means.
     pub preference: Preference<'a>,
-    /// Whom its own attempts have ruled out.
+    /// What its own attempts have ruled out.
     pub out: &'a [Out],
-    /// The prompt was too long for a window of so many tokens: of those that are known only larger ones
-    /// follow.
+    /// The prompt was too long for a window of this many tokens: of the known windows, only larger ones
+    /// are tried after that.
     pub above_context: Option<u64>,
-    /// By what the candidates of a tier are ordered.
+    /// How the candidates of a tier are ordered.
     pub by: By<'a>,
 }
 
-/// Whom an attempt has ruled out for its request, whatever rests beyond it.
+/// What an attempt has ruled out for its request, whatever rests beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Out {
-    /// Whom: a candidate, an offer, an account, one of its keys, a provider.
+    /// A candidate, an offer, an account, one of its keys, or a provider.
     pub subject: Subject,
-    /// By what.
+    /// Why.
     pub by: OutBy,
 }
 
-/// What rules a subject out for a request.
+/// Why a subject is ruled out for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutBy {
     /// It has been asked.
     Tried,
     /// An account is out of this.
     Limit(AccountLimit),
-    /// A quota is used up, of an account which one; it rests until that returns, so that a request that
+    /// A quota is used up; of an account, this one. It rests until that returns, so that a request that
     /// waits may ask it once more (spec §11.5).
     Spent(Option<AccountLimit>),
-    /// No connection comes about.
+    /// There is no connection.
     Unreached,
 }
 
-/// Whether a candidate can do what these needs come to at its provider (spec §10.6).
+/// Whether a candidate can do what these needs mean at its provider (spec §10.6).
 pub(super) fn are_met(needs: &Needs, candidate: &Candidate, known: &Rests) -> bool {
     needs.met_at(&candidate.offer.provider, known.abilities(candidate))
 }
@@ -77,7 +77,7 @@ impl Wants<'_> {
         })
     }
 
-    /// Whether the prompt may fit into what a candidate can hold. An unknown window rules nobody out.
+    /// Whether the prompt may fit into what a candidate can hold. An unknown window rules nothing out.
     pub(super) fn fit(&self, candidate: &Candidate, known: &Rests) -> bool {
         self.fit_into(known.window(candidate))
     }
@@ -94,7 +94,7 @@ impl Wants<'_> {
     }
 }
 
-/// What a request's own `model` comes to under `MODEL_FIELD`.
+/// What a request's own `model` means under `MODEL_FIELD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Preference<'a> {
     /// The proxy chooses.
@@ -116,7 +116,7 @@ impl<'a> Preference<'a> {
         }
     }
 
-    /// Whether it leaves this one.
+    /// Whether it allows this candidate.
     pub(super) fn takes(self, candidate: &Arc<Candidate>, snapshot: &Snapshot) -> bool {
         match self {
             Self::None | Self::First(_) => true,
@@ -124,8 +124,8 @@ impl<'a> Preference<'a> {
         }
     }
 
-    /// The candidates it leaves, in its order. What it puts first comes by again in its own place,
-    /// where the same rules find the same.
+    /// The candidates it allows, in its order. One that it puts first is met again in its own place, where the
+    /// same rules find the same.
     pub(super) fn of<'s>(
         self,
         snapshot: &'s Snapshot,
@@ -134,7 +134,7 @@ impl<'a> Preference<'a> {
         self.placed(snapshot, needs).map(|placed| placed.candidate)
     }
 
-    /// How many models stand before a candidate in its tier; `None` of one that it does not leave.
+    /// How many models come before a candidate in its tier; `None` if it is not allowed.
     #[must_use]
     pub fn place_of(
         self,
@@ -147,7 +147,7 @@ impl<'a> Preference<'a> {
         its.map(|placed| placed.place)
     }
 
-    /// The same, and where they stand. What the request names is a tier before all.
+    /// The same, with their places. What the request names is a tier before all others.
     pub(super) fn placed<'s>(
         self,
         snapshot: &'s Snapshot,
@@ -185,12 +185,12 @@ impl<'a> Preference<'a> {
     }
 }
 
-/// A candidate, and where it stands for a request.
+/// A candidate, and its place for a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed<'s> {
     pub(super) candidate: &'s Arc<Candidate>,
-    /// `None` of those that the request names.
+    /// `None` for those that the request names.
     pub(super) tier: Option<Tier>,
-    /// Models before it there.
+    /// How many models come before it there.
     pub(super) place: u32,
 }

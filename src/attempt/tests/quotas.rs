@@ -61,12 +61,12 @@ async fn s10_5_what_an_attempt_used_counts_however_it_ended() {
     #[rustfmt::skip]
     let rows: [(Answers, &str, &str); 5] = [
         (&[USED],   "x@groq -> groq answers",             "1/9 requests set, 150/9000 tokens set, 0/1 at once set"),
-        // Nothing was told: the estimate, and the bytes that came / 4.
+        // No usage was stated: the estimate, and the bytes that came / 4.
         (&[OK],     "x@groq -> groq answers",             "1/9 requests set, 18/9000 tokens set, 0/1 at once set"),
         // A failed attempt counts.
         (&[BROKEN], "x@groq x@mistral -> mistral answers", "1/9 requests set, 1/9000 tokens set, 0/1 at once set"),
         (&[DEAD],   "x@groq x@mistral -> mistral answers", "1/9 requests set, 1/9000 tokens set, 0/1 at once set"),
-        // Who is never reached used nothing.
+        // An account that is never reached used nothing.
         (&[],       "x@mistral -> mistral answers",       "0/9 requests set, 0/9000 tokens set, 0/1 at once set"),
     ];
     for (groq, told, used) in rows {
@@ -106,7 +106,7 @@ async fn s10_5_a_stream_holds_its_place_until_it_ends() {
     assert!(under_way.ends_with("1/1 at once set"), "{under_way}");
     house.asked.lock().unwrap().clear();
     assert_eq!(house.chat().await, "x@mistral -> mistral answers");
-    // Whoever waits for the place hears of it.
+    // Requests that wait for the place are told.
     let mut changes = house.registry.changes();
     drop(answer);
     assert!(changes.has_changed().unwrap());
@@ -135,7 +135,7 @@ async fn s10_5_a_refusal_that_names_a_quota_states_it_and_one_that_was_too_large
 }
 
 #[tokio::test]
-async fn s10_5_nobody_is_asked_who_is_known_to_be_out() {
+async fn s10_5_an_account_known_to_be_out_is_not_asked() {
     let house = groq_and_mistral(&[USED], &[limit(2, Unit::Requests, Per::Day)]).await;
     #[rustfmt::skip]
     let rows = [
@@ -148,7 +148,7 @@ async fn s10_5_nobody_is_asked_who_is_known_to_be_out() {
     for expected in rows {
         assert_eq!(house.chat().await, expected);
     }
-    // An operator's word makes nothing of that unsaid.
+    // An operator who clears the rests does not bring a quota back.
     house.registry.clear_all();
     assert_eq!(house.chat().await, " -> out: day");
     tokio::time::pause();

@@ -1,4 +1,4 @@
-//! Places of real requests: the keeper of the time, clients that leave, ten thousand at once.
+//! Places of real requests: the timekeeper, clients that leave, ten thousand at once.
 
 use std::time::SystemTime;
 
@@ -85,7 +85,7 @@ async fn s11_5_ten_thousand_go_when_the_first_of_them_has_found_it_well() {
         let place = place(&registry);
         waiting.spawn(async move {
             let turn = place.turn().await.unwrap();
-            // Whoever is the probe takes a second.
+            // The probe takes a second.
             sleep(Duration::from_secs(1)).await;
             turn.claim.is_well();
             Moment::now()
@@ -118,13 +118,13 @@ async fn s11_5_ten_thousand_clients_that_leave_leave_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s11_5_who_leaves_with_its_turn_hands_it_on() {
+async fn s11_5_a_request_that_leaves_with_its_turn_hands_it_on() {
     let registry = resting();
     let (first, second) = (place(&registry), place(&registry));
     let mut keeper = JoinSet::new();
     keeper.spawn(registry.keep_time().unwrap());
     sleep(Duration::from_secs(6)).await;
-    // It was let go as the probe, and has left before it could ask.
+    // It was let go as the probe, and leaves before it could ask.
     drop(first);
     let begun = Moment::now();
     assert!(second.turn().await.is_some());
@@ -134,7 +134,7 @@ async fn s11_5_who_leaves_with_its_turn_hands_it_on() {
 #[tokio::test(start_paused = true)]
 async fn s11_5_behind_more_kinds_than_look_at_once_a_change_is_seen_at_once() {
     let registry = resting();
-    // They wait for it, whoever else is there.
+    // They wait for it, whatever else can be asked.
     let waits = |list: &Snapshot, known: &Knowledge, ahead: usize, now: Now| {
         let awake = sight(list, known, ahead, now);
         match awake {

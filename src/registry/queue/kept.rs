@@ -1,19 +1,19 @@
-//! What is kept of headroom for those who wait for it (spec §11.5): else requests that need less of it, and
-//! come later, would take each piece as it returns.
+//! The headroom that is kept for waiting requests (spec §11.5): otherwise later requests that need less of it
+//! would take each piece as it returns.
 
 use std::collections::BTreeMap;
 
 use crate::ledger::BucketId;
 
-/// For so many something is kept, the oldest first: what a look costs is bounded.
+/// The most requests that something is kept for, oldest first: it bounds what a look costs.
 const MOST: usize = 64;
 
-/// What is kept, by the tickets of those for whom it is.
+/// What is kept, by the tickets of the requests it is kept for.
 #[derive(Debug, Default)]
 pub(super) struct Kept(BTreeMap<u64, (BucketId, u64)>);
 
 impl Kept {
-    /// So much is kept for this one from now on; answers whether something was that is not any more.
+    /// Sets what is kept for this ticket from now on; returns whether something kept before no longer is.
     pub(super) fn set(&mut self, ticket: u64, kept: Option<(BucketId, u64)>) -> bool {
         let before = match kept {
             Some(kept) => self.0.insert(ticket, kept),
@@ -22,13 +22,13 @@ impl Kept {
         before.is_some() && before != kept
     }
 
-    /// What is kept from one with this ticket: for those who came before it.
+    /// What is kept from the request with this ticket: for those that came before it.
     pub(super) fn before(&self, ticket: u64) -> Vec<(BucketId, u64)> {
         let before = self.0.range(..ticket).take(MOST);
         before.map(|(_, kept)| *kept).collect()
     }
 
-    /// What is kept from one who comes now.
+    /// What is kept from a request that comes now.
     pub(super) fn of_all(&self) -> Vec<(BucketId, u64)> {
         self.0.values().take(MOST).copied().collect()
     }
@@ -44,7 +44,7 @@ mod tests {
         let mut kept = Kept::default();
         #[rustfmt::skip]
         let rows = [
-            // for whom   how much                    something is not kept any more
+            // ticket     how much                    something is not kept any more
             (3,           Some((bucket(1), 400)),     false),
             (5,           Some((bucket(2), 7)),       false),
             (3,           Some((bucket(1), 400)),     false),

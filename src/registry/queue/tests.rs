@@ -1,4 +1,4 @@
-//! The queue as a value: who is let go, in which order, and how many looks that takes.
+//! The queue as a value: which requests are let go, in which order, and how many looks that takes.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use crate::registry::Parts;
 
 const MANY: usize = 10_000;
 
-/// What there is for the requests of each kind, and how often they looked.
+/// What there is for the requests of each kind, and how often they have looked.
 #[derive(Default)]
 struct World {
     units: [AtomicUsize; 3],
@@ -55,12 +55,12 @@ impl Line {
         self.start.plus(self.at)
     }
 
-    /// A request of this kind, which waits for so many seconds at the most.
+    /// A request of this kind, which waits for this many seconds at most.
     fn joins(&mut self, kind: usize, seconds: u64) -> Joined {
         self.joins_as(kind as u64, kind, seconds)
     }
 
-    /// One that is taken for this kind, and is served by the units of that one.
+    /// One that passes for kind `id`, and is served by the units of `kind`.
     fn joins_as(&mut self, id: u64, kind: usize, seconds: u64) -> Joined {
         let (world, start) = (Arc::clone(&self.world), self.start);
         let look = move |list: &Snapshot, _: &Knowledge, ahead: usize, now: Now| {
@@ -126,7 +126,7 @@ fn waits(joined: Joined) -> Entry {
     }
 }
 
-/// What each was told: `g` for let go, `-` for nobody to wait for, `.` for nothing yet.
+/// What each was told: `g` for let go, `-` for nothing to wait for, `.` for nothing yet.
 fn told(entries: &mut [Entry]) -> String {
     let told = entries.iter_mut().map(|entry| match entry.told.try_recv() {
         Ok(Some(_)) => 'g',
@@ -138,10 +138,10 @@ fn told(entries: &mut [Entry]) -> String {
 }
 
 #[test]
-fn s11_5_first_come_first_served_and_nobody_blocks_those_of_another_kind() {
+fn s11_5_first_come_first_served_and_no_kind_blocks_another() {
     #[rustfmt::skip]
     let rows = [
-        // kinds in their order  units of each kind   who is let go
+        // kinds in their order  units of each kind   which are let go
         ([0, 0, 0, 0],           [1, 0, 0],           "g..."),
         ([0, 0, 0, 0],           [3, 0, 0],           "ggg."),
         ([0, 1, 0, 1],           [0, 1, 0],           ".g.."),
@@ -164,17 +164,17 @@ fn s11_5_first_come_first_served_and_nobody_blocks_those_of_another_kind() {
 }
 
 #[test]
-fn s11_5_who_cannot_be_served_in_time_by_its_place_does_not_wait() {
+fn s11_5_a_request_whose_turn_comes_too_late_does_not_wait() {
     let mut line = Line::new();
     let mut first = vec![line.waits(0, 6)];
     for _ in 1..1000 {
         first.push(line.waits(0, 6));
     }
     let Joined::Refused(Some(turn_in)) = line.joins(0, 6) else {
-        panic!("it is too late for it");
+        panic!("its turn comes too late");
     };
     assert_eq!(turn_in, Duration::from_millis(6000));
-    // It gets later: whose time is over by then need not wait for that.
+    // It gets later: requests whose time is over by then need not wait for that.
     first.push(line.waits(0, 9));
     line.world.returns_at.store(8, Relaxed);
     line.queue.stir();
@@ -193,11 +193,11 @@ fn s11_5_time_alone_lets_the_first_look() {
     );
     line.world.units[0].store(1, Relaxed);
     line.serve();
-    assert_eq!(told(&mut entries), "..", "nothing says that it should look");
+    assert_eq!(told(&mut entries), "..", "nothing tells it to look");
     line.at = Duration::from_secs(5);
     assert!(
         line.queue.is_pending(line.now()),
-        "a newcomer stands behind"
+        "a newcomer is behind them"
     );
     line.serve();
     assert_eq!(told(&mut entries), "g.");
@@ -238,10 +238,10 @@ fn s11_5_ten_thousand_that_may_go_at_once_hold_the_lock_piece_by_piece() {
     let mut line = Line::new();
     let mut entries: Vec<_> = (0..MANY).map(|_| line.waits(0, 20)).collect();
     line.world.looks.store(0, Relaxed);
-    // The newcomer below sees one without getting it.
+    // The newcomer below sees one, but does not get it.
     line.returns(0, MANY + 2);
     assert_eq!(line.world.looks.load(Relaxed), LOOKS);
-    // Until all of them have looked, a newcomer stands behind.
+    // Until all of them have looked, a newcomer is behind them.
     entries.push(line.waits(0, 20));
     let mut holds = 2;
     while line.queue.is_pending(line.now()) {
@@ -253,7 +253,7 @@ fn s11_5_ten_thousand_that_may_go_at_once_hold_the_lock_piece_by_piece() {
 }
 
 #[test]
-fn s11_5_of_ten_thousand_that_leave_nothing_is_left() {
+fn s11_5_ten_thousand_that_leave_leave_nothing_behind() {
     let mut line = Line::new();
     let entries: Vec<_> = (0..MANY).map(|n| (n % 3, line.waits(n % 3, 20))).collect();
     for (kind, entry) in entries {
@@ -264,7 +264,7 @@ fn s11_5_of_ten_thousand_that_leave_nothing_is_left() {
 }
 
 #[test]
-fn s11_5_who_stands_behind_many_kinds_looks_in_its_turn_however_often_something_changes() {
+fn s11_5_a_request_behind_many_kinds_looks_in_its_turn_however_often_something_changes() {
     let mut line = Line::new();
     let many = 3 * LOOKS as u64;
     let mut entries: Vec<_> = (0..many).map(|id| line.waits_as(id, 0)).collect();
@@ -287,13 +287,13 @@ fn s11_5_who_stands_behind_many_kinds_looks_in_its_turn_however_often_something_
 }
 
 #[test]
-fn s11_5_whose_time_is_over_looks_for_itself() {
+fn s11_5_a_request_whose_time_is_over_looks_for_itself() {
     #[rustfmt::skip]
     let rows = [
         // units of what the second sees   the return, s   it                      what it is told
         (1,                                9,              AtEnd::Stays,           ".g"),
         (0,                                9,              AtEnd::Leaves,          ".."),
-        // Somebody is being probed.
+        // A candidate is being probed.
         (0,                                0,              AtEnd::Stays,           ".."),
     ];
     for (units, returns_at, expected, told_by_then) in rows {

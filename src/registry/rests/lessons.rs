@@ -4,7 +4,7 @@
 use crate::model::{Capability, Subject, SubjectMap};
 use crate::request::FieldName;
 
-/// No more fields of one offer are remembered: an upstream could name a new one with each answer.
+/// The most fields remembered for one offer: an upstream could name a new one with each answer.
 const MOST_FIELDS: usize = 32;
 
 /// The table.
@@ -37,7 +37,7 @@ impl Lessons {
         self.0.get(model)?.window
     }
 
-    /// An offer names its window: of several the smallest counts.
+    /// An offer names its window: of several, the smallest counts.
     pub(super) fn name_window(&mut self, model: &Subject, window: u64) {
         let known = &mut self.0.entry(model.clone()).or_default().window;
         *known = Some(known.map_or(window, |known| known.min(window)));

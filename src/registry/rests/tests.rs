@@ -53,7 +53,7 @@ fn out_of(limit: AccountLimit) -> Because {
     }
 }
 
-/// A request asks; the number of the probe that it is.
+/// A request asks; its number, if it is a probe.
 fn ask(rests: &mut Rests, now: Now) -> Option<u64> {
     rests.ask(&candidate("a"), None, seconds(2), now)
 }
@@ -147,7 +147,7 @@ fn s4_7_one_probe_after_a_rest() {
     let later = start.plus(seconds(10));
     let mut rests = Rests::default();
     let nothing = ask(&mut rests, start);
-    assert_eq!(nothing, None, "who never rested needs no probe");
+    assert_eq!(nothing, None, "what never rested needs no probe");
     rests.rest(&model(), because(), Rest::For(seconds(10)), start);
     assert_eq!(rests.standing(&model(), later), Standing::Awake);
     let Some(first) = ask(&mut rests, later) else {
@@ -188,7 +188,7 @@ fn s4_7_with_each_probe_that_is_late_one_more_may_probe_the_account() {
         let second = known.ask(&b, None, seconds(5), at(12)).unwrap();
         let own_time = known.next_probe_in(&subject, at(12));
         assert_eq!(own_time, Some(seconds(5)));
-        // The first ends without telling anything; the second brings an answer.
+        // The first ends without showing anything; the second brings an answer.
         known.probed(&subject, first, false);
         assert_eq!(known.standing(&subject, at(13)), Standing::Probing);
         known.probed(&subject, second, true);
@@ -217,7 +217,7 @@ fn s10_4_a_refused_key_rests_twice_as_long_each_time_up_to_an_hour() {
     for expected in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
         refused(&mut known, at);
         assert_eq!(left(&known, at), expected);
-        // Others that were under way are refused as well: that is the same refusal.
+        // Others that were under way are refused as well, which is the same refusal.
         let later = at.plus(seconds(5));
         refused(&mut known, later);
         assert_eq!(left(&known, later), expected - 5);
@@ -257,7 +257,7 @@ fn s10_4_an_account_that_rests_for_longer_keeps_why() {
     assert_eq!(limit(&known), Some(AccountLimit::Key));
 }
 
-/// One probe is the probe of all that rested: it ends for each of them as it went.
+/// One probe is the probe of all that rested, and ends for each of them by its outcome.
 #[test]
 fn s4_7_one_request_probes_the_model_the_account_and_the_provider_at_once() {
     let start = now();
@@ -266,10 +266,10 @@ fn s4_7_one_request_probes_the_model_the_account_and_the_provider_at_once() {
     #[rustfmt::skip]
     type Well = fn(&Subject) -> bool;
     let rows: &[(&str, Well)] = &[
-        // whom it ends well for
+        // which it ends well for
         ("all", |_| true),
         ("account and provider", Subject::is_shared),
-        ("nobody", |_| false),
+        ("none", |_| false),
     ];
     for (who, well) in rows {
         let mut known = Rests::default();
@@ -294,9 +294,9 @@ fn s4_7_one_request_probes_the_model_the_account_and_the_provider_at_once() {
     }
 }
 
-/// What rests of two accounts of one provider and of a twin elsewhere.
+/// What rests among two accounts of one provider and the same model elsewhere.
 #[test]
-fn s10_4_each_scope_rests_whom_it_concerns() {
+fn s10_4_each_scope_rests_what_it_concerns() {
     let at = |provider: &str, label: &str, id: &str| {
         let provider = ProviderId::try_from(provider).unwrap();
         let offer = Offer {
@@ -317,7 +317,7 @@ fn s10_4_each_scope_rests_whom_it_concerns() {
     let [groq_a, ..] = &all;
     #[rustfmt::skip]
     let rows = [
-        // whom                 groq a, groq#2 a, groq b, groq#2 b, ovh a
+        // what                 groq a, groq#2 a, groq b, groq#2 b, ovh a
         (groq_a.itself(),      [true,  false,    false,  false,    false]),
         (groq_a.model(),       [true,  true,     false,  false,    false]),
         (groq_a.of_account(),  [true,  false,    true,   false,    false]),
@@ -374,13 +374,13 @@ fn s10_6_a_refused_field_is_remembered_of_its_offer_until_the_next_list() {
         assert!(rests.found_refusing(&model()).is_empty());
         assert!(rests.found_lacking(&model()).is_empty());
     }
-    // An upstream that finds a new one in each request fills no memory.
+    // An upstream that refuses a new field with each request does not fill the memory.
     let mut rests = learn();
     for n in 0..1000 {
         rests.learn_refused(&model(), field(&format!("x{n}")));
     }
     assert_eq!(rests.found_refusing(&model()).len(), 32);
-    assert!(rests.is_empty(), "nobody rests for it");
+    assert!(rests.is_empty(), "nothing rests for it");
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn s4_5_a_new_list_ends_what_was_to_last_until_then() {
     );
 }
 #[test]
-fn i6_1_the_rest_that_stands_tells_its_own_reason() {
+fn i6_1_the_rest_in_force_gives_its_own_reason() {
     let now = now();
     let mut rests = Rests::default();
     assert_eq!(rests.rest_of(&model(), now), None);
@@ -456,7 +456,7 @@ fn s4_7_a_probe_from_before_all_was_forgotten_ends_no_later_rest() {
 }
 
 #[test]
-fn s11_2_rests_that_nothing_advised_grow_until_a_success() {
+fn s11_2_unadvised_rests_grow_until_a_success() {
     let start = now();
     let mut rests = Rests::default();
     let mut at = start;
@@ -480,7 +480,7 @@ fn s11_2_rests_that_nothing_advised_grow_until_a_success() {
         assert_eq!(left(&rests, at), seconds(expected));
         at = at.plus(seconds(expected));
     }
-    // What the upstream advises counts as it is, and the next that nothing advised goes on growing.
+    // What the upstream advises counts as it is, and the next unadvised rest goes on growing.
     rests.rest(&model(), because(), Rest::For(seconds(7)), at);
     assert_eq!(left(&rests, at), seconds(7));
     at = at.plus(seconds(7));

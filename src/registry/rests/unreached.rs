@@ -1,5 +1,5 @@
-//! A way that failed: its provider is asked last for a while, the longer the more often it failed
-//! (spec §10.4). It is no rest: with nobody else left it is asked.
+//! A connection that failed: its provider is asked last for a while, which is longer the more often it fails
+//! (spec §10.4). This is not a rest: if no other candidate is left, it is asked.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use crate::clock::Now;
 const FIRST: Duration = Duration::from_secs(5);
 const MOST: Duration = Duration::from_secs(60);
 
-/// A way that failed.
+/// A provider that could not be reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Unreached {
     last: Option<(Instant, Duration)>,
 }
 
 impl Unreached {
-    /// It has failed, once more perhaps. Failures while it is asked last anyway are the same one.
+    /// It has failed, perhaps once more. Failures while it is asked last anyway count as the same one.
     pub(super) fn again(&mut self, now: Now) {
         let length = match self.last {
             Some(_) if self.lasts(now) => return,

@@ -1,10 +1,10 @@
-//! The end of a rest, on the clock that it was given on.
+//! The end of a rest, on the clock it was given on.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Now;
 
-/// When a rest ends: on the clock it was given on.
+/// When a rest ends, on the clock it was given on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// A length of time was given.
@@ -19,7 +19,7 @@ pub enum Wake {
 }
 
 impl Wake {
-    /// How long it still takes; zero once awake.
+    /// How long is left; zero once awake.
     #[must_use]
     pub fn left(self, now: Now) -> Duration {
         match self {

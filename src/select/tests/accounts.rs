@@ -54,7 +54,7 @@ fn s10_3_what_the_users_order_names_of_the_own_server_keeps_its_place() {
     assert_eq!(all, "local/z groq/x router local/y");
 }
 
-/// Whom all verdicts in the rows below concern.
+/// The subject that a row below names.
 pub(super) fn subject(house: &Snapshot, name: &str) -> Subject {
     let (kind, name) = name.split_once(' ').unwrap();
     let through = |c: &&Arc<Candidate>| format!("{}@{}", c.offer.public_id, c.account.label);
@@ -94,7 +94,7 @@ fn s10_3_offers_in_order_through_each_account_then_the_router_then_the_own_serve
     let (house, needs) = (house(), Needs::default());
     let all = walk(&house, wants(&needs), &Knowledge::default(), now());
     assert_eq!(all, "groq/x groq/x#2 ovh/x groq/y groq/y#2 router local/z");
-    assert_eq!(house.offers().len(), 4, "nobody has an account at mistral");
+    assert_eq!(house.offers().len(), 4, "no account at mistral");
     let pinned = Wants {
         preference: Preference::Only("groq/x"),
         ..wants(&needs)
@@ -157,7 +157,7 @@ fn s10_4_a_scope_rules_out_what_it_concerns_and_the_walk_goes_on() {
 }
 
 #[test]
-fn s10_4_who_is_resting_twice_wakes_with_the_longer_rest() {
+fn s10_4_a_candidate_resting_twice_wakes_with_the_longer_rest() {
     let (house, needs, now) = (house(), Needs::default(), now());
     let mut known = Knowledge::default();
     let mut rest = |whom: &str, seconds| {
@@ -173,9 +173,9 @@ fn s10_4_who_is_resting_twice_wakes_with_the_longer_rest() {
     assert_eq!(in_words(&next), "all cooling, 50s");
 }
 
-/// A day at OpenRouter is out, and hundreds of its offers stand before the first that can be asked.
+/// OpenRouter's day is used up, and hundreds of its offers come before the first that can be asked.
 #[test]
-fn s10_4_who_returns_first_is_found_among_those_whose_account_rests() {
+fn s10_4_the_first_to_return_is_found_among_those_whose_account_rests() {
     let (needs, now) = (Needs::default(), now());
     let offers = (0..500).map(|n| model(&format!("m{n}"), n, &[Tools]));
     let offers = offers.chain([offer("groq", "x", None)]).collect();
@@ -227,7 +227,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
     });
     #[rustfmt::skip]
     let rows: [(&[Capability], &str, &str); 5] = [
-        // the request needs     who is asked                    whom it rules out
+        // the request needs     what is asked                   what it rules out
         (&[],                    "a groq/x local/z local/y",      ""),
         (&[Tools],               "a groq/x local/z local/y",      ""),
         (&[Seed],                "groq/x local/z local/y",        "a"),
@@ -253,7 +253,7 @@ fn s10_6_s10_1_a_need_is_one_by_provider() {
             assert_eq!(why, unmet, "{needs:?}");
         }
     }
-    // What an offer was found to lack is no need either: the field is left out.
+    // What an offer was found to lack is not needed either: the field is left out.
     let mut known = Knowledge::default();
     known.learn(house.candidates()[1].model(), Seed);
     let seed = [Seed].into_iter().collect();
@@ -304,7 +304,7 @@ fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
     let (_, _claim) = registry.claim(choose);
     let walked = registry.with_known_now(|known, _| walk(&house, wants(&needs), known, later));
     assert_eq!(walked, "groq/x#2 ovh/x groq/y#2 router local/z");
-    // With nobody else, the request waits until one more may probe.
+    // With no other candidate, the request waits until one more may probe.
     let pinned = [out(&subject(&house, "account groq#2"), OutBy::Tried)];
     let wants = Wants {
         preference: Preference::Only("groq/x"),
@@ -316,14 +316,14 @@ fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
     assert!(next.starts_with("wait, Some("), "{next}");
 }
 
-/// What each account is out of, for how many seconds; of which account that is told.
+/// What each account is out of, for how many seconds; which account is reported.
 type Row<'a> = (
     &'a [(AccountLimit, u64); 5],
     Option<(AccountLimit, &'a str, u64)>,
 );
 
 #[test]
-fn s10_4_who_is_told_when_all_are_ruled_out_by_their_accounts() {
+fn s10_4_which_account_is_told_when_all_are_ruled_out_by_their_accounts() {
     use AccountLimit::{Credit, Day, Key, Minute};
     let (house, needs, now) = (house(), Needs::default(), now());
     let all = ["openrouter", "groq", "groq#2", "ovh", "local"];

@@ -1,4 +1,4 @@
-//! Who is asked by what a request would cost there (spec §11.1).
+//! Which candidate is asked, by what the request would cost there (spec §11.1).
 
 use std::sync::LazyLock;
 
@@ -11,11 +11,11 @@ use crate::model::{Place, Tier, Wish};
 /// What was seen of a candidate.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
-    /// Its first token took so many seconds.
+    /// Its first token took this many seconds.
     First(f64),
-    /// It failed after so many.
+    /// It failed after this many.
     Failed(f64),
-    /// It has been silent for so many.
+    /// It has been silent for this many.
     Silent(f64),
 }
 use Seen::{Failed, First, Silent};
@@ -31,7 +31,7 @@ fn by_cost(rank_worth: f64) -> By<'static> {
     }
 }
 
-/// Models at these places, and a router behind them, of which this was seen.
+/// Models at these places, and a router after them, with what was seen of them.
 fn seen(places: &[(Tier, u32)], seen: &[(usize, Seen)], now: Now) -> Snapshot {
     let offers = (0..places.len()).map(|n| model(&format!("m{n}"), 1, &[]));
     let place = |(tier, place): &(Tier, u32)| Place {
@@ -67,7 +67,7 @@ const REST: [(Tier, u32); 4] = [
     (Tier::Rest, 2),
 ];
 
-/// What is so, the places, what was seen, and who is asked.
+/// The case, the places, what was seen, and which is asked.
 type Row<'a> = (&'a str, &'a [(Tier, u32)], &'a [(usize, Seen)], &'a str);
 
 #[test]
@@ -161,7 +161,7 @@ fn s11_6_a_wish_is_by_cost_or_by_rank_and_says_what_a_place_is_worth() {
 }
 
 #[test]
-fn s11_1_whom_a_request_names_comes_first_whatever_it_costs() {
+fn s11_1_what_a_request_names_comes_first_whatever_it_costs() {
     let now = now();
     let needs = Needs::default();
     let snapshot = seen(&REST, &[(2, First(60.0))], now);
@@ -221,7 +221,7 @@ fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
     let mut known = Knowledge::default();
     let all = starts(&snapshot, &known);
     assert!(all.iter().all(|count| (60..140).contains(count)), "{all:?}");
-    // Who was slow is worth no start, and of the others each session stays with its own.
+    // A slow account is not worth a start, and among the others each session stays with its own.
     let candidates = snapshot.candidates().iter().map(|c| &**c);
     let evidences = Cells::default().list(candidates, &PARAMETERS, now);
     let began = now.steady - Duration::from_secs(9);
@@ -232,7 +232,7 @@ fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
     let slow = snapshot.clone().with_evidences(evidences);
     let [first, second, third] = starts(&slow, &known);
     assert_eq!((first, second >= all[1], third >= all[2]), (0, true, true));
-    // Nor is who rests.
+    // Nor is one that rests.
     let rest = Rest::For(Duration::from_secs(9));
     let resting = snapshot.candidates()[2].of_account();
     known.rest(resting, because("x"), rest, now);
@@ -258,7 +258,7 @@ fn was_seen() -> impl Strategy<Value = Seen> {
 }
 
 proptest! {
-    /// The walk, which stops as soon as it may, asks in the order that `explain` shows of all.
+    /// The walk, which stops as soon as it can, asks in the order that `explain` shows of all.
     #[test]
     fn s11_7_explain_shows_the_order_of_the_walk(
         mut places in prop::collection::vec((a_tier(), 0..20_u32), 1..10),

@@ -1,11 +1,11 @@
-//! Who is asked by what is left of the quotas (spec §10.5).
+//! Which candidate is asked, by what is left of the quotas (spec §10.5).
 
 use super::*;
 use crate::ledger::{Counted, Ends, Limit, LimitSource, Per, Unit, Used};
 use crate::provider::{Provider, find};
 use crate::request::ChatRequest;
 
-/// What Groq and Z.ai have of limits.
+/// The limits of Groq and Z.ai.
 type Limits = [Option<Limit>; 2];
 
 fn limit(amount: u64, unit: Unit, source: LimitSource) -> Limit {
@@ -54,7 +54,7 @@ fn house(limits: &Limits, now: Now) -> (Snapshot, Knowledge) {
     (snapshot, known)
 }
 
-/// So many requests went to each of the three; all have ended, or none has.
+/// This many requests went to each of the three; all have ended, or none has.
 fn draw(house: &Snapshot, known: &mut Knowledge, drawn: [usize; 3], have_ended: bool, now: Now) {
     for (candidate, count) in house.candidates().iter().zip(drawn) {
         let slot = house.slot(candidate).unwrap();
@@ -76,7 +76,7 @@ fn labels(candidates: &[Arc<Candidate>]) -> String {
 }
 
 #[test]
-fn s10_5_who_is_asked_by_what_is_left() {
+fn s10_5_what_is_left_decides_which_is_asked() {
     use LimitSource::{Default as Usual, Set};
     use Unit::{AtOnce, Requests, Tokens};
     let now = now();
@@ -92,16 +92,16 @@ fn s10_5_who_is_asked_by_what_is_left() {
         ([some(2, Requests, Set), None],                   [2, 0, 0], true,  "x",                  "groq#2 zai",             ""),
         ([some(2, Requests, Set), None],                   [2, 2, 0], true,  "y",                  "zai",                    ""),
         ([some(2, Requests, Set), some(2, Requests, Set)], [2, 3, 2], true,  "all cooling, 57600s", "",                      "day 57600"),
-        // A number that is not certain: behind, not out.
+        // A number that is not certain: asked later, not out.
         ([some(2, Requests, Usual), None],                 [2, 0, 0], true,  "x",                  "groq#2 zai groq",        ""),
         ([some(2, Requests, Usual), None],                 [2, 2, 0], true,  "y",                  "zai groq groq#2",        ""),
         ([some(2, Requests, Usual), some(1, Requests, Set)], [2, 2, 1], true, "x",                 "groq groq#2",            ""),
-        // As many as may be are under way: the next, or a wait; nobody rests.
+        // As many are under way as are allowed: the next, or a wait; nothing rests.
         ([some(1, AtOnce, Usual), None],                   [1, 0, 0], false, "x",                  "groq#2 zai",             ""),
         ([some(1, AtOnce, Usual), some(1, AtOnce, Usual)], [1, 1, 1], false, "wait, None",         "",                       ""),
         ([some(1, AtOnce, Usual), some(1, Requests, Set)], [1, 1, 1], false, "wait, Some(57600s)", "",                       ""),
         ([some(1, AtOnce, Usual), None],                   [1, 0, 0], true,  "x",                  "groq groq#2 zai",        ""),
-        // By itself too large: somebody else, but the first of them if it is so of all.
+        // The request alone is too large: another candidate, but the first if it is so of all.
         ([some(900, Tokens, Set), None],                   [0, 0, 0], true,  "y",                  "zai",                    ""),
         ([some(900, Tokens, Set), some(1, Requests, Set)], [0, 0, 1], true,  "all cooling, 57600s", "",                      "day 57600"),
         ([some(900, Tokens, Set), some(900, Tokens, Set)], [0, 0, 0], true,  "x",                  "groq groq#2 zai",        ""),
@@ -128,7 +128,7 @@ fn s10_5_who_is_asked_by_what_is_left() {
 }
 
 #[test]
-fn s10_5_who_is_left_out_names_the_bucket_and_is_counted() {
+fn s10_5_what_is_left_out_names_the_bucket_and_is_counted() {
     let now = now();
     let set = |amount, unit| Some(limit(amount, unit, LimitSource::Set));
     let limits = [set(2, Unit::Requests), set(1, Unit::AtOnce)];

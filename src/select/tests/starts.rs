@@ -1,4 +1,4 @@
-//! Where sessions start: `explain` shows it as the walk does it (spec §11.4, §11.7).
+//! Where sessions start: `explain` shows the same as the walk does (spec §11.4, §11.7).
 
 use proptest::prelude::*;
 

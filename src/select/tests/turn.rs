@@ -1,17 +1,17 @@
-//! Whom it is worth waiting for (spec §11.5).
+//! What is worth waiting for (spec §11.5).
 
 use super::*;
 use crate::ledger::{Ask, Counted, Ends, Limit, LimitSource, Per, Unit};
 use crate::provider::{Provider, find};
 use crate::registry::Awaited;
 
-/// Who rests, why, for how many seconds.
+/// What rests, why, and for how many seconds.
 type Rested<'a> = [(&'a str, Reason, u64)];
 
-/// The rests, whom the request has ruled out, and the first return.
+/// The rests, what the request has ruled out, and the first return.
 type Row<'a> = (&'a Rested<'a>, &'a [&'a str], Option<(&'a str, u64)>);
 
-/// Why somebody rests.
+/// Why something rests.
 #[derive(Clone, Copy, Debug)]
 enum Reason {
     /// It failed, or was asked too often.
@@ -47,8 +47,8 @@ fn rested(house: &Snapshot, rests: &[(&str, Reason, u64)], now: Now) -> Knowledg
 }
 
 #[test]
-fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_nobody_who_is_gone()
-{
+fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_no_model_that_is_gone()
+ {
     use AccountLimit::{Credit, Day, Key, Minute, Quota};
     use Reason::{Failed, Gone, Out as OutOf};
     // x at Groq through two accounts, y there too; x at OVH; a router at OpenRouter; z at home.
@@ -61,7 +61,7 @@ fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_n
     ];
     #[rustfmt::skip]
     let rows: &[Row<'_>] = &[
-        // the rests                                     whom it has ruled out        the first return worth waiting for
+        // the rests                                     what it has ruled out        the first return worth waiting for
         (&[("account groq", OutOf(Minute), 8)],          all_but_groq,                Some(("account groq", 8))),
         (&[("account groq", OutOf(Day), 8)],             all_but_groq,                Some(("account groq", 8))),
         (&[("account groq", OutOf(Quota), 8)],           all_but_groq,                Some(("account groq", 8))),
@@ -74,7 +74,7 @@ fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_n
         // All that keeps a candidate must return.
         (&[("model groq/x", Failed, 3), ("model groq/y", Failed, 3), ("account groq", OutOf(Key), 1)],    all_but_groq, None),
         (&[("model groq/x", Failed, 3), ("model groq/y", Failed, 4), ("account groq", OutOf(Minute), 7)], all_but_groq, Some(("account groq", 7))),
-        // Of several the first.
+        // Of several, the first.
         (&[("account groq", OutOf(Key), 1), ("account groq#2", OutOf(Minute), 5), ("account ovh", OutOf(Minute), 4), ("account local", OutOf(Minute), 6)],
                                                          &["account openrouter"],     Some(("account ovh", 4))),
         // It was asked, and would not be asked again.
@@ -95,7 +95,7 @@ fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_n
         let expected =
             expected.map(|(whom, left)| (Awaited::Subject(accounts::subject(&house, whom)), left));
         assert_eq!(first, expected, "{rests:?}");
-        // Behind somebody who finds out whether it is well, nobody goes before that is known.
+        // With a probe ahead, no other request goes before its outcome is known.
         let second = first_return(&house, wants, &known, 1, now);
         let second = second.map(|second| second.earliest);
         let later = expected.map(|(_, left)| Duration::from_secs(left) + USUAL);
@@ -104,7 +104,7 @@ fn s11_5_rests_and_buckets_are_waited_for_but_no_key_no_provider_no_credit_and_n
 }
 
 #[test]
-fn s11_5_headroom_is_shared_out_among_those_who_wait_for_it() {
+fn s11_5_headroom_is_shared_out_among_those_waiting_for_it() {
     let minute = |amount| Limit {
         amount,
         unit: Unit::Requests,
