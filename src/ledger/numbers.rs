@@ -3,38 +3,37 @@
 use super::LimitSource;
 use super::time::{Moment, Until};
 
-/// The numbers that are known of one bucket. The strongest counts; of a set and a stated one the
-/// smaller.
+/// The limits known for one bucket. The strongest counts; of a set and a stated one, the smaller.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Numbers {
-    /// Of the user's file.
+    /// From the user's file.
     set: Option<u64>,
-    /// Of the table.
+    /// From the built-in table.
     default: Option<u64>,
-    /// Of this account's headers and errors; some are void once their window ends.
+    /// From this account's headers and errors; some are void once their window ends.
     stated: Option<(u64, Option<Until>)>,
     /// The count at which a 429 came.
     learnt: Option<(u64, Until)>,
-    /// So much was used within a window that ends then, and it succeeded all the same.
+    /// The amount used with success within a window, and when that window ends.
     raised: Option<(u64, Until)>,
 }
 
-/// What counts now.
+/// The limit in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) amount: u64,
     pub(super) source: LimitSource,
-    /// A success has shown that so much is allowed.
+    /// A success has shown that this much is allowed.
     pub(super) raised: bool,
 }
 
 impl Numbers {
-    /// Forgets what file and table say, before they are read anew.
+    /// Forgets what the file and the table say, before they are read again.
     pub(super) fn clear_base(&mut self) {
         (self.set, self.default) = (None, None);
     }
 
-    /// What file or table say; the first counts.
+    /// What the file or the table says; the first counts.
     pub(super) fn base(&mut self, amount: u64, source: LimitSource) {
         let base = if source == LimitSource::Set {
             &mut self.set
@@ -54,7 +53,7 @@ impl Numbers {
         stated.map(|(amount, _)| amount)
     }
 
-    /// No number is left, whatever the time.
+    /// Whether there is no limit at all, at any time.
     pub(super) fn is_empty(&self) -> bool {
         self.set.is_none()
             && self.default.is_none()
@@ -62,14 +61,14 @@ impl Numbers {
             && self.learnt.is_none()
     }
 
-    /// Forgets what is over.
+    /// Drops what has expired.
     pub(super) fn tidy(&mut self, at: Moment) {
         self.stated = self.stated.filter(|(_, until)| is_good(*until, at));
         self.learnt = self.learnt.filter(|(_, until)| !until.is_past(at));
         self.raised = self.raised.filter(|(_, until)| !until.is_past(at));
     }
 
-    /// The least that may count at any moment.
+    /// A lower bound on the limit at any moment.
     pub(super) fn at_least(&self) -> u64 {
         [
             self.set,
@@ -83,7 +82,7 @@ impl Numbers {
         .unwrap_or(u64::MAX)
     }
 
-    /// What counts at `at`.
+    /// The limit in force at `at`.
     pub(super) fn now(&self, at: Moment) -> Option<Number> {
         let number = |amount, source| Number {
             amount,
@@ -111,17 +110,16 @@ impl Numbers {
         })
     }
 
-    /// A header states it: that lowers and raises.
+    /// A header states it: that may lower or raise it.
     pub(super) fn header(&mut self, amount: u64) {
         self.state(amount, None);
     }
 
-    /// An error's text states it, which lowers only. What is known at `OpenRouter` is void after
-    /// `until`.
+    /// An error's text states it: that only lowers it. What `OpenRouter` states is void after `until`.
     pub(super) fn text(&mut self, amount: u64, until: Option<Until>, at: Moment) {
         let known = self.now(at).filter(|known| match known.source {
             LimitSource::Set | LimitSource::Stated | LimitSource::Default => !known.raised,
-            // Where it ends was a guess.
+            // A learnt limit was a guess.
             LimitSource::Learnt => false,
         });
         if known.is_none_or(|known| amount <= known.amount) {
@@ -129,7 +127,7 @@ impl Numbers {
         }
     }
 
-    /// `OpenRouter` states it of a window that ends then; after that it is void.
+    /// `OpenRouter` states it for a window that ends at `until`; after that it is void.
     pub(super) fn until(&mut self, amount: u64, until: Until) {
         self.state(amount, Some(until));
     }
@@ -147,7 +145,7 @@ impl Numbers {
         }
     }
 
-    /// So much was used, and it succeeded.
+    /// This much was used with success.
     pub(super) fn raise(&mut self, proven: u64, until: Until, at: Moment) {
         let beyond = self
             .now(at)
@@ -167,7 +165,7 @@ fn is_good(until: Option<Until>, at: Moment) -> bool {
     until.is_none_or(|until| !until.is_past(at))
 }
 
-/// The smaller of two; of equals the first.
+/// The smaller of two; the first if equal.
 fn least(a: Option<Number>, b: Option<Number>) -> Option<Number> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.amount < a.amount { b } else { a }),

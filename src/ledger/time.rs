@@ -16,7 +16,7 @@ pub(super) struct Moment {
 /// When something is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
-    /// A length of time.
+    /// A reading of [`Moment::running`].
     Running(Duration),
     /// A date.
     Wall(SystemTime),
@@ -35,8 +35,8 @@ impl Until {
     }
 }
 
-/// How long the ledger has run, with the time that the machine slept: the steady clock stands still
-/// meanwhile, and a provider's windows do not. A wall clock that is put back takes nothing away.
+/// How long the ledger has run, including the time the machine slept: the steady clock stops during sleep,
+/// but a provider's windows do not. Setting the wall clock back takes nothing away.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Running {
     last: Option<Now>,
@@ -53,7 +53,7 @@ impl Running {
         }
     }
 
-    /// Goes on to `now`.
+    /// Moves on to `now`.
     pub(super) fn advance(&mut self, now: Now) -> Moment {
         let moment = self.at(now);
         if self.last.is_none_or(|last| last.steady <= now.steady) {
