@@ -72,7 +72,10 @@ impl<'a> Labels<'a> {
 /// more used up is shown.
 fn of_quotas(quotas: &[QuotaGauge], labels: &Labels<'_>) -> Vec<MetricFamily> {
     const NAMES: [&str; 4] = ["account", "model_id", "unit", "per"];
-    let used = Opts::new("freellm_quota_used", "How much of a limit is used within its window.");
+    let used = Opts::new(
+        "freellm_quota_used",
+        "How much of a limit is used within its window.",
+    );
     let limit = Opts::new(
         "freellm_quota_limit",
         "How much a limit allows within its window.",
