@@ -93,7 +93,7 @@ mod tests {
             (61,  60,      61),      // the clocks need not agree to the second
             (70,  28_870,  28_870),  // eight hours asleep
             (80,  28_880,  28_880),
-            (90,  -9_999,  28_890),  // somebody put the clock back
+            (90,  -9_999,  28_890),  // the clock was put back
             (85,  -9_999,  28_890),  // a moment that was read a little earlier
             (100, -9_989,  28_900),
         ];

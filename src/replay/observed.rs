@@ -91,7 +91,7 @@ impl<'t> Observed<'t> {
         for asked in &mut asked {
             asked.sort_by(f64::total_cmp);
         }
-        for request in trace.requests.iter().filter(|one| one.found_nobody()) {
+        for request in trace.requests.iter().filter(|one| one.found_none()) {
             for (shut, asked) in observed.shut.iter_mut().zip(&asked) {
                 let next = asked.partition_point(|at| *at <= request.at);
                 // For an account that was not asked again, nothing shows that it came back.

@@ -80,7 +80,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// No candidate could be asked when it came: it waited, or gave up.
-    pub(super) fn found_nobody(&self) -> bool {
+    pub(super) fn found_none(&self) -> bool {
         /// A request that need not wait makes its first attempt within less.
         const AT_ONCE: f64 = 0.5;
         let first = self.tries.iter().find(|one| one.number == 1);

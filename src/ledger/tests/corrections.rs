@@ -113,7 +113,7 @@ fn s10_5_headers_count_what_others_use_and_what_is_under_way() {
     assert_eq!(
         world.bucket(Unit::Requests, Per::Day),
         "13/1000 stated",
-        "ten are told of, and three under way may not be among them"
+        "ten are reported, and three under way may not be among them"
     );
     for other in others {
         world.settle(other, NOTHING, true);

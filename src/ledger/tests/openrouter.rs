@@ -124,8 +124,8 @@ fn s10_5_a_refusals_limit_below_what_succeeded_in_that_window_is_only_learnt() {
         (40,         20,     "out 43200",                                  "out 43200"),
         (51,         0,      "free",                                       "behind learnt"),
     ];
-    for (answered, failed, by_key, by_nobody) in rows {
-        for (is_told, expected) in [(true, by_key), (false, by_nobody)] {
+    for (answered, failed, by_key, unreported) in rows {
+        for (is_told, expected) in [(true, by_key), (false, unreported)] {
             let mut world = world(&["a:free"]);
             if is_told {
                 world.key_says(1000, 0);

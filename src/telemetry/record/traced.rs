@@ -26,9 +26,9 @@ impl RequestRecord {
 
     /// It ends with this status: writes a line if no candidate could be asked.
     pub(super) fn trace_end(&self, status: u16) {
-        let nobody =
+        let is_unasked =
             self.trail.count() == 0 && matches!(status, 429 | 500..) && !self.trail.is_cut();
-        if let (true, Some(traced)) = (nobody, self.trail.traced.get()) {
+        if let (true, Some(traced)) = (is_unasked, self.trail.traced.get()) {
             traced.write(&traced.line(Ended::Unasked));
         }
     }
