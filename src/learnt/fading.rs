@@ -1,7 +1,7 @@
 //! A sum and its weight, both of which decay with time (spec §11.1).
 
-/// The sum of what was observed, and its weight: each observation counts 1, or a half if it was made
-/// through another account.
+/// What was seen, summed up, and how much of it there is: each time counts 1, or a half where it was
+/// seen through another account.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Fading {
     pub(super) sum: f64,

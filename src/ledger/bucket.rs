@@ -217,8 +217,8 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// It succeeded, and drew `drew`: if that went beyond an uncertain limit, this much is allowed in this
-    /// window.
+    /// It succeeded, and drew so much: if that was beyond a number which is no certain one, so much is
+    /// allowed in this window.
     pub(super) fn succeeded(&mut self, drew: u64, at: Moment) {
         if self.kind.unit != Unit::AtOnce {
             self.count.answered(drew, at);
@@ -227,7 +227,7 @@ impl Bucket {
         }
     }
 
-    /// When this window ends.
+    /// When this window ends, and the one after it.
     pub(super) fn window_ends(&self, at: Moment) -> Until {
         self.count.window_ends(at)
     }

@@ -18,7 +18,7 @@ pub(super) enum Count {
     Fixed {
         per: Per,
         ends: Ends,
-        /// The window that `used` belongs to; if an answer reported its end, that end counts.
+        /// The one that `used` was used in; it ends when an answer said so, where one did.
         window: Option<Window>,
         used: u64,
         /// The part of it that succeeded.

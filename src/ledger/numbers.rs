@@ -10,7 +10,7 @@ pub(super) struct Numbers {
     set: Option<u64>,
     /// From the built-in table.
     default: Option<u64>,
-    /// From this account's headers and errors; some are void once their window ends.
+    /// Of this account's headers and errors; some are void once their window ends.
     stated: Option<(u64, Option<Until>)>,
     /// The count at which a 429 came.
     learnt: Option<(u64, Until)>,
@@ -110,12 +110,13 @@ impl Numbers {
         })
     }
 
-    /// A header states it: that may lower or raise it.
+    /// A header states it: that lowers and raises.
     pub(super) fn header(&mut self, amount: u64) {
         self.state(amount, None);
     }
 
-    /// An error's text states it: that only lowers it. What `OpenRouter` states is void after `until`.
+    /// An error's text states it, which lowers only. What is known at `OpenRouter` is void after
+    /// `until`.
     pub(super) fn text(&mut self, amount: u64, until: Option<Until>, at: Moment) {
         let known = self.now(at).filter(|known| match known.source {
             LimitSource::Set | LimitSource::Stated | LimitSource::Default => !known.raised,
@@ -165,7 +166,7 @@ fn is_good(until: Option<Until>, at: Moment) -> bool {
     until.is_none_or(|until| !until.is_past(at))
 }
 
-/// The smaller of two; the first if equal.
+/// The smaller of two; of equals the first.
 fn least(a: Option<Number>, b: Option<Number>) -> Option<Number> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.amount < a.amount { b } else { a }),
