@@ -1,6 +1,6 @@
 //! The one table of settings: names, defaults and meanings, in the order people read them.
 //!
-//! The reader takes its defaults from here; `--help`, `.env.example` and `docs/configuration.md`
+//! The parser takes its defaults from here; `--help`, `.env.example` and `docs/configuration.md`
 //! are printed from it. What a value must look like is defined in `value` and `address`.
 
 /// One setting, as its operator sees it.
@@ -42,9 +42,9 @@ pub enum Group {
     Models,
     /// How the upstream is reached.
     Upstream,
-    /// By what candidates are ordered.
+    /// How candidates are ordered.
     Routing,
-    /// The figures behind that order, for who measures: they are in `docs/routing.md` alone (spec §11.1).
+    /// The constants behind that order, for people who measure: only in `docs/routing.md` (spec §11.1).
     Learning,
     /// How long anything may take.
     Waiting,
@@ -52,14 +52,14 @@ pub enum Group {
     Cooldowns,
     /// What the operator sees.
     Telemetry,
-    /// Limits on size, depth and slowness of input.
+    /// Limits on the size, depth and slowness of input.
     Limits,
     /// The proxy between this program and the internet.
     Outbound,
 }
 
 impl Group {
-    /// All of them, in the order of the table.
+    /// All groups, in the order of the table.
     pub const ALL: [Self; 12] = [
         Self::Keys,
         Self::Providers,
@@ -94,12 +94,12 @@ impl Group {
         }
     }
 
-    /// Those that the help, the sample file and the table of all settings show.
+    /// The groups shown in the help, the sample file and the table of all settings.
     pub fn shown() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|group| group.is_shown())
     }
 
-    /// Whether it is one of them.
+    /// Whether it is one of [`Self::shown`].
     #[must_use]
     pub fn is_shown(self) -> bool {
         self != Self::Learning
@@ -215,7 +215,7 @@ const fn setting(
     }
 }
 
-/// Every setting there is.
+/// Every setting.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = {
     use Group::{
@@ -229,18 +229,18 @@ pub const SETTINGS: &[Setting] = {
         setting(Keys, "PROXY_API_KEY", Required("make one up, or let `free-llm-proxy init` do it"),
             "What clients must present; several, comma-separated, allow rotation"),
         setting(Keys, "LOCAL_API_KEY", None,
-            "Key for LOCAL_BASE_URL, where the server behind it wants one"),
+            "Key for LOCAL_BASE_URL, if the server there needs one"),
 
         setting(Providers, "PROVIDERS", None,
-            "Which providers are on: exactly these (openrouter,groq), or some more and some fewer (+kilo,-gemini) than all that have a key"),
+            "Which providers are on: exactly these (openrouter,groq), or all that have a key, plus and minus some (+kilo,-gemini)"),
         setting(Providers, "TRAINING", Text("allow"),
             "`refuse` leaves out every provider whose free tier may train on prompts, OpenRouter too"),
         setting(Providers, "CONFIG_FILE", None,
-            "What variables cannot say of providers; without it ~/.config/free-llm-proxy/config.toml, where there is one"),
+            "File for provider settings that variables cannot express; without it ~/.config/free-llm-proxy/config.toml, if that exists"),
         setting(Providers, "LOCAL_BASE_URL", None,
             "A server of your own (Ollama, llama.cpp, vLLM, LM Studio), asked last of all: http://127.0.0.1:11434/v1"),
         setting(Providers, "LOCAL_CONCURRENCY", Text("1"),
-            "Requests that LOCAL_BASE_URL answers at once"),
+            "Requests sent to LOCAL_BASE_URL at once"),
         setting(Providers, "LOCAL_TIMEOUT_SEC", Text("120"),
             "Seconds of one attempt at LOCAL_BASE_URL until the first useful event"),
 
@@ -249,22 +249,22 @@ pub const SETTINGS: &[Setting] = {
         setting(Listening, "PORT", Text("8080"),
             "Port to listen on; 0 takes a free one"),
         setting(Listening, "CORS_ALLOW_ORIGINS", Text("*"),
-            "Whose web pages may call: `*` for any, or origins such as https://chat.example, comma-separated"),
+            "Web origins that may call: `*` for any, or origins such as https://chat.example, comma-separated"),
         setting(Listening, "DRAIN_TIMEOUT_SEC", Text("30"),
-            "Seconds that open answers may take to finish after SIGTERM"),
+            "Seconds for open answers to finish after SIGTERM"),
         setting(Listening, "WORKER_THREADS", None,
-            "Threads that serve; without it one for each core there is"),
+            "Worker threads; without it one per core"),
 
         setting(Models, "MODELS_LIST_URL", Text("https://shir-man.com/api/free-llm/top-models"),
             "The ranking of free models"),
         setting(Models, "MODELS_REFRESH_SEC", Text("3600"),
             "Seconds between two reads of the ranking"),
         setting(Models, "MODEL_FIELD", Text("ignore"),
-            "What becomes of a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (tried alone)"),
+            "What to do with a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (nothing else is tried)"),
         setting(Models, "MODEL_ORDER", None,
-            "Which models are tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin so"),
+            "Models tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin like this"),
         setting(Models, "MODEL_ALIASES", None,
-            "Other names for models, comma-separated: name=id, name=auto (or auto:best, auto:fast, auto:rank), or name*=... for all that begin so"),
+            "Other names for models, comma-separated: name=id, name=auto (or auto:best, auto:fast, auto:rank), or name*=... for all that begin like this"),
         setting(Models, "FALLBACK_ROUTER", Text("on"),
             "Whether the router that the ranking names is tried after the ranked models"),
         setting(Models, "ALLOW_PAID", Text("false"),
@@ -273,52 +273,52 @@ pub const SETTINGS: &[Setting] = {
         setting(Upstream, "UPSTREAM_BASE_URL", Text("https://openrouter.ai/api/v1"),
             "OpenRouter's address: completions go to {this}/chat/completions"),
         setting(Upstream, "MAX_FALLBACK_ATTEMPTS", Text("5"),
-            "Models tried per request, at most; where there is more than one account, 10 by default"),
+            "The most models tried per request; 10 by default if there is more than one account"),
         setting(Upstream, "OPENROUTER_REFERER", Text("https://github.com/promsoft/free-llm-proxy"),
             "The `HTTP-Referer` header sent upstream"),
         setting(Upstream, "OPENROUTER_TITLE", Text("free-llm-proxy"),
             "The `X-Title` header sent upstream"),
 
         setting(Routing, "ROUTING", Text("balanced"),
-            "Who is asked first: whoever answers best and soonest as things are (`balanced`), or the best by rank, whatever happens (`rank`)"),
+            "Which model is asked first: the one that currently answers best and soonest (`balanced`), or always the best by rank (`rank`)"),
 
         setting(Learning, "RANK_WORTH_SEC", Text("2"),
-            "Seconds that one place in the order is worth; may be 0"),
+            "Seconds that one place in the ranking is worth; may be 0"),
         setting(Learning, "LEARN_HALF_LIFE_SEC", Text("60"),
-            "Seconds after which what was seen of a model counts half"),
+            "Seconds after which an observation of a model counts half"),
         setting(Learning, "LEARN_HALF_LIFE_MAX_SEC", Text("480"),
-            "The same at most, where costly findings double it; never below LEARN_HALF_LIFE_SEC"),
+            "The same, at most, when costly findings double it; never below LEARN_HALF_LIFE_SEC"),
         setting(Learning, "LEARN_SLOW_SEC", Text("3.75"),
-            "Seconds to the first token above which it is a costly finding; may be 0"),
+            "Seconds above which a time to first token is a costly finding; may be 0"),
         setting(Learning, "LEARN_SLOW_FAILURE_SEC", Text("3"),
             "Seconds above which a failure is a costly finding; may be 0"),
         setting(Learning, "LEARN_SLOW_EVERY_SEC", Text("20"),
-            "Seconds in which one costly finding counts; may be 0"),
+            "Seconds within which at most one costly finding counts; may be 0"),
         setting(Learning, "LEARN_PRIOR_TTFT_SEC", Text("1.5"),
-            "Seconds to the first token of a model of which nothing is known"),
+            "Assumed seconds to the first token of an unknown model"),
         setting(Learning, "LEARN_FAILURE_SEC", Text("1"),
             "Seconds that a failure costs beyond the time it takes; may be 0"),
         setting(Learning, "LEARN_TIGHT_SEC", Text("10"),
-            "Seconds that it costs more when the quota is used up; may be 0"),
+            "Seconds that it costs on top when the quota is used up; may be 0"),
         setting(Learning, "LEARN_BREAK_SEC", Text("45"),
-            "Seconds that an answer costs that breaks off; may be 0"),
+            "Seconds that an answer that breaks off costs; may be 0"),
         setting(Learning, "LEARN_BREAK_HALF_LIFE_SEC", Text("1800"),
             "Seconds after which a break counts half"),
         setting(Learning, "LEARN_STICKY_SEC", Text("1.5"),
-            "Seconds that are taken off for the model that gave a session's last answer; may be 0"),
+            "Seconds of discount for the model that gave a session's last answer; may be 0"),
         setting(Learning, "LEARN_STICKY_ACCOUNT_SEC", Text("1"),
-            "Seconds that are taken off for its account; may be 0"),
+            "Seconds of discount for its account; may be 0"),
         setting(Learning, "LEARN_STICKY_FOR_SEC", Text("600"),
-            "Seconds after a session's last answer in which they are; may be 0"),
+            "Seconds that these discounts last after a session's last answer; may be 0"),
         setting(Learning, "LEARN_FIRST_REST_SEC", Text("5"),
-            "Seconds of the first rest that the upstream did not advise, which doubles up to 120; may be 0"),
+            "Seconds of the first rest if the upstream does not say how long; doubles up to 120; may be 0"),
         setting(Learning, "LEARN_LIMIT_MIN_SEC", Text("5"),
-            "Seconds that a first token is given at the least; may be 0"),
+            "The least seconds given for a first token; may be 0"),
 
         setting(Waiting, "REQUEST_BUDGET_SEC", Text("120"),
-            "Seconds after which a request starts no further attempt"),
+            "Seconds after which a request starts no more attempts"),
         setting(Waiting, "WAIT_SEC", Text("20"),
-            "Seconds from a request's arrival in which it waits for a model to wake, or for quota to return, where nobody else can be asked; 0 never"),
+            "Seconds after its arrival that a request may wait for a model to wake, or for quota to return, when no other can be asked; 0 never waits"),
         setting(Waiting, "CONNECT_TIMEOUT_SEC", Text("10"),
             "Seconds to connect to the upstream; never above UPSTREAM_TIMEOUT_SEC"),
         setting(Waiting, "UPSTREAM_TIMEOUT_SEC", Text("30"),
@@ -326,25 +326,25 @@ pub const SETTINGS: &[Setting] = {
         setting(Waiting, "STREAM_IDLE_TIMEOUT_SEC", Same("UPSTREAM_TIMEOUT_SEC"),
             "Seconds of silence within an answer"),
         setting(Waiting, "PLAIN_TIMEOUT_SEC", None,
-            "Seconds for a whole answer that is not streamed; without it such an answer has REQUEST_BUDGET_SEC"),
+            "Seconds for a whole answer that is not streamed; without it REQUEST_BUDGET_SEC applies"),
         setting(Waiting, "STREAM_KEEPALIVE_SEC", Text("15"),
-            "Seconds of silence after which a streaming client gets a comment, and again each such period; 0 never"),
+            "Seconds of silence after which a streaming client is sent a comment, repeated while it lasts; 0 never"),
         setting(Waiting, "LONG_WAIT_SEC", Text("300"),
-            "Seconds of `Retry-After` above which an agent is sent the error in the form that it shows at once, instead of waiting; 0 never"),
+            "Seconds of `Retry-After` above which an agent is sent the error in a form that it shows at once, instead of waiting; 0 never"),
 
         setting(Cooldowns, "RATE_LIMIT_COOLDOWN_SEC", Text("300"),
-            "Seconds a rate-limited model rests when it does not say how long; may be 0"),
+            "Seconds a rate-limited model rests if it does not say how long; may be 0"),
         setting(Cooldowns, "GENERIC_ERROR_COOLDOWN_SEC", Text("60"),
             "Seconds a model rests after any other failure of its own; may be 0"),
 
         setting(Telemetry, "LOG_LEVEL", Text("INFO"),
-            "Least level that is logged: DEBUG, INFO, WARNING or ERROR"),
+            "Lowest level that is logged: DEBUG, INFO, WARNING or ERROR"),
         setting(Telemetry, "METRICS_ADDR", None,
-            "Another address for `/metrics`, such as 127.0.0.1:9090; it then leaves the main port"),
+            "Separate address for `/metrics`, such as 127.0.0.1:9090; it is then no longer on the main port"),
         setting(Telemetry, "METRICS_AUTH", Text("false"),
-            "Whether `/metrics` wants the proxy key"),
+            "Whether `/metrics` requires the proxy key"),
         setting(Telemetry, "TRACE_FILE", None,
-            "File for a line about each attempt, without contents or keys, which `free-llm-proxy replay` reads: 64 MiB at most, and three older ones"),
+            "File for a line about each attempt, without contents or keys, for `free-llm-proxy replay`: at most 64 MiB, and three older ones"),
 
         setting(Limits, "MAX_BODY_BYTES", Text("33554432"),
             "Bytes of a request's body (default 32 MiB); beyond: 413"),
@@ -355,9 +355,9 @@ pub const SETTINGS: &[Setting] = {
         setting(Limits, "BODY_IDLE_TIMEOUT_SEC", Text("30"),
             "Seconds of silence within a request's body"),
         setting(Limits, "IDLE_TIMEOUT_SEC", Text("75"),
-            "Seconds that a connection may stay open without a request"),
+            "Seconds a connection may stay open without a request"),
         setting(Limits, "MAX_CONNECTIONS", Text("10000"),
-            "Connections of clients at once; beyond it the one that was idle for longest is closed, else the new one gets 503"),
+            "Client connections at once; beyond that the one idle for longest is closed or, if none is idle, the new one gets 503"),
         setting(Limits, "MAX_LIST_BYTES", Text("8388608"),
             "Bytes of the ranking (default 8 MiB)"),
         setting(Limits, "MAX_CATALOGUE_BYTES", Text("16777216"),
@@ -365,7 +365,7 @@ pub const SETTINGS: &[Setting] = {
         setting(Limits, "MAX_EVENT_BYTES", Text("16777216"),
             "Bytes of one event of a stream (default 16 MiB)"),
         setting(Limits, "MAX_ANSWER_BYTES", Text("67108864"),
-            "Bytes of an answer that is not streamed, unpacked (default 64 MiB)"),
+            "Bytes of an answer that is not streamed, decompressed (default 64 MiB)"),
         setting(Limits, "MAX_HELD_BYTES", Text("1048576"),
             "Bytes of a stream held back before its first useful event (default 1 MiB)"),
 
@@ -374,9 +374,9 @@ pub const SETTINGS: &[Setting] = {
         setting(Outbound, "HTTP_PROXY", None,
             "Proxy for http targets"),
         setting(Outbound, "ALL_PROXY", None,
-            "Proxy for both, where the one above is missing"),
+            "Proxy for both, if the one above is not set"),
         setting(Outbound, "NO_PROXY", None,
-            "Hosts that are reached directly, comma-separated"),
+            "Hosts to reach directly, comma-separated"),
     ]
 };
 

@@ -1,7 +1,7 @@
-//! The evidence of all candidates, where every request reads it and every attempt adds to it.
+//! The evidence about all candidates: every request reads it, and every attempt adds to it.
 //!
-//! Nobody waits for anybody: what is known of a candidate is one value behind one pointer, and whoever
-//! adds to it puts another value in its place.
+//! Readers and writers never wait for each other: what is known about a candidate is one value behind one
+//! pointer, and an update swaps in a new value.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Evidence, Parameters, Through};
 use crate::clock::Now;
 use crate::model::{Candidate, SubjectMap};
 
-/// What is known of one candidate; nothing at first.
+/// What is known about one candidate; empty at first.
 #[derive(Debug, Default)]
 struct Cell(ArcSwapOption<Evidence>);
 
@@ -28,15 +28,15 @@ impl Cell {
     }
 }
 
-/// The evidence of every candidate that is listed, from list to list.
+/// The evidence about every listed candidate, carried over from list to list.
 #[derive(Debug, Default)]
 pub struct Cells {
     table: SubjectMap<Arc<Cell>>,
 }
 
 impl Cells {
-    /// A new list: its candidates in the order of their [`index`](Candidate::index), those of one offer
-    /// next to each other. What is known of them stays; of those that left all is forgotten.
+    /// Takes a new list: its candidates in the order of their [`index`](Candidate::index), with those of one
+    /// offer adjacent. What is known about them stays; what is known about candidates that left is dropped.
     #[must_use]
     pub fn list<'a>(
         &mut self,
@@ -75,20 +75,20 @@ fn is_faded(cell: &Cell, parameters: &Parameters, now: Now) -> bool {
         .is_some_and(|evidence| evidence.is_faded(parameters, now))
 }
 
-/// The evidence of the candidates of one list, by their [`index`](Candidate::index). A request that began
-/// with an older list reads and writes the same.
+/// The evidence about the candidates of one list, by [`index`](Candidate::index). A request that began with
+/// an older list reads and writes the same cells.
 #[derive(Clone, Debug, Default)]
 pub struct Evidences(Arc<[Line]>);
 
 #[derive(Debug)]
 struct Line {
     cell: Arc<Cell>,
-    /// The candidates of its offer: itself, and those through other accounts.
+    /// All candidates of the same offer: this one, and those through other accounts.
     of_offer: Range<usize>,
 }
 
 impl Evidences {
-    /// Runs `read` on what is known of a candidate, if anything is.
+    /// Runs `read` on what is known about a candidate, if anything.
     pub fn with<T>(&self, index: usize, read: impl FnOnce(Option<&Evidence>) -> T) -> T {
         match self.0.get(index) {
             Some(line) => read(line.cell.0.load().as_deref()),
@@ -96,8 +96,8 @@ impl Evidences {
         }
     }
 
-    /// Something was seen of a candidate: `learn` is run on what is known of it, and on what is known of
-    /// its offer through other accounts. It may run more than once, where others learn at the same time.
+    /// Records an observation: runs `learn` on the candidate's evidence and on that of the same offer
+    /// through other accounts. It may run more than once if another attempt updates the evidence meanwhile.
     pub fn teach(
         &self,
         index: usize,

@@ -7,16 +7,16 @@ use super::fading::Fades;
 use super::{Evidence, Parameters, Sticks};
 use crate::clock::Now;
 
-/// Places behind this one are no worse.
+/// Places beyond this one count the same.
 const LAST_PLACE: u32 = 15;
 
-/// A silent attempt will take this much longer than it has.
+/// A silent attempt is expected to take this many times as long as it has so far.
 const SILENCE: f64 = 1.5;
 
-/// What is known of a candidate beside the evidence.
+/// What is known about a candidate besides the evidence.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
-    /// Models before it in its tier.
+    /// How many models are ahead of it in its tier.
     pub place: u32,
     /// What one place is worth to this request, in seconds: `RANK_WORTH_SEC`, or what its wish says.
     pub rank_worth: f64,
@@ -27,37 +27,37 @@ pub struct Circumstances {
     pub sticks: Sticks,
 }
 
-/// A cost by its parts, each in seconds.
+/// A cost in its parts, each in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// For the models before it.
+    /// For its place in the ranking.
     pub place: f64,
-    /// To the first token.
+    /// The time to the first token.
     pub first_token: f64,
-    /// For failures, as likely as they are.
+    /// For failures, weighted by how likely they are.
     pub failures: f64,
-    /// For what a failure takes from a quota that is nearly used up.
+    /// For what failures take from a quota that is nearly used up.
     pub quota: f64,
     /// For answers that break off.
     pub breaks: f64,
-    /// Taken off for the session's sake.
+    /// The discount for the session, which is subtracted.
     pub session: f64,
 }
 
 impl Cost {
-    /// All of it. Below zero only where more is taken off for the session than the rest comes to.
+    /// The total. Below zero only if the session's discount exceeds the rest.
     #[must_use]
     pub fn total(&self) -> f64 {
         self.without_quota() + self.quota
     }
 
-    /// The same but for its quota, and so never more.
+    /// The total without the part for quota; never more than the total.
     #[must_use]
     pub fn without_quota(&self) -> f64 {
         self.place + self.first_token + self.failures + self.breaks - self.session
     }
 
-    /// The cost where the quota is as tight as this, 0 to 1, of one where it is used up.
+    /// From a cost computed for a used-up quota, the cost for one that is this tight, 0 to 1.
     #[must_use]
     pub fn at_quota(self, tight: f64) -> Self {
         let quota = self.quota * tight.clamp(0.0, 1.0);
@@ -66,8 +66,8 @@ impl Cost {
 }
 
 impl fmt::Display for Cost {
-    /// "2.0 s for its place, 1.1 s to the first token, 0.4 s for failures". A part that is too small to
-    /// be read is left out.
+    /// "2.0 s for its place, 1.1 s to the first token, 0.4 s for failures". Parts that would round to zero
+    /// are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         #[rustfmt::skip]
         let parts = [
@@ -87,7 +87,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// What a request would cost at a candidate; `evidence` is what is known of it, if anything is.
+/// What a request would cost at a candidate; `evidence` is what is known about it, if anything.
 #[must_use]
 pub fn cost(
     evidence: Option<&Evidence>,
@@ -110,7 +110,7 @@ pub fn cost_of_one(
         Some(evidence) => evidence.means(parameters, fades),
         None => Means::unknown(parameters),
     };
-    // How many attempts fail before one succeeds.
+    // The expected number of failed attempts before one succeeds.
     let failures = means.pf / (1.0 - means.pf);
     let tight = circumstances.tight.clamp(0.0, 1.0);
     Cost {
@@ -123,9 +123,9 @@ pub fn cost_of_one(
     }
 }
 
-/// What a request costs at the least at any candidate of this place and of those behind it, whatever is
-/// known of them. Candidates are walked in the order of their places, and once one was found that costs
-/// no more than this, nobody behind it can be better.
+/// A lower bound on what a request costs at any candidate in this place or behind it, whatever is known about
+/// them. Candidates are walked in order of place: once one has been found that costs no more than this, none
+/// further back can be better.
 #[must_use]
 pub fn cost_at_least(
     place: u32,
@@ -139,6 +139,6 @@ pub fn cost_at_least(
         Sticks::No
     };
     let place = rank_worth * f64::from(place.min(LAST_PLACE));
-    // Two first tokens that took no time at all.
+    // The mean of the prior and two first tokens that took no time at all.
     place + parameters.prior_ttft / 3.0 - sticks.worth(parameters)
 }

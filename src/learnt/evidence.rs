@@ -1,4 +1,4 @@
-//! What is known of one candidate from what was asked of it (spec §11.1).
+//! What is known about one candidate from the attempts made at it (spec §11.1).
 
 use std::time::{Duration, Instant};
 
@@ -9,21 +9,21 @@ use super::silent::Silent;
 use crate::clock::Now;
 use crate::verdict::{Cause, Failure, Lesson, Outcome, Rest, Scope};
 
-/// First tokens that are remembered, at most.
+/// The most first tokens remembered.
 const FIRSTS: f64 = 2.0;
 
-/// Successes and failures together that are remembered, at most.
+/// The most successes and failures remembered, taken together.
 const TRIES: f64 = 4.0;
 
 /// Longer than any attempt may take.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Through which account something was seen.
+/// The account through which something was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Through {
     /// The candidate's own.
     Its,
-    /// Another one of the same provider: it counts half.
+    /// Another account at the same provider: it counts half.
     Another,
 }
 
@@ -36,43 +36,43 @@ impl Through {
     }
 }
 
-/// What is known of a candidate. Of fixed size: sums that fade, not samples.
+/// What is known about a candidate. Of bounded size: decaying sums, not samples.
 ///
-/// Each attempt [begins](Self::began) and then ends in one way: with a first event (after which its stream
-/// [is whole](Self::whole) or [breaks](Self::broke)), with a plain answer, with a failure, or without
-/// telling anything. Its beginning is a moment of the steady clock.
+/// Each attempt [begins](Self::began) and then ends in exactly one way: with a first event (after which its
+/// stream [completes](Self::whole) or [breaks off](Self::broke)), with a plain answer, with a failure, or
+/// without any information. Its start is a time on the steady clock.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// What is told below had faded until then, but for breaks.
+    /// Everything below except breaks has decayed up to this moment.
     at: Now,
-    /// Seconds. Costly findings stretch it.
+    /// In seconds. Costly findings lengthen it.
     half_life: f64,
     /// The last costly finding that counted.
     found: Option<Now>,
     /// Seconds to the first useful event, of streamed attempts.
     firsts: Fading,
     times: Times,
-    /// Failures among all tries.
+    /// Failures among all attempts.
     failures: Fading,
-    /// Seconds that failures took.
+    /// How long failures took, in seconds.
     failed_after: Fading,
     breaks_at: Now,
-    /// Answers that broke off among all that began.
+    /// Answers that broke off, among all that began.
     breaks: Fading,
     silent: Silent,
     silent_elsewhere: Silent,
 }
 
-/// The means of what is known, as they are at one moment.
+/// The means of what is known, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Means {
     /// Seconds to the first useful event.
     pub(super) ttft: f64,
-    /// Seconds that the oldest attempt has been silent.
+    /// How long the oldest silent attempt has been waiting, in seconds.
     pub(super) silent_for: f64,
     /// The share of failures, below 1.
     pub(super) pf: f64,
-    /// Seconds that a failure takes.
+    /// How long a failure takes, in seconds.
     pub(super) tf: f64,
     /// The share of answers that break off.
     pub(super) pb: f64,
@@ -81,7 +81,7 @@ pub(super) struct Means {
 impl Means {
     const MOST_FAILURES: f64 = 0.95;
 
-    /// Of a candidate of which nothing is known.
+    /// For a candidate about which nothing is known.
     pub(super) fn unknown(parameters: &Parameters) -> Self {
         let none = Fading::default();
         Self::of(none, none, none, none, parameters)
@@ -105,7 +105,7 @@ impl Means {
 }
 
 impl Evidence {
-    /// Of a candidate that has not been asked yet.
+    /// For a candidate that has not been asked yet.
     #[must_use]
     pub fn new(parameters: &Parameters, now: Now) -> Self {
         Self {
@@ -123,12 +123,12 @@ impl Evidence {
         }
     }
 
-    /// An attempt begins, silent.
+    /// An attempt begins; it is silent so far.
     pub fn began(&mut self, through: Through, began: Instant) {
         self.silent_through(through).add(began);
     }
 
-    /// It has brought its first useful event; its prompt has about so many tokens.
+    /// Its first useful event has arrived; `prompt_tokens` is an estimate.
     pub fn first_event(
         &mut self,
         through: Through,
@@ -152,7 +152,7 @@ impl Evidence {
         self.tried(false, through);
     }
 
-    /// It has brought a whole plain answer.
+    /// A complete plain answer has arrived.
     pub fn plain_answer(
         &mut self,
         through: Through,
@@ -166,7 +166,7 @@ impl Evidence {
         self.whole(through, parameters, now);
     }
 
-    /// It has failed before that, in a way that [teaches] something.
+    /// It failed before its first useful event, in a way that [teaches] something.
     pub fn failed(&mut self, through: Through, began: Instant, parameters: &Parameters, now: Now) {
         let took = self.ends(through, began, now);
         self.fade_to(now);
@@ -177,7 +177,7 @@ impl Evidence {
         self.tried(true, through);
     }
 
-    /// It has ended before that without telling anything: the client left, or the account has no more.
+    /// It ended before that without telling us anything: the client left, or the account's quota is gone.
     pub fn left(&mut self, through: Through, began: Instant) {
         self.silent_through(through).remove(began);
     }
@@ -187,12 +187,12 @@ impl Evidence {
         self.ended(true, through, parameters, now);
     }
 
-    /// An answer that had begun is whole.
+    /// An answer that had begun is complete.
     pub fn whole(&mut self, through: Through, parameters: &Parameters, now: Now) {
         self.ended(false, through, parameters, now);
     }
 
-    /// Whether it says nothing any more: the candidate is as good as unknown.
+    /// Whether so little weight is left that the candidate is as good as unknown.
     #[must_use]
     pub fn is_faded(&self, parameters: &Parameters, now: Now) -> bool {
         const NEXT_TO_NOTHING: f64 = 1e-4;
@@ -238,7 +238,7 @@ impl Evidence {
         (&self.times, self.left_at(now))
     }
 
-    /// What is left of the weight of its tries.
+    /// The weight left of its attempts.
     #[cfg(test)]
     pub(super) fn weight_at(&self, now: Now) -> f64 {
         self.failures.weight * self.left_at(now)
@@ -260,7 +260,7 @@ impl Evidence {
         }
     }
 
-    /// It is silent no longer: after how many seconds.
+    /// Ends its silence, and returns how long that lasted, in seconds.
     fn ends(&mut self, through: Through, began: Instant, now: Now) -> f64 {
         self.left(through, began);
         let took = now.steady.saturating_duration_since(began);
@@ -276,7 +276,7 @@ impl Evidence {
         self.at = now;
     }
 
-    /// Who is found bad again and again is forgiven ever more slowly.
+    /// A candidate that keeps turning out bad is forgiven more and more slowly.
     fn costly_finding(&mut self, parameters: &Parameters, now: Now) {
         let is_new = |found: Now| now.since(found).as_secs_f64() > parameters.slow_every;
         if self.found.is_none_or(is_new) {
@@ -300,9 +300,9 @@ impl Evidence {
     }
 }
 
-/// Whether a failure before the first useful event says something of its candidate: *model* and
-/// *candidate* ones do; not an account's, a key's, a gone model's, a missing ability's, nor one that the
-/// request, its client or our own end brought about.
+/// Whether a failure before the first useful event says something about its candidate. Those of scope
+/// *model* and *candidate* do; those of an account, a key, a removed model or a missing ability do not, nor
+/// those that the request, its client or our own shutdown caused.
 #[must_use]
 pub fn teaches(failure: &Failure) -> bool {
     let of_the_candidate = match failure.scope {

@@ -1,4 +1,4 @@
-//! A sum and its weight that fade with time (spec §11.1).
+//! A sum and its weight, both of which decay with time (spec §11.1).
 
 use crate::clock::Now;
 
@@ -10,7 +10,7 @@ pub(super) struct Fading {
     pub(super) weight: f64,
 }
 
-/// What is left of a weight after `elapsed` seconds; between 0 and 1.
+/// The share of a weight that is left after `elapsed_sec`; between 0 and 1.
 pub(super) fn fade(elapsed_sec: f64, half_life_sec: f64) -> f64 {
     (-elapsed_sec / half_life_sec).exp2()
 }
@@ -63,7 +63,7 @@ impl Fades {
 }
 
 impl Fading {
-    /// What is left of it.
+    /// The same, with only the share `left` of it remaining.
     pub(super) fn faded(self, left: f64) -> Self {
         Self {
             sum: self.sum * left,
@@ -71,19 +71,20 @@ impl Fading {
         }
     }
 
-    /// One more.
+    /// Adds one observation.
     pub(super) fn add(&mut self, value: f64, weight: f64) {
         self.sum += value * weight;
         self.weight += weight;
     }
 
-    /// One more of at most so much in all: what is older makes room, and the newest counts in full.
+    /// Adds one observation, keeping the total weight at `most` or below: older ones shrink to make room,
+    /// and the newest counts in full.
     pub(super) fn add_within(&mut self, most: f64, value: f64, weight: f64) {
         *self = self.at_most(most - weight);
         self.add(value, weight);
     }
 
-    /// The same, of no more weight than this.
+    /// The same, scaled down to a weight of `most` if it is above that.
     pub(super) fn at_most(self, most: f64) -> Self {
         if self.weight > most {
             self.faded(most / self.weight)
@@ -92,7 +93,7 @@ impl Fading {
         }
     }
 
-    /// The mean, where so much was seen of this sum before anything was.
+    /// The mean, with a prior of this sum and weight.
     pub(super) fn mean(self, prior_sum: f64, prior_weight: f64) -> f64 {
         (self.sum + prior_sum) / (self.weight + prior_weight)
     }

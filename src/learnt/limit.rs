@@ -1,4 +1,4 @@
-//! How long a stream's candidate is given to its first useful event (spec §11.3).
+//! How long a streaming candidate is given for its first useful event (spec §11.3).
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use super::fading::Fading;
 use super::{Evidence, Parameters};
 use crate::clock::Now;
 
-/// Prompts up to so many tokens are all alike.
+/// Prompts of up to this many tokens are treated alike.
 const USUAL_TOKENS: u64 = 8_000;
 
 /// Up to 8k, 32k, 128k, 512k tokens, and beyond.
 const CLASSES: usize = 5;
 
-/// Times that are remembered of each class, at most.
+/// The most times remembered per class.
 const REMEMBERED: f64 = 2.0;
 
-/// What the samples of before anything was seen weigh, and their sigma.
+/// Weight and sigma of the prior.
 const PRIOR_SAMPLES: f64 = 2.0;
 const PRIOR_SIGMA: f64 = 0.5;
 
-/// The least sigma squared: two times that are alike by chance tell little.
+/// The minimum of sigma squared: two times that happen to be alike prove little.
 const LEAST_VARIANCE: f64 = 0.04;
 
-/// Quicker is as quick as this, in seconds: a logarithm knows no zero.
+/// Shorter times count as this, in seconds: zero has no logarithm.
 const QUICKEST_SEC: f64 = 0.05;
 
-/// Of a hundred first events of a candidate as it is known, 99 come within this many sigmas.
+/// By the candidate's record, 99 of 100 first events come within this many sigmas.
 const SIGMAS_OF_P99: f64 = 2.33;
 
-/// The limit is beyond that by this.
+/// The limit is this many times that.
 const BEYOND_P99: f64 = 1.5;
 
 /// The class of a prompt.
@@ -37,17 +37,17 @@ fn class(prompt_tokens: u64) -> usize {
     bounds.partition_point(|bound| *bound < prompt_tokens)
 }
 
-/// How much longer a prompt of this size may take than one of the usual size.
+/// How many times longer a prompt of this size may take than one of the usual size.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "a guess of a size need not be exact"
+    reason = "an estimated size need not be exact"
 )]
 fn times_usual(prompt_tokens: u64) -> f64 {
     prompt_tokens.max(USUAL_TOKENS) as f64 / USUAL_TOKENS as f64
 }
 
-/// The logarithms of times to the first useful event, as if each prompt had the usual size; apart per
-/// class of prompts.
+/// The logarithms of times to the first useful event, scaled to a prompt of the usual size; kept per class
+/// of prompt sizes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
     classes: [Class; CLASSES],
@@ -56,7 +56,7 @@ pub(super) struct Times {
 #[derive(Clone, Copy, Debug, Default)]
 struct Class {
     logs: Fading,
-    /// The sum of the squares, of the same weight.
+    /// The sum of the squares, with the same weights.
     squares: Fading,
 }
 
@@ -78,7 +78,7 @@ impl Times {
         }
     }
 
-    /// Of all classes together.
+    /// The total over all classes.
     pub(super) fn weight(&self) -> f64 {
         self.classes.iter().map(|class| class.logs.weight).sum()
     }
@@ -89,8 +89,8 @@ impl Times {
     }
 }
 
-/// The time that a stream's candidate is given to its first useful event, never above
-/// `upstream_timeout`; `evidence` is what is known of it, if anything is.
+/// How long a streaming candidate is given for its first useful event, never above `upstream_timeout`;
+/// `evidence` is what is known about it, if anything.
 #[must_use]
 pub fn first_token_limit(
     evidence: Option<&Evidence>,
@@ -119,24 +119,24 @@ pub fn first_token_limit(
         .map_or(upstream_timeout, |limit| limit.min(upstream_timeout))
 }
 
-/// What decides whether an attempt may end by the limit at all.
+/// What decides whether the limit may end an attempt at all.
 #[derive(Clone, Copy, Debug)]
 pub struct FirstTokenLimit {
-    /// The answer is streamed: of a plain one nothing is seen before it is whole.
+    /// The answer is streamed: nothing is seen of a plain one until it is complete.
     pub is_streamed: bool,
-    /// An earlier attempt of the request has ended by it.
+    /// The limit has already ended an earlier attempt of this request.
     pub has_ended_one: bool,
-    /// No other able candidate is left.
+    /// No other capable candidate is left.
     pub is_last: bool,
-    /// What is left of the account's day, 0 to 1, where that is known.
+    /// The share of the account's daily quota that is left, 0 to 1, if known.
     pub day_left: Option<f64>,
 }
 
 impl FirstTokenLimit {
-    /// An account with less than this left of its day wastes no request.
+    /// An account with less of its daily quota left than this cannot afford to waste a request.
     const LEAST_DAY: f64 = 0.1;
 
-    /// Whether it may.
+    /// Whether the limit applies.
     #[must_use]
     pub fn applies(self) -> bool {
         let has_day = self.day_left.is_none_or(|left| left >= Self::LEAST_DAY);

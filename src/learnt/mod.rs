@@ -1,9 +1,9 @@
-//! What real traffic has taught of each candidate, and what a request would cost there by that
+//! What real traffic has taught us about each candidate, and the cost of a request that follows from it
 //! (spec §11).
 //!
-//! Pure: `now` is passed in; no clock, no lock, no log line, no I/O. [`Cells`] alone are shared: they are
-//! read and written without a lock. Who is asked is decided in `select`, who rests is kept in `registry`;
-//! here are the formulas. Nothing of a prompt is ever kept: a session is a hash.
+//! Pure: `now` is passed in; no clock, no lock, no log line, no I/O. Only [`Cells`] is shared, and it is
+//! read and written without a lock. `select` decides which candidate to ask and `registry` tracks rests;
+//! the formulas live here. No part of a prompt is ever kept: a session is a hash.
 
 mod cells;
 mod cost;

@@ -1,25 +1,25 @@
-//! The settings of spec §11, with its defaults, and what a wish makes of them.
+//! The settings of spec §11 with their defaults, and how a request's wish changes them.
 
 use crate::model::Wish;
 
-/// What one place is worth to `auto:best`, in seconds (spec §11.6).
+/// What one place in the ranking is worth to `auto:best`, in seconds (spec §11.6).
 const BEST: f64 = 8.0;
 
-/// The same to `auto:fast`.
+/// The same for `auto:fast`.
 const FAST: f64 = 0.5;
 
-/// `ROUTING`: by what the candidates of a tier are ordered.
+/// `ROUTING`: how the candidates of a tier are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// By what a request would cost there.
     #[default]
     Balanced,
-    /// By rank, whatever happens.
+    /// By rank, whatever has been learnt.
     Rank,
 }
 
 impl Order {
-    /// The order of a request with this wish, where this is the setting (spec §11.6).
+    /// The order for a request with this wish, given this setting (spec §11.6).
     #[must_use]
     pub fn of(self, wish: Wish) -> Self {
         match wish {
@@ -30,44 +30,44 @@ impl Order {
     }
 }
 
-/// The figures behind the formulas, all of them seconds; the defaults are those of spec §11.1, which a
-/// simulated free tier showed to be best.
+/// The constants of the formulas, all in seconds; the defaults are those of spec §11.1, which did best
+/// against a simulated free tier.
 ///
-/// All are finite and none is negative; those that divide, or of which a logarithm is taken, are above
-/// zero: the reader of the settings sees to that.
+/// All are finite and none is negative; divisors and arguments of logarithms are above zero. The settings
+/// parser ensures that.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
-    /// `RANK_WORTH_SEC`: what one place is worth.
+    /// `RANK_WORTH_SEC`: what one place in the ranking is worth.
     pub rank_worth: f64,
-    /// `LEARN_HALF_LIFE_SEC`: after so long what was seen counts half. Above zero.
+    /// `LEARN_HALF_LIFE_SEC`: the time after which an observation counts half. Above zero.
     pub half_life: f64,
-    /// `LEARN_HALF_LIFE_MAX_SEC`: how far costly findings stretch it. Never below `half_life`.
+    /// `LEARN_HALF_LIFE_MAX_SEC`: the longest half-life that costly findings lead to. Never below `half_life`.
     pub half_life_max: f64,
     /// `LEARN_SLOW_SEC`: a first event that takes longer is a costly finding.
     pub slow: f64,
-    /// `LEARN_SLOW_FAILURE_SEC`: so is a failure that took longer.
+    /// `LEARN_SLOW_FAILURE_SEC`: so is a failure that takes longer than this.
     pub slow_failure: f64,
-    /// `LEARN_SLOW_EVERY_SEC`: one costly finding counts in so long.
+    /// `LEARN_SLOW_EVERY_SEC`: at most one costly finding counts per this long.
     pub slow_every: f64,
-    /// `LEARN_PRIOR_TTFT_SEC`: the first token of a candidate of which nothing is known. Above zero.
+    /// `LEARN_PRIOR_TTFT_SEC`: the assumed time to first token of an unknown candidate. Above zero.
     pub prior_ttft: f64,
     /// `LEARN_FAILURE_SEC`: what a failure costs beyond the time it takes.
     pub failure: f64,
-    /// `LEARN_TIGHT_SEC`: what it costs more where the account's quota is nearly used up.
+    /// `LEARN_TIGHT_SEC`: what it costs on top when the account's quota is nearly used up.
     pub tight: f64,
     /// `LEARN_BREAK_SEC`: what an answer that breaks off costs.
     pub broken: f64,
-    /// `LEARN_BREAK_HALF_LIFE_SEC`: the half-life of what is known of breaks. Above zero.
+    /// `LEARN_BREAK_HALF_LIFE_SEC`: the half-life of evidence about breaks. Above zero.
     pub break_half_life: f64,
-    /// `LEARN_STICKY_SEC`: what is taken off for the candidate that gave a session's last answer.
+    /// `LEARN_STICKY_SEC`: the discount for the candidate that gave a session's last answer.
     pub sticky: f64,
-    /// `LEARN_STICKY_ACCOUNT_SEC`: what is taken off for its account.
+    /// `LEARN_STICKY_ACCOUNT_SEC`: the discount for its account.
     pub sticky_account: f64,
-    /// `LEARN_STICKY_FOR_SEC`: for so long.
+    /// `LEARN_STICKY_FOR_SEC`: how long these discounts last.
     pub sticky_for: f64,
-    /// `LEARN_FIRST_REST_SEC`: the first rest that nothing advised.
+    /// `LEARN_FIRST_REST_SEC`: the first rest when the failure did not say how long.
     pub first_rest: f64,
-    /// `LEARN_LIMIT_MIN_SEC`: the least time that a first token is given.
+    /// `LEARN_LIMIT_MIN_SEC`: the least time given for a first token.
     pub limit_min: f64,
 }
 
@@ -95,7 +95,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// What one place is worth to a request with this wish, in seconds (spec §11.6).
+    /// What one place in the ranking is worth to a request with this wish, in seconds (spec §11.6).
     #[must_use]
     pub fn rank_worth(&self, wish: Wish) -> f64 {
         match wish {

@@ -1,25 +1,25 @@
-//! How long somebody rests when nothing said how long (spec §11.2).
+//! How long to rest when the failure did not say how long (spec §11.2).
 
 use std::time::{Duration, Instant};
 
-/// No rest that nothing advised is longer, unless the first one is set so.
+/// The longest rest of unspecified length, unless the first one is configured to be longer.
 const MOST: Duration = Duration::from_secs(120);
 
-/// Rests that grow: 5, 10, 20 ... 120 seconds. It is kept with the rest of which it is the length, and
-/// forgotten with the next success: that starts anew.
+/// Rests that double: 5, 10, 20 ... 120 seconds. Kept with the rest whose length it is, and dropped at the
+/// next success, after which the series starts over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growing {
-    /// How many rests there have been in a row, at least 1.
+    /// Number of rests in a row, at least 1.
     step: u32,
-    /// When the last of them ends.
+    /// When the last one ends.
     ends: Instant,
 }
 
 impl Growing {
-    /// The rest after a failure of an attempt that began then, and how long it is: never above `ceiling`.
-    /// `before` are the rests of before, where no success has come since.
+    /// The rest after the failure of an attempt that began at `began`, and its length: never above `ceiling`.
+    /// `before` is the series so far, if there has been no success since.
     ///
-    /// An attempt that began before the last rest ended says no more than the failure that led to it.
+    /// An attempt that began before the last rest ended says no more than the failure that caused that rest.
     #[must_use]
     pub fn after(
         before: Option<Self>,

@@ -1,22 +1,22 @@
-//! Since when the attempts wait that have brought nothing yet (spec §11.1).
+//! How long the attempts that have produced nothing yet have been waiting (spec §11.1).
 
 use std::time::{Duration, Instant};
 
-/// Attempts under way, by when they began; of fixed size, however many there are.
+/// Attempts under way, by start time; bounded in size, however many there are.
 ///
-/// Where there are more beginnings than places, the two that lie closest together become one: the later
-/// attempt then counts as old as the earlier.
+/// When there are more start times than places, the two closest together are merged: the later attempt then
+/// counts as old as the earlier one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Silent {
-    /// When, and how many; oldest first.
+    /// Start time and number of attempts; oldest first.
     begun: Vec<(Instant, u32)>,
 }
 
-/// How many beginnings are told apart.
+/// How many distinct start times are kept.
 const PLACES: usize = 16;
 
 impl Silent {
-    /// One has begun.
+    /// An attempt has begun.
     pub(super) fn add(&mut self, began: Instant) {
         let after = self.begun.partition_point(|(at, _)| *at <= began);
         let same = after.checked_sub(1).and_then(|at| self.begun.get_mut(at));
@@ -29,7 +29,7 @@ impl Silent {
         }
     }
 
-    /// One has ended, or is silent no longer.
+    /// An attempt has ended, or is no longer silent.
     pub(super) fn remove(&mut self, began: Instant) {
         let after = self.begun.partition_point(|(at, _)| *at <= began);
         let Some(at) = after.checked_sub(1) else {
@@ -43,7 +43,7 @@ impl Silent {
         }
     }
 
-    /// How long the oldest has been silent.
+    /// How long the oldest attempt has been silent.
     pub(super) fn oldest(&self, now: Instant) -> Option<Duration> {
         let (began, _) = self.begun.first()?;
         Some(now.saturating_duration_since(*began))

@@ -1,15 +1,15 @@
-//! What others have used of a bucket beyond our own count, as an answer told.
+//! What others have used of a bucket beyond our own count, as an answer reported it.
 
 use std::time::Duration;
 
 use super::time::{Moment, Until};
 
-/// So much, until it is back: all at once, or little by little.
+/// An amount that is gone until it comes back: all at once, or little by little.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beyond {
     amount: u64,
     until: Until,
-    /// It comes back steadily, all of it in this time.
+    /// If it comes back steadily: how long all of it takes.
     refills_in: Option<Duration>,
 }
 
@@ -28,7 +28,7 @@ impl Beyond {
         Self { refills_in, ..self }
     }
 
-    /// No less than what it is later.
+    /// An upper bound, now and later.
     pub(super) fn at_most(self) -> u64 {
         self.amount
     }
@@ -37,7 +37,7 @@ impl Beyond {
         self.until.is_past(at)
     }
 
-    /// What of it is not back yet.
+    /// How much of it is not back yet.
     pub(super) fn now(self, at: Moment) -> u64 {
         let left = self.until.left(at);
         match self.refills_in {

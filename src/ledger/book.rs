@@ -1,7 +1,7 @@
 //! The ledger: buckets by account, model and address, and which of them each candidate draws from.
 //!
-//! A plain value: the lock around it is the registry's. Whoever asks for headroom and then reserves
-//! does both under one hold of it.
+//! A plain value: the registry holds the lock around it. A caller that asks for headroom and then reserves
+//! must do both under one lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,33 +16,32 @@ use super::{Ends, Limit, LimitSource, Unit};
 use crate::clock::Now;
 use crate::model::{AccountId, ModelId};
 
-/// No request holds on to a list for longer: a candidate that left is forgotten after it.
+/// No request holds on to a list for longer than this, after which a candidate that left is forgotten.
 pub(super) const GRACE: Duration = Duration::from_secs(3600);
 
-/// Buckets of one kind of holder: what errors and headers name beyond it is not remembered.
+/// The most buckets per account, model or address: any more that errors and headers name are ignored.
 pub(super) const MOST_BUCKETS: usize = 24;
 
-/// What limits a provider's offers, as its row or the file says.
+/// What limits a provider's offers, according to its row or the user's file.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
-    /// Its limits, all *set* or *default*. Of two that are about the same model and window the first
-    /// counts.
+    /// Its limits, all *set* or *default*. If two cover the same model and window, the first counts.
     pub limits: &'a [Limit],
     /// `max_tokens` counts towards its limits on tokens.
     pub counts_max_tokens: bool,
-    /// When its day ends, where that is fixed.
+    /// When its day ends, if that is fixed.
     pub day_ends: Option<Ends>,
 }
 
-/// A candidate's place in the ledger. It is kept beside the candidate, and good for an hour after that
-/// has left the list.
+/// A candidate's place in the ledger. It is kept with the candidate, and stays valid for an hour after the
+/// candidate has left the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
     pub(super) index: u32,
     pub(super) generation: u32,
 }
 
-/// Which bucket it is that says no, until the next list.
+/// Identifies the bucket that says no; valid until the next list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BucketId(pub(super) u32);
 
@@ -53,28 +52,28 @@ impl BucketId {
     }
 }
 
-/// What the ledger says to a request for a candidate; the worst of its buckets decides.
+/// The ledger's answer to a request for a candidate; the worst of its buckets decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Headroom {
-    /// Nothing is against it.
+    /// No limit stands in the way.
     Free,
-    /// A number that is not certain is used up: it is asked behind all with headroom.
+    /// An uncertain limit is used up: the candidate is asked after all that have headroom.
     Behind {
-        /// How that number is known.
+        /// How that limit is known.
         source: LimitSource,
         /// The bucket.
         bucket: BucketId,
     },
-    /// As many of ours are under way as may be.
+    /// As many of our requests are under way as are allowed.
     Busy {
         /// The bucket.
         bucket: BucketId,
     },
-    /// A certain number is used up: it would be refused.
+    /// A certain limit is used up: the request would be refused.
     Out {
-        /// How long until there is room for this request; `None` where time alone brings none.
+        /// How long until there is room for this request; `None` if time alone will not bring any.
         returns_in: Option<Duration>,
-        /// The bucket that keeps it longest.
+        /// The bucket that blocks it longest.
         bucket: BucketId,
     },
     /// The request by itself exceeds a limit on tokens.
@@ -84,9 +83,9 @@ pub enum Headroom {
     },
 }
 
-/// What a request has drawn. Each is settled or refunded once; one that is lost counts as under way for
-/// ever.
-#[must_use = "what is reserved is settled or refunded"]
+/// What a request has drawn. Each is settled or refunded exactly once; one that is dropped counts as under
+/// way for ever.
+#[must_use = "a reservation must be settled or refunded"]
 #[derive(Debug)]
 pub struct Reservation {
     pub(super) slot: Slot,
@@ -97,13 +96,13 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Of whom it is.
+    /// The candidate it belongs to.
     #[must_use]
     pub fn slot(&self) -> Slot {
         self.slot
     }
 
-    /// For what.
+    /// What was known of the request when it was reserved.
     #[must_use]
     pub fn ask(&self) -> Ask {
         self.ask
@@ -115,11 +114,11 @@ impl Reservation {
 pub(super) struct Line {
     pub(super) account: Arc<AccountId>,
     pub(super) model: ModelId,
-    /// Those with a number.
+    /// Buckets with a known limit.
     pub(super) buckets: Vec<u32>,
-    /// Those without one, which only count.
+    /// Buckets without one, which only count.
     pub(super) tallies: Vec<u32>,
-    /// They are there.
+    /// The tallies have been created.
     pub(super) is_tallied: bool,
     pub(super) ratio: Ratio,
     pub(super) counts_max_tokens: bool,
@@ -130,7 +129,7 @@ pub(super) struct Line {
     pub(super) left: Option<Duration>,
 }
 
-/// All that is counted.
+/// Everything that is counted.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub(super) running: Running,
@@ -140,7 +139,7 @@ pub struct Ledger {
     pub(super) by_whose: HashMap<Whose, Vec<u32>>,
     pub(super) generations: u32,
     pub(super) reservations: u64,
-    /// Of these buckets so much is kept for those who came first.
+    /// The amounts kept in these buckets for requests that came first.
     kept: Vec<(BucketId, u64)>,
 }
 
@@ -155,8 +154,8 @@ impl Ledger {
         (line.generation == slot.generation).then_some(line)
     }
 
-    /// Whether a candidate may be sent a request now; how large that is, is asked only where anything is
-    /// limited.
+    /// Whether a candidate may be sent a request now. `ask`, the request's size, is evaluated only if anything
+    /// is limited.
     #[must_use]
     pub fn headroom(&self, slot: Slot, ask: impl FnOnce() -> Ask, now: Now) -> Headroom {
         let Some(line) = self.line(slot) else {
@@ -183,8 +182,8 @@ impl Ledger {
         worst
     }
 
-    /// Keeps so much of these buckets for those who came first and wait: until this is said anew, whoever
-    /// asks for headroom finds it only beyond that.
+    /// Keeps these amounts for requests that came first and are waiting: until the next call, others get
+    /// headroom only beyond that.
     pub fn keep(&mut self, kept: Vec<(BucketId, u64)>) {
         self.kept = kept;
     }
@@ -194,7 +193,7 @@ impl Ledger {
         kept.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
-    /// What a request for this candidate draws from a bucket, as far as that is known beforehand.
+    /// What a request for this candidate would draw from a bucket, as estimated beforehand.
     #[must_use]
     pub fn draws(&self, slot: Slot, ask: Ask, bucket: BucketId) -> u64 {
         let line = self.line(slot);
@@ -205,8 +204,8 @@ impl Ledger {
         })
     }
 
-    /// The certain quota that keeps the candidate's account from being asked for anything, whichever of its
-    /// models; of several the one that does so longest.
+    /// The certain quota, shared by all the account's models, that leaves the candidate's account unable to
+    /// serve anything; if there are several, the one that does so longest.
     #[must_use]
     pub fn spent(&self, slot: Slot, now: Now) -> Option<BucketId> {
         let at = self.running.at(now);
@@ -222,8 +221,8 @@ impl Ledger {
         of_line.max().map(|(_, index)| BucketId(index))
     }
 
-    /// How long until the turn of the `nth` of requests like this one comes (1: the first), if all draw
-    /// from this candidate's buckets; `None` where time alone brings it never.
+    /// How long until the `nth` of requests like this one has its turn (1: the first), if all draw from this
+    /// candidate's buckets; `None` if time alone never brings it.
     #[must_use]
     pub fn turn(&self, slot: Slot, ask: Ask, nth: usize, now: Now) -> Option<Duration> {
         let Some(line) = self.line(slot) else {
@@ -238,7 +237,7 @@ impl Ledger {
         turns.try_fold(Duration::ZERO, |latest, turn| Some(latest.max(turn?)))
     }
 
-    /// Whether a request counts among those of which only so many may be under way.
+    /// Whether a request counts towards a limit on concurrent requests.
     #[must_use]
     pub fn counts_under_way(&self, reservation: &Reservation) -> bool {
         let line = self.line(reservation.slot).into_iter();
@@ -272,7 +271,7 @@ impl Ledger {
         }
     }
 
-    /// The request has ended, well or not: what it used counts either way.
+    /// The request has ended, successfully or not: what it used counts either way.
     pub fn settle(&mut self, reservation: Reservation, used: Used, succeeded: bool, now: Now) {
         let at = self.running.advance(now);
         let Reservation {
@@ -350,7 +349,7 @@ impl Headroom {
         }
     }
 
-    /// The heavier the worse; of two that are out the later one.
+    /// The heavier, the worse; of two that are out, the later one is worse.
     fn weight(self) -> (u8, Duration) {
         match self {
             Self::Free => (0, Duration::ZERO),

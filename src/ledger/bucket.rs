@@ -1,4 +1,4 @@
-//! One bucket: a count, the numbers that bound it, and what others have used of it.
+//! One bucket: a count, its limits, and what others have used of it.
 
 mod told;
 
@@ -14,28 +14,28 @@ use super::time::{Moment, Until};
 use super::{Counted, Ends, FreeDay, LimitSource, Per, Unit};
 use crate::model::{AccountId, ModelId, ProviderId};
 
-/// Who draws from a bucket.
+/// What draws from a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Whose {
     /// All offers of an account.
     Account(AccountId),
-    /// One of them.
+    /// One offer of an account.
     Model(AccountId, ModelId),
-    /// All accounts at a provider, as they share this machine's address.
+    /// All accounts at a provider: they share this machine's address.
     Address(ProviderId),
 }
 
-/// What it counts, and within which window: buckets of the same are one.
+/// What it counts, and within which window; one holder has one bucket of each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) unit: Unit,
     pub(super) per: Per,
     pub(super) ends: Option<Ends>,
-    /// The patterns of the ids that it is about, where several share it; empty for all.
+    /// Patterns for the model ids that share it; empty for all.
     pub(super) models: Arc<[String]>,
 }
 
-/// What a bucket says to a request.
+/// A bucket's answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     Free,
@@ -45,29 +45,29 @@ pub(super) enum Room {
     TooLarge,
 }
 
-/// A bucket.
+/// A bucket: its count and its limits.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
     pub(super) whose: Whose,
     pub(super) kind: Kind,
     pub(super) numbers: Numbers,
     count: Count,
-    /// Of the count, what requests under way have drawn, as estimated.
+    /// The part of the count drawn by requests under way, as estimated.
     pending: u64,
     beyond: Option<Beyond>,
-    /// All that was ever drawn, and how much of it when the key endpoint last told of it.
+    /// The total ever drawn, and that total when the key endpoint last reported.
     drawn: u64,
     drawn_when_told: u64,
-    /// What that said of this window.
+    /// What the key endpoint reported about this window.
     told: Option<(FreeDay, Until)>,
-    /// A refusal said how much is used, which holds until then.
+    /// A refusal reported how much is used, which holds until then.
     refused: Option<Until>,
     /// The first reservation that draws from it.
     pub(super) since: u64,
     /// Every listed model of its account draws from it.
     pub(super) of_all: bool,
-    /// No less than what is used now or later, and no more than what is ever allowed: where these leave
-    /// room, nothing else need be looked at.
+    /// An upper bound on usage, now and later, and a lower bound on the limit: if these leave room, nothing
+    /// else needs checking.
     used_at_most: u64,
     allowed_at_least: u64,
 }
@@ -92,7 +92,7 @@ impl Bucket {
         }
     }
 
-    /// Of two of the same window: who shares it.
+    /// Who shares it; this tells two buckets of the same window apart.
     pub(super) fn of(&self) -> Counted {
         match self.whose {
             Whose::Account(_) => Counted::Account,
@@ -101,12 +101,12 @@ impl Bucket {
         }
     }
 
-    /// Whether there surely is room for so much more, whatever the time.
+    /// Whether there is certainly room for `need` more, at any time.
     pub(super) fn has_plenty(&self, need: u64) -> bool {
         self.used_at_most.saturating_add(need) <= self.allowed_at_least
     }
 
-    /// Whether there is room: for `need` now, for `alone` at all.
+    /// Whether there is room: for `need` now, and for `alone` at all.
     pub(super) fn room(&self, need: u64, alone: Option<u64>, at: Moment) -> Room {
         let Some(number) = self.numbers.now(at) else {
             return Room::Free;
@@ -120,14 +120,14 @@ impl Bucket {
             match source {
                 LimitSource::Set | LimitSource::Stated => return Room::TooLarge,
                 LimitSource::Default => return Room::Behind(source),
-                // Where a 429 came is no sign of how large one request may be.
+                // The count at which a 429 came says nothing about how large one request may be.
                 LimitSource::Learnt => {}
             }
         }
-        // A guess that exceeds it all waits for an empty bucket, not for ever.
+        // An estimate above the whole limit waits for an empty bucket, not for ever.
         let need = need.min(amount.max(1));
         let used = self.used(at);
-        // What succeeded beyond the number says nothing against one more.
+        // Success beyond the limit is no argument against one more request.
         if used.saturating_add(need) <= amount || raised && used <= amount {
             return Room::Free;
         }
@@ -140,8 +140,8 @@ impl Bucket {
         Room::Behind(source)
     }
 
-    /// How long until there is room for the `nth` of requests that need so much each (1: the first): as
-    /// many as it holds go in one window. `None` where time alone brings none.
+    /// How long until there is room for the `nth` of requests that need `need` each (1: the first): as many
+    /// as fit go in one window. `None` if time alone brings no room.
     pub(super) fn turn(&self, need: u64, nth: u64, at: Moment) -> Option<Duration> {
         let number = self
             .numbers
@@ -164,7 +164,7 @@ impl Bucket {
             None => self.count.until(most, at),
             Some(others) => {
                 let both = self.count.until(most, at)?.max(others.left(at));
-                // One of them alone may be enough.
+                // Giving back either of the two may be enough.
                 let ours = most
                     .checked_sub(others.now(at))
                     .and_then(|most| self.count.until(most, at));
@@ -186,12 +186,12 @@ impl Bucket {
         self.count.used(at).saturating_add(others)
     }
 
-    /// Nothing of it must be remembered.
+    /// Whether nothing in it needs to be remembered.
     pub(super) fn is_idle(&self, at: Moment) -> bool {
         self.pending == 0 && self.used(at) == 0
     }
 
-    /// A request that draws from it goes out.
+    /// A request that draws from it is being sent.
     pub(super) fn charge(&mut self, amount: u64, at: Moment) {
         self.count.add(amount, at);
         self.pending = self.pending.saturating_add(amount);
@@ -199,7 +199,7 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// It has ended: of what was estimated, `sent` was used when it was sent and `after` with the answer.
+    /// The request has ended: of what was estimated, `sent` was used on sending and `after` by the answer.
     pub(super) fn settle(
         &mut self,
         estimated: u64,
@@ -252,7 +252,7 @@ impl Bucket {
         self.count.second_end(at)
     }
 
-    /// The date at which something comes back, for people.
+    /// When some quota comes back, for display.
     pub(super) fn resets_at(&self, at: Moment) -> Option<SystemTime> {
         let ours = self.count.resets_at(at);
         let others = self
@@ -261,7 +261,7 @@ impl Bucket {
         ours.max(others)
     }
 
-    /// The share that is used of its limit and, of a fixed window, the share of it that is over.
+    /// The share of its limit that is used and, for a fixed window, the share of the window that has passed.
     pub(super) fn shares(&self, at: Moment) -> Option<(f64, Option<f64>)> {
         self.share_of(self.used(at), at)
     }
@@ -276,7 +276,7 @@ impl Bucket {
         Some((share(used, amount), over))
     }
 
-    /// Forgets what is over, and notes what the quick look needs. To be called after each change.
+    /// Drops what has expired, and updates the bounds of the quick check. Call after each change.
     pub(super) fn tidy(&mut self, at: Moment) {
         self.beyond = self.beyond(at);
         self.refused = self.refused.filter(|until| !until.is_past(at));

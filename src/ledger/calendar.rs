@@ -1,7 +1,7 @@
-//! When a fixed window ends: a minute, a day, a week, a month of some clock (spec §10.5).
+//! When a fixed window ends: a minute, a day, a week or a month by some clock (spec §10.5).
 //!
-//! Pure arithmetic of dates. The one zone with daylight saving is compiled in, so no file of the
-//! machine has a say.
+//! Pure date arithmetic. The one zone with daylight saving is compiled in, so the machine's time zone files
+//! do not matter.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,17 +17,17 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A fixed window: from its beginning up to, and without, its end.
+/// A fixed window: from its start up to, but not including, its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// When it began.
+    /// When it starts.
     pub start: SystemTime,
-    /// When it ends, which is when the next one begins.
+    /// When it ends, and the next one starts.
     pub end: SystemTime,
 }
 
 impl Per {
-    /// How long it lasts where it rolls; zero for [`Per::Moment`].
+    /// Its length if it rolls; zero for [`Per::Moment`].
     #[must_use]
     pub fn length(self) -> Duration {
         Duration::from_secs(match self {
@@ -43,15 +43,15 @@ impl Per {
     }
 }
 
-/// When the window that `at` lies in ends: always later than `at`.
+/// When the window that contains `at` ends: always later than `at`.
 #[must_use]
 pub fn next_end(per: Per, ends: Ends, at: SystemTime) -> SystemTime {
     window(per, ends, at).end
 }
 
-/// The window that `at` lies in. Days, weeks (from Monday) and months begin at midnight of that clock;
-/// whatever is shorter, or counted in hours, is cut from 1970 in UTC. A date that no calendar has gets a
-/// window of the usual length.
+/// The window that contains `at`. Days, weeks (from Monday) and months start at midnight by the clock of
+/// `ends`; shorter windows, and those counted in hours, are multiples of their length since 1970 in UTC. A
+/// date outside the calendar's range gets a window of the usual length.
 #[must_use]
 pub fn window(per: Per, ends: Ends, at: SystemTime) -> Window {
     let found = match per {
@@ -66,7 +66,7 @@ pub fn window(per: Per, ends: Ends, at: SystemTime) -> Window {
         })
 }
 
-/// Equal pieces of time, counted from 1970.
+/// Windows of equal length, counted from 1970.
 fn cut(per: Per, at: SystemTime) -> Option<Window> {
     let length = per.length().as_secs().max(1);
     let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
@@ -78,7 +78,7 @@ fn cut(per: Per, at: SystemTime) -> Option<Window> {
     })
 }
 
-/// Whole days by the clock of `ends`: of 23 or 25 hours where its hour changes.
+/// Whole days by the clock of `ends`: 23 or 25 hours long when daylight saving changes.
 fn of_dates(per: Per, ends: Ends, at: SystemTime) -> Option<Window> {
     let zone = match ends {
         Ends::Utc => TimeZone::UTC,
@@ -166,11 +166,11 @@ mod tests {
             (Per::Month,     Pacific,  "2026-12-01T07:59:59Z",     "2026-12-01T08:00:00.000Z"),
             (Per::Month,     Pacific,  "2026-10-15T00:00:00Z",     "2026-11-01T07:00:00.000Z"),
             (Per::Month,     Shanghai, "2026-11-30T16:00:00Z",     "2026-12-31T16:00:00.000Z"),
-            // What is shorter is cut from 1970 on, whichever the clock.
+            // Shorter windows are counted from 1970, whatever the clock.
             (Per::Second,    Utc,      "2026-11-29T12:00:00.5Z",   "2026-11-29T12:00:01.000Z"),
             (Per::Minute,    Shanghai, "2026-11-29T12:00:59.999Z", "2026-11-29T12:01:00.000Z"),
             (Per::Hour,      Utc,      "2026-11-29T12:00:00Z",     "2026-11-29T13:00:00.000Z"),
-            // Ollama's sessions: seconds since 1970 by 18,000 (reference §5).
+            // Ollama's sessions: multiples of 18,000 seconds since 1970 (reference §5).
             (Per::Hours(5),  Utc,      "2026-11-29T00:00:00Z",     "2026-11-29T01:00:00.000Z"),
             (Per::Hours(24), Utc,      "2026-11-29T12:00:00Z",     "2026-11-30T00:00:00.000Z"),
         ];

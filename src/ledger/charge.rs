@@ -1,36 +1,36 @@
-//! What one request draws from the buckets: estimated before it is sent, known after.
+//! What one request draws from the buckets: estimated before it is sent, known afterwards.
 
 use super::Unit;
 
-/// No window and no answer is larger, and a larger number is nonsense.
+/// No context window or answer is larger; a larger number is nonsense.
 const MOST_TOKENS: u64 = 100_000_000;
 
-/// No answer is guessed to be longer.
+/// The longest answer ever guessed, in tokens.
 const LONGEST_GUESS: u64 = 32_768;
 
-/// How much of the sums is kept with each answer: the last five or so decide.
+/// The share of the sums kept with each answer: about the last five dominate.
 const KEPT: f64 = 0.8;
 
-/// What is known of a request before it is sent.
+/// What is known about a request before it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
-    /// The bytes of its prompt.
+    /// The size of its prompt, in bytes.
     pub prompt_bytes: u64,
-    /// The longest answer that it asks for, in tokens.
+    /// The longest answer that it allows, in tokens.
     pub max_tokens: Option<u64>,
 }
 
-/// What it has used.
+/// What a request has used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Used {
-    /// The provider told it.
+    /// The provider reported it.
     Told {
         /// Tokens of the prompt.
         tokens_in: u64,
         /// Tokens of the answer.
         tokens_out: u64,
     },
-    /// Nothing was told: the estimate counts, and what was received.
+    /// The provider did not report it: the estimate counts, and what was received.
     Received {
         /// Bytes of the answer's text.
         bytes: u64,
@@ -42,7 +42,7 @@ pub enum Used {
 pub(super) struct Charge {
     pub(super) tokens_in: u64,
     pub(super) tokens_out: u64,
-    /// As much of `tokens_out` as the provider counts beforehand: the rest is a guess.
+    /// The part of `tokens_out` that the provider counts beforehand; the rest is a guess.
     pub(super) promised: u64,
 }
 
@@ -57,8 +57,8 @@ impl Charge {
         }
     }
 
-    /// What of it was used when the request was sent, and what as the answer came: a provider counts an
-    /// answer's tokens once there are any, if not what was promised of them.
+    /// How much of it was used when the request was sent, and how much as the answer came: a provider counts
+    /// the answer's tokens as they are produced, except those that it counted beforehand.
     pub(super) fn by_time(self, estimated: Self, unit: Unit) -> (u64, u64) {
         let sent = Self {
             tokens_out: self.tokens_out.min(estimated.promised),
@@ -68,7 +68,7 @@ impl Charge {
         (sent, self.of(unit).saturating_sub(sent))
     }
 
-    /// What it needs of a tokens limit by itself, without what is only guessed.
+    /// What it needs of a token limit by itself, leaving out guesses.
     pub(super) fn alone(self, unit: Unit) -> Option<u64> {
         match unit {
             Unit::Tokens => Some(self.tokens_in.saturating_add(self.promised)),
@@ -79,8 +79,8 @@ impl Charge {
     }
 }
 
-/// Cloudflare tells no neurons. By its price list of 2025 a million tokens cost its large models some
-/// 32,000 of them in and 68,000 out: a guess, good for putting it behind in time, and no more.
+/// Cloudflare does not report neurons. By its price list of 2025, a million tokens cost its large models
+/// some 32,000 neurons in and 68,000 out: a guess that is only good enough to put it behind in time.
 fn neurons(tokens_in: u64, tokens_out: u64) -> u64 {
     let thousandths = tokens_in
         .saturating_mul(32)
@@ -88,8 +88,8 @@ fn neurons(tokens_in: u64, tokens_out: u64) -> u64 {
     thousandths.div_ceil(1000).max(1)
 }
 
-/// An offer's own ratio of real usage to prompt bytes / 4, and the usual length of its answers, which
-/// hardly depends on the prompt's; both decayed.
+/// An offer's ratio of real prompt tokens to prompt bytes / 4, and the usual length of its answers, which
+/// hardly depends on the prompt's length; both decay.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ratio {
     estimated: f64,
@@ -98,14 +98,13 @@ pub(super) struct Ratio {
     tokens_out: f64,
 }
 
-/// A prompt's tokens before anything is known of the offer.
+/// The estimated prompt tokens when nothing is known about the offer.
 fn plain(ask: Ask) -> u64 {
     (ask.prompt_bytes / 4).clamp(1, MOST_TOKENS)
 }
 
 impl Ratio {
-    /// What a request will draw. Where the provider counts `max_tokens` the answer is taken to be that
-    /// long.
+    /// What a request will draw. If the provider counts `max_tokens`, the answer is assumed to be that long.
     pub(super) fn estimate(self, ask: Ask, counts_max_tokens: bool) -> Charge {
         let plain = plain(ask);
         let max_tokens = ask.max_tokens.map(|most| most.min(MOST_TOKENS));
@@ -125,7 +124,7 @@ impl Ratio {
         }
     }
 
-    /// What it has drawn in the end; what was told is learnt from.
+    /// What it drew in the end; reported usage updates the ratio.
     pub(super) fn settle(&mut self, ask: Ask, estimated: Charge, used: Used) -> Charge {
         match used {
             Used::Told {
@@ -206,10 +205,10 @@ mod tests {
             (&[(4_000, told(500, 250))],              ask(40_000, Some(100)),  false, (5_000, 100)),
             (&[(4_000, told(500, 250))],              ask(40_000, Some(100)),  true,  (5_000, 100)),
             (&[(4_000, told(500, 250)); 9],           ask(40_000, None),       false, (5_000, 250)),
-            // Nothing was told: nothing is learnt.
+            // Nothing reported, nothing learnt.
             (&[(4_000, Used::Received { bytes: 9 })], ask(40_000, None),       false, (10_000, 0)),
             (&[(4_000, told(0, 0))],                  ask(40_000, None),       false, (10_000, 0)),
-            // Absurd usage moves it no further than by 16.
+            // Absurd usage changes it by a factor of 16 at most.
             (&[(4_000, told(u64::MAX, u64::MAX))],    ask(400, None),          false, (1_600, LONGEST_GUESS)),
             (&[],                                     ask(u64::MAX, Some(u64::MAX)), true, (MOST_TOKENS, MOST_TOKENS)),
         ];

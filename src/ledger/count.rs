@@ -1,4 +1,4 @@
-//! What was used of a bucket: in a window that rolls, in one of the calendar, or under way.
+//! How much of a bucket is used: in a rolling window, in a calendar window, or under way.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,21 +7,21 @@ use super::rolling::Rolling;
 use super::time::{Moment, Until};
 use super::{Ends, Per, Unit, Window};
 
-/// A counter.
+/// A counter for one kind of window.
 #[derive(Clone, Debug)]
 pub(super) enum Count {
     /// Requests under way.
     UnderWay(u64),
-    /// A window that rolls.
+    /// A rolling window.
     Rolling(Rolling),
-    /// A window of the calendar.
+    /// A calendar window.
     Fixed {
         per: Per,
         ends: Ends,
         /// The one that `used` was used in, and when it is over: as an answer said, where one did.
         window: Option<(Window, Until)>,
         used: u64,
-        /// What of it was answered well.
+        /// The part of it that succeeded.
         well: u64,
     },
 }
@@ -41,7 +41,7 @@ impl Count {
         }
     }
 
-    /// No less than what is used at any later moment at which nothing more was used.
+    /// An upper bound on usage at any later moment, if nothing more is used.
     pub(super) fn at_most(&self) -> u64 {
         match self {
             Self::UnderWay(used) | Self::Fixed { used, .. } => *used,
@@ -60,8 +60,8 @@ impl Count {
         }
     }
 
-    /// What of a fixed window's use was answered well. Of one that rolls that shows nothing: what came back
-    /// meanwhile may be among it.
+    /// The part of a fixed window's usage that succeeded. For a rolling window that proves nothing: it may
+    /// include what has come back since.
     pub(super) fn well(&self, at: Moment) -> u64 {
         match self {
             Self::UnderWay(_) | Self::Rolling(_) => 0,
@@ -72,7 +72,7 @@ impl Count {
         }
     }
 
-    /// So much was answered well.
+    /// This much succeeded.
     pub(super) fn answered(&mut self, amount: u64, at: Moment) {
         self.roll(at);
         if let Self::Fixed { well, .. } = self {
@@ -80,7 +80,7 @@ impl Count {
         }
     }
 
-    /// An answer said when this window of the calendar ends.
+    /// An answer reported when this calendar window ends.
     pub(super) fn ends_at(&mut self, end: SystemTime, at: Moment) {
         self.roll(at);
         if let Self::Fixed {
@@ -93,7 +93,7 @@ impl Count {
         }
     }
 
-    /// How long until no more than `most` is used; `None` where time alone brings nothing back.
+    /// How long until no more than `most` is used; `None` if time alone brings nothing back.
     pub(super) fn until(&self, most: u64, at: Moment) -> Option<Duration> {
         match self {
             Self::UnderWay(used) => (*used <= most).then_some(Duration::ZERO),
@@ -103,7 +103,7 @@ impl Count {
         }
     }
 
-    /// When this window is over: of one that rolls, what is used now counts no longer then.
+    /// When this window is over; for a rolling window, when what is used now no longer counts.
     pub(super) fn window_ends(&self, at: Moment) -> Until {
         match self {
             Self::UnderWay(_) => Until::Running(at.running),
@@ -134,7 +134,7 @@ impl Count {
         }
     }
 
-    /// The date at which something comes back, for people; `None` while nothing is used.
+    /// When some quota comes back, for display; `None` while nothing is used.
     pub(super) fn resets_at(&self, at: Moment) -> Option<SystemTime> {
         match self {
             Self::UnderWay(_) => None,
@@ -143,7 +143,7 @@ impl Count {
         }
     }
 
-    /// The window of the calendar that is under way.
+    /// The current calendar window.
     pub(super) fn window(&self, at: Moment) -> Option<Window> {
         match self {
             Self::UnderWay(_) | Self::Rolling(_) => None,
@@ -159,7 +159,7 @@ impl Count {
         }
     }
 
-    /// What was added `then` as `from` was `to` in truth. What has left the window is left alone.
+    /// What was added at `then` as `from` was really `to`. Usage that has left the window is left alone.
     pub(super) fn correct(&mut self, from: u64, to: u64, then: Moment, at: Moment) {
         self.roll(at);
         match self {
@@ -173,7 +173,7 @@ impl Count {
         }
     }
 
-    /// Takes so much back, the oldest first.
+    /// Gives this much back, the oldest first.
     pub(super) fn give_back(&mut self, amount: u64, at: Moment) {
         self.roll(at);
         match self {
@@ -183,7 +183,7 @@ impl Count {
         }
     }
 
-    /// Goes on to the window of this moment. A clock that is put back brings no quota back.
+    /// Moves on to the window that contains `at`. Setting a clock back brings no quota back.
     fn roll(&mut self, at: Moment) {
         if let Self::Fixed {
             per,

@@ -1,6 +1,6 @@
-//! Quota headers beside a good answer (reference §5): one reader of all their spellings.
+//! Quota headers of a successful answer (reference §5): one parser for all spellings.
 //!
-//! Pure. What makes no sense is passed over, header by header.
+//! Pure. Values that make no sense are skipped, header by header.
 
 mod reset;
 
@@ -12,27 +12,27 @@ use super::{Counted, Per, Unit};
 use crate::clock::Now;
 use crate::model::ProviderId;
 
-/// No limit is larger, and a larger number is nonsense.
+/// No limit is larger; a larger number is nonsense.
 const MOST: u64 = 1_000_000_000_000;
 
-/// What headers say of one bucket.
+/// What headers say about one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Correction {
-    /// What of.
+    /// What is counted.
     pub unit: Unit,
     /// Within which window.
     pub per: Per,
-    /// Who shares it, where the header says so.
+    /// Who shares it, if the header says so.
     pub of: Option<Counted>,
     /// How much there is.
     pub limit: Option<u64>,
     /// How much of it is left.
     pub remaining: Option<u64>,
-    /// When all of it is back, from now on.
+    /// How long until all of it is back.
     pub reset: Option<Duration>,
 }
 
-/// What the names without a window, `x-ratelimit-limit-requests` and `-tokens`, mean at a provider.
+/// The windows that a provider's `x-ratelimit-limit-requests` and `-tokens`, which name none, refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaHeaders {
     /// The window of `-requests`.
@@ -42,13 +42,13 @@ pub struct QuotaHeaders {
 }
 
 impl QuotaHeaders {
-    /// `OpenAI`'s own use, which those who say nothing else follow.
+    /// As `OpenAI` uses them, and providers whose row says nothing else.
     pub const USUAL: Self = Self {
         requests: Per::Minute,
         tokens: Per::Minute,
     };
 
-    /// Of a known provider.
+    /// For a provider.
     #[must_use]
     pub fn of(provider: &ProviderId) -> Self {
         match provider.as_str() {
@@ -67,7 +67,7 @@ struct Family {
     remaining: &'static str,
     reset: &'static str,
     unit: Unit,
-    /// `None`: the provider's row says it.
+    /// `None`: the provider's row says which.
     per: Option<Per>,
     of: Option<Counted>,
 }
@@ -95,11 +95,11 @@ const FAMILIES: [Family; 13] = [
     usual!("tokens-minute", Unit::Tokens, Some(Per::Minute)),
     usual!("tokens-hour", Unit::Tokens, Some(Per::Hour)),
     usual!("tokens-day", Unit::Tokens, Some(Per::Day)),
-    // Mistral; its tokens of the minute are spelt as above.
+    // Mistral; its tokens per minute are spelt as above.
     usual!("req-minute", Unit::Requests, Some(Per::Minute)),
     usual!("req-month", Unit::Requests, Some(Per::Month)),
     usual!("tokens-month", Unit::Tokens, Some(Per::Month)),
-    // ModelScope, which tells no reset.
+    // ModelScope, which reports no reset.
     Family {
         limit: "modelscope-ratelimit-requests-limit",
         remaining: "modelscope-ratelimit-requests-remaining",
@@ -118,7 +118,7 @@ const FAMILIES: [Family; 13] = [
     },
 ];
 
-/// All that the headers of one answer say.
+/// Everything that one answer's headers say about quotas.
 #[must_use]
 pub fn read_headers(bare: QuotaHeaders, headers: &HeaderMap, now: Now) -> Vec<Correction> {
     let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -152,7 +152,7 @@ pub fn read_headers(bare: QuotaHeaders, headers: &HeaderMap, now: Now) -> Vec<Co
     FAMILIES.iter().filter_map(read).collect()
 }
 
-/// A whole number that makes sense.
+/// A whole number in a plausible range.
 fn count(text: &str) -> Option<u64> {
     let text = text.trim();
     let is_plain = (1..=19).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -221,12 +221,12 @@ mod tests {
                                                                              "Requests/Day 0/14400 4022"),
             ("modelscope", &[("modelscope-ratelimit-requests-limit", "2000"), ("modelscope-ratelimit-requests-remaining", "1999"), ("modelscope-ratelimit-model-requests-limit", "500"), ("modelscope-ratelimit-model-requests-remaining", "499")],
                                                                              "Requests/Day of Account 1999/2000 -; Requests/Day of Model 499/500 -"),
-            // Whoever says nothing else means what OpenAI means.
+            // A provider whose row says nothing else means what OpenAI means.
             ("my-box", &[(LIMIT, "60"), (LEFT, "59"), (RESET, "1s")],        "Requests/Minute 59/60 1"),
             ("my-box", &[],                                                  ""),
             ("my-box", &[("x-ratelimit-limit", "60")],                       ""),
             ("groq", &[(LEFT, "3")],                                         "Requests/Day 3/- -"),
-            // Absurd ones are passed over, and with them what they spoil.
+            // Absurd values are skipped, along with what depends on them.
             ("groq", &[(LIMIT, "-5"), (LEFT, "3")],                          "Requests/Day 3/- -"),
             ("groq", &[(LIMIT, "1e30")],                                     ""),
             ("groq", &[(LIMIT, "0")],                                        ""),

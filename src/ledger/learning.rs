@@ -1,5 +1,5 @@
 //! What answers teach the ledger: quota headers, refusals, `OpenRouter`'s key endpoint; and what an
-//! operator's word makes it forget (spec §10.5).
+//! operator can make it forget (spec §10.5).
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,44 +12,44 @@ use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Stated, Unit};
 use crate::clock::Now;
 use crate::model::{AccountId, ProviderId};
 
-/// The ids whose requests count as free at `OpenRouter`; only with `ALLOW_PAID` are there others.
+/// The ids whose requests count as free at `OpenRouter`; there are others only with `ALLOW_PAID`.
 const FREE_IDS: [&str; 2] = ["*:free", "openrouter/free"];
 
-/// A refusal whose text or headers name the quota that is gone.
+/// A refusal whose text or headers name the exhausted quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What of.
+    /// What is counted.
     pub unit: Unit,
     /// Within which window.
     pub per: Per,
     /// Who shares it.
     pub of: Counted,
-    /// How much there is, where it says so.
+    /// How much there is, if the refusal says so.
     pub limit: Option<u64>,
-    /// How much of it is used, where it says so.
+    /// How much of it is used, if the refusal says so.
     pub used: Option<u64>,
-    /// It is used up. Not so where one request by itself was too large for it.
+    /// It is used up; `false` if one request by itself was too large for it.
     pub spent: bool,
-    /// How long to wait, where it says so; not shorter than the account rests for it.
+    /// How long to wait, if the refusal says so; not shorter than the account's rest because of it.
     pub wait: Option<Duration>,
-    /// When the window ends, where it says so.
+    /// When the window ends, if the refusal says so.
     pub resets_at: Option<SystemTime>,
-    /// Its number is a header's, which raises what was stated as well as it lowers it.
+    /// Its numbers are from headers, which may raise a stated limit as well as lower it.
     pub by_header: bool,
 }
 
-/// The free requests of a day at `OpenRouter`, as its key endpoint tells of them.
+/// The free requests per day at `OpenRouter`, as its key endpoint reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreeDay {
     /// How many there are.
     pub limit: u64,
-    /// How many are used, by whatever asks with the account.
+    /// How many are used, by everything that uses the account.
     pub used: u64,
 }
 
 impl Refusal {
-    /// What the error reader found. `spent` is not so where the request by itself was too large. A unit
-    /// that is not named is requests.
+    /// From what the error parser found. `spent` is false if the request by itself was too large. If no unit
+    /// is named, it is requests.
     #[must_use]
     pub fn of(stated: Stated, spent: bool, now: Now) -> Self {
         let Stated {
@@ -77,7 +77,7 @@ impl Refusal {
 }
 
 impl Ledger {
-    /// Quota headers came with a good answer to `reservation`.
+    /// Quota headers came with a successful answer to `reservation`.
     pub fn correct(&mut self, reservation: &Reservation, corrections: &[Correction], now: Now) {
         let at = self.running.advance(now);
         let mut is_first = false;
@@ -90,7 +90,7 @@ impl Ledger {
                 remaining,
                 reset,
             } = *correction;
-            // Without a limit there is nothing to make of what remains.
+            // What remains is no use for a new bucket without a limit.
             let found = self.find(reservation.slot, unit, per, of, limit.is_some());
             let Some(bucket) = found.and_then(|index| self.buckets.get_mut(index as usize)) else {
                 continue;
@@ -109,7 +109,7 @@ impl Ledger {
             }
             let known = limit.or_else(|| bucket.numbers.now(at).map(|number| number.amount));
             let used = known.zip(remaining).and_then(|(limit, remaining)| {
-                // More remains than there is: one of them is nonsense.
+                // More remaining than the limit: one of them is nonsense.
                 limit.checked_sub(remaining)
             });
             if let Some(used) = used {
@@ -161,7 +161,7 @@ impl Ledger {
         let ends = bucket.window_ends(at);
         let is_disproved = limit.is_some_and(|limit| bucket.is_disproved(limit, at));
         match limit {
-            // More than that was answered: whatever it means, it is no bound.
+            // More than that has succeeded: whatever the number means, it is not a limit.
             Some(limit) if is_disproved => bucket.numbers.learn(limit, ends),
             Some(limit) if by_header => bucket.numbers.until(limit, ends),
             Some(limit) => {
@@ -198,8 +198,8 @@ impl Ledger {
         }
     }
 
-    /// `OpenRouter`'s key endpoint told of the account's free requests of this day; void once that ends.
-    /// Answers whether that brings back some that were known to be gone.
+    /// `OpenRouter`'s key endpoint reported the account's free requests of this day; void once the day ends.
+    /// Returns whether that restores some that were known to be gone.
     pub fn told_free_day(&mut self, account: &AccountId, told: FreeDay, now: Now) -> bool {
         let at = self.running.advance(now);
         if told.limit == 0 {
@@ -218,8 +218,8 @@ impl Ledger {
         gives_back
     }
 
-    /// The bucket that a header or a text is about. Who shares it need not be said, or may be known better
-    /// here; it is made where there is none and `make` says so.
+    /// The bucket that a header or an error text is about. It need not say who shares the bucket, and the
+    /// ledger may know better; a missing bucket is made if `make` says so.
     fn find(
         &mut self,
         slot: Slot,
@@ -267,7 +267,7 @@ impl Ledger {
         Some(index)
     }
 
-    /// `/admin/refresh`: forgets what was learnt; not what was used, nor what was stated.
+    /// `/admin/refresh`: forgets what was learnt, but not what was used or stated.
     pub fn forget_lessons(&mut self, now: Now) {
         let at = self.running.advance(now);
         for (_, bucket) in &mut self.buckets {
@@ -276,8 +276,8 @@ impl Ledger {
         }
     }
 
-    /// The account has another key: all that was used and stated under the old one is forgotten, but for
-    /// what is counted by this machine's address. To be followed by a new list.
+    /// The account has a new key: forgets everything used and stated under the old one, except what is counted
+    /// by this machine's address. Must be followed by a new list.
     pub fn forget_account(&mut self, account: &AccountId) {
         self.buckets.retain(|_, bucket| match &bucket.whose {
             Whose::Account(whose) | Whose::Model(whose, _) => whose != account,
@@ -291,7 +291,7 @@ impl Ledger {
     }
 }
 
-/// Which models an answer's quota is about that they share: all of the account's, but at `OpenRouter` those
+/// The models that share the quota an answer named: all of the account's, but at `OpenRouter` only those
 /// that are free.
 fn shared_by(of: Counted, provider: &ProviderId) -> Arc<[String]> {
     if of == Counted::Account && provider.is_openrouter() {
@@ -301,7 +301,7 @@ fn shared_by(of: Counted, provider: &ProviderId) -> Arc<[String]> {
     }
 }
 
-/// What the request has drawn from a bucket, if it was there then.
+/// What the request drew from a bucket, if the bucket existed then.
 fn own(bucket: &Bucket, reservation: &Reservation) -> u64 {
     if bucket.since < reservation.number {
         reservation.charge.of(bucket.kind.unit)

@@ -1,19 +1,19 @@
-//! A limit as a provider's row, a file or an answer states it.
+//! A limit as a provider's row, the user's file or an answer states it.
 
-/// So much of a unit within a window (spec §10.5).
+/// An amount of a unit within a window (spec §10.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// How much. Never zero.
     pub amount: u64,
-    /// Of what.
+    /// What is counted.
     pub unit: Unit,
-    /// Within which window; [`Per::Moment`] for [`Unit::AtOnce`] alone.
+    /// Within which window; [`Per::Moment`] only for [`Unit::AtOnce`].
     pub per: Per,
     /// Who shares it.
     pub of: Counted,
-    /// When a fixed window ends; `None` where it rolls.
+    /// The clock by which a fixed window ends; `None` if it rolls.
     pub ends: Option<Ends>,
-    /// The ids that it is about, `*` standing for any characters; empty for all.
+    /// The ids it applies to, with `*` for any characters; empty for all.
     pub models: Vec<String>,
     /// How it is known.
     pub source: LimitSource,
@@ -49,11 +49,11 @@ pub enum Per {
     Hour,
     /// A day.
     Day,
-    /// A week, from Monday where its end is fixed.
+    /// A week; starts on Monday if its end is fixed.
     Week,
-    /// A month of the calendar where its end is fixed, else 30 days.
+    /// A calendar month if its end is fixed, otherwise 30 days.
     Month,
-    /// So many hours.
+    /// This many hours.
     Hours(u32),
 }
 
@@ -64,7 +64,7 @@ pub enum Counted {
     Account,
     /// Each model through the account.
     Model,
-    /// All that comes from this machine's address, through whichever account.
+    /// Everything from this machine's address, through any account.
     Address,
 }
 
@@ -79,7 +79,7 @@ pub enum Ends {
     Shanghai,
 }
 
-/// How a limit is known, weakest last (spec §10.5).
+/// How a limit is known; weakest last (spec §10.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LimitSource {
     /// The user's file says so.
@@ -93,7 +93,7 @@ pub enum LimitSource {
 }
 
 impl LimitSource {
-    /// Whether what would go beyond it is not sent at all; otherwise it is only asked last.
+    /// Whether a request beyond it is not sent at all; otherwise the candidate is only asked last.
     #[must_use]
     pub fn is_certain(self) -> bool {
         match self {
@@ -102,7 +102,7 @@ impl LimitSource {
         }
     }
 
-    /// As JSON, log and page spell it.
+    /// As spelt in JSON, the log and the admin page.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -114,8 +114,7 @@ impl LimitSource {
     }
 }
 
-/// Whether a limit is about this id: `*` in a pattern stands for any characters, no pattern at all for
-/// every id.
+/// Whether a limit applies to this id: `*` in a pattern matches any characters; no patterns match every id.
 pub(super) fn is_about(patterns: &[String], id: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| fits(pattern, id))
 }

@@ -1,4 +1,4 @@
-//! Which buckets there are, and which of them each candidate draws from: made anew with each list.
+//! Which buckets there are, and which of them each candidate draws from: rebuilt with each list.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use super::{Counted, Ledger, Per, Unit};
 use crate::clock::Now;
 use crate::model::{AccountId, Candidate, ModelId, ProviderId};
 
-/// What is counted of a candidate and its account before any limit is known, so that a 429 which names
-/// one of these windows teaches how much it allows.
+/// What is counted for a candidate and its account before any limit is known, so that a 429 which names one
+/// of these windows teaches how much the window allows.
 const TALLIES: [(Unit, Per); 5] = [
     (Unit::Requests, Per::Minute),
     (Unit::Requests, Per::Hour),
@@ -23,9 +23,9 @@ const TALLIES: [(Unit, Per); 5] = [
 ];
 
 impl Ledger {
-    /// A new list, or new limits. Answers where each candidate stands, in their order. What was used,
-    /// stated and learnt is kept; candidates that are gone are dropped, their buckets once nothing is
-    /// used in a window that still runs.
+    /// Takes a new list, or new limits. Returns each candidate's slot, in order. What was used, stated and
+    /// learnt is kept. Candidates that are gone are dropped, and their buckets once no current window has any
+    /// usage.
     pub fn list<'a>(
         &mut self,
         candidates: impl IntoIterator<Item = (&'a Candidate, Terms<'a>)>,
@@ -106,7 +106,7 @@ impl Ledger {
         Slot { index, generation }
     }
 
-    /// The bucket of that kind, made if it is not there.
+    /// The bucket of that kind; made if missing.
     pub(super) fn bucket(&mut self, whose: Whose, kind: Kind) -> u32 {
         let of_whose = self.by_whose.entry(whose.clone()).or_default();
         let known = of_whose.iter().copied().find(|index| {
@@ -121,8 +121,8 @@ impl Ledger {
         })
     }
 
-    /// Begins to count what a candidate and its account use, where nothing does yet. What `OpenRouter`
-    /// and the user's own server allow is never learnt from a count.
+    /// Starts counting what a candidate and its account use, in windows not counted yet. Limits of
+    /// `OpenRouter` and of the user's own server are never learnt from a count.
     pub(super) fn tally(&mut self, slot: Slot) {
         let Some(line) = self.line(slot).filter(|line| !line.is_tallied) else {
             return;
@@ -188,7 +188,7 @@ impl Ledger {
         });
     }
 
-    /// Has each line draw from the buckets that it should.
+    /// Connects each line to the buckets it draws from.
     pub(super) fn link(&mut self) {
         for (_, line) in &mut self.lines {
             line.buckets.clear();
@@ -253,7 +253,7 @@ pub(super) fn whose(of: Counted, account: &AccountId, model: &ModelId) -> Whose 
     }
 }
 
-/// Indices are bounded by offers times accounts.
+/// Indices are bounded by offers times accounts, so this never saturates.
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

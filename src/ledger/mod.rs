@@ -1,8 +1,8 @@
-//! What each account may still be asked: limits as data, and the buckets that count against them
+//! How much quota each account has left: limits as data, and the buckets that count against them
 //! (spec §10.5).
 //!
-//! Pure: `now` is passed in. Requests, answers and rests are none of its business: it is told what was
-//! sent and what was said, and tells who has headroom.
+//! Pure: `now` is passed in. It knows nothing about requests, answers or rests: it is told what was sent and
+//! what providers reported, and says which candidates have headroom.
 
 mod beyond;
 mod book;

@@ -3,39 +3,38 @@
 use super::LimitSource;
 use super::time::{Moment, Until};
 
-/// The numbers that are known of one bucket. The strongest counts; of a set and a stated one the
-/// smaller.
+/// The limits known for one bucket. The strongest counts; of a set and a stated one, the smaller.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Numbers {
-    /// Of the user's file.
+    /// From the user's file.
     set: Option<u64>,
-    /// Of the table.
+    /// From the built-in table.
     default: Option<u64>,
     /// Of this account's headers and errors, until it lapses: unless it is stated again, once two of its
     /// windows have passed, or what is known at `OpenRouter` with its window.
     stated: Option<(u64, Until)>,
     /// The count at which a 429 came.
     learnt: Option<(u64, Until)>,
-    /// So much was used within a window that ends then, and it succeeded all the same.
+    /// The amount used with success within a window, and when that window ends.
     raised: Option<(u64, Until)>,
 }
 
-/// What counts now.
+/// The limit in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) amount: u64,
     pub(super) source: LimitSource,
-    /// A success has shown that so much is allowed.
+    /// A success has shown that this much is allowed.
     pub(super) raised: bool,
 }
 
 impl Numbers {
-    /// Forgets what file and table say, before they are read anew.
+    /// Forgets what the file and the table say, before they are read again.
     pub(super) fn clear_base(&mut self) {
         (self.set, self.default) = (None, None);
     }
 
-    /// What file or table say; the first counts.
+    /// What the file or the table says; the first counts.
     pub(super) fn base(&mut self, amount: u64, source: LimitSource) {
         let base = if source == LimitSource::Set {
             &mut self.set
@@ -55,7 +54,7 @@ impl Numbers {
         stated.map(|(amount, _)| amount)
     }
 
-    /// No number is left, whatever the time.
+    /// Whether there is no limit at all, at any time.
     pub(super) fn is_empty(&self) -> bool {
         self.set.is_none()
             && self.default.is_none()
@@ -63,14 +62,14 @@ impl Numbers {
             && self.learnt.is_none()
     }
 
-    /// Forgets what is over.
+    /// Drops what has expired.
     pub(super) fn tidy(&mut self, at: Moment) {
         self.stated = self.stated.filter(|(_, until)| !until.is_past(at));
         self.learnt = self.learnt.filter(|(_, until)| !until.is_past(at));
         self.raised = self.raised.filter(|(_, until)| !until.is_past(at));
     }
 
-    /// The least that may count at any moment.
+    /// A lower bound on the limit at any moment.
     pub(super) fn at_least(&self) -> u64 {
         [
             self.set,
@@ -84,7 +83,7 @@ impl Numbers {
         .unwrap_or(u64::MAX)
     }
 
-    /// What counts at `at`.
+    /// The limit in force at `at`.
     pub(super) fn now(&self, at: Moment) -> Option<Number> {
         let number = |amount, source| Number {
             amount,
@@ -121,7 +120,7 @@ impl Numbers {
     pub(super) fn text(&mut self, amount: u64, until: Until, at: Moment) {
         let known = self.now(at).filter(|known| match known.source {
             LimitSource::Set | LimitSource::Stated | LimitSource::Default => !known.raised,
-            // Where it ends was a guess.
+            // A learnt limit was a guess.
             LimitSource::Learnt => false,
         });
         if known.is_none_or(|known| amount <= known.amount) {
@@ -129,7 +128,7 @@ impl Numbers {
         }
     }
 
-    /// `OpenRouter` states it of a window that ends then; after that it is void.
+    /// `OpenRouter` states it for a window that ends at `until`; after that it is void.
     pub(super) fn until(&mut self, amount: u64, until: Until) {
         self.state(amount, until);
     }
@@ -152,7 +151,7 @@ impl Numbers {
         }
     }
 
-    /// So much was used, and it succeeded.
+    /// This much was used with success.
     pub(super) fn raise(&mut self, proven: u64, until: Until, at: Moment) {
         let beyond = self
             .now(at)

@@ -1,30 +1,30 @@
-//! What was used within a window that rolls, in a bounded amount of memory.
+//! What was used within a rolling window, in bounded memory.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::time::Moment;
 
-/// A window is counted in so many pieces and the one that is under way. What was used comes back when
-/// its piece has left the window whole: never early, and late by a thousandth of the window at the most
-/// (60 ms of a minute, 86 s of a day).
+/// A window is counted in this many pieces, plus the current one. What was used comes back when its piece
+/// has left the window completely: never early, and late by at most a thousandth of the window (60 ms for a
+/// minute, 86 s for a day).
 const PIECES: u32 = 1000;
 
-/// What was used, by piece; only pieces in which something was are there, so it takes 16 bytes a request
-/// and 16 KB at the most.
+/// What was used, by piece. Only pieces with usage are kept, so it takes at most 16 bytes per request and
+/// 16 KB in all.
 #[derive(Clone, Debug)]
 pub(super) struct Rolling {
     length: Duration,
     piece: Duration,
-    /// Number and amount, the oldest first.
+    /// Number and amount; oldest first.
     pieces: VecDeque<(u64, u64)>,
-    /// Of all of them.
+    /// The sum over all pieces.
     sum: u64,
 }
 
 impl Rolling {
     pub(super) fn new(length: Duration) -> Self {
-        // Rounded up: all pieces together are no shorter than the window.
+        // Rounded up, so that all pieces together are not shorter than the window.
         let rounded = length.saturating_add(Duration::from_nanos(u64::from(PIECES) - 1));
         Self {
             length,
@@ -55,7 +55,7 @@ impl Rolling {
         self.pieces.range(begin..).copied()
     }
 
-    /// No less than what is used at any later moment, without looking at each piece.
+    /// An upper bound on usage at any later moment, without looking at each piece.
     pub(super) fn at_most(&self) -> u64 {
         self.sum
     }
@@ -84,7 +84,7 @@ impl Rolling {
         until
     }
 
-    /// How long until nothing of it is in the window; `None` if nothing is.
+    /// How long until nothing is left in the window; `None` if it is empty.
     pub(super) fn until_empty(&self, at: Moment) -> Option<Duration> {
         let used = self.within(at).filter(|(_, used)| *used > 0);
         let (last, _) = used.last()?;
@@ -98,12 +98,12 @@ impl Rolling {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// Uses so much more.
+    /// Counts this much more.
     pub(super) fn add(&mut self, amount: u64, at: Moment) {
         self.roll(at);
         let newest = self.pieces.back().map_or(0, |(number, _)| *number);
         let number = self.number(at.running).max(newest);
-        // All stays below what an integer holds: a sum that saturates is not added to.
+        // Keeps the sum from overflowing: once saturated, it does not grow.
         let amount = amount.min(u64::MAX - self.sum);
         match self.pieces.back_mut().filter(|last| last.0 == number) {
             Some((_, used)) => *used += amount,
@@ -112,14 +112,14 @@ impl Rolling {
         self.sum += amount;
     }
 
-    /// Corrects what was used at `then`, which counts only while that is within the window.
+    /// Corrects what was used at `then`, if that is still within the window.
     pub(super) fn correct(&mut self, from: u64, to: u64, then: Duration, at: Moment) {
         self.roll(at);
         let number = self.number(then);
         if number < self.oldest(at) {
             return;
         }
-        // A moment that was read a little earlier than another was counted with that one.
+        // Usage whose clock was read slightly before an already newer piece was counted with that piece.
         let place = self.pieces.partition_point(|(known, _)| *known < number);
         if let Some((_, used)) = self.pieces.get_mut(place) {
             match to.checked_sub(from) {
@@ -129,7 +129,7 @@ impl Rolling {
                     self.sum += more;
                 }
                 None => {
-                    // Some of it may have been taken back as old meanwhile.
+                    // Some of it may have been given back since, as the oldest.
                     let less = (from - to).min(*used);
                     *used -= less;
                     self.sum -= less;
@@ -138,7 +138,7 @@ impl Rolling {
         }
     }
 
-    /// Takes so much back, the oldest first.
+    /// Gives this much back, the oldest first.
     pub(super) fn give_back(&mut self, mut amount: u64, at: Moment) {
         self.roll(at);
         for (_, used) in &mut self.pieces {

@@ -1,4 +1,4 @@
-//! Each sentence of spec §10.5 as rows.
+//! Every sentence of spec §10.5, as rows.
 
 mod bounds;
 mod corrections;
@@ -19,7 +19,7 @@ const NOON: u64 = 1_795_953_600;
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
-/// One provider's accounts and models in a ledger, and a clock that goes where it is sent.
+/// A ledger with accounts and models, and a clock the test moves.
 struct World {
     ledger: Ledger,
     slots: Vec<Slot>,
@@ -88,7 +88,7 @@ impl World {
         self.ledger.settle(reservation, used, succeeded, now);
     }
 
-    /// So many small requests, each answered at once.
+    /// Sends `count` small requests, each answered at once.
     fn send(&mut self, which: usize, count: usize) {
         for _ in 0..count {
             let reservation = self.reserve(which, Ask::default());
@@ -131,7 +131,7 @@ fn told(tokens_in: u64, tokens_out: u64) -> Used {
     }
 }
 
-/// A prompt of so many tokens as they are estimated.
+/// A prompt estimated at this many tokens.
 fn tokens(tokens: u64) -> Ask {
     Ask {
         prompt_bytes: tokens * 4,
@@ -181,7 +181,7 @@ fn limit(amount: u64, unit: Unit, per: Per, of: Counted, source: LimitSource) ->
     }
 }
 
-/// So many requests of the account, set by the user.
+/// A limit on the account's requests, set by the user.
 fn set(amount: u64, per: Per) -> Limit {
     let (unit, of) = (Unit::Requests, Counted::Account);
     limit(amount, unit, per, of, LimitSource::Set)

@@ -16,7 +16,7 @@ pub(super) struct Moment {
 /// When something is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
-    /// A length of time.
+    /// A reading of [`Moment::running`].
     Running(Duration),
     /// A date.
     Wall {
@@ -44,8 +44,8 @@ impl Until {
     }
 }
 
-/// How long the ledger has run, with the time that the machine slept: the steady clock stands still
-/// meanwhile, and a provider's windows do not. A wall clock that is put back takes nothing away.
+/// How long the ledger has run, including the time the machine slept: the steady clock stops during sleep,
+/// but a provider's windows do not. Setting the wall clock back takes nothing away.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Running {
     last: Option<Now>,
@@ -62,7 +62,7 @@ impl Running {
         }
     }
 
-    /// Goes on to `now`.
+    /// Moves on to `now`.
     pub(super) fn advance(&mut self, now: Now) -> Moment {
         let moment = self.at(now);
         if self.last.is_none_or(|last| last.steady <= now.steady) {
@@ -102,7 +102,7 @@ mod tests {
             (61,  60,      61),      // the clocks need not agree to the second
             (70,  28_870,  28_870),  // eight hours asleep
             (80,  28_880,  28_880),
-            (90,  -9_999,  28_890),  // somebody put the clock back
+            (90,  -9_999,  28_890),  // the clock was put back
             (85,  -9_999,  28_890),  // a moment that was read a little earlier
             (100, -9_989,  28_900),
         ];

@@ -1,4 +1,4 @@
-//! The ledger as people and the choice of candidates see it (spec §10.8, §11.1).
+//! The ledger as shown to people and as used for routing (spec §10.8, §11.1).
 
 use std::time::SystemTime;
 
@@ -16,25 +16,25 @@ pub struct BucketView {
     pub unit: Unit,
     /// How much there is.
     pub limit: u64,
-    /// How much of it is used, by all that is known of.
+    /// How much of it is used, by everything we know of.
     pub used: u64,
     /// Within which window.
     pub per: Per,
     /// Who shares it.
     pub of: Counted,
-    /// The id there, of a limit of each model.
+    /// The model's id there, for a limit per model.
     pub model: Option<ModelId>,
     /// The clock of a fixed window.
     pub ends: Option<Ends>,
-    /// When all that is used is back; `None` where nothing is, or time brings nothing.
+    /// When everything used is back; `None` if nothing is used, or time alone brings nothing back.
     pub resets_at: Option<SystemTime>,
     /// How the limit is known.
     pub source: LimitSource,
 }
 
 impl Ledger {
-    /// The account's buckets with those of each of its models, and those that it shares by this machine's
-    /// address; in an order that stays.
+    /// The account's buckets, those of each of its models, and those that it shares by this machine's address;
+    /// in a stable order.
     #[must_use]
     pub fn buckets_of(&self, account: &AccountId, now: Now) -> Vec<BucketView> {
         let at = self.running.at(now);
@@ -54,7 +54,7 @@ impl Ledger {
         found
     }
 
-    /// One bucket that said no, for who explains it; `None` once it is gone.
+    /// A bucket that said no, for explanations; `None` once it is gone.
     #[must_use]
     pub fn bucket_view(&self, bucket: BucketId, now: Now) -> Option<BucketView> {
         let at = self.running.at(now);
@@ -77,8 +77,8 @@ impl Ledger {
             .min(1.0)
     }
 
-    /// The share of its day that is left, of the tightest of the candidate's days; `None` while no limit of
-    /// a day is known (spec §11.3).
+    /// The share left of the candidate's tightest daily limit; `None` while no daily limit is known
+    /// (spec §11.3).
     #[must_use]
     pub fn day_left(&self, slot: Slot, now: Now) -> Option<f64> {
         let at = self.running.at(now);

@@ -1,4 +1,4 @@
-//! How the parts of a limit are spelt in JSON, metrics and logs (spec §10.5, §10.8). Nothing else.
+//! How the parts of a limit are spelt in JSON, metrics and logs (spec §10.5, §10.8), and nothing else.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ impl Unit {
 }
 
 impl Per {
-    /// In a word, `5 hours` of several; `moment` where there is no window.
+    /// In words: `day`, or `5 hours` for several; `moment` if there is no window.
     #[must_use]
     pub fn in_words(self) -> Cow<'static, str> {
         match self {

@@ -1,12 +1,12 @@
-//! The built-in providers: a row of data each, in the form that `CONFIG_FILE` takes (spec §10.1).
+//! The built-in providers: one row of data each, in the format of `CONFIG_FILE` (spec §10.1).
 
 use std::sync::{Arc, LazyLock};
 
 use super::file::{self, Mistake};
 use super::row::Provider;
 
-/// The rows in the order of spec §10.1, which is the order of preference; then those that it does
-/// not name; `local` comes last.
+/// The rows in the order of spec §10.1, which is the order of preference, then those it does not name;
+/// `local` comes last.
 #[rustfmt::skip]
 const ROWS: &[(&str, &str)] = &[
     ("openrouter",  include_str!("rows/openrouter.toml")),
@@ -31,11 +31,11 @@ const ROWS: &[(&str, &str)] = &[
     ("local",       include_str!("rows/local.toml")),
 ];
 
-/// All of them, in their order.
+/// All rows, in that order.
 #[must_use]
 pub fn built_in() -> &'static [Arc<Provider>] {
     static TABLE: LazyLock<Vec<Arc<Provider>>> = LazyLock::new(|| {
-        // A test reads them, so none is ever left out.
+        // A test parses every row, so this never drops one.
         let rows = ROWS
             .iter()
             .flat_map(|(_, text)| read(text).unwrap_or_default());
@@ -44,7 +44,7 @@ pub fn built_in() -> &'static [Arc<Provider>] {
     &TABLE
 }
 
-/// One of them.
+/// A row by its id.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Arc<Provider>> {
     built_in().iter().find(|row| row.id.as_str() == name)

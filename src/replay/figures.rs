@@ -1,17 +1,17 @@
-//! Figures of records.
+//! Aggregate figures over records.
 
 use super::{Record, Request, Taste};
 
-/// Pools what became of any number of requests.
+/// Sums up the results of any number of requests.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Requests.
+    /// All requests.
     pub requests: u32,
-    /// Those that got a whole answer.
+    /// Those that got a complete answer.
     pub whole: u32,
-    /// Those whose answer ended in its middle.
+    /// Those whose answer broke off.
     pub broken: u32,
-    /// The sum of their worth, in points of 100 each.
+    /// The sum of their utilities, each in points out of 100.
     pub utility: f64,
     attempts: u32,
     wasted: u32,
@@ -20,41 +20,41 @@ pub struct Tally {
     ranks: u64,
     hasty: f64,
     patient: f64,
-    /// Seconds to the first token of streams.
+    /// Times to the first token of streams, in seconds.
     waits: Vec<f64>,
 }
 
-/// What a router came to.
+/// The results of a router.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
-    /// Whole answers, % of the requests.
+    /// Requests with a complete answer, in %.
     pub answered: f64,
-    /// Points of 100, in the mean.
+    /// Mean utility, in points out of 100.
     pub utility: f64,
-    /// First token, seconds.
+    /// Time to the first token: median, in seconds.
     pub p50: f64,
-    /// The same of the slowest twentieth.
+    /// The same: 95th percentile.
     pub p95: f64,
-    /// The same of the slowest hundredth.
+    /// The same: 99th percentile.
     pub p99: f64,
-    /// Attempts beyond one for each answer, per answer.
+    /// Attempts beyond the first, per answer.
     pub extra: f64,
-    /// Of them, per answer, those that an earlier answer had said would fail.
+    /// Attempts that were bound to fail, by what an earlier answer had said; per answer.
     pub wasted: f64,
-    /// Of 1000 answers begun, those that ended in their middle.
+    /// Of 1000 answers begun, how many broke off.
     pub breaks: f64,
-    /// The mean rank of who answered, from 1.
+    /// The mean rank of the models that answered, from 1.
     pub rank: f64,
-    /// Of 100 turns of a session, those by another candidate than the last.
+    /// Of 100 later turns of sessions, how many another candidate answered than the turn before.
     pub switches: f64,
-    /// Points of 100, if a rank were worth 0.5 s.
+    /// Mean utility, if a rank were worth 0.5 s.
     pub hasty: f64,
-    /// Points of 100, if a rank were worth 8 s.
+    /// Mean utility, if a rank were worth 8 s.
     pub patient: f64,
 }
 
 impl Tally {
-    /// A request, and what became of it. Of a stream the wait counts only where `counts_wait`.
+    /// Adds a request and its result. A stream's wait counts only if `counts_wait`.
     pub fn add(&mut self, request: &Request, record: &Record, counts_wait: bool) {
         self.requests += 1;
         self.attempts += record.attempts;
@@ -76,7 +76,7 @@ impl Tally {
         }
     }
 
-    /// What it all comes to.
+    /// The figures over everything added.
     #[must_use]
     pub fn figures(&self) -> Figures {
         let per = |n: f64, of: u32| n / f64::from(of.max(1));
@@ -104,7 +104,7 @@ fn whole_number(number: u64) -> f64 {
     number as f64
 }
 
-/// 50, 95 and 99%, interpolated.
+/// The 50th, 95th and 99th percentiles, interpolated.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -1,10 +1,10 @@
-//! Routers in virtual time: whom `ROUTING=rank` and `ROUTING=balanced` would have asked, and what would
-//! have come of it.
+//! Routers in virtual time: which candidates `ROUTING=rank` and `ROUTING=balanced` would have asked, and with
+//! what result.
 //!
-//! Pure: values in, values out; no clock, no lock, no socket. A [`World`] says what an attempt comes to: one
-//! is a [`Trace`], what a proxy wrote down (spec §11.8), and the tests have one with dice. [`play`] walks
-//! its requests past the candidates as a proxy does, in the order that a [`Router`] says: by the
-//! program's own rules, in `learnt`. Nothing here knows how to open a file or to print.
+//! Pure: values in, values out; no clock, no lock, no socket. A [`World`] decides the outcome of an attempt:
+//! one is built from a [`Trace`], recorded by a proxy (spec §11.8), and the tests have a random one. [`play`]
+//! walks its requests past the candidates as a proxy does, in the order a [`Router`] chooses by the program's
+//! own rules, in `learnt`. Nothing here opens a file or prints.
 
 mod figures;
 mod observed;

@@ -1,10 +1,11 @@
-//! A trace as a world: what an attempt would have come to that was never made.
+//! A trace as a world: it estimates the outcome of attempts that were never made.
 //!
-//! What was made comes to what it came to. Any other is estimated from that candidate's own attempts nearest
-//! in time: one of the nearest few, drawn by lot, says whether it answers, the two around it how soon, in
-//! between in proportion. An account that refused everything does so until it was to return, or answered; and
-//! when a request found nobody to ask, as all rested or were out of quota, so were all until they were asked.
-//! [`Near`] counts how much is estimated, and from how far.
+//! An attempt that was made has its recorded outcome. Any other is estimated from the candidate's own attempts
+//! nearest in time: one of the nearest few, chosen pseudorandomly, decides whether it answers, and the answers
+//! before and after it decide how soon, by interpolation. An account that refused everything keeps doing so
+//! until its stated return, or until it answered. When a request found no candidate, because all were resting
+//! or out of quota, all accounts are taken to have been so until they were next asked. [`Near`] counts how much
+//! is estimated, and from how far away.
 
 use std::collections::BTreeMap;
 
@@ -12,31 +13,31 @@ use super::seen::{SILENCE, Seen, Stands, nearest};
 use super::trace::{End, Recorded, Trace, Try, has_tools};
 use super::{Attempt, Failure, NEVER, Outcome, Place, Quotas, Request, World};
 
-/// What a trace shows of its candidates.
+/// What a trace shows about its candidates.
 #[derive(Debug)]
 pub struct Observed<'t> {
     trace: &'t Trace,
     /// The requests that are replayed.
     requests: Vec<&'t Recorded>,
     candidates: Vec<Seen>,
-    /// By account: when it refuses everything, and until when.
+    /// By account: the periods in which it refuses everything, as start and end.
     shut: Vec<Vec<(f64, f64)>>,
-    /// By tier: how many ranks there are before it.
+    /// By tier: the number of ranks before it.
     ranks: BTreeMap<u32, u32>,
     near: Near,
 }
 
-/// How near the observations are that a replay rests on.
+/// How near in time the observations behind a replay are.
 #[derive(Clone, Debug, Default)]
 pub struct Near {
-    /// Attempts that are as they were.
+    /// Attempts with their recorded outcome.
     pub recorded: usize,
-    /// Of each of the others, seconds to the attempt that it is taken from.
+    /// For each of the others, the distance to the attempt it is estimated from, in seconds.
     pub seconds: Vec<f64>,
 }
 
 impl Near {
-    /// The share of attempts that are as they were, %.
+    /// The share of attempts with their recorded outcome, in %.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share of millions at most")]
     pub fn share(&self) -> f64 {
@@ -44,7 +45,7 @@ impl Near {
         100.0 * self.recorded as f64 / all.max(1) as f64
     }
 
-    /// The median of the others' seconds; `None` where there are none.
+    /// The median distance of the others, in seconds; `None` if there are none.
     #[must_use]
     pub fn median(&self) -> Option<f64> {
         let mut sorted = self.seconds.clone();
@@ -54,7 +55,7 @@ impl Near {
 }
 
 impl<'t> Observed<'t> {
-    /// What a trace shows.
+    /// Builds the world that a trace shows.
     #[must_use]
     pub fn of(trace: &'t Trace) -> Self {
         let mut observed = Self {
@@ -90,10 +91,10 @@ impl<'t> Observed<'t> {
         for asked in &mut asked {
             asked.sort_by(f64::total_cmp);
         }
-        for request in trace.requests.iter().filter(|one| one.found_nobody()) {
+        for request in trace.requests.iter().filter(|one| one.found_none()) {
             for (shut, asked) in observed.shut.iter_mut().zip(&asked) {
                 let next = asked.partition_point(|at| *at <= request.at);
-                // Of who was not asked again nothing says that it came back.
+                // For an account that was not asked again, nothing shows that it came back.
                 let until = asked.get(next).copied().unwrap_or(NEVER);
                 shut.push((request.at, until));
             }
@@ -110,19 +111,19 @@ impl<'t> Observed<'t> {
         observed
     }
 
-    /// How near the observations are that were looked at.
+    /// How near the observations used so far were.
     #[must_use]
     pub fn near(&self) -> &Near {
         &self.near
     }
 
-    /// What each request that is replayed came to: its attempts, and the place of each.
+    /// Each replayed request, with its recorded attempts.
     pub(super) fn recorded(&self) -> impl Iterator<Item = (Request, &[Try])> {
         let requests = self.requests.iter().enumerate();
         requests.map(|(n, recorded)| (self.request(n), &recorded.tries[..]))
     }
 
-    /// The rank of who stood there.
+    /// The rank of a place within a tier.
     pub(super) fn rank(&self, tier: u32, place: u32) -> u32 {
         let before = self.ranks.get(&tier).copied().unwrap_or_default();
         before.saturating_add(place).saturating_add(1)
@@ -139,7 +140,7 @@ impl<'t> Observed<'t> {
         stands.map_or(unknown, |(_, stands)| stands)
     }
 
-    /// Since when an account refuses everything, and until when, if it does.
+    /// The start and end of the period in which an account refuses everything, if `now` is in one.
     fn is_shut(&self, account: usize, now: f64) -> Option<(f64, f64)> {
         let shut = &self.shut[account];
         let begun = shut.partition_point(|(from, _)| *from <= now);
@@ -212,7 +213,7 @@ impl World for Observed<'_> {
         }
         let seen = &self.candidates[attempt.candidate];
         let Some((away, look)) = seen.look(attempt) else {
-            // It was asked, and nothing came of it that tells anything.
+            // It was asked, but none of those attempts says how this one would end.
             return Outcome::Fails {
                 after: REFUSAL,
                 failure: Failure::Refused,
@@ -228,7 +229,7 @@ const REFUSAL: f64 = 0.15;
 
 impl Quotas for &Observed<'_> {
     fn draws(&mut self, _candidate: usize, _now: f64) {
-        // How far quotas were used is taken as it was.
+        // Quota usage is taken as recorded.
     }
 
     fn tight(&self, candidate: usize, now: f64) -> f64 {
@@ -241,7 +242,7 @@ impl Quotas for &Observed<'_> {
 }
 
 impl Try {
-    /// What it came to, as if it had begun now; `None` where its client did not wait for that.
+    /// Its recorded outcome, as if it began at `now`; `None` if its client did not wait for it.
     fn outcome(&self, now: f64) -> Option<Outcome> {
         let after = self.total;
         let failure = match self.end {
@@ -263,7 +264,7 @@ impl Try {
     }
 }
 
-/// What would have become of an attempt that was given up after so many seconds.
+/// The outcome of an attempt that was given up after this many seconds.
 fn late(after: f64) -> Outcome {
     Outcome::Speaks {
         first: SILENCE * after,
@@ -272,8 +273,8 @@ fn late(after: f64) -> Outcome {
     }
 }
 
-/// Times in which an account refuses everything, one after the other; each ends no later than when it was
-/// next asked and answered.
+/// Sorts and merges the periods in which an account refuses everything; each ends, at the latest, when the
+/// account next answered.
 fn open_again(shut: &mut Vec<(f64, f64)>, well: &[f64]) {
     shut.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut merged: Vec<(f64, f64)> = Vec::with_capacity(shut.len());

@@ -1,4 +1,4 @@
-//! A proxy's walk in virtual time: one router plays one world. Times are seconds from its beginning.
+//! A proxy's walk in virtual time: one router plays one world. Times are in seconds from the world's start.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -8,30 +8,30 @@ use super::{Answer, Record, Sessions, Settings, Told};
 /// Later than everything.
 pub const NEVER: f64 = f64::INFINITY;
 
-/// What is played: candidates, and the requests for them.
+/// What is played: candidates, and the requests to serve.
 pub trait World {
     /// How many requests there are.
     fn requests(&self) -> usize;
 
-    /// One of them; the first is number 0.
+    /// A request by its number; the first is 0.
     fn request(&self, number: usize) -> Request;
 
     /// How many candidates there are.
     fn candidates(&self) -> usize;
 
-    /// How many accounts they are asked through.
+    /// How many accounts they belong to.
     fn accounts(&self) -> usize;
 
     /// The account of a candidate.
     fn account(&self, candidate: usize) -> usize;
 
-    /// The candidates that can serve a request, as far as the lists say, best first.
+    /// The candidates that can serve a request according to their lists, best first.
     fn able(&self, request: usize) -> Vec<usize>;
 
-    /// Where a candidate stands at this moment.
+    /// A candidate's place in the order at this moment.
     fn place(&self, candidate: usize, now: f64) -> Place;
 
-    /// What an attempt that begins comes to. `nth`: how often this request has asked this candidate;
+    /// The outcome of an attempt that begins now. `nth`: how often this request has asked this candidate;
     /// `is_warm`: it gave the session's last answer a short while ago.
     fn asks(&mut self, attempt: &Attempt, nth: usize, is_warm: bool) -> Outcome;
 }
@@ -41,22 +41,22 @@ pub trait World {
 pub struct Request {
     /// When it comes.
     pub at: f64,
-    /// Its session.
+    /// Its session, if it has one.
     pub session: Option<u32>,
     /// It has tools.
     pub tools: bool,
-    /// A stream is asked for.
+    /// It asks for a stream.
     pub stream: bool,
-    /// The size of its prompt.
+    /// The size of its prompt, in tokens.
     pub prompt_tokens: u64,
 }
 
-/// Where a candidate stands.
+/// A candidate's place in the order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The tier: 0 is asked first.
     pub tier: u32,
-    /// How many models stand before it there.
+    /// How many models are ahead of it there.
     pub place: u32,
     /// Its rank among all, from 1.
     pub rank: u32,
@@ -67,26 +67,26 @@ pub struct Place {
 pub struct Attempt {
     /// The request's number.
     pub request: usize,
-    /// Whom it asks.
+    /// The candidate it asks.
     pub candidate: usize,
     /// Through which account.
     pub account: usize,
-    /// A stream is asked for.
+    /// The request asks for a stream.
     pub stream: bool,
-    /// The size of the prompt.
+    /// The size of the prompt, in tokens.
     pub prompt_tokens: u64,
     /// When it begins.
     pub at: f64,
 }
 
-/// What an attempt comes to. Seconds since it began.
+/// The outcome of an attempt. Times are in seconds since it began.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
     /// It fails.
     Fails {
         /// [`NEVER`], if it is silent.
         after: f64,
-        /// In what way.
+        /// How it fails.
         failure: Failure,
     },
     /// It answers.
@@ -105,18 +105,18 @@ pub enum Outcome {
 pub enum Failure {
     /// The account refuses everything until then.
     Account {
-        /// When it stops.
+        /// When it stops refusing.
         until: f64,
     },
     /// The router gave up sooner than it would have had to.
     Late,
-    /// It takes no tools, whatever its list says.
+    /// It does not take tools, whatever its list says.
     Lacks,
-    /// It refuses this request, which says nothing of any other.
+    /// It refuses this request, which says nothing about any other.
     Refused,
     /// It is gone for good, or for an hour.
     Gone,
-    /// It is not well.
+    /// The model is failing.
     Model {
         /// The rest that follows.
         rest: Rest,
@@ -128,63 +128,63 @@ pub enum Failure {
 pub enum Rest {
     /// None.
     No,
-    /// So many seconds, as the upstream says.
+    /// As long as the upstream says, in seconds.
     Told(f64),
-    /// Nothing says how long.
+    /// The upstream does not say how long.
     Unadvised {
         /// It was a 429.
         is_limited: bool,
     },
 }
 
-/// A request on its way.
+/// A request in progress.
 #[derive(Debug)]
 pub struct Walk {
     /// The request's number.
     pub number: usize,
     /// The request.
     pub request: Request,
-    /// Who can serve it, best first.
+    /// The candidates that can serve it, best first.
     pub able: Vec<usize>,
-    /// Whom it has asked.
+    /// The candidates it has asked.
     pub tried: Vec<usize>,
 }
 
-/// What a router says is next.
+/// A router's next step for a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Choice {
     /// Ask this candidate.
     Ask(usize),
-    /// Look again in so many seconds.
+    /// Look again in this many seconds.
     Wait(f64),
-    /// There is nobody to ask or to wait for.
+    /// There is no candidate to ask or to wait for.
     GiveUp,
 }
 
-/// Orders candidates, and hears what became of them.
+/// Chooses candidates, and is told how attempts at them end.
 pub trait Router {
-    /// Who is asked next.
+    /// Chooses the next step.
     fn choose(&mut self, walk: &Walk, world: &impl World, now: f64) -> Choice;
 
     /// An attempt begins.
     fn begins(&mut self, attempt: &Attempt, now: f64);
 
-    /// Seconds that it is given to its first token, if they are fewer than `UPSTREAM_TIMEOUT_SEC`.
+    /// The limit on its time to the first token, in seconds, if it is below `UPSTREAM_TIMEOUT_SEC`.
     fn limit(&mut self, _attempt: &Attempt, _walk: &Walk, _now: f64) -> Option<f64> {
         None
     }
 
-    /// It has failed before there was an answer.
+    /// The attempt has failed before there was an answer.
     fn fails(&mut self, attempt: &Attempt, failure: Failure, now: f64);
 
-    /// The first token, or a whole plain answer.
+    /// Its first token has arrived, or a complete plain answer.
     fn speaks(&mut self, attempt: &Attempt, now: f64);
 
-    /// The end of an answer that had begun.
+    /// An answer that had begun has ended.
     fn ends(&mut self, attempt: &Attempt, broken: bool, now: f64);
 }
 
-/// What becomes of every request of this world with this router.
+/// The result of every request of this world with this router.
 pub fn play<W: World, R: Router>(world: &mut W, router: R, settings: &Settings) -> Vec<Record> {
     let walks = (0..world.requests()).map(|number| Walk {
         number,
@@ -217,10 +217,10 @@ pub fn play<W: World, R: Router>(world: &mut W, router: R, settings: &Settings) 
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// This request's walk goes on.
+    /// This request's walk continues.
     Steps(usize),
     Fails(Attempt, Failure),
-    /// The attempt speaks; its answer ends later, whole or broken.
+    /// The attempt answers; the answer ends later, complete or broken off.
     Speaks(Attempt, f64, bool),
     Ends(Attempt, bool),
 }
@@ -274,7 +274,7 @@ impl<W: World, R: Router> Play<'_, W, R> {
         }
     }
 
-    /// The next attempt of this request, a pause, or the end of it.
+    /// Takes this request's next step: an attempt, a pause, or the end.
     fn step(&mut self, number: usize) {
         let walk = &mut self.walks[number];
         let deadline = walk.request.at + self.settings.budget;
@@ -343,7 +343,7 @@ impl<W: World, R: Router> Play<'_, W, R> {
     }
 }
 
-/// Events of one moment happen in the order in which they were scheduled.
+/// Simultaneous events happen in the order in which they were scheduled.
 #[derive(Debug)]
 struct Due {
     at: f64,

@@ -1,30 +1,30 @@
-//! What became of one request, and what that is worth.
+//! The result of one request, and its utility.
 
-/// The answer to a request, be it a part of one.
+/// The answer to a request, complete or broken off.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
     /// The model's, from 1.
     pub rank: u32,
-    /// Seconds to the first token; of a plain answer, to its end.
+    /// Seconds to the first token or, for a plain answer, to its end.
     pub wait: f64,
-    /// The session's last answer was another candidate's.
+    /// The session's last answer came from another candidate.
     pub switched: bool,
-    /// It ended in its middle.
+    /// It broke off.
     pub broken: bool,
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Record {
-    /// None: it failed.
+    /// `None`: it failed.
     pub answer: Option<Answer>,
     /// How many candidates it asked.
     pub attempts: u32,
-    /// Attempts of which an earlier answer had said that they would fail.
+    /// Attempts that were bound to fail, by what an earlier answer had said.
     pub wasted: u32,
 }
 
-/// How much a rank counts beside a wait.
+/// How much a rank counts relative to a wait.
 #[derive(Clone, Copy, Debug)]
 pub enum Taste {
     /// As much as 0.5 s.
@@ -36,8 +36,8 @@ pub enum Taste {
 }
 
 impl Answer {
-    /// Points of 100, for the whole of it: quality by rank, less the wait (50 at most) and a change of
-    /// model within a session.
+    /// Its utility if complete, in points out of 100: quality by rank, minus the wait (50 at most) and a change
+    /// of model within a session.
     #[must_use]
     pub fn worth(&self, taste: Taste) -> f64 {
         let a_second = match taste {
@@ -52,7 +52,7 @@ impl Answer {
 }
 
 impl Record {
-    /// What the request came to; a broken answer is worth nothing.
+    /// The request's utility; an answer that broke off is worth nothing.
     #[must_use]
     pub fn worth(&self, taste: Taste) -> f64 {
         let whole = self.answer.filter(|answer| !answer.broken);

@@ -10,8 +10,8 @@ use super::{
 use crate::clock::Now;
 use crate::units::length;
 
-/// Plays a trace against `rank` and `balanced`, and says what came of it. `start` is any moment: what is
-/// printed does not depend on it.
+/// Plays a trace with `rank` and with `balanced`, and reports the results. `start` may be any moment: the
+/// report does not depend on it.
 #[must_use]
 pub fn report(trace: &Trace, settings: &Settings, start: Now) -> String {
     let rows = rows(trace, settings, start);
@@ -23,10 +23,10 @@ pub fn report(trace: &Trace, settings: &Settings, start: Now) -> String {
     out
 }
 
-/// A row of the table: who, what that came to, and how near the observations are that it rests on.
+/// A row of the table: a router, its figures, and how near the observations behind them are.
 pub type Row = (&'static str, Figures, Option<Near>);
 
-/// What was recorded, `rank` and `balanced`.
+/// The rows: what was recorded, `rank` and `balanced`.
 #[must_use]
 pub fn rows(trace: &Trace, settings: &Settings, start: Now) -> [Row; 3] {
     let observed = Observed::of(trace);
@@ -56,7 +56,7 @@ fn played(name: &'static str, trace: &Trace, router: impl Router, settings: &Set
     (name, tally.figures(), Some(world.near().clone()))
 }
 
-/// What the trace itself says became of its requests.
+/// The figures that the trace itself records.
 fn recorded(observed: &Observed<'_>) -> Figures {
     let mut tally = Tally::default();
     let mut sessions = Sessions::default();
@@ -104,12 +104,12 @@ fn read(trace: &Trace) -> String {
     );
     #[rustfmt::skip]
     let not = [
-        (read.skipped,     "Lines that are none of a trace"),
-        (read.beyond,      "Lines beyond what is read of a trace"),
-        (left_out.named,   "Requests left out that named their model"),
-        (left_out.left,    "Requests left out whose client left"),
-        (left_out.refused, "Requests left out that were refused as they were"),
-        (left_out.torn,    "Requests left out of which lines are missing"),
+        (read.skipped,     "Lines that are not part of a trace"),
+        (read.beyond,      "Lines beyond the most that are read"),
+        (left_out.named,   "Requests left out because they named their model"),
+        (left_out.left,    "Requests left out because their client left"),
+        (left_out.refused, "Requests left out because the request itself was refused"),
+        (left_out.torn,    "Requests left out because lines are missing"),
     ];
     for (count, what) in not.into_iter().filter(|(count, _)| *count > 0) {
         write!(out, "\n{what}: {count}.").ok();
@@ -169,28 +169,28 @@ fn table(rows: &[Row]) -> String {
     out
 }
 
-/// How much of the table is more than what happened.
+/// How much of the table is estimated.
 fn estimated(rows: &[Row]) -> String {
-    let mut out = "Utility is in points of 100 a request: 4 less for each rank, 2 for each second to the first token\n\
-         (of a plain answer to its end), 2 for another model than the session's last; 0 without a whole answer."
+    let mut out = "Utility is in points out of 100 per request: minus 4 for each rank, 2 for each second to the first token\n\
+         (to the end of a plain answer) and 2 for a change of model within a session; 0 without a complete answer."
         .to_owned();
     for (name, _, near) in rows {
         let Some(near) = near else { continue };
         write!(
             out,
-            "\n{name}: {:.0}% of its attempts came to what they came to",
+            "\n{name}: {:.0}% of its attempts are as recorded",
             near.share()
         )
         .ok();
         if let Some(away) = near.median() {
             write!(
                 out,
-                "; the others are estimated from the same model's nearest attempts, in the median {away:.0} s away",
+                "; the others are estimated from the same model's nearest attempts, a median of {away:.0} s away",
             )
             .ok();
         }
         out.push('.');
     }
-    out += "\nThe further away, the less it says: a model that was not asked may have been well, or not.";
+    out += "\nThe further away, the weaker the estimate: a model that was not asked may or may not have been working.";
     out
 }

@@ -1,4 +1,4 @@
-//! What a trace shows of one candidate: where it stood and what it did, by time.
+//! What a trace shows about one candidate: its place and its attempts, by time.
 
 use std::collections::HashSet;
 use std::hash::Hasher as _;
@@ -8,19 +8,19 @@ use siphasher::sip::SipHasher13;
 use super::trace::{End, Recorded, Try};
 use super::{Attempt, Failure, Outcome};
 
-/// An attempt that was given up silent would have taken this much longer (spec §11.1).
+/// An attempt given up while silent is assumed to have taken this many times as long (spec §11.1).
 pub(super) const SILENCE: f64 = 1.5;
 
-/// What is known of one candidate.
+/// What is known about one candidate.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Where it stood, by time.
+    /// Its place in the order, by time.
     pub(super) stands: Vec<(f64, Stands)>,
-    /// What it did, by time: asked for streams, and for plain answers. Failures are of both.
+    /// How its attempts ended, by time: those for streams, and those for plain answers. Failures are in both.
     looks: [Vec<(f64, Look)>; 2],
-    /// What was asked of it that it did not refuse.
+    /// The sets of needs that it did not refuse.
     needs: HashSet<u16>,
-    /// The largest prompt and answer that it takes.
+    /// Its context window, in tokens, if known.
     context: Option<u64>,
 }
 
@@ -69,7 +69,7 @@ impl Seen {
                 breaks: false,
                 output_tokens: None,
             },
-            // It says nothing of any other request.
+            // It says nothing about any other request.
             End::Failed(Failure::Refused) | End::Left { .. } | End::OfAccount(_) => return,
             End::Failed(failure) => Look::Fails {
                 after: one.total,
@@ -94,7 +94,7 @@ impl Seen {
         }
     }
 
-    /// Whether it can serve a request, as far as it was seen to.
+    /// Whether it can serve a request, as far as the trace shows.
     pub(super) fn can(&self, request: &Recorded) -> bool {
         let fits = self
             .context
@@ -103,7 +103,7 @@ impl Seen {
         fits && self.needs.iter().any(has)
     }
 
-    /// What an attempt would be like, and how many seconds away that was seen.
+    /// How an attempt would end, and how many seconds away that was observed.
     pub(super) fn look(&self, attempt: &Attempt) -> Option<(f64, Look)> {
         let [streams, plain] = &self.looks;
         let (own, other) = if attempt.stream {
@@ -140,7 +140,7 @@ impl Seen {
     }
 }
 
-/// The first token at a moment between two answers.
+/// The time to the first token at a moment between two answers, interpolated.
 fn between(before: (f64, Look), behind: (f64, Look), at: f64) -> Option<f64> {
     let ((from, before), (to, behind)) = (before, behind);
     let (Look::Answers { first: a, .. }, Look::Answers { first: b, .. }) = (before, behind) else {
@@ -151,7 +151,7 @@ fn between(before: (f64, Look), behind: (f64, Look), at: f64) -> Option<f64> {
 }
 
 impl Look {
-    /// What it comes to for a request: an answer of its own length, where that is known.
+    /// The outcome for a request: an answer of that request's own length, if known.
     #[expect(clippy::cast_precision_loss, reason = "tokens of one answer")]
     pub(super) fn outcome(self, request: &Recorded) -> Outcome {
         match self {
@@ -179,11 +179,11 @@ impl Look {
     }
 }
 
-/// Attempts among which one is drawn. The nearest alone would say that a model that was left alone because
-/// it failed once goes on failing until it was asked again.
+/// How many of the nearest attempts one is drawn from. With the nearest alone, a model that was left alone
+/// after one failure would keep failing until it was asked again.
 const FEW: usize = 9;
 
-/// One of the few that are nearest to a moment, by lot: the same for the same attempt.
+/// One of the few nearest to a moment, at random: the same for the same attempt.
 fn drawn(looks: &[(f64, Look)], attempt: &Attempt) -> Option<(f64, Look)> {
     let behind = looks.partition_point(|(at, _)| *at <= attempt.at);
     let (mut from, mut to) = (behind, behind);
@@ -203,7 +203,7 @@ fn drawn(looks: &[(f64, Look)], attempt: &Attempt) -> Option<(f64, Look)> {
     looks.get(from + lot).copied()
 }
 
-/// A number that is as good as drawn, and the same for the same attempt.
+/// A pseudorandom number, the same for the same attempt.
 fn lot(attempt: &Attempt) -> usize {
     let mut hash = SipHasher13::new();
     hash.write_usize(attempt.request);
@@ -211,7 +211,7 @@ fn lot(attempt: &Attempt) -> usize {
     usize::try_from(hash.finish() >> 33).unwrap_or_default()
 }
 
-/// The one of these that is nearest to a moment.
+/// The one nearest to a moment.
 pub(super) fn nearest<T: Copy>(seen: &[(f64, T)], at: f64) -> Option<(f64, T)> {
     let after = seen.partition_point(|(other, _)| *other <= at);
     let behind = seen.get(after);

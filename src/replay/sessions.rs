@@ -1,4 +1,4 @@
-//! Who served each session last.
+//! Which candidate last served each session.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::Request;
 /// How long a provider's prompt cache remembers a session, in seconds.
 const CACHE_FOR: f64 = 300.0;
 
-/// The candidate of each session's last answer, and its moment.
+/// The candidate and time of each session's last answer.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions(HashMap<u32, (usize, f64)>);
 
@@ -16,14 +16,14 @@ impl Sessions {
         self.0.get(&request.session?).copied()
     }
 
-    /// Whether the candidate has read this session's prompt lately.
+    /// Whether the candidate has read this session's prompt recently.
     #[must_use]
     pub fn is_warm(&self, request: &Request, candidate: usize, now: f64) -> bool {
         let last = self.last(request);
         last.is_some_and(|(last, at)| last == candidate && now - at < CACHE_FOR)
     }
 
-    /// Whether an answer of this candidate's is a change for the session.
+    /// Whether an answer by this candidate is a change for the session.
     #[must_use]
     pub fn switched(&self, request: &Request, candidate: usize) -> bool {
         self.last(request)

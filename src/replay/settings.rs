@@ -1,8 +1,8 @@
-//! What of a proxy's settings a replay follows.
+//! The part of a proxy's settings that a replay uses.
 
 use crate::learnt::Parameters;
 
-/// The settings of a replay, in seconds; the defaults are the program's.
+/// The settings of a replay, durations in seconds; the defaults are the program's.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// `RANK_WORTH_SEC` and `LEARN_...`.
@@ -13,7 +13,7 @@ pub struct Settings {
     pub budget: f64,
     /// `UPSTREAM_TIMEOUT_SEC`.
     pub timeout: f64,
-    /// `WAIT_SEC`; 0 never waits.
+    /// `WAIT_SEC`; 0 means never.
     pub wait: f64,
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub rate_limited: f64,

@@ -1,4 +1,4 @@
-//! Traces made by hand, and what a replay makes of them.
+//! Handmade traces, and their replays.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{Figures, LeftOut, Near, Read, Settings, Trace, report, rows};
 use crate::clock::Now;
 use crate::trace::{Asked, Ended, Line, Rests, VERSION, Whom};
 
-/// What a trace's lines have in common: a stream of a session of its own.
+/// What all lines have in common: a stream in a session of its own.
 fn line(request: u64, at_ms: u64, ended: Ended) -> Line {
     Line {
         version: VERSION,
@@ -23,7 +23,7 @@ fn line(request: u64, at_ms: u64, ended: Ended) -> Line {
     }
 }
 
-/// An attempt at the model of this place, which is its name too, that takes so long.
+/// An attempt at the model in this place (also its name) that takes `total_ms`.
 fn asked(place: u32, first_ms: Option<u64>, total_ms: u64) -> Asked {
     Asked {
         number: 1,
@@ -80,13 +80,13 @@ fn trace(lines: &[Line]) -> Trace {
     trace.ordered()
 }
 
-/// What `rank` and `balanced` come to, and how near that is.
+/// The figures of `rank` and `balanced`, and how near their observations are.
 fn played(trace: &Trace, settings: &Settings) -> [(Figures, Near); 2] {
     let [_, rank, balanced] = rows(trace, settings, Now::read());
     [rank, balanced].map(|(_, figures, near)| (figures, near.unwrap()))
 }
 
-/// Two models asked in turn, ten seconds apart; the first speaks after so many milliseconds.
+/// Two models asked in turn, ten seconds apart; the first one's first token takes `first_ms`.
 fn in_turn(first_ms: u64) -> Vec<Line> {
     let one = |n| match n % 2 {
         0 => answered(n, n * 10_000, 0, first_ms),
@@ -96,10 +96,10 @@ fn in_turn(first_ms: u64) -> Vec<Line> {
 }
 
 #[test]
-fn s11_8_a_favourite_that_is_slow_is_worth_less_than_the_next_and_balanced_finds_that() {
+fn s11_8_balanced_finds_that_a_slow_favourite_is_worth_less_than_the_next() {
     #[rustfmt::skip]
     let rows = [
-        // the favourite's first token, ms   mean rank of: rank   balanced
+        // the favourite's first token, ms   mean rank with: rank   balanced
         (400,                                1.0,                 1.0),
         (1_500,                              1.0,                 1.0),
         (9_000,                              1.0,                 2.0),
@@ -114,7 +114,7 @@ fn s11_8_a_favourite_that_is_slow_is_worth_less_than_the_next_and_balanced_finds
         );
         assert!(balanced.utility >= rank.utility, "{first_ms}");
         assert_eq!((rank.answered, balanced.answered), (100.0, 100.0));
-        // Every second request asked the other one, the nine nearest of whose attempts are 10 to 90 s away.
+        // Every second request asked the other model, whose nine nearest attempts are 10 to 90 s away.
         let away = near.median().unwrap();
         assert!((30.0..=70.0).contains(&away), "{first_ms}: {away}");
         assert!((near.share() - 50.0).abs() < 3.0, "{first_ms}: {near:?}");
@@ -122,7 +122,7 @@ fn s11_8_a_favourite_that_is_slow_is_worth_less_than_the_next_and_balanced_finds
 }
 
 #[test]
-fn s11_8_the_settings_of_the_environment_are_what_is_played() {
+fn s11_8_a_replay_uses_the_settings_of_the_environment() {
     let trace = trace(&in_turn(4_000));
     let rank_of = |rank_worth| {
         let mut settings = Settings::default();
@@ -134,8 +134,8 @@ fn s11_8_the_settings_of_the_environment_are_what_is_played() {
 }
 
 #[test]
-fn s11_8_a_trace_of_what_one_router_did_is_what_that_router_does() {
-    // The favourite is limited once, which its rest of 20 s outlasts by two requests.
+fn s11_8_replaying_a_routers_own_trace_repeats_what_it_did() {
+    // The favourite is rate limited once; its rest of 20 s lasts for two more requests.
     let mut lines: Vec<_> = (0..20).map(|n| answered(n, n * 10_000, 0, 400)).collect();
     lines[5] = failed(5, 50_000, 0, Whom::Model);
     let second = |request, at_ms, number, after_ms| Line {
@@ -167,8 +167,8 @@ fn s11_8_a_trace_of_what_one_router_did_is_what_that_router_does() {
 }
 
 #[test]
-fn s11_8_an_account_that_refuses_refuses_everybody_until_it_answers() {
-    // Two models of one account: it refuses the first at 10 s for 20 s, and is next asked at 40 s.
+fn s11_8_an_account_that_refuses_one_request_refuses_all_until_it_answers() {
+    // Two models of one account, which refuses at 10 s for 20 s, and is next asked at 40 s.
     let lines = [
         answered(0, 0, 0, 400),
         answered(1, 1_000, 1, 400),
@@ -183,7 +183,7 @@ fn s11_8_an_account_that_refuses_refuses_everybody_until_it_answers() {
     for (figures, _) in played(&trace(&lines), &settings) {
         assert_eq!(figures.answered, 60.0, "{figures:?}");
     }
-    // Who waits is answered when it returns; whom it has refused for both models is not.
+    // A request that waits is answered when the account returns; one refused by both models is not.
     let settings = Settings {
         wait: 40.0,
         ..settings
@@ -194,7 +194,7 @@ fn s11_8_an_account_that_refuses_refuses_everybody_until_it_answers() {
 }
 
 #[test]
-fn s11_8_what_is_no_line_is_counted_and_what_cannot_be_judged_is_left_out() {
+fn s11_8_foreign_lines_are_counted_and_requests_that_cannot_be_replayed_are_left_out() {
     let mut trace = Trace::default();
     let good = serde_json::to_string(&answered(1, 0, 0, 400)).unwrap();
     let long = good.replace("\"run\":\"", &format!("\"run\":\"{}", "x".repeat(20_000)));
@@ -258,14 +258,14 @@ fn s11_8_what_is_no_line_is_counted_and_what_cannot_be_judged_is_left_out() {
     assert_eq!((trace.read(), trace.requests()), (expected, 2));
     let told = report(&trace, &Settings::default(), Now::read());
     assert!(
-        told.contains("Lines that are none of a trace: 17."),
+        told.contains("Lines that are not part of a trace: 17."),
         "{told}"
     );
     assert!(!told.contains("NaN") && !told.contains("inf"), "{told}");
 }
 
 #[test]
-fn s11_8_a_trace_of_nothing_is_no_trouble() {
+fn s11_8_an_empty_trace_can_be_replayed() {
     for lines in [vec![], vec![line(1, 0, Ended::Unasked)]] {
         let told = report(&trace(&lines), &Settings::default(), Now::read());
         assert!(!told.contains("NaN"), "{told}");

@@ -1,8 +1,8 @@
-//! What earlier answers said would fail.
+//! What earlier answers have said would fail.
 
 use super::play::{Attempt, Failure, NEVER, Request, Rest, World};
 
-/// Until when candidates and accounts have said that they would fail.
+/// Until when candidates and accounts will fail, by their own answers.
 #[derive(Clone, Debug)]
 pub struct Told {
     candidates: Vec<f64>,
@@ -11,7 +11,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// Nothing yet.
+    /// Nothing has been said yet.
     #[must_use]
     pub fn new(world: &impl World) -> Self {
         Self {
@@ -21,7 +21,7 @@ impl Told {
         }
     }
 
-    /// Whether that was said of an attempt.
+    /// Whether an attempt is bound to fail by that.
     #[must_use]
     pub fn would_fail(&self, attempt: &Attempt, request: &Request, now: f64) -> bool {
         now < self.candidates[attempt.candidate]

@@ -1,4 +1,4 @@
-//! A trace as it is read: requests, and what their attempts came to.
+//! A trace as read: requests, and the outcomes of their attempts.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -7,50 +7,50 @@ use super::{Failure, Rest};
 use crate::model::{AccountId, Candidate, Capability, ModelId, Offer, ProviderId};
 use crate::trace::{Asked, Ended, LONGEST, Line, Rests, VERSION, Whom};
 
-/// More lines than this are read of no trace: four full files have fewer.
+/// The most lines that are read; four full files have fewer.
 const MOST_LINES: usize = 2_000_000;
 
-/// More candidates than this are told apart in no trace.
+/// The most candidates that are told apart.
 const MOST_CANDIDATES: usize = 1_000;
 
-/// No time is longer, in milliseconds: a day.
+/// The longest duration in a trace, in milliseconds: a day.
 const LONGEST_MS: u64 = 86_400_000;
 
-/// A moment is later than that in no trace: the year 9999.
+/// The latest moment in a trace, in milliseconds since 1970: the end of the year 9999.
 const LAST_MS: u64 = 253_402_300_799_999;
 
 /// What was read, and what was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// Lines that say something.
+    /// Lines that are valid.
     pub lines: usize,
-    /// Lines that do not: of something else, of another version, torn, there twice.
+    /// Lines that are not: foreign, of another version, torn, or duplicates.
     pub skipped: usize,
-    /// Lines beyond what a trace can have.
+    /// Lines beyond the most that are read.
     pub beyond: usize,
     /// Requests that are not replayed.
     pub left_out: LeftOut,
 }
 
-/// Requests that cannot be replayed, although their attempts tell something.
+/// Requests that cannot be replayed, although their attempts still count as observations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// They named the model that they wanted.
+    /// They named the model they wanted.
     pub named: usize,
     /// Their client left, or the proxy stopped.
     pub left: usize,
-    /// They were refused as they were.
+    /// The request itself was refused.
     pub refused: usize,
-    /// Not all of their lines are there.
+    /// Some of their lines are missing.
     pub torn: usize,
 }
 
-/// The requests of a trace, by time, and whom they asked.
+/// The requests of a trace, by time, and the candidates they asked.
 #[derive(Debug, Default)]
 pub struct Trace {
     pub(super) requests: Vec<Recorded>,
     pub(super) candidates: Vec<Candidate>,
-    /// The account of each.
+    /// The account of each candidate.
     pub(super) accounts: Vec<usize>,
     pub(super) account_ids: Vec<AccountId>,
     began_ms: u64,
@@ -61,7 +61,7 @@ pub struct Trace {
     found: HashMap<(u32, u64), usize>,
 }
 
-/// A request of a trace. Times are seconds from the trace's beginning.
+/// A request of a trace. Times are in seconds from the start of the trace.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     at_ms: u64,
@@ -79,21 +79,21 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    /// Nobody could be asked when it came: it waited, or gave up.
-    pub(super) fn found_nobody(&self) -> bool {
-        /// A request that need not wait has been read, and asks, within less.
+    /// No candidate could be asked when it came: it waited, or gave up.
+    pub(super) fn found_none(&self) -> bool {
+        /// A request that need not wait makes its first attempt within less.
         const AT_ONCE: f64 = 0.5;
         let first = self.tries.iter().find(|one| one.number == 1);
         self.is_unasked || first.is_some_and(|first| first.after > AT_ONCE)
     }
 }
 
-/// An attempt of it.
+/// An attempt of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Try {
     number: u32,
     pub(super) candidate: usize,
-    /// Seconds from the request's arrival to its beginning.
+    /// Seconds from the request's arrival to the start of the attempt.
     pub(super) after: f64,
     pub(super) tier: u32,
     pub(super) place: u32,
@@ -114,17 +114,17 @@ pub(super) enum End {
     Answered {
         breaks: bool,
     },
-    /// Before there was an answer. An account's failure lasts so many seconds.
+    /// With a failure before there was an answer.
     Failed(Failure),
     OfAccount(f64),
-    /// The client left: before there was an answer nothing is known of how it would have ended.
+    /// The client left; if there was no answer yet, how it would have ended is unknown.
     Left {
         had_begun: bool,
     },
 }
 
 impl Trace {
-    /// Takes a line. What is none is counted, and does no harm.
+    /// Adds a line. One that is invalid is counted and otherwise ignored.
     pub fn take(&mut self, line: &[u8]) {
         let line = line.trim_ascii();
         if line.is_empty() {
@@ -235,7 +235,7 @@ impl Trace {
         })
     }
 
-    /// Whom a line speaks of; `None` beyond what a trace can have.
+    /// The candidate a line is about; `None` beyond the most that are told apart.
     fn candidate(&mut self, account: AccountId, id: ModelId) -> Option<usize> {
         let key = (account, id);
         if let Some(known) = self.known.get(&key) {
@@ -259,7 +259,7 @@ impl Trace {
         Some(next)
     }
 
-    /// All lines were taken: the requests by time, and which of them can be replayed.
+    /// To be called when all lines were added: sorts the requests by time, and decides which can be replayed.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.requests.sort_by_key(|request| request.at_ms);
@@ -301,13 +301,13 @@ impl Trace {
         self.requests.iter().filter(|one| one.counts).count()
     }
 
-    /// How many candidates it speaks of.
+    /// How many candidates it mentions.
     #[must_use]
     pub fn candidates(&self) -> usize {
         self.candidates.len()
     }
 
-    /// How many accounts it speaks of.
+    /// How many accounts it mentions.
     #[must_use]
     pub fn accounts(&self) -> usize {
         self.account_ids.len()
@@ -319,7 +319,7 @@ impl Trace {
         SystemTime::UNIX_EPOCH + Duration::from_millis(self.began_ms)
     }
 
-    /// From its first request to its last.
+    /// The time from its first request to its last.
     #[must_use]
     pub fn lasted(&self) -> Duration {
         let last = self.requests.last().map_or(0.0, |request| request.at);
@@ -331,7 +331,7 @@ fn seconds(millis: u64) -> f64 {
     Duration::from_millis(millis.min(LONGEST_MS)).as_secs_f64()
 }
 
-/// The needs as a set; `None` where one of them is unknown.
+/// The needs as a bit set; `None` if one of them is unknown.
 fn bits(needs: &[String]) -> Option<u16> {
     let known = |need: &String| Capability::ALL.into_iter().find(|one| one.as_str() == need);
     needs

@@ -1,7 +1,7 @@
 //! Log lines: one JSON object each, written by one thread off the request path.
 //!
-//! The log has events, not messages: a library we use cannot write a line here, so none can leak a
-//! prompt. Lines that do not fit into their queue are counted and reported.
+//! The log has events, not messages: libraries cannot write to it, so none can leak a prompt. Lines that
+//! do not fit into the queue are counted and reported.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +74,7 @@ impl Log {
                 let said = line(now, LogLevel::Warning, "log_lines_dropped", &fields);
                 lines.extend(said.unwrap_or_default());
             }
-            // A log reader that went away must not take the proxy with it.
+            // A log reader that goes away must not take the proxy down.
             drop(out.write_all(lines).and_then(|()| out.flush()));
         });
         let sink = Sink::Thread(queue);
@@ -94,7 +94,7 @@ impl Log {
         )
     }
 
-    /// Whether lines of that level are written.
+    /// Whether lines of this level are written.
     #[must_use]
     pub fn wants(&self, level: LogLevel) -> bool {
         level >= self.level

@@ -19,7 +19,7 @@ use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
 pub use accounts::{AccountGauges, QuotaGauge};
 
-/// How many lists of filtered offers are kept: one for each set of needs that requests have.
+/// How many lists of filtered offers are kept: one for each set of needs that occurs in requests.
 const FILTERED_LISTS: usize = 64;
 
 /// Offers that needs rule out, and the counter of each.
@@ -46,25 +46,25 @@ pub struct Metrics {
     trace_lines_dropped: IntCounter,
 }
 
-/// What the gauges show, read when somebody asks.
+/// What the gauges show, read when `/metrics` is requested.
 #[derive(Clone, Debug, Default)]
 pub struct Gauges {
     /// Models of the snapshot.
     pub active_models: usize,
-    /// Models of the snapshot that rest.
+    /// Models of the snapshot that are resting.
     pub cooldown_models: usize,
     /// Connections of clients, busy and idle.
     pub open_connections: usize,
     /// Age of the snapshot in seconds; `None` while there is none.
     pub snapshot_age_seconds: Option<f64>,
-    /// Requests that wait for somebody to wake.
+    /// Requests waiting for a candidate's rest to end.
     pub waiting_requests: usize,
-    /// What a request without a session would cost at each model, in seconds; none where the order is that of the
-    /// ranking.
+    /// What a request without a session would cost at each model, in seconds; empty if models are ordered by
+    /// rank.
     pub learnt_costs: Vec<(ModelId, f64)>,
-    /// Of each account.
+    /// The gauges of each account.
     pub accounts: Vec<AccountGauges>,
-    /// What is counted against limits that are known.
+    /// The usage of each known limit.
     pub quotas: Vec<QuotaGauge>,
 }
 
@@ -72,7 +72,7 @@ impl Metrics {
     /// All metrics at zero.
     ///
     /// # Errors
-    /// When a name is taken twice or malformed: a fault of the program.
+    /// If a name is duplicate or malformed, which is a bug.
     pub fn new() -> Result<Self, prometheus::Error> {
         let collectors = Collectors::new();
         let requests = IntCounterVec::new(
@@ -85,14 +85,14 @@ impl Metrics {
         let surfaces = IntCounterVec::new(
             Opts::new(
                 "freellm_surface_requests_total",
-                "The same by the API they spoke: chat, responses, messages, completions.",
+                "Chat requests with a valid key, by API (chat, responses, messages, completions) and status.",
             ),
             &["surface", "status"],
         )?;
         let sent_as = IntCounterVec::new(
             Opts::new(
                 "freellm_requests_sent_as_total",
-                "Those of the requests whose client was sent another status, one that makes it show the error.",
+                "Chat requests whose client was sent a different status, one that makes it show the error.",
             ),
             &["status", "status_sent"],
         )?;
@@ -115,7 +115,7 @@ impl Metrics {
         let waited = Histogram::with_opts(
             HistogramOpts::new(
                 "freellm_waited_seconds",
-                "Of the chat requests that waited for somebody to wake: for how long.",
+                "How long chat requests waited for a model to wake; only those that had to.",
             )
             .buckets(vec![
                 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0,
@@ -131,11 +131,11 @@ impl Metrics {
         let unreached = IntCounterVec::new(
             Opts::new(
                 "freellm_connect_failures_total",
-                "Tries of chat requests that brought no connection to the upstream.",
+                "Failed tries of chat requests to connect to the upstream.",
             ),
             &["cause"],
         )?;
-        // A rate needs a zero to begin with.
+        // A rate needs a zero to start from.
         for why in Unreachable::ALL {
             unreached.with_label_values(&[why.as_str()]).inc_by(0);
         }
@@ -143,25 +143,25 @@ impl Metrics {
         let unauthorized = IntCounterVec::new(
             Opts::new(
                 "freellm_unauthorized_total",
-                "Requests without a good key, by the code they got: missing_api_key, invalid_api_key.",
+                "Requests without a valid key, by error code: missing_api_key, invalid_api_key.",
             ),
             &["code"],
         )?;
-        // From the start: going from absent to one is no increase.
+        // Present from the start: going from absent to one is not an increase.
         for code in ["missing_api_key", "invalid_api_key"] {
             unauthorized.with_label_values(&[code]);
         }
         let refused = IntCounter::new(
             "freellm_connections_refused_total",
-            "Connections beyond MAX_CONNECTIONS for which none that was idle could be closed.",
+            "Connections refused because MAX_CONNECTIONS were open and none of them was idle.",
         )?;
         let first_token_limit_hits = IntCounter::new(
             "freellm_first_token_limit_hits_total",
-            "Attempts that were ended because their first token took too long while another model could be asked.",
+            "Attempts ended because their first token took too long while another model could be asked.",
         )?;
         let trace_lines_dropped = IntCounter::new(
             "freellm_trace_lines_dropped_total",
-            "Lines of the trace that could not be written in time, or at all.",
+            "Trace lines that could not be written in time, or at all.",
         )?;
         let build = IntGaugeVec::new(
             Opts::new(
@@ -225,12 +225,12 @@ impl Metrics {
             .inc();
     }
 
-    /// A stream has begun, so many seconds after its request.
+    /// A stream has begun, this many seconds after its request.
     pub fn first_event(&self, seconds: f64) {
         self.first_event.observe(seconds);
     }
 
-    /// A request has ended that waited so many seconds for somebody to wake.
+    /// A request has ended that waited this many seconds for a candidate's rest to end.
     pub fn waited(&self, seconds: f64) {
         self.waited.observe(seconds);
     }
@@ -240,7 +240,7 @@ impl Metrics {
         self.attempts_of(offer, outcome.as_str()).inc();
     }
 
-    /// An attempt was ended by the limit on its first token (spec §11.3).
+    /// The limit on the first token ended an attempt (spec §11.3).
     pub fn first_token_limit_hit(&self) {
         self.first_token_limit_hits.inc();
     }
@@ -250,13 +250,13 @@ impl Metrics {
         self.trace_lines_dropped.inc_by(count);
     }
 
-    /// There was no connection to ask over.
+    /// No connection to the upstream could be made.
     pub fn unreached(&self, cause: Unreachable) {
         self.unreached.with_label_values(&[cause.as_str()]).inc();
     }
 
-    /// A request's needs ruled these out. The same list, for as long as it is the same value, finds its
-    /// counters again: hundreds are looked up by their labels once and not with each request.
+    /// A request's needs ruled these out. The counters are cached per list, as long as it is the same `Arc`, so
+    /// that hundreds of them are not looked up by label for each request.
     pub fn filtered_out(&self, offers: &Arc<[Arc<Offer>]>) {
         let mut known = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |(list, _): &Filtered| Arc::ptr_eq(list, offers);
@@ -283,12 +283,12 @@ impl Metrics {
         self.attempts.with_label_values(&labels)
     }
 
-    /// A request had no good key, and got this code.
+    /// A request had no valid key, and got this error code.
     pub fn unauthorized(&self, code: &str) {
         self.unauthorized.with_label_values(&[code]).inc();
     }
 
-    /// A connection found no room.
+    /// A connection was refused for lack of room.
     pub fn connection_refused(&self) {
         self.refused.inc();
     }
@@ -322,7 +322,7 @@ impl Metrics {
                 if let [Some(model), Some(outcome), Some(provider)] = &labels
                     && !stays(model)
                 {
-                    // It is gone already if two refreshes meet.
+                    // It may be gone already if two refreshes overlap.
                     drop(
                         self.attempts
                             .remove_label_values(&[model, outcome, provider]),
@@ -332,7 +332,7 @@ impl Metrics {
         }
     }
 
-    /// Everything, as `/metrics` answers it.
+    /// All metrics, in the text format of `/metrics`.
     #[must_use]
     pub fn render(&self, gauges: Gauges) -> String {
         let mut families = self.collectors.gather();
@@ -344,7 +344,7 @@ impl Metrics {
             ),
             (
                 "freellm_cooldown_models",
-                "Models of the snapshot that rest.",
+                "Models of the snapshot that are resting.",
                 Some(gauges.cooldown_models as f64),
             ),
             (
@@ -354,7 +354,7 @@ impl Metrics {
             ),
             (
                 "freellm_waiting_requests",
-                "Chat requests that wait for somebody to wake.",
+                "Chat requests waiting for a model to wake.",
                 Some(gauges.waiting_requests as f64),
             ),
             (
@@ -383,7 +383,7 @@ mod tests {
     use crate::model::AccountId;
 
     #[test]
-    fn s7_metrics_are_spelt_as_the_contract_has_them() {
+    fn s7_metrics_are_spelt_as_in_the_contract() {
         let metrics = Metrics::new().unwrap();
         let (a, b) = (
             Offer::at_openrouter(ModelId::try_from("a/b:free").unwrap()),

@@ -39,12 +39,12 @@ pub struct Traits {
     pub had_stop: bool,
     /// It names a model, and model names are ignored.
     pub model_ignored: bool,
-    /// By what it wants its model chosen.
+    /// How it wants its model to be chosen.
     pub wish: Wish,
 }
 
 impl Traits {
-    /// The wish, where it is not the setting.
+    /// The wish, if it differs from the setting.
     fn wish(self) -> Option<&'static str> {
         (self.wish != Wish::Auto).then(|| self.wish.as_str())
     }
@@ -53,7 +53,7 @@ impl Traits {
 /// How a request ended.
 #[derive(Clone, Debug)]
 pub enum Ending {
-    /// The client got an answer of the upstream's, either good or (a 4xx) the client's own fault.
+    /// The client got the upstream's answer, either good or (a 4xx) the client's own fault.
     Answered {
         /// The status it got.
         status: u16,
@@ -182,7 +182,7 @@ impl RequestRecord {
         Attempt::begin(&self.trail, candidate, chosen)
     }
 
-    /// An attempt was ended, as its first token took too long.
+    /// An attempt was ended because its first token took too long.
     pub fn first_token_limit_hit(&self) {
         self.metrics.first_token_limit_hit();
     }
@@ -243,7 +243,7 @@ impl RequestRecord {
         }
     }
 
-    /// How many tokens prompt and answer have, as far as that was reported.
+    /// How many tokens the prompt and the answer have, as far as reported.
     pub fn counted(&mut self, used: Usage) {
         if used.prompt.is_some() || used.completion.is_some() {
             let known = &mut self.trail.kept().usage;
@@ -262,7 +262,7 @@ impl RequestRecord {
         self.code = Some(code);
     }
 
-    /// The client was sent this status, ours or the one that makes it show the error.
+    /// The client was sent this status: ours, or the one that makes it show the error.
     pub fn sent_as(&mut self, status: u16) {
         self.sent = Some(status);
     }
@@ -273,7 +273,7 @@ impl RequestRecord {
     }
 }
 
-/// How it ended, in any of the cases.
+/// How it ended, whatever the case.
 #[derive(Clone, Copy)]
 struct End {
     status: u16,
@@ -289,7 +289,7 @@ impl Drop for RequestRecord {
         if self.streaming {
             self.metrics.open_streams(-1);
         }
-        // Its client may have left meanwhile.
+        // Its client may have left while it was waiting.
         self.has_waited();
         if !self.waited.is_zero() {
             self.metrics.waited(self.waited.as_secs_f64());
@@ -423,7 +423,7 @@ impl RequestRecord {
     }
 }
 
-/// The tries that led to no connection.
+/// The tries that failed to connect.
 #[derive(Clone, Copy, Debug)]
 struct Unreached {
     count: usize,

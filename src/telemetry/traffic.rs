@@ -1,5 +1,4 @@
-//! What real traffic shows, to those who look: the figures behind their lock, and the feed of
-//! events.
+//! What real traffic shows: the live figures, behind their lock, and the feed of events.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +20,7 @@ const MAX_LISTENERS: usize = 16;
 pub enum Happening {
     /// An attempt has ended.
     Attempt {
-        /// The request's.
+        /// The request's id.
         request_id: Arc<str>,
         /// Its number within the request, from 1.
         number: usize,
@@ -60,7 +59,7 @@ impl Traffic {
         }
     }
 
-    /// The same, of which a trace is written.
+    /// The same, with a recorder that writes a trace.
     #[must_use]
     pub fn recorded_by(self, recorder: Recorder) -> Self {
         Self { recorder, ..self }
@@ -72,7 +71,7 @@ impl Traffic {
         self.recorder.is_on()
     }
 
-    /// Who writes the trace.
+    /// The recorder that writes the trace.
     pub(super) fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -98,9 +97,9 @@ impl Traffic {
         }
         let oldest = live.request(request, now);
         drop(live);
-        // Not under the lock.
+        // Dropped outside the lock.
         drop(oldest);
-        // A listener that hears of it and asks for the state finds it there.
+        // Told after the figures are updated, so that a listener who then reads them finds the request.
         if let Some(request) = told {
             self.tell(Happening::Request(request));
         }

@@ -2,32 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An attempt of a request, or a request for which nobody could be asked.
+/// An attempt of a request, or a request for which no candidate could be asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// [`VERSION`](super::VERSION); it comes first.
     #[serde(rename = "trace")]
     pub version: u32,
-    /// The run of the proxy: request numbers and sessions of different runs have nothing to do with each
-    /// other.
+    /// The run of the proxy: request numbers and sessions of different runs are unrelated.
     pub run: String,
     /// The request's number within its run.
     pub request: u64,
     /// When the request came: milliseconds since 1970.
     pub at_ms: u64,
-    /// Its session, as a hash under a secret that ends with the run; none under which nothing told one.
+    /// Its session, as a hash under a secret that is dropped with the run; `None` if it has none.
     pub session: Option<String>,
-    /// A stream was asked for.
+    /// The request asked for a stream.
     pub stream: bool,
-    /// The request named a model, and that counted.
+    /// The request named a model, and that was respected.
     pub named: bool,
     /// What a model must be able to do for it.
     pub needs: Vec<String>,
-    /// Tokens of its prompt, guessed by its length.
+    /// Tokens of its prompt, estimated from its length.
     pub prompt_tokens: u64,
     /// How the attempt ended.
     pub ended: Ended,
-    /// The attempt; none where nobody could be asked.
+    /// The attempt; `None` if no candidate could be asked.
     pub asked: Option<Asked>,
 }
 
@@ -36,7 +35,7 @@ pub struct Line {
 pub struct Asked {
     /// Its number within the request, from 1.
     pub number: u32,
-    /// Milliseconds from the request's arrival to its beginning.
+    /// Milliseconds from the request's arrival to the start of the attempt.
     pub after_ms: u64,
     /// The model's public id.
     pub offer: String,
@@ -46,35 +45,35 @@ pub struct Asked {
     pub account: String,
     /// The tier: 0 is asked first.
     pub tier: u32,
-    /// How many models stand before it there.
+    /// How many models are ahead of it there.
     pub place: u32,
-    /// The largest prompt and answer that it takes, in tokens, if that is known.
+    /// Its context window, in tokens, if known.
     pub context: Option<u64>,
     /// How near its account's quotas were to their limits, 0 to 1.
     pub tight: f64,
-    /// What was left of its account's day, 0 to 1, where that is known.
+    /// The share left of its account's daily quota, 0 to 1, if known.
     pub day_left: Option<f64>,
-    /// Milliseconds to the first useful event of a stream; none of a plain answer.
+    /// Milliseconds to the first useful event of a stream; `None` for a plain answer.
     pub first_ms: Option<u64>,
-    /// Milliseconds to its end.
+    /// Milliseconds to the end of the attempt.
     pub total_ms: u64,
     /// Tokens of the prompt, as the provider counted them.
     pub prompt_tokens: Option<u64>,
     /// Tokens of the answer, as the provider counted them.
     pub output_tokens: Option<u64>,
-    /// The upstream's status, where one came with a failure.
+    /// The upstream's status, if a failure came with one.
     pub status: Option<u16>,
     /// What exactly went wrong, in the words of the log.
     pub cause: Option<String>,
-    /// Whom the failure concerns.
+    /// What the failure concerns.
     pub scope: Option<Whom>,
-    /// Whether it says something of how well the candidate is (spec §11.1).
+    /// Whether it counts as evidence about the candidate (spec §11.1).
     pub teaches: bool,
-    /// It was ended because its first token took too long (spec §11.3).
+    /// The limit on its first token ended it (spec §11.3).
     pub by_limit: bool,
-    /// What rest follows from the failure.
+    /// The rest that follows from the failure.
     pub rests: Rests,
-    /// Milliseconds of that rest, as the upstream told them or, where it did not, at most.
+    /// The length of that rest in milliseconds, as the upstream stated it; otherwise the longest it can be.
     pub wait_ms: Option<u64>,
 }
 
@@ -82,25 +81,25 @@ pub struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// With a whole answer.
+    /// With a complete answer.
     Whole,
     /// In the middle of an answer.
     Broken,
     /// Before there was an answer.
     Failed,
-    /// Before that, and the request is what was wrong: for all, or for this model.
+    /// Before there was an answer, because of the request: it is wrong for all models, or for this one.
     Refused,
     /// The client left, or the proxy had to stop.
     Left,
-    /// It never was: nobody could be asked.
+    /// There was no attempt: no candidate could be asked.
     Unasked,
 }
 
-/// Whom a failure concerns.
+/// What a failure concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Whom {
-    /// The request: anybody would say the same.
+    /// The request: any upstream would refuse it.
     Request,
     /// The offer through this account.
     Candidate,
@@ -114,18 +113,18 @@ pub enum Whom {
     Provider,
 }
 
-/// What rest follows from a failure.
+/// The kind of rest that follows from a failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rests {
     /// None.
     #[default]
     No,
-    /// As long as the upstream told.
+    /// As long as the upstream said.
     Told,
-    /// Nothing told how long.
+    /// Of unstated length.
     Unadvised,
-    /// It is gone until the next list.
+    /// Until the next list: the model is gone.
     Gone,
 }
 
@@ -135,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s11_8_a_line_begins_as_a_trace_does_and_is_read_as_it_was_written() {
+    fn s11_8_a_line_begins_like_a_trace_and_reads_back_as_written() {
         let line = Line {
             version: VERSION,
             run: "00c0ffee".to_owned(),

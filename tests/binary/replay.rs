@@ -69,7 +69,9 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
     let of_the_table = |ran: &Ran| ran.stdout.split_once("\n\n").unwrap().1.to_owned();
     assert_eq!(of_the_table(&again), of_the_table(&ran));
     assert!(
-        again.stdout.contains("Lines that are none of a trace: 1."),
+        again
+            .stdout
+            .contains("Lines that are not part of a trace: 1."),
         "{again:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! Which requests belong together, and who answered the last of them (spec §11.4).
+//! Which requests belong together, and which candidate answered the last of them (spec §11.4).
 //!
 //! A session is a hash under a secret, of fixed size: no text of a header or a body is kept.
 
@@ -16,13 +16,13 @@ pub use rendezvous::{score, starts_on};
 
 use crate::request::Opening;
 
-/// What sessions are hashed with: the same for all replicas, and nobody else's to know. So a client cannot
-/// name another one's session, nor choose the account that it starts on.
+/// The secret that sessions are hashed with, the same in all replicas. Without it a client can neither name
+/// another client's session nor choose the account that its own starts on.
 #[derive(Clone, Copy)]
 pub struct Salt([u8; 16]);
 
 impl Salt {
-    /// Of these bytes, which must be secret.
+    /// From these bytes, which must be secret.
     #[must_use]
     pub fn new(secret: [u8; 16]) -> Self {
         Self(secret)
@@ -30,7 +30,7 @@ impl Salt {
 }
 
 impl Salt {
-    /// Of secrets: the same for all who have the same, in whatever order and however often.
+    /// From secrets: the same for the same set of them, in any order and with any repetition.
     #[must_use]
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = SipHasher13::new();
@@ -63,11 +63,11 @@ static HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("helicone-session-id"),
 ];
 
-/// Who asks, and the session as far as the head of the request tells it. Of fixed size, whatever the
-/// headers hold.
+/// The client of a request, and the session as far as its headers name one. Of fixed size, whatever the
+/// headers contain.
 #[derive(Clone, Copy)]
 pub struct Caller {
-    /// The client.
+    /// The hash of the client, to be continued.
     hash: SipHasher13,
     named: Option<SessionKey>,
 }
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Caller {
 }
 
 impl Caller {
-    /// What these headers tell of a request of this client.
+    /// From the headers of a request by this client.
     #[must_use]
     pub fn of(headers: &HeaderMap, client: &[u8], salt: Salt) -> Self {
         let mut hash = SipHasher13::new_with_key(&salt.0);
@@ -88,8 +88,7 @@ impl Caller {
         Self { hash, named }
     }
 
-    /// The same with the name that the body has for the session in the words of another API, where no header
-    /// tells it.
+    /// The same, with the name that a body of another API gives the session, if no header names one.
     #[must_use]
     pub fn or_named(self, name: Option<&str>) -> Self {
         let by_name = || Some(SessionKey::named(self.hash, name?.as_bytes()));
@@ -97,8 +96,8 @@ impl Caller {
         Self { named, ..self }
     }
 
-    /// The session that the request belongs to: by its headers, else by a field of its body, else by its
-    /// opening; `None` where there is none of them.
+    /// The session that the request belongs to: by its headers, otherwise by a field of its body, otherwise by
+    /// its opening; `None` without any of these.
     #[must_use]
     pub fn session(self, opening: &Opening) -> Option<SessionKey> {
         let of_body = || SessionKey::of_body(self.hash, opening);
@@ -107,7 +106,7 @@ impl Caller {
 }
 
 impl SessionKey {
-    /// The session of that number, where sessions have numbers already: in a replay.
+    /// The session with this number, for a replay, where sessions are already numbered.
     #[must_use]
     pub fn numbered(number: u32) -> Self {
         Self(number.into())
@@ -134,7 +133,7 @@ impl SessionKey {
         Some(Self(hash.finish128().as_u128()))
     }
 
-    /// What it is called under this salt alone, which tells nothing to who does not have it.
+    /// Its hash under this salt, which reveals nothing without the salt.
     #[must_use]
     pub fn under(self, salt: Salt) -> u64 {
         let mut hash = SipHasher13::new_with_key(&salt.0);
@@ -147,18 +146,18 @@ impl SessionKey {
     }
 }
 
-/// Hashes one part, so that it cannot be taken for a piece of the next.
+/// Hashes one part with its length, so that the boundary to the next part is unambiguous.
 fn part(hash: &mut SipHasher13, bytes: &[u8]) {
     hash.write_u64(bytes.len() as u64);
     hash.write(bytes);
 }
 
-/// How much of either end of a part of an opening tells it.
+/// How many bytes of either end of a part of an opening are hashed.
 const END: usize = 1024;
 
-/// Hashes the length of a part of an opening, and both of its ends. Parts that are equal in these are taken
-/// for the same: all that comes of it is that two conversations of one client have one pin, and to hash a
-/// long prompt as a whole would take as long as to read it.
+/// Hashes the length and both ends of a part of an opening. Parts that agree in these count as equal: at worst
+/// two conversations of one client share a pin, while hashing a long prompt in full would take as long as
+/// reading it.
 fn ends(hash: &mut SipHasher13, bytes: &[u8]) {
     let (first, rest) = bytes.split_at(bytes.len().min(END));
     let (_, last) = rest.split_at(rest.len().saturating_sub(END));
@@ -167,7 +166,7 @@ fn ends(hash: &mut SipHasher13, bytes: &[u8]) {
     hash.write(last);
 }
 
-/// What the first header that says something says. Of one that came several times the first counts.
+/// The value of the first session header that is not empty. If a header is repeated, its first value counts.
 fn named_by(headers: &HeaderMap) -> Option<&[u8]> {
     HEADERS.iter().find_map(|name| {
         let value = headers.get(name)?.as_bytes().trim_ascii();

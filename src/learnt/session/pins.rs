@@ -1,4 +1,4 @@
-//! Who gave a session's last answer: a soft pin, never a veto.
+//! Which candidate gave a session's last answer: a soft pin, never a veto.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use crate::clock::Now;
 use crate::learnt::Parameters;
 use crate::model::{Candidate, Subject};
 
-/// Who gave a session's last answer, and when.
+/// The candidate that gave a session's last answer, and when.
 #[derive(Clone, Debug)]
 pub struct Pin {
     offer: Subject,
@@ -15,19 +15,19 @@ pub struct Pin {
     at: Now,
 }
 
-/// How a candidate belongs to a request's session.
+/// How a candidate is tied to a request's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sticks {
     /// Not at all.
     No,
-    /// Its account gave the last answer, by another offer.
+    /// Its account gave the last answer, with another offer.
     ByAccount,
     /// It gave the last answer.
     Fully,
 }
 
 impl Sticks {
-    /// What that takes off its cost, in seconds.
+    /// The discount on its cost, in seconds.
     pub(in crate::learnt) fn worth(self, parameters: &Parameters) -> f64 {
         match self {
             Self::No => 0.0,
@@ -38,13 +38,13 @@ impl Sticks {
 }
 
 impl Pin {
-    /// Whether it was this candidate that gave the last answer, however long ago.
+    /// Whether this candidate gave the last answer, however long ago.
     #[must_use]
     pub fn is_of(&self, candidate: &Candidate) -> bool {
         self.account == *candidate.of_account() && self.offer == *candidate.model()
     }
 
-    /// How a candidate belongs to the session.
+    /// How a candidate is tied to the session.
     #[must_use]
     pub fn sticks(&self, candidate: &Candidate, parameters: &Parameters, now: Now) -> Sticks {
         let is_late = || now.since(self.at).as_secs_f64() > parameters.sticky_for;
@@ -58,7 +58,7 @@ impl Pin {
     }
 }
 
-/// The pins of all sessions, of bounded number: the oldest goes.
+/// The pins of all sessions, bounded in number: the oldest is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Pins {
     pins: HashMap<SessionKey, (u64, Pin)>,
@@ -68,10 +68,10 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// How many there are at most.
+    /// The most pins kept.
     pub const MOST: usize = 10_000;
 
-    /// A candidate has answered.
+    /// Pins the session to a candidate that has answered.
     pub fn set(&mut self, session: SessionKey, candidate: &Candidate, now: Now) {
         self.set += 1;
         let pin = Pin {
@@ -90,19 +90,19 @@ impl Pins {
         }
     }
 
-    /// Who gave a session's last answer.
+    /// The pin of a session.
     #[must_use]
     pub fn of(&self, session: SessionKey) -> Option<&Pin> {
         self.pins.get(&session).map(|(_, pin)| pin)
     }
 
-    /// How many there are.
+    /// How many pins there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.pins.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no pins.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pins.is_empty()

@@ -1,5 +1,5 @@
-//! Which account of a provider a session starts on: each session has its own order of them, the same in
-//! every replica, and it changes little when one comes or goes.
+//! Which account of a provider a session starts on: each session has its own order of accounts, which is the
+//! same in every replica and changes little when an account comes or goes.
 
 use std::hash::Hasher as _;
 

@@ -47,7 +47,7 @@ fn s11_1_an_offer_is_known_half_through_its_other_accounts() {
     near(own, 2.25, "its own");
     near(elsewhere, 2.0, "half");
 
-    // A new list: those that stay are known, whatever their place, and those that left are forgotten.
+    // A new list: candidates that stay keep their evidence, whatever their index; those that left lose it.
     let [a, _, b2, _] = &candidates;
     let newer = cells.list([b2, a], &parameters, later);
     near(first_token(&newer, 0, &parameters, later), 2.0, "kept");
@@ -66,7 +66,7 @@ fn s11_1_an_offer_is_known_half_through_its_other_accounts() {
         1.5,
         "it had left",
     );
-    // What has faded is dropped, but for who is still silent.
+    // Faded evidence is dropped, unless an attempt is still silent.
     let tomorrow = after(later, 86_400.0);
     let newest = cells.list(&candidates, &parameters, tomorrow);
     assert!(newest.with(0, |known| known.is_none()));
@@ -74,7 +74,7 @@ fn s11_1_an_offer_is_known_half_through_its_other_accounts() {
 }
 
 #[test]
-fn s13_nothing_is_lost_where_many_learn_at_once() {
+fn s13_nothing_is_lost_when_many_learn_at_once() {
     let (now, parameters) = (start(), Parameters::default());
     let accounts = ["groq", "groq#2"].map(|label| account("groq", label));
     let candidates = accounts.each_ref().map(|account| candidate("a", account));

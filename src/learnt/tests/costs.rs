@@ -1,8 +1,8 @@
 use super::*;
 
 #[test]
-fn s11_1_what_an_unknown_candidate_costs() {
-    // 1.5 s to the first token; 0.03 of 1 attempts fail, after 1 s and for 1 s.
+fn s11_1_the_cost_of_an_unknown_candidate() {
+    // The priors: 1.5 s to the first token; 3 % of attempts fail after 1 s, and a failure costs 1 s more.
     let bare = 1.5 + 0.03 / 0.97 * 2.0;
     let tight = 0.03 / 0.97 * 10.0;
     #[rustfmt::skip]

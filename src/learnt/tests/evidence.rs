@@ -49,7 +49,7 @@ fn s11_1_silent_attempts() {
     story.evidence.left(Through::Its, first);
     near(story.cost(4.0).first_token, 3.0, "the second");
     story.evidence.left(Through::Its, second);
-    near(story.cost(4.0).first_token, 1.5, "nobody");
+    near(story.cost(4.0).first_token, 1.5, "none under way");
 
     let elsewhere = story.at(10.0).steady;
     story.evidence.began(Through::Another, elsewhere);

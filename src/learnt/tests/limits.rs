@@ -16,14 +16,14 @@ fn s11_3_the_limit_of_a_first_token() {
         (&[],                                      u64::MAX, 30.0),
         (&[(3.0, 100)],                            100,     9.586_517),
         (&[(3.0, 100), (3.0, 8_000)],              100,     10.085_124),
-        // Two are remembered: the last, and one that is half of the first and half of the second.
+        // Two are remembered: the last in full, and half each of the first and the second.
         (&[(0.1, 100), (3.0, 100), (3.0, 100)],    100,     26.961_818),
         // 1.5 times p99 would be 4.75 s.
         (&[(1.0, 100), (1.0, 100)],                100,     5.0),
         (&[(60.0, 100), (60.0, 100)],              100,     30.0),
-        // Apart per factor of 4: what was seen of small prompts says nothing of large ones.
+        // A class per factor of 4: small prompts say nothing about large ones.
         (&[(3.0, 100), (3.0, 100)],                16_000,  14.426_653),
-        // 3 s at twice the usual size are as 1.5 s.
+        // 3 s at twice the usual size count as 1.5 s.
         (&[(3.0, 16_000)],                         16_000,  11.649_880),
         (&[(3.0, 16_000)],                         33_000,  29.754_971),
         (&[(3.0, 16_000)],                         100,     7.213_326),
@@ -46,7 +46,7 @@ fn s11_3_the_limit_of_a_first_token() {
 }
 
 #[test]
-fn s11_3_the_limit_keeps_between_its_bounds() {
+fn s11_3_the_limit_stays_within_its_bounds() {
     let parameters = Parameters {
         limit_min: 50.0,
         ..Parameters::default()
@@ -59,7 +59,7 @@ fn s11_3_the_limit_keeps_between_its_bounds() {
 }
 
 #[test]
-fn s11_3_which_attempts_may_end_by_it() {
+fn s11_3_which_attempts_the_limit_may_end() {
     let usual = FirstTokenLimit {
         is_streamed: true,
         has_ended_one: false,
@@ -90,18 +90,18 @@ fn s11_3_which_attempts_may_end_by_it() {
 fn s11_2_rests_grow() {
     let start = Instant::now();
     let at = |second| start + Duration::from_secs_f64(second);
-    // when it began and failed, the ceiling, the rest; the first is 5 s
+    // start and failure of each attempt, the ceiling, the last rest; the first rest is 5 s
     #[rustfmt::skip]
     let rows: &[&[(f64, f64, u64, u64)]] = &[
         &[(0., 1., 300, 5), (7., 8., 300, 10), (20., 20., 300, 20), (60., 60., 300, 40), (120., 120., 300, 80),
           (300., 300., 300, 120), (500., 500., 300, 120)],
-        // Its ceiling.
+        // The ceiling.
         &[(0., 1., 60, 5), (7., 8., 60, 10), (20., 20., 60, 20), (60., 60., 60, 40), (120., 120., 60, 60)],
         &[(0., 1., 3, 3), (7., 8., 3, 3)],
         &[(0., 1., 0, 0), (7., 8., 0, 0)],
-        // Each kind of failure has its own; the steps are one row.
+        // Each kind of failure has its own ceiling, but the steps are one series.
         &[(0., 1., 8, 5), (7., 8., 8, 8), (20., 20., 300, 20)],
-        // Those that began before the last rest ended say nothing new, however late they fail.
+        // Attempts that began before the last rest ended say nothing new, however late they fail.
         &[(0., 1., 300, 5), (0., 2., 300, 5), (0.5, 30., 300, 5)],
         &[(0., 1., 300, 5), (5.9, 30., 300, 5)],
         &[(0., 1., 300, 5), (6., 30., 300, 10), (6., 31., 300, 10), (41., 41., 300, 20)],
@@ -122,7 +122,7 @@ fn s11_2_rests_grow() {
 }
 
 #[test]
-fn s11_2_rests_that_grow_for_ever_stay_bounded() {
+fn s11_2_growing_rests_stay_bounded() {
     let (mut now, mut before) = (Instant::now(), None);
     let day = Duration::from_secs(86_400);
     for first in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {

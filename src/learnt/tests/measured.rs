@@ -1,11 +1,11 @@
-//! The same figures as the policy that the routing study measured.
+//! The formulas give the same figures as the policy measured in the routing study.
 
 use std::collections::HashMap;
 
 use super::*;
 
 #[test]
-fn s11_1_s11_3_costs_and_limits_are_those_that_were_measured() {
+fn s11_1_s11_3_costs_and_limits_match_the_measured_policy() {
     let mut attempts = HashMap::new();
     let mut story = Story::new();
     let mut compared = 0;
@@ -16,7 +16,7 @@ fn s11_1_s11_3_costs_and_limits_are_those_that_were_measured() {
             ["#", ..] => {}
             ["candidate", _] => {
                 story = Story::new();
-                // The study knew one account to a provider.
+                // The study had one account per provider.
                 story.parameters.sticky_account = 0.0;
                 attempts.clear();
             }

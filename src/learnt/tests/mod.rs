@@ -15,7 +15,7 @@ use super::*;
 use crate::clock::Now;
 use crate::model::{AccountId, Candidate, ModelId, Offer, ProviderId};
 
-/// A moment from which the tests count.
+/// The moment from which the tests count.
 fn start() -> Now {
     Now {
         steady: Instant::now(),
@@ -23,12 +23,12 @@ fn start() -> Now {
     }
 }
 
-/// So many seconds after a moment.
+/// This many seconds after a moment.
 fn after(from: Now, seconds: f64) -> Now {
     from.plus(Duration::from_secs_f64(seconds))
 }
 
-/// A first place without a price: what remains is what the evidence says.
+/// First in the ranking, where a place is worth nothing: the cost is what the evidence says.
 const BARE: Circumstances = Circumstances {
     place: 0,
     rank_worth: 2.0,
@@ -36,7 +36,7 @@ const BARE: Circumstances = Circumstances {
     sticks: Sticks::No,
 };
 
-/// An evidence with a clock beside it, which writes down what happens at which second.
+/// Evidence, and a clock to record events at given seconds.
 struct Story {
     evidence: Evidence,
     parameters: Parameters,
@@ -53,7 +53,7 @@ impl Story {
         }
     }
 
-    /// Attempts that end in the first seconds have begun before them.
+    /// Attempts that end in the first seconds began before second zero.
     fn at(&self, second: f64) -> Now {
         after(self.start, 1000.0 + second)
     }
@@ -64,7 +64,7 @@ impl Story {
         began
     }
 
-    /// A streamed attempt that speaks after so many seconds, at `second`.
+    /// A streamed attempt whose first event comes at `second`, after `took` seconds.
     fn first(&mut self, second: f64, took: f64) {
         let began = self.began(second - took);
         let (parameters, now) = (self.parameters, self.at(second));

@@ -1,4 +1,4 @@
-//! Whatever happens at whatever time, costs are numbers within their bounds.
+//! Whatever happens, and whenever, costs are finite and within their bounds.
 
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// How far the clocks go: the steady one never back, the wall clock anywhere.
+/// How far the clocks move: the steady clock never backwards, the wall clock anywhere.
 fn steps() -> impl Strategy<Value = (u64, i64)> {
     let years = 40 * 365 * 86_400_000_i64;
     prop_oneof![
@@ -52,7 +52,7 @@ fn moved(now: Now, (steady, wall): (u64, i64)) -> Now {
     }
 }
 
-/// Any settings that the reader of settings lets through.
+/// Any settings that the settings parser accepts.
 fn parameters() -> impl Strategy<Value = Parameters> {
     let any = || prop_oneof![3 => 0.0..600.0, 1 => Just(0.0), 1 => Just(315_360_000.0)];
     let above_0 = || prop_oneof![3 => 0.1..600.0, 1 => Just(1e-9), 1 => Just(315_360_000.0)];
@@ -138,7 +138,7 @@ proptest! {
             for part in parts {
                 prop_assert!(part.is_finite() && part >= 0.0, "{cost:?}");
             }
-            // Two first tokens and the prior; an attempt that is silent for a day at the most.
+            // Two first tokens and the prior; an attempt is silent for a day at most.
             let day = 86_400.0;
             prop_assert!(cost.first_token <= 1.5 * day + parameters.prior_ttft);
             prop_assert!(cost.failures <= 19.0 * (day + 1.0 + parameters.failure) + 1e-6);
@@ -151,14 +151,14 @@ proptest! {
             for tokens in [0, 9_000, u64::MAX] {
                 let limit = first_token_limit(Some(&evidence), tokens, timeout, &parameters, now);
                 prop_assert!(limit <= timeout);
-                // To the nanosecond.
+                // Durations are rounded to the nanosecond.
                 prop_assert!(limit.as_secs_f64() >= parameters.limit_min.min(30.0) - 1e-6);
             }
         }
     }
 
     #[test]
-    fn s11_1_what_a_candidate_was_forgets_itself(
+    fn s11_1_a_candidates_past_fades_away(
         events in prop::collection::vec((0.0..60.0_f64, 0.0..60.0_f64, any::<bool>()), 0..40),
     ) {
         let mut story = Story::new();

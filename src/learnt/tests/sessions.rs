@@ -32,7 +32,7 @@ const BODY: &str = r#"{"session_id":"b1","prompt_cache_key":"b2","metadata":{"us
     "messages":[{"role":"user","content":"hello"}]}"#;
 
 #[test]
-fn s11_4_the_headers_count_in_their_order_then_the_body() {
+fn s11_4_headers_count_in_order_then_the_body() {
     let named = |name: &'static [u8]| session(&[("x-session-id", name)], "{}");
     #[rustfmt::skip]
     let rows: &[(&[Header], &str, &[u8])] = &[
@@ -45,7 +45,7 @@ fn s11_4_the_headers_count_in_their_order_then_the_body() {
         (&[("helicone-session-id", b"a")],                             BODY, b"a"),
         (&[("session_id", b"c"), ("session-id", b"b"), ("x-claude-code-session-id", b"a")], BODY, b"a"),
         (&[("helicone-session-id", b"a"), ("x-session-id", b"b")],     BODY, b"b"),
-        // Several of one name, empty ones, bytes that are no text.
+        // A repeated header, empty values, bytes that are not text.
         (&[("x-session-id", b"a"), ("x-session-id", b"b")],            BODY, b"a"),
         (&[("x-session-id", b""), ("session_id", b"a")],               BODY, b"a"),
         (&[("x-session-id", b"  "), ("session_id", b"a")],             BODY, b"a"),
@@ -68,7 +68,7 @@ fn s11_4_the_headers_count_in_their_order_then_the_body() {
 }
 
 #[test]
-fn s11_4_else_its_opening_tells_it() {
+fn s11_4_otherwise_the_opening_identifies_the_session() {
     let opening = |system: &str, tools: &str, rest: &str| {
         let body = format!(
             r#"{{"system":"{system}","tools":[{tools}],"messages":[{{"role":"system","content":"s"}},{{"role":"user","content":"hello"}}{rest}]}}"#
@@ -98,7 +98,7 @@ fn s11_4_else_its_opening_tells_it() {
 }
 
 #[test]
-fn s11_4_of_a_long_opening_the_lengths_and_the_ends_tell_it() {
+fn s11_4_a_long_opening_is_identified_by_its_lengths_and_ends() {
     let opening = |system: &str, asked: &str, rest: &str| {
         let body = format!(
             r#"{{"messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"{asked}"}}{rest}]}}"#
@@ -129,12 +129,12 @@ fn s11_4_of_a_long_opening_the_lengths_and_the_ends_tell_it() {
         assert_ne!(*other, first, "{n}");
         assert!(others[..n].iter().all(|before| before != other), "{n}");
     }
-    // A difference that is far from all ends, and changes no length.
+    // A difference far from either end that leaves the length the same goes unnoticed.
     assert_eq!(opening(&long, &with(50_000, "y"), ""), first);
 }
 
 #[test]
-fn s11_4_the_first_of_the_users_ends_the_opening_wherever_its_role_stands() {
+fn s11_4_the_first_user_message_ends_the_opening_wherever_its_role_field_is() {
     let of = |messages: &str| session(&[], &format!(r#"{{"messages":[{messages}]}}"#));
     let (system, user) = (
         r#"{"role":"system","content":"s"}"#,
@@ -151,12 +151,12 @@ fn s11_4_the_first_of_the_users_ends_the_opening_wherever_its_role_stands() {
     for messages in later {
         assert_eq!(of(&messages), first, "{messages}");
     }
-    // Of a duplicate name the last one counts.
+    // The last of duplicate fields counts.
     let not_theirs = user
         .replace(r#""role""#, r#""role":"user","role""#)
         .replace(r#":"user"}"#, r#":"x"}"#);
     assert_ne!(of(&not_theirs), of(&format!("{not_theirs},7")));
-    // Where nothing is of the user's all of them tell it.
+    // Without a user message, all messages count.
     assert_ne!(of(system), of(&format!("{system},{system}")));
 }
 
@@ -169,11 +169,11 @@ fn s11_4_a_header_of_a_megabyte_is_a_session_of_fixed_size() {
 }
 
 #[test]
-fn s11_4_sessions_are_apart_per_client_and_per_salt() {
+fn s11_4_sessions_differ_by_client_and_by_salt() {
     let of = |client| session_of(client, &[("x-session-id", b"a")], "{}");
     assert_ne!(of("alice"), of("bob"));
     assert_eq!(of("alice"), of("alice"));
-    // Where one ends and the other begins is part of it.
+    // The boundary between client and name is part of the hash.
     let joined = |client, name| session_of(client, &[("x-session-id", name)], "{}");
     assert_ne!(joined("al", b"ice"), joined("ali", b"ce"));
     let with = |salt| {
@@ -186,7 +186,7 @@ fn s11_4_sessions_are_apart_per_client_and_per_salt() {
 }
 
 #[test]
-fn s11_4_replicas_agree_whose_keys_are_the_same() {
+fn s11_4_replicas_with_the_same_keys_agree() {
     let with = |keys: &[&str]| {
         let mut headers = HeaderMap::new();
         headers.insert("x-session-id", HeaderValue::from_static("a"));
@@ -195,7 +195,7 @@ fn s11_4_replicas_agree_whose_keys_are_the_same() {
     };
     #[rustfmt::skip]
     let rows: [(&[&str], &[&str], bool); 5] = [
-        // the keys of one        of another              they agree
+        // keys of one replica    keys of another         they agree
         (&["one", "two"],         &["one", "two"],        true),
         (&["one", "two"],         &["two", "one"],        true),
         (&["one", "two"],         &["two", "one", "two"], true),
@@ -269,13 +269,13 @@ fn s11_4_a_pin_ends_however_the_clocks_jump() {
 }
 
 #[test]
-fn s11_4_10_000_pins_at_most_and_the_oldest_goes() {
+fn s11_4_at_most_10_000_pins_and_the_oldest_is_dropped() {
     let candidate = candidate("m", &account("groq", "groq"));
     let key = |n: u32| session(&[("x-session-id", n.to_string().as_bytes())], "{}").unwrap();
     let mut pins = Pins::default();
     for n in 0..10_000 {
         pins.set(key(n), &candidate, start());
-        // One that goes on is not the oldest.
+        // A session that continues is not the oldest.
         pins.set(key(0), &candidate, start());
     }
     assert_eq!(pins.len(), 10_000);

@@ -1,4 +1,4 @@
-//! What a bucket is told of its own state: beside an answer, by the key endpoint, in a refusal.
+//! What a bucket is told about its state from outside: by an answer's headers, the key endpoint or a refusal.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,39 +7,39 @@ use crate::ledger::FreeDay;
 use crate::ledger::beyond::Beyond;
 use crate::ledger::time::{Moment, Until};
 
-/// What is known of a bucket's state from outside.
+/// A bucket's state as reported from outside.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ledger) struct Told {
-    /// So much is used by all that draw from it.
+    /// How much is used, by everything that draws from it.
     pub(in crate::ledger) used: u64,
-    /// Of that, what the request that it was told to has drawn.
+    /// The part of that drawn by the request whose answer reported it.
     pub(in crate::ledger) own: u64,
-    /// When all of it is back, where that was told.
+    /// When all of it is back, if reported.
     pub(in crate::ledger) reset: Option<Duration>,
-    /// It is known to come back steadily until then.
+    /// It comes back steadily until then.
     pub(in crate::ledger) steadily: bool,
 }
 
-/// What a refusal tells of it.
+/// A bucket's state as a refusal reports it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ledger) struct Refused {
     pub(in crate::ledger) limit: u64,
-    /// `None`: all of it, more or less.
+    /// `None`: roughly all of it.
     pub(in crate::ledger) used: Option<u64>,
-    /// What the request that was refused would have drawn.
+    /// What the refused request would have drawn.
     pub(in crate::ledger) own: u64,
-    /// When it returns, as far as is known.
+    /// How long until it returns, if known.
     pub(in crate::ledger) wait: Option<Duration>,
 }
 
 impl Bucket {
-    /// Quota headers beside an answer, or the key endpoint, tell how much is used.
+    /// An answer's quota headers, or the key endpoint, reported how much is used.
     pub(in crate::ledger) fn believe(&mut self, told: Told, at: Moment) {
         let others_under_way = self.pending.saturating_sub(told.own);
         let believed = told.used.saturating_add(others_under_way);
         let until = match told.reset {
             Some(reset) => {
-                // By then all is back, whenever we used it. A set limit counts what we did ourselves.
+                // By then everything is back, whenever we used it. A set limit counts what we sent ourselves.
                 if !self.numbers.is_set() {
                     let settled = self.count.used(at).saturating_sub(self.pending);
                     self.count.give_back(settled, at);
@@ -60,8 +60,8 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// Whether the provider fills it up all the time, as Groq and Cerebras do: then the reset that it tells
-    /// is the share of the window that filling up what is used takes.
+    /// Whether the provider refills it continuously, as Groq and Cerebras do: the reset that it reports is then
+    /// the part of the window that refilling the used amount takes.
     fn refills(&self, told: Told, at: Moment) -> bool {
         let (Some((used, _)), Some(reset)) = (self.share_of(told.used, at), told.reset) else {
             return false;
@@ -71,7 +71,7 @@ impl Bucket {
         self.kind.ends.is_none() && apart <= 1.0 + 0.02 * expected
     }
 
-    /// At least so much is used of this window: what is known already is not taken back.
+    /// At least this much of this window is used; a higher count that is already known stays.
     fn at_least(&mut self, used: u64, until: Option<Duration>, at: Moment) {
         let until = match until {
             Some(until) => Until::Running(at.running.saturating_add(until)),
@@ -84,9 +84,9 @@ impl Bucket {
         self.tidy(at);
     }
 
-    /// The key endpoint tells how much there is, and how much is used. It lags behind: what was drawn since
-    /// it last told may not be in it, and it takes nothing back that a refusal said is gone, unless its limit
-    /// is higher than it was, or its count lower. Answers whether it takes something back so.
+    /// The key endpoint reported the limit and the usage. It lags behind: what was drawn since its last report
+    /// may be missing, and it does not override a refusal, unless its limit has risen or its count has fallen
+    /// since then. Returns whether it did override one.
     pub(in crate::ledger) fn endpoint(&mut self, told: FreeDay, at: Moment) -> bool {
         let FreeDay { limit, used } = told;
         let ends = self.count.window_ends(at);
@@ -113,7 +113,7 @@ impl Bucket {
             let used = used.max(ours);
             let told = Told {
                 used,
-                // All that is under way is counted already.
+                // Everything under way is already counted.
                 own: self.pending,
                 reset: None,
                 steadily: false,
@@ -123,12 +123,12 @@ impl Bucket {
         gives_back && self.used(at) < limit
     }
 
-    /// Whether a number in a refusal cannot be right, as more was answered well in this window.
+    /// Whether a refusal's limit cannot be right because more than that succeeded in this window.
     pub(in crate::ledger) fn is_disproved(&self, limit: u64, at: Moment) -> bool {
         self.count.well(at) > limit
     }
 
-    /// A refusal tells when this window ends, unless what it tells is absurd.
+    /// A refusal reported when this window ends; absurd dates are ignored.
     pub(in crate::ledger) fn ends_at(&mut self, end: SystemTime, at: Moment) {
         let left = end.duration_since(at.wall).unwrap_or_default();
         if !left.is_zero() && left <= self.kind.per.length().saturating_mul(2) {
@@ -136,7 +136,7 @@ impl Bucket {
         }
     }
 
-    /// A refusal tells how much of this window is used, and how long to wait.
+    /// A refusal reported how much of this window is used, and how long to wait.
     pub(in crate::ledger) fn refused(&mut self, told: Refused, at: Moment) {
         let Refused {
             limit,
@@ -153,8 +153,8 @@ impl Bucket {
             if self.numbers.is_set() {
                 return self.at_least(told_used.unwrap_or(limit), Some(wait), at);
             }
-            // Quotas that roll fill up steadily, so that there is room for this one after the wait: use and
-            // wait tell the pace or, where no use is told, the window's pace and the wait tell the use.
+            // Rolling quotas refill steadily, so that there is room for this request after the wait. Usage and
+            // wait give the pace; if no usage is reported, the window's pace and the wait give the usage.
             let length = self.kind.per.length();
             let (used, back_in) = match told_used {
                 Some(used) => {
@@ -170,7 +170,7 @@ impl Bucket {
             };
             let told = Told {
                 used,
-                // It was refused, so it is not among what is used.
+                // It was refused, so it is not part of the usage.
                 own: 0,
                 reset: Some(Duration::from_secs_f64(back_in)),
                 steadily: true,
@@ -184,7 +184,7 @@ impl Bucket {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a part need not be exact, and a float cast saturates"
+    reason = "a share need not be exact, and a float cast saturates"
 )]
 fn part(amount: u64, share: f64) -> u64 {
     (amount as f64 * share) as u64

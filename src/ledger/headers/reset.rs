@@ -1,15 +1,15 @@
-//! When a quota is back, as headers spell it: Go's durations, decimal seconds, moments since 1970.
+//! When a quota is back, as headers spell it: Go durations, decimal seconds, Unix timestamps.
 
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Now;
 use crate::duration::seconds;
 
-/// What an answer states is believed for no longer (spec §4.3).
+/// A longer wait is not believed (spec §4.3).
 const LONGEST: Duration = Duration::from_secs(26 * 3600);
 
-/// A length of time from now on, in whole seconds, rounded up; `None` for what is no length, is over, or
-/// lies too far off.
+/// The time from now, in whole seconds, rounded up; `None` for text that is no time, is in the past, or is
+/// too far off.
 pub(super) fn read(text: &str, now: Now) -> Option<Duration> {
     let text = text.trim();
     let length = match decimal(text) {
@@ -29,7 +29,7 @@ fn from_date(since_1970: f64, now: Now) -> Option<f64> {
     Some(date.duration_since(now.wall).ok()?.as_secs_f64())
 }
 
-/// Digits with one point at most.
+/// Digits with at most one decimal point.
 fn decimal(text: &str) -> Option<f64> {
     let is_plain = (1..=20).contains(&text.len())
         && text.bytes().any(|b| b.is_ascii_digit())

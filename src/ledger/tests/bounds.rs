@@ -1,4 +1,4 @@
-//! What holds whatever comes: never more than a set limit, nothing below zero, no growth without end.
+//! Invariants: never more than a set limit, nothing below zero, no unbounded growth.
 
 use std::collections::VecDeque;
 
@@ -8,15 +8,15 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Wait(u32),
-    /// Asks, if there is room.
+    /// Sends a request, if there is room.
     Ask(u64),
-    /// Ends one that is under way: settled with that usage, or refunded.
+    /// Ends a request under way: settled with that usage, or refunded.
     End(usize, Option<(u64, u64)>),
-    /// Headers come.
+    /// Quota headers arrive.
     Header(u64, u64, u32),
-    /// A refusal comes.
+    /// A refusal arrives.
     Refused(Option<u64>),
     List,
     Forget,
@@ -125,7 +125,7 @@ proptest! {
             let (tokens_in, tokens_out) = used.unwrap_or((0, 0));
             world.settle(reservation, told(tokens_in, tokens_out), used.is_some());
             let buckets = world.ledger.buckets_of(&world.candidates[0].account, world.now());
-            // Below zero would be a huge number.
+            // Below zero would wrap around to a huge number.
             prop_assert!(buckets.iter().all(|bucket| bucket.used < 10_000_000));
         }
         world.at += 1e5;
@@ -192,7 +192,7 @@ fn s10_5_there_are_no_more_buckets_than_offers_times_accounts() {
         world.ledger.lines.len() <= 20 * 8,
         "candidates that left are kept for an hour"
     );
-    // What was used is kept while its window runs, and found again.
+    // Usage is kept while its window runs, and found again.
     world.candidates = vec![candidate("groq", "groq", "m")];
     world.list();
     world.send(0, 5);
@@ -218,7 +218,7 @@ fn s10_5_there_are_no_more_buckets_than_offers_times_accounts() {
     world.at += 26.0 * HOUR as f64;
     world.list();
     assert_eq!(world.ledger.len(), 2);
-    // A place that is gone says nothing and charges nobody.
+    // A slot that is gone limits nothing and charges nothing.
     assert_eq!(
         spelt(world.ledger.headroom(stale, Ask::default, world.now())),
         "free"
@@ -229,7 +229,7 @@ fn s10_5_there_are_no_more_buckets_than_offers_times_accounts() {
 }
 
 #[test]
-fn s10_5_windows_that_refusals_make_up_are_bounded() {
+fn s10_5_windows_invented_by_refusals_are_bounded() {
     let mut world = World::new(&[]);
     for hours in 1..500 {
         let reservation = world.reserve(0, Ask::default());

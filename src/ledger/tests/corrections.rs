@@ -1,4 +1,4 @@
-//! What headers, refusals and the key endpoint teach.
+//! What quota headers, refusals and the key endpoint teach.
 
 use super::*;
 
@@ -76,7 +76,7 @@ fn s10_5_quota_headers_correct_the_buckets() {
     use Unit::{Requests, Tokens};
     #[rustfmt::skip]
     let rows = [
-        // provider-cases §4: what came, then when a request of so many tokens may go
+        // provider-cases §4: what the headers said, then when a request of this many tokens may go
         (Requests, Day,    1000,   Some(0),      Some(180.0),  1,    "out 180"),
         (Requests, Day,    1000,   Some(0),      Some(3723.0), 1,    "out 3723"),
         (Tokens,   Minute, 8000,   Some(150),    Some(59.0),   2500, "out 18"),  // it fills up all the time
@@ -113,7 +113,7 @@ fn s10_5_headers_count_what_others_use_and_what_is_under_way() {
     assert_eq!(
         world.bucket(Unit::Requests, Per::Day),
         "13/1000 stated",
-        "ten are told of, and three under way may not be among them"
+        "ten are reported, and three under way may not be among them"
     );
     for other in others {
         world.settle(other, NOTHING, true);
@@ -124,7 +124,7 @@ fn s10_5_headers_count_what_others_use_and_what_is_under_way() {
         "5/1000 stated",
         "some are back"
     );
-    // A set limit counts what we sent ourselves, whatever a header says.
+    // A set limit counts only what we sent ourselves, whatever a header says.
     let mut world = World::new(&[set(3, Per::Day)]);
     world.send(0, 2);
     world.hears(Unit::Requests, Per::Day, 1000, Some(1000), Some(1.0));
@@ -189,7 +189,7 @@ fn s10_5_a_429_that_names_its_window_is_learnt_at_this_count_for_two_windows() {
     assert_eq!(world.bucket(Unit::Requests, Per::Minute), "0/8 learnt");
     world.at = 121.0;
     assert_eq!(world.bucket(Unit::Requests, Per::Minute), "none");
-    // Windows of the calendar: the rest of this one and the next.
+    // Calendar windows: the rest of this one and the next.
     let mut world = World::new(&[ending(by_default(1000, Per::Day), Ends::Utc)]);
     world.send(0, 50);
     world.refused(Refusal {
@@ -228,7 +228,7 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
     );
     world.at = 580.0;
     assert_eq!(world.said(0, tokens(3619)), "free");
-    // Where no use is told, the window's pace and the wait tell it.
+    // If no usage is reported, the window's pace and the wait give it.
     let mut world = World::new(&groq());
     let reservation = world.reserve(0, tokens(3619));
     let now = world.now();
@@ -257,7 +257,7 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
     });
     assert_eq!(world.said(0, tokens(5000)), "free");
     assert_eq!(world.said(0, tokens(6001)), "too large");
-    // Where the day ends by a clock, its end beats the short wait: Google's retryDelay is a lie.
+    // If the day ends by a clock, its end beats the short wait: Google's retryDelay is wrong.
     let gemini = limit(20, Unit::Requests, Per::Day, MODEL, LimitSource::Default);
     let mut world = World::new(&[ending(gemini, Ends::Pacific)]);
     world.refused(Refusal {
@@ -266,7 +266,7 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
         ..refusal(Unit::Requests, Per::Day)
     });
     assert_eq!(world.room(0), format!("out {}", 20 * HOUR));
-    // A limit of nothing is no limit to count against; the candidate rests for it.
+    // A limit of zero is nothing to count against; the candidate rests because of it.
     let mut world = World::new(&[]);
     world.refused(Refusal {
         limit: Some(0),
@@ -313,7 +313,7 @@ fn s11_1_tight_is_how_near_the_accounts_fixed_windows_are_to_their_end() {
     let minute = |amount| ending(by_default(amount, Per::Minute), Ends::Utc);
     #[rustfmt::skip]
     let rows = [
-        // It is noon: half of the day is over.
+        // It is noon: half the day is over.
         (vec![],                              10, 0.0),
         (vec![day(100)],                      50, 0.0),
         (vec![day(100)],                      55, 0.5),
@@ -323,7 +323,7 @@ fn s11_1_tight_is_how_near_the_accounts_fixed_windows_are_to_their_end() {
         (vec![minute(20)],                    15, 0.5),
         (vec![minute(20)],                    30, 1.0),
         (vec![minute(20), day(20)],           11, 0.5),
-        // No fixed end: nothing is known of what is over.
+        // No fixed end: how much of the window has passed is unknown.
         (vec![by_default(100, Per::Day)],     99, 0.0),
         (vec![by_default(20, Per::Minute)],   15, 0.0),
     ];

@@ -1,4 +1,4 @@
-//! Limits and windows: who is ruled out, who is put behind, and when it is over.
+//! Limits and windows: which candidates are ruled out or put behind, and for how long.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn s10_5_windows_roll_or_end_by_their_clock() {
     let hours = |hours: u64| (hours * HOUR) as f64;
     #[rustfmt::skip]
     let rows = [
-        // limit, how long it is out after it was used up at noon
+        // limit, how long it is out after being used up at noon
         (set(1, Per::Second),                          1.001),
         (set(1, Per::Minute),                          60.06),
         (set(1, Per::Hour),                            3603.6),
@@ -76,7 +76,7 @@ fn s10_5_a_laptop_that_slept_finds_its_quota_back() {
         let mut world = World::new(&[limit]);
         world.send(0, 1);
         assert!(world.room(0).starts_with("out"));
-        // The steady clock stood still for 13 hours.
+        // The steady clock stopped for 13 hours.
         let awake = Now {
             wall: at(world.start, (13 * HOUR) as f64).wall,
             ..at(world.start, 5.0)
@@ -104,7 +104,7 @@ fn s10_5_a_clock_that_is_put_back_brings_no_quota_back() {
     let slot = world.slots[0];
     let room = |world: &World, now| spelt(world.ledger.headroom(slot, Ask::default, now));
     assert!(room(&world, back).starts_with("out"));
-    // And a clock that was years ahead rules nothing out for years.
+    // And a clock that was once years ahead rules nothing out for years.
     let reservation = world.ledger.reserve(slot, Ask::default(), back);
     world.ledger.settle(reservation, NOTHING, true, back);
     let next_day = Now {
@@ -125,7 +125,7 @@ fn s10_5_one_request_draws_on_several_buckets_and_they_are_shared() {
     ];
     #[rustfmt::skip]
     let rows = [
-        // who shares two a minute, the room of each once the first was sent two
+        // who shares two per minute, the room of each once the first has been sent two
         (Counted::Account, ["out 61", "out 61", "free",   "free"]),
         (Counted::Model,   ["out 61", "free",   "free",   "free"]),
         (Counted::Address, ["out 61", "out 61", "out 61", "free"]),
@@ -172,7 +172,7 @@ fn s10_5_a_limit_is_about_the_ids_that_it_names() {
     let model = Counted::Model;
     #[rustfmt::skip]
     let rows: [(Vec<Limit>, [u64; 3]); 4] = [
-        // The first that fits counts.
+        // The first that matches counts.
         (vec![named(500, &["*flash-lite*"], model), named(20, &["*flash*"], model), named(14_400, &["gemma-*"], model)],
                                                                 [500, 20, 14_400]),
         (vec![named(7, &["gemini-3.5-flash"], model)],          [0, 7, 0]),
@@ -190,7 +190,7 @@ fn s10_5_a_limit_is_about_the_ids_that_it_names() {
         });
         assert_eq!(found, expected, "{limits:?}");
     }
-    // Several models that share one, beside others that do not.
+    // Several models that share one limit, beside others that do not.
     let mut world = World::of(&candidates, &[named(1, &["gemini-*"], Counted::Account)]);
     world.send(0, 1);
     assert!(world.room(1).starts_with("out"));
@@ -198,7 +198,7 @@ fn s10_5_a_limit_is_about_the_ids_that_it_names() {
 }
 
 #[test]
-fn s10_5_so_many_at_once_rule_out_while_they_are_under_way() {
+fn s10_5_a_limit_at_once_rules_out_while_requests_are_under_way() {
     for source in [LimitSource::Set, LimitSource::Default] {
         let one = limit(1, Unit::AtOnce, Per::Moment, Counted::Account, source);
         let mut world = World::of(&[("zai", "zai", "a"), ("zai", "zai", "b")], &[one]);
@@ -231,7 +231,7 @@ fn s10_5_a_request_that_alone_exceeds_a_certain_tokens_limit_is_too_large() {
     #[rustfmt::skip]
     let rows = [
         (Unit::Tokens,    Default, true,  ask(7999, None),         "free"),
-        // By a number that is not certain it is asked behind all others.
+        // By an uncertain limit it is asked after all others.
         (Unit::Tokens,    Default, true,  ask(8001, None),         "behind default"),
         (Unit::Tokens,    Default, true,  ask(1, Some(32_000)),    "behind default"),
         (Unit::Tokens,    Set,     true,  ask(8001, None),         "too large"),
@@ -276,7 +276,7 @@ fn s10_5_tokens_are_charged_as_estimated_and_settled_as_used() {
     world.settle(first, told(2000, 100), true);
     assert_eq!(world.shown(), "m 2100/8000 set");
     assert_eq!(world.said(0, tokens(1500)), "free");
-    // None told: the estimate, by now half of the bytes' quarter, and the bytes received.
+    // No usage reported: the estimate, by now half of bytes / 4, and the bytes received.
     let second = world.reserve(0, big);
     assert_eq!(world.shown(), "m 7100/8000 set");
     world.settle(second, Used::Received { bytes: 400 }, true);
@@ -284,7 +284,7 @@ fn s10_5_tokens_are_charged_as_estimated_and_settled_as_used() {
 }
 
 #[test]
-fn s10_5_what_never_reached_the_provider_is_refunded_and_failures_count() {
+fn s10_5_requests_that_never_reached_the_provider_are_refunded_and_failures_count() {
     let limits = [
         set(9, Per::Minute),
         ending(set(9, Per::Day), Ends::Utc),
@@ -309,7 +309,7 @@ fn s10_5_what_never_reached_the_provider_is_refunded_and_failures_count() {
 }
 
 #[test]
-fn s10_5_what_ends_in_another_window_was_used_in_the_one_it_began_in() {
+fn s10_5_a_request_that_ends_in_a_later_window_counts_in_the_one_it_began_in() {
     let per_minute = limit(
         900,
         Unit::Tokens,
@@ -331,7 +331,7 @@ fn s10_5_what_ends_in_another_window_was_used_in_the_one_it_began_in() {
 }
 
 #[test]
-fn s10_5_a_success_beyond_a_number_that_is_not_certain_raises_it_for_that_window() {
+fn s10_5_a_success_beyond_an_uncertain_limit_raises_it_for_that_window() {
     let mut world = World::new(&[ending(by_default(2, Per::Day), Ends::Utc)]);
     world.send(0, 2);
     assert_eq!(world.room(0), "behind default");
@@ -346,14 +346,14 @@ fn s10_5_a_success_beyond_a_number_that_is_not_certain_raises_it_for_that_window
     assert_eq!(world.shown(), "5/5 default");
     world.at = (12 * HOUR) as f64;
     assert_eq!(world.shown(), "0/2 default", "that window is over");
-    // A set one is not to be tried out.
+    // A set limit is never put to the test.
     let mut world = World::new(&[set(2, Per::Day)]);
     world.send(0, 3);
     assert_eq!(world.shown(), "3/2 set");
 }
 
 #[test]
-fn s10_5_a_limit_that_comes_with_a_new_list_finds_what_was_used() {
+fn s10_5_a_limit_new_with_a_list_sees_earlier_usage() {
     let mut world = World::new(&[set(5, Per::Day)]);
     world.send(0, 3);
     for (limits, expected) in [

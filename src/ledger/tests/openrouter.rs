@@ -13,7 +13,7 @@ fn world(models: &[&str]) -> World {
 }
 
 impl World {
-    /// The key endpoint tells of the day: whether it gives anything back.
+    /// The key endpoint reports the day; returns whether that gives anything back.
     fn key_says(&mut self, limit: u64, used: u64) -> bool {
         let account = AccountId::clone(&self.candidates[0].account);
         let now = self.now();
@@ -21,7 +21,7 @@ impl World {
             .told_free_day(&account, FreeDay { limit, used }, now)
     }
 
-    /// A refusal's headers tell of a window: its limit, what is used, in how many seconds it is reset.
+    /// A refusal's headers report a window: its limit, its usage, the seconds until it is reset.
     fn is_refused(&mut self, per: Per, limit: u64, used: u64, reset: Option<u64>) {
         let now = self.now();
         self.refused(Refusal {
@@ -36,7 +36,7 @@ impl World {
 }
 
 #[test]
-fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
+fn s10_5_openrouter_limits_are_only_what_it_reported_and_only_for_that_window() {
     let mut world = world(&["a:free", "b:free"]);
     assert_eq!(world.shown(), "");
     world.send(0, 60);
@@ -57,13 +57,13 @@ fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
     assert_eq!(world.room(0), "free");
     world.key_says(0, 0);
     assert_eq!(world.shown(), "", "nonsense");
-    // The minute's comes from a refusal.
+    // The limit per minute comes from a refusal.
     world.at += 20.0;
     world.is_refused(Per::Minute, 20, 20, None);
     assert_eq!(world.room(1), "out 40");
     world.at += 40.0;
     assert_eq!(world.shown(), "", "the minute is over");
-    // One that names no number teaches for that window alone.
+    // A refusal without a number teaches for that window only.
     world.send(0, 5);
     world.refused(Refusal {
         of: Counted::Account,
@@ -74,7 +74,7 @@ fn s10_5_openrouter_has_only_what_it_was_told_and_only_for_that_window() {
 }
 
 #[test]
-fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_count() {
+fn s10_5_only_a_higher_limit_or_a_lower_count_overrides_a_refusal() {
     type Row<'a> = (&'a [(u64, u64)], &'a str, bool);
     #[rustfmt::skip]
     let rows: [Row<'_>; 8] = [
@@ -82,7 +82,7 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
         (&[(50, 48)],                                                "50/50 stated",   false),
         (&[(50, 2), (50, 48)],                                       "50/50 stated",   false),
         (&[(50, 48), (50, 2)],                                       "2/50 stated",    true),
-        // The refused one may not be among them.
+        // The refused request may not be among those counted.
         (&[(50, 2)],                                                 "3/50 stated",    true),
         (&[(1000, 50)],                                              "50/1000 stated", true),
         (&[(1000, 1000)],                                            "1000/1000 stated", false),
@@ -91,7 +91,7 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
     ];
     for (which, (says, shown, expected)) in rows.into_iter().enumerate() {
         let mut world = world(&["a:free"]);
-        // Before the refusal it said this.
+        // What the key endpoint said before the refusal.
         world.key_says(50, if which == 3 { 30 } else { 2 });
         world.is_refused(Per::Day, 50, 50, None);
         assert_eq!(world.room(0), format!("out {}", 12 * HOUR));
@@ -106,7 +106,7 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
         );
         assert_eq!(world.room(0) == "free", expected, "row {which}");
     }
-    // The refusal's number is another than the key endpoint's, which says the same as before: that is no news.
+    // The refusal's number differs from the key endpoint's, which repeats what it said before: no news.
     let mut world = world(&["a:free"]);
     world.key_says(50, 2);
     world.is_refused(Per::Day, 20, 20, None);
@@ -115,22 +115,22 @@ fn s10_5_what_a_refusal_said_is_gone_comes_back_by_a_higher_limit_or_a_lower_cou
 }
 
 #[test]
-fn s10_5_a_refusals_number_below_what_was_answered_in_that_window_only_teaches() {
+fn s10_5_a_refusals_limit_below_what_succeeded_in_that_window_is_only_learnt() {
     #[rustfmt::skip]
     let rows = [
-        // answered  failed  then, where the key endpoint told of 1000     where nothing was told
+        // answered  failed  then, if the key endpoint reported 1000       if nothing was reported
         (20,         0,      "out 43200",                                  "out 43200"),
         (50,         0,      "out 43200",                                  "out 43200"),
         (40,         20,     "out 43200",                                  "out 43200"),
         (51,         0,      "free",                                       "behind learnt"),
     ];
-    for (answered, failed, by_key, by_nobody) in rows {
-        for (is_told, expected) in [(true, by_key), (false, by_nobody)] {
+    for (answered, failed, by_key, unreported) in rows {
+        for (is_told, expected) in [(true, by_key), (false, unreported)] {
             let mut world = world(&["a:free"]);
             if is_told {
                 world.key_says(1000, 0);
             } else {
-                // From here on the day is counted.
+                // The day is counted from here on.
                 world.refused(Refusal {
                     of: Counted::Account,
                     ..refusal(Unit::Requests, Per::Day)
@@ -142,7 +142,7 @@ fn s10_5_a_refusals_number_below_what_was_answered_in_that_window_only_teaches()
             assert_eq!(world.room(0), expected, "{answered} {failed} {is_told}");
         }
     }
-    // What was answered on another day shows nothing.
+    // Successes of another day prove nothing.
     let mut world = world(&["a:free"]);
     world.key_says(1000, 0);
     world.send(0, 51);
@@ -152,7 +152,7 @@ fn s10_5_a_refusals_number_below_what_was_answered_in_that_window_only_teaches()
 }
 
 #[test]
-fn s10_5_a_told_reset_ends_the_window() {
+fn s10_5_a_reported_reset_ends_the_window() {
     #[rustfmt::skip]
     let rows = [
         // window     reset in, s          out for, s
@@ -186,6 +186,6 @@ fn s10_5_only_requests_that_count_as_free_draw_from_the_free_quota() {
     assert_eq!(world.shown(), "3/3 stated");
     let is_out = |which: usize| world.room(which).starts_with("out");
     assert_eq!([0, 1, 2].map(is_out), [true, true, false]);
-    // So the account as a whole is not out.
+    // So the account as a whole still has quota.
     assert_eq!(world.ledger.spent(world.slots[0], world.now()), None);
 }

@@ -1,9 +1,9 @@
-//! §11.5: when the turn of a request comes that waits behind others.
+//! §11.5: when a request that waits behind others gets its turn.
 
 use super::*;
 
 #[test]
-fn s11_5_as_many_go_in_one_window_as_it_holds() {
+fn s11_5_as_many_go_in_one_window_as_fit() {
     use Ends::Utc;
     let thousand = Limit {
         unit: Unit::Tokens,
@@ -16,13 +16,13 @@ fn s11_5_as_many_go_in_one_window_as_it_holds() {
         (&[set(1, Per::Minute)],                          small,       1,    50.0,      "10 70 130"),
         (&[set(3, Per::Minute)],                          small,       3,    50.0,      "10 11 12 70 71"),
         (&[ending(set(3, Per::Minute), Utc)],             small,       3,    50.0,      "10 10 10 70 70 70 130"),
-        // One more than is used up: there is room at once.
+        // Room for one more: it goes at once.
         (&[set(4, Per::Minute)],                          small,       3,    50.0,      "0 10 11 12 60"),
         (std::slice::from_ref(&thousand),                               tokens(500),  2,    50.0,      "10 11 70 71"),
         (std::slice::from_ref(&thousand),                               tokens(400),  2,    50.0,      "10 11 70"),
-        // The slowest counts.
+        // The slowest bucket decides.
         (&[set(2, Per::Minute), ending(set(2, Per::Day), Utc)], small, 2,    50.0,      "43150 43150 129550"),
-        // A number that is not certain keeps nobody, nor does one whose end nobody knows.
+        // An uncertain limit holds no request up, nor does one that time does not lift.
         (&[Limit { source: LimitSource::Default, ..set(1, Per::Minute) }], small, 1, 50.0, "0 0"),
         (&[Limit { unit: Unit::AtOnce, per: Per::Moment, ..set(1, Per::Minute) }], small, 1, 50.0, "0 0"),
     ];
@@ -42,19 +42,19 @@ fn s11_5_as_many_go_in_one_window_as_it_holds() {
 }
 
 #[test]
-fn s11_5_what_is_kept_for_others_is_no_headroom() {
+fn s11_5_what_is_kept_for_others_is_not_headroom() {
     let limits = [Limit {
         unit: Unit::Tokens,
         ..set(1000, Per::Minute)
     }];
     #[rustfmt::skip]
     let rows = [
-        // 500 of 1,000 are used at 0 s, the rest at 10 s; at 61 s: kept, wanted   there is room in, s
+        // 500 of 1,000 are used at 0 s, the rest at 10 s; at 61 s: kept, wanted   seconds until there is room
         (0,                                                             400,       Some(0)),
         (100,                                                           400,       Some(0)),
         (400,                                                           400,       Some(9)),
         (400,                                                           100,       Some(0)),
-        // No more than all of it can be waited for.
+        // A request can wait for the whole limit at most.
         (900,                                                           400,       Some(9)),
     ];
     for (kept, wanted, expected) in rows {

@@ -7,10 +7,10 @@ use crate::model::ModelId;
 use crate::provider::ruling::{KEY_REST, Ruling, doubling};
 use crate::verdict::{AccountLimit, Rest, Scope};
 
-/// A model that only serves coding agents does so for months.
+/// A model that serves only coding agents does so for months.
 const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
 
-/// What a ruling takes from the settings and from the answer's waits.
+/// What a ruling takes from the settings and from the waits in the answer.
 pub(in crate::provider) struct Usual<F> {
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub(in crate::provider) rate_limit: Duration,
@@ -51,8 +51,8 @@ impl ErrorBody<'_> {
             (404, Some(Named::Provider)) => Ruling::model(generic),
             (400..=499, Some(Named::Provider)) => Ruling::model(Rest::None),
             (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Ruling::model(Rest::None),
-            // A page from an edge in front of the upstream says nothing about the key: some prompts
-            // are enough to cause one.
+            // A page from an edge in front of the upstream says nothing about the key: certain prompts
+            // are enough to trigger one.
             (403, _) if self.error.is_none() => key(Rest::None),
             (403, _) => key(KEY_REST),
             (404, _) => Ruling::model(generic),

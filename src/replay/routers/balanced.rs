@@ -1,4 +1,4 @@
-//! `ROUTING=balanced`: the program's own rules of order, rest and patience, in place of rank.
+//! `ROUTING=balanced`: the program's own rules for order, rests and first-token limits.
 
 use std::time::Duration;
 
@@ -11,43 +11,43 @@ use crate::learnt::{
 use crate::model::Candidate;
 use crate::replay::{Attempt, Choice, Failure, Request, Router, Settings, Walk, World};
 
-/// What is known of the accounts' quotas.
+/// What is known about the accounts' quotas.
 pub trait Quotas {
-    /// An attempt is counted, whatever comes of it.
+    /// Counts an attempt, however it ends.
     fn draws(&mut self, candidate: usize, now: f64);
 
     /// How near a candidate's quotas are to their limits, 0 to 1.
     fn tight(&self, candidate: usize, now: f64) -> f64;
 
-    /// What is left of its account's day, 0 to 1, where that is known.
+    /// The share left of its account's daily quota, 0 to 1, if known.
     fn day_left(&self, candidate: usize, now: f64) -> Option<f64>;
 }
 
-/// Which parts of the order count: all, but where what each of them brings is measured.
+/// Which parts of the order are in use: all, except when the effect of each is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
-    /// Rests that nothing advised grow.
+    /// Rests of unstated length grow.
     pub rests: bool,
     /// The time to the first token.
     pub first_token: bool,
     /// Failures.
     pub failures: bool,
-    /// Answers that break off; they mean no rest then.
+    /// Answers that break off, which then do not cause a rest.
     pub breaks: bool,
-    /// Attempts that are silent now.
+    /// Attempts that are currently silent.
     pub silent: bool,
-    /// Who gave a session's last answer.
+    /// Which candidate gave a session's last answer.
     pub sessions: bool,
-    /// Costly findings are forgiven later.
+    /// Costly findings are forgiven more slowly.
     pub forgiving: bool,
-    /// Quota that runs low.
+    /// Quota that is running low.
     pub quota: bool,
     /// The limit on a first token.
     pub limit: bool,
 }
 
 impl Parts {
-    /// None of them: it is `rank`.
+    /// None of them, which is `rank`.
     pub const NONE: Self = Self {
         rests: false,
         first_token: false,
@@ -60,7 +60,7 @@ impl Parts {
         limit: false,
     };
 
-    /// As the program is.
+    /// All of them, as in the program.
     pub const ALL: Self = Self {
         rests: true,
         first_token: true,
@@ -74,7 +74,7 @@ impl Parts {
     };
 }
 
-/// Whom a request would cost least.
+/// Chooses the candidate where a request would cost least.
 #[derive(Debug)]
 pub struct Balanced<Q> {
     parts: Parts,
@@ -82,19 +82,19 @@ pub struct Balanced<Q> {
     moments: Moments,
     manners: Manners,
     candidates: Vec<Candidate>,
-    /// Those of the same offer through other accounts, by candidate.
+    /// By candidate: those of the same offer through other accounts.
     elsewhere: Vec<Vec<usize>>,
     evidence: Vec<Evidence>,
     quotas: Q,
     pins: Pins,
     /// By request: its session.
     sessions: Vec<Option<SessionKey>>,
-    /// By request: an attempt has ended by the limit on its first token.
+    /// By request: the limit on the first token has ended an attempt.
     limited: Vec<bool>,
 }
 
 impl<Q: Quotas> Balanced<Q> {
-    /// With nothing known but the quotas.
+    /// Knows nothing yet but the quotas.
     #[must_use]
     pub fn new(
         world: &impl World,
@@ -138,7 +138,7 @@ impl<Q: Quotas> Balanced<Q> {
         }
     }
 
-    /// What a request would cost at a candidate that stands there, by the parts in use.
+    /// What a request would cost at a candidate in this place, by the parts in use.
     fn cost(&self, candidate: usize, place: u32, walk: &Walk, now: f64) -> f64 {
         let (parameters, at) = (&self.settings.parameters, self.moments.at(now));
         let session = self.sessions[walk.number];
@@ -166,7 +166,7 @@ impl<Q: Quotas> Balanced<Q> {
         .sum()
     }
 
-    /// Something was seen of a candidate, and of its offer elsewhere.
+    /// Records an observation of a candidate, and of the same offer through other accounts.
     fn learns(
         &mut self,
         attempt: &Attempt,

@@ -1,4 +1,4 @@
-//! What all routers share: abilities, rests, one probe after a rest, the account's rest.
+//! What all routers share: abilities, rests of candidates and accounts, one probe after a rest.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use super::Moments;
 use crate::learnt::Growing;
 use crate::replay::{Attempt, Choice, Failure, NEVER, Rest, Settings, Walk, World};
 
-/// How long a failure rests its candidate, where nothing advises it.
+/// How long a candidate rests after a failure that does not say how long.
 #[derive(Clone, Copy, Debug)]
 pub enum Rests {
-    /// Not at all, whatever advises it.
+    /// Not at all, even if the failure says how long.
     None,
     /// `RATE_LIMIT_COOLDOWN_SEC` and `GENERIC_ERROR_COOLDOWN_SEC`.
     Fixed,
-    /// From `LEARN_FIRST_REST_SEC` on, never longer than the fixed ones (spec §11.2).
+    /// Growing from `LEARN_FIRST_REST_SEC`, never longer than the fixed ones (spec §11.2).
     Growing(Moments),
 }
 
-/// Who can be asked at all.
+/// Which candidates can be asked at all.
 #[derive(Debug)]
 pub struct Manners {
     candidates: Vec<Known>,
@@ -31,21 +31,21 @@ struct Known {
     account: usize,
     no_tools: bool,
     wakes: f64,
-    /// It failed, and has not been seen well since.
+    /// It failed, and has not answered since.
     suspect: bool,
-    /// The request that asks whether it is well again.
+    /// The request that is probing it.
     probe: Option<usize>,
     growing: Option<Growing>,
 }
 
-/// How long an account rests at the most, in seconds.
+/// The longest rest of an account, in seconds.
 const LONGEST: f64 = 93_600.0;
 
-/// How long who is gone is not asked again: about a list.
+/// How long a candidate that is gone is not asked again: about the time between two lists.
 const A_LIST: f64 = 3600.0;
 
 impl Manners {
-    /// With nobody at rest.
+    /// Starts with no candidate resting.
     #[must_use]
     pub fn new(world: &impl World, rests: Rests, settings: &Settings) -> Self {
         let known = |candidate| Known {
@@ -64,7 +64,7 @@ impl Manners {
         }
     }
 
-    /// A candidate takes no tools.
+    /// A candidate does not take tools.
     pub fn lacks_tools(&mut self, candidate: usize) {
         self.candidates[candidate].no_tools = true;
     }
@@ -88,7 +88,7 @@ impl Manners {
         able.map(|(n, _)| n).collect()
     }
 
-    /// What to do if there is none: wait for a probe, or for the first to wake, or give up.
+    /// What to do if there is none: wait for a probe or for the first rest to end, or give up.
     #[must_use]
     pub fn idle(&self, walk: &Walk, now: f64) -> Choice {
         let wakes = self.capable(walk).map(|(_, known)| self.wakes(known));
@@ -116,7 +116,7 @@ impl Manners {
         known
     }
 
-    /// It has failed.
+    /// The attempt has failed.
     pub fn fails(&mut self, attempt: &Attempt, failure: Failure, now: f64) {
         let (rests, settings) = (self.rests, self.settings);
         let known = self.probed(attempt);
@@ -144,14 +144,14 @@ impl Manners {
         known.rest(seconds, now);
     }
 
-    /// It speaks: its candidate is well.
+    /// The attempt answers: its candidate works.
     pub fn speaks(&mut self, attempt: &Attempt) {
         let known = self.probed(attempt);
         known.suspect = false;
         known.growing = None;
     }
 
-    /// Its answer ended in its middle.
+    /// Its answer broke off.
     pub fn breaks(&mut self, attempt: &Attempt, now: f64) {
         let (rests, settings) = (self.rests, self.settings);
         let known = &mut self.candidates[attempt.candidate];

@@ -1,21 +1,21 @@
-//! The program's moments for a replay's seconds.
+//! Converts a replay's seconds into the program's moments.
 
 use std::time::Duration;
 
 use crate::clock::Now;
 
-/// The moments of a replay that begins at one of them.
+/// The moments of a replay, from its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments(Now);
 
 impl Moments {
-    /// From this moment on.
+    /// Of a replay that starts at this moment.
     #[must_use]
     pub fn from(start: Now) -> Self {
         Self(start)
     }
 
-    /// So many seconds later.
+    /// The moment this many seconds after the start.
     #[must_use]
     pub fn at(self, seconds: f64) -> Now {
         self.0

@@ -1,14 +1,14 @@
-//! `ROUTING=rank`: the best that is able and awake.
+//! `ROUTING=rank`: the best candidate that is capable and not resting.
 
 use super::{Manners, Rests};
 use crate::replay::{Attempt, Choice, Failure, Router, Settings, Walk, World};
 
-/// The best that is able and awake, whatever is known of it.
+/// Chooses the best candidate that is capable and not resting, whatever else is known about it.
 #[derive(Debug)]
 pub struct Rank(Manners);
 
 impl Rank {
-    /// With nobody at rest.
+    /// Starts with no candidate resting.
     #[must_use]
     pub fn new(world: &impl World, settings: &Settings) -> Self {
         Self(Manners::new(world, Rests::Fixed, settings))

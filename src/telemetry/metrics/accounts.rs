@@ -9,12 +9,12 @@ use prometheus::{GaugeVec, Opts};
 
 use crate::model::AccountId;
 
-/// A limit of an account, or of a model through an account, and what is used of it.
+/// A limit of an account, or of a model through an account, and how much of it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaGauge {
     /// Which account.
     pub account: AccountId,
-    /// The public id of the model; empty of a limit of the whole account.
+    /// The public id of the model; empty for a limit of the whole account.
     pub model_id: String,
     /// What is counted: `requests`, `tokens`, ...
     pub unit: &'static str,
@@ -31,13 +31,13 @@ pub struct QuotaGauge {
 pub struct AccountGauges {
     /// Which account.
     pub account: AccountId,
-    /// Seconds until it wakes; 0 while it is awake.
+    /// Seconds until its rest ends; 0 while it is awake.
     pub cooldown_seconds: f64,
-    /// Used and all free requests of the period, as far as the upstream has told them.
+    /// The free requests of the period, used and in all, if the upstream has reported them.
     pub free_requests: Option<(u64, u64)>,
 }
 
-/// What there is to show of the accounts.
+/// The metric families of the accounts.
 pub(super) fn families(
     accounts: &[AccountGauges],
     quotas: &[QuotaGauge],
@@ -47,7 +47,7 @@ pub(super) fn families(
     families.chain(of_quotas(quotas, &labels))
 }
 
-/// What accounts are called: by their labels and, where two providers have the same, with the provider.
+/// The names of accounts: their labels, with the provider if two providers share a label.
 struct Labels<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Labels<'a> {
@@ -68,11 +68,14 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// How much of each limit is used. Where two limits differ in nothing but the end of their windows, the
-/// one that is nearer to its end of use is shown.
+/// How much of each limit is used. If two limits differ only in the end of their windows, the one that is
+/// more used up is shown.
 fn of_quotas(quotas: &[QuotaGauge], labels: &Labels<'_>) -> Vec<MetricFamily> {
     const NAMES: [&str; 4] = ["account", "model_id", "unit", "per"];
-    let used = Opts::new("freellm_quota_used", "Used of a limit within its window.");
+    let used = Opts::new(
+        "freellm_quota_used",
+        "How much of a limit is used within its window.",
+    );
     let limit = Opts::new(
         "freellm_quota_limit",
         "How much a limit allows within its window.",
@@ -94,23 +97,23 @@ fn of_quotas(quotas: &[QuotaGauge], labels: &Labels<'_>) -> Vec<MetricFamily> {
         .collect()
 }
 
-/// The gauges of the accounts; one of which nothing is known has no series.
+/// The gauges of the accounts; an account about which nothing is known has no series.
 fn of_accounts(accounts: &[AccountGauges], labels: &Labels<'_>) -> Vec<MetricFamily> {
     type Value = fn(&AccountGauges) -> Option<f64>;
     let families: [(&str, &str, Value); 3] = [
         (
             "freellm_account_cooldown_seconds",
-            "Seconds until the account's quota or credit is asked for again; 0 while it is awake.",
+            "Seconds until the account is asked again after its quota or credit ran out; 0 while it is awake.",
             |account| Some(account.cooldown_seconds),
         ),
         (
             "freellm_free_requests_used",
-            "Free requests used of the period; absent unless the upstream has told.",
+            "Free requests used in the period; absent unless the upstream has reported it.",
             |account| account.free_requests.map(|(used, _)| used as f64),
         ),
         (
             "freellm_free_requests_limit",
-            "Free requests of the period; absent unless the upstream has told.",
+            "Free requests in the period; absent unless the upstream has reported it.",
             |account| account.free_requests.map(|(_, limit)| limit as f64),
         ),
     ];
@@ -188,7 +191,7 @@ mod tests {
                 "{line} is missing in\n{text}"
             );
         }
-        // They are of this moment: who is gone leaves no series.
+        // Gauges are as of now: an account that is gone leaves no series.
         assert!(!metrics.render(Gauges::default()).contains("account="));
     }
 }

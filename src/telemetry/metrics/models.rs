@@ -1,4 +1,4 @@
-//! The gauges of models: those of the list, and no others.
+//! The gauges of models, only those on the list.
 
 use prometheus::core::Collector as _;
 use prometheus::proto::MetricFamily;
@@ -6,12 +6,12 @@ use prometheus::{GaugeVec, Opts};
 
 use crate::model::ModelId;
 
-/// What a request would cost at each model of the list: no series where the order is that of the ranking.
+/// What a request would cost at each model of the list; no series if models are ordered by rank.
 pub(super) fn costs(costs: &[(ModelId, f64)]) -> Vec<MetricFamily> {
     let opts = Opts::new(
         "freellm_learnt_cost_seconds",
         "What a request without a session, tools or other needs would cost at the model now, through the cheapest \
-         of its accounts, whether or not it could be asked: the least is asked first within a tier.",
+         of its accounts, whether or not it could be asked: within a tier, the cheapest model is asked first.",
     );
     let Ok(gauges) = GaugeVec::new(opts, &["model_id"]) else {
         return Vec::new();

@@ -17,7 +17,7 @@ use crate::telemetry::trace::{Stands, Traced};
 use crate::telemetry::{Happening, Metrics, Traffic};
 use crate::verdict::{Cause, Failure, Outcome, Scope};
 
-/// The attempts of one request, for all that end one or must report how many there are.
+/// The attempts of one request, shared by everything that ends one or must report how many there are.
 #[derive(Debug)]
 pub struct Trail {
     pub(super) request_id: Arc<str>,
@@ -31,7 +31,7 @@ pub struct Trail {
     kept: Mutex<Kept>,
 }
 
-/// What is kept of them.
+/// What is kept about them.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// Those that have ended.
@@ -42,16 +42,16 @@ pub(super) struct Kept {
     pub(super) untold: Option<Attempted>,
     /// From asking the model to its first useful event.
     pub(super) ttft_ms: Option<u64>,
-    /// What the answer used, as far as was told.
+    /// What the answer used, as far as the upstream reported it.
     pub(super) usage: Usage,
 }
 
-/// How a candidate that is asked stands for its request (spec §11.7).
+/// How a candidate was chosen for a request (spec §11.7).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chosen {
     /// Models before it in its tier.
     pub place: Option<u32>,
-    /// The last answer of the request's session came from another one.
+    /// The last answer of the request's session came from another candidate.
     pub switches: bool,
 }
 
@@ -108,7 +108,7 @@ impl Trail {
     }
 
     /// Adds an attempt that has just ended, and shows it. `of_account`: it failed for the whole
-    /// account. `refused` says of a failure whether the request is not to blame for it.
+    /// account. `refused`: for a failure, whether the request is not to blame.
     fn add(&self, attempt: AttemptRecord, of_account: bool, refused: Option<bool>) {
         let mut kept = self.kept();
         kept.refused = refused.unwrap_or(kept.refused);
@@ -164,12 +164,12 @@ impl Attempt {
         self.begun
     }
 
-    /// Where its candidate stood, for the trace.
+    /// Notes its candidate's place and quota, for the trace.
     pub fn stands(&mut self, stands: Stands) {
         self.stands = Some(stands);
     }
 
-    /// It was ended, as its first token took too long.
+    /// It was ended because its first token took too long.
     pub fn is_late(&mut self) {
         self.by_limit = true;
     }
@@ -237,8 +237,8 @@ impl Attempt {
     }
 }
 
-/// Whether a request is to blame for a failure: it is too long, in need of something the model lacks, or
-/// steered by its own routing. Another request would have been served.
+/// Whether the request is to blame for a failure: it is too long, needs something the model lacks, or is
+/// restricted by its own routing. Another request would have been served.
 pub(super) fn is_by_itself(failure: &Failure) -> bool {
     failure.scope == Scope::Request || failure.lesson.is_some() || failure.owed
 }

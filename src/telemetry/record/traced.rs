@@ -1,4 +1,4 @@
-//! What of a request and its attempts goes into a trace (spec §11.8).
+//! What goes into a trace about a request and its attempts (spec §11.8).
 
 use super::RequestRecord;
 use super::attempt::{Attempt, Trail, is_by_itself};
@@ -16,7 +16,7 @@ impl RequestRecord {
         self.traffic.recorder().is_on()
     }
 
-    /// What the request asks, for the trace.
+    /// Notes what the request asks for, for the trace.
     pub fn asks(&self, asks: Asks) {
         let ago = Now::steady().saturating_duration_since(self.started);
         if let Some(traced) = self.traffic.recorder().request(asks, ago) {
@@ -24,11 +24,11 @@ impl RequestRecord {
         }
     }
 
-    /// It ends with this status: a line, if nobody could be asked.
+    /// It ends with this status: writes a line if no candidate could be asked.
     pub(super) fn trace_end(&self, status: u16) {
-        let nobody =
+        let is_unasked =
             self.trail.count() == 0 && matches!(status, 429 | 500..) && !self.trail.is_cut();
-        if let (true, Some(traced)) = (nobody, self.trail.traced.get()) {
+        if let (true, Some(traced)) = (is_unasked, self.trail.traced.get()) {
             traced.write(&traced.line(Ended::Unasked));
         }
     }
@@ -42,7 +42,7 @@ impl Trail {
 }
 
 impl Attempt {
-    /// Its line, if a trace is written.
+    /// Writes the attempt's line, if a trace is written.
     pub(super) fn write_trace(&self, attempt: &AttemptRecord, failure: Option<&Failure>) {
         let (Some(traced), Some(stands)) = (self.trail.traced.get(), self.stands) else {
             return;

@@ -1,4 +1,4 @@
-//! The files of a trace: four of 64 MiB at most, the oldest of which is given up for a new one.
+//! The files of a trace: at most four of 64 MiB each; the oldest makes way for a new one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -9,44 +9,44 @@ use rustix::fs::OFlags;
 
 use crate::trace::{BEGINS, older};
 
-/// A file becomes no longer than this.
+/// The longest a file becomes.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Why no trace can be written to a file. A phrase that follows its name.
+/// Why a trace cannot be written to a file. Displays as a phrase that follows the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
-    /// It is a directory, a device, a pipe.
+    /// It is a directory, a device or a pipe.
     #[error("is not a file")]
     NotAFile,
-    /// Following it, a trace could end up anywhere.
+    /// It is a link, and a trace that followed it could end up anywhere.
     #[error("is a symbolic link: name the file itself")]
     Link,
-    /// It is something else: a log, a `.env`.
+    /// It is some other file: a log, a `.env`.
     #[error("holds something other than a trace, which is left as it is")]
     NotATrace,
-    /// Two would mix their lines.
+    /// Another process is writing it, and lines would mix.
     #[error("is being written by another free-llm-proxy")]
     Taken,
-    /// The folder is not there, or not ours to write in.
+    /// The folder does not exist, or is not writable.
     #[error("cannot be written: {0}")]
     Io(#[from] io::Error),
-    /// The system has none to give.
+    /// The system has no random numbers.
     #[error("cannot be written: the system has no random numbers for its sessions")]
     NoRandomness,
 }
 
-/// The file that is written, and how much is in it.
+/// The file being written, and how much is in it.
 #[derive(Debug)]
 pub(super) struct TraceFile {
     path: PathBuf,
     file: File,
     bytes: u64,
-    /// Half a line is at its end.
+    /// It ends with half a line.
     is_torn: bool,
     most_bytes: u64,
 }
 
-/// Lines that were not written.
+/// Lines that could not be written, and why.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) error: io::Error,
@@ -54,7 +54,7 @@ pub(super) struct Failed {
 }
 
 impl TraceFile {
-    /// Opens a file to write on at its end, or makes it. It and the older ones must be traces, or empty.
+    /// Opens a file to append to, or creates it. It and the older files must be traces, or empty.
     pub(super) fn open(path: &Path) -> Result<Self, Unwritable> {
         for older in older(path) {
             match look(&older) {
@@ -82,7 +82,7 @@ impl TraceFile {
             path: path.to_owned(),
             file,
             bytes,
-            // What was written last may have been cut off.
+            // The last write may have been cut off.
             is_torn: last != [b'\n'],
             most_bytes: MOST_BYTES,
         })
@@ -94,7 +94,7 @@ impl TraceFile {
         while !rest.is_empty() {
             let room = self.most_bytes.saturating_sub(self.bytes);
             let fits = match whole_lines(rest, usize::try_from(room).unwrap_or(usize::MAX)) {
-                // No other file would have more room.
+                // A new file would not have more room.
                 0 if self.bytes == 0 => rest.len(),
                 fits => fits,
             };
@@ -122,14 +122,14 @@ impl TraceFile {
         }
         self.is_torn = true;
         let written = self.file.write_all(lines);
-        // How much of it went out is not told.
+        // How much was written is unknown.
         self.bytes = self.file.metadata().map_or(self.bytes, |file| file.len());
         written?;
         self.is_torn = false;
         Ok(())
     }
 
-    /// Begins a new file; each of the others becomes one older.
+    /// Starts a new file; each of the others moves up one number.
     fn rotate(&mut self) -> io::Result<()> {
         let mut names: Vec<_> = std::iter::once(self.path.clone())
             .chain(older(&self.path))
@@ -155,12 +155,12 @@ impl TraceFile {
     }
 }
 
-/// Nobody else may read it.
+/// Readable and writable by its owner only.
 const MODE: u32 = 0o600;
 
 trait OpenOurs {
-    /// Opens it without following a link or waiting for a pipe's other end; a file that is made is its
-    /// owner's alone.
+    /// Opens it without following a link or waiting for the other end of a pipe; a new file is accessible to
+    /// its owner only.
     fn open_ours(&mut self, path: &Path) -> io::Result<File>;
 }
 
@@ -171,7 +171,7 @@ impl OpenOurs for OpenOptions {
     }
 }
 
-/// A file that is there, if it is a trace or empty, to write on at its end.
+/// Opens an existing file to append to, if it is a trace or empty.
 fn look(path: &Path) -> Result<File, Unwritable> {
     let found = fs::symlink_metadata(path)?;
     if found.is_symlink() {
@@ -197,12 +197,12 @@ fn lock(file: &File) -> Result<(), Unwritable> {
     match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(Unwritable::Taken),
-        // Some file systems have no locks; then two writers are the operator's to keep apart.
+        // Some file systems have no locks; there, the operator must avoid having two writers.
         Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
-/// How many bytes of these lines are whole lines within so many bytes.
+/// How many bytes the whole lines that fit into `room` bytes take.
 fn whole_lines(lines: &[u8], room: usize) -> usize {
     if lines.len() <= room {
         return lines.len();
@@ -220,7 +220,7 @@ mod tests {
     const LINE: &[u8] = b"{\"trace\":1}\n";
 
     #[test]
-    fn s11_8_a_file_is_written_on_and_is_its_owners_alone() {
+    fn s11_8_a_file_is_appended_to_and_is_private_to_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.jsonl");
         let lines = [LINE, b"{\"trace\":1,\"ru"].concat();
@@ -231,20 +231,20 @@ mod tests {
         assert_eq!(
             text,
             [&lines, &b"\n"[..], LINE].concat(),
-            "half a line takes no other with it"
+            "half a line spoils no other"
         );
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
-    fn s11_8_the_oldest_file_is_given_up_for_a_new_one() {
+    fn s11_8_the_oldest_file_makes_way_for_a_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.jsonl");
         let mut file = TraceFile::open(&path).unwrap();
         file.most_bytes = 3 * LINE.len() as u64;
         for _ in 0..5 {
-            // Two that arrive together stay whole, wherever the end of the file falls.
+            // Two lines that arrive together stay whole, wherever the end of the file falls.
             file.write(&LINE.repeat(2)).unwrap();
             file.write(LINE).unwrap();
             file.write(LINE).unwrap();
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn s11_8_what_is_no_trace_is_left_alone() {
+    fn s11_8_a_file_that_is_not_a_trace_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("env"), "PROXY_API_KEY=x\n").unwrap();

@@ -1,7 +1,7 @@
 //! The recorder (`TRACE_FILE`, spec §11.8): a line for each attempt, for `replay`.
 //!
-//! Writing never holds up a request: lines go into a bounded queue, and those that find no room in it or
-//! on the disk are counted. What must never get here is what a request says, and keys.
+//! Writing never holds up a request: lines go into a bounded queue, and those that do not fit into it or on
+//! the disk are counted. Prompts, answers and keys must never get here.
 
 mod file;
 
@@ -21,7 +21,7 @@ use crate::learnt::{Salt, SessionKey};
 use crate::trace::{Line, Rests};
 use crate::verdict::{Failure, Rest};
 
-/// Where the lines of a trace go. Cheap to clone; the default writes none.
+/// Where the lines of a trace go. Cheap to clone; the default writes nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder(Option<Arc<Recording>>);
 
@@ -33,39 +33,39 @@ struct Recording {
     queue: Arc<Queue>,
 }
 
-/// What a request is, as far as a trace says.
+/// What a trace says about a request.
 #[derive(Clone, Debug)]
 pub struct Asks {
-    /// Its session.
+    /// Its session, if it has one.
     pub session: Option<SessionKey>,
-    /// A stream was asked for.
+    /// It asked for a stream.
     pub stream: bool,
-    /// It named a model, and that counted.
+    /// It named a model, and that was respected.
     pub named: bool,
     /// What a model must be able to do for it.
     pub needs: Vec<String>,
-    /// Tokens of its prompt, guessed.
+    /// Tokens of its prompt, estimated.
     pub prompt_tokens: u64,
 }
 
-/// Where a candidate stood when it was asked.
+/// A candidate's place and quota when it was asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Stands {
     /// The tier: 0 is asked first.
     pub tier: u32,
-    /// How many models stand before it there.
+    /// How many models were ahead of it there.
     pub place: u32,
     /// How near its account's quotas were to their limits, 0 to 1.
     pub tight: f64,
-    /// What was left of its account's day, 0 to 1, where that is known.
+    /// The share left of its account's daily quota, 0 to 1, if known.
     pub day_left: Option<f64>,
 }
 
 impl Recorder {
-    /// A recorder that writes to this file, which it makes if it is not there.
+    /// A recorder that writes to this file, creating it if needed.
     ///
     /// # Errors
-    /// What keeps it from writing there.
+    /// Why a trace cannot be written there.
     pub fn to(path: &Path, log: Log, metrics: Arc<Metrics>) -> Result<(Self, Writer), Unwritable> {
         let mut secret = [0; 16];
         let mut run = [0; 4];
@@ -77,7 +77,7 @@ impl Recorder {
             let written = file.write(lines);
             let lost = dropped + written.as_ref().err().map_or(0, |failed| failed.lost);
             metrics.trace_lines_dropped(lost);
-            // One line for each trouble, however long it lasts.
+            // One log line per outage, however long it lasts.
             let is_news = std::mem::replace(&mut is_well, lost == 0);
             if lost > 0 && is_news {
                 let error = written.err().map(|failed| failed.error.to_string());
@@ -94,13 +94,13 @@ impl Recorder {
         Ok((Self(Some(Arc::new(recording))), writer))
     }
 
-    /// Whether there is a trace at all.
+    /// Whether a trace is written.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// What the lines of a request have in common that came so long ago; `None` without a trace.
+    /// What all lines of a request share; it arrived `ago`. `None` if no trace is written.
     pub(super) fn request(&self, asks: Asks, ago: Duration) -> Option<Traced> {
         let recording = Arc::clone(self.0.as_ref()?);
         let came = Now::read().wall.checked_sub(ago);
@@ -113,7 +113,7 @@ impl Recorder {
     }
 }
 
-/// A request of which a trace is written.
+/// A request that is traced.
 #[derive(Debug)]
 pub(super) struct Traced {
     recording: Arc<Recording>,
@@ -123,7 +123,7 @@ pub(super) struct Traced {
 }
 
 impl Traced {
-    /// A line of it, but for what tells one line from another.
+    /// A line of the request, without the attempt.
     pub(super) fn line(&self, ended: crate::trace::Ended) -> Line {
         let Asks {
             session,
@@ -148,7 +148,7 @@ impl Traced {
         }
     }
 
-    /// Writes a line. Never waits.
+    /// Queues a line. Never waits.
     pub(super) fn write(&self, line: &Line) {
         if let Ok(mut bytes) = serde_json::to_vec(line) {
             bytes.push(b'\n');
@@ -157,7 +157,7 @@ impl Traced {
     }
 }
 
-/// The rest that follows from a failure, and its milliseconds.
+/// The kind of rest that follows from a failure, and its length in milliseconds.
 pub(super) fn rests(failure: &Failure, until: Option<SystemTime>) -> (Rests, Option<u64>) {
     let left = |until: SystemTime| until.duration_since(Now::read().wall).unwrap_or_default();
     match failure.rest {
