@@ -2,7 +2,7 @@
 //! what result.
 //!
 //! Pure: values in, values out; no clock, no lock, no socket. A [`World`] decides the outcome of an attempt:
-//! one is built from a [`Trace`], recorded by a proxy (spec §11.8), and the tests have a random one. [`play`]
+//! one is built from a [`Trace`], recorded by a proxy (spec §11.8), and the tests have a random one. [`play()`]
 //! walks its requests past the candidates as a proxy does, in the order a [`Router`] chooses by the program's
 //! own rules, in `learnt`. Nothing here opens a file or prints.
 
