@@ -183,7 +183,9 @@ impl Sources {
         let found = read.found.iter().map(Set::of);
         let keys: Vec<_> = found.chain(self.set_by("PROXY_API_KEY")).collect();
         let files = keys.iter().filter(|key| key.is_file).cloned();
-        let addresses: Vec<_> = outward.chain(files).collect();
+        // Not an address, but a file that somebody else's folder would have written.
+        let trace = self.set_by("TRACE_FILE");
+        let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
         let mut problems = misled(&keys, &addresses);
         problems.extend(self.file.problems.iter().cloned());
         let config = self.told_together(problems, read.config)?;

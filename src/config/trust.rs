@@ -77,9 +77,14 @@ pub(super) fn misled(keys: &[Set], addresses: &[Set]) -> Vec<String> {
         let key = keys.find(|key| !may_go(key.source, address.source) || from_file(key))?;
         let (name, here) = (&address.name, &address.place);
         let (key, there) = (&key.name, &key.place);
+        let says = if name == "TRACE_FILE" {
+            "which file is written"
+        } else {
+            "where a key goes"
+        };
         Some(format!(
             "{name} is set by {here} in this folder, and {key} by {there}: a folder's {here} may be \
-             anybody's and does not say where a key goes. Set both in one place or, if you trust this \
+             anybody's and does not say {says}. Set both in one place or, if you trust this \
              one, add --env-file {here}"
         ))
     });

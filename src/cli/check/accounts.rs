@@ -80,11 +80,16 @@ fn without_key(account: &Account, tested: &Tested, local: Local, now: SystemTime
             "{}: needs no key, and answers; {more}",
             who(account)
         )),
-        Tested::Refused(status) => Finding::bad(format!(
-            "{}: is asked without a key, and refuses that (HTTP {status}): give it one, see {}",
-            who(account),
-            row.sign_up
-        )),
+        Tested::Refused(status) => {
+            let where_from = match row.sign_up.as_str() {
+                "" => String::new(),
+                page => format!(", see {page}"),
+            };
+            Finding::bad(format!(
+                "{}: is asked without a key, and refuses that (HTTP {status}): give it one{where_from}",
+                who(account)
+            ))
+        }
         Tested::Unknown(status) => Finding::warn(format!(
             "{}: needs no key; its list answers HTTP {status}, so whether it takes requests is unknown; {more}",
             who(account)

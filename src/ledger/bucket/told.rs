@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Bucket, share};
-use crate::ledger::FreeDay;
 use crate::ledger::beyond::Beyond;
 use crate::ledger::time::{Moment, Until};
+use crate::ledger::{FreeDay, Unit};
 
 /// A bucket's state as reported from outside.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +160,14 @@ impl Bucket {
                 Some(used) => {
                     let missing = used.saturating_add(own).saturating_sub(limit).max(1);
                     let back_in = wait.as_secs_f64() * share(used, missing);
-                    (used, back_in.min(length.as_secs_f64()))
+                    let length = length.as_secs_f64();
+                    // The wait for a request may be for the rest of one only: none comes back faster than a
+                    // window's worth in a window.
+                    let least = match self.kind.unit {
+                        Unit::Requests => length * share(used, limit),
+                        _ => 0.0,
+                    };
+                    (used, back_in.max(least).min(length))
                 }
                 None => {
                     let returns = part(limit, wait.as_secs_f64() / length.as_secs_f64().max(1e-3));

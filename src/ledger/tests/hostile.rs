@@ -109,3 +109,40 @@ fn s10_5_a_stated_limit_that_nothing_states_again_lapses() {
     world.at = 121.0;
     assert_eq!(world.said(0, tokens(5000)), "free");
 }
+
+#[test]
+fn s10_5_a_wait_for_the_rest_of_one_request_is_no_pace() {
+    // Of ten a minute one comes back every six seconds, whenever in between the refusal came.
+    let ten = limit(
+        10,
+        Unit::Requests,
+        Per::Minute,
+        Counted::Account,
+        LimitSource::Default,
+    );
+    let mut world = World::new(&[ten]);
+    let reservation = world.reserve(0, Ask::default());
+    let refusal = Refusal {
+        unit: Unit::Requests,
+        per: Per::Minute,
+        of: Counted::Account,
+        limit: Some(10),
+        used: Some(10),
+        spent: true,
+        wait: Some(Duration::from_secs(2)),
+        resets_at: None,
+        by_header: false,
+    };
+    let now = world.now();
+    world.ledger.refused(&reservation, refusal, now);
+    world.settle(reservation, NOTHING, false);
+    let free_at = |seconds: f64, world: &mut World| {
+        world.at = seconds;
+        world.room(0) == "free"
+    };
+    assert!(!free_at(2.0, &mut world));
+    // The refused request counts too.
+    assert!(free_at(13.0, &mut world));
+    world.send(0, 1);
+    assert!(!free_at(15.0, &mut world), "the next one is not back yet");
+}

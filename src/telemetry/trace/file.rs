@@ -64,7 +64,7 @@ impl TraceFile {
             }
         }
         let file = match OpenOptions::new()
-            .write(true)
+            .append(true)
             .create_new(true)
             .open_ours(path)
         {
@@ -146,7 +146,7 @@ impl TraceFile {
             }
         }
         let file = OpenOptions::new()
-            .write(true)
+            .append(true)
             .create_new(true)
             .open_ours(&self.path)?;
         lock(&file).map_err(io::Error::other)?;

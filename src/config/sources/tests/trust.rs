@@ -63,6 +63,33 @@ fn s12_1_every_address_could_send_a_key_elsewhere() {
 }
 
 #[test]
+fn s12_1_a_folder_has_no_trace_written_beside_keys_that_are_not_its_own() {
+    let trace = "TRACE_FILE=trace.jsonl";
+    let own = format!("{BOTH}{trace}");
+    #[rustfmt::skip]
+    let rows: [(Set, &str, &str, Option<&str>); 4] = [
+        // environment   .env     the user's   who set the key
+        (&[UP, DOOR],    trace,   "",          Some("OPENROUTER_API_KEY by the environment")),
+        (&[],            trace,   BOTH,        Some("OPENROUTER_API_KEY by /home/env")),
+        (&[],            &own,    "",          None),
+        (&[UP, DOOR],    "",      trace,       None),
+    ];
+    for (environment, folder, user, expected) in rows {
+        let read = layers(&[], environment, folder, user).config();
+        let said = read.err().map(|error| error.to_string());
+        let start = "TRACE_FILE is set by .env in this folder, and ";
+        let expected = expected.map(|whose| format!("{start}{whose}"));
+        let begins = expected
+            .as_ref()
+            .is_some_and(|begin| said.as_ref().is_some_and(|said| said.starts_with(begin)));
+        assert!(
+            begins || (said.is_none() && expected.is_none()),
+            "{said:?} {expected:?}"
+        );
+    }
+}
+
+#[test]
 fn s12_1_a_client_sends_the_proxys_key_to_no_address_from_a_folder() {
     #[rustfmt::skip]
     let rows: &[(Set, Set, &str, &str, Url, &str)] = &[
