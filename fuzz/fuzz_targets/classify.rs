@@ -12,7 +12,7 @@ use free_llm_proxy::model::ModelId;
 use free_llm_proxy::provider::{Asked, Provider, Rules, built_in, key_verdict};
 use free_llm_proxy::redact::{Redactor, Secret};
 use free_llm_proxy::request::{Endpoint, Routing};
-use free_llm_proxy::verdict::{Cause, Rest, Scope};
+use free_llm_proxy::verdict::{AccountLimit, Cause, Rest, Scope};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
@@ -70,7 +70,10 @@ fn check(
     }
     match failure.rest {
         Rest::None | Rest::UntilNextList => {}
-        Rest::Doubling { .. } => assert!(failure.scope == Scope::Key || !openrouter),
+        Rest::Doubling { .. } => {
+            let doubles = [Scope::Key, Scope::Account(AccountLimit::Credit)];
+            assert!(doubles.contains(&failure.scope) || !openrouter);
+        }
         // Rests grow by the attempt and by the setting, which come after the classifying.
         Rest::Growing { .. } => unreachable!("nothing has begun"),
         Rest::For(length) | Rest::Unadvised(length) => {

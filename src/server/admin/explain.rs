@@ -25,7 +25,7 @@ use crate::server::reply::ReplyBody;
 use crate::server::state::{AccountState, RestState, State, ThroughState};
 use crate::server::{App, chat};
 use crate::surface::Surface;
-use crate::units::whole_seconds;
+use crate::units::{wait, whole_seconds};
 
 pub(super) async fn explain(
     app: &App,
@@ -236,7 +236,7 @@ fn left_out<'a>(
             bucket: id,
         } => {
             let returns = returns_in.map_or(String::new(), |left| {
-                format!("; there is room again in {} s", whole_seconds(left))
+                format!("; room again in {}", wait(whole_seconds(left)))
             });
             let quota = quota(candidate, bucket(*id));
             LeftOutView {
