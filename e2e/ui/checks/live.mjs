@@ -69,7 +69,7 @@ check('live: no model is awake, the account is out of credit', async (demo, { pa
   await demo.situation({ account: { steps: ['insufficient_credits'], then: 'ok' } });
   await demo.ask();
   await reads(page, '#sentence', /out of credit/);
-  await reads(page, '[data-tile=quota]', /Used up/);
+  await reads(page, '[data-tile=quota]', /Out of credit/);
   await page.click('#clear-account');
   await reads(page, '#sentence', /next|being answered/);
   equal(await page.locator('#clear-account').isVisible(), false, 'the button');
