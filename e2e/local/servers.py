@@ -118,8 +118,9 @@ class Proxy(Serving):
         self.log = Log(self.log_file)
 
     def models(self):
+        """The models of providers; the wishes are listed before them."""
         said = json.loads(http("GET", f"{self.address}/v1/models", key=KEY)[1])
-        return {model["id"]: model for model in said.get("data", [])}
+        return {model["id"]: model for model in said.get("data", []) if "/" in model["id"]}
 
     def ready(self):
         status, said = http("GET", f"{self.address}/ready")
