@@ -165,7 +165,11 @@ impl Bucket {
                     // window's worth in a window.
                     let least = match self.kind.unit {
                         Unit::Requests => length * share(used, limit),
-                        _ => 0.0,
+                        Unit::Tokens
+                        | Unit::TokensIn
+                        | Unit::TokensOut
+                        | Unit::Neurons
+                        | Unit::AtOnce => 0.0,
                     };
                     (used, back_in.max(least).min(length))
                 }
