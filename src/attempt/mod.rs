@@ -9,6 +9,7 @@ mod account;
 mod after;
 mod ask;
 mod asking;
+mod choice;
 mod committed;
 mod explain;
 mod fields;

@@ -2,17 +2,16 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::account::Keyrings;
+use super::choice::{With, choose};
 use super::progress::Progress;
-use super::walk::{SOONEST, Walker};
+use super::walk::Walker;
 use crate::clock::Now;
-use crate::model::Candidate;
-use crate::registry::{Chosen, Knowledge, Look, Sight, Snapshot, Turn, Wait, Waiter};
+use crate::registry::{Knowledge, Look, Sight, Snapshot, Turn, Wait, Waiter};
 use crate::request::ChatRequest;
-use crate::select::{By, Next, Out, Preference, USUAL, Wants, first_return, next, within_reach};
-use crate::telemetry::{RequestRecord, Traffic};
+use crate::select::{By, Next, Out, Preference, Wants, first_return, next, within_reach};
+use crate::telemetry::RequestRecord;
 
 impl Walker {
     /// No candidate can be asked now, or other requests come first: waits until it is the request's turn at a
@@ -127,42 +126,4 @@ impl Walker {
 fn class(size: u64) -> (u64, u32) {
     let follow = size.checked_ilog2().unwrap_or(0).saturating_sub(3);
     (size >> follow, follow)
-}
-
-/// What a choice depends on besides what is known of candidates.
-#[derive(Clone, Copy)]
-pub(super) struct With<'a> {
-    pub(super) accounts: &'a Keyrings,
-    pub(super) traffic: &'a Traffic,
-}
-
-/// A candidate with all that its claim needs.
-pub(super) fn choose(
-    list: &Snapshot,
-    wants: Wants<'_>,
-    candidate: &Arc<Candidate>,
-    known: &Knowledge,
-    now: Now,
-    with: With<'_>,
-) -> Chosen {
-    let keys = with.accounts.of(&candidate.account);
-    let key = keys.and_then(|keys| keys.choose(known, wants.out, now).cloned());
-    let usual = || usual(with.traffic, candidate);
-    let usual = known.has_rested(candidate, key.as_ref()).then(usual);
-    Chosen {
-        slot: list.slot(candidate),
-        ask: wants.ask(),
-        usual: usual.unwrap_or_default(),
-        key,
-        candidate: Arc::clone(candidate),
-    }
-}
-
-/// How long a model usually takes to begin, judging by its recent streams.
-fn usual(traffic: &Traffic, candidate: &Candidate) -> Duration {
-    let id = &candidate.offer.public_id;
-    let [hour, day] = traffic.read(|live| live.figures(id, Now::read()));
-    let shown = [hour, day].into_iter().flatten();
-    let millis = shown.filter_map(|figures| figures.ttft_p50_ms).next();
-    millis.map_or(USUAL, |millis| Duration::from_millis(millis).max(SOONEST))
 }

@@ -10,11 +10,11 @@ use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
 
 use super::account::Keyrings;
+use super::choice::{With, choose};
 use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, none_left, tried};
-use super::waiting::{With, choose};
 use super::{Answer, Keyring, Refusal, Wording};
 use crate::clock::Now;
 use crate::config::{Config, Limits, LogLevel, ModelField};
@@ -81,9 +81,6 @@ impl Times {
 
 /// Roughly how many bytes of a prompt make one token: close enough to guess how long reading it takes.
 pub(super) const BYTES_PER_TOKEN: u64 = 4;
-
-/// No model is expected to begin sooner than this, so that one slow moment proves nothing.
-pub(super) const SOONEST: Duration = Duration::from_millis(250);
 
 impl Walker {
     /// A walker over the models that `registry` knows.
