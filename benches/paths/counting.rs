@@ -6,7 +6,7 @@ use std::sync::Arc;
 use free_llm_proxy::ledger::{
     Ask, Counted, Headroom, Ledger, Limit, LimitSource, Per, Slot, Terms, Unit, Used,
 };
-use free_llm_proxy::model::{AccountId, Candidate, CanonicalKey, Capabilities, Offer, ProviderId};
+use free_llm_proxy::model::{AccountId, Candidate, Offer, ProviderId};
 
 use super::{Ready, id, now, ready};
 
@@ -41,18 +41,7 @@ fn ledger() -> (Ledger, Vec<Slot>) {
                 label: format!("account-{}", n / 50).into(),
                 provider: provider.clone(),
             };
-            let offer = Offer {
-                provider,
-                public_id: id.clone(),
-                canonical: CanonicalKey::of(id.as_str()),
-                id,
-                rank: None,
-                name: None,
-                context_length: None,
-                window_is_guessed: false,
-                max_output: None,
-                capabilities: Capabilities::default(),
-            };
+            let offer = Offer::at(provider, id);
             Candidate::new(Arc::new(offer), Arc::new(account), true)
         })
         .collect();

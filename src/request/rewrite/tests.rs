@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{CanonicalKey, Capabilities, ModelId, ProviderId};
+use crate::model::{Capabilities, ModelId, ProviderId};
 use crate::provider::find;
 use crate::request::ChatRequest;
 
@@ -7,19 +7,8 @@ mod messages;
 mod whole;
 
 fn offer(provider: &str) -> Offer {
-    let id = ModelId::try_from("m").unwrap();
-    Offer {
-        provider: ProviderId::try_from(provider).unwrap(),
-        public_id: id.clone(),
-        id,
-        canonical: CanonicalKey::of("m"),
-        rank: None,
-        name: None,
-        context_length: None,
-        window_is_guessed: false,
-        max_output: None,
-        capabilities: Capabilities::default(),
-    }
+    let provider = ProviderId::try_from(provider).unwrap();
+    Offer::at(provider, ModelId::try_from("m").unwrap())
 }
 
 fn strings(list: &[&str]) -> Vec<String> {
