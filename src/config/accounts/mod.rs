@@ -17,8 +17,8 @@ use crate::provider::{Provider, built_in};
 use crate::redact::Secret;
 
 pub(super) use choice::Choice;
-pub(super) use names::key_name;
 pub use names::next_name;
+pub(super) use names::{key_name, without_file};
 pub(super) use resolve::{Asked, Resolved, resolve};
 pub use split::pasted;
 pub use standing::{Off, Standing};
