@@ -39,10 +39,17 @@ pub struct Fields {
 const FORMS: [(&str, &[Capability]); 5] = [
     (
         "response_format",
-        &[Capability::ResponseFormat, Capability::StructuredOutputs],
+        &[
+            Capability::ResponseFormat,
+            Capability::StructuredOutputs,
+            Capability::OtherFormat,
+        ],
     ),
     ("tools", &[Capability::Tools, Capability::ToolChoice]),
-    ("tool_choice", &[Capability::ToolChoice]),
+    (
+        "tool_choice",
+        &[Capability::ToolChoice, Capability::NoCalls],
+    ),
     ("n", &[Capability::Several]),
     ("logprobs", &[Capability::Logprobs]),
 ];

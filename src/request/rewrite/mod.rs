@@ -66,16 +66,26 @@ pub(super) fn top_level(bytes: &Bytes) -> Vec<Member<'_>> {
     found
 }
 
-/// Whether a field says what would be the case without it.
-pub(super) fn is_default(name: &str, value: Raw<'_>) -> bool {
+/// Whether a field says what would be the case without it, in a request with or without tools.
+pub(super) fn is_default(name: &str, value: Raw<'_>, with_tools: bool) -> bool {
     match name {
         "n" => value.as_integer() == Some(1),
         "logprobs" => value.as_bool() == Some(false),
         "response_format" => value.get("type").and_then(Raw::as_str).as_deref() == Some("text"),
         "tools" => value.kind() == Kind::Array && value.is_empty(),
-        "tool_choice" => value.as_str().as_deref() == Some("auto"),
+        "tool_choice" => match value.as_str().as_deref() {
+            Some("auto") => true,
+            Some("none") => !with_tools,
+            Some(_) | None => false,
+        },
         _ => false,
     }
+}
+
+/// Whether a request with these members has tools.
+pub(super) fn has_tools(members: &[Member<'_>]) -> bool {
+    let mut tools = members.iter().filter(|member| member.key == "tools");
+    tools.any(|tools| !tools.value.is_null() && !is_default("tools", tools.value, false))
 }
 
 /// What happens to a field.
@@ -169,7 +179,7 @@ impl<'a> Plan<'a> {
         }
         match renamed {
             _ if refused && !is_form(name) => Fate::Lost,
-            _ if refused && is_default(name, value) => Fate::Goes,
+            _ if refused && is_default(name, value, has_tools(self.members)) => Fate::Goes,
             // Both are present: the one that already has the right name counts.
             Some(new) if self.has(new) || taken.contains(&new) => Fate::Lost,
             Some(new) => Fate::Renamed(new),
