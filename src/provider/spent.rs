@@ -26,15 +26,13 @@ impl Case<'_> {
         self.of_quota(per, self.rest(per))
     }
 
-    /// A quota that a row says is used up: without a known end it lasts until the end of the UTC
-    /// day or month.
+    /// A quota that a row says is used up: a day's or a month's lasts to its end, the UTC one if no
+    /// other is known, whatever wait is stated.
     pub(super) fn taught(&self, per: Per) -> Ruling {
-        // Where the row says that its day rolls, a stated wait says when it is back.
-        let rolls = self.limits(per).any(|limit| limit.ends.is_none());
-        let is_told = rolls && self.stated(self.quota().unit).is_some();
         let rest = match (per, self.end(per)) {
-            (Per::Day | Per::Month, End::Unknown) if !is_told => {
-                self.until(next_end(per, Ends::Utc, self.now.wall))
+            (Per::Day | Per::Month, End::At(end)) => Rest::Until(end),
+            (Per::Day | Per::Month, End::Unknown) => {
+                Rest::Until(next_end(per, Ends::Utc, self.now.wall))
             }
             _ => self.rest(per),
         };

@@ -186,6 +186,34 @@ fn s10_1_a_taught_error_counts_before_all_others() {
 }
 
 #[test]
+fn s10_1_a_taught_day_lasts_to_its_end_whatever_wait_is_stated() {
+    let day = |of, ends| vec![limit(9, Unit::Requests, Per::Day, of, ends)];
+    let (utc, pacific) = (Some(Ends::Utc), Some(Ends::Pacific));
+    #[rustfmt::skip]
+    let rows = [
+        // its limits                     its day  verdict
+        (vec![],                          None,    "candidate, at +43200s"),
+        (day(Counted::Account, None),     None,    "account day, at +43200s"),
+        (day(Counted::Account, utc),      None,    "account day, at +43200s"),
+        (day(Counted::Model, pacific),    None,    "candidate, at +68400s"),
+        (day(Counted::Account, None),     pacific, "account day, at +68400s"),
+    ];
+    for (limits, day_ends, expected) in rows {
+        let row = Provider {
+            limits,
+            day_ends,
+            errors: vec![taught(Means::DaySpent, None, None, Some("blue moon"))],
+            ..provider("my-box")
+        };
+        for wait in ["0", "20", "900", "50000", "93600"] {
+            let body = r#"{"error":{"message":"Once in a blue moon"}}"#;
+            let failure = judge(&row, 429, &[("retry-after", wait)], body);
+            assert_eq!(without_outcome(&failure), expected, "{wait}");
+        }
+    }
+}
+
+#[test]
 fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
     use Counted::{Account, Address, Model};
     use Unit::{Requests, Tokens};
