@@ -184,7 +184,7 @@ impl Sources {
         let keys: Vec<_> = found.chain(self.set_by("PROXY_API_KEY")).collect();
         let ids = read.with_id.iter().map(|(_, id)| Set::of(id));
         let files = keys.iter().cloned().chain(ids).filter(|set| set.is_file);
-        // Not an address, but a file that somebody else's folder would have written.
+        // Not an address, but a file that another person's folder would cause to be written.
         let trace = self.set_by("TRACE_FILE");
         let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
         let mut problems = misled(&keys, &addresses);

@@ -210,7 +210,10 @@ impl Keys {
         let mut place: HashMap<(String, Option<String>), usize> = HashMap::new();
         let mut once: Vec<Key> = Vec::new();
         for key in std::mem::take(&mut self.keys) {
-            let id = key.account_id.as_ref().map(|id| id.id.expose().to_owned());
+            let id = key
+                .account_id
+                .as_ref()
+                .map(|own| own.id.expose().to_owned());
             let seen = (key.key.expose().to_owned(), id);
             let Some(before) = place.get(&seen).and_then(|place| once.get_mut(*place)) else {
                 place.insert(seen, once.len());

@@ -9,7 +9,7 @@ use super::split;
 use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
 use super::{Account, Spare};
-use crate::model::{AccountId, ProviderId};
+use crate::model::{AccountId, KeyMark, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
 
@@ -267,13 +267,11 @@ impl Stand<'_> {
     }
 }
 
-/// One account for each key, or one for all keys of a label; without a key just one.
+/// One account for each key, or one for all keys of a label; without a key just one, which is another at another
+/// address.
 fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     let account = |label: &str| Account {
-        id: AccountId {
-            provider: provider.id.clone(),
-            label: label.into(),
-        },
+        id: AccountId::new(provider.id.clone(), label).with(KeyMark::of([&*provider.base_url])),
         provider: Arc::clone(provider),
         key: None,
         account_id: None,
@@ -292,7 +290,7 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
             account.spares.push(Spare {
                 odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
                 key: key.key,
-                account_id: key.account_id.map(|id| id.id),
+                account_id: key.account_id.map(|own| own.id),
                 variable: key.variable,
             });
             continue;
@@ -303,12 +301,16 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
             };
             free_label(provider.id.as_str(), accounts.len(), taken)
         });
+        let account = account(&label);
+        let with_it = key.account_id.as_ref().map(|own| own.id.expose());
+        let mark = KeyMark::of([key.key.expose()].into_iter().chain(with_it));
         accounts.push(Account {
+            id: account.id.clone().with(mark),
             odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
             key: Some(key.key),
-            account_id: key.account_id.map(|id| id.id),
+            account_id: key.account_id.map(|own| own.id),
             variable: Some(key.variable),
-            ..account(&label)
+            ..account
         });
     }
     accounts
