@@ -179,6 +179,9 @@ mod tests {
         assert_eq!(told(&outside, until_midnight), None);
         // The lag is of that day too.
         outside.key_said(said(50, 1), false, at(until_midnight));
-        assert_eq!(told(&outside, until_midnight), Some((until_midnight, "key")));
+        assert_eq!(
+            told(&outside, until_midnight),
+            Some((until_midnight, "key"))
+        );
     }
 }
