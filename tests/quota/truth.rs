@@ -87,6 +87,9 @@ impl Meter {
 
     /// What one takes for used who sees a rolling window's usage come back a little late.
     fn used_as_counted(&mut self, at: f64) -> f64 {
+        if self.limit.unit == Unit::AtOnce {
+            return self.sum;
+        }
         let late = if self.limit.ends.is_none() {
             self.seconds * LATE
         } else {
