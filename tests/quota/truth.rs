@@ -226,7 +226,7 @@ impl Truth {
         refused
     }
 
-    /// It has refused this. That was sent, so whoever counts what is sent takes it for used.
+    /// It has refused this. It was sent, so a ledger that counts what is sent takes it for used.
     pub fn has_refused(&mut self, model: usize, weight: Weight, at: f64) {
         self.each(model, |meter| {
             if meter.limit.unit != Unit::AtOnce {

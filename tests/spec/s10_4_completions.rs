@@ -47,7 +47,7 @@ async fn s10_4_a_provider_without_the_legacy_endpoint_leaves_it_to_those_who_hav
         (nowhere(501),  Step::fitting(), 200,   "",                        "a c"),
         (nowhere(404),  nowhere(404),    404,   "not_available",           "a c"),
         (nowhere(404),  broken(),        503,   "all_models_unavailable",  "a c"),
-        // What somebody says who has it counts more, whoever is asked last.
+        // The answer of a provider that has it counts more, whichever is asked last.
         (nowhere(404),  own(),           400,   "odd",                     "a c"),
         (own(),         nowhere(404),    400,   "odd",                     "a b c"),
     ];
