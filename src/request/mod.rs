@@ -346,7 +346,7 @@ impl ChatRequest {
         if offer.provider.is_openrouter() {
             return (self.body_as_it_came(&offer.id), Dropped::default());
         }
-        rewrite::rewrite(&self.bytes, offer, able, fields, refused)
+        rewrite::rewrite(&self.bytes, self.endpoint, offer, able, fields, refused)
     }
 
     /// The client's body with `model` set, and `models` and `route` removed (spec §3.1).

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
 
 use crate::rig::{Answer, Rig, abc};
-use crate::s4_5_account::{DAY, DAY_SOURCE, MINUTE, MINUTE_SOURCE, Shape, Told, once, used_up};
+use crate::s4_5_account::{
+    DAY, DAY_SOURCE, MINUTE, MINUTE_SOURCE, Shape, Told, once, used_up, with_hours_left,
+};
 use crate::scripts::{STALL, plenty};
 
 /// A client: its path, its user agent, and its request.
@@ -176,6 +178,7 @@ async fn s3_long_wait_sec_says_what_is_long() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_an_error_frame_takes_the_clients_form_too() {
+    with_hours_left(1).await;
     let late = |step: Step| {
         let Step::Status(mut status) = step else {
             panic!("it is a status")

@@ -154,6 +154,7 @@ async fn s4_5_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
     ];
     let rig = Rig::paused(abc(), &[]).await;
     for (first, second, quota) in rows {
+        with_hours_left(1).await;
         let why = format!("{first:?} {second:?}");
         rig.anew(abc().account(Plan::from([first, second]).then(PlanEnd::Ok)))
             .await;
@@ -171,6 +172,7 @@ async fn s4_5_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_the_rest_of_an_epoch_reset_holds_until_that_date() {
+    with_hours_left(2).await;
     // A new list and a step of the clock change nothing about it.
     let rig = Rig::paused(abc(), &[("MODELS_REFRESH_SEC", "600")]).await;
     let reset = Now::read().unix_seconds() + 5000;
@@ -195,15 +197,21 @@ async fn s4_5_the_rest_of_an_epoch_reset_holds_until_that_date() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_5_an_absurd_reset_is_the_end_of_the_day_at_most() {
-    let error = json!({"error": {"message": DAY, "code": 429}});
-    let step = Step::status(429, &[("X-RateLimit-Reset", "9999999999999")], error);
-    let rig = Rig::paused(account(step), &[]).await;
-    let answer = rig.chat(&Rig::hello()).await;
-    assert!(
-        is_about(retry_after(&answer), until_midnight()),
-        "{answer:?}"
-    );
+async fn s10_5_an_account_is_out_no_longer_than_the_window_that_its_refusal_names() {
+    let resets = ["9999999999999", "2592000", "93600"];
+    for (message, of_day) in [(DAY, true), (MINUTE, false)] {
+        for reset in resets {
+            let error = json!({"error": {"message": message, "code": 429}});
+            let step = Step::status(429, &[("X-RateLimit-Reset", reset)], error);
+            let rig = Rig::paused(account(step), &[]).await;
+            let seconds = if of_day { until_midnight() } else { 60 };
+            let answer = rig.chat(&Rig::hello()).await;
+            answer.is_error(503, "account_rate_limited");
+            assert!(is_about(retry_after(&answer), seconds), "{answer:?}");
+            sleep(Duration::from_secs(seconds + 1)).await;
+            assert_eq!(rig.chat(&Rig::hello()).await.status, 200, "{reset}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

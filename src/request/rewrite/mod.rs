@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::body::{REMOVED, UpstreamBody};
 use super::policy::{Fields, is_form};
-use super::{Dropped, FieldName};
+use super::{Dropped, Endpoint, FieldName};
 use crate::json::{self, Cuts, Kind, Member, Members, Patch, Raw, write};
 use crate::model::{Capabilities, Capability, Offer};
 
@@ -33,6 +33,7 @@ struct Rewrite<'a> {
 /// fields that it was found to refuse.
 pub(super) fn rewrite(
     bytes: &Bytes,
+    endpoint: Endpoint,
     offer: &Offer,
     able: Capabilities,
     fields: &Fields,
@@ -41,6 +42,7 @@ pub(super) fn rewrite(
     let members = top_level(bytes);
     let plan = Plan {
         members: &members,
+        endpoint,
         offer,
         able,
         fields,
@@ -101,6 +103,7 @@ enum Fate<'a> {
 /// What is known before anything is changed.
 struct Plan<'a> {
     members: &'a [Member<'a>],
+    endpoint: Endpoint,
     offer: &'a Offer,
     able: Capabilities,
     fields: &'a Fields,
@@ -196,7 +199,12 @@ impl<'a> Plan<'a> {
             _ => None,
         };
         let able = needed.and_then(|capability| self.able.get(capability));
-        self.fields.refuses(name)
+        let refuses = if self.endpoint.has_of_its_own(name) {
+            self.fields.removes(name)
+        } else {
+            self.fields.refuses(name)
+        };
+        refuses
             || able == Some(false)
             || self.refused.iter().any(|refused| refused.as_str() == name)
     }

@@ -128,6 +128,44 @@ fn s10_6_fields_of_the_top_level() {
 }
 
 #[test]
+fn s10_4_the_legacy_endpoint_keeps_its_own_fields_at_every_provider() {
+    let body = r#"{"model":"x","prompt":"fn main() {","suffix":"}","echo":true,"best_of":1,"max_tokens":9}"#;
+    let own = ["prompt", "suffix", "echo", "best_of", "max_tokens"];
+    for row in crate::provider::built_in() {
+        let offer = offer(row.id.as_str());
+        let bytes = Bytes::from_static(body.as_bytes());
+        let request = ChatRequest::read_for(Endpoint::Completions, bytes, 1024).unwrap();
+        let (sent, dropped) = request.body_for(&offer, offer.capabilities, &row.fields, &[]);
+        let sent: serde_json::Value = serde_json::from_str(&collected(sent)).unwrap();
+        let lost = own.iter().filter(|name| sent.get(name).is_none());
+        assert_eq!(lost.count(), 0, "{}: {sent}", row.id);
+        assert_eq!(dropped.names().count(), 0, "{}", row.id);
+        // What an answer of the offer has refused is left out there too.
+        let refused: Vec<_> = FieldName::new("suffix").into_iter().collect();
+        let (sent, dropped) = request.body_for(&offer, offer.capabilities, &row.fields, &refused);
+        let is_left_out = !row.id.is_openrouter();
+        assert_eq!(
+            dropped.names().count(),
+            usize::from(is_left_out),
+            "{}",
+            row.id
+        );
+        assert_ne!(
+            collected(sent).contains("suffix"),
+            is_left_out,
+            "{}",
+            row.id
+        );
+    }
+    // In a chat they are fields like any other.
+    let (sent, dropped) = sent("mistral", r#"{"messages":[],"model":"x","suffix":"}"}"#);
+    assert_eq!(
+        (sent.as_str(), dropped.as_str()),
+        (r#"{"messages":[],"model":"m"}"#, "suffix")
+    );
+}
+
+#[test]
 fn s10_6_what_the_list_or_an_answer_refuses_is_left_out_and_named() {
     use Capability::{Reasoning, Seed, Stop};
     let body = r#"{"model":"x","messages":[],"seed":1,"stop":["a"],"reasoning_effort":"low","reasoning":{},"service_tier":"flex"}"#;
