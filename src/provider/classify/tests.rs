@@ -237,9 +237,10 @@ fn s4_5_the_quota_is_recognised_by_the_body_alone() {
 
 #[test]
 fn s10_5_an_account_is_out_no_longer_than_the_window_that_is_named() {
+    type Headers<'h> = &'h [(&'h str, &'h str)];
     let far = "9999999999999";
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, &str)], &str); 12] = [
+    let rows: [(&str, Headers<'_>, &str); 12] = [
         // A minute ends in seconds: a reset far off is passed over for another source, else for the whole minute.
         ("free-models-per-min", &[("x-ratelimit-reset", far)],                         "account minute, 60s"),
         ("free-models-per-min", &[("x-ratelimit-reset", "93600")],                     "account minute, 60s"),
