@@ -27,7 +27,9 @@ impl Case<'_> {
                 let ends = self.ends(per).unwrap_or(Ends::Utc);
                 Rest::Until(next_end(per, ends, self.now.wall))
             }
-            _ => self.rest(per),
+            Per::Moment | Per::Second | Per::Minute | Per::Hour | Per::Week | Per::Hours(_) => {
+                self.rest(per)
+            }
         };
         self.of_quota(per, rest)
     }
