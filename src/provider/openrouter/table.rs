@@ -33,31 +33,35 @@ impl ErrorBody<'_> {
         let asked = || (usual.asked)();
         let account = |limit| Ruling::of(Scope::Account(limit), asked().unwrap_or(rate_limit));
         let key = |rest| Ruling::of(Scope::Key, rest);
-        match (status, self.named(model)) {
-            (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
-            (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
-            (429, _) => Ruling::model(asked().unwrap_or(rate_limit)),
-            (402, _) => {
+        // A cause is looked for only where it decides anything: most errors are rate limits and outages.
+        match status {
+            429 => match self.account {
+                Some(limit) => account(limit),
+                None => Ruling::model(asked().unwrap_or(rate_limit)),
+            },
+            402 => {
                 let rest = asked().unwrap_or_else(|| doubling(usual.rate_limit));
                 Ruling::of(Scope::Account(AccountLimit::Credit), rest)
             }
-            (401, _) => key(KEY_REST),
-            (400..=499, Some(Named::Request)) => Ruling::request(),
-            (408, _) => Ruling::model(generic),
-            (400 | 403 | 404, Some(Named::Gone)) => Ruling::model(Rest::UntilNextList),
-            (400 | 404, Some(Named::Lacks(capability))) => Ruling::lacks(capability),
-            (400 | 404 | 413 | 422, Some(Named::TooLong(window))) => Ruling::too_long(window),
-            (403, Some(Named::Harness)) => Ruling::model(Rest::For(HARNESS_REST)),
-            (404, Some(Named::Provider)) => Ruling::model(generic),
-            (400..=499, Some(Named::Provider)) => Ruling::model(Rest::None),
-            (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Ruling::model(Rest::None),
-            // A page from an edge in front of the upstream says nothing about the key: certain prompts
-            // are enough to trigger one.
-            (403, _) if self.error.is_none() => key(Rest::None),
-            (403, _) => key(KEY_REST),
-            (404, _) => Ruling::model(generic),
-            (400..=499, _) => Ruling::request(),
-            (503, _) => Ruling::model(asked().unwrap_or(generic)),
+            401 => key(KEY_REST),
+            400..=499 => match (status, self.named(model)) {
+                (_, Some(Named::Request)) => Ruling::request(),
+                (408, _) => Ruling::model(generic),
+                (400 | 403 | 404, Some(Named::Gone)) => Ruling::model(Rest::UntilNextList),
+                (400 | 404, Some(Named::Lacks(capability))) => Ruling::lacks(capability),
+                (400 | 404 | 413 | 422, Some(Named::TooLong(window))) => Ruling::too_long(window),
+                (403, Some(Named::Harness)) => Ruling::model(Rest::For(HARNESS_REST)),
+                (404, Some(Named::Provider)) => Ruling::model(generic),
+                (_, Some(Named::Provider)) => Ruling::model(Rest::None),
+                (400 | 403 | 404, Some(Named::OtherModelMayDo)) => Ruling::model(Rest::None),
+                // A page from an edge in front of the upstream says nothing about the key: certain prompts
+                // are enough to trigger one.
+                (403, _) if self.error.is_none() => key(Rest::None),
+                (403, _) => key(KEY_REST),
+                (404, _) => Ruling::model(generic),
+                _ => Ruling::request(),
+            },
+            503 => Ruling::model(asked().unwrap_or(generic)),
             _ => Ruling::model(generic),
         }
     }
