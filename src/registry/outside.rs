@@ -90,6 +90,11 @@ impl Outside {
         matches!(self.key, Some((Some(_), _)))
     }
 
+    /// The key is another one: what was said about the old one is not about it.
+    pub fn other_key(&mut self) {
+        (self.key, self.today) = (None, None);
+    }
+
     /// What failed until now is to be tried again.
     pub fn forget(&mut self, now: Now) {
         self.forgotten_at = Some(now.wall);
@@ -179,6 +184,9 @@ mod tests {
         assert_eq!(told(&outside, until_midnight), None);
         // The lag is of that day too.
         outside.key_said(said(50, 1), false, at(until_midnight));
-        assert_eq!(told(&outside, until_midnight), Some((until_midnight, "key")));
+        assert_eq!(
+            told(&outside, until_midnight),
+            Some((until_midnight, "key"))
+        );
     }
 }

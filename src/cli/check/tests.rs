@@ -19,8 +19,8 @@ fn s8_the_key_is_judged_in_plain_words() {
     const ACCEPTED: &str = "ok the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts";
     let refused = |status: u16, said: &str| {
         format!(
-            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env. Then \
-             restart the proxy. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
+            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env: it \
+             counts a few seconds later. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
              placeholder? Create one at https://openrouter.ai/settings/keys{said}"
         )
     };
@@ -85,7 +85,7 @@ fn s8_a_short_key_shows_its_length_only() {
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
-         one into .env. Then restart the proxy. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+         one into .env: it counts a few seconds later. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
     );
 }
 
