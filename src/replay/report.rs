@@ -96,7 +96,7 @@ fn read(trace: &Trace) -> String {
     let read = trace.read();
     let left_out = read.left_out;
     let mut out = format!(
-        "Replayed {} of {}, to {} through {}.",
+        "Replayed {} made within {}, to {} through {}.",
         count(trace.requests(), "request"),
         length(trace.lasted().as_secs()),
         count(trace.candidates(), "model"),

@@ -51,7 +51,10 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
         let cells = found.unwrap().split('|').map(str::trim);
         cells.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert!(ran.stdout.starts_with("Replayed 3 requests of "), "{ran:?}");
+    assert!(
+        ran.stdout.starts_with("Replayed 3 requests made within "),
+        "{ran:?}"
+    );
     let (recorded, rank) = (row("| as recorded"), row("| rank"));
     assert_eq!(recorded[3], "100.0", "all were answered: {ran:?}");
     assert_eq!(rank[2..10], recorded[2..10], "it was rank that chose");
@@ -68,7 +71,7 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
     assert!(
         again
             .stdout
-            .contains("Lines that are not part of a trace: 1."),
+            .contains("Lines skipped because they are not part of a trace: 1."),
         "{again:?}"
     );
 }

@@ -174,7 +174,7 @@ mod tests {
             (r#"{"account":true}"#,                  "every account"),
             (r##"{"account":"groq#2"}"##,            "account groq#2"),
             (r#"{"account":"","all":false}"#,        "account "),
-            (r#"{"account":false}"#,                 "\"account\" must be the label of an account, or true for all of them"),
+            (r#"{"account":false}"#,                 "0 of them"),
             (r#"{"account":7}"#,                     "\"account\" must be the label of an account, or true for all of them"),
             (r#"{"account":"groq","model":"a"}"#,    "2 of them"),
             (r#"{"all":true,"model":null}"#,         "all"),

@@ -67,8 +67,8 @@ fn s8_seventy_columns_are_enough() {
     let lines = table(&state, Local::hours(3), 70);
     let expected = "\
 Requests are being answered.
-free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models available,
-     ranking read 40 min ago
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models
+     available, ranking read 40 min ago
 account: 48 of 50 left today, back at 03:00 (your time)
 next: vendor/y:free, at 3.1 s: 2.0 s for its place, 1.1 s to the first
      token
@@ -178,8 +178,8 @@ fn s10_8_several_accounts_are_a_table_within_seventy_columns() {
     state["requests"][0]["attempts"][0]["account"] = "openrouter".into();
     let expected = "\
 Requests are being answered.
-free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models available,
-     ranking read 40 min ago
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models
+     available, ranking read 40 min ago
 accounts: 3 of 6 take requests
   openrouter  used up      back at 03:00 (your time);
      0 of 50 requests a day left
