@@ -118,6 +118,15 @@ pub(super) fn chosen(path: &Path) -> Found {
     }
 }
 
+/// The same file once more, for a program that runs: a pipe was read once, and opening it might never end.
+pub(super) fn chosen_again(path: &Path) -> Found {
+    match contents(path) {
+        Contents::Bytes(bytes) => text(bytes),
+        Contents::Nothing => Found::Nothing,
+        Contents::NoFile => Found::Broken("is not a file that can be read again".to_owned()),
+    }
+}
+
 /// The user's own file, below `XDG_CONFIG_HOME` or else the home directory. If either is relative
 /// it would be in the working directory, so it is ignored.
 pub(super) fn of_user(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {

@@ -47,6 +47,15 @@ impl Sources {
         flags: impl IntoIterator<Item = (&'static str, String)>,
         env_file: Option<&Path>,
     ) -> Self {
+        Self::gathered(flags, env_file, env_file::chosen)
+    }
+
+    /// The same; `chosen` reads the files that the user chose.
+    fn gathered(
+        flags: impl IntoIterator<Item = (&'static str, String)>,
+        env_file: Option<&Path>,
+        chosen: impl Fn(&Path) -> Found,
+    ) -> Self {
         let mut sources = Self {
             env_file: env_file.map(Path::to_owned),
             ..Self::default()
@@ -57,7 +66,7 @@ impl Sources {
         sources.read_environment(std::env::vars_os());
         match env_file {
             Some(path) => {
-                let mut found = env_file::chosen(path);
+                let mut found = chosen(path);
                 if found == Found::Nothing {
                     found = Found::Broken("is not there".to_owned());
                 }
@@ -70,7 +79,7 @@ impl Sources {
                 sources.read_file(Source::WorkingDir, ".env", found);
                 if let Some(path) = user_file() {
                     let name = path.display().to_string();
-                    sources.read_file(Source::UserFile, &name, env_file::chosen(&path));
+                    sources.read_file(Source::UserFile, &name, chosen(&path));
                     sources.searched.push(path);
                 }
             }
@@ -154,7 +163,8 @@ impl Sources {
             .iter()
             .find(|layer| layer.source == Source::Flag);
         let flags = top.map(|layer| layer.values.clone());
-        Self::gather(flags.unwrap_or_default(), self.env_file.as_deref())
+        let flags = flags.unwrap_or_default();
+        Self::gathered(flags, self.env_file.as_deref(), env_file::chosen_again)
     }
 
     /// The outbound proxy only.

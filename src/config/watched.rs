@@ -97,6 +97,22 @@ fn beside(named_in: Option<&Path>, path: &str) -> PathBuf {
 }
 
 impl Seen {
+    /// One file of settings with this text.
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        let contains = match text.trim() {
+            "" => Content::Blank,
+            text => Content::Text(HASH.hash_one(text)),
+        };
+        let called = ".env".to_owned();
+        let file = File {
+            called,
+            has_settings: true,
+            contains,
+        };
+        Self([(PathBuf::from(".env"), file)].into())
+    }
+
     /// What is wrong with files of settings that held some before and hold none now: an editor that empties a file
     /// before it writes it has not asked for every default.
     #[must_use]
@@ -131,5 +147,28 @@ impl Seen {
             file.map(|(path, file)| (path.clone(), file.contains))
         };
         content(self) != content(before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s12_2_a_file_that_held_settings_and_holds_none_is_emptied() {
+        #[rustfmt::skip]
+        let rows = [
+            // before   now      emptied
+            ("A=1",     "",      1),
+            ("A=1",     " \n",  1),
+            ("A=1",     "A=2",   0),
+            ("",        "",      0),
+            ("",        "A=1",   0),
+        ];
+        for (before, now, expected) in rows {
+            let emptied = Seen::of(now).emptied(&Seen::of(before));
+            assert_eq!(emptied.len(), expected, "{before:?} {now:?}");
+            assert!(emptied.iter().all(|told| told == ".env is empty now"));
+        }
     }
 }

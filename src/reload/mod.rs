@@ -117,9 +117,9 @@ impl Reload {
             Ok((config, needs_restart)) => self.is_in_force(read, config, needs_restart),
             Err(problems) => {
                 let fields = json!({"problems": problems});
+                self.reloader.note(|told| told.refused = problems);
                 let log = self.reloader.log();
                 log.emit(LogLevel::Warning, "settings_refused", &fields);
-                self.reloader.note(|told| told.refused = problems);
             }
         }
     }
@@ -156,14 +156,14 @@ impl Reload {
         let fields = json!({
             "changed": changes.changed, "shadowed": changes.shadowed, "needs_restart": needs_restart,
         });
-        let log = self.reloader.log();
-        log.emit(LogLevel::Info, "settings_reloaded", &fields);
-        announce(log, &config, Some(&self.config));
         self.reloader.note(|told| {
             told.reloaded_at = Some(Now::read().wall);
             told.needs_restart = needs_restart;
             told.refused = Vec::new();
         });
+        let log = self.reloader.log();
+        log.emit(LogLevel::Info, "settings_reloaded", &fields);
+        announce(log, &config, Some(&self.config));
         (self.sources, self.seen, self.config) = (read.sources, read.seen, config);
     }
 }

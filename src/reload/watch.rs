@@ -42,3 +42,36 @@ impl Watch {
         (self.settled, self.pending) = (seen, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s12_2_a_change_counts_when_two_looks_agree() {
+        #[rustfmt::skip]
+        let rows: [(&[&str], &str); 7] = [
+            // what each look sees, after `a`     what is read, if anything
+            (&["a", "a", "a"],                    "- - -"),
+            (&["b", "b", "b"],                    "- b -"),
+            // An editor that is still writing.
+            (&["", "b", "c", "c"],                "- - - c"),
+            (&["b", "a", "b", "b"],               "- - - b"),
+            (&["b", "b", "a", "a"],               "- b - a"),
+            (&["", "", "", "b", "b"],             "-  - - b"),
+            (&["b", "c", "b", "c", "b"],          "- - - - -"),
+        ];
+        for (looks, expected) in rows {
+            let mut watch = Watch::of(Seen::of("a"));
+            let read = looks.iter().map(|text| {
+                let seen = Seen::of(text);
+                let reads = watch.wants_reading(&seen);
+                if reads {
+                    watch.is_settled(seen);
+                }
+                if reads { *text } else { "-" }
+            });
+            assert_eq!(read.collect::<Vec<_>>().join(" "), expected, "{looks:?}");
+        }
+    }
+}

@@ -60,7 +60,7 @@ async fn s12_2_a_wrong_key_is_mended_in_the_file_and_the_next_request_is_answere
     let started = Program::new("").file(".env", &right.replace(UPSTREAM_KEY, wrong));
     let dir = std::sync::Arc::clone(&started.dir);
     let serving = started.ready().await;
-    assert_eq!(chat(&serving).await, 401);
+    assert_eq!(chat(&serving).await, 502);
     fs::write(dir.path().join(".env"), &right).unwrap();
     let told = serving.logged("settings_reloaded").await;
     assert_eq!(told["changed"], json!(["OPENROUTER_API_KEY"]), "{told}");
@@ -116,11 +116,14 @@ async fn s12_2_every_way_to_change_a_file_is_noticed() {
             fs::rename(dir.join("..new"), dir.join("..data")).unwrap();
         }, "MAX_FALLBACK_ATTEMPTS"),
         ("a file of a key",      |dir, outside| {
-            write(&dir.join("key"), PROXY_KEY);
+            let folder = dir.join(".config/free-llm-proxy");
+            fs::create_dir_all(&folder).unwrap();
+            write(&folder.join("key"), PROXY_KEY);
             let text = settings(outside, "PROXY_API_KEY_FILE=key\n");
-            write(&dir.join(".env"), &text.replace(&format!("PROXY_API_KEY={PROXY_KEY}\n"), ""));
+            write(&folder.join("env"), &text.replace(&format!("PROXY_API_KEY={PROXY_KEY}\n"), ""));
+            fs::remove_file(dir.join(".env")).unwrap();
         }, |dir, _| {
-            write(&dir.join("key"), &format!("{PROXY_KEY},another-key-for-tests"));
+            write(&dir.join(".config/free-llm-proxy/key"), &format!("{PROXY_KEY},another-key-for-tests"));
         }, "PROXY_API_KEY PROXY_API_KEY_FILE"),
         ("a file that appears",  |dir, _| fs::create_dir_all(dir.join(".config/free-llm-proxy")).unwrap(), |dir, _| {
             write(&dir.join(".config/free-llm-proxy/config.toml"), "[[errors]]\nprovider = 'groq'\nmatch = 'x'\nmeans = 'overloaded'\n");
