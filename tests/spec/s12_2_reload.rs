@@ -110,7 +110,38 @@ async fn s12_2_a_verdict_under_an_old_key_concerns_nobody() {
     assert_eq!(rig.attempts(&answer), "groq/m/one upstream_auth_error 401");
     assert_eq!(answer.status, 503);
     assert_eq!(standings(&rig).await, "groq awake, openrouter awake");
+    let state = rig.get("/admin/state").await.json();
+    let mut accounts = state["accounts"].as_array().unwrap().iter();
+    let groq = accounts.find(|account| account["label"] == "groq").unwrap();
+    let buckets = groq["buckets"].as_array().unwrap();
+    assert!(!buckets.is_empty(), "{groq}");
+    assert!(buckets.iter().all(|bucket| bucket["used"] == 0), "{groq}");
     assert_eq!(rig.chat(&body).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s12_2_other_limits_count_at_once_and_what_was_used_stays_used() {
+    let script = || {
+        let account = Account::new("groq", key_of("groq", 1));
+        let groq = ProviderScript::new().account(account);
+        abc().provider("groq", groq.entries(["m/one"]))
+    };
+    let one = [("openrouter", 1), ("groq", 1)];
+    let limit = |count: u64| {
+        format!(
+            "[providers.groq]\nlimits = [{{ requests = {count}, per = 'day', of = 'account' }}]\n"
+        )
+    };
+    let rig = Rig::paused_with_providers(script(), &one, &[PIN]).await;
+    let body = asks("groq/m/one");
+    for (count, answered) in [(1, 1), (3, 2), (2, 0)] {
+        let settings = [PIN, ("CONFIG_FILE", &*limit(count))];
+        rig.settle_providers(script(), &one, &settings).await;
+        for _ in 0..answered {
+            assert_eq!(rig.chat(&body).await.status, 200, "{count}");
+        }
+        assert_ne!(rig.chat(&body).await.status, 200, "{count}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,16 @@
 use super::*;
 
 const GROQ: &str = "GROQ_API_KEY=gsk_0123456789abcdef0123";
+/// The text of a file before and after.
+type Texts = [&'static str; 2];
+
 const OTHER: &str = "GROQ_API_KEY=gsk_fedcba98765432100123";
 
 #[test]
 fn s12_2_what_has_changed_is_named_and_what_a_higher_source_shadows() {
     const KEY: (&str, &str) = ("GROQ_API_KEY", "gsk_of-the-shell-0123456789");
     #[rustfmt::skip]
-    let rows: &[(Set, [&str; 2], [&str; 2], &[&str], &[(&str, &str)])] = &[
+    let rows: &[(Set, Texts, Texts, &[&str], Set)] = &[
         // environment                      .env before, after                   the user's before, after                changed              shadowed
         (&[],                               ["", ""],                            ["", ""],                               &[],                 &[]),
         (&[],                               ["", "MODEL_FIELD=pin"],             ["", ""],                               &["MODEL_FIELD"],    &[]),
