@@ -32,7 +32,7 @@ impl Walker {
         };
         let waiter = self.waiter(request, out.clone(), progress, (until, deadline));
         let turn = match self.registry.wait(waiter) {
-            Wait::Not(turn) => *turn,
+            Wait::Not(turn) => turn,
             Wait::TooLong(turn_in) => {
                 progress.turn_in = turn_in;
                 return None;

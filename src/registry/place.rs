@@ -19,7 +19,7 @@ use crate::clock::Now;
 )]
 pub enum Wait {
     /// It need not: there is a candidate to ask.
-    Not(Box<Turn>),
+    Not(Turn),
     /// It waits.
     In(Place),
     /// No candidate returns in its time. If the requests ahead are why: how long until its turn would come.
@@ -110,7 +110,7 @@ impl Registry {
         self.serve(&mut held, now);
         let Held { known, queue } = &mut *held;
         match queue.join(waiter, known, &list, now) {
-            Joined::Asks(granted) => Wait::Not(Box::new(self.turn(granted))),
+            Joined::Asks(granted) => Wait::Not(self.turn(granted)),
             Joined::Refused(turn_in) => Wait::TooLong(turn_in),
             Joined::Waits(entry) => {
                 self.stirred.notify_one();
