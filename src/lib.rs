@@ -39,6 +39,7 @@ pub mod select;
 pub mod server;
 mod spelling;
 pub mod sse;
+pub mod state;
 pub mod surface;
 pub mod telemetry;
 pub mod trace;

@@ -21,7 +21,7 @@ use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
-use crate::redact::{Redactor, Secret};
+use crate::redact::Redactor;
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
@@ -88,6 +88,7 @@ impl Walker {
     pub fn new(
         config: &Config,
         accounts: Vec<Keyring>,
+        salt: Salt,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -118,7 +119,7 @@ impl Walker {
             routing: config.routing,
             learning: config.learning,
             pins: Mutex::default(),
-            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
+            salt,
         }
     }
 

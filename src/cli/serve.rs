@@ -1,6 +1,7 @@
 //! `serve`: the real thing.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
@@ -50,7 +51,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
     let proxy = match Proxy::build(&config, connector, log.clone()) {
         Ok(proxy) => proxy,
-        Err(error @ BuildError::Trace { .. }) => {
+        Err(error @ (BuildError::Trace { .. } | BuildError::State { .. })) => {
             say::problem(error);
             return Exit::Settings;
         }
@@ -96,6 +97,9 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
         );
     }
     beside.spawn(proxy.refresh.run());
+    if let Some(keeper) = &proxy.keeper {
+        beside.spawn(Arc::clone(keeper).run(stop.clone()));
+    }
     let metrics_served = async {
         match metrics_listener {
             Some(listener) => {
@@ -112,6 +116,9 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     };
     let served = server::serve(listener, proxy.app.clone(), Face::Main, until(stop.clone()));
     let (drained, _) = tokio::join!(served, metrics_served);
+    if let Some(keeper) = &proxy.keeper {
+        keeper.write().await;
+    }
     if let Some(trace) = proxy.trace {
         trace.finish();
     }

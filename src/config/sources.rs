@@ -185,12 +185,16 @@ impl Sources {
         let files = keys.iter().filter(|key| key.is_file).cloned();
         // Not an address, but a file that somebody else's folder would have written.
         let trace = self.set_by("TRACE_FILE");
-        let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
+        let keeps = |state: &str| !state.trim().is_empty() && state.trim() != "memory";
+        let state = self.set_by("STATE");
+        let state = state.filter(|_| self.get("STATE").is_some_and(|state| keeps(&state)));
+        let addresses: Vec<_> = outward.chain(files).chain(trace).chain(state).collect();
         let mut problems = misled(&keys, &addresses);
         problems.extend(self.file.problems.iter().cloned());
         let config = self.told_together(problems, read.config)?;
         Ok(Config {
             warnings: [self.warnings.clone(), config.warnings].concat(),
+            state: config.state.below(std::env::home_dir()),
             ..config
         })
     }

@@ -10,10 +10,13 @@ use tokio_util::task::TaskTracker;
 use crate::account::KeyTask;
 use crate::attempt::Walker;
 use crate::clock::Now;
-use crate::config::Config;
+use crate::config::{Config, State};
+use crate::learnt::Salt;
 use crate::list::{Outlets, Providers, RefreshTask};
+use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::server::App;
+use crate::state::{self, Keeper, Noted, Opened};
 use crate::telemetry::{Log, Metrics, Recorder, Traffic, Unwritable, Writer};
 use crate::upstream::{Connector, HttpClient, InvalidUpstream};
 
@@ -23,6 +26,8 @@ pub struct Proxy {
     pub app: Arc<App>,
     /// Keeps the snapshot fresh.
     pub refresh: RefreshTask,
+    /// Keeps what outlives the process, if anything does; write once more when the last request has ended.
+    pub keeper: Option<Arc<Keeper>>,
     /// Writes the trace, if there is one; finish it when the last request has ended.
     pub trace: Option<Writer>,
 }
@@ -48,6 +53,14 @@ pub enum BuildError {
         /// What is wrong with it.
         why: Unwritable,
     },
+    /// What `STATE` names cannot be used, which shows only on opening it.
+    #[error("STATE=file:{path}: {why}", path = path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: state::Unwritable,
+    },
 }
 
 impl Proxy {
@@ -65,6 +78,14 @@ impl Proxy {
             config.providers.clone(),
             config.learning,
         ));
+        let kept = kept(config, &registry, &log, &metrics);
+        let (keeper, salt) = kept.map_err(|why| BuildError::State {
+            path: match &config.state {
+                State::File(path) => path.clone(),
+                State::Memory => PathBuf::new(),
+            },
+            why,
+        })?;
         let openrouter = asked
             .iter()
             .filter(|keys| keys.id().provider.is_openrouter() && keys.first().key.is_some());
@@ -100,14 +121,17 @@ impl Proxy {
         let walker = Walker::new(
             config,
             asked,
+            salt.unwrap_or_else(|| Salt::of(config.proxy_keys.iter().map(Secret::expose))),
             accounts::redactor(config),
             Arc::clone(&registry),
             log.clone(),
             Arc::clone(&traffic),
             TaskTracker::new(),
         );
+        let noted = keeper.as_ref().map(|keeper| Arc::clone(keeper.noted()));
         let app = App::new(
             config,
+            noted.unwrap_or_else(|| Arc::new(Noted::nowhere())),
             registry,
             Arc::new(walker),
             refresher,
@@ -118,9 +142,26 @@ impl Proxy {
         Ok(Self {
             app: Arc::new(app),
             refresh,
+            keeper,
             trace,
         })
     }
+}
+
+/// What keeps the file that `STATE` names, and the file's salt, if it names one.
+fn kept(
+    config: &Config,
+    registry: &Arc<Registry>,
+    log: &Log,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Arc<Keeper>>, Option<Salt>), state::Unwritable> {
+    let Some(opened) = Opened::of(&config.state, log)? else {
+        return Ok((None, None));
+    };
+    let salt = opened.salt();
+    let (registry, metrics) = (Arc::clone(registry), Arc::clone(metrics));
+    let keeper = Keeper::begin(opened, &config.accounts, registry, log.clone(), metrics)?;
+    Ok((Some(keeper), Some(salt)))
 }
 
 fn recorder(

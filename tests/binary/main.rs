@@ -25,5 +25,6 @@ mod setup;
 mod shown;
 mod sockets;
 mod sources;
+mod state;
 mod stopping;
 mod watching;

@@ -77,11 +77,16 @@ impl Program {
     }
 
     /// Started so that it ignores a terminal that closes, as `nohup` does.
-    pub fn ignoring_hangups(mut self) -> Self {
+    pub fn ignoring_hangups(self) -> Self {
+        self.ignoring("HUP")
+    }
+
+    /// Started so that it ignores this signal.
+    pub fn ignoring(mut self, signal: &str) -> Self {
         let program = self.command.as_std();
         let mut shell = Command::new("/bin/sh");
         shell
-            .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+            .args(["-c", &format!("trap '' {signal}; exec \"$0\" \"$@\"")])
             .arg(program.get_program())
             .args(program.get_args())
             .env_clear()
@@ -272,6 +277,19 @@ impl Serving {
             maximum: Some(limit),
         };
         prlimit(id, Resource::Nofile, limit).unwrap();
+    }
+
+    /// Limits the files that it writes to this many bytes from now on.
+    pub fn allow_bytes(&self, limit: u64) {
+        let id = self
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let limit = Rlimit {
+            current: Some(limit),
+            maximum: None,
+        };
+        prlimit(id, Resource::Fsize, limit).unwrap();
     }
 
     /// Whether it still runs.
