@@ -128,10 +128,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             });
         }
         accounts.push(Account {
-            id: Arc::new(AccountId {
-                provider,
-                label: one.account.into(),
-            }),
+            id: Arc::new(AccountId::new(provider, one.account)),
             provider: Arc::clone(row),
             key: Some(Secret::new("a-key-of-this-account")),
             others: Arc::default(),

@@ -34,7 +34,7 @@ use crate::provider::Provider;
 use crate::redact::Secret;
 
 pub use crate::redact::looks_like_key;
-pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
+pub use accounts::{Account, Off, Standing, Variable, is_odd, meant_provider, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 #[cfg(test)]
@@ -77,7 +77,7 @@ pub struct Config {
     pub request_budget: Duration,
     /// `CONNECT_TIMEOUT_SEC`, never above `upstream_timeout`.
     pub connect_timeout: Duration,
-    /// `WAIT_SEC`: within so long of its arrival a request waits for somebody to wake; `None` never waits.
+    /// `WAIT_SEC`: within so long of its arrival a request waits for a candidate to wake; `None` never waits.
     pub wait: Option<Duration>,
     /// `UPSTREAM_TIMEOUT_SEC`: until the first useful event.
     pub upstream_timeout: Duration,

@@ -264,8 +264,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
     fn door_key(&mut self) -> Option<Secret> {
         if self.given("PROXY_API_KEY").is_none() {
             return self.note(
-                "PROXY_API_KEY is not set: the running proxy's key is needed; in \
-                 ~/.config/free-llm-proxy/env it is found from every folder"
+                "PROXY_API_KEY is not set: this needs the running proxy's key; put it into \
+                 ~/.config/free-llm-proxy/env to have it in every folder"
                     .to_owned(),
             );
         }
@@ -338,7 +338,9 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
                 None => parse(setting.default_text()?).ok(),
             },
             (None, Preset::Required(hint)) => self.note(format!("{name} is required: {hint}")),
-            (Some(""), Preset::Required(hint)) => self.note(format!("{name} is empty: {hint}")),
+            (Some(""), Preset::Required(hint)) => {
+                self.note(format!("{name} is empty, but required: {hint}"))
+            }
             (
                 Some(text),
                 Preset::Required(_) | Preset::None | Preset::Text(_) | Preset::Same(_),

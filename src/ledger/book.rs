@@ -93,6 +93,8 @@ pub struct Reservation {
     pub(super) charge: Charge,
     ask: Ask,
     then: Moment,
+    /// The bucket whose provider refused the request, and reported a usage that leaves it out.
+    pub(super) left_out_of: Option<u32>,
 }
 
 impl Reservation {
@@ -280,7 +282,7 @@ impl Ledger {
             line.under_way += 1;
             charge = line.ratio.estimate(ask, line.counts_max_tokens);
         }
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |_, bucket| {
             bucket.charge(charge.of(bucket.kind.unit), then)
         });
         Reservation {
@@ -289,6 +291,7 @@ impl Ledger {
             charge,
             ask,
             then,
+            left_out_of: None,
         }
     }
 
@@ -301,17 +304,23 @@ impl Ledger {
             charge,
             ask,
             then,
+            left_out_of,
         } = reservation;
         let Some(line) = self.line_mut(slot) else {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
         let real = line.ratio.settle(ask, charge, used);
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |index, bucket| {
             let unit = bucket.kind.unit;
             let drew = bucket.since < number;
             if drew {
-                bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
+                let real = if left_out_of == Some(index) {
+                    (0, 0)
+                } else {
+                    real.by_time(charge, unit)
+                };
+                bucket.settle(charge.of(unit), real, then, at);
             }
             if succeeded {
                 bucket.succeeded(if drew { real.of(unit) } else { 0 }, at);
@@ -333,14 +342,14 @@ impl Ledger {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |_, bucket| {
             if bucket.since < number {
                 bucket.settle(charge.of(bucket.kind.unit), (0, 0), then, at);
             }
         });
     }
 
-    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(&mut Bucket)) {
+    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(u32, &mut Bucket)) {
         let line = self.lines.get(slot.index as usize);
         let line = line.filter(|line| line.generation == slot.generation);
         for index in line
@@ -348,7 +357,7 @@ impl Ledger {
             .flat_map(|line| line.buckets.iter().chain(&line.tallies))
         {
             if let Some(bucket) = self.buckets.get_mut(*index as usize) {
-                with(bucket);
+                with(*index, bucket);
             }
         }
     }

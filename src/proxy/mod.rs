@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::account::KeyTask;
+use crate::account::{KeyReads, KeyTask};
 use crate::attempt::Walker;
 use crate::clock::Now;
 use crate::config::{Config, State};
@@ -94,7 +94,7 @@ impl Proxy {
             registry: Arc::clone(&registry),
             traffic: Arc::clone(&traffic),
             log: log.clone(),
-            list_read: Arc::default(),
+            reads: KeyReads::default(),
         });
         let keys = keys.collect();
         let providers = Providers {

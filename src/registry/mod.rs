@@ -29,7 +29,7 @@ use filtered::FilteredOut;
 pub use in_line::InLine;
 pub use knowledge::Knowledge;
 pub use lasting::Lasting;
-pub use outside::{FailedRead, Outside, There, TodayView};
+pub use outside::{FailedRead, Outside, There, ToldOfDay};
 pub use place::{Place, Turn, Wait};
 use queue::Queue;
 pub use queue::{Awaited, Look, Return, Sight, Waiter};
@@ -235,8 +235,9 @@ impl Registry {
         if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
             && self.speaks_for_openrouter(account)
             && out.limit == AccountLimit::Day
+            && out.free_requests.is_some()
         {
-            self.note(|outside| outside.day_refused(out.free_requests, now));
+            self.note(|outside| outside.day_refused(now));
         }
         let rests_for = |known: &Rests| {
             let rest = known.rest_of(subject, now);
@@ -256,8 +257,8 @@ impl Registry {
         for subject in subjects {
             of_account |= subject.is_shared();
             rests.clear(subject);
+            rests.ledger.forget_lessons_of(subject, Now::read());
         }
-        rests.ledger.forget_lessons(Now::read());
         self.lets_go(rests);
         self.filtered().forget();
         if of_account {

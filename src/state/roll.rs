@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher24;
 
 use crate::config::Account;
 use crate::learnt::Salt;
-use crate::model::{AccountId, ModelId, ProviderId, Whom};
+use crate::model::{AccountId, KeyMark, ModelId, ProviderId, Whom};
 use crate::redact::Secret;
 
 /// The accounts that there are now.
@@ -22,8 +22,8 @@ pub struct Roll {
 #[derive(Clone, Debug)]
 struct One {
     id: AccountId,
-    /// Of each of its keys; of none, if it has none.
-    keys: Vec<Digest>,
+    /// Each of its keys; without any, its address.
+    keys: Vec<(KeyMark, Digest)>,
 }
 
 /// Eight bytes of a key, as sixteen hexadecimal digits. Without the salt they say nothing of the key.
@@ -50,12 +50,13 @@ pub(super) enum Who {
 }
 
 impl Digest {
-    fn of(key: Option<&Secret>, account_id: Option<&Secret>, salt: Salt) -> Option<Self> {
+    fn of(texts: [&str; 2], salt: Salt) -> Self {
         let mut hash = SipHasher24::new_with_key(&salt.bytes());
-        hash.write(key?.expose().as_bytes());
-        hash.write_u8(0);
-        hash.write(account_id.map_or("", Secret::expose).as_bytes());
-        Some(Self(format!("{:016x}", hash.finish())))
+        for text in texts {
+            hash.write(text.as_bytes());
+            hash.write_u8(0);
+        }
+        Self(format!("{:016x}", hash.finish()))
     }
 }
 
@@ -67,12 +68,15 @@ impl Roll {
             .iter()
             .map(|account| {
                 let keys = account.under_each_key();
-                let digests = keys.filter_map(|under| {
-                    Digest::of(under.key.as_ref(), under.account_id.as_ref(), salt)
+                let keys = keys.map(|under| {
+                    let key = under.key.as_ref().map(Secret::expose);
+                    let with_it = under.account_id.as_ref().map_or("", Secret::expose);
+                    let text = key.unwrap_or(&account.provider.base_url);
+                    (KeyMark::of([text]), Digest::of([text, with_it], salt))
                 });
                 One {
                     id: account.id.clone(),
-                    keys: digests.collect(),
+                    keys: keys.collect(),
                 }
             })
             .collect();
@@ -89,7 +93,7 @@ impl Roll {
             .map(|one| SavedAccount {
                 provider: one.id.provider.as_str().to_owned(),
                 label: one.id.label.to_string(),
-                keys: one.keys.clone(),
+                keys: one.keys.iter().map(|(_, digest)| digest.clone()).collect(),
             })
             .collect()
     }
@@ -102,7 +106,9 @@ impl Roll {
             Whom::Account(account) => Who::Account(place(account)?),
             Whom::Key(account, key) => {
                 let at = place(account)?;
-                Who::Key(at, self.accounts.get(at)?.keys.get(*key)?.clone())
+                let mut keys = self.accounts.get(at)?.keys.iter();
+                let (_, digest) = keys.find(|(mark, _)| mark == key)?;
+                Who::Key(at, digest.clone())
             }
             Whom::Model(provider, id) => {
                 Who::Model(provider.as_str().to_owned(), id.as_str().to_owned())
@@ -128,8 +134,8 @@ impl Roll {
                 Who::Account(place) => Whom::Account(account(place)?.id.clone()),
                 Who::Key(place, digest) => {
                     let one = account(place)?;
-                    let key = one.keys.iter().position(|key| *key == digest)?;
-                    Whom::Key(one.id.clone(), key)
+                    let (key, _) = one.keys.iter().find(|(_, known)| *known == digest)?;
+                    Whom::Key(one.id.clone(), *key)
                 }
                 Who::Model(name, model) => Whom::Model(provider(&name)?, id(&model)?),
                 Who::Candidate(place, model) => {
@@ -144,7 +150,7 @@ impl Roll {
         self.accounts.iter().find(|one| {
             *one.id.label == *saved.label
                 && one.id.provider.as_str() == saved.provider
-                && one.keys.first() == saved.keys.first()
+                && one.keys.first().map(|(_, digest)| digest) == saved.keys.first()
         })
     }
 }

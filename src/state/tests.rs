@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::config::Config;
 use crate::learnt::{Salt, Through};
 use crate::ledger::{Ask, Headroom};
-use crate::model::{AccountId, Capability, ModelId, Offer, ProviderId, Subject};
+use crate::model::{AccountId, Capability, KeyMark, ModelId, Offer, ProviderId, Subject};
 use crate::registry::{Chosen, Parts, Registry, Snapshot, Wake};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
@@ -117,7 +117,7 @@ impl World {
             let rest = Rest::For(Duration::from_secs(3600));
             self.registry.rest(&subject, because(limit), rest, now);
         }
-        let key = Subject::key(&candidate.account, 1);
+        let key = Subject::key(&candidate.account, KeyMark::of(["key-two-of-groq"]));
         let rest = Rest::For(Duration::from_secs(600));
         self.registry
             .rest(&key, because(AccountLimit::Key), rest, now);
@@ -155,7 +155,7 @@ impl World {
             let all = [
                 ("day",       matches!(room, Headroom::Out { .. })),
                 ("account",   rests(candidate.of_account())),
-                ("key",       rests(&Subject::key(&candidate.account, 1))),
+                ("key",       rests(&Subject::key(&candidate.account, KeyMark::of(["key-two-of-groq"])))),
                 ("candidate", rests(candidate.itself())),
             ];
             found.extend(all.into_iter().filter_map(|(what, is)| is.then_some(what)));

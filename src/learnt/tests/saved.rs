@@ -69,7 +69,8 @@ proptest! {
             let cost = cost(Some(&evidence), BARE, &parameters, now).total();
             prop_assert!(cost.is_finite() && cost >= 0.0, "{cost}");
             let longest = Duration::from_secs(30);
-            first_token_limit(Some(&evidence), 100, longest, &parameters, now);
+            let limit = first_token_limit(Some(&evidence), 100, longest, &parameters, now);
+            prop_assert!(limit <= longest);
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::ledger::saved::SavedUntil;
 use crate::ledger::time::Moment;
 use crate::ledger::{Ends, FreeDay, Per, Stated, Unit};
 
+/// The longest wait that an answer may advise (spec §4.3).
+const ADVISED: Duration = Duration::from_secs(26 * 3600);
+
 /// The most patterns of one bucket, and the longest: more are no limit of ours.
 const MOST_PATTERNS: usize = 64;
 const LONGEST_PATTERN: usize = 128;
@@ -99,7 +102,9 @@ impl Bucket {
         if let Some(count) = saved.count {
             self.count.restore(count, longest, at);
         }
-        self.beyond = saved.beyond.and_then(|others| others.back(longest, at));
+        // Which window an answer means that names none is an assumption: what it advises is bounded like any advice.
+        let advised = longest.max(ADVISED);
+        self.beyond = saved.beyond.and_then(|others| others.back(advised, at));
         self.told = saved.told.and_then(|told| {
             let until = told.until.back(longest, at)?;
             let SavedTold { limit, used, .. } = told;
@@ -115,12 +120,14 @@ impl Per {
     /// The longest that one of its windows lasts: days and months by the calendar differ.
     fn longest(self) -> Duration {
         const HOUR: Duration = Duration::from_secs(3600);
-        match self {
+        let by_the_calendar = match self {
             Self::Moment | Self::Second | Self::Minute | Self::Hour | Self::Hours(_) => {
-                self.length()
+                Duration::ZERO
             }
-            Self::Day | Self::Week => self.length().saturating_add(HOUR),
-            Self::Month => self.length().saturating_add(25 * HOUR),
-        }
+            Self::Day | Self::Week => HOUR,
+            Self::Month => 25 * HOUR,
+        };
+        let lasts = self.lasts().unwrap_or_default();
+        lasts.saturating_add(by_the_calendar)
     }
 }

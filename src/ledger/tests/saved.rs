@@ -170,9 +170,9 @@ impl World {
             }
             Step::Failed(which) => self.fail(which, 1),
             Step::Refused(which, refusal) => {
-                let reservation = self.reserve(which, tokens(100));
+                let mut reservation = self.reserve(which, tokens(100));
                 let now = self.now();
-                self.ledger.refused(&reservation, refusal, now);
+                self.ledger.refused(&mut reservation, refusal, now);
                 self.settle(reservation, NOTHING, false);
             }
             Step::Header(which, correction) => {
@@ -383,9 +383,9 @@ fn s12_3_what_the_first_lists_do_not_name_yet_is_kept_for_a_while() {
     };
     let mut world = World::of(&[("groq", "groq", "m"), ("ovh", "ovh", "n")], &[]);
     for which in 0..2 {
-        let reservation = world.reserve(which, tokens(100));
+        let mut reservation = world.reserve(which, tokens(100));
         let now = world.now();
-        world.ledger.refused(&reservation, stated, now);
+        world.ledger.refused(&mut reservation, stated, now);
         world.settle(reservation, super::told(300, 5), true);
     }
     let whole = told(&world);

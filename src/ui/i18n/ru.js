@@ -209,10 +209,13 @@ export default {
   'model.clear': 'Разбудить',
   'model.clear_of': 'Разбудить {model}',
   'model.cleared': '{model} снова доступна.',
+  'model.still_waits': '{model} больше не отдыхает, но ни один аккаунт сейчас не принимает для неё запросы: {accounts}.',
+  'model.waits': 'ни один аккаунт не принимает для неё запросы: {accounts}',
   'state.awake': 'доступна',
   'state.resting': 'отдыхает',
   'state.probing': 'проверяется',
   'state.gone': 'исчезла',
+  'state.waits': 'ждёт',
   'state.waking': 'вот-вот проснётся',
 
   'can.tools': 'инструменты',
