@@ -180,10 +180,18 @@ fn resolved(path: &Path) -> Result<PathBuf, Unwritable> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Unwritable::NotAFile);
         };
-        DirBuilder::new()
+        let made = DirBuilder::new()
             .recursive(true)
             .mode(FOLDER_MODE)
-            .create(folder)?;
+            .create(folder);
+        if let Err(error) = made {
+            let is_taken = error.kind() == ErrorKind::AlreadyExists;
+            return Err(if is_taken {
+                io::Error::from(rustix::io::Errno::NOTDIR).into()
+            } else {
+                error.into()
+            });
+        }
         let at = folder.canonicalize()?.join(name);
         match fs::read_link(&at) {
             Ok(target) => path = at.parent().unwrap_or(Path::new("/")).join(target),

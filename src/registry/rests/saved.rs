@@ -138,6 +138,7 @@ impl Rests {
             next_list_ms: self
                 .restored_until
                 .or_else(|| Some(self.next_list?.date(now)))
+                .or(Some(now.plus(super::NEXT_LIST).wall))
                 .map(unix_millis),
         }
     }
