@@ -186,7 +186,10 @@ impl Sources {
         let files = keys.iter().cloned().chain(ids).filter(|set| set.is_file);
         // Not an address, but a file that another person's folder would cause to be written.
         let trace = self.set_by("TRACE_FILE");
-        let keeps = |state: &str| !state.trim().is_empty() && state.trim() != "memory";
+        let keeps = |state: &str| {
+            let state = state.trim();
+            !state.is_empty() && !state.eq_ignore_ascii_case("memory")
+        };
         let state = self.set_by("STATE");
         let state = state.filter(|_| self.get("STATE").is_some_and(|state| keeps(&state)));
         let addresses: Vec<_> = outward.chain(files).chain(trace).chain(state).collect();
