@@ -1,6 +1,6 @@
 //! The walk: asks candidates one after another until one begins to answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -48,8 +48,10 @@ pub struct Walker {
     pub(super) routing: Order,
     pub(super) learning: Parameters,
     /// Its own lock, held only for a lookup or an insert.
-    pins: Mutex<Pins>,
+    pins: Arc<Mutex<Pins>>,
     pub(super) salt: Salt,
+    /// The last list of its settings, once others have come (spec §12.2).
+    last_list: OnceLock<Option<Arc<Snapshot>>>,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §4.6).
@@ -118,9 +120,41 @@ impl Walker {
             model_field: config.model_field,
             routing: config.routing,
             learning: config.learning,
-            pins: Mutex::default(),
+            pins: Arc::default(),
             salt,
+            last_list: OnceLock::new(),
         }
+    }
+
+    /// The same walker under other settings, with these accounts.
+    #[must_use]
+    pub fn under(&self, config: &Config, accounts: Vec<Keyring>, redactor: Redactor) -> Self {
+        let new = Self::new(
+            config,
+            accounts,
+            self.salt,
+            redactor,
+            Arc::clone(&self.registry),
+            self.log.clone(),
+            Arc::clone(&self.traffic),
+            self.tasks.clone(),
+        );
+        Self {
+            pins: Arc::clone(&self.pins),
+            ..new
+        }
+    }
+
+    /// Other settings are about to come, and a list of their accounts: requests that began with these keep theirs.
+    pub fn retire(&self) {
+        self.last_list.get_or_init(|| self.registry.snapshot());
+    }
+
+    /// The list that a request begins with.
+    fn list(&self) -> Option<Arc<Snapshot>> {
+        // In this order: if the list is of later settings already, these have been retired before.
+        let current = self.registry.snapshot();
+        self.last_list.get().cloned().unwrap_or(current)
     }
 
     /// Finds a candidate that answers the request; a plain answer is put into `wording`, if there is one.
@@ -135,7 +169,7 @@ impl Walker {
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
-        let mut snapshot = self.registry.snapshot();
+        let mut snapshot = self.list();
         if let Some(snapshot) = &snapshot {
             self.filter(snapshot, request, record);
             weigh(snapshot, request);
@@ -174,6 +208,13 @@ impl Walker {
             };
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
+            if self.keyring(&candidate.account).is_none() {
+                // It has waited, and this account is one of later settings.
+                drop((claim, drawn));
+                progress.take_back();
+                progress.is_out(candidate.of_account(), OutBy::Tried);
+                continue;
+            }
             let chosen = self.chosen(list, &candidate, request, &progress);
             let mut attempt = record.attempt(&candidate, chosen);
             if let (true, Some(list)) = (record.is_traced(), list) {

@@ -6,11 +6,13 @@
 mod accounts;
 mod address;
 mod aliases;
+mod changes;
 mod document;
 pub(crate) mod dotenv;
 mod env_file;
 mod error;
 mod file;
+mod hold;
 mod near;
 mod read;
 mod rows;
@@ -19,6 +21,7 @@ mod table;
 mod trust;
 mod upstream;
 mod value;
+mod watched;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -37,6 +40,7 @@ pub use crate::redact::looks_like_key;
 pub use accounts::{Account, Off, Standing, Variable, is_odd, meant_provider, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
+pub use changes::Changes;
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
@@ -48,6 +52,7 @@ pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
 pub(crate) use upstream::is_openrouters;
 pub use value::is_placeholder;
+pub use watched::Seen;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
 #[derive(Clone, Debug)]

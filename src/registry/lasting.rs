@@ -49,7 +49,7 @@ impl Registry {
     #[must_use]
     pub fn export(&self) -> (Lasting<Whom>, Now) {
         let (known, _, now) = self.copy();
-        let learnt = self.cells().save(&self.learning, now);
+        let learnt = self.cells().save(&self.settings.load().learning, now);
         let lasting = Lasting {
             rests: known.rests.save(now),
             ledger: known.ledger.save(now),
@@ -59,15 +59,19 @@ impl Registry {
     }
 
     /// Whether anything has changed since this was last asked.
-    pub fn has_changed(&self) -> bool {
+    pub fn is_unkept(&self) -> bool {
         std::mem::take(&mut self.lock().has_changed)
     }
 
     /// Takes over what an earlier process has exported at `saved_at`: the later end of each rest, and counts if nothing
     /// has been counted yet.
     pub fn merge(&self, lasting: Lasting<Whom>, saved_at: SystemTime, now: Now) {
-        self.cells()
-            .restore(lasting.learnt, saved_at, &self.learning, now);
+        self.cells().restore(
+            lasting.learnt,
+            saved_at,
+            &self.settings.load().learning,
+            now,
+        );
         self.change(|known| {
             known.rests.restore(lasting.rests, saved_at, now);
             known.ledger.restore(lasting.ledger, saved_at, now);

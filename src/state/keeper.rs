@@ -193,7 +193,7 @@ impl Keeper {
                     true
                 }
             };
-            if self.registry.has_changed() || self.noted.problem().is_some() {
+            if self.registry.is_unkept() || self.noted.problem().is_some() {
                 self.write().await;
             }
             if stops {

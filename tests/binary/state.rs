@@ -234,3 +234,34 @@ async fn s12_3_a_full_disk_keeps_the_file_from_before_and_is_told_once() {
     let left = fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(left, 1, "nothing half written");
 }
+
+#[tokio::test]
+async fn s12_3_the_file_follows_a_key_that_is_changed_while_it_runs() {
+    const OTHER: &str = "sk-or-v1-another-key-for-tests-ABCD";
+    let (outside, dir) = (limited().await, folder());
+    let settings = |key: &str| {
+        let text = format!("OPENROUTER_API_KEY={key}\nPROXY_API_KEY={PROXY_KEY}\n");
+        fs::write(dir.path().join(".env"), text).unwrap();
+    };
+    let serve = || {
+        let program = kept(&outside, &dir).without("OPENROUTER_API_KEY");
+        program.without("PROXY_API_KEY").env("STATE", "file:state")
+    };
+    let digest = || {
+        let text = fs::read_to_string(dir.path().join("state")).unwrap();
+        let (_, json) = text.split_once('\n').unwrap();
+        let json: Value = serde_json::from_str(json).unwrap();
+        json["accounts"][0]["keys"][0].as_str().unwrap().to_owned()
+    };
+    settings(UPSTREAM_KEY);
+    let serving = serve().env("HOST", "127.0.0.1").ready().await;
+    let first = digest();
+    settings(OTHER);
+    serving.logged("settings_reloaded").await;
+    stop(serving).await;
+    let second = digest();
+    assert_ne!(first, second);
+    let serving = serve().ready().await;
+    assert_eq!(digest(), second, "by the same salt");
+    stop(serving).await;
+}

@@ -18,8 +18,8 @@ use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId, ProviderId};
 use crate::registry::Standing;
 use crate::select::Awake;
-use crate::server::App;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
+use crate::server::{App, Told};
 use crate::state::Noted;
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
@@ -48,6 +48,15 @@ pub(super) struct StateView<'a> {
     series: Charts,
     providers_off: Vec<ProviderOff>,
     state: KeptView<'a>,
+    settings: SettingsView,
+}
+
+/// What became of changes to the settings (spec §12.2).
+#[derive(Serialize)]
+struct SettingsView {
+    reloaded_at: Option<String>,
+    needs_restart: Vec<String>,
+    refused: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -160,6 +169,17 @@ impl<'a> StateView<'a> {
             series,
             providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
             state: KeptView::of(&app.kept),
+            settings: SettingsView::of(app.reloads.told()),
+        }
+    }
+}
+
+impl SettingsView {
+    fn of(told: Told) -> Self {
+        Self {
+            reloaded_at: told.reloaded_at.map(rfc3339),
+            needs_restart: told.needs_restart,
+            refused: told.refused,
         }
     }
 }
