@@ -22,7 +22,7 @@ use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
-use crate::redact::{Redactor, Secret};
+use crate::redact::Redactor;
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
@@ -91,6 +91,7 @@ impl Walker {
     pub fn new(
         config: &Config,
         accounts: Vec<Keyring>,
+        salt: Salt,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -121,7 +122,7 @@ impl Walker {
             routing: config.routing,
             learning: config.learning,
             pins: Arc::default(),
-            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
+            salt,
             last_list: OnceLock::new(),
         }
     }
@@ -132,6 +133,7 @@ impl Walker {
         let new = Self::new(
             config,
             accounts,
+            self.salt,
             redactor,
             Arc::clone(&self.registry),
             self.log.clone(),

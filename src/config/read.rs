@@ -12,7 +12,7 @@ use super::aliases::aliases;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
-    routing, seconds, seconds_or_zero,
+    routing, seconds, seconds_or_zero, state,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
 use crate::model::ModelOrder;
@@ -191,6 +191,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let metrics_addr = self.get("METRICS_ADDR", address::listener);
         let metrics_auth = self.get("METRICS_AUTH", boolean);
         let trace_file = self.get("TRACE_FILE", |path| Ok(path.into()));
+        let state = self.get("STATE", state);
         let limits = self.limits();
         let outbound_proxy = self.outbound_proxy();
         let main = host.zip(port).map(SocketAddr::from);
@@ -242,6 +243,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             metrics_addr,
             metrics_auth: metrics_auth?,
             trace_file,
+            state: state?,
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,

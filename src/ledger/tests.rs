@@ -5,6 +5,7 @@ mod corrections;
 mod hostile;
 mod limits;
 mod openrouter;
+mod saved;
 mod turn;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 mod account;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -19,6 +20,7 @@ use crate::registry::Standing;
 use crate::select::Awake;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
 use crate::server::{App, Told};
+use crate::state::Noted;
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
 
@@ -45,6 +47,7 @@ pub(super) struct StateView<'a> {
     requests: Vec<Arc<Finished>>,
     series: Charts,
     providers_off: Vec<ProviderOff>,
+    state: KeptView<'a>,
     settings: SettingsView,
 }
 
@@ -60,6 +63,15 @@ struct SettingsView {
 struct LastAnswer {
     model: ModelId,
     at: String,
+}
+
+/// What outlives the process.
+#[derive(Serialize)]
+struct KeptView<'a> {
+    kind: &'static str,
+    path: Option<&'a Path>,
+    written_at: Option<String>,
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -120,7 +132,7 @@ pub(super) struct BecauseView<'a> {
 
 impl<'a> StateView<'a> {
     /// `next`: [those](State::next) who would be asked next.
-    pub(super) fn of(app: &App, state: &'a State, next: &'a [Awake]) -> Self {
+    pub(super) fn of(app: &'a App, state: &'a State, next: &'a [Awake]) -> Self {
         let now = state.now;
         let started = app.traffic.started();
         let condition = state.condition(app);
@@ -156,6 +168,7 @@ impl<'a> StateView<'a> {
             requests,
             series,
             providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
+            state: KeptView::of(&app.kept),
             settings: SettingsView::of(app.reloads.told()),
         }
     }
@@ -178,6 +191,17 @@ fn uptime(started: Now, now: Now) -> u64 {
         .duration_since(started.wall)
         .unwrap_or(steady)
         .as_secs()
+}
+
+impl<'a> KeptView<'a> {
+    fn of(kept: &'a Noted) -> Self {
+        Self {
+            kind: kept.kind(),
+            path: kept.path.as_deref(),
+            written_at: kept.written_at().map(rfc3339),
+            problem: kept.problem(),
+        }
+    }
 }
 
 impl ListView {
