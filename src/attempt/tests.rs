@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{Account, Answer, Keyring, Opened, Refusal, Walker};
+use super::{Account, Answer, Keyring, Opened, Refusal, Walker, Who};
 use crate::clock::Now;
-use crate::config::{Config, LogLevel};
-use crate::ledger::Limit;
+use crate::config::{Clients, Config, LogLevel};
+use crate::ledger::{Ask, Limit};
 use crate::model::{AccountId, ModelId, Offer, ProviderId};
 use crate::provider::{Provider, find};
 use crate::redact::{Redactor, Secret};
@@ -43,6 +43,7 @@ type Asked = Arc<Mutex<Vec<String>>>;
 struct House {
     walker: Walker,
     registry: Arc<Registry>,
+    clients: Clients,
     asked: Asked,
 }
 
@@ -168,6 +169,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
     House {
         walker,
         registry,
+        clients: config.clients,
         asked,
     }
 }
@@ -176,17 +178,25 @@ impl House {
     /// How the walk of one request ends.
     async fn walk(&self, body: &'static [u8]) -> Result<Answer, Refusal> {
         let request = ChatRequest::read(Bytes::from_static(body), 128).unwrap();
+        let client = Arc::clone(self.clients.iter().next().unwrap());
         let traffic = Arc::new(Traffic::new(Now::read()));
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(Metrics::new(false).unwrap());
         let mut record = RequestRecord::new(
             Log::memory(LogLevel::Error).0,
             metrics,
             traffic,
             "r",
             Surface::Chat,
+            client.name.clone(),
             0,
         );
-        self.walker.walk(&request, None, None, &mut record).await
+        let admitted = self.registry.admit(&client.name, Ask::default()).unwrap();
+        let who = Who {
+            client,
+            session: None,
+            admitted,
+        };
+        self.walker.walk(&request, who, None, &mut record).await
     }
 
     /// What happens to one request: which accounts were asked, and what was told.

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
@@ -15,9 +14,9 @@ use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, none_left, tried};
-use super::{Answer, Keyring, Refusal, Wording};
+use super::{Answer, Keyring, Refusal, Who, Wording};
 use crate::clock::Now;
-use crate::config::{Config, Limits, LogLevel, ModelField};
+use crate::config::{Client, Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
@@ -118,7 +117,7 @@ impl Walker {
             routing: config.routing,
             learning: config.learning,
             pins: Mutex::default(),
-            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
+            salt: Salt::of(config.clients.keys().map(Secret::expose)),
         }
     }
 
@@ -130,7 +129,7 @@ impl Walker {
     pub async fn walk(
         &self,
         request: &ChatRequest,
-        session: Option<SessionKey>,
+        who: Who,
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
@@ -140,7 +139,12 @@ impl Walker {
             weigh(snapshot, request);
         }
         let mut deadline = None;
-        let mut progress = self.begins(session);
+        let Who {
+            client,
+            session,
+            mut admitted,
+        } = who;
+        let mut progress = self.begins(client, session);
         if session.is_some() {
             record.of_session();
         }
@@ -160,6 +164,7 @@ impl Walker {
                     return Err(Refusal::none_capable(missing));
                 }
                 (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
+                (Next::None(Why::NotAllowed), _) => return Err(Refusal::NotAllowed),
                 (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
                 (Next::None(Why::NoneCapable { .. }), _) => break,
                 // Even a candidate that is free is left to the requests already waiting, if they come first.
@@ -174,6 +179,7 @@ impl Walker {
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
             let chosen = self.chosen(list, &candidate, request, &progress);
+            admitted.asks();
             let mut attempt = record.attempt(&candidate, chosen);
             if let (true, Some(list)) = (record.is_traced(), list) {
                 attempt.stands(self.stands(list, &candidate, request));
@@ -221,6 +227,7 @@ impl Walker {
                         self.pins().set(session, &candidate, Now::read());
                     }
                     let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
+                    let drawn = drawn.answers(admitted);
                     let opened = opened.with_drawn(drawn).teaching(learning, tokens);
                     let attempt = Some(attempt);
                     return Ok(Answer { opened, attempt });
@@ -245,6 +252,7 @@ impl Walker {
                     drop(learning);
                     drop(claim);
                     drawn.refund();
+                    admitted.was_not_reached();
                     progress.take_back();
                     let took = Now::steady().saturating_duration_since(attempt.begun());
                     attempt.was_none();
@@ -294,9 +302,10 @@ impl Walker {
         })
     }
 
-    /// What a walk of this session begins with.
-    pub(super) fn begins(&self, session: Option<SessionKey>) -> Progress {
+    /// What a walk for this client and session begins with.
+    pub(super) fn begins(&self, client: Arc<Client>, session: Option<SessionKey>) -> Progress {
         let mut progress = Progress::default();
+        progress.client = Some(client);
         progress.session = session;
         progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         progress
@@ -374,14 +383,11 @@ impl Walker {
         (next, claim)
     }
 
-    /// The caller behind these headers, which identifies the request's session.
+    /// The caller behind these headers, which identifies the request's session. A client's sessions are its own,
+    /// whichever of its keys it presents.
     #[must_use]
-    pub fn caller(&self, headers: &HeaderMap) -> Caller {
-        let client = headers
-            .get(AUTHORIZATION)
-            .or_else(|| headers.get("x-api-key"))
-            .map(HeaderValue::as_bytes);
-        Caller::of(headers, client.unwrap_or_default(), self.salt)
+    pub fn caller(&self, client: &Client, headers: &HeaderMap) -> Caller {
+        Caller::of(headers, client.name.as_str().as_bytes(), self.salt)
     }
 
     /// Whether a request's session matters. It does where this request, or by default any other, is ordered by
@@ -415,6 +421,7 @@ impl Walker {
             preference: Preference::new(self.model_field, &request.asked),
             out: &progress.out,
             above_context: progress.above_context,
+            client: progress.client.as_deref(),
             by: By::new(
                 self.routing,
                 request.asked.wish(),

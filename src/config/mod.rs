@@ -6,6 +6,7 @@
 mod accounts;
 mod address;
 mod aliases;
+mod clients;
 mod document;
 pub(crate) mod dotenv;
 mod env_file;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
+use ipnet::IpNet;
 
 use crate::learnt::{Order, Parameters};
 use crate::model::ModelOrder;
@@ -37,6 +39,7 @@ pub use crate::redact::looks_like_key;
 pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
+pub use clients::{Client, Clients};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
@@ -61,8 +64,8 @@ pub struct Config {
     pub model_order: ModelOrder,
     /// The first key for OpenRouter; empty if OpenRouter is not on.
     pub upstream_key: Secret,
-    /// `PROXY_API_KEY`: each of these gives access. Never empty.
-    pub proxy_keys: Vec<Secret>,
+    /// `PROXY_API_KEY`, and the clients of `CONFIG_FILE`: each of their keys gives access. Never empty.
+    pub clients: Clients,
     /// `MODELS_LIST_URL`.
     pub models_list_url: Uri,
     /// `MODELS_REFRESH_SEC`.
@@ -125,6 +128,10 @@ pub struct Config {
     pub trace_file: Option<PathBuf>,
     /// `CORS_ALLOW_ORIGINS`.
     pub cors_allow_origins: AllowOrigins,
+    /// `FAIR_SHARE`: no client takes more than its share of an account's day from others.
+    pub fair_share: bool,
+    /// `TRUSTED_PROXIES`: what their `X-Forwarded-For` says of a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The byte, depth and time limits on input from outside.
     pub limits: Limits,
     /// The proxy through which the upstream and the list are reached.
@@ -137,11 +144,17 @@ pub struct Config {
 pub const SAFE_KEY: usize = 16;
 
 impl Config {
+    /// Whether clients' names stand in the metrics: not where anyone may read them.
+    #[must_use]
+    pub fn shows_clients(&self) -> bool {
+        self.metrics_auth || self.metrics_addr.is_some()
+    }
+
     /// The length of the shortest key if others than this machine can try it, and it is too short
     /// for that (spec §13).
     #[must_use]
     pub fn short_key(&self) -> Option<usize> {
-        let shortest = self.proxy_keys.iter().map(Secret::len).min()?;
+        let shortest = self.clients.keys().map(Secret::len).min()?;
         let is_open = !self.host.to_canonical().is_loopback();
         (is_open && shortest < SAFE_KEY).then_some(shortest)
     }
@@ -152,7 +165,7 @@ impl Config {
 pub struct Door {
     /// `http://127.0.0.1:8080`: no slash at its end, and no `/v1`.
     pub base: String,
-    /// The first of `PROXY_API_KEY`.
+    /// The first of `PROXY_API_KEY`, or a client's of `CONFIG_FILE`.
     pub key: Secret,
     /// The context window of the models, in tokens: a request and its answer.
     pub window: u64,

@@ -58,13 +58,16 @@ impl Proxy {
     pub fn build(config: &Config, connector: Connector, log: Log) -> Result<Self, BuildError> {
         let client = HttpClient::new(connector)?;
         let asked = accounts::asked(config, &client)?;
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(Metrics::new(config.shows_clients())?);
         let (recorder, trace) = recorder(config, &log, &metrics)?;
         let traffic = Arc::new(Traffic::new(Now::read()).recorded_by(recorder));
         let registry = Arc::new(Registry::with_limits_of(
             config.providers.clone(),
             config.learning,
         ));
+        let limits = config.clients.iter();
+        let limits = limits.map(|client| (&client.name, &client.limits[..]));
+        registry.set_clients(limits, config.fair_share);
         let openrouter = asked
             .iter()
             .filter(|keys| keys.id().provider.is_openrouter() && keys.first().key.is_some());

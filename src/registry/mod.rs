@@ -4,6 +4,7 @@
 //! Everything known about health goes through [`Registry`], so that replicas could one day share it. No I/O
 //! here, and no decision: `select` decides.
 
+mod admitted;
 mod claim;
 mod drawn;
 mod filtered;
@@ -17,11 +18,13 @@ mod snapshot;
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
 
+pub use admitted::Admitted;
 pub use claim::{Chosen, Claim};
 pub use drawn::Drawn;
 use filtered::FilteredOut;
@@ -36,8 +39,8 @@ pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
 use crate::learnt::{Cells, Parameters};
-use crate::ledger::{FreeDay, Reservation};
-use crate::model::{AccountId, Capability, Offer, ProviderId, Subject, Whom};
+use crate::ledger::{AllowanceView, Allowances, Ask, FreeDay, Limit, Over, Reservation};
+use crate::model::{AccountId, Capability, ClientName, Offer, ProviderId, Subject, Whom};
 use crate::provider::{KeySaid, Provider};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
@@ -56,6 +59,10 @@ pub struct Registry {
     learning: Parameters,
     /// Its own lock; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
+    /// What clients may still ask; its own lock, which a request takes twice, and never with another.
+    allowances: Mutex<Allowances>,
+    /// Whether clients share days fairly; otherwise nobody needs to know who asks.
+    fair_share: AtomicBool,
     /// Its own lock: no request depends on it.
     outside: Mutex<Outside>,
     /// Notified whenever a probe ends, or a request that counts against a limit on requests at once, or anything
@@ -96,6 +103,8 @@ impl Default for Registry {
             cells: Mutex::default(),
             learning: Parameters::default(),
             filtered: Mutex::default(),
+            allowances: Mutex::default(),
+            fair_share: AtomicBool::new(false),
             outside: Mutex::default(),
             changes,
             stirred: Notify::new(),
@@ -209,6 +218,42 @@ impl Registry {
             (Claim::new(Arc::clone(self), candidate, key, probe), drawn)
         });
         (said, claim)
+    }
+
+    /// Sets what clients may ask, and whether they share days fairly (spec §13). What they have used is kept.
+    pub fn set_clients<'a>(
+        &self,
+        limits: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>,
+        fair_share: bool,
+    ) {
+        self.allowances().set(limits);
+        self.lock().ledger.set_fair(fair_share);
+        self.fair_share.store(fair_share, Ordering::Relaxed);
+    }
+
+    /// A client asks, and this is charged to its limits.
+    ///
+    /// # Errors
+    ///
+    /// The limit that leaves no room for it.
+    pub fn admit(self: &Arc<Self>, client: &ClientName, ask: Ask) -> Result<Admitted, Over> {
+        if self.fair_share.load(Ordering::Relaxed) {
+            self.lock().ledger.client_asks(client, Now::read());
+        }
+        let debit = self.allowances().admit(client, ask, Now::read())?;
+        Ok(Admitted::new(Arc::clone(self), debit))
+    }
+
+    /// A client's limits, and what is used of them.
+    #[must_use]
+    pub fn allowance(&self, client: &ClientName, now: Now) -> Vec<AllowanceView> {
+        self.allowances().of(client, now)
+    }
+
+    fn allowances(&self) -> MutexGuard<'_, Allowances> {
+        // Each change is complete in itself.
+        let allowances = self.allowances.lock();
+        allowances.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notified of every change that people may want to see at once.

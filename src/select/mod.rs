@@ -21,6 +21,7 @@ use std::time::Duration;
 
 pub use by::By;
 pub use explain::{Awake, LeftOut, awake, left_out};
+pub use headroom::{ask, is_beyond_share};
 pub use price::costs;
 pub use quote::Quote;
 pub use turn::{USUAL, first_return, within_reach};
@@ -68,6 +69,8 @@ pub enum Why {
     },
     /// `MODEL_FIELD=pin`, and the named model is not in the snapshot: 404.
     NotListed,
+    /// No listed model is one that the client may ask: 403.
+    NotAllowed,
     /// No list has been read yet: 503.
     NoSnapshot,
 }
@@ -116,7 +119,7 @@ pub fn next_quoted<'s>(
     };
     // Candidates whose account is out are looked at only if no other is found, for when they return.
     for is_shut in [false, true] {
-        let mut order = wants.preference.placed(snapshot, wants.needs);
+        let mut order = wants.placed(snapshot);
         let mut reached = 0;
         loop {
             // A candidate whose quoted price is no better than the best is skipped without a look.
@@ -159,6 +162,7 @@ pub fn next_quoted<'s>(
         }
     }
     match (is_listed, is_able) {
+        (false, _) if wants.is_barred() => return Next::None(Why::NotAllowed),
         (false, _) => return Next::None(Why::NotListed),
         (true, false) => {
             let missing = missing(snapshot, wants, known);
@@ -167,7 +171,7 @@ pub fn next_quoted<'s>(
         (true, true) => {}
     }
     if !fits && let Some(largest) = largest(snapshot, wants, known) {
-        let candidates = wants.preference.placed(snapshot, wants.needs);
+        let candidates = wants.placed(snapshot);
         for placed in candidates.filter(|placed| placed.candidate.offer.is(largest)) {
             if round.is_decided(placed, wants.by) {
                 break;
@@ -346,7 +350,7 @@ pub fn filtered_out<'s>(
 /// For a prompt too long for all: the best of the largest models, as the prompt's tokens are only a guess.
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> Option<&'s Offer> {
     let able = || {
-        let listed = wants.preference.of(snapshot, wants.needs);
+        let listed = wants.candidates(snapshot);
         listed.filter(|candidate| wants.are_met(candidate, known))
     };
     let largest = able().filter_map(|c| known.window(c)).max();
@@ -358,7 +362,7 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> O
 
 fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge) -> Vec<Capability> {
     let has = |need: &Capability| {
-        let mut listed = wants.preference.of(snapshot, wants.needs);
+        let mut listed = wants.candidates(snapshot);
         listed.any(|candidate| {
             let able = known.abilities(candidate);
             able.allows_at(&candidate.offer.provider, *need)

@@ -29,7 +29,7 @@ impl Quote {
         let mut prices = Vec::with_capacity(64);
         let mut best: Option<(Option<Tier>, f64)> = None;
         let mut able: Option<(&Arc<Offer>, bool)> = None;
-        for placed in wants.preference.placed(snapshot, wants.needs) {
+        for placed in wants.placed(snapshot) {
             let Placed {
                 candidate,
                 tier,

@@ -118,6 +118,7 @@ fn in_words(next: &Next<'_>) -> String {
         Next::None(Why::Exhausted) => "exhausted".to_owned(),
         Next::None(Why::NoneCapable { missing }) => format!("none capable: {missing:?}"),
         Next::None(Why::NotListed) => "not listed".to_owned(),
+        Next::None(Why::NotAllowed) => "not allowed".to_owned(),
         Next::None(Why::NoSnapshot) => "no snapshot".to_owned(),
     }
 }
@@ -177,6 +178,7 @@ fn wants(needs: &Needs) -> Wants<'_> {
         preference: Preference::None,
         out: &[],
         above_context: None,
+        client: None,
         by: By::Rank,
     }
 }
@@ -235,7 +237,7 @@ proptest! {
                 prop_assert_eq!(chosen(Some(&snapshot), wants(&needs), &known, now), right.join(" "));
             }
             Next::None(Why::Resting { .. } | Why::NoneCapable { .. }) => prop_assert!(right.is_empty()),
-            Next::Wait { .. } | Next::None(Why::NotListed | Why::NoSnapshot | Why::Exhausted) => prop_assert!(false),
+            Next::Wait { .. } | Next::None(Why::NotListed | Why::NotAllowed | Why::NoSnapshot | Why::Exhausted) => prop_assert!(false),
         }
     }
 }

@@ -13,7 +13,7 @@ use prometheus::{
     Registry as Collectors, TextEncoder,
 };
 
-use crate::model::{ModelId, Offer};
+use crate::model::{ClientName, ModelId, Offer};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
@@ -29,6 +29,7 @@ type Filtered = (Arc<[Arc<Offer>]>, Vec<IntCounter>);
 #[derive(Debug)]
 pub struct Metrics {
     collectors: Collectors,
+    by_client: bool,
     requests: IntCounterVec,
     surfaces: IntCounterVec,
     sent_as: IntCounterVec,
@@ -69,18 +70,23 @@ pub struct Gauges {
 }
 
 impl Metrics {
-    /// All metrics at zero.
+    /// All metrics at zero; `by_client` if requests are counted for each client by name, which is for those who may
+    /// see the names.
     ///
     /// # Errors
     /// If a name is duplicate or malformed, which is a bug.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new(by_client: bool) -> Result<Self, prometheus::Error> {
         let collectors = Collectors::new();
         let requests = IntCounterVec::new(
             Opts::new(
                 "freellm_requests_total",
                 "Chat requests with a valid key, by the status they ended with.",
             ),
-            &["status"],
+            if by_client {
+                &["status", "client"]
+            } else {
+                &["status"]
+            },
         )?;
         let surfaces = IntCounterVec::new(
             Opts::new(
@@ -192,6 +198,7 @@ impl Metrics {
         }
         Ok(Self {
             collectors,
+            by_client,
             requests,
             surfaces,
             sent_as,
@@ -210,8 +217,14 @@ impl Metrics {
     }
 
     /// A chat request has ended.
-    pub fn request(&self, surface: Surface, status: &str, seconds: f64) {
-        self.requests.with_label_values(&[status]).inc();
+    pub fn request(&self, surface: Surface, client: &ClientName, status: &str, seconds: f64) {
+        let labels = [status, client.as_str()];
+        let labels = if self.by_client {
+            &labels[..]
+        } else {
+            &labels[..1]
+        };
+        self.requests.with_label_values(labels).inc();
         self.surfaces
             .with_label_values(&[surface.as_str(), status])
             .inc();
@@ -384,14 +397,19 @@ mod tests {
 
     #[test]
     fn s7_metrics_are_spelt_as_in_the_contract() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(false).unwrap();
         let (a, b) = (
             Offer::at_openrouter(ModelId::try_from("a/b:free").unwrap()),
             Offer::at_openrouter(ModelId::try_from("gone").unwrap()),
         );
-        metrics.request(Surface::Chat, "200", 0.2);
-        metrics.request(Surface::Chat, "200/mid_error", 70.0);
-        metrics.request(Surface::Chat, "499", 0.01);
+        metrics.request(Surface::Chat, &ClientName::unnamed(1), "200", 0.2);
+        metrics.request(
+            Surface::Chat,
+            &ClientName::unnamed(1),
+            "200/mid_error",
+            70.0,
+        );
+        metrics.request(Surface::Chat, &ClientName::unnamed(1), "499", 0.01);
         metrics.sent_as(503, 402);
         metrics.first_event(0.7);
         metrics.unauthorized("invalid_api_key");

@@ -88,7 +88,7 @@ proptest! {
             Some(name) if pinned => Preference::Only(name),
             Some(name) => Preference::First(name),
         };
-        let wants = Wants { needs: &needs, preference, out: &tried, above_context, by: By::Rank };
+        let wants = Wants { needs: &needs, preference, out: &tried, above_context, by: By::Rank, client: None };
         let out: Vec<_> = left_out(&snapshot, wants, &known, now).into_iter().map(|(candidate, _)| candidate).collect();
         let awake: Vec<_> = awake(&snapshot, wants, &known, now).into_iter().map(|one| one.candidate).collect();
         let asked: Vec<_> = awake.iter().map(|candidate| candidate.offer.public_id.as_str()).collect();

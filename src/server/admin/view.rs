@@ -1,6 +1,7 @@
 //! The JSON of `/admin/state`.
 
 mod account;
+mod client;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,6 +9,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 pub(super) use account::{AccountView, accounts};
+use client::{ClientView, clients};
 
 use super::awake::{AwakeView, WaitingView};
 use super::providers_off::{ProviderOff, providers_off};
@@ -40,6 +42,7 @@ pub(super) struct StateView<'a> {
     open_streams: i64,
     list: Option<ListView>,
     accounts: Vec<AccountView<'a>>,
+    clients: Vec<ClientView<'a>>,
     models: Vec<ModelView<'a>>,
     #[serde(serialize_with = "each")]
     requests: Vec<Arc<Finished>>,
@@ -109,7 +112,7 @@ pub(super) struct BecauseView<'a> {
 
 impl<'a> StateView<'a> {
     /// `next`: [those](State::next) who would be asked next.
-    pub(super) fn of(app: &App, state: &'a State, next: &'a [Awake]) -> Self {
+    pub(super) fn of(app: &'a App, state: &'a State, next: &'a [Awake]) -> Self {
         let now = state.now;
         let started = app.traffic.started();
         let condition = state.condition(app);
@@ -138,6 +141,7 @@ impl<'a> StateView<'a> {
             open_streams: app.metrics.streams_open(),
             list: state.list.as_ref().map(|list| ListView::of(list, now)),
             accounts: accounts(app, state),
+            clients: clients(app, now),
             models: models
                 .iter()
                 .map(|model| ModelView::of(&app.traffic, model, now))

@@ -174,7 +174,7 @@ mod tests {
             ],
             ..Gauges::default()
         };
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(false).unwrap();
         let text = metrics.render(gauges);
         #[rustfmt::skip]
         let expected = [

@@ -25,6 +25,7 @@ export default {
   'login.open': 'Open',
   'login.none': 'Without the key there is nothing to see.',
   'login.wrong': 'This is not the key of the proxy. It is the one in PROXY_API_KEY, not that of OpenRouter.',
+  'login.not_admin': 'This key may use the proxy, but not see this page: its client has no admin = true in CONFIG_FILE.',
 
   banner: 'State',
   'banner.connecting': 'Asking the proxy…',
@@ -136,6 +137,10 @@ export default {
   'account.clear': 'Ask again now',
   'account.clear_of': 'Ask {account} again now',
   'account.cleared': '{account} is asked again.',
+  clients: 'Clients',
+  'client.admin': 'admin',
+  'client.models': 'May ask:',
+  'client.no_limits': 'No limits of its own.',
   'training.no': 'does not train on prompts',
   'training.may': 'may train on prompts',
   'training.unknown': 'unknown whether it trains on prompts',

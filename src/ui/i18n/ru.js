@@ -25,6 +25,7 @@ export default {
   'login.open': 'Открыть',
   'login.none': 'Без ключа смотреть не на что.',
   'login.wrong': 'Это не ключ прокси. Нужен ключ из PROXY_API_KEY, а не ключ OpenRouter.',
+  'login.not_admin': 'С этим ключом можно пользоваться прокси, но не этой страницей: у клиента нет admin = true в CONFIG_FILE.',
 
   banner: 'Состояние',
   'banner.connecting': 'Спрашиваем прокси…',
@@ -136,6 +137,10 @@ export default {
   'account.clear': 'Попробовать сейчас',
   'account.clear_of': 'Попробовать {account} сейчас',
   'account.cleared': '{account} снова в работе.',
+  clients: 'Клиенты',
+  'client.admin': 'администратор',
+  'client.models': 'Доступны:',
+  'client.no_limits': 'Своих лимитов нет.',
   'training.no': 'не учится на запросах',
   'training.may': 'может учиться на запросах',
   'training.unknown': 'неизвестно, учится ли на запросах',
