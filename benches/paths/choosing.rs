@@ -133,6 +133,7 @@ fn wants<'a>(request: &'a ChatRequest, by: By<'a>) -> Wants<'a> {
         out: &[],
         above_context: None,
         by,
+        client: None,
     }
 }
 
@@ -170,12 +171,7 @@ fn five_hundred(now: Now) -> (Snapshot, Knowledge) {
         std::iter::repeat_n(Place { tier, place }, names.len())
     });
     let accounts = rows.iter().flat_map(|row| {
-        (1..=5).map(|n| {
-            Arc::new(AccountId {
-                provider: row.id.clone(),
-                label: format!("{}#{n}", row.id).into(),
-            })
-        })
+        (1..=5).map(|n| Arc::new(AccountId::new(row.id.clone(), &format!("{}#{n}", row.id))))
     });
     let snapshot = Snapshot::new(parts(offers, places.collect(), accounts.collect()));
     let mut known = Knowledge::default();

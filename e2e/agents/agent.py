@@ -15,7 +15,7 @@ NODE = WORK / "node" / "node_modules" / ".bin"
 
 
 class Agent:
-    """What all agents have; each is a class in `agents.py`."""
+    """What all agents have; each is a class in `programs.py`."""
 
     name = ""
     package = ""

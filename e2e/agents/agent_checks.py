@@ -3,7 +3,7 @@
 from rig import SLOW_FAILURE, Rig, Serving, check, equal, eventually, limited, outcomes
 
 from .agent import DONE, LAST_WORD
-from .agents import Aider, ClaudeCode, Codex, CodexPatch, Opencode, QwenCode
+from .programs import Aider, ClaudeCode, Codex, CodexPatch, Opencode, QwenCode
 from .transcript import failover, repeated, rounds, through_the_day
 
 PROMPT = "Create the file greeting.txt, read it back, then say done."

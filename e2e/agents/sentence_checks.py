@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from rig import KEY, WORK, check, eventually
 
 from .agent_checks import ABLE, QUICK
-from .agents import Aider, Opencode, QwenCode
+from .programs import Aider, Opencode, QwenCode
 
 PROMPT = "Say done."
 LIMIT_SEC = 10

@@ -128,10 +128,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             });
         }
         accounts.push(Account {
-            id: Arc::new(AccountId {
-                provider,
-                label: one.account.into(),
-            }),
+            id: Arc::new(AccountId::new(provider, one.account)),
             provider: Arc::clone(row),
             key: Some(Secret::new("a-key-of-this-account")),
             others: Arc::default(),
@@ -180,7 +177,7 @@ impl House {
         let request = ChatRequest::read(Bytes::from_static(body), 128).unwrap();
         let client = Arc::clone(self.clients.iter().next().unwrap());
         let traffic = Arc::new(Traffic::new(Now::read()));
-        let metrics = Arc::new(Metrics::new(false).unwrap());
+        let metrics = Arc::new(Metrics::new().unwrap());
         let mut record = RequestRecord::new(
             Log::memory(LogLevel::Error).0,
             metrics,

@@ -62,11 +62,10 @@ pub async fn run(sources: &Sources) -> Exit {
     let address = listener
         .local_addr()
         .map_or((config.host, config.port).into(), reachable);
-    introduce(address, &simulated);
     let script = Script::demo(&KEYS, GROQ, GEMINI);
     let mut beside = JoinSet::new();
     beside.spawn(async move { Simulator::new(script).serve(simulator).await });
-    serve::on(listener, config).await
+    serve::on(listener, config, || introduce(address, &simulated)).await
 }
 
 /// The settings of the demo, which override the user's.

@@ -73,7 +73,7 @@ where
     };
     match get(&list, shown).await {
         Ok((200..=299, _)) => Tested::Untested,
-        // Nobody is let in without a key.
+        // It lets no one in without a key.
         Ok((status @ (401 | 403), _)) if is_open => Tested::Refused(status),
         // The host answers; whether the key is good, only a chat request would tell.
         Ok((300..=499, _)) if !is_open => Tested::Untested,

@@ -22,7 +22,7 @@ pub async fn run(config: Config) -> Exit {
         Ok(listener) => listener,
         Err(ending) => return ending,
     };
-    on(listener, config).await
+    on(listener, config, || ()).await
 }
 
 /// Listens, or says why not. `setting` is what to change in that case.
@@ -35,8 +35,8 @@ pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
     })
 }
 
-/// Serves on an existing listener.
-pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
+/// Serves on an existing listener; `greet` once nothing can keep it from that.
+pub(super) async fn on(listener: TcpListener, mut config: Config, greet: impl FnOnce()) -> Exit {
     let most = connections_with(allow_many_sockets());
     config.limits.max_connections = config.limits.max_connections.min(most);
     let metrics_listener = match config.metrics_addr {
@@ -68,6 +68,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
         }
     };
     log_panics(log.clone());
+    greet();
     for warning in &config.warnings {
         let warning = json!({"warning": warning});
         log.emit(LogLevel::Warning, "settings_warning", &warning);

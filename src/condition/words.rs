@@ -301,7 +301,7 @@ fn all_rest(list: Listed, now: Now) -> String {
 fn accounts_out(list: Listed, now: Now) -> String {
     let why = list
         .why
-        .in_words()
+        .accounts_first()
         .map_or(String::new(), |why| format!(": {why}"));
     let first = list.first_back.map_or(String::new(), |at| {
         format!("; the first returns {}", back(at, now))

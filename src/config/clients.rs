@@ -235,8 +235,7 @@ fn warnings(clients: &Clients) -> Vec<String> {
     }
     if !clients.all.iter().any(|client| client.admin) {
         warnings.push(
-            "no client has admin = true: nobody can see the page or use /admin/*, and neither can `status`, \
-             `explain` and `key add`"
+            "no client has admin = true: nobody can see the page or use /admin/*, nor can `status` and `explain`"
                 .to_owned(),
         );
     }

@@ -36,7 +36,7 @@ use crate::provider::Provider;
 use crate::redact::Secret;
 
 pub use crate::redact::looks_like_key;
-pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
+pub use accounts::{Account, Off, Standing, Variable, is_odd, meant_provider, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 pub use clients::{Client, Clients};
@@ -80,7 +80,7 @@ pub struct Config {
     pub request_budget: Duration,
     /// `CONNECT_TIMEOUT_SEC`, never above `upstream_timeout`.
     pub connect_timeout: Duration,
-    /// `WAIT_SEC`: within so long of its arrival a request waits for somebody to wake; `None` never waits.
+    /// `WAIT_SEC`: within so long of its arrival a request waits for a candidate to wake; `None` never waits.
     pub wait: Option<Duration>,
     /// `UPSTREAM_TIMEOUT_SEC`: until the first useful event.
     pub upstream_timeout: Duration,
@@ -144,12 +144,6 @@ pub struct Config {
 pub const SAFE_KEY: usize = 16;
 
 impl Config {
-    /// Whether clients' names stand in the metrics: not where anyone may read them.
-    #[must_use]
-    pub fn shows_clients(&self) -> bool {
-        self.metrics_auth || self.metrics_addr.is_some()
-    }
-
     /// The length of the shortest key if others than this machine can try it, and it is too short
     /// for that (spec §13).
     #[must_use]

@@ -332,7 +332,9 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
                 None => parse(setting.default_text()?).ok(),
             },
             (None, Preset::Required(hint)) => self.note(format!("{name} is required: {hint}")),
-            (Some(""), Preset::Required(hint)) => self.note(format!("{name} is empty: {hint}")),
+            (Some(""), Preset::Required(hint)) => {
+                self.note(format!("{name} is empty, but required: {hint}"))
+            }
             (
                 Some(text),
                 Preset::Required(_) | Preset::None | Preset::Text(_) | Preset::Same(_),

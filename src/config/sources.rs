@@ -183,7 +183,7 @@ impl Sources {
         let found = read.found.iter().map(Set::of);
         let keys: Vec<_> = found.chain(self.set_by("PROXY_API_KEY")).collect();
         let files = keys.iter().filter(|key| key.is_file).cloned();
-        // Not an address, but a file that somebody else's folder would have written.
+        // Not an address, but a file that another person's folder would cause to be written.
         let trace = self.set_by("TRACE_FILE");
         let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
         let mut problems = misled(&keys, &addresses);

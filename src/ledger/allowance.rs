@@ -97,6 +97,12 @@ impl Allowances {
         }
     }
 
+    /// Whether no client has limits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
     /// Charges a request that a client sends; `None` if it has no limits.
     ///
     /// # Errors

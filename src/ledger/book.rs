@@ -96,6 +96,8 @@ pub struct Reservation {
     then: Moment,
     /// Whose share it counts in, where days are fair.
     client: Option<ClientName>,
+    /// The bucket whose provider refused the request, and reported a usage that leaves it out.
+    pub(super) left_out_of: Option<u32>,
 }
 
 impl Reservation {
@@ -270,7 +272,7 @@ impl Ledger {
             line.under_way += 1;
             charge = line.ratio.estimate(ask, line.counts_max_tokens);
         }
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |_, bucket| {
             bucket.charge(charge.of(bucket.kind.unit), then)
         });
         Reservation {
@@ -280,6 +282,7 @@ impl Ledger {
             ask,
             then,
             client: None,
+            left_out_of: None,
         }
     }
 
@@ -295,7 +298,7 @@ impl Ledger {
         reservation.client = client.filter(|_| self.fair.is_some());
         if let Some(client) = &reservation.client {
             let (charge, then) = (reservation.charge, reservation.then);
-            self.each_bucket(slot, |bucket| {
+            self.each_bucket(slot, |_, bucket| {
                 bucket.share(client, charge.of(bucket.kind.unit), then);
             });
         }
@@ -312,20 +315,28 @@ impl Ledger {
             ask,
             then,
             client,
+            left_out_of,
         } = reservation;
         let Some(line) = self.line_mut(slot) else {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
         let real = line.ratio.settle(ask, charge, used);
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |index, bucket| {
             let unit = bucket.kind.unit;
             let drew = bucket.since < number;
             if drew {
-                bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
+                let used = if left_out_of == Some(index) {
+                    (0, 0)
+                } else {
+                    real.by_time(charge, unit)
+                };
+                let charged = charge.of(unit);
+                bucket.settle(charged, used, then, at);
+                let used = used.0.saturating_add(used.1);
                 bucket
                     .shares
-                    .correct(client.as_ref(), (charge.of(unit), real.of(unit)), then, at);
+                    .correct(client.as_ref(), (charged, used), then, at);
             }
             if succeeded {
                 bucket.succeeded(if drew { real.of(unit) } else { 0 }, at);
@@ -348,7 +359,7 @@ impl Ledger {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |_, bucket| {
             if bucket.since < number {
                 let charged = charge.of(bucket.kind.unit);
                 bucket.settle(charged, (0, 0), then, at);
@@ -359,7 +370,7 @@ impl Ledger {
         });
     }
 
-    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(&mut Bucket)) {
+    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(u32, &mut Bucket)) {
         let line = self.lines.get(slot.index as usize);
         let line = line.filter(|line| line.generation == slot.generation);
         for index in line
@@ -367,7 +378,7 @@ impl Ledger {
             .flat_map(|line| line.buckets.iter().chain(&line.tallies))
         {
             if let Some(bucket) = self.buckets.get_mut(*index as usize) {
-                with(bucket);
+                with(*index, bucket);
             }
         }
     }

@@ -26,6 +26,16 @@ pub(super) enum Whose {
     Address(ProviderId),
 }
 
+impl Whose {
+    /// The provider at which it is drawn.
+    pub(super) fn provider(&self) -> &ProviderId {
+        match self {
+            Self::Account(account) | Self::Model(account, _) => &account.provider,
+            Self::Address(provider) => provider,
+        }
+    }
+}
+
 /// What it counts, and within which window; one holder has one bucket of each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kind {

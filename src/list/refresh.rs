@@ -23,7 +23,7 @@ use super::provider_list::ProviderList;
 use super::ranking::Ranking;
 use super::read::{ListReader, RefreshError};
 use super::when::{next_read, own_period, pass};
-use crate::account::KeyTask;
+use crate::account::{KeyReads, KeyTask};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
 use crate::ledger::Unit;
@@ -86,11 +86,13 @@ pub struct Providers {
 pub struct Refresher {
     /// Unbounded, but no longer than the number of connections waiting for an answer.
     ask: mpsc::UnboundedSender<oneshot::Sender<Answer>>,
+    /// What is left of the accounts' quotas is read after the list.
+    keys: Arc<[KeyReads]>,
 }
 
 impl Refresher {
     /// Reads the list now; on success every rest is forgotten. Where the ranking cannot be read, those at
-    /// providers whose own list can.
+    /// providers whose own list can. Returns once what is left of the accounts' quotas has been read too.
     ///
     /// # Errors
     /// In words, when no list could be read; the snapshot and the rests are then kept.
@@ -98,7 +100,11 @@ impl Refresher {
         let gone = || "the proxy is shutting down".to_owned();
         let (reply, answer) = oneshot::channel();
         self.ask.send(reply).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let answer = answer.await.map_err(|_| gone())?;
+        if answer.is_ok() {
+            join_all(self.keys.iter().map(KeyReads::landed)).await;
+        }
+        answer
     }
 }
 
@@ -148,6 +154,7 @@ impl RefreshTask {
         let secrets = config.accounts.iter().flat_map(|account| account.secrets());
         let secrets: Arc<[_]> = secrets.cloned().collect();
         let max_bytes = config.limits.max_catalogue_bytes;
+        let reads = keys.iter().map(|key| key.reads.clone()).collect();
         let task = Self {
             keys,
             each: EachList::new(client.clone(), max_bytes, Arc::clone(&secrets)),
@@ -170,7 +177,7 @@ impl RefreshTask {
             late: FuturesUnordered::new(),
             under_way: HashSet::new(),
         };
-        (task, Refresher { ask })
+        (task, Refresher { ask, keys: reads })
     }
 
     /// Reads the list now and periodically. Ends when all handles are gone, or when dropped.
@@ -196,9 +203,6 @@ impl RefreshTask {
             failures = if is_ranked { 0 } else { failures + 1 };
             if is_ranked || why != Why::Retry {
                 due = now.plus(self.period);
-                for key in &self.keys {
-                    key.list_read.notify_one();
-                }
             }
             let wait = next_read(failures, self.ranking.is_some(), self.period);
             let next_read = now.plus(wait).steady;
@@ -252,8 +256,18 @@ impl RefreshTask {
         }
     }
 
-    /// Whether the ranking was read, and the answer for those who asked.
+    /// Whether the ranking was read, and the answer for those who asked; by then the key endpoints are being read.
     async fn read_and_publish(&mut self, why: Why) -> (bool, Answer) {
+        let (is_ranked, answer) = self.read_lists_and_publish(why).await;
+        if is_ranked || why != Why::Retry {
+            for key in &self.keys {
+                key.reads.want();
+            }
+        }
+        (is_ranked, answer)
+    }
+
+    async fn read_lists_and_publish(&mut self, why: Why) -> (bool, Answer) {
         let (ranking, news) = self.read_all(why).await;
         let failed = ranking.as_ref().err().map(RefreshError::told);
         self.registry.note(|outside| outside.ranking = failed);

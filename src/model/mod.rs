@@ -23,7 +23,7 @@ pub use named::{Named, resolve};
 pub use offer::{Candidate, CanonicalKey, Offer};
 pub use order::{Lifted, ModelOrder};
 pub use pattern::fits;
-pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
+pub use provider_id::{AccountId, InvalidProviderId, KeyMark, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
 pub use tier::{Place, Tier};
 pub use window::window_of_auto;

@@ -173,7 +173,7 @@ impl Rules {
         let usual = Usual {
             rate_limit: self.rate_limit_cooldown,
             generic: self.generic_error_cooldown,
-            asked: || asked(headers, read.error, now),
+            asked: |of| asked(headers, read.error, of, now),
         };
         let ruling = taught.unwrap_or_else(|| read.ruling(whom.model, status, &usual));
         let free_requests = read.free_requests(headers, now);

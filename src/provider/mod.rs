@@ -2,6 +2,7 @@
 //! alone, what its key endpoint says. Pure.
 
 mod address;
+mod bound;
 mod case;
 mod classify;
 pub mod file;

@@ -9,6 +9,7 @@ mod table;
 
 use http::HeaderMap;
 
+use super::bound::Bound;
 use super::retry_after::told_reset;
 use super::ruling::date;
 use super::said::ErrorSaid;
@@ -16,6 +17,7 @@ use super::size::{self, TooLong};
 use crate::answer::without_mark;
 use crate::clock::Now;
 use crate::json::{self, Kind, Raw};
+use crate::ledger::{Ends, Per, Stated};
 use crate::model::{Capability, ModelId};
 use crate::verdict::FreeRequests;
 
@@ -51,6 +53,23 @@ pub(super) enum Named {
     Provider,
     /// The model or the route to it refuses; another may not.
     OtherModelMayDo,
+}
+
+impl Named {
+    /// What bounds a stated wait: the window of the quota that is used up.
+    fn bound(self) -> Option<Bound> {
+        match self {
+            Self::FreeMinute => Some(Bound::of(Per::Minute, None)),
+            Self::FreeDay => Some(Bound::of(Per::Day, Some(Ends::Utc))),
+            Self::Request
+            | Self::Gone
+            | Self::Lacks(_)
+            | Self::TooLong(_)
+            | Self::Harness
+            | Self::Provider
+            | Self::OtherModelMayDo => None,
+        }
+    }
 }
 
 impl<'a> ErrorBody<'a> {
@@ -208,7 +227,7 @@ impl<'a> ErrorBody<'a> {
     /// The account's free requests, if the limit headers give them: those of the answer, or their
     /// copy in the body.
     pub(super) fn free_requests(&self, headers: &HeaderMap, now: Now) -> Option<FreeRequests> {
-        self.account()?;
+        let of = self.account()?.bound();
         let number = |name: &str| -> Option<u64> {
             let copied = || {
                 let copies = self.metadata?.get("headers")?;
@@ -226,9 +245,9 @@ impl<'a> ErrorBody<'a> {
                 .or_else(copied)
         };
         Some(FreeRequests {
-            limit: number("x-ratelimit-limit")?,
+            limit: number("x-ratelimit-limit").filter(|limit| Stated::is_plausible(*limit))?,
             remaining: number("x-ratelimit-remaining").unwrap_or(0),
-            resets_at: told_reset(headers, self.error, now).and_then(|rest| date(rest, now)),
+            resets_at: told_reset(headers, self.error, of, now).and_then(|rest| date(rest, now)),
         })
     }
 

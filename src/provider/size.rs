@@ -102,8 +102,8 @@ fn begins(message: &str, pattern: &str) -> Option<TooLong> {
     })
 }
 
-/// The whole number at the beginning of a text, with or without commas, and what is behind it. One that
-/// is too large to be read is none, but stands there.
+/// The whole number at the beginning of a text, with or without commas, and what is behind it. `None`
+/// in place of one that is too large.
 fn number(text: &str) -> Option<(Option<u64>, &str)> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',';
     let behind = text.trim_start_matches(is_part);

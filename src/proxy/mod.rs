@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::account::KeyTask;
+use crate::account::{KeyReads, KeyTask};
 use crate::attempt::Walker;
 use crate::clock::Now;
 use crate::config::Config;
@@ -58,7 +58,7 @@ impl Proxy {
     pub fn build(config: &Config, connector: Connector, log: Log) -> Result<Self, BuildError> {
         let client = HttpClient::new(connector)?;
         let asked = accounts::asked(config, &client)?;
-        let metrics = Arc::new(Metrics::new(config.shows_clients())?);
+        let metrics = Arc::new(Metrics::new()?);
         let (recorder, trace) = recorder(config, &log, &metrics)?;
         let traffic = Arc::new(Traffic::new(Now::read()).recorded_by(recorder));
         let registry = Arc::new(Registry::with_limits_of(
@@ -76,7 +76,7 @@ impl Proxy {
             registry: Arc::clone(&registry),
             traffic: Arc::clone(&traffic),
             log: log.clone(),
-            list_read: Arc::default(),
+            reads: KeyReads::default(),
         });
         let keys = keys.collect();
         let providers = Providers {

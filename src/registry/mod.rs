@@ -30,7 +30,7 @@ pub use drawn::Drawn;
 use filtered::FilteredOut;
 pub use in_line::InLine;
 pub use knowledge::Knowledge;
-pub use outside::{FailedRead, Outside, There, TodayView};
+pub use outside::{FailedRead, Outside, There, ToldOfDay};
 pub use place::{Place, Turn, Wait};
 use queue::Queue;
 pub use queue::{Awaited, Look, Return, Sight, Waiter};
@@ -59,8 +59,10 @@ pub struct Registry {
     learning: Parameters,
     /// Its own lock; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
-    /// What clients may still ask; its own lock, which a request takes twice, and never with another.
+    /// What clients may still ask; its own lock, which is never taken with another, and not at all without limits.
     allowances: Mutex<Allowances>,
+    /// Whether any client has limits.
+    has_limits: AtomicBool,
     /// Whether clients share days fairly; otherwise nobody needs to know who asks.
     fair_share: AtomicBool,
     /// Its own lock: no request depends on it.
@@ -104,6 +106,7 @@ impl Default for Registry {
             learning: Parameters::default(),
             filtered: Mutex::default(),
             allowances: Mutex::default(),
+            has_limits: AtomicBool::new(false),
             fair_share: AtomicBool::new(false),
             outside: Mutex::default(),
             changes,
@@ -226,7 +229,11 @@ impl Registry {
         limits: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>,
         fair_share: bool,
     ) {
-        self.allowances().set(limits);
+        let mut allowances = self.allowances();
+        allowances.set(limits);
+        self.has_limits
+            .store(!allowances.is_empty(), Ordering::Relaxed);
+        drop(allowances);
         self.lock().ledger.set_fair(fair_share);
         self.fair_share.store(fair_share, Ordering::Relaxed);
     }
@@ -240,7 +247,10 @@ impl Registry {
         if self.fair_share.load(Ordering::Relaxed) {
             self.lock().ledger.client_asks(client, Now::read());
         }
-        let debit = self.allowances().admit(client, ask, Now::read())?;
+        let debit = match self.has_limits.load(Ordering::Relaxed) {
+            true => self.allowances().admit(client, ask, Now::read())?,
+            false => None,
+        };
         Ok(Admitted::new(Arc::clone(self), debit))
     }
 
@@ -274,8 +284,9 @@ impl Registry {
         if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
             && self.speaks_for_openrouter(account)
             && out.limit == AccountLimit::Day
+            && out.free_requests.is_some()
         {
-            self.note(|outside| outside.day_refused(out.free_requests, now));
+            self.note(|outside| outside.day_refused(now));
         }
         let rests_for = |known: &Rests| {
             let rest = known.rest_of(subject, now);
@@ -295,8 +306,8 @@ impl Registry {
         for subject in subjects {
             of_account |= subject.is_shared();
             rests.clear(subject);
+            rests.ledger.forget_lessons_of(subject, Now::read());
         }
-        rests.ledger.forget_lessons(Now::read());
         self.lets_go(rests);
         self.filtered().forget();
         if of_account {

@@ -19,7 +19,7 @@ pub enum Wait {
     /// It waits.
     In(Place),
     /// No candidate returns in its time. If the requests ahead are why: how long until its turn would come.
-    Vain(Option<Duration>),
+    TooLong(Option<Duration>),
 }
 
 /// What a request that has waited asks.
@@ -98,7 +98,7 @@ impl Registry {
     /// A request that finds no candidate awake would wait for its turn.
     pub fn wait(self: &Arc<Self>, waiter: Waiter) -> Wait {
         let Some(list) = self.snapshot() else {
-            return Wait::Vain(None);
+            return Wait::TooLong(None);
         };
         let (kind, until, budget) = (waiter.kind, waiter.until, waiter.budget);
         let mut held = self.lock();
@@ -107,7 +107,7 @@ impl Registry {
         let Held { known, queue } = &mut *held;
         match queue.join(waiter, known, &list, now) {
             Joined::Asks(granted) => Wait::Not(self.turn(granted)),
-            Joined::Refused(turn_in) => Wait::Vain(turn_in),
+            Joined::Refused(turn_in) => Wait::TooLong(turn_in),
             Joined::Waits(entry) => {
                 self.stirred.notify_one();
                 self.changes.send_replace(());

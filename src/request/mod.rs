@@ -141,6 +141,14 @@ pub enum InvalidRequest {
         /// Where that name is understood.
         path: &'static str,
     },
+    /// Not exactly one of several fields.
+    #[error("the body must have exactly one of {of}, and has {found}")]
+    NotOne {
+        /// The fields, as the sentence names them.
+        of: &'static str,
+        /// How many of them it has.
+        found: usize,
+    },
     /// A field has the wrong type.
     #[error("\"{field}\" must be {expected}")]
     WrongType {
@@ -176,6 +184,7 @@ impl InvalidRequest {
             | Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
+            | Self::NotOne { .. }
             | Self::DuplicateUnknown
             | Self::TooManyFields => None,
         }

@@ -10,9 +10,9 @@ use std::time::{Instant, SystemTime};
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::ModelField;
+use crate::config::{Client, ModelField};
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::model::{AccountId, ModelId, ProviderId, Subject, Wish};
+use crate::model::{AccountId, ClientName, ModelId, ProviderId, Subject, Wish};
 use crate::registry::{Parts, Standing};
 use crate::request::Asked;
 use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
@@ -299,8 +299,49 @@ fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
     }
 }
 
+/// A client that may ask only these.
+fn may_ask(models: impl IntoIterator<Item = String>) -> Client {
+    Client {
+        name: ClientName::unnamed(1),
+        limits: Vec::new(),
+        models: models.into_iter().collect(),
+        admin: false,
+    }
+}
+
 #[test]
-fn s2_4_the_fallback_router_stands_last() {
+fn s13_models_that_a_client_may_not_ask_are_no_candidates_for_it() {
+    let (now, snapshot) = (now(), snapshot());
+    #[rustfmt::skip]
+    let rows: &[(&[&str], Preference<'_>, &[Capability], &[(&str, u64)], &str)] = &[
+        // may ask      the request names          needs     resting       expected
+        (&[],           Preference::None,          &[],      &[],          "a b c d"),
+        (&["b", "d"],   Preference::None,          &[],      &[],          "b d"),
+        (&["*"],        Preference::None,          &[],      &[],          "a b c d"),
+        (&["d"],        Preference::None,          &[Tools], &[],          "none capable: [Tools]"),
+        (&["b"],        Preference::None,          &[],      &[("b", 30)], "all cooling, 30s"),
+        (&["b"],        Preference::First("a"),    &[],      &[],          "b"),
+        (&["b"],        Preference::First("b"),    &[],      &[],          "b"),
+        (&["b"],        Preference::Only("a"),     &[],      &[],          "not listed"),
+        (&["x"],        Preference::Only("a"),     &[],      &[],          "not listed"),
+        (&["x"],        Preference::None,          &[],      &[],          "not allowed"),
+        (&["x"],        Preference::First("a"),    &[],      &[],          "not allowed"),
+    ];
+    for (models, preference, needs, rests, expected) in rows {
+        let client = may_ask(models.iter().map(|model| (*model).to_owned()));
+        let needs: Needs = needs.iter().copied().collect();
+        let wants = Wants {
+            preference: *preference,
+            client: Some(&client),
+            ..wants(&needs)
+        };
+        let asked = chosen(Some(&snapshot), wants, &resting(rests, now), now);
+        assert_eq!(asked, *expected, "{models:?} {preference:?}");
+    }
+}
+
+#[test]
+fn s2_4_the_fallback_router_comes_last() {
     let now = now();
     let snapshot = Snapshot::new(Parts {
         fallback: Some(model("router", i64::MAX, &[Tools])),

@@ -29,7 +29,6 @@ type Filtered = (Arc<[Arc<Offer>]>, Vec<IntCounter>);
 #[derive(Debug)]
 pub struct Metrics {
     collectors: Collectors,
-    by_client: bool,
     requests: IntCounterVec,
     surfaces: IntCounterVec,
     sent_as: IntCounterVec,
@@ -70,24 +69,13 @@ pub struct Gauges {
 }
 
 impl Metrics {
-    /// All metrics at zero; `by_client` if requests are counted for each client by name, which is for those who may
-    /// see the names.
+    /// All metrics at zero.
     ///
     /// # Errors
     /// If a name is duplicate or malformed, which is a bug.
-    pub fn new(by_client: bool) -> Result<Self, prometheus::Error> {
+    pub fn new() -> Result<Self, prometheus::Error> {
         let collectors = Collectors::new();
-        let requests = IntCounterVec::new(
-            Opts::new(
-                "freellm_requests_total",
-                "Chat requests with a valid key, by the status they ended with.",
-            ),
-            if by_client {
-                &["status", "client"]
-            } else {
-                &["status"]
-            },
-        )?;
+        let requests = requests(&["status", "client"])?;
         let surfaces = IntCounterVec::new(
             Opts::new(
                 "freellm_surface_requests_total",
@@ -177,8 +165,7 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 14] = [
-            Box::new(requests.clone()),
+        let all: [Box<dyn Collector>; 13] = [
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
             Box::new(duration.clone()),
@@ -198,7 +185,6 @@ impl Metrics {
         }
         Ok(Self {
             collectors,
-            by_client,
             requests,
             surfaces,
             sent_as,
@@ -219,12 +205,7 @@ impl Metrics {
     /// A chat request has ended.
     pub fn request(&self, surface: Surface, client: &ClientName, status: &str, seconds: f64) {
         let labels = [status, client.as_str()];
-        let labels = if self.by_client {
-            &labels[..]
-        } else {
-            &labels[..1]
-        };
-        self.requests.with_label_values(labels).inc();
+        self.requests.with_label_values(&labels).inc();
         self.surfaces
             .with_label_values(&[surface.as_str(), status])
             .inc();
@@ -345,10 +326,31 @@ impl Metrics {
         }
     }
 
-    /// All metrics, in the text format of `/metrics`.
+    /// The requests of all clients together.
+    fn by_status(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let sums = requests(&["status"])?;
+        for family in self.requests.collect() {
+            for metric in family.get_metric() {
+                let mut labels = metric.get_label().iter();
+                if let Some(status) = labels.find(|label| label.name() == "status") {
+                    let count = metric.get_counter().value() as u64;
+                    sums.with_label_values(&[status.value()]).inc_by(count);
+                }
+            }
+        }
+        Ok(sums)
+    }
+
+    /// All metrics, in the text format of `/metrics`; with the names of clients if their reader may know these.
     #[must_use]
-    pub fn render(&self, gauges: Gauges) -> String {
+    pub fn render(&self, gauges: Gauges, with_clients: bool) -> String {
         let mut families = self.collectors.gather();
+        let requests = match with_clients {
+            true => self.requests.collect(),
+            false => self.by_status().map_or(Vec::new(), |sums| sums.collect()),
+        };
+        let requests = requests.into_iter();
+        families.extend(requests.filter(|family| !family.get_metric().is_empty()));
         let now = [
             (
                 "freellm_active_models",
@@ -390,6 +392,14 @@ impl Metrics {
     }
 }
 
+fn requests(labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    let opts = Opts::new(
+        "freellm_requests_total",
+        "Chat requests with a valid key, by the status they ended with.",
+    );
+    IntCounterVec::new(opts, labels)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,7 +407,7 @@ mod tests {
 
     #[test]
     fn s7_metrics_are_spelt_as_in_the_contract() {
-        let metrics = Metrics::new(false).unwrap();
+        let metrics = Metrics::new().unwrap();
         let (a, b) = (
             Offer::at_openrouter(ModelId::try_from("a/b:free").unwrap()),
             Offer::at_openrouter(ModelId::try_from("gone").unwrap()),
@@ -428,27 +438,30 @@ mod tests {
         metrics.unreached(Unreachable::Dns);
         metrics.attempt(&b, Outcome::Success);
         metrics.retain_models(|id| id != "gone");
-        let text = metrics.render(Gauges {
-            active_models: 6,
-            cooldown_models: 1,
-            open_connections: 3,
-            snapshot_age_seconds: Some(1.5),
-            waiting_requests: 2,
-            learnt_costs: vec![(ModelId::try_from("a/b:free").unwrap(), 3.5)],
-            accounts: vec![AccountGauges {
-                account: AccountId::openrouter(),
-                cooldown_seconds: 0.0,
-                free_requests: Some((50, 50)),
-            }],
-            quotas: vec![QuotaGauge {
-                account: AccountId::openrouter(),
-                model_id: String::new(),
-                unit: "requests",
-                per: "day".to_owned(),
-                used: 2,
-                limit: 50,
-            }],
-        });
+        let text = metrics.render(
+            Gauges {
+                active_models: 6,
+                cooldown_models: 1,
+                open_connections: 3,
+                snapshot_age_seconds: Some(1.5),
+                waiting_requests: 2,
+                learnt_costs: vec![(ModelId::try_from("a/b:free").unwrap(), 3.5)],
+                accounts: vec![AccountGauges {
+                    account: AccountId::openrouter(),
+                    cooldown_seconds: 0.0,
+                    free_requests: Some((50, 50)),
+                }],
+                quotas: vec![QuotaGauge {
+                    account: AccountId::openrouter(),
+                    model_id: String::new(),
+                    unit: "requests",
+                    per: "day".to_owned(),
+                    used: 2,
+                    limit: 50,
+                }],
+            },
+            false,
+        );
         #[rustfmt::skip]
         let expected = [
             "# TYPE freellm_requests_total counter",
@@ -497,7 +510,9 @@ mod tests {
             "a model that left the list leaves no series"
         );
         assert!(
-            !metrics.render(Gauges::default()).contains("snapshot_age"),
+            !metrics
+                .render(Gauges::default(), false)
+                .contains("snapshot_age"),
             "absent while there is no snapshot"
         );
     }

@@ -235,7 +235,7 @@ impl Failure {
     }
 }
 
-/// What is told where nobody offers legacy completions.
+/// The answer where no provider has legacy completions.
 #[must_use]
 pub fn no_legacy_endpoint() -> PassedAnswer {
     const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;

@@ -139,7 +139,7 @@ async fn s10_5_what_a_refresh_leaves_ruled_out_is_named() {
     let now = Now::read().wall;
     let out = json!({
         "account": "openrouter", "limit": "day", "until": rfc3339(next_end(Per::Day, Ends::Utc, now)),
-        "reason": "50 of 50 requests per day are used (stated)",
+        "reason": "50 requests per day, all used (stated)",
     });
     let rest = |told: &Value| told["still_out"][0]["reason"].clone();
     // Clearing a model ends no rest of its account.

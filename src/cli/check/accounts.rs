@@ -55,10 +55,10 @@ fn of_key(
         Tested::Works if account.odd_shape => Finding::ok(format!("{which} works{odd}; {more}")),
         Tested::Works => Finding::ok(format!("{which} works; {more}")),
         Tested::Untested => Finding::ok(format!(
-            "{which} is untested, since only a chat request would tell, which counts{odd}; {more}"
+            "{which} is not tested, since that would take a chat request, which counts{odd}; {more}"
         )),
         Tested::Unknown(status) => Finding::warn(format!(
-            "{which} is unchecked: {} answers HTTP {status}, which says nothing about the key{odd}; {more}",
+            "{which} could not be tested: {} answers HTTP {status}, which says nothing about the key{odd}; {more}",
             row.name
         )),
         Tested::Refused(status) => Finding::bad(format!(
@@ -66,7 +66,7 @@ fn of_key(
             row.sign_up
         )),
         Tested::Unreachable(why) => Finding::bad(format!(
-            "{which} is unchecked, and no fault of the key: {} cannot be reached: {why}",
+            "{which} could not be tested, which says nothing about the key: {} cannot be reached: {why}",
             host(&account.base_url())
         )),
     }
@@ -86,12 +86,12 @@ fn without_key(account: &Account, tested: &Tested, local: Local, now: SystemTime
                 page => format!(", see {page}"),
             };
             Finding::bad(format!(
-                "{}: is asked without a key, and refuses that (HTTP {status}): give it one{where_from}",
+                "{}: refuses requests without a key (HTTP {status}): give it one{where_from}",
                 who(account)
             ))
         }
         Tested::Unknown(status) => Finding::warn(format!(
-            "{}: needs no key; its list answers HTTP {status}, so whether it takes requests is unknown; {more}",
+            "{}: needs no key; its list answers HTTP {status}, which does not tell whether it takes requests; {more}",
             who(account)
         )),
         Tested::Unreachable(why) => Finding::bad(format!(
@@ -120,7 +120,7 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
         .filter(|limit| limit.source == LimitSource::Set);
     let set: Vec<_> = set.map(providers::limit_words).collect();
     // The file's `limits` are instead of the row's, and its words go with those (spec §10.1); another that
-    // is set, such as `connections`, stands beside them.
+    // is set, such as `connections`, comes in addition.
     let limits = match (set.is_empty(), row.gives.is_empty()) {
         (false, false) => format!("limits (set): {}; (default): {}", set.join(", "), row.gives),
         (false, true) => format!("limits (set): {}", set.join(", ")),

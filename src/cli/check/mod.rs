@@ -312,7 +312,7 @@ fn judge_settings(config: &Config) -> Vec<Finding> {
         };
         if config.clients.keys().any(|own| own == key) {
             findings.push(Finding::warn(format!(
-                "PROXY_API_KEY is the same as {}: whoever may call the proxy can use your {} account \
+                "PROXY_API_KEY is the same as {}: anyone who may call the proxy can use your {} account \
                  directly",
                 variable.name, account.provider.name
             )));

@@ -100,7 +100,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
         // status, X-Free-LLM-Seed, body, expected
         (200, "false", dated("2026-09-30T03:17:45Z"),                     TWO.into()),
         (200, "",      dated("2026-09-29T22:00:00Z"),                     TWO.into()),
-        (200, "",      dated("2026-09-29T21:00:00Z"),                     format!("{TWO} | warn the ranking is stale: made 27 h ago, at 2026-09-29T21:00:00.000Z")),
+        (200, "",      dated("2026-09-29T21:00:00Z"),                     format!("{TWO} | warn the ranking is stale: it was made 1 d 3 h ago, at 2026-09-29T21:00:00.000Z")),
         (200, "",      dated("2030-01-01T00:00:00Z"),                     TWO.into()),
         (200, "",      dated("yesterday"),                                TWO.into()),
         (200, "true",  dated("2026-09-30T03:17:45Z"),                     format!("{TWO} | warn the ranking is a canned one (X-Free-LLM-Seed): the service has lost its data for now")),

@@ -60,7 +60,7 @@ fn proxy(state: &Value) -> Line {
     let list = &state["list"];
     let list = match list["models"].as_u64() {
         Some(models) => format!(
-            "{} of {models} models awake, {} read {} ago",
+            "{} of {models} models available, {} read {} ago",
             number(&list["available"]),
             text(&list["source"]),
             length(number(&list["age_sec"])),
@@ -123,7 +123,7 @@ fn models(state: &Value, columns: usize) -> Vec<Line> {
     lines.extend(
         all.iter()
             .take(MODELS)
-            .map(|model| self::model(model, (&name(model), width), provider)),
+            .map(|model| self::model(state, model, (&name(model), width), provider)),
     );
     let more = all.len().saturating_sub(MODELS);
     if more > 0 {
@@ -148,7 +148,7 @@ fn provider_of(model: &Value) -> String {
 }
 
 /// The id in this many columns, and the provider likewise if it is shown.
-fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
+fn model(state: &Value, model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
@@ -169,7 +169,7 @@ fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     let provider = at.map_or(String::new(), |wide| {
         format!("  {:wide$}", provider_of(model))
     });
-    let (tone, standing) = standing(model);
+    let (tone, standing) = standing(state, model);
     vec![
         (
             Tone::Plain,
@@ -179,8 +179,11 @@ fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     ]
 }
 
-fn standing(model: &Value) -> (Tone, String) {
+fn standing(state: &Value, model: &Value) -> (Tone, String) {
     match model["state"].as_str() {
+        Some("awake") if model["available"] == false => {
+            (Tone::Waiting, accounts::missing(state, model))
+        }
         Some("awake") => (Tone::Good, "awake".to_owned()),
         Some("probing") => (Tone::Waiting, "being probed after a rest".to_owned()),
         _ => {

@@ -9,9 +9,10 @@ use super::split;
 use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
 use super::{Account, Spare};
-use crate::model::{AccountId, ProviderId};
+use crate::model::{AccountId, KeyMark, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
+use crate::redact::Secret;
 
 /// What decides, besides the keys.
 pub(in crate::config) struct Asked<'a> {
@@ -259,13 +260,11 @@ impl Stand<'_> {
     }
 }
 
-/// One account for each key, or one for all keys of a label; without a key just one.
+/// One account for each key, or one for all keys of a label; without a key just one, which is another at another
+/// address.
 fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     let account = |label: &str| Account {
-        id: AccountId {
-            provider: provider.id.clone(),
-            label: label.into(),
-        },
+        id: AccountId::new(provider.id.clone(), label).with(KeyMark::of([&*provider.base_url])),
         provider: Arc::clone(provider),
         key: None,
         account_id: None,
@@ -295,12 +294,16 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
             };
             free_label(provider.id.as_str(), accounts.len(), taken)
         });
+        let account = account(&label);
+        let with_it = key.account_id.as_ref().map(Secret::expose);
+        let mark = KeyMark::of([key.key.expose()].into_iter().chain(with_it));
         accounts.push(Account {
+            id: account.id.clone().with(mark),
             odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
             key: Some(key.key),
             account_id: key.account_id,
             variable: Some(key.variable),
-            ..account(&label)
+            ..account
         });
     }
     accounts

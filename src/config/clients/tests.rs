@@ -164,3 +164,35 @@ fn s13_a_pattern_matches_the_id_or_the_model() {
         assert_eq!(client.may_ask(&offer(id)), *expected, "{models:?} {id}");
     }
 }
+
+#[test]
+fn s13_our_own_commands_take_the_key_that_sees_most() {
+    const FILE: &str = "[[clients]]\nname = 'alice'\nkey = { env = 'ALICE_KEY' }\n[[clients]]\nname = 'ci'\nkey = { env = 'CI_KEY' }\n";
+    let keys = [("ALICE_KEY", "alice-key"), ("CI_KEY", "ci-key")];
+    let with_door = [keys[0], keys[1], ("PROXY_API_KEY", "door-key")];
+    #[rustfmt::skip]
+    let rows: [(&[(&str, &str)], &str, &str); 5] = [
+        (&keys,        "",               "alice-key"),
+        (&keys,        "admin = true\n", "ci-key"),
+        (&with_door,   "admin = true\n", "door-key"),
+        (&keys[..1],   "",               "CONFIG_FILE line 4: CI_KEY is not set, and the file names it as the key of client ci"),
+        (&[],          "none",           "PROXY_API_KEY is not set: "),
+    ];
+    for (set, admin, expected) in rows {
+        let file = if admin == "none" {
+            String::new()
+        } else {
+            format!("{FILE}{admin}")
+        };
+        let sources = layers(&[], set, "", "").with_file(&file);
+        match (sources.door(None), sources.running()) {
+            (Ok(door), Ok((_, key))) => {
+                assert_eq!((door.key.expose(), key.expose()), (expected, expected))
+            }
+            (door, _) => {
+                let told = door.map(|_| ()).unwrap_err().to_string();
+                assert!(told.contains(expected), "{told}");
+            }
+        }
+    }
+}

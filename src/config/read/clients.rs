@@ -62,8 +62,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let variable = self.given(NAME).filter(|text| !text.is_empty());
         if variable.is_none() && beside.file.clients.is_empty() {
             return self.note(
-                "PROXY_API_KEY is not set: the running proxy's key is needed; in \
-                 ~/.config/free-llm-proxy/env it is found from every folder"
+                "PROXY_API_KEY is not set: this needs the running proxy's key; put it into \
+                 ~/.config/free-llm-proxy/env to have it in every folder"
                     .to_owned(),
             );
         }

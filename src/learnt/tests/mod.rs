@@ -120,10 +120,7 @@ fn near(got: f64, expected: f64, what: &str) {
 }
 
 fn account(provider: &str, label: &str) -> AccountId {
-    AccountId {
-        provider: ProviderId::try_from(provider).unwrap(),
-        label: label.into(),
-    }
+    AccountId::new(ProviderId::try_from(provider).unwrap(), label)
 }
 
 fn candidate(id: &str, account: &AccountId) -> Candidate {

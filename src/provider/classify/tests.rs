@@ -236,6 +236,39 @@ fn s4_5_the_quota_is_recognised_by_the_body_alone() {
 }
 
 #[test]
+fn s10_5_an_account_is_out_no_longer_than_the_window_that_is_named() {
+    let far = "9999999999999";
+    #[rustfmt::skip]
+    let rows: [(&str, &[(&str, &str)], &str); 9] = [
+        // A minute ends in seconds: a reset far off is passed over for another source, else for the whole minute.
+        ("free-models-per-min", &[("x-ratelimit-reset", far)],                         "account minute, 60s"),
+        ("free-models-per-min", &[("x-ratelimit-reset", "93600")],                     "account minute, 60s"),
+        ("free-models-per-min", &[("x-ratelimit-reset", "61")],                        "account minute, 61s"),
+        ("free-models-per-min", &[("retry-after", "86400"), ("x-ratelimit-reset", "7")], "account minute, 7s"),
+        // The day ends at 00:00 UTC, in twelve hours.
+        ("free-models-per-day", &[("x-ratelimit-reset", far)],                         "account day, at +43200s"),
+        ("free-models-per-day", &[("x-ratelimit-reset", "2592000")],                   "account day, at +43200s"),
+        ("free-models-per-day", &[("retry-after", "50000")],                           "account day, at +43200s"),
+        ("free-models-per-day", &[("x-ratelimit-reset", "3000")],                      "account day, 3000s"),
+        // What names no window has the longest rest as its bound.
+        ("Provider returned error", &[("x-ratelimit-reset", far)],                     "model, at +93600s"),
+    ];
+    for (message, headers, expected) in rows {
+        let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+        let failure = classify(429, headers, &body);
+        assert_eq!(
+            in_words(&failure),
+            format!("rate_limited, {expected}"),
+            "{message} {headers:?}"
+        );
+        if let Some(resets_at) = failure.quota.and_then(|quota| quota.resets_at) {
+            let most = now().wall + Duration::from_secs(43_200);
+            assert!(resets_at <= most, "{message} {headers:?}");
+        }
+    }
+}
+
+#[test]
 fn s4_5_a_refusal_of_this_request_can_be_passed_on_and_a_dead_model_s_cannot() {
     use Recorded::{
         ContextLength, Harness, InsufficientCredits, NoEndpoints, NoToolUse, NotFound,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{ErrorBody, Named};
 use crate::model::ModelId;
+use crate::provider::bound::Bound;
 use crate::provider::ruling::{KEY_REST, Ruling, doubling};
 use crate::verdict::{AccountLimit, Rest, Scope};
 
@@ -16,7 +17,7 @@ pub(in crate::provider) struct Usual<F> {
     pub(in crate::provider) rate_limit: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.
     pub(in crate::provider) generic: Duration,
-    /// The wait that the answer gives.
+    /// The wait that the answer gives, as far as the window of a used-up quota bears it out.
     pub(in crate::provider) asked: F,
 }
 
@@ -26,14 +27,15 @@ impl ErrorBody<'_> {
         &self,
         model: &ModelId,
         status: u16,
-        usual: &Usual<impl Fn() -> Option<Rest>>,
+        usual: &Usual<impl Fn(Option<Bound>) -> Option<Rest>>,
     ) -> Ruling {
         let generic = Rest::Unadvised(usual.generic);
         let rate_limit = Rest::Unadvised(usual.rate_limit);
-        let asked = || (usual.asked)();
+        let named = self.named(model);
+        let asked = || (usual.asked)(named.and_then(Named::bound));
         let account = |limit| Ruling::of(Scope::Account(limit), asked().unwrap_or(rate_limit));
         let key = |rest| Ruling::of(Scope::Key, rest);
-        match (status, self.named(model)) {
+        match (status, named) {
             (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
             (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
             (429, _) => Ruling::model(asked().unwrap_or(rate_limit)),

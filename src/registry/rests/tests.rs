@@ -303,8 +303,7 @@ fn s10_4_each_scope_rests_what_it_concerns() {
             provider: provider.clone(),
             ..Offer::at_openrouter(ModelId::try_from(id).unwrap())
         };
-        let label = label.into();
-        let account = Arc::new(AccountId { provider, label });
+        let account = Arc::new(AccountId::new(provider, label));
         Candidate::new(Arc::new(offer), account, true)
     };
     let all = [

@@ -78,6 +78,7 @@ pub(super) struct ModelView<'a> {
     capabilities: Vec<&'static str>,
     found_lacking: Vec<&'static str>,
     state: &'static str,
+    available: bool,
     resting_until: Option<String>,
     resting_sec: Option<u64>,
     until_next_list: bool,
@@ -93,6 +94,7 @@ pub(super) struct ModelView<'a> {
 struct CandidateView<'a> {
     account: &'a str,
     state: &'static str,
+    available: bool,
     resting_until: Option<String>,
     resting_sec: Option<u64>,
     until_next_list: bool,
@@ -192,6 +194,7 @@ impl<'a> ModelView<'a> {
             capabilities: able.map(Capability::as_str).collect(),
             found_lacking: state.found_lacking.iter().map(|c| c.as_str()).collect(),
             state: in_a_word(state.standing),
+            available: state.is_available(),
             resting_until: rest.map(|rest| rfc3339(rest.until)),
             resting_sec: rest.map(RestState::seconds_left),
             until_next_list: rest.is_some_and(|rest| rest.until_next_list),
@@ -210,6 +213,7 @@ impl<'a> CandidateView<'a> {
         Self {
             account: &through.account.label,
             state: in_a_word(through.standing),
+            available: through.is_available,
             resting_until: rest.map(|rest| rfc3339(rest.until)),
             resting_sec: rest.map(RestState::seconds_left),
             until_next_list: rest.is_some_and(|rest| rest.until_next_list),

@@ -49,7 +49,7 @@ impl Reply {
 fn code_of(failure: &StreamError<'_>) -> &'static str {
     match failure.code {
         _ if is_too_long(failure.message) => "context_length_exceeded",
-        "rate_limited" | "account_rate_limited" => "rate_limit_exceeded",
+        "rate_limited" | "account_rate_limited" | "client_rate_limited" => "rate_limit_exceeded",
         _ if failure.kind == "invalid_request_error" => "invalid_prompt",
         _ => "server_error",
     }

@@ -141,9 +141,8 @@ mod tests {
 
     #[test]
     fn s10_8_labels_are_escaped_and_tell_accounts_apart() {
-        let account = |provider, label: &str| AccountId {
-            provider: crate::model::ProviderId::try_from(provider).unwrap(),
-            label: label.into(),
+        let account = |provider, label: &str| {
+            AccountId::new(crate::model::ProviderId::try_from(provider).unwrap(), label)
         };
         let accounts = [
             account("groq", "home"),
@@ -174,8 +173,8 @@ mod tests {
             ],
             ..Gauges::default()
         };
-        let metrics = Metrics::new(false).unwrap();
-        let text = metrics.render(gauges);
+        let metrics = Metrics::new().unwrap();
+        let text = metrics.render(gauges, false);
         #[rustfmt::skip]
         let expected = [
             r#"freellm_account_cooldown_seconds{account="groq/home"} 7"#,
@@ -192,6 +191,10 @@ mod tests {
             );
         }
         // Gauges are as of now: an account that is gone leaves no series.
-        assert!(!metrics.render(Gauges::default()).contains("account="));
+        assert!(
+            !metrics
+                .render(Gauges::default(), false)
+                .contains("account=")
+        );
     }
 }

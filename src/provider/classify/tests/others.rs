@@ -201,8 +201,11 @@ fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
         (vec![limit(9, Requests, Per::Day, Account, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, utc)],                               "requests per day",  "20",   "account day, at +43200s"),
         (vec![limit(9, Requests, Per::Day, Model, pacific)],                             "requests per day",  "20",   "candidate, at +68400s"),
-        // The stated wait is longer than the day.
-        (vec![limit(9, Requests, Per::Day, Model, utc)],                                 "requests per day",  "50000", "candidate, at +50000s"),
+        // A stated wait that is longer than its window can last.
+        (vec![limit(9, Requests, Per::Day, Model, utc)],                                 "requests per day",  "50000", "candidate, at +43200s"),
+        (vec![],                                                                         "requests per day",  "93600", "candidate, 86400s"),
+        (vec![limit(9, Requests, Per::Hour, Address, None)],                             "requests per hour", "9999", "account quota, 3600s"),
+        (vec![limit(9, Requests, Per::Minute, Account, None)],                           "requests per minute", "9999", "account minute, 60s"),
         (vec![limit(9, Requests, Per::Day, Address, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, None), limit(9, Tokens, Per::Day, Model, None)], "tokens per day", "900", "candidate, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, None), limit(9, Requests, Per::Day, Model, None)], "requests per day", "900", "candidate, 900s"),
