@@ -1,7 +1,7 @@
 //! `MODEL_ALIASES`: other names for models, so that the names that agents have built in are known.
 
 use super::value::Refusal;
-use crate::model::{ModelId, Wish};
+use crate::model::{ModelId, Wish, without_latest};
 
 /// The aliases. Exact names take precedence over patterns, and longer patterns over shorter ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +25,16 @@ pub enum Target {
 }
 
 impl Aliases {
-    /// The target of this name, if it is an alias.
+    /// The target of this name, if it is an alias, as it is spelt or without a trailing `:latest`
+    /// (spec §10.2).
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&Target> {
+        let names = [name, without_latest(name)];
         let fitting = self.0.iter().filter(|alias| {
             if alias.is_prefix {
                 name.starts_with(&alias.name)
             } else {
-                name == alias.name
+                names.contains(&alias.name.as_str())
             }
         });
         fitting
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn s4_exact_names_come_before_patterns_and_long_patterns_before_short_ones() {
         let known = aliases(
-            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,auto:slow=Auto:Best",
+            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,gpt-5-nano:latest=g/h:free,auto:slow=Auto:Best",
         )
         .unwrap();
         #[rustfmt::skip]
@@ -105,6 +107,12 @@ mod tests {
             ("gpt-",       "a/b:free"),
             ("GPT-5",      "e/f:free"),
             ("",           "e/f:free"),
+            // As it is spelt, else without `:latest`; a pattern comes after both.
+            ("gpt-5:latest",      "auto"),
+            ("gpt-5-nano:latest", "g/h:free"),
+            ("gpt-4o:latest",     "a/b:free"),
+            ("auto:slow:latest",  "auto:best"),
+            ("x:latest:latest",   "e/f:free"),
         ];
         for (name, expected) in rows {
             let told = match known.target(name) {
@@ -114,7 +122,9 @@ mod tests {
             };
             assert_eq!(told, expected, "{name}");
         }
-        assert_eq!(aliases("a=auto").unwrap().target("b"), None);
+        let known = aliases("a=auto").unwrap();
+        assert_eq!(known.target("b"), None);
+        assert_eq!(known.target("a:latest:latest"), None);
     }
 
     #[test]

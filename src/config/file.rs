@@ -38,11 +38,12 @@ impl Default for File {
 /// or beside the user's own file of settings.
 pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<&Path>) -> File {
     match named {
-        Some((path, _, _)) if path.trim().is_empty() => File::default(),
+        // Not even to say that there is none: that would switch the user's own off.
         Some((path, Source::WorkingDir, place)) => File {
             problems: vec![folders(&path, &place)],
             ..File::default()
         },
+        Some((path, _, _)) if path.trim().is_empty() => File::default(),
         Some((path, source, _)) => {
             let path = PathBuf::from(path.trim());
             // The working directory must not decide which file the user's own settings mean.

@@ -40,6 +40,8 @@ pub(super) struct Read {
     pub standings: Vec<Standing>,
     /// Where the accounts' keys were found.
     pub found: Vec<Variable>,
+    /// The keys that an account id goes with: where both were found.
+    pub with_id: Vec<(Variable, Variable)>,
     /// What is wrong with the providers' settings only.
     pub problems: Vec<String>,
 }
@@ -53,6 +55,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
     let Resolved {
         standings,
         accounts,
+        with_id,
         problems,
         nobody,
         warnings,
@@ -74,6 +77,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         config: reader.end(config),
         standings,
         found,
+        with_id,
         problems,
     }
 }

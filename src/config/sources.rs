@@ -65,12 +65,12 @@ impl Sources {
             }
         }
         sources.read_door_key();
-        sources.look_for_slips();
         let named = sources.layer_of("CONFIG_FILE").map(|layer| {
             let path = layer.values.get("CONFIG_FILE").cloned();
             (path.unwrap_or_default(), layer.source, layer.name.clone())
         });
         sources.file = file::gather(named, user_file().as_deref());
+        sources.look_for_slips();
         sources
     }
 
@@ -182,11 +182,19 @@ impl Sources {
         let outward = outward.filter_map(|setting| self.set_by(setting.name));
         let found = read.found.iter().map(Set::of);
         let keys: Vec<_> = found.chain(self.set_by("PROXY_API_KEY")).collect();
-        let files = keys.iter().filter(|key| key.is_file).cloned();
+        let ids = read.with_id.iter().map(|(_, id)| Set::of(id));
+        let files = keys.iter().cloned().chain(ids).filter(|set| set.is_file);
         // Not an address, but a file that another person's folder would cause to be written.
         let trace = self.set_by("TRACE_FILE");
         let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
         let mut problems = misled(&keys, &addresses);
+        // An account id is part of an address, of its own key's only.
+        for (key, id) in &read.with_id {
+            let misled = misled(&[Set::of(key)], &[Set::of(id)]);
+            let is_news = |problem: &String| !problems.contains(problem);
+            let news: Vec<_> = misled.into_iter().filter(is_news).collect();
+            problems.extend(news);
+        }
         problems.extend(self.file.problems.iter().cloned());
         let config = self.told_together(problems, read.config)?;
         Ok(Config {
@@ -393,12 +401,16 @@ impl Sources {
         })
     }
 
-    /// Names that were probably meant to be a setting's.
+    /// Names that were probably meant to be a setting's; one that `CONFIG_FILE` refers to is meant
+    /// as it is.
     fn look_for_slips(&mut self) {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
         for layer in &self.layers {
             for (line, name) in &layer.strange {
+                if self.file.says.refers_to(accounts::without_file(name)) {
+                    continue;
+                }
                 let Some(meant) = near(name, |name| self.has(name)) else {
                     continue;
                 };

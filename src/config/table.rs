@@ -267,7 +267,7 @@ pub const SETTINGS: &[Setting] = {
         setting(Models, "MODEL_FIELD", Text("ignore"),
             "What to do with a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (nothing else is tried)"),
         setting(Models, "MODEL_ORDER", None,
-            "Models tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin like this"),
+            "Models tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin like this; those of `local` by id only"),
         setting(Models, "MODEL_ALIASES", None,
             "Other names for models, comma-separated: name=id, name=auto (or auto:best, auto:fast, auto:rank), or name*=... for all that begin like this"),
         setting(Models, "FALLBACK_ROUTER", Text("on"),

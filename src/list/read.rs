@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::catalogue::{Catalogue, CatalogueError};
 use super::provider_list::ListError;
@@ -112,7 +112,7 @@ impl ListReader {
     }
 
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
-        let asked = self.client.get(&self.list_url, None);
+        let asked = self.client.ask(&self.list_url, HeaderMap::new(), None);
         let body = whole(asked, self.max_list_bytes).await?;
         let mut ranking = Ranking::read(&body, self.any_id)?;
         let skipped = ranking.skipped.len() + ranking.models.len();

@@ -47,7 +47,8 @@ impl Wish {
 }
 
 /// A name without the tag that stands for the usual one.
-pub(super) fn without_latest(name: &str) -> &str {
+#[must_use]
+pub fn without_latest(name: &str) -> &str {
     name.strip_suffix(":latest").unwrap_or(name)
 }
 

@@ -19,16 +19,13 @@ impl Case<'_> {
         self.of_quota(per, self.rest(per))
     }
 
-    /// A quota that a row says is used up: without a known end it lasts until the end of the UTC
-    /// day or month.
+    /// A quota that a row says is used up: a day's or a month's lasts to its end, the UTC one if no
+    /// other is known, whatever wait is stated.
     pub(super) fn taught(&self, per: Per) -> Ruling {
-        // Where the row says that its day rolls, a stated wait says when it is back.
-        let rolls = self.limits(per).any(|limit| limit.ends.is_none());
-        let wait = self.stated_for(per);
-        let is_told = rolls && wait.is_some();
-        let rest = match (per, self.ends(per)) {
-            (Per::Day | Per::Month, None) if !is_told => {
-                self.until(next_end(per, Ends::Utc, self.now.wall), wait)
+        let rest = match per {
+            Per::Day | Per::Month => {
+                let ends = self.ends(per).unwrap_or(Ends::Utc);
+                Rest::Until(next_end(per, ends, self.now.wall))
             }
             _ => self.rest(per),
         };

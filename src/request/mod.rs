@@ -346,7 +346,7 @@ impl ChatRequest {
         if offer.provider.is_openrouter() {
             return (self.body_as_it_came(&offer.id), Dropped::default());
         }
-        rewrite::rewrite(&self.bytes, offer, able, fields, refused)
+        rewrite::rewrite(&self.bytes, self.endpoint, offer, able, fields, refused)
     }
 
     /// The client's body with `model` set, and `models` and `route` removed (spec §3.1).
@@ -376,7 +376,10 @@ impl ChatRequest {
         let lost = policy::form(name.as_str())?;
         let members = rewrite::top_level(&self.bytes);
         let mut of_the_name = members.iter().filter(|member| member.key == name.as_str());
-        let asks = |value: Raw<'_>| !value.is_null() && !rewrite::is_default(name.as_str(), value);
+        let with_tools = rewrite::has_tools(&members);
+        let asks = |value: Raw<'_>| {
+            !value.is_null() && !rewrite::is_default(name.as_str(), value, with_tools)
+        };
         let is_lost = of_the_name.any(|member| asks(member.value));
         is_lost.then(|| lost.first().copied())?
     }

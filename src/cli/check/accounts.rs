@@ -9,6 +9,7 @@ use crate::cli::key_test::{Shown, Tested, reach, test};
 use crate::cli::{Local, providers};
 use crate::config::{Account, Variable};
 use crate::ledger::{LimitSource, Per, next_end};
+use crate::provider::Provider;
 use crate::redact::Secret;
 use crate::units;
 
@@ -62,8 +63,8 @@ fn of_key(
             row.name
         )),
         Tested::Refused(status) => Finding::bad(format!(
-            "{which} is refused (HTTP {status}){odd}. Create one at {}",
-            row.sign_up
+            "{which} is refused (HTTP {status}){odd}{}",
+            row.create_one()
         )),
         Tested::Unreachable(why) => Finding::bad(format!(
             "{which} could not be tested, which says nothing about the key: {} cannot be reached: {why}",
@@ -114,6 +115,15 @@ fn who(account: &Account) -> String {
 /// Limits and how they are known, the end of the day, and how prompts may be used.
 fn more(account: &Account, local: Local, now: SystemTime) -> String {
     let row = &account.provider;
+    format!(
+        "{}; {}",
+        limits(row, local, now),
+        providers::training(row.training)
+    )
+}
+
+/// Limits and how they are known, and the end of the day.
+pub(super) fn limits(row: &Provider, local: Local, now: SystemTime) -> String {
     let set = row
         .limits
         .iter()
@@ -137,7 +147,7 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
         )
     });
     let day = day.unwrap_or_default();
-    format!("{limits}{day}; {}", providers::training(row.training))
+    limits + &day
 }
 
 /// The host of an address, the part that can be reached or not. The path may contain an account id.

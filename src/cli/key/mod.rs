@@ -188,8 +188,8 @@ async fn verify(
         }
         Tested::Refused(status) => {
             let told = format!(
-                "{name} refuses the key ({shown}) with HTTP {status}: nothing was written. Create one at {}",
-                row.sign_up
+                "{name} refuses the key ({shown}) with HTTP {status}: nothing was written{}",
+                row.create_one()
             );
             return Err((Exit::Fault, told));
         }

@@ -19,8 +19,8 @@ use crate::redact::Secret;
 
 pub(super) use choice::Choice;
 pub use choice::meant_provider;
-pub(super) use names::key_name;
 pub use names::next_name;
+pub(super) use names::{key_name, without_file};
 pub(super) use resolve::{Asked, Resolved, resolve};
 pub use split::{is_odd, pasted};
 pub use standing::{Off, Standing};

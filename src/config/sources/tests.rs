@@ -175,6 +175,16 @@ pub(in crate::config) fn layers(
     folder: &str,
     user: &str,
 ) -> Sources {
+    layers_and_file(flags, environment, folder, user, file::File::default())
+}
+
+fn layers_and_file(
+    flags: &[(&'static str, &str)],
+    environment: &[(&str, &str)],
+    folder: &str,
+    user: &str,
+    file: file::File,
+) -> Sources {
     let mut top = Layer::new(Source::Flag, "a flag");
     let flags = flags
         .iter()
@@ -189,6 +199,7 @@ pub(in crate::config) fn layers(
     sources.read_file(Source::WorkingDir, ".env", Found::Text(folder.to_owned()));
     sources.read_file(Source::UserFile, "/home/env", Found::Text(user.to_owned()));
     sources.read_door_key();
+    sources.file = file;
     sources.look_for_slips();
     sources
 }

@@ -2,23 +2,29 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+
 use super::{ErrorBody, Named};
+use crate::clock::Now;
+use crate::ledger::{Ends, Per, next_end};
 use crate::model::ModelId;
-use crate::provider::bound::Bound;
+use crate::provider::retry_after::{asked, told_reset};
 use crate::provider::ruling::{KEY_REST, Ruling, doubling};
 use crate::verdict::{AccountLimit, Rest, Scope};
 
 /// A model that serves only coding agents does so for months.
 const HARNESS_REST: Duration = Duration::from_secs(6 * 3600);
 
-/// What a ruling takes from the settings and from the waits in the answer.
-pub(in crate::provider) struct Usual<F> {
+/// What a ruling takes from the settings and from the answer's headers.
+pub(in crate::provider) struct Usual<'a> {
     /// `RATE_LIMIT_COOLDOWN_SEC`.
     pub(in crate::provider) rate_limit: Duration,
     /// `GENERIC_ERROR_COOLDOWN_SEC`.
     pub(in crate::provider) generic: Duration,
-    /// The wait that the answer gives, as far as the window of a used-up quota bears it out.
-    pub(in crate::provider) asked: F,
+    /// The answer's headers, which may give a wait.
+    pub(in crate::provider) headers: &'a HeaderMap,
+    /// When it came.
+    pub(in crate::provider) now: Now,
 }
 
 impl ErrorBody<'_> {
@@ -27,17 +33,24 @@ impl ErrorBody<'_> {
         &self,
         model: &ModelId,
         status: u16,
-        usual: &Usual<impl Fn(Option<Bound>) -> Option<Rest>>,
+        usual: &Usual<'_>,
     ) -> Ruling {
         let generic = Rest::Unadvised(usual.generic);
         let rate_limit = Rest::Unadvised(usual.rate_limit);
         let named = self.named(model);
-        let asked = || (usual.asked)(named.and_then(Named::bound));
+        let bound = named.and_then(Named::bound);
+        let asked = || asked(usual.headers, self.error, bound, usual.now);
         let account = |limit| Ruling::of(Scope::Account(limit), asked().unwrap_or(rate_limit));
         let key = |rest| Ruling::of(Scope::Key, rest);
         match (status, named) {
             (429, Some(Named::FreeMinute)) => account(AccountLimit::Minute),
-            (429, Some(Named::FreeDay)) => account(AccountLimit::Day),
+            // A day marker beats a short wait; a reset beside it is the day's end (spec §10.5).
+            (429, Some(Named::FreeDay)) => {
+                let reset = told_reset(usual.headers, self.error, bound, usual.now);
+                let midnight = || Rest::Until(next_end(Per::Day, Ends::Utc, usual.now.wall));
+                let rest = reset.unwrap_or_else(midnight);
+                Ruling::of(Scope::Account(AccountLimit::Day), rest)
+            }
             (429, _) => Ruling::model(asked().unwrap_or(rate_limit)),
             (402, _) => {
                 let rest = asked().unwrap_or_else(|| doubling(usual.rate_limit));
