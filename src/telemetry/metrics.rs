@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry as Collectors, TextEncoder,
+    CounterVec, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry as Collectors, TextEncoder,
 };
 
 use crate::model::{ClientName, ModelId, Offer};
@@ -75,7 +75,7 @@ impl Metrics {
     /// If a name is duplicate or malformed, which is a bug.
     pub fn new() -> Result<Self, prometheus::Error> {
         let collectors = Collectors::new();
-        let requests = requests(&["status", "client"])?;
+        let requests = IntCounterVec::new(requests(), &["status", "client"])?;
         let surfaces = IntCounterVec::new(
             Opts::new(
                 "freellm_surface_requests_total",
@@ -327,13 +327,13 @@ impl Metrics {
     }
 
     /// The requests of all clients together.
-    fn by_status(&self) -> Result<IntCounterVec, prometheus::Error> {
-        let sums = requests(&["status"])?;
+    fn by_status(&self) -> Result<CounterVec, prometheus::Error> {
+        let sums = CounterVec::new(requests(), &["status"])?;
         for family in self.requests.collect() {
             for metric in family.get_metric() {
                 let mut labels = metric.get_label().iter();
                 if let Some(status) = labels.find(|label| label.name() == "status") {
-                    let count = metric.get_counter().value() as u64;
+                    let count = metric.get_counter().get_value();
                     sums.with_label_values(&[status.value()]).inc_by(count);
                 }
             }
@@ -392,12 +392,11 @@ impl Metrics {
     }
 }
 
-fn requests(labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-    let opts = Opts::new(
+fn requests() -> Opts {
+    Opts::new(
         "freellm_requests_total",
         "Chat requests with a valid key, by the status they ended with.",
-    );
-    IntCounterVec::new(opts, labels)
+    )
 }
 
 #[cfg(test)]

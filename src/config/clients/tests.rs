@@ -58,7 +58,7 @@ fn s13_names_stand_before_the_keys_of_the_variable() {
         (",",                         "PROXY_API_KEY holds no key"),
         ("alice:",                    "PROXY_API_KEY has a name with no key behind its colon"),
         ("alice:abc,bob:abc",         "PROXY_API_KEY gives one key to alice and bob: each has its own"),
-        ("a b",                       "PROXY_API_KEY has blanks or commas in it, and a part too short for a key: a key has none, and between two keys stands one"),
+        ("a b",                       "PROXY_API_KEY has blanks or commas in it, and a part too short for a key: a key has none, and two keys are separated by one"),
         ("ключ",                      "PROXY_API_KEY must be visible ASCII characters, or it cannot be sent"),
         ("abc,changeme",              "PROXY_API_KEY is a placeholder: make one up, or let `free-llm-proxy init` do it"),
         ("alice:your-key-here",       "PROXY_API_KEY is a placeholder: make one up, or let `free-llm-proxy init` do it"),
