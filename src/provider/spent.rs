@@ -22,12 +22,11 @@ impl Case<'_> {
     /// A quota that a row says is used up: a day's or a month's lasts to its end, the UTC one if no
     /// other is known, whatever wait is stated.
     pub(super) fn taught(&self, per: Per) -> Ruling {
-        let rest = match per {
-            Per::Day | Per::Month => {
-                let ends = self.ends(per).unwrap_or(Ends::Utc);
-                Rest::Until(next_end(per, ends, self.now.wall))
-            }
-            _ => self.rest(per),
+        let rest = if matches!(per, Per::Day | Per::Month) {
+            let ends = self.ends(per).unwrap_or(Ends::Utc);
+            Rest::Until(next_end(per, ends, self.now.wall))
+        } else {
+            self.rest(per)
         };
         self.of_quota(per, rest)
     }

@@ -13,6 +13,10 @@ use crate::clock::Now;
 
 /// What became of a request that would wait.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a request and taken apart at once"
+)]
 pub enum Wait {
     /// It need not: there is a candidate to ask.
     Not(Turn),

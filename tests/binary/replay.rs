@@ -113,10 +113,10 @@ async fn s11_8_what_cannot_be_played_is_said_in_a_line() {
 async fn s11_8_a_trace_that_cannot_be_written_keeps_the_proxy_from_starting() {
     #[rustfmt::skip]
     let rows = [
-        (".",         "is not a regular file"),
+        (".",         "must be a file, not a directory"),
         (".env",      "holds something other than a trace"),
         ("no/trace",  "cannot be written: No such file or directory"),
-        ("/dev/full", "is not a regular file"),
+        ("/dev/full", "must be a file, not a directory"),
     ];
     for (path, words) in rows {
         let program = Program::with_keys("").env("TRACE_FILE", path);

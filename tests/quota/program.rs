@@ -209,7 +209,7 @@ fn reply(status: u16, body: &Value) -> Response<Full<Bytes>> {
         .unwrap()
 }
 
-/// The program's default settings with these accounts, but that nobody waits for a quota, and not long for
+/// The program's default settings with these accounts, but without waiting for a quota, and not long for
 /// the end of another's answer.
 fn config(routing: &'static str, rows: &[Row]) -> Config {
     let names: Vec<_> = rows.iter().map(Row::name).collect();

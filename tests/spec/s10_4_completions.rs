@@ -47,7 +47,7 @@ async fn s10_4_a_provider_without_the_legacy_endpoint_leaves_it_to_those_who_hav
         (nowhere(501),  Step::fitting(), 200,   "",                        "a c"),
         (nowhere(404),  nowhere(404),    404,   "not_available",           "a c"),
         (nowhere(404),  broken(),        503,   "all_models_unavailable",  "a c"),
-        // What somebody says who has it counts more, whoever is asked last.
+        // The answer of a provider that has it counts more, whichever is asked last.
         (nowhere(404),  own(),           400,   "odd",                     "a c"),
         (own(),         nowhere(404),    400,   "odd",                     "a b c"),
     ];
@@ -115,7 +115,7 @@ async fn s10_4_groq_and_gemini_have_no_legacy_endpoint_and_it_costs_no_quota_the
         .provider("gemini", own("b"))
         .provider("llm7", own("c"));
     let rig = Rig::with_providers(script, PROVIDERS, &[("CONFIG_FILE", FILE)]).await;
-    for asked in ["b a c", "c", "c"] {
+    for asked in ["a b c", "c", "c"] {
         assert_eq!(complete(&rig).await.status, 200);
         assert_eq!(rig.asked(), asked);
     }

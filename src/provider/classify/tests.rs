@@ -237,16 +237,22 @@ fn s4_5_the_quota_is_recognised_by_the_body_alone() {
 
 #[test]
 fn s10_5_an_account_is_out_no_longer_than_the_window_that_is_named() {
-    let far = "9999999999999";
+    const FAR: &str = "9999999999999";
+    /// The message, the headers, the verdict.
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, &str)], &str); 12] = [
+    let rows: [Row; 12] = [
         // A minute ends in seconds: a reset far off is passed over for another source, else for the whole minute.
-        ("free-models-per-min", &[("x-ratelimit-reset", far)],                         "account minute, 60s"),
+        ("free-models-per-min", &[("x-ratelimit-reset", FAR)],                         "account minute, 60s"),
         ("free-models-per-min", &[("x-ratelimit-reset", "93600")],                     "account minute, 60s"),
         ("free-models-per-min", &[("x-ratelimit-reset", "61")],                        "account minute, 61s"),
         ("free-models-per-min", &[("retry-after", "86400"), ("x-ratelimit-reset", "7")], "account minute, 7s"),
         // The day ends at 00:00 UTC, in twelve hours.
-        ("free-models-per-day", &[("x-ratelimit-reset", far)],                         "account day, at +43200s"),
+        ("free-models-per-day", &[("x-ratelimit-reset", FAR)],                         "account day, at +43200s"),
         ("free-models-per-day", &[("x-ratelimit-reset", "2592000")],                   "account day, at +43200s"),
         ("free-models-per-day", &[("retry-after", "50000")],                           "account day, at +43200s"),
         ("free-models-per-day", &[("x-ratelimit-reset", "3000")],                      "account day, 3000s"),
@@ -255,7 +261,7 @@ fn s10_5_an_account_is_out_no_longer_than_the_window_that_is_named() {
         ("free-models-per-day", &[("retry-after", "60")],                              "account day, at +43200s"),
         ("free-models-per-day", &[("retry-after", "60"), ("x-ratelimit-reset", "3000")], "account day, 3000s"),
         // What names no window has the longest rest as its bound.
-        ("Provider returned error", &[("x-ratelimit-reset", far)],                     "model, at +93600s"),
+        ("Provider returned error", &[("x-ratelimit-reset", FAR)],                     "model, at +93600s"),
     ];
     for (message, headers, expected) in rows {
         let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
