@@ -8,6 +8,7 @@ mod models;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     CounterVec, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry as Collectors, TextEncoder,
@@ -326,7 +327,17 @@ impl Metrics {
         }
     }
 
-    /// The requests of all clients together.
+    /// The requests of each client, or of all together.
+    fn by_client(&self, with_clients: bool) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let requests = Collectors::new();
+        requests.register(if with_clients {
+            Box::new(self.requests.clone())
+        } else {
+            Box::new(self.by_status()?)
+        })?;
+        Ok(requests.gather())
+    }
+
     fn by_status(&self) -> Result<CounterVec, prometheus::Error> {
         let sums = CounterVec::new(requests(), &["status"])?;
         for family in self.requests.collect() {
@@ -345,12 +356,7 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, gauges: Gauges, with_clients: bool) -> String {
         let mut families = self.collectors.gather();
-        let requests = match with_clients {
-            true => self.requests.collect(),
-            false => self.by_status().map_or(Vec::new(), |sums| sums.collect()),
-        };
-        let requests = requests.into_iter();
-        families.extend(requests.filter(|family| !family.get_metric().is_empty()));
+        families.extend(self.by_client(with_clients).unwrap_or_default());
         let now = [
             (
                 "freellm_active_models",
