@@ -110,7 +110,7 @@ impl Registry {
         self.serve(&mut held, now);
         let Held { known, queue } = &mut *held;
         match queue.join(waiter, known, &list, now) {
-            Joined::Asks(granted) => Wait::Not(self.turn(granted)),
+            Joined::Asks(granted) => Wait::Not(self.turn(*granted)),
             Joined::Refused(turn_in) => Wait::TooLong(turn_in),
             Joined::Waits(entry) => {
                 self.stirred.notify_one();

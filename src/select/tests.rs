@@ -311,9 +311,16 @@ fn may_ask(models: impl IntoIterator<Item = String>) -> Client {
 
 #[test]
 fn s13_models_that_a_client_may_not_ask_are_no_candidates_for_it() {
+    type Row<'a> = (
+        &'a [&'a str],
+        Preference<'a>,
+        &'a [Capability],
+        &'a [(&'a str, u64)],
+        &'a str,
+    );
     let (now, snapshot) = (now(), snapshot());
     #[rustfmt::skip]
-    let rows: &[(&[&str], Preference<'_>, &[Capability], &[(&str, u64)], &str)] = &[
+    let rows: &[Row<'_>] = &[
         // may ask      the request names          needs     resting       expected
         (&[],           Preference::None,          &[],      &[],          "a b c d"),
         (&["b", "d"],   Preference::None,          &[],      &[],          "b d"),

@@ -4,6 +4,8 @@ use super::*;
 use crate::config::Config;
 use crate::config::sources::tests::layers;
 
+type Set<'a> = &'a [(&'a str, &'a str)];
+
 const UP: (&str, &str) = ("OPENROUTER_API_KEY", "sk-or-v1-0123456789abcdef");
 
 /// Each client with its keys, as `alice: one two; ci: three`, or the first problem.
@@ -75,7 +77,7 @@ fn s13_clients_of_the_file() {
     let key = ("ALICE_KEY", "alice-key");
     let ci = "[[clients]]\nname = 'ci'\nadmin = true\n";
     #[rustfmt::skip]
-    let rows: &[(&[(&str, &str)], String, &str)] = &[
+    let rows: &[(Set<'_>, String, &str)] = &[
         (&[key],                                  ALICE.to_owned(),       "alice (no admin): alice-key"),
         (&[("PROXY_API_KEY", ""), key],           ALICE.to_owned(),       "alice (no admin): alice-key"),
         (&[DOOR, key],                            ALICE.to_owned(),       "alice (no admin): alice-key; default: door-key"),
@@ -171,7 +173,7 @@ fn s13_our_own_commands_take_the_key_that_sees_most() {
     let keys = [("ALICE_KEY", "alice-key"), ("CI_KEY", "ci-key")];
     let with_door = [keys[0], keys[1], ("PROXY_API_KEY", "door-key")];
     #[rustfmt::skip]
-    let rows: [(&[(&str, &str)], &str, &str); 5] = [
+    let rows: [(Set<'_>, &str, &str); 5] = [
         (&keys,        "",               "alice-key"),
         (&keys,        "admin = true\n", "ci-key"),
         (&with_door,   "admin = true\n", "door-key"),
