@@ -33,6 +33,7 @@ pub mod provider;
 pub mod proxy;
 pub mod redact;
 pub mod registry;
+pub mod reload;
 pub mod replay;
 pub mod request;
 pub mod select;

@@ -123,8 +123,7 @@ impl Account {
 
     /// How much the request itself decides what serves it there.
     pub(super) fn routing_of(&self, request: &ChatRequest) -> Routing {
-        let is_router = self.provider.is_router(self.key.as_ref());
-        request.routing_at(is_router)
+        request.routing_at(|| self.provider.is_router(self.key.as_ref()))
     }
 
     /// What a verdict on one of its answers depends on.

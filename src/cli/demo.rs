@@ -65,7 +65,9 @@ pub async fn run(sources: &Sources) -> Exit {
     let script = Script::demo(&KEYS, GROQ, GEMINI);
     let mut beside = JoinSet::new();
     beside.spawn(async move { Simulator::new(script).serve(simulator).await });
-    serve::on(listener, config, || introduce(address, &simulated)).await
+    let greet = || introduce(address, &simulated);
+    // Its settings are its own: no file changes them.
+    serve::on(listener, config, None, greet).await
 }
 
 /// The settings of the demo, which override the user's.

@@ -6,12 +6,14 @@
 mod accounts;
 mod address;
 mod aliases;
+mod changes;
 mod clients;
 mod document;
 pub(crate) mod dotenv;
 mod env_file;
 mod error;
 mod file;
+mod hold;
 mod near;
 mod read;
 mod rows;
@@ -20,6 +22,7 @@ mod table;
 mod trust;
 mod upstream;
 mod value;
+mod watched;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -39,6 +42,7 @@ pub use crate::redact::looks_like_key;
 pub use accounts::{Account, Off, Standing, Variable, is_odd, meant_provider, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
+pub use changes::Changes;
 pub use clients::{Client, Clients};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
@@ -51,6 +55,7 @@ pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
 pub(crate) use upstream::is_openrouters;
 pub use value::is_placeholder;
+pub use watched::Seen;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
 #[derive(Clone, Debug)]

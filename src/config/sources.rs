@@ -19,20 +19,25 @@ use super::trust::{Set, Source, misled};
 use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
 use crate::replay::Settings;
-use layer::{Layer, is_known};
+pub(super) use layer::Layer;
+use layer::is_known;
 
 /// The layers, read once, in order of precedence. A problem found on the way is kept until
 /// [`Sources::config`] can report it together with the others.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     no_color: bool,
     problems: Vec<String>,
     warnings: Vec<String>,
     /// Why the working directory's `.env` does not count.
     passed_over: Option<&'static str>,
+    /// `--env-file`.
+    env_file: Option<PathBuf>,
+    /// Where files of settings were looked for.
+    pub(super) searched: Vec<PathBuf>,
     /// `CONFIG_FILE`, and what is wrong with it.
-    file: file::File,
+    pub(super) file: file::File,
 }
 
 impl Sources {
@@ -42,25 +47,40 @@ impl Sources {
         flags: impl IntoIterator<Item = (&'static str, String)>,
         env_file: Option<&Path>,
     ) -> Self {
-        let mut sources = Self::default();
+        Self::gathered(flags, env_file, env_file::chosen)
+    }
+
+    /// The same; `chosen` reads the files that the user chose.
+    fn gathered(
+        flags: impl IntoIterator<Item = (&'static str, String)>,
+        env_file: Option<&Path>,
+        chosen: impl Fn(&Path) -> Found,
+    ) -> Self {
+        let mut sources = Self {
+            env_file: env_file.map(Path::to_owned),
+            ..Self::default()
+        };
         let mut top = Layer::new(Source::Flag, "a flag");
         top.values = flags.into_iter().collect();
         sources.layers.push(top);
         sources.read_environment(std::env::vars_os());
         match env_file {
             Some(path) => {
-                let mut found = env_file::chosen(path);
+                let mut found = chosen(path);
                 if found == Found::Nothing {
                     found = Found::Broken("is not there".to_owned());
                 }
+                sources.searched.push(path.to_owned());
                 sources.read_file(Source::EnvFile, &path.display().to_string(), found);
             }
             None => {
+                sources.searched.push(PathBuf::from(".env"));
                 let found = env_file::in_folder(Path::new(".env"));
                 sources.read_file(Source::WorkingDir, ".env", found);
                 if let Some(path) = user_file() {
                     let name = path.display().to_string();
-                    sources.read_file(Source::UserFile, &name, env_file::chosen(&path));
+                    sources.read_file(Source::UserFile, &name, chosen(&path));
+                    sources.searched.push(path);
                 }
             }
         }
@@ -137,13 +157,14 @@ impl Sources {
 
     /// The same flags, with environment and files as they are now.
     #[must_use]
-    pub fn again(&self, env_file: Option<&Path>) -> Self {
+    pub fn again(&self) -> Self {
         let top = self
             .layers
             .iter()
             .find(|layer| layer.source == Source::Flag);
         let flags = top.map(|layer| layer.values.clone());
-        Self::gather(flags.unwrap_or_default(), env_file)
+        let flags = flags.unwrap_or_default();
+        Self::gathered(flags, self.env_file.as_deref(), env_file::chosen_again)
     }
 
     /// The outbound proxy only.

@@ -172,10 +172,17 @@ impl Setting {
         self.group == Group::Outbound || self.name.ends_with("_URL")
     }
 
+    /// Whether a change waits for a restart (spec §12.2).
+    pub(super) fn waits_for_restart(&self) -> bool {
+        #[rustfmt::skip]
+        const WAITS: [&str; 7] = ["HOST", "PORT", "METRICS_ADDR", "WORKER_THREADS", "STATE", "ALLOW_PAID", "TRACE_FILE"];
+        self.group == Group::Outbound || WAITS.contains(&self.name)
+    }
+
     /// Whether no other program is known to read a variable of this name (spec §12.1).
     pub(super) fn is_ours_alone(&self) -> bool {
         #[rustfmt::skip]
-        const GENERAL: [&str; 7] = ["HOST", "PORT", "LOG_LEVEL", "TRAINING", "PROVIDERS", "ROUTING", "LOCAL_API_KEY"];
+        const GENERAL: [&str; 8] = ["HOST", "PORT", "LOG_LEVEL", "STATE", "TRAINING", "PROVIDERS", "ROUTING", "LOCAL_API_KEY"];
         self.group != Group::Outbound && !GENERAL.contains(&self.name)
     }
 

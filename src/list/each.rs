@@ -26,7 +26,7 @@ const DETAILS_TIMEOUT: Duration = Duration::from_secs(5);
 const DETAILS: usize = 64;
 
 /// Where a provider's list is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListAt {
     /// Which provider.
     pub provider: ProviderId,
@@ -36,7 +36,7 @@ pub struct ListAt {
 }
 
 /// An address, and what goes there with every request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
     /// The whole address.
     pub url: String,
@@ -155,6 +155,12 @@ impl Kept {
                 false
             }
         }
+    }
+
+    /// Forgets the lists of other providers.
+    pub fn retain(&mut self, stays: impl Fn(&ProviderId) -> bool) {
+        self.lists.retain(|provider, _| stays(provider));
+        self.failed.retain(|provider, _| stays(provider));
     }
 
     /// A provider's list as it was last read.

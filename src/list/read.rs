@@ -111,6 +111,20 @@ impl ListReader {
         }
     }
 
+    /// Whether it would read something else.
+    pub(super) fn differs(&self, other: &Self) -> bool {
+        let read = |reader: &Self| {
+            let limits = (reader.max_list_bytes, reader.max_catalogue_bytes);
+            (reader.list_url.clone(), limits, reader.any_id)
+        };
+        read(self) != read(other) || self.has_other_catalogue(other)
+    }
+
+    /// Whether its catalogue is another upstream's.
+    pub(super) fn has_other_catalogue(&self, other: &Self) -> bool {
+        self.upstream.base() != other.upstream.base()
+    }
+
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
         let asked = self.client.ask(&self.list_url, HeaderMap::new(), None);
         let body = whole(asked, self.max_list_bytes).await?;

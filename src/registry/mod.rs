@@ -21,7 +21,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, watch};
 
 pub use admitted::Admitted;
@@ -49,14 +49,11 @@ use crate::verdict::{AccountLimit, Because, Rest};
 #[derive(Debug)]
 pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
-    /// The providers, for their limits.
-    rows: Vec<Arc<Provider>>,
+    settings: ArcSwap<Settings>,
     /// A std lock: it is held for a lookup or an insert, and never across an await.
     held: Mutex<Held>,
     /// What attempts have taught; its own lock, which only a new list takes.
     cells: Mutex<Cells>,
-    /// The parameters of what attempts teach.
-    learning: Parameters,
     /// Its own lock; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
     /// What clients may still ask; its own lock, which is never taken with another, and not at all without limits.
@@ -72,6 +69,15 @@ pub struct Registry {
     changes: watch::Sender<()>,
     /// Tells the queue's timekeeper that the time has changed.
     stirred: Notify,
+}
+
+/// What the settings say that every new list needs.
+#[derive(Debug, Default)]
+struct Settings {
+    /// The providers, for their limits.
+    rows: Vec<Arc<Provider>>,
+    /// The parameters of what attempts teach.
+    learning: Parameters,
 }
 
 /// What is known, and the requests that wait for it to change.
@@ -100,10 +106,9 @@ impl Default for Registry {
         let (changes, _) = watch::channel(());
         Self {
             snapshot: ArcSwapOption::empty(),
-            rows: Vec::new(),
+            settings: ArcSwap::default(),
             held: Mutex::default(),
             cells: Mutex::default(),
-            learning: Parameters::default(),
             filtered: Mutex::default(),
             allowances: Mutex::default(),
             has_limits: AtomicBool::new(false),
@@ -120,11 +125,14 @@ impl Registry {
     /// these parameters set.
     #[must_use]
     pub fn with_limits_of(rows: Vec<Arc<Provider>>, learning: Parameters) -> Self {
-        Self {
-            rows,
-            learning,
-            ..Self::default()
-        }
+        let registry = Self::default();
+        registry.settle(rows, learning);
+        registry
+    }
+
+    /// From the next list on these providers' limits and these parameters count.
+    pub fn settle(&self, rows: Vec<Arc<Provider>>, learning: Parameters) {
+        self.settings.store(Arc::new(Settings { rows, learning }));
     }
 
     /// The current snapshot; reading it takes no lock.
@@ -153,14 +161,21 @@ impl Registry {
 
     /// Replaces the snapshot with one that knows more of the same offers.
     pub fn enrich(&self, snapshot: Snapshot) {
+        let settings = self.settings.load();
         let evidences = {
             let candidates = snapshot.candidates().iter().map(|c| &**c);
             let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-            cells.list(candidates, &self.learning, Now::read())
+            cells.list(candidates, &settings.learning, Now::read())
         };
         let snapshot = snapshot.with_evidences(evidences);
+        let speaks = |list: &Snapshot| list.speaks_for_openrouter().cloned();
+        let before = self.snapshot.load().as_deref().map(speaks);
+        if before.is_some_and(|before| before != speaks(&snapshot)) {
+            self.note(Outside::other_key);
+        }
         let mut held = self.lock();
-        let snapshot = held.list(snapshot, &self.rows, Now::read());
+        held.retain_accounts(|account| snapshot.has_account(account));
+        let snapshot = held.list(snapshot, &settings.rows, Now::read());
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.lets_go(held);
     }
@@ -266,6 +281,11 @@ impl Registry {
         allowances.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something has changed that people may want to see at once.
+    pub fn has_changed(&self) {
+        self.changes.send_replace(());
+    }
+
     /// Notified of every change that people may want to see at once.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
@@ -281,6 +301,9 @@ impl Registry {
         rest: Rest,
         now: Now,
     ) -> (Option<Wake>, bool) {
+        if self.is_of_old_key(subject) {
+            return (None, false);
+        }
         if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
             && self.speaks_for_openrouter(account)
             && out.limit == AccountLimit::Day
@@ -377,12 +400,19 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Whether it belongs to an account that has another key by now, or is gone: a verdict on it is dropped
+    /// (spec §12.2).
+    fn is_of_old_key(&self, subject: &Subject) -> bool {
+        let list = self.snapshot.load();
+        let list = list.as_ref().zip(subject.of_account());
+        list.is_some_and(|(list, account)| !list.has_account(account))
+    }
+
     /// Whether what is reported of this account is reported of OpenRouter: that is so of its first account.
     fn speaks_for_openrouter(&self, account: &AccountId) -> bool {
-        let snapshot = self.snapshot.load();
-        let accounts = snapshot.iter().flat_map(|list| list.accounts());
-        let mut own = accounts.filter(|other| other.provider.is_openrouter());
-        account.provider.is_openrouter() && own.next().is_none_or(|first| **first == *account)
+        let list = self.snapshot.load();
+        let first = list.as_ref().and_then(|list| list.speaks_for_openrouter());
+        account.provider.is_openrouter() && first.is_none_or(|first| **first == *account)
     }
 
     /// The key endpoint has answered for this account. If it reports free requests that were known to be gone, the

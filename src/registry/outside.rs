@@ -90,6 +90,11 @@ impl Outside {
         matches!(self.key, Some((Some(_), _)))
     }
 
+    /// The key is another one: what was said about the old one is not about it.
+    pub fn other_key(&mut self) {
+        (self.key, self.today) = (None, None);
+    }
+
     /// What failed until now is to be tried again.
     pub fn forget(&mut self, now: Now) {
         self.forgotten_at = Some(now.wall);

@@ -15,7 +15,9 @@ pub use wake::Wake;
 
 use crate::clock::Now;
 use crate::learnt;
-use crate::model::{Candidate, Capabilities, Capability, ProviderId, Subject, SubjectMap};
+use crate::model::{
+    AccountId, Candidate, Capabilities, Capability, ProviderId, Subject, SubjectMap,
+};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
 
@@ -370,6 +372,12 @@ impl Rests {
         self.table.retain(|subject, cooling| {
             subject.is_shared() || (stays(subject) && !cooling.until_next_list)
         });
+    }
+
+    /// Forgets the rests of accounts that are gone, or have another key.
+    pub(super) fn retain_accounts(&mut self, is_there: impl Fn(&AccountId) -> bool) {
+        self.table
+            .retain(|subject, _| subject.of_account().is_none_or(&is_there));
     }
 
     /// Ends a subject's rest, and forgets what it was found to lack.

@@ -318,10 +318,15 @@ impl ChatRequest {
         })
     }
 
-    /// How far it influences what serves it, at a provider that is a router itself or that is none.
+    /// How far it influences what serves it, at a provider that is a router itself or that is none: asked only
+    /// if that matters to this request.
     #[must_use]
-    pub fn routing_at(&self, is_router: bool) -> Routing {
-        if is_router { self.routing } else { self.asks }
+    pub fn routing_at(&self, is_router: impl FnOnce() -> bool) -> Routing {
+        if self.routing != self.asks && is_router() {
+            self.routing
+        } else {
+            self.asks
+        }
     }
 
     /// Its size in bytes.

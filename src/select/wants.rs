@@ -75,11 +75,17 @@ impl<'a> Wants<'a> {
         snapshot: &'s Snapshot,
     ) -> impl Iterator<Item = Placed<'s>> + use<'a, 's> {
         let client = self.client.filter(|client| !client.models.is_empty());
-        let may_ask = move |placed: &Placed<'s>| {
-            client.is_none_or(|client| client.may_ask(&placed.candidate.offer))
+        let may_ask = move |(candidate, ..): &InTier<'s>| {
+            client.is_none_or(|client| client.may_ask(&candidate.offer))
         };
-        let placed = self.preference.placed(snapshot, self.needs);
-        placed.filter(may_ask)
+        let all = self.preference.in_tiers(snapshot, self.needs);
+        let placed = all.filter(may_ask).enumerate();
+        placed.map(|(at, (candidate, tier, place))| Placed {
+            candidate,
+            at,
+            tier,
+            place,
+        })
     }
 
     /// The same without places.
@@ -168,17 +174,17 @@ impl<'a> Preference<'a> {
         snapshot: &Snapshot,
         needs: &Needs,
     ) -> Option<u32> {
-        let mut placed = self.placed(snapshot, needs);
-        let its = placed.find(|placed| Arc::ptr_eq(placed.candidate, candidate));
-        its.map(|placed| placed.place)
+        let mut all = self.in_tiers(snapshot, needs);
+        let its = all.find(|(one, ..)| Arc::ptr_eq(one, candidate));
+        its.map(|(_, _, place)| place)
     }
 
     /// The candidates it allows, with their places. What the request names is a tier before all others.
-    fn placed<'s>(
+    fn in_tiers<'s>(
         self,
         snapshot: &'s Snapshot,
         needs: &Needs,
-    ) -> impl Iterator<Item = Placed<'s>> + use<'a, 's> {
+    ) -> impl Iterator<Item = InTier<'s>> + use<'a, 's> {
         let all = snapshot.in_order(needs.had_tools);
         let (name, all) = match self {
             Self::None => (None, all),
@@ -192,29 +198,24 @@ impl<'a> Preference<'a> {
             let model = &candidate.offer.canonical;
             let is_other = before.replace(model).is_some_and(|before| before != model);
             place += u32::from(is_other);
-            Placed {
-                candidate,
-                tier: None,
-                place,
-            }
+            (candidate, None, place)
         });
         let places = snapshot.places(needs.had_tools);
-        named.chain(
-            all.iter()
-                .zip(places)
-                .map(|(candidate, &Place { tier, place })| Placed {
-                    candidate,
-                    tier: Some(tier),
-                    place,
-                }),
-        )
+        let all = all.iter().zip(places);
+        let all = all.map(|(candidate, &Place { tier, place })| (candidate, Some(tier), place));
+        named.chain(all)
     }
 }
+
+/// A candidate, its tier, and how many models come before it there.
+type InTier<'s> = (&'s Arc<Candidate>, Option<Tier>, u32);
 
 /// A candidate, and its place for a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed<'s> {
     pub(super) candidate: &'s Arc<Candidate>,
+    /// How many candidates come before it in the order.
+    pub(super) at: usize,
     /// `None` for those that the request names.
     pub(super) tier: Option<Tier>,
     /// How many models come before it there.

@@ -30,6 +30,12 @@ const HELD: usize = 64;
 #[derive(Debug)]
 pub(super) struct Gate {
     clients: Clients,
+    tried: Arc<Tried>,
+}
+
+/// The wrong keys that were tried: new keys forget none of them.
+#[derive(Debug)]
+struct Tried {
     /// A std lock, held to look up one address.
     guesses: Mutex<(Guesses, Seldom)>,
     held: Semaphore,
@@ -42,10 +48,21 @@ pub(super) struct Closed;
 
 impl Gate {
     pub(super) fn new(clients: Clients) -> Self {
-        Self {
-            clients,
+        let tried = Tried {
             guesses: Mutex::default(),
             held: Semaphore::new(HELD),
+        };
+        Self {
+            clients,
+            tried: Arc::new(tried),
+        }
+    }
+
+    /// The same gate for other clients.
+    pub(super) fn with_clients(&self, clients: Clients) -> Self {
+        Self {
+            clients,
+            tried: Arc::clone(&self.tried),
         }
     }
 
@@ -73,7 +90,7 @@ impl Gate {
         if !matches!(error, ProxyError::InvalidKey) || !self.is_guess(peer, log) {
             return Ok(());
         }
-        let _held = self.held.try_acquire().map_err(|_| Closed)?;
+        let _held = self.tried.held.try_acquire().map_err(|_| Closed)?;
         let late = pin!(sleep(HELD_FOR));
         phases.unless(Phases::is_draining, late).await;
         Ok(())
@@ -82,7 +99,8 @@ impl Gate {
     fn is_guess(&self, peer: IpAddr, log: &Log) -> bool {
         let now = Instant::now();
         let told = {
-            let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+            let guesses = self.tried.guesses.lock();
+            let mut guesses = guesses.unwrap_or_else(PoisonError::into_inner);
             let (guesses, seldom) = &mut *guesses;
             if !guesses.wrong(peer, now) {
                 return false;

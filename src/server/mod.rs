@@ -12,6 +12,7 @@ mod body;
 mod chat;
 mod committed;
 mod connection;
+mod current;
 mod dialect;
 mod door;
 mod ending;
@@ -44,6 +45,8 @@ use hyper::body::{Body as _, Incoming};
 use ipnet::IpNet;
 use serde_json::json;
 
+use current::Reloads;
+pub use current::{Current, Told};
 pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::{Refusal, Walker};
@@ -73,7 +76,8 @@ const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-at
 const ANTHROPIC_ID_HEADER: HeaderName = HeaderName::from_static("request-id");
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Everything a request may need; shared by all connections.
+/// Everything a request may need, under the settings that it began with. What outlives these, the next one shares
+/// (spec §12.2).
 pub struct App {
     registry: Arc<Registry>,
     walker: Arc<Walker>,
@@ -96,7 +100,8 @@ pub struct App {
     metrics_elsewhere: bool,
     drain_timeout: Duration,
     trusted_proxies: Vec<IpNet>,
-    open: Open,
+    open: Arc<Open>,
+    reloads: Reloads,
 }
 
 impl App {
@@ -131,14 +136,31 @@ impl App {
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
             trusted_proxies: config.trusted_proxies.clone(),
-            open: Open::new(config.limits.max_connections),
+            open: Arc::new(Open::new(config.limits.max_connections)),
+            reloads: Reloads::default(),
         }
     }
 
-    /// What is known about the models.
-    #[must_use]
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// The same proxy under other settings.
+    fn under(&self, config: &Config, walker: Arc<Walker>) -> Self {
+        let new = Self::new(
+            config,
+            Arc::clone(&self.registry),
+            walker,
+            self.refresher.clone(),
+            self.log.clone(),
+            Arc::clone(&self.metrics),
+            Arc::clone(&self.traffic),
+        );
+        self.open.allow(config.limits.max_connections);
+        Self {
+            gate: self.gate.with_clients(config.clients.clone()),
+            open: Arc::clone(&self.open),
+            reloads: self.reloads.clone(),
+            // The listeners stay what they are.
+            metrics_elsewhere: self.metrics_elsewhere,
+            ..new
+        }
     }
 
     /// The error for a walk that brought no answer.

@@ -141,6 +141,12 @@ impl Upstream {
         })
     }
 
+    /// The address to which paths are appended.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Sends one request for a completion, and says when it goes out; the head of the answer may take `limit` from the moment
     /// there is a connection.
     ///

@@ -19,6 +19,7 @@ mod demo;
 mod log;
 mod operator;
 mod providers;
+mod reloading;
 mod replay;
 mod settings;
 mod setup;

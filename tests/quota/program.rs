@@ -10,7 +10,7 @@ use free_llm_proxy::clock::Now;
 use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::provider::Provider;
 use free_llm_proxy::proxy::Proxy;
-use free_llm_proxy::server::{self, App, Face};
+use free_llm_proxy::server::{self, Current, Face};
 use free_llm_proxy::telemetry::Log;
 use free_llm_proxy::upstream::Connector;
 use http::{Request as HttpRequest, Response};
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// One client.
-    async fn asks(self: Arc<Self>, number: usize, app: Arc<App>) {
+    async fn asks(self: Arc<Self>, number: usize, app: Arc<Current>) {
         let (near, far) = duplex(64 * 1024);
         let from = Ipv4Addr::LOCALHOST.into();
         self.tasks

@@ -44,6 +44,7 @@ mod s11_5_waiting;
 mod s11_6_wishes;
 mod s11_7_seen;
 mod s11_8_trace;
+mod s12_2_reload;
 mod s13_clients;
 mod s13_fair;
 mod s13_guessing;

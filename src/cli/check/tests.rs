@@ -21,8 +21,8 @@ fn s8_the_key_is_judged_in_plain_words() {
     const UNTOLD: &str = "ok it does not say how many free requests are left today; limits (default): 20 requests a minute and 50 a day over all :free ids, 1,000 a day once 10 dollars of credit were ever bought; its day ends at 03:00 (your time), in 1 d";
     let refused = |status: u16, said: &str| {
         format!(
-            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env. Then \
-             restart the proxy. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
+            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env: it \
+             counts a few seconds later. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
              placeholder? Create one at https://openrouter.ai/settings/keys{said}"
         )
     };
@@ -89,7 +89,7 @@ fn s8_a_short_key_shows_its_length_only() {
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
-         one into .env. Then restart the proxy. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+         one into .env: it counts a few seconds later. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
     );
 }
 

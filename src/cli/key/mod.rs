@@ -11,10 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Method;
 use tempfile::NamedTempFile;
 
 use super::init::{self, Place};
 use super::key_test::{Shown, Tested, test};
+use super::running::Running;
 use super::{Exit, ask, check, providers, say};
 use crate::config::{
     Group, Source, Sources, dotenv, folder_file_is_ours, is_odd, looks_like_key, meant_provider,
@@ -37,6 +40,9 @@ pub struct Add {
 
 /// How long a connection for the test may take.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a proxy that runs may take to say so.
+const ANSWERS: Duration = Duration::from_secs(2);
 
 /// Why it ended early.
 type Stop = (Exit, String);
@@ -70,7 +76,7 @@ async fn added(sources: &Sources, add: &Add) -> Result<(), Stop> {
         told.push(write(&target, id_name, &id)?);
     }
     say::line(told.join("\n"));
-    after(sources, add, &row);
+    after(sources, &row).await;
     Ok(())
 }
 
@@ -309,15 +315,20 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What still keeps the provider off, with the settings as they are now.
-fn after(sources: &Sources, add: &Add, row: &Provider) {
-    let (standings, _) = sources.again(add.env_file.as_deref()).providers();
+/// What still keeps the provider off, with the settings as they are now; and whether a proxy runs that sees them.
+async fn after(sources: &Sources, row: &Provider) {
+    let sources = sources.again();
+    let (standings, _) = sources.providers();
     let now = standings.iter().find(|s| s.provider.id == row.id);
     match now {
-        Some(standing) if standing.off.is_none() => say::line(format_args!(
-            "{} is on. A running proxy uses the key once it is restarted.",
-            row.name
-        )),
+        Some(standing) if standing.off.is_none() => {
+            let runs = if is_running(&sources).await {
+                " The proxy that runs takes the key up within some 4 seconds."
+            } else {
+                ""
+            };
+            say::line(format_args!("{} is on.{runs}", row.name));
+        }
         Some(standing) => say::line(format_args!(
             "{} is off, though: {}.",
             row.name,
@@ -325,4 +336,14 @@ fn after(sources: &Sources, add: &Add, row: &Provider) {
         )),
         None => {}
     }
+}
+
+/// Whether a proxy with these settings runs, and follows changes to them.
+async fn is_running(sources: &Sources) -> bool {
+    let Ok(running) = Running::of(sources) else {
+        return false;
+    };
+    let running = running.within(ANSWERS);
+    let state = running.ask(Method::GET, "/admin/state", Bytes::new()).await;
+    state.is_ok_and(|state| state["settings"].is_object())
 }

@@ -22,6 +22,7 @@ const REQUESTS: usize = 8;
 pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
     lines.push(proxy(state));
+    lines.extend(settings(&state["settings"]));
     lines.extend(accounts::lines(state, local));
     lines.extend(clients::lines(state, local));
     lines.extend(next(state));
@@ -71,6 +72,29 @@ fn proxy(state: &Value) -> Line {
     line(format!(
         "free-llm-proxy {version}, up {up}; {streams} streaming; {list}"
     ))
+}
+
+/// Why the settings as they are written now do not count, and what waits for a restart.
+fn settings(settings: &Value) -> Vec<Line> {
+    let words = |list: &Value| array(list).iter().map(text).collect::<Vec<_>>();
+    let refused = words(&settings["refused"]);
+    let waits = words(&settings["needs_restart"]);
+    let refused = (!refused.is_empty()).then(|| {
+        let why = refused.join("; ");
+        (
+            Tone::Bad,
+            format!("the settings were changed, and that does not count: {why}"),
+        )
+    });
+    let waits = (!waits.is_empty()).then(|| {
+        let names = waits.join(", ");
+        (Tone::Waiting, format!("a restart is needed for: {names}"))
+    });
+    [refused, waits]
+        .into_iter()
+        .flatten()
+        .map(|told| vec![told])
+        .collect()
 }
 
 /// Who would be asked next, and why: what a request would cost there. Nothing in the ranking's order, where

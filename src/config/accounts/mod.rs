@@ -20,7 +20,7 @@ use crate::redact::Secret;
 pub(super) use choice::Choice;
 pub use choice::meant_provider;
 pub use names::next_name;
-pub(super) use names::{key_name, without_file};
+pub(super) use names::{KeyName, key_name, without_file};
 pub(super) use resolve::{Asked, Resolved, resolve};
 pub use split::{is_odd, pasted};
 pub use standing::{Off, Standing};

@@ -4,6 +4,7 @@ use super::*;
 
 mod config_file;
 mod keys;
+mod reload;
 mod trust;
 
 type Set = &'static [(&'static str, &'static str)];

@@ -19,8 +19,8 @@ use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId, ProviderId};
 use crate::registry::Standing;
 use crate::select::Awake;
-use crate::server::App;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
+use crate::server::{App, Told};
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
 
@@ -48,6 +48,15 @@ pub(super) struct StateView<'a> {
     requests: Vec<Arc<Finished>>,
     series: Charts,
     providers_off: Vec<ProviderOff>,
+    settings: SettingsView,
+}
+
+/// What became of changes to the settings (spec §12.2).
+#[derive(Serialize)]
+struct SettingsView {
+    reloaded_at: Option<String>,
+    needs_restart: Vec<String>,
+    refused: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -151,6 +160,17 @@ impl<'a> StateView<'a> {
             requests,
             series,
             providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
+            settings: SettingsView::of(app.reloads.told()),
+        }
+    }
+}
+
+impl SettingsView {
+    fn of(told: Told) -> Self {
+        Self {
+            reloaded_at: told.reloaded_at.map(rfc3339),
+            needs_restart: told.needs_restart,
+            refused: told.refused,
         }
     }
 }
