@@ -22,7 +22,7 @@ use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
@@ -91,7 +91,6 @@ impl Walker {
     pub fn new(
         config: &Config,
         accounts: Vec<Keyring>,
-        salt: Salt,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -122,7 +121,7 @@ impl Walker {
             routing: config.routing,
             learning: config.learning,
             pins: Arc::default(),
-            salt,
+            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
             last_list: OnceLock::new(),
         }
     }
@@ -133,7 +132,6 @@ impl Walker {
         let new = Self::new(
             config,
             accounts,
-            self.salt,
             redactor,
             Arc::clone(&self.registry),
             self.log.clone(),
@@ -142,8 +140,15 @@ impl Walker {
         );
         Self {
             pins: Arc::clone(&self.pins),
+            salt: self.salt,
             ..new
         }
+    }
+
+    /// The same with this salt for its sessions, in place of one from the keys of the clients (spec §11.4).
+    #[must_use]
+    pub fn salted(self, salt: Salt) -> Self {
+        Self { salt, ..self }
     }
 
     /// Other settings are about to come, and a list of their accounts: requests that began with these keep theirs.

@@ -109,7 +109,6 @@ impl App {
     #[must_use]
     pub fn new(
         config: &Config,
-        kept: Arc<Noted>,
         registry: Arc<Registry>,
         walker: Arc<Walker>,
         refresher: Refresher,
@@ -126,7 +125,7 @@ impl App {
             traffic,
             gate: Gate::new(config.proxy_keys.clone()),
             accounts: Accounts::of(config),
-            kept,
+            kept: Arc::new(Noted::nowhere()),
             names: Names::of_all(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
@@ -142,11 +141,16 @@ impl App {
         }
     }
 
+    /// The same with what people may know of what outlives the process.
+    #[must_use]
+    pub fn keeping(self, kept: Arc<Noted>) -> Self {
+        Self { kept, ..self }
+    }
+
     /// The same proxy under other settings.
     fn under(&self, config: &Config, walker: Arc<Walker>) -> Self {
         let new = Self::new(
             config,
-            Arc::clone(&self.kept),
             Arc::clone(&self.registry),
             walker,
             self.refresher.clone(),
@@ -159,6 +163,7 @@ impl App {
             gate: self.gate.with_keys(config.proxy_keys.clone()),
             open: Arc::clone(&self.open),
             reloads: self.reloads.clone(),
+            kept: Arc::clone(&self.kept),
             // The listeners stay what they are.
             metrics_elsewhere: self.metrics_elsewhere,
             ..new
