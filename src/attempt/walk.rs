@@ -204,7 +204,8 @@ impl Walker {
             let candidate = Arc::clone(claim.candidate());
             if self.keyring(&candidate.account).is_none() {
                 // It has waited, and this account is one of later settings.
-                drop((claim, drawn));
+                drop(claim);
+                drawn.refund();
                 progress.take_back();
                 progress.is_out(candidate.of_account(), OutBy::Tried);
                 continue;
