@@ -144,7 +144,7 @@ impl Walker {
         }
     }
 
-    /// The same walker with the salt of what outlives the process, in place of one from the clients' keys (spec §11.4).
+    /// The same with this salt for its sessions, in place of one from the keys of the clients (spec §11.4).
     #[must_use]
     pub fn salted(self, salt: Salt) -> Self {
         Self { salt, ..self }

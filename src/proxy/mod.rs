@@ -128,7 +128,7 @@ impl Proxy {
             Arc::clone(&traffic),
         );
         let app = match &keeper {
-            Some(keeper) => app.that_keeps(Arc::clone(keeper.noted())),
+            Some(keeper) => app.keeping(Arc::clone(keeper.noted())),
             None => app,
         };
         let app = Arc::new(Current::new(app));

@@ -145,9 +145,9 @@ impl App {
         }
     }
 
-    /// The same proxy, which tells of what is kept for the next process.
+    /// The same with what people may know of what outlives the process.
     #[must_use]
-    pub fn that_keeps(self, kept: Arc<Noted>) -> Self {
+    pub fn keeping(self, kept: Arc<Noted>) -> Self {
         Self { kept, ..self }
     }
 
