@@ -193,3 +193,25 @@ async fn s13_requests_at_once_end_with_their_answers_or_when_their_client_leaves
     sleep(Duration::from_secs(1)).await;
     assert_eq!(used(&rig).await, [0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn s13_a_key_in_place_of_another_brings_no_fresh_allowance() {
+    let file = |amount: u64| {
+        format!(
+            "[[clients]]\nname = 'alice'\nlimits = [{{ requests = {amount}, per = 'minute' }}]\n"
+        )
+    };
+    let (path, body) = &doors()[0];
+    let rig = Rig::paused(abc(), &[KEYS, ("CONFIG_FILE", &file(1))]).await;
+    assert_eq!(alice(&rig, path, body).await.status, 200);
+    let keys = ("PROXY_API_KEY", "alice:new-of-alice-01,proxy-key-for-tests");
+    rig.settle(&[keys, ("CONFIG_FILE", &file(2))]).await;
+    alice(&rig, path, body)
+        .await
+        .is_error(401, "invalid_api_key");
+    for expected in [200, 429] {
+        let answer = alice_with(&rig, "new-of-alice-01", path, body).await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+    }
+    assert_eq!(used(&rig).await, [2]);
+}
