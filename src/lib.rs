@@ -40,6 +40,7 @@ pub mod select;
 pub mod server;
 mod spelling;
 pub mod sse;
+pub mod state;
 pub mod surface;
 pub mod telemetry;
 pub mod trace;

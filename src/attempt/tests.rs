@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::{Account, Answer, Keyring, Opened, Refusal, Walker, Who};
 use crate::clock::Now;
 use crate::config::{Clients, Config, LogLevel};
+use crate::learnt::Salt;
 use crate::ledger::{Ask, Limit};
 use crate::model::{AccountId, ModelId, Offer, ProviderId};
 use crate::provider::{Provider, find};
@@ -157,6 +158,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             .into_iter()
             .filter_map(|one| Keyring::new([one]))
             .collect(),
+        Salt::new([0; 16]),
         Redactor::default(),
         Arc::clone(&registry),
         Log::memory(LogLevel::Error).0,

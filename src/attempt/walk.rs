@@ -21,7 +21,7 @@ use crate::config::{Client, Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
-use crate::redact::{Redactor, Secret};
+use crate::redact::Redactor;
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
@@ -90,6 +90,7 @@ impl Walker {
     pub fn new(
         config: &Config,
         accounts: Vec<Keyring>,
+        salt: Salt,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -120,7 +121,7 @@ impl Walker {
             routing: config.routing,
             learning: config.learning,
             pins: Arc::default(),
-            salt: Salt::of(config.clients.keys().map(Secret::expose)),
+            salt,
             last_list: OnceLock::new(),
         }
     }
@@ -131,6 +132,7 @@ impl Walker {
         let new = Self::new(
             config,
             accounts,
+            self.salt,
             redactor,
             Arc::clone(&self.registry),
             self.log.clone(),
@@ -201,7 +203,8 @@ impl Walker {
             let candidate = Arc::clone(claim.candidate());
             if self.keyring(&candidate.account).is_none() {
                 // It has waited, and this account is one of later settings.
-                drop((claim, drawn));
+                drop(claim);
+                drawn.refund();
                 progress.take_back();
                 progress.is_out(candidate.of_account(), OutBy::Tried);
                 continue;

@@ -93,6 +93,10 @@ fn settings(sources: &Sources, simulated: &str) -> Vec<(&'static str, String)> {
     if sources.source_of("PROVIDERS") != Some(Source::Flag) {
         own.push(("PROVIDERS", "openrouter,groq,gemini".to_owned()));
     }
+    // What the simulator teaches is of no use to the real proxy.
+    if sources.source_of("STATE") != Some(Source::Flag) {
+        own.push(("STATE", "memory".to_owned()));
+    }
     // The simulator is on this machine, so no outbound proxy is needed.
     own.extend(
         Group::Outbound

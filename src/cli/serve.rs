@@ -57,7 +57,7 @@ pub(super) async fn on(
     let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
     let proxy = match Proxy::build(&config, connector, log.clone()) {
         Ok(proxy) => proxy,
-        Err(error @ BuildError::Trace { .. }) => {
+        Err(error @ (BuildError::Trace { .. } | BuildError::State { .. })) => {
             say::problem(error);
             return Exit::Settings;
         }
@@ -93,6 +93,9 @@ pub(super) async fn on(
     );
     announce(&log, &config, None);
     beside.spawn(proxy.refresh.run());
+    if let Some(keeper) = &proxy.keeper {
+        beside.spawn(Arc::clone(keeper).run(stop.clone()));
+    }
     if let Some((sources, told)) = watched {
         let reload = Reload::new(sources, config.clone(), proxy.reloader, most);
         beside.spawn(reload.run(told));
@@ -113,6 +116,9 @@ pub(super) async fn on(
     };
     let served = server::serve(listener, proxy.app.clone(), Face::Main, until(stop.clone()));
     let (drained, _) = tokio::join!(served, metrics_served);
+    if let Some(keeper) = &proxy.keeper {
+        keeper.write().await;
+    }
     if let Some(trace) = proxy.trace {
         trace.finish();
     }

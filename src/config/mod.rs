@@ -131,6 +131,8 @@ pub struct Config {
     pub metrics_auth: bool,
     /// `TRACE_FILE`: a line about each attempt goes there.
     pub trace_file: Option<PathBuf>,
+    /// `STATE`: what outlives the process is kept there.
+    pub state: State,
     /// `CORS_ALLOW_ORIGINS`.
     pub cors_allow_origins: AllowOrigins,
     /// `FAIR_SHARE`: no client takes more than its share of an account's day from others.
@@ -198,6 +200,29 @@ pub struct Limits {
     pub max_answer_bytes: usize,
     /// `MAX_HELD_BYTES`: what is held back before the commit.
     pub max_held_bytes: usize,
+}
+
+/// `STATE`: where what outlives the process is kept (spec §12.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Nowhere.
+    #[default]
+    Memory,
+    /// In this file.
+    File(PathBuf),
+}
+
+impl State {
+    /// The same with `~/` as this folder.
+    fn below(self, home: Option<PathBuf>) -> Self {
+        match (&self, home) {
+            (Self::File(path), Some(home)) => match path.strip_prefix("~") {
+                Ok(rest) => Self::File(home.join(rest)),
+                Err(_) => self,
+            },
+            (Self::Memory, _) | (Self::File(_), None) => self,
+        }
+    }
 }
 
 /// What happens to a request's own `model` (spec §4).

@@ -14,7 +14,7 @@ use super::clients::Clients;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, routing, seconds,
-    seconds_or_zero,
+    seconds_or_zero, state,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
 use crate::model::ModelOrder;
@@ -198,6 +198,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let fair_share = self.get("FAIR_SHARE", boolean);
         let trusted_proxies = self.get("TRUSTED_PROXIES", address::networks);
         let trace_file = self.get("TRACE_FILE", |path| Ok(path.into()));
+        let state = self.get("STATE", state);
         let limits = self.limits();
         let outbound_proxy = self.outbound_proxy();
         let main = host.zip(port).map(SocketAddr::from);
@@ -251,6 +252,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             trace_file,
             fair_share: fair_share?,
             trusted_proxies: trusted_proxies.unwrap_or_default(),
+            state: state?,
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,

@@ -207,7 +207,13 @@ impl Sources {
         let files = keys.iter().cloned().chain(ids).filter(|set| set.is_file);
         // Not an address, but a file that another person's folder would cause to be written.
         let trace = self.set_by("TRACE_FILE");
-        let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
+        let keeps = |state: &str| {
+            let state = state.trim();
+            !state.is_empty() && !state.eq_ignore_ascii_case("memory")
+        };
+        let state = self.set_by("STATE");
+        let state = state.filter(|_| self.get("STATE").is_some_and(|state| keeps(&state)));
+        let addresses: Vec<_> = outward.chain(files).chain(trace).chain(state).collect();
         let mut problems = misled(&keys, &addresses);
         // An account id is part of an address, of its own key's only.
         for (key, id) in &read.with_id {
@@ -220,6 +226,7 @@ impl Sources {
         let config = self.told_together(problems, read.config)?;
         Ok(Config {
             warnings: [self.warnings.clone(), config.warnings].concat(),
+            state: config.state.below(std::env::home_dir()),
             ..config
         })
     }

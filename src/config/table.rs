@@ -150,6 +150,7 @@ impl Setting {
             "PROVIDERS" => "NAMES",
             "TRAINING" => "allow|refuse",
             "CONFIG_FILE" | "TRACE_FILE" => "FILE",
+            "STATE" => "memory|file:PATH",
             "MODEL_ORDER" => "IDS",
             "ROUTING" => "balanced|rank",
             "MODEL_FIELD" => "ignore|prefer|pin",
@@ -357,6 +358,8 @@ pub const SETTINGS: &[Setting] = {
             "Whether `/metrics` requires the proxy key"),
         setting(Telemetry, "TRACE_FILE", None,
             "File for a line about each attempt, without contents or keys, for `free-llm-proxy replay`: at most 64 MiB, and three older ones"),
+        setting(Telemetry, "STATE", Text("memory"),
+            "Where to keep what should outlive a restart (rests, used quota, what was learnt; no contents, no keys): file:~/.local/state/free-llm-proxy/state, or `memory`"),
 
         setting(Limits, "MAX_BODY_BYTES", Text("33554432"),
             "Bytes of a request's body (default 32 MiB); beyond: 413"),

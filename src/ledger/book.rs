@@ -140,6 +140,24 @@ pub(super) struct Line {
     pub(super) left: Option<Duration>,
 }
 
+impl Line {
+    pub(super) fn new(account: Arc<AccountId>, model: ModelId, generation: u32) -> Self {
+        Self {
+            account,
+            model,
+            buckets: Vec::new(),
+            tallies: Vec::new(),
+            is_tallied: false,
+            ratio: Ratio::default(),
+            counts_max_tokens: false,
+            day_ends: None,
+            generation,
+            under_way: 0,
+            left: None,
+        }
+    }
+}
+
 /// Everything that is counted.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
@@ -152,6 +170,9 @@ pub struct Ledger {
     pub(super) reservations: u64,
     /// When each client asked last; `None` if days need not be fair.
     pub(super) fair: Option<Fair>,
+    /// When it took over what an earlier process knew: all of that is kept for a while, as the first lists may
+    /// not name everything yet.
+    pub(super) restored: Option<Duration>,
     /// The amounts kept in these buckets for requests that came first.
     kept: Vec<(BucketId, u64)>,
 }

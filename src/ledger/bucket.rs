@@ -1,10 +1,12 @@
 //! One bucket: a count, its limits, and what others have used of it.
 
+mod saved;
 mod told;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub(super) use saved::SavedBucket;
 pub(super) use told::{Refused, Told};
 
 use super::beyond::Beyond;

@@ -18,6 +18,7 @@ mod limit;
 mod listing;
 mod numbers;
 mod rolling;
+mod saved;
 mod stated;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use fair::Share;
 pub use headers::{Correction, QuotaHeaders, read_headers};
 pub use learning::{FreeDay, Refusal};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
+pub use saved::SavedLedger;
 pub use stated::Stated;
 pub use view::BucketView;

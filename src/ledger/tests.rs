@@ -6,6 +6,7 @@ mod fair;
 mod hostile;
 mod limits;
 mod openrouter;
+mod saved;
 mod turn;
 
 use std::sync::Arc;

@@ -1,9 +1,12 @@
 //! What a request may need of a model (spec §4.1), and what is known about each.
 
+use serde::{Deserialize, Serialize};
+
 use super::ProviderId;
 
 /// One thing a model can or cannot do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Capability {
     /// Accepts `tools`.

@@ -13,10 +13,13 @@ use tokio_util::task::TaskTracker;
 use crate::account::{KeyReads, KeyTask};
 use crate::attempt::{Keyring, Walker};
 use crate::clock::Now;
-use crate::config::Config;
+use crate::config::{Config, State};
+use crate::learnt::Salt;
 use crate::list::{Outlets, Providers, RefreshTask, Settings};
+use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::server::{App, Current};
+use crate::state::{self, Keeper, Noted, Opened};
 use crate::telemetry::{Log, Metrics, Recorder, Traffic, Unwritable, Writer};
 use crate::upstream::{Connector, HttpClient, InvalidUpstream};
 
@@ -26,6 +29,8 @@ pub struct Proxy {
     pub app: Arc<Current>,
     /// Keeps the snapshot fresh.
     pub refresh: RefreshTask,
+    /// Keeps what outlives the process, if anything does; write once more when the last request has ended.
+    pub keeper: Option<Arc<Keeper>>,
     /// Writes the trace, if there is one; finish it when the last request has ended.
     pub trace: Option<Writer>,
     /// Puts other settings in force.
@@ -53,6 +58,14 @@ pub enum BuildError {
         /// What is wrong with it.
         why: Unwritable,
     },
+    /// What `STATE` names cannot be used, which shows only on opening it.
+    #[error("STATE=file:{path}: {why}", path = path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: state::Unwritable,
+    },
 }
 
 impl Proxy {
@@ -70,6 +83,14 @@ impl Proxy {
             config.providers.clone(),
             config.learning,
         ));
+        let kept = kept(config, &registry, &log, &metrics);
+        let (keeper, salt) = kept.map_err(|why| BuildError::State {
+            path: match &config.state {
+                State::File(path) => path.clone(),
+                State::Memory => PathBuf::new(),
+            },
+            why,
+        })?;
         set_clients(&registry, config);
         let follows = Follows {
             client: &client,
@@ -88,14 +109,17 @@ impl Proxy {
         let walker = Walker::new(
             config,
             asked,
+            salt.unwrap_or_else(|| Salt::of(config.clients.keys().map(Secret::expose))),
             accounts::redactor(config),
             Arc::clone(&registry),
             log.clone(),
             Arc::clone(&traffic),
             TaskTracker::new(),
         );
+        let noted = keeper.as_ref().map(|keeper| Arc::clone(keeper.noted()));
         let app = App::new(
             config,
+            noted.unwrap_or_else(|| Arc::new(Noted::nowhere())),
             Arc::clone(&registry),
             Arc::new(walker),
             refresher.clone(),
@@ -109,6 +133,7 @@ impl Proxy {
             connector,
             client,
             app: Arc::clone(&app),
+            keeper: keeper.clone(),
             registry,
             refresher,
             traffic,
@@ -117,6 +142,7 @@ impl Proxy {
         Ok(Self {
             app,
             refresh,
+            keeper,
             trace,
             reloader,
         })
@@ -168,6 +194,22 @@ impl Follows<'_> {
         let keys = keys.collect();
         Ok(Settings::new(config, client, catalogue, keys, providers))
     }
+}
+
+/// What keeps the file that `STATE` names, and the file's salt, if it names one.
+fn kept(
+    config: &Config,
+    registry: &Arc<Registry>,
+    log: &Log,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Arc<Keeper>>, Option<Salt>), state::Unwritable> {
+    let Some(opened) = Opened::of(&config.state, log)? else {
+        return Ok((None, None));
+    };
+    let salt = opened.salt();
+    let (registry, metrics) = (Arc::clone(registry), Arc::clone(metrics));
+    let keeper = Keeper::begin(opened, &config.accounts, registry, log.clone(), metrics)?;
+    Ok((Some(keeper), Some(salt)))
 }
 
 fn recorder(

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::server::{Current, Told};
+use crate::state::Keeper;
 use crate::telemetry::{Log, Traffic};
 use crate::upstream::{Connector, HttpClient};
 
@@ -18,6 +19,7 @@ pub struct Reloader {
     pub(super) connector: Connector,
     pub(super) client: HttpClient,
     pub(super) app: Arc<Current>,
+    pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) registry: Arc<Registry>,
     pub(super) refresher: Refresher,
     pub(super) traffic: Arc<Traffic>,
@@ -53,6 +55,9 @@ impl Reloader {
         before.retire();
         self.registry
             .settle(config.providers.clone(), config.learning);
+        if let Some(keeper) = &self.keeper {
+            keeper.accounts(&config.accounts);
+        }
         set_clients(&self.registry, config);
         self.refresher.settle(lists).await;
         self.app.settle(config, Arc::new(walker));

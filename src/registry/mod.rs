@@ -10,6 +10,7 @@ mod drawn;
 mod filtered;
 mod in_line;
 mod knowledge;
+mod lasting;
 mod outside;
 mod place;
 mod queue;
@@ -30,6 +31,7 @@ pub use drawn::Drawn;
 use filtered::FilteredOut;
 pub use in_line::InLine;
 pub use knowledge::Knowledge;
+pub use lasting::Lasting;
 pub use outside::{FailedRead, Outside, There, ToldOfDay};
 pub use place::{Place, Turn, Wait};
 use queue::Queue;
@@ -85,6 +87,8 @@ struct Settings {
 struct Held {
     known: Knowledge,
     queue: Queue,
+    /// What is known has changed since it was last kept.
+    has_changed: bool,
 }
 
 impl Deref for Held {
@@ -97,6 +101,7 @@ impl Deref for Held {
 
 impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut Knowledge {
+        self.has_changed = true;
         &mut self.known
     }
 }
@@ -146,7 +151,8 @@ impl Registry {
     pub fn publish(&self, snapshot: Snapshot) {
         let candidates = snapshot.candidates().iter();
         let known: HashSet<_> = candidates.flat_map(|c| c.subjects()).collect();
-        self.lock().new_list(|subject| known.contains(subject));
+        self.lock()
+            .new_list(|subject| known.contains(subject), Now::read());
         self.enrich(snapshot);
         self.changes.send_replace(());
     }
@@ -164,7 +170,7 @@ impl Registry {
         let settings = self.settings.load();
         let evidences = {
             let candidates = snapshot.candidates().iter().map(|c| &**c);
-            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cells = self.cells();
             cells.list(candidates, &settings.learning, Now::read())
         };
         let snapshot = snapshot.with_evidences(evidences);
@@ -474,6 +480,7 @@ impl Registry {
         }
         if let Some(list) = self.snapshot() {
             let due = held.queue.due(now);
+            held.has_changed = true;
             held.queue.serve(&mut held.known, &list, now);
             let queue = &held.queue;
             // The keeper goes on with what is pending, even if it was pending before.
@@ -481,6 +488,11 @@ impl Registry {
                 self.stirred.notify_one();
             }
         }
+    }
+
+    fn cells(&self) -> MutexGuard<'_, Cells> {
+        // Lists replace it whole.
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn filtered(&self) -> MutexGuard<'_, FilteredOut> {

@@ -69,7 +69,8 @@ impl Place {
                 let (kind, ticket, now) = (self.kind, self.entry.ticket, Now::read());
                 let mut held = self.registry.lock();
                 self.registry.serve(&mut held, now);
-                let Held { known, queue } = &mut *held;
+                held.has_changed = true;
+                let Held { known, queue, .. } = &mut *held;
                 queue.at_end(kind, ticket, known, &list, now)
             };
             match end {
@@ -84,7 +85,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.registry.lock();
-        let Held { known, queue } = &mut *held;
+        held.has_changed = true;
+        let Held { known, queue, .. } = &mut *held;
         queue.leave(self.kind, self.entry.ticket, known);
         let told: &mut oneshot::Receiver<_> = &mut self.entry.told;
         told.close();
@@ -108,7 +110,8 @@ impl Registry {
         let mut held = self.lock();
         let now = Now::read();
         self.serve(&mut held, now);
-        let Held { known, queue } = &mut *held;
+        held.has_changed = true;
+        let Held { known, queue, .. } = &mut *held;
         match queue.join(waiter, known, &list, now) {
             Joined::Asks(granted) => Wait::Not(self.turn(*granted)),
             Joined::Refused(turn_in) => Wait::TooLong(turn_in),

@@ -162,8 +162,8 @@ impl Reload {
             told.refused = Vec::new();
         });
         let log = self.reloader.log();
-        log.emit(LogLevel::Info, "settings_reloaded", &fields);
         announce(log, &config, Some(&self.config));
+        log.emit(LogLevel::Info, "settings_reloaded", &fields);
         (self.sources, self.seen, self.config) = (read.sources, read.seen, config);
     }
 }

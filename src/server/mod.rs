@@ -54,6 +54,7 @@ use crate::condition::Names;
 use crate::config::{Aliases, AllowOrigins, Client, Config, Limits, LogLevel, ModelField};
 use crate::list::Refresher;
 use crate::registry::Registry;
+use crate::state::Noted;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::HOP;
@@ -88,6 +89,8 @@ pub struct App {
     gate: Gate,
     /// What people may know of the accounts.
     accounts: Accounts,
+    /// What outlives the process.
+    kept: Arc<Noted>,
     /// What the outside services are called in texts for people.
     names: Names,
     limits: Limits,
@@ -109,6 +112,7 @@ impl App {
     #[must_use]
     pub fn new(
         config: &Config,
+        kept: Arc<Noted>,
         registry: Arc<Registry>,
         walker: Arc<Walker>,
         refresher: Refresher,
@@ -125,6 +129,7 @@ impl App {
             traffic,
             gate: Gate::new(config.clients.clone()),
             accounts: Accounts::of(config),
+            kept,
             names: Names::of_all(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
@@ -145,6 +150,7 @@ impl App {
     fn under(&self, config: &Config, walker: Arc<Walker>) -> Self {
         let new = Self::new(
             config,
+            Arc::clone(&self.kept),
             Arc::clone(&self.registry),
             walker,
             self.refresher.clone(),

@@ -26,5 +26,6 @@ mod setup;
 mod shown;
 mod sockets;
 mod sources;
+mod state;
 mod stopping;
 mod watching;

@@ -81,7 +81,13 @@ impl Program {
 
     /// Started so that it ignores a terminal that closes, as `nohup` does.
     pub fn ignoring_hangups(self) -> Self {
-        self.through("/bin/sh", &["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        self.ignoring("HUP")
+    }
+
+    /// Started so that it ignores this signal.
+    pub fn ignoring(self, signal: &str) -> Self {
+        let run = format!("trap '' {signal}; exec \"$0\" \"$@\"");
+        self.through("/bin/sh", &["-c", &run])
     }
 
     /// Without a controlling terminal.
@@ -296,6 +302,19 @@ impl Serving {
             maximum: Some(limit),
         };
         prlimit(id, Resource::Nofile, limit).unwrap();
+    }
+
+    /// Limits the files that it writes to this many bytes from now on.
+    pub fn allow_bytes(&self, limit: u64) {
+        let id = self
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let limit = Rlimit {
+            current: Some(limit),
+            maximum: None,
+        };
+        prlimit(id, Resource::Fsize, limit).unwrap();
     }
 
     /// Whether it still runs.

@@ -135,7 +135,7 @@ async fn s10_5_a_refresh_says_what_holds_once_the_key_endpoint_has_answered() {
     #[rustfmt::skip]
     let rows = [
         // what the key endpoint says now                   what is still out
-        (free_day(50, 50),                                  "50 of 50 requests per day are used (stated)"),
+        (free_day(50, 50),                                  "50 requests per day, all used (stated)"),
         (free_day(12, 50),                                  ""),
         (Step::status(401, &[], ""),                        "its key is refused"),
         // Whoever waits for it waits no longer than it may take.

@@ -96,12 +96,14 @@ async fn s12_2_a_verdict_under_an_old_key_concerns_nobody() {
         ProviderScript::new().account(account).entries(["m/one"]),
     );
     let one = [("openrouter", 1), ("groq", 1)];
-    let rig = Rig::paused_with_providers(script, &one, &[PIN]).await;
+    let limits = "[providers.groq]\nlimits = [{ requests = 5, per = 'day', of = 'account' }]\n";
+    let settings = [PIN, ("CONFIG_FILE", limits)];
+    let rig = Rig::paused_with_providers(script, &one, &settings).await;
     let changes = async {
         rig.simulator.until(|s| !s.models_asked().is_empty()).await;
         let account = Account::new("groq", keys[1]);
         let script = ProviderScript::new().account(account).entries(["m/one"]);
-        rig.settle_providers(abc().provider("groq", script), &one, &[PIN])
+        rig.settle_providers(abc().provider("groq", script), &one, &settings)
             .await;
     };
     let body = asks("groq/m/one");

@@ -22,6 +22,7 @@ const REQUESTS: usize = 8;
 pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
     lines.push(proxy(state));
+    lines.extend(unkept(&state["state"]));
     lines.extend(settings(&state["settings"]));
     lines.extend(accounts::lines(state, local));
     lines.extend(clients::lines(state, local));
@@ -72,6 +73,14 @@ fn proxy(state: &Value) -> Line {
     line(format!(
         "free-llm-proxy {version}, up {up}; {streams} streaming; {list}"
     ))
+}
+
+/// Why what is known will not outlive the process, if it should.
+fn unkept(kept: &Value) -> Option<Line> {
+    let problem = clean(kept["problem"].as_str()?);
+    let path = text(&kept["path"]);
+    let said = format!("what is known is not being saved: {path} {problem}");
+    Some(vec![(Tone::Waiting, said)])
 }
 
 /// Why the settings as they are written now do not count, and what waits for a restart.

@@ -6,6 +6,7 @@ mod evidence;
 mod limits;
 mod measured;
 mod properties;
+mod saved;
 mod sessions;
 
 use std::sync::Arc;

@@ -47,11 +47,9 @@ impl RefreshTask {
         let lists = new.providers.lists.iter();
         let fresh = lists.filter(|at| !before.providers.lists.contains(at));
         let fresh: Vec<ProviderId> = fresh.map(|at| at.provider.clone()).collect();
-        let stays = |id: &ProviderId| {
-            let mut lists = new.providers.lists.iter();
-            lists.any(|at| at.provider == *id) && !fresh.contains(id)
-        };
-        self.kept.retain(stays);
+        // A list that cannot be read anew keeps its last state.
+        self.kept
+            .retain(|id| new.providers.lists.iter().any(|at| at.provider == *id));
         // What is being read may be read with an old key: it is begun anew.
         let under_way = std::mem::take(&mut self.under_way);
         self.late.clear();

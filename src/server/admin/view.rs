@@ -3,6 +3,7 @@
 mod account;
 mod client;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -21,6 +22,7 @@ use crate::registry::Standing;
 use crate::select::Awake;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
 use crate::server::{App, Told};
+use crate::state::Noted;
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
 
@@ -48,6 +50,7 @@ pub(super) struct StateView<'a> {
     requests: Vec<Arc<Finished>>,
     series: Charts,
     providers_off: Vec<ProviderOff>,
+    state: KeptView<'a>,
     settings: SettingsView,
 }
 
@@ -63,6 +66,15 @@ struct SettingsView {
 struct LastAnswer {
     model: ModelId,
     at: String,
+}
+
+/// What outlives the process.
+#[derive(Serialize)]
+struct KeptView<'a> {
+    kind: &'static str,
+    path: Option<&'a Path>,
+    written_at: Option<String>,
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -160,6 +172,7 @@ impl<'a> StateView<'a> {
             requests,
             series,
             providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
+            state: KeptView::of(&app.kept),
             settings: SettingsView::of(app.reloads.told()),
         }
     }
@@ -182,6 +195,17 @@ fn uptime(started: Now, now: Now) -> u64 {
         .duration_since(started.wall)
         .unwrap_or(steady)
         .as_secs()
+}
+
+impl<'a> KeptView<'a> {
+    fn of(kept: &'a Noted) -> Self {
+        Self {
+            kind: kept.kind(),
+            path: kept.path.as_deref(),
+            written_at: kept.written_at().map(rfc3339),
+            problem: kept.problem(),
+        }
+    }
 }
 
 impl ListView {

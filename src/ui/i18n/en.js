@@ -86,6 +86,7 @@ export default {
   'banner.last': 'last answer {span} ago',
   'banner.resting': { one: '{n} model rests', other: '{n} models rest' },
   'banner.polling': 'no live updates: this page asks from time to time',
+  'banner.unkept': 'what is known is not being saved: {path} {problem}',
   'banner.restarted': 'the proxy was restarted',
   'banner.refused': 'the settings were changed, and that does not count: {why}',
   'banner.needs_restart': 'a restart is needed for: {names}',

@@ -86,6 +86,7 @@ export default {
   'banner.last': 'последний ответ {span} назад',
   'banner.resting': { one: 'отдыхает {n} модель', few: 'отдыхают {n} модели', many: 'отдыхают {n} моделей', other: 'отдыхает {n} модели' },
   'banner.polling': 'без живых обновлений: страница время от времени опрашивает прокси',
+  'banner.unkept': 'накопленное не сохраняется: {path} {problem}',
   'banner.restarted': 'прокси был перезапущен',
   'banner.refused': 'настройки изменены, но не приняты: {why}',
   'banner.needs_restart': 'нужен перезапуск: {names}',

@@ -63,8 +63,17 @@ fn s12_1_every_address_could_send_a_key_elsewhere() {
 }
 
 #[test]
-fn s12_1_a_folder_has_no_trace_written_beside_keys_that_are_not_its_own() {
-    let trace = "TRACE_FILE=trace.jsonl";
+fn s12_1_a_folder_has_no_file_written_beside_keys_that_are_not_its_own() {
+    no_file_beside("TRACE_FILE", "TRACE_FILE=trace.jsonl");
+    no_file_beside("STATE", "STATE=file:state");
+    assert!(
+        layers(&[], &[UP, DOOR], "STATE=memory", "")
+            .config()
+            .is_ok()
+    );
+}
+
+fn no_file_beside(name: &str, trace: &str) {
     let own = format!("{BOTH}{trace}");
     #[rustfmt::skip]
     let rows: [(Set, &str, &str, Option<&str>); 4] = [
@@ -77,7 +86,7 @@ fn s12_1_a_folder_has_no_trace_written_beside_keys_that_are_not_its_own() {
     for (environment, folder, user, expected) in rows {
         let read = layers(&[], environment, folder, user).config();
         let said = read.err().map(|error| error.to_string());
-        let start = "TRACE_FILE is set by .env in this folder, and ";
+        let start = format!("{name} is set by .env in this folder, and ");
         let expected = expected.map(|whose| format!("{start}{whose}"));
         let begins = expected
             .as_ref()
