@@ -73,10 +73,10 @@ impl World {
         let candidate = candidates.find(|one| &*one.account.label == label).unwrap();
         for _ in 0..3 {
             let chosen = Chosen {
+                client: None,
                 candidate: Arc::clone(candidate),
                 slot: snapshot.slot(candidate),
                 ask: Ask::default(),
-                client: None,
                 key: None,
                 usual: Duration::ZERO,
             };

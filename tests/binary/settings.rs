@@ -13,7 +13,7 @@ use crate::upstream::Outside;
 #[rustfmt::skip]
 const WRONG: &[(&str, &str)] = &[
     ("OPENROUTER_API_KEY",         "sk-or-v1-two words"),
-    ("PROXY_API_KEY",              "hush-hush,,"),
+    ("PROXY_API_KEY",              "hush hush"),
     ("PROVIDERS",                  "nobody"),
     ("TRAINING",                   "never"),
     ("CONFIG_FILE",                "/gone/for/good.toml"),
@@ -66,6 +66,8 @@ const WRONG: &[(&str, &str)] = &[
     ("DRAIN_TIMEOUT_SEC",          "0"),
     ("METRICS_ADDR",               "9090"),
     ("METRICS_AUTH",               "2"),
+    ("FAIR_SHARE",                 "maybe"),
+    ("TRUSTED_PROXIES",            "10.0.0.0/33"),
     ("CORS_ALLOW_ORIGINS",         "chat.example/path"),
     ("MAX_BODY_BYTES",             "32 MiB"),
     ("MAX_JSON_DEPTH",             "0"),

@@ -136,7 +136,8 @@ async fn soak_nothing_grows() {
         after.descriptors <= before.descriptors + 5,
         "{before:?} {after:?}"
     );
-    assert!(after.threads <= before.threads, "{before:?} {after:?}");
+    // One thread more reads the files of the settings, and is gone at times.
+    assert!(after.threads <= before.threads + 1, "{before:?} {after:?}");
     assert!(
         after.upstream <= before.upstream + 5,
         "{before:?} {after:?}"
