@@ -21,7 +21,7 @@ use crate::model::{AccountId, ModelId, Whom};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedLedger<W> {
     /// The ledger's own time when this was saved; the moments below are readings of it.
-    running_ms: u64,
+    running_ns: u64,
     buckets: Vec<(W, SavedBucket)>,
     /// How tokens relate to bytes, by candidate.
     ratios: Vec<(W, SavedRatio)>,
@@ -30,7 +30,7 @@ pub struct SavedLedger<W> {
 impl<W> Default for SavedLedger<W> {
     fn default() -> Self {
         Self {
-            running_ms: 0,
+            running_ns: 0,
             buckets: Vec::new(),
             ratios: Vec::new(),
         }
@@ -41,7 +41,7 @@ impl<W> SavedLedger<W> {
     /// The same about others: those that `whom` does not know are left out.
     pub fn about<V>(self, mut whom: impl FnMut(W) -> Option<V>) -> SavedLedger<V> {
         SavedLedger {
-            running_ms: self.running_ms,
+            running_ns: self.running_ns,
             buckets: about(self.buckets, &mut whom),
             ratios: about(self.ratios, &mut whom),
         }
@@ -60,16 +60,16 @@ fn about<W, V, T>(entries: Vec<(W, T)>, whom: &mut impl FnMut(W) -> Option<V>) -
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SavedUntil {
-    /// By the ledger's own time.
+    /// By the ledger's own time, in nanoseconds: rounded, it would come back early.
     Running(u64),
-    /// By date, since 1970.
+    /// By date, in milliseconds since 1970.
     Date(u64),
 }
 
 impl SavedUntil {
     pub(super) fn of(until: Until) -> Self {
         match until {
-            Until::Running(end) => Self::Running(whole_millis(end)),
+            Until::Running(end) => Self::Running(whole_nanos(end)),
             Until::Wall { end, .. } => Self::Date(unix_millis(end)),
         }
     }
@@ -79,7 +79,7 @@ impl SavedUntil {
         let until = match self {
             Self::Running(end) => {
                 let latest = at.running.saturating_add(longest);
-                Until::Running(Duration::from_millis(end).min(latest))
+                Until::Running(Duration::from_nanos(end).min(latest))
             }
             Self::Date(end) => {
                 let latest = at.wall.checked_add(longest)?;
@@ -91,6 +91,10 @@ impl SavedUntil {
         };
         (!until.is_past(at)).then_some(until)
     }
+}
+
+fn whole_nanos(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Rounded up: nothing comes back early.
@@ -106,7 +110,7 @@ impl Ledger {
         let buckets = self.buckets.iter();
         let ratios = self.lines.iter();
         SavedLedger {
-            running_ms: whole_millis(at.running),
+            running_ns: whole_nanos(at.running),
             buckets: buckets
                 .filter_map(|(_, bucket)| Some((whom(&bucket.whose), bucket.save(at)?)))
                 .collect(),
@@ -128,7 +132,7 @@ impl Ledger {
         // A clock that was put back meanwhile brings nothing back.
         let wall = now.wall.max(saved_at);
         let gone = wall.duration_since(saved_at).unwrap_or_default();
-        let running = Duration::from_millis(saved.running_ms);
+        let running = Duration::from_nanos(saved.running_ns);
         self.running.resume(running.saturating_add(gone), now);
         let at = Moment {
             running: self.running.at(now).running,

@@ -212,40 +212,37 @@ impl Keeper {
 
     /// The same on this thread, which may wait for the disk.
     pub fn write_now(&self) {
-        let had_problem = self.noted.problem().is_some();
         let path = self.noted.path.as_deref().unwrap_or(Path::new(""));
         match self.put() {
-            Ok(()) if had_problem => {
+            Ok(None) => {}
+            Ok(Some(_)) => {
                 let fields = json!({"path": path});
                 self.log
                     .emit(LogLevel::Info, "state_written_again", &fields);
             }
-            Ok(()) => {}
             Err(why) => {
-                let problem = why.to_string();
                 self.metrics.state_not_written();
+                let problem = why.to_string();
+                let fields = json!({"path": path, "error": problem});
                 // One log line per outage, however long it lasts.
-                if !had_problem {
-                    let fields = json!({"path": path, "error": problem});
+                if self.noted.said().problem.replace(problem).is_none() {
                     self.log
                         .emit(LogLevel::Warning, "state_not_written", &fields);
                 }
-                self.noted.said().problem = Some(problem);
             }
         }
     }
 
-    fn put(&self) -> Result<(), Unwritable> {
+    /// Gives the problem that is over now, if there was one.
+    fn put(&self) -> Result<Option<String>, Unwritable> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (lasting, now) = self.registry.export();
         let history = self.history.clone();
         let form = Form::of(lasting, &self.roll.load(), self.salt, history, now);
         let text = form.text().map_err(std::io::Error::from)?;
         file.write(&text)?;
-        *self.noted.said() = Said {
-            written_at: Some(now.wall),
-            problem: None,
-        };
-        Ok(())
+        let mut said = self.noted.said();
+        said.written_at = Some(now.wall);
+        Ok(said.problem.take())
     }
 }
