@@ -259,7 +259,7 @@ async fn s12_3_what_is_taken_over_is_what_was_written() {
             let list = json["known"]["rests"][list].as_array_mut().unwrap();
             list.sort_by_key(ToString::to_string);
         }
-        json["known"]["ledger"]["running_ms"].take();
+        json["known"]["ledger"]["running_ns"].take();
         json["known"]["learnt"][0][1]["at_ms"].take();
         json["known"]["learnt"][0][1]["breaks_at_ms"].take();
         json["known"]["learnt"][0][1]["found_ms"].take();
@@ -380,7 +380,7 @@ async fn s12_3_a_text_that_is_cut_anywhere_is_damaged_and_never_half_believed() 
 fn s12_5_a_history_is_kept_as_it_stands() {
     let text = b"free-llm-proxy state 1\n{\"written_at_ms\":1,\"salt\":\"000102030405060708090a0b0c0d0e0f\",\
                  \"accounts\":[],\"known\":{\"rests\":{\"rests\":[],\"lessons\":[]},\
-                 \"ledger\":{\"running_ms\":0,\"buckets\":[],\"ratios\":[]},\"learnt\":[]},\
+                 \"ledger\":{\"running_ns\":0,\"buckets\":[],\"ratios\":[]},\"learnt\":[]},\
                  \"history\":{ \"days\" : [1.0] }}\n";
     assert_eq!(Form::read(text).unwrap().text().unwrap(), text);
 }

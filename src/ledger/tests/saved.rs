@@ -307,7 +307,7 @@ proptest! {
         };
         let account = Whom::Account(candidate("groq", "groq", "m").account.as_ref().clone());
         let saved: SavedLedger<usize> = serde_json::from_value(serde_json::json!({
-            "running_ms": numbers[4] % 1_000_000_000_000,
+            "running_ns": numbers[4] % 1_000_000_000_000_000_000,
             "buckets": [[0, {
                 "unit": "requests", "per": per, "ends": ends, "count": count,
                 "numbers": {"stated": [numbers[5] % 100 + 1, until(6)], "learnt": [numbers[7], until(7)], "raised": [numbers[8], until(8)]},
