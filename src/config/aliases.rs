@@ -1,7 +1,7 @@
 //! `MODEL_ALIASES`: other names for models, so that the names that agents have built in are known.
 
 use super::value::Refusal;
-use crate::model::{ModelId, Wish};
+use crate::model::{ModelId, Wish, without_latest};
 
 /// The aliases. Exact names take precedence over patterns, and longer patterns over shorter ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +25,15 @@ pub enum Target {
 }
 
 impl Aliases {
-    /// The target of this name, if it is an alias.
+    /// The target of this name, if it is an alias, as it stands or without its `:latest` (spec §10.2).
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&Target> {
+        let cut = without_latest(name);
         let fitting = self.0.iter().filter(|alias| {
             if alias.is_prefix {
                 name.starts_with(&alias.name)
             } else {
-                name == alias.name
+                [name, cut].contains(&alias.name.as_str())
             }
         });
         fitting
@@ -92,19 +93,23 @@ mod tests {
     #[test]
     fn s4_exact_names_come_before_patterns_and_long_patterns_before_short_ones() {
         let known = aliases(
-            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,auto:slow=Auto:Best",
+            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,auto:slow=Auto:Best,qwen:latest=auto:rank",
         )
         .unwrap();
         #[rustfmt::skip]
         let rows = [
-            ("gpt-5",      "auto"),
-            ("gpt-5-mini", "c/d:free"),
-            ("gpt-5-nano", "auto:fast"),
-            ("auto:slow",  "auto:best"),
-            ("gpt-4o",     "a/b:free"),
-            ("gpt-",       "a/b:free"),
-            ("GPT-5",      "e/f:free"),
-            ("",           "e/f:free"),
+            ("gpt-5",         "auto"),
+            ("gpt-5-mini",    "c/d:free"),
+            ("gpt-5-nano",    "auto:fast"),
+            ("auto:slow",     "auto:best"),
+            ("gpt-4o",        "a/b:free"),
+            ("gpt-",          "a/b:free"),
+            ("gpt-5:latest",  "auto"),
+            ("gpt-5:LATEST",  "auto"),
+            ("qwen:latest",   "auto:rank"),
+            ("qwen",          "e/f:free"),
+            ("GPT-5",         "e/f:free"),
+            ("",              "e/f:free"),
         ];
         for (name, expected) in rows {
             let told = match known.target(name) {

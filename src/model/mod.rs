@@ -23,4 +23,4 @@ pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
 pub use tier::{Place, Tier};
 pub use window::window_of_auto;
-pub use wish::Wish;
+pub use wish::{Wish, without_latest};
