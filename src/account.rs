@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::attempt::{Account, Keyring};
 use crate::clock::Now;
@@ -36,18 +36,54 @@ pub struct KeyTask {
     pub traffic: Arc<Traffic>,
     /// Where a refusal is logged.
     pub log: Log,
-    /// Notified when the list has been read.
-    pub list_read: Arc<Notify>,
+    /// When it is to be asked.
+    pub reads: KeyReads,
+}
+
+/// The reads of one account's key endpoint: how many are wanted, and how many of those have landed. Cheap to
+/// clone.
+#[derive(Clone, Debug)]
+pub struct KeyReads {
+    wanted: Arc<watch::Sender<u64>>,
+    landed: Arc<watch::Sender<u64>>,
+}
+
+impl Default for KeyReads {
+    fn default() -> Self {
+        Self {
+            wanted: Arc::new(watch::channel(0).0),
+            landed: Arc::new(watch::channel(0).0),
+        }
+    }
+}
+
+impl KeyReads {
+    /// The endpoint is to be asked now.
+    pub fn want(&self) {
+        self.wanted.send_modify(|wanted| *wanted += 1);
+    }
+
+    /// Waits until what was wanted so far has been asked and recorded, but no longer than an answer may take.
+    pub async fn landed(&self) {
+        let wanted = *self.wanted.borrow();
+        let mut landed = self.landed.subscribe();
+        let all = landed.wait_for(|landed| *landed >= wanted);
+        // An endpoint that does not answer has nothing to say.
+        drop(tokio::time::timeout(LIMIT, all).await);
+    }
 }
 
 impl KeyTask {
     /// Asks whenever it is due; never ends.
     pub async fn run(self) {
-        let mut refused = false;
+        let (mut refused, mut asked_for) = (false, 0);
         loop {
-            self.until_due().await;
+            self.until_due(asked_for).await;
+            // A read that is wanted from here on is another one.
+            asked_for = *self.reads.wanted.borrow();
             let (said, asked) = self.ask().await;
             self.registry.key_said(self.keys.id(), said, Now::read());
+            self.reads.landed.send_replace(asked_for);
             let refused_before = std::mem::replace(&mut refused, is_refused(said));
             if let (KeySaid::Refused { status }, false) = (said, refused_before) {
                 self.log.emit(
@@ -64,12 +100,13 @@ impl KeyTask {
 
     /// Waits for a read of the list, or for five minutes in which a request ended: while the account is ruled
     /// out none is sent, and it is the endpoint that tells when it may be asked again.
-    async fn until_due(&self) {
+    async fn until_due(&self, asked_for: u64) {
+        let mut wanted = self.reads.wanted.subscribe();
         let ended = || self.traffic.read(|live| live.ended());
         let before = ended();
         loop {
             tokio::select! {
-                () = self.list_read.notified() => return,
+                _ = wanted.wait_for(|wanted| *wanted > asked_for) => return,
                 () = tokio::time::sleep(PERIOD) => {
                     if ended() != before {
                         return;

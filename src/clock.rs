@@ -83,6 +83,19 @@ mod wall {
     }
 }
 
+/// Whole milliseconds since 1970, 0 for a date before that.
+#[must_use]
+pub fn unix_millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The date of such a number; `None` if there is none.
+#[must_use]
+pub fn from_unix_millis(millis: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
+
 /// `at` as RFC 3339 in UTC with milliseconds, as log lines and JSON answers write it.
 #[must_use]
 pub fn rfc3339(at: SystemTime) -> String {

@@ -34,7 +34,8 @@ fn main() -> ExitCode {
             run(None, cli::check::ask(config, Local::read()))
         }),
         Command::Serve => with(&sources, |config| {
-            run(config.worker_threads, cli::serve::run(config))
+            let threads = config.worker_threads;
+            run(threads, cli::serve::run(sources.clone(), config))
         }),
     };
     ending.into()

@@ -44,7 +44,11 @@ async fn live_the_real_list_is_parsed_by_the_real_schema() {
     );
     let client = HttpClient::new(connector).unwrap();
     let url = setting("MODELS_LIST_URL").unwrap_or_else(|| LIST.to_owned());
-    let (head, body) = client.get(&url, None).await.unwrap().into_parts();
+    let (head, body) = client
+        .ask(&url, http::HeaderMap::new(), None)
+        .await
+        .unwrap()
+        .into_parts();
     assert_eq!(head.status, 200);
     let body = read_body(&head.headers, body, 8 << 20).await.unwrap();
     let ranking = Ranking::read(&body, false).unwrap();

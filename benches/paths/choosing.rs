@@ -113,14 +113,16 @@ fn choice(
     let body = Bytes::from(input::body(20_000));
     let request = ChatRequest::read(body, DEPTH).expect("a request");
     let parameters = Parameters::default();
-    let beforehand = Quote::new(&snapshot, wants(&request, by(&parameters)), now);
+    // It stays for as long as the program runs: what was quoted beforehand refers to it.
+    let snapshot: &Snapshot = Box::leak(Box::new(snapshot));
+    let beforehand = Quote::new(snapshot, wants(&request, by(&parameters)), now);
     ready(None, move || {
         let wants = wants(&request, by(&parameters));
         let quote = match part {
-            Part::Whole => &Quote::new(&snapshot, wants, now),
+            Part::Whole => &Quote::new(snapshot, wants, now),
             Part::Locked => &beforehand,
         };
-        let next = next_quoted(Some(&snapshot), wants, quote, &known, now);
+        let next = next_quoted(Some(snapshot), wants, quote, &known, now);
         assert!(next.candidate().is_some());
         next.candidate().cloned()
     })
@@ -170,12 +172,7 @@ fn five_hundred(now: Now) -> (Snapshot, Knowledge) {
         std::iter::repeat_n(Place { tier, place }, names.len())
     });
     let accounts = rows.iter().flat_map(|row| {
-        (1..=5).map(|n| {
-            Arc::new(AccountId {
-                provider: row.id.clone(),
-                label: format!("{}#{n}", row.id).into(),
-            })
-        })
+        (1..=5).map(|n| Arc::new(AccountId::new(row.id.clone(), &format!("{}#{n}", row.id))))
     });
     let snapshot = Snapshot::new(parts(offers, places.collect(), accounts.collect()));
     let mut known = Knowledge::default();

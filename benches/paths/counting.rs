@@ -37,10 +37,7 @@ fn ledger() -> (Ledger, Vec<Slot>) {
             let provider = format!("provider-{}", n / 100);
             let provider = ProviderId::try_from(provider.as_str()).expect("a name");
             let id = id(&format!("a/model-{}", n % 50));
-            let account = AccountId {
-                label: format!("account-{}", n / 50).into(),
-                provider: provider.clone(),
-            };
+            let account = AccountId::new(provider.clone(), &format!("account-{}", n / 50));
             let offer = Offer::at(provider, id);
             Candidate::new(Arc::new(offer), Arc::new(account), true)
         })

@@ -10,6 +10,7 @@
 mod choosing;
 mod counting;
 mod input;
+mod keeping;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
@@ -105,6 +106,7 @@ pub(crate) fn all() -> Vec<Path> {
         path("ledger/500 candidates", headroom),
         path("ledger/one request", charge),
         path("classify/429", classification),
+        path("state/25 accounts of 10 models", keeping::keep),
     ]
 }
 

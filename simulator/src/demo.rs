@@ -34,7 +34,7 @@ impl Script {
         };
         let of = |account: Account| ProviderScript::new().account(account);
         let thinking = Answer {
-            reasoning: Some("The user wants an answer, and nobody better is awake.".to_owned()),
+            reasoning: Some("The user wants an answer, and no better model is awake.".to_owned()),
             ..paced()
         };
         let ok = || Step::from(paced());

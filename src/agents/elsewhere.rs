@@ -48,7 +48,7 @@ pub fn found(
             "{name} is set in its settings and may lead {title} elsewhere: take it out. `launch` clears it for a run"
         ));
     }
-    let between = WEB_PROXIES.iter().any(|name| lookup(name).is_some());
+    let between = has_web_proxy(lookup);
     let exempt = |hosts: &&str| {
         NO_PROXY
             .iter()
@@ -60,6 +60,12 @@ pub fn found(
         ));
     }
     told
+}
+
+/// Whether the environment names a web proxy.
+#[must_use]
+pub fn has_web_proxy(lookup: &dyn Fn(&str) -> Option<OsString>) -> bool {
+    WEB_PROXIES.iter().any(|name| lookup(name).is_some())
 }
 
 /// The hosts that an agent must reach without a web proxy: those named in the environment, and ours

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::clock::Now;
-use crate::model::{AccountId, ModelId, Subject};
+use crate::model::{AccountId, KeyMark, ModelId, Subject};
 use crate::provider::{Asked, Provider};
 use crate::redact::{Secret, may_hold_key, without_key};
 use crate::registry::{Rests, Standing};
@@ -30,9 +30,11 @@ impl Keyring {
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Option<Self> {
         let accounts: Arc<[_]> = accounts.into_iter().map(Arc::new).collect();
         let id = &accounts.first()?.id;
-        let places = 0..accounts.len();
-        let keys = places.filter(|_| accounts.len() > 1);
-        let keys = keys.map(|place| Subject::key(id, place)).collect();
+        let several = accounts.iter().filter(|_| accounts.len() > 1);
+        let keys = several.filter_map(|account| account.key.as_ref());
+        let keys = keys
+            .map(|key| Subject::key(id, KeyMark::of([key.expose()])))
+            .collect();
         Some(Self { accounts, keys })
     }
 
@@ -121,8 +123,7 @@ impl Account {
 
     /// How much the request itself decides what serves it there.
     pub(super) fn routing_of(&self, request: &ChatRequest) -> Routing {
-        let is_router = self.provider.is_router(self.key.as_ref());
-        request.routing_at(is_router)
+        request.routing_at(|| self.provider.is_router(self.key.as_ref()))
     }
 
     /// What a verdict on one of its answers depends on.

@@ -380,8 +380,8 @@ impl Committed {
         if let Some(learning) = self.learning.take() {
             learning.broke();
         }
-        let drawn = self.drawn.take();
-        if let Some(drawn) = &drawn {
+        let mut drawn = self.drawn.take();
+        if let Some(drawn) = &mut drawn {
             drawn.refused(failure);
         }
         let failure = failure.clone().owed_to(self.heard.routing);

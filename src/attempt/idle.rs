@@ -42,7 +42,7 @@ impl Idle {
         }
     }
 
-    /// Does not count the time since `since`: nobody was listening.
+    /// Does not count the time since `since`, in which nothing was read.
     pub(super) fn forgive(&mut self, since: Instant) {
         self.heard += since.elapsed();
     }

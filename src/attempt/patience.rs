@@ -1,7 +1,7 @@
 //! How long to wait for a stream's candidate while others could be asked (spec §11.3).
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -42,18 +42,18 @@ impl Walker {
     }
 
     /// Waits for an answer up to `limit` from the moment its request was `sent`. After that it gives up if the
-    /// attempt may end so, and goes on waiting if not.
+    /// attempt may end so, and goes on waiting if not. What is `asked` stays where it is: moved, it would take
+    /// its room in a walk's future several times.
     pub(super) async fn within(
         &self,
         limit: Option<Duration>,
-        asked: impl Future<Output = Result<Opened, Unanswered>>,
+        mut asked: Pin<&mut impl Future<Output = Result<Opened, Unanswered>>>,
         sent: &Notify,
         may_end: impl FnOnce() -> bool,
     ) -> Result<Opened, Unanswered> {
         let Some(limit) = limit else {
             return asked.await;
         };
-        let mut asked = pin!(asked);
         let over = async {
             sent.notified().await;
             sleep(limit).await;

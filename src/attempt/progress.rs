@@ -84,6 +84,11 @@ impl Progress {
         self.out.pop();
     }
 
+    /// There was a connection to a provider: if it breaks again, that is a new outage.
+    pub(super) fn way_opens(&mut self, provider: &Subject) {
+        self.ways.retain(|(known, _)| known != provider);
+    }
+
     /// The failed connections to a provider.
     pub(super) fn way(&mut self, provider: &Subject) -> &mut Way {
         let known = self.ways.iter().position(|(known, _)| known == provider);

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::{Account, Answer, Keyring, Opened, Refusal, Walker};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
+use crate::learnt::Salt;
 use crate::ledger::Limit;
 use crate::model::{AccountId, ModelId, Offer, ProviderId};
 use crate::provider::{Provider, find};
@@ -127,10 +128,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             });
         }
         accounts.push(Account {
-            id: Arc::new(AccountId {
-                provider,
-                label: one.account.into(),
-            }),
+            id: Arc::new(AccountId::new(provider, one.account)),
             provider: Arc::clone(row),
             key: Some(Secret::new("a-key-of-this-account")),
             others: Arc::default(),
@@ -159,6 +157,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             .into_iter()
             .filter_map(|one| Keyring::new([one]))
             .collect(),
+        Salt::new([0; 16]),
         Redactor::default(),
         Arc::clone(&registry),
         Log::memory(LogLevel::Error).0,

@@ -33,7 +33,7 @@ impl Walker {
         let waiter = self.waiter(request, out.clone(), progress, (until, deadline));
         let turn = match self.registry.wait(waiter) {
             Wait::Not(turn) => turn,
-            Wait::Vain(turn_in) => {
+            Wait::TooLong(turn_in) => {
                 progress.turn_in = turn_in;
                 return None;
             }
@@ -120,7 +120,7 @@ impl Walker {
                 };
                 return Sight::Ask(choose(list, wants, candidate, known, now, with));
             }
-            first_return(list, wants, known, ahead, now).map_or(Sight::Nobody, Sight::Wait)
+            first_return(list, wants, known, ahead, now).map_or(Sight::Never, Sight::Wait)
         })
     }
 }

@@ -1,7 +1,8 @@
 //! The walk: asks candidates one after another until one begins to answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
@@ -21,7 +22,7 @@ use crate::config::{Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
-use crate::redact::{Redactor, Secret};
+use crate::redact::Redactor;
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
@@ -48,8 +49,10 @@ pub struct Walker {
     pub(super) routing: Order,
     pub(super) learning: Parameters,
     /// Its own lock, held only for a lookup or an insert.
-    pins: Mutex<Pins>,
+    pins: Arc<Mutex<Pins>>,
     pub(super) salt: Salt,
+    /// The last list of its settings, once others have come (spec §12.2).
+    last_list: OnceLock<Option<Arc<Snapshot>>>,
 }
 
 /// The time limits of an attempt and of the walk (spec §6, §4.6).
@@ -88,6 +91,7 @@ impl Walker {
     pub fn new(
         config: &Config,
         accounts: Vec<Keyring>,
+        salt: Salt,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -117,9 +121,41 @@ impl Walker {
             model_field: config.model_field,
             routing: config.routing,
             learning: config.learning,
-            pins: Mutex::default(),
-            salt: Salt::of(config.proxy_keys.iter().map(Secret::expose)),
+            pins: Arc::default(),
+            salt,
+            last_list: OnceLock::new(),
         }
+    }
+
+    /// The same walker under other settings, with these accounts.
+    #[must_use]
+    pub fn under(&self, config: &Config, accounts: Vec<Keyring>, redactor: Redactor) -> Self {
+        let new = Self::new(
+            config,
+            accounts,
+            self.salt,
+            redactor,
+            Arc::clone(&self.registry),
+            self.log.clone(),
+            Arc::clone(&self.traffic),
+            self.tasks.clone(),
+        );
+        Self {
+            pins: Arc::clone(&self.pins),
+            ..new
+        }
+    }
+
+    /// Other settings are about to come, and a list of their accounts: requests that began with these keep theirs.
+    pub fn retire(&self) {
+        self.last_list.get_or_init(|| self.registry.snapshot());
+    }
+
+    /// The list that a request begins with.
+    fn list(&self) -> Option<Arc<Snapshot>> {
+        // In this order: if the list is of later settings already, these have been retired before.
+        let current = self.registry.snapshot();
+        self.last_list.get().cloned().unwrap_or(current)
     }
 
     /// Finds a candidate that answers the request; a plain answer is put into `wording`, if there is one.
@@ -134,7 +170,7 @@ impl Walker {
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
-        let mut snapshot = self.registry.snapshot();
+        let mut snapshot = self.list();
         if let Some(snapshot) = &snapshot {
             self.filter(snapshot, request, record);
             weigh(snapshot, request);
@@ -153,26 +189,22 @@ impl Walker {
             if progress.attempts >= self.max_attempts || now.steady >= deadline {
                 break;
             }
-            let list = snapshot.as_deref();
-            let (claim, mut drawn) = match self.choose(list, request, &mut progress, now) {
-                (Next::Ask(_), Some(claimed)) => claimed,
-                (Next::None(Why::NoneCapable { missing }), _) if progress.out.is_empty() => {
-                    return Err(Refusal::none_capable(missing));
-                }
-                (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
-                (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
-                (Next::None(Why::NoneCapable { .. }), _) => break,
-                // Even a candidate that is free is left to the requests already waiting, if they come first.
-                (Next::Ask(_) | Next::Wait { .. }, _)
-                | (Next::None(Why::Resting { .. } | Why::Exhausted), _) => {
-                    let turn = self.waits(request, &mut progress, record, deadline).await;
-                    let Some(turn) = turn else { break };
-                    snapshot = Some(turn.list);
-                    (turn.claim, turn.drawn)
-                }
+            let Some((claim, mut drawn)) = self
+                .claims(&mut snapshot, request, &mut progress, record, now, deadline)
+                .await?
+            else {
+                break;
             };
             let list = snapshot.as_deref();
             let candidate = Arc::clone(claim.candidate());
+            if self.keyring(&candidate.account).is_none() {
+                // It has waited, and this account is one of later settings.
+                drop(claim);
+                drawn.refund();
+                progress.take_back();
+                progress.is_out(candidate.of_account(), OutBy::Tried);
+                continue;
+            }
             let chosen = self.chosen(list, &candidate, request, &progress);
             let mut attempt = record.attempt(&candidate, chosen);
             if let (true, Some(list)) = (record.is_traced(), list) {
@@ -182,8 +214,11 @@ impl Walker {
             let sent = Notify::new();
             let patience = self.patience(list, &candidate, request, &progress);
             let may_end = || self.may_end(list, &candidate, request, &progress, deadline);
-            let asked = self.ask(&claim, request, &attempt, &mut drawn, &sent, deadline);
-            let asked = match self.within(patience, asked, &sent, may_end).await {
+            let asked = {
+                let asked = pin!(self.ask(&claim, request, &attempt, &mut drawn, &sent, deadline));
+                self.within(patience, asked, &sent, may_end).await
+            };
+            let asked = match asked {
                 Ok(opened) => self.put(opened, wording).await.map_err(Unanswered::Failed),
                 failed => failed,
             };
@@ -274,6 +309,47 @@ impl Walker {
                 }
             }
         }
+        self.none_answered(snapshot.as_deref(), request, progress, record)
+    }
+
+    /// Claims the next candidate, at once or when its turn comes, in a list that may be a newer one by then.
+    /// `None` if there is none to ask, or to wait for.
+    async fn claims(
+        &self,
+        snapshot: &mut Option<Arc<Snapshot>>,
+        request: &ChatRequest,
+        progress: &mut Progress,
+        record: &mut RequestRecord,
+        now: Now,
+        deadline: Instant,
+    ) -> Result<Option<(Claim, Drawn)>, Refusal> {
+        match self.choose(snapshot.as_deref(), request, progress, now) {
+            (Next::Ask(_), Some(claimed)) => return Ok(Some(claimed)),
+            (Next::None(Why::NoneCapable { missing }), _) if progress.out.is_empty() => {
+                return Err(Refusal::none_capable(missing));
+            }
+            (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
+            (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
+            (Next::None(Why::NoneCapable { .. }), _) => return Ok(None),
+            // Even a candidate that is free is left to the requests already waiting, if they come first.
+            (Next::Ask(_) | Next::Wait { .. }, _)
+            | (Next::None(Why::Resting { .. } | Why::Exhausted), _) => {}
+        }
+        let turn = self.waits(request, progress, record, deadline).await;
+        Ok(turn.map(|turn| {
+            *snapshot = Some(turn.list);
+            (turn.claim, turn.drawn)
+        }))
+    }
+
+    /// What the client gets where none has answered: perhaps an empty answer, if that is all there was.
+    fn none_answered(
+        &self,
+        snapshot: Option<&Snapshot>,
+        request: &ChatRequest,
+        mut progress: Progress,
+        record: &RequestRecord,
+    ) -> Result<Answer, Refusal> {
         let last = progress.last.take();
         let walked = Walked {
             wants: self.wants(request, &progress),
@@ -284,7 +360,7 @@ impl Walker {
         };
         let turn_in = progress.turn_in;
         let end = |known: &Knowledge, now| {
-            let left = none_left(snapshot.as_deref(), walked, known, now);
+            let left = none_left(snapshot, walked, known, now);
             left.map_err(|refusal| refusal.no_sooner_than(turn_in, now))
         };
         let opened = self.registry.with_known_now(end)?;
@@ -427,8 +503,7 @@ impl Walker {
 
     /// A connection to the candidate's provider was made.
     fn reached(&self, candidate: &Candidate, progress: &mut Progress) {
-        // If it breaks again, that is a new outage.
-        *progress.way(candidate.provider()) = super::way::Way::default();
+        progress.way_opens(candidate.provider());
         if progress.was_unreached {
             self.registry.way_opens(candidate.provider());
         }

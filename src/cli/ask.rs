@@ -24,6 +24,12 @@ pub(super) fn line(question: &str) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
+/// Asks a question whose answer is no unless it is yes.
+pub(super) fn agreed(question: &str) -> io::Result<bool> {
+    let answer = line(&format!("{question} [y/N]"))?.to_lowercase();
+    Ok(["y", "yes"].contains(&answer.as_str()))
+}
+
 /// Asks for a line that is not shown while it is typed; `None` if the person gave up (Ctrl-C, or
 /// Ctrl-D at its beginning).
 pub(super) fn secret(question: &str) -> io::Result<Option<String>> {

@@ -62,11 +62,12 @@ pub async fn run(sources: &Sources) -> Exit {
     let address = listener
         .local_addr()
         .map_or((config.host, config.port).into(), reachable);
-    introduce(address, &simulated);
     let script = Script::demo(&KEYS, GROQ, GEMINI);
     let mut beside = JoinSet::new();
     beside.spawn(async move { Simulator::new(script).serve(simulator).await });
-    serve::on(listener, config).await
+    let greet = || introduce(address, &simulated);
+    // Its settings are its own: no file changes them.
+    serve::on(listener, config, None, greet).await
 }
 
 /// The settings of the demo, which override the user's.
@@ -91,6 +92,10 @@ fn settings(sources: &Sources, simulated: &str) -> Vec<(&'static str, String)> {
     // A flag is meant for this demo; everything else may be meant for the real proxy.
     if sources.source_of("PROVIDERS") != Some(Source::Flag) {
         own.push(("PROVIDERS", "openrouter,groq,gemini".to_owned()));
+    }
+    // What the simulator teaches is of no use to the real proxy.
+    if sources.source_of("STATE") != Some(Source::Flag) {
+        own.push(("STATE", "memory".to_owned()));
     }
     // The simulator is on this machine, so no outbound proxy is needed.
     own.extend(

@@ -39,6 +39,12 @@ pub(super) fn is_open(door: &Door) -> bool {
         .any(|address| TcpStream::connect_timeout(&address, LIMIT).is_ok())
 }
 
+/// Whether an agent in this environment may get there through a web proxy, although nothing is seen from here.
+pub(super) fn may_be_behind_a_web_proxy(door: &Door) -> bool {
+    // Agents are told to reach the others directly.
+    door.base.starts_with("https:") && elsewhere::has_web_proxy(&foreign_variable)
+}
+
 /// The hosts that an agent in this environment must reach without a web proxy.
 pub(super) fn direct(door: &Door) -> Option<String> {
     elsewhere::direct(&door.base, &foreign_variable)

@@ -59,9 +59,11 @@ fn in_words(told: &Value) -> String {
     let candidates = strings(&told["candidates"]);
     let most = told["max_attempts"].as_u64().unwrap_or_default();
     lines.push(if candidates.is_empty() {
-        nobody(told)
+        without_candidates(told)
+    } else if candidates.len() as u64 > most {
+        format!("Would ask these in turn until one answers, {most} at most:")
     } else {
-        format!("Would ask, as far as each fails, at most {most} of them:")
+        "Would ask these in turn until one answers:".to_owned()
     });
     let are_many = told["accounts"].as_array().is_some_and(|all| all.len() > 1);
     let through = told["through"].as_array().map_or(&[][..], Vec::as_slice);
@@ -77,6 +79,9 @@ fn in_words(told: &Value) -> String {
         let one = through.get(number - 1).unwrap_or(&Value::Null);
         if let (Some(seconds), Some(cost)) = (one["cost_sec"].as_f64(), one["cost"].as_str()) {
             line += &format!("  {seconds:>5.1} s: {}", clean(cost));
+        }
+        if one["fallback"] == true {
+            line += "  (the fallback: always last)";
         }
         line.trim_end().to_owned()
     }));
@@ -129,13 +134,13 @@ fn needs(told: &Value) -> String {
         };
     }
     if let Some(wish) = told["wish"].as_str().filter(|wish| *wish != "auto") {
-        line += &format!(". It asks for {}", clean(wish));
+        line += &format!("\nWish: {}", clean(wish));
     }
     line
 }
 
 /// What happens if no model can be asked.
-fn nobody(told: &Value) -> String {
+fn without_candidates(told: &Value) -> String {
     if let Some(left) = told["waits_sec"].as_u64() {
         let left = wait(left);
         return format!(
@@ -184,7 +189,7 @@ mod tests {
         });
         let expected = "\
 Needs: tools, a context of at least 125 tokens. Its model \"gpt[31m\" is ignored (MODEL_FIELD)
-Would ask, as far as each fails, at most 5 of them:
+Would ask these in turn until one answers:
   1  d:free
   2  e:free
 Left out:
@@ -204,7 +209,7 @@ Left out:
         ]);
         let of_several = "\
 Needs: tools, a context of at least 125 tokens. Its model \"gpt[31m\" is ignored (MODEL_FIELD)
-Would ask, as far as each fails, at most 5 of them:
+Would ask these in turn until one answers:
   1  d:free  openrouter
   2  e:free  groq#2
 Left out:
@@ -212,18 +217,18 @@ Left out:
      groq/m  groq#2      1000 requests a day of account groq#2 is used up";
         assert_eq!(in_words(&several), of_several);
         let weighed = json!({
-            "needs": {"capabilities": []}, "candidates": ["e:free", "dd:free"], "left_out": [], "max_attempts": 5,
+            "needs": {"capabilities": []}, "candidates": ["e:free", "dd:free"], "left_out": [], "max_attempts": 1,
             "through": [
                 {"model": "e:free", "account": "openrouter", "cost_sec": 3.56, "cost": "2.0 s for its place, 1.5 s to the first token"},
-                {"model": "dd:free", "account": "openrouter", "cost_sec": 13.78, "cost": "13.8 s to the first token"},
+                {"model": "dd:free", "account": "openrouter", "cost_sec": 13.78, "cost": "13.8 s to the first token", "fallback": true},
             ],
             "waiting": {"requests": 2, "first_returns_sec": 8},
         });
         let expected = "\
 Needs: nothing special
-Would ask, as far as each fails, at most 5 of them:
+Would ask these in turn until one answers, 1 at most:
   1  e:free     3.6 s: 2.0 s for its place, 1.5 s to the first token
-  2  dd:free   13.8 s: 13.8 s to the first token
+  2  dd:free   13.8 s: 13.8 s to the first token  (the fallback: always last)
 2 requests wait; the first model or quota returns in 8 s at the earliest";
         assert_eq!(in_words(&weighed), expected);
         let waits = json!({
@@ -235,7 +240,7 @@ Would ask, as far as each fails, at most 5 of them:
             "needs": {"capabilities": []}, "wish": "auto:fast", "candidates": [], "left_out": [],
             "would_answer": {"status": 503, "body": {"error": {"message": "Wait."}}},
         });
-        let expected = "Needs: nothing special. It asks for auto:fast\nWould ask no model, and answer 503 at once: Wait.";
+        let expected = "Needs: nothing special\nWish: auto:fast\nWould ask no model, and answer 503 at once: Wait.";
         assert_eq!(in_words(&told), expected);
     }
 }

@@ -1,14 +1,15 @@
 //! `init`: a file of settings with a fresh proxy key and the keys that the user has; never
 //! overwrites an existing file.
 
+mod keys;
+
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Exit, ask, say};
-use crate::config::{Reach, Sources, env_file, is_placeholder, looks_like_key, pasted, user_file};
-use crate::provider::{self, Provider};
+use crate::config::{Reach, Sources, env_file, is_placeholder, user_file};
 
 /// Where `init` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,9 @@ pub fn run(sources: &Sources, place: Place) -> Exit {
         Place::Home => match user_file() {
             Some(path) => path,
             None => {
-                say::problem("neither HOME nor XDG_CONFIG_HOME says where your home is");
+                say::problem(
+                    "neither HOME nor XDG_CONFIG_HOME is set, so there is no home directory to write to",
+                );
                 return Exit::Fault;
             }
         },
@@ -42,7 +45,7 @@ pub fn run(sources: &Sources, place: Place) -> Exit {
     let mut keys = Vec::new();
     keys.extend(upstream_key.map(|key| ("OPENROUTER_API_KEY".to_owned(), key.to_owned())));
     if ask::has_person() {
-        match asked(upstream_key.is_some()) {
+        match keys::asked(upstream_key.is_some()) {
             Ok(typed) => keys.extend(typed),
             Err(error) => {
                 say::problem(format_args!("nothing was written: {error}"));
@@ -63,71 +66,12 @@ pub fn run(sources: &Sources, place: Place) -> Exit {
     }
 }
 
-/// Asks which keys the user has, and then for those.
-fn asked(has_openrouters: bool) -> io::Result<Vec<(String, String)>> {
-    let rows: Vec<_> = provider::built_in()
-        .iter()
-        .filter(|row| !row.key_names.is_empty() && row.id.as_str() != "local")
-        .filter(|row| !(has_openrouters && row.id.is_openrouter()))
-        .collect();
-    let names: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
-    say::line(format_args!(
-        "Of which of these have you a key? Names with blanks between them, Enter for none; `free-llm-proxy \n\
-         providers` says what each gives and where to get a key.\n  {}",
-        names.join(" ")
-    ));
-    let mut keys = Vec::new();
-    for word in ask::line(">")?.split([',', ' ', '\t']) {
-        let word = word.trim().to_ascii_lowercase();
-        match rows.iter().find(|row| row.id.as_str() == word) {
-            Some(row) => keys.extend(key_of(row)?),
-            None if word.is_empty() => {}
-            None if looks_like_key(&word) => {
-                say::line("A name belongs here, not a key: it was left out.");
-            }
-            None => say::line(format_args!("{word}: there is no such provider; left out.")),
-        }
-    }
-    Ok(keys)
-}
-
-/// Asks for one provider's key, and for the account id that goes with it.
-fn key_of(row: &Provider) -> io::Result<Vec<(String, String)>> {
-    let Some(name) = row.key_name() else {
-        return Ok(Vec::new());
-    };
-    let question = format!("Key of {} (not shown; Enter to leave it out):", row.name);
-    let Some(typed) = ask::secret(&question)? else {
-        return Err(io::Error::other("stopped"));
-    };
-    if typed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let key = match pasted(&typed, name, row.key_prefix.as_deref()) {
-        Ok(key) if usable(key.expose()).is_some() => key,
-        Ok(_) => {
-            say::line("It has characters that need quotes: `free-llm-proxy key add` takes it.");
-            return Ok(Vec::new());
-        }
-        Err(why) => {
-            say::line(format_args!("That {why}; left out."));
-            return Ok(Vec::new());
-        }
-    };
-    let mut keys = vec![(name.clone(), key.expose().to_owned())];
-    if let Some(id_name) = &row.account_id_name {
-        let id = ask::line(&format!("{id_name}, the account id that goes with it:"))?;
-        keys.extend(usable(&id).map(|id| (id_name.clone(), id.to_owned())));
-    }
-    Ok(keys)
-}
-
 fn not_written(place: Place, path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match (error.kind(), place) {
         (ErrorKind::AlreadyExists, Place::Here) => format!(
-            "{path} already exists and was not changed; move it away to start afresh, or leave another \
-             program's alone and write yours with `free-llm-proxy init --user`"
+            "{path} already exists and was not changed. Move it away to start afresh; if it belongs to another \
+             program, `free-llm-proxy init --user` writes a file in your home directory instead"
         ),
         (ErrorKind::AlreadyExists, Place::Home) => {
             format!("{path} already exists and was not changed; move it away to start afresh")
@@ -189,21 +133,21 @@ fn next_steps(
     let upstream_key = match (from_environment, typed.as_slice()) {
         (true, []) => "OPENROUTER_API_KEY was taken from the environment.".to_owned(),
         (true, typed) => format!(
-            "OPENROUTER_API_KEY was taken from the environment; {} as you typed it.",
+            "OPENROUTER_API_KEY was taken from the environment, {} from what you typed.",
             typed.join(", ")
         ),
-        (false, []) => "Put your OpenRouter key behind OPENROUTER_API_KEY= in it; create one at \
-             https://openrouter.ai/settings/keys. Or add another provider's: `free-llm-proxy key add`."
+        (false, []) => "It has no provider's key yet: `free-llm-proxy key add openrouter` (or groq, gemini, ...) asks for one.\n\
+             OpenRouter's are made at https://openrouter.ai/settings/keys."
             .to_owned(),
-        (false, typed) => format!("It holds {} as you typed it.", typed.join(", ")),
+        (false, typed) => format!("It has {} from what you typed.", typed.join(", ")),
     };
     let proxy_key = match sources.environment("PROXY_API_KEY") {
-        Some(_) => "\nPROXY_API_KEY is set in the environment too, and wins over the file.",
+        Some(_) => "\nPROXY_API_KEY is set in the environment too, which wins over the file.",
         None => "",
     };
     let reach = match place {
         Place::Here => {
-            "\nIt counts in this folder; `free-llm-proxy init --user` writes one for all."
+            "\nIt is read in this folder only; `free-llm-proxy init --user` writes one for every folder."
         }
         Place::Home => "",
     };
@@ -216,7 +160,7 @@ fn next_steps(
          free-llm-proxy check    see that everything works\n  \
          free-llm-proxy          run it; http://localhost:{port}/ui shows what it does\n  \
          free-llm-proxy setup    point an agent at it (--help names them)\n\n\
-         Other clients use http://localhost:{port}/api/v1 with the PROXY_API_KEY from {path}."
+         Other clients use http://localhost:{port}/v1 with the PROXY_API_KEY from {path}."
     )
 }
 

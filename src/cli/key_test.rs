@@ -5,8 +5,24 @@
 use crate::provider::{Auth, KeyTest, KeyVerdict, Provider, key_verdict};
 use crate::redact::Secret;
 
-/// What is sent along with a request: how, and which key.
-pub type Shown<'a> = Option<(&'a Auth, &'a Secret)>;
+/// What is sent along with a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown<'a> {
+    /// Which key, and how.
+    pub key: Option<(&'a Auth, &'a Secret)>,
+    /// The mark of a hop (spec §10.1).
+    pub marked: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// To this provider, with this key.
+    pub(super) fn to(row: &'a Provider, key: Option<&'a Secret>) -> Self {
+        Self {
+            key: key.map(|key| (&row.auth, key)),
+            marked: row.is_at_users_address(),
+        }
+    }
+}
 
 /// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +50,13 @@ where
     F: AsyncFn(&str, Shown<'_>) -> Result<(u16, Vec<u8>), String>,
 {
     let id = account_id.map(Secret::expose);
-    let shown = Some((&row.auth, key));
     if row.key_test == KeyTest::Chat {
-        return reach(row, shown.filter(|_| row.list.with_key), id, false, get).await;
+        let key = Some(key).filter(|_| row.list.with_key);
+        return reach(row, key, id, false, get).await;
     }
     let mut tested = Tested::Untested;
     for address in row.key_test_for(id).unwrap_or_default() {
-        tested = match get(&address, shown).await {
+        tested = match get(&address, Shown::to(row, Some(key))).await {
             Ok((status, body)) => match key_verdict(row, status, &body) {
                 KeyVerdict::Accepted => return Tested::Works,
                 KeyVerdict::Refused => Tested::Refused(status),
@@ -60,7 +76,7 @@ where
 /// everybody in, and list its models.
 pub(super) async fn reach<F>(
     row: &Provider,
-    shown: Shown<'_>,
+    key: Option<&Secret>,
     account_id: Option<&str>,
     is_open: bool,
     get: F,
@@ -71,9 +87,9 @@ where
     let Some(list) = row.list_for(account_id) else {
         return Tested::Untested;
     };
-    match get(&list, shown).await {
+    match get(&list, Shown::to(row, key)).await {
         Ok((200..=299, _)) => Tested::Untested,
-        // Nobody is let in without a key.
+        // It lets no one in without a key.
         Ok((status @ (401 | 403), _)) if is_open => Tested::Refused(status),
         // The host answers; whether the key is good, only a chat request would tell.
         Ok((300..=499, _)) if !is_open => Tested::Untested,
@@ -121,7 +137,12 @@ mod tests {
             let asked = RefCell::new(Vec::new());
             let get = async |url: &str, shown: Shown<'_>| {
                 asked.borrow_mut().push(url.to_owned());
-                assert!(shown.is_none_or(|(_, key)| key.expose() == "key-0123456789"));
+                assert!(
+                    shown
+                        .key
+                        .is_none_or(|(_, key)| key.expose() == "key-0123456789")
+                );
+                assert!(!shown.marked);
                 let answer = answers.iter().find(|(known, _)| *known == url);
                 answer.map_or_else(|| panic!("{url}"), |(_, answer)| answer.clone())
             };

@@ -32,10 +32,13 @@ pub fn run(sources: &Sources, launch: &Launch) -> Exit {
         }
     };
     // An agent that clears the screen would wipe a warning away.
-    if launch.url.is_none() && !door::is_open(&door) {
+    if !door::may_be_behind_a_web_proxy(&door) && !door::is_open(&door) {
+        let what_to_do = match launch.url {
+            Some(_) => "is that the address, and does the proxy run?",
+            None => "start `free-llm-proxy serve` first, or say with --url where the proxy is",
+        };
         say::problem(format_args!(
-            "nothing listens at {}: start `free-llm-proxy serve` first, or say with --url where \
-             the proxy is",
+            "nothing listens at {}: {what_to_do}",
             door.base
         ));
         return Exit::Fault;

@@ -42,12 +42,12 @@ pub fn run(sources: &Sources, file: &Path) -> Exit {
 fn nothing(trace: &Trace, file: &Path) -> String {
     let (read, file) = (trace.read(), file.display());
     match (read.lines, read.skipped) {
-        (0, 0) => format!("{file} is empty: a proxy with TRACE_FILE={file} writes into it"),
+        (0, 0) => format!("{file} is empty: a proxy that runs with TRACE_FILE={file} fills it"),
         (0, lines) => format!(
-            "{file} is no trace: none of its lines ({lines}) is one that a proxy with TRACE_FILE writes"
+            "{file} is not a trace: none of its {lines} lines is one that a proxy with TRACE_FILE writes"
         ),
         (_, _) => format!(
-            "{file} has no request that could be played again: each named its model, was given up by its client or refused, or is not whole"
+            "{file} has no request to replay: each one named its model, was refused or cancelled by its client, or is incomplete"
         ),
     }
 }

@@ -38,7 +38,7 @@ pub(super) enum Trouble {
     /// The settings do not say which proxy to ask.
     Settings(String),
     /// There is no answer.
-    Nobody { peer: SocketAddr, why: String },
+    NoAnswer { peer: SocketAddr, why: String },
     /// It does not accept the key.
     WrongKey { peer: SocketAddr },
     /// It answers with an error.
@@ -53,7 +53,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(what) => f.write_str(what),
-            Self::Nobody { peer, why } => write!(
+            Self::NoAnswer { peer, why } => write!(
                 f,
                 "no proxy answers at http://{peer}: {why}. Is it running? HOST and PORT say where"
             ),
@@ -84,14 +84,14 @@ impl Trouble {
         say::problem(self);
         match self {
             Self::Settings(_) => Exit::Settings,
-            Self::Nobody { .. } | Self::WrongKey { .. } | Self::Refused { .. } => Exit::Fault,
+            Self::NoAnswer { .. } | Self::WrongKey { .. } | Self::Refused { .. } => Exit::Fault,
         }
     }
 
     /// Whether it may go away on its own.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Nobody { .. } => true,
+            Self::NoAnswer { .. } => true,
             Self::Refused { status, .. } => *status >= 500,
             Self::Settings(_) | Self::WrongKey { .. } => false,
         }
@@ -141,7 +141,7 @@ impl Running {
     ) -> Result<Value, Trouble> {
         let answer = self.open(method, path, body).await?;
         let bytes = self.whole(answer.body).await?;
-        serde_json::from_slice(&bytes).map_err(|_| self.nobody("what answers is not a proxy"))
+        serde_json::from_slice(&bytes).map_err(|_| self.no_answer("what answers is not a proxy"))
     }
 
     /// An answer of which only the head has arrived.
@@ -166,7 +166,7 @@ impl Running {
         let asked = tokio::time::timeout(self.limit, self.send(request, &mut connection)).await;
         let response = asked
             .unwrap_or_else(|_| Err(format!("no answer in {} s", self.limit.as_secs())))
-            .map_err(|why| self.nobody(why))?;
+            .map_err(|why| self.no_answer(why))?;
         let (status, body) = (response.status(), response.into_body());
         if status.is_success() {
             return Ok(Answer {
@@ -202,13 +202,13 @@ impl Running {
         let read = Limited::new(body, MAX_BYTES).collect();
         match tokio::time::timeout(self.limit, read).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) => Err(self.nobody(error)),
-            Err(_) => Err(self.nobody("its answer never ends")),
+            Ok(Err(error)) => Err(self.no_answer(error)),
+            Err(_) => Err(self.no_answer("its answer never ends")),
         }
     }
 
-    fn nobody(&self, why: impl fmt::Display) -> Trouble {
-        Trouble::Nobody {
+    fn no_answer(&self, why: impl fmt::Display) -> Trouble {
+        Trouble::NoAnswer {
             peer: self.peer,
             why: why.to_string(),
         }

@@ -1,28 +1,29 @@
 //! `serve`: the real thing.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::{Exit, say, signals};
-use crate::config::{Account, Config, LogLevel, reachable};
+use crate::config::{Config, LogLevel, Sources, reachable};
 use crate::proxy::{BuildError, Proxy};
-use crate::redact::Secret;
+use crate::reload::{Reload, announce};
 use crate::server::{self, Face};
 use crate::telemetry::Log;
 use crate::upstream::Connector;
 
-/// Serves until a signal, then drains.
-pub async fn run(config: Config) -> Exit {
+/// Serves until a signal, then drains. The settings are those of `sources`, and follow them.
+pub async fn run(sources: Sources, config: Config) -> Exit {
     let listener = match bind((config.host, config.port).into(), "PORT").await {
         Ok(listener) => listener,
         Err(ending) => return ending,
     };
-    on(listener, config).await
+    on(listener, config, Some(sources), || ()).await
 }
 
 /// Listens, or says why not. `setting` is what to change in that case.
@@ -35,8 +36,14 @@ pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
     })
 }
 
-/// Serves on an existing listener.
-pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
+/// Serves on an existing listener; `greet` once nothing can keep it from that. The settings follow `sources`, if there
+/// are any.
+pub(super) async fn on(
+    listener: TcpListener,
+    mut config: Config,
+    sources: Option<Sources>,
+    greet: impl FnOnce(),
+) -> Exit {
     let most = connections_with(allow_many_sockets());
     config.limits.max_connections = config.limits.max_connections.min(most);
     let metrics_listener = match config.metrics_addr {
@@ -50,7 +57,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     let connector = Connector::network(&config.outbound_proxy, config.connect_timeout);
     let proxy = match Proxy::build(&config, connector, log.clone()) {
         Ok(proxy) => proxy,
-        Err(error @ BuildError::Trace { .. }) => {
+        Err(error @ (BuildError::Trace { .. } | BuildError::State { .. })) => {
             say::problem(error);
             return Exit::Settings;
         }
@@ -60,7 +67,9 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
         }
     };
     let mut beside = JoinSet::new();
-    let stop = match signals::stop(log.clone(), &mut beside) {
+    let watched = sources.map(|sources| (sources, Arc::new(Notify::new())));
+    let reload = watched.as_ref().map(|(_, told)| Arc::clone(told));
+    let stop = match signals::stop(log.clone(), reload, &mut beside) {
         Ok(stop) => stop,
         Err(error) => {
             say::problem(format_args!("cannot listen for signals: {error}"));
@@ -68,10 +77,7 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
         }
     };
     log_panics(log.clone());
-    for warning in &config.warnings {
-        let warning = json!({"warning": warning});
-        log.emit(LogLevel::Warning, "settings_warning", &warning);
-    }
+    greet();
     let address = listener
         .local_addr()
         .unwrap_or((config.host, config.port).into());
@@ -85,17 +91,15 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
             "max_connections": config.limits.max_connections,
         }),
     );
-    for account in &config.accounts {
-        log.emit(LogLevel::Info, "account_found", &account_found(account));
-    }
-    if let Some(length) = config.short_key() {
-        log.emit(
-            LogLevel::Warning,
-            "short_key",
-            &json!({"setting": "PROXY_API_KEY", "characters": length}),
-        );
-    }
+    announce(&log, &config, None);
     beside.spawn(proxy.refresh.run());
+    if let Some(keeper) = &proxy.keeper {
+        beside.spawn(Arc::clone(keeper).run(stop.clone()));
+    }
+    if let Some((sources, told)) = watched {
+        let reload = Reload::new(sources, config.clone(), proxy.reloader, most);
+        beside.spawn(reload.run(told));
+    }
     let metrics_served = async {
         match metrics_listener {
             Some(listener) => {
@@ -112,46 +116,15 @@ pub(super) async fn on(listener: TcpListener, mut config: Config) -> Exit {
     };
     let served = server::serve(listener, proxy.app.clone(), Face::Main, until(stop.clone()));
     let (drained, _) = tokio::join!(served, metrics_served);
+    if let Some(keeper) = &proxy.keeper {
+        keeper.write().await;
+    }
     if let Some(trace) = proxy.trace {
         trace.finish();
     }
     log.emit(LogLevel::Info, "stopped", &json!({"drained": drained}));
     writer.finish();
     Exit::Fine
-}
-
-/// Whose account it is, where its key was found and what to know about it (spec §10.8); `further_keys` are
-/// those that `CONFIG_FILE` gives the same label.
-fn account_found(account: &Account) -> serde_json::Value {
-    let of_key = |under: &Account| {
-        let variable = under.variable.as_ref();
-        json!({
-            "variable": variable.map(|variable| &variable.name),
-            "place": variable.map(|variable| &variable.place),
-            "key_shape": under.key.as_ref().map(|_| if under.odd_shape { "odd" } else { "fine" }),
-            "key_tail": under.key.as_ref().and_then(Secret::tail),
-        })
-    };
-    let mut keys: Vec<_> = account
-        .under_each_key()
-        .map(|under| of_key(&under))
-        .collect();
-    let mut found = json!({
-        "provider": account.id.provider,
-        "label": &*account.id.label,
-        "training": account.provider.training.as_str(),
-    });
-    let further = keys.split_off(1);
-    let first = keys
-        .into_iter()
-        .filter_map(|mut key| key.as_object_mut().map(std::mem::take));
-    for (name, value) in first.flatten() {
-        found[name] = value;
-    }
-    if !further.is_empty() {
-        found["further_keys"] = further.into();
-    }
-    found
 }
 
 /// Raises the limit on descriptors as far as the system allows, and returns it: the usual soft

@@ -1,8 +1,10 @@
 //! What signals do to a running proxy (spec §8): some stop it, the others are ignored.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::Exit;
@@ -24,8 +26,13 @@ fn meaningless() -> [SignalKind; 8] {
     ]
 }
 
-/// Reports the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once.
-pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::Receiver<bool>> {
+/// Reports the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once. Without a controlling terminal,
+/// SIGHUP notifies `reload` instead, if there is anybody to notify (spec §12.2).
+pub(super) fn stop(
+    log: Log,
+    reload: Option<Arc<Notify>>,
+    tasks: &mut JoinSet<()>,
+) -> std::io::Result<watch::Receiver<bool>> {
     for kind in meaningless() {
         // Once it has been listened for, it does nothing for as long as the process lives.
         drop(signal(kind)?);
@@ -33,6 +40,15 @@ pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = hangup()?;
+    if let (Some(reload), false) = (reload, has_terminal()) {
+        let mut asked = hangup.take();
+        tasks.spawn(async move {
+            loop {
+                came(&mut asked).await;
+                reload.notify_one();
+            }
+        });
+    }
     let (tell, stop) = watch::channel(false);
     tasks.spawn(async move {
         for second in [false, true] {
@@ -50,6 +66,11 @@ pub(super) fn stop(log: Log, tasks: &mut JoinSet<()>) -> std::io::Result<watch::
         }
     });
     Ok(stop)
+}
+
+/// Whether the process has a controlling terminal, which sends SIGHUP when it closes.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 /// A program started with `nohup` is meant to outlive the terminal.

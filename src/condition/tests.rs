@@ -86,7 +86,7 @@ fn s3_the_state_becomes_one_sentence_and_is_ready_or_not() {
     const ANSWERED: &str =
         "Requests are being answered: a:free is asked first; none was asked yet.";
     const KEY: &str = "OpenRouter refuses the key ...aaaa (HTTP 401).";
-    const NEW_KEY: &str = "Put a new one into .env. Then restart the proxy.";
+    const NEW_KEY: &str = "Put a new one into .env: it counts a few seconds later.";
     const NETWORK: &str =
         "Is the network up here, and are UPSTREAM_BASE_URL and HTTPS_PROXY right?";
     const NOT_THERE: &str =
@@ -184,19 +184,19 @@ fn s3_the_state_becomes_one_sentence_and_is_ready_or_not() {
             "answering good ready",       "Requests are being answered: a:free is asked first; the last answer was by b:free at 08:16:39 UTC. 1 of 5 accounts is out for today, 2 are out of their quota.", ""),
         ("a key of several is refused", |_, k| k.accounts = several(|t| { t.out_today = 2; t.keys_refused = 1; }),
             "ready warn ready",           "Requests are being answered: a:free is asked first; none was asked yet. 2 of 5 accounts are out for today, 1 key is refused.",
-                                          "Put a new key into .env in place of the refused one. Then restart the proxy."),
+                                          "Put a new key into .env in place of the refused one: it counts a few seconds later."),
         ("OpenRouter's of several",     |o, k| { k.accounts = several(|_| {}); k.openrouter_alone = false; o.key = Some((Some(401), at(1))); k.account = Some((AccountLimit::Day, at(28_720), Some(50)));
                                                  o.there = Some(There { models: 0, of: 6, fallback: false }); },
             "ready good ready",           ANSWERED, ""),
         ("all of several are out",      |_, k| { k.accounts = several(|t| { t.out_today = 4; t.keys_refused = 1; }); k.list = all_out(4, 1); },
             "accounts_out bad",           "No account has quota left: 4 accounts are out for today, 1 key is refused; the first returns in 42 min, at 08:58 UTC.",
-                                          "Put a new key into .env in place of each refused one. Then restart the proxy."),
+                                          "Put new keys into .env in place of the refused ones: they count a few seconds later."),
         ("all of them for today",       |_, k| { k.accounts = several(|t| t.out_today = 5); k.list = all_out(5, 0); },
             "accounts_out bad",           "No account has quota left: 5 accounts are out for today; the first returns in 42 min, at 08:58 UTC.",
                                           "Wait, or add a key of another provider: `free-llm-proxy providers` names them."),
         ("every key is refused",        |_, k| { k.accounts = several(|t| t.keys_refused = 5); k.list = all_out(0, 5); },
             "accounts_out bad",           "No account has a key that its provider accepts: 5 keys are refused; the first returns in 42 min, at 08:58 UTC.",
-                                          "Put a new key into .env in place of each refused one. Then restart the proxy."),
+                                          "Put new keys into .env in place of the refused ones: they count a few seconds later."),
         ("all models of several rest",  |_, k| { k.accounts = several(|t| t.out_today = 1); k.list = rests(1, 4, 1); k.first_choice = None; },
             "all_rest bad",               "Every model is resting: 4 models are rate limited, 1 is failing, 1 is gone; the first returns in 42 min.", ""),
 
@@ -307,13 +307,13 @@ fn s10_8_other_providers_appear_under_their_names() {
     };
     #[rustfmt::skip]
     let rows = [
-        (&refused,          &groq,    "Groq refuses the key GROQ_API_KEY (HTTP 401).", "Put a new one into .env. Then restart the proxy."),
-        (&refused,          &keyless, "Groq wants a key (HTTP 401).", "Put a new one into .env. Then restart the proxy."),
+        (&refused,          &groq,    "Groq refuses the key GROQ_API_KEY (HTTP 401).", "Put a new one into .env: it counts a few seconds later."),
+        (&refused,          &keyless, "Groq wants a key (HTTP 401).", "Put a new one into .env: it counts a few seconds later."),
         (&no_credit,        &groq,    "The account at Groq is out of credit (HTTP 402), which blocks free models too.", "Add credit there, then refresh the list."),
         (&quota,            &groq,    "The account's free quota is used up; it is back in 7 h 42 min, at 15:58 UTC.", ""),
         (&unreached(true),  &groq,    "Groq cannot be reached: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
         (&unreached(false), &groq,    "Groq could not be reached 5 min ago, at the last request: it refuses the connection.", "Is the network up here, and is HTTPS_PROXY right?"),
-        (&refused,          &own,     "Your own server wants a key (HTTP 401).", "Put a new one into .env. Then restart the proxy."),
+        (&refused,          &own,     "Your own server wants a key (HTTP 401).", "Put a new one into .env: it counts a few seconds later."),
         (&no_list("network", None), &own, "Your own server has given no list of models yet: why.", "Is it running, and is LOCAL_BASE_URL right?"),
         (&no_list("status", Some(401)), &own, "Your own server has given no list of models yet: why.", "Is LOCAL_API_KEY right?"),
         (&no_list("no_usable_model", None), &own, "Your own server has given no list of models yet: why.", "Give it a model: the proxy finds it by itself."),

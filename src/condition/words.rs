@@ -202,11 +202,11 @@ impl Condition {
                 if accounts.keys_refused == 0 {
                     return None;
                 }
-                "Put a new key into .env in place of the refused one. Then restart the proxy."
+                "Put a new key into .env in place of the refused one: it counts a few seconds later."
                     .to_owned()
             }
             Self::AccountsOut { list } if list.why.keys_refused > 0 => {
-                "Put a new key into .env in place of each refused one. Then restart the proxy.".to_owned()
+                "Put new keys into .env in place of the refused ones: they count a few seconds later.".to_owned()
             }
             Self::AccountsOut { .. } => {
                 "Wait, or add a key of another provider: `free-llm-proxy providers` names them.".to_owned()
@@ -225,7 +225,7 @@ impl Condition {
                 format!("{what} It is read again {again}; `free-llm-proxy check` tries all of it now.")
             }
             Self::KeyRefused { .. } => {
-                "Put a new one into .env. Then restart the proxy.".to_owned()
+                "Put a new one into .env: it counts a few seconds later.".to_owned()
             }
             Self::QuotaGone { limit, .. } => match limit {
                 Some(limit) if *limit >= 1000 => return None,
@@ -301,7 +301,7 @@ fn all_rest(list: Listed, now: Now) -> String {
 fn accounts_out(list: Listed, now: Now) -> String {
     let why = list
         .why
-        .in_words()
+        .accounts_first()
         .map_or(String::new(), |why| format!(": {why}"));
     let first = list.first_back.map_or(String::new(), |at| {
         format!("; the first returns {}", back(at, now))

@@ -25,15 +25,16 @@ pub enum Target {
 }
 
 impl Aliases {
-    /// The target of this name, if it is an alias, as it stands or without its `:latest` (spec §10.2).
+    /// The target of this name, if it is an alias, as it is spelt or without a trailing `:latest`
+    /// (spec §10.2).
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&Target> {
-        let cut = without_latest(name);
+        let names = [name, without_latest(name)];
         let fitting = self.0.iter().filter(|alias| {
             if alias.is_prefix {
                 name.starts_with(&alias.name)
             } else {
-                [name, cut].contains(&alias.name.as_str())
+                names.contains(&alias.name.as_str())
             }
         });
         fitting
@@ -93,23 +94,26 @@ mod tests {
     #[test]
     fn s4_exact_names_come_before_patterns_and_long_patterns_before_short_ones() {
         let known = aliases(
-            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,auto:slow=Auto:Best,qwen:latest=auto:rank",
+            "gpt-5=auto, gpt-*=a/b:free,gpt-5-*=c/d:free , *=e/f:free,gpt-5-nano=auto:fast,gpt-5-nano:latest=g/h:free,auto:slow=Auto:Best",
         )
         .unwrap();
         #[rustfmt::skip]
         let rows = [
-            ("gpt-5",         "auto"),
-            ("gpt-5-mini",    "c/d:free"),
-            ("gpt-5-nano",    "auto:fast"),
-            ("auto:slow",     "auto:best"),
-            ("gpt-4o",        "a/b:free"),
-            ("gpt-",          "a/b:free"),
-            ("gpt-5:latest",  "auto"),
-            ("gpt-5:LATEST",  "auto"),
-            ("qwen:latest",   "auto:rank"),
-            ("qwen",          "e/f:free"),
-            ("GPT-5",         "e/f:free"),
-            ("",              "e/f:free"),
+            ("gpt-5",      "auto"),
+            ("gpt-5-mini", "c/d:free"),
+            ("gpt-5-nano", "auto:fast"),
+            ("auto:slow",  "auto:best"),
+            ("gpt-4o",     "a/b:free"),
+            ("gpt-",       "a/b:free"),
+            ("GPT-5",      "e/f:free"),
+            ("",           "e/f:free"),
+            // As it is spelt, else without `:latest`; a pattern comes after both.
+            ("gpt-5:latest",      "auto"),
+            ("gpt-5:LATEST",      "auto"),
+            ("gpt-5-nano:latest", "g/h:free"),
+            ("gpt-4o:latest",     "a/b:free"),
+            ("auto:slow:latest",  "auto:best"),
+            ("x:latest:latest",   "e/f:free"),
         ];
         for (name, expected) in rows {
             let told = match known.target(name) {
@@ -119,7 +123,9 @@ mod tests {
             };
             assert_eq!(told, expected, "{name}");
         }
-        assert_eq!(aliases("a=auto").unwrap().target("b"), None);
+        let known = aliases("a=auto").unwrap();
+        assert_eq!(known.target("b"), None);
+        assert_eq!(known.target("a:latest:latest"), None);
     }
 
     #[test]

@@ -66,6 +66,24 @@ pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
     Some(text.ok_or("is too large, or not UTF-8 text"))
 }
 
+/// What is found at a path.
+pub(super) enum Contents {
+    Nothing,
+    /// Something else than a file, or one that cannot be read.
+    NoFile,
+    Bytes(Vec<u8>),
+}
+
+/// What a file contains, within limits; never blocks on a pipe.
+pub(super) fn contents(path: &Path) -> Contents {
+    let opened = open_at_once(path).and_then(|file| file.map(bounded).transpose());
+    match opened {
+        Ok(Some(bytes)) => Contents::Bytes(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => Contents::Nothing,
+        Ok(None) | Err(_) => Contents::NoFile,
+    }
+}
+
 /// The text of a file that contains a key and nothing else, or the end of a sentence that says why
 /// there is none. Never blocks on a pipe.
 pub(super) fn of_a_key(path: &Path) -> Result<String, String> {
@@ -97,6 +115,15 @@ pub(super) fn chosen(path: &Path) -> Found {
         Ok(bytes) => text(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound => Found::Nothing,
         Err(error) => Found::Broken(format!("cannot be read: {error}")),
+    }
+}
+
+/// The same file once more, for a program that runs: a pipe was read once, and opening it might never end.
+pub(super) fn chosen_again(path: &Path) -> Found {
+    match contents(path) {
+        Contents::Bytes(bytes) => text(bytes),
+        Contents::Nothing => Found::Nothing,
+        Contents::NoFile => Found::Broken("is not a file that can be read again".to_owned()),
     }
 }
 

@@ -21,7 +21,9 @@ impl ConfigError {
         &self.problems
     }
 
-    pub(super) fn into_problems(self) -> Vec<String> {
+    /// The sentences, to be kept.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<String> {
         self.problems
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct File {
     pub says: ConfigFile,
     /// Where it is, and how far it is trusted.
     pub is: Variable,
+    /// The path at which it is looked for.
+    pub at: Option<PathBuf>,
     /// What is wrong with it.
     pub problems: Vec<String>,
 }
@@ -29,6 +31,7 @@ impl Default for File {
                 source: Source::UserFile,
                 place: "CONFIG_FILE".to_owned(),
             },
+            at: None,
             problems: Vec::new(),
         }
     }
@@ -38,11 +41,12 @@ impl Default for File {
 /// or beside the user's own file of settings.
 pub(super) fn gather(named: Option<(String, Source, String)>, user_file: Option<&Path>) -> File {
     match named {
-        Some((path, _, _)) if path.trim().is_empty() => File::default(),
+        // Not even to say that there is none: that would switch the user's own off.
         Some((path, Source::WorkingDir, place)) => File {
             problems: vec![folders(&path, &place)],
             ..File::default()
         },
+        Some((path, _, _)) if path.trim().is_empty() => File::default(),
         Some((path, source, _)) => {
             let path = PathBuf::from(path.trim());
             // The working directory must not decide which file the user's own settings mean.
@@ -80,7 +84,10 @@ impl File {
 
 fn at(path: &Path, source: Source, is_named: bool) -> File {
     let name = path.display().to_string();
-    let mut file = File::default();
+    let mut file = File {
+        at: Some(path.to_owned()),
+        ..File::default()
+    };
     match env_file::of_a_key(path) {
         Ok(text) => file.take(&text, &name),
         Err(_) if !is_named && !path.exists() => {}

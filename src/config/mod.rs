@@ -6,11 +6,13 @@
 mod accounts;
 mod address;
 mod aliases;
+mod changes;
 mod document;
 pub(crate) mod dotenv;
 mod env_file;
 mod error;
 mod file;
+mod hold;
 mod near;
 mod read;
 mod rows;
@@ -19,6 +21,7 @@ mod table;
 mod trust;
 mod upstream;
 mod value;
+mod watched;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -34,9 +37,10 @@ use crate::provider::Provider;
 use crate::redact::Secret;
 
 pub use crate::redact::looks_like_key;
-pub use accounts::{Account, Off, Standing, Variable, next_name, pasted};
+pub use accounts::{Account, Off, Standing, Variable, is_odd, meant_provider, next_name, pasted};
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
+pub use changes::Changes;
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
@@ -48,6 +52,7 @@ pub use table::{Group, Preset, SETTINGS, Setting};
 pub use trust::{Source, may_go};
 pub(crate) use upstream::is_openrouters;
 pub use value::is_placeholder;
+pub use watched::Seen;
 
 /// Everything `serve` needs to know. Field by field the meaning is that of spec §6.
 #[derive(Clone, Debug)]
@@ -77,7 +82,7 @@ pub struct Config {
     pub request_budget: Duration,
     /// `CONNECT_TIMEOUT_SEC`, never above `upstream_timeout`.
     pub connect_timeout: Duration,
-    /// `WAIT_SEC`: within so long of its arrival a request waits for somebody to wake; `None` never waits.
+    /// `WAIT_SEC`: within so long of its arrival a request waits for a candidate to wake; `None` never waits.
     pub wait: Option<Duration>,
     /// `UPSTREAM_TIMEOUT_SEC`: until the first useful event.
     pub upstream_timeout: Duration,
@@ -123,6 +128,8 @@ pub struct Config {
     pub metrics_auth: bool,
     /// `TRACE_FILE`: a line about each attempt goes there.
     pub trace_file: Option<PathBuf>,
+    /// `STATE`: what outlives the process is kept there.
+    pub state: State,
     /// `CORS_ALLOW_ORIGINS`.
     pub cors_allow_origins: AllowOrigins,
     /// The byte, depth and time limits on input from outside.
@@ -186,6 +193,29 @@ pub struct Limits {
     pub max_answer_bytes: usize,
     /// `MAX_HELD_BYTES`: what is held back before the commit.
     pub max_held_bytes: usize,
+}
+
+/// `STATE`: where what outlives the process is kept (spec §12.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Nowhere.
+    #[default]
+    Memory,
+    /// In this file.
+    File(PathBuf),
+}
+
+impl State {
+    /// The same with `~/` as this folder.
+    fn below(self, home: Option<PathBuf>) -> Self {
+        match (&self, home) {
+            (Self::File(path), Some(home)) => match path.strip_prefix("~") {
+                Ok(rest) => Self::File(home.join(rest)),
+                Err(_) => self,
+            },
+            (Self::Memory, _) | (Self::File(_), None) => self,
+        }
+    }
 }
 
 /// What happens to a request's own `model` (spec §4).

@@ -12,7 +12,7 @@ use super::aliases::aliases;
 use super::table::{self, Group, Preset};
 use super::value::{
     Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
-    routing, seconds, seconds_or_zero,
+    routing, seconds, seconds_or_zero, state,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
 use crate::model::ModelOrder;
@@ -38,6 +38,8 @@ pub(super) struct Read {
     pub standings: Vec<Standing>,
     /// Where the accounts' keys were found.
     pub found: Vec<Variable>,
+    /// The keys that an account id goes with: where both were found.
+    pub with_id: Vec<(Variable, Variable)>,
     /// What is wrong with the providers' settings only.
     pub problems: Vec<String>,
 }
@@ -51,6 +53,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
     let Resolved {
         standings,
         accounts,
+        with_id,
         problems,
         nobody,
         warnings,
@@ -71,6 +74,7 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         config: reader.end(config),
         standings,
         found,
+        with_id,
         problems,
     }
 }
@@ -187,6 +191,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let metrics_addr = self.get("METRICS_ADDR", address::listener);
         let metrics_auth = self.get("METRICS_AUTH", boolean);
         let trace_file = self.get("TRACE_FILE", |path| Ok(path.into()));
+        let state = self.get("STATE", state);
         let limits = self.limits();
         let outbound_proxy = self.outbound_proxy();
         let main = host.zip(port).map(SocketAddr::from);
@@ -238,6 +243,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             metrics_addr,
             metrics_auth: metrics_auth?,
             trace_file,
+            state: state?,
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,
@@ -262,8 +268,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
     fn door_key(&mut self) -> Option<Secret> {
         if self.given("PROXY_API_KEY").is_none() {
             return self.note(
-                "PROXY_API_KEY is not set: the running proxy's key is needed; in \
-                 ~/.config/free-llm-proxy/env it is found from every folder"
+                "PROXY_API_KEY is not set: this needs the running proxy's key; put it into \
+                 ~/.config/free-llm-proxy/env to have it in every folder"
                     .to_owned(),
             );
         }
@@ -336,7 +342,9 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
                 None => parse(setting.default_text()?).ok(),
             },
             (None, Preset::Required(hint)) => self.note(format!("{name} is required: {hint}")),
-            (Some(""), Preset::Required(hint)) => self.note(format!("{name} is empty: {hint}")),
+            (Some(""), Preset::Required(hint)) => {
+                self.note(format!("{name} is empty, but required: {hint}"))
+            }
             (
                 Some(text),
                 Preset::Required(_) | Preset::None | Preset::Text(_) | Preset::Same(_),

@@ -19,20 +19,25 @@ use super::trust::{Set, Source, misled};
 use super::{Config, ConfigError, Door, OutboundProxy, SETTINGS, file, read};
 use crate::redact::Secret;
 use crate::replay::Settings;
-use layer::{Layer, is_known};
+pub(super) use layer::Layer;
+use layer::is_known;
 
 /// The layers, read once, in order of precedence. A problem found on the way is kept until
 /// [`Sources::config`] can report it together with the others.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     no_color: bool,
     problems: Vec<String>,
     warnings: Vec<String>,
     /// Why the working directory's `.env` does not count.
     passed_over: Option<&'static str>,
+    /// `--env-file`.
+    env_file: Option<PathBuf>,
+    /// Where files of settings were looked for.
+    pub(super) searched: Vec<PathBuf>,
     /// `CONFIG_FILE`, and what is wrong with it.
-    file: file::File,
+    pub(super) file: file::File,
 }
 
 impl Sources {
@@ -42,35 +47,50 @@ impl Sources {
         flags: impl IntoIterator<Item = (&'static str, String)>,
         env_file: Option<&Path>,
     ) -> Self {
-        let mut sources = Self::default();
+        Self::gathered(flags, env_file, env_file::chosen)
+    }
+
+    /// The same; `chosen` reads the files that the user chose.
+    fn gathered(
+        flags: impl IntoIterator<Item = (&'static str, String)>,
+        env_file: Option<&Path>,
+        chosen: impl Fn(&Path) -> Found,
+    ) -> Self {
+        let mut sources = Self {
+            env_file: env_file.map(Path::to_owned),
+            ..Self::default()
+        };
         let mut top = Layer::new(Source::Flag, "a flag");
         top.values = flags.into_iter().collect();
         sources.layers.push(top);
         sources.read_environment(std::env::vars_os());
         match env_file {
             Some(path) => {
-                let mut found = env_file::chosen(path);
+                let mut found = chosen(path);
                 if found == Found::Nothing {
                     found = Found::Broken("is not there".to_owned());
                 }
+                sources.searched.push(path.to_owned());
                 sources.read_file(Source::EnvFile, &path.display().to_string(), found);
             }
             None => {
+                sources.searched.push(PathBuf::from(".env"));
                 let found = env_file::in_folder(Path::new(".env"));
                 sources.read_file(Source::WorkingDir, ".env", found);
                 if let Some(path) = user_file() {
                     let name = path.display().to_string();
-                    sources.read_file(Source::UserFile, &name, env_file::chosen(&path));
+                    sources.read_file(Source::UserFile, &name, chosen(&path));
+                    sources.searched.push(path);
                 }
             }
         }
         sources.read_door_key();
-        sources.look_for_slips();
         let named = sources.layer_of("CONFIG_FILE").map(|layer| {
             let path = layer.values.get("CONFIG_FILE").cloned();
             (path.unwrap_or_default(), layer.source, layer.name.clone())
         });
         sources.file = file::gather(named, user_file().as_deref());
+        sources.look_for_slips();
         sources
     }
 
@@ -137,13 +157,14 @@ impl Sources {
 
     /// The same flags, with environment and files as they are now.
     #[must_use]
-    pub fn again(&self, env_file: Option<&Path>) -> Self {
+    pub fn again(&self) -> Self {
         let top = self
             .layers
             .iter()
             .find(|layer| layer.source == Source::Flag);
         let flags = top.map(|layer| layer.values.clone());
-        Self::gather(flags.unwrap_or_default(), env_file)
+        let flags = flags.unwrap_or_default();
+        Self::gathered(flags, self.env_file.as_deref(), env_file::chosen_again)
     }
 
     /// The outbound proxy only.
@@ -182,15 +203,30 @@ impl Sources {
         let outward = outward.filter_map(|setting| self.set_by(setting.name));
         let found = read.found.iter().map(Set::of);
         let keys: Vec<_> = found.chain(self.set_by("PROXY_API_KEY")).collect();
-        let files = keys.iter().filter(|key| key.is_file).cloned();
-        // Not an address, but a file that somebody else's folder would have written.
+        let ids = read.with_id.iter().map(|(_, id)| Set::of(id));
+        let files = keys.iter().cloned().chain(ids).filter(|set| set.is_file);
+        // Not an address, but a file that another person's folder would cause to be written.
         let trace = self.set_by("TRACE_FILE");
-        let addresses: Vec<_> = outward.chain(files).chain(trace).collect();
+        let keeps = |state: &str| {
+            let state = state.trim();
+            !state.is_empty() && !state.eq_ignore_ascii_case("memory")
+        };
+        let state = self.set_by("STATE");
+        let state = state.filter(|_| self.get("STATE").is_some_and(|state| keeps(&state)));
+        let addresses: Vec<_> = outward.chain(files).chain(trace).chain(state).collect();
         let mut problems = misled(&keys, &addresses);
+        // An account id is part of an address, of its own key's only.
+        for (key, id) in &read.with_id {
+            let misled = misled(&[Set::of(key)], &[Set::of(id)]);
+            let is_news = |problem: &String| !problems.contains(problem);
+            let news: Vec<_> = misled.into_iter().filter(is_news).collect();
+            problems.extend(news);
+        }
         problems.extend(self.file.problems.iter().cloned());
         let config = self.told_together(problems, read.config)?;
         Ok(Config {
             warnings: [self.warnings.clone(), config.warnings].concat(),
+            state: config.state.below(std::env::home_dir()),
             ..config
         })
     }
@@ -385,12 +421,16 @@ impl Sources {
         })
     }
 
-    /// Names that were probably meant to be a setting's.
+    /// Names that were probably meant to be a setting's; one that `CONFIG_FILE` refers to is meant
+    /// as it is.
     fn look_for_slips(&mut self) {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
         for layer in &self.layers {
             for (line, name) in &layer.strange {
+                if self.file.says.refers_to(accounts::without_file(name)) {
+                    continue;
+                }
                 let Some(meant) = near(name, |name| self.has(name)) else {
                     continue;
                 };

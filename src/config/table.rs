@@ -149,6 +149,7 @@ impl Setting {
             "PROVIDERS" => "NAMES",
             "TRAINING" => "allow|refuse",
             "CONFIG_FILE" | "TRACE_FILE" => "FILE",
+            "STATE" => "memory|file:PATH",
             "MODEL_ORDER" => "IDS",
             "ROUTING" => "balanced|rank",
             "MODEL_FIELD" => "ignore|prefer|pin",
@@ -171,10 +172,17 @@ impl Setting {
         self.group == Group::Outbound || self.name.ends_with("_URL")
     }
 
+    /// Whether a change waits for a restart (spec §12.2).
+    pub(super) fn waits_for_restart(&self) -> bool {
+        #[rustfmt::skip]
+        const WAITS: [&str; 7] = ["HOST", "PORT", "METRICS_ADDR", "WORKER_THREADS", "STATE", "ALLOW_PAID", "TRACE_FILE"];
+        self.group == Group::Outbound || WAITS.contains(&self.name)
+    }
+
     /// Whether no other program is known to read a variable of this name (spec §12.1).
     pub(super) fn is_ours_alone(&self) -> bool {
         #[rustfmt::skip]
-        const GENERAL: [&str; 7] = ["HOST", "PORT", "LOG_LEVEL", "TRAINING", "PROVIDERS", "ROUTING", "LOCAL_API_KEY"];
+        const GENERAL: [&str; 8] = ["HOST", "PORT", "LOG_LEVEL", "STATE", "TRAINING", "PROVIDERS", "ROUTING", "LOCAL_API_KEY"];
         self.group != Group::Outbound && !GENERAL.contains(&self.name)
     }
 
@@ -262,7 +270,7 @@ pub const SETTINGS: &[Setting] = {
         setting(Models, "MODEL_FIELD", Text("ignore"),
             "What to do with a request's `model`: `ignore` it, `prefer` it (tried first), or `pin` it (nothing else is tried)"),
         setting(Models, "MODEL_ORDER", None,
-            "Models tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin like this"),
+            "Models tried first, in this order: names and ids, comma-separated, `*` at the end for all that begin like this; those of `local` by id only"),
         setting(Models, "MODEL_ALIASES", None,
             "Other names for models, comma-separated: name=id, name=auto (or auto:best, auto:fast, auto:rank), or name*=... for all that begin like this"),
         setting(Models, "FALLBACK_ROUTER", Text("on"),
@@ -345,6 +353,8 @@ pub const SETTINGS: &[Setting] = {
             "Whether `/metrics` requires the proxy key"),
         setting(Telemetry, "TRACE_FILE", None,
             "File for a line about each attempt, without contents or keys, for `free-llm-proxy replay`: at most 64 MiB, and three older ones"),
+        setting(Telemetry, "STATE", Text("memory"),
+            "Where to keep what should outlive a restart (rests, used quota, what was learnt; no contents, no keys): file:~/.local/state/free-llm-proxy/state, or `memory`"),
 
         setting(Limits, "MAX_BODY_BYTES", Text("33554432"),
             "Bytes of a request's body (default 32 MiB); beyond: 413"),

@@ -77,10 +77,9 @@ pub(super) fn misled(keys: &[Set], addresses: &[Set]) -> Vec<String> {
         let key = keys.find(|key| !may_go(key.source, address.source) || from_file(key))?;
         let (name, here) = (&address.name, &address.place);
         let (key, there) = (&key.name, &key.place);
-        let says = if name == "TRACE_FILE" {
-            "which file is written"
-        } else {
-            "where a key goes"
+        let says = match name.as_str() {
+            "TRACE_FILE" | "STATE" => "which file is written",
+            _ => "where a key goes",
         };
         Some(format!(
             "{name} is set by {here} in this folder, and {key} by {there}: a folder's {here} may be \

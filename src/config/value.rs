@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{LogLevel, ModelField};
+use super::{LogLevel, ModelField, State};
 use crate::learnt::Order;
 use crate::redact::Secret;
 
@@ -89,6 +89,18 @@ pub(super) fn log_level(text: &str) -> Result<LogLevel, Refusal> {
         "WARNING" | "WARN" => Ok(LogLevel::Warning),
         "ERROR" => Ok(LogLevel::Error),
         _ => Err("must be DEBUG, INFO, WARNING or ERROR"),
+    }
+}
+
+pub(super) fn state(text: &str) -> Result<State, Refusal> {
+    if text.eq_ignore_ascii_case("memory") {
+        return Ok(State::Memory);
+    }
+    match text.split_once(':') {
+        Some(("file", "")) => Err("names no file: file:/var/lib/free-llm-proxy/state"),
+        Some(("file", path)) => Ok(State::File(path.into())),
+        Some(("redis" | "rediss", _)) => Err("a shared store is not supported yet, only a file"),
+        _ => Err("must be memory, or file: and a path"),
     }
 }
 

@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 
-use super::{Evidence, Parameters, Through};
+use super::{Evidence, Parameters, SavedEvidence, Through};
 use crate::clock::Now;
-use crate::model::{Candidate, SubjectMap};
+use crate::model::{Candidate, Subject, SubjectMap, Whom};
 
 /// What is known about one candidate; empty at first.
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ impl Cell {
 #[derive(Debug, Default)]
 pub struct Cells {
     table: SubjectMap<Arc<Cell>>,
+    /// What an earlier process knew of candidates that no list has named since.
+    restored: SubjectMap<Evidence>,
 }
 
 impl Cells {
@@ -45,12 +48,18 @@ impl Cells {
         now: Now,
     ) -> Evidences {
         let before = std::mem::take(&mut self.table);
+        self.restored
+            .retain(|_, evidence| !evidence.is_faded(parameters, now));
         let mut lines: Vec<Line> = Vec::new();
         let mut offer: Option<(&Candidate, usize)> = None;
         for (index, candidate) in candidates.into_iter().enumerate() {
             let known = before.get(candidate.itself());
             let known = known.filter(|cell| !is_faded(cell, parameters, now));
-            let cell = known.map(Arc::clone).unwrap_or_default();
+            let restored = self.restored.remove(candidate.itself());
+            let cell = match (known, restored) {
+                (Some(cell), _) => Arc::clone(cell),
+                (None, restored) => Arc::new(Cell(ArcSwapOption::new(restored.map(Arc::new)))),
+            };
             self.table
                 .insert(candidate.itself().clone(), Arc::clone(&cell));
             let first = match offer {
@@ -65,6 +74,34 @@ impl Cells {
             lines.push(Line { cell, of_offer });
         }
         Evidences(lines.into())
+    }
+
+    /// What is to outlive the process, by candidate.
+    #[must_use]
+    pub fn save(&self, parameters: &Parameters, now: Now) -> Vec<(Whom, SavedEvidence)> {
+        let listed = self.table.iter().filter_map(|(subject, cell)| {
+            let saved = cell.0.load().as_ref()?.save(parameters, now)?;
+            Some((subject.whom().clone(), saved))
+        });
+        let others = self.restored.iter().filter_map(|(subject, evidence)| {
+            Some((subject.whom().clone(), evidence.save(parameters, now)?))
+        });
+        listed.chain(others).collect()
+    }
+
+    /// Takes over what an earlier process has saved at `saved_at`, for candidates that the next list names.
+    pub fn restore(
+        &mut self,
+        saved: Vec<(Whom, SavedEvidence)>,
+        saved_at: SystemTime,
+        parameters: &Parameters,
+        now: Now,
+    ) {
+        for (whom, saved) in saved {
+            if let Some(evidence) = saved.back(saved_at, parameters, now) {
+                self.restored.insert(Subject::new(whom), evidence);
+            }
+        }
     }
 }
 

@@ -63,6 +63,19 @@ pub struct Evidence {
     silent_elsewhere: Silent,
 }
 
+/// What of it outlives the process.
+pub(super) struct Parts {
+    pub(super) at: Now,
+    pub(super) half_life: f64,
+    pub(super) found: Option<Now>,
+    pub(super) firsts: Fading,
+    pub(super) times: Times,
+    pub(super) failures: Fading,
+    pub(super) failed_after: Fading,
+    pub(super) breaks_at: Now,
+    pub(super) breaks: Fading,
+}
+
 /// The means of what is known, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Means {
@@ -118,6 +131,36 @@ impl Evidence {
             failed_after: Fading::default(),
             breaks_at: now,
             breaks: Fading::default(),
+            silent: Silent::default(),
+            silent_elsewhere: Silent::default(),
+        }
+    }
+
+    pub(super) fn parts(&self) -> Parts {
+        Parts {
+            at: self.at,
+            half_life: self.half_life,
+            found: self.found,
+            firsts: self.firsts,
+            times: self.times,
+            failures: self.failures,
+            failed_after: self.failed_after,
+            breaks_at: self.breaks_at,
+            breaks: self.breaks,
+        }
+    }
+
+    pub(super) fn of(parts: Parts) -> Self {
+        Self {
+            at: parts.at,
+            half_life: parts.half_life,
+            found: parts.found,
+            firsts: parts.firsts,
+            times: parts.times,
+            failures: parts.failures,
+            failed_after: parts.failed_after,
+            breaks_at: parts.breaks_at,
+            breaks: parts.breaks,
             silent: Silent::default(),
             silent_elsewhere: Silent::default(),
         }
@@ -195,6 +238,12 @@ impl Evidence {
     /// Whether so little weight is left that the candidate is as good as unknown.
     #[must_use]
     pub fn is_faded(&self, parameters: &Parameters, now: Now) -> bool {
+        let is_silent = !self.silent.is_empty() || !self.silent_elsewhere.is_empty();
+        !is_silent && self.has_faded(parameters, now)
+    }
+
+    /// The same of what ended.
+    pub(super) fn has_faded(&self, parameters: &Parameters, now: Now) -> bool {
         const NEXT_TO_NOTHING: f64 = 1e-4;
         let left = self.left_at(now);
         let weights = [
@@ -203,9 +252,7 @@ impl Evidence {
             self.times.weight() * left,
             self.breaks.weight * self.breaks_left_at(parameters, now),
         ];
-        self.silent.is_empty()
-            && self.silent_elsewhere.is_empty()
-            && weights.into_iter().all(|weight| weight < NEXT_TO_NOTHING)
+        weights.into_iter().all(|weight| weight < NEXT_TO_NOTHING)
     }
 
     pub(super) fn means(&self, parameters: &Parameters, fades: &mut Fades) -> Means {

@@ -10,7 +10,7 @@ use crate::clock::Now;
 const USUAL_TOKENS: u64 = 8_000;
 
 /// Up to 8k, 32k, 128k, 512k tokens, and beyond.
-const CLASSES: usize = 5;
+pub(super) const CLASSES: usize = 5;
 
 /// The most times remembered per class.
 const REMEMBERED: f64 = 2.0;
@@ -75,6 +75,19 @@ impl Times {
         for class in &mut self.classes {
             class.logs = class.logs.faded(left);
             class.squares = class.squares.faded(left);
+        }
+    }
+
+    /// The logarithms of each class, and their squares.
+    pub(super) fn classes(&self) -> impl Iterator<Item = (Fading, Fading)> {
+        let classes = self.classes.into_iter();
+        classes.map(|class| (class.logs, class.squares))
+    }
+
+    /// Sets those of one class.
+    pub(super) fn put(&mut self, class: usize, logs: Fading, squares: Fading) {
+        if let Some(class) = self.classes.get_mut(class) {
+            *class = Class { logs, squares };
         }
     }
 

@@ -12,6 +12,7 @@ mod fading;
 mod limit;
 mod parameters;
 mod rests;
+mod saved;
 mod session;
 mod silent;
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub use fading::Fades;
 pub use limit::{FirstTokenLimit, first_token_limit};
 pub use parameters::{Order, Parameters};
 pub use rests::Growing;
+pub use saved::SavedEvidence;
 pub use session::{Caller, Pin, Pins, Salt, SessionKey, Sticks, score, starts_on};

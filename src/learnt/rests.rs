@@ -40,4 +40,19 @@ impl Growing {
         let ends = before.map_or(ends, |before| before.ends.max(ends));
         (Self { step, ends }, length)
     }
+
+    /// Number of rests in a row.
+    #[must_use]
+    pub fn step(self) -> u32 {
+        self.step
+    }
+
+    /// The series that goes on with this rest, which ends at `ends`.
+    #[must_use]
+    pub fn resumed(step: u32, ends: Instant) -> Self {
+        Self {
+            step: step.clamp(1, 32),
+            ends,
+        }
+    }
 }

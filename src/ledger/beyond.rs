@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::saved::{SavedUntil, whole_millis};
 use super::time::{Moment, Until};
 
 /// An amount that is gone until it comes back: all at once, or little by little.
@@ -69,5 +72,32 @@ impl Beyond {
 
     pub(super) fn left(self, at: Moment) -> Duration {
         self.until.left(at)
+    }
+
+    pub(super) fn save(self) -> SavedBeyond {
+        SavedBeyond {
+            amount: self.amount,
+            until: SavedUntil::of(self.until),
+            refills_in_ms: self.refills_in.map(whole_millis),
+        }
+    }
+}
+
+/// The same as it outlives the process.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SavedBeyond {
+    amount: u64,
+    until: SavedUntil,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refills_in_ms: Option<u64>,
+}
+
+impl SavedBeyond {
+    pub(super) fn back(self, longest: Duration, at: Moment) -> Option<Beyond> {
+        let refills_in = self.refills_in_ms.map(Duration::from_millis);
+        Some(Beyond {
+            refills_in: refills_in.filter(|all| !all.is_zero()),
+            ..Beyond::new(self.amount, self.until.back(longest, at)?)?
+        })
     }
 }

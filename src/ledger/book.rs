@@ -93,6 +93,8 @@ pub struct Reservation {
     pub(super) charge: Charge,
     ask: Ask,
     then: Moment,
+    /// The bucket whose provider refused the request, and reported a usage that leaves it out.
+    pub(super) left_out_of: Option<u32>,
 }
 
 impl Reservation {
@@ -129,6 +131,24 @@ pub(super) struct Line {
     pub(super) left: Option<Duration>,
 }
 
+impl Line {
+    pub(super) fn new(account: Arc<AccountId>, model: ModelId, generation: u32) -> Self {
+        Self {
+            account,
+            model,
+            buckets: Vec::new(),
+            tallies: Vec::new(),
+            is_tallied: false,
+            ratio: Ratio::default(),
+            counts_max_tokens: false,
+            day_ends: None,
+            generation,
+            under_way: 0,
+            left: None,
+        }
+    }
+}
+
 /// Everything that is counted.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
@@ -139,6 +159,9 @@ pub struct Ledger {
     pub(super) by_whose: HashMap<Whose, Vec<u32>>,
     pub(super) generations: u32,
     pub(super) reservations: u64,
+    /// When it took over what an earlier process knew: all of that is kept for a while, as the first lists may
+    /// not name everything yet.
+    pub(super) restored: Option<Duration>,
     /// The amounts kept in these buckets for requests that came first.
     kept: Vec<(BucketId, u64)>,
 }
@@ -259,7 +282,7 @@ impl Ledger {
             line.under_way += 1;
             charge = line.ratio.estimate(ask, line.counts_max_tokens);
         }
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |_, bucket| {
             bucket.charge(charge.of(bucket.kind.unit), then)
         });
         Reservation {
@@ -268,6 +291,7 @@ impl Ledger {
             charge,
             ask,
             then,
+            left_out_of: None,
         }
     }
 
@@ -280,17 +304,23 @@ impl Ledger {
             charge,
             ask,
             then,
+            left_out_of,
         } = reservation;
         let Some(line) = self.line_mut(slot) else {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
         let real = line.ratio.settle(ask, charge, used);
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |index, bucket| {
             let unit = bucket.kind.unit;
             let drew = bucket.since < number;
             if drew {
-                bucket.settle(charge.of(unit), real.by_time(charge, unit), then, at);
+                let real = if left_out_of == Some(index) {
+                    (0, 0)
+                } else {
+                    real.by_time(charge, unit)
+                };
+                bucket.settle(charge.of(unit), real, then, at);
             }
             if succeeded {
                 bucket.succeeded(if drew { real.of(unit) } else { 0 }, at);
@@ -312,14 +342,14 @@ impl Ledger {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
-        self.each_bucket(slot, |bucket| {
+        self.each_bucket(slot, |_, bucket| {
             if bucket.since < number {
                 bucket.settle(charge.of(bucket.kind.unit), (0, 0), then, at);
             }
         });
     }
 
-    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(&mut Bucket)) {
+    fn each_bucket(&mut self, slot: Slot, mut with: impl FnMut(u32, &mut Bucket)) {
         let line = self.lines.get(slot.index as usize);
         let line = line.filter(|line| line.generation == slot.generation);
         for index in line
@@ -327,7 +357,7 @@ impl Ledger {
             .flat_map(|line| line.buckets.iter().chain(&line.tallies))
         {
             if let Some(bucket) = self.buckets.get_mut(*index as usize) {
-                with(bucket);
+                with(*index, bucket);
             }
         }
     }

@@ -1,10 +1,12 @@
 //! One bucket: a count, its limits, and what others have used of it.
 
+mod saved;
 mod told;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub(super) use saved::SavedBucket;
 pub(super) use told::{Refused, Told};
 
 use super::beyond::Beyond;
@@ -23,6 +25,16 @@ pub(super) enum Whose {
     Model(AccountId, ModelId),
     /// All accounts at a provider: they share this machine's address.
     Address(ProviderId),
+}
+
+impl Whose {
+    /// The provider at which it is drawn.
+    pub(super) fn provider(&self) -> &ProviderId {
+        match self {
+            Self::Account(account) | Self::Model(account, _) => &account.provider,
+            Self::Address(provider) => provider,
+        }
+    }
 }
 
 /// What it counts, and within which window; one holder has one bucket of each kind.

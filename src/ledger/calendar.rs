@@ -27,6 +27,17 @@ pub struct Window {
 }
 
 impl Per {
+    /// What rounding up and the difference of two clocks may add to a wait.
+    pub const LITTLE: Duration = Duration::from_secs(5);
+
+    /// The longest that a quota within it can stay used up, unless its end is known; never less than a minute.
+    /// `None` for [`Per::Moment`], which lasts as long as requests do.
+    #[must_use]
+    pub fn lasts(self) -> Option<Duration> {
+        let longest = self.length().max(Self::Minute.length());
+        (self != Self::Moment).then(|| longest.saturating_add(Self::LITTLE))
+    }
+
     /// Its length if it rolls; zero for [`Per::Moment`].
     #[must_use]
     pub fn length(self) -> Duration {

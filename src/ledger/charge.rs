@@ -1,5 +1,7 @@
 //! What one request draws from the buckets: estimated before it is sent, known afterwards.
 
+use serde::{Deserialize, Serialize};
+
 use super::Unit;
 
 /// No context window or answer is larger; a larger number is nonsense.
@@ -162,6 +164,44 @@ impl Ratio {
         ] {
             *sum = *sum * KEPT + new as f64;
         }
+    }
+}
+
+/// The same as it outlives the process: `estimated`, `tokens_in`, `answers`, `tokens_out`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SavedRatio(f64, f64, f64, f64);
+
+impl Ratio {
+    /// `None` if nothing is known.
+    pub(super) fn save(self) -> Option<SavedRatio> {
+        let rounded = |sum: f64| (sum * 1000.0).round() / 1000.0;
+        (self.answers > 0.0).then(|| {
+            SavedRatio(
+                rounded(self.estimated),
+                rounded(self.tokens_in),
+                rounded(self.answers),
+                rounded(self.tokens_out),
+            )
+        })
+    }
+}
+
+impl SavedRatio {
+    /// `None` if that cannot have been learnt.
+    #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
+    pub(super) fn back(self) -> Option<Ratio> {
+        let Self(estimated, tokens_in, answers, tokens_out) = self;
+        // Each answer adds one to its sum, of which a share is kept with the next.
+        const MOST_ANSWERS: f64 = 1.0 / (1.0 - KEPT) + 0.001;
+        let is_sum = |sum: &f64| (0.0..=MOST_ANSWERS * MOST_TOKENS as f64).contains(sum);
+        let are_sums = [estimated, tokens_in, tokens_out].iter().all(is_sum);
+        let is_known = (1.0..=MOST_ANSWERS).contains(&answers) && estimated >= 1.0;
+        (are_sums && is_known).then_some(Ratio {
+            estimated,
+            tokens_in,
+            answers,
+            tokens_out,
+        })
     }
 }
 

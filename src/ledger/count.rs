@@ -2,10 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use super::calendar::window;
 use super::rolling::Rolling;
 use super::time::{Moment, Until};
 use super::{Ends, Per, Unit, Window};
+use crate::clock::{from_unix_millis, unix_millis};
 
 /// A counter for one kind of window.
 #[derive(Clone, Debug)]
@@ -203,6 +206,77 @@ impl Count {
                 given: at,
             };
             *known = Some((window, until));
+        }
+    }
+}
+
+/// What was used, as it outlives the process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SavedCount {
+    /// See [`Rolling::save`].
+    Rolling(Vec<u64>),
+    /// In a calendar window.
+    Fixed {
+        start_ms: u64,
+        end_ms: u64,
+        used: u64,
+        #[serde(default)]
+        well: u64,
+    },
+}
+
+impl Count {
+    /// What is used now; `None` if that is nothing.
+    pub(super) fn save(&self, at: Moment) -> Option<SavedCount> {
+        match self {
+            Self::UnderWay(_) => None,
+            Self::Rolling(rolling) => {
+                let pieces = rolling.save(at);
+                (!pieces.is_empty()).then_some(SavedCount::Rolling(pieces))
+            }
+            Self::Fixed {
+                window, used, well, ..
+            } => {
+                let (window, _) = window.filter(|(_, until)| !until.is_past(at))?;
+                Some(SavedCount::Fixed {
+                    start_ms: unix_millis(window.start),
+                    end_ms: unix_millis(window.end),
+                    used: *used,
+                    well: *well,
+                })
+            }
+        }
+    }
+
+    /// Takes that over, if its window, which lasts no longer than `longest`, is not over.
+    pub(super) fn restore(&mut self, saved: SavedCount, longest: Duration, at: Moment) {
+        match (self, saved) {
+            (Self::Rolling(rolling), SavedCount::Rolling(pieces)) => rolling.restore(&pieces, at),
+            (
+                Self::Fixed {
+                    window, used, well, ..
+                },
+                SavedCount::Fixed {
+                    start_ms,
+                    end_ms,
+                    used: saved,
+                    well: saved_well,
+                },
+            ) => {
+                let latest = at.wall.checked_add(longest).unwrap_or(at.wall);
+                let start = from_unix_millis(start_ms).unwrap_or(at.wall).min(at.wall);
+                let end = from_unix_millis(end_ms).unwrap_or(at.wall).min(latest);
+                if end > at.wall {
+                    let until = Until::Wall { end, given: at };
+                    *window = Some((Window { start, end }, until));
+                    (*used, *well) = (saved, saved_well.min(saved));
+                }
+            }
+            // What is counted otherwise now.
+            (Self::UnderWay(_), _)
+            | (Self::Rolling(_), SavedCount::Fixed { .. })
+            | (Self::Fixed { .. }, SavedCount::Rolling(_)) => {}
         }
     }
 }

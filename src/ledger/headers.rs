@@ -140,13 +140,17 @@ pub fn read_headers(bare: QuotaHeaders, headers: &HeaderMap, now: Now) -> Vec<Co
         } else {
             bare.tokens
         };
+        // Which window a bare name refers to is an assumption, which bounds nothing.
+        let most = family.per.and_then(Per::lasts);
+        let is_possible = |reset: &Duration| most.is_none_or(|most| *reset <= most);
+        let reset = told(family.reset).and_then(|text| reset::read(text, now));
         Some(Correction {
             unit: family.unit,
             per: family.per.unwrap_or(bare),
             of: family.of,
             limit,
             remaining,
-            reset: told(family.reset).and_then(|text| reset::read(text, now)),
+            reset: reset.filter(is_possible),
         })
     };
     FAMILIES.iter().filter_map(read).collect()
@@ -206,7 +210,7 @@ mod tests {
             &'static str,
         );
         #[rustfmt::skip]
-        let rows: [Row; 25] = [
+        let rows: [Row; 28] = [
             ("groq", &[(LIMIT, "1000"), (LEFT, "0"), (RESET, "2m59.56s")],   "Requests/Day 0/1000 180"),
             ("groq", &[(LIMIT, "1000"), (LEFT, "0"), (RESET, "1h2m3s")],     "Requests/Day 0/1000 3723"),
             ("groq", &[("x-ratelimit-limit-tokens", "8000"), ("x-ratelimit-remaining-tokens", "150"), ("x-ratelimit-reset-tokens", "58.8s")],
@@ -221,6 +225,12 @@ mod tests {
                                                                              "Requests/Day 0/14400 4022"),
             ("modelscope", &[("modelscope-ratelimit-requests-limit", "2000"), ("modelscope-ratelimit-requests-remaining", "1999"), ("modelscope-ratelimit-model-requests-limit", "500"), ("modelscope-ratelimit-model-requests-remaining", "499")],
                                                                              "Requests/Day of Account 1999/2000 -; Requests/Day of Model 499/500 -"),
+            // No quota comes back later than its window ends, where that is named.
+            ("cerebras", &[("x-ratelimit-limit-requests-minute", "30"), ("x-ratelimit-remaining-requests-minute", "0"), ("x-ratelimit-reset-requests-minute", "61")],
+                                                                             "Requests/Minute 0/30 61"),
+            ("cerebras", &[("x-ratelimit-limit-requests-minute", "30"), ("x-ratelimit-remaining-requests-minute", "0"), ("x-ratelimit-reset-requests-minute", "80000")],
+                                                                             "Requests/Minute 0/30 -"),
+            ("my-box", &[(LIMIT, "60"), (LEFT, "0"), (RESET, "1h")],         "Requests/Minute 0/60 3600"),
             // A provider whose row says nothing else means what OpenAI means.
             ("my-box", &[(LIMIT, "60"), (LEFT, "59"), (RESET, "1s")],        "Requests/Minute 59/60 1"),
             ("my-box", &[],                                                  ""),

@@ -10,7 +10,7 @@ use super::headers::Correction;
 use super::listing::whose;
 use super::{Counted, Ends, Ledger, Per, Reservation, Slot, Stated, Unit};
 use crate::clock::Now;
-use crate::model::{AccountId, ProviderId};
+use crate::model::{AccountId, ProviderId, Subject, Whom};
 
 /// The ids whose requests count as free at `OpenRouter`; there are others only with `ALLOW_PAID`.
 const FREE_IDS: [&str; 2] = ["*:free", "openrouter/free"];
@@ -130,7 +130,7 @@ impl Ledger {
     }
 
     /// `reservation` was refused for a quota that the refusal names.
-    pub fn refused(&mut self, reservation: &Reservation, refusal: Refusal, now: Now) {
+    pub fn refused(&mut self, reservation: &mut Reservation, refusal: Refusal, now: Now) {
         let at = self.running.advance(now);
         let Refusal {
             unit,
@@ -190,7 +190,9 @@ impl Ledger {
                 own: own(bucket, reservation),
                 wait,
             };
-            bucket.refused(told, at);
+            if bucket.refused(told, at) {
+                reservation.left_out_of = Some(index);
+            }
         }
         bucket.tidy(at);
         if was_empty {
@@ -269,8 +271,33 @@ impl Ledger {
 
     /// `/admin/refresh`: forgets what was learnt, but not what was used or stated.
     pub fn forget_lessons(&mut self, now: Now) {
+        self.forget(|_| true, now);
+    }
+
+    /// The same of some providers' accounts.
+    pub fn forget_lessons_at(&mut self, is_meant: impl Fn(&ProviderId) -> bool, now: Now) {
+        self.forget(|whose| is_meant(whose.provider()), now);
+    }
+
+    /// The same of what an operator clears: of an account with its models, of a model, or of what a provider
+    /// counts by this machine's address.
+    pub fn forget_lessons_of(&mut self, subject: &Subject, now: Now) {
+        let is_meant = |whose: &Whose| match (subject.whom(), whose) {
+            (Whom::Account(meant), Whose::Account(own) | Whose::Model(own, _)) => meant == own,
+            (Whom::Candidate(meant, id), Whose::Model(own, own_id)) => meant == own && id == own_id,
+            (Whom::Model(meant, id), Whose::Model(own, own_id)) => {
+                *meant == own.provider && id == own_id
+            }
+            (Whom::Provider(meant), Whose::Address(own)) => meant == own,
+            _ => false,
+        };
+        self.forget(is_meant, now);
+    }
+
+    fn forget(&mut self, is_meant: impl Fn(&Whose) -> bool, now: Now) {
         let at = self.running.advance(now);
-        for (_, bucket) in &mut self.buckets {
+        let buckets = self.buckets.iter_mut().map(|(_, bucket)| bucket);
+        for bucket in buckets.filter(|bucket| is_meant(&bucket.whose)) {
             bucket.numbers.forget_lessons();
             bucket.tidy(at);
         }

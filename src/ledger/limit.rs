@@ -1,5 +1,7 @@
 //! A limit as a provider's row, the user's file or an answer states it.
 
+use serde::{Deserialize, Serialize};
+
 /// An amount of a unit within a window (spec §10.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -20,7 +22,8 @@ pub struct Limit {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Requests.
     Requests,
@@ -37,7 +40,8 @@ pub enum Unit {
 }
 
 /// A window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Per {
     /// No window: what is under way now.
     Moment,
@@ -69,7 +73,8 @@ pub enum Counted {
 }
 
 /// The clock by which a fixed window ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ends {
     /// UTC.
     Utc,

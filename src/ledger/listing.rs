@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::book::{GRACE, Line, Slot, Terms};
 use super::bucket::{Bucket, Kind, Whose};
-use super::charge::Ratio;
 use super::limit::is_about;
 use super::time::Moment;
 use super::{Counted, Ledger, Per, Unit};
@@ -78,19 +77,9 @@ impl Ledger {
             Some(index) => *index,
             None => {
                 self.generations = self.generations.wrapping_add(1);
-                let index = number(self.lines.insert(Line {
-                    account: Arc::clone(&candidate.account),
-                    model: candidate.offer.id.clone(),
-                    buckets: Vec::new(),
-                    tallies: Vec::new(),
-                    is_tallied: false,
-                    ratio: Ratio::default(),
-                    counts_max_tokens: false,
-                    day_ends: None,
-                    generation: self.generations,
-                    under_way: 0,
-                    left: None,
-                }));
+                let (account, model) = (Arc::clone(&candidate.account), key.1.clone());
+                let line = Line::new(account, model, self.generations);
+                let index = number(self.lines.insert(line));
                 self.by_candidate.insert(key, index);
                 index
             }
@@ -174,12 +163,18 @@ impl Ledger {
         let listed: HashSet<_> = listed
             .map(|(_, line)| (&*line.account, &line.model))
             .collect();
+        let restored = self.restored.map(|then| at.running.saturating_sub(then));
+        self.restored = self
+            .restored
+            .filter(|_| restored.is_some_and(|ago| ago < GRACE));
+        let may_be_listed = self.restored.is_some();
         self.buckets.retain(|_, bucket| {
             let is_listed = match &bucket.whose {
                 Whose::Model(account, model) => listed.contains(&(account, model)),
                 Whose::Account(_) | Whose::Address(_) => true,
             };
-            !bucket.is_idle(at) || is_listed && !bucket.numbers.is_empty()
+            let is_known = !bucket.numbers.is_empty();
+            !bucket.is_idle(at) || is_known && (is_listed || may_be_listed)
         });
         let buckets = &self.buckets;
         self.by_whose.retain(|_, of_whose| {
@@ -254,6 +249,6 @@ pub(super) fn whose(of: Counted, account: &AccountId, model: &ModelId) -> Whose 
 }
 
 /// Indices are bounded by offers times accounts, so this never saturates.
-fn number(index: usize) -> u32 {
+pub(super) fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

@@ -16,6 +16,7 @@ mod limit;
 mod listing;
 mod numbers;
 mod rolling;
+mod saved;
 mod stated;
 #[cfg(test)]
 mod tests;
@@ -29,5 +30,6 @@ pub use charge::{Ask, Used};
 pub use headers::{Correction, QuotaHeaders, read_headers};
 pub use learning::{FreeDay, Refusal};
 pub use limit::{Counted, Ends, Limit, LimitSource, Per, Unit};
+pub use saved::SavedLedger;
 pub use stated::Stated;
 pub use view::BucketView;

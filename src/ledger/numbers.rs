@@ -1,7 +1,12 @@
 //! How large a bucket is, and how that is known (spec §10.5).
 
-use super::LimitSource;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::saved::SavedUntil;
 use super::time::{Moment, Until};
+use super::{LimitSource, Stated};
 
 /// The limits known for one bucket. The strongest counts; of a set and a stated one, the smaller.
 #[derive(Clone, Debug, Default)]
@@ -164,6 +169,48 @@ impl Numbers {
     /// Forgets what was learnt, not what was stated.
     pub(super) fn forget_lessons(&mut self) {
         (self.learnt, self.raised) = (None, None);
+    }
+}
+
+/// The limits that outlive the process, each with its end; what the file and the table say is read anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct SavedNumbers {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stated: Option<(u64, SavedUntil)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    learnt: Option<(u64, SavedUntil)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    raised: Option<(u64, SavedUntil)>,
+}
+
+impl SavedNumbers {
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Numbers {
+    pub(super) fn save(&self, at: Moment) -> SavedNumbers {
+        let save = |number: Option<(u64, Until)>| {
+            let (amount, until) = number.filter(|(_, until)| !until.is_past(at))?;
+            Some((amount, SavedUntil::of(until)))
+        };
+        SavedNumbers {
+            stated: save(self.stated),
+            learnt: save(self.learnt),
+            raised: save(self.raised),
+        }
+    }
+
+    /// Takes these over; none lasts longer than two windows, of which the longest lasts so long.
+    pub(super) fn restore(&mut self, saved: SavedNumbers, longest: Duration, at: Moment) {
+        let back = |number: Option<(u64, SavedUntil)>, windows: u32| {
+            let (amount, until) = number.filter(|(amount, _)| Stated::is_plausible(*amount))?;
+            Some((amount, until.back(longest.saturating_mul(windows), at)?))
+        };
+        self.stated = back(saved.stated, 2);
+        self.learnt = back(saved.learnt, 2);
+        self.raised = back(saved.raised, 1);
     }
 }
 

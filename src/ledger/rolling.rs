@@ -10,6 +10,9 @@ use super::time::Moment;
 /// minute, 86 s for a day).
 const PIECES: u32 = 1000;
 
+/// The most pieces that outlive the process: where there are more, neighbours are counted with the later of them.
+const MOST_SAVED: usize = 100;
+
 /// What was used, by piece. Only pieces with usage are kept, so it takes at most 16 bytes per request and
 /// 16 KB in all.
 #[derive(Clone, Debug)]
@@ -147,6 +150,41 @@ impl Rolling {
             amount -= less;
             self.sum -= less;
         }
+    }
+
+    /// The pieces that count at `at`, for [`Self::restore`]: how much later each is than the one before it, and how
+    /// much was used then.
+    pub(super) fn save(&self, at: Moment) -> Vec<u64> {
+        let within: Vec<_> = self.within(at).filter(|(_, used)| *used > 0).collect();
+        let group = within.len().div_ceil(MOST_SAVED).max(1);
+        let mut saved = Vec::new();
+        let mut before = 0;
+        for pieces in within.chunks(group) {
+            let number = pieces.last().map_or(before, |(number, _)| *number);
+            let used = pieces.iter().map(|(_, used)| used).sum();
+            saved.extend([number - before, used]);
+            before = number;
+        }
+        saved
+    }
+
+    /// Takes over such pieces; all of them or none.
+    pub(super) fn restore(&mut self, saved: &[u64], at: Moment) {
+        let newest = self.number(at.running);
+        let mut pieces = VecDeque::new();
+        let (mut number, mut sum) = (0_u64, 0_u64);
+        for pair in saved.chunks(2) {
+            let &[later, used] = pair else { return };
+            let next = number.checked_add(later).filter(|next| *next <= newest);
+            let is_later = later > 0 || pieces.is_empty();
+            let (Some(next), Some(all), true) = (next, sum.checked_add(used), is_later) else {
+                return;
+            };
+            (number, sum) = (next, all);
+            pieces.push_back((number, used));
+        }
+        (self.pieces, self.sum) = (pieces, sum);
+        self.roll(at);
     }
 
     /// Forgets the pieces that have left the window.

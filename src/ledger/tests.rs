@@ -5,6 +5,7 @@ mod corrections;
 mod hostile;
 mod limits;
 mod openrouter;
+mod saved;
 mod turn;
 
 use std::sync::Arc;
@@ -164,8 +165,7 @@ fn candidate(provider: &str, label: &str, model: &str) -> Candidate {
     let provider = ProviderId::try_from(provider).unwrap();
     let id = ModelId::try_from(model).unwrap();
     let offer = Offer::at(provider.clone(), id);
-    let label = label.into();
-    let account = AccountId { provider, label };
+    let account = AccountId::new(provider, label);
     Candidate::new(Arc::new(offer), Arc::new(account), true)
 }
 

@@ -62,6 +62,11 @@ impl Running {
         }
     }
 
+    /// Goes on at this reading.
+    pub(super) fn resume(&mut self, elapsed: Duration, now: Now) {
+        (self.elapsed, self.last) = (elapsed, Some(now));
+    }
+
     /// Moves on to `now`.
     pub(super) fn advance(&mut self, now: Now) -> Moment {
         let moment = self.at(now);

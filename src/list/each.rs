@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::HeaderMap;
 
 use super::facts::Facts;
 use super::local::{of_llama_props, of_ollama_show};
@@ -26,7 +26,7 @@ const DETAILS_TIMEOUT: Duration = Duration::from_secs(5);
 const DETAILS: usize = 64;
 
 /// Where a provider's list is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListAt {
     /// Which provider.
     pub provider: ProviderId,
@@ -35,13 +35,13 @@ pub struct ListAt {
     pub ways: Vec<Way>,
 }
 
-/// An address, and how a key is presented there.
-#[derive(Clone, Debug)]
+/// An address, and what goes there with every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
     /// The whole address.
     pub url: String,
-    /// The header with the key, marked so that it is never printed.
-    pub shown: Option<(HeaderName, HeaderValue)>,
+    /// The header with the key, marked so that it is never printed; and the mark of a hop.
+    pub headers: HeaderMap,
 }
 
 /// Reads all lists.
@@ -74,7 +74,7 @@ impl EachList {
         let is_local = at.provider.is_local();
         let mut refused = RefreshError::Status(401);
         for way in &at.ways {
-            let asked = self.client.ask(&way.url, way.shown.clone(), None);
+            let asked = self.client.ask(&way.url, way.headers.clone(), None);
             match whole(asked, self.max_bytes).await {
                 // Google's dead key is a 400.
                 Err(RefreshError::Status(status @ (400 | 401 | 403))) => {
@@ -110,7 +110,7 @@ impl EachList {
                 && only.facts.context_length.is_none()
             {
                 let address = format!("{root}/props");
-                let asked = self.client.ask(&address, way.shown.clone(), None);
+                let asked = self.client.ask(&address, way.headers.clone(), None);
                 let body = whole(asked, self.max_bytes).await.ok();
                 let facts = body.and_then(|body| of_llama_props(&body));
                 told.extend(facts.map(|facts| (only.id.clone(), facts)));
@@ -126,7 +126,7 @@ impl EachList {
         let address = format!("{root}/api/show");
         let asked = self
             .client
-            .ask(&address, way.shown.clone(), Some(Bytes::from(asked)));
+            .ask(&address, way.headers.clone(), Some(Bytes::from(asked)));
         of_ollama_show(&whole(asked, self.max_bytes).await.ok()?)
     }
 }
@@ -155,6 +155,12 @@ impl Kept {
                 false
             }
         }
+    }
+
+    /// Forgets the lists of other providers.
+    pub fn retain(&mut self, stays: impl Fn(&ProviderId) -> bool) {
+        self.lists.retain(|provider, _| stays(provider));
+        self.failed.retain(|provider, _| stays(provider));
     }
 
     /// A provider's list as it was last read.

@@ -33,4 +33,4 @@ pub use provider_list::{Entry, ListError, Price, ProviderList};
 pub use quality::{BUILT_IN, Qualities, Quality, extract};
 pub use ranking::{Ranking, RankingError, Skipped};
 pub use read::RefreshError;
-pub use refresh::{Outlets, Providers, RefreshTask, Refreshed, Refresher};
+pub use refresh::{Outlets, Providers, RefreshTask, Refreshed, Refresher, Settings};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::catalogue::{Catalogue, CatalogueError};
 use super::provider_list::ListError;
@@ -111,8 +111,22 @@ impl ListReader {
         }
     }
 
+    /// Whether it would read something else.
+    pub(super) fn differs(&self, other: &Self) -> bool {
+        let read = |reader: &Self| {
+            let limits = (reader.max_list_bytes, reader.max_catalogue_bytes);
+            (reader.list_url.clone(), limits, reader.any_id)
+        };
+        read(self) != read(other) || self.has_other_catalogue(other)
+    }
+
+    /// Whether its catalogue is another upstream's.
+    pub(super) fn has_other_catalogue(&self, other: &Self) -> bool {
+        self.upstream.base() != other.upstream.base()
+    }
+
     pub(super) async fn ranking(&self) -> Result<Ranking, RefreshError> {
-        let asked = self.client.get(&self.list_url, None);
+        let asked = self.client.ask(&self.list_url, HeaderMap::new(), None);
         let body = whole(asked, self.max_list_bytes).await?;
         let mut ranking = Ranking::read(&body, self.any_id)?;
         let skipped = ranking.skipped.len() + ranking.models.len();

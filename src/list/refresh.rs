@@ -3,6 +3,7 @@
 //! One task makes all reads, so two never run at once and simultaneous requests share one.
 
 mod asked;
+mod change;
 mod publish;
 
 use std::collections::HashSet;
@@ -11,11 +12,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::catalogue::Catalogue;
 use super::each::{EachList, Kept, ListAt};
@@ -23,7 +26,7 @@ use super::provider_list::ProviderList;
 use super::ranking::Ranking;
 use super::read::{ListReader, RefreshError};
 use super::when::{next_read, own_period, pass};
-use crate::account::KeyTask;
+use crate::account::{KeyReads, KeyTask};
 use crate::clock::Now;
 use crate::config::{Config, LogLevel};
 use crate::ledger::Unit;
@@ -32,6 +35,7 @@ use crate::provider::Provider;
 use crate::registry::{FailedRead, Registry, Source, Wake};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::{HttpClient, Upstream};
+use change::Change;
 
 /// How long a good ranking waits for what is read beside it, and other providers for the ranking.
 const GRACE: Duration = Duration::from_secs(1);
@@ -86,11 +90,15 @@ pub struct Providers {
 pub struct Refresher {
     /// Unbounded, but no longer than the number of connections waiting for an answer.
     ask: mpsc::UnboundedSender<oneshot::Sender<Answer>>,
+    /// What is left of the accounts' quotas is read after the list.
+    keys: Arc<ArcSwap<Vec<KeyReads>>>,
+    /// Unbounded as well: whoever sends one waits for its end.
+    change: mpsc::UnboundedSender<Change>,
 }
 
 impl Refresher {
     /// Reads the list now; on success every rest is forgotten. Where the ranking cannot be read, those at
-    /// providers whose own list can.
+    /// providers whose own list can. Returns once what is left of the accounts' quotas has been read too.
     ///
     /// # Errors
     /// In words, when no list could be read; the snapshot and the rests are then kept.
@@ -98,12 +106,17 @@ impl Refresher {
         let gone = || "the proxy is shutting down".to_owned();
         let (reply, answer) = oneshot::channel();
         self.ask.send(reply).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let answer = answer.await.map_err(|_| gone())?;
+        if answer.is_ok() {
+            let keys = self.keys.load_full();
+            join_all(keys.iter().map(KeyReads::landed)).await;
+        }
+        answer
     }
 }
 
-/// The task that makes all reads.
-pub struct RefreshTask {
+/// What the settings say about lists; other settings bring another whole (spec §12.2).
+pub struct Settings {
     /// Each reads what is left of an account's quota, after each read of the list.
     keys: Vec<KeyTask>,
     reader: ListReader,
@@ -112,6 +125,44 @@ pub struct RefreshTask {
     period: Duration,
     fallback_router: bool,
     allow_paid: bool,
+}
+
+impl Settings {
+    /// From these. `catalogue` is the way to OpenRouter's catalogue, which needs no key; `keys` are asked what is
+    /// left of their days.
+    #[must_use]
+    pub fn new(
+        config: &Config,
+        client: HttpClient,
+        catalogue: Upstream,
+        keys: Vec<KeyTask>,
+        providers: Providers,
+    ) -> Self {
+        let secrets = config.accounts.iter().flat_map(|account| account.secrets());
+        let secrets: Arc<[_]> = secrets.cloned().collect();
+        let max_bytes = config.limits.max_catalogue_bytes;
+        Self {
+            keys,
+            each: EachList::new(client.clone(), max_bytes, Arc::clone(&secrets)),
+            reader: ListReader::new(config, client, catalogue, secrets),
+            providers,
+            period: config.models_refresh,
+            fallback_router: config.fallback_router,
+            allow_paid: config.allow_paid,
+        }
+    }
+
+    fn key_reads(&self) -> Vec<KeyReads> {
+        self.keys.iter().map(|key| key.reads.clone()).collect()
+    }
+}
+
+/// The task that makes all reads.
+pub struct RefreshTask {
+    settings: Settings,
+    changes: mpsc::UnboundedReceiver<Change>,
+    /// Asks about the accounts' keys.
+    asking: JoinSet<()>,
     registry: Arc<Registry>,
     log: Log,
     metrics: Arc<Metrics>,
@@ -125,6 +176,8 @@ pub struct RefreshTask {
     unranked: Option<Source>,
     /// A list was due, and nothing of it has been published yet: what is published next is the next list.
     is_next: bool,
+    /// Other settings want everything read anew.
+    reads_again: bool,
     /// The providers whose lists were read since a read was last due or asked for.
     read: HashSet<Option<ProviderId>>,
     /// What was too slow for the ranking read beside it: the catalogue, or a provider's list.
@@ -133,29 +186,16 @@ pub struct RefreshTask {
 }
 
 impl RefreshTask {
-    /// The task and the handle to it. `catalogue` is the way to OpenRouter's catalogue, which needs
-    /// no key; `keys` are asked what is left of their days.
+    /// The task and the handle to it.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        client: HttpClient,
-        catalogue: Upstream,
-        keys: Vec<KeyTask>,
-        providers: Providers,
-        outlets: Outlets,
-    ) -> (Self, Refresher) {
+    pub fn new(settings: Settings, outlets: Outlets) -> (Self, Refresher) {
         let (ask, asked) = mpsc::unbounded_channel();
-        let secrets = config.accounts.iter().flat_map(|account| account.secrets());
-        let secrets: Arc<[_]> = secrets.cloned().collect();
-        let max_bytes = config.limits.max_catalogue_bytes;
+        let (change, changes) = mpsc::unbounded_channel();
+        let keys = Arc::new(ArcSwap::from_pointee(settings.key_reads()));
         let task = Self {
-            keys,
-            each: EachList::new(client.clone(), max_bytes, Arc::clone(&secrets)),
-            reader: ListReader::new(config, client, catalogue, secrets),
-            providers,
-            period: config.models_refresh,
-            fallback_router: config.fallback_router,
-            allow_paid: config.allow_paid,
+            settings,
+            changes,
+            asking: JoinSet::new(),
             registry: outlets.registry,
             log: outlets.log,
             metrics: outlets.metrics,
@@ -166,41 +206,32 @@ impl RefreshTask {
             kept: Kept::default(),
             unranked: None,
             is_next: false,
+            reads_again: false,
             read: HashSet::new(),
             late: FuturesUnordered::new(),
             under_way: HashSet::new(),
         };
-        (task, Refresher { ask })
+        (task, Refresher { ask, keys, change })
     }
 
     /// Reads the list now and periodically. Ends when all handles are gone, or when dropped.
-    pub async fn run(self) {
-        let keys = self.keys.clone();
-        let ask_about_keys = async {
-            join_all(keys.into_iter().map(KeyTask::run)).await;
-            std::future::pending().await
-        };
-        tokio::select! {
-            () = self.read_lists() => {}
-            () = ask_about_keys => {}
-        }
+    pub async fn run(mut self) {
+        self.ask_about_keys();
+        self.read_lists().await;
     }
 
-    async fn read_lists(mut self) {
+    async fn read_lists(&mut self) {
         let mut failures = 0;
         let mut why = Why::Due;
-        let mut due = Now::read().plus(self.period);
+        let mut due = Now::read().plus(self.settings.period);
         let (mut is_ranked, _) = self.read_and_publish(why).await;
         loop {
             let now = Now::read();
             failures = if is_ranked { 0 } else { failures + 1 };
             if is_ranked || why != Why::Retry {
-                due = now.plus(self.period);
-                for key in &self.keys {
-                    key.list_read.notify_one();
-                }
+                due = now.plus(self.settings.period);
             }
-            let wait = next_read(failures, self.ranking.is_some(), self.period);
+            let wait = next_read(failures, self.ranking.is_some(), self.settings.period);
             let next_read = now.plus(wait).steady;
             self.registry
                 .next_list_at(Wake::Steady(due.steady), Wake::Steady(next_read));
@@ -236,7 +267,11 @@ impl RefreshTask {
         let mut due = pin!(pass(wait));
         let mut own_due = pin!(pass(own_period(self.is_published())));
         loop {
+            if std::mem::take(&mut self.reads_again) {
+                return Some(Vec::new());
+            }
             tokio::select! {
+                Some(change) = self.changes.recv() => self.settle(change).await,
                 () = &mut due => return Some(Vec::new()),
                 () = &mut own_due => {
                     self.begin_own();
@@ -252,8 +287,18 @@ impl RefreshTask {
         }
     }
 
-    /// Whether the ranking was read, and the answer for those who asked.
+    /// Whether the ranking was read, and the answer for those who asked; by then the key endpoints are being read.
     async fn read_and_publish(&mut self, why: Why) -> (bool, Answer) {
+        let (is_ranked, answer) = self.read_lists_and_publish(why).await;
+        if is_ranked || why != Why::Retry {
+            for key in &self.settings.keys {
+                key.reads.want();
+            }
+        }
+        (is_ranked, answer)
+    }
+
+    async fn read_lists_and_publish(&mut self, why: Why) -> (bool, Answer) {
         let (ranking, news) = self.read_all(why).await;
         let failed = ranking.as_ref().err().map(RefreshError::told);
         self.registry.note(|outside| outside.ranking = failed);
@@ -283,13 +328,14 @@ impl RefreshTask {
     /// on besides OpenRouter, nothing waits long for the ranking.
     async fn read_all(&mut self, why: Why) -> (Result<Ranking, RefreshError>, bool) {
         self.begin(why);
-        let reader = self.reader.clone();
+        let reader = self.settings.reader.clone();
         let mut ranking = pin!(reader.ranking());
         let mut grace = pin!(tokio::time::sleep(GRACE));
         let (mut news, mut waited) = (false, false);
         let ranking = loop {
             tokio::select! {
                 ranking = &mut ranking => break ranking,
+                Some(change) = self.changes.recv() => self.settle(change).await,
                 Some(side) = self.late.next(), if !self.late.is_empty() => {
                     news |= self.note(side);
                     if waited && self.is_beside() && !self.is_published() {
@@ -326,10 +372,8 @@ impl RefreshTask {
             self.is_next = true;
         }
         let has_catalogue = self.catalogue.is_some() && self.registry.outside().catalogue.is_none();
-        if !(is_retry && has_catalogue) && self.under_way.insert(None) {
-            let reader = self.reader.clone();
-            let read = async move { Side::Catalogue(reader.catalogue().await) };
-            self.late.push(Box::pin(read));
+        if !(is_retry && has_catalogue) {
+            self.begin_catalogue();
         }
         self.begin_lists(|kept, at| {
             let has_list =
@@ -346,13 +390,13 @@ impl RefreshTask {
     /// Begins to read these lists. One that is being read is not begun anew, nor is that of the user's own
     /// server while it is answering: some cut that answer short for whatever else they are asked.
     fn begin_lists(&mut self, is_due: impl Fn(&Kept, &ListAt) -> bool) {
-        for at in &self.providers.lists {
+        for at in &self.settings.providers.lists {
             let is_busy = || at.provider.is_local() && self.is_answering(&at.provider);
             if is_due(&self.kept, at)
                 && !is_busy()
                 && self.under_way.insert(Some(at.provider.clone()))
             {
-                let (each, at) = (self.each.clone(), at.clone());
+                let (each, at) = (self.settings.each.clone(), at.clone());
                 let read = async move { Side::List(at.provider.clone(), each.one(&at).await) };
                 self.late.push(Box::pin(read));
             }
@@ -361,7 +405,7 @@ impl RefreshTask {
 
     /// Whether one of our requests is in progress there, as far as the provider's limits count those.
     fn is_answering(&self, provider: &ProviderId) -> bool {
-        let mut accounts = self.providers.accounts.iter();
+        let mut accounts = self.settings.providers.accounts.iter();
         accounts.any(|account| {
             account.provider == *provider
                 && self.registry.with_known_now(|known, now| {
@@ -373,7 +417,7 @@ impl RefreshTask {
 
     /// Whether another provider is on besides OpenRouter.
     fn is_beside(&self) -> bool {
-        let mut rows = self.providers.rows.iter();
+        let mut rows = self.settings.providers.rows.iter();
         rows.any(|row| !row.id.is_openrouter())
     }
 
@@ -392,6 +436,8 @@ impl RefreshTask {
                 }
                 self.note_catalogue(catalogue)
             }
+            // It was read for other settings.
+            Side::List(provider, _) if !self.has_list(&provider) => false,
             Side::List(provider, read) => {
                 self.under_way.remove(&Some(provider.clone()));
                 if read.is_ok() {

@@ -1,9 +1,12 @@
 //! What a request may need of a model (spec §4.1), and what is known about each.
 
+use serde::{Deserialize, Serialize};
+
 use super::ProviderId;
 
 /// One thing a model can or cannot do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Capability {
     /// Accepts `tools`.
@@ -28,11 +31,15 @@ pub enum Capability {
     Logprobs,
     /// Has the legacy endpoint, `/completions`: its provider has it, or none of its models.
     Completions,
+    /// Accepts a `response_format` that is neither JSON nor text.
+    OtherFormat,
+    /// Accepts a `tool_choice` that forbids the tools that are there.
+    NoCalls,
 }
 
 impl Capability {
     /// All of them, in the order of the spec's table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Tools,
         Self::ToolChoice,
         Self::StructuredOutputs,
@@ -44,6 +51,8 @@ impl Capability {
         Self::Several,
         Self::Logprobs,
         Self::Completions,
+        Self::OtherFormat,
+        Self::NoCalls,
     ];
 
     /// The ranking's flag for it (`docs/upstream.md` §12.3); there is none for images, for the
@@ -58,7 +67,12 @@ impl Capability {
             Self::Seed => Some("supportsSeed"),
             Self::Stop => Some("supportsStop"),
             Self::Reasoning => Some("supportsReasoning"),
-            Self::Images | Self::Several | Self::Logprobs | Self::Completions => None,
+            Self::Images
+            | Self::Several
+            | Self::Logprobs
+            | Self::Completions
+            | Self::OtherFormat
+            | Self::NoCalls => None,
         }
     }
 
@@ -84,6 +98,8 @@ impl Capability {
             Self::Several => "n",
             Self::Logprobs => "logprobs",
             Self::Completions => "legacy completions",
+            Self::OtherFormat => "another response_format",
+            Self::NoCalls => "tool_choice none",
         }
     }
 
@@ -131,13 +147,15 @@ impl Capabilities {
 
     /// Whether a request that needs it may be tried at OpenRouter. Unknown counts as unsupported
     /// (spec §2.3), except for images and the legacy endpoint: there the upstream refuses cleanly
-    /// (spec §4.1). `n` and
-    /// `logprobs` are not needs there.
+    /// (spec §4.1). What is not in the table of §4.1 is no need there.
     #[must_use]
     pub fn allows(self, capability: Capability) -> bool {
         match capability {
             Capability::Images | Capability::Completions => !self.lacks(capability),
-            Capability::Several | Capability::Logprobs => true,
+            Capability::Several
+            | Capability::Logprobs
+            | Capability::OtherFormat
+            | Capability::NoCalls => true,
             Capability::Tools
             | Capability::ToolChoice
             | Capability::StructuredOutputs
@@ -149,8 +167,8 @@ impl Capabilities {
     }
 
     /// The same at any provider. Elsewhere `seed`, `stop` and reasoning are left out where they are
-    /// refused, so they are not needs; `n` and `logprobs` are needs that count as met until a row
-    /// or an answer denies them (spec §10.6). At `local` everything unknown counts as present (spec
+    /// refused, so they are not needs; `n`, `logprobs` and the like are needs that count as met until
+    /// a row or an answer denies them (spec §10.6). At `local` everything unknown counts as present (spec
     /// §10.1).
     #[must_use]
     pub fn allows_at(self, provider: &ProviderId, capability: Capability) -> bool {
@@ -162,7 +180,9 @@ impl Capabilities {
             Capability::Images
             | Capability::Several
             | Capability::Logprobs
-            | Capability::Completions => !self.lacks(capability),
+            | Capability::Completions
+            | Capability::OtherFormat
+            | Capability::NoCalls => !self.lacks(capability),
             Capability::Tools
             | Capability::ToolChoice
             | Capability::StructuredOutputs
@@ -204,8 +224,8 @@ mod tests {
     #[test]
     fn s10_1_s10_6_what_counts_as_supported_where() {
         use Capability::{
-            Completions, Images, Logprobs, Reasoning, ResponseFormat, Seed, Several, Stop,
-            StructuredOutputs, ToolChoice, Tools,
+            Completions, Images, Logprobs, NoCalls, OtherFormat, Reasoning, ResponseFormat, Seed,
+            Several, Stop, StructuredOutputs, ToolChoice, Tools,
         };
         const YES: Option<bool> = Some(true);
         const NO: Option<bool> = Some(false);
@@ -230,6 +250,10 @@ mod tests {
             (Logprobs,          NO,   [true,  false, false]),
             (Completions,       None, [true,  true,  true]),
             (Completions,       NO,   [false, false, false]),
+            (OtherFormat,       None, [true,  true,  true]),
+            (OtherFormat,       NO,   [true,  false, false]),
+            (NoCalls,           None, [true,  true,  true]),
+            (NoCalls,           NO,   [true,  false, false]),
         ];
         for (capability, known, expected) in rows {
             let mut able = Capabilities::default();

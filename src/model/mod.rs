@@ -19,7 +19,7 @@ pub use id::{InvalidModelId, ModelId};
 pub use named::{Named, resolve};
 pub use offer::{Candidate, CanonicalKey, Offer};
 pub use order::{Lifted, ModelOrder};
-pub use provider_id::{AccountId, InvalidProviderId, ProviderId};
+pub use provider_id::{AccountId, InvalidProviderId, KeyMark, ProviderId};
 pub use subject::{Subject, SubjectMap, Whom};
 pub use tier::{Place, Tier};
 pub use window::window_of_auto;

@@ -1,7 +1,8 @@
 //! The name of a provider, and of an account there.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::sync::{Arc, LazyLock};
 
 /// A provider's name: 1 to 32 of `a-z0-9-`, and not `auto` (spec §10.1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +85,31 @@ pub struct AccountId {
     pub provider: ProviderId,
     /// `groq`, `groq#2`, or its name in the file: unique among its provider's accounts.
     pub label: Arc<str>,
+    /// Its first key. With another key it is another account (spec §12.2): what was learnt of the old one
+    /// concerns nobody any more.
+    pub key: KeyMark,
+}
+
+/// Tells keys apart without being one: a hash under a secret of this process, which says nothing to anybody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyMark(u64);
+
+static MARKS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+impl KeyMark {
+    /// What stands for these texts: a key, and what goes with it.
+    #[must_use]
+    pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hash = MARKS.build_hasher();
+        texts.into_iter().for_each(|text| text.hash(&mut hash));
+        Self(hash.finish())
+    }
+}
+
+impl fmt::Debug for KeyMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyMark(***)")
+    }
 }
 
 impl AccountId {
@@ -96,10 +122,24 @@ impl AccountId {
     /// The account of a provider that has just one.
     #[must_use]
     pub fn only(provider: ProviderId) -> Self {
+        let label: Arc<str> = provider.as_str().into();
+        Self::new(provider, &label)
+    }
+
+    /// An account without a key.
+    #[must_use]
+    pub fn new(provider: ProviderId, label: &str) -> Self {
         Self {
-            label: provider.as_str().into(),
             provider,
+            label: label.into(),
+            key: KeyMark::of([]),
         }
+    }
+
+    /// The account of this name with this key.
+    #[must_use]
+    pub fn with(self, key: KeyMark) -> Self {
+        Self { key, ..self }
     }
 }
 

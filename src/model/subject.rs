@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
-use super::{AccountId, ModelId, ProviderId};
+use super::{AccountId, KeyMark, ModelId, ProviderId};
 
 /// What a verdict applies to (spec §10.4).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -15,8 +15,8 @@ pub enum Whom {
     Provider(ProviderId),
     /// An account with all its offers.
     Account(AccountId),
-    /// One of an account's keys, if it has several: by its index (spec §10.1).
-    Key(AccountId, usize),
+    /// One of an account's keys, if it has several (spec §10.1).
+    Key(AccountId, KeyMark),
     /// An offer through every account of its provider: the provider, and the id there.
     Model(ProviderId, ModelId),
     /// An offer through one account.
@@ -55,8 +55,8 @@ impl Subject {
 
     /// One of the keys of an account that has several.
     #[must_use]
-    pub fn key(account: &AccountId, place: usize) -> Self {
-        Self::new(Whom::Key(account.clone(), place))
+    pub fn key(account: &AccountId, key: KeyMark) -> Self {
+        Self::new(Whom::Key(account.clone(), key))
     }
 
     /// A provider.
@@ -79,6 +79,17 @@ impl Subject {
             Whom::Account(account) | Whom::Key(account, _) | Whom::Candidate(account, _) => {
                 &account.provider
             }
+        }
+    }
+
+    /// The account that it belongs to, or is; `None` if it concerns all accounts of its provider.
+    #[must_use]
+    pub fn of_account(&self) -> Option<&AccountId> {
+        match &self.whom {
+            Whom::Account(account) | Whom::Key(account, _) | Whom::Candidate(account, _) => {
+                Some(account)
+            }
+            Whom::Provider(_) | Whom::Model(..) => None,
         }
     }
 
@@ -109,7 +120,7 @@ impl std::fmt::Debug for Subject {
         match &self.whom {
             Whom::Provider(provider) => write!(f, "provider {provider}"),
             Whom::Account(account) => write!(f, "account {account}"),
-            Whom::Key(account, place) => write!(f, "key {place} of {account}"),
+            Whom::Key(account, _) => write!(f, "a key of {account}"),
             Whom::Model(provider, id) => write!(f, "model {id} at {provider}"),
             Whom::Candidate(account, id) => write!(f, "model {id} through {account}"),
         }
@@ -144,19 +155,18 @@ mod tests {
     #[test]
     fn s10_4_subjects_are_distinct() {
         let provider = |name| ProviderId::try_from(name).unwrap();
-        let account = |name, label: &str| AccountId {
-            provider: provider(name),
-            label: label.into(),
-        };
+        let account = |name, label: &str| AccountId::new(provider(name), label);
         let id = |id| ModelId::try_from(id).unwrap();
+        let key = |key| KeyMark::of([key]);
         let all = [
             Whom::Provider(provider("groq")),
             Whom::Provider(provider("ovh")),
             Whom::Account(account("groq", "groq")),
             Whom::Account(account("groq", "groq#2")),
             Whom::Account(account("ovh", "groq")),
-            Whom::Key(account("groq", "groq"), 0),
-            Whom::Key(account("groq", "groq"), 1),
+            Whom::Account(account("groq", "groq").with(key("a"))),
+            Whom::Key(account("groq", "groq"), key("a")),
+            Whom::Key(account("groq", "groq"), key("b")),
             Whom::Model(provider("groq"), id("a")),
             Whom::Model(provider("ovh"), id("a")),
             Whom::Candidate(account("groq", "groq"), id("a")),

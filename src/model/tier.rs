@@ -14,11 +14,11 @@ pub enum Tier {
     Local,
 }
 
-/// Where an offer stands among all.
+/// An offer's place among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Its tier.
     pub tier: Tier,
-    /// How many models stand before it there.
+    /// How many models come before it there.
     pub place: u32,
 }

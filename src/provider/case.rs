@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::bound::Bound;
 use super::quota::{self, Quota};
 use super::row::{Means, Provider};
 use super::ruling::{KEY_REST, Ruling};
@@ -82,14 +83,14 @@ impl Case<'_> {
         *self.quota.get_or_init(|| quota::named(&self.said))
     }
 
-    /// The wait that the error states.
-    pub(super) fn stated(&self, unit: Option<Unit>) -> Option<Rest> {
-        wait::stated(self.headers, &self.said, unit, self.now)
+    /// The wait that the error states, for a quota with this unit and window.
+    pub(super) fn stated(&self, unit: Option<Unit>, of: Option<Bound>) -> Option<Rest> {
+        wait::stated(self.headers, &self.said, unit, of, self.now)
     }
 
     /// The same, or the usual one of a rate limit.
     pub(super) fn wait_or_usual(&self, unit: Option<Unit>) -> Rest {
-        self.stated(unit)
+        self.stated(unit, None)
             .unwrap_or(Rest::Unadvised(self.rate_limit))
     }
 }

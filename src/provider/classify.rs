@@ -14,7 +14,6 @@ use http::HeaderMap;
 use super::case::Case;
 use super::inside;
 use super::openrouter::{ErrorBody, Usual};
-use super::retry_after::asked;
 use super::row::Provider;
 use super::ruling::Ruling;
 use super::said::ErrorSaid;
@@ -173,7 +172,8 @@ impl Rules {
         let usual = Usual {
             rate_limit: self.rate_limit_cooldown,
             generic: self.generic_error_cooldown,
-            asked: || asked(headers, read.error, now),
+            headers,
+            now,
         };
         let ruling = taught.unwrap_or_else(|| read.ruling(whom.model, status, &usual));
         let free_requests = read.free_requests(headers, now);

@@ -70,8 +70,10 @@ fn today(told: Raw<'_>) -> Option<Today> {
         (None, Some(remaining)) => (limit.saturating_sub(remaining), remaining),
         (None, None) => return None,
     };
-    // More than the limit is used where refused requests are counted too.
-    (remaining <= limit).then_some(Today {
+    // More than the limit is used where refused requests are counted too. Numbers that contradict each other
+    // say nothing, but each may be rounded.
+    let apart = limit.saturating_sub(used).abs_diff(remaining);
+    (remaining <= limit && apart <= 1).then_some(Today {
         limit,
         used,
         remaining,
@@ -106,6 +108,14 @@ mod tests {
             (200, told(r#"{"used":1e30,"limit":50,"remaining":0}"#),      accepted(None)),
             (200, told(r#"{"used":0,"limit":0,"remaining":0}"#),          accepted(None)),
             (200, told(r#"{"used":0,"limit":50,"remaining":60}"#),        accepted(None)),
+            // They contradict each other.
+            (200, told(r#"{"used":1,"limit":50,"remaining":0}"#),         accepted(None)),
+            (200, told(r#"{"used":50,"limit":50,"remaining":50}"#),       accepted(None)),
+            (200, told(r#"{"used":60,"limit":50,"remaining":10}"#),       accepted(None)),
+            (200, told(r#"{"used":2,"limit":50,"remaining":46}"#),        accepted(None)),
+            (200, told(r#"{"used":2,"limit":50,"remaining":47}"#),        accepted(Some((50, 2, 47)))),
+            (200, told(r#"{"used":2,"limit":50,"remaining":-48}"#),       accepted(None)),
+            (200, told(r#"{"used":2,"limit":-50,"remaining":0}"#),        accepted(None)),
             (200, told(r#"{"used":"2","limit":"50","remaining":"48"}"#),  accepted(None)),
             (200, told("null"),                                           accepted(None)),
             (200, told("[]"),                                             accepted(None)),

@@ -2,6 +2,7 @@
 //! alone, what its key endpoint says. Pure.
 
 mod address;
+mod bound;
 mod case;
 mod classify;
 pub mod file;
@@ -26,4 +27,5 @@ pub use classify::{Asked, Rules};
 pub use key_endpoint::{KeySaid, Today};
 pub use key_verdict::{KeyVerdict, key_verdict};
 pub use row::{Auth, ErrorRow, Fields, KeyTest, List, Means, OfferRow, Provider, Training};
+pub use size::says_too_long;
 pub use table::{built_in, find};

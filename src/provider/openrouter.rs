@@ -9,15 +9,17 @@ mod table;
 
 use http::HeaderMap;
 
+use super::bound::Bound;
 use super::retry_after::told_reset;
 use super::ruling::date;
 use super::said::ErrorSaid;
 use super::size::{self, TooLong};
 use crate::answer::without_mark;
 use crate::clock::Now;
-use crate::json::{self, Kind, Raw};
+use crate::json::{self, Raw};
+use crate::ledger::{Ends, Per, Stated};
 use crate::model::{Capability, ModelId};
-use crate::verdict::FreeRequests;
+use crate::verdict::{AccountLimit, FreeRequests};
 
 pub(super) use table::Usual;
 
@@ -28,15 +30,15 @@ pub(super) struct ErrorBody<'a> {
     metadata: Option<Raw<'a>>,
     /// Its message, in lower case.
     message: String,
+    /// Which of the account's free requests are used up, if it says so: the minute's, or the day's.
+    account: Option<AccountLimit>,
 }
 
 /// A cause that a body can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// The account's free requests of the minute are used up.
-    FreeMinute,
-    /// Those of the day.
-    FreeDay,
+    /// The account's free requests are used up.
+    FreeRequests,
     /// The request itself is at fault.
     Request,
     /// The model is withdrawn, no longer free, or not a model at all.
@@ -58,39 +60,30 @@ impl<'a> ErrorBody<'a> {
         let error = Raw::parse(without_mark(body), json::MAX_DEPTH)
             .ok()
             .and_then(|body| body.get("error"));
-        let text = |key| error.and_then(|e| e.get(key)).and_then(Raw::as_str);
-        let message = text("message")
+        let members = error.map(|error| error.pick(["message", "metadata"]));
+        let [message, metadata] = members.unwrap_or_default();
+        let message = message
+            .and_then(Raw::as_str)
             .or_else(|| error.and_then(Raw::as_str))
             .unwrap_or_default();
+        let message = message.trim().to_lowercase();
         Self {
             error,
-            metadata: error.and_then(|e| e.get("metadata")),
-            message: message.trim().to_lowercase(),
+            metadata,
+            account: used_up(metadata, &message),
+            message,
         }
     }
 
     /// The cause, if the body names one.
     pub(super) fn named(&self, model: &ModelId) -> Option<Named> {
-        self.account()
+        let account = self.account.map(|_| Named::FreeRequests);
+        account
             .or_else(|| self.request())
             .or_else(|| self.of_the_model(model))
             .or_else(|| self.provider())
             .or_else(|| self.other_model(model))
             .or_else(|| self.vague())
-    }
-
-    /// The free quota, recognised by the limit's source or the message, never by headers alone.
-    fn account(&self) -> Option<Named> {
-        let source = self.meta("limit_source").unwrap_or_default();
-        let words = self
-            .message
-            .strip_prefix("rate limit exceeded: ")
-            .unwrap_or(&self.message);
-        if source.contains("free_tier_per_minute") || words.starts_with("free-models-per-min") {
-            return Some(Named::FreeMinute);
-        }
-        let day = source.contains("free_tier") || words.starts_with("free-models-per-");
-        day.then_some(Named::FreeDay)
     }
 
     fn request(&self) -> Option<Named> {
@@ -208,7 +201,7 @@ impl<'a> ErrorBody<'a> {
     /// The account's free requests, if the limit headers give them: those of the answer, or their
     /// copy in the body.
     pub(super) fn free_requests(&self, headers: &HeaderMap, now: Now) -> Option<FreeRequests> {
-        self.account()?;
+        let of = bound(self.account?);
         let number = |name: &str| -> Option<u64> {
             let copied = || {
                 let copies = self.metadata?.get("headers")?;
@@ -226,9 +219,9 @@ impl<'a> ErrorBody<'a> {
                 .or_else(copied)
         };
         Some(FreeRequests {
-            limit: number("x-ratelimit-limit")?,
+            limit: number("x-ratelimit-limit").filter(|limit| Stated::is_plausible(*limit))?,
             remaining: number("x-ratelimit-remaining").unwrap_or(0),
-            resets_at: told_reset(headers, self.error, now).and_then(|rest| date(rest, now)),
+            resets_at: told_reset(headers, self.error, of, now).and_then(|rest| date(rest, now)),
         })
     }
 
@@ -255,10 +248,7 @@ impl<'a> ErrorBody<'a> {
     }
 
     fn meta(&self, key: &str) -> Option<String> {
-        let value = self.metadata?.get(key)?;
-        (value.kind() == Kind::String)
-            .then(|| value.as_str())?
-            .map(|text| text.to_lowercase())
+        text(self.metadata?.get(key)?)
     }
 
     fn step(&self) -> String {
@@ -279,6 +269,34 @@ impl<'a> ErrorBody<'a> {
         let code = || self.error?.get("availability")?.get("code")?.as_str();
         code().map(|code| code.to_lowercase()).unwrap_or_default()
     }
+}
+
+/// The quota of free requests that is used up, recognised by the limit's source or the message, never by headers alone.
+fn used_up(metadata: Option<Raw<'_>>, message: &str) -> Option<AccountLimit> {
+    let source = metadata.and_then(|metadata| text(metadata.get("limit_source")?));
+    let source = source.unwrap_or_default();
+    let words = message
+        .strip_prefix("rate limit exceeded: ")
+        .unwrap_or(message);
+    if source.contains("free_tier_per_minute") || words.starts_with("free-models-per-min") {
+        return Some(AccountLimit::Minute);
+    }
+    let day = source.contains("free_tier") || words.starts_with("free-models-per-");
+    day.then_some(AccountLimit::Day)
+}
+
+/// What bounds a stated wait: the window of the quota that is used up.
+fn bound(limit: AccountLimit) -> Option<Bound> {
+    match limit {
+        AccountLimit::Minute => Some(Bound::of(Per::Minute, None)),
+        AccountLimit::Day => Some(Bound::of(Per::Day, Some(Ends::Utc))),
+        AccountLimit::Quota | AccountLimit::Credit | AccountLimit::Key => None,
+    }
+}
+
+/// A string in lower case.
+fn text(value: Raw<'_>) -> Option<String> {
+    value.as_str().map(|text| text.to_lowercase())
 }
 
 /// The names by which a message calls the model, in lower case.

@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
+use super::bound::{Bound, stated};
 use crate::clock::Now;
 use crate::json::{Kind, Raw};
+use crate::ledger::{Ends, Per, next_end};
 use crate::verdict::Rest;
 
 /// The longest rest: a reset further away is an error in its unit.
@@ -17,9 +19,15 @@ pub(super) const LONGEST: Duration = Duration::from_secs(26 * 3600);
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// The rest that headers and error body ask for, in the spec's order; `None` if there is none. Past
-/// and negative is no rest, garbage is absent, nothing is longer than [`LONGEST`].
+/// and negative is no rest, garbage is absent, nothing is longer than [`LONGEST`] or than the quota that is
+/// used up can last.
 #[must_use]
-pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
+pub(super) fn asked(
+    headers: &HeaderMap,
+    error: Option<Raw<'_>>,
+    of: Option<Bound>,
+    now: Now,
+) -> Option<Rest> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let clock = Clock::of(header("date"), now);
     let seconds = || {
@@ -28,22 +36,42 @@ pub(super) fn asked(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Op
             .and_then(|m| m.get("retry_after_seconds"))
             .and_then(scalar)
     };
-    header("retry-after")
-        .and_then(|v| retry_after(v, clock))
-        .or_else(|| seconds().and_then(|v| from_seconds(&v)))
-        .or_else(|| copied(error, "retry-after").and_then(|v| retry_after(&v, clock)))
-        .or_else(|| told_reset(headers, error, now))
+    stated(of, clock, |fits| {
+        header("retry-after")
+            .and_then(|v| retry_after(v, clock))
+            .filter(fits)
+            .or_else(|| from_seconds(&seconds()?).filter(fits))
+            .or_else(|| retry_after(&copied(error, "retry-after")?, clock).filter(fits))
+            .or_else(|| reset_of(headers, error, clock, fits))
+    })
 }
 
 /// What `X-RateLimit-Reset` asks for, whatever else is said: the copy in the error body, else the
 /// header.
 #[must_use]
-pub(super) fn told_reset(headers: &HeaderMap, error: Option<Raw<'_>>, now: Now) -> Option<Rest> {
+pub(super) fn told_reset(
+    headers: &HeaderMap,
+    error: Option<Raw<'_>>,
+    of: Option<Bound>,
+    now: Now,
+) -> Option<Rest> {
+    let date = headers.get("date").and_then(|v| v.to_str().ok());
+    let clock = Clock::of(date, now);
+    stated(of, clock, |fits| reset_of(headers, error, clock, fits))
+}
+
+fn reset_of(
+    headers: &HeaderMap,
+    error: Option<Raw<'_>>,
+    clock: Clock,
+    fits: &dyn Fn(&Rest) -> bool,
+) -> Option<Rest> {
     const NAME: &str = "x-ratelimit-reset";
-    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    let clock = Clock::of(header("date"), now);
+    let header = || headers.get(NAME)?.to_str().ok();
     let copied = copied(error, NAME).and_then(|v| reset(&v, clock));
-    copied.or_else(|| header(NAME).and_then(|v| reset(v, clock)))
+    copied
+        .filter(fits)
+        .or_else(|| reset(header()?, clock).filter(fits))
 }
 
 /// A header that is copied into an error body.
@@ -144,6 +172,17 @@ impl Clock {
         let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
         let theirs = date.filter(|date| (AT_ONCE..=LONGEST).contains(&apart(date)));
         Self { now, theirs }
+    }
+
+    /// The moment by our clock.
+    pub(super) fn ours(self) -> Now {
+        self.now
+    }
+
+    /// Until the window ends in which they are, converted to our clock.
+    pub(super) fn end(self, per: Per, ends: Ends) -> Rest {
+        let theirs = self.theirs.unwrap_or(self.now.wall);
+        self.until(next_end(per, ends, theirs))
     }
 
     /// Until their `date`, converted to our clock.
@@ -260,7 +299,7 @@ mod tests {
             );
             let error = Raw::parse(body.as_bytes(), 64).unwrap();
             let now = now();
-            let rest = asked(&headers(&pairs), Some(error), now);
+            let rest = asked(&headers(&pairs), Some(error), None, now);
             assert_eq!(left(rest, now), *expected, "{retry:?} {reset:?} {metadata}");
         }
     }
@@ -273,7 +312,7 @@ mod tests {
         ] {
             let date = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW + 300);
             assert_eq!(
-                asked(&headers(&[(name, value)]), None, now()),
+                asked(&headers(&[(name, value)]), None, None, now()),
                 Some(Rest::Until(date))
             );
         }
@@ -312,7 +351,7 @@ mod tests {
             let date = clock.map(http);
             let pairs = date.iter().map(|date| ("date", date.as_str()));
             let pairs: Vec<_> = pairs.chain([(name, told.as_str())]).collect();
-            let wait = left(asked(&headers(&pairs), None, now), now);
+            let wait = left(asked(&headers(&pairs), None, None, now), now);
             assert_eq!(wait, Some(expected), "{clock:?} {name} {told}");
         }
         for date in [
@@ -323,7 +362,7 @@ mod tests {
         ] {
             let pairs = [("date", date), ("retry-after", &*http(60))];
             assert_eq!(
-                left(asked(&headers(&pairs), None, now), now),
+                left(asked(&headers(&pairs), None, None, now), now),
                 Some(60.0),
                 "{date}"
             );
@@ -339,7 +378,7 @@ mod tests {
                 for name in ["retry-after", "x-ratelimit-reset"] {
                     let mut headers = HeaderMap::new();
                     headers.insert(name, text.clone());
-                    let wait = left(asked(&headers, None, now), now).unwrap_or_default();
+                    let wait = left(asked(&headers, None, None, now), now).unwrap_or_default();
                     prop_assert!((0.0..=LONGEST.as_secs_f64()).contains(&wait));
                 }
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address;
+use super::table::find;
 use crate::ledger::{Ends, Limit};
 use crate::model::{Capabilities, ModelId, ProviderId};
 pub use crate::request::Fields;
@@ -155,6 +156,22 @@ impl Provider {
                 limits_with_key: None,
                 ..(*self).clone()
             }),
+        }
+    }
+
+    /// Whether it is asked at an address that the user gave, and not at a built-in one: what is
+    /// there may be a proxy like this one.
+    #[must_use]
+    pub fn is_at_users_address(&self) -> bool {
+        find(self.id.as_str()).is_none_or(|row| row.base_url != self.base_url)
+    }
+
+    /// Where to get another key, as the end of a paragraph; empty if that is not known.
+    #[must_use]
+    pub fn create_one(&self) -> String {
+        match self.sign_up.as_str() {
+            "" => String::new(),
+            page => format!(". Create one at {page}"),
         }
     }
 

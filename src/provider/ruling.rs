@@ -85,7 +85,6 @@ impl Ruling {
             | Scope::Provider => return self,
         };
         let amount = free.map(|free| free.limit);
-        let amount = amount.filter(|amount| Stated::is_plausible(*amount));
         // A day's end beats a wait; of a minute the wait is all that is known of its end.
         let advised = date(self.rest, now).filter(|_| per == Per::Minute);
         let used = |free: FreeRequests| free.limit.saturating_sub(free.remaining);
@@ -95,7 +94,7 @@ impl Ruling {
                 unit: Some(Unit::Requests),
                 per,
                 of: Counted::Account,
-                used: free.filter(|_| amount.is_some()).map(used),
+                used: free.map(used),
                 by_header: amount.is_some(),
                 until: date(self.rest, now),
                 resets_at: free.and_then(|free| free.resets_at).or(advised),

@@ -75,6 +75,14 @@ pub(super) fn too_long(said: &ErrorSaid<'_>) -> Option<TooLong> {
     in_words(&said.message).or_else(|| said.is_any_of(&MARKS).then_some(TooLong { window: None }))
 }
 
+/// Whether an error that a client gets says so: by its code, or in words. `text` is its message, or the body that
+/// the provider behind a router sent.
+#[must_use]
+pub fn says_too_long(code: &str, text: &str) -> bool {
+    let is_marked = MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(code));
+    is_marked || too_long(&ErrorSaid::read(text.as_bytes())).is_some()
+}
+
 /// The same of a message alone, in lower case.
 pub(super) fn in_words(message: &str) -> Option<TooLong> {
     let beginning = BEGINNINGS.iter().find_map(|words| begins(message, words));
@@ -102,8 +110,8 @@ fn begins(message: &str, pattern: &str) -> Option<TooLong> {
     })
 }
 
-/// The whole number at the beginning of a text, with or without commas, and what is behind it. One that
-/// is too large to be read is none, but stands there.
+/// The whole number at the beginning of a text, with or without commas, and what is behind it. `None`
+/// in place of one that is too large.
 fn number(text: &str) -> Option<(Option<u64>, &str)> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',';
     let behind = text.trim_start_matches(is_part);

@@ -11,12 +11,15 @@ impl Provider {
     /// or a relay of it, which takes its keys and is not on this machine (spec §10.7).
     #[must_use]
     pub fn speaks_openrouter(&self, key: Option<&Secret>) -> bool {
+        if self.id.is_openrouter() {
+            return true;
+        }
         let address = self.base_url.parse::<http::Uri>().ok();
         let host = address.as_ref().and_then(http::Uri::host).unwrap_or("");
         let host = host.to_ascii_lowercase();
         let is_theirs = host == "openrouter.ai" || host.ends_with(".openrouter.ai");
         let takes_its_keys = key.is_some_and(|key| key.expose().starts_with(OPENROUTER_KEY));
-        self.id.is_openrouter() || is_theirs || (takes_its_keys && !is_loopback(&host))
+        is_theirs || (takes_its_keys && !is_loopback(&host))
     }
 
     /// Whether it reads the fields by which a request says what is to serve it: what it then says may

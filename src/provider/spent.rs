@@ -4,6 +4,7 @@
 
 use std::time::SystemTime;
 
+use super::bound::Bound;
 use super::case::Case;
 use super::quota::Quota;
 use super::ruling::{Ruling, date, doubling};
@@ -12,31 +13,20 @@ use super::wait::left;
 use crate::ledger::{Counted, Ends, Limit, Per, Stated, next_end};
 use crate::verdict::{AccountLimit, Lesson, Rest, Scope};
 
-/// When a window ends.
-enum End {
-    /// At this time.
-    At(SystemTime),
-    /// It rolls, or nothing is known about it.
-    Unknown,
-}
-
 impl Case<'_> {
     /// A quota named in the error itself.
     pub(super) fn spent(&self, per: Per) -> Ruling {
         self.of_quota(per, self.rest(per))
     }
 
-    /// A quota that a row says is used up: without a known end it lasts until the end of the UTC
-    /// day or month.
+    /// A quota that a row says is used up: a day's or a month's lasts to its end, the UTC one if no
+    /// other is known, whatever wait is stated.
     pub(super) fn taught(&self, per: Per) -> Ruling {
-        // Where the row says that its day rolls, a stated wait says when it is back.
-        let rolls = self.limits(per).any(|limit| limit.ends.is_none());
-        let is_told = rolls && self.stated(self.quota().unit).is_some();
-        let rest = match (per, self.end(per)) {
-            (Per::Day | Per::Month, End::Unknown) if !is_told => {
-                self.until(next_end(per, Ends::Utc, self.now.wall))
-            }
-            _ => self.rest(per),
+        let rest = if matches!(per, Per::Day | Per::Month) {
+            let ends = self.ends(per).unwrap_or(Ends::Utc);
+            Rest::Until(next_end(per, ends, self.now.wall))
+        } else {
+            self.rest(per)
         };
         self.of_quota(per, rest)
     }
@@ -56,7 +46,7 @@ impl Case<'_> {
         let rest = match long {
             Some(per) => self.rest(per),
             None => self
-                .stated(None)
+                .stated(None, self.quota().per.map(|per| self.bound(per)))
                 .unwrap_or_else(|| doubling(self.rate_limit)),
         };
         Ruling {
@@ -132,34 +122,38 @@ impl Case<'_> {
     }
 
     fn rest(&self, per: Per) -> Rest {
-        let wait = self.stated(self.quota().unit);
-        match (per, self.end(per), wait) {
+        let wait = self.stated_for(per);
+        match (per, self.ends(per), wait) {
             (Per::Moment | Per::Second | Per::Minute, _, wait) => {
                 wait.unwrap_or(Rest::Unadvised(self.rate_limit))
             }
-            (_, End::At(date), _) => self.until(date),
-            (Per::Hour | Per::Hours(_), End::Unknown, Some(wait)) => wait,
+            (_, Some(ends), wait) => self.until(next_end(per, ends, self.now.wall), wait),
+            (Per::Hour | Per::Hours(_), None, Some(wait)) => wait,
             // A day marker beats a short wait.
-            (_, End::Unknown, Some(wait)) if left(wait, self.now) >= self.rate_limit => wait,
-            (_, End::Unknown, Some(_)) => Rest::For(self.rate_limit),
-            (_, End::Unknown, None) => doubling(self.rate_limit),
+            (_, None, Some(wait)) if left(wait, self.now) >= self.rate_limit => wait,
+            (_, None, Some(_)) => Rest::For(self.rate_limit),
+            (_, None, None) => doubling(self.rate_limit),
         }
     }
 
     /// Until the end of the window, or for the stated wait, if that is longer.
-    fn until(&self, end: SystemTime) -> Rest {
-        let stated = self
-            .stated(self.quota().unit)
-            .map(|wait| left(wait, self.now));
-        let stated = stated.map(|wait| self.now.plus(wait).wall);
+    fn until(&self, end: SystemTime, stated: Option<Rest>) -> Rest {
+        let stated = stated.map(|wait| self.now.plus(left(wait, self.now)).wall);
         Rest::Until(stated.map_or(end, |stated| stated.max(end)))
     }
 
-    fn end(&self, per: Per) -> End {
+    /// The wait that is stated for the quota of this window, if it can be right.
+    fn stated_for(&self, per: Per) -> Option<Rest> {
+        self.stated(self.quota().unit, Some(self.bound(per)))
+    }
+
+    fn bound(&self, per: Per) -> Bound {
+        Bound::of(per, self.ends(per))
+    }
+
+    /// By which clock a window ends; `None` if it rolls, or nothing is known about it.
+    fn ends(&self, per: Per) -> Option<Ends> {
         let of_the_day = self.provider.day_ends.filter(|_| per == Per::Day);
-        let ends = of_the_day.or_else(|| self.limits(per).find_map(|limit| limit.ends));
-        ends.map_or(End::Unknown, |ends| {
-            End::At(next_end(per, ends, self.now.wall))
-        })
+        of_the_day.or_else(|| self.limits(per).find_map(|limit| limit.ends))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::bound::{self, Bound};
 use super::quota::is_about_a_limit;
 use super::retry_after::{Clock, from_number, number, reset, retry_after, scalar};
 use super::said::ErrorSaid;
@@ -15,26 +16,30 @@ use crate::json::Raw;
 use crate::ledger::Unit;
 use crate::verdict::Rest;
 
-/// The wait that an error states, in the reference's order; `None` if it states none. `unit` is the
-/// unit of the quota that it names.
+/// The wait that an error states, in the reference's order; `None` if it states none. `unit` and `of` are the
+/// unit and the window of the quota that it names.
 pub(super) fn stated(
     headers: &HeaderMap,
     said: &ErrorSaid<'_>,
     unit: Option<Unit>,
+    of: Option<Bound>,
     now: Now,
 ) -> Option<Rest> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let clock = Clock::of(header("date"), now);
-    header("retry-after")
-        .and_then(|value| retry_after(value, clock).or_else(|| seconds(value).map(from_number)))
-        .or_else(|| milliseconds(header("retry-after-ms")?))
-        .or_else(|| retry_delay(said))
-        .or_else(|| in_body(said, clock))
-        .or_else(|| by_header(headers, unit, clock, now))
-        .or_else(|| {
-            let wait = in_prose(&said.message).filter(|_| is_about_a_limit(&said.message));
-            wait.map(from_number)
-        })
+    bound::stated(of, clock, |fits| {
+        header("retry-after")
+            .and_then(|value| retry_after(value, clock).or_else(|| seconds(value).map(from_number)))
+            .filter(fits)
+            .or_else(|| milliseconds(header("retry-after-ms")?).filter(fits))
+            .or_else(|| retry_delay(said).filter(fits))
+            .or_else(|| in_body(said, clock).filter(fits))
+            .or_else(|| by_header(headers, unit, clock, now).filter(fits))
+            .or_else(|| {
+                let wait = in_prose(&said.message).filter(|_| is_about_a_limit(&said.message));
+                wait.map(from_number).filter(fits)
+            })
+    })
 }
 
 fn milliseconds(value: &str) -> Option<Rest> {
@@ -148,7 +153,7 @@ mod tests {
             .map(|(k, v)| (k.parse::<http::HeaderName>().unwrap(), v.parse().unwrap()))
             .collect();
         let now = now();
-        let rest = stated(&headers, &ErrorSaid::read(body.as_bytes()), unit, now);
+        let rest = stated(&headers, &ErrorSaid::read(body.as_bytes()), unit, None, now);
         rest.map(|rest| left(rest, now).as_secs())
     }
 

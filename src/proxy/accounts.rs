@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderName};
+use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
 use super::BuildError;
 use crate::attempt::{Account, Keyring};
 use crate::config::{Account as Configured, Config};
 use crate::list::{ListAt, Way};
-use crate::provider::{Auth, Provider, find};
+use crate::provider::Provider;
 use crate::redact::{Redactor, Secret};
-use crate::upstream::{HOP, Hop, HttpClient, InvalidUpstream, Upstream, bearer};
+use crate::upstream::{Hop, HttpClient, InvalidUpstream, Upstream, mark, shown};
 
 /// OpenRouter's spelling of the attribution header is the standard's `Referer` with a prefix
 /// (`docs/upstream.md` §1).
@@ -46,7 +46,7 @@ fn one(
             .parse()
             .map_err(http::Error::from)
             .map_err(InvalidUpstream::from)?,
-        auth: shown(&account.provider, account.key.as_ref())?,
+        auth: header_of(&account.provider, account.key.as_ref())?,
         headers: headers(&account.provider, config),
     };
     Ok(Account {
@@ -58,47 +58,40 @@ fn one(
     })
 }
 
-/// The headers that go with a request besides the key: attribution to OpenRouter alone (spec §10.6), and the
-/// mark of a hop wherever the user sets the address, which may be that of a proxy like this one, or of this
-/// one itself (spec §10.1).
+/// The headers that go with a completion besides the key: attribution to OpenRouter alone (spec §10.6), and
+/// the mark of a hop.
 fn headers(provider: &Provider, config: &Config) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = marks(Some(provider));
     if provider.id.is_openrouter() {
         headers.insert(ATTRIBUTION, config.referer.clone());
         headers.insert(TITLE, config.title.clone());
     }
-    let row = find(provider.id.as_str());
-    if row.is_none_or(|row| row.base_url != provider.base_url) {
-        headers.insert(HOP, HeaderValue::from_static("1"));
-    }
     headers
 }
 
-/// The header that carries a key to its provider, marked so that nothing prints it.
-fn shown(
+/// The mark of a hop goes with everything that is sent to an address that the user gave: it may be that of a
+/// proxy like this one, or of this one itself (spec §10.1).
+fn marks(provider: Option<&Provider>) -> HeaderMap {
+    let marked = provider.filter(|row| row.is_at_users_address());
+    marked.map(|_| mark()).into_iter().collect()
+}
+
+/// The header with an account's key, if it has one.
+fn header_of(
     provider: &Provider,
     key: Option<&Secret>,
 ) -> Result<Option<(HeaderName, HeaderValue)>, InvalidUpstream> {
-    let Some(key) = key else { return Ok(None) };
-    let header = match &provider.auth {
-        Auth::None => return Ok(None),
-        Auth::Bearer => (AUTHORIZATION, bearer(key)?),
-        Auth::Header(name) => {
-            let mut value = HeaderValue::from_str(key.expose()).map_err(http::Error::from)?;
-            value.set_sensitive(true);
-            let name = HeaderName::try_from(name.as_str()).map_err(http::Error::from)?;
-            (name, value)
-        }
-    };
-    Ok(Some(header))
+    let header = key.map(|key| shown(&provider.auth, key)).transpose()?;
+    Ok(header.flatten())
 }
 
 /// The upstream for OpenRouter's catalogue, which takes no key.
 pub(super) fn catalogue(config: &Config, client: &HttpClient) -> Result<Upstream, BuildError> {
+    let openrouter = config.providers.iter().find(|row| row.id.is_openrouter());
     let hop = Hop {
         base: config.upstream_base_url.clone(),
         auth: None,
-        headers: HeaderMap::new(),
+        headers: marks(openrouter.map(AsRef::as_ref)),
     };
     Ok(Upstream::new(hop, client)?)
 }
@@ -119,10 +112,12 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
                 continue;
             };
             let key = account.key.as_ref().filter(|_| row.list.with_key);
-            let shown = shown(row, key)?;
+            let shown = header_of(row, key)?;
             // Without a key, all ways to one address are the same.
             if shown.is_some() || !ways.iter().any(|way| way.url == url) {
-                ways.push(Way { url, shown });
+                let mut headers = marks(Some(row));
+                headers.extend(shown);
+                ways.push(Way { url, headers });
             }
         }
         if !ways.is_empty() {
@@ -142,6 +137,7 @@ pub(super) fn redactor(config: &Config) -> Redactor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::HOP;
 
     #[test]
     fn s10_1_what_may_be_a_proxy_like_this_one_is_marked_as_a_hop() {
@@ -173,6 +169,12 @@ mod tests {
             let mut marked: Vec<_> = marked.map(|row| row.id.as_str()).collect();
             marked.sort_by_key(|name| expected.find(name));
             assert_eq!(marked.join(" "), expected, "{base} {file}");
+            for list in lists(&config).unwrap() {
+                let is_marked = marked.contains(&list.provider.as_str());
+                for way in list.ways {
+                    assert_eq!(way.headers.contains_key(HOP), is_marked, "{}", way.url);
+                }
+            }
         }
     }
 }

@@ -1,30 +1,40 @@
 //! The parts of a proxy, put together.
 
 mod accounts;
+mod reloader;
+
+pub use reloader::Reloader;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::account::KeyTask;
-use crate::attempt::Walker;
+use crate::account::{KeyReads, KeyTask};
+use crate::attempt::{Keyring, Walker};
 use crate::clock::Now;
-use crate::config::Config;
-use crate::list::{Outlets, Providers, RefreshTask};
+use crate::config::{Config, State};
+use crate::learnt::Salt;
+use crate::list::{Outlets, Providers, RefreshTask, Settings};
+use crate::redact::Secret;
 use crate::registry::Registry;
-use crate::server::App;
+use crate::server::{App, Current};
+use crate::state::{self, Keeper, Noted, Opened};
 use crate::telemetry::{Log, Metrics, Recorder, Traffic, Unwritable, Writer};
 use crate::upstream::{Connector, HttpClient, InvalidUpstream};
 
 /// A proxy ready to serve: `server::serve` takes `app`, and `refresh` must run beside it.
 pub struct Proxy {
     /// What the HTTP server serves.
-    pub app: Arc<App>,
+    pub app: Arc<Current>,
     /// Keeps the snapshot fresh.
     pub refresh: RefreshTask,
+    /// Keeps what outlives the process, if anything does; write once more when the last request has ended.
+    pub keeper: Option<Arc<Keeper>>,
     /// Writes the trace, if there is one; finish it when the last request has ended.
     pub trace: Option<Writer>,
+    /// Puts other settings in force.
+    pub reloader: Reloader,
 }
 
 /// Why the settings make no working proxy. `Config` has checked them, so except for `TRACE_FILE` this is a
@@ -48,6 +58,14 @@ pub enum BuildError {
         /// What is wrong with it.
         why: Unwritable,
     },
+    /// What `STATE` names cannot be used, which shows only on opening it.
+    #[error("STATE=file:{path}: {why}", path = path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: state::Unwritable,
+    },
 }
 
 impl Proxy {
@@ -56,7 +74,7 @@ impl Proxy {
     /// # Errors
     /// See [`BuildError`].
     pub fn build(config: &Config, connector: Connector, log: Log) -> Result<Self, BuildError> {
-        let client = HttpClient::new(connector)?;
+        let client = HttpClient::new(connector.clone())?;
         let asked = accounts::asked(config, &client)?;
         let metrics = Arc::new(Metrics::new()?);
         let (recorder, trace) = recorder(config, &log, &metrics)?;
@@ -65,17 +83,92 @@ impl Proxy {
             config.providers.clone(),
             config.learning,
         ));
+        let kept = kept(config, &registry, &log, &metrics);
+        let (keeper, salt) = kept.map_err(|why| BuildError::State {
+            path: match &config.state {
+                State::File(path) => path.clone(),
+                State::Memory => PathBuf::new(),
+            },
+            why,
+        })?;
+        let follows = Follows {
+            client: &client,
+            registry: &registry,
+            traffic: &traffic,
+            log: &log,
+        };
+        let settings = follows.lists(config, &asked)?;
+        let outlets = Outlets {
+            registry: Arc::clone(&registry),
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+            traffic: Arc::clone(&traffic),
+        };
+        let (refresh, refresher) = RefreshTask::new(settings, outlets);
+        let walker = Walker::new(
+            config,
+            asked,
+            salt.unwrap_or_else(|| Salt::of(config.proxy_keys.iter().map(Secret::expose))),
+            accounts::redactor(config),
+            Arc::clone(&registry),
+            log.clone(),
+            Arc::clone(&traffic),
+            TaskTracker::new(),
+        );
+        let noted = keeper.as_ref().map(|keeper| Arc::clone(keeper.noted()));
+        let app = App::new(
+            config,
+            noted.unwrap_or_else(|| Arc::new(Noted::nowhere())),
+            Arc::clone(&registry),
+            Arc::new(walker),
+            refresher.clone(),
+            log.clone(),
+            metrics,
+            Arc::clone(&traffic),
+        );
+        let app = Arc::new(Current::new(app));
+        let reloader = Reloader {
+            connect_timeout: config.connect_timeout,
+            connector,
+            client,
+            app: Arc::clone(&app),
+            keeper: keeper.clone(),
+            registry,
+            refresher,
+            traffic,
+            log,
+        };
+        Ok(Self {
+            app,
+            refresh,
+            keeper,
+            trace,
+            reloader,
+        })
+    }
+}
+
+/// What the reading of lists needs besides settings.
+struct Follows<'a> {
+    client: &'a HttpClient,
+    registry: &'a Arc<Registry>,
+    traffic: &'a Arc<Traffic>,
+    log: &'a Log,
+}
+
+impl Follows<'_> {
+    /// What the settings say about lists.
+    fn lists(&self, config: &Config, asked: &[Keyring]) -> Result<Settings, BuildError> {
         let openrouter = asked
             .iter()
             .filter(|keys| keys.id().provider.is_openrouter() && keys.first().key.is_some());
         let keys = openrouter.map(|keys| KeyTask {
             keys: keys.clone(),
-            registry: Arc::clone(&registry),
-            traffic: Arc::clone(&traffic),
-            log: log.clone(),
-            list_read: Arc::default(),
+            registry: Arc::clone(self.registry),
+            traffic: Arc::clone(self.traffic),
+            log: self.log.clone(),
+            reads: KeyReads::default(),
         });
-        let keys = keys.collect();
         let providers = Providers {
             rows: config.providers.clone(),
             lists: accounts::lists(config)?,
@@ -88,39 +181,27 @@ impl Proxy {
                 .collect(),
             order: config.model_order.clone(),
         };
-        let outlets = Outlets {
-            registry: Arc::clone(&registry),
-            log: log.clone(),
-            metrics: Arc::clone(&metrics),
-            traffic: Arc::clone(&traffic),
-        };
-        let catalogue = accounts::catalogue(config, &client)?;
-        let (refresh, refresher) =
-            RefreshTask::new(config, client, catalogue, keys, providers, outlets);
-        let walker = Walker::new(
-            config,
-            asked,
-            accounts::redactor(config),
-            Arc::clone(&registry),
-            log.clone(),
-            Arc::clone(&traffic),
-            TaskTracker::new(),
-        );
-        let app = App::new(
-            config,
-            registry,
-            Arc::new(walker),
-            refresher,
-            log,
-            metrics,
-            traffic,
-        );
-        Ok(Self {
-            app: Arc::new(app),
-            refresh,
-            trace,
-        })
+        let catalogue = accounts::catalogue(config, self.client)?;
+        let client = self.client.clone();
+        let keys = keys.collect();
+        Ok(Settings::new(config, client, catalogue, keys, providers))
     }
+}
+
+/// What keeps the file that `STATE` names, and the file's salt, if it names one.
+fn kept(
+    config: &Config,
+    registry: &Arc<Registry>,
+    log: &Log,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Arc<Keeper>>, Option<Salt>), state::Unwritable> {
+    let Some(opened) = Opened::of(&config.state, log)? else {
+        return Ok((None, None));
+    };
+    let salt = opened.salt();
+    let (registry, metrics) = (Arc::clone(registry), Arc::clone(metrics));
+    let keeper = Keeper::begin(opened, &config.accounts, registry, log.clone(), metrics)?;
+    Ok((Some(keeper), Some(salt)))
 }
 
 fn recorder(

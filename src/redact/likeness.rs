@@ -1,4 +1,4 @@
-//! Whether a text that stands in the wrong place is probably a key: what nobody would want repeated.
+//! Whether a text in the wrong place is probably a key, which must not be repeated.
 
 /// Whether a text that should be none is probably a key: it begins as keys do, or it is as long as one
 /// and mixes letters and digits as no word does.

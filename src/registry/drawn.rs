@@ -73,8 +73,8 @@ impl Drawn {
     }
 
     /// It was refused, perhaps for a quota that the refusal names.
-    pub fn refused(&self, failure: &Failure) {
-        if let (Some(reservation), Some(quota)) = (&self.reservation, &failure.quota) {
+    pub fn refused(&mut self, failure: &Failure) {
+        if let (Some(reservation), Some(quota)) = (&mut self.reservation, &failure.quota) {
             let spent = failure.lesson != Some(Lesson::OverLimit);
             let mut known = self.registry.lock();
             let now = Now::read();

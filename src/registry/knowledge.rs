@@ -87,8 +87,8 @@ impl Knowledge {
 
     /// The same of some providers' rests and lessons.
     pub(super) fn forget_of(&mut self, is_meant: impl Fn(&ProviderId) -> bool, now: Now) {
-        self.rests.clear_of(is_meant);
-        self.ledger.forget_lessons(now);
+        self.rests.clear_of(&is_meant);
+        self.ledger.forget_lessons_at(is_meant, now);
     }
 }
 

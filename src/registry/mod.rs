@@ -9,6 +9,7 @@ mod drawn;
 mod filtered;
 mod in_line;
 mod knowledge;
+mod lasting;
 mod outside;
 mod place;
 mod queue;
@@ -19,7 +20,7 @@ use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, watch};
 
 pub use claim::{Chosen, Claim};
@@ -27,7 +28,8 @@ pub use drawn::Drawn;
 use filtered::FilteredOut;
 pub use in_line::InLine;
 pub use knowledge::Knowledge;
-pub use outside::{FailedRead, Outside, There, TodayView};
+pub use lasting::Lasting;
+pub use outside::{FailedRead, Outside, There, ToldOfDay};
 pub use place::{Place, Turn, Wait};
 use queue::Queue;
 pub use queue::{Awaited, Look, Return, Sight, Waiter};
@@ -46,14 +48,11 @@ use crate::verdict::{AccountLimit, Because, Rest};
 #[derive(Debug)]
 pub struct Registry {
     snapshot: ArcSwapOption<Snapshot>,
-    /// The providers, for their limits.
-    rows: Vec<Arc<Provider>>,
+    settings: ArcSwap<Settings>,
     /// A std lock: it is held for a lookup or an insert, and never across an await.
     held: Mutex<Held>,
     /// What attempts have taught; its own lock, which only a new list takes.
     cells: Mutex<Cells>,
-    /// The parameters of what attempts teach.
-    learning: Parameters,
     /// Its own lock; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
     /// Its own lock: no request depends on it.
@@ -65,11 +64,22 @@ pub struct Registry {
     stirred: Notify,
 }
 
+/// What the settings say that every new list needs.
+#[derive(Debug, Default)]
+struct Settings {
+    /// The providers, for their limits.
+    rows: Vec<Arc<Provider>>,
+    /// The parameters of what attempts teach.
+    learning: Parameters,
+}
+
 /// What is known, and the requests that wait for it to change.
 #[derive(Debug, Default)]
 struct Held {
     known: Knowledge,
     queue: Queue,
+    /// What is known has changed since it was last kept.
+    has_changed: bool,
 }
 
 impl Deref for Held {
@@ -82,6 +92,7 @@ impl Deref for Held {
 
 impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut Knowledge {
+        self.has_changed = true;
         &mut self.known
     }
 }
@@ -91,10 +102,9 @@ impl Default for Registry {
         let (changes, _) = watch::channel(());
         Self {
             snapshot: ArcSwapOption::empty(),
-            rows: Vec::new(),
+            settings: ArcSwap::default(),
             held: Mutex::default(),
             cells: Mutex::default(),
-            learning: Parameters::default(),
             filtered: Mutex::default(),
             outside: Mutex::default(),
             changes,
@@ -108,11 +118,14 @@ impl Registry {
     /// these parameters set.
     #[must_use]
     pub fn with_limits_of(rows: Vec<Arc<Provider>>, learning: Parameters) -> Self {
-        Self {
-            rows,
-            learning,
-            ..Self::default()
-        }
+        let registry = Self::default();
+        registry.settle(rows, learning);
+        registry
+    }
+
+    /// From the next list on these providers' limits and these parameters count.
+    pub fn settle(&self, rows: Vec<Arc<Provider>>, learning: Parameters) {
+        self.settings.store(Arc::new(Settings { rows, learning }));
     }
 
     /// The current snapshot; reading it takes no lock.
@@ -126,7 +139,8 @@ impl Registry {
     pub fn publish(&self, snapshot: Snapshot) {
         let candidates = snapshot.candidates().iter();
         let known: HashSet<_> = candidates.flat_map(|c| c.subjects()).collect();
-        self.lock().new_list(|subject| known.contains(subject));
+        self.lock()
+            .new_list(|subject| known.contains(subject), Now::read());
         self.enrich(snapshot);
         self.changes.send_replace(());
     }
@@ -141,14 +155,21 @@ impl Registry {
 
     /// Replaces the snapshot with one that knows more of the same offers.
     pub fn enrich(&self, snapshot: Snapshot) {
+        let settings = self.settings.load();
         let evidences = {
             let candidates = snapshot.candidates().iter().map(|c| &**c);
-            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-            cells.list(candidates, &self.learning, Now::read())
+            let mut cells = self.cells();
+            cells.list(candidates, &settings.learning, Now::read())
         };
         let snapshot = snapshot.with_evidences(evidences);
+        let speaks = |list: &Snapshot| list.speaks_for_openrouter().cloned();
+        let before = self.snapshot.load().as_deref().map(speaks);
+        if before.is_some_and(|before| before != speaks(&snapshot)) {
+            self.note(Outside::other_key);
+        }
         let mut held = self.lock();
-        let snapshot = held.list(snapshot, &self.rows, Now::read());
+        held.retain_accounts(|account| snapshot.has_account(account));
+        let snapshot = held.list(snapshot, &settings.rows, Now::read());
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.lets_go(held);
     }
@@ -211,6 +232,11 @@ impl Registry {
         (said, claim)
     }
 
+    /// Something has changed that people may want to see at once.
+    pub fn has_changed(&self) {
+        self.changes.send_replace(());
+    }
+
     /// Notified of every change that people may want to see at once.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
@@ -226,11 +252,15 @@ impl Registry {
         rest: Rest,
         now: Now,
     ) -> (Option<Wake>, bool) {
+        if self.is_of_old_key(subject) {
+            return (None, false);
+        }
         if let (Whom::Account(account), Some(out)) = (subject.whom(), &because.out_of)
             && self.speaks_for_openrouter(account)
             && out.limit == AccountLimit::Day
+            && out.free_requests.is_some()
         {
-            self.note(|outside| outside.day_refused(out.free_requests, now));
+            self.note(|outside| outside.day_refused(now));
         }
         let rests_for = |known: &Rests| {
             let rest = known.rest_of(subject, now);
@@ -250,8 +280,8 @@ impl Registry {
         for subject in subjects {
             of_account |= subject.is_shared();
             rests.clear(subject);
+            rests.ledger.forget_lessons_of(subject, Now::read());
         }
-        rests.ledger.forget_lessons(Now::read());
         self.lets_go(rests);
         self.filtered().forget();
         if of_account {
@@ -321,12 +351,19 @@ impl Registry {
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Whether it belongs to an account that has another key by now, or is gone: a verdict on it is dropped
+    /// (spec §12.2).
+    fn is_of_old_key(&self, subject: &Subject) -> bool {
+        let list = self.snapshot.load();
+        let list = list.as_ref().zip(subject.of_account());
+        list.is_some_and(|(list, account)| !list.has_account(account))
+    }
+
     /// Whether what is reported of this account is reported of OpenRouter: that is so of its first account.
     fn speaks_for_openrouter(&self, account: &AccountId) -> bool {
-        let snapshot = self.snapshot.load();
-        let accounts = snapshot.iter().flat_map(|list| list.accounts());
-        let mut own = accounts.filter(|other| other.provider.is_openrouter());
-        account.provider.is_openrouter() && own.next().is_none_or(|first| **first == *account)
+        let list = self.snapshot.load();
+        let first = list.as_ref().and_then(|list| list.speaks_for_openrouter());
+        account.provider.is_openrouter() && first.is_none_or(|first| **first == *account)
     }
 
     /// The key endpoint has answered for this account. If it reports free requests that were known to be gone, the
@@ -388,6 +425,7 @@ impl Registry {
         }
         if let Some(list) = self.snapshot() {
             let due = held.queue.due(now);
+            held.has_changed = true;
             held.queue.serve(&mut held.known, &list, now);
             let queue = &held.queue;
             // The keeper goes on with what is pending, even if it was pending before.
@@ -395,6 +433,11 @@ impl Registry {
                 self.stirred.notify_one();
             }
         }
+    }
+
+    fn cells(&self) -> MutexGuard<'_, Cells> {
+        // Lists replace it whole.
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn filtered(&self) -> MutexGuard<'_, FilteredOut> {

@@ -7,8 +7,7 @@ use std::time::SystemTime;
 
 use crate::clock::Now;
 use crate::ledger::{Ends, Per, next_end};
-use crate::provider::{KeySaid, Today};
-use crate::verdict::FreeRequests;
+use crate::provider::KeySaid;
 
 /// What is known.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +26,7 @@ pub struct Outside {
     pub reached_at: Option<SystemTime>,
     /// When an operator last cleared: what failed before that is forgotten.
     pub forgotten_at: Option<SystemTime>,
-    today: Option<Told>,
+    today: Option<ToldOfDay>,
 }
 
 /// A read that failed.
@@ -52,21 +51,9 @@ pub struct There {
     pub fallback: bool,
 }
 
-/// The free requests of a day, and how they are known.
-#[derive(Clone, Copy, Debug)]
-struct Told {
-    today: Today,
-    at: SystemTime,
-    /// When its day ends.
-    resets_at: SystemTime,
-    by_refusal: bool,
-}
-
-/// The free requests of this day.
+/// That the free requests of a day were reported; the ledger has the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TodayView {
-    /// The figures.
-    pub today: Today,
+pub struct ToldOfDay {
     /// When they were reported.
     pub at: SystemTime,
     /// When the next day begins.
@@ -88,8 +75,10 @@ impl Outside {
             KeySaid::Accepted { today } => {
                 self.key = Some((None, now.wall));
                 self.reached_at = Some(now.wall);
-                if let Some(today) = today {
-                    self.tell(today, false, gives_back, now);
+                // It lags behind: it brings back nothing that a refusal has said is gone.
+                let refused = self.today(now).is_some_and(|told| told.by_refusal);
+                if today.is_some() && (gives_back || !refused) {
+                    self.tell(false, now);
                 }
             }
         }
@@ -101,65 +90,35 @@ impl Outside {
         matches!(self.key, Some((Some(_), _)))
     }
 
+    /// The key is another one: what was said about the old one is not about it.
+    pub fn other_key(&mut self) {
+        (self.key, self.today) = (None, None);
+    }
+
     /// What failed until now is to be tried again.
     pub fn forget(&mut self, now: Now) {
         self.forgotten_at = Some(now.wall);
         self.key = None;
     }
 
-    /// The upstream refused a request because the quota of the day is used up.
-    pub fn day_refused(&mut self, told: Option<FreeRequests>, now: Now) {
-        let known = self.today(now).map(|view| view.today);
-        let today = match (told, known) {
-            (Some(told), _) => Some(Today {
-                limit: told.limit,
-                used: told.limit.saturating_sub(told.remaining),
-                remaining: told.remaining,
-            }),
-            (None, Some(known)) => Some(Today {
-                used: known.used.max(known.limit),
-                remaining: 0,
-                ..known
-            }),
-            (None, None) => None,
-        };
-        if let Some(today) = today {
-            self.tell(today, true, false, now);
-        }
+    /// The upstream refused a request because the quota of the day is used up, and said how large it is.
+    pub fn day_refused(&mut self, now: Now) {
+        self.tell(true, now);
     }
 
-    fn tell(&mut self, today: Today, by_refusal: bool, gives_back: bool, now: Now) {
-        let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
-        // The key endpoint lags behind: it brings back nothing that a refusal has said is gone.
-        let stands = |known: &Told| {
-            !by_refusal
-                && !gives_back
-                && known.by_refusal
-                && known.resets_at == resets_at
-                && known.today.remaining <= today.remaining
-        };
-        if !self.today.as_ref().is_some_and(stands) {
-            self.today = Some(Told {
-                today,
-                at: now.wall,
-                resets_at,
-                by_refusal,
-            });
-        }
+    fn tell(&mut self, by_refusal: bool, now: Now) {
+        self.today = Some(ToldOfDay {
+            at: now.wall,
+            resets_at: next_end(Per::Day, Ends::Utc, now.wall),
+            by_refusal,
+        });
     }
 
-    /// The free requests of this day; `None` if they are unknown, or were reported on another day.
+    /// When and how the free requests of this day were reported; `None` if they were not, or on another day.
     #[must_use]
-    pub fn today(&self, now: Now) -> Option<TodayView> {
+    pub fn today(&self, now: Now) -> Option<ToldOfDay> {
         let resets_at = next_end(Per::Day, Ends::Utc, now.wall);
-        self.today
-            .filter(|told| told.resets_at == resets_at)
-            .map(|told| TodayView {
-                today: told.today,
-                at: told.at,
-                resets_at,
-                by_refusal: told.by_refusal,
-            })
+        self.today.filter(|told| told.resets_at == resets_at)
     }
 }
 
@@ -168,6 +127,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::provider::Today;
 
     /// 2027-01-15 08:00:00 UTC.
     const START: u64 = 1_800_000_000;
@@ -179,59 +139,54 @@ mod tests {
         }
     }
 
-    fn said(limit: u64, used: u64, remaining: u64) -> KeySaid {
+    fn said(limit: u64, used: u64) -> KeySaid {
         KeySaid::Accepted {
             today: Some(Today {
                 limit,
                 used,
-                remaining,
+                remaining: limit - used,
             }),
         }
     }
 
-    fn left(outside: &Outside, seconds: u64) -> Option<(u64, u64)> {
-        let view = outside.today(at(seconds))?;
-        Some((view.today.remaining, view.today.limit))
+    /// Seconds since the start, and by what.
+    fn told(outside: &Outside, seconds: u64) -> Option<(u64, &'static str)> {
+        let told = outside.today(at(seconds))?;
+        let since = told.at.duration_since(at(0).wall).unwrap().as_secs();
+        Some((since, if told.by_refusal { "refusal" } else { "key" }))
     }
 
     #[test]
     fn s10_5_the_days_quota_comes_from_the_key_endpoint_or_a_refusal() {
-        let free = |limit, remaining| {
-            Some(FreeRequests {
-                limit,
-                remaining,
-                resets_at: None,
-            })
-        };
         let mut outside = Outside::default();
-        assert_eq!(left(&outside, 0), None);
-        outside.day_refused(None, at(0));
-        assert_eq!(left(&outside, 0), None, "no number was told");
-        outside.key_said(said(50, 2, 48), false, at(10));
-        assert_eq!(left(&outside, 10), Some((48, 50)));
+        assert_eq!(told(&outside, 0), None);
+        outside.key_said(said(50, 2), false, at(10));
+        assert_eq!(told(&outside, 10), Some((10, "key")));
         outside.key_said(KeySaid::Nothing, false, at(20));
         outside.key_said(KeySaid::Accepted { today: None }, false, at(20));
-        assert_eq!(left(&outside, 20), Some((48, 50)), "nothing new was told");
-        outside.day_refused(None, at(30));
-        assert_eq!(left(&outside, 30), Some((0, 50)));
-        outside.key_said(said(50, 48, 2), false, at(40));
-        assert_eq!(left(&outside, 40), Some((0, 50)), "its count lags behind");
-        outside.key_said(said(1000, 50, 950), true, at(50));
-        assert_eq!(left(&outside, 50), Some((950, 1000)), "credits were bought");
-        outside.day_refused(free(1000, 1), at(60));
-        assert_eq!(left(&outside, 60), Some((1, 1000)));
+        assert_eq!(told(&outside, 20), Some((10, "key")), "nothing new");
+        outside.day_refused(at(30));
+        assert_eq!(told(&outside, 30), Some((30, "refusal")));
+        outside.key_said(said(50, 48), false, at(40));
+        assert_eq!(told(&outside, 40), Some((30, "refusal")), "it lags behind");
+        outside.key_said(said(1000, 50), true, at(50));
+        assert_eq!(told(&outside, 50), Some((50, "key")), "credits were bought");
     }
 
     #[test]
     fn s10_5_it_is_void_once_its_day_ends() {
         let mut outside = Outside::default();
-        outside.key_said(said(50, 50, 0), false, at(0));
+        outside.day_refused(at(0));
         let until_midnight = 16 * 3600;
         let view = outside.today(at(0)).unwrap();
         assert_eq!(view.resets_at, at(until_midnight).wall);
-        assert_eq!(left(&outside, until_midnight - 1), Some((0, 50)));
-        assert_eq!(left(&outside, until_midnight), None);
-        outside.key_said(said(50, 1, 49), false, at(until_midnight));
-        assert_eq!(left(&outside, until_midnight), Some((49, 50)));
+        assert_eq!(told(&outside, until_midnight - 1), Some((0, "refusal")));
+        assert_eq!(told(&outside, until_midnight), None);
+        // The lag is of that day too.
+        outside.key_said(said(50, 1), false, at(until_midnight));
+        assert_eq!(
+            told(&outside, until_midnight),
+            Some((until_midnight, "key"))
+        );
     }
 }

@@ -13,13 +13,17 @@ use crate::clock::Now;
 
 /// What became of a request that would wait.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a request and taken apart at once"
+)]
 pub enum Wait {
     /// It need not: there is a candidate to ask.
     Not(Turn),
     /// It waits.
     In(Place),
     /// No candidate returns in its time. If the requests ahead are why: how long until its turn would come.
-    Vain(Option<Duration>),
+    TooLong(Option<Duration>),
 }
 
 /// What a request that has waited asks.
@@ -65,7 +69,8 @@ impl Place {
                 let (kind, ticket, now) = (self.kind, self.entry.ticket, Now::read());
                 let mut held = self.registry.lock();
                 self.registry.serve(&mut held, now);
-                let Held { known, queue } = &mut *held;
+                held.has_changed = true;
+                let Held { known, queue, .. } = &mut *held;
                 queue.at_end(kind, ticket, known, &list, now)
             };
             match end {
@@ -80,7 +85,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.registry.lock();
-        let Held { known, queue } = &mut *held;
+        held.has_changed = true;
+        let Held { known, queue, .. } = &mut *held;
         queue.leave(self.kind, self.entry.ticket, known);
         let told: &mut oneshot::Receiver<_> = &mut self.entry.told;
         told.close();
@@ -98,16 +104,17 @@ impl Registry {
     /// A request that finds no candidate awake would wait for its turn.
     pub fn wait(self: &Arc<Self>, waiter: Waiter) -> Wait {
         let Some(list) = self.snapshot() else {
-            return Wait::Vain(None);
+            return Wait::TooLong(None);
         };
         let (kind, until, budget) = (waiter.kind, waiter.until, waiter.budget);
         let mut held = self.lock();
         let now = Now::read();
         self.serve(&mut held, now);
-        let Held { known, queue } = &mut *held;
+        held.has_changed = true;
+        let Held { known, queue, .. } = &mut *held;
         match queue.join(waiter, known, &list, now) {
             Joined::Asks(granted) => Wait::Not(self.turn(granted)),
-            Joined::Refused(turn_in) => Wait::Vain(turn_in),
+            Joined::Refused(turn_in) => Wait::TooLong(turn_in),
             Joined::Waits(entry) => {
                 self.stirred.notify_one();
                 self.changes.send_replace(());

@@ -35,8 +35,8 @@ pub enum Sight {
     Ask(Chosen),
     /// No candidate now, but one returns.
     Wait(Return),
-    /// No candidate that waiting would bring.
-    Nobody,
+    /// No candidate now, and none that waiting would bring.
+    Never,
 }
 
 /// The first return that is worth waiting for.
@@ -101,7 +101,7 @@ impl Waiter {
     ) -> Result<Duration, Option<Duration>> {
         let turn = match (self.look)(list, known, ahead, now) {
             Sight::Wait(turn) => turn.earliest,
-            Sight::Ask(_) | Sight::Nobody => back.earliest,
+            Sight::Ask(_) | Sight::Never => back.earliest,
         };
         if is_late(self.until, self.budget, turn, now) {
             return Err((ahead > 0).then_some(turn));
@@ -304,7 +304,7 @@ impl Queue {
         let first = kind.waiting.get(&ticket)?;
         let granted = match (first.look)(list, known, 0, now) {
             Sight::Ask(chosen) => Some(known.grant(chosen, list, now)),
-            Sight::Nobody => None,
+            Sight::Never => None,
             Sight::Wait(back) => {
                 let kept = back.kept();
                 kind.waits(back, self.round, now);
@@ -375,7 +375,7 @@ impl Queue {
                 }
                 Some(back)
             }
-            Sight::Nobody => return Joined::Refused(None),
+            Sight::Never => return Joined::Refused(None),
         };
         self.tickets += 1;
         let (tell, told) = oneshot::channel();
@@ -428,7 +428,7 @@ impl Queue {
                 AtEnd::Stays
             }
             Sight::Wait(back) if back.earliest.is_zero() => AtEnd::Stays,
-            Sight::Wait(_) | Sight::Nobody => AtEnd::Leaves,
+            Sight::Wait(_) | Sight::Never => AtEnd::Leaves,
         };
         known.ledger.keep(self.kept.of_all());
         end

@@ -4,18 +4,22 @@
 //! A plain value: the lock around it is the registry's. Nothing here decides which candidate is asked.
 
 mod lessons;
+mod saved;
 mod unreached;
 mod wake;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lessons::Lessons;
+pub(super) use saved::SavedRests;
 use unreached::Unreached;
 pub use wake::Wake;
 
 use crate::clock::Now;
 use crate::learnt;
-use crate::model::{Candidate, Capabilities, Capability, ProviderId, Subject, SubjectMap};
+use crate::model::{
+    AccountId, Candidate, Capabilities, Capability, ProviderId, Subject, SubjectMap,
+};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
 
@@ -104,6 +108,8 @@ pub struct Rests {
     lessons: Lessons,
     /// Providers to which there was no connection lately.
     unreached: SubjectMap<Unreached>,
+    /// Until when what an earlier process knew is kept, whatever lists are read: to it, they are no next list.
+    restored_until: Option<SystemTime>,
     /// When the next list is due, and when it is read or tried again.
     next_list: Option<Wake>,
     next_read: Option<Wake>,
@@ -365,11 +371,21 @@ impl Rests {
 
     /// A new list: forgets the rests that were to last until then, what offers were found to lack, and all about
     /// offers that `stays` does not know. Accounts and providers are in no list.
-    pub(super) fn new_list(&mut self, stays: impl Fn(&Subject) -> bool) {
+    pub(super) fn new_list(&mut self, stays: impl Fn(&Subject) -> bool, now: Now) {
+        self.restored_until = self.restored_until.filter(|until| now.wall < *until);
+        if self.restored_until.is_some() {
+            return;
+        }
         self.lessons.forget_all();
         self.table.retain(|subject, cooling| {
             subject.is_shared() || (stays(subject) && !cooling.until_next_list)
         });
+    }
+
+    /// Forgets the rests of accounts that are gone, or have another key.
+    pub(super) fn retain_accounts(&mut self, is_there: impl Fn(&AccountId) -> bool) {
+        self.table
+            .retain(|subject, _| subject.of_account().is_none_or(&is_there));
     }
 
     /// Ends a subject's rest, and forgets what it was found to lack.
@@ -380,6 +396,7 @@ impl Rests {
 
     /// Ends every rest, and forgets what offers were found to lack.
     pub(super) fn clear_all(&mut self) {
+        self.restored_until = None;
         self.table.clear();
         self.lessons.forget_all();
         self.unreached.clear();

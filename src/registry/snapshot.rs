@@ -217,6 +217,19 @@ impl Snapshot {
         &self.accounts
     }
 
+    /// Whether it is one of the accounts.
+    #[must_use]
+    pub fn has_account(&self, account: &AccountId) -> bool {
+        self.accounts.iter().any(|own| **own == *account)
+    }
+
+    /// The account that OpenRouter is judged by: its first.
+    #[must_use]
+    pub fn speaks_for_openrouter(&self) -> Option<&Arc<AccountId>> {
+        let mut accounts = self.accounts.iter();
+        accounts.find(|account| account.provider.is_openrouter())
+    }
+
     /// The listed offer with this public id.
     #[must_use]
     pub fn offer(&self, public_id: &str) -> Option<&Arc<Offer>> {

@@ -31,7 +31,9 @@ pub struct Figures {
     pub answered: f64,
     /// Mean utility, in points out of 100.
     pub utility: f64,
-    /// Time to the first token: median, in seconds.
+    /// Streams whose time to the first token counts.
+    pub streams: usize,
+    /// Time to the first token: median, in seconds; 0 without streams.
     pub p50: f64,
     /// The same: 95th percentile.
     pub p95: f64,
@@ -85,6 +87,7 @@ impl Tally {
         Figures {
             answered: 100.0 * per(self.whole.into(), self.requests),
             utility: per(self.utility, self.requests),
+            streams: self.waits.len(),
             p50,
             p95,
             p99,

@@ -103,7 +103,7 @@ fn read(trace: &Trace) -> String {
     let read = trace.read();
     let left_out = read.left_out;
     let mut out = format!(
-        "Played: {} within {}. Known: {}, asked through {}.",
+        "Replayed {} made within {}, to {} through {}.",
         count(trace.requests(), "request"),
         length(trace.lasted().as_secs()),
         count(trace.candidates(), "model"),
@@ -111,17 +111,25 @@ fn read(trace: &Trace) -> String {
     );
     #[rustfmt::skip]
     let not = [
-        (read.skipped,     "Lines that are not part of a trace"),
-        (read.beyond,      "Lines beyond the most that are read"),
+        (read.skipped,     "Lines skipped because they are not part of a trace"),
+        (read.beyond,      "Lines skipped because the trace is too long"),
         (left_out.named,   "Requests left out because they named their model"),
         (left_out.left,    "Requests left out because their client left"),
         (left_out.refused, "Requests left out because the request itself was refused"),
-        (left_out.torn,    "Requests left out because lines are missing"),
+        (left_out.torn,    "Requests left out because some of their lines are missing"),
     ];
     for (count, what) in not.into_iter().filter(|(count, _)| *count > 0) {
         write!(out, "\n{what}: {count}.").ok();
     }
     out
+}
+
+/// A plain answer has no time to the first token.
+fn first_token(figures: &Figures, seconds: f64) -> String {
+    match figures.streams {
+        0 => "-".to_owned(),
+        _ => format!("{seconds:.2}"),
+    }
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -150,8 +158,8 @@ fn table(rows: &[Row]) -> String {
             (*name).to_owned(),
             format!("{:.1}", figures.utility),
             format!("{:.1}", figures.answered),
-            format!("{:.2}", figures.p50),
-            format!("{:.2}", figures.p95),
+            first_token(figures, figures.p50),
+            first_token(figures, figures.p95),
             format!("{:.3}", figures.extra),
             format!("{:.1}", figures.breaks),
             format!("{:.2}", figures.rank),

@@ -296,7 +296,7 @@ fn s11_8_foreign_lines_are_counted_and_requests_that_cannot_be_replayed_are_left
     assert_eq!((trace.read(), trace.requests()), (expected, 3));
     let told = report(&trace, &Settings::default(), Now::read());
     assert!(
-        told.contains("Lines that are not part of a trace: 18."),
+        told.contains("Lines skipped because they are not part of a trace: 18."),
         "{told}"
     );
     assert!(!told.contains("NaN") && !told.contains("inf"), "{told}");
@@ -317,4 +317,27 @@ fn s11_8_a_replay_is_the_same_each_time() {
     let later = now.plus(Duration::from_secs(100_000));
     let [one, other] = [now, later].map(|now| report(&trace, &Settings::default(), now));
     assert_eq!(one, other);
+}
+
+#[test]
+fn s11_8_plain_answers_have_no_time_to_a_first_token() {
+    #[rustfmt::skip]
+    let rows = [
+        // streams, and what the table says of their first tokens: p50, p95
+        (true,  "0.40", "0.40"),
+        (false, "-",    "-"),
+    ];
+    for (stream, p50, p95) in rows {
+        let line = |n| Line {
+            stream,
+            ..answered(n, n * 10_000, 0, 400)
+        };
+        let lines: Vec<_> = (0..5).map(line).collect();
+        let told = report(&trace(&lines), &Settings::default(), Now::read());
+        for router in ["| as recorded", "| rank", "| balanced"] {
+            let row = told.lines().find(|line| line.starts_with(router)).unwrap();
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            assert_eq!(cells[4..6], [p50, p95], "{told}");
+        }
+    }
 }

@@ -223,8 +223,7 @@ impl Trace {
 
     fn attempt(&mut self, asked: &Asked, ended: Ended) -> Option<Try> {
         let provider = ProviderId::try_from(asked.provider.as_str()).ok()?;
-        let label = asked.account.as_str().into();
-        let account = AccountId { provider, label };
+        let account = AccountId::new(provider, asked.account.as_str());
         let offer = ModelId::written(&asked.offer).ok()?;
         let candidate = self.candidate(account, offer)?;
         let first = asked.first_ms.map(seconds);

@@ -22,6 +22,15 @@ impl Endpoint {
         }
     }
 
+    /// What else it has of its own: a provider that names the fields it takes names those of the chat.
+    #[must_use]
+    pub fn has_of_its_own(self, name: &str) -> bool {
+        match self {
+            Self::Chat => false,
+            Self::Completions => matches!(name, "suffix" | "echo" | "best_of"),
+        }
+    }
+
     /// The member of a choice that a client reads, besides `delta` and `message`.
     #[must_use]
     pub fn text(self) -> Option<&'static str> {

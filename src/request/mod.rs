@@ -141,6 +141,14 @@ pub enum InvalidRequest {
         /// Where that name is understood.
         path: &'static str,
     },
+    /// Not exactly one of several fields.
+    #[error("the body must have exactly one of {of}, and has {found}")]
+    NotOne {
+        /// The fields, as the sentence names them.
+        of: &'static str,
+        /// How many of them it has.
+        found: usize,
+    },
     /// A field has the wrong type.
     #[error("\"{field}\" must be {expected}")]
     WrongType {
@@ -176,6 +184,7 @@ impl InvalidRequest {
             | Self::Json(_)
             | Self::TooDeep { .. }
             | Self::NotAnObject
+            | Self::NotOne { .. }
             | Self::DuplicateUnknown
             | Self::TooManyFields => None,
         }
@@ -309,10 +318,15 @@ impl ChatRequest {
         })
     }
 
-    /// How far it influences what serves it, at a provider that is a router itself or that is none.
+    /// How far it influences what serves it, at a provider that is a router itself or that is none: asked only
+    /// if that matters to this request.
     #[must_use]
-    pub fn routing_at(&self, is_router: bool) -> Routing {
-        if is_router { self.routing } else { self.asks }
+    pub fn routing_at(&self, is_router: impl FnOnce() -> bool) -> Routing {
+        if self.routing != self.asks && is_router() {
+            self.routing
+        } else {
+            self.asks
+        }
     }
 
     /// Its size in bytes.
@@ -337,7 +351,7 @@ impl ChatRequest {
         if offer.provider.is_openrouter() {
             return (self.body_as_it_came(&offer.id), Dropped::default());
         }
-        rewrite::rewrite(&self.bytes, offer, able, fields, refused)
+        rewrite::rewrite(&self.bytes, self.endpoint, offer, able, fields, refused)
     }
 
     /// The client's body with `model` set, and `models` and `route` removed (spec §3.1).
@@ -367,7 +381,10 @@ impl ChatRequest {
         let lost = policy::form(name.as_str())?;
         let members = rewrite::top_level(&self.bytes);
         let mut of_the_name = members.iter().filter(|member| member.key == name.as_str());
-        let asks = |value: Raw<'_>| !value.is_null() && !rewrite::is_default(name.as_str(), value);
+        let with_tools = rewrite::has_tools(&members);
+        let asks = |value: Raw<'_>| {
+            !value.is_null() && !rewrite::is_default(name.as_str(), value, with_tools)
+        };
         let is_lost = of_the_name.any(|member| asks(member.value));
         is_lost.then(|| lost.first().copied())?
     }

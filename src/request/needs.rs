@@ -66,10 +66,9 @@ impl Needs {
         let format = present(fields.response_format)
             .and_then(|f| f.get("type"))
             .and_then(Raw::as_str);
+        let says = |name, value| present(value).is_some_and(|value| !is_default(name, value, true));
         let needed = |capability| match capability {
-            Capability::Tools => {
-                present(fields.tools).is_some_and(|t| t.elements().next().is_some())
-            }
+            Capability::Tools => says("tools", fields.tools),
             Capability::ToolChoice => present(fields.tool_choice)
                 .is_some_and(|c| !c.as_str().is_some_and(|c| c == "auto" || c == "none")),
             Capability::StructuredOutputs => format.as_deref() == Some("json_schema"),
@@ -82,9 +81,17 @@ impl Needs {
             }
             Capability::Images => prompt.has_images,
             // Needs only at providers other than OpenRouter.
-            Capability::Several => present(fields.n).is_some_and(|n| !is_default("n", n)),
-            Capability::Logprobs => {
-                present(fields.logprobs).is_some_and(|told| !is_default("logprobs", told))
+            Capability::Several => says("n", fields.n),
+            Capability::Logprobs => says("logprobs", fields.logprobs),
+            Capability::OtherFormat => {
+                says("response_format", fields.response_format)
+                    && !matches!(format.as_deref(), Some("json_schema" | "json_object"))
+            }
+            Capability::NoCalls => {
+                says("tools", fields.tools)
+                    && present(fields.tool_choice)
+                        .and_then(Raw::as_str)
+                        .is_some_and(|choice| choice == "none")
             }
             Capability::Completions => endpoint == Endpoint::Completions,
         };

@@ -39,10 +39,17 @@ pub struct Fields {
 const FORMS: [(&str, &[Capability]); 5] = [
     (
         "response_format",
-        &[Capability::ResponseFormat, Capability::StructuredOutputs],
+        &[
+            Capability::ResponseFormat,
+            Capability::StructuredOutputs,
+            Capability::OtherFormat,
+        ],
     ),
     ("tools", &[Capability::Tools, Capability::ToolChoice]),
-    ("tool_choice", &[Capability::ToolChoice]),
+    (
+        "tool_choice",
+        &[Capability::ToolChoice, Capability::NoCalls],
+    ),
     ("n", &[Capability::Several]),
     ("logprobs", &[Capability::Logprobs]),
 ];
@@ -74,9 +81,14 @@ impl Fields {
     /// Whether it refuses a top-level field.
     #[must_use]
     pub fn refuses(&self, name: &str) -> bool {
-        let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
         let there = self.renamed(name).unwrap_or(name);
-        has(&self.remove, name) || !(self.takes.is_empty() || has(&self.takes, there))
+        let is_taken = self.takes.is_empty() || self.takes.iter().any(|taken| taken == there);
+        self.removes(name) || !is_taken
+    }
+
+    /// Whether it refuses it by name, rather than as one that it does not know.
+    pub(super) fn removes(&self, name: &str) -> bool {
+        self.remove.iter().any(|removed| removed == name)
     }
 
     /// Whether it refuses a member of messages.

@@ -61,12 +61,19 @@ fn s3_1_models_and_route_are_removed() {
 
 #[test]
 fn s4_1_a_request_needs_what_it_uses() {
-    use Capability::{Reasoning, ResponseFormat, Seed, Stop, StructuredOutputs, ToolChoice, Tools};
+    use Capability::{
+        NoCalls, OtherFormat, Reasoning, ResponseFormat, Seed, Stop, StructuredOutputs, ToolChoice,
+        Tools,
+    };
     #[rustfmt::skip]
     let rows: &[(&str, &[Capability])] = &[
         (r#""tools":[{"type":"function"}]"#,                 &[Tools]),
         (r#""tools":[]"#,                                    &[]),
         (r#""tools":null"#,                                  &[]),
+        (r#""tools":{}"#,                                    &[Tools]),
+        (r#""tools":[],"tool_choice":"none""#,               &[]),
+        (r#""tools":[{}],"tool_choice":"none""#,             &[Tools, NoCalls]),
+        (r#""tools":[{}],"tool_choice":"auto""#,             &[Tools]),
         (r#""tool_choice":"auto""#,                          &[]),
         (r#""tool_choice":"none""#,                          &[]),
         (r#""tool_choice":null"#,                            &[]),
@@ -75,7 +82,9 @@ fn s4_1_a_request_needs_what_it_uses() {
         (r#""response_format":{"type":"json_schema"}"#,      &[StructuredOutputs]),
         (r#""response_format":{"type":"json_object"}"#,      &[ResponseFormat]),
         (r#""response_format":{"type":"text"}"#,             &[]),
-        (r#""response_format":{"type":null}"#,               &[]),
+        (r#""response_format":{"type":null}"#,               &[OtherFormat]),
+        (r#""response_format":{"type":"grammar"}"#,          &[OtherFormat]),
+        (r#""response_format":"json_object""#,               &[OtherFormat]),
         (r#""response_format":null"#,                        &[]),
         (r#""seed":0"#,                                      &[Seed]),
         (r#""seed":null"#,                                   &[]),
@@ -326,7 +335,7 @@ fn s10_4_where_no_router_reads_it_only_what_is_asked_of_the_model_counts() {
     for (fields, at_a_router, elsewhere) in rows {
         let body = format!(r#"{{"messages":[],{fields}}}"#);
         let request = ChatRequest::read(body.into(), 128).unwrap();
-        let found = [true, false].map(|is_router| request.routing_at(is_router));
+        let found = [true, false].map(|is_router| request.routing_at(|| is_router));
         assert_eq!(found, [at_a_router, elsewhere], "{fields}");
     }
 }

@@ -3,7 +3,8 @@
 //! Pure: a snapshot, what the request wants, what is known of rests and quotas, and `now` go in; a [`Next`]
 //! comes out. No clock, no lock, no log line, no I/O in this room. The candidates are walked in order and only
 //! as far as needed: a thousand are usual, and nothing is collected from them. Where they are ordered by cost,
-//! that is until those that follow in the tier cannot be cheaper.
+//! that is until those that follow in the tier cannot be cheaper, beginning with the one that was quoted as
+//! the cheapest.
 
 mod by;
 mod explain;
@@ -28,12 +29,12 @@ pub use unavailable::{AGREES, Ruled, Unavailable, ruled};
 pub use wants::{Out, OutBy, Preference, Wants};
 
 use crate::clock::Now;
-use crate::model::{Candidate, Capability, Offer, Tier};
+use crate::model::{Candidate, Capability, Offer};
 use crate::registry::{Knowledge, Rests, Snapshot};
 use crate::request::Needs;
 use fate::{Fate, fate};
 use headroom::none_lets_through;
-use price::{Price, Prices, start};
+use price::{Price, Prices, starts_on_one_of};
 use shut::Shut;
 use wants::{Placed, are_met};
 
@@ -99,127 +100,190 @@ pub fn next<'s>(
 pub fn next_quoted<'s>(
     snapshot: Option<&'s Snapshot>,
     wants: Wants<'_>,
-    quote: &Quote,
+    quote: &Quote<'s>,
     known: &Knowledge,
     now: Now,
 ) -> Next<'s> {
     let Some(snapshot) = snapshot else {
         return Next::None(Why::NoSnapshot);
     };
-    let mut round = Round::default();
-    let (mut is_listed, mut is_able, mut fits) = (false, false, false);
-    let mut shut = Shut::default();
-    let mut prices = Prices::new(snapshot, wants.by, now);
-    let ask = |best: Kept<'s>| {
-        let begins = wants.by.start(best.cost, best.sticks);
-        Next::Ask(start(best.placed(), begins, snapshot, wants, known, now))
+    let choice = Choice {
+        snapshot,
+        wants,
+        known,
+        now,
     };
-    // Candidates whose account is out are looked at only if no other is found, for when they return.
-    for is_shut in [false, true] {
-        let mut order = wants.preference.placed(snapshot, wants.needs);
-        let mut reached = 0;
-        loop {
+    let mut round = Round::default();
+    let seen = choice.walks(&mut round, quote);
+    if let Some(best) = round.best {
+        return choice.asks(best, quote);
+    }
+    if !seen.listed {
+        return Next::None(Why::NotListed);
+    }
+    if !seen.able {
+        let missing = missing(snapshot, wants, known);
+        return Next::None(Why::NoneCapable { missing });
+    }
+    if !seen.fits {
+        choice.tries_largest(&mut round);
+        if let Some(best) = round.best {
+            return choice.asks(best, quote);
+        }
+    }
+    match round.over_limit {
+        Some(kept) if !round.has_last() && none_lets_through(snapshot, wants, known, now) => {
+            Next::Ask(kept.placed.candidate)
+        }
+        Some(_) | None => round.ends(),
+    }
+}
+
+/// What a choice is made from.
+#[derive(Clone, Copy)]
+struct Choice<'s, 'a> {
+    snapshot: &'s Snapshot,
+    wants: Wants<'a>,
+    known: &'a Knowledge,
+    now: Now,
+}
+
+/// What a walk has met, whether or not it may be asked now.
+#[derive(Default)]
+struct Met {
+    /// A candidate that the request allows.
+    listed: bool,
+    /// One of them that can do what it needs.
+    able: bool,
+    /// One of those that its prompt fits into.
+    fits: bool,
+}
+
+impl<'s> Choice<'s, '_> {
+    /// Walks past the candidates until none that follows can be better than the best.
+    fn walks(self, round: &mut Round<'s>, quote: &Quote<'s>) -> Met {
+        let Self {
+            snapshot,
+            wants,
+            known,
+            now,
+        } = self;
+        let mut seen = Met::default();
+        // Mostly the cheapest is awake with all its quota, and then no other needs a look.
+        if let Some((placed, price)) = quote.cheapest() {
+            self.meets(placed, Some(price), round, &mut seen);
+            if round.best.is_some_and(|best| quote.is_settled_by(best)) {
+                return seen;
+            }
+        }
+        let mut shut = Shut::default();
+        let mut prices = Prices::new(snapshot, wants.by, now);
+        // Candidates whose account is out are looked at only if no other is found, for when they return.
+        for is_shut in [false, true] {
+            let mut order = wants.preference.placed(snapshot, wants.needs);
+            let mut reached = 0;
             // A candidate whose quoted price is no better than the best is skipped without a look.
-            let best = round.best;
-            let passed = best.map_or(0, |best| quote.no_better(reached, best.tier, best.cost));
-            let Some(placed) = order.nth(passed) else {
-                break;
-            };
-            let at = reached + passed;
-            reached = at + 1;
-            let candidate = placed.candidate;
-            if round.is_decided(placed, wants.by) {
-                break;
-            }
-            if shut.has(candidate) != is_shut {
-                continue;
-            }
-            let price = quote.of(at, || prices.as_mut().map(|prices| prices.of(placed)));
-            // A candidate that is no better than the best needs no further look.
-            if !round.may_keep(placed, price) {
-                continue;
-            }
-            is_listed = true;
-            if !wants.are_met(candidate, known) {
-                continue;
-            }
-            is_able = true;
-            if wants.fit(candidate, known) {
-                fits = true;
-                if round.looks_at(placed, price, snapshot, wants, known, now) {
-                    shut.look(candidate, snapshot, known, now);
+            while let Some(placed) = order.nth(quote.no_better(reached, round.best)) {
+                reached = placed.at + 1;
+                if round.is_decided(placed, wants.by) {
+                    break;
+                }
+                if shut.has(placed.candidate) != is_shut {
+                    continue;
+                }
+                let work_out = || prices.as_mut().map(|prices| prices.of(placed));
+                let price = quote.of(placed.at, work_out);
+                if self.meets(placed, price, round, &mut seen) {
+                    shut.look(placed.candidate, snapshot, known, now);
                 }
             }
+            if round.best.is_some() || shut.is_empty() || round.has_last() {
+                break;
+            }
         }
-        if let Some(best) = round.best {
-            return ask(best);
-        }
-        if shut.is_empty() || round.has_last() {
-            break;
-        }
+        seen
     }
-    match (is_listed, is_able) {
-        (false, _) => return Next::None(Why::NotListed),
-        (true, false) => {
-            let missing = missing(snapshot, wants, known);
-            return Next::None(Why::NoneCapable { missing });
+
+    /// Meets a candidate of this price; it has none where the order is by rank. Answers whether time has to
+    /// bring it back.
+    fn meets(
+        self,
+        placed: Placed<'s>,
+        price: Option<Price>,
+        round: &mut Round<'s>,
+        seen: &mut Met,
+    ) -> bool {
+        // One that is no better than the best needs no further look.
+        if !round.may_keep(placed, price) {
+            return false;
         }
-        (true, true) => {}
+        seen.listed = true;
+        if !self.wants.are_met(placed.candidate, self.known) {
+            return false;
+        }
+        seen.able = true;
+        if !self.wants.fit(placed.candidate, self.known) {
+            return false;
+        }
+        seen.fits = true;
+        round.looks_at(placed, price, self)
     }
-    if !fits && let Some(largest) = largest(snapshot, wants, known) {
+
+    /// Looks at those of the largest window: a prompt's tokens are only a guess.
+    fn tries_largest(self, round: &mut Round<'s>) {
+        let Self {
+            snapshot,
+            wants,
+            known,
+            now,
+        } = self;
+        let Some(largest) = largest(snapshot, wants, known) else {
+            return;
+        };
+        let mut prices = Prices::new(snapshot, wants.by, now);
         let candidates = wants.preference.placed(snapshot, wants.needs);
         for placed in candidates.filter(|placed| placed.candidate.offer.is(largest)) {
             if round.is_decided(placed, wants.by) {
                 break;
             }
             let price = prices.as_mut().map(|prices| prices.of(placed));
-            round.looks_at(placed, price, snapshot, wants, known, now);
-        }
-        if let Some(best) = round.best {
-            return ask(best);
+            round.looks_at(placed, price, self);
         }
     }
-    match round.over_limit {
-        Some(kept) if !round.has_last() && none_lets_through(snapshot, wants, known, now) => {
-            Next::Ask(kept.candidate)
-        }
-        Some(_) | None => round.ends(),
+
+    /// The best is asked, or another account of its offer that the session starts on.
+    fn asks(self, best: Kept<'s>, quote: &Quote<'s>) -> Next<'s> {
+        let start = self.wants.by.start(best.cost, best.sticks);
+        Next::Ask(match start {
+            Some(start) => starts_on_one_of(best.placed, start, quote, self),
+            None => best.placed.candidate,
+        })
     }
 }
 
 /// The cheapest of its kind in the first tier that has any; of two that cost the same, the first.
 #[derive(Clone, Copy)]
 struct Kept<'s> {
-    candidate: &'s Arc<Candidate>,
-    tier: Option<Tier>,
-    place: u32,
+    placed: Placed<'s>,
     cost: f64,
     /// Something of that is taken off for the session's sake.
     sticks: bool,
 }
 
 impl<'s> Kept<'s> {
-    fn placed(self) -> Placed<'s> {
-        let Self {
-            candidate,
-            tier,
-            place,
-            ..
-        } = self;
-        Placed {
-            candidate,
-            tier,
-            place,
+    /// Whether another, which costs that, would be kept instead.
+    fn gives_way(self, to: Placed<'_>, cost: f64) -> bool {
+        let is_first = to.at < self.placed.at;
+        if self.placed.tier == to.tier {
+            let costs = cost.total_cmp(&self.cost);
+            costs.is_lt() || (costs.is_eq() && is_first)
+        } else {
+            is_first
         }
     }
 
-    /// Whether another of its kind would be kept instead.
-    fn gives_way(kept: Option<Self>, tier: Option<Tier>, cost: f64) -> bool {
-        kept.is_none_or(|kept| kept.tier == tier && cost < kept.cost)
-    }
-
     fn keep(kept: &mut Option<Self>, new: Self) {
-        if Self::gives_way(*kept, new.tier, new.cost) {
+        if kept.is_none_or(|kept| kept.gives_way(new.placed, new.cost)) {
             *kept = Some(new);
         }
     }
@@ -244,42 +308,44 @@ struct Round<'s> {
 impl<'s> Round<'s> {
     /// Whether neither this candidate nor a later one can be better than the best so far.
     fn is_decided(&self, placed: Placed<'_>, by: By<'_>) -> bool {
-        self.best
-            .is_some_and(|best| best.tier != placed.tier || best.cost <= by.at_least(placed.place))
+        let is_behind = |best: Kept<'_>| best.placed.tier != placed.tier;
+        self.best.is_some_and(|best| {
+            best.placed.at < placed.at
+                && (is_behind(best) || best.cost <= by.at_least(placed.place))
+        })
     }
 
     /// Whether a candidate may be better than the best, by what it costs at the least.
     fn may_keep(&self, placed: Placed<'_>, price: Option<Price>) -> bool {
-        let least = price.map_or(0.0, |price| price.least);
-        Kept::gives_way(self.best, placed.tier, least)
+        self.would_keep(placed, price.map_or(0.0, |price| price.least))
     }
 
-    /// Keeps what comes of an able candidate of this price; it has none where the order is by rank. Answers
-    /// whether time has to bring it back.
+    fn would_keep(&self, placed: Placed<'_>, cost: f64) -> bool {
+        self.best.is_none_or(|best| best.gives_way(placed, cost))
+    }
+
+    /// Keeps what comes of an able candidate of this price. Answers whether time has to bring it back.
     fn looks_at(
         &mut self,
         placed: Placed<'s>,
         price: Option<Price>,
-        snapshot: &Snapshot,
-        wants: Wants<'_>,
-        known: &Knowledge,
-        now: Now,
+        choice: Choice<'s, '_>,
     ) -> bool {
-        let Placed {
-            candidate,
-            tier,
-            place,
-        } = placed;
+        let Choice {
+            snapshot,
+            wants,
+            known,
+            now,
+        } = choice;
+        let candidate = placed.candidate;
         let cost = price.map_or(0.0, |price| price.total(candidate, snapshot, known, now));
-        if !Kept::gives_way(self.best, tier, cost) {
+        if !self.would_keep(placed, cost) {
             return false;
         }
         let fate = fate(candidate, snapshot, wants, known, now);
         self.keeps(
             Kept {
-                candidate,
-                tier,
-                place,
+                placed,
                 cost,
                 sticks: price.is_some_and(|price| price.sticks),
             },
@@ -315,7 +381,7 @@ impl<'s> Round<'s> {
 
     fn ends(self) -> Next<'s> {
         match (self.behind.or(self.last), self.waits, self.wakes_in) {
-            (Some(kept), _, _) => Next::Ask(kept.candidate),
+            (Some(kept), _, _) => Next::Ask(kept.placed.candidate),
             (None, true, wakes_in) => Next::Wait { wakes_in },
             (None, false, Some(wakes_in)) => Next::None(Why::Resting { wakes_in }),
             (None, false, None) => Next::None(Why::Exhausted),

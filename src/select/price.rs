@@ -1,13 +1,15 @@
 //! What a request would cost at a candidate (spec §11.1): the one function by which the walk, `explain`
 //! and the first choice order the candidates of a tier.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Wants;
 use super::by::{By, Start};
 use super::fate::{Fate, fate};
+use super::quote::Quote;
 use super::wants::Placed;
+use super::{Choice, Wants};
 use crate::clock::Now;
 use crate::learnt::{
     Circumstances, Cost, Evidences, Fades, Parameters, Pin, Sticks, cost_of_one, score,
@@ -136,24 +138,51 @@ impl Price {
     }
 }
 
-/// The candidate whose account a session starts on, where `best` is the cheapest. Of the accounts that may be
-/// asked for the same offer, and cost no more than a warm account is worth, the session's hash picks one
-/// (spec §11.4). A session that the best candidate's account has answered stays there.
-pub(super) fn start<'s>(
-    best: Placed<'s>,
-    start: Option<Start>,
-    snapshot: &'s Snapshot,
-    wants: Wants<'_>,
-    known: &Knowledge,
-    now: Now,
-) -> &'s Arc<Candidate> {
-    let Some(start) = start else {
-        return best.candidate;
-    };
-    let accounts = snapshot.through_accounts(best.candidate);
-    if accounts.len() < 2 {
-        return best.candidate;
+/// The accounts of one offer, in the order in which a session would start on them (spec §11.4).
+#[derive(Debug, Default)]
+pub(super) struct Starts<'s>(Vec<(u64, &'s Arc<Candidate>)>);
+
+impl<'s> Starts<'s> {
+    /// The accounts of this candidate's offer; none if it has no other.
+    pub(super) fn new(snapshot: &'s Snapshot, candidate: &Candidate, start: &Start) -> Self {
+        let accounts = snapshot.through_accounts(candidate);
+        if accounts.len() < 2 {
+            return Self::default();
+        }
+        let scored = |candidate: &'s Arc<Candidate>| {
+            let score = score(start.session, &candidate.account, start.salt);
+            (score, candidate)
+        };
+        // Of two with the same score the last is the first.
+        let mut scored: Vec<_> = accounts.iter().rev().map(scored).collect();
+        scored.sort_by_key(|(score, _)| Reverse(*score));
+        Self(scored)
     }
+}
+
+/// The candidate whose account a session starts on, where `best` is the cheapest: of the accounts that may be
+/// asked for the same offer, and cost no more than a warm account is worth, the first in the session's order. A
+/// session that the best candidate's account has answered stays there, and does not start.
+pub(super) fn starts_on_one_of<'s>(
+    best: Placed<'s>,
+    start: Start,
+    quote: &Quote<'s>,
+    choice: Choice<'s, '_>,
+) -> &'s Arc<Candidate> {
+    let Choice {
+        snapshot,
+        wants,
+        known,
+        now,
+    } = choice;
+    let worked_out;
+    let Starts(accounts) = match quote.starts_of(best.candidate) {
+        Some(starts) => starts,
+        None => {
+            worked_out = Starts::new(snapshot, best.candidate, &start);
+            &worked_out
+        }
+    };
     let mut prices = Prices::new(snapshot, wants.by, now);
     let mut may_be_asked = |candidate| {
         let placed = Placed { candidate, ..best };
@@ -163,17 +192,10 @@ pub(super) fn start<'s>(
         });
         is_cheap && fate(candidate, snapshot, wants, known, now) == Fate::Awake
     };
-    // Scores are cheap: whether a candidate may be asked is checked only if its score would win.
-    let mut chosen: Option<(u64, &Arc<Candidate>)> = None;
-    for candidate in accounts {
-        let score = score(start.session, &candidate.account, start.salt);
-        if chosen.is_none_or(|(before, _)| score >= before)
-            && (Arc::ptr_eq(candidate, best.candidate) || may_be_asked(candidate))
-        {
-            chosen = Some((score, candidate));
-        }
-    }
-    chosen.map_or(best.candidate, |(_, candidate)| candidate)
+    let mut accounts = accounts.iter().map(|(_, candidate)| *candidate);
+    let first = accounts
+        .find(|candidate| Arc::ptr_eq(candidate, best.candidate) || may_be_asked(candidate));
+    first.unwrap_or(best.candidate)
 }
 
 /// The whole cost; 0 if the order is by rank.

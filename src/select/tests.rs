@@ -298,7 +298,7 @@ fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
 }
 
 #[test]
-fn s2_4_the_fallback_router_stands_last() {
+fn s2_4_the_fallback_router_comes_last() {
     let now = now();
     let snapshot = Snapshot::new(Parts {
         fallback: Some(model("router", i64::MAX, &[Tools])),

@@ -135,8 +135,20 @@ impl Unavailable {
     /// is counted.
     #[must_use]
     pub fn in_words(self) -> Option<String> {
+        self.counted(0)
+    }
+
+    /// The same with the accounts before the models, where they are why.
+    #[must_use]
+    pub fn accounts_first(self) -> Option<String> {
+        const OF_MODELS: usize = 7;
+        self.counted(OF_MODELS)
+    }
+
+    /// In words, from this count on; those before it come last.
+    fn counted(self, from: usize) -> Option<String> {
         #[rustfmt::skip]
-        let counts = [
+        let mut counts = [
             (self.rate_limited, "model",    ["is rate limited", "are rate limited"]),
             (self.failing,      "model",    ["is failing", "are failing"]),
             (self.gone,         "model",    ["is gone", "are gone"]),
@@ -149,6 +161,7 @@ impl Unavailable {
             (self.keys_refused, "key",      ["is refused", "are refused"]),
             (self.providers,    "provider", ["refuses requests from here", "refuse requests from here"]),
         ];
+        counts.rotate_left(from);
         let mut words = Vec::new();
         let mut before = "";
         for (count, noun, [one, many]) in counts.into_iter().filter(|(count, ..)| *count > 0) {

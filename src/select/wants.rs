@@ -166,22 +166,18 @@ impl<'a> Preference<'a> {
             let model = &candidate.offer.canonical;
             let is_other = before.replace(model).is_some_and(|before| before != model);
             place += u32::from(is_other);
-            Placed {
-                candidate,
-                tier: None,
-                place,
-            }
+            (candidate, None, place)
         });
         let places = snapshot.places(needs.had_tools);
-        named.chain(
-            all.iter()
-                .zip(places)
-                .map(|(candidate, &Place { tier, place })| Placed {
-                    candidate,
-                    tier: Some(tier),
-                    place,
-                }),
-        )
+        let all = all.iter().zip(places);
+        let all = all.map(|(candidate, &Place { tier, place })| (candidate, Some(tier), place));
+        let placed = named.chain(all).enumerate();
+        placed.map(|(at, (candidate, tier, place))| Placed {
+            candidate,
+            at,
+            tier,
+            place,
+        })
     }
 }
 
@@ -189,6 +185,8 @@ impl<'a> Preference<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed<'s> {
     pub(super) candidate: &'s Arc<Candidate>,
+    /// How many candidates come before it in the order.
+    pub(super) at: usize,
     /// `None` for those that the request names.
     pub(super) tier: Option<Tier>,
     /// How many models come before it there.

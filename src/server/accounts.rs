@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Now;
 use crate::config::{Account as Configured, Config};
-use crate::model::{AccountId, ProviderId, Subject};
+use crate::model::{AccountId, KeyMark, ProviderId, Subject};
 use crate::provider::Training;
 use crate::registry::Rests;
 
@@ -57,11 +57,11 @@ impl Accounts {
 
 impl Facts {
     fn of(account: &Configured) -> Self {
-        let keys = account.under_each_key().enumerate();
-        let keys = keys.filter_map(|(place, under)| {
+        let keys = account.under_each_key();
+        let keys = keys.filter_map(|under| {
             let key = under.key?;
             Some(KeyFacts {
-                subject: Subject::key(&account.id, place),
+                subject: Subject::key(&account.id, KeyMark::of([key.expose()])),
                 variable: under.variable.map(|found| found.name),
                 tail: key.tail(),
                 len: key.len(),

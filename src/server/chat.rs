@@ -252,8 +252,8 @@ fn stream_response(body: ReplyBody, answer_head: &AnswerHead) -> Response<ReplyB
     response
 }
 
-/// Says by what the model was chosen, where that is not the setting: an alias, or a client's own list of
-/// names, may stand between a person and the wish.
+/// Says by what the model was chosen, where that is not the setting: behind an alias, or a client's own
+/// list of names, a person may not see the wish.
 fn name_wish(headers: &mut HeaderMap, wish: Wish) {
     if wish != Wish::Auto {
         headers.insert(WISH_HEADER, HeaderValue::from_static(wish.as_str()));

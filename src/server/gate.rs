@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -32,6 +32,12 @@ const HELD: usize = 64;
 #[derive(Debug)]
 pub(super) struct Gate {
     keys: Vec<Secret>,
+    tried: Arc<Tried>,
+}
+
+/// The wrong keys that were tried: new keys forget none of them.
+#[derive(Debug)]
+struct Tried {
     /// A std lock, held to look up one address.
     guesses: Mutex<(Guesses, Seldom)>,
     held: Semaphore,
@@ -44,10 +50,21 @@ pub(super) struct Closed;
 
 impl Gate {
     pub(super) fn new(keys: Vec<Secret>) -> Self {
-        Self {
-            keys,
+        let tried = Tried {
             guesses: Mutex::default(),
             held: Semaphore::new(HELD),
+        };
+        Self {
+            keys,
+            tried: Arc::new(tried),
+        }
+    }
+
+    /// The same gate with other keys.
+    pub(super) fn with_keys(&self, keys: Vec<Secret>) -> Self {
+        Self {
+            keys,
+            tried: Arc::clone(&self.tried),
         }
     }
 
@@ -70,7 +87,7 @@ impl Gate {
         if !matches!(error, ProxyError::InvalidKey) || !self.is_guess(peer, log) {
             return Ok(());
         }
-        let _held = self.held.try_acquire().map_err(|_| Closed)?;
+        let _held = self.tried.held.try_acquire().map_err(|_| Closed)?;
         let late = pin!(sleep(HELD_FOR));
         phases.unless(Phases::is_draining, late).await;
         Ok(())
@@ -79,7 +96,8 @@ impl Gate {
     fn is_guess(&self, peer: IpAddr, log: &Log) -> bool {
         let now = Instant::now();
         let told = {
-            let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+            let guesses = self.tried.guesses.lock();
+            let mut guesses = guesses.unwrap_or_else(PoisonError::into_inner);
             let (guesses, seldom) = &mut *guesses;
             if !guesses.wrong(peer, now) {
                 return false;

@@ -11,6 +11,7 @@ mod body;
 mod chat;
 mod committed;
 mod connection;
+mod current;
 mod dialect;
 mod door;
 mod ending;
@@ -42,6 +43,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ve
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 
+use current::Reloads;
+pub use current::{Current, Told};
 pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::{Refusal, Walker};
@@ -49,6 +52,7 @@ use crate::condition::Names;
 use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField};
 use crate::list::Refresher;
 use crate::registry::Registry;
+use crate::state::Noted;
 use crate::surface::{Surface, messages};
 use crate::telemetry::{Log, Metrics, Traffic};
 use crate::upstream::HOP;
@@ -71,7 +75,8 @@ const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-free-llm-proxy-at
 const ANTHROPIC_ID_HEADER: HeaderName = HeaderName::from_static("request-id");
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Everything a request may need; shared by all connections.
+/// Everything a request may need, under the settings that it began with. What outlives these, the next one shares
+/// (spec §12.2).
 pub struct App {
     registry: Arc<Registry>,
     walker: Arc<Walker>,
@@ -82,6 +87,8 @@ pub struct App {
     gate: Gate,
     /// What people may know of the accounts.
     accounts: Accounts,
+    /// What outlives the process.
+    kept: Arc<Noted>,
     /// What the outside services are called in texts for people.
     names: Names,
     limits: Limits,
@@ -93,7 +100,8 @@ pub struct App {
     metrics_auth: bool,
     metrics_elsewhere: bool,
     drain_timeout: Duration,
-    open: Open,
+    open: Arc<Open>,
+    reloads: Reloads,
 }
 
 impl App {
@@ -101,6 +109,7 @@ impl App {
     #[must_use]
     pub fn new(
         config: &Config,
+        kept: Arc<Noted>,
         registry: Arc<Registry>,
         walker: Arc<Walker>,
         refresher: Refresher,
@@ -117,6 +126,7 @@ impl App {
             traffic,
             gate: Gate::new(config.proxy_keys.clone()),
             accounts: Accounts::of(config),
+            kept,
             names: Names::of_all(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
@@ -127,14 +137,32 @@ impl App {
             metrics_auth: config.metrics_auth,
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
-            open: Open::new(config.limits.max_connections),
+            open: Arc::new(Open::new(config.limits.max_connections)),
+            reloads: Reloads::default(),
         }
     }
 
-    /// What is known about the models.
-    #[must_use]
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// The same proxy under other settings.
+    fn under(&self, config: &Config, walker: Arc<Walker>) -> Self {
+        let new = Self::new(
+            config,
+            Arc::clone(&self.kept),
+            Arc::clone(&self.registry),
+            walker,
+            self.refresher.clone(),
+            self.log.clone(),
+            Arc::clone(&self.metrics),
+            Arc::clone(&self.traffic),
+        );
+        self.open.allow(config.limits.max_connections);
+        Self {
+            gate: self.gate.with_keys(config.proxy_keys.clone()),
+            open: Arc::clone(&self.open),
+            reloads: self.reloads.clone(),
+            // The listeners stay what they are.
+            metrics_elsewhere: self.metrics_elsewhere,
+            ..new
+        }
     }
 
     /// The error for a walk that brought no answer.

@@ -5,7 +5,7 @@
 //! once, so that requests share no state.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Face;
@@ -19,7 +19,7 @@ const MAX_METRICS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Open {
     /// `MAX_CONNECTIONS`.
-    max: usize,
+    max: AtomicUsize,
     begun: AtomicBool,
     /// A std lock, held for an insert, or for one walk over the list.
     list: Mutex<List>,
@@ -48,10 +48,15 @@ impl List {
 impl Open {
     pub(super) fn new(max: usize) -> Self {
         Self {
-            max,
+            max: AtomicUsize::new(max),
             begun: AtomicBool::new(false),
             list: Mutex::default(),
         }
+    }
+
+    /// There may be this many from now on; those that are open stay.
+    pub(super) fn allow(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     /// Whether the proxy is stopping.
@@ -80,7 +85,7 @@ impl Open {
     /// too many and none is idle.
     pub(super) fn admit(&self, face: Face, phases: &Phases) -> Option<u64> {
         let max = match face {
-            Face::Main => self.max,
+            Face::Main => self.max.load(Ordering::Relaxed),
             Face::Metrics => MAX_METRICS,
         };
         let mut list = self.lock();

@@ -17,11 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::App;
 use super::connection::{Guarded, LINGER, in_bytes};
 use super::error::ProxyError;
 use super::phases::Phases;
 use super::seldom::Seldom;
+use super::{App, Current};
 use crate::config::LogLevel;
 
 /// Which routes a listener offers.
@@ -51,7 +51,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// with an error. Returns whether all of them finished.
 pub async fn serve(
     listener: TcpListener,
-    app: Arc<App>,
+    app: Arc<Current>,
     face: Face,
     stop: impl Future<Output = ()>,
 ) -> bool {
@@ -67,22 +67,25 @@ pub async fn serve(
                     // A small answer must not wait for the next one.
                     drop(socket.set_nodelay(true));
                     let phases = Phases::new();
-                    if let Some(number) = app.open.admit(face, &phases) {
+                    let now = app.load();
+                    if let Some(number) = now.open.admit(face, &phases) {
                         let listed = Listed { app: Arc::clone(&app), face, number };
                         connections.spawn(run(socket, phases, listed, peer.ip()));
-                    } else if let Some(permit) = door.refuse(&app) {
-                        connections.spawn(tell(socket, Arc::clone(&app), permit));
+                    } else if let Some(permit) = door.refuse(&now) {
+                        connections.spawn(tell(socket, now, permit));
                     }
                 }
                 Err(error) => {
-                    app.log.emit(LogLevel::Warning, "accept_failed", &json!({"error": error.to_string()}));
-                    app.open.make_room();
+                    let now = app.load();
+                    now.log.emit(LogLevel::Warning, "accept_failed", &json!({"error": error.to_string()}));
+                    now.open.make_room();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
         }
     }
     drop(listener);
+    let app = app.load();
     app.open.drain();
     let drained = all_end_within(app.drain_timeout, &mut connections).await;
     if !drained {
@@ -141,12 +144,12 @@ async fn tell(mut socket: TcpStream, app: Arc<App>, _permit: OwnedSemaphorePermi
 }
 
 /// Serves one connection to its end, regardless of how many there are.
-pub async fn serve_connection<S>(socket: S, app: Arc<App>, face: Face, peer: IpAddr)
+pub async fn serve_connection<S>(socket: S, app: Arc<Current>, face: Face, peer: IpAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let phases = Phases::new();
-    let number = app.open.enter(face, &phases);
+    let number = app.load().open.enter(face, &phases);
     run(socket, phases, Listed { app, face, number }, peer).await;
 }
 
@@ -155,11 +158,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (app, face) = (&listed.app, listed.face);
-    let socket = Guarded::new(socket, phases.clone(), &app.limits, &app.cors);
+    let socket = {
+        let now = app.load();
+        Guarded::new(socket, phases.clone(), &now.limits, &now.cors)
+    };
     let service = service_fn(|request| {
         // At once, not when the future is first polled: hyper reads on in between.
         let busy = phases.busy();
-        Arc::clone(app).answer(face, peer, request, phases.clone(), busy)
+        // A request keeps the settings that it began with (spec §12.2).
+        app.load().answer(face, peer, request, phases.clone(), busy)
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -174,13 +181,13 @@ where
 
 /// A connection's place on the list.
 struct Listed {
-    app: Arc<App>,
+    app: Arc<Current>,
     face: Face,
     number: u64,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.app.open.leave(self.face, self.number);
+        self.app.load().open.leave(self.face, self.number);
     }
 }

@@ -41,8 +41,6 @@ pub(super) struct ListState {
     pub(super) models: Vec<ModelState>,
     /// The model that would be asked first by a request without special needs.
     first_choice: Option<ModelId>,
-    /// How many of the listed models could be asked now.
-    available: usize,
     /// Whether any model could be asked, and why not.
     numbers: Listed,
 }
@@ -63,6 +61,8 @@ pub(super) struct ModelState {
 /// An offer through one account.
 pub(super) struct ThroughState {
     pub(super) account: Arc<AccountId>,
+    /// A request without special needs could be sent there now, or would wait for what is under way.
+    pub(super) is_available: bool,
     pub(super) standing: Standing,
     pub(super) rest: Option<RestState>,
 }
@@ -220,16 +220,15 @@ impl ListState {
     fn of(snapshot: Arc<Snapshot>, by: By<'_>, known: &Knowledge, now: Now) -> Self {
         let same = |a: &Arc<Candidate>, b: &Arc<Candidate>| Arc::ptr_eq(&a.offer, &b.offer);
         let offers = snapshot.candidates().chunk_by(same);
+        let unavailable = unavailable(&snapshot, known, now);
         let models = offers
-            .filter_map(|own| ModelState::of(own, known, now))
+            .filter_map(|own| ModelState::of(own, &unavailable, known, now))
             .collect();
         let (first_choice, numbers) = chosen(&snapshot, by, known, now);
-        let available = available(&snapshot, known, now);
         Self {
             snapshot,
             models,
             first_choice,
-            available,
             numbers,
         }
     }
@@ -239,9 +238,10 @@ impl ListState {
         self.snapshot.offers().len()
     }
 
-    /// How many of them could be asked now.
+    /// How many of them could be asked now, through any account.
     pub(super) fn available(&self) -> usize {
-        self.available
+        let listed = self.models.iter().filter(|model| !model.fallback);
+        listed.filter(|model| model.is_available()).count()
     }
 
     /// How many of them rest themselves, whatever their accounts do.
@@ -268,9 +268,9 @@ fn wants_nothing(by: By<'_>) -> Wants<'_> {
     }
 }
 
-/// How many listed models a request without special needs could be answered by now, through any account. One
-/// that is being probed, or busy, is among them: the request waits for that.
-fn available(snapshot: &Snapshot, known: &Knowledge, now: Now) -> usize {
+/// The candidates, by index, that could not answer a request without special needs now. One that is being
+/// probed, or busy, is not among them: the request waits for that.
+fn unavailable(snapshot: &Snapshot, known: &Knowledge, now: Now) -> HashSet<usize> {
     // Who is left out is so in any order.
     let left_out = left_out(snapshot, wants_nothing(By::Rank), known, now);
     let rests = |subject: &Subject| known.rest_of(subject, now).is_some();
@@ -286,12 +286,7 @@ fn available(snapshot: &Snapshot, known: &Knowledge, now: Now) -> usize {
         | LeftOut::OverLimit(_) => true,
     };
     let out = left_out.iter().filter(|(_, why)| is_out(why));
-    let out: HashSet<usize> = out.map(|(candidate, _)| candidate.index).collect();
-    let listed = snapshot.candidates().iter().filter(|c| c.is_listed);
-    let mut models: Vec<_> = listed.filter(|c| !out.contains(&c.index)).collect();
-    // The candidates of an offer stand next to each other.
-    models.dedup_by(|a, b| Arc::ptr_eq(&a.offer, &b.offer));
-    models.len()
+    out.map(|(candidate, _)| candidate.index).collect()
 }
 
 /// The model that would be asked first by a request without special needs, or why there is none.
@@ -329,11 +324,16 @@ fn chosen(
 
 impl ModelState {
     /// An offer, through all its accounts: it rests only if it rests through each of them.
-    fn of(own: &[Arc<Candidate>], known: &Rests, now: Now) -> Option<Self> {
+    fn of(
+        own: &[Arc<Candidate>],
+        unavailable: &HashSet<usize>,
+        known: &Rests,
+        now: Now,
+    ) -> Option<Self> {
         let first = own.first()?;
         let through: Vec<_> = own
             .iter()
-            .map(|c| ThroughState::of(c, known, now))
+            .map(|c| ThroughState::of(c, !unavailable.contains(&c.index), known, now))
             .collect();
         let best = through.iter().min_by_key(|through| through.order(now))?;
         Some(Self {
@@ -346,11 +346,16 @@ impl ModelState {
             through,
         })
     }
+
+    /// A request without special needs could be sent to it, through some account.
+    pub(super) fn is_available(&self) -> bool {
+        self.through.iter().any(|through| through.is_available)
+    }
 }
 
 impl ThroughState {
     /// The rest of the candidate or, if that is longer, of its model.
-    fn of(candidate: &Candidate, known: &Rests, now: Now) -> Self {
+    fn of(candidate: &Candidate, is_available: bool, known: &Rests, now: Now) -> Self {
         let [model, own] = [candidate.model(), candidate.itself()];
         let order = |subject| order(known.standing(subject, now), now);
         // The model takes precedence if both are equal.
@@ -362,6 +367,7 @@ impl ThroughState {
         let rest = known.rest_of(whose, now);
         Self {
             account: Arc::clone(&candidate.account),
+            is_available,
             standing: known.standing(whose, now),
             rest: rest.map(|view| RestState::of(view, now)),
         }

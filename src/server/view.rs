@@ -173,7 +173,7 @@ fn account_limited(
 /// Why none of several accounts can be asked, and when the first one returns.
 fn accounts_limited(why: Unavailable, retry_after: u64, available_at: SystemTime) -> String {
     let why = why
-        .in_words()
+        .accounts_first()
         .map_or(String::new(), |why| format!(": {why}"));
     format!(
         "No account has quota left for this request{why}. The first returns {}.",

@@ -292,21 +292,6 @@ pub fn sentence(error: Raw<'_>) -> Option<String> {
     error.get("message").and_then(text).or_else(|| text(error))
 }
 
-/// Whether an upstream's message says that the prompt is too long: agents then shorten it, if they
-/// are told so in words they recognise.
-fn is_too_long(message: &str) -> bool {
-    const WORDS: [&str; 6] = [
-        "context length",
-        "context window",
-        "context limit",
-        "context_length",
-        "prompt is too long",
-        "too many tokens",
-    ];
-    let message = message.to_lowercase();
-    WORDS.iter().any(|words| message.contains(words))
-}
-
 #[cfg(test)]
 mod agents;
 #[cfg(test)]

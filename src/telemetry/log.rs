@@ -4,6 +4,7 @@
 //! do not fit into the queue are counted and reported.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -16,7 +17,8 @@ use crate::config::LogLevel;
 /// Where log lines go. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
-    level: LogLevel,
+    /// All clones share it: `LOG_LEVEL` may change while the proxy runs.
+    level: Arc<AtomicU8>,
     sink: Sink,
 }
 
@@ -77,8 +79,11 @@ impl Log {
             // A log reader that goes away must not take the proxy down.
             drop(out.write_all(lines).and_then(|()| out.flush()));
         });
-        let sink = Sink::Thread(queue);
-        (Self { level, sink }, writer)
+        let log = Self {
+            level: Arc::new(AtomicU8::new(level as u8)),
+            sink: Sink::Thread(queue),
+        };
+        (log, writer)
     }
 
     /// A log that is kept in memory, for tests.
@@ -87,7 +92,7 @@ impl Log {
         let lines = Lines::default();
         (
             Self {
-                level,
+                level: Arc::new(AtomicU8::new(level as u8)),
                 sink: Sink::Memory(lines.clone()),
             },
             lines,
@@ -97,7 +102,12 @@ impl Log {
     /// Whether lines of this level are written.
     #[must_use]
     pub fn wants(&self, level: LogLevel) -> bool {
-        level >= self.level
+        level as u8 >= self.level.load(Ordering::Relaxed)
+    }
+
+    /// Writes lines from this level up from now on, through every clone.
+    pub fn set_level(&self, level: LogLevel) {
+        self.level.store(level as u8, Ordering::Relaxed);
     }
 
     /// Writes one line. Never waits.

@@ -44,6 +44,7 @@ pub struct Metrics {
     refused: IntCounter,
     first_token_limit_hits: IntCounter,
     trace_lines_dropped: IntCounter,
+    state_not_written: IntCounter,
 }
 
 /// What the gauges show, read when `/metrics` is requested.
@@ -163,6 +164,10 @@ impl Metrics {
             "freellm_trace_lines_dropped_total",
             "Trace lines that could not be written in time, or at all.",
         )?;
+        let state_not_written = IntCounter::new(
+            "freellm_state_write_failures_total",
+            "Times that what is to outlive the process could not be written.",
+        )?;
         let build = IntGaugeVec::new(
             Opts::new(
                 "freellm_build_info",
@@ -171,7 +176,7 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 14] = [
+        let all: [Box<dyn Collector>; 15] = [
             Box::new(requests.clone()),
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
@@ -185,6 +190,7 @@ impl Metrics {
             Box::new(refused.clone()),
             Box::new(first_token_limit_hits.clone()),
             Box::new(trace_lines_dropped.clone()),
+            Box::new(state_not_written.clone()),
             Box::new(build),
         ];
         for collector in all {
@@ -206,6 +212,7 @@ impl Metrics {
             refused,
             first_token_limit_hits,
             trace_lines_dropped,
+            state_not_written,
         })
     }
 
@@ -248,6 +255,11 @@ impl Metrics {
     /// Lines of the trace were lost.
     pub fn trace_lines_dropped(&self, count: u64) {
         self.trace_lines_dropped.inc_by(count);
+    }
+
+    /// What is to outlive the process could not be written.
+    pub fn state_not_written(&self) {
+        self.state_not_written.inc();
     }
 
     /// No connection to the upstream could be made.

@@ -105,6 +105,10 @@ function aside(until) {
   if (last) parts.push(t('banner.last', { span: span((now() - Date.parse(last.at)) / 1000) }));
   const resting = state.models.filter((model) => model.state === 'resting' && !model.fallback).length;
   if (resting && state.condition.code !== 'all_rest') parts.push(t('banner.resting', { n: resting }));
+  if (state.state?.problem) parts.push(t('banner.unkept', { path: state.state.path, problem: state.state.problem }));
+  const { refused = [], needs_restart: waits = [] } = state.settings ?? {};
+  if (refused.length) parts.push(t('banner.refused', { why: refused.join('; ') }));
+  if (waits.length) parts.push(t('banner.needs_restart', { names: waits.join(', ') }));
   if (connection === 'polling') parts.push(t('banner.polling'));
   if (restarted && Date.now() - restarted < 60_000) parts.push(t('banner.restarted'));
   return parts.join(' · ');

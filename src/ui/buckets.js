@@ -36,7 +36,9 @@ export function bars(buckets) {
 }
 
 function bar(bucket, ticks) {
-  const { used, limit, model, source, of, resets_at: resetsAt } = bucket;
+  const { limit, model, source, of, resets_at: resetsAt } = bucket;
+  // A count may pass its limit: what was under way is counted, too.
+  const used = Math.min(bucket.used, limit);
   const name = nameOf(bucket);
   const part = share(bucket);
   const tone = part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : '';
@@ -56,7 +58,7 @@ function bar(bucket, ticks) {
       el('span', { class: 'what' }, name, model != null && [' ', el('code', {}, model)]),
       el('span', { class: 'figure', title: `${count(used)} / ${count(limit)}` }, `${short(used)} / ${short(limit)}`)),
     el('div', { class: 'bar', role: 'meter', 'aria-label': [name, model].filter(Boolean).join(' '), 'aria-valuemin': '0',
-      'aria-valuemax': String(limit), 'aria-valuenow': String(Math.min(used, limit)),
+      'aria-valuemax': String(limit), 'aria-valuenow': String(used),
       'aria-valuetext': t('bucket.used', { n: count(used), of: count(limit) }) }, fill),
     el('small', { title: tOr(`known.${source}.why`, '') }, hint, resetsAt && [' · ', back]));
 }

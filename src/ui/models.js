@@ -78,9 +78,16 @@ const chip = (name, lacking) => el('i', { class: lacking ? 'chip lacking' : 'chi
 const toneOf = (share) => (share == null ? '' : share >= 0.9 ? 'good' : share >= 0.6 ? 'warn' : 'bad');
 
 function stateOf(model, left) {
+  if (model.state === 'awake' && model.available === false) {
+    return [
+      el('span', { class: 'mark', 'data-tone': 'warn' }, t('state.waits')),
+      el('small', {}, t('model.waits', { accounts: accountsOf(model.candidates) })),
+    ];
+  }
   if (model.state === 'awake') return el('span', { class: 'mark', 'data-tone': 'good' }, t('state.awake'));
   if (model.state === 'probing') return el('span', { class: 'mark', 'data-tone': 'warn' }, t('state.probing'));
-  const clear = () => act(() => post('admin/clear', { model: model.id }), t('model.cleared', { model: model.id }));
+  const clear = () => act(() => post('admin/clear', { model: model.id }), ({ model: { available, candidates } }) => (
+    available !== false ? t('model.cleared', { model: model.id }) : t('model.still_waits', { model: model.id, accounts: accountsOf(candidates) })));
   return [
     el('span', { class: 'mark', 'data-tone': 'bad' }, t(model.until_next_list ? 'state.gone' : 'state.resting'), ' ', left),
     el('small', {}, why(model)),
@@ -88,6 +95,8 @@ function stateOf(model, left) {
       t('model.clear')),
   ];
 }
+
+const accountsOf = (candidates) => candidates.map(({ account }) => account).join(', ');
 
 /** The accounts through which an awake model is not available. */
 function apart(model) {

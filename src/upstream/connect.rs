@@ -64,6 +64,12 @@ impl Connector {
         }
     }
 
+    /// The same, with another limit.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// The same, for tests: `names` has the addresses of every name.
     #[must_use]
     pub fn with_names(

@@ -39,6 +39,12 @@ pub const AGENT: &str = concat!("free-llm-proxy/", env!("CARGO_PKG_VERSION"));
 /// Marks a request to an address that may be a proxy like this one (spec §10.1).
 pub const HOP: HeaderName = HeaderName::from_static("x-free-llm-proxy-hop");
 
+/// The header of that name.
+#[must_use]
+pub fn mark() -> (HeaderName, HeaderValue) {
+    (HOP, HeaderValue::from_static("1"))
+}
+
 /// Where an account is asked, and what every request to it carries. Plain data.
 #[derive(Clone, Debug)]
 pub struct Hop {
@@ -57,6 +63,8 @@ pub struct Upstream {
     origin: Origin,
     base: String,
     auth: Option<(HeaderName, HeaderValue)>,
+    /// Every request that goes this way is marked as a hop.
+    marked: bool,
     chat: Route,
     completions: Route,
 }
@@ -70,15 +78,6 @@ struct Route {
     path: Uri,
     /// Our own: no header of the client's is passed on (spec §3.1).
     headers: HeaderMap,
-}
-
-impl Hop {
-    /// Marks what goes this way: the address may be a proxy like this one, or this one itself.
-    #[must_use]
-    pub fn marked(mut self) -> Self {
-        self.headers.insert(HOP, HeaderValue::from_static("1"));
-        self
-    }
 }
 
 impl Route {
@@ -124,6 +123,7 @@ impl Upstream {
     pub fn new(hop: Hop, client: &HttpClient) -> Result<Self, InvalidUpstream> {
         let base = hop.base.to_string().trim_end_matches('/').to_owned();
         let mut headers = hop.headers;
+        let marked = headers.contains_key(HOP);
         headers.extend(hop.auth.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -135,9 +135,16 @@ impl Upstream {
             origin: client.origin(&chat.absolute),
             base,
             auth: hop.auth,
+            marked,
             chat,
             completions,
         })
+    }
+
+    /// The address to which paths are appended.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// Sends one request for a completion, and says when it goes out; the head of the answer may take `limit` from the moment
@@ -192,89 +199,52 @@ impl Upstream {
         auth: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let address = format!("{}/{name}", self.base);
-        ask(&address, auth.cloned(), None, |_| self.origin.clone()).await
+        let mark = self.marked.then(mark);
+        let headers = auth.cloned().into_iter().chain(mark).collect();
+        ask(&address, headers, None, |_| self.origin.clone()).await
     }
 }
 
-/// `Bearer <key>`, marked so that it is never printed.
+/// The header with which a key is presented, if it is presented at all; marked so that it is never
+/// printed.
 ///
 /// # Errors
 /// When the key has a character that is not allowed in a header.
-pub fn bearer(key: &Secret) -> Result<HeaderValue, http::Error> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))?;
+pub fn shown(auth: &Auth, key: &Secret) -> Result<Option<(HeaderName, HeaderValue)>, http::Error> {
+    let (name, text) = match auth {
+        Auth::None => return Ok(None),
+        Auth::Bearer => (AUTHORIZATION, format!("Bearer {}", key.expose())),
+        Auth::Header(name) => (HeaderName::try_from(name)?, key.expose().to_owned()),
+    };
+    let mut value = HeaderValue::try_from(text)?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok(Some((name, value)))
 }
 
 impl HttpClient {
-    /// A GET with our own user agent and nothing of anyone's, unless a key is given.
-    ///
-    /// # Errors
-    /// When the address does not make a valid request, or no answer's head arrives.
-    pub async fn get(
-        &self,
-        address: &str,
-        key: Option<&Secret>,
-    ) -> Result<Response<AnswerBody>, SendError> {
-        self.ask(address, shown_as_bearer(key)?, None).await
-    }
-
-    /// A GET, or a POST if there is JSON to send, with our own user agent and one header of the
-    /// caller's: how an account presents its key.
+    /// A GET, or a POST if there is JSON to send, with our own user agent and the caller's headers:
+    /// how an account presents its key, the mark of a hop.
     ///
     /// # Errors
     /// When the address does not make a valid request, or no answer's head arrives.
     pub async fn ask(
         &self,
         address: &str,
-        shown: Option<(HeaderName, HeaderValue)>,
+        headers: HeaderMap,
         json: Option<Bytes>,
     ) -> Result<Response<AnswerBody>, SendError> {
-        ask(address, shown, json, |absolute| self.origin(absolute)).await
+        ask(address, headers, json, |absolute| self.origin(absolute)).await
     }
-
-    /// A GET with a key, presented as its provider requires.
-    ///
-    /// # Errors
-    /// As [`HttpClient::get`].
-    pub async fn get_as(
-        &self,
-        address: &str,
-        auth: &Auth,
-        key: &Secret,
-    ) -> Result<Response<AnswerBody>, SendError> {
-        let header = match auth {
-            Auth::None => None,
-            Auth::Bearer => Some((AUTHORIZATION, bearer(key).map_err(unfit)?)),
-            Auth::Header(name) => Some(named(name, key).map_err(unfit)?),
-        };
-        self.ask(address, header, None).await
-    }
-}
-
-/// A key in a header of this name, marked so that it is never printed.
-fn named(name: &str, key: &Secret) -> Result<(HeaderName, HeaderValue), http::Error> {
-    let name = HeaderName::try_from(name)?;
-    let mut value = HeaderValue::try_from(key.expose())?;
-    value.set_sensitive(true);
-    Ok((name, value))
 }
 
 fn unfit(error: http::Error) -> ConnectError {
     ConnectError::new(Unreachable::Other, &error)
 }
 
-fn shown_as_bearer(
-    key: Option<&Secret>,
-) -> Result<Option<(HeaderName, HeaderValue)>, ConnectError> {
-    let shown = key.map(|key| Ok((AUTHORIZATION, bearer(key)?)));
-    shown.transpose().map_err(unfit)
-}
-
 /// The caller limits the total time.
 async fn ask(
     address: &str,
-    shown: Option<(HeaderName, HeaderValue)>,
+    beside: HeaderMap,
     json: Option<Bytes>,
     origin: impl FnOnce(&Uri) -> Origin,
 ) -> Result<Response<AnswerBody>, SendError> {
@@ -285,7 +255,7 @@ async fn ask(
     if json.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    headers.extend(shown);
+    headers.extend(beside);
     let method = json.as_ref().map_or(Method::GET, |_| Method::POST);
     let body = json.map(UpstreamBody::from).unwrap_or_default();
     let route = Route::new(address, headers).map_err(unfit)?;

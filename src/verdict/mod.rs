@@ -5,6 +5,7 @@ mod because;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use because::{Because, OutOf};
+use serde::{Deserialize, Serialize};
 
 use crate::answer::{AnswerHead, PassedAnswer};
 use crate::ledger::Stated;
@@ -13,7 +14,8 @@ use crate::redact::Redacted;
 use crate::request::{FieldName, Routing};
 
 /// How an attempt ended, as log lines and metrics spell it (spec §7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The model answered.
     Success,
@@ -73,7 +75,8 @@ pub enum Scope {
 }
 
 /// Why a whole account gets no answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccountLimit {
     /// The free requests of the minute are used up.
     Minute,
@@ -235,7 +238,7 @@ impl Failure {
     }
 }
 
-/// What is told where nobody offers legacy completions.
+/// The answer where no provider has legacy completions.
 #[must_use]
 pub fn no_legacy_endpoint() -> PassedAnswer {
     const BODY: &[u8] = br#"{"error":{"message":"The upstream does not offer legacy completions. Use /v1/chat/completions.","type":"invalid_request_error","param":null,"code":"not_available"}}"#;
@@ -248,7 +251,8 @@ pub fn no_legacy_endpoint() -> PassedAnswer {
 }
 
 /// What exactly went wrong with an attempt. A term for the log; the client never sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The status says it all.
     Status,

@@ -27,6 +27,8 @@ pub struct Program {
     command: Command,
     /// Its working directory.
     pub dir: Arc<TempDir>,
+    /// The person's end of its terminal, if it has one.
+    terminal: Option<std::fs::File>,
 }
 
 /// The result of a program.
@@ -57,6 +59,7 @@ impl Program {
         Self {
             command,
             dir: Arc::clone(dir),
+            terminal: None,
         }
     }
 
@@ -77,11 +80,36 @@ impl Program {
     }
 
     /// Started so that it ignores a terminal that closes, as `nohup` does.
-    pub fn ignoring_hangups(mut self) -> Self {
+    pub fn ignoring_hangups(self) -> Self {
+        self.ignoring("HUP")
+    }
+
+    /// Started so that it ignores this signal.
+    pub fn ignoring(self, signal: &str) -> Self {
+        let run = format!("trap '' {signal}; exec \"$0\" \"$@\"");
+        self.through("/bin/sh", &["-c", &run])
+    }
+
+    /// Without a controlling terminal.
+    pub fn without_terminal(self) -> Self {
+        self.through("setsid", &[])
+    }
+
+    /// At a terminal of its own.
+    pub fn at_a_terminal(self) -> Self {
+        let (person, own) = terminal();
+        let mut program = self.through("setsid", &["--ctty"]);
+        program.command.stdin(own);
+        program.terminal = Some(person);
+        program
+    }
+
+    /// Started by another program, in whose place it then runs.
+    fn through(mut self, other: &str, arguments: &[&str]) -> Self {
         let program = self.command.as_std();
-        let mut shell = Command::new("/bin/sh");
+        let mut shell = Command::new(other);
         shell
-            .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+            .args(arguments)
             .arg(program.get_program())
             .args(program.get_args())
             .env_clear()
@@ -160,6 +188,7 @@ impl Program {
             stderr,
             tasks,
             _dir: self.dir,
+            _terminal: self.terminal,
         }
     }
 
@@ -188,6 +217,7 @@ pub struct Serving {
     pub stderr: Said,
     tasks: JoinSet<()>,
     _dir: Arc<TempDir>,
+    _terminal: Option<std::fs::File>,
 }
 
 impl Serving {
@@ -281,6 +311,19 @@ impl Serving {
             maximum: Some(limit),
         };
         prlimit(id, resource, limit).unwrap();
+    }
+
+    /// Limits the files that it writes to this many bytes from now on.
+    pub fn allow_bytes(&self, limit: u64) {
+        let id = self
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let limit = Rlimit {
+            current: Some(limit),
+            maximum: None,
+        };
+        prlimit(id, Resource::Fsize, limit).unwrap();
     }
 
     /// Whether it still runs.

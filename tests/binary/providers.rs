@@ -70,7 +70,9 @@ fn home(base: &str) -> TempDir {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join(".config/free-llm-proxy");
     std::fs::create_dir_all(&folder).unwrap();
-    let text = format!("[providers.groq]\nbase_url = \"{base}\"\n");
+    let text = format!(
+        "[providers.groq]\nbase_url = \"{base}\"\n[providers.nvidia]\nbase_url = \"{base}\"\n"
+    );
     std::fs::write(folder.join("config.toml"), text).unwrap();
     home
 }
@@ -198,22 +200,62 @@ async fn s10_1_a_key_is_asked_for_tested_and_written_down() {
     );
 }
 
+/// What it says of a key that could not be tested, and of one that looks odd besides.
+const UNTESTED: &str = "could not be tested: Groq cannot be reached (";
+const ODD: &str = "It does not look like one of theirs, which begin with gsk_.";
+
 #[tokio::test]
-async fn s10_1_an_unreachable_provider_is_not_the_keys_fault() {
+async fn s10_1_without_a_terminal_a_key_that_could_not_be_tested_is_written_and_it_is_said() {
     let home = home("http://127.0.0.1:9/openai/v1");
-    let program = at(home.path(), "key add groq");
-    let path = program.dir.path().join(".env");
-    let dir = Arc::clone(&program.dir);
-    let ran = program.typed(KEY).await;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        ran.stdout
-            .contains("and no fault of the key: Groq cannot be reached"),
-        "{ran:?}"
-    );
-    let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.contains(KEY) && text.contains("PROXY_API_KEY=sk-proxy-"));
-    drop(dir);
+    for (key, is_odd) in [(KEY, false), ("odd-hush-hush-0123456789", true)] {
+        let program = at(home.path(), "key add groq");
+        let dir = Arc::clone(&program.dir);
+        let ran = program.typed(key).await;
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        assert!(ran.stdout.contains(UNTESTED), "{ran:?}");
+        assert_eq!(ran.stdout.contains(ODD), is_odd, "{ran:?}");
+        hushed(&ran);
+        let text = std::fs::read_to_string(dir.path().join(".env")).unwrap();
+        assert!(text.contains(key) && text.contains("PROXY_API_KEY=sk-proxy-"));
+    }
+}
+
+#[tokio::test]
+async fn s10_1_at_a_terminal_a_person_decides_about_a_key_that_could_not_be_tested() {
+    let groq = Groq::taking(KEY).await;
+    let (home, away) = (groq.home(), home("http://127.0.0.1:9/openai/v1"));
+    const QUESTION: &str = "Write it all the same? [y/N]";
+    const OTHER: &str = "odd-hush-hush-0123456789";
+    #[rustfmt::skip]
+    let rows = [
+        // provider           key                             answer          exit  written
+        (&away, "groq",       KEY,                            Some("y\n"),   0,    true),
+        (&away, "groq",       KEY,                            Some("\n"),    1,    false),
+        (&away, "groq",       OTHER,                          Some("no\n"),  1,    false),
+        (&away, "groq",       OTHER,                          Some("YES\n"), 0,    true),
+        (&home, "groq",       KEY,                            None,           0,    true),
+        // Only a chat request would tell, so only its shape is known.
+        (&home, "nvidia",     OTHER,                          Some("n\n"),   1,    false),
+        (&home, "nvidia",     "nvapi-hush-hush-0123456789",   None,           0,    true),
+    ];
+    for (home, provider, key, answer, code, written) in rows {
+        let program =
+            at(home.path(), &format!("key add {provider}")).file(".env", "PROXY_API_KEY=x\n");
+        let dir = Arc::clone(&program.dir);
+        let mut answers = vec![("Key of ", format!("{key}\n"))];
+        answers.extend(answer.map(|answer| (QUESTION, answer.to_owned())));
+        let (ended, said) = at_terminal(program, answers).await;
+        assert_eq!(ended, Some(code), "{provider} {answer:?}: {said}");
+        assert_eq!(said.contains(QUESTION), answer.is_some(), "{said}");
+        assert_eq!(
+            said.contains("It does not look like"),
+            key == OTHER,
+            "{said}"
+        );
+        assert!(!said.contains("hush"), "{said}");
+        let text = std::fs::read_to_string(dir.path().join(".env")).unwrap();
+        assert_eq!(text.contains(key), written, "{provider} {answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -227,7 +269,7 @@ async fn s10_1_a_typed_key_is_sent_to_no_address_from_a_folder() {
         .await;
     assert!(
         ran.stdout
-            .contains("UPSTREAM_BASE_URL is set by .env in this folder"),
+            .contains("UPSTREAM_BASE_URL is set by the .env in this folder"),
         "{ran:?}"
     );
     hushed(&ran);
@@ -333,7 +375,10 @@ async fn s10_1_a_key_that_is_typed_at_a_terminal_is_not_shown() {
 async fn s10_1_init_asks_which_keys_there_are() {
     let cloudflare = "cf-hush-hush-0123456789".to_owned();
     let answers = vec![
-        ("> ", "groq, nobody cloudflare gemini\n".to_owned()),
+        ("> ", "groq, nobody cloudfare\n".to_owned()),
+        // Told at once, not after all the keys.
+        ("did you mean cloudflare?", String::new()),
+        ("> ", "cloudflare gemini\n".to_owned()),
         ("Key of Groq", format!("{KEY}\n")),
         ("Key of Cloudflare", format!("{cloudflare}\n")),
         ("CLOUDFLARE_ACCOUNT_ID", "0123abcd\n".to_owned()),
@@ -365,7 +410,44 @@ async fn s10_1_init_asks_which_keys_there_are() {
     // Without a terminal no questions are asked.
     let ran = Program::new("init").run().await;
     assert_eq!(ran.code, Some(0));
-    assert!(!ran.stdout.contains("have you a key"), "{ran:?}");
+    assert!(!ran.stdout.contains("have a key for"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn s10_1_init_takes_a_key_that_is_pasted_where_a_name_belongs() {
+    let answers = vec![
+        ("> ", format!("{KEY} sk-anybodys-0123456789\n")),
+        ("That is a key of Groq: taken.", String::new()),
+        ("it does not tell whose", String::new()),
+        ("> ", "\n".to_owned()),
+    ];
+    let program = Program::new("init");
+    let dir = Arc::clone(&program.dir);
+    let (code, said) = at_terminal(program, answers).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("It has GROQ_API_KEY from what you typed."),
+        "{said}"
+    );
+    assert!(
+        !said.contains("Key of"),
+        "it is not asked for again: {said}"
+    );
+    assert!(said.contains("/v1 with the PROXY_API_KEY") && !said.contains("/api/v1"));
+    let text = std::fs::read_to_string(dir.path().join(".env")).unwrap();
+    let line = format!("GROQ_API_KEY={KEY}");
+    assert!(text.lines().any(|found| found == line), "{text}");
+    assert!(!text.contains("anybodys"), "{text}");
+    // What is not written ends with 1.
+    let (code, said) = at_terminal(
+        Program::new("init"),
+        vec![
+            ("> ", "groq\n".to_owned()),
+            ("Key of Groq", "\x03".to_owned()),
+        ],
+    )
+    .await;
+    assert_eq!(code, Some(1), "{said}");
 }
 
 #[tokio::test]

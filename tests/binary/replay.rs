@@ -52,7 +52,7 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
         cells.map(str::to_owned).collect::<Vec<_>>()
     };
     assert!(
-        ran.stdout.starts_with("Played: 3 requests within "),
+        ran.stdout.starts_with("Replayed 3 requests made within "),
         "{ran:?}"
     );
     let (recorded, rank) = (row("| as recorded"), row("| rank"));
@@ -71,7 +71,7 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
     assert!(
         again
             .stdout
-            .contains("Lines that are not part of a trace: 1."),
+            .contains("Lines skipped because they are not part of a trace: 1."),
         "{again:?}"
     );
 }
@@ -124,9 +124,9 @@ async fn s11_8_what_cannot_be_played_is_said_in_a_line() {
         ("replay none",                         1, "none cannot be read: No such file"),
         ("replay .",                            1, ". cannot be read: "),
         ("replay /dev/null",                    1, "/dev/null cannot be read: it is not a file"),
-        ("replay empty",                        1, "empty is empty: a proxy with TRACE_FILE=empty writes into it"),
-        ("replay letter",                       1, "letter is no trace: none of its lines (2)"),
-        ("replay named",                        1, "named has no request that could be played again"),
+        ("replay empty",                        1, "empty is empty: a proxy that runs with TRACE_FILE=empty fills it"),
+        ("replay letter",                       1, "letter is not a trace: none of its 2 lines"),
+        ("replay named",                        1, "named has no request to replay"),
         ("replay fine --learn-half-life-sec 0", 2, "LEARN_HALF_LIFE_SEC"),
     ];
     for (arguments, code, words) in rows {
@@ -140,10 +140,10 @@ async fn s11_8_what_cannot_be_played_is_said_in_a_line() {
 async fn s11_8_a_trace_that_cannot_be_written_keeps_the_proxy_from_starting() {
     #[rustfmt::skip]
     let rows = [
-        (".",         "is not a file"),
+        (".",         "must be a file, not a directory"),
         (".env",      "holds something other than a trace"),
         ("no/trace",  "cannot be written: No such file or directory"),
-        ("/dev/full", "is not a file"),
+        ("/dev/full", "must be a file, not a directory"),
     ];
     for (path, words) in rows {
         let program = Program::with_keys("").env("TRACE_FILE", path);

@@ -17,6 +17,7 @@ const WRONG: &[(&str, &str)] = &[
     ("PROVIDERS",                  "nobody"),
     ("TRAINING",                   "never"),
     ("CONFIG_FILE",                "/gone/for/good.toml"),
+    ("STATE",                      "disk"),
     ("LOCAL_BASE_URL",             "127.0.0.1:11434"),
     ("LOCAL_CONCURRENCY",          "0"),
     ("LOCAL_TIMEOUT_SEC",          "0"),

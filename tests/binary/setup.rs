@@ -324,14 +324,26 @@ async fn launch_says_what_is_missing() {
         ran.stderr.contains("nothing listens at http://127.0.0.1:9"),
         "{ran:?}"
     );
-    let ran = homely(&home, "launch qwen --url http://127.0.0.1:9")
-        .run()
-        .await;
-    assert_eq!(
-        ran.code,
-        Some(0),
-        "whoever names an address is believed: {ran:?}"
-    );
+    #[rustfmt::skip]
+    let rows = [
+        // address               web proxy              exit
+        ("http://127.0.0.1:9",   "",                    1),
+        ("http://127.0.0.1:9",   "http://127.0.0.1:9",  1),
+        ("https://127.0.0.1:9",  "",                    1),
+        // What is behind it cannot be seen from here.
+        ("https://127.0.0.1:9",  "http://127.0.0.1:9",  0),
+    ];
+    for (address, web_proxy, code) in rows {
+        let launch = homely(&home, &format!("launch qwen --url {address}"));
+        let launch = match web_proxy {
+            "" => launch,
+            _ => launch.env("HTTPS_PROXY", web_proxy),
+        };
+        let ran = launch.run().await;
+        assert_eq!(ran.code, Some(code), "{address} {web_proxy}: {ran:?}");
+        let told = format!("nothing listens at {address}: is that the address");
+        assert_eq!(ran.stderr.contains(&told), code == 1, "{ran:?}");
+    }
 }
 
 /// A port with a listener.

@@ -259,6 +259,8 @@ async fn s12_1_launch_starts_no_agent_that_a_projects_file_would_lead_away() {
         ("{ hush",                 Some("is not valid JSON")),
         (r#"{"ui": {}}"#,          None),
     ];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
     for (text, expected) in rows {
         let home = home(&keys());
         let bin = home.path().join("bin");
@@ -266,7 +268,7 @@ async fn s12_1_launch_starts_no_agent_that_a_projects_file_would_lead_away() {
         script(&bin.join("qwen"), "echo \"launched, $NO_PROXY, $no_proxy\"");
         let path = format!("{}:/usr/bin:/bin", bin.display());
         let launch = || {
-            let program = at(home.path(), "launch qwen --url http://127.0.0.1:9");
+            let program = at(home.path(), &format!("launch qwen --url {url}"));
             program.env("PATH", &path).env("NO_PROXY", "a.test")
         };
         let program = launch();
@@ -287,7 +289,7 @@ async fn s12_1_launch_starts_no_agent_that_a_projects_file_would_lead_away() {
         // In the home directory it is the user's own.
         std::fs::rename(&folder, home.path().join(".qwen")).unwrap();
         let own = Arc::new(home);
-        let program = Program::within(&own, "launch qwen --url http://127.0.0.1:9");
+        let program = Program::within(&own, &format!("launch qwen --url {url}"));
         let program = program
             .env("HOME", own.path().to_str().unwrap())
             .env("PATH", &path);

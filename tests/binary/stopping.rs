@@ -252,7 +252,7 @@ async fn at_a_gate(settings: &[(&str, &str)]) -> (Gate, Serving) {
     let program = settings
         .iter()
         .fold(program, |program, (name, value)| program.env(name, value));
-    (gate, program.ready().await)
+    (gate, program.at_a_terminal().ready().await)
 }
 
 fn chat_request(body: &str) -> Vec<u8> {

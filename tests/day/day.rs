@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::proxy::Proxy;
-use free_llm_proxy::server::{self, App, Face};
+use free_llm_proxy::server::{self, Current, Face};
 use free_llm_proxy::telemetry::{Lines, Log};
 use free_llm_proxy::upstream::Connector;
 use http_body_util::{BodyExt as _, Full};
@@ -236,7 +236,7 @@ pub fn proxy(
     world: Connector,
     routing: &'static str,
     file: &str,
-) -> (Arc<App>, Lines, JoinSet<()>) {
+) -> (Arc<Current>, Lines, JoinSet<()>) {
     let read = |name: &str| {
         let value = match name {
             "ROUTING" => routing,
@@ -264,7 +264,7 @@ async fn ask(
     number: usize,
     request: Request,
     world: Arc<World>,
-    app: Arc<App>,
+    app: Arc<Current>,
     tasks: TaskTracker,
 ) -> End {
     let (near, far) = duplex(16 * 1024);

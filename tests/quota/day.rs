@@ -204,7 +204,7 @@ impl Day {
         self.figures.attempts += 1;
         let (Way { row, model }, weight) = (self.ways[way], self.weight(way, request));
         let refused = self.truths[row].refuses(model, weight, at)?;
-        self.truths[row].has_refused(model, weight, at);
+        self.truths[row].has_refused(model, weight, &refused.limit, at);
         self.figures.refused += 1;
         self.figures.accounts[row].refused += 1;
         let is_counted = matches!(refused.limit.unit, Unit::Requests | Unit::AtOnce);

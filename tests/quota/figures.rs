@@ -26,7 +26,7 @@ pub struct Account {
 
 impl Figures {
     pub const HEAD: &str =
-        "walk                      requests answered attempts   429s (requests) idle";
+        "walk                      requests answered attempts   429s (requests) idle  of the most";
 
     pub fn new(providers: impl Iterator<Item = &'static str>) -> Self {
         let account = |provider| Account {

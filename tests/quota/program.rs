@@ -10,7 +10,7 @@ use free_llm_proxy::clock::Now;
 use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::provider::Provider;
 use free_llm_proxy::proxy::Proxy;
-use free_llm_proxy::server::{self, App, Face};
+use free_llm_proxy::server::{self, Current, Face};
 use free_llm_proxy::telemetry::Log;
 use free_llm_proxy::upstream::Connector;
 use http::{Request as HttpRequest, Response};
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// One client.
-    async fn asks(self: Arc<Self>, number: usize, app: Arc<App>) {
+    async fn asks(self: Arc<Self>, number: usize, app: Arc<Current>) {
         let (near, far) = duplex(64 * 1024);
         let from = Ipv4Addr::LOCALHOST.into();
         self.tasks
@@ -209,7 +209,7 @@ fn reply(status: u16, body: &Value) -> Response<Full<Bytes>> {
         .unwrap()
 }
 
-/// The program's default settings with these accounts, but that nobody waits for a quota, and not long for
+/// The program's default settings with these accounts, but without waiting for a quota, and not long for
 /// the end of another's answer.
 fn config(routing: &'static str, rows: &[Row]) -> Config {
     let names: Vec<_> = rows.iter().map(Row::name).collect();

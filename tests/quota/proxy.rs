@@ -115,7 +115,7 @@ impl Proxy {
     /// It is refused.
     pub fn is_refused(
         &mut self,
-        attempt: Attempt,
+        mut attempt: Attempt,
         failure: &Failure,
         out: &mut Vec<Out>,
         now: Now,
@@ -125,7 +125,7 @@ impl Proxy {
             let spent = failure.lesson != Some(Lesson::OverLimit);
             let refusal = Refusal::of(**quota, spent, now);
             let ledger = &mut self.known.ledger;
-            ledger.refused(&attempt.reservation, refusal, now);
+            ledger.refused(&mut attempt.reservation, refusal, now);
         }
         let subject = if let Scope::Account(limit) = failure.scope {
             out.push(is_out(candidate.of_account(), OutBy::Spent(Some(limit))));

@@ -8,6 +8,10 @@ use free_llm_proxy::ledger::{Counted, Ends, Limit, Per, Unit};
 /// 2026-11-17 06:00 UTC: midnight in California is two hours later, in UTC eighteen.
 pub const START: f64 = 1_794_895_200.0;
 
+/// The ledger counts a rolling window in a thousand pieces: what was used comes back by so much of the window late,
+/// and never early. An account is not idle for that long.
+const LATE: f64 = 0.001;
+
 /// One limit, for one of those that share it.
 struct Meter {
     limit: Limit,
@@ -75,8 +79,24 @@ impl Meter {
         if self.limit.unit == Unit::AtOnce {
             return self.sum;
         }
+        let used = self.used_as_counted(at);
+        let past = self.log.iter();
+        let past = past.take_while(|(then, _)| self.is_past(*then, at));
+        used - past.map(|(_, weight)| weight).sum::<f64>()
+    }
+
+    /// What one takes for used who sees a rolling window's usage come back a little late.
+    fn used_as_counted(&mut self, at: f64) -> f64 {
+        if self.limit.unit == Unit::AtOnce {
+            return self.sum;
+        }
+        let late = if self.limit.ends.is_none() {
+            self.seconds * LATE
+        } else {
+            0.0
+        };
         while let Some((then, weight)) = self.log.front().copied() {
-            if !self.is_past(then, at) {
+            if !self.is_past(then, at - late) {
                 break;
             }
             self.sum -= weight;
@@ -116,6 +136,16 @@ impl Meter {
         }
     }
 
+    /// Whether it has room for this in the eyes of one who counts what is sent.
+    fn has_room(&mut self, weight: f64, at: f64) -> bool {
+        let weight = weight + self.refused(at);
+        match self.level(at) {
+            // What it reports is rounded, so one more must fit.
+            Some(level) => weight + 1.0 <= level,
+            None => self.used_as_counted(at) + weight <= self.limit.amount as f64 + 1e-9,
+        }
+    }
+
     fn add(&mut self, weight: f64, at: f64) {
         if let Some(level) = self.level(at) {
             self.filled = Some((at, level - weight));
@@ -140,7 +170,8 @@ impl Meter {
             };
             return end - at;
         }
-        for (then, weight_then) in &self.log {
+        let inside = self.log.iter().filter(|(then, _)| !self.is_past(*then, at));
+        for (then, weight_then) in inside {
             used -= weight_then;
             if used + weight <= amount {
                 return then + self.seconds - at;
@@ -226,23 +257,23 @@ impl Truth {
         refused
     }
 
-    /// It has refused this. That was sent, so whoever counts what is sent takes it for used.
-    pub fn has_refused(&mut self, model: usize, weight: Weight, at: f64) {
+    /// It has refused this. Some providers count what they refuse, and no answer says which, so a failed attempt
+    /// counts (spec §10.5): an account has no more room than is left after all that was sent. The limit that
+    /// refused it says how much is used where it refills, and so that it left this out.
+    pub fn has_refused(&mut self, model: usize, weight: Weight, by: &Limit, at: f64) {
         self.each(model, |meter| {
-            if meter.limit.unit != Unit::AtOnce {
+            let is_told = meter.filled.is_some() && meter.limit == *by;
+            if meter.limit.unit != Unit::AtOnce && !is_told {
                 meter.refused.push_back((at, weight.of(meter.limit.unit)));
             }
         });
     }
 
-    /// Whether it has room for this beyond all that was sent to it, refused or not. What a limit that
-    /// refills reports is rounded, so one more must fit.
+    /// Whether it has room for this beyond all that was sent to it.
     pub fn is_idle(&mut self, model: usize, weight: Weight, at: f64) -> bool {
         let mut is_idle = true;
         self.each(model, |meter| {
-            let rounded = f64::from(u8::from(meter.filled.is_some()));
-            let more = weight.of(meter.limit.unit) + meter.refused(at) + rounded;
-            is_idle &= meter.takes(more, at);
+            is_idle &= meter.has_room(weight.of(meter.limit.unit), at);
         });
         is_idle
     }

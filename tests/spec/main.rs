@@ -44,6 +44,7 @@ mod s11_5_waiting;
 mod s11_6_wishes;
 mod s11_7_seen;
 mod s11_8_trace;
+mod s12_2_reload;
 mod s13_guessing;
 mod s2_3_catalogue;
 mod s2_3_second_source;

@@ -47,7 +47,7 @@ async fn s10_4_a_provider_without_the_legacy_endpoint_leaves_it_to_those_who_hav
         (nowhere(501),  Step::fitting(), 200,   "",                        "a c"),
         (nowhere(404),  nowhere(404),    404,   "not_available",           "a c"),
         (nowhere(404),  broken(),        503,   "all_models_unavailable",  "a c"),
-        // What somebody says who has it counts more, whoever is asked last.
+        // The answer of a provider that has it counts more, whichever is asked last.
         (nowhere(404),  own(),           400,   "odd",                     "a c"),
         (own(),         nowhere(404),    400,   "odd",                     "a b c"),
     ];
@@ -83,7 +83,7 @@ async fn s10_4_who_has_no_legacy_endpoint_is_not_asked_again_until_the_next_list
     rig.post("/admin/refresh", &Value::Null).await;
     rig.asked();
     complete(&rig).await;
-    assert_eq!(rig.asked(), "a");
+    assert_eq!(rig.asked(), "a c");
 }
 
 #[tokio::test]
@@ -97,5 +97,34 @@ async fn s10_4_where_nobody_has_the_legacy_endpoint_it_is_said_without_asking_ag
             (404, "not_available")
         );
         assert_eq!(rig.asked(), asked);
+    }
+}
+
+#[tokio::test]
+async fn s10_4_groq_and_gemini_have_no_legacy_endpoint_and_it_costs_no_quota_there() {
+    const PROVIDERS: &[(&str, usize)] = &[("groq", 1), ("gemini", 1), ("llm7", 1)];
+    const FILE: &str = "[providers.groq]\nmodels = ['a']\n[providers.gemini]\nmodels = ['b']\n\
+                        [providers.llm7]\nmodels = ['c']\nlimits = []\n";
+    let own = |id: &str| {
+        ProviderScript::new()
+            .entries(vec![id])
+            .others(Step::fitting())
+    };
+    let script = abc()
+        .provider("groq", own("a"))
+        .provider("gemini", own("b"))
+        .provider("llm7", own("c"));
+    let rig = Rig::with_providers(script, PROVIDERS, &[("CONFIG_FILE", FILE)]).await;
+    for asked in ["a b c", "c", "c"] {
+        assert_eq!(complete(&rig).await.status, 200);
+        assert_eq!(rig.asked(), asked);
+    }
+    let state = rig.get("/admin/state").await.json();
+    for account in state["accounts"].as_array().unwrap() {
+        let buckets = account["buckets"].as_array().unwrap().iter();
+        let used = buckets.filter_map(|bucket| bucket["used"].as_u64());
+        if account["label"] != "llm7" {
+            assert_eq!(used.max().unwrap_or_default(), 0, "{account}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! §10.4: a request's own routing explains a failure only where somebody reads it.
+//! §10.4: a request's own routing explains a failure only where the provider reads it.
 
 use serde_json::{Value, json};
 use simulator::{ProviderScript, Script, Step};

@@ -190,7 +190,7 @@ async fn s10_5_only_a_certain_limit_rules_out_a_request_that_alone_exceeds_it() 
         (by_default,    &[("groq", 1)],           "groq"),
         (by_default,    &[("groq", 1), others],   "openrouter"),
         (set,           &[("groq", 1), others],   "openrouter"),
-        // Its size is only guessed: with nobody who would let it through, the guess is tried.
+        // Its size is only a guess: if no candidate would let it through, it is tried all the same.
         (set,           &[("groq", 1)],           "groq"),
     ];
     for (file, on, by) in rows {

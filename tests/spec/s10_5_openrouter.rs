@@ -5,11 +5,12 @@ use std::time::Duration;
 use free_llm_proxy::clock::{Now, rfc3339};
 use free_llm_proxy::ledger::{Ends, Per, next_end};
 use serde_json::{Value, json};
-use simulator::{Failure, Plan, PlanEnd, Step};
+use simulator::{Failure, Plan, PlanEnd, Point, Step};
+use tokio::time::Instant;
 
 use crate::rig::{Rig, abc, ranking};
 use crate::s4_5_account::{
-    DAY, DAY_SOURCE, Shape, Told, is_about, retry_after, until_midnight, used_up,
+    DAY, DAY_SOURCE, Shape, Told, is_about, retry_after, until_midnight, used_up, with_hours_left,
 };
 use crate::scripts::free_day;
 
@@ -92,6 +93,7 @@ async fn s10_5_a_rest_for_the_day_ends_once_the_key_endpoint_tells_of_more() {
     ];
     for (says, status) in rows {
         let why = format!("{says:?}");
+        with_hours_left(1).await;
         // The refusal rests the account, and says nothing of a reset: the day's end is known.
         let refusal = used_up(DAY, DAY_SOURCE, Told::RetryAfter, 20_000, Shape::Status);
         let script = abc().key(free_day(12, 50));
@@ -124,6 +126,97 @@ async fn s10_5_only_free_requests_draw_from_the_days_free_ones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s10_5_a_refresh_says_what_holds_once_the_key_endpoint_has_answered() {
+    let out = |told: &Value| {
+        let all = told["still_out"].as_array().unwrap().iter();
+        let reasons = all.map(|one| one["reason"].as_str().unwrap().to_owned());
+        reasons.collect::<Vec<_>>().join(", ")
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // what the key endpoint says now                   what is still out
+        (free_day(50, 50),                                  "50 requests per day, all used (stated)"),
+        (free_day(12, 50),                                  ""),
+        (Step::status(401, &[], ""),                        "its key is refused"),
+        // Whoever waits for it waits no longer than it may take.
+        (Step::Stall(Point::BeforeHeaders),                 ""),
+    ];
+    for (says, expected) in rows {
+        let why = format!("{says:?}");
+        let rig = Rig::paused(abc().key(free_day(12, 50)), &[]).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.simulator.set_key(says);
+        let began = Instant::now();
+        let told = rig.post("/admin/refresh", &Value::Null).await.json();
+        assert!(began.elapsed() < Duration::from_secs(20), "{why}");
+        assert_eq!(out(&told), expected, "{why}");
+        let state = rig.get("/admin/state").await.json();
+        let is = if expected.is_empty() { "awake" } else { "out" };
+        let is = if expected.contains("key") {
+            "key_refused"
+        } else {
+            is
+        };
+        assert_eq!(state["accounts"][0]["state"], is, "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_5_what_the_account_has_used_today_is_what_its_bucket_shows() {
+    let limited = |limit, remaining| {
+        let headers = [
+            ("X-RateLimit-Limit", limit),
+            ("X-RateLimit-Remaining", remaining),
+        ];
+        Step::status(
+            429,
+            &headers,
+            json!({"error": {"message": DAY, "code": 429}}),
+        )
+    };
+    let mixed =
+        json!({"data": {"free_model_daily_requests": {"used": 1, "limit": 50, "remaining": 0}}});
+    #[rustfmt::skip]
+    let rows = [
+        // the key endpoint                what a request meets     used and limit, told by
+        (free_day(12, 50),                 Step::ok("hello"),       Some((13, 50, "key"))),
+        (free_day(12, 50),                 limited("50", "0"),      Some((50, 50, "refusal"))),
+        (free_day(12, 50),                 limited("20", "0"),      Some((20, 20, "refusal"))),
+        // No number at all, or one that is none.
+        (free_day(12, 50),                 limited("many", "0"),    Some((13, 50, "key"))),
+        (free_day(12, 50),                 limited("0", "0"),       Some((13, 50, "key"))),
+        (Step::status(404, &[], ""),       limited("0", "0"),       None),
+        (Step::status(200, &[], mixed),    Step::ok("hello"),       None),
+    ];
+    for (says, meets, expected) in rows {
+        let why = format!("{says:?} {meets:?}");
+        let rig = Rig::paused(abc().key(says).account(meets), &[]).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.chat(&Rig::hello()).await;
+        let state = rig.get("/admin/state").await.json();
+        let account = &state["accounts"][0];
+        let is_day = |bucket: &&Value| bucket["per"] == "day" && bucket["source"] == "stated";
+        let day = account["buckets"].as_array().unwrap().iter().find(is_day);
+        let today = &account["today"];
+        let number = |value: &Value| value.as_u64().unwrap();
+        let shown = (!today.is_null()).then(|| {
+            let by = today["told_by"].as_str().unwrap();
+            (number(&today["used"]), number(&today["limit"]), by)
+        });
+        assert_eq!(shown, expected, "{why}");
+        assert_eq!(account["asked_today"], today["used"], "{why}");
+        let of_bucket = day.map(|day| (number(&day["used"]), number(&day["limit"])));
+        assert_eq!(
+            of_bucket,
+            expected.map(|(used, limit, _)| (used, limit)),
+            "{why}"
+        );
+        let free = &account["free_requests"];
+        assert_ne!(free["limit"], 0, "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn s10_5_what_a_refresh_leaves_ruled_out_is_named() {
     let script = abc()
         .key(free_day(2, 50))
@@ -139,7 +232,7 @@ async fn s10_5_what_a_refresh_leaves_ruled_out_is_named() {
     let now = Now::read().wall;
     let out = json!({
         "account": "openrouter", "limit": "day", "until": rfc3339(next_end(Per::Day, Ends::Utc, now)),
-        "reason": "50 of 50 requests per day are used (stated)",
+        "reason": "50 requests per day, all used (stated)",
     });
     let rest = |told: &Value| told["still_out"][0]["reason"].clone();
     // Clearing a model ends no rest of its account.

@@ -123,6 +123,8 @@ async fn s10_6_what_changes_the_answers_form_is_never_left_out() {
         (GROQ,      json!({"seed": 1, "stop": "x", "reasoning_effort": "low"}), true),
         (LOCAL,     json!({"n": 2, "logprobs": true, "response_format": {"type": "json_object"}}), true),
         ("a:free",  json!({"n": 2, "logprobs": true}), true),
+        ("a:free",  json!({"response_format": {"type": "grammar"}}), true),
+        (LOCAL,     json!({"response_format": {"type": "grammar"}}), true),
     ];
     for (model, more, able) in rows {
         let answer = rig.chat(&request(model, &more)).await;

@@ -11,7 +11,7 @@ use crate::s2_list::{pass, reads};
 const GROQ: [&str; 2] = ["openai/gpt-oss-20b", "qwen/qwen3.8-27b"];
 const SETTINGS: &[(&str, &str)] = &[("MODELS_REFRESH_SEC", "300"), ("MODEL_FIELD", "pin")];
 
-/// Groq has given up the first of its models; nobody ranks any.
+/// Groq has given up the first of its models; no ranking has any.
 async fn unranked() -> Rig {
     let gone = Plan::from([Step::case("groq model decommissioned")]).then(PlanEnd::Ok);
     let groq = ProviderScript::new().entries(GROQ).model(GROQ[0], gone);

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::rig::{Answer, Rig, abc};
 
-/// A proxy whose `a` does this and is well afterwards; nobody waits for it to wake.
+/// A proxy whose `a` does this and is well afterwards; no request waits for it to wake.
 async fn a_does(steps: Vec<Step>, routing: &str) -> Rig {
     let script = abc().model("a:free", Plan::from(steps).then(PlanEnd::Ok));
     let settings = [

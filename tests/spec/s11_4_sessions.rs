@@ -117,7 +117,7 @@ async fn s11_4_a_pin_is_no_veto_and_ends_after_ten_minutes() {
     rig.anew(abc().model("a:free", Plan::from([fails]).then(PlanEnd::Ok)))
         .await;
     assert_eq!(asked(&rig, &session, &body).await, "a b");
-    // `b` is where the session's cache is warm; whoever has none there finds `a` well again.
+    // `b` is where the session's cache is warm; a session without one there finds `a` well again.
     sleep(Duration::from_secs(60)).await;
     assert_eq!(asked(&rig, &session, &body).await, "b");
     assert_eq!(asked(&rig, &[("x-session-id", "2")], &body).await, "a");

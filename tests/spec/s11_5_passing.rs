@@ -1,4 +1,5 @@
-//! §11.5: who waits is passed by nobody for what it waits for, and stands in nobody's way for anything else.
+//! §11.5: a request that waits is not passed by another for what it waits for, and does not hold up others for
+//! anything else.
 
 use std::time::Duration;
 
@@ -100,7 +101,7 @@ async fn s11_5_who_is_over_a_limit_does_not_stand_before_who_is_not() {
 async fn s11_5_nobody_who_comes_later_takes_the_tokens_that_a_larger_one_waits_for() {
     const SMALL: usize = 2_000;
     const BIG: usize = 16_000;
-    // Without a word of what was used the estimates stand.
+    // Where an answer does not say what was used, the estimates count.
     let answers = Step::from(Told {
         usage: Usage::None,
         ..Told::text("hello")

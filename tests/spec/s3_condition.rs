@@ -69,7 +69,7 @@ async fn s3_a_refused_key_is_reported_before_any_request_and_until_it_is_accepte
     assert_eq!((status, &condition["sentence"]), (503, &json!(SENTENCE)));
     assert_eq!(
         condition["next_step"],
-        "Put a new one into .env. Then restart the proxy."
+        "Put a new one into .env: it counts a few seconds later."
     );
     assert_eq!(condition["about"]["key"], "...WXYZ");
     assert_eq!(rig.logged("key_refused").await["status"], 401);

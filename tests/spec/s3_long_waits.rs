@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use simulator::{Failed, Failure, Plan, PlanEnd, Script, Step};
 
 use crate::rig::{Answer, Rig, abc};
-use crate::s4_5_account::{DAY, DAY_SOURCE, Shape, Told, once, used_up};
+use crate::s4_5_account::{
+    DAY, DAY_SOURCE, MINUTE, MINUTE_SOURCE, Shape, Told, once, used_up, with_hours_left,
+};
 use crate::scripts::{STALL, plenty};
 
 /// A client: its path, its user agent, and its request.
@@ -28,11 +30,12 @@ const ELSEWHERE: Client = ("/v1/messages", "QwenCode/0.24.4 (linux; x64)");
 async fn s3_an_error_that_no_retry_helps_against_takes_the_clients_form() {
     let [hour, minutes] = [3600, 300].map(|seconds| abc().others(limited(seconds)));
     // Without a number, so that a refresh brings it back.
-    let gone = |seconds: &str| {
-        let body = json!({"error": {"message": DAY, "code": 429, "metadata": {"limit_source": DAY_SOURCE}}});
+    let gone = |message: &str, source: &str, seconds: &str| {
+        let body = json!({"error": {"message": message, "code": 429, "metadata": {"limit_source": source}}});
         abc().account(once(Step::status(429, &[("Retry-After", seconds)], body)))
     };
-    let (day, minute) = (gone("30000"), gone("60"));
+    let day = gone(DAY, DAY_SOURCE, "30000");
+    let minute = gone(MINUTE, MINUTE_SOURCE, "60");
     let credit = abc().account(once(Failure::InsufficientCredits.into()));
     let flight = abc().account(once(Failure::InFlightBudget.into()));
     let fault = abc().account(always(Failure::ContentPolicy.into()));
@@ -175,6 +178,7 @@ async fn s3_long_wait_sec_says_what_is_long() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_an_error_frame_takes_the_clients_form_too() {
+    with_hours_left(1).await;
     let late = |step: Step| {
         let Step::Status(mut status) = step else {
             panic!("it is a status")

@@ -94,8 +94,8 @@ async fn s4_5_rate_limit_cooldown_sec_is_how_long_an_account_rests_that_names_no
         let own = [("RATE_LIMIT_COOLDOWN_SEC", setting), ("ROUTING", routing)];
         let rig = Rig::paused(abc(), &own).await;
         let millis = (setting.parse::<f64>().unwrap() * 1000.0) as u64;
-        // With a number the day would be known to be used up.
-        let bare = Step::status(429, &[], json!({"error": {"message": DAY, "code": 429}}));
+        // With a number the minute would be known to be used up.
+        let bare = Step::status(429, &[], json!({"error": {"message": MINUTE, "code": 429}}));
         for (step, status) in [(bare, 503), (Failure::InsufficientCredits.into(), 402)] {
             rig.anew(account(step)).await;
             let start = Instant::now();
@@ -147,13 +147,14 @@ async fn s4_5_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
     };
     #[rustfmt::skip]
     let rows = [
-        // two at once: the first meets     the second, 1 s later        told thereafter, and how long, s
-        (limited(DAY, 500, 0),              limited(MINUTE, 20, 1000),   "day",      499),
-        (limited(MINUTE, 20, 0),            limited(DAY, 500, 1000),     "day",      500),
-        (limited(DAY, 500, 0),              slow(Step::status(200, &[], json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]})), 1000), "day", 499),
+        // two at once: the first meets     the second, 1 s later        told thereafter
+        (limited(DAY, 500, 0),              limited(MINUTE, 20, 1000),   "day"),
+        (limited(MINUTE, 20, 0),            limited(DAY, 500, 1000),     "day"),
+        (limited(DAY, 500, 0),              slow(Step::status(200, &[], json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]})), 1000), "day"),
     ];
     let rig = Rig::paused(abc(), &[]).await;
-    for (first, second, quota, seconds) in rows {
+    for (first, second, quota) in rows {
+        with_hours_left(1).await;
         let why = format!("{first:?} {second:?}");
         rig.anew(abc().account(Plan::from([first, second]).then(PlanEnd::Ok)))
             .await;
@@ -163,12 +164,15 @@ async fn s4_5_a_longer_rest_of_the_account_is_never_cut_by_a_shorter_one() {
         let answer = rig.chat(&hello).await;
         answer.is_error(503, "account_rate_limited");
         says_which(&answer, quota);
-        assert_eq!(answer.header("retry-after"), seconds.to_string(), "{why}");
+        // The day's end beats its short wait.
+        let told = retry_after(&answer);
+        assert!(is_about(told, until_midnight()), "{why}: {told}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn s4_5_the_rest_of_an_epoch_reset_holds_until_that_date() {
+    with_hours_left(2).await;
     // A new list and a step of the clock change nothing about it.
     let rig = Rig::paused(abc(), &[("MODELS_REFRESH_SEC", "600")]).await;
     let reset = Now::read().unix_seconds() + 5000;
@@ -193,12 +197,21 @@ async fn s4_5_the_rest_of_an_epoch_reset_holds_until_that_date() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s4_5_an_absurd_reset_is_26_hours_at_most() {
-    let error = json!({"error": {"message": DAY, "code": 429}});
-    let step = Step::status(429, &[("X-RateLimit-Reset", "9999999999999")], error);
-    let rig = Rig::paused(account(step), &[]).await;
-    let answer = rig.chat(&Rig::hello()).await;
-    assert!(is_about(retry_after(&answer), 26 * 3600), "{answer:?}");
+async fn s10_5_an_account_is_out_no_longer_than_the_window_that_its_refusal_names() {
+    let resets = ["9999999999999", "2592000", "93600"];
+    for (message, of_day) in [(DAY, true), (MINUTE, false)] {
+        for reset in resets {
+            let error = json!({"error": {"message": message, "code": 429}});
+            let step = Step::status(429, &[("X-RateLimit-Reset", reset)], error);
+            let rig = Rig::paused(account(step), &[]).await;
+            let seconds = if of_day { until_midnight() } else { 60 };
+            let answer = rig.chat(&Rig::hello()).await;
+            answer.is_error(503, "account_rate_limited");
+            assert!(is_about(retry_after(&answer), seconds), "{answer:?}");
+            sleep(Duration::from_secs(seconds + 1)).await;
+            assert_eq!(rig.chat(&Rig::hello()).await.status, 200, "{reset}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -279,7 +279,7 @@ async fn s4_5_a_prompt_too_long_for_one_is_tried_on_larger_ones_only() {
         (invalid(),  [k(32), k(8), k(6), k(64), k(128)],            &["a"],       "a d",      200),
         (too_long(), [k(128), k(64), k(64), k(128), k(1)],          &["a"],       "a",        400),
         (too_long(), [k(32), k(64), k(128), k(128), k(128)],        &["a", "b", "c"], "a b c", 400),
-        // An unknown window rules nobody out, and is ruled out by nobody.
+        // An unknown window rules no offer out, and no window rules it out.
         (too_long(), [k(32), Value::Null, k(16), k(64), Value::Null], &["a"],     "a b",      200),
         (too_long(), [k(32), k(16), Value::Null, k(8), k(64)],      &["a"],       "a c",      200),
         (typed(),    [Value::Null, k(16), k(8), k(64), k(1)],       &["a"],       "a b",      200),

@@ -133,19 +133,22 @@ struct Whole {
     api: Api,
     script: Script,
     body_bytes: usize,
+    /// The proxy writes a trace (`TRACE_FILE`).
+    is_traced: bool,
     /// The number of repetitions: few, and many.
     times: (u64, u64),
 }
 
 /// Events arrive one by one, as from a model; or all in one write, since the number of reads for a
 /// burst is a matter of chance.
-fn wholes() -> [Whole; 6] {
+fn wholes() -> [Whole; 7] {
     let together = Script::stream(20, Duration::ZERO).in_one_write();
     let whole = |name, script, body_bytes, times| Whole {
         name,
         api: Api::Chat,
         script,
         body_bytes,
+        is_traced: false,
         times,
     };
     let one_by_one = Script::stream(20, Duration::from_millis(10));
@@ -155,6 +158,15 @@ fn wholes() -> [Whole; 6] {
     };
     [
         whole("request/plain, 1 KB", Script::PLAIN, 1000, (50, 550)),
+        Whole {
+            is_traced: true,
+            ..whole(
+                "request/plain, 1 KB, traced",
+                Script::PLAIN,
+                1000,
+                (50, 550),
+            )
+        },
         whole("request/plain, 200 KB", Script::PLAIN, 200_000, (20, 120)),
         whole(
             "request/stream, 20 events in one write",
@@ -202,7 +214,7 @@ fn ask(
     whole: &Whole,
     times: u64,
 ) -> Result<u64> {
-    let running = stand.start_under(&callgrind.words(), proxy)?;
+    let running = stand.start_under(&callgrind.words(), proxy, whole.is_traced)?;
     let request = running.post_in(whole.api, &whole.script, whole.body_bytes);
     let mut pool = Pool::new(running.address, request, whole.script.chunks > 0)?;
     // All due at once, over one connection.

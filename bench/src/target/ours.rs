@@ -24,6 +24,8 @@ pub(super) struct Ours<'a> {
     pub(super) base: String,
     /// The upstream is behind TLS and has this certificate.
     pub(super) trusted: Option<&'a Certificate>,
+    /// It writes a trace.
+    pub(super) is_traced: bool,
 }
 
 impl Ours<'_> {
@@ -53,6 +55,9 @@ impl Ours<'_> {
                 .env("UPSTREAM_BASE_URL", &self.base);
             if let Some(certificate) = self.trusted {
                 command.env("SSL_CERT_FILE", &certificate.certificate);
+            }
+            if self.is_traced {
+                command.env("TRACE_FILE", directory.join("trace"));
             }
         })
     }

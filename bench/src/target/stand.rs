@@ -125,11 +125,19 @@ impl Stand {
         Ok((child, address))
     }
 
-    /// Starts a build of ours under an analysis tool, and waits until it serves.
-    pub(crate) fn start_under(&mut self, tool: &[String], binary: &Path) -> Result<Running> {
+    /// Starts a build of ours under an analysis tool, with a trace or without, and waits until it serves.
+    pub(crate) fn start_under(
+        &mut self,
+        tool: &[String],
+        binary: &Path,
+        is_traced: bool,
+    ) -> Result<Running> {
         let directory = self.directory("tool", Behind::Plain)?;
         let (address, core) = (child::free_address()?, self.cores.target);
-        let ours = self.ours(tool, binary, address, Behind::Plain)?;
+        let ours = Ours {
+            is_traced,
+            ..self.ours(tool, binary, address, Behind::Plain)?
+        };
         let running = Running {
             address,
             path: PATH,
@@ -167,6 +175,7 @@ impl Stand {
             routing,
             base: format!("{scheme}://{upstream}/api/v1"),
             trusted,
+            is_traced: false,
         })
     }
 

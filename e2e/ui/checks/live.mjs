@@ -49,6 +49,20 @@ check('live: a rest is ended by hand, the list read by hand', async (demo, { pag
   await reads(page, '#models-count', /^1 \/ 3$/);
 });
 
+check('live: a model is woken up while its account is out', async (demo, { page, open }) => {
+  const [first, second] = demo.models;
+  await demo.situation({ models: { [first]: limited(600) } }, demo.sample.models.slice(0, 2));
+  await demo.ask();
+  // Without a refresh, which would end the rest.
+  const out = { account: { steps: ['insufficient_credits'], then: 'ok' } };
+  await fetch(`${demo.simulator}/script`, { method: 'PUT', body: JSON.stringify(out) });
+  await demo.ask();
+  await open();
+  await reads(page, `${row(second)} .state`, /waiting.*no account takes requests for it: openrouter/);
+  await page.click(`${row(first)} .state button`);
+  await reads(page, '#models-note', /no longer rests, but no account takes requests for it now: openrouter/);
+});
+
 check('live: a failed refresh says why', async (demo, { page, open, allow }) => {
   allow(/502/);
   await open();

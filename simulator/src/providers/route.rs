@@ -286,6 +286,10 @@ impl<'a> Visit<'a> {
             let played = subject.meets(step, self.now);
             return Outcome::new(self.request, Some(who.account), step.in_words(), played);
         }
+        if let Some(nowhere) = self.provider().no_legacy.as_ref().filter(|_| asked.legacy) {
+            let why = Some("no legacy endpoint".to_owned());
+            return self.end(Some(account), why, nowhere.reply(&Fill::default()));
+        }
         if let Some((why, reply)) = self.turned_away(&asked.model, step.is_some()) {
             return self.end(Some(account), Some(why), reply);
         }

@@ -38,6 +38,9 @@ pub(crate) struct Provider {
     pub(crate) documents: Vec<Document>,
     /// The answer for a model that is not on the list.
     pub(crate) no_model: Told,
+    /// The answer at the legacy endpoint, if there is none.
+    #[serde(default)]
+    pub(crate) no_legacy: Option<Told>,
     #[serde(default)]
     pub(crate) knows: Option<Knows>,
     #[serde(default)]

@@ -123,8 +123,8 @@ async fn s10_5_a_refusal_that_names_a_quota_states_it_and_one_that_was_too_large
     );
     #[rustfmt::skip]
     let rows: [(Answers, &str); 2] = [
-        // The attempt that was refused counts too.
-        (&[DAY],   "1001/1000 requests stated"),
+        // The usage that is reported leaves the refused attempt out.
+        (&[DAY],   "1000/1000 requests stated"),
         (&[LARGE], "1/6000 tokens stated"),
     ];
     for (groq, stated) in rows {

@@ -9,6 +9,7 @@ use crate::cli::key_test::{Shown, Tested, reach, test};
 use crate::cli::{Local, providers};
 use crate::config::{Account, Variable};
 use crate::ledger::{LimitSource, Per, next_end};
+use crate::provider::Provider;
 use crate::redact::Secret;
 use crate::units;
 
@@ -55,18 +56,18 @@ fn of_key(
         Tested::Works if account.odd_shape => Finding::ok(format!("{which} works{odd}; {more}")),
         Tested::Works => Finding::ok(format!("{which} works; {more}")),
         Tested::Untested => Finding::ok(format!(
-            "{which} is untested, since only a chat request would tell, which counts{odd}; {more}"
+            "{which} is not tested, since that would take a chat request, which counts{odd}; {more}"
         )),
         Tested::Unknown(status) => Finding::warn(format!(
-            "{which} is unchecked: {} answers HTTP {status}, which says nothing about the key{odd}; {more}",
+            "{which} could not be tested: {} answers HTTP {status}, which says nothing about the key{odd}; {more}",
             row.name
         )),
         Tested::Refused(status) => Finding::bad(format!(
-            "{which} is refused (HTTP {status}){odd}. Create one at {}",
-            row.sign_up
+            "{which} is refused (HTTP {status}){odd}{}",
+            row.create_one()
         )),
         Tested::Unreachable(why) => Finding::bad(format!(
-            "{which} is unchecked, and no fault of the key: {} cannot be reached: {why}",
+            "{which} could not be tested, which says nothing about the key: {} cannot be reached: {why}",
             host(&account.base_url())
         )),
     }
@@ -86,12 +87,12 @@ fn without_key(account: &Account, tested: &Tested, local: Local, now: SystemTime
                 page => format!(", see {page}"),
             };
             Finding::bad(format!(
-                "{}: is asked without a key, and refuses that (HTTP {status}): give it one{where_from}",
+                "{}: refuses requests without a key (HTTP {status}): give it one{where_from}",
                 who(account)
             ))
         }
         Tested::Unknown(status) => Finding::warn(format!(
-            "{}: needs no key; its list answers HTTP {status}, so whether it takes requests is unknown; {more}",
+            "{}: needs no key; its list answers HTTP {status}, which does not tell whether it takes requests; {more}",
             who(account)
         )),
         Tested::Unreachable(why) => Finding::bad(format!(
@@ -114,13 +115,22 @@ fn who(account: &Account) -> String {
 /// Limits and how they are known, the end of the day, and how prompts may be used.
 fn more(account: &Account, local: Local, now: SystemTime) -> String {
     let row = &account.provider;
+    format!(
+        "{}; {}",
+        limits(row, local, now),
+        providers::training(row.training)
+    )
+}
+
+/// Limits and how they are known, and the end of the day.
+pub(super) fn limits(row: &Provider, local: Local, now: SystemTime) -> String {
     let set = row
         .limits
         .iter()
         .filter(|limit| limit.source == LimitSource::Set);
     let set: Vec<_> = set.map(providers::limit_words).collect();
     // The file's `limits` are instead of the row's, and its words go with those (spec §10.1); another that
-    // is set, such as `connections`, stands beside them.
+    // is set, such as `connections`, comes in addition.
     let limits = match (set.is_empty(), row.gives.is_empty()) {
         (false, false) => format!("limits (set): {}; (default): {}", set.join(", "), row.gives),
         (false, true) => format!("limits (set): {}", set.join(", ")),
@@ -137,7 +147,7 @@ fn more(account: &Account, local: Local, now: SystemTime) -> String {
         )
     });
     let day = day.unwrap_or_default();
-    format!("{limits}{day}; {}", providers::training(row.training))
+    limits + &day
 }
 
 /// The host of an address, the part that can be reached or not. The path may contain an account id.

@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::Finding;
+use super::accounts::limits;
 use crate::cli::{Local, when};
 use crate::clock::{Now, rfc3339};
 use crate::condition::{Condition, Names, Quota};
 use crate::config::{Account, Config};
 use crate::ledger::{Ends, Per, next_end};
-use crate::provider::{KeySaid, Today};
+use crate::provider::{KeySaid, Provider, Today};
 use crate::redact::{Redactor, Secret};
 use crate::units;
 
@@ -45,11 +46,22 @@ pub fn judge_key(
     let finding = match status {
         200 => match body.get("data").filter(|data| data.is_object()) {
             Some(data) => {
-                let known = format!("{}{}", shown(key), terms(config));
+                let row = account.map(|account| &account.provider);
+                let row =
+                    row.or_else(|| config.providers.iter().find(|row| row.id.is_openrouter()));
+                let terms = row.map_or(String::new(), |row| {
+                    format!("; {}", crate::cli::providers::training(row.training))
+                });
+                let known = format!("{}{terms}", shown(key));
                 let mut findings = accepted(data, &place, &known, now.wall);
-                if let KeySaid::Accepted { today: Some(today) } = said_today {
-                    findings.push(quota(today, &names, local, now));
-                }
+                findings.extend(match said_today {
+                    KeySaid::Accepted { today: Some(today) } => {
+                        Some(quota(today, &names, local, now))
+                    }
+                    KeySaid::Accepted { today: None }
+                    | KeySaid::Refused { .. }
+                    | KeySaid::Nothing => row.map(|row| untold(row, local, now)),
+                });
                 return findings;
             }
             None => Finding::bad(
@@ -94,15 +106,6 @@ pub fn judge_key(
         )),
     };
     vec![finding]
-}
-
-/// How prompts may be used there.
-fn terms(config: &Config) -> String {
-    let mut providers = config.providers.iter();
-    let row = providers.find(|row| row.id.is_openrouter());
-    row.map_or(String::new(), |row| {
-        format!("; {}", crate::cli::providers::training(row.training))
-    })
 }
 
 fn accepted(data: &Value, place: &str, shown: &str, now: SystemTime) -> Vec<Finding> {
@@ -157,6 +160,14 @@ fn credit(remaining: f64) -> Finding {
              https://openrouter.ai/settings/keys"
         ))
     }
+}
+
+/// What is known without its count.
+fn untold(row: &Provider, local: Local, now: Now) -> Finding {
+    Finding::ok(format!(
+        "it does not say how many free requests are left today; {}",
+        limits(row, local, now.wall)
+    ))
 }
 
 /// OpenRouter calls its own count a hint: it lags behind.

@@ -9,6 +9,7 @@ use super::Finding;
 use crate::cli::when;
 use crate::clock::rfc3339;
 use crate::list::{Ranking, RankingError, Skipped};
+use crate::units::length;
 
 /// It is made once a day; two hours are grace.
 const STALE: Duration = Duration::from_secs(26 * 3600);
@@ -92,9 +93,9 @@ fn age(list: &Value, now: SystemTime) -> Option<Finding> {
         .and_then(when::parse_rfc3339)?;
     let age = now.duration_since(updated).unwrap_or_default();
     (age > STALE).then(|| {
-        let hours = age.as_secs() / 3600;
         Finding::warn(format!(
-            "the ranking is stale: made {hours} h ago, at {}",
+            "the ranking is stale: it was made {} ago, at {}",
+            length(age.as_secs()),
             rfc3339(updated)
         ))
     })

@@ -26,7 +26,7 @@ use super::{Exit, Local, say};
 use crate::clock::Now;
 use crate::condition::{Condition, Names};
 use crate::config::{Account, Config, OutboundProxy, SAFE_KEY};
-use crate::upstream::{Connector, HttpClient, read_body};
+use crate::upstream::{self, Connector, HttpClient, read_body};
 
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,10 +151,11 @@ impl Getter {
     /// A whole answer, or the end of a sentence that says why there is none.
     pub(super) async fn get(&self, url: &str, shown: Shown<'_>) -> Result<Answer, String> {
         let whole = async {
-            let response = match shown {
-                Some((auth, key)) => self.0.get_as(url, auth, key).await,
-                None => self.0.get(url, None).await,
-            };
+            let key = shown.key.map(|(auth, key)| upstream::shown(auth, key));
+            let key = key.transpose().map_err(|e| e.to_string())?.flatten();
+            let mark = shown.marked.then(upstream::mark);
+            let headers = key.into_iter().chain(mark).collect();
+            let response = self.0.ask(url, headers, None).await;
             let response = response.map_err(|e| e.to_string())?;
             let (head, body) = response.into_parts();
             let body = read_body(&head.headers, body, MAX_BYTES)
@@ -210,7 +211,7 @@ where
     let rest = others.iter();
     let rest = rest.map(|account| accounts::check(account, local, now.wall, &get));
     let (list, asked_first, further, rest) = tokio::join!(
-        get(&names.ranking, None),
+        get(&names.ranking, Shown::default()),
         async {
             match first {
                 Some(account) => Some(asked(&names.base, account, &get).await),
@@ -269,10 +270,7 @@ async fn further_key<F>(
 where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
-    let shown = account
-        .key
-        .as_ref()
-        .map(|key| (&account.provider.auth, key));
+    let shown = Shown::to(&account.provider, account.key.as_ref());
     let findings = match get(&format!("{base}/key"), shown).await {
         Ok((status, _, body)) => judge_key(status, &body, config, Some(account), local, now),
         Err(error) => vec![Finding::bad(format!(
@@ -296,10 +294,7 @@ where
     F: AsyncFn(&str, Shown<'_>) -> Result<Answer, String>,
 {
     let [key_url, catalogue_url] = ["key", "models"].map(|name| format!("{base}/{name}"));
-    let shown = account
-        .key
-        .as_ref()
-        .map(|key| (&account.provider.auth, key));
+    let shown = Shown::to(&account.provider, account.key.as_ref());
     tokio::join!(get(&key_url, shown), get(&catalogue_url, shown))
 }
 
@@ -312,7 +307,7 @@ fn judge_settings(config: &Config) -> Vec<Finding> {
         };
         if config.proxy_keys.contains(key) {
             findings.push(Finding::warn(format!(
-                "PROXY_API_KEY is the same as {}: whoever may call the proxy can use your {} account \
+                "PROXY_API_KEY is the same as {}: anyone who may call the proxy can use your {} account \
                  directly",
                 variable.name, account.provider.name
             )));

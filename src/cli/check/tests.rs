@@ -17,14 +17,17 @@ fn now() -> Now {
 fn s8_the_key_is_judged_in_plain_words() {
     let data = |more: &str| format!("{{\"data\":{{\"label\":\"x\",\"usage\":1{more}}}}}");
     const ACCEPTED: &str = "ok the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts";
+    const UNTOLD: &str = "ok it does not say how many free requests are left today; limits (default): 20 requests a minute and 50 a day over all :free ids, 1,000 a day once 10 dollars of credit were ever bought; its day ends at 03:00 (your time), in 1 d";
     let refused = |status: u16, said: &str| {
         format!(
-            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env. Then \
-             restart the proxy. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
+            "bad OpenRouter refuses the key ...WXYZ (HTTP {status}). Put a new one into .env: it \
+             counts a few seconds later. It is OPENROUTER_API_KEY in the settings (len=29). Is it deleted, disabled or a \
              placeholder? Create one at https://openrouter.ai/settings/keys{said}"
         )
     };
-    let also = |more: &str| format!("{ACCEPTED} | {more}");
+    let also = |more: &str| format!("{ACCEPTED} | {more} | {UNTOLD}");
+    let alone = || format!("{ACCEPTED} | {UNTOLD}");
+    let counted = |more: &str| format!("{ACCEPTED} | {more}");
     let quota = |used: i64, left: i64| {
         data(&format!(
             ",\"free_model_daily_requests\":{{\"used\":{used},\"limit\":50,\"remaining\":{left}}}"
@@ -32,21 +35,21 @@ fn s8_the_key_is_judged_in_plain_words() {
     };
     #[rustfmt::skip]
     let rows: Vec<(u16, String, String)> = vec![
-        (200, data(""),                                          ACCEPTED.into()),
-        (200, data(",\"limit\":null,\"limit_remaining\":null"),  ACCEPTED.into()),
+        (200, data(""),                                          alone()),
+        (200, data(",\"limit\":null,\"limit_remaining\":null"),  alone()),
         (200, data(",\"limit_remaining\":1.5"),                  also("ok the key may still spend $1.50")),
         (200, data(",\"limit_remaining\":0"),                    also("bad the key is out of credit (limit_remaining $0.00): raise its limit at https://openrouter.ai/settings/keys")),
         (200, data(",\"limit_remaining\":-0.25"),                also("bad the key is out of credit (limit_remaining $-0.25): raise its limit at https://openrouter.ai/settings/keys")),
-        (200, quota(12, 38),                                     also("ok free requests today: 12 of 50 used, 38 left; all are back at 03:00 (your time), in 1 d")),
-        (200, quota(50, 0),                                      also("bad The free requests of today are used up (50 of 50); they are back in 1 d, at 00:00 UTC. Wait, or buy 10 credits once: then it is 1000 a day.")),
-        (200, data(",\"expires_at\":null"),                      ACCEPTED.into()),
+        (200, quota(12, 38),                                     counted("ok free requests today: 12 of 50 used, 38 left; all are back at 03:00 (your time), in 1 d")),
+        (200, quota(50, 0),                                      counted("bad The free requests of today are used up (50 of 50); they are back in 1 d, at 00:00 UTC. Wait, or buy 10 credits once: then it is 1000 a day.")),
+        (200, data(",\"expires_at\":null"),                      alone()),
         (200, data(",\"expires_at\":\"2026-09-30T23:59:59Z\""),  also("bad the key expired at 2026-09-30T23:59:59.000Z")),
         (200, data(",\"expires_at\":\"2026-10-02T00:00:00Z\""),  also("warn the key expires soon, at 2026-10-02T00:00:00.000Z")),
         (200, data(",\"expires_at\":\"2027-10-02T00:00:00Z\""),  also("ok the key expires at 2027-10-02T00:00:00.000Z")),
         (200, data(&format!(",\"expires_at\":\"{KEY}\"")),       also("warn the key's expiry is not a date")),
         (200, data(",\"expires_at\":\"soon\""),                  also("warn the key's expiry is not a date")),
         (200, data(",\"is_free_tier\":true"),                    also("ok the account is on the free tier: it has never bought credits")),
-        (200, data(",\"is_free_tier\":false"),                   ACCEPTED.into()),
+        (200, data(",\"is_free_tier\":false"),                   alone()),
         (200, data(",\"is_management_key\":true"),               also("bad it is a management key, which serves no completions: create an ordinary one at https://openrouter.ai/settings/keys")),
         (200, "<html>".into(),                                   "bad what answers at UPSTREAM_BASE_URL/key is not a key endpoint: is UPSTREAM_BASE_URL right?".into()),
         (200, "{\"data\":[]}".into(),                            "bad what answers at UPSTREAM_BASE_URL/key is not a key endpoint: is UPSTREAM_BASE_URL right?".into()),
@@ -85,7 +88,7 @@ fn s8_a_short_key_shows_its_length_only() {
     assert_eq!(
         told(&findings),
         "bad The upstream at 127.0.0.1:9 refuses the key OPENROUTER_API_KEY (HTTP 401). Put a new \
-         one into .env. Then restart the proxy. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
+         one into .env: it counts a few seconds later. It is OPENROUTER_API_KEY in the settings (len=8). OpenRouter's keys begin with sk-or-: is it a placeholder, or another service's?"
     );
 }
 
@@ -99,7 +102,7 @@ fn s8_the_ranking_is_judged_in_plain_words() {
         // status, X-Free-LLM-Seed, body, expected
         (200, "false", dated("2026-09-30T03:17:45Z"),                     TWO.into()),
         (200, "",      dated("2026-09-29T22:00:00Z"),                     TWO.into()),
-        (200, "",      dated("2026-09-29T21:00:00Z"),                     format!("{TWO} | warn the ranking is stale: made 27 h ago, at 2026-09-29T21:00:00.000Z")),
+        (200, "",      dated("2026-09-29T21:00:00Z"),                     format!("{TWO} | warn the ranking is stale: it was made 1 d 3 h ago, at 2026-09-29T21:00:00.000Z")),
         (200, "",      dated("2030-01-01T00:00:00Z"),                     TWO.into()),
         (200, "",      dated("yesterday"),                                TWO.into()),
         (200, "true",  dated("2026-09-30T03:17:45Z"),                     format!("{TWO} | warn the ranking is a canned one (X-Free-LLM-Seed): the service has lost its data for now")),
@@ -130,16 +133,17 @@ fn s8_the_ranking_is_judged_in_plain_words() {
 #[tokio::test]
 async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
     let config = config("https://openrouter.ai/api/v1");
-    let get = async |url: &str, shown: Shown<'_>| match (url, shown.map(|(_, key)| key.expose())) {
-        ("https://list.example/top", None) => {
-            answer(200, r#"{"models":[{"id":"a/b:free","rank":1}]}"#)
-        }
-        ("https://openrouter.ai/api/v1/key", Some(KEY)) => answer(200, r#"{"data":{}}"#),
-        ("https://openrouter.ai/api/v1/models", Some(KEY)) => {
-            answer(200, r#"{"data":[{"id":"a/b:free"}]}"#)
-        }
-        other => panic!("{other:?}"),
-    };
+    let get =
+        async |url: &str, shown: Shown<'_>| match (url, shown.key.map(|(_, key)| key.expose())) {
+            ("https://list.example/top", None) => {
+                answer(200, r#"{"models":[{"id":"a/b:free","rank":1}]}"#)
+            }
+            ("https://openrouter.ai/api/v1/key", Some(KEY)) => answer(200, r#"{"data":{}}"#),
+            ("https://openrouter.ai/api/v1/models", Some(KEY)) => {
+                answer(200, r#"{"data":[{"id":"a/b:free"}]}"#)
+            }
+            other => panic!("{other:?}"),
+        };
     let report = run(&config, Local::hours(3), now(), get).await;
     assert_eq!(report.ending(), Exit::Fine);
     assert_eq!(
@@ -147,6 +151,7 @@ async fn s8_check_asks_the_ranking_without_the_key_and_the_upstream_with_it() {
         "ok    the settings are complete\n\
          ok    the ranking has 1 model that can be used\n\
          ok    the upstream accepts OPENROUTER_API_KEY in the settings: key tail is ...WXYZ (len=29); may train on prompts\n\
+         ok    it does not say how many free requests are left today; limits (default): 20 requests a minute and 50 a day over all :free ids, 1,000 a day once 10 dollars of credit were ever bought; its day ends at 03:00 (your time), in 1 d\n\
          ok    1 of 1 models exist there\n\
          Everything works."
     );
@@ -205,10 +210,14 @@ async fn s8_the_models_must_exist_at_the_upstream() {
         (404, LIST,   200, "<html>",                                       no_api.into()),
     ];
     for (key, list, status, body, expected) in rows {
-        let get = async |url: &str, _: Shown<'_>| match url {
-            "https://list.example/top" => answer(200, list),
-            "http://127.0.0.1:9/models" => answer(status, body),
-            _ => answer(key, r#"{"data":{}}"#),
+        let get = async |url: &str, shown: Shown<'_>| {
+            // What is there may be a proxy like this one (spec §10.1).
+            assert_eq!(shown.marked, url.starts_with("http://127.0.0.1:9"), "{url}");
+            match url {
+                "https://list.example/top" => answer(200, list),
+                "http://127.0.0.1:9/models" => answer(status, body),
+                _ => answer(key, r#"{"data":{}}"#),
+            }
         };
         let mut config = config("http://127.0.0.1:9/");
         config.fallback_router = true;
@@ -221,6 +230,35 @@ async fn s8_the_models_must_exist_at_the_upstream() {
             Exit::Fine
         };
         assert_eq!(report.ending(), ending, "{body}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn s10_8_a_refused_key_says_where_to_create_one_if_that_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    std::fs::write(&path, "key-0123456789-ABCD").unwrap();
+    #[rustfmt::skip]
+    let rows = [
+        ("my-box", "base_url = \"http://10.0.0.5:8000/v1\"", true,  "(HTTP 401)"),
+        ("groq",   "",                                       false, "(HTTP 401); it does not begin with gsk_, as they usually do. Create one at https://console.groq.com/keys"),
+    ];
+    for (name, base, marked, expected) in rows {
+        let file = format!("[providers.{name}]\n{base}\nkeys = [{{ file = {path:?} }}]");
+        let read =
+            |name: &str| (name == "PROXY_API_KEY").then(|| "a-key-that-is-long-enough".to_owned());
+        let config = Config::read_with_file(read, &file).unwrap();
+        let get = async |_: &str, shown: Shown<'_>| {
+            assert_eq!(shown.marked, marked);
+            answer(
+                401,
+                r#"{"error":{"message":"Invalid API Key","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            )
+        };
+        let local = Local::hours(3);
+        let finding = accounts::check(&config.accounts[0], local, now().wall, get).await;
+        assert_eq!(finding.weight, Weight::Bad);
+        assert!(finding.sentence.ends_with(expected), "{}", finding.sentence);
     }
 }
 

@@ -11,17 +11,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Method;
 use tempfile::NamedTempFile;
 
 use super::init::{self, Place};
 use super::key_test::{Shown, Tested, test};
+use super::running::Running;
 use super::{Exit, ask, check, providers, say};
 use crate::config::{
-    Group, Source, Sources, dotenv, folder_file_is_ours, looks_like_key, pasted, user_file,
+    Group, Source, Sources, dotenv, folder_file_is_ours, is_odd, looks_like_key, meant_provider,
+    pasted, user_file,
 };
 use crate::provider::Provider;
 use crate::redact::Secret;
-use crate::spelling::distance;
 use edit::Edit;
 
 /// What to add.
@@ -37,6 +40,9 @@ pub struct Add {
 
 /// How long a connection for the test may take.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a proxy that runs may take to say so.
+const ANSWERS: Duration = Duration::from_secs(2);
 
 /// Why it ended early.
 type Stop = (Exit, String);
@@ -70,7 +76,7 @@ async fn added(sources: &Sources, add: &Add) -> Result<(), Stop> {
         told.push(write(&target, id_name, &id)?);
     }
     say::line(told.join("\n"));
-    after(sources, add, &row);
+    after(sources, &row).await;
     Ok(())
 }
 
@@ -82,11 +88,7 @@ fn row(sources: &Sources, name: &str) -> Result<Arc<Provider>, Stop> {
     match standings.iter().find(|s| s.provider.id.as_str() == name) {
         Some(standing) => Ok(Arc::clone(&standing.provider)),
         None => {
-            let far = known.iter().map(|id| (distance(&name, id), id));
-            let hint = match far.min().filter(|(far, id)| *far <= 2 && *far < id.len()) {
-                Some((_, near)) => format!("did you mean {near}?"),
-                None => "`free-llm-proxy providers` lists them".to_owned(),
-            };
+            let hint = meant_provider(&name, known.into_iter());
             Err((
                 Exit::Settings,
                 format!("{name}: there is no such provider; {hint}"),
@@ -176,7 +178,7 @@ fn asked(
     Ok((key, Some(Secret::new(id))))
 }
 
-/// Tests the key, and stops if it is refused.
+/// Tests the key, and stops if it is refused, or if a person does not want one that was not tested.
 async fn verify(
     sources: &Sources,
     row: &Provider,
@@ -185,15 +187,59 @@ async fn verify(
 ) -> Result<(), Stop> {
     let name = &row.name;
     let shown = check::shown(key);
-    if let Some(why) = untrusted(sources, row) {
-        say::line(format_args!("Not tested ({shown}): {why}."));
+    let (untested, expected) = match tested(sources, row, key, account_id).await? {
+        Tested::Works => {
+            say::line(format_args!("{name} accepts the key ({shown})."));
+            return Ok(());
+        }
+        Tested::Refused(status) => {
+            let told = format!(
+                "{name} refuses the key ({shown}) with HTTP {status}: nothing was written{}",
+                row.create_one()
+            );
+            return Err((Exit::Fault, told));
+        }
+        Tested::Unknown(status) => (
+            format!("{name} answered HTTP {status}, which says nothing about it"),
+            false,
+        ),
+        Tested::Untested => (format!("{name} has no test that costs no quota"), true),
+        Tested::Unreachable(why) => (why, false),
+    };
+    say::line(format_args!(
+        "The key ({shown}) could not be tested: {untested}."
+    ));
+    let prefix = row.key_prefix.as_deref();
+    let is_odd = is_odd(key, prefix);
+    if let Some(prefix) = prefix.filter(|_| is_odd) {
+        say::line(format_args!(
+            "It does not look like one of theirs, which begin with {prefix}."
+        ));
+    }
+    // Where there is no test, a key of the usual shape is all that can be expected.
+    if (expected && !is_odd) || !ask::has_person() {
         return Ok(());
     }
+    match ask::agreed("Write it all the same?") {
+        Ok(true) => Ok(()),
+        Ok(false) => Err((Exit::Fault, "nothing was written".to_owned())),
+        Err(error) => Err((Exit::Fault, format!("nothing was written: {error}"))),
+    }
+}
+
+/// What the provider says of the key, if it may be asked from here.
+async fn tested(
+    sources: &Sources,
+    row: &Provider,
+    key: &Secret,
+    account_id: Option<&Secret>,
+) -> Result<Tested, Stop> {
+    if let Some(why) = untrusted(sources, row) {
+        return Ok(Tested::Unreachable(why));
+    }
     if row.base_url.is_empty() {
-        say::line(format_args!(
-            "Not tested ({shown}): the address of {name} is not set."
-        ));
-        return Ok(());
+        let why = format!("the address of {} is not set", row.name);
+        return Ok(Tested::Unreachable(why));
     }
     let proxy = sources
         .outbound_proxy()
@@ -203,26 +249,12 @@ async fn verify(
         let (status, _, body) = getter.get(url, shown).await?;
         Ok((status, body.to_vec()))
     };
-    match test(row, key, account_id, get).await {
-        Tested::Works => say::line(format_args!("{name} accepts the key ({shown}).")),
-        Tested::Refused(status) => {
-            let told = format!(
-                "{name} refuses the key ({shown}) with HTTP {status}: nothing was written. Create one at {}",
-                row.sign_up
-            );
-            return Err((Exit::Fault, told));
+    Ok(match test(row, key, account_id, get).await {
+        Tested::Unreachable(why) => {
+            Tested::Unreachable(format!("{} cannot be reached ({why})", row.name))
         }
-        Tested::Unknown(status) => say::line(format_args!(
-            "{name} answers HTTP {status}, which says nothing about the key ({shown})."
-        )),
-        Tested::Untested => say::line(format_args!(
-            "Not tested ({shown}): at {name} only a chat request would tell, which counts."
-        )),
-        Tested::Unreachable(why) => say::line(format_args!(
-            "Not tested ({shown}), and no fault of the key: {name} cannot be reached: {why}."
-        )),
-    }
-    Ok(())
+        told @ (Tested::Works | Tested::Refused(_) | Tested::Unknown(_) | Tested::Untested) => told,
+    })
 }
 
 /// Why a key that a person has just typed is not sent there: a folder's `.env` may be from anyone.
@@ -236,8 +268,8 @@ fn untrusted(sources: &Sources, row: &Provider) -> Option<String> {
     let mut settings = setting.into_iter().chain(outbound);
     let found = settings.find(|name| sources.source_of(name) == Some(Source::WorkingDir))?;
     Some(format!(
-        "{found} is set by .env in this folder, which may be anyone's. See that it is yours before you run \
-         the proxy here"
+        "{found} is set by the .env in this folder, which may be anyone's; make sure that it is yours before \
+         you run the proxy here"
     ))
 }
 
@@ -283,15 +315,20 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What still keeps the provider off, with the settings as they are now.
-fn after(sources: &Sources, add: &Add, row: &Provider) {
-    let (standings, _) = sources.again(add.env_file.as_deref()).providers();
+/// What still keeps the provider off, with the settings as they are now; and whether a proxy runs that sees them.
+async fn after(sources: &Sources, row: &Provider) {
+    let sources = sources.again();
+    let (standings, _) = sources.providers();
     let now = standings.iter().find(|s| s.provider.id == row.id);
     match now {
-        Some(standing) if standing.off.is_none() => say::line(format_args!(
-            "{} is on. A running proxy uses the key once it is restarted.",
-            row.name
-        )),
+        Some(standing) if standing.off.is_none() => {
+            let runs = if is_running(&sources).await {
+                " The proxy that runs takes the key up within some 4 seconds."
+            } else {
+                ""
+            };
+            say::line(format_args!("{} is on.{runs}", row.name));
+        }
         Some(standing) => say::line(format_args!(
             "{} is off, though: {}.",
             row.name,
@@ -299,4 +336,14 @@ fn after(sources: &Sources, add: &Add, row: &Provider) {
         )),
         None => {}
     }
+}
+
+/// Whether a proxy with these settings runs, and follows changes to them.
+async fn is_running(sources: &Sources) -> bool {
+    let Ok(running) = Running::of(sources) else {
+        return false;
+    };
+    let running = running.within(ANSWERS);
+    let state = running.ask(Method::GET, "/admin/state", Bytes::new()).await;
+    state.is_ok_and(|state| state["settings"].is_object())
 }

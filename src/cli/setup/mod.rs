@@ -7,9 +7,7 @@
 mod file;
 mod show;
 
-use std::io::{self, IsTerminal as _};
-
-use super::{Exit, door, say};
+use super::{Exit, ask, door, say};
 use crate::agents::merge::{Format, Merged, merge};
 use crate::agents::{About, Agent, Edit, Places, elsewhere};
 use crate::clock::Now;
@@ -148,15 +146,8 @@ fn wanted(setup: &Setup) -> bool {
     match setup.mode {
         Mode::Show => false,
         Mode::Write => true,
-        Mode::Ask => io::stdin().is_terminal() && io::stdout().is_terminal() && agreed(),
+        Mode::Ask => ask::has_person() && ask::agreed("Write this?").unwrap_or_default(),
     }
-}
-
-fn agreed() -> bool {
-    let mut answer = String::new();
-    say::question("Write this? [y/N]");
-    let read = io::stdin().read_line(&mut answer);
-    read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
 }
 
 fn write(changes: &[Change]) -> Result<(), String> {

@@ -21,6 +21,8 @@ const REQUESTS: usize = 8;
 pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     let mut lines = banner(&state["condition"]);
     lines.push(proxy(state));
+    lines.extend(unkept(&state["state"]));
+    lines.extend(settings(&state["settings"]));
     lines.extend(accounts::lines(state, local));
     lines.extend(next(state));
     lines.extend(waiting(&state["waiting"]));
@@ -58,7 +60,7 @@ fn proxy(state: &Value) -> Line {
     let list = &state["list"];
     let list = match list["models"].as_u64() {
         Some(models) => format!(
-            "{} of {models} models awake, {} read {} ago",
+            "{} of {models} models available, {} read {} ago",
             number(&list["available"]),
             text(&list["source"]),
             length(number(&list["age_sec"])),
@@ -69,6 +71,37 @@ fn proxy(state: &Value) -> Line {
     line(format!(
         "free-llm-proxy {version}, up {up}; {streams} streaming; {list}"
     ))
+}
+
+/// Why what is known will not outlive the process, if it should.
+fn unkept(kept: &Value) -> Option<Line> {
+    let problem = clean(kept["problem"].as_str()?);
+    let path = text(&kept["path"]);
+    let said = format!("what is known is not being saved: {path} {problem}");
+    Some(vec![(Tone::Waiting, said)])
+}
+
+/// Why the settings as they are written now do not count, and what waits for a restart.
+fn settings(settings: &Value) -> Vec<Line> {
+    let words = |list: &Value| array(list).iter().map(text).collect::<Vec<_>>();
+    let refused = words(&settings["refused"]);
+    let waits = words(&settings["needs_restart"]);
+    let refused = (!refused.is_empty()).then(|| {
+        let why = refused.join("; ");
+        (
+            Tone::Bad,
+            format!("the settings were changed, and that does not count: {why}"),
+        )
+    });
+    let waits = (!waits.is_empty()).then(|| {
+        let names = waits.join(", ");
+        (Tone::Waiting, format!("a restart is needed for: {names}"))
+    });
+    [refused, waits]
+        .into_iter()
+        .flatten()
+        .map(|told| vec![told])
+        .collect()
 }
 
 /// Who would be asked next, and why: what a request would cost there. Nothing in the ranking's order, where
@@ -121,7 +154,7 @@ fn models(state: &Value, columns: usize) -> Vec<Line> {
     lines.extend(
         all.iter()
             .take(MODELS)
-            .map(|model| self::model(model, (&name(model), width), provider)),
+            .map(|model| self::model(state, model, (&name(model), width), provider)),
     );
     let more = all.len().saturating_sub(MODELS);
     if more > 0 {
@@ -146,7 +179,7 @@ fn provider_of(model: &Value) -> String {
 }
 
 /// The id in this many columns, and the provider likewise if it is shown.
-fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
+fn model(state: &Value, model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     let rank = match model["rank"].as_i64() {
         Some(rank) => rank.to_string(),
         None => "-".to_owned(),
@@ -167,7 +200,7 @@ fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     let provider = at.map_or(String::new(), |wide| {
         format!("  {:wide$}", provider_of(model))
     });
-    let (tone, standing) = standing(model);
+    let (tone, standing) = standing(state, model);
     vec![
         (
             Tone::Plain,
@@ -177,8 +210,11 @@ fn model(model: &Value, (id, width): (&str, usize), at: Option<usize>) -> Line {
     ]
 }
 
-fn standing(model: &Value) -> (Tone, String) {
+fn standing(state: &Value, model: &Value) -> (Tone, String) {
     match model["state"].as_str() {
+        Some("awake") if model["available"] == false => {
+            (Tone::Waiting, accounts::missing(state, model))
+        }
         Some("awake") => (Tone::Good, "awake".to_owned()),
         Some("probing") => (Tone::Waiting, "being probed after a rest".to_owned()),
         _ => {

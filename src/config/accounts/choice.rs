@@ -102,19 +102,24 @@ impl Choice {
 
 /// A name that no provider has; a key given instead of a name is not repeated.
 fn unknown(name: &str, known: &[ProviderId]) -> String {
-    let near = known
-        .iter()
-        .map(|id| (distance(name, id.as_str()), id))
-        .filter(|(far, id)| *far <= 2 && *far < id.as_str().len())
-        .min();
-    let hint = match near {
-        Some((_, id)) => format!("did you mean {id}?"),
-        None => "`free-llm-proxy providers` lists them".to_owned(),
-    };
+    let hint = meant_provider(name, known.iter().map(ProviderId::as_str));
     format!(
         "PROVIDERS names {}, which is not a provider; {hint}",
         shown(name)
     )
+}
+
+/// What to say to a name that no provider has: the end of a sentence.
+#[must_use]
+pub fn meant_provider<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let near = known
+        .map(|id| (distance(name, id), id))
+        .filter(|(far, id)| *far <= 2 && *far < id.len())
+        .min();
+    match near {
+        Some((_, id)) => format!("did you mean {id}?"),
+        None => "`free-llm-proxy providers` lists them".to_owned(),
+    }
 }
 
 #[cfg(test)]

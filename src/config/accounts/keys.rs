@@ -14,10 +14,17 @@ use crate::redact::Secret;
 #[derive(Clone)]
 pub(super) struct Key {
     pub key: Secret,
-    pub account_id: Option<Secret>,
+    pub account_id: Option<OwnId>,
     pub variable: Variable,
     /// The name of its account in `CONFIG_FILE`.
     pub label: Option<String>,
+}
+
+/// The account id that goes with a key.
+#[derive(Clone)]
+pub(super) struct OwnId {
+    pub id: Secret,
+    pub variable: Variable,
 }
 
 /// The keys found, and what is wrong with them.
@@ -142,7 +149,7 @@ impl Search<'_> {
 
     /// The account id with the key's own number, else the first; of several in one variable, the
     /// one at the key's position.
-    fn account_id(&self, found: &Found, nth: usize) -> Result<Option<Secret>, String> {
+    fn account_id(&self, found: &Found, nth: usize) -> Result<Option<OwnId>, String> {
         let (Some(id_name), true) = (
             &self.provider.account_id_name,
             self.provider.takes_account_id(),
@@ -178,7 +185,10 @@ impl Search<'_> {
         if ids.is_empty() {
             return Err(format!("{} contains no account id", own.variable.name));
         }
-        Ok(Some(ids.swap_remove(nth)))
+        Ok(Some(OwnId {
+            id: ids.swap_remove(nth),
+            variable: own.variable,
+        }))
     }
 
     fn half_a_pair(&self) -> Option<String> {
@@ -194,15 +204,19 @@ impl Search<'_> {
 }
 
 impl Keys {
-    /// The same key twice is one account; under two labels it is an error.
+    /// The same key twice is one account, under the label that either has; under two different
+    /// labels it is an error.
     fn each_once(&mut self, provider: &Provider) {
-        let mut first: HashMap<(String, Option<String>), Key> = HashMap::new();
-        let mut once = Vec::new();
+        let mut place: HashMap<(String, Option<String>), usize> = HashMap::new();
+        let mut once: Vec<Key> = Vec::new();
         for key in std::mem::take(&mut self.keys) {
-            let id = key.account_id.as_ref().map(|id| id.expose().to_owned());
+            let id = key
+                .account_id
+                .as_ref()
+                .map(|own| own.id.expose().to_owned());
             let seen = (key.key.expose().to_owned(), id);
-            let Some(before) = first.get(&seen) else {
-                first.insert(seen, key.clone());
+            let Some(before) = place.get(&seen).and_then(|place| once.get_mut(*place)) else {
+                place.insert(seen, once.len());
                 once.push(key);
                 continue;
             };
@@ -212,14 +226,20 @@ impl Keys {
             } else {
                 format!("{name} and {other} hold the same key")
             };
-            match (&before.label, &key.label) {
-                (a, b) if a != b => self.problems.push(format!(
-                    "{what} of {} under two account names: a key belongs to one account",
-                    provider.id
+            let id = &provider.id;
+            match (before.label.clone(), key.label) {
+                (Some(one), Some(two)) if one != two => self.problems.push(format!(
+                    "{what} of {id} under two account names, {one} and {two}: a key belongs to one account"
                 )),
-                _ => self
-                    .warnings
-                    .push(format!("{what} of {}: it counts once", provider.id)),
+                (None, Some(label)) | (Some(label), None) => {
+                    self.warnings.push(format!(
+                        "{what} of {id}, once without an account name: it counts once, as {label}"
+                    ));
+                    before.label = Some(label);
+                }
+                (None, None) | (Some(_), Some(_)) => {
+                    self.warnings.push(format!("{what} of {id}: it counts once"));
+                }
             }
         }
         self.keys = once;

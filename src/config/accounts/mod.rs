@@ -17,10 +17,11 @@ use crate::provider::{Provider, built_in};
 use crate::redact::Secret;
 
 pub(super) use choice::Choice;
-pub(super) use names::key_name;
+pub use choice::meant_provider;
 pub use names::next_name;
+pub(super) use names::{KeyName, key_name, without_file};
 pub(super) use resolve::{Asked, Resolved, resolve};
-pub use split::pasted;
+pub use split::{is_odd, pasted};
 pub use standing::{Off, Standing};
 pub use variables::Variable;
 pub(super) use variables::{Environment, Layer, Variables};

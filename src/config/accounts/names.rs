@@ -1,6 +1,8 @@
 //! How the variables of keys are spelt: `GROQ_API_KEY`, `GROQ_API_KEY_2`, `GROQ_API_KEYS`, and each
 //! with the suffix `_FILE` (spec §10.1). Pure; it does not know which providers exist.
 
+use crate::provider::file::is_key_name;
+
 /// The name of a variable that may contain keys, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::config) struct KeyName<'n> {
@@ -51,10 +53,10 @@ pub(in crate::config) fn without_file(name: &str) -> &str {
     name.strip_suffix(FILE).unwrap_or(name)
 }
 
-/// Whether a variable may contain keys of any provider.
+/// Whether a variable may contain keys of any provider, or name a file that does: whatever
+/// `CONFIG_FILE` may refer to is among them.
 pub(in crate::config) fn is_keys(name: &str) -> bool {
-    let base = key_name(name).base;
-    base.ends_with("_KEY") || base.ends_with("_TOKEN")
+    is_key_name(key_name(name).base)
 }
 
 /// The variable of another value that goes with this one: `CLOUDFLARE_API_TOKEN_2` and

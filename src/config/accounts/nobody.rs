@@ -12,6 +12,7 @@ use crate::provider::{Provider, Training};
 pub(super) fn nobody(
     providers: &[Arc<Provider>],
     choice: &Choice,
+    refuse_training: bool,
     variables: &Variables<'_>,
     standings: &[Standing],
 ) -> String {
@@ -30,38 +31,39 @@ pub(super) fn nobody(
         let mut own = names.filter(|name| !provider.shared_names.contains(name));
         own.next().filter(|_| is_usual).cloned()
     };
+    // Only keys that would change anything are suggested.
+    let is_allowed = |row: &Provider| !refuse_training || row.training == Training::No;
+    let allowed = providers.iter().filter(|row| is_allowed(row));
+    let others: Vec<_> = allowed.filter_map(|row| key_of(&row)).collect();
+    let others = others.join(", ");
     let trains = off(&|off| *off == Off::Trains);
+    let found = standings.iter().filter(|found| is_allowed(&found.provider));
+    let passed_over: String = found.filter_map(passed_over).collect();
     if !trains.is_empty() {
-        let safe = providers.iter();
-        let safe = safe.filter(|provider| provider.training == Training::No);
-        let names: Vec<_> = safe.filter_map(|provider| key_of(&provider)).collect();
         return format!(
             "TRAINING=refuse leaves no provider to ask: {trains} may train on prompts. Set TRAINING=allow, or a \
-             key of a provider that does not: {}",
-            names.join(", ")
+             key of a provider that does not: {others}{passed_over}"
         );
     }
     if choice.bars_openrouter() {
         return "PROVIDERS removes openrouter, and no other provider has a key: no provider is left to ask"
             .to_owned();
     }
-    let others: Vec<_> = providers
-        .iter()
-        .filter_map(|provider| key_of(&provider))
-        .collect();
+    if refuse_training {
+        return format!(
+            "no provider that TRAINING=refuse allows has a key: set one of {others}, or TRAINING=allow; \
+             `free-llm-proxy providers` says where to get them{passed_over}"
+        );
+    }
     let is_empty = variables.layers.iter().any(|layer| {
         let text = layer.texts.get("OPENROUTER_API_KEY");
         text.is_some_and(|text| text.trim().is_empty())
     });
     let lacks = if is_empty { "empty" } else { "required" };
-    let passed_over = standings.iter().filter_map(passed_over);
-    let mut told = format!(
+    format!(
         "OPENROUTER_API_KEY is {lacks}: create one at https://openrouter.ai/settings/keys, or set another \
-         provider's ({}); `free-llm-proxy providers` says where to get them",
-        others.join(", ")
-    );
-    passed_over.for_each(|why| told += &why);
-    told
+         provider's ({others}); `free-llm-proxy providers` says where to get them{passed_over}"
+    )
 }
 
 /// What was found of a provider that is off all the same, and what it takes.

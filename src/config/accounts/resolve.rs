@@ -9,7 +9,7 @@ use super::split;
 use super::standing::{Off, Standing};
 use super::variables::{Environment, Variable, Variables};
 use super::{Account, Spare};
-use crate::model::{AccountId, ProviderId};
+use crate::model::{AccountId, KeyMark, ProviderId};
 use crate::provider::file::ConfigFile;
 use crate::provider::{Provider, Training};
 
@@ -34,6 +34,8 @@ pub(in crate::config) struct Asked<'a> {
 pub(in crate::config) struct Resolved {
     pub standings: Vec<Standing>,
     pub accounts: Vec<Account>,
+    /// The keys that an account id goes with, as part of the address: where both were found.
+    pub with_id: Vec<(Variable, Variable)>,
     pub problems: Vec<String>,
     /// The message if no account is left and nothing else is wrong.
     pub nobody: Option<String>,
@@ -69,6 +71,7 @@ pub(in crate::config) fn resolve(asked: &Asked<'_>, variables: &Variables<'_>) -
         out.nobody = Some(nobody(
             &asked.providers,
             asked.choice,
+            asked.refuse_training,
             variables,
             &out.standings,
         ));
@@ -183,6 +186,11 @@ impl Stand<'_> {
             true => Arc::clone(provider),
             false => Arc::clone(provider).with_key(),
         };
+        let with_id = keys.iter().filter_map(|key| {
+            let id = key.account_id.as_ref()?;
+            Some((key.variable.clone(), id.variable.clone()))
+        });
+        self.out.with_id.extend(with_id);
         self.out.accounts.extend(accounts(&counted, keys));
         Ok(counted)
     }
@@ -259,13 +267,11 @@ impl Stand<'_> {
     }
 }
 
-/// One account for each key, or one for all keys of a label; without a key just one.
+/// One account for each key, or one for all keys of a label; without a key just one, which is another at another
+/// address.
 fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
     let account = |label: &str| Account {
-        id: AccountId {
-            provider: provider.id.clone(),
-            label: label.into(),
-        },
+        id: AccountId::new(provider.id.clone(), label).with(KeyMark::of([&*provider.base_url])),
         provider: Arc::clone(provider),
         key: None,
         account_id: None,
@@ -284,7 +290,7 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
             account.spares.push(Spare {
                 odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
                 key: key.key,
-                account_id: key.account_id,
+                account_id: key.account_id.map(|own| own.id),
                 variable: key.variable,
             });
             continue;
@@ -295,12 +301,16 @@ fn accounts(provider: &Arc<Provider>, keys: Vec<Key>) -> Vec<Account> {
             };
             free_label(provider.id.as_str(), accounts.len(), taken)
         });
+        let account = account(&label);
+        let with_it = key.account_id.as_ref().map(|own| own.id.expose());
+        let mark = KeyMark::of([key.key.expose()].into_iter().chain(with_it));
         accounts.push(Account {
+            id: account.id.clone().with(mark),
             odd_shape: split::is_odd(&key.key, provider.key_prefix.as_deref()),
             key: Some(key.key),
-            account_id: key.account_id,
+            account_id: key.account_id.map(|own| own.id),
             variable: Some(key.variable),
-            ..account(&label)
+            ..account
         });
     }
     accounts

@@ -39,8 +39,8 @@ pub(in crate::config) fn keys(
     }
     if sentence {
         return Err(Unusable::Rule(
-            "has blanks or commas in it, and a part too short for a key: a key has none, and between two \
-             keys stands one",
+            "has blanks or commas in it, and a part too short for a key: a key has none, and two \
+             keys are separated by one",
         ));
     }
     parts.into_iter().map(key).collect()
@@ -81,7 +81,8 @@ pub fn pasted(text: &str, name: &str, prefix: Option<&str>) -> Result<Secret, &'
 }
 
 /// Whether a key starts differently from the provider's usual keys.
-pub(in crate::config) fn is_odd(key: &Secret, prefix: Option<&str>) -> bool {
+#[must_use]
+pub fn is_odd(key: &Secret, prefix: Option<&str>) -> bool {
     prefix.is_some_and(|prefix| !key.expose().starts_with(prefix))
 }
 

@@ -9,7 +9,7 @@ use super::super::trust::Source;
 
 /// What one source sets.
 #[derive(Clone)]
-pub(super) struct Layer {
+pub(in crate::config) struct Layer {
     pub source: Source,
     /// Its name in a sentence.
     pub name: String,
@@ -24,7 +24,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    pub(super) fn new(source: Source, name: &str) -> Self {
+    pub(in crate::config) fn new(source: Source, name: &str) -> Self {
         Self {
             source,
             name: name.to_owned(),

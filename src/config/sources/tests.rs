@@ -4,6 +4,7 @@ use super::*;
 
 mod config_file;
 mod keys;
+mod reload;
 mod trust;
 
 type Set = &'static [(&'static str, &'static str)];
@@ -175,6 +176,16 @@ fn layers(
     folder: &str,
     user: &str,
 ) -> Sources {
+    layers_and_file(flags, environment, folder, user, file::File::default())
+}
+
+fn layers_and_file(
+    flags: &[(&'static str, &str)],
+    environment: &[(&str, &str)],
+    folder: &str,
+    user: &str,
+    file: file::File,
+) -> Sources {
     let mut top = Layer::new(Source::Flag, "a flag");
     let flags = flags
         .iter()
@@ -189,6 +200,7 @@ fn layers(
     sources.read_file(Source::WorkingDir, ".env", Found::Text(folder.to_owned()));
     sources.read_file(Source::UserFile, "/home/env", Found::Text(user.to_owned()));
     sources.read_door_key();
+    sources.file = file;
     sources.look_for_slips();
     sources
 }

@@ -27,6 +27,12 @@ impl Salt {
     pub fn new(secret: [u8; 16]) -> Self {
         Self(secret)
     }
+
+    /// The secret.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 impl Salt {

@@ -6,6 +6,7 @@ mod evidence;
 mod limits;
 mod measured;
 mod properties;
+mod saved;
 mod sessions;
 
 use std::sync::Arc;
@@ -120,10 +121,7 @@ fn near(got: f64, expected: f64, what: &str) {
 }
 
 fn account(provider: &str, label: &str) -> AccountId {
-    AccountId {
-        provider: ProviderId::try_from(provider).unwrap(),
-        label: label.into(),
-    }
+    AccountId::new(ProviderId::try_from(provider).unwrap(), label)
 }
 
 fn candidate(id: &str, account: &AccountId) -> Candidate {

@@ -131,13 +131,15 @@ impl Bucket {
     /// A refusal reported when this window ends; absurd dates are ignored.
     pub(in crate::ledger) fn ends_at(&mut self, end: SystemTime, at: Moment) {
         let left = end.duration_since(at.wall).unwrap_or_default();
-        if !left.is_zero() && left <= self.kind.per.length().saturating_mul(2) {
+        let is_possible = self.kind.per.lasts().is_none_or(|most| left <= most);
+        if !left.is_zero() && is_possible {
             self.count.ends_at(end, at);
         }
     }
 
-    /// A refusal reported how much of this window is used, and how long to wait.
-    pub(in crate::ledger) fn refused(&mut self, told: Refused, at: Moment) {
+    /// A refusal reported how much of this window is used, and how long to wait. Returns whether the refused
+    /// request is left out of that usage, and must not be counted once more when it ends.
+    pub(in crate::ledger) fn refused(&mut self, told: Refused, at: Moment) -> bool {
         let Refused {
             limit,
             used,
@@ -149,9 +151,12 @@ impl Bucket {
             // The day's end beats a short wait.
             self.at_least(told_used.unwrap_or(limit), None, at);
             self.refused = Some(self.count.window_ends(at));
+            false
         } else if let Some(wait) = wait {
+            // A set limit counts whatever we sent ourselves.
             if self.numbers.is_set() {
-                return self.at_least(told_used.unwrap_or(limit), Some(wait), at);
+                self.at_least(told_used.unwrap_or(limit), Some(wait), at);
+                return false;
             }
             // Rolling quotas refill steadily, so that there is room for this request after the wait. Usage and
             // wait give the pace; if no usage is reported, the window's pace and the wait give the usage.
@@ -181,12 +186,15 @@ impl Bucket {
             };
             let told = Told {
                 used,
-                // It was refused, so it is not part of the usage.
+                // It is under way until it ends, beside what is used.
                 own: 0,
                 reset: Some(Duration::from_secs_f64(back_in)),
                 steadily: true,
             };
             self.believe(told, at);
+            true
+        } else {
+            false
         }
     }
 }

@@ -79,7 +79,7 @@ proptest! {
                     };
                     world.ledger.correct(reservation, &[correction], now);
                 }
-                Step::Refused(limit) => if let Some((_, reservation)) = under_way.first() {
+                Step::Refused(limit) => if let Some((_, reservation)) = under_way.first_mut() {
                     world.ledger.refused(reservation, Refusal {
                         unit: Unit::Requests, per, of: Counted::Account, limit, used: limit, spent: true,
                         wait: Some(Duration::from_secs(3)), resets_at: None, by_header: false,
@@ -232,7 +232,7 @@ fn s10_5_there_are_no_more_buckets_than_offers_times_accounts() {
 fn s10_5_windows_invented_by_refusals_are_bounded() {
     let mut world = World::new(&[]);
     for hours in 1..500 {
-        let reservation = world.reserve(0, Ask::default());
+        let mut reservation = world.reserve(0, Ask::default());
         let now = world.now();
         let refusal = Refusal {
             unit: Unit::Requests,
@@ -245,7 +245,7 @@ fn s10_5_windows_invented_by_refusals_are_bounded() {
             resets_at: None,
             by_header: false,
         };
-        world.ledger.refused(&reservation, refusal, now);
+        world.ledger.refused(&mut reservation, refusal, now);
         world.settle(reservation, NOTHING, false);
     }
     assert!(world.ledger.len() <= 24 + 5);

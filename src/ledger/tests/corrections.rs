@@ -1,6 +1,7 @@
 //! What quota headers, refusals and the key endpoint teach.
 
 use super::*;
+use crate::model::Subject;
 
 const MODEL: Counted = Counted::Model;
 
@@ -39,9 +40,9 @@ impl World {
     }
 
     pub(super) fn refused(&mut self, refusal: Refusal) {
-        let reservation = self.reserve(0, Ask::default());
+        let mut reservation = self.reserve(0, Ask::default());
         let now = self.now();
-        self.ledger.refused(&reservation, refusal, now);
+        self.ledger.refused(&mut reservation, refusal, now);
         self.settle(reservation, NOTHING, false);
     }
 
@@ -210,7 +211,7 @@ fn s10_5_a_429_that_names_its_window_is_learnt_at_this_count_for_two_windows() {
 fn s10_5_a_refusal_with_numbers_is_believed() {
     // reference §6: "on tokens per day (TPD): Limit 200000, Used 199999, Requested 3619"
     let mut world = World::new(&groq());
-    let reservation = world.reserve(0, tokens(3619));
+    let mut reservation = world.reserve(0, tokens(3619));
     let spent = Refusal {
         limit: Some(200_000),
         used: Some(199_999),
@@ -218,8 +219,8 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
         ..refusal(Unit::Tokens, Per::Day)
     };
     let now = world.now();
-    world.ledger.refused(&reservation, spent, now);
-    world.ledger.refund(reservation, now);
+    world.ledger.refused(&mut reservation, spent, now);
+    world.settle(reservation, NOTHING, false);
     assert_eq!(world.said(0, tokens(3619)), "out 579");
     assert_eq!(
         world.said(0, tokens(1000)),
@@ -230,7 +231,7 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
     assert_eq!(world.said(0, tokens(3619)), "free");
     // If no usage is reported, the window's pace and the wait give it.
     let mut world = World::new(&groq());
-    let reservation = world.reserve(0, tokens(3619));
+    let mut reservation = world.reserve(0, tokens(3619));
     let now = world.now();
     let stated = Stated {
         amount: Some(200_000),
@@ -243,8 +244,8 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
         resets_at: None,
     };
     let spent = Refusal::of(stated, true, now);
-    world.ledger.refused(&reservation, spent, now);
-    world.ledger.refund(reservation, now);
+    world.ledger.refused(&mut reservation, spent, now);
+    world.settle(reservation, NOTHING, false);
     assert_eq!(world.said(0, tokens(3619)), "out 579");
     world.at = 580.0;
     assert_eq!(world.said(0, tokens(3619)), "free");
@@ -276,6 +277,50 @@ fn s10_5_a_refusal_with_numbers_is_believed() {
 }
 
 #[test]
+fn s10_5_a_refused_request_is_counted_once() {
+    let minute = |source| limit(10_000, Unit::Tokens, Per::Minute, Counted::Account, source);
+    let day = ending(set(50, Per::Day), Ends::Utc);
+    let says = |used, wait: Option<u64>| Refusal {
+        of: Counted::Account,
+        limit: Some(10_000),
+        used,
+        wait: wait.map(Duration::from_secs),
+        ..refusal(Unit::Tokens, Per::Minute)
+    };
+    let of_the_day = Refusal {
+        of: Counted::Account,
+        limit: Some(50),
+        used: Some(50),
+        ..refusal(Unit::Requests, Per::Day)
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // It would have drawn 3000, beside 4000 that we know of and 2000 or more that others used.
+        // limit                      what the refusal says       used then             out for
+        (minute(LimitSource::Default), says(Some(9000), Some(12)), "9000/10000 stated", "out 12"),
+        // The wait alone gives the usage: once it is over there is room.
+        (minute(LimitSource::Default), says(None, Some(12)),       "9000/10000 stated", "out 12"),
+        // Without a wait it is a failed attempt like any other.
+        (minute(LimitSource::Default), says(Some(9000), None),     "7000/10000 stated", "free"),
+        // Of a set limit counts what we sent, whatever came of it.
+        (minute(LimitSource::Set),     says(Some(9000), Some(12)), "9000/10000 set",    "out 12"),
+        // Where the window's end is known, no less than reported is used, with it.
+        (day,                          of_the_day,                 "50/50 set",         "out 43200"),
+    ];
+    for (which, (limit, refusal, used, out)) in rows.into_iter().enumerate() {
+        let mut world = World::new(&[limit]);
+        let before = world.reserve(0, tokens(4000));
+        world.settle(before, told(4000, 0), true);
+        let mut reservation = world.reserve(0, tokens(3000));
+        let now = world.now();
+        world.ledger.refused(&mut reservation, refusal, now);
+        world.settle(reservation, NOTHING, false);
+        assert_eq!(world.shown(), used, "row {which}");
+        assert_eq!(world.said(0, tokens(3000)), out, "row {which}");
+    }
+}
+
+#[test]
 fn s10_5_a_refresh_forgets_lessons_not_what_was_used_or_stated() {
     let mut world = World::new(&groq());
     world.send(0, 5);
@@ -286,6 +331,60 @@ fn s10_5_a_refresh_forgets_lessons_not_what_was_used_or_stated() {
     let now = world.now();
     world.ledger.forget_lessons(now);
     assert_eq!(seen(&world), ["7/30 default", "100/700 stated"]);
+}
+
+#[test]
+fn s10_5_only_the_lessons_of_what_is_meant_are_forgotten() {
+    let candidates = [
+        ("kilo", "kilo", "a"),
+        ("kilo", "kilo", "b"),
+        ("kilo", "kilo#2", "a"),
+        ("groq", "groq", "a"),
+    ];
+    let of = |place: usize| {
+        let (provider, label, model) = candidates[place];
+        candidate(provider, label, model)
+    };
+    let id = |provider: &str| ProviderId::try_from(provider).unwrap();
+    type Forgets = Box<dyn Fn(&mut Ledger, Now)>;
+    let subject = |subject: Subject| -> Forgets {
+        Box::new(move |ledger, now| ledger.forget_lessons_of(&subject, now))
+    };
+    let at = |provider: &str| -> Forgets {
+        let meant = id(provider);
+        Box::new(move |ledger, now| ledger.forget_lessons_at(|own| *own == meant, now))
+    };
+    #[rustfmt::skip]
+    let rows: [(Forgets, &str); 8] = [
+        // what is meant                          whose learnt limits are left, of the four candidates
+        (at("kilo"),                              "groq a"),
+        (at("groq"),                              "kilo a, kilo b, kilo#2 a"),
+        (at("ovh"),                               "kilo a, kilo b, kilo#2 a, groq a"),
+        (subject(of(0).of_account().clone()),     "kilo#2 a, groq a"),
+        (subject(of(0).itself().clone()),         "kilo b, kilo#2 a, groq a"),
+        (subject(of(0).model().clone()),          "kilo b, groq a"),
+        (subject(Subject::provider(&id("kilo"))), "kilo a, kilo b, kilo#2 a, groq a"),
+        (Box::new(Ledger::forget_lessons),        ""),
+    ];
+    for (which, (forget, expected)) in rows.into_iter().enumerate() {
+        let mut world = World::of(&candidates, &[]);
+        for place in 0..candidates.len() {
+            world.send(place, 3);
+            let mut reservation = world.reserve(place, Ask::default());
+            let now = world.now();
+            let minute = refusal(Unit::Requests, Per::Minute);
+            world.ledger.refused(&mut reservation, minute, now);
+            world.settle(reservation, NOTHING, false);
+        }
+        let now = world.now();
+        forget(&mut world.ledger, now);
+        let learnt = |place: &usize| world.room(*place) == "behind learnt";
+        let left = (0..candidates.len()).filter(learnt);
+        let left: Vec<_> = left
+            .map(|place| format!("{} {}", candidates[place].1, candidates[place].2))
+            .collect();
+        assert_eq!(left.join(", "), expected, "row {which}");
+    }
 }
 
 #[test]

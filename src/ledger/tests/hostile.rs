@@ -121,7 +121,7 @@ fn s10_5_a_wait_for_the_rest_of_one_request_is_no_pace() {
         LimitSource::Default,
     );
     let mut world = World::new(&[ten]);
-    let reservation = world.reserve(0, Ask::default());
+    let mut reservation = world.reserve(0, Ask::default());
     let refusal = Refusal {
         unit: Unit::Requests,
         per: Per::Minute,
@@ -134,15 +134,16 @@ fn s10_5_a_wait_for_the_rest_of_one_request_is_no_pace() {
         by_header: false,
     };
     let now = world.now();
-    world.ledger.refused(&reservation, refusal, now);
+    world.ledger.refused(&mut reservation, refusal, now);
     world.settle(reservation, NOTHING, false);
     let free_at = |seconds: f64, world: &mut World| {
         world.at = seconds;
         world.room(0) == "free"
     };
-    assert!(!free_at(2.0, &mut world));
-    // The refused request counts too.
-    assert!(free_at(13.0, &mut world));
+    assert!(!free_at(5.0, &mut world));
+    // The refused request is not among the ten, and used nothing.
+    assert!(free_at(6.1, &mut world));
     world.send(0, 1);
-    assert!(!free_at(15.0, &mut world), "the next one is not back yet");
+    assert!(!free_at(11.0, &mut world), "the next one is not back yet");
+    assert!(free_at(12.1, &mut world));
 }

@@ -164,6 +164,8 @@ fn s10_5_a_reported_reset_ends_the_window() {
         (Per::Day,    Some(0),             12 * HOUR),
         (Per::Day,    Some(3 * DAY),       12 * HOUR),
         (Per::Minute, Some(3000),          60),
+        (Per::Minute, Some(90),            60),
+        (Per::Day,    Some(30 * HOUR),     12 * HOUR),
     ];
     for (per, reset, seconds) in rows {
         let mut world = world(&["a:free"]);

@@ -8,7 +8,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::OutboundProxy;
-use crate::upstream::{Connector, bearer};
+use crate::provider::Auth;
+use crate::upstream::{Connector, mark, shown};
 
 /// Answers each request by path and key with a status and a body, and records what was asked.
 struct Server {
@@ -41,6 +42,7 @@ impl Server {
             }
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let path = head.split(' ').nth(1).unwrap();
+            assert!(head.contains("x-free-llm-proxy-hop: 1"), "{head}");
             let key = head
                 .lines()
                 .find_map(|line| line.strip_prefix("authorization: Bearer "));
@@ -80,12 +82,11 @@ fn each(max_bytes: usize, keys: &[&str]) -> EachList {
 fn at(provider: &str, address: SocketAddr, keys: &[&str]) -> ListAt {
     let way = |key: Option<&&str>| Way {
         url: format!("http://{address}/v1/models"),
-        shown: key.map(|key| {
-            (
-                http::header::AUTHORIZATION,
-                bearer(&Secret::new(*key)).unwrap(),
-            )
-        }),
+        headers: key
+            .and_then(|key| shown(&Auth::Bearer, &Secret::new(*key)).unwrap())
+            .into_iter()
+            .chain([mark()])
+            .collect(),
     };
     let ways = if keys.is_empty() {
         vec![way(None)]

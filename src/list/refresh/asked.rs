@@ -10,7 +10,7 @@ use crate::model::ProviderId;
 impl RefreshTask {
     /// Without a ranking: ends the rests at providers whose own list was read, if any was.
     pub(super) fn wake_those_read(&self, ranking: &RefreshError) -> Option<Refreshed> {
-        let rows = self.providers.rows.iter().map(|row| &row.id);
+        let rows = self.settings.providers.rows.iter().map(|row| &row.id);
         let read: HashSet<&ProviderId> = rows.filter(|id| self.was_read(id)).collect();
         let snapshot = self.registry.snapshot().filter(|_| !read.is_empty())?;
         self.registry.wake_providers(|id| read.contains(id));
@@ -25,7 +25,7 @@ impl RefreshTask {
 
     /// Whether all was read that tells which models a provider offers: of OpenRouter that is the ranking.
     fn was_read(&self, provider: &ProviderId) -> bool {
-        let mut lists = self.providers.lists.iter();
+        let mut lists = self.settings.providers.lists.iter();
         let has_list = lists.any(|at| at.provider == *provider);
         let was_read = || self.read.contains(&Some(provider.clone()));
         !provider.is_openrouter() && (!has_list || was_read())
@@ -33,7 +33,7 @@ impl RefreshTask {
 
     /// The providers whose lists were not read, and why.
     pub(super) fn not_read(&self) -> Vec<String> {
-        let lists = self.providers.lists.iter().map(|at| &at.provider);
+        let lists = self.settings.providers.lists.iter().map(|at| &at.provider);
         let unread = lists.filter(|id| !self.read.contains(&Some((*id).clone())));
         let words = unread.map(|id| match self.kept.failed(id) {
             Some(failed) => format!("{id}: {}", failed.why),

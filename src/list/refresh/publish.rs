@@ -43,7 +43,7 @@ impl RefreshTask {
         let fields = Done {
             count,
             skipped: skipped.len(),
-            url: &self.reader.list_url,
+            url: &self.settings.reader.list_url,
         };
         self.log.emit(LogLevel::Info, "snapshot_refreshed", &fields);
         self.ranking = Some((ranking, fetched_at));
@@ -87,6 +87,18 @@ impl RefreshTask {
         }
     }
 
+    /// The same lists as other settings see them, even if they leave nothing of them.
+    pub(super) fn publish_settled(&mut self) {
+        if !self.is_published() {
+            return self.publish_again();
+        }
+        let snapshot = match &self.ranking {
+            Some((ranking, fetched_at)) => self.snapshot(Some(ranking), *fetched_at),
+            None => self.snapshot(None, Now::read().wall),
+        };
+        self.registry.enrich(snapshot);
+    }
+
     /// What is published while there has never been a ranking: the second source, and what other
     /// providers offer.
     fn publish_unranked(&mut self) {
@@ -117,16 +129,22 @@ impl RefreshTask {
 
     fn snapshot(&self, ranking: Option<&Ranking>, fetched_at: SystemTime) -> Snapshot {
         let kept = |row: &Provider| self.kept.list(&row.id);
-        let named_free = |row: &Provider| self.providers.named_free.contains(&row.id);
+        let named_free = |row: &Provider| self.settings.providers.named_free.contains(&row.id);
         let of = |row| Offering::new(row, kept(row), named_free(row));
-        let sources: Vec<_> = self.providers.rows.iter().map(|row| of(row)).collect();
+        let sources: Vec<_> = self
+            .settings
+            .providers
+            .rows
+            .iter()
+            .map(|row| of(row))
+            .collect();
         let merged = merge(Lists {
             ranking,
             catalogue: self.catalogue.as_ref(),
             sources: &sources,
-            order: &self.providers.order,
-            allow_paid: self.allow_paid,
-            fallback_router: self.fallback_router,
+            order: &self.settings.providers.order,
+            allow_paid: self.settings.allow_paid,
+            fallback_router: self.settings.fallback_router,
         });
         if let Some(ranking) = ranking {
             self.note_what_is_there(ranking, &merged);
@@ -150,7 +168,7 @@ impl RefreshTask {
             with_tools: (merged.plain != merged.with_tools).then(|| order(true).collect()),
             places,
             fallback: merged.fallback.map(|offered| offered.offer),
-            accounts: self.providers.accounts.clone(),
+            accounts: self.settings.providers.accounts.clone(),
             fetched_at,
             source,
         })

@@ -215,11 +215,11 @@ fn s4_5_the_quota_is_recognised_by_the_body_alone() {
     let rows = [
         (429, r#"{"error":{"message":"Slow down"}}"#,                                             "rate_limited, model, 300s"),
         (429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-min. "}}"#,            "rate_limited, account minute, 300s"),
-        (429, r#"{"error":{"message":"Rate limit exceeded: FREE-models-per-day"}}"#,              "rate_limited, account day, 300s"),
-        (429, r#"{"error":{"message":"x","metadata":{"limit_source":"openrouter_free_tier_daily"}}}"#, "rate_limited, account day, 300s"),
+        (429, r#"{"error":{"message":"Rate limit exceeded: FREE-models-per-day"}}"#,              "rate_limited, account day, at +43200s"),
+        (429, r#"{"error":{"message":"x","metadata":{"limit_source":"openrouter_free_tier_daily"}}}"#, "rate_limited, account day, at +43200s"),
         (429, r#"{"error":{"message":"x","metadata":{"limit_source":"openrouter_free_tier_per_minute"}}}"#, "rate_limited, account minute, 300s"),
         (429, r#"{"error":{"message":"x","metadata":{"limit_source":"upstream_provider_shared_pool"}}}"#, "rate_limited, model, 300s"),
-        (429, r#"{"error":"free-models-per-day"}"#,                                               "rate_limited, account day, 300s"),
+        (429, r#"{"error":"free-models-per-day"}"#,                                               "rate_limited, account day, at +43200s"),
         (503, r#"{"error":{"message":"vendor/model-x:free is overloaded"}}"#,                     "upstream_error, model, 60s"),
         (403, r#"{"error":{"message":"vendor/model-x:free may not be used here"}}"#,              "upstream_error, model, none"),
         (403, r#"{"error":{"message":"other/model may not be used here"}}"#,                      "upstream_auth_error, key, 60s to 3600s"),
@@ -232,6 +232,49 @@ fn s4_5_the_quota_is_recognised_by_the_body_alone() {
             expected,
             "{status} {body}"
         );
+    }
+}
+
+#[test]
+fn s10_5_an_account_is_out_no_longer_than_the_window_that_is_named() {
+    const FAR: &str = "9999999999999";
+    /// The message, the headers, the verdict.
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    #[rustfmt::skip]
+    let rows: [Row; 12] = [
+        // A minute ends in seconds: a reset far off is passed over for another source, else for the whole minute.
+        ("free-models-per-min", &[("x-ratelimit-reset", FAR)],                         "account minute, 60s"),
+        ("free-models-per-min", &[("x-ratelimit-reset", "93600")],                     "account minute, 60s"),
+        ("free-models-per-min", &[("x-ratelimit-reset", "61")],                        "account minute, 61s"),
+        ("free-models-per-min", &[("retry-after", "86400"), ("x-ratelimit-reset", "7")], "account minute, 7s"),
+        // The day ends at 00:00 UTC, in twelve hours.
+        ("free-models-per-day", &[("x-ratelimit-reset", FAR)],                         "account day, at +43200s"),
+        ("free-models-per-day", &[("x-ratelimit-reset", "2592000")],                   "account day, at +43200s"),
+        ("free-models-per-day", &[("retry-after", "50000")],                           "account day, at +43200s"),
+        ("free-models-per-day", &[("x-ratelimit-reset", "3000")],                      "account day, 3000s"),
+        // Whatever shorter wait is stated; a reset is its end.
+        ("free-models-per-day", &[],                                                   "account day, at +43200s"),
+        ("free-models-per-day", &[("retry-after", "60")],                              "account day, at +43200s"),
+        ("free-models-per-day", &[("retry-after", "60"), ("x-ratelimit-reset", "3000")], "account day, 3000s"),
+        // What names no window has the longest rest as its bound.
+        ("Provider returned error", &[("x-ratelimit-reset", FAR)],                     "model, at +93600s"),
+    ];
+    for (message, headers, expected) in rows {
+        let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+        let failure = classify(429, headers, &body);
+        assert_eq!(
+            in_words(&failure),
+            format!("rate_limited, {expected}"),
+            "{message} {headers:?}"
+        );
+        if let Some(resets_at) = failure.quota.and_then(|quota| quota.resets_at) {
+            let most = now().wall + Duration::from_secs(43_200);
+            assert!(resets_at <= most, "{message} {headers:?}");
+        }
     }
 }
 

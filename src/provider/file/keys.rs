@@ -93,7 +93,7 @@ fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<St
     let is_name = name.len() <= 128
         && name.bytes().all(fits)
         && !name.starts_with(|c: char| c.is_ascii_digit());
-    if !is_name || !(bare.ends_with("_KEY") || bare.ends_with("_TOKEN")) {
+    if !is_name || !is_key_name(name) {
         return Err(member.wrong(
             "must name a variable that ends in _KEY or _TOKEN, perhaps with a number behind it",
         ));
@@ -109,6 +109,14 @@ fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<St
         }
         _ => Ok(name.to_owned()),
     }
+}
+
+/// Whether a variable of this name may be referred to as a key: it ends in `_KEY` or `_TOKEN`,
+/// apart from a trailing number.
+#[must_use]
+pub fn is_key_name(name: &str) -> bool {
+    let bare = without_number(name);
+    bare.ends_with("_KEY") || bare.ends_with("_TOKEN")
 }
 
 /// `GROQ_API_KEY` for `GROQ_API_KEY_2` and `GROQ_API_KEY2`.

@@ -14,7 +14,7 @@ mod tree;
 
 use std::sync::Arc;
 
-pub use keys::{KeyRef, KeySource};
+pub use keys::{KeyRef, KeySource, is_key_name};
 pub use mistake::Mistake;
 
 use super::row::Provider;
@@ -54,6 +54,16 @@ impl ConfigFile {
     pub fn get(&self, name: &str) -> Option<&FileProvider> {
         let mut all = self.providers.iter();
         all.find(|named| named.provider.id.as_str() == name)
+    }
+
+    /// Whether it refers to this variable as a key.
+    #[must_use]
+    pub fn refers_to(&self, variable: &str) -> bool {
+        let mut keys = self
+            .providers
+            .iter()
+            .flat_map(|named| named.keys.iter().flatten());
+        keys.any(|key| matches!(&key.from, KeySource::Env(name) if name == variable))
     }
 }
 

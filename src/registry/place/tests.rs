@@ -73,7 +73,7 @@ fn place_of(registry: &Arc<Registry>, kind: u64, look: Look) -> Place {
     };
     match registry.wait(waiter) {
         Wait::In(place) => place,
-        Wait::Not(_) | Wait::Vain(_) => panic!("it waits"),
+        Wait::Not(_) | Wait::TooLong(_) => panic!("it waits"),
     }
 }
 
@@ -139,7 +139,7 @@ async fn s11_5_behind_more_kinds_than_look_at_once_a_change_is_seen_at_once() {
         let awake = sight(list, known, ahead, now);
         match awake {
             Sight::Wait(back) => Sight::Wait(back),
-            Sight::Ask(_) | Sight::Nobody => Sight::Wait(Return {
+            Sight::Ask(_) | Sight::Never => Sight::Wait(Return {
                 awaited: Awaited::Subject(list.candidates()[0].itself().clone()),
                 draws: 0,
                 earliest: Duration::from_secs(9),

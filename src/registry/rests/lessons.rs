@@ -9,14 +9,14 @@ const MOST_FIELDS: usize = 32;
 
 /// The table.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lessons(SubjectMap<Learnt>);
+pub(super) struct Lessons(pub(super) SubjectMap<Learnt>);
 
 /// What one offer has taught.
 #[derive(Clone, Debug, Default)]
-struct Learnt {
-    lacks: Vec<Capability>,
-    refuses: Vec<FieldName>,
-    window: Option<u64>,
+pub(super) struct Learnt {
+    pub(super) lacks: Vec<Capability>,
+    pub(super) refuses: Vec<FieldName>,
+    pub(super) window: Option<u64>,
 }
 
 impl Lessons {

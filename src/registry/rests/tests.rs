@@ -303,8 +303,7 @@ fn s10_4_each_scope_rests_what_it_concerns() {
             provider: provider.clone(),
             ..Offer::at_openrouter(ModelId::try_from(id).unwrap())
         };
-        let label = label.into();
-        let account = Arc::new(AccountId { provider, label });
+        let account = Arc::new(AccountId::new(provider, label));
         Candidate::new(Arc::new(offer), account, true)
     };
     let all = [
@@ -364,7 +363,7 @@ fn s10_6_a_refused_field_is_remembered_of_its_offer_until_the_next_list() {
         rests
     };
     let forgotten: [fn(&mut Rests); 3] = [
-        |rests| rests.new_list(|_| true),
+        |rests| rests.new_list(|_| true, now()),
         |rests| rests.clear(&model()),
         Rests::clear_all,
     ];
@@ -389,13 +388,13 @@ fn s4_5_a_new_list_ends_what_was_to_last_until_then() {
     let mut rests = Rests::default();
     rests.learn(&model(), Capability::Tools);
     rests.rest(&model(), because(), Rest::UntilNextList, now);
-    rests.new_list(|_| true);
+    rests.new_list(|_| true, now);
     assert_eq!(rests.standing(&model(), now), Standing::Awake);
     assert!(rests.lessons.is_empty());
     rests.rest(&model(), because(), Rest::For(seconds(600)), now);
-    rests.new_list(|_| true);
+    rests.new_list(|_| true, now);
     assert_eq!(left(&rests, now), seconds(600), "another rest is kept");
-    rests.new_list(|_| false);
+    rests.new_list(|_| false, now);
     assert_eq!(
         left(&rests, now),
         Duration::ZERO,

@@ -44,6 +44,9 @@ impl Rewrite<'_> {
             while let Ok(Some(member)) = members.next() {
                 let (start, end) = (base + member.start, base + member.end);
                 if member.key == "extra_content" && !fields.thought_signatures {
+                    if !member.value.is_null() {
+                        self.dropped.note("messages[].tool_calls[].extra_content");
+                    }
                     cuts.cut(&mut self.patch, start, end);
                     continue;
                 }

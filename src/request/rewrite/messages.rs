@@ -87,15 +87,14 @@ impl Rewrite<'_> {
 
     /// Whether a member of a message must not be sent there.
     fn goes(&mut self, name: &str, value: Raw<'_>) -> bool {
-        if self.fields.refuses_in_messages(name) && !matches!(name, "role" | "content") {
-            if !value.is_null() {
-                self.dropped.note(&format!("messages[].{name}"));
-            }
-            return true;
+        let fields = self.fields;
+        let is_refused = (fields.refuses_in_messages(name) && !matches!(name, "role" | "content"))
+            || (REASONING.contains(&name) && !fields.takes_reasoning)
+            || (name == "extra_content" && !fields.thought_signatures);
+        if is_refused && !value.is_null() {
+            self.dropped.note(&format!("messages[].{name}"));
         }
-        (REASONING.contains(&name) && !self.fields.takes_reasoning)
-            || (name == "extra_content" && !self.fields.thought_signatures)
-            || (value.is_null() && self.fields.no_nulls)
+        is_refused || (value.is_null() && fields.no_nulls)
     }
 
     fn content(&mut self, content: Raw<'_>) {

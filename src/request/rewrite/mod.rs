@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::body::{REMOVED, UpstreamBody};
 use super::policy::{Fields, is_form};
-use super::{Dropped, FieldName};
+use super::{Dropped, Endpoint, FieldName};
 use crate::json::{self, Cuts, Kind, Member, Members, Patch, Raw, write};
 use crate::model::{Capabilities, Capability, Offer};
 
@@ -33,6 +33,7 @@ struct Rewrite<'a> {
 /// fields that it was found to refuse.
 pub(super) fn rewrite(
     bytes: &Bytes,
+    endpoint: Endpoint,
     offer: &Offer,
     able: Capabilities,
     fields: &Fields,
@@ -41,6 +42,7 @@ pub(super) fn rewrite(
     let members = top_level(bytes);
     let plan = Plan {
         members: &members,
+        endpoint,
         offer,
         able,
         fields,
@@ -66,16 +68,26 @@ pub(super) fn top_level(bytes: &Bytes) -> Vec<Member<'_>> {
     found
 }
 
-/// Whether a field says what would be the case without it.
-pub(super) fn is_default(name: &str, value: Raw<'_>) -> bool {
+/// Whether a field says what would be the case without it, in a request with or without tools.
+pub(super) fn is_default(name: &str, value: Raw<'_>, with_tools: bool) -> bool {
     match name {
         "n" => value.as_integer() == Some(1),
         "logprobs" => value.as_bool() == Some(false),
         "response_format" => value.get("type").and_then(Raw::as_str).as_deref() == Some("text"),
         "tools" => value.kind() == Kind::Array && value.is_empty(),
-        "tool_choice" => value.as_str().as_deref() == Some("auto"),
+        "tool_choice" => match value.as_str().as_deref() {
+            Some("auto") => true,
+            Some("none") => !with_tools,
+            Some(_) | None => false,
+        },
         _ => false,
     }
+}
+
+/// Whether a request with these members has tools.
+pub(super) fn has_tools(members: &[Member<'_>]) -> bool {
+    let mut tools = members.iter().filter(|member| member.key == "tools");
+    tools.any(|tools| !tools.value.is_null() && !is_default("tools", tools.value, false))
 }
 
 /// What happens to a field.
@@ -91,6 +103,7 @@ enum Fate<'a> {
 /// What is known before anything is changed.
 struct Plan<'a> {
     members: &'a [Member<'a>],
+    endpoint: Endpoint,
     offer: &'a Offer,
     able: Capabilities,
     fields: &'a Fields,
@@ -169,7 +182,7 @@ impl<'a> Plan<'a> {
         }
         match renamed {
             _ if refused && !is_form(name) => Fate::Lost,
-            _ if refused && is_default(name, value) => Fate::Goes,
+            _ if refused && is_default(name, value, has_tools(self.members)) => Fate::Goes,
             // Both are present: the one that already has the right name counts.
             Some(new) if self.has(new) || taken.contains(&new) => Fate::Lost,
             Some(new) => Fate::Renamed(new),
@@ -186,7 +199,12 @@ impl<'a> Plan<'a> {
             _ => None,
         };
         let able = needed.and_then(|capability| self.able.get(capability));
-        self.fields.refuses(name)
+        let refuses = if self.endpoint.has_of_its_own(name) {
+            self.fields.removes(name)
+        } else {
+            self.fields.refuses(name)
+        };
+        refuses
             || able == Some(false)
             || self.refused.iter().any(|refused| refused.as_str() == name)
     }

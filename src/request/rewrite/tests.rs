@@ -34,6 +34,7 @@ fn fields(provider: &str) -> Fields {
             takes_reasoning: true,
             ..Fields::default()
         },
+        "no-choice" => removing(&["tool_choice"]),
         "keywords" => Fields {
             schema_remove: strings(&["additionalProperties"]),
             ..removing(&["tools[].$schema"])
@@ -102,6 +103,8 @@ fn s10_6_fields_of_the_top_level() {
         ("groq", r#"{"model":"x","n":2,"messages":[],"logprobs":true}"#, r#"{"model":"m","n":2,"messages":[],"logprobs":true}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"text"}}"#, r#"{"model":"m","messages":[]}"#, ""),
         ("kilo", r#"{"model":"x","messages":[],"response_format":{"type":"json_object"},"store":true}"#, r#"{"model":"m","messages":[],"response_format":{"type":"json_object"}}"#, "store"),
+        ("no-choice", r#"{"model":"x","messages":[],"tool_choice":"none"}"#, r#"{"model":"m","messages":[]}"#, ""),
+        ("no-choice", r#"{"model":"x","messages":[],"tools":[],"tool_choice":"none"}"#, r#"{"model":"m","messages":[],"tools":[]}"#, ""),
         ("plain", r#"{"model":"x","messages":[],"n":1,"logprobs":false}"#, r#"{"model":"m","messages":[],"n":1,"logprobs":false}"#, ""),
         // Renamed: not reported. If both are present, the one that already has the right name
         // counts.
@@ -122,6 +125,44 @@ fn s10_6_fields_of_the_top_level() {
         let expected = (expected.to_owned(), named.to_owned());
         assert_eq!(sent(provider, body), expected, "{provider} {body}");
     }
+}
+
+#[test]
+fn s10_4_the_legacy_endpoint_keeps_its_own_fields_at_every_provider() {
+    let body = r#"{"model":"x","prompt":"fn main() {","suffix":"}","echo":true,"best_of":1,"max_tokens":9}"#;
+    let own = ["prompt", "suffix", "echo", "best_of", "max_tokens"];
+    for row in crate::provider::built_in() {
+        let offer = offer(row.id.as_str());
+        let bytes = Bytes::from_static(body.as_bytes());
+        let request = ChatRequest::read_for(Endpoint::Completions, bytes, 1024).unwrap();
+        let (sent, dropped) = request.body_for(&offer, offer.capabilities, &row.fields, &[]);
+        let sent: serde_json::Value = serde_json::from_str(&collected(sent)).unwrap();
+        let lost = own.iter().filter(|name| sent.get(name).is_none());
+        assert_eq!(lost.count(), 0, "{}: {sent}", row.id);
+        assert_eq!(dropped.names().count(), 0, "{}", row.id);
+        // What an answer of the offer has refused is left out there too.
+        let refused: Vec<_> = FieldName::new("suffix").into_iter().collect();
+        let (sent, dropped) = request.body_for(&offer, offer.capabilities, &row.fields, &refused);
+        let is_left_out = !row.id.is_openrouter();
+        assert_eq!(
+            dropped.names().count(),
+            usize::from(is_left_out),
+            "{}",
+            row.id
+        );
+        assert_ne!(
+            collected(sent).contains("suffix"),
+            is_left_out,
+            "{}",
+            row.id
+        );
+    }
+    // In a chat they are fields like any other.
+    let (sent, dropped) = sent("mistral", r#"{"messages":[],"model":"x","suffix":"}"}"#);
+    assert_eq!(
+        (sent.as_str(), dropped.as_str()),
+        (r#"{"messages":[],"model":"m"}"#, "suffix")
+    );
 }
 
 #[test]
@@ -217,12 +258,16 @@ fn s10_6_tool_schemas_lose_refused_keywords_at_every_depth() {
 
 #[test]
 fn s10_6_what_an_offer_lacks_because_its_provider_refuses_it() {
-    use Capability::{Logprobs, ResponseFormat, Several, StructuredOutputs, ToolChoice, Tools};
+    use Capability::{
+        Logprobs, NoCalls, OtherFormat, ResponseFormat, Several, StructuredOutputs, ToolChoice,
+        Tools,
+    };
     #[rustfmt::skip]
-    let rows: [(&str, &[Capability], &[Capability]); 4] = [
+    let rows: [(&str, &[Capability], &[Capability]); 5] = [
         ("groq",    &[Several, Logprobs],                 &[Tools, ResponseFormat]),
         ("mistral", &[Logprobs],                          &[Several, Tools]),
-        ("kilo",    &[ResponseFormat, StructuredOutputs], &[Tools, ToolChoice, Several]),
+        ("kilo",    &[ResponseFormat, StructuredOutputs, OtherFormat], &[Tools, ToolChoice, NoCalls, Several]),
+        ("no-choice", &[ToolChoice, NoCalls],             &[Tools, OtherFormat]),
         ("plain",   &[],                                  &[Tools, Several, Logprobs]),
     ];
     for (provider, lacks, keeps) in rows {
@@ -251,8 +296,16 @@ fn s10_6_what_an_offer_lacks_because_its_provider_refuses_it() {
             needs("\"logprobs\":true").met_at(&id, bound),
             !lacks.contains(&Logprobs)
         );
+        assert_eq!(
+            needs("\"response_format\":{\"type\":\"grammar\"}").met_at(&id, bound),
+            !lacks.contains(&OtherFormat)
+        );
+        assert_eq!(
+            needs("\"tools\":[{}],\"tool_choice\":\"none\"").met_at(&id, bound),
+            !lacks.contains(&NoCalls)
+        );
         assert!(
-            needs("\"n\":1,\"logprobs\":false,\"response_format\":{\"type\":\"text\"}")
+            needs("\"tool_choice\":\"none\",\"n\":1,\"logprobs\":false,\"response_format\":{\"type\":\"text\"}")
                 .met_at(&id, bound)
         );
         assert!(

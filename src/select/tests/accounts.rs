@@ -7,10 +7,10 @@ use crate::registry::Chosen;
 /// One of `provider:label`.
 pub(super) fn account(name: &str) -> Arc<AccountId> {
     let (provider, label) = name.split_once(':').unwrap_or((name, name));
-    Arc::new(AccountId {
-        provider: ProviderId::try_from(provider).unwrap(),
-        label: label.into(),
-    })
+    Arc::new(AccountId::new(
+        ProviderId::try_from(provider).unwrap(),
+        label,
+    ))
 }
 
 pub(super) fn offer(provider: &str, id: &str, context: Option<u64>) -> Offer {

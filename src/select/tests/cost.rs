@@ -183,10 +183,10 @@ fn s11_4_sessions_start_on_all_accounts_that_are_nearly_as_good() {
         n => format!("groq#{n}"),
     };
     let accounts = (1..=3).map(|n| {
-        Arc::new(AccountId {
-            provider: ProviderId::try_from("groq").unwrap(),
-            label: label(n).into(),
-        })
+        Arc::new(AccountId::new(
+            ProviderId::try_from("groq").unwrap(),
+            &label(n),
+        ))
     });
     let groq = ProviderId::try_from("groq").unwrap();
     let snapshot = Snapshot::new(Parts {

@@ -29,10 +29,10 @@ fn limit(amount: u64, unit: Unit, source: LimitSource) -> Limit {
 fn house(limits: &Limits, now: Now) -> (Snapshot, Knowledge) {
     let account = |label: &str| {
         let provider = label.split('#').next().unwrap();
-        Arc::new(AccountId {
-            provider: ProviderId::try_from(provider).unwrap(),
-            label: label.into(),
-        })
+        Arc::new(AccountId::new(
+            ProviderId::try_from(provider).unwrap(),
+            label,
+        ))
     };
     let offer = |provider: &str, id: &str| Offer {
         provider: ProviderId::try_from(provider).unwrap(),

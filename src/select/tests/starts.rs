@@ -17,7 +17,7 @@ proptest! {
         let needs = Needs::default();
         let parameters = Parameters::default();
         let groq = ProviderId::try_from("groq").unwrap();
-        let account = |label: &str| Arc::new(AccountId { provider: groq.clone(), label: label.into() });
+        let account = |label: &str| Arc::new(AccountId::new(groq.clone(), label));
         let offer = |id| Offer::at(groq.clone(), ModelId::try_from(id).unwrap());
         let snapshot = Snapshot::new(Parts {
             accounts: ["groq", "groq#2", "groq#3"].map(account).into(),

@@ -16,6 +16,9 @@ pub(super) struct AwakeView<'a> {
     provider: &'a ProviderId,
     account: &'a str,
     place: u32,
+    /// It is the fallback router, which comes after all others whatever it costs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fallback: bool,
     /// The rest is absent where the order is that of the ranking.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_sec: Option<f64>,
@@ -36,11 +39,11 @@ struct PartsView {
     session: f64,
 }
 
-/// The requests that wait for somebody to return.
+/// The requests that wait for a candidate to return.
 #[derive(Serialize)]
 pub(super) struct WaitingView {
     requests: usize,
-    /// When the first returns that one of them waits for, at the earliest; `null` while nobody waits, or
+    /// When the first returns that one of them waits for, at the earliest; `null` while none waits, or
     /// where that may be at any moment.
     first_returns_at: Option<String>,
     first_returns_sec: Option<u64>,
@@ -54,6 +57,7 @@ impl<'a> AwakeView<'a> {
             provider: &awake.candidate.account.provider,
             account: &awake.candidate.account.label,
             place: awake.place,
+            fallback: !awake.candidate.is_listed,
             cost_sec: cost.map(|cost| hundredths(cost.total())),
             cost: cost.map(|cost| cost.to_string()),
             cost_parts: cost.map(PartsView::of),

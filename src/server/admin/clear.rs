@@ -150,9 +150,13 @@ fn read(bytes: &[u8], max_depth: usize) -> Result<Target, InvalidRequest> {
             .map(|label| Target::Account(label.into_owned()))
             .ok_or(NO_ACCOUNT),
         (None, None, Some(all)) if all.as_bool() == Some(true) => Ok(Target::All),
-        (_, _, _) => Err(InvalidRequest::WrongType {
-            field: "model",
-            expected: "the id of a model, unless it is \"account\" with a label or true, or \"all\": true",
+        (None, None, Some(_)) => Err(InvalidRequest::WrongType {
+            field: "all",
+            expected: "true",
+        }),
+        (model, account, all) => Err(InvalidRequest::NotOne {
+            of: "\"model\", \"account\" and \"all\"",
+            found: [model, account, all].iter().flatten().count(),
         }),
     }
 }
@@ -170,16 +174,17 @@ mod tests {
             (r#"{"account":true}"#,                  "every account"),
             (r##"{"account":"groq#2"}"##,            "account groq#2"),
             (r#"{"account":"","all":false}"#,        "account "),
-            (r#"{"account":false}"#,                 "invalid"),
-            (r#"{"account":7}"#,                     "invalid"),
-            (r#"{"account":"groq","model":"a"}"#,    "invalid"),
+            (r#"{"account":false}"#,                 "0 of them"),
+            (r#"{"account":7}"#,                     "\"account\" must be the label of an account, or true for all of them"),
+            (r#"{"account":"groq","model":"a"}"#,    "2 of them"),
             (r#"{"all":true,"model":null}"#,         "all"),
-            (r#"{}"#,                                "invalid"),
-            (r#"{"model":7}"#,                       "invalid"),
-            (r#"{"model":"a","all":true}"#,          "invalid"),
-            (r#"{"account":true,"all":true}"#,       "invalid"),
-            (r#"{"all":"true"}"#,                    "invalid"),
-            (r#"[]"#,                                "invalid"),
+            (r#"{}"#,                                "0 of them"),
+            (r#"{"model":7}"#,                       "\"model\" must be the id of a model"),
+            (r#"{"model":"a","all":true}"#,          "2 of them"),
+            (r#"{"account":true,"all":true}"#,       "2 of them"),
+            (r#"{"all":true,"account":1,"model":2}"#, "3 of them"),
+            (r#"{"all":"true"}"#,                    "\"all\" must be true"),
+            (r#"[]"#,                                "the body must be a JSON object"),
             (r#"{"model":"a","model":"b"}"#,         "model twice"),
             (r#"{"model":"a","\u006dodel":"a"}"#,    "model twice"),
             (r#"{"all":null,"all":true}"#,           "all twice"),
@@ -196,7 +201,8 @@ mod tests {
                 Err(InvalidRequest::Json(_)) => "no JSON".to_owned(),
                 Err(InvalidRequest::Duplicate(field)) => format!("{field} twice"),
                 Err(InvalidRequest::DuplicateUnknown) => "a field twice".to_owned(),
-                Err(_) => "invalid".to_owned(),
+                Err(InvalidRequest::NotOne { found, .. }) => format!("{found} of them"),
+                Err(other) => other.to_string(),
             };
             assert_eq!(got, expected, "{body}");
         }

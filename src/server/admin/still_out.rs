@@ -69,9 +69,8 @@ fn in_words(bucket: &BucketView) -> String {
         | Per::Month
         | Per::Hours(_)) => format!(" per {}", per.in_words()),
     };
-    let BucketView {
-        used, limit, unit, ..
-    } = bucket;
+    // How far beyond its limit a count is tells nothing: what was under way is counted, too.
+    let BucketView { limit, unit, .. } = bucket;
     let (unit, source) = (unit.as_str(), bucket.source.as_str());
-    format!("{used} of {limit} {unit}{per}{whose} are used ({source})")
+    format!("{limit} {unit}{per}{whose}, all used ({source})")
 }

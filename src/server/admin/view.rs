@@ -2,6 +2,7 @@
 
 mod account;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -17,8 +18,9 @@ use crate::live::{Charts, Figures, Finished};
 use crate::model::{Capability, ModelId, ProviderId};
 use crate::registry::Standing;
 use crate::select::Awake;
-use crate::server::App;
 use crate::server::state::{ListState, ModelState, RestState, State, ThroughState};
+use crate::server::{App, Told};
+use crate::state::Noted;
 use crate::telemetry::Traffic;
 use crate::verdict::Because;
 
@@ -45,12 +47,31 @@ pub(super) struct StateView<'a> {
     requests: Vec<Arc<Finished>>,
     series: Charts,
     providers_off: Vec<ProviderOff>,
+    state: KeptView<'a>,
+    settings: SettingsView,
+}
+
+/// What became of changes to the settings (spec §12.2).
+#[derive(Serialize)]
+struct SettingsView {
+    reloaded_at: Option<String>,
+    needs_restart: Vec<String>,
+    refused: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct LastAnswer {
     model: ModelId,
     at: String,
+}
+
+/// What outlives the process.
+#[derive(Serialize)]
+struct KeptView<'a> {
+    kind: &'static str,
+    path: Option<&'a Path>,
+    written_at: Option<String>,
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +96,7 @@ pub(super) struct ModelView<'a> {
     capabilities: Vec<&'static str>,
     found_lacking: Vec<&'static str>,
     state: &'static str,
+    available: bool,
     resting_until: Option<String>,
     resting_sec: Option<u64>,
     until_next_list: bool,
@@ -90,6 +112,7 @@ pub(super) struct ModelView<'a> {
 struct CandidateView<'a> {
     account: &'a str,
     state: &'static str,
+    available: bool,
     resting_until: Option<String>,
     resting_sec: Option<u64>,
     until_next_list: bool,
@@ -109,7 +132,7 @@ pub(super) struct BecauseView<'a> {
 
 impl<'a> StateView<'a> {
     /// `next`: [those](State::next) who would be asked next.
-    pub(super) fn of(app: &App, state: &'a State, next: &'a [Awake]) -> Self {
+    pub(super) fn of(app: &'a App, state: &'a State, next: &'a [Awake]) -> Self {
         let now = state.now;
         let started = app.traffic.started();
         let condition = state.condition(app);
@@ -145,6 +168,18 @@ impl<'a> StateView<'a> {
             requests,
             series,
             providers_off: providers_off(app.walker.accounts().map(|account| &account.provider)),
+            state: KeptView::of(&app.kept),
+            settings: SettingsView::of(app.reloads.told()),
+        }
+    }
+}
+
+impl SettingsView {
+    fn of(told: Told) -> Self {
+        Self {
+            reloaded_at: told.reloaded_at.map(rfc3339),
+            needs_restart: told.needs_restart,
+            refused: told.refused,
         }
     }
 }
@@ -156,6 +191,17 @@ fn uptime(started: Now, now: Now) -> u64 {
         .duration_since(started.wall)
         .unwrap_or(steady)
         .as_secs()
+}
+
+impl<'a> KeptView<'a> {
+    fn of(kept: &'a Noted) -> Self {
+        Self {
+            kind: kept.kind(),
+            path: kept.path.as_deref(),
+            written_at: kept.written_at().map(rfc3339),
+            problem: kept.problem(),
+        }
+    }
 }
 
 impl ListView {
@@ -188,6 +234,7 @@ impl<'a> ModelView<'a> {
             capabilities: able.map(Capability::as_str).collect(),
             found_lacking: state.found_lacking.iter().map(|c| c.as_str()).collect(),
             state: in_a_word(state.standing),
+            available: state.is_available(),
             resting_until: rest.map(|rest| rfc3339(rest.until)),
             resting_sec: rest.map(RestState::seconds_left),
             until_next_list: rest.is_some_and(|rest| rest.until_next_list),
@@ -206,6 +253,7 @@ impl<'a> CandidateView<'a> {
         Self {
             account: &through.account.label,
             state: in_a_word(through.standing),
+            available: through.is_available,
             resting_until: rest.map(|rest| rfc3339(rest.until)),
             resting_sec: rest.map(RestState::seconds_left),
             until_next_list: rest.is_some_and(|rest| rest.until_next_list),

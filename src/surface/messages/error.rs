@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::json::{self, Raw, write};
-use crate::surface::{StreamError, is_too_long, sentence};
+use crate::provider::says_too_long;
+use crate::surface::{StreamError, sentence};
 
 /// How much of a provider's own message is repeated, in characters.
 const LONGEST_RAW: usize = 500;
@@ -20,14 +21,16 @@ pub(in crate::surface) fn error(status: u16, body: &Bytes, request_id: &str) -> 
     let mut message = error
         .and_then(sentence)
         .unwrap_or_else(|| format!("The request failed with HTTP status {status}."));
+    let code = text(code).unwrap_or_default();
+    let mut too_long = says_too_long(&code, &message);
     // Many messages just say "Provider returned error"; the provider itself said more.
     if let Some(raw) = text(metadata.and_then(|m| m.get("raw"))).filter(|raw| !raw.is_empty()) {
+        too_long |= says_too_long("", &raw);
         message.push_str(": ");
         message.extend(raw.chars().take(LONGEST_RAW));
     }
-    let code = text(code).unwrap_or_default();
     let mut out = Vec::new();
-    write_error(kind(&code, status), &message, &mut out);
+    write_error(kind(&code, status), &message, too_long, &mut out);
     out.extend_from_slice(br#","request_id":"#);
     write::string(&mut out, request_id);
     out.push(b'}');
@@ -42,18 +45,19 @@ pub(super) fn event(failure: &StreamError<'_>, out: &mut Vec<u8>) {
         _ => 500,
     };
     out.extend_from_slice(b"event: error\ndata: ");
-    write_error(kind(failure.code, status), failure.message, out);
+    let too_long = says_too_long(failure.code, failure.message);
+    write_error(kind(failure.code, status), failure.message, too_long, out);
     out.extend_from_slice(b"}\n\n");
 }
 
 /// The error without its closing brace.
-fn write_error(kind: &str, message: &str, out: &mut Vec<u8>) {
+fn write_error(kind: &str, message: &str, too_long: bool, out: &mut Vec<u8>) {
     const TOO_LONG: &str = "prompt is too long";
     out.extend_from_slice(br#"{"type":"error","error":{"type":"#);
     write::string(out, kind);
     out.extend_from_slice(br#","message":""#);
     // Claude Code shortens the conversation when it reads these words.
-    if is_too_long(message) && !message.to_lowercase().contains(TOO_LONG) {
+    if too_long && !message.to_lowercase().starts_with(TOO_LONG) {
         write::escape(out, TOO_LONG);
         out.extend_from_slice(b": ");
     }
@@ -84,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_has_one_of_anthropics_types() {
+    fn s3_every_error_has_one_of_anthropics_types() {
         #[rustfmt::skip]
         let rows = [
             (400, r#"{"error":{"message":"Bad.","type":"invalid_request_error","param":"x","code":"invalid_request"}}"#,
@@ -110,6 +114,19 @@ mod tests {
                   "invalid_request_error", r#"Provider returned error: {"x":1}"#),
             (400, r#"{"error":{"message":"This model's maximum context length is 9 tokens"}}"#,
                   "invalid_request_error", "prompt is too long: This model's maximum context length is 9 tokens"),
+            (400, r#"{"error":{"message":"Too much.","code":"context_length_exceeded"}}"#,
+                  "invalid_request_error", "prompt is too long: Too much."),
+            (400, r#"{"error":{"message":"Prompt is too long: 300 tokens > 256"}}"#,
+                  "invalid_request_error", "Prompt is too long: 300 tokens > 256"),
+            (400, r#"{"error":{"message":"Provider returned error","metadata":{"raw":"{\"message\":\"prompt is too long: 9 > 8\"}"}}}"#,
+                  "invalid_request_error", r#"prompt is too long: Provider returned error: {"message":"prompt is too long: 9 > 8"}"#),
+            // What the request said is quoted.
+            (400, r#"{"error":{"message":"Invalid role: 'context window'"}}"#,
+                  "invalid_request_error", "Invalid role: 'context window'"),
+            (400, r#"{"error":{"message":"messages.0.role: 'prompt is too long, 300 tokens' is not one of user, assistant"}}"#,
+                  "invalid_request_error", "messages.0.role: 'prompt is too long, 300 tokens' is not one of user, assistant"),
+            (400, r#"{"error":{"message":"Provider returned error","metadata":{"raw":"Unknown tool \"too many tokens\""}}}"#,
+                  "invalid_request_error", r#"Provider returned error: Unknown tool "too many tokens""#),
         ];
         for (status, body, kind, message) in rows {
             let got = error(status, &Bytes::from_static(body.as_bytes()), "req-\"1");

@@ -21,7 +21,8 @@ pub use request::read;
 pub use stream::Stream;
 
 use super::chat::Chunk;
-use super::{BadAnswer, Ids, StreamError, is_too_long};
+use super::{BadAnswer, Ids, StreamError};
+use crate::provider::says_too_long;
 
 impl Reply {
     /// Translates a whole answer. It is read as a stream of one chunk, so that the two agree.
@@ -48,7 +49,7 @@ impl Reply {
 /// The code of a failed response; what a client does next depends on it.
 fn code_of(failure: &StreamError<'_>) -> &'static str {
     match failure.code {
-        _ if is_too_long(failure.message) => "context_length_exceeded",
+        code if says_too_long(code, failure.message) => "context_length_exceeded",
         "rate_limited" | "account_rate_limited" => "rate_limit_exceeded",
         _ if failure.kind == "invalid_request_error" => "invalid_prompt",
         _ => "server_error",

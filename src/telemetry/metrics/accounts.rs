@@ -141,9 +141,8 @@ mod tests {
 
     #[test]
     fn s10_8_labels_are_escaped_and_tell_accounts_apart() {
-        let account = |provider, label: &str| AccountId {
-            provider: crate::model::ProviderId::try_from(provider).unwrap(),
-            label: label.into(),
+        let account = |provider, label: &str| {
+            AccountId::new(crate::model::ProviderId::try_from(provider).unwrap(), label)
         };
         let accounts = [
             account("groq", "home"),

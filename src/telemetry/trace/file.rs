@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
     /// It is a directory, a device or a pipe.
-    #[error("is not a file")]
+    #[error("must be a file, not a directory, a device or a pipe")]
     NotAFile,
     /// It is a link, and a trace that followed it could end up anywhere.
     #[error("is a symbolic link: name the file itself")]
@@ -297,7 +297,7 @@ mod tests {
             ("env",        "holds something other than a trace"),
             ("log",        "holds something other than a trace"),
             ("other",      "holds something other than a trace"),
-            (".",          "is not a file"),
+            (".",          "must be a file, not a directory, a device or a pipe"),
             ("link",       "is a symbolic link"),
             ("dangling",   "is a symbolic link"),
             ("no/trace",   "cannot be written: No such file or directory"),

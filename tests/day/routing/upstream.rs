@@ -225,7 +225,7 @@ impl Upstream {
     }
 }
 
-/// What a model is called, whoever offers it.
+/// What a model is called, at any provider.
 pub fn id(model: usize) -> String {
     format!("world/model-{model}:free")
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::provider::Provider;
-use free_llm_proxy::proxy::Proxy;
-use free_llm_proxy::server::{self, App, Face};
+use free_llm_proxy::proxy::{Proxy, Reloader};
+use free_llm_proxy::server::{self, Current, Face};
 use free_llm_proxy::telemetry::{Lines, Log, Writer};
 use free_llm_proxy::upstream::Connector;
 use http_body_util::{BodyExt as _, Full};
@@ -48,9 +48,13 @@ pub struct Rig {
     /// The proxy's log lines.
     pub log: Lines,
     /// The proxy.
-    pub app: Arc<App>,
+    pub app: Arc<Current>,
     /// How many of the next connections to the simulator fail, and how; over pipes only.
     pub outage: Arc<Mutex<(usize, ErrorKind)>>,
+    /// The simulator's address.
+    base: String,
+    /// Puts other settings in force.
+    reloader: tokio::sync::Mutex<Reloader>,
     /// Writes the proxy's trace, where there is one.
     trace: Mutex<Option<Writer>>,
     way: Way,
@@ -108,6 +112,7 @@ impl Rig {
         let serving = simulator.clone();
         tasks.spawn(async move { serving.serve(upstream).await });
         let rig = Self::put_together(simulator, &config, change(connector), way, tasks);
+        let rig = Self { base, ..rig };
         let (app, stop) = (Arc::clone(&rig.app), rig.stop.subscribe());
         rig.spawn(async move {
             server::serve(listener, app, Face::Main, until(stop)).await;
@@ -145,6 +150,7 @@ impl Rig {
         });
         Self {
             outage,
+            base: "http://simulator.test".to_owned(),
             ..Self::put_together(simulator, config, connector, Way::Pipes, JoinSet::new())
         }
     }
@@ -164,6 +170,8 @@ impl Rig {
             simulator,
             log: lines,
             app: proxy.app,
+            base: String::new(),
+            reloader: proxy.reloader.into(),
             trace: proxy.trace.into(),
             outage: Arc::new(Mutex::new((0, ErrorKind::Other))),
             way,
@@ -180,6 +188,16 @@ impl Rig {
         while self.app.registry().snapshot().is_none() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Puts these settings in force.
+    pub async fn settle(&self, settings: &[(&str, &str)]) {
+        self.settle_with(&config(&self.base, settings)).await;
+    }
+
+    async fn settle_with(&self, config: &Config) {
+        let mut reloader = self.reloader.lock().await;
+        reloader.settle(config).await.unwrap();
     }
 
     /// Begins the drain, as SIGTERM does.

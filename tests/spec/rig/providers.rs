@@ -29,6 +29,19 @@ impl Rig {
         rig
     }
 
+    /// Puts these providers on, with these settings and the keys that the script gives their accounts.
+    pub async fn settle_providers(
+        &self,
+        script: Script,
+        providers: &[(&str, usize)],
+        settings: &[(&str, &str)],
+    ) {
+        let script = script_of(script, providers);
+        self.simulator.set_script(script.clone());
+        let config = config_of(&self.base, &script, providers, settings);
+        self.settle_with(&config).await;
+    }
+
     /// The same over in-memory pipes, for a paused clock.
     pub async fn paused_with_providers(
         script: Script,

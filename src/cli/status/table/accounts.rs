@@ -79,6 +79,26 @@ fn alone(account: &Value, now: Option<SystemTime>, local: Local) -> Line {
     pieces
 }
 
+/// Why none of its accounts takes requests for a model that is awake.
+pub(super) fn missing(state: &Value, model: &Value) -> String {
+    let accounts = array(&state["accounts"]);
+    let candidates = array(&model["candidates"]).iter();
+    let whose = candidates.map(|candidate| {
+        let account = accounts
+            .iter()
+            .find(|one| one["label"] == candidate["account"]);
+        let why = match account.and_then(state_of) {
+            // The limit is on this model, or the model rests through this account.
+            Some("awake") if candidate["state"] == "awake" => "used up for it",
+            Some("out") => "used up",
+            Some("key_refused") => "key refused",
+            _ => "rests",
+        };
+        format!("{} ({why})", text(&candidate["account"]))
+    });
+    format!("waits for {}", whose.collect::<Vec<_>>().join(", "))
+}
+
 /// How many are shown.
 const ACCOUNTS: usize = 30;
 

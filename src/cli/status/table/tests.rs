@@ -45,7 +45,7 @@ fn state() -> Value {
 fn s8_the_table_shows_which_models_answer_and_which_rest_how_long_and_why() {
     let expected = "\
 Requests are being answered.
-free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake, ranking read 40 min ago
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models available, ranking read 40 min ago
 account: 48 of 50 left today, back at 03:00 (your time)
 next: vendor/y:free, at 3.1 s: 2.0 s for its place, 1.1 s to the first token
 
@@ -67,8 +67,8 @@ fn s8_seventy_columns_are_enough() {
     let lines = table(&state, Local::hours(3), 70);
     let expected = "\
 Requests are being answered.
-free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake,
-     ranking read 40 min ago
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models
+     available, ranking read 40 min ago
 account: 48 of 50 left today, back at 03:00 (your time)
 next: vendor/y:free, at 3.1 s: 2.0 s for its place, 1.1 s to the first
      token
@@ -178,8 +178,8 @@ fn s10_8_several_accounts_are_a_table_within_seventy_columns() {
     state["requests"][0]["attempts"][0]["account"] = "openrouter".into();
     let expected = "\
 Requests are being answered.
-free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models awake,
-     ranking read 40 min ago
+free-llm-proxy 0.1.0, up 2 h 40 min; 1 streaming; 1 of 2 models
+     available, ranking read 40 min ago
 accounts: 3 of 6 take requests
   openrouter  used up      back at 03:00 (your time);
      0 of 50 requests a day left
@@ -243,4 +243,42 @@ fn s8_of_a_thousand_models_only_the_first_are_listed() {
     let model = state["models"][1].clone();
     state["models"] = vec![model; 1000].into();
     assert!(shown(&state).contains("and 970 more (--json shows all)"));
+}
+
+#[test]
+fn s10_8_a_model_without_an_account_says_whom_it_waits_for() {
+    let account = |label: &str, state: &str| json!({"label": label, "state": state});
+    let accounts = json!([
+        account("openrouter", "out"),
+        account("groq", "key_refused"),
+        account("gemini", "awake"),
+        account("ovh", "resting"),
+    ]);
+    let through = |accounts: &[&str]| {
+        let candidates = accounts
+            .iter()
+            .map(|account| json!({"account": account, "state": "awake"}));
+        candidates.collect::<Vec<_>>()
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // through                      available   its row
+        (through(&["openrouter"]),      true,       "awake"),
+        (through(&["openrouter"]),      false,      "waits for openrouter (used up)"),
+        (through(&["groq", "ovh"]),     false,      "waits for groq (key refused), ovh (rests)"),
+        // Its own quota, where others still have some.
+        (through(&["gemini"]),          false,      "waits for gemini (used up for it)"),
+    ];
+    for (candidates, available, expected) in rows {
+        let mut state = state();
+        state["accounts"] = accounts.clone();
+        state["models"] = json!([{"id": "a", "rank": 1, "state": "awake", "available": available, "candidates": candidates}]);
+        let shown = shown(&state);
+        assert!(
+            shown
+                .lines()
+                .any(|line| line.ends_with(expected) && line.contains("  1  a")),
+            "{expected} in {shown}"
+        );
+    }
 }

@@ -7,10 +7,41 @@ fn configured(folder: &str, user: &str, text: &str) -> Sources {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.toml");
     std::fs::write(&path, text).unwrap();
-    let mut sources = layers(&[], &[], folder, user);
     let named = (path.display().to_string(), Source::UserFile, "x".to_owned());
-    sources.file = file::gather(Some(named), None);
-    sources
+    let file = file::gather(Some(named), None);
+    layers_and_file(&[], &[], folder, user, file)
+}
+
+#[test]
+fn s10_1_a_key_that_the_file_may_refer_to_is_found_wherever_it_is_set() {
+    let box_with = |name: &str| {
+        format!(
+            "[providers.my-box]\nbase_url = \"http://10.0.0.5:8000/v1\"\nkeys = [{{ env = \"{name}\" }}]"
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    std::fs::write(&path, "box-0123456789\n").unwrap();
+    #[rustfmt::skip]
+    let rows = [
+        "MY_BOX_KEY", "MY_BOX_KEY2", "MY_BOX_KEY_0", "MY_BOX_KEY_01", "MY_BOX_KEY_2", "MY_BOX_KEY_100", "MY_BOX_KEY100", "MY_BOX_TOKEN",
+        "MY_BOX_TOKEN_7", "MY_BOX_TOKEN77",
+        // One letter from a built-in provider's, and meant as it is.
+        "GROW_API_KEY", "GROQ_API_TOKEN2", "MISTRALS_API_KEY",
+    ];
+    for name in rows {
+        let of_file = format!("{name}_FILE={}", path.display());
+        for (set, spelt) in [
+            (format!("{name}=box-0123456789"), name.to_owned()),
+            (of_file, format!("{name}_FILE")),
+        ] {
+            let set = format!("PROXY_API_KEY=door-0123456789\n{set}\n");
+            let expected = format!("my-box={spelt}@.env");
+            assert_eq!(told(&configured(&set, "", &box_with(name))), expected);
+            let expected = format!("my-box={spelt}@/home/env");
+            assert_eq!(told(&configured("", &set, &box_with(name))), expected);
+        }
+    }
 }
 
 #[test]
@@ -29,7 +60,7 @@ fn s10_1_the_file_assigns_keys_to_accounts() {
         ("[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY\", account = \"one\" }, { env = \"GEMINI_API_KEY_2\", account = \"one\" }]",
                                                                                                       "one=GEMINI_API_KEY@.env groq=GROQ_API_KEY@.env"),
         ("[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY\", account = \"one\" }, { env = \"GEMINI_API_KEY\", account = \"two\" }]",
-                                                                                                      "GEMINI_API_KEY holds the same key twice of gemini under two account names: a key belongs to one account"),
+                                                                                                      "GEMINI_API_KEY holds the same key twice of gemini under two account names, one and two: a key belongs to one account"),
         ("[providers.gemini]\nkeys = []",                                                             "groq=GROQ_API_KEY@.env"),
         ("[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY_7\" }]",                               "line 2: GEMINI_API_KEY_7 is not set, and the file names it as a key of gemini"),
         ("[providers.gemini]\nkeys = [{ file = \"/gone/for/good\" }]",                                "line 2: file=\"/gone/for/good\" is not there"),
@@ -51,6 +82,20 @@ fn s10_1_the_file_assigns_keys_to_accounts() {
         };
         assert!(fits, "{text}\n{told}\n{expected}");
         assert!(!told.contains("012345"), "{told}");
+    }
+    for (one, two) in [("", ", account = \"home\""), (", account = \"home\"", "")] {
+        let text = format!(
+            "[providers.gemini]\nkeys = [{{ env = \"GEMINI_API_KEY\"{one} }}, {{ env = \"GEMINI_API_KEY\"{two} }}]"
+        );
+        let sources = configured(KEYS, "", &text);
+        let expected = "home=GEMINI_API_KEY@.env groq=GROQ_API_KEY@.env";
+        assert_eq!(told(&sources), expected, "{text}");
+        assert_eq!(
+            sources.config().unwrap().warnings,
+            [
+                "GEMINI_API_KEY holds the same key twice of gemini, once without an account name: it counts once, as home"
+            ]
+        );
     }
     let text = "[providers.gemini]\nkeys = [{ env = \"GEMINI_API_KEY\", account = \"one\" }, { env = \"GEMINI_API_KEY_2\", account = \"one\" }]";
     let config = configured(KEYS, "", text).config().unwrap();
@@ -119,6 +164,7 @@ fn s10_1_which_file_may_configure_us() {
     let user = dir.path().join("env");
     let alone = dir.path().join("alone/env");
     let named = |name: &str, source| Some((path(name), source, "who".to_owned()));
+    let empty = |source| Some((String::new(), source, "who".to_owned()));
     let relative = |source| Some(("good".to_owned(), source, "who".to_owned()));
     use Source::{EnvFile, Environment, Flag, UserFile, WorkingDir};
     #[rustfmt::skip]
@@ -136,7 +182,9 @@ fn s10_1_which_file_may_configure_us() {
         (None,                         Some(&user),   "home"),
         (None,                         Some(&alone),  ""),
         (None,                         None,          ""),
-        (Some((String::new(), WorkingDir, String::new())), Some(&user), ""),
+        (empty(Flag),                  Some(&user),   ""),
+        (empty(UserFile),              Some(&user),   ""),
+        (empty(WorkingDir),            Some(&user),   "CONFIG_FILE=\"\" is set by who in this folder, which may be anyone's"),
     ];
     for (named, user, expected) in rows {
         let file = file::gather(named.clone(), user.map(PathBuf::as_path));

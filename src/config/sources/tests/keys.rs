@@ -42,6 +42,8 @@ fn s10_1_whether_a_key_counts_depends_on_where_it_is() {
         (&[],                     own("LOCAL_BASE_URL=http://localhost:9090/v1\nMETRICS_ADDR=127.0.0.1:9090"), "", "LOCAL_BASE_URL leads to this proxy itself"),
         (&[],                     with("TRAINING=refuse\nGEMINI_API_KEY=AIza0123456789\nOPENROUTER_API_KEY=sk-or-v1-0123456789"), "", "groq=GROQ_API_KEY@.env"),
         (&[],                     own("TRAINING=refuse\nGEMINI_API_KEY=AIza0123456789"), "", "TRAINING=refuse leaves no provider to ask: gemini may train on prompts"),
+        (&[],                     own("TRAINING=refuse"),              "",                 "no provider that TRAINING=refuse allows has a key: set one of GROQ_API_KEY, CLOUDFLARE_API_TOKEN, HUGGINGFACE_API_KEY, AI_GATEWAY_API_KEY, or TRAINING=allow; `free-llm-proxy providers`"),
+        (&[GROQ],                 own("TRAINING=refuse"),              "",                 "says where to get them. GROQ_API_KEY of the environment may be meant for another program"),
         (&[],                     with("TRAINING=never\n"),             "",                 "TRAINING=\"never\": must be allow or refuse"),
         (&[],                     with("OVHCLOUD_API_KEY=eyJ0123456789\n"), "",             "groq=GROQ_API_KEY@.env"),
         (&[],                     with("OVHCLOUD_API_KEY=eyJ0123456789\nPROVIDERS=+ovh"), "", "groq=GROQ_API_KEY@.env ovh"),
@@ -67,6 +69,17 @@ fn s10_1_whether_a_key_counts_depends_on_where_it_is() {
         };
         assert!(fits, "{environment:?} {folder:?}\n{told}\n{expected}");
         assert!(!told.contains("0123456789"), "{told}");
+    }
+}
+
+#[test]
+fn s10_1_no_key_is_suggested_that_training_refuses() {
+    let environment = [("GEMINI_API_KEY", "AIza0123456789")];
+    let own = "PROXY_API_KEY=door-0123456789\nTRAINING=refuse";
+    let told = told(&layers(&[], &environment, own, ""));
+    assert!(told.contains("GROQ_API_KEY"), "{told}");
+    for refused in ["OPENROUTER", "GEMINI", "MISTRAL"] {
+        assert!(!told.contains(refused), "{told}");
     }
 }
 

@@ -63,8 +63,17 @@ fn s12_1_every_address_could_send_a_key_elsewhere() {
 }
 
 #[test]
-fn s12_1_a_folder_has_no_trace_written_beside_keys_that_are_not_its_own() {
-    let trace = "TRACE_FILE=trace.jsonl";
+fn s12_1_a_folder_has_no_file_written_beside_keys_that_are_not_its_own() {
+    no_file_beside("TRACE_FILE", "TRACE_FILE=trace.jsonl");
+    no_file_beside("STATE", "STATE=file:state");
+    assert!(
+        layers(&[], &[UP, DOOR], "STATE=memory", "")
+            .config()
+            .is_ok()
+    );
+}
+
+fn no_file_beside(name: &str, trace: &str) {
     let own = format!("{BOTH}{trace}");
     #[rustfmt::skip]
     let rows: [(Set, &str, &str, Option<&str>); 4] = [
@@ -77,7 +86,7 @@ fn s12_1_a_folder_has_no_trace_written_beside_keys_that_are_not_its_own() {
     for (environment, folder, user, expected) in rows {
         let read = layers(&[], environment, folder, user).config();
         let said = read.err().map(|error| error.to_string());
-        let start = "TRACE_FILE is set by .env in this folder, and ";
+        let start = format!("{name} is set by .env in this folder, and ");
         let expected = expected.map(|whose| format!("{start}{whose}"));
         let begins = expected
             .as_ref()
@@ -86,6 +95,43 @@ fn s12_1_a_folder_has_no_trace_written_beside_keys_that_are_not_its_own() {
             begins || (said.is_none() && expected.is_none()),
             "{said:?} {expected:?}"
         );
+    }
+}
+
+#[test]
+fn s12_1_no_key_goes_to_an_account_id_from_a_folder() {
+    const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "tok-0123456789");
+    const ID: (&str, &str) = ("CLOUDFLARE_ACCOUNT_ID", "one");
+    const MARK: &str = "PROXY_API_KEY=door-0123456789\n";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("value");
+    std::fs::write(&path, "value-0123456789\n").unwrap();
+    let path = path.display();
+    let misled = |name: &str, key: &str, place: &str| {
+        format!("{name} is set by .env in this folder, and {key} by {place}: ")
+    };
+    #[rustfmt::skip]
+    let rows: Vec<(Set, String, &str, String)> = vec![
+        // environment    .env                                                                                  the user's                             told
+        (&[DOOR, TOKEN],  "CLOUDFLARE_ACCOUNT_ID=evil".into(),                                                  "",                                    misled("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "the environment")),
+        (&[],             format!("{MARK}CLOUDFLARE_ACCOUNT_ID=evil"),                                          "CLOUDFLARE_API_TOKEN=tok-0123456789", misled("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "/home/env")),
+        (&[],             format!("{MARK}CLOUDFLARE_ACCOUNT_ID_2=evil"),                                        "CLOUDFLARE_API_TOKEN_2=tok-0123456789\nCLOUDFLARE_ACCOUNT_ID=one", misled("CLOUDFLARE_ACCOUNT_ID_2", "CLOUDFLARE_API_TOKEN_2", "/home/env")),
+        (&[DOOR, TOKEN],  format!("CLOUDFLARE_ACCOUNT_ID_FILE={path}"),                                         "",                                    misled("CLOUDFLARE_ACCOUNT_ID_FILE", "CLOUDFLARE_API_TOKEN", "the environment")),
+        // A file that it names is not the folder's.
+        (&[],             format!("{MARK}CLOUDFLARE_API_TOKEN_FILE={path}\nCLOUDFLARE_ACCOUNT_ID=evil"),        "",                                    misled("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN_FILE", ".env")),
+        (&[UP, DOOR],     format!("CLOUDFLARE_API_TOKEN=tok-0123456789\nCLOUDFLARE_ACCOUNT_ID_FILE={path}"),    "",                                    misled("CLOUDFLARE_ACCOUNT_ID_FILE", "OPENROUTER_API_KEY", "the environment")),
+        // Both in one place, whatever other keys there are elsewhere; or the id in a better one.
+        (&[UP, DOOR],     "CLOUDFLARE_API_TOKEN=tok-0123456789\nCLOUDFLARE_ACCOUNT_ID=one".into(),              "",                                    "openrouter=OPENROUTER_API_KEY@the environment cloudflare=CLOUDFLARE_API_TOKEN@.env".into()),
+        (&[DOOR, ID],     "CLOUDFLARE_API_TOKEN=tok-0123456789".into(),                                         "",                                    "cloudflare=CLOUDFLARE_API_TOKEN@.env".into()),
+        (&[DOOR, TOKEN, ID], "CLOUDFLARE_ACCOUNT_ID=evil".into(),                                               "",                                    "cloudflare=CLOUDFLARE_API_TOKEN@the environment".into()),
+        (&[UP, DOOR],     "CLOUDFLARE_ACCOUNT_ID=evil".into(),                                                  "",                                    "openrouter=OPENROUTER_API_KEY@the environment".into()),
+    ];
+    for (environment, folder, user, expected) in rows {
+        let told = told(&layers(&[], environment, &folder, user));
+        let fits = told == expected || (expected.ends_with(": ") && told.starts_with(&expected));
+        assert!(fits, "{folder:?} {user:?}\n{told}\n{expected}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(!told.contains("0123456789"), "{told}");
     }
 }
 

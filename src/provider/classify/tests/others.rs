@@ -186,6 +186,34 @@ fn s10_1_a_taught_error_counts_before_all_others() {
 }
 
 #[test]
+fn s10_1_a_taught_day_lasts_to_its_end_whatever_wait_is_stated() {
+    let day = |of, ends| vec![limit(9, Unit::Requests, Per::Day, of, ends)];
+    let (utc, pacific) = (Some(Ends::Utc), Some(Ends::Pacific));
+    #[rustfmt::skip]
+    let rows = [
+        // its limits                     its day  verdict
+        (vec![],                          None,    "candidate, at +43200s"),
+        (day(Counted::Account, None),     None,    "account day, at +43200s"),
+        (day(Counted::Account, utc),      None,    "account day, at +43200s"),
+        (day(Counted::Model, pacific),    None,    "candidate, at +68400s"),
+        (day(Counted::Account, None),     pacific, "account day, at +68400s"),
+    ];
+    for (limits, day_ends, expected) in rows {
+        let row = Provider {
+            limits,
+            day_ends,
+            errors: vec![taught(Means::DaySpent, None, None, Some("blue moon"))],
+            ..provider("my-box")
+        };
+        for wait in ["0", "20", "900", "50000", "93600"] {
+            let body = r#"{"error":{"message":"Once in a blue moon"}}"#;
+            let failure = judge(&row, 429, &[("retry-after", wait)], body);
+            assert_eq!(without_outcome(&failure), expected, "{wait}");
+        }
+    }
+}
+
+#[test]
 fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
     use Counted::{Account, Address, Model};
     use Unit::{Requests, Tokens};
@@ -201,8 +229,11 @@ fn s10_4_a_spent_quota_is_whose_limit_it_is_until_its_end() {
         (vec![limit(9, Requests, Per::Day, Account, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, utc)],                               "requests per day",  "20",   "account day, at +43200s"),
         (vec![limit(9, Requests, Per::Day, Model, pacific)],                             "requests per day",  "20",   "candidate, at +68400s"),
-        // The stated wait is longer than the day.
-        (vec![limit(9, Requests, Per::Day, Model, utc)],                                 "requests per day",  "50000", "candidate, at +50000s"),
+        // A stated wait that is longer than its window can last.
+        (vec![limit(9, Requests, Per::Day, Model, utc)],                                 "requests per day",  "50000", "candidate, at +43200s"),
+        (vec![],                                                                         "requests per day",  "93600", "candidate, 86400s"),
+        (vec![limit(9, Requests, Per::Hour, Address, None)],                             "requests per hour", "9999", "account quota, 3600s"),
+        (vec![limit(9, Requests, Per::Minute, Account, None)],                           "requests per minute", "9999", "account minute, 60s"),
         (vec![limit(9, Requests, Per::Day, Address, None)],                              "requests per day",  "900",  "account day, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, None), limit(9, Tokens, Per::Day, Model, None)], "tokens per day", "900", "candidate, 900s"),
         (vec![limit(9, Requests, Per::Day, Account, None), limit(9, Requests, Per::Day, Model, None)], "requests per day", "900", "candidate, 900s"),
@@ -275,9 +306,9 @@ fn s10_5_a_quota_that_is_named_is_handed_on() {
         ("cohere", 429, r#"{"message":"You are using a Trial key, which is limited to 20 API calls / minute."}"#.into(),
             Some(stated(Some(20), Some(Requests), Per::Minute, Account, None))),
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","Retry-After":"60"}}}}"#.into(),
-            Some(Stated { used: Some(50), by_header: true, ..stated(Some(50), Some(Requests), Per::Day, Account, Some(60)) })),
+            Some(Stated { used: Some(50), by_header: true, ..stated(Some(50), Some(Requests), Per::Day, Account, Some(43_200)) })),
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"1","X-RateLimit-Reset":"90","Retry-After":"60"}}}}"#.into(),
-            Some(Stated { used: Some(49), by_header: true, resets_at: Some(now().wall + Duration::from_secs(90)), ..stated(Some(50), Some(Requests), Per::Day, Account, Some(60)) })),
+            Some(Stated { used: Some(49), by_header: true, resets_at: Some(now().wall + Duration::from_secs(90)), ..stated(Some(50), Some(Requests), Per::Day, Account, Some(90)) })),
         ("openrouter", 429, r#"{"error":{"message":"Rate limit exceeded: free-models-per-min","metadata":{"headers":{"X-RateLimit-Limit":"0","Retry-After":"60"}}}}"#.into(),
             Some(Stated { resets_at: Some(now().wall + Duration::from_secs(60)), ..stated(None, Some(Requests), Per::Minute, Account, Some(60)) })),
         ("openrouter", 429, "{}".into(),                                         None),

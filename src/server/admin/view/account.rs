@@ -1,11 +1,13 @@
 //! An account in `/admin/state`: its key, its state, and what is left of its quotas (spec §10.8).
 //! Never more of a key than its tail.
 
+use std::iter::zip;
+
 use serde::Serialize;
 
 use super::BecauseView;
 use crate::clock::rfc3339;
-use crate::ledger::{BucketView, Per};
+use crate::ledger::{BucketView, Counted, Per, Unit};
 use crate::model::{ModelId, ProviderId};
 use crate::server::App;
 use crate::server::state::{AccountState, RestState, State};
@@ -73,22 +75,31 @@ struct TodayView {
 
 /// All accounts, in the order of the settings.
 pub(in crate::server::admin) fn accounts<'a>(app: &App, state: &'a State) -> Vec<AccountView<'a>> {
-    let today = app.registry.outside().today(state.now);
+    let told = app.registry.outside().today(state.now);
     let mut accounts: Vec<_> = state.accounts.iter().map(AccountView::of).collect();
-    // Both are about the first of OpenRouter's accounts.
-    let first = accounts.iter_mut().find(|one| one.provider.is_openrouter());
-    if let (Some(account), Some(view)) = (first, today) {
-        account.asked_today = Some(view.today.used);
-        account.today = Some(TodayView {
-            limit: view.today.limit,
-            used: view.today.used,
-            remaining: view.today.remaining,
-            resets_at: rfc3339(view.resets_at),
-            told_at: rfc3339(view.at),
-            told_by: if view.by_refusal { "refusal" } else { "key" },
+    // It is about the first of OpenRouter's accounts.
+    let mut both = zip(&mut accounts, &state.accounts);
+    let first = both.find(|(view, _)| view.provider.is_openrouter());
+    if let (Some((view, account)), Some(told)) = (first, told)
+        && let Some(day) = account.buckets.iter().find(|bucket| is_free_day(bucket))
+    {
+        view.asked_today = Some(day.used);
+        view.today = Some(TodayView {
+            limit: day.limit,
+            used: day.used,
+            remaining: day.limit.saturating_sub(day.used),
+            resets_at: rfc3339(day.resets_at.unwrap_or(told.resets_at)),
+            told_at: rfc3339(told.at),
+            told_by: if told.by_refusal { "refusal" } else { "key" },
         });
     }
     accounts
+}
+
+/// Whether a bucket of OpenRouter's has the free requests of the day, as reported.
+fn is_free_day(bucket: &BucketView) -> bool {
+    (bucket.unit, bucket.per, bucket.of) == (Unit::Requests, Per::Day, Counted::Account)
+        && bucket.source.is_certain()
 }
 
 impl<'a> AccountView<'a> {
@@ -152,7 +163,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::{Counted, Ends, LimitSource, Unit};
+    use crate::ledger::{Ends, LimitSource};
 
     #[test]
     fn s10_8_a_bucket_is_spelt_as_the_contract_has_it() {

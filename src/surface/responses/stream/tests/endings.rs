@@ -128,6 +128,10 @@ fn a_failure_has_a_code_that_clients_know() {
         (failure("all_models_unavailable", "server_error", "All rest."),                 "server_error"),
         (failure("no_capable_model", "invalid_request_error", "None can."),              "invalid_prompt"),
         (failure("upstream_error", "upstream_error", "This endpoint's maximum context length is 9 tokens"), "context_length_exceeded"),
+        (failure("context_length_exceeded", "invalid_request_error", "Too much."),       "context_length_exceeded"),
+        // What the request said is quoted.
+        (failure("400", "invalid_request_error", "Invalid role: 'context window'"),      "invalid_prompt"),
+        (failure("upstream_error", "upstream_error", "Tool \"too many tokens\" failed."), "server_error"),
     ];
     for (failure, code) in rows {
         assert_eq!(responses::code_of(&failure), code);
