@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc, ranking};
-use crate::s11_5_waiting::{limited, then_well};
+use crate::s11_5_waiting::{WAIT, limited, then_well};
 
 /// A proxy that writes a trace, and the file.
 struct Traced {
@@ -234,7 +234,7 @@ fn told(lines: &[Value]) -> Vec<String> {
 async fn s11_8_who_leaves_while_it_waits_has_a_line() {
     let script = Script::new().list(ranking(&["a:free"]));
     let script = script.model("a:free", then_well([limited("15")]));
-    let traced = Traced::new(script, &[]).await;
+    let traced = Traced::new(script, &[WAIT]).await;
     for seconds in [3, 4] {
         let body = Rig::hello_stream();
         let left = timeout(Duration::from_secs(seconds), traced.rig.chat(&body)).await;
@@ -252,7 +252,7 @@ async fn s11_8_who_is_refused_after_a_wait_has_a_line() {
     let script = script
         .model("a:free", then_well([Step::status(503, &[], "")]))
         .model("b:free", then_well([limited("5"), limited("600")]));
-    let traced = Traced::new(script, &[("MODEL_FIELD", "pin")]).await;
+    let traced = Traced::new(script, &[WAIT, ("MODEL_FIELD", "pin")]).await;
     let mut named = Rig::hello();
     named["model"] = json!("b:free");
     // It waits for `b`, and is the one to find out that `b` is not well.
