@@ -27,10 +27,13 @@ pub struct Observed<'t> {
     ranks: BTreeMap<u32, u32>,
     /// The moments at which a candidate moves to another place, in order.
     moves: Vec<f64>,
-    /// All candidates in the order that holds after so many moves.
-    order: Option<(usize, Rc<[(usize, Place)]>)>,
+    /// The order that holds after so many moves, as last worked out.
+    order: Option<(usize, Order)>,
     near: Near,
 }
+
+/// All candidates, with the places by which they stand in order.
+type Order = Rc<[(usize, Place)]>;
 
 /// How near in time the observations behind a replay are.
 #[derive(Clone, Debug, Default)]
@@ -139,7 +142,7 @@ impl<'t> Observed<'t> {
     }
 
     /// All candidates in order at a moment. It is worked out anew only when one has moved.
-    fn in_order(&mut self, now: f64) -> Rc<[(usize, Place)]> {
+    fn in_order(&mut self, now: f64) -> Order {
         let moves = self.moves.partition_point(|at| *at < now);
         if let Some((after, order)) = &self.order
             && *after == moves
@@ -149,7 +152,7 @@ impl<'t> Observed<'t> {
         let placed = (0..self.candidates.len()).map(|n| (n, self.place(n, now)));
         let mut order: Vec<_> = placed.collect();
         order.sort_by_key(|(_, place)| *place);
-        let order: Rc<[_]> = order.into();
+        let order: Order = order.into();
         self.order = Some((moves, Rc::clone(&order)));
         order
     }
